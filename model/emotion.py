@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Emotions: the eight labels of DICE-Talk, blends of them, and curves over a line.
+
+One grammar everywhere (script notes, sheets, `--emotion`): `curve = mix ("->" mix)*`, `mix = term ("+" term)*`,
+`term = label [0..1.5]`; e.g. `happy 0.6 + surprised 0.4`, `neutral -> angry 0.9`. A label alone means intensity 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from manifests.errors import nearest
+
+LABELS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+MAXIMUM = 1.5
+
+Weights = Float64[np.ndarray, "8"]
+Mix = tuple[tuple[str, float], ...]
+
+_TERM = re.compile(r"^(?P<label>[^\W\d_]+)\s*(?P<weight>[0-9]*\.?[0-9]+)?$")
+
+
+class EmotionError(ValueError):
+    """Text that is not of the emotion grammar. `got` is the part that is wrong, `nearest_names` the known labels like it."""
+
+    def __init__(self, message: str, *, got: str, nearest_names: str | None = None) -> None:
+        """Say what was wrong; callers add file and line."""
+        super().__init__(message)
+        self.got = got
+        self.nearest_names = nearest_names
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What a line performs: one mix (held) or several (ramped, evenly spaced over the line). Canonical: labels sorted, no zeros."""
+
+    mixes: tuple[Mix, ...]
+
+    def __str__(self) -> str:
+        """The canonical text, which parses to the same curve.
+
+        >>> str(parse_curve("surprised .4 + happy 0.60 -> angry"))
+        'happy 0.6 + surprised 0.4 -> angry 1'
+        """
+        return " -> ".join(" + ".join(f"{label} {weight:g}" for label, weight in mix) for mix in self.mixes)
+
+    def at(self, position: float) -> Weights:
+        """Weights in the order of `LABELS` at a position in [0, 1] of the line, linear between mixes."""
+        keys = np.stack([_weights(mix) for mix in self.mixes])
+        place = float(np.clip(position, 0, 1)) * (len(keys) - 1)
+        below = min(int(place), max(len(keys) - 2, 0))
+        above = min(below + 1, len(keys) - 1)
+        blended: Weights = keys[below] + (keys[above] - keys[below]) * (place - below)
+        return blended
+
+
+def parse_curve(text: str) -> Curve:
+    """Read the grammar. Raises EmotionError that names the wrong part and the nearest labels."""
+    return Curve(tuple(_mix(part) for part in text.split("->")))
+
+
+def held(label: str, intensity: float = 1.0) -> Curve:
+    """A curve that holds one label."""
+    return parse_curve(f"{label} {intensity:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Weights (order of `LABELS`) at a frame of the shot; the frame may lie outside the shot when a line continues across a cut."""
+
+    frame: int
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """The curve of a shot over its frames: linear between keys, held before the first and after the last."""
+
+    keys: tuple[Key, ...]
+
+    def at(self, frames: Iterable[float]) -> Float64[np.ndarray, "frames 8"]:
+        """Weights at the given frame positions."""
+        positions = np.asarray(list(frames), dtype=np.float64)
+        known = np.array([key.frame for key in self.keys], dtype=np.float64)
+        weights = np.array([key.weights for key in self.keys], dtype=np.float64)
+        return np.stack([np.interp(positions, known, column) for column in weights.T], axis=1)
+
+    def plain(self) -> list[list[float]]:
+        """For identities and manifests: `[[frame, weight x 8], ...]`."""
+        return [[key.frame, *key.weights] for key in self.keys]
+
+    @classmethod
+    def from_plain(cls, rows: Iterable[Iterable[float]]) -> Performance:
+        """The inverse of `plain`."""
+        lists = [list(row) for row in rows]
+        return cls(tuple(Key(int(row[0]), tuple(map(float, row[1:]))) for row in lists))
+
+    @classmethod
+    def of(cls, curve: Curve, *, start: int, end: int) -> Performance:
+        """Spread a line's curve over frames `start` to `end` (of the line, counted from the shot's first frame)."""
+        last = max(end - 1, start)
+        places = np.linspace(0, 1, len(curve.mixes)) if len(curve.mixes) > 1 else np.zeros(1)
+        keys = {round(start + place * (last - start)): tuple(curve.at(place).round(6).tolist()) for place in places}
+        return cls(tuple(Key(frame, weights) for frame, weights in sorted(keys.items())))
+
+
+def _mix(text: str) -> Mix:
+    found: dict[str, float] = {}
+    for term in text.split("+"):
+        label, weight = _term(term.strip(), text)
+        if label in found:
+            raise EmotionError(f"{label!r} is named twice in {text.strip()!r}", got=term.strip())
+        found[label] = weight
+    return tuple((label, found[label]) for label in sorted(found) if found[label]) or (("neutral", 1.0),)
+
+
+def _term(term: str, whole: str) -> tuple[str, float]:
+    match = _TERM.match(term)
+    if not match:
+        raise EmotionError(f"{whole.strip()!r} is not an emotion: write 'label' or 'label 0.6'", got=term)
+    label = match["label"].casefold()
+    if label not in LABELS:
+        raise EmotionError(f"unknown emotion {label!r}", got=label, nearest_names=nearest(label, LABELS))
+    weight = float(match["weight"]) if match["weight"] else 1.0
+    if weight > MAXIMUM:
+        raise EmotionError(f"intensity {weight:g} of {label!r} is above {MAXIMUM}", got=term)
+    return label, weight
+
+
+def _weights(mix: Mix) -> Weights:
+    weights = np.zeros(len(LABELS))
+    for label, weight in mix:
+        weights[LABELS.index(label)] = weight
+    return weights

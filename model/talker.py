@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The talker contract: portrait, speech, performance and seed in; exactly the asked number of frames out.
+
+Both talkers fill it (`model/previs`, `model/dice`). A talker streams: memory does not grow with the length of the clip.
+The same inputs and seed give the same frames on one build, whatever was asked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, Protocol
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from model.emotion import Performance
+
+Frame = UInt8[np.ndarray, "height width 3"]
+Role = Literal["speaking", "listening"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Portrait:
+    """A person to animate. `pixels`: gamma-encoded sRGB, upright (EXIF orientation applied). `face`: `left`, `right`, `largest`,
+    `only` (error when there are several) or a 1-based number from the left. `name`: what errors call it (file name).
+    `digest`: identity of the pixels and the face choice."""
+
+    name: str
+    pixels: UInt8[np.ndarray, "height width 3"]
+    digest: str
+    face: str = "only"
+    alpha: UInt8[np.ndarray, "height width"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Speech:
+    """The sound a shot is animated to. `samples`: mono 16 kHz in [-1, 1]; the span of the shot with up to `Talker.context_seconds`
+    before (`lead` samples) and after it. `frames` at `rate` are asked for; frame i starts at sample `lead + i * 16000 / rate`.
+    `text`: the words spoken in the span when known. A `listening` portrait hears the sound but does not speak it."""
+
+    samples: Float32[np.ndarray, " samples"]
+    lead: int
+    frames: int
+    rate: Fraction
+    text: str | None = None
+    language: str = "en"
+    role: Role = "speaking"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeMeasures:
+    """What a talker says about the clip it made: numbers for the manifest, warnings for people, the face box for framing.
+
+    `face_box`: left, top, right, bottom of the face at rest as fractions of the frame, so that later steps can frame and crop."""
+
+    face_box: tuple[float, float, float, float]
+    warnings: tuple[str, ...] = ()
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+class Clip(Protocol):
+    """One clip being made: its size is known before its first frame, its measures after its last."""
+
+    width: int
+    height: int
+    frames: int
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield exactly `frames` RGB frames, once."""
+        ...
+
+    def measures(self) -> TakeMeasures:
+        """What was measured; complete after the last frame."""
+        ...
+
+
+class Talker(Protocol):
+    """Anything that makes a portrait talk. `version` is semantic: it changes when pixels change. `weights_digest` covers every
+    weight file that shapes pixels. `context_seconds` is how much sound around a span it reads."""
+
+    name: str
+    version: str
+    weights_digest: str
+    context_seconds: float
+    licences: tuple[str, ...]
+
+    def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> Clip:
+        """Begin a clip. Raises InputError when the portrait cannot be animated (no face, several faces, profile ...)."""
+        ...
