@@ -328,5 +328,21 @@ class ModelFile:
 
 
 Row = (
-    Line | Actor | Consent | Recording | Turn | Word | Cue | Shot | Take | Grade | Cut | Deliverable | Check | Reject | Run | Event | ModelFile
+    Line
+    | Actor
+    | Consent
+    | Recording
+    | Turn
+    | Word
+    | Cue
+    | Shot
+    | Take
+    | Grade
+    | Cut
+    | Deliverable
+    | Check
+    | Reject
+    | Run
+    | Event
+    | ModelFile
 )

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one door to ffmpeg: finding it, running it, probing files, and streaming samples and frames in and out.
+
+Other modules build argument lists; this one runs them, never through a shell. Files that come from people are opened with an
+allow-list of demuxers and the `file` protocol only, so a playlist named `.wav` cannot make ffmpeg open something else.
+Probing uses PyAV (the same libav libraries), because the packaged ffmpeg has no ffprobe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from manifests.errors import InputError, Problem, ToolError
+
+DEMUXERS = ("wav", "w64", "flac", "mp3", "mov", "mp4", "m4a", "ogg", "matroska", "webm", "aiff", "aac")
+NEEDED_FILTERS = ("lut3d", "zscale", "ass", "loudnorm", "ebur128", "blackdetect", "freezedetect")
+NEEDED_ENCODERS = ("libx264", "libx264rgb", "prores_ks", "aac", "ffv1")
+LONGEST_SECONDS = 12 * 3600  # a longer "recording" is a mistake or a decompression bomb
+
+SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", ",".join(DEMUXERS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioInfo:
+    """First audio stream: sampling rate in Hz, channels, codec."""
+
+    hz: int
+    channels: int
+    codec: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoInfo:
+    """First video stream. `frames` is 0 when the container does not say. Colour tags are the names ffmpeg prints, "" when unset."""
+
+    width: int
+    height: int
+    rate: Fraction
+    frames: int
+    codec: str
+    pixel_format: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaInfo:
+    """What a media file says of itself. `seconds` is 0 when it does not say."""
+
+    path: Path
+    container: str
+    seconds: Fraction
+    audio: AudioInfo | None
+    video: VideoInfo | None
+
+
+@functools.cache
+def ffmpeg_path() -> str:
+    """The ffmpeg that will run: $CALLSHEET_FFMPEG, else the system's when it has all filters we use, else the packaged one."""
+    named = os.environ.get("CALLSHEET_FFMPEG")
+    if named:
+        return named
+    system = shutil.which("ffmpeg")
+    if system and not missing_features(system):
+        return system
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def missing_features(executable: str) -> list[str]:
+    """Filters and encoders that we use and this ffmpeg lacks."""
+    filters = _names(executable, "-filters")
+    encoders = _names(executable, "-encoders")
+    return [name for name in NEEDED_FILTERS if name not in filters] + [
+        name for name in NEEDED_ENCODERS if name not in encoders
+    ]
+
+
+def probe(path: Path) -> MediaInfo:
+    """Open a file with the allow-listed demuxers and read its header. Raises InputError when it is no such media."""
+    import av
+    from av.error import FFmpegError
+
+    if not path.is_file():
+        raise InputError(Problem(file=str(path), message="no such file"))
+    if path.stat().st_size == 0:
+        raise InputError(Problem(file=str(path), message="the file is empty", expected="audio or video"))
+    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(DEMUXERS)}
+    try:
+        with av.open(str(path.resolve()), options=options) as container:
+            return _media_info(path, container)
+    except (FFmpegError, ValueError, OSError) as error:
+        known = "WAV, FLAC, MP3, M4A, OGG, MP4, MOV, MKV or AIFF"
+        raise InputError(
+            Problem(file=str(path), message="not a media file that can be read", expected=known, got=str(error))
+        ) from error
+
+
+def read_audio(
+    path: Path, *, hz: int, channels: int, block_seconds: float = 10.0
+) -> Iterator[Float32[np.ndarray, "samples channels"]]:
+    """Stream a file's first audio stream as float32 in [-1, 1], resampled and mixed to `channels`. Raises ToolError when decoding fails."""
+    arguments = ["-v", "error", "-nostdin", *SAFE_INPUT, "-t", str(LONGEST_SECONDS), "-i", str(path.resolve())]
+    arguments += ["-map", "0:a:0", "-vn", "-ac", str(channels), "-ar", str(hz), "-f", "f32le", "pipe:1"]
+    size = max(1, round(block_seconds * hz)) * channels * 4
+    for block in _read_blocks(arguments, size, partial=True):
+        yield np.frombuffer(block, dtype=np.float32).reshape(-1, channels)
+
+
+def read_frames(
+    path: Path, *, width: int, height: int, filters: str = "", threads: int = 1
+) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+    """Stream a video's frames as RGB of `width` x `height` (scaled when they differ). `filters`: an ffmpeg filter chain to apply first."""
+    chain = ",".join(part for part in (filters, f"scale={width}:{height}:flags=accurate_rnd+full_chroma_int") if part)
+    arguments = ["-v", "error", "-nostdin", "-threads", str(threads), *SAFE_INPUT, "-i", str(path.resolve())]
+    arguments += ["-map", "0:v:0", "-an", "-fps_mode", "passthrough", "-vf", chain]
+    arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+    for block in _read_blocks(arguments, width * height * 3, partial=False):
+        yield np.frombuffer(block, dtype=np.uint8).reshape(height, width, 3)
+
+
+def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = None) -> str:
+    """Run ffmpeg with `arguments` and return its stderr. `progress(frames_done)` is called as it goes. Raises ToolError."""
+    command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:1", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        drain = _Drain(process.stderr)
+        try:
+            for line in process.stdout or ():
+                key, _, value = line.decode().strip().partition("=")
+                if key == "frame" and progress is not None:
+                    progress(int(value))
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+    stderr = drain.text()
+    if code:
+        raise ToolError("ffmpeg failed", command=command, code=code, stderr=stderr)
+    return stderr
+
+
+class FrameWriter:
+    """Write RGB frames to a file as they come; the file appears under its name only when all went well.
+
+    The default encoder is lossless RGB H.264 in Matroska, the mezzanine of takes: static backgrounds cost next to nothing, and
+    there is one hand-over without loss between a talker and the finishing. Use as a context manager; `write` takes (height, width, 3).
+    """
+
+    MEZZANINE = ("-c:v", "libx264rgb", "-qp", "0", "-preset", "ultrafast", "-pix_fmt", "rgb24")
+
+    def __init__(
+        self, path: Path, *, size: tuple[int, int], rate: Fraction, encoder: Sequence[str] = MEZZANINE, threads: int = 1
+    ) -> None:
+        """`size`: (width, height) in pixels. `encoder`: ffmpeg output options. `threads`: what the encoder may use."""
+        self.path = path
+        self.frames = 0
+        self._shape = (size[1], size[0], 3)
+        self._partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}")
+        self._command = [ffmpeg_path(), "-hide_banner", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+        self._command += ["-s", f"{size[0]}x{size[1]}", "-r", f"{rate.numerator}/{rate.denominator}", "-i", "pipe:0"]
+        self._command += ["-threads", str(threads), *encoder, str(self._partial)]
+
+    def __enter__(self) -> Self:
+        """Start the encoder."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._drain = _Drain(self._process.stderr)
+        return self
+
+    def write(self, frame: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Append one frame. Raises ToolError when the encoder died, ValueError when the frame has another size."""
+        if frame.shape != self._shape:
+            raise ValueError(f"frame of shape {frame.shape}, the file takes {self._shape}")
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(np.ascontiguousarray(frame).data)
+        except BrokenPipeError:
+            self._finish()
+        self.frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the file and give it its name, or leave nothing behind when an error passes through."""
+        if kind is not None:
+            self._process.kill()
+            self._close()
+            self._partial.unlink(missing_ok=True)
+            return
+        self._finish()
+        self._partial.replace(self.path)
+
+    def _finish(self) -> None:
+        stderr = self._close()
+        if self._process.returncode:
+            self._partial.unlink(missing_ok=True)
+            raise ToolError("ffmpeg failed", command=self._command, code=self._process.returncode, stderr=stderr)
+
+    def _close(self) -> str:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # the exit code tells
+            self._process.stdin.close()
+        self._process.wait()
+        return self._drain.text()
+
+
+class _Drain:
+    """Reads a pipe to its end in a thread, so that the process never blocks on it."""
+
+    def __init__(self, pipe: IO[bytes] | None) -> None:
+        assert pipe is not None
+        self._pipe = pipe
+        self._data = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with self._pipe:
+            self._data = self._pipe.read()
+
+    def text(self) -> str:
+        self._thread.join()
+        return self._data.decode(errors="replace")
+
+
+def _read_blocks(arguments: Sequence[str], size: int, *, partial: bool) -> Iterator[bytes]:
+    command = [ffmpeg_path(), "-hide_banner", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        drain = _Drain(process.stderr)
+        try:
+            while block := process.stdout.read(size):
+                if len(block) == size or partial:
+                    yield block
+        except BaseException:  # also a consumer that stops early: the decoder must not outlive it
+            process.kill()
+            raise
+        code = process.wait()
+    if code:
+        raise ToolError("ffmpeg could not decode the file", command=command, code=code, stderr=drain.text())
+
+
+def _media_info(path: Path, container: object) -> MediaInfo:
+    streams = container.streams  # type: ignore[attr-defined]
+    duration = container.duration  # type: ignore[attr-defined]
+    audio = next(iter(streams.audio), None)
+    video = next((s for s in streams.video if not s.disposition & s.disposition.attached_pic), None)
+    return MediaInfo(
+        path=path,
+        container=container.format.name,  # type: ignore[attr-defined]
+        seconds=Fraction(duration or 0, 1_000_000),
+        audio=audio and AudioInfo(hz=audio.rate, channels=audio.channels, codec=audio.codec_context.name),
+        video=video and _video_info(video),
+    )
+
+
+def _video_info(stream: object) -> VideoInfo:
+    codec = stream.codec_context  # type: ignore[attr-defined]
+    return VideoInfo(
+        width=codec.width,
+        height=codec.height,
+        rate=Fraction(stream.average_rate or 0),  # type: ignore[attr-defined]
+        frames=stream.frames,  # type: ignore[attr-defined]
+        codec=codec.name,
+        pixel_format=codec.pix_fmt or "",
+    )
+
+
+def _names(executable: str, listing: str) -> set[str]:
+    result = subprocess.run([executable, "-hide_banner", listing], capture_output=True, text=True, check=False)
+    return {parts[1] for line in result.stdout.splitlines() if len(parts := line.split()) > 1}
