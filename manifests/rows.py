@@ -12,8 +12,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 
+class Row:
+    """What all rows are, so that functions can speak of any of them."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Row):
     """One line of the script. `order` counts from 0 through the script; `source_line` is the line (Fountain) or row (sheet) in `source`.
 
     `line_id` is stable when other lines come and go: given by the sheet, else made from scene, character, text and repeat count.
@@ -38,7 +44,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(Row):
     """One row of the actor sheet. Paths are relative to the production folder. `aliases` is `|`-joined."""
 
     character: str
@@ -56,7 +62,7 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class Consent(Row):
     """Who allowed what. `covers` is `likeness` or `voice`; dates are ISO 8601 days; a consent with `revoked_at` in the past is none."""
 
     consent_id: str
@@ -71,7 +77,7 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class Recording(Row):
     """A recording brought in once. `recording_id` is the digest of its canonical PCM. `offset_samples`: where it begins on the timeline.
 
     `master_path` (48 kHz, up to two channels) and `analysis_path` (16 kHz mono) are FLAC under `build/media/recordings/`."""
@@ -93,7 +99,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(Row):
     """One stretch of speech by one (unnamed) speaker. `diarization_id` keys the recordings and settings it came from.
 
     `exclusive` turns never overlap; the others keep overlapped speech. Samples are on the timeline."""
@@ -107,7 +113,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class Word(Row):
     """One recognised word. `transcript_id` keys the recordings, the recogniser and its settings."""
 
     transcript_id: str
@@ -119,7 +125,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cue:
+class Cue(Row):
     """Where a script line is spoken. `status` is `matched`, `doubtful` or `missing` (then start = end = -1).
 
     `reasons` says why the confidence (0 to 1) is what it is. `words` is JSON `[[text, start, end], ...]` in timeline samples."""
@@ -139,7 +145,7 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
+class Shot(Row):
     """One shot of the cut. `shot_id` is its identity: a digest of everything that shapes its pixels and of nothing else.
 
     `number` is for people (`sc01_sh010`); `order` counts from 0; `start_frame` and `end_frame` lie on the timeline, half-open.
@@ -186,7 +192,7 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
+class Take(Row):
     """A generated clip. Done when its media stands under the shot's identity and this row is committed (media first).
 
     `face_*` is the face box at rest as fractions of the frame. `measures` and `warnings` are JSON. `label` says what the frames are
@@ -217,7 +223,7 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grade:
+class Grade(Row):
     """One colour transform for one shot, written as a 33-point `.cube`. `delta_e_*`: mean CIEDE2000 to the look, before and after."""
 
     grade_id: str
@@ -231,7 +237,7 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class Cut(Row):
     """One event of the edit list of a version: which take with which grade fills which frames of the timeline."""
 
     version: str
@@ -245,7 +251,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deliverable:
+class Deliverable(Row):
     """One file of a version. `deliverable_id` keys the cut, the sound and the profile's settings."""
 
     deliverable_id: str
@@ -260,7 +266,7 @@ class Deliverable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Row):
     """One measurement of one deliverable. `verdict` is `pass`, `warn` or `fail`; `timecode` is "" for the whole file."""
 
     version: str
@@ -274,7 +280,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reject:
+class Reject(Row):
     """An item that failed while the rest went on. `kind` is `input` or `tool`; `reason` is the error's text."""
 
     run_id: str
@@ -285,7 +291,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Row):
     """One run of a flow, written at its end. `outcome` is `done`, `partial`, `stopped` or `failed`."""
 
     run_id: str
@@ -301,13 +307,13 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Row):
     """Something that happened to a subject: machine states and human decisions alike. Current state is a view over these.
 
-    `at` is UTC ISO 8601 with microseconds. `name`: queued, running, done, failed, diarized, transcribed, approved, held ..."""
+    `happened_at` is UTC ISO 8601 with microseconds. `name`: queued, running, done, failed, diarized, transcribed, approved, held ..."""
 
     event_id: str
-    at: str
+    happened_at: str
     subject: str
     name: str
     actor: str
@@ -316,7 +322,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFile:
+class ModelFile(Row):
     """A weight file that a run used, with its licence. `commercial` is `yes`, `no` or `unclear`."""
 
     name: str
@@ -327,22 +333,23 @@ class ModelFile:
     commercial: str
 
 
-Row = (
-    Line
-    | Actor
-    | Consent
-    | Recording
-    | Turn
-    | Word
-    | Cue
-    | Shot
-    | Take
-    | Grade
-    | Cut
-    | Deliverable
-    | Check
-    | Reject
-    | Run
-    | Event
-    | ModelFile
+ROW_TYPES: tuple[type[Row], ...] = (
+    Line,
+    Actor,
+    Consent,
+    Recording,
+    Turn,
+    Word,
+    Cue,
+    Shot,
+    Take,
+    Grade,
+    Cut,
+    Deliverable,
+    Check,
+    Reject,
+    Run,
+    Event,
+    ModelFile,
 )
+"""All row types, in film order."""
