@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from manifests.errors import InputError, Problem, nearest
 from model.emotion import Performance
 
 Frame = UInt8[np.ndarray, "height width 3"]
 Role = Literal["speaking", "listening"]
+Settings = dict[str, Any]
+TALKERS = ("previs", "dice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,3 +92,42 @@ class Talker(Protocol):
     def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> Clip:
         """Begin a clip. Raises InputError when the portrait cannot be animated (no face, several faces, profile ...)."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a plan needs to know of a talker without loading it. `label` is how its frames are called wherever they are shown."""
+
+    name: str
+    version: str
+    label: str
+    weights_digest: str
+    context_seconds: float
+    licences: tuple[str, ...]
+
+
+def describe(name: str, settings: Settings) -> Description:
+    """Describe a talker; imports nothing heavy. Raises InputError for an unknown name, or weights that are not there."""
+    if name == "previs":
+        from model import previs
+
+        return previs.describe(settings)
+    if name == "dice":
+        from model import dice
+
+        return dice.describe(settings)
+    message = f"unknown talker {name!r}"
+    raise InputError(
+        Problem(file="talker", message=message, expected=" or ".join(TALKERS), nearest=nearest(name, TALKERS))
+    )
+
+
+def load(name: str, settings: Settings) -> Talker:
+    """Load a talker with its weights. Raises InputError as `describe` does."""
+    if describe(name, settings).name == "previs":
+        from model.previs.talker import load as load_previs
+
+        return load_previs(settings=settings)
+    from model.dice.talker import load as load_dice
+
+    return load_dice(settings=settings)

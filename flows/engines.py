@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the engines behave inside our processes: no telemetry, no model hub, one thread per worker, folders of our own.
+
+Environment variables that a person has set are left alone. Call `settle` before Prefect, Ray, pyannote or torch are imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+
+from model.weights import cache_folder
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "PYANNOTE_METRICS_ENABLED": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_LOGGING_LEVEL": "ERROR",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+def settle() -> None:
+    """Set what is not set yet."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_HOME", str(cache_folder() / "prefect"))
+    warnings.filterwarnings("ignore", module=r"(pyannote|torch|torchaudio|lightning|pytorch_lightning)(\.|$)")
+    for noisy in ("httpx", "prefect", "ray", "pyannote", "faster_whisper", "speechbrain", "matplotlib"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Generate: one shot in, one take out, through a talker.
+
+The take's frames go straight from the talker into a lossless file that appears under the shot's identity only when it is whole.
+Beside it stands its row as JSON, written first, so that a run that was killed between file and record can be taken up without
+making the take again (`adopt`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+from manifests.errors import ToolError
+from manifests.identity import digest_file
+from manifests.rows import Recording, Shot, Take
+from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, sample_of_frame
+from model.emotion import Performance
+from model.talker import Clip, Portrait, Role, Speech, Talker
+from pipeline.ingest import read_span
+from pipeline.media import FrameWriter
+
+TAKES = "media/takes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """Where takes are made: `root` is the build folder that all paths in rows are relative to; the rest goes into the row."""
+
+    root: Path
+    recordings: Sequence[Recording]
+    worker: str
+    run_id: str
+    label: str
+    licences: tuple[str, ...] = ()
+    threads: int = 1
+
+
+def context_span(shot: Shot, context_seconds: float) -> tuple[int, int]:
+    """The timeline samples (48 kHz) that a talker reads for a shot: its span with context before and after."""
+    context = round_half_up(Fraction(context_seconds).limit_denominator(1000) * MASTER_HZ)
+    start = sample_of_frame(shot.start_frame, shot.rate)
+    end = sample_of_frame(shot.end_frame, shot.rate)
+    return start - context, end + context
+
+
+def speech_of(shot: Shot, recordings: Sequence[Recording], *, root: Path, context_seconds: float) -> Speech:
+    """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline has none."""
+    start, end = context_span(shot, context_seconds)
+    lead = sample_of_frame(shot.start_frame, shot.rate) - start
+    return Speech(
+        samples=read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root),
+        lead=round_half_up(Fraction(lead * ANALYSIS_HZ, MASTER_HZ)),
+        frames=shot.frames,
+        rate=shot.rate,
+        text=shot.text or None,
+        language=shot.lang,
+        role=cast(Role, shot.role),
+    )
+
+
+def generate(
+    shot: Shot,
+    *,
+    talker: Talker,
+    portrait: Portrait,
+    studio: Studio,
+    progress: Callable[[int, int], None] | None = None,
+) -> Take:
+    """Make the take of a shot, or adopt the one that already stands. Raises InputError and ToolError as the talker does."""
+    standing = adopt(shot.shot_id, root=studio.root)
+    if standing is not None:
+        return standing
+    began = time.monotonic()
+    speech = speech_of(shot, studio.recordings, root=studio.root, context_seconds=talker.context_seconds)
+    performance = Performance.from_plain(json.loads(shot.performance))
+    clip = talker.talk(portrait, speech, performance, shot.seed)
+    path = take_path(shot.shot_id, root=studio.root)
+    partial = path.with_name(f".{shot.shot_id}.{os.getpid()}{path.suffix}")
+    try:
+        with FrameWriter(partial, size=(clip.width, clip.height), rate=shot.rate, threads=studio.threads) as writer:
+            for frame in clip:
+                writer.write(frame)
+                if progress is not None:
+                    progress(writer.frames, shot.frames)
+        if writer.frames != shot.frames:
+            raise ToolError(f"the talker made {writer.frames} frames of {shot.shot_id}, {shot.frames} were asked for")
+        take = _take(shot, clip, studio, file=partial, seconds=time.monotonic() - began)
+        _write_row(take, root=studio.root)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return take
+
+
+def adopt(shot_id: str, *, root: Path) -> Take | None:
+    """The take that stands under an identity, from the row beside its file; None when file or row is missing."""
+    row = _row_path(shot_id, root=root)
+    if not (row.is_file() and take_path(shot_id, root=root).is_file()):
+        return None
+    return Take(**json.loads(row.read_text()))
+
+
+def take_path(shot_id: str, *, root: Path) -> Path:
+    """Where the media of a take stands."""
+    return root / TAKES / f"{shot_id}.mkv"
+
+
+def _row_path(shot_id: str, *, root: Path) -> Path:
+    return root / TAKES / f"{shot_id}.json"
+
+
+def _write_row(take: Take, *, root: Path) -> None:
+    path = _row_path(take.shot_id, root=root)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps(dataclasses.asdict(take)))
+    partial.replace(path)
+
+
+def _take(shot: Shot, clip: Clip, studio: Studio, *, file: Path, seconds: float) -> Take:
+    measures = clip.measures()
+    left, top, right, bottom = measures.face_box
+    return Take(
+        shot_id=shot.shot_id,
+        path=f"{TAKES}/{shot.shot_id}.mkv",
+        media_digest=digest_file(file),
+        frames=shot.frames,
+        rate_num=shot.rate_num,
+        rate_den=shot.rate_den,
+        width=clip.width,
+        height=clip.height,
+        talker=shot.talker,
+        talker_version=shot.talker_version,
+        label=studio.label,
+        licences=" | ".join(studio.licences),
+        seed=shot.seed,
+        face_left=left,
+        face_top=top,
+        face_right=right,
+        face_bottom=bottom,
+        wall_seconds=round(seconds, 3),
+        worker=studio.worker,
+        run_id=studio.run_id,
+        measures=json.dumps(measures.numbers, sort_keys=True),
+        warnings=json.dumps(measures.warnings),
+    )
