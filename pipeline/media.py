@@ -31,6 +31,8 @@ NEEDED_FILTERS = ("lut3d", "zscale", "ass", "loudnorm", "ebur128", "blackdetect"
 NEEDED_ENCODERS = ("libx264", "libx264rgb", "prores_ks", "aac", "ffv1")
 LONGEST_SECONDS = 12 * 3600  # a longer "recording" is a mistake or a decompression bomb
 
+PIPE_BLOCK = 1 << 20  # bytes
+
 SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", ",".join(DEMUXERS))
 
 
@@ -64,6 +66,15 @@ class MediaInfo:
     seconds: Fraction
     audio: AudioInfo | None
     video: VideoInfo | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An ffmpeg argument list that writes exactly `size` bytes of raw frames to `pipe:1`. `name` is what errors call it."""
+
+    name: str
+    arguments: tuple[str, ...]
+    size: int
 
 
 @functools.cache
@@ -133,8 +144,10 @@ def read_frames(
 
 
 def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = None) -> str:
-    """Run ffmpeg with `arguments` and return its stderr. `progress(frames_done)` is called as it goes. Raises ToolError."""
-    command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:1", *arguments]
+    """Run ffmpeg with `arguments` (`-hide_banner -nostdin -nostats -y` come first) and return all of its stderr.
+
+    `progress(frames_done)` is called as it goes. Raises ToolError."""
+    command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-nostats", "-y", "-progress", "pipe:1", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         drain = _Drain(process.stderr)
         try:
@@ -150,6 +163,40 @@ def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = No
     if code:
         raise ToolError("ffmpeg failed", command=command, code=code, stderr=stderr)
     return stderr
+
+
+def run_piped(
+    sources: Sequence[Source], sink: Sequence[str], *, progress: Callable[[int, int], None] | None = None
+) -> str:
+    """Run the sources one after another into one sink that reads `pipe:0`; return the sink's stderr.
+
+    Any number of clips reaches one encoder this way at constant memory: as inputs of one filter graph each would hold a decoder and
+    its queues open from the first frame to the last. `progress(bytes done, bytes in all)`. Raises ToolError for the process that
+    failed, also when a source gives other than its promised bytes.
+    """
+    command = [ffmpeg_path(), "-hide_banner", "-nostats", "-y", *sink]
+    total = sum(source.size for source in sources)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        drain = _Drain(process.stderr)
+        done = 0
+        try:
+            for source in sources:
+                for count in _pour(source, process.stdin):
+                    done += count
+                    if progress is not None:
+                        progress(done, total)
+            process.stdin.close()
+        except BrokenPipeError:  # the sink died first: its exit code and stderr tell why
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+    if code:
+        raise ToolError("ffmpeg failed", command=command, code=code, stderr=drain.text())
+    return drain.text()
 
 
 class FrameWriter:
@@ -215,6 +262,27 @@ class FrameWriter:
             self._process.stdin.close()
         self._process.wait()
         return self._drain.text()
+
+
+def _pour(source: Source, sink: IO[bytes]) -> Iterator[int]:
+    """Copy a source's output in blocks, yielding their sizes. Raises BrokenPipeError when the sink is gone."""
+    command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-v", "error", *source.arguments]
+    given = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        drain = _Drain(process.stderr)
+        try:
+            while block := process.stdout.read(PIPE_BLOCK):
+                sink.write(block)
+                given += len(block)
+                yield len(block)
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+    if code or given != source.size:
+        message = f"{source.name} gave {given} bytes of frames, {source.size} were promised"
+        raise ToolError(message, command=command, code=code, stderr=drain.text())
 
 
 class _Drain:
