@@ -2,13 +2,14 @@
 """Emotions: the eight labels of DICE-Talk, blends of them, and curves over a line.
 
 One grammar everywhere (script notes, sheets, `--emotion`): `curve = mix ("->" mix)*`, `mix = term ("+" term)*`,
-`term = label [0..1.5]`; e.g. `happy 0.6 + surprised 0.4`, `neutral -> angry 0.9`. A label alone means intensity 1.
+`term = label [0..1.5]`; e.g. `happy 0.6 + surprised 0.4`, `neutral -> angry 0.9`. A label alone means intensity 1. A caller may
+teach further words (`furious` for `angry 1.2`); which words those are is the script's affair (`pipeline/script.py`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,14 @@ from manifests.errors import nearest
 
 LABELS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 MAXIMUM = 1.5
+DIGITS = 4  # weights are kept to this many decimals, so that a curve and its text are the same thing
 
 Weights = Float64[np.ndarray, "8"]
 Mix = tuple[tuple[str, float], ...]
 
-_TERM = re.compile(r"^(?P<label>[^\W\d_]+)\s*(?P<weight>[0-9]*\.?[0-9]+)?$")
+_TERM = re.compile(r"^(?P<word>[^\W\d_](?:[^\d+>]*[^\W\d_])?)\s*(?P<weight>[0-9]+\.?[0-9]*|\.[0-9]+)?$")
+_OWN_WORDS: Mapping[str, Mix] = {label: ((label, 1.0),) for label in LABELS}
+_NO_WORDS: Mapping[str, Mix] = {}
 
 
 class EmotionError(ValueError):
@@ -59,9 +63,15 @@ class Curve:
         return blended
 
 
-def parse_curve(text: str) -> Curve:
-    """Read the grammar. Raises EmotionError that names the wrong part and the nearest labels."""
-    return Curve(tuple(_mix(part) for part in text.split("->")))
+def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> Curve:
+    """Read the grammar. `words` (casefolded) are understood beside the labels, each standing for a mix, times its intensity.
+
+    Raises EmotionError that names the wrong part and the nearest words.
+
+    >>> str(parse_curve("neutral -> Furious 0.5", words={"furious": (("angry", 1.2),)}))
+    'neutral 1 -> angry 0.6'
+    """
+    return Curve(tuple(_mix(part, words) for part in text.split("->")))
 
 
 def held(label: str, intensity: float = 1.0) -> Curve:
@@ -108,28 +118,60 @@ class Performance:
         keys = {round(start + place * (last - start)): tuple(curve.at(place).round(6).tolist()) for place in places}
         return cls(tuple(Key(frame, weights) for frame, weights in sorted(keys.items())))
 
+    @classmethod
+    def joined(cls, lines: Iterable[tuple[Curve, int, int]], *, ease_frames: int) -> Performance:
+        """The curves of several lines (curve, start, end in frames of the shot; in order), each holding over its own frames.
 
-def _mix(text: str) -> Mix:
+        Between two lines the first mood stays until `ease_frames` before the second begins, then turns into it. Keys that
+        change nothing are dropped, so equal performances are equal. Raises ValueError when there is no line."""
+        keys: dict[int, tuple[float, ...]] = {}
+        for curve, start, end in lines:
+            if keys and start - ease_frames > max(keys):
+                keys[start - ease_frames] = keys[max(keys)]
+            after = max(keys, default=start - 1) + 1
+            begin, last = max(start, after), max(end - 1, start, after)
+            for key in cls.of(curve, start=begin, end=last + 1).keys:
+                keys[key.frame] = key.weights
+            keys[last] = tuple(curve.at(1).round(6).tolist())
+        if not keys:
+            raise ValueError("a performance needs at least one line")
+        return cls(_needed([Key(frame, weights) for frame, weights in sorted(keys.items())]))
+
+
+def _needed(keys: list[Key]) -> tuple[Key, ...]:
+    """Drop keys that repeat their neighbours; a performance that never changes is one key at frame 0."""
+    kept = [
+        key
+        for index, key in enumerate(keys)
+        if any(keys[beside].weights != key.weights for beside in (index - 1, index + 1) if 0 <= beside < len(keys))
+    ]
+    return tuple(kept) or (Key(0, keys[0].weights),)
+
+
+def _mix(text: str, words: Mapping[str, Mix]) -> Mix:
     found: dict[str, float] = {}
     for term in text.split("+"):
-        label, weight = _term(term.strip(), text)
-        if label in found:
-            raise EmotionError(f"{label!r} is named twice in {text.strip()!r}", got=term.strip())
-        found[label] = weight
+        for label, weight in _term(term.strip(), text, words):
+            if label in found:
+                raise EmotionError(f"{label!r} is named twice in {text.strip()!r}", got=term.strip())
+            found[label] = weight
     return tuple((label, found[label]) for label in sorted(found) if found[label]) or (("neutral", 1.0),)
 
 
-def _term(term: str, whole: str) -> tuple[str, float]:
+def _term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
     match = _TERM.match(term)
     if not match:
         raise EmotionError(f"{whole.strip()!r} is not an emotion: write 'label' or 'label 0.6'", got=term)
-    label = match["label"].casefold()
-    if label not in LABELS:
-        raise EmotionError(f"unknown emotion {label!r}", got=label, nearest_names=nearest(label, LABELS))
-    weight = float(match["weight"]) if match["weight"] else 1.0
-    if weight > MAXIMUM:
-        raise EmotionError(f"intensity {weight:g} of {label!r} is above {MAXIMUM}", got=term)
-    return label, weight
+    word, factor = " ".join(match["word"].casefold().split()), float(match["weight"] or 1)
+    mix = words.get(word, _OWN_WORDS.get(word))
+    if mix is None:
+        near = nearest(word, [*LABELS, *words])
+        raise EmotionError(f"unknown emotion {word!r}", got=word, nearest_names=near)
+    scaled = tuple((label, round(weight * factor, DIGITS)) for label, weight in mix)
+    for label, weight in scaled:
+        if weight > MAXIMUM:
+            raise EmotionError(f"intensity {weight:g} of {label!r} is above {MAXIMUM}", got=term)
+    return scaled
 
 
 def _weights(mix: Mix) -> Weights:

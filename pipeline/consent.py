@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consents: who allowed their likeness or voice, and the gate that nobody passes without one.
+
+This module decides; revoking and purging what was made before are the record's work. It gives no legal advice: it holds rows to
+their own dates and words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+from manifests.errors import InputError, Problem, nearest
+from manifests.rows import Actor, Consent
+from pipeline import sheets
+
+NEEDED = ("consent_id", "subject", "covers")
+COLUMNS = (*NEEDED, "scope", "territory", "valid_from", "valid_until", "evidence", "revoked_at")
+COVERS = ("likeness", "voice")
+DAYS = ("valid_from", "valid_until", "revoked_at")
+
+
+def read(path: Path) -> list[Consent]:
+    """The rows of `consents.csv` (or XLSX, YAML). One that covers `likeness|voice` becomes two `Consent`s of the same id.
+
+    Raises InputError with every problem of the sheet, each with its row and column."""
+    table = sheets.read(path, needed=NEEDED, known=COLUMNS)
+    problems = [problem for record in table.records for problem in _row_problems(table, record)]
+    problems += _double_ids(table)
+    if problems:
+        raise InputError(sorted(problems, key=lambda problem: problem.row or problem.line or 0))
+    return [
+        Consent(covers=covers, **{name: _value(record, name) for name in COLUMNS if name != "covers"})
+        for record in table.records
+        for covers in _kinds(record["covers"])
+    ]
+
+
+def gate(
+    actors: Sequence[Actor], consents: Sequence[Consent], *, on: date, required: bool, file: str = "consents.csv"
+) -> list[Problem]:
+    """What keeps these actors from being shown on a day: nothing when the list is empty.
+
+    An actor needs a consent for the likeness, and one for the voice when a voice sample is used; the ones that its `consent` cell
+    names (`|` between several), else all whose subject is the actor. With `required` off only a revoked consent still stops."""
+    return [problem for actor in actors for problem in _actor_problems(actor, consents, on, required, file)]
+
+
+def _actor_problems(
+    actor: Actor, consents: Sequence[Consent], on: date, required: bool, file: str
+) -> Iterator[Problem]:
+    who = f"{actor.actor} (character {actor.character})"
+    named = [part.strip() for part in re.split(r"[|;,]", actor.consent) if part.strip()]
+    known = sorted({consent.consent_id for consent in consents})
+    for name in named if required else []:
+        if name not in known:
+            yield Problem(
+                file=file,
+                message=f"{who} names the consent {name!r}, which is not in this sheet",
+                nearest=nearest(name, known),
+            )
+    held = [
+        consent
+        for consent in consents
+        if (consent.consent_id in named if named else _same(consent.subject, actor.actor))
+    ]
+    for consent in held:
+        if not _same(consent.subject, actor.actor):
+            message = f"{who} names the consent {consent.consent_id!r}, which was given by {consent.subject!r}"
+            yield Problem(file=file, message=message)
+    for covers in ("likeness", "voice") if actor.voice_sample else ("likeness",):
+        of_kind = [consent for consent in held if consent.covers == covers and _same(consent.subject, actor.actor)]
+        reasons = [_refusal(consent, on) for consent in of_kind]
+        revoked = any(reason.startswith("revoked") for reason in reasons)
+        if all(reasons) and (required or revoked) and not (named and set(named) - set(known)):
+            message = f"{who} has no valid consent for {covers} on {on.isoformat()}"
+            got = "; ".join(f"{c.consent_id} {reason}" for c, reason in zip(of_kind, reasons, strict=True))
+            yield Problem(
+                file=file, message=message, got=got or "none", nearest=nearest(actor.actor, _subjects(consents, held))
+            )
+
+
+def _refusal(consent: Consent, on: date) -> str:
+    """Why a consent does not hold on a day; "" when it does. The last day of validity and the day before a revocation count."""
+    if consent.revoked_at and date.fromisoformat(consent.revoked_at) <= on:
+        return f"revoked on {consent.revoked_at}"
+    if consent.valid_from and date.fromisoformat(consent.valid_from) > on:
+        return f"begins on {consent.valid_from}"
+    if consent.valid_until and date.fromisoformat(consent.valid_until) < on:
+        return f"ended on {consent.valid_until}"
+    return ""
+
+
+def _subjects(consents: Sequence[Consent], held: Sequence[Consent]) -> list[str]:
+    return [] if held else sorted({consent.subject for consent in consents})
+
+
+def _same(one: str, other: str) -> bool:
+    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
+
+
+def _kinds(cell: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in re.split(r"[|;,]", cell.casefold()) if part.strip()))
+
+
+def _value(record: sheets.Record, column: str) -> str:
+    day = _day(record[column]) if column in DAYS else None
+    return day.isoformat() if day else record[column]
+
+
+def _day(cell: str) -> date | None:
+    """An ISO 8601 day or instant; of an instant only the day counts."""
+    try:
+        return datetime.fromisoformat(cell).date()
+    except ValueError:
+        return None
+
+
+def _row_problems(table: sheets.Table, record: sheets.Record) -> Iterator[Problem]:
+    yield from (table.problem(record, column, "this cell is empty") for column in NEEDED if not record[column])
+    for kind in _kinds(record["covers"]):
+        if kind not in COVERS:
+            yield table.problem(record, "covers", "unknown kind of consent", expected="likeness, voice or likeness|voice",
+                                got=repr(kind), nearest=nearest(kind, COVERS))  # fmt: skip
+    bad = [column for column in DAYS if record[column] and _day(record[column]) is None]
+    for column in bad:
+        yield table.problem(record, column, "not a day", expected="a day such as 2026-11-22", got=repr(record[column]))
+    first, last = _day(record["valid_from"]), _day(record["valid_until"])
+    if first and last and last < first:
+        yield table.problem(record, "valid_until", f"the consent ends on {last} before it begins on {first}")
+
+
+def _double_ids(table: sheets.Table) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], int] = {}
+    for record in table.records:
+        for kind in _kinds(record["covers"]):
+            first = seen.setdefault((record["consent_id"], kind), record.number)
+            if first != record.number and record["consent_id"]:
+                message = f"the consent {record['consent_id']!r} for {kind} stands in row {first} already"
+                yield table.problem(record, "consent_id", message)

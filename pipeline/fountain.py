@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fountain, the plain-text screenplay format: who speaks what, on which line of the file.
+
+Only what a production hears is kept: scene headings, cues, speeches with their parentheticals and notes, each with its line number.
+Action, transitions, sections and layout are recognised in order to be left out. Source: the Fountain 1.1 syntax, fountain.io/syntax.
+Beyond it, a line of letters that have no case (Chinese, Japanese, Arabic ...) and no punctuation can be a cue without a forcing `@`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from manifests.errors import InputError, Problem
+
+_HEADING = re.compile(r"(?:INT\.?/EXT|EXT\.?/INT|INT|EXT|EST|I\.?/E|E\.?/I)[. ]", re.IGNORECASE)
+_FORCED_HEADING = re.compile(r"\.(?=\w)")
+_SCENE_NUMBER = re.compile(r"\s*#(?P<number>[^#\s]+)#\s*$")
+_CUE = re.compile(r"(?P<name>[^()^]*[^()^\s])\s*(?P<extensions>(?:\([^()]*\)\s*)*)(?P<dual>\^)?\s*")
+_TITLE_KEY = re.compile(r"(?P<key>[^\W\d_][\w -]*):(?P<value>.*)")
+_EMPHASIS = re.compile(r"(?<!\\)(\*{1,3})(?=[^\s*])(.+?)(?<=[^\s\\])\1|(?<![\\\w])(_)(?=\S)(.+?)(?<=[^\s\\])_(?!\w)")
+_CASELESS_NAME = re.compile(r"[\w ・·'’-]{1,24}")
+# Private-use characters stand in for what is lifted out of the text, so that line structure and numbers survive.
+_NOTE, _BREAK, _BONEYARD = "\ue000", "\ue001", "\ue002"
+_NO_MARKS = dict.fromkeys(map(ord, (_NOTE, _BREAK, _BONEYARD)), " ")
+_NOTE_MARK = re.compile(f"{_NOTE}(\\d+){_NOTE}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A piece of a speech, in its order. `alone`: it has its line to itself (a note after words does not)."""
+
+    kind: Literal["text", "parenthetical", "note"]
+    text: str
+    line: int
+    alone: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """One cue and what follows it. `extensions` as written without brackets: `V.O.`, `CONT'D`. `dual`: spoken with the one before."""
+
+    scene: str
+    character: str
+    extensions: tuple[str, ...]
+    dual: bool
+    line: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screenplay:
+    """The speeches of a script and the notes that stand outside any speech."""
+
+    speeches: tuple[Speech, ...]
+    stray_notes: tuple[Part, ...]
+
+
+@dataclass(slots=True)
+class _Page:
+    """A script without boneyard, as numbered lines, notes lifted out."""
+
+    notes: list[str]
+    lines: list[tuple[int, str]]
+    scene: str = ""
+    scenes: dict[str, int] = field(default_factory=dict)
+
+
+def parse(text: str, *, file: str) -> Screenplay:
+    """Read a script. Raises InputError when a note or a boneyard is opened and never closed."""
+    page = _lift(re.sub("\r\n?", "\n", text.translate(_NO_MARKS)), file)
+    speeches: list[Speech] = []
+    strays: list[Part] = []
+    index = _after_title_page(page.lines)
+    while index < len(page.lines):
+        end = _end_of_block(page.lines, index)
+        block = page.lines[index:end]
+        if block and (cue := _cue_of_block(block)):
+            speeches.append(_speech(page, cue, block))
+        else:
+            strays += _other_block(page, block)
+        index = max(end, index + 1)
+    return Screenplay(speeches=tuple(speeches), stray_notes=tuple(strays))
+
+
+def cue(text: str) -> tuple[str, tuple[str, ...], bool] | None:
+    """Name, extensions and dual mark of a cue line, or None when it has not the form of one.
+
+    >>> cue("MARA (V.O.) (CONT'D) ^")
+    ('MARA', ('V.O.', "CONT'D"), True)
+    """
+    found = _CUE.fullmatch(text.strip())
+    if not found:
+        return None
+    extensions = tuple(part.strip() for part in re.findall(r"\(([^()]*)\)", found["extensions"]))
+    return " ".join(found["name"].split()), extensions, bool(found["dual"])
+
+
+def plain(text: str) -> str:
+    """Text without emphasis marks and escapes, in one line.
+
+    >>> plain("I **really** _mean_ 2 \\\\* 3")
+    'I really mean 2 * 3'
+    """
+    before = ""
+    while before != text:
+        before, text = text, _EMPHASIS.sub(lambda found: found[2] or found[4], text)
+    text = " ".join(re.sub(r"\\([*_\\])", r"\1", text).split())
+    return re.sub(r"(?<=[⺀-鿿＀-￯]) (?=[⺀-鿿＀-￯])", "", text)  # lines of Chinese join without a space
+
+
+def _lift(text: str, file: str) -> _Page:
+    notes: list[str] = []
+    kept: list[str] = []
+    place = 0
+    while found := re.compile(r"/\*|\[\[").search(text, place):
+        kept.append(text[place : found.start()])
+        is_note = found[0] == "[["
+        end = text.find("]]" if is_note else "*/", found.end())
+        body = text[found.end() : end]
+        if end < 0 or (is_note and "\n\n" in body):
+            what = (
+                "a note [[ is opened here and not closed before the next empty line"
+                if is_note
+                else "a boneyard /* is never closed"
+            )
+            raise InputError(Problem(file=file, line=text.count("\n", 0, found.start()) + 1, message=what))
+        kept.append(_BREAK * body.count("\n") + (f"{_NOTE}{len(notes)}{_NOTE}" if is_note else _BONEYARD))
+        notes += [" ".join(body.split())] if is_note else []
+        place = end + 2
+    kept.append(text[place:])
+    return _Page(notes, list(_numbered("".join(kept))))
+
+
+def _numbered(text: str) -> Iterator[tuple[int, str]]:
+    number = 1
+    for raw in text.split("\n"):
+        line = raw.replace(_BREAK, "").replace(_BONEYARD, "")
+        if line.strip() or _BONEYARD not in raw:  # a line that held nothing but boneyard was never there
+            yield number, line
+        number += 1 + raw.count(_BREAK)
+
+
+def _after_title_page(lines: list[tuple[int, str]]) -> int:
+    first = lines[0][1] if lines else ""
+    found = _TITLE_KEY.fullmatch(first)
+    if not found or _HEADING.match(first) or (not found["value"].strip() and found["key"].isupper()):
+        return 0
+    return next((index for index, (_, line) in enumerate(lines) if not line.strip()), len(lines))
+
+
+def _end_of_block(lines: list[tuple[int, str]], start: int) -> int:
+    """Blocks end at an empty line; a line of two spaces is Fountain's way to keep an empty line inside a speech.
+
+    A scene heading is a block by itself, also when its writer left no empty line after it."""
+    if _is_heading(lines[start][1].strip()):
+        return start + 1
+    index = start
+    while index < len(lines) and (lines[index][1].strip() or (index > start and lines[index][1] == "  ")):
+        index += 1
+    return index
+
+
+def _cue_of_block(block: list[tuple[int, str]]) -> tuple[str, tuple[str, ...], bool] | None:
+    line = _NOTE_MARK.sub("", block[0][1]).strip()
+    if len(block) < 2 or not line or line[0] in "!>#=~" or _is_heading(line):
+        return None
+    found = cue(line.removeprefix("@"))
+    if not found or line.startswith("@"):
+        return found
+    return found if _is_name(found[0]) and not line.endswith("TO:") else None
+
+
+def _is_name(name: str) -> bool:
+    letters = [letter for letter in name if letter.isalpha()]
+    if not letters or any(unicodedata.category(letter) in {"Ll", "Lt"} for letter in letters):
+        return False
+    has_capitals = any(letter.isupper() for letter in letters)
+    return has_capitals or bool(_CASELESS_NAME.fullmatch(name))
+
+
+def _is_heading(line: str) -> bool:
+    return bool(_HEADING.match(line) or _FORCED_HEADING.match(line))
+
+
+def _speech(page: _Page, cue: tuple[str, tuple[str, ...], bool], block: list[tuple[int, str]]) -> Speech:
+    name, extensions, dual = cue
+    number, first = block[0]
+    parts = [Part(kind="note", text=note, line=number, alone=False) for note in _notes_in(page, first)]
+    for at, line in block[1:]:
+        parts += _parts(page, at, line.strip())
+    return Speech(scene=page.scene, character=name, extensions=extensions, dual=dual, line=number, parts=tuple(parts))
+
+
+def _parts(page: _Page, number: int, line: str) -> Iterator[Part]:
+    notes = _notes_in(page, line)
+    words = _NOTE_MARK.sub(" ", line).strip()
+    if words.startswith("(") and words.endswith(")"):
+        yield Part(kind="parenthetical", text=plain(words[1:-1]), line=number)
+    elif words:
+        yield Part(kind="text", text=plain(words.removeprefix("~")), line=number)
+    for note in notes:
+        yield Part(kind="note", text=note, line=number, alone=not words)
+
+
+def _notes_in(page: _Page, line: str) -> list[str]:
+    return [page.notes[int(index)] for index in _NOTE_MARK.findall(line)]
+
+
+def _other_block(page: _Page, block: list[tuple[int, str]]) -> Iterator[Part]:
+    if block and _is_heading(block[0][1].strip()):
+        _begin_scene(page, _NOTE_MARK.sub("", block[0][1]).strip())
+    for number, line in block:
+        for note in _notes_in(page, line):
+            yield Part(kind="note", text=note, line=number)
+
+
+def _begin_scene(page: _Page, heading: str) -> None:
+    """Scenes are told apart by their number, else their heading, else how often that heading has been used."""
+    number = _SCENE_NUMBER.search(heading)
+    title = " ".join(_FORCED_HEADING.sub("", _SCENE_NUMBER.sub("", heading), count=1).split())
+    if number:
+        title = f"{number['number'].rstrip('.')} {title}"
+    page.scenes[title] = page.scenes.get(title, 0) + 1
+    page.scene = title if page.scenes[title] == 1 else f"{title} ({page.scenes[title]})"

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The production file: what `production.toml` may say, every default in one place, every mistake with its key and line.
+
+It names inputs and settings; it reads none of them (that is `script`, `cast`, `consent`, `ingest`). Every path it names lies inside
+the production's folder: absolute paths, `..` and links that lead outside are refused.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from manifests.errors import InputError, Problem, nearest
+from manifests.timebase import parse_rate
+from pipeline import sheets
+
+FILE = "production.toml"
+_SIZE = re.compile(r"(?P<width>[0-9]{2,5})x(?P<height>[0-9]{2,5})")
+_MAXIMUM_SIDE = 8192
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """The file that `relative` names inside `folder`; it need not exist. Raises ValueError, with a reason for people, when it leads out.
+
+    Names that begin with `-` are refused too: to an engine they would be options."""
+    pure = PurePosixPath(relative)
+    if not relative.strip():
+        raise ValueError("an empty path")
+    if pure.is_absolute() or re.match(r"[A-Za-z]:|\\|[A-Za-z][A-Za-z0-9+.-]*://|~", relative):
+        raise ValueError(f"{relative!r} is not a path inside the production's folder")
+    if ".." in pure.parts:
+        raise ValueError(f"{relative!r} leaves the production's folder")
+    if any(part.startswith("-") for part in pure.parts):
+        raise ValueError(f"{relative!r} begins with '-' and would be taken for an option")
+    if any(ord(letter) < 32 for letter in relative):
+        raise ValueError(f"{relative!r} holds a control character")
+    path = folder / pure
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{relative!r} is a link that leads outside the production's folder")
+    return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Why a named file cannot be taken, in the words of a Problem."""
+
+    message: str
+    expected: str | None = None
+    nearest: str | None = None
+
+
+def locate(folder: Path, relative: str) -> Path | Absent:
+    """The existing file that `relative` names inside `folder`, or why there is none and which names are like it."""
+    try:
+        path = inside(folder, relative)
+    except ValueError as error:
+        return Absent(message=str(error), expected="a relative path inside the production's folder")
+    if path.is_file():
+        return path
+    place = path.parent if path.parent.is_dir() else folder
+    names = sorted(str(p.relative_to(folder)) for p in place.iterdir() if not p.name.startswith("."))
+    return Absent(message=f"no such file {relative!r}", nearest=nearest(relative, names))
+
+
+def _rate(value: object) -> Fraction:
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("write a frame rate, such as 25 or '30000/1001'")
+    try:
+        return parse_rate(value)
+    except InputError as error:
+        problem = error.problems[0]
+        raise ValueError(f"{problem.message}; expected {problem.expected}") from error
+
+
+def _size(value: str) -> str:
+    found = _SIZE.fullmatch(value)
+    if not found:
+        raise ValueError("write width x height in pixels, such as '1280x720'")
+    if any(int(side) % 2 or not 64 <= int(side) <= _MAXIMUM_SIDE for side in found.groups()):
+        raise ValueError(f"width and height must be even and between 64 and {_MAXIMUM_SIDE}, as video needs")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if not value.strip() or any(ord(letter) < 32 for letter in value):
+        raise ValueError("write one line of text")
+    return value.strip()
+
+
+Rate = Annotated[Fraction, BeforeValidator(_rate)]
+Size = Annotated[str, AfterValidator(_size)]
+Text = Annotated[str, AfterValidator(_one_line)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class CutTable(_Table):
+    """`[cut]`: where shots begin and end."""
+
+    minimum_shot_seconds: Annotated[float, Field(ge=0.2, le=10)] = 1.2
+    maximum_shot_seconds: Annotated[float, Field(ge=2, le=600)] = 20.0
+    long_pause_seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.5
+
+
+class LookTable(_Table):
+    """`[look]`: what shots are matched to. `reference` is a still, a `.cube` or "" for none."""
+
+    method: Literal["monge-kantorovich", "reinhard", "none"] = "monge-kantorovich"
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+    reference: str = ""
+
+
+class DeliveryTable(_Table):
+    """`[delivery]`: what is made. `burn_in` writes the previs mark into previs pictures."""
+
+    profiles: Annotated[list[Literal["web", "master"]], Field(min_length=1)] = ["web", "master"]
+    loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
+    burn_in: bool = True
+
+
+class ConsentTable(_Table):
+    """`[consent]`: whether everybody on the actor sheet must have allowed it."""
+
+    required: bool = True
+
+
+class GenerateTable(_Table):
+    """`[generate]`: `size` is the short side of generated frames in pixels (DICE-Talk was trained at 512)."""
+
+    size: Annotated[int, Field(ge=128, le=2048, multiple_of=16)] = 720
+
+
+class Production(_Table):
+    """A production as its file describes it; paths are text relative to `folder` until `path` resolves them."""
+
+    folder: Annotated[Path, Field(exclude=True)] = Path()
+    title: Text
+    episode: Text = "1"
+    kind: Literal["episode", "lesson"] = "episode"
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    rate: Rate = Fraction(25)
+    size: Size = "1280x720"
+    script: str = "script.fountain"
+    cast: str = "cast.csv"
+    consents: str = "consents.csv"
+    emotions: str = ""
+    recordings: Annotated[list[str], Field(min_length=1)]
+    talker: Literal["previs", "dice"] = "previs"
+    talker_settings: dict[str, str | int | float | bool] = {}
+    cut: CutTable = CutTable()
+    look: LookTable = LookTable()
+    delivery: DeliveryTable = DeliveryTable()
+    consent: ConsentTable = ConsentTable()
+    generate: GenerateTable = GenerateTable()
+
+    @property
+    def width(self) -> int:
+        """Pixels across of the delivered picture."""
+        return int(self.size.partition("x")[0])
+
+    @property
+    def height(self) -> int:
+        """Pixels down of the delivered picture."""
+        return int(self.size.partition("x")[2])
+
+    def path(self, relative: str) -> Path:
+        """Where a path of the production file lies; `load` has checked that it is inside the folder."""
+        return inside(self.folder, relative)
+
+    def named_files(self) -> Iterator[tuple[str, str]]:
+        """Key and relative path of every file that the production names. `consents` counts only when consent is required."""
+        yield "script", self.script
+        yield "cast", self.cast
+        if self.consent.required:
+            yield "consents", self.consents
+        if self.emotions:
+            yield "emotions", self.emotions
+        if self.look.reference:
+            yield "look.reference", self.look.reference
+        for recording in self.recordings:
+            yield "recordings", recording
+
+
+def load(folder: Path) -> Production:
+    """Read `folder/production.toml`. Raises InputError with every wrong key, value and missing file, each with its line."""
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(Problem(file=str(path), message="no such file: this folder is not a production",
+                                 expected="a folder with production.toml (callsheet init DIR makes one)"))  # fmt: skip
+    text = sheets.decode(path)
+    try:
+        production = Production.model_validate({**_toml(text), "folder": folder})
+    except ValidationError as error:
+        raise InputError([_problem(detail, text) for detail in error.errors()]) from error
+    problems = [
+        Problem(
+            file=FILE, line=_line_of(text, key), column=key,
+            message=found.message, expected=found.expected, nearest=found.nearest,
+        )
+        for key, relative in production.named_files()
+        if isinstance(found := locate(folder, relative), Absent)
+    ]  # fmt: skip
+    if problems:
+        raise InputError(problems)
+    return production
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason, _, place = str(error).rpartition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        number = int(line[1]) if line else text.count("\n") + 1
+        raise InputError(Problem(file=FILE, line=number, message=f"not valid TOML: {reason or error}")) from error
+    if "folder" in values:
+        raise InputError(Problem(file=FILE, line=_line_of(text, "folder"), column="folder", message="unknown key"))
+    return values
+
+
+def _problem(detail: ErrorDetails, text: str) -> Problem:
+    names = [str(part) for part in detail["loc"]]
+    key = ".".join(names)
+    line = _line_of(text, key)
+    if detail["type"] == "extra_forbidden":
+        known = _keys(names[:-1])
+        near = nearest(names[-1], known)
+        return Problem(
+            file=FILE,
+            line=line,
+            column=key,
+            message="unknown key",
+            nearest=near,
+            expected=None if near else _either(known),
+        )
+    if detail["type"] == "missing":
+        return Problem(file=FILE, column=key, message="this key is missing")
+    got = repr(detail["input"])
+    if detail["type"] == "literal_error":
+        known = [name.strip("'") for name in re.split(r", | or ", detail["ctx"]["expected"])]
+        near = nearest(str(detail["input"]), known)
+        return Problem(
+            file=FILE,
+            line=line,
+            column=key,
+            message="not one of the choices",
+            expected=_either(known),
+            got=got,
+            nearest=near,
+        )
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return Problem(file=FILE, line=line, column=key, message=message, got=got)
+
+
+def _either(names: list[str]) -> str:
+    return "one of " + ", ".join(names)
+
+
+def _keys(tables: list[str]) -> list[str]:
+    model: type[BaseModel] = Production
+    for name in tables:
+        annotation = model.model_fields[name].annotation
+        model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else model
+    return [name for name in model.model_fields if name != "folder"]
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """The line on which a key such as `cut.minimum_shot_seconds` or `recordings.0` stands: a search, since tomllib keeps no places."""
+    table, wanted = "", _without_indices(key)
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            table = header[1] + "."
+            if header[1] == wanted:
+                return number
+        elif (entry := re.match(r"\s*[\"']?([\w.-]+)[\"']?\s*=", line)) and table + entry[1] == wanted:
+            return number
+    parent = wanted.rpartition(".")[0]
+    return _line_of(text, parent) if parent else None
+
+
+def _without_indices(key: str) -> str:
+    return ".".join(part for part in key.split(".") if not part.isdigit())
+
+
+def as_plain(production: Production) -> Mapping[str, Any]:
+    """Every setting with its value, defaults included, for the record and for `plan --json`."""
+    return production.model_dump(mode="json")

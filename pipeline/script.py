@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the script: Fountain or a line sheet (CSV, XLSX) to `Line`s in spoken order.
+
+The emotion of a line comes from an `[[emotion: ...]]` note, else from a parenthetical that is in the synonym table, else it is left to
+the actor's default. A parenthetical that is no emotion is direction. A parenthetical or note that changes the mood in the middle of a
+speech begins a new line there. Who the characters are is checked by `cast`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from manifests.errors import InputError, Problem, nearest
+from manifests.identity import digest
+from manifests.rows import Line
+from model.emotion import LABELS, MAXIMUM, Curve, EmotionError, Mix, parse_curve
+from pipeline import fountain, production, sheets
+
+SUFFIXES = (".fountain", ".txt", ".csv", ".xlsx")
+NEEDED = ("line_id", "scene", "character", "text")
+COLUMNS = (*NEEDED, "emotion", "direction", "audio_file", "start", "end", "lang", "notes")
+DEGREES = {"very": 1.25, "quite": 0.8, "rather": 0.8, "slightly": 0.5, "a little": 0.5, "a bit": 0.5, "somewhat": 0.6}
+
+Words = Mapping[str, Mix]
+
+_SYNONYMS = Path(__file__).with_name("synonyms.csv")
+_EMOTION_NOTE = re.compile(r"emotion\s*[:=]\s*(?P<curve>.*)", re.IGNORECASE)
+_KEYED_NOTE = re.compile(r"(?P<key>\w+)\s*[:=].*")
+_DEGREE = re.compile(rf"(?P<degree>{'|'.join(DEGREES)})\s+(?P<word>.+)")
+_UNSEEN = {"VO", "OS", "OC", "VOICEOVER", "OFFSCREEN", "OFFCAMERA"}  # extensions of a speaker who is not in the picture
+_CLOCK = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d+)?)")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """A line of a speech while its parts are read. `mood` comes from a parenthetical, `noted` from a note, which wins."""
+
+    source_line: int
+    text: list[str] = field(default_factory=list)
+    mood: Curve | None = None
+    mood_text: str = ""
+    noted: Curve | None = None
+    direction: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def words(own: Path | None = None) -> Words:
+    """The words for emotions beside the eight labels: the table that comes with the package, and a production's own over it.
+
+    A table has the columns `word, emotion`. Raises InputError with every word that stands twice or means no emotion."""
+    table = _word_table(_SYNONYMS)
+    return table if own is None else {**table, **_word_table(own)}
+
+
+def read(path: Path, *, words: Words, language: str = "en", folder: Path | None = None) -> list[Line]:
+    """The lines of a script. `words`: from `words()`; `language`: of lines that name none; `folder`: the production's.
+
+    Raises InputError with every problem of the script, each with its line or row."""
+    if path.suffix.lower() not in SUFFIXES:
+        expected = " or ".join(SUFFIXES)
+        raise InputError(
+            Problem(file=path.name, message="not a script", expected=expected, got=path.suffix or "no suffix")
+        )
+    if path.suffix.lower() in {".csv", ".xlsx"}:
+        return _read_sheet(path, words, language, folder or path.parent)
+    return _read_fountain(path, words, language)
+
+
+def mood_of(parenthetical: str, words: Words) -> tuple[Curve | None, str]:
+    """The emotion that a parenthetical names, or None, and what is left of it as direction.
+
+    >>> curve, rest = mood_of("slightly angry, to Mara", {})
+    >>> str(curve), rest
+    ('angry 0.5', 'to Mara')
+    """
+    moods: list[Curve] = []
+    rest: list[str] = []
+    for part in filter(None, map(str.strip, re.split(r"[,;]", parenthetical))):
+        mood = _mood(part, words)
+        if mood is None or (moods and len(mood.mixes) > 1):
+            rest.append(part)
+        else:
+            moods.append(mood)
+    return _blend(moods), ", ".join(rest)
+
+
+def _mood(part: str, words: Words) -> Curve | None:
+    degree = _DEGREE.fullmatch(part.casefold())
+    text = f"{degree['word']} {DEGREES[degree['degree']]}" if degree else part
+    try:
+        return parse_curve(text, words=words)
+    except EmotionError:
+        return None
+
+
+def _blend(moods: list[Curve]) -> Curve | None:
+    """Several moods at once share the face: each has its part of the intensity."""
+    if len(moods) < 2 or len(moods[0].mixes) > 1:
+        return moods[0] if moods else None
+    total: Counter[str] = Counter()
+    for mood in moods:
+        total.update({label: weight / len(moods) for label, weight in mood.mixes[0]})
+    return parse_curve(" + ".join(f"{label} {min(weight, MAXIMUM):.4f}" for label, weight in total.items()))
+
+
+def _word_table(path: Path) -> dict[str, Mix]:
+    table = sheets.read(path, needed=("word", "emotion"), known=("word", "emotion"))
+    found: dict[str, Mix] = {}
+    problems = []
+    for record in table.records:
+        word = " ".join(record["word"].casefold().split())
+        if word in found or word in LABELS or not word:
+            reason = "is a label already" if word in LABELS else "stands twice" if word else "is empty"
+            problems.append(table.problem(record, "word", f"the word {word!r} {reason}"))
+            continue
+        try:
+            found[word] = _held_mix(record["emotion"])
+        except EmotionError as error:
+            problems.append(table.problem(record, "emotion", str(error), nearest=error.nearest_names))
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _held_mix(text: str) -> Mix:
+    curve = parse_curve(text)
+    if len(curve.mixes) > 1:
+        raise EmotionError("a word stands for one mix, not for a curve", got=text)
+    return curve.mixes[0]
+
+
+def _read_fountain(path: Path, words: Words, language: str) -> list[Line]:
+    if not path.is_file():
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside)))
+    play = fountain.parse(sheets.decode(path), file=path.name)
+    problems = [
+        Problem(file=path.name, line=note.line, message="this emotion note belongs to no speech", got=f"[[{note.text}]]",
+                expected="the note under the character's name or in the words")
+        for note in play.stray_notes
+        if _EMOTION_NOTE.fullmatch(note.text)
+    ]  # fmt: skip
+    lines: list[Line] = []
+    for speech in play.speeches:
+        drafts = _drafts(speech, words, path.name, problems)
+        lines += [_line_of_speech(speech, draft, first=index == 0, lang=language) for index, draft in enumerate(drafts)]
+    return _finished(lines, problems, path.name)
+
+
+def _line_of_speech(speech: fountain.Speech, draft: _Draft, *, first: bool, lang: str) -> Line:
+    curve = draft.noted or draft.mood
+    direction = [draft.mood_text, *draft.direction] if draft.noted and draft.mood_text else draft.direction
+    return Line(
+        line_id="", order=0, scene=speech.scene, character=speech.character, text=fountain.plain(" ".join(draft.text)),
+        performance=str(curve) if curve else "", direction=", ".join(direction), lang=lang,
+        voice_over=_is_unseen(speech.extensions), simultaneous=speech.dual and first,
+        notes="; ".join([*_other_extensions(speech.extensions), *draft.notes]),
+        source_line=speech.line if first else draft.source_line,
+    )  # fmt: skip
+
+
+def _drafts(speech: fountain.Speech, words: Words, file: str, problems: list[Problem]) -> list[_Draft]:
+    """Split a speech where its mood changes; those without words (a mute reaction) are left out."""
+    drafts = [_Draft(source_line=speech.line)]
+    for part in speech.parts:
+        if part.kind == "text":
+            drafts[-1].text.append(part.text)
+        elif part.kind == "parenthetical":
+            _take_parenthetical(drafts, part, words)
+        else:
+            _take_note(drafts, part, words, file, problems)
+    if len(drafts) > 1 and not drafts[-1].text:  # a note after the last words means those words
+        last = drafts.pop()
+        drafts[-1].noted = drafts[-1].noted or last.noted
+        drafts[-1].direction += [text for text in (last.mood_text, *last.direction) if text]
+    return [draft for draft in drafts if any(draft.text)]
+
+
+def _take_parenthetical(drafts: list[_Draft], part: fountain.Part, words: Words) -> None:
+    mood, rest = mood_of(part.text, words)
+    if mood and drafts[-1].text:
+        drafts.append(_Draft(source_line=part.line))
+    draft = drafts[-1]
+    if mood and not draft.mood:
+        draft.mood, draft.mood_text = mood, part.text
+        draft.direction += [rest] if rest else []
+    else:
+        draft.direction.append(part.text)
+
+
+def _take_note(drafts: list[_Draft], part: fountain.Part, words: Words, file: str, problems: list[Problem]) -> None:
+    found = _EMOTION_NOTE.fullmatch(part.text)
+    if not found:
+        drafts[-1].notes.append(part.text)
+        keyed = _KEYED_NOTE.fullmatch(part.text)
+        if keyed and difflib.get_close_matches(keyed["key"].casefold(), ["emotion"], cutoff=0.8):
+            got = f"[[{part.text}]]"
+            problems.append(
+                Problem(file=file, line=part.line, message="unknown note", got=got, nearest="'emotion: ...'")
+            )
+        return
+    try:
+        curve = parse_curve(found["curve"], words=words)
+    except EmotionError as error:
+        problems.append(_emotion_problem(error, words, Problem(file=file, line=part.line, message=str(error))))
+        return
+    if part.alone and drafts[-1].text:
+        drafts.append(_Draft(source_line=part.line))
+    if drafts[-1].noted:
+        problems.append(
+            Problem(
+                file=file, line=part.line, message="a second emotion note for the same words", got=f"[[{part.text}]]"
+            )
+        )
+    drafts[-1].noted = curve
+
+
+def _emotion_problem(error: EmotionError, words: Words, problem: Problem) -> Problem:
+    near = error.nearest_names
+    expected = None if near else f"one of {', '.join(LABELS)}, or a word of the synonym table ({len(words)} words)"
+    return replace(problem, nearest=near, expected=expected)
+
+
+def _is_unseen(extensions: Iterable[str]) -> bool:
+    return any(_bare(extension) in _UNSEEN for extension in extensions)
+
+
+def _other_extensions(extensions: Iterable[str]) -> list[str]:
+    return [extension for extension in extensions if _bare(extension) not in {*_UNSEEN, "CONTD"}]
+
+
+def _bare(extension: str) -> str:
+    return re.sub(r"[^A-Z]", "", extension.upper())
+
+
+def _read_sheet(path: Path, words: Words, language: str, folder: Path) -> list[Line]:
+    table = sheets.read(path, needed=NEEDED, known=COLUMNS)
+    problems: list[Problem] = []
+    lines = []
+    for record in table.records:
+        found = list(_row_problems(table, record, words, folder))
+        problems += found
+        if not found:
+            lines.append(_line_of_row(record, words, language))
+    seen: dict[str, int] = {}
+    for record in table.records:
+        if record["line_id"] and seen.setdefault(record["line_id"], record.number) != record.number:
+            message = f"line_id {record['line_id']!r} stands in row {seen[record['line_id']]} already"
+            problems.append(table.problem(record, "line_id", message))
+    return _finished(lines, problems, path.name)
+
+
+def _row_problems(table: sheets.Table, record: sheets.Record, words: Words, folder: Path) -> Iterator[Problem]:
+    for column in ("character", "text"):
+        if not record[column]:
+            yield table.problem(record, column, "this cell is empty")
+    if record["character"] and not fountain.cue(record["character"]):
+        yield table.problem(record, "character", "not a character's name", got=repr(record["character"]))
+    if record["emotion"]:
+        try:
+            parse_curve(record["emotion"], words=words)
+        except EmotionError as error:
+            yield _emotion_problem(error, words, table.problem(record, "emotion", str(error)))
+    if record["audio_file"]:
+        found = production.locate(folder, record["audio_file"])
+        if isinstance(found, production.Absent):
+            yield table.problem(record, "audio_file", found.message, expected=found.expected, nearest=found.nearest)
+    if record["lang"] and not _LANGUAGE.fullmatch(record["lang"]):
+        yield table.problem(
+            record, "lang", "not a language", expected="a code such as en or zh", got=repr(record["lang"])
+        )
+    yield from _time_problems(table, record)
+
+
+def _time_problems(table: sheets.Table, record: sheets.Record) -> Iterator[Problem]:
+    expected = "seconds (75.25) or M:SS.mmm (1:15.250)"
+    bad = [column for column in ("start", "end") if record[column] and _seconds(record[column]) is None]
+    for column in bad:
+        yield table.problem(record, column, "not a time", expected=expected, got=repr(record[column]))
+    start, end = _seconds(record["start"]), _seconds(record["end"])
+    if not bad and start is not None and end is not None and end <= start:
+        yield table.problem(
+            record, "end", f"the line ends at {record['end']}, not after its start at {record['start']}"
+        )
+
+
+def _seconds(text: str) -> float | None:
+    found = _CLOCK.fullmatch(text)
+    if not found:
+        return None
+    hours, minutes = int(found["hours"] or 0), int(found["minutes"] or 0)
+    return float(3600 * hours + 60 * minutes + Fraction(found["seconds"]))
+
+
+def _line_of_row(record: sheets.Record, words: Words, language: str) -> Line:
+    name, extensions, dual = fountain.cue(record["character"]) or (record["character"], (), False)
+    curve = str(parse_curve(record["emotion"], words=words)) if record["emotion"] else ""
+    return Line(
+        line_id=record["line_id"], order=0, scene=record["scene"], character=name, text=" ".join(record["text"].split()),
+        performance=curve, direction=record["direction"], lang=record["lang"] or language, voice_over=_is_unseen(extensions),
+        simultaneous=dual, audio_file=record["audio_file"], start_seconds=_seconds(record["start"]),
+        end_seconds=_seconds(record["end"]), notes=record["notes"], source_line=record.number,
+    )  # fmt: skip
+
+
+def _finished(lines: list[Line], problems: list[Problem], file: str) -> list[Line]:
+    """Number the lines and name those that have no id: by scene, character, words and how often they were said, so that other
+    lines may come and go, and a change of mood or direction keeps the name."""
+    if not lines and not problems:
+        expected = "a character's name in capitals, its words on the next line"
+        problems = [Problem(file=file, message="nobody speaks in this script", expected=expected)]
+    if problems:
+        raise InputError(sorted(problems, key=lambda problem: (problem.line or 0, problem.row or 0)))
+    said: Counter[tuple[str, str, str]] = Counter()
+    named = []
+    for order, line in enumerate(lines):
+        key = (line.scene, line.character, line.text)
+        said[key] += 1
+        line_id = line.line_id or f"{_slug(line.character)}-{digest([*key, said[key]])[:8]}"
+        named.append(replace(line, line_id=line_id, order=order, scene=line.scene or "1", source=file))
+    return named
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"\W+", "-", name.casefold()).strip("-")

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sheets that people keep: CSV, XLSX and YAML read as a table of text, with the row of every cell. The door to pandas and YAML.
+
+Every cell is text: nothing is converted, evaluated or fetched, a formula in a CSV is its own characters and in a workbook the value
+that the spreadsheet last showed. What the cells mean is decided by `script`, `cast` and `consent`.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from manifests.errors import InputError, Problem, nearest
+
+SUFFIXES = (".csv", ".xlsx", ".yaml", ".yml")
+MAXIMUM_BYTES = 16 << 20
+MAXIMUM_UNPACKED_BYTES = 128 << 20  # a workbook is a zip archive; this bounds what it may unpack to
+MAXIMUM_ROWS = 20_000
+MAXIMUM_COLUMNS = 64
+MAXIMUM_DEPTH = 4  # of YAML: cast > row > list of aliases
+_CELL_NAME = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)(\d+)["']""")  # in a worksheet's XML: <c r="B12">
+_MIDNIGHT = " 00:00:00"  # what a workbook's day looks like once it is text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One row: its number as the spreadsheet shows it (the header is row 1), or for YAML the line it begins on."""
+
+    number: int
+    cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        """The cell's text without surrounding space, "" when empty or absent."""
+        return self.cells.get(column, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A sheet: its name for messages, its columns and its rows that are not empty."""
+
+    file: str
+    columns: tuple[str, ...]
+    records: tuple[Record, ...]
+    by_line: bool = False
+
+    def problem(self, record: Record, column: str | None, message: str, **facts: str | None) -> Problem:
+        """A Problem that stands in this row and column. `facts`: expected, got, nearest."""
+        place = {"line": record.number} if self.by_line else {"row": record.number}
+        return Problem(file=self.file, message=message, column=column, **place, **facts)  # type: ignore[arg-type]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Grid:
+    """Rows of text as they stand in the file, header first, with their numbers."""
+
+    rows: list[tuple[int, list[str]]] = field(default_factory=list)
+
+
+def read(path: Path, *, needed: Sequence[str], known: Sequence[str], unnamed: bool = False) -> Table:
+    """Read a sheet whose header has all `needed` and only `known` columns (any order, case ignored, spaces or `-` for `_`).
+
+    `unnamed` names a problem's file by the whole path. Raises InputError with every problem of the file's form and header."""
+    file = str(path) if unnamed else path.name
+    _check_file(path, file)
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        return _with_header(_yaml_table(path, file), needed, known)
+    grid = _xlsx_grid(path, file) if path.suffix.lower() == ".xlsx" else _csv_grid(path, file)
+    return _with_header(_table(grid, file), needed, known)
+
+
+def decode(path: Path, file: str | None = None) -> str:
+    """A text file's content: UTF-8 with or without a byte order mark. Raises InputError naming the first bad line."""
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        got = f"byte 0x{data[error.start]:02x}"
+        raise InputError(
+            Problem(file=file or path.name, line=line, message="this is not UTF-8 text", expected="UTF-8", got=got)
+        ) from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError(Problem(file=file or path.name, line=line, message="a NUL character: this is not a text file"))
+    return text
+
+
+def _check_file(path: Path, file: str) -> None:
+    if not path.is_file():
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(Problem(file=file, message="no such file", nearest=nearest(path.name, beside)))
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(Problem(file=file, message="not a sheet", expected=" or ".join(SUFFIXES), got=path.suffix))
+    size = path.stat().st_size
+    if size > MAXIMUM_BYTES:
+        raise InputError(
+            Problem(file=file, message=f"the sheet is larger than {MAXIMUM_BYTES >> 20} MB", got=f"{size} bytes")
+        )
+
+
+def _csv_grid(path: Path, file: str) -> _Grid:
+    import pandas as pd
+
+    text = decode(path, file)
+    if not text.strip():
+        raise InputError(Problem(file=file, message="the sheet is empty", expected="a header and at least one row"))
+    header = text.lstrip().splitlines()[0]
+    separator = max(",;\t", key=header.count)
+    try:
+        frame = pd.read_csv(
+            path, sep=separator, header=None, names=range(MAXIMUM_COLUMNS), dtype=str, keep_default_na=False, na_filter=False,
+            encoding="utf-8-sig", skip_blank_lines=False, index_col=False, engine="c",
+        )  # fmt: skip
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(_csv_problem(str(error), file)) from error
+    return _grid(frame)
+
+
+def _csv_problem(message: str, file: str) -> Problem:
+    if found := re.search(r"EOF inside string starting at row (\d+)", message):
+        return Problem(file=file, row=int(found[1]) + 1, message='a quotation mark (") is opened here and never closed')
+    found = re.search(r"in line (\d+), saw (\d+)", message)
+    row = int(found[1]) if found else None
+    return Problem(file=file, row=row, message=f"this row cannot be read: {message.strip()}")
+
+
+def _xlsx_grid(path: Path, file: str) -> _Grid:
+    import pandas as pd
+    from python_calamine import CalamineError
+
+    _check_archive(path, file)
+    try:
+        frame = pd.read_excel(path, header=None, dtype=str, keep_default_na=False, na_filter=False, engine="calamine")
+    except (CalamineError, ValueError, OSError) as error:
+        raise InputError(
+            Problem(file=file, message=f"not a readable workbook: {error}", expected="an .xlsx file")
+        ) from error
+    return _grid(frame)
+
+
+def _check_archive(path: Path, file: str) -> None:
+    """Unpack the archive once without keeping it, so that a small file that unfolds to gigabytes is refused, whatever it declares."""
+    too_large = Problem(file=file, message=f"the workbook unpacks to more than {MAXIMUM_UNPACKED_BYTES >> 20} MB")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAXIMUM_UNPACKED_BYTES:
+                raise InputError(too_large)
+            archive.testzip()  # reads every member to its declared size and refuses one that is longer
+            for name in archive.namelist():
+                if "worksheets/" in name:
+                    _check_extent(archive.read(name), file)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        raise InputError(
+            Problem(file=file, message=f"not a readable workbook: {error}", expected="an .xlsx file")
+        ) from error
+
+
+def _check_extent(worksheet: bytes, file: str) -> None:
+    """Refuse a cell far out: readers allocate the whole rectangle up to it, and one cell at XFD1048576 would take all memory."""
+    for found in _CELL_NAME.finditer(worksheet):
+        if len(found[1]) > 2 or int(found[2][:9]) > MAXIMUM_ROWS:  # two letters are 702 columns
+            cell = (found[1] + found[2]).decode()
+            limit = f"at most {MAXIMUM_ROWS} rows and {MAXIMUM_COLUMNS} columns"
+            raise InputError(
+                Problem(file=file, message=f"a cell lies far outside any sheet: {cell[:20]}", expected=limit)
+            )
+
+
+def _grid(frame: Any) -> _Grid:
+    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return _Grid(rows=[(number, row) for number, row in enumerate(rows, start=1) if any(row)])
+
+
+def _cell(value: object) -> str:
+    text = value if isinstance(value, str) else ""  # an absent trailing cell is a float NaN
+    return text.strip().removesuffix(_MIDNIGHT)
+
+
+def _table(grid: _Grid, file: str) -> Table:
+    if len(grid.rows) < 2:
+        raise InputError(Problem(file=file, message="the sheet is empty", expected="a header and at least one row"))
+    if len(grid.rows) > MAXIMUM_ROWS:
+        raise InputError(Problem(file=file, message=f"more than {MAXIMUM_ROWS} rows", got=f"{len(grid.rows)} rows"))
+    (_, header), *body = grid.rows
+    width = max(index + 1 for index, name in enumerate(header) if name)
+    columns = tuple(_column(name) for name in header[:width])
+    problems = [
+        Problem(file=file, row=number, message=f"more cells than the header has columns ({width})", got=repr(cell))
+        for number, row in body
+        for cell in [next(filter(None, row[width:]), "")]
+        if cell
+    ]
+    if problems:
+        raise InputError(problems)
+    records = tuple(Record(number=number, cells=dict(zip(columns, row, strict=False))) for number, row in body)
+    return Table(file=file, columns=columns, records=records)
+
+
+def _column(name: str) -> str:
+    return re.sub(r"[\s-]+", "_", name.strip().casefold())
+
+
+def _with_header(table: Table, needed: Sequence[str], known: Sequence[str]) -> Table:
+    present = set(table.columns)
+    row = None if table.by_line else 1
+    problems = [
+        Problem(
+            file=table.file,
+            row=row,
+            column=name,
+            message="this column is missing",
+            nearest=nearest(name, sorted(present - {*known})),
+        )
+        for name in needed
+        if name not in present
+    ]
+    problems += [
+        Problem(file=table.file, row=row, column=name or "(no name)", message="unknown column", nearest=nearest(name, known),
+                expected="one of " + ", ".join(known))
+        for name in dict.fromkeys(table.columns)
+        if name not in known
+    ]  # fmt: skip
+    problems += [
+        Problem(file=table.file, row=row, column=name, message="this column stands twice")
+        for name in _twice(table.columns)
+        if name
+    ]
+    if problems:
+        raise InputError(problems)
+    return table
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    seen: set[str] = set()
+    return [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+
+
+def _yaml_table(path: Path, file: str) -> Table:
+    """A list of mappings, or one mapping with a single key that holds the list. Scalars stay text; anchors and aliases are refused."""
+    import yaml
+
+    text = decode(path, file)
+    try:
+        _check_yaml_events(yaml.parse(text, Loader=yaml.SafeLoader), file)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise InputError(Problem(file=file, line=line, message=f"not valid YAML: {error.problem}")) from error
+    except yaml.YAMLError as error:
+        raise InputError(Problem(file=file, message=f"not valid YAML: {error}")) from error
+    if isinstance(node, yaml.MappingNode) and len(node.value) == 1:
+        node = node.value[0][1]
+    if not isinstance(node, yaml.SequenceNode) or not node.value:
+        raise InputError(Problem(file=file, message="no rows", expected="a list with one mapping per row"))
+    return _yaml_rows(node.value, file)
+
+
+def _check_yaml_events(events: Iterable[Any], file: str) -> None:
+    """Refuse aliases (a few lines of them unfold to gigabytes) and deep nesting, before anything is built."""
+    import yaml
+
+    depth = 0
+    for event in events:
+        line = event.start_mark.line + 1
+        if getattr(event, "anchor", None):
+            raise InputError(
+                Problem(file=file, line=line, message="YAML anchors and aliases are not accepted", got=event.anchor)
+            )
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAXIMUM_DEPTH:
+            raise InputError(
+                Problem(file=file, line=line, message="nested too deep", expected="a list with one mapping per row")
+            )
+
+
+def _yaml_rows(nodes: Iterable[Any], file: str) -> Table:
+    import yaml
+
+    records, problems = [], []
+    for node in nodes:
+        line = node.start_mark.line + 1
+        if not isinstance(node, yaml.MappingNode):
+            problems.append(Problem(file=file, line=line, message="not a row", expected="a mapping of column to value"))
+            continue
+        names = [_column(str(key.value)) for key, _ in node.value]
+        problems += [
+            Problem(file=file, line=line, column=name, message="this column stands twice") for name in _twice(names)
+        ]
+        cells = {name: _yaml_text(value) for name, (_, value) in zip(names, node.value, strict=True)}
+        problems += [
+            Problem(file=file, line=line, column=name, message="not a text or a list of texts")
+            for name, cell in cells.items()
+            if cell is None
+        ]
+        records.append(Record(number=line, cells={name: cell or "" for name, cell in cells.items()}))
+    if problems:
+        raise InputError(problems)
+    columns = dict.fromkeys(name for record in records for name in record.cells)
+    return Table(file=file, columns=tuple(columns), records=tuple(records), by_line=True)
+
+
+def _yaml_text(node: Any) -> str | None:
+    import yaml
+
+    if isinstance(node, yaml.ScalarNode):
+        return "" if node.tag == "tag:yaml.org,2002:null" else str(node.value).strip()
+    if isinstance(node, yaml.SequenceNode) and all(isinstance(item, yaml.ScalarNode) for item in node.value):
+        return "|".join(str(item.value).strip() for item in node.value)
+    return None
