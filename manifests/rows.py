@@ -238,7 +238,10 @@ class Grade(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut(Row):
-    """One event of the edit list of a version: which take with which grade fills which frames of the timeline."""
+    """One event of the edit list of a version: which take with which grade fills which frames of the timeline.
+
+    `take_frame` is the take's first frame that is used; `crop` is `left,top,width,height` in the take's pixels; `label` says what
+    the frames are (`previs`, `DICE-Talk`, ...)."""
 
     version: str
     order: int
@@ -248,6 +251,17 @@ class Cut(Row):
     end_frame: int
     take_path: str
     cube_path: str
+    number: str = ""
+    label: str = ""
+    rate_num: int = 0
+    rate_den: int = 1
+    take_frame: int = 0
+    crop: str = ""
+
+    @property
+    def frames(self) -> int:
+        """How long the event is."""
+        return self.end_frame - self.start_frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

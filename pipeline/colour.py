@@ -147,10 +147,12 @@ def cube_of(mapping: Mapping, points: int = CUBE_POINTS) -> Float64[np.ndarray, 
     return np.clip(mapping(np.stack([red, green, blue], axis=-1)), 0, 1)
 
 
-def write_cube(path: Path, cube: Float64[np.ndarray, "points points points 3"], *, title: str) -> None:
-    """Write a 3D LUT (Adobe Cube 1.0): red runs fastest. The file appears whole or not at all."""
+def write_cube(path: Path, cube: Float64[np.ndarray, "points points points 3"], *, title: str, note: str = "") -> None:
+    """Write a 3D LUT (Adobe Cube 1.0): red runs fastest; `note` becomes its first comment. It appears whole or not at all."""
     name = "".join(c if c.isprintable() and c != '"' else "_" for c in title)
-    head = f'TITLE "{name}"\nLUT_3D_SIZE {len(cube)}\nDOMAIN_MIN 0 0 0\nDOMAIN_MAX 1 1 1\n'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = f"# {note}\n" if note else ""
+    head += f'TITLE "{name}"\nLUT_3D_SIZE {len(cube)}\nDOMAIN_MIN 0 0 0\nDOMAIN_MAX 1 1 1\n'
     body = "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in cube.reshape(-1, 3))
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(head + body + "\n", encoding="utf-8")
@@ -168,6 +170,13 @@ def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
     if len(rows) != points**3 or any(len(row) != 3 for row in rows):
         raise ValueError(f"a .cube of size {points} needs {points**3} rows of three numbers, this has {len(rows)}")
     return np.array(rows, dtype=np.float64).reshape(points, points, points, 3)
+
+
+def read_note(path: Path) -> str:
+    """The first comment of a `.cube`, "" when its first line is none."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline().strip()
+    return first[1:].strip() if first.startswith("#") else ""
 
 
 def apply_cube(cube: Float64[np.ndarray, "points points points 3"], rgb: Colours) -> Colours:

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Colour-match: one transform per shot toward the production's look, written as a 33-point `.cube`. Applied later, once, by assembly.
+
+The transform is estimated (`match`) from a few pooled frames of the take and never changes within a shot. The look is a reference
+still, a `.cube` that all shots share, or, when there is none, the mean of all characters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from manifests import identity
+from manifests.errors import InputError, Problem
+from manifests.rows import Grade, Shot, Take
+from pipeline import colour, match
+from pipeline.media import read_frames
+
+VERSION = "1"
+GRADES = "grades"
+SAMPLE_SIZE = 160  # longest edge of the pooled frames, in pixels: statistics need no more
+SAMPLE_FRAMES = 5
+
+Pair = tuple[Shot, Take]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookSettings:
+    """What shots are matched to. `reference`: a still (or None: the mean of all characters). `reference_face`: its face box as fractions.
+
+    `strength` in [0, 1] scales the transform; `limit` is the largest mean shift in CIEDE2000, beyond which a shot is flagged."""
+
+    method: match.Method = "monge-kantorovich"
+    strength: float = 1.0
+    reference: Path | None = None
+    reference_face: match.Box | None = None
+    limit: float = 14.0
+
+
+def grade(
+    shots: Sequence[Shot],
+    takes: Sequence[Take],
+    *,
+    look: LookSettings,
+    root: Path,
+    progress: Progress | None = None,
+) -> list[Grade]:
+    """One grade per shot that has a take, its `.cube` under `root/grades/`. When all `.cube`s stand, no picture is opened.
+
+    `root`: the media folder, to which paths in rows are relative. Raises InputError when the look's reference
+    cannot be read, ToolError when a take cannot be decoded.
+    """
+    found = {take.shot_id: take for take in takes}
+    pairs = [(shot, found[shot.shot_id]) for shot in shots if shot.shot_id in found]
+    ids = grade_ids(pairs, look)
+    standing = [_standing(pair[0], ids[pair[0].shot_id], look, root) for pair in pairs]
+    missing = [pair for pair, row in zip(pairs, standing, strict=True) if row is None]
+    made: dict[str, Grade] = {}
+    if missing and _is_cube(look.reference):
+        made = {shot.shot_id: _copy_cube(shot, ids[shot.shot_id], look, root) for shot, _ in missing}
+    elif missing:
+        transforms = _transforms(pairs, missing, look=look, root=root, progress=progress)
+        made = {s.shot_id: _write(s, ids[s.shot_id], transforms[s.shot_id], look=look, root=root) for s, _ in missing}
+    return [row or made[pair[0].shot_id] for pair, row in zip(pairs, standing, strict=True)]
+
+
+def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
+    """The identity of each shot's grade, by shot: its take, the settings, and the reference or (without one) all takes of the cut."""
+    settings: list[object] = [VERSION, look.method, look.strength, look.limit]
+    if look.reference is None:
+        settings.append(sorted({(shot.character, take.media_digest) for shot, take in pairs}))
+    else:
+        settings += [_reference_digest(look.reference), look.reference_face]
+    return {shot.shot_id: identity.digest([*settings, take.media_digest]) for shot, take in pairs}
+
+
+def sample_take(path: Path, take: Take, frames: int = SAMPLE_FRAMES) -> match.Sample:
+    """Pool up to `frames` frames, evenly spread over the take and made small."""
+    scale = SAMPLE_SIZE / max(take.width, take.height)
+    width, height = max(2, round(take.width * scale)), max(2, round(take.height * scale))
+    step = max(1, take.frames // frames)
+    chosen = f"select='not(mod(n-{step // 2}\\,{step}))',scale={width}:{height}:flags=area"
+    pictures = list(read_frames(path, width=width, height=height, filters=chosen))
+    face = (take.face_left, take.face_top, take.face_right, take.face_bottom)
+    return match.sample_pictures(np.stack(pictures), face)
+
+
+def read_reference(path: Path, face: match.Box | None) -> match.Sample:
+    """A sample of a reference still. Raises InputError when it is not a picture."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            small = image.convert("RGB")
+            small.thumbnail((SAMPLE_SIZE, SAMPLE_SIZE), Image.Resampling.BOX)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        message = "the look's reference still cannot be read"
+        raise InputError(Problem(file=str(path), message=message, got=str(error))) from error
+    return match.sample_pictures(np.asarray(small)[None], face)
+
+
+def _transforms(
+    pairs: Sequence[Pair], missing: Sequence[Pair], *, look: LookSettings, root: Path, progress: Progress | None
+) -> dict[str, match.Transform]:
+    """Transforms of the missing pairs by shot. Without a reference the look is made of all pairs, so all are sampled."""
+    samples: dict[str, match.Sample] = {}
+    sampled = missing if look.reference is not None else pairs
+    for done, (shot, take) in enumerate(sampled, start=1):
+        samples[shot.shot_id] = sample_take(root / take.path, take)
+        if progress is not None:
+            progress(done, len(sampled))
+    if look.reference is not None:
+        target = match.look_of(read_reference(look.reference, look.reference_face))
+    else:
+        target = match.neutral_look([shot.character for shot, _ in pairs], [samples[shot.shot_id] for shot, _ in pairs])
+    return {
+        shot.shot_id: match.estimate(
+            samples[shot.shot_id], target, method=look.method, strength=look.strength, limit=look.limit
+        )
+        for shot, _ in missing
+    }
+
+
+def _write(shot: Shot, grade_id: str, transform: match.Transform, *, look: LookSettings, root: Path) -> Grade:
+    path = _cube_path(grade_id, root)
+    facts = {"limited": transform.limited, "before": round(transform.before, 4), "after": round(transform.after, 4)}
+    colour.write_cube(path, colour.cube_of(transform), title=f"{shot.number} {look.method}", note=json.dumps(facts))
+    return _row(shot, grade_id, look, root)
+
+
+def _copy_cube(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Grade:
+    """A look that is a `.cube` already is blended with the identity by its strength, the same for every shot."""
+    assert look.reference is not None
+    try:
+        cube = colour.read_cube(look.reference)
+    except (OSError, ValueError) as error:
+        raise InputError(Problem(file=str(look.reference), message=str(error), expected="a 3D .cube")) from error
+
+    def blend(rgb: colour.Colours) -> colour.Colours:
+        blended: colour.Colours = rgb + look.strength * (colour.apply_cube(cube, rgb) - rgb)
+        return blended
+
+    facts = {"limited": False, "before": 0.0, "after": 0.0}
+    name = f"{shot.number} {look.reference.stem}"
+    colour.write_cube(_cube_path(grade_id, root), colour.cube_of(blend), title=name, note=json.dumps(facts))
+    return _row(shot, grade_id, look, root)
+
+
+def _standing(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Grade | None:
+    return _row(shot, grade_id, look, root) if _cube_path(grade_id, root).exists() else None
+
+
+def _row(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Grade:
+    """The row of a standing `.cube`, whose comment holds what was measured when it was made."""
+    path = _cube_path(grade_id, root)
+    facts = json.loads(colour.read_note(path))
+    return Grade(
+        grade_id=grade_id,
+        shot_id=shot.shot_id,
+        cube_path=path.relative_to(root).as_posix(),
+        method="cube" if _is_cube(look.reference) else look.method,
+        strength=look.strength,
+        limited=facts["limited"],
+        delta_e_before=facts["before"],
+        delta_e_after=facts["after"],
+    )
+
+
+def _cube_path(grade_id: str, root: Path) -> Path:
+    return root / GRADES / f"{grade_id}.cube"
+
+
+def _is_cube(reference: Path | None) -> bool:
+    return reference is not None and reference.suffix.lower() == ".cube"
+
+
+def _reference_digest(reference: Path) -> str:
+    try:
+        return identity.digest_file(reference)
+    except OSError as error:
+        raise InputError(Problem(file=str(reference), message="the look's reference cannot be read")) from error

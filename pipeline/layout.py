@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Framing: which part of a take fills the delivered picture. Pure arithmetic on sizes and the face box; no pixels.
+
+A take is larger or differently shaped than the delivery (a 1024x1024 portrait, a 1920x1080 plate). The default framing covers the
+delivered picture, sets the eyes near the upper third (the rule of thirds of any cinematography handbook), and never cuts the chin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from manifests.rows import Take
+
+EYES_IN_FACE = 0.40  # eye line within a face box that runs from hairline to chin
+EYES_IN_PICTURE = 0.36  # a little under the upper third leaves headroom in a close-up
+CHIN_MARGIN = 0.03  # of the picture's height, kept free under the chin
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """A rectangle of a take, in its pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def enlargement(self, size: tuple[int, int]) -> float:
+        """How many times the crop is enlarged to fill `size` (width, height); above 1 the picture is softer than the take."""
+        return max(size[0] / self.width, size[1] / self.height)
+
+
+def frame(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
+    """The largest crop of `source` with the shape of `size` (both width, height), eyes near the upper third, chin inside.
+
+    `face`: left, top, right, bottom as fractions of the source.
+
+    >>> frame((1024, 1024), (0.3, 0.2, 0.7, 0.7), (1280, 720))
+    Crop(left=0, top=203, width=1024, height=576)
+    """
+    wide, high = source
+    scale = min(wide / size[0], high / size[1])
+    width, height = min(wide, round(size[0] * scale)), min(high, round(size[1] * scale))
+    left, top, right, bottom = face
+    eyes = (top + EYES_IN_FACE * (bottom - top)) * high
+    lowest_top = (bottom * high) + CHIN_MARGIN * height - height
+    return Crop(
+        left=_within((left + right) / 2 * wide - width / 2, wide - width),
+        top=_within(max(eyes - EYES_IN_PICTURE * height, lowest_top), high - height),
+        width=width,
+        height=height,
+    )
+
+
+def frame_take(take: Take, size: tuple[int, int]) -> Crop:
+    """`frame` for a take's own size and face box."""
+    face = (take.face_left, take.face_top, take.face_right, take.face_bottom)
+    return frame((take.width, take.height), face, size)
+
+
+def _within(value: float, most: int) -> int:
+    return min(max(round(value), 0), most)

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How one shot's colours are matched to a look: pure arithmetic on pooled pixels. No media, no files.
+
+One affine map of gamma-encoded R'G'B', where a gain of light is very nearly a gain of values. Skin is weighed against skin and the
+rest against the rest; the weights serve the estimate only. Two estimates are blended:
+
+* when the look shows the same scene, the linear Monge-Kantorovich map (Pitie and Kokaram 2007) of all colours;
+* when it shows another person or place, three gains. A gain along the complexion axes is taken only as far as skin and surroundings
+  agree on it, so that a darker face is never "corrected" into a lighter one.
+
+Reinhard et al. 2001 (mean and spread in Lab) is there for comparison.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+from pipeline import colour
+
+# Median sRGB of the light and dark skin patches of the ColorChecker chart: complexion runs along the difference of their logs.
+LIGHT_SKIN, DARK_SKIN = np.array([194.0, 150.0, 130.0]), np.array([115.0, 82.0, 68.0])
+NATURAL = (
+    1.1,
+    0.22,
+)  # how far healthy skin spreads along the two complexion axes (log of R'G'B'), light to dark, pale to ruddy
+
+LARGEST_LOG_GAIN = 0.7  # a factor of two; more than any honest cast
+
+Method = Literal["monge-kantorovich", "reinhard", "none"]
+Pixels = Float64[np.ndarray, "count 3"]
+Weights = Float64[np.ndarray, " count"]
+Thumb = Float64[np.ndarray, "16 16"]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """Pooled colours of a shot or a look: `pixels` (rgb), how much each counts as `skin`, and a small luma picture `thumb` (16 x 16)."""
+
+    pixels: Pixels
+    skin: Weights
+    thumb: Thumb | None
+
+    @property
+    def skin_mean(self) -> colour.Vector:
+        """Mean colour of the skin."""
+        return colour.moments(self.pixels, self.skin + 1e-9).mean
+
+    @property
+    def rest_mean(self) -> colour.Vector:
+        """Mean colour of everything that is not skin."""
+        return colour.moments(self.pixels, 1 - self.skin + 1e-9).mean
+
+    @property
+    def whole(self) -> colour.Moments:
+        """Moments of all colours, skin counting as much as everything else together."""
+        share = self.skin.sum() / max((1 - self.skin).sum(), 1e-9)
+        return colour.moments(self.pixels, self.skin + (1 - self.skin) * min(share, 1.0) + 1e-9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Look:
+    """What the shots are matched to: mean colours of skin and rest, moments of the whole, and its luma picture when it is one scene."""
+
+    skin_mean: colour.Vector
+    rest_mean: colour.Vector
+    whole: colour.Moments
+    thumb: Thumb | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Transform:
+    """An affine map of rgb. `limited`: it was weakened to stay within the limit. Differences are mean CIEDE2000 to the look."""
+
+    matrix: colour.Matrix
+    offset: colour.Vector
+    limited: bool
+    before: float
+    after: float
+
+    def __call__(self, rgb: colour.Colours) -> colour.Colours:
+        """Apply to rgb; the result may leave [0, 1]."""
+        moved: colour.Colours = rgb @ self.matrix.T + self.offset
+        return moved
+
+
+def estimate(sample: Sample, look: Look, *, method: Method, strength: float = 1.0, limit: float = 14.0) -> Transform:
+    """The transform of one shot toward a look, scaled by `strength`; its mean shift of skin or rest is held within `limit` (CIEDE2000)."""
+    matrix, offset = _unlimited(sample, look, method)
+    shift = strength * _shift(sample, matrix, offset)
+    share = strength * min(1.0, limit / max(shift, 1e-9))
+    matrix, offset = np.eye(3) + share * (matrix - np.eye(3)), share * offset
+    before, after = (_difference(sample, look, m, o) for m, o in ((np.eye(3), np.zeros(3)), (matrix, offset)))
+    return Transform(matrix=matrix, offset=offset, limited=shift > limit, before=before, after=after)
+
+
+def sample_pictures(pictures: UInt8[np.ndarray, "frames height width 3"], face: Box | None) -> Sample:
+    """A sample of pictures that share one face box (fractions of the picture; None: nothing counts as skin)."""
+    rgb = pictures.astype(np.float64) / 255
+    skin = np.zeros(rgb.shape[:3]) if face is None else _skin(rgb, face)
+    return Sample(pixels=rgb.reshape(-1, 3), skin=skin.reshape(-1), thumb=_thumb(rgb.mean(axis=0)))
+
+
+def look_of(sample: Sample) -> Look:
+    """A look made of one sample (a reference still, another shot)."""
+    return Look(skin_mean=sample.skin_mean, rest_mean=sample.rest_mean, whole=sample.whole, thumb=sample.thumb)
+
+
+def neutral_look(characters: Sequence[str], samples: Sequence[Sample]) -> Look:
+    """The mean of all characters, each counting once however many shots it has."""
+    groups: dict[str, list[Sample]] = defaultdict(list)
+    for character, sample in zip(characters, samples, strict=True):
+        groups[character].append(sample)
+    skin = np.mean([np.mean([s.skin_mean for s in group], axis=0) for group in groups.values()], axis=0)
+    rest = np.mean([np.mean([s.rest_mean for s in group], axis=0) for group in groups.values()], axis=0)
+    spread = np.mean([s.whole.covariance for s in samples], axis=0)
+    whole = colour.Moments(mean=(skin + rest) / 2, covariance=spread)
+    return Look(skin_mean=skin, rest_mean=rest, whole=whole, thumb=None)
+
+
+def _unlimited(sample: Sample, look: Look, method: Method) -> tuple[colour.Matrix, colour.Vector]:
+    if method == "none":
+        return np.eye(3), np.zeros(3)
+    if method == "reinhard":
+        return _reinhard(sample, look)
+    gains = np.diag(np.exp(_log_gains(sample, look)))
+    trust = _sameness(sample, look)
+    if trust == 0:
+        return gains, np.zeros(3)
+    matrix, offset = colour.monge_kantorovich(sample.whole, look.whole)
+    return trust * matrix + (1 - trust) * gains, trust * offset
+
+
+def _reinhard(sample: Sample, look: Look) -> tuple[colour.Matrix, colour.Vector]:
+    """Reinhard's map in Lab, fitted as an affine map of rgb on the shot's own colours."""
+    weights = sample.skin + (1 - sample.skin) * 0.5 + 1e-9
+    lab = colour.lab_of_rgb(sample.pixels)
+    goal = _lab_moments(look.whole)
+    matrix, offset = colour.reinhard(colour.moments(lab, weights), goal)
+    moved = np.clip(colour.rgb_of_lab(lab @ matrix.T + offset), 0, 1)
+    plain = np.concatenate([sample.pixels, np.ones((len(lab), 1))], axis=1) * np.sqrt(weights)[:, None]
+    solved = np.linalg.lstsq(plain, moved * np.sqrt(weights)[:, None], rcond=None)[0]
+    return solved[:3].T, solved[3]
+
+
+def _lab_moments(whole: colour.Moments) -> colour.Moments:
+    """Moments in Lab of a Gaussian cloud in rgb, by its eight sigma points and the mean."""
+    values, vectors = np.linalg.eigh(whole.covariance)
+    arms = (vectors * np.sqrt(np.maximum(values, 0) * 3)).T
+    points = np.clip(np.concatenate([whole.mean + arms, whole.mean - arms]), 0, 1)
+    return colour.moments(colour.lab_of_rgb(points), np.ones(len(points)))
+
+
+def _log_gains(sample: Sample, look: Look) -> colour.Vector:
+    """Log gains toward the look: from skin alone, but along the complexion axes only what the surroundings confirm."""
+    rest = _log_ratio(look.rest_mean, sample.rest_mean)
+    if sample.skin.sum() < 1:
+        return rest
+    skin = _log_ratio(look.skin_mean, sample.skin_mean)
+    gains = skin.copy()
+    for axis, natural in zip(_complexion_axes(), NATURAL, strict=True):
+        gains += (_agreed(float(skin @ axis), float(rest @ axis), natural) - skin @ axis) * axis
+    return gains
+
+
+def _agreed(skin: float, rest: float, natural: float) -> float:
+    """What both ask for (none when they pull apart), or what of the skin's wish lies outside natural variation, whichever is more."""
+    common = float(np.sign(skin)) * min(abs(skin), abs(rest)) if skin * rest > 0 else 0.0
+    excess = float(np.sign(skin)) * max(abs(skin) - natural, 0.0)
+    return max(common, excess, key=abs)
+
+
+def _complexion_axes() -> tuple[colour.Vector, colour.Vector]:
+    """Unit vectors in log R'G'B': light to dark skin, and pale to ruddy (red against blue), orthogonal to the first."""
+    depth = np.log(LIGHT_SKIN / DARK_SKIN)
+    depth /= np.linalg.norm(depth)
+    warmth = np.array([1.0, 0.0, -1.0])
+    warmth -= (warmth @ depth) * depth
+    return depth, warmth / np.linalg.norm(warmth)
+
+
+def _log_ratio(target: colour.Vector, source: colour.Vector) -> colour.Vector:
+    ratio = np.log(np.maximum(target, 0.01) / np.maximum(source, 0.01))
+    limited: colour.Vector = np.clip(ratio, -LARGEST_LOG_GAIN, LARGEST_LOG_GAIN)
+    return limited
+
+
+def _sameness(sample: Sample, look: Look) -> float:
+    """How surely the look shows the same scene: 0 below a correlation of the luma pictures of 0.8, 1 above 0.9."""
+    if sample.thumb is None or look.thumb is None:
+        return 0.0
+    correlation = float(np.corrcoef(sample.thumb.ravel(), look.thumb.ravel())[0, 1])
+    return float(np.clip((correlation - 0.8) / 0.1, 0, 1)) if np.isfinite(correlation) else 0.0
+
+
+def _shift(sample: Sample, matrix: colour.Matrix, offset: colour.Vector) -> float:
+    means = np.stack([sample.skin_mean, sample.rest_mean])
+    moved = np.clip(means @ matrix.T + offset, 0, 1)
+    return float(colour.delta_e(colour.lab_of_rgb(means), colour.lab_of_rgb(moved)).max())
+
+
+def _difference(sample: Sample, look: Look, matrix: colour.Matrix, offset: colour.Vector) -> float:
+    """Mean CIEDE2000 of skin to skin and rest to rest."""
+    means = np.stack([sample.skin_mean, sample.rest_mean])
+    goal = colour.lab_of_rgb(np.clip(np.stack([look.skin_mean, look.rest_mean]), 0, 1))
+    moved = colour.lab_of_rgb(np.clip(means @ matrix.T + offset, 0, 1))
+    difference = colour.delta_e(moved, goal)
+    return float(difference.mean() if sample.skin.sum() >= 1 else difference[1])
+
+
+def _skin(rgb: Float64[np.ndarray, "frames height width 3"], face: Box) -> Float64[np.ndarray, "frames height width"]:
+    """Weights of skin: inside the face's ellipse, near the median chromaticity there (hair, eyes and lips fall out)."""
+    height, width = rgb.shape[1:3]
+    left, top, right, bottom = face
+    y, x = np.mgrid[0:height, 0:width]
+    across = ((x + 0.5) / width - (left + right) / 2) / max((right - left) * 0.42, 1e-6)
+    down = ((y + 0.5) / height - (top + bottom) / 2) / max((bottom - top) * 0.42, 1e-6)
+    inside = across**2 + down**2 < 1
+    if not inside.any():
+        return np.zeros(rgb.shape[:3])
+    logs = np.log(rgb + 0.02)
+    chroma = logs - logs.mean(axis=-1, keepdims=True)
+    middle = np.median(chroma[:, inside], axis=(0, 1))
+    near = np.exp(-((chroma - middle) ** 2).sum(axis=-1) / (2 * 0.1**2))
+    weights: Float64[np.ndarray, "frames height width"] = near * inside
+    return weights
+
+
+def _thumb(picture: Float64[np.ndarray, "height width 3"]) -> Thumb:
+    """A 16 x 16 luma picture, each cell the mean of its pixels."""
+    luma = picture @ colour.LUMA
+    rows = [part.mean(axis=0) for part in np.array_split(luma, 16, axis=0)] if len(luma) >= 16 else None
+    if rows is None or luma.shape[1] < 16:
+        return np.full((16, 16), float(luma.mean()))
+    return np.stack([[float(cell.mean()) for cell in np.array_split(row, 16)] for row in rows])
