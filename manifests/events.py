@@ -1,45 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events in batches: a commit costs tens of milliseconds, so events wait for 64 of their kind or one second.
+"""Rows that come one by one, committed in batches: a commit costs tens of milliseconds, so rows wait for 64 of their kind or a second.
 
-The batch is committed by a thread of its own, so that a quiet moment does not keep an event from being seen.
+The batch is committed by a thread of its own, so that a quiet moment does not keep a row from being seen.
 """
 
 from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
-from manifests.rows import Event
+from manifests.rows import Event, Row
 from manifests.store import Store, event
 
+R = TypeVar("R", bound=Row)
 BATCH_ROWS = 64
 BATCH_SECONDS = 1.0
 
 
-class EventLog:
-    """Collects events and commits them in batches. Use as a context manager; leaving it commits the rest."""
+class RowLog(Generic[R]):
+    """Collects rows of one type and commits them in batches. Use as a context manager; leaving it commits the rest."""
 
-    def __init__(self, store: Store, *, actor: str, run_id: str = "") -> None:
-        """`actor`: who does what is logged (a worker, a person). `run_id`: the run all events belong to."""
+    def __init__(self, store: Store) -> None:
+        """Nothing is committed before the first row."""
         self._store = store
-        self._actor = actor
-        self._run_id = run_id
-        self._waiting: list[Event] = []
+        self._waiting: list[R] = []
         self._guard = threading.Condition()
         self._closed = False
         self._failure: Exception | None = None
 
     def __enter__(self) -> Self:
         """Start the committing thread."""
-        self._thread = threading.Thread(target=self._commit_batches, name="events", daemon=True)
+        self._thread = threading.Thread(target=self._commit_batches, name="row log", daemon=True)
         self._thread.start()
         return self
 
-    def add(self, name: str, subject: str, *, detail: str = "") -> None:
-        """Log one event; it is committed within a second."""
+    def add(self, row: R) -> None:
+        """Log one row; it is committed within a second."""
         with self._guard:
-            self._waiting.append(event(name, subject, actor=self._actor, run_id=self._run_id, detail=detail))
+            self._waiting.append(row)
             if len(self._waiting) >= BATCH_ROWS:
                 self._guard.notify()
 
@@ -66,3 +65,17 @@ class EventLog:
                 self._failure = failure
             if closed:
                 return
+
+
+class EventLog(RowLog[Event]):
+    """A row log of events by one actor (a worker, a person, a flow) in one run."""
+
+    def __init__(self, store: Store, *, actor: str, run_id: str = "") -> None:
+        """`actor`: who does what is logged. `run_id`: the run all events belong to."""
+        super().__init__(store)
+        self._actor = actor
+        self._run_id = run_id
+
+    def log(self, name: str, subject: str, *, detail: str = "") -> None:
+        """Log one event, stamped now."""
+        self.add(event(name, subject, actor=self._actor, run_id=self._run_id, detail=detail))

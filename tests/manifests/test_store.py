@@ -75,7 +75,7 @@ def test_the_event_log_commits_in_batches_and_on_leaving(tmp_path: Path) -> None
     store = Store(tmp_path)
     with EventLog(store, actor="worker 1", run_id="r1") as log:
         for number in range(150):
-            log.add("done", f"shot {number}")
+            log.log("done", f"shot {number}")
     assert [row.subject for row in store.rows(Event)] == [f"shot {number}" for number in range(150)]
     dataset = store.dataset(Event)
     assert dataset is not None
