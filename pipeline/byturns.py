@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines and turns put together without words: by order, by how long a line should take, and by who speaks.
+
+Used where no recogniser can hear (an unknown language, a line lost in noise). Pure: dynamic programming over lines and turns. A line
+may take several turns (pauses inside it), several lines of one character may share a turn, and either may be skipped at a cost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.optimize import linear_sum_assignment
+
+SECONDS_PER_LETTER = 0.065  # typical of acted English; rescaled to the recording before use
+SPREAD = 0.35  # of the logarithm of actual by expected duration
+DEAREST = 4.0  # a duration that does not fit at all costs no more than this
+SKIP_LINE = 3.0
+SKIP_TURN_PER_SECOND = 1.5
+WRONG_SPEAKER = 3.0
+MOST_TURNS, MOST_LINES = 4, 3
+ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """A stretch of speech: `[start, end)` in any unit (`seconds` is what it sounds, without inner pauses), and its speaker."""
+
+    start: int
+    end: int
+    seconds: float
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What is known of a line beforehand: its character and about how long it takes."""
+
+    character: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Lines `[line, line_end)` are spoken in turns `[turn, turn_end)`; `cost` is 0 for a perfect fit."""
+
+    line: int
+    line_end: int
+    turn: int
+    turn_end: int
+    cost: float
+
+
+def expected_seconds(letters: int) -> float:
+    """About how long a text of so many letters takes.
+
+    >>> round(expected_seconds(40), 2)
+    2.85
+    """
+    return 0.25 + SECONDS_PER_LETTER * letters
+
+
+def match(
+    parts: Sequence[Part], turns: Sequence[Speech], *, names: Mapping[str, str] | None = None
+) -> tuple[list[Match], dict[str, str]]:
+    """The cheapest way to put lines and turns together, and who each speaker is. `names`: speakers that are known already.
+
+    Without `names` the speakers are found together with the lines: from several first guesses, names and matches in turns until
+    both agree; the cheapest wins.
+    """
+    if not parts or not turns:
+        return [], dict(names or {})
+    scaled = _scaled(parts, turns)
+    if names is not None:
+        return _program(scaled, turns, names)[1], dict(names)
+    tried = [_settled(scaled, turns, guess) for guess in _guesses(scaled, turns)]
+    _, found, named = min(tried, key=lambda result: result[0])
+    return found, named
+
+
+def assign_names(seconds: Mapping[tuple[str, str], float]) -> dict[str, str]:
+    """One character for each speaker, so that the seconds they share are most. `seconds[speaker, character]`."""
+    speakers = sorted({speaker for speaker, _ in seconds})
+    characters = sorted({character for _, character in seconds})
+    table = np.array([[seconds.get((s, c), 0.0) for c in characters] for s in speakers]).reshape(
+        len(speakers), len(characters)
+    )
+    rows, columns = linear_sum_assignment(-table)
+    return {speakers[r]: characters[c] for r, c in zip(rows, columns, strict=True) if table[r, c] > 0}
+
+
+def _scaled(parts: Sequence[Part], turns: Sequence[Speech]) -> list[Part]:
+    """Expected durations brought to the pace of this recording."""
+    pace = sum(turn.seconds for turn in turns) / max(1e-9, sum(part.seconds for part in parts))
+    pace = min(2.0, max(0.5, pace))
+    return [Part(character=part.character, seconds=part.seconds * pace) for part in parts]
+
+
+def _guesses(parts: Sequence[Part], turns: Sequence[Speech]) -> list[dict[str, str]]:
+    spoken = _sums((turn.speaker, turn.seconds) for turn in turns)
+    written = _sums((part.character, part.seconds) for part in parts)
+    by_length = zip(sorted(spoken, key=lambda s: -spoken[s]), sorted(written, key=lambda c: -written[c]), strict=False)
+    by_appearance = zip(spoken, written, strict=False)
+    return [{}, dict(by_length), dict(by_appearance)]
+
+
+def _sums(items: Iterable[tuple[str, float]]) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for name, value in items:
+        sums[name] = sums.get(name, 0.0) + value
+    return sums
+
+
+def _settled(
+    parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]
+) -> tuple[float, list[Match], dict[str, str]]:
+    named = dict(names)
+    for _ in range(ROUNDS):
+        _, found = _program(parts, turns, named)
+        agreed = assign_names(_shared(parts, turns, found))
+        if agreed == named:
+            break
+        named = agreed
+    cost, found = _program(parts, turns, named)
+    return cost, found, named
+
+
+def _shared(parts: Sequence[Part], turns: Sequence[Speech], found: Sequence[Match]) -> dict[tuple[str, str], float]:
+    seconds: dict[tuple[str, str], float] = {}
+    for one in found:
+        for turn in turns[one.turn : one.turn_end]:
+            pair = (turn.speaker, parts[one.line].character)
+            seconds[pair] = seconds.get(pair, 0.0) + turn.seconds
+    return seconds
+
+
+def _program(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> tuple[float, list[Match]]:
+    """Least cost of the first i lines and j turns, for all i and j; then the way back."""
+    best: Float64[np.ndarray, "lines turns"] = np.full((len(parts) + 1, len(turns) + 1), np.inf)
+    step: dict[tuple[int, int], tuple[int, int, float]] = {}
+    best[0, 0] = 0.0
+    for i in range(len(parts) + 1):
+        for j in range(len(turns) + 1):
+            for lines, pieces, cost in _steps(parts[i : i + MOST_LINES], turns[j : j + MOST_TURNS], names):
+                if best[i, j] + cost < best[i + lines, j + pieces]:
+                    best[i + lines, j + pieces] = best[i, j] + cost
+                    step[i + lines, j + pieces] = (lines, pieces, cost)
+    found = []
+    i, j = len(parts), len(turns)
+    while (i, j) != (0, 0):
+        lines, pieces, cost = step[i, j]
+        i, j = i - lines, j - pieces
+        if lines and pieces:
+            found.append(Match(line=i, line_end=i + lines, turn=j, turn_end=j + pieces, cost=cost))
+    return float(best[-1, -1]), found[::-1]
+
+
+def _steps(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> list[tuple[int, int, float]]:
+    """Ways to go on: (lines taken, turns taken, cost)."""
+    ways = []
+    if parts:
+        ways.append((1, 0, SKIP_LINE))
+    if turns:
+        ways.append((0, 1, 0.3 + SKIP_TURN_PER_SECOND * turns[0].seconds))
+    if parts and turns:
+        ways += [(1, pieces, _cost(parts[:1], turns[:pieces], names)) for pieces in range(1, len(turns) + 1)]
+        same = [lines for lines in range(2, len(parts) + 1) if len({part.character for part in parts[:lines]}) == 1]
+        ways += [(lines, 1, 0.2 + _cost(parts[:lines], turns[:1], names)) for lines in same]
+    return ways
+
+
+def _cost(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> float:
+    actual = sum(turn.seconds for turn in turns)
+    expected = sum(part.seconds for part in parts)
+    duration = min(DEAREST, (math.log(max(actual, 0.05) / expected) / SPREAD) ** 2 / 2)
+    known = [turn for turn in turns if turn.speaker in names]
+    strange = sum(turn.seconds for turn in known if names[turn.speaker] != parts[0].character) / max(actual, 0.05)
+    mixed = len({turn.speaker for turn in turns}) - 1
+    return duration + WRONG_SPEAKER * strange + mixed

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Written text as it is spoken: numbers, dates, money, abbreviations and punctuation to plain lower-case tokens.
+
+Both the script and what a recogniser wrote go through here, so `Dr. Reyes, 1998` and `doctor reyes nineteen ninety-eight` meet.
+English is spoken out; in other languages digits stay digits, and CJK text gives one token a character.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+ONES = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]  # fmt: skip
+TENS = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+SCALES = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
+ORDINALS = {
+    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth", "twelve": "twelfth",
+}  # fmt: skip
+ABBREVIATIONS = {
+    "dr": "doctor", "mr": "mister", "mrs": "missus", "ms": "miss", "prof": "professor", "capt": "captain", "sgt": "sergeant",
+    "lt": "lieutenant", "gen": "general", "col": "colonel", "rev": "reverend", "jr": "junior", "sr": "senior", "vs": "versus",
+    "etc": "et cetera", "approx": "approximately", "dept": "department", "est": "established", "inc": "incorporated", "ltd": "limited",
+    "mt": "mount", "ave": "avenue", "blvd": "boulevard", "rd": "road", "km": "kilometers", "kg": "kilograms", "cm": "centimeters",
+    "mph": "miles per hour", "lbs": "pounds", "ok": "okay", "hmm": "hm", "hmmm": "hm", "mmm": "mm",
+}  # fmt: skip
+NEEDS_DOT = frozenset({"gen", "col", "est", "inc", "mt", "rev", "ave", "ms", "rd", "lt"})  # words or names without one
+CURRENCIES = {"$": "dollars", "£": "pounds", "€": "euros", "¥": "yen"}
+SYMBOLS = {"&": "and", "%": "percent", "+": "plus", "=": "equals", "@": "at", "°": "degrees", "#": "number"}
+
+_WORD = re.compile(
+    r"(?P<money>[$£€¥]\d+(?:,\d{3})*(?:\.\d+)?)"
+    r"|(?P<clock>\b\d{1,2}:\d{2}\b)"
+    r"|(?P<ordinal>\b\d+(?:,\d{3})*(?:st|nd|rd|th)\b)"
+    r"|(?P<decades>\b\d{2,4}s\b)"
+    r"|(?P<number>\d+(?:,\d{3})*(?:\.\d+)?)"
+    r"|(?P<letters>\b(?:[^\W\d_]\.){2,})"
+    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*\.?)"
+    r"|(?P<symbol>[&%+=@°#])",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")  # (laughs), [noise]: not spoken
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+
+
+def tokens(text: str, *, language: str = "en") -> list[str]:
+    """What is spoken, as lower-case words without punctuation.
+
+    >>> tokens("Dr. Reyes left on the 3rd -- in 1998, with $20.")
+    ['doctor', 'reyes', 'left', 'on', 'the', 'third', 'in', 'nineteen', 'ninety', 'eight', 'with', 'twenty', 'dollars']
+    """
+    return [token for _, word in words(text, language=language) for token in word]
+
+
+def words(text: str, *, language: str = "en") -> list[tuple[str, list[str]]]:
+    """The written words in order, each with the tokens it is spoken as (none for a lone dash or an aside).
+
+    >>> words("At 2:30, Dr. Who?")
+    [('At', ['at']), ('2:30,', ['two', 'thirty']), ('Dr.', ['doctor']), ('Who?', ['who'])]
+    """
+    spoken = _ASIDE.sub(lambda aside: " " * len(aside.group()), unicodedata.normalize("NFKC", text))
+    english = language.partition("-")[0] == "en"
+    return [(piece, list(_spoken(piece, english=english))) for chunk in spoken.split() for piece in _pieces(chunk)]
+
+
+def cardinal(number: int) -> list[str]:
+    """A whole number in words.
+
+    >>> " ".join(cardinal(1234005))
+    'one million two hundred thirty four thousand five'
+    """
+    if number < 20:
+        return [ONES[number]]
+    if number < 100:
+        rest = [ONES[number % 10]] if number % 10 else []
+        return [TENS[number // 10], *rest]
+    for scale, name in SCALES:
+        if number >= scale:
+            above, below = divmod(number, scale)
+            return [*cardinal(above), name, *(cardinal(below) if below else [])]
+    raise AssertionError(number)
+
+
+def year(number: int) -> list[str]:
+    """A year as it is said.
+
+    >>> [" ".join(year(n)) for n in (1998, 1905, 1900, 2007, 2024)]
+    ['nineteen ninety eight', 'nineteen oh five', 'nineteen hundred', 'two thousand seven', 'twenty twenty four']
+    """
+    century, rest = divmod(number, 100)
+    if number % 1000 < 10:
+        return cardinal(number)
+    if rest == 0:
+        return [*cardinal(century), "hundred"]
+    return [*cardinal(century), *(["oh", ONES[rest]] if rest < 10 else cardinal(rest))]
+
+
+def _pieces(chunk: str) -> list[str]:
+    """A written word; CJK text, which is not spaced, one character at a time."""
+    if not _CJK.search(chunk):
+        return [chunk]
+    return [piece for piece in re.split(rf"({_CJK.pattern})", chunk) if piece]
+
+
+def _spoken(chunk: str, *, english: bool) -> Iterator[str]:
+    for match in _WORD.finditer(chunk):
+        kind, text = match.lastgroup or "", match.group()
+        if not english and kind != "word":
+            yield re.sub(r"\W", "", text)
+        else:
+            yield from _SPEAKERS[kind](text)
+
+
+def _money(text: str) -> list[str]:
+    return [*_number(text[1:]), CURRENCIES[text[0]]]
+
+
+def _clock(text: str) -> list[str]:
+    hour, minute = map(int, text.split(":"))
+    if minute == 0:
+        return [*cardinal(hour), "oclock"]
+    return [*cardinal(hour), *(["oh", ONES[minute]] if minute < 10 else cardinal(minute))]
+
+
+def _ordinal(text: str) -> list[str]:
+    *front, last = _number(text[:-2])
+    if last in ORDINALS:
+        return [*front, ORDINALS[last]]
+    return [*front, last[:-1] + "ieth" if last.endswith("y") else last + "th"]
+
+
+def _decades(text: str) -> list[str]:
+    *front, last = year(int(text[:-1])) if len(text) == 5 else cardinal(int(text[:-1]))
+    return [*front, last[:-1] + "ies" if last.endswith("y") else last + "s"]
+
+
+def _number(text: str) -> list[str]:
+    whole, _, part = text.replace(",", "").partition(".")
+    digits = [ONES[int(digit)] for digit in part]
+    if (len(whole) > 1 and whole[0] == "0") or len(whole) > 12:  # codes and telephone numbers are read digit by digit
+        spoken = [ONES[int(digit)] for digit in whole]
+    elif not part and "," not in text and 1100 <= int(whole) <= 2099:
+        spoken = year(int(whole))
+    else:
+        spoken = cardinal(int(whole))
+    return [*spoken, "point", *digits] if digits else spoken
+
+
+def _letters(text: str) -> list[str]:
+    return [text.replace(".", "").casefold()]
+
+
+def _word(text: str) -> list[str]:
+    plain = text.rstrip(".").casefold().replace("'", "").replace("’", "")
+    if plain in ABBREVIATIONS and (plain not in NEEDS_DOT or text.endswith(".")):
+        return ABBREVIATIONS[plain].split()
+    return [plain]
+
+
+def _symbol(text: str) -> list[str]:
+    return [SYMBOLS[text]]
+
+
+_SPEAKERS = {
+    "money": _money, "clock": _clock, "ordinal": _ordinal, "decades": _decades, "number": _number, "letters": _letters,
+    "word": _word, "symbol": _symbol,
+}  # fmt: skip
