@@ -39,8 +39,10 @@ MASTER_HZ = 48_000
 DRY_DBFS = -24.0  # speaking level of the dry lines; the speakers' own levels come on top
 ROOM_DBFS = -52.0
 CEILING_DBFS = -3.5
-EDGE_DB = -40.0  # below the loudest 10 ms of a line, sound is counted as silence
-KEPT_SECONDS = 0.03  # kept around the audible span, faded
+FIRST_DB = -40.0  # a line begins with its first 10 ms above this, counted from the loudest: soft consonants come first
+LAST_DB = -32.0  # and ends with the last above this, which is where it sinks into the room
+LEAD = round(0.03 * VOICE_HZ)  # samples kept before what is audible, faded in
+TAIL = round(0.15 * VOICE_HZ)  # and after it, faded out
 GAP_SECONDS = 0.2  # between the dry lines
 
 
@@ -201,7 +203,7 @@ def check_words(script: Path, said: Sequence[Said]) -> None:
 
 
 def speak(said: Said) -> np.ndarray:
-    """One line at 24 kHz: its audible span with `KEPT_SECONDS` around it, at `DRY_DBFS` plus its gain."""
+    """One line at 24 kHz, trimmed, at `DRY_DBFS` plus its gain."""
     voice = VOICES[said.character]
     pitch = voice.pitch * said.pitch
     if voice.timbre:
@@ -285,25 +287,25 @@ def active_level(sound: np.ndarray) -> float:
 
 
 def trim(sound: np.ndarray) -> np.ndarray:
-    """The audible span with `KEPT_SECONDS` of itself, or of silence, around it, faded at both ends."""
+    """The audible span with `LEAD` before and `TAIL` after it, of itself or of silence, faded."""
     frames = loudness_frames(sound)
-    audible = np.flatnonzero(frames > frames.max() * amplitude(EDGE_DB))
-    width, kept = VOICE_HZ // 100, round(KEPT_SECONDS * VOICE_HZ)
-    padded = np.pad(sound, kept)
-    span = padded[audible[0] * width : (audible[-1] + 1) * width + 2 * kept]
-    fade = 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, kept))
-    return np.concatenate([span[:kept] * fade, span[kept:-kept], span[-kept:] * fade[::-1]])
+    width = VOICE_HZ // 100
+    first = np.flatnonzero(frames > frames.max() * amplitude(FIRST_DB))[0] * width
+    last = (np.flatnonzero(frames > frames.max() * amplitude(LAST_DB))[-1] + 1) * width
+    span = np.pad(sound, (LEAD, TAIL))[first : last + LEAD + TAIL]
+    span[:LEAD] *= 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, LEAD))
+    span[-TAIL:] *= 0.5 + 0.5 * np.cos(np.linspace(0, np.pi, TAIL))
+    return span
 
 
 def place(said: Sequence[Said], lines: Sequence[np.ndarray]) -> list[Placed]:
     """Lay the lines out: audible start and end of each on the timeline and in the file of dry lines."""
-    kept = round(KEPT_SECONDS * VOICE_HZ)
     placed, now, dry = [], 0, round(GAP_SECONDS * VOICE_HZ)
     for line, sound in zip(said, lines, strict=True):
-        audible = len(sound) - 2 * kept
+        audible = len(sound) - LEAD - TAIL
         start = now + round(line.pause * MASTER_HZ)
         now = start + 2 * audible
-        placed.append(Placed(said=line, start=start, end=now, dry_start=dry + kept, dry_end=dry + kept + audible))
+        placed.append(Placed(said=line, start=start, end=now, dry_start=dry + LEAD, dry_end=dry + LEAD + audible))
         dry += len(sound) + round(GAP_SECONDS * VOICE_HZ)
     return placed
 
@@ -322,11 +324,10 @@ def room_tone(samples: int, *, seed: int) -> np.ndarray:
 
 def write_recording(path: Path, placed: Sequence[Placed], lines: Sequence[np.ndarray]) -> None:
     """Mix to one 48 kHz track, 16 bits, with half a second of room after the last line."""
-    kept = round(KEPT_SECONDS * MASTER_HZ)
     mixed = np.zeros(placed[-1].end + round(1.2 * MASTER_HZ))
     for line, sound in zip(placed, lines, strict=True):
         gain = amplitude(VOICES[line.said.character].level_db)
-        mixed[line.start - kept : line.end + kept] += gain * resample(sound, 2 * len(sound))
+        mixed[line.start - 2 * LEAD : line.end + 2 * TAIL] += gain * resample(sound, 2 * len(sound))
     mixed *= min(1.0, amplitude(CEILING_DBFS) / np.abs(mixed).max())
     mixed += room_tone(len(mixed), seed=1)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -336,10 +337,9 @@ def write_recording(path: Path, placed: Sequence[Placed], lines: Sequence[np.nda
 
 def write_dry(path: Path, placed: Sequence[Placed], lines: Sequence[np.ndarray]) -> None:
     """All lines one after the other, without room, at 24 kHz."""
-    kept = round(KEPT_SECONDS * VOICE_HZ)
     track = np.zeros(placed[-1].dry_end + round(GAP_SECONDS * VOICE_HZ))
     for line, sound in zip(placed, lines, strict=True):
-        track[line.dry_start - kept : line.dry_end + kept] = sound
+        track[line.dry_start - LEAD : line.dry_end + TAIL] = sound
     path.parent.mkdir(parents=True, exist_ok=True)
     sf.write(path, track, VOICE_HZ, subtype="PCM_16")
 
