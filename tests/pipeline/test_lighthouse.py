@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from second_recording import DATA, EXAMPLE, ROOT, Spoken, doubled, example_truth
 
 from manifests.timebase import MASTER_HZ
 from model.emotion import parse_curve
+from pipeline import cast, consent, production, script
 
 LIGHTHOUSE = ROOT / "examples" / "lighthouse"
 STARTER = ROOT / "pipeline" / "starter"
@@ -139,6 +141,18 @@ def test_every_actor_has_a_portrait_and_a_likeness_and_a_voice_consent_of_a_fict
         assert {consent["covers"] for consent in given} == {"likeness", "voice"}
         assert all(consent["subject"] == row["actor"] for consent in given)
         assert all("fictional person, no likeness of anyone" in consent["evidence"] for consent in given)
+
+
+@PRODUCTIONS
+def test_productions_are_read_without_a_complaint(folder: Path) -> None:
+    made = production.load(folder)
+    words = script.words()
+    lines = script.read(folder / made.script, words=words)
+    actors = cast.read(folder / made.cast, words=words)
+    consents = consent.read(folder / made.consents)
+    assert {line.character for line in lines} == {actor.character for actor in actors}
+    assert cast.check(lines, actors) == []
+    assert consent.gate(actors, consents, on=date(2026, 11, 22), required=made.consent.required) == []
 
 
 @PRODUCTIONS
