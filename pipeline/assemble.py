@@ -71,8 +71,10 @@ def total_frames(cuts: Sequence[Cut]) -> int:
     return max((cut.end_frame for cut in cuts), default=0)
 
 
-def reader(cut: Cut, picture: Picture, *, root: Path) -> list[str]:
-    """The ffmpeg arguments that write one event's finished raw frames to `pipe:1`. `root`: the media folder."""
+def reader(cut: Cut, picture: Picture, *, root: Path, mark: Path | None = None) -> list[str]:
+    """The ffmpeg arguments that write one event's finished raw frames to `pipe:1`. `root`: the media folder.
+
+    `mark`: a small picture with alpha that is laid over the top right corner."""
     import ffmpeg
 
     left, top, width, height = map(int, cut.crop.split(","))
@@ -85,6 +87,10 @@ def reader(cut: Cut, picture: Picture, *, root: Path) -> list[str]:
         stream = stream.filter("lut3d", file=str((root / cut.cube_path).resolve()), interp="tetrahedral")
     stream = stream.filter("zscale", **TO_BT709)
     stream = stream.filter("format", PIXEL_FORMAT).filter("setsar", 1)
+    if mark is not None:
+        margin = picture.height // 24
+        corner = ffmpeg.input(f"file:{mark.resolve()}")
+        stream = stream.overlay(corner, x=f"W-w-{margin}", y=margin, format="yuv422p10")
     output = ffmpeg.output(stream, "pipe:1", format="rawvideo", fps_mode="passthrough", **{"frames:v": cut.frames})
     return list(output.get_args())
 
