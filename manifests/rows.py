@@ -149,7 +149,8 @@ class Shot(Row):
     """One shot of the cut. `shot_id` is its identity: a digest of everything that shapes its pixels and of nothing else.
 
     `number` is for people (`sc01_sh010`); `order` counts from 0; `start_frame` and `end_frame` lie on the timeline, half-open.
-    `performance` is JSON of `model.emotion.Performance.plain()`; `audio_digest` the canonical PCM of span and context."""
+    `performance` is JSON of `model.emotion.Performance.plain()`; `audio_digest` the canonical PCM of span and context. `voiced` is JSON
+    `[[first, end], ...]`, the shot's frames in which its character speaks when others are heard too; `[]` means all of them."""
 
     shot_id: str
     number: str
@@ -179,6 +180,7 @@ class Shot(Row):
     talker_settings: str
     episode: str = ""
     look: str = ""
+    voiced: str = "[]"
 
     @property
     def frames(self) -> int:

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Break the cues down into shots: the cut, what each shot performs, and its identity. Pure.
+
+`cutting` says where the cuts fall; here each piece between two cuts gets its lines, its role, its performance over its frames and a
+number for people. A shot's identity is a digest of everything that shapes its pixels and of nothing else (`identity`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from manifests.errors import InputError, Problem
+from manifests.identity import digest
+from manifests.rows import Actor, Cue, Line, Shot
+from manifests.timebase import MASTER_HZ, round_half_up, sample_of_frame
+from model.emotion import Performance, parse_curve
+from pipeline.cutting import CutSettings, Piece, Utterance
+from pipeline.cutting import cut as cut_frames
+
+__all__ = ["CutSettings", "DecidedShot", "Making", "SpokenLine", "cut", "identity", "shots"]
+
+IDENTITY_VERSION = 1
+SHAPING = (
+    "role", "text", "lang", "performance", "frames", "rate", "portrait_digest", "face", "audio_digest", "seed", "width", "height",
+    "talker", "talker_version", "weights_digest", "talker_settings", "voiced",
+)  # fmt: skip
+EASE_SECONDS = Fraction(2, 5)  # how long a face takes to turn to the next line's mood
+PAUSE_SAMPLES = MASTER_HZ * 3 // 10  # a gap between two words of a line at which a long shot may be split
+_SCENE_NUMBER = re.compile(r"(?P<number>\d{1,3}[A-Za-z]?)(?:\s|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenLine:
+    """A line that is heard in a shot. Frames count from the shot's first and may lie outside it when a cut crosses the line.
+
+    `text` is what of it lies in the shot. `speaks`: by the one in the picture and not as voice-over, so that the mouth moves."""
+
+    line_id: str
+    character: str
+    text: str
+    start_frame: int
+    end_frame: int
+    speaks: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedShot:
+    """A shot of the cut before it is known what it is made with. Frames lie on the timeline, half-open."""
+
+    number: str
+    order: int
+    scene: str
+    character: str
+    role: str
+    start_frame: int
+    end_frame: int
+    rate: Fraction
+    lines: tuple[SpokenLine, ...]
+    performance: Performance
+    lang: str
+
+    @property
+    def text(self) -> str:
+        """What the one in the picture says."""
+        return " ".join(line.text for line in self.lines if line.speaks)
+
+    @property
+    def voiced(self) -> list[tuple[int, int]]:
+        """Frames in which the one in the picture speaks, when others are heard in the shot too; empty means all of it.
+
+        Other voices must not move this mouth, so a talker's sound is silenced outside of these."""
+        spans = [
+            (max(0, s.start_frame), min(s.end_frame, self.end_frame - self.start_frame)) for s in self.lines if s.speaks
+        ]
+        return spans if len(spans) < len(self.lines) else []
+
+    @property
+    def line_ids(self) -> str:
+        """All lines heard in the shot, joined by `|`."""
+        return "|".join(line.line_id for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """What shots are made with. `talker_settings`: canonical JSON. `size`: of a character's generated frames."""
+
+    talker: str
+    talker_version: str
+    weights_digest: str
+    talker_settings: str
+    size: Callable[[Actor], tuple[int, int]]
+    episode: str = ""
+
+
+def cut(
+    cues: Sequence[Cue], *, lines: Sequence[Line], actors: Sequence[Actor], total_samples: int, settings: CutSettings
+) -> list[DecidedShot]:
+    """Cover the timeline with shots. `lines` and `cues` name characters as the cast does (`cast.named`).
+
+    Cues that are missing are left out. Raises InputError when no line was heard at all: there would be nobody to show."""
+    by_id = {line.line_id: line for line in lines}
+    heard = sorted((cue for cue in cues if 0 <= cue.start < cue.end), key=lambda cue: (cue.start, cue.end))
+    pieces = cut_frames(
+        [_utterance(cue, by_id) for cue in heard],
+        total_samples=total_samples,
+        settings=settings,
+        pauses=[pause for cue in heard for pause in _pauses(cue)],
+    )
+    if not pieces:
+        raise InputError(
+            Problem(file="recordings", message="no line of the script was heard, so there is nobody to show")
+        )
+    numbers = _numbers([piece.scene for piece in pieces], lines)
+    moods = {actor.character: actor.default_emotion for actor in actors}
+    return [
+        _decided(
+            piece,
+            heard,
+            by_id,
+            mood=moods.get(piece.character, "neutral 1"),
+            place=(order, numbers[order], settings.rate),
+        )
+        for order, piece in enumerate(pieces)
+    ]
+
+
+def shots(
+    decided: Sequence[DecidedShot],
+    *,
+    actors: Sequence[Actor],
+    making: Making,
+    audio_digest_of: Callable[[DecidedShot], str],
+) -> list[Shot]:
+    """The rows of the cut, each under its identity. `actors` carry their portrait digests.
+
+    `audio_digest_of`: identity of the canonical sound that the talker reads for a shot, context included."""
+    by_name = {actor.character: actor for actor in actors}
+    return [_shot(shot, by_name[shot.character], making, audio_digest_of(shot)) for shot in decided]
+
+
+def identity(shot: Shot) -> str:
+    """The digest of everything in a row that shapes the shot's pixels: the fields `SHAPING`.
+
+    Where it stands in the film, what it is called, its look, scene and paths are not in it."""
+    fields = {name: getattr(shot, name) for name in SHAPING}
+    return digest({"version": IDENTITY_VERSION, **fields})
+
+
+def _utterance(cue: Cue, lines: Mapping[str, Line]) -> Utterance:
+    line = lines.get(cue.line_id)
+    scene, seen = (line.scene, not line.voice_over) if line else ("1", True)
+    return Utterance(start=cue.start, end=cue.end, character=cue.character, scene=scene, seen=seen)
+
+
+def _words(cue: Cue) -> list[tuple[str, int, int]]:
+    return [(str(text), int(start), int(end)) for text, start, end in json.loads(cue.words)]
+
+
+def _pauses(cue: Cue) -> Iterable[tuple[int, int]]:
+    words = _words(cue)
+    for (_, _, end), (_, onset, _) in itertools.pairwise(words):
+        if onset - end >= PAUSE_SAMPLES:
+            yield end, onset
+
+
+def _decided(
+    piece: Piece, heard: Sequence[Cue], lines: Mapping[str, Line], *, mood: str, place: tuple[int, str, Fraction]
+) -> DecidedShot:
+    order, number, rate = place
+    cues = [cue for cue in heard if _is_in(cue, piece, rate)]
+    own = [cue for cue in cues if cue.character == piece.character]
+    spoken = tuple(_spoken(cue, piece, lines, rate) for cue in cues)
+    first = next((cue.line_id for cue in [*own, *cues]), "")
+    return DecidedShot(
+        number=number, order=order, scene=piece.scene, character=piece.character,
+        role="speaking" if any(line.speaks for line in spoken) else "listening",
+        start_frame=piece.start, end_frame=piece.end, rate=rate, lines=spoken,
+        performance=_performance(own, piece, mood, rate), lang=lines[first].lang if first in lines else "en",
+    )  # fmt: skip
+
+
+def _is_in(cue: Cue, piece: Piece, rate: Fraction) -> bool:
+    """Whether more than a frame of the cue, or its middle, lies in the piece."""
+    start, end = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
+    shared = min(cue.end, end) - max(cue.start, start)
+    return shared * rate > MASTER_HZ or start <= (cue.start + cue.end) // 2 < end
+
+
+def _spoken(cue: Cue, piece: Piece, lines: Mapping[str, Line], rate: Fraction) -> SpokenLine:
+    start, end = _frames(cue, piece, rate)
+    unseen = cue.line_id in lines and lines[cue.line_id].voice_over
+    return SpokenLine(
+        line_id=cue.line_id, character=cue.character, text=_text_in(cue, piece, rate), start_frame=start, end_frame=end,
+        speaks=cue.character == piece.character and not unseen,
+    )  # fmt: skip
+
+
+def _frames(cue: Cue, piece: Piece, rate: Fraction) -> tuple[int, int]:
+    """A cue's first and last frame, counted from the first frame of the piece."""
+    start, end = round_half_up(cue.start * rate / MASTER_HZ), round_half_up(cue.end * rate / MASTER_HZ)
+    return start - piece.start, end - piece.start
+
+
+def _text_in(cue: Cue, piece: Piece, rate: Fraction) -> str:
+    """The part of a line's text that is spoken in the piece: by its words' times where they are known, else by proportion."""
+    start, end = (_share_before(cue, sample_of_frame(frame, rate)) for frame in (piece.start, piece.end))
+    if start == 0 and end == 1:
+        return cue.text
+    spaced = " " in cue.text.strip()
+    units = cue.text.split() if spaced else list(cue.text)
+    part = units[round_half_up(start * len(units)) : round_half_up(end * len(units))]
+    return (" " if spaced else "").join(part)
+
+
+def _share_before(cue: Cue, sample: int) -> Fraction:
+    """How much of a cue, from 0 to 1, is spoken before a sample."""
+    if sample <= cue.start:
+        return Fraction(0)
+    if sample >= cue.end:
+        return Fraction(1)
+    words = _words(cue)
+    if not words:
+        return Fraction(sample - cue.start, cue.end - cue.start)
+    return Fraction(sum((start + end) // 2 < sample for _, start, end in words), len(words))
+
+
+def _performance(own: Sequence[Cue], piece: Piece, mood: str, rate: Fraction) -> Performance:
+    """The character's lines over the frames of the shot; a listener without lines shows the actor's default."""
+    curves = [(parse_curve(cue.performance or mood), *_frames(cue, piece, rate)) for cue in own]
+    held = [(parse_curve(mood), 0, piece.end - piece.start)]
+    return Performance.joined(curves or held, ease_frames=max(1, round_half_up(EASE_SECONDS * rate)))
+
+
+def _numbers(scenes: Sequence[str], lines: Sequence[Line]) -> list[str]:
+    """`sc01_sh010`: scenes by their own numbers when all have one, else in script order; shots by tens within a scene."""
+    order = list(dict.fromkeys([*(line.scene for line in lines), *scenes]))
+    own = [found["number"] if (found := _SCENE_NUMBER.match(scene)) else "" for scene in order]
+    if not all(own) or len({number.upper().lstrip("0") for number in own}) < len(own):
+        own = [str(index) for index in range(1, len(order) + 1)]
+    label = {scene: _padded(number) for scene, number in zip(order, own, strict=True)}
+    count: Counter[str] = Counter()
+    numbers = []
+    for scene in scenes:
+        count[scene] += 10
+        numbers.append(f"sc{label[scene]}_sh{count[scene]:03}")
+    return numbers
+
+
+def _padded(number: str) -> str:
+    digits = re.match(r"\d+", number)
+    return number.upper() if digits is None else digits[0].lstrip("0").zfill(2) + number[digits.end() :].upper()
+
+
+def _shot(decided: DecidedShot, actor: Actor, making: Making, audio_digest: str) -> Shot:
+    width, height = making.size(actor)
+    unnamed = Shot(
+        shot_id="",
+        number=decided.number, order=decided.order, scene=decided.scene, character=decided.character, actor=actor.actor,
+        role=decided.role, line_ids=decided.line_ids, text=decided.text, lang=decided.lang,
+        performance=_json(decided.performance.plain()),
+        start_frame=decided.start_frame, end_frame=decided.end_frame,
+        rate_num=decided.rate.numerator, rate_den=decided.rate.denominator,
+        portrait=actor.portrait, portrait_digest=actor.portrait_digest, face=actor.face, audio_digest=audio_digest,
+        seed=actor.seed, width=width, height=height, talker=making.talker, talker_version=making.talker_version,
+        weights_digest=making.weights_digest, talker_settings=making.talker_settings, episode=making.episode, look=actor.look,
+    )  # fmt: skip
+
+    return replace(unnamed, shot_id=identity(unnamed))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the cuts fall: who is in the picture from which frame to which, decided from who speaks when. Pure.
+
+The rules of a dialogue editor, in this order: the picture shows who has the floor; a cut falls in the pause before a speaker, nearer
+to the new one, and not on the first sound; what would flash by is not shown; one who speaks on stays in the picture; silence
+stays with the last speaker, who listens. Compare Walter Murch, "In the Blink of an Eye" (2001), on cutting into the pause.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from manifests.timebase import MASTER_HZ, frames_covering, round_half_up
+
+FRAMES_BEFORE_ONSET = 3  # an eye needs about a tenth of a second to find a new face before it speaks
+LEAD = Fraction(1, 3)  # of the pause belongs to the one who is about to speak
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutSettings:
+    """`minimum_shot_seconds`: nothing shorter is shown. `maximum_shot_seconds`: longer shots are split at pauses.
+
+    `long_pause_seconds`: of a longer pause only as much as of this one goes to the next speaker; the rest is listening."""
+
+    rate: Fraction
+    minimum_shot_seconds: float
+    maximum_shot_seconds: float
+    long_pause_seconds: float
+
+    @property
+    def minimum_frames(self) -> int:
+        """The least length of a shot."""
+        return max(1, -int(-Fraction(self.minimum_shot_seconds) * self.rate // 1))
+
+    @property
+    def maximum_frames(self) -> int:
+        """The length above which a shot is split when it has a pause."""
+        return max(2 * self.minimum_frames, int(Fraction(self.maximum_shot_seconds) * self.rate))
+
+    def frame_of(self, sample: int) -> Fraction:
+        """Exact position of a sample in frames."""
+        return sample * self.rate / MASTER_HZ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """Somebody speaks over samples `[start, end)`. `seen`: may be in the picture (not a voice-over)."""
+
+    start: int
+    end: int
+    character: str
+    scene: str
+    seen: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """`character` is in the picture; what is said meanwhile lies in samples `[start, end)`."""
+
+    start: int
+    end: int
+    character: str
+    scene: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Frames `[start, end)` of the timeline that show one character in one scene."""
+
+    start: int
+    end: int
+    character: str
+    scene: str
+
+
+def cut(
+    utterances: Iterable[Utterance],
+    *,
+    total_samples: int,
+    settings: CutSettings,
+    pauses: Iterable[tuple[int, int]] = (),
+) -> list[Piece]:
+    """Cover the timeline from frame 0 to its last frame with pieces, without gap or overlap.
+
+    `pauses`: further silences, inside utterances, at which a long piece may be split. Nothing spoken means no pieces."""
+    inside = [replace(u, end=min(u.end, total_samples)) for u in utterances if u.start < min(u.end, total_samples)]
+    floors = who_has_the_floor(inside)
+    stretches = _without_flashes(_in_picture(floors), total_samples, settings)
+    pieces = _pieces(stretches, total_samples, settings)
+    gaps = [(left.end, right.start) for left, right in itertools.pairwise(floors) if left.end < right.start]
+    splits = sorted({_cut_frame(end, onset, settings) for end, onset in [*gaps, *pauses]})
+    return [part for piece in pieces for part in _split(piece, splits, settings)]
+
+
+def who_has_the_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Cut overlapping speech into what the picture follows: the one who began last, and back to the other when that one is done.
+
+    Between two who begin together it follows the longer; one who can be seen goes before a voice-over."""
+    edges = sorted({edge for u in utterances for edge in (u.start, u.end)})
+    waiting = sorted(utterances, key=lambda u: u.start, reverse=True)
+    active: list[Utterance] = []
+    floors: list[tuple[Utterance, Utterance]] = []
+    for start, end in itertools.pairwise(edges):
+        while waiting and waiting[-1].start <= start:
+            active.append(waiting.pop())
+        active = [u for u in active if u.end > start]
+        if not active:
+            continue
+        holder = max(active, key=lambda u: (u.seen, u.start, u.end))
+        if floors and floors[-1][0] is holder and floors[-1][1].end == start:
+            floors[-1] = (holder, replace(floors[-1][1], end=end))
+        else:
+            floors.append((holder, replace(holder, start=start, end=end)))
+    return [floor for _, floor in floors]
+
+
+def _in_picture(floors: Sequence[Utterance]) -> list[Stretch]:
+    """Give every floor a face: the speaker's, or under a voice-over that of the one seen before it, else after it."""
+    stretches: list[Stretch] = []
+    for index, floor in enumerate(floors):
+        character = floor.character if floor.seen else _listener(floors, index)
+        stretches.append(Stretch(start=floor.start, end=floor.end, character=character, scene=floor.scene))
+    return _joined(stretches)
+
+
+def _listener(floors: Sequence[Utterance], index: int) -> str:
+    scene = floors[index].scene
+    around = [*reversed(floors[:index]), *floors[index + 1 :]]
+    seen = [floor for floor in around if floor.seen]
+    nearest = next((floor for floor in seen if floor.scene == scene), seen[0] if seen else floors[index])
+    return nearest.character
+
+
+def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
+    joined: list[Stretch] = []
+    for stretch in stretches:
+        last = joined[-1] if joined else None
+        if last and (last.character, last.scene) == (stretch.character, stretch.scene):
+            joined[-1] = replace(last, end=stretch.end)
+        else:
+            joined.append(stretch)
+    return joined
+
+
+def _without_flashes(stretches: list[Stretch], total_samples: int, settings: CutSettings) -> list[Stretch]:
+    """Give the shortest stretch to its neighbour until none is under the minimum, or one is left."""
+    while len(stretches) > 1:
+        lengths = [piece.end - piece.start for piece in _pieces(stretches, total_samples, settings)]
+        shortest = min(range(len(lengths)), key=lengths.__getitem__)
+        if lengths[shortest] >= settings.minimum_frames:
+            break
+        stretches = _absorbed(stretches, shortest)
+    return stretches
+
+
+def _absorbed(stretches: list[Stretch], index: int) -> list[Stretch]:
+    """Without the stretch at `index`: the one before holds on, unless only the one after is of the same scene."""
+    scene = stretches[index].scene
+    before = stretches[index - 1] if index else None
+    after = stretches[index + 1] if index + 1 < len(stretches) else None
+    if before and (after is None or before.scene == scene or after.scene != scene):
+        kept = [*stretches[: index - 1], replace(before, end=stretches[index].end), *stretches[index + 1 :]]
+    elif after:
+        kept = [*stretches[:index], replace(after, start=stretches[index].start), *stretches[index + 2 :]]
+    else:
+        kept = stretches
+    return _joined(kept)
+
+
+def _pieces(stretches: Sequence[Stretch], total_samples: int, settings: CutSettings) -> list[Piece]:
+    cuts = [_cut_frame(left.end, right.start, settings) for left, right in itertools.pairwise(stretches)]
+    edges = [0, *cuts, frames_covering(total_samples, settings.rate)]
+    return [
+        Piece(start=start, end=end, character=stretch.character, scene=stretch.scene)
+        for stretch, start, end in zip(stretches, edges, edges[1:], strict=False)
+    ]
+
+
+def _cut_frame(end: int, onset: int, settings: CutSettings) -> int:
+    """The frame to cut at between speech that ends at sample `end` and speech that begins at `onset`.
+
+    Two thirds into the pause, but some frames before the onset as the pause allows; without a pause at the onset's own frame."""
+    first = -int(-settings.frame_of(end) // 1)
+    last = int(settings.frame_of(onset))
+    if first > last:
+        return last
+    long_pause = Fraction(settings.long_pause_seconds) * MASTER_HZ
+    lead = min(Fraction(onset - end), long_pause) * LEAD * settings.rate / MASTER_HZ
+    wanted = round_half_up(settings.frame_of(onset) - lead)
+    return min(max(wanted, first), max(first, last - FRAMES_BEFORE_ONSET))
+
+
+def _split(piece: Piece, splits: Sequence[int], settings: CutSettings) -> list[Piece]:
+    """Split a long piece at the pauses that make its parts most alike, none under the minimum."""
+    parts: list[Piece] = []
+    start, least = piece.start, settings.minimum_frames
+    while piece.end - start > settings.maximum_frames:
+        allowed = [frame for frame in splits if start + least <= frame <= piece.end - least]
+        if not allowed:
+            break
+        count = -(-(piece.end - start) // settings.maximum_frames)
+        wanted = start + (piece.end - start) // count
+        _, at = min((abs(frame - wanted), frame) for frame in allowed)
+        parts.append(replace(piece, start=start, end=at))
+        start = at
+    return [*parts, replace(piece, start=start)]
