@@ -1,2 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The previs talker: animates a portrait on a CPU from small packaged weights. Its frames are previs, never finals."""
+"""The previs talker: a portrait that acts, on one CPU core. Nothing heavy is imported here; see `talker` for the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from manifests.errors import InputError, Problem, nearest
+
+if TYPE_CHECKING:
+    from model.talker import Description
+
+NAME = "previs"
+VERSION = "1.0.0"
+LABEL = "PREVIS"
+WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "mediapipe-selfie")
+LICENCES: tuple[str, ...] = (
+    "MediaPipe face detector, face mesh and selfie segmentation: Apache-2.0",
+    "pocketsphinx and its US English model: BSD-2-Clause",
+)
+CONTEXT_SECONDS = 0.2
+LEAST_SIZE, MOST_SIZE = 128, 4320
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`size`: short side of the frames in px, None for the portrait's own; never more than the portrait has.
+    `alpha`: also make the person's matte (see `talker.PrevisClip.layers`)."""
+
+    size: int | None = None
+    alpha: bool = False
+
+
+def read_settings(given: Mapping[str, object]) -> Settings:
+    """Check a mapping from a settings file. Raises InputError with every problem."""
+    known = [field.name for field in fields(Settings)]
+    problems = [
+        Problem(file="previs settings", message=f"unknown setting {key!r}", nearest=nearest(key, known))
+        for key in given
+        if key not in known
+    ]
+    size, alpha = given.get("size"), given.get("alpha", False)
+    if size is not None and not (isinstance(size, int) and LEAST_SIZE <= size <= MOST_SIZE):
+        expected = f"a whole number from {LEAST_SIZE} to {MOST_SIZE}, or nothing"
+        problems.append(Problem(file="previs settings", message="bad size", expected=expected, got=repr(size)))
+    if not isinstance(alpha, bool):
+        problems.append(Problem(file="previs settings", message="bad alpha", expected="true or false", got=repr(alpha)))
+    if problems:
+        raise InputError(problems)
+    return Settings(size=size if isinstance(size, int) else None, alpha=bool(alpha))
+
+
+def describe(settings: Mapping[str, object]) -> Description:
+    """What a plan needs to know. Raises InputError for bad settings or missing weights."""
+    from model import weights
+    from model.talker import Description
+
+    read_settings(settings)
+    return Description(
+        name=NAME,
+        version=VERSION,
+        label=LABEL,
+        weights_digest=weights.digest(WEIGHTS),
+        context_seconds=CONTEXT_SECONDS,
+        licences=LICENCES,
+    )

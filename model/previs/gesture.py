@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a living head does besides speaking: small movements, stress nods, blinks, glances, breath.
+
+Everything is a function of time and seed alone, so it can be asked for any moment in any order. Rates: 12 to 20 blinks a minute
+(Bentivoglio et al. 1997); glances and fixations of 0.8 to 3 s; about 14 breaths a minute.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float64
+
+Times = Float64[np.ndarray, " times"]
+BLOCK = 64
+# Seconds after its start at which an eyelid is (closed this much): fast down, slow up.
+BLINK_TIMES = (0.0, 0.03, 0.07, 0.11, 0.15, 0.20, 0.26, 0.32)
+BLINK_SHAPE = (0.0, 0.45, 0.95, 1.0, 0.75, 0.35, 0.1, 0.0)
+
+
+def drift(times: Times, seed: int, channel: int, seconds: float) -> Times:
+    """Smooth noise of unit spread, bounded to +-2, that forgets itself over about `seconds`.
+
+    Gaussian-filtered white noise on a lattice, normalised analytically so that short clips are not inflated."""
+    step = seconds / 2
+    first, last = math.floor(times.min() / step) - 7, math.ceil(times.max() / step) + 7
+    values = np.array([_white(seed, channel, k // BLOCK)[k % BLOCK] for k in range(first, last + 1)])
+    kernel = np.exp(-0.5 * ((times[:, None] / step - np.arange(first, last + 1)) / 2) ** 2)
+    smooth = kernel @ values / np.sqrt((kernel**2).sum(axis=1))
+    return np.asarray(2 * np.tanh(smooth / 2))
+
+
+@lru_cache(maxsize=512)
+def _white(seed: int, channel: int, block: int) -> Float64[np.ndarray, " block"]:
+    return _generator(seed, channel, block).standard_normal(BLOCK)
+
+
+def _generator(seed: int, channel: int, block: int = 0) -> np.random.Generator:
+    return np.random.Generator(
+        np.random.Philox(np.random.SeedSequence((seed & (2**64 - 1), channel, block & 0xFFFFFFFF)))
+    )
+
+
+class Blinks:
+    """When the eyes shut. Grows as later times are asked for."""
+
+    def __init__(self, seed: int, mean_seconds: float = 3.6) -> None:
+        """`mean_seconds` between blinks."""
+        self._random = _generator(seed, 101)
+        self._mean = mean_seconds
+        self._starts = [float(self._random.uniform(0.6, 2.2))]
+
+    def closure(self, times: Times) -> Times:
+        """How far the lids are shut, 0 to 1."""
+        self._grow(float(times.max()))
+        shut = np.zeros(len(times))
+        for start in self._starts:
+            if times.min() - 0.4 < start <= times.max():
+                shut = np.maximum(shut, np.interp(times - start, BLINK_TIMES, BLINK_SHAPE))
+        return shut
+
+    def _grow(self, until: float) -> None:
+        while self._starts[-1] <= until:
+            again = self._random.random() < 0.08  # now and then twice in a row
+            pause = 0.42 if again else 1.4 + min(self._random.exponential(self._mean - 1.4), 7.0)
+            self._starts.append(self._starts[-1] + pause)
+
+
+class Glances:
+    """Where the eyes look: fixations near the camera with quick small jumps between them, in IOD (right, down)."""
+
+    def __init__(self, seed: int, reach: float) -> None:
+        """`reach` is the spread of the jumps."""
+        self._random = _generator(seed, 102)
+        self._reach = reach
+        self._jumps = [(0.0, 0.0, 0.0)]
+
+    def at(self, times: Times) -> Float64[np.ndarray, "times 2"]:
+        """Gaze at the times."""
+        while self._jumps[-1][0] <= times.max():
+            pause = 0.7 + float(self._random.gamma(2.0, 0.55))
+            x, y = np.clip(self._random.normal(0, self._reach, 2), -2.2 * self._reach, 2.2 * self._reach)
+            home = self._random.random() < 0.45  # back to the camera
+            self._jumps.append((self._jumps[-1][0] + pause, 0.0 if home else float(x), 0.0 if home else float(y) * 0.5))
+        path = np.zeros((len(times), 2))
+        before = np.zeros(2)
+        for start, x, y in self._jumps:
+            share = np.clip((times - start) / 0.05, 0, 1)[:, None]
+            path += ((x, y) - before) * share
+            before = np.array((x, y))
+        return path
+
+
+def breath(times: Times, seed: int) -> Times:
+    """Rise of the chest, 0 to 1: quicker in than out."""
+    phase = times * 0.23 + 0.35 * drift(times, seed, 7, 6.0) * 0.2 + _generator(seed, 103).random()
+    turn = phase % 1.0
+    rise = np.where(turn < 0.4, turn / 0.4, 1 - (turn - 0.4) / 0.6)
+    return np.asarray(rise**2 * (3 - 2 * rise))
+
+
+def stress(db: Float64[np.ndarray, " ticks"], reference: float) -> Float64[np.ndarray, " ticks"]:
+    """Beats of the head at 100 Hz: where the voice rises quickly, about 0 to 1."""
+    from scipy.ndimage import gaussian_filter1d
+
+    if not len(db):
+        return db
+    level = gaussian_filter1d(np.clip((db - reference + 30) / 30, 0, 1.2), 12.0)
+    rise = np.maximum(np.gradient(level), 0) * 30
+    return np.asarray(np.clip(gaussian_filter1d(rise, 14.0), 0, 1.2))

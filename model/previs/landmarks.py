@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find faces in a picture and the 468 points of one face, with MediaPipe's networks run by OpenCV.
+
+The detector (BlazeFace, 128x128) sees the whole picture and, when it finds nothing, overlapping tiles of it, so that a small
+face in a wide frame is found as well. Method: Bazarevsky et al. 2019 (BlazeFace), Kartynnik et al. 2019 (face mesh).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+from model.previs import anatomy
+
+Rgb = UInt8[np.ndarray, "height width 3"]
+DETECTOR_SIZE = 128
+MESH_SIZE = 192
+THRESHOLD = 0.5
+TILE_STEPS = (1.0, 0.6, 0.36, 0.21, 0.12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """One detection: `box` left, top, right, bottom in px, `roll` of the eye line in radians, `score` in [0, 1]."""
+
+    box: tuple[float, float, float, float]
+    roll: float
+    score: float
+
+    @property
+    def size(self) -> float:
+        """The longer side of the box in px."""
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """468 points (x, y in px, z in px toward the camera negative) and the mesh network's confidence that there is a face."""
+
+    points: Float64[np.ndarray, "468 3"]
+    confidence: float
+
+    @cached_property
+    def eyes(self) -> Float64[np.ndarray, "2 2"]:
+        """Centres of the eyes (mean of the lid points), viewer's left first."""
+        lids = zip(anatomy.LID_UPPER, anatomy.LID_LOWER, strict=True)
+        return np.stack([self.points[[*upper, *lower], :2].mean(axis=0) for upper, lower in lids])
+
+    @cached_property
+    def unit(self) -> float:
+        """Distance of the eye centres in px: the inter-ocular distance (IOD) in which everything else is measured."""
+        return float(np.hypot(*(self.eyes[1] - self.eyes[0])))
+
+    @cached_property
+    def axes(self) -> Float64[np.ndarray, "2 2"]:
+        """Columns: the face's own right (along the eye line) and down, in picture coordinates."""
+        right, down = (self.eyes[1] - self.eyes[0]) / self.unit
+        return np.array([[right, -down], [down, right]])
+
+    @cached_property
+    def centre(self) -> Float64[np.ndarray, " 2"]:
+        """Mean of the points."""
+        return np.asarray(self.points[:, :2].mean(axis=0))
+
+    @property
+    def local(self) -> Float64[np.ndarray, "468 2"]:
+        """The points in the face's axes, in IOD from the centre."""
+        return self.to_local(self.points[:, :2])
+
+    def to_local(self, points: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
+        """Picture px to IOD in the face's axes."""
+        return np.asarray((points - self.centre) @ self.axes / self.unit)
+
+    def to_picture(self, points: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
+        """IOD in the face's axes to picture px."""
+        return np.asarray(points @ self.axes.T * self.unit + self.centre)
+
+    @property
+    def yaw_degrees(self) -> float:
+        """How far the head is turned, from the depth of the two sides of the face; positive toward the viewer's right."""
+        left, right = (self.points[i] for i in anatomy.SIDES)
+        across = (right[:2] - left[:2]) @ self.axes[:, 0]
+        return math.degrees(math.atan2(right[2] - left[2], across))
+
+    def moved(self, scale: float, offset: tuple[float, float] = (0.0, 0.0)) -> Face:
+        """The same face in a picture that was resized by `scale` and then cropped at `offset`."""
+        points = self.points * scale
+        points[:, :2] -= offset
+        return Face(points, self.confidence)
+
+
+class Landmarker:
+    """Holds the two networks. Not for use from several threads at once."""
+
+    def __init__(self, detector: Path, mesh: Path) -> None:
+        """Read the .tflite files (catalogue names `mediapipe-face-detector`, `mediapipe-face-mesh`)."""
+        self._detector = cv2.dnn.readNetFromTFLite(str(detector))
+        self._mesh = cv2.dnn.readNetFromTFLite(str(mesh))
+        self._anchors = _anchors()
+
+    def detect(self, rgb: Rgb) -> list[Found]:
+        """All faces, from left to right. Tiles are looked at only when the whole picture shows none."""
+        for share in TILE_STEPS:
+            found = [one for x, y, side in _tiles(rgb.shape, share) for one in self._detect_tile(rgb, x, y, side)]
+            kept = _without_overlaps(found)
+            if kept:
+                return sorted(kept, key=lambda one: one.box[0])
+        return []
+
+    def mesh(self, rgb: Rgb, found: Found, rounds: int = 3) -> Face:
+        """The points of a detected face; the crop is refined from the points themselves `rounds` times."""
+        scale = min(1.0, 2 * MESH_SIZE / (found.size * 1.5))  # averaging first keeps the crop from aliasing
+        small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else rgb
+        left, top, right, bottom = (edge * scale for edge in found.box)
+        roi = (np.array([(left + right) / 2, (top + bottom) / 2]), found.size * scale * 1.5, found.roll)
+        face = self._mesh_at(small, roi)
+        for _ in range(rounds - 1):
+            face = self.follow(small, face)
+        return face.moved(1 / scale)
+
+    def follow(self, rgb: Rgb, face: Face) -> Face:
+        """The points in a picture in which the face stands close to where it stood: one pass, for tracking."""
+        return self._mesh_at(rgb, _roi(face))
+
+    def _mesh_at(self, rgb: Rgb, roi: tuple[np.ndarray, float, float]) -> Face:
+        crop, affine = _crop(rgb, roi)
+        self._mesh.setInput(crop.astype(np.float32).transpose(2, 0, 1)[None] / 255.0)
+        outputs = self._mesh.forward(self._mesh.getUnconnectedOutLayersNames())
+        raw, score = sorted(outputs, key=lambda output: -output.size)
+        points = raw.reshape(468, 3).astype(np.float64)
+        placed = points[:, :2] @ affine[:, :2].T + affine[:, 2]
+        depth = points[:, 2:] * roi[1] / MESH_SIZE
+        return Face(np.hstack([placed, depth]), _sigmoid(float(score.ravel()[0])))
+
+    def _detect_tile(self, rgb: Rgb, x: int, y: int, side: int) -> list[Found]:
+        tile = rgb[max(y, 0) : y + side, max(x, 0) : x + side]
+        square = np.zeros((side, side, 3), np.uint8)
+        square[max(-y, 0) : max(-y, 0) + tile.shape[0], max(-x, 0) : max(-x, 0) + tile.shape[1]] = tile
+        small = cv2.resize(square, (DETECTOR_SIZE, DETECTOR_SIZE), interpolation=cv2.INTER_AREA)
+        self._detector.setInput((small.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
+        outputs = self._detector.forward(self._detector.getUnconnectedOutLayersNames())
+        scores, boxes = sorted(outputs, key=lambda output: output.size)
+        return _decode(scores.ravel(), boxes.reshape(-1, 16), self._anchors, (x, y, side))
+
+
+def _anchors() -> np.ndarray:
+    """Centres of the detector's 896 anchors in [0, 1]: a 16x16 grid with two, an 8x8 grid with six at each place."""
+    grids = []
+    for cells, repeat in ((16, 2), (8, 6)):
+        places = (np.arange(cells) + 0.5) / cells
+        grid = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
+        grids.append(np.repeat(grid, repeat, axis=0))
+    return np.concatenate(grids)
+
+
+def _tiles(shape: tuple[int, ...], share: float) -> Iterator[tuple[int, int, int]]:
+    """Squares (left, top, side) with half a side of overlap; share 1 is the whole picture padded to a square."""
+    height, width = shape[:2]
+    side = round(max(height, width) * share)
+    if share == 1.0:
+        yield (width - side) // 2, (height - side) // 2, side
+        return
+    for top in _starts(height, side):
+        for left in _starts(width, side):
+            yield left, top, side
+
+
+def _starts(length: int, side: int) -> list[int]:
+    if length <= side:
+        return [(length - side) // 2]
+    count = math.ceil((length - side) / (side / 2)) + 1
+    return [round(place) for place in np.linspace(0, length - side, count)]
+
+
+def _decode(scores: np.ndarray, boxes: np.ndarray, anchors: np.ndarray, tile: tuple[int, int, int]) -> list[Found]:
+    x, y, side = tile
+    chances = 1 / (1 + np.exp(-np.clip(scores, -60, 60)))
+    found = []
+    for index in np.flatnonzero(chances > THRESHOLD):
+        values = boxes[index] / DETECTOR_SIZE
+        centre, half = values[:2] + anchors[index], values[2:4] / 2
+        low, high = (centre - half) * side + (x, y), (centre + half) * side + (x, y)
+        eyes = values[4:8].reshape(2, 2)
+        roll = math.atan2(eyes[1, 1] - eyes[0, 1], eyes[1, 0] - eyes[0, 0])
+        found.append(Found(box=(*low, *high), roll=roll, score=float(chances[index])))
+    return found
+
+
+def _without_overlaps(found: list[Found]) -> list[Found]:
+    kept: list[Found] = []
+    for one in sorted(found, key=lambda one: -one.score):
+        if all(_overlap(one.box, other.box) < 0.3 for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return width * height / smaller
+
+
+def _roi(face: Face) -> tuple[np.ndarray, float, float]:
+    points = face.points[:, :2]
+    right, down = points[263] - points[33]
+    roll = math.atan2(down, right)
+    turn = np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])
+    upright = points @ turn.T
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    return turn.T @ ((low + high) / 2), float(max(high - low)) * 1.5, roll
+
+
+def _crop(rgb: Rgb, roi: tuple[np.ndarray, float, float]) -> tuple[Rgb, np.ndarray]:
+    """The turned square of the mesh network, and the matrix from its px to the picture's."""
+    centre, size, roll = roi
+    scale = size / MESH_SIZE
+    c, s = math.cos(roll) * scale, math.sin(roll) * scale
+    matrix = np.array([[c, -s, 0.0], [s, c, 0.0]])
+    matrix[:, 2] = centre - matrix[:, :2] @ (MESH_SIZE / 2, MESH_SIZE / 2)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    crop: Any = cv2.warpAffine(rgb, matrix, (MESH_SIZE, MESH_SIZE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return crop, matrix
+
+
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-max(min(value, 60.0), -60.0)))

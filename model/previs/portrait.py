@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a portrait to a puppet: find the chosen face, refuse what cannot be animated, and solve everything that frames share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from manifests.errors import InputError, Problem
+from model.previs import eyes, matte, mouth, rig
+from model.previs.landmarks import Face, Found, Landmarker
+from model.previs.matte import Segmenter
+from model.previs.rig import Box
+from model.previs.shading import Shading
+from model.previs.warp import Puppet
+from model.talker import Portrait
+
+LEAST_FACE = 96  # px of the detection box
+LEAST_CONFIDENCE = 0.5
+MOST_YAW = 32.0  # degrees beyond which the far side of the face has too few pixels
+WARN_YAW = 18.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The loaded networks that setup needs."""
+
+    landmarker: Landmarker
+    segmenter: Segmenter
+
+
+def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
+    """The face that `portrait.face` chooses. Raises InputError: none, several without a choice, too small, turned away."""
+    pixels = portrait.pixels
+    found = [(one, landmarker.mesh(pixels, one)) for one in landmarker.detect(pixels)]
+    found = [(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE]
+    if not found:
+        raise _refusal(portrait, "no face was found", expected="one face, seen from the front")
+    one, face = found[_choice(portrait, [one for one, _ in found])]
+    if one.size < LEAST_FACE:
+        raise _refusal(
+            portrait, "the face is too small", expected=f"at least {LEAST_FACE} px", got=f"{one.size:.0f} px"
+        )
+    if abs(face.yaw_degrees) > MOST_YAW:
+        got = f"turned by {face.yaw_degrees:+.0f} degrees"
+        raise _refusal(
+            portrait, "the face is turned too far aside", expected=f"at most {MOST_YAW:.0f} degrees", got=got
+        )
+    return face
+
+
+def _choice(portrait: Portrait, found: list[Found]) -> int:
+    sizes = [one.size for one in found]
+    known = {"left": 0, "right": len(found) - 1, "largest": int(np.argmax(sizes))}
+    known |= {str(number): number - 1 for number in range(1, len(found) + 1)}
+    if len(found) == 1:
+        known["only"] = 0
+    if portrait.face in known:
+        return known[portrait.face]
+    listed = "; ".join(
+        f"{i}: {one.size:.0f} px at x {one.box[0]:.0f}, y {one.box[1]:.0f}" for i, one in enumerate(found, 1)
+    )
+    expected = "face = left, right, largest or a number up to " + str(len(found))
+    raise _refusal(portrait, f"{len(found)} faces were found ({listed})", expected=expected, got=portrait.face)
+
+
+def _refusal(portrait: Portrait, message: str, *, expected: str | None = None, got: str | None = None) -> InputError:
+    return InputError(Problem(file=portrait.name, message=message, expected=expected, got=got))
+
+
+def scaled(portrait: Portrait, size: int | None) -> tuple[np.ndarray, float]:
+    """The portrait with its short side at most `size` px and even sides, and the factor that was applied."""
+    height, width = portrait.pixels.shape[:2]
+    factor = min(1.0, (size or min(height, width)) / min(height, width))
+    target = (max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2))
+    rgba = portrait.pixels if portrait.alpha is None else np.dstack([portrait.pixels, portrait.alpha])
+    if target != (width, height):
+        rgba = cv2.resize(rgba, target, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(rgba), target[0] / width
+
+
+def build(portrait: Portrait, networks: Networks, size: int | None) -> Puppet:
+    """Everything frames share, at the resolution at which they will be made."""
+    face = find_face(portrait, networks.landmarker)
+    picture, factor = scaled(portrait, size)
+    return assemble(picture, face.moved(factor), networks.segmenter)
+
+
+def assemble(picture: np.ndarray, face: Face, segmenter: Segmenter) -> Puppet:
+    """A puppet from a picture (RGB or RGBA) at its final size and the face in it."""
+    rgb = np.ascontiguousarray(picture[..., :3])
+    box = rig.reach(face, (rgb.shape[1], rgb.shape[0]))
+    cover = np.zeros(rgb.shape[:2], np.float32)
+    left, top, right, bottom = box
+    if picture.shape[2] == 4:
+        cover[:] = picture[..., 3].astype(np.float32) / 255
+    else:
+        part = np.ascontiguousarray(rgb[top:bottom, left:right])
+        cover[top:bottom, left:right] = segmenter.person(part, face.moved(1.0, (left, top)))
+    tight = _tight(box, cover, face.unit)
+    plate = rgb.copy()
+    plate[top:bottom, left:right] = matte.plate(rgb[top:bottom, left:right], cover[top:bottom, left:right], face.unit)
+    return Puppet(
+        face=face,
+        source=np.dstack([rgb, np.rint(cover * 255).astype(np.uint8)]),
+        plate=plate,
+        rig=rig.build(face, tight),
+        mouth=mouth.find(rgb, face),
+        eyes=eyes.find(rgb, face, tight),
+        shading=Shading(face, tight),
+    )
+
+
+def _tight(box: Box, cover: np.ndarray, unit: float) -> Box:
+    """The part of the box that the person covers, with room to move."""
+    left, top, right, bottom = box
+    rows, columns = np.nonzero(cover[top:bottom, left:right] > 0.01)
+    room = round(matte.BAND * unit)
+    return (
+        max(left, left + int(columns.min()) - room),
+        max(top, top + int(rows.min()) - room),
+        min(right, left + int(columns.max()) + 1 + room),
+        min(bottom, top + int(rows.max()) + 1 + room),
+    )

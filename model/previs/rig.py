@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deformation of one portrait: dense displacement fields for every action unit and for the head, solved once.
+
+Two steps. Each unit's few controls are spread over the 468 mesh points by a radial basis function (RBF) solve; then one shared
+solve spreads all mesh points to grids of pixels. The mouth is cut along the lips: `above` is the field of everything above the
+mouth line, `below` of everything below; between them the renderer chooses. Method: biharmonic RBF (Carr et al. 2001).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from model.previs import anatomy, expression
+from model.previs.landmarks import Face
+
+Points = Float64[np.ndarray, "n 2"]
+Box = tuple[int, int, int, int]
+RINGS = (2.1, 3.0)
+RING_POINTS = 20
+HEAD = ("right", "down", "roll", "yaw", "pitch", "breath")
+MOUTH_MARGIN = (0.42, 0.30, 0.62)  # IOD beside, above and below the lips that the mouth grid covers
+REACH = (2.75, 2.9, 2.6)  # IOD beside, above and below the face centre beyond which nothing moves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid:
+    """A lattice of sample points: pixel (left, top) to (right, bottom), `columns` x `rows` cells, samples at cell centres."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    columns: int
+    rows: int
+
+    @property
+    def step(self) -> tuple[float, float]:
+        """Pixels in a cell, across and down."""
+        return (self.right - self.left) / self.columns, (self.bottom - self.top) / self.rows
+
+    @property
+    def centres(self) -> Float32[np.ndarray, "rows columns 2"]:
+        """Pixel positions of the samples (a pixel's centre is a whole number)."""
+        across, down = self.step
+        x = self.left + (np.arange(self.columns) + 0.5) * across - 0.5
+        y = self.top + (np.arange(self.rows) + 0.5) * down - 0.5
+        return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
+
+    @classmethod
+    def over(cls, box: Box, cell: float) -> Grid:
+        """A grid over a box of whole px with cells of about `cell` px."""
+        left, top, right, bottom = box
+        columns, rows = (max(2, math.ceil(length / cell)) for length in (right - left, bottom - top))
+        return cls(left=left, top=top, right=right, bottom=bottom, columns=columns, rows=rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rig:
+    """Displacements in px. `whole`: one row for each unit, then each of `HEAD`, over the grid `wide`. `above`, `below`: the same
+    over the finer grid `mouth`. `lips`: the same for the points of the inner lip lines, upper then lower."""
+
+    wide: Grid
+    mouth: Grid
+    whole: Float32[np.ndarray, "parts values"]
+    above: Float32[np.ndarray, "parts values"]
+    below: Float32[np.ndarray, "parts values"]
+    lips: Float32[np.ndarray, "parts 22 2"]
+    vertices: Float32[np.ndarray, "parts 468 2"]
+
+
+def build(face: Face, box: Box) -> Rig:
+    """Solve the rig of a face whose moving part lies in `box` (inside `reach`)."""
+    wide = Grid.over(box, face.unit * 0.047)
+    mouth = Grid.over(_mouth_box(face, box), face.unit * 0.026)
+    at_points = _vertices(face)
+    grid_points = [face.to_local(grid.centres.reshape(-1, 2).astype(np.float64)) for grid in (wide, mouth)]
+    above = _spread(face, at_points, anatomy.LOWER_LIP, grid_points)
+    below = _spread(face, at_points, anatomy.UPPER_LIP, grid_points)
+    under = _under_mouth(face, grid_points[0])[None, :, None]
+    whole = above[0] + (below[0] - above[0]) * under
+    fields = [whole, above[1], below[1]]
+    places = [grid_points[0], grid_points[1], grid_points[1]]
+    whole, upper, lower = (_with_head(face, field, place) for field, place in zip(fields, places, strict=True))
+    vertices = _with_head(face, at_points, face.local, windowed=False)
+    lips = vertices[:, [*anatomy.LIP_INNER_UPPER, *anatomy.LIP_INNER_LOWER]]
+    return Rig(
+        wide=wide,
+        mouth=mouth,
+        whole=_flat(whole),
+        above=_flat(upper),
+        below=_flat(lower),
+        lips=lips.astype(np.float32),
+        vertices=vertices.astype(np.float32),
+    )
+
+
+def solve(controls: Points, values: np.ndarray, places: Points) -> np.ndarray:
+    """Spread `values` (n, k) given at `controls` to `places` with the kernel -r and a constant, lightly regularised."""
+    count = len(controls)
+    system = np.zeros((count + 1, count + 1))
+    system[:count, :count] = -_distances(controls, controls) - 1e-3 * np.eye(count)
+    system[count, :count] = system[:count, count] = 1
+    weights = np.linalg.solve(system, np.vstack([values, np.zeros((1, values.shape[1]))]))
+    return np.asarray(-_distances(places, controls) @ weights[:count] + weights[count])
+
+
+def _distances(a: Points, b: Points) -> np.ndarray:
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
+    return np.asarray(np.sqrt(np.maximum(squares, 0)))
+
+
+def _rings() -> Points:
+    turns = np.linspace(0, 2 * math.pi, RING_POINTS, endpoint=False)
+    circle = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    return np.concatenate([circle * radius for radius in RINGS])
+
+
+def _vertices(face: Face) -> Float64[np.ndarray, "units 468 2"]:
+    """Where every unit moves every mesh point, in IOD in the face's axes."""
+    local, rings = face.local, _rings()
+    low = _is_low(face)[:, None]
+    rows = []
+    for name in expression.UNITS:
+        made = expression.controls(name)
+        upper, lower = (_one_side(side, local, rings) for side in (made.upper, made.lower))
+        rows.append(np.where(low, lower, upper))
+    return np.stack(rows)
+
+
+def _one_side(side: dict[int, tuple[float, float]], local: Points, rings: Points) -> np.ndarray:
+    points = np.concatenate([local[list(side)], rings])
+    values = np.concatenate([np.array(list(side.values())), np.zeros((len(rings), 2))])
+    return solve(points, values, local)
+
+
+def _is_low(face: Face) -> np.ndarray:
+    """Which mesh points hang below the mouth line (and so on the jaw)."""
+    local = face.local
+    line = local[[61, 291], 1].mean()
+    low = local[:, 1] > line
+    low[list(anatomy.LOWER_LIP)] = True
+    low[list(anatomy.UPPER_LIP)] = False
+    return np.asarray(low)
+
+
+def _spread(face: Face, at_points: np.ndarray, without: tuple[int, ...], places: list[Points]) -> list[np.ndarray]:
+    """All units from the mesh points (but those of one lip) to each list of places: arrays (units, n, 2)."""
+    kept = np.setdiff1d(np.arange(468), without)
+    controls = np.concatenate([face.local[kept], _rings()])
+    units = len(at_points)
+    values = at_points[:, kept].transpose(1, 0, 2).reshape(len(kept), -1)
+    values = np.concatenate([values, np.zeros((len(controls) - len(kept), values.shape[1]))])
+    spread = solve(controls, values, np.concatenate(places))
+    parts = np.split(spread, np.cumsum([len(place) for place in places])[:-1])
+    return [part.reshape(len(part), units, 2).transpose(1, 0, 2) for part in parts]
+
+
+def _under_mouth(face: Face, places: Points) -> np.ndarray:
+    """0 above, 1 below the mouth line at rest, soft to the sides of the corners."""
+    local = face.local
+    middle = (local[list(anatomy.LIP_INNER_UPPER)] + local[list(anatomy.LIP_INNER_LOWER)]) / 2
+    line = np.interp(places[:, 0], middle[:, 0], middle[:, 1])
+    beside = np.maximum(np.maximum(middle[0, 0] - places[:, 0], places[:, 0] - middle[-1, 0]), 0)
+    return np.asarray(np.clip((places[:, 1] - line) / (2 * (0.35 * beside + 0.04)) + 0.5, 0, 1))
+
+
+def _with_head(face: Face, units: np.ndarray, places: Points, *, windowed: bool = True) -> np.ndarray:
+    """Append the head's movements and turn IOD in the face's axes into picture px."""
+    everything = np.concatenate([units, _head(face, places)])
+    if windowed:
+        everything = everything * _window(places)[None, :, None]
+    return np.asarray(everything @ face.axes.T * face.unit)
+
+
+def _head(face: Face, places: Points) -> Float64[np.ndarray, "head n 2"]:
+    """How `HEAD` moves places for 1 IOD, 1 radian or (breath) 1 IOD of rise: about the neck, fading out below the chin."""
+    local = face.local
+    pivot = local[anatomy.CHIN] + (0.0, 0.6)
+    about = places - pivot
+    hold = 1 / (1 + np.exp(np.clip((about[:, 1] + 0.1) * 5, -40, 40)))
+    depth = _depth(face, places)
+    one, none = np.ones(len(places)), np.zeros(len(places))
+    chest = np.exp(-(((places[:, 1] - local[anatomy.CHIN, 1] - 0.75) / 0.55) ** 2)) + hold
+    rows = [(one, none), (none, one), (-about[:, 1], about[:, 0]), (depth, none), (none, depth)]
+    moved = np.stack([np.stack(row, axis=1) * hold[:, None] for row in rows])
+    breath = np.stack([none, -chest], axis=1)[None]
+    return np.concatenate([moved, breath])
+
+
+def _depth(face: Face, places: Points) -> np.ndarray:
+    """Height of the face toward the camera over its oval, in IOD; 0 outside."""
+    toward = -face.points[:, 2] / face.unit
+    toward = toward - toward[list(anatomy.OVAL)].mean()
+    rings = _rings()
+    controls = np.concatenate([face.local[::2], rings])
+    values = np.concatenate([toward[::2], np.zeros(len(rings))])[:, None]
+    return np.asarray(np.clip(solve(controls, values, places)[:, 0], 0, None))
+
+
+def _window(places: Points) -> np.ndarray:
+    """1 around the face, falling smoothly to 0 at the edge of its reach."""
+    beside, above, below = REACH
+    inside = np.minimum(beside - np.abs(places[:, 0]), np.minimum(places[:, 1] + above, below - places[:, 1]))
+    rise = np.clip(inside / 0.5, 0, 1)
+    return np.asarray(rise**2 * (3 - 2 * rise))
+
+
+def reach(face: Face, size: tuple[int, int]) -> Box:
+    """The box (left, top, right, bottom) in a picture of `size` (width, height) outside which nothing moves."""
+    beside, above, below = REACH
+    corners = np.array([(-beside, -above), (beside, -above), (-beside, below), (beside, below)])
+    return _clipped(face.to_picture(corners), (0, 0, *size))
+
+
+def _mouth_box(face: Face, box: Box) -> Box:
+    beside, above, below = MOUTH_MARGIN
+    lips = face.local[list(anatomy.LIPS)]
+    low = lips.min(axis=0) - np.array([beside, above])
+    high = lips.max(axis=0) + np.array([beside, below])
+    corners = np.array([low, (high[0], low[1]), (low[0], high[1]), high])
+    return _clipped(face.to_picture(corners), box)
+
+
+def _clipped(corners: np.ndarray, box: Box) -> Box:
+    low = np.maximum(np.floor(corners.min(axis=0)), box[:2])
+    high = np.minimum(np.ceil(corners.max(axis=0)), box[2:])
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _flat(field: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(field.reshape(len(field), -1), dtype=np.float32)

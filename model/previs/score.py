@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The acting of a clip: speech, performance and seed become one pose for each frame, block by block.
+
+Emotion gives way to speech where they want the same muscle: lips close on m, b, p whatever is felt. Not the drawing (`warp`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float64
+
+from manifests.timebase import ANALYSIS_HZ
+from model.emotion import Performance
+from model.previs import CONTEXT_SECONDS, expression, gesture, visemes
+from model.previs.expression import INDEX
+from model.previs.phones import Phones
+from model.previs.warp import Pose
+from model.talker import Speech
+
+BLOCK_FRAMES = 32
+MARGIN_SECONDS = CONTEXT_SECONDS  # heard before and after the span, so that coarticulation crosses cuts
+EASE_SECONDS = 0.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """Consecutive frames: `times` seconds from the start of the shot (frame centres) and what is heard then."""
+
+    times: Float64[np.ndarray, " frames"]
+    speech: Float64[np.ndarray, "frames 5"]
+    beat: Float64[np.ndarray, " frames"]
+    speaking: Float64[np.ndarray, " frames"]
+
+
+def poses(speech: Speech, performance: Performance, seed: int, phones: Phones | None) -> Iterator[Pose]:
+    """Exactly `speech.frames` poses. Memory does not grow with the length beyond the sound itself."""
+    actor = Actor(speech, performance, seed)
+    for block in blocks(speech, phones):
+        yield from actor.act(block)
+
+
+def blocks(speech: Speech, phones: Phones | None) -> Iterator[Block]:
+    """What is heard, in blocks of frames."""
+    samples, before = _heard(speech)
+    level = visemes.loudness(samples)
+    beat = gesture.stress(level.db, level.reference)
+    speaking = level.open if speech.role == "speaking" else np.zeros(len(level.db))
+    rows = _Rows(samples, phones, speech)
+    for start in range(0, speech.frames, BLOCK_FRAMES):
+        frames = np.arange(start, min(start + BLOCK_FRAMES, speech.frames))
+        times = (frames + 0.5) / float(speech.rate)
+        ticks = (times + before) * visemes.HZ - 0.5
+        own = beat if speech.role == "speaking" else beat * 0.25
+        yield Block(times=times, speech=rows.at(ticks), beat=_sampled(own, ticks), speaking=_sampled(speaking, ticks))
+
+
+def _heard(speech: Speech) -> tuple[np.ndarray, float]:
+    """The span with a margin of its context, and how many seconds of it come before the first frame."""
+    margin = round(MARGIN_SECONDS * ANALYSIS_HZ)
+    start = max(0, speech.lead - margin)
+    length = int(speech.frames * Fraction(ANALYSIS_HZ) / speech.rate)
+    return speech.samples[start : speech.lead + length + margin], (speech.lead - start) / ANALYSIS_HZ
+
+
+def _sampled(track: np.ndarray, ticks: np.ndarray) -> np.ndarray:
+    """A 100 Hz track at fractional ticks; nothing is heard outside it."""
+    if not len(track):
+        return np.zeros(len(ticks))
+    return np.asarray(np.interp(ticks, np.arange(len(track)), track, left=0.0, right=0.0))
+
+
+class _Rows:
+    """Viseme channels on demand: pieces are decoded only when a frame needs them, and dropped when passed."""
+
+    def __init__(self, samples: np.ndarray, phones: Phones | None, speech: Speech) -> None:
+        silent = speech.role == "listening"
+        text = speech.text if speech.language.startswith("en") else None
+        self._pieces = iter(()) if silent else visemes.stream(samples, phones, text)
+        self._rows = np.zeros((0, len(visemes.CHANNELS)))
+        self._first = 0
+
+    def at(self, ticks: np.ndarray) -> Float64[np.ndarray, "frames 5"]:
+        while self._first + len(self._rows) < ticks[-1] + 2:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            self._rows = np.concatenate([self._rows, piece])
+        passed = max(0, int(ticks[0]) - 2 - self._first)
+        self._rows, self._first = self._rows[passed:], self._first + min(passed, len(self._rows))
+        places = ticks - self._first
+        return np.stack([_sampled(column, places) for column in self._rows.T], axis=1)
+
+
+class Actor:
+    """Turns what is heard into poses; holds only what the seed gives."""
+
+    def __init__(self, speech: Speech, performance: Performance, seed: int) -> None:
+        """Draw the actor's habits for this clip from the seed."""
+        listening = speech.role == "listening"
+        self._rate = float(speech.rate)
+        self._performance = performance
+        self._seed = seed
+        self._emotions = expression.emotion_matrix()
+        self._blinks = gesture.Blinks(seed, mean_seconds=4.0 if listening else 3.4)
+        self._glances = gesture.Glances(seed, reach=0.022 if listening else 0.014)
+        self._begins = performance.keys[0].frame >= 0
+
+    def act(self, block: Block) -> Iterator[Pose]:
+        """One pose for each frame of the block."""
+        units = self._units(block).astype(np.float32)
+        head = self._head(block).astype(np.float32)
+        closure = self._blinks.closure(block.times)
+        gaze = self._glances.at(block.times)
+        for i in range(len(block.times)):
+            lid = float(closure[i])
+            yield Pose(units=units[i], head=head[i], lids=(lid, lid), gaze=(float(gaze[i, 0]), float(gaze[i, 1])))
+
+    def feeling(self, times: np.ndarray) -> Float64[np.ndarray, "frames units"]:
+        """Unit weights of the emotion alone: the curve, smoothed at its corners, eased in where a line begins, slowly alive."""
+        spread = np.array([-0.12, -0.04, 0.04, 0.12])
+        asked = np.mean([self._performance.at((times + shift) * self._rate - 0.5) for shift in spread], axis=0)
+        alive = 1 + 0.10 * gesture.drift(times, self._seed, 1, 0.9)
+        if self._begins:
+            share = np.clip(times / EASE_SECONDS, 0, 1)
+            alive = alive * (0.5 + 0.5 * share**2 * (3 - 2 * share))
+        return np.asarray((asked * alive[:, None]) @ self._emotions)
+
+    def _units(self, block: Block) -> Float64[np.ndarray, "frames units"]:
+        units = self.feeling(block.times)
+        for name in expression.MOUTH:
+            units[:, INDEX[name]] *= 1 - 0.2 * block.speaking
+        for name in expression.OPENERS:
+            units[:, INDEX[name]] *= 1 - 0.5 * block.speaking
+        jaw, spread, rounded, press, bite = np.clip(block.speech.T, 0, 1.2)
+        press, bite = np.minimum(press, 1), np.minimum(bite, 1)
+        free = 1 - 0.95 * press
+
+        def column(name: str) -> np.ndarray:
+            return units[:, INDEX[name]]
+
+        column("AU26")[:] = (column("AU26") + 0.80 * jaw) * free * (1 - 0.5 * bite)
+        column("AU25")[:] = (column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread) * free * (1 - 0.5 * bite)
+        for name in ("AU10", "AU12", "AU16"):
+            column(name)[:] *= 1 - 0.35 * press
+        additions = {"AU20": 0.40 * spread, "AU18": 0.75 * rounded, "AU24": 0.45 * press, "AU32": 0.7 * bite}
+        for name, amount in (
+            additions | {"AU10": 0.25 * bite, "AU1": 0.18 * block.beat, "AU2": 0.18 * block.beat}
+        ).items():
+            column(name)[:] += amount
+        return units
+
+    def _head(self, block: Block) -> Float64[np.ndarray, "frames head"]:
+        right, down, roll, yaw, pitch = (
+            gesture.drift(block.times, self._seed, 10 + k, seconds)
+            for k, seconds in enumerate((0.9, 0.6, 1.0, 0.95, 0.75))
+        )
+        rise = gesture.breath(block.times, self._seed)
+        return np.stack(
+            [
+                0.010 * right,
+                0.008 * down + 0.012 * block.beat - 0.006 * rise,
+                0.010 * roll,
+                0.035 * yaw,
+                0.020 * pitch + 0.040 * block.beat,
+                0.014 * rise,
+            ],
+            axis=1,
+        )

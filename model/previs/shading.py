@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The skin's own shading: lines that deepen when muscles pull (furrows, forehead, cheeks, nose), as factors on the portrait.
+
+Not a tint: each map has a dark line and its light rim, so that the mean colour of the face stays what it was.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Float32
+
+from model.previs import expression
+from model.previs.landmarks import Face
+from model.previs.rig import Box
+
+Lines = list[list[tuple[int, float, float]]]
+
+# Each line: mesh point and offset (outward as seen on the viewer's right, down) in IOD; the person's left side is mirrored from
+# the given pairs. `width` and `blur` in IOD.
+FURROW: Lines = [
+    [(107, 0.03, -0.06), (55, 0.05, 0.02), (55, 0.055, 0.08)],
+    [(336, -0.03, -0.06), (285, -0.05, 0.02), (285, -0.055, 0.08)],
+]
+FOREHEAD: Lines = [
+    [(104, 0, -0.02 + d), (108, 0, d), (151, 0, 0.03 + d), (337, 0, d), (333, 0, -0.02 + d)] for d in (0.02, -0.12)
+]
+NASOLABIAL: Lines = [
+    [(129, -0.03, -0.03), (203, -0.035, 0), (206, -0.03, 0), (216, -0.02, 0), (212, 0, -0.02)],
+    [(358, 0.03, -0.03), (423, 0.035, 0), (426, 0.03, 0), (436, 0.02, 0), (432, 0, -0.02)],
+]
+UNDER_EYE: Lines = [
+    [(31, 0, 0.01), (229, 0, 0), (231, 0, 0), (233, 0, 0)],
+    [(261, 0, 0.01), (449, 0, 0), (451, 0, 0), (453, 0, 0)],
+]
+NOSE: Lines = [[(193, -0.02, -0.02), (122, 0, 0.02)], [(417, 0.02, -0.02), (351, 0, 0.02)]]
+FROWN: Lines = [
+    [(61, -0.01, 0), (202, -0.02, -0.06), (204, -0.04, -0.04)],
+    [(291, 0.01, 0), (422, 0.02, -0.06), (424, 0.04, -0.04)],
+]
+# lines, width, blur, and how deep per unit
+MAPS: tuple[tuple[Lines, float, float, dict[str, float]], ...] = (
+    (FURROW, 0.014, 0.012, {"AU4": 0.42}),
+    (FOREHEAD, 0.012, 0.014, {"AU1": 0.12, "AU2": 0.12}),
+    (NASOLABIAL, 0.020, 0.040, {"AU12": 0.17, "AU9": 0.18, "AU10": 0.15}),
+    (UNDER_EYE, 0.012, 0.013, {"AU6": 0.18, "AU7": 0.15}),
+    (NOSE, 0.014, 0.012, {"AU9": 0.35}),
+    (FROWN, 0.014, 0.014, {"AU15": 0.22, "AU17": 0.12}),
+)
+
+
+class Shading:
+    """The maps of one portrait at half its resolution, over the box that they touch."""
+
+    def __init__(self, face: Face, box: Box) -> None:
+        """Draw the maps of a face inside `box`."""
+        self.box, self._maps = _draw(face, box)
+        self._depths = np.stack([expression.vector(depths) for _, _, _, depths in MAPS]).astype(np.float32)
+
+    def apply(self, source: np.ndarray, units: Float32[np.ndarray, " units"]) -> np.ndarray:
+        """A copy of the RGBA source (over the whole picture) with its lines deepened; the source itself when nothing is deep."""
+        depths = np.clip(self._depths @ units, 0, None)
+        if depths.max() < 0.01:
+            return source
+        left, top, right, bottom = self.box
+        rows, columns = self._maps.shape[1:]
+        factor = 1 - (depths @ self._maps.reshape(len(depths), -1)).reshape(rows, columns)
+        factor = np.clip(cv2.resize(factor, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR), 0.3, 1.3)
+        shaded = source.copy()
+        region = source[top:bottom, left:right]
+        one = np.ones_like(factor)
+        shaded[top:bottom, left:right] = cv2.multiply(region, cv2.merge([factor, factor, factor, one]), dtype=cv2.CV_8U)
+        return shaded
+
+
+def _draw(face: Face, box: Box) -> tuple[Box, Float32[np.ndarray, "maps rows columns"]]:
+    left, top, right, bottom = box
+    size = ((right - left + 1) // 2, (bottom - top + 1) // 2)
+    drawn = np.stack([_map(face, lines, (width, blur), (left, top, *size)) for lines, width, blur, _ in MAPS])
+    rows, columns = np.nonzero(np.abs(drawn).max(axis=0) > 0.02)
+    low_x, high_x, low_y, high_y = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
+    cut = (left + 2 * low_x, top + 2 * low_y, min(left + 2 * high_x, right), min(top + 2 * high_y, bottom))
+    return (int(cut[0]), int(cut[1]), int(cut[2]), int(cut[3])), np.ascontiguousarray(
+        drawn[:, low_y:high_y, low_x:high_x]
+    )
+
+
+def _map(face: Face, lines: Lines, pen: tuple[float, float], place: tuple[int, int, int, int]) -> np.ndarray:
+    """One map at half resolution: soft dark lines (1 at their deepest) with a light rim above them."""
+    left, top, columns, rows = place
+    unit = face.unit / 2
+    canvas = np.zeros((rows, columns), np.uint8)
+    for line in lines:
+        points = np.stack([face.points[i, :2] + face.axes @ (dx, dy) * face.unit for i, dx, dy in line])
+        _stroke(canvas, (points - (left, top)) / 2, pen[0] * unit)
+    soft = canvas.astype(np.float32) / 255
+    dark = cv2.GaussianBlur(soft, (0, 0), max(pen[1] * unit, 0.5))
+    rim = cv2.GaussianBlur(soft, (0, 0), max(pen[1] * unit * 2.2, 1.0))
+    shift = round(0.02 * unit)
+    return np.asarray(dark / max(dark.max(), 1e-6) - 0.35 * np.roll(rim, shift, axis=0) / max(rim.max(), 1e-6))
+
+
+def _stroke(canvas: np.ndarray, points: np.ndarray, width: float) -> None:
+    """A smooth line that swells in the middle and tapers to its ends."""
+    places = np.linspace(0, len(points) - 1, 24)
+    path = np.stack([np.interp(places, np.arange(len(points)), points[:, axis]) for axis in (0, 1)], axis=1)
+    path = cv2.blur(path, (1, 5), borderType=cv2.BORDER_REPLICATE)
+    for step in range(len(path) - 1):
+        swell = np.sin(np.pi * (step + 0.5) / (len(path) - 1))
+        start, end = (np.rint(path[k] * 16).astype(int).tolist() for k in (step, step + 1))
+        cv2.line(canvas, start, end, int(255 * swell), max(round(width * swell), 1), cv2.LINE_AA, 4)

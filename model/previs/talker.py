@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The previs talker: fills the contract of `model.talker` on one CPU core."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from manifests.errors import InputError, Problem
+from model import weights
+from model.emotion import Performance
+from model.previs import LICENCES, NAME, VERSION, WEIGHTS, Settings, portrait, read_settings, score
+from model.previs.landmarks import Landmarker
+from model.previs.matte import Segmenter
+from model.previs.phones import Phones
+from model.previs.warp import Pose, Puppet, Renderer
+from model.talker import Frame, Portrait, Speech, TakeMeasures, Talker
+
+KEPT_PUPPETS = 4
+
+
+class PrevisClip:
+    """One clip being made."""
+
+    def __init__(self, puppet: Puppet, poses: Iterator[Pose], frames: int, warnings: tuple[str, ...]) -> None:
+        """Frames are rendered as they are asked for."""
+        self.height, self.width = puppet.source.shape[:2]
+        self.frames = frames
+        self._puppet = puppet
+        self._poses = poses
+        self._warnings = warnings
+        self._done = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield exactly `frames` RGB frames, once."""
+        renderer = Renderer(self._puppet)
+        for pose in self._poses:
+            self._done += 1
+            yield renderer.frame(pose)
+
+    def measures(self) -> TakeMeasures:
+        """Face box, warnings and numbers."""
+        points = self._puppet.face.points[:, :2] / (self.width, self.height)
+        left, top = points.min(axis=0)
+        right, bottom = points.max(axis=0)
+        face = self._puppet.face
+        return TakeMeasures(
+            face_box=(float(left), float(top), float(right), float(bottom)),
+            warnings=self._warnings,
+            numbers={
+                "frames": float(self._done),
+                "face_px": round(face.unit, 2),
+                "yaw_degrees": round(face.yaw_degrees, 2),
+                "mesh_confidence": round(face.confidence, 4),
+                "rest_gap": round(self._puppet.mouth.rest_gap, 4),
+            },
+        )
+
+
+class PrevisTalker:
+    """Animates portraits by warping them. Keeps the last few puppets; what it makes does not depend on that."""
+
+    name = NAME
+    version = VERSION
+    context_seconds = score.MARGIN_SECONDS
+    licences = LICENCES
+
+    def __init__(self, settings: Settings) -> None:
+        """Load the networks. Raises InputError when weights are missing."""
+        self.weights_digest = weights.digest(WEIGHTS)
+        self._settings = settings
+        self._networks = portrait.Networks(
+            landmarker=Landmarker(weights.path(WEIGHTS[0]), weights.path(WEIGHTS[1])),
+            segmenter=Segmenter(weights.path(WEIGHTS[2])),
+        )
+        self._phones = Phones()
+        self._puppets: OrderedDict[tuple[str, str], Puppet] = OrderedDict()
+
+    def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> PrevisClip:
+        """Begin a clip. Raises InputError when the portrait cannot be animated."""
+        if speech.frames < 1:
+            raise InputError(Problem(file=portrait.name, message="no frames are asked for", got=str(speech.frames)))
+        puppet = self.puppet(portrait)
+        poses = score.poses(speech, performance, seed, self._phones)
+        return PrevisClip(puppet, poses, speech.frames, ())
+
+    def puppet(self, given: Portrait) -> Puppet:
+        """The solved portrait, from memory when it was used lately."""
+        key = given.digest, given.face
+        if key not in self._puppets:
+            self._puppets[key] = portrait.build(given, self._networks, self._settings.size)
+        self._puppets.move_to_end(key)
+        while len(self._puppets) > KEPT_PUPPETS:
+            self._puppets.popitem(last=False)
+        return self._puppets[key]
+
+
+def load(*, settings: dict[str, object] | None = None) -> Talker:
+    """The talker, ready to work. Raises InputError for unknown settings or missing weights."""
+    import cv2
+
+    cv2.setNumThreads(1)  # workers are processes; threads inside them only fight
+    return PrevisTalker(read_settings(settings or {}))

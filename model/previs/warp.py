@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Render one pose of a portrait: where every pixel of the moving box samples the portrait, and the picture that results.
+
+Not the solving of fields (`rig`) and not the acting (`score`). Per frame: unit weights times basis gives forward displacements on
+coarse grids; fixed-point iteration inverts them (Chen et al. 2008); one remap of the RGBA portrait; mouth, lashes; the plate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from model.previs import eyes, mouth
+from model.previs.landmarks import Face
+from model.previs.mouth import Mouth
+from model.previs.rig import HEAD, Box, Grid, Rig
+from model.previs.shading import Shading
+
+Field = Float32[np.ndarray, "rows columns 2"]
+Frame = UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pose:
+    """One frame's acting. `units`: weights in the order of `expression.UNITS`. `head`: the order of `rig.HEAD`, IOD and radians.
+    `lids`: closure of the viewer's left and right eye in [0, 1]. `gaze`: right, down in IOD."""
+
+    units: Float32[np.ndarray, " units"]
+    head: Float32[np.ndarray, " head"]
+    lids: tuple[float, float] = (0.0, 0.0)
+    gaze: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Puppet:
+    """All that is known of one portrait: `source` is the RGBA person over the whole picture, `plate` what stands behind."""
+
+    face: Face
+    source: UInt8[np.ndarray, "height width 4"]
+    plate: Frame
+    rig: Rig
+    mouth: Mouth
+    eyes: tuple[eyes.Eye, eyes.Eye]
+    shading: Shading
+
+
+class Renderer:
+    """Renders poses of one puppet. Keeps scratch arrays, so one renderer serves one clip at a time."""
+
+    def __init__(self, puppet: Puppet) -> None:
+        """Lay out the scratch arrays."""
+        self._puppet = puppet
+        self.box: Box = _box(puppet.rig.wide)
+        left, top, right, bottom = self.box
+        x, y = np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32)
+        self._pixels = np.stack(np.meshgrid(x, y), axis=-1)
+        self._fade = _edge_fade(puppet.rig.mouth)
+        self._plate = np.ascontiguousarray(puppet.plate[top:bottom, left:right])
+
+    def frame(self, pose: Pose) -> Frame:
+        """The whole picture in this pose."""
+        person = self.person(pose)
+        left, top, right, bottom = self.box
+        frame = self._puppet.plate.copy()
+        frame[top:bottom, left:right] = _over(person, self._plate)
+        return frame
+
+    def person(self, pose: Pose) -> UInt8[np.ndarray, "rows columns 4"]:
+        """The moving box of the person alone, RGBA (not premultiplied)."""
+        puppet, rig = self._puppet, self._puppet.rig
+        weights = np.concatenate([pose.units, pose.head]).astype(np.float32)
+        whole = _field(rig.whole, weights, rig.wide)
+        sampling = _enlarged(_inverse(whole, rig.wide), rig.wide)
+        lips = rig.lips.reshape(len(weights), -1).T @ weights
+        upper, lower = _lip_lines(puppet.mouth, lips.reshape(2, 11, 2))
+        self._cut_mouth(sampling, weights, (upper + lower) / 2)
+        cv2.add(sampling, self._pixels, dst=sampling)
+        lashes = self._move_eyes(sampling, pose)
+        source = puppet.shading.apply(puppet.source, pose.units)
+        person = cv2.remap(source, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        for eye, lash in lashes:
+            eyes.paint(eye, self._view(person, eye.box), lash)
+        self._paint_mouth(person, weights, upper, lower)
+        return np.asarray(person)
+
+    def _cut_mouth(self, sampling: Field, weights: np.ndarray, middle: np.ndarray) -> None:
+        """Replace the map around the lips by one that is cut along the mouth line."""
+        rig, box = self._puppet.rig, _box(self._puppet.rig.mouth)
+        above, below = (
+            _enlarged(_inverse(_field(f, weights, rig.mouth), rig.mouth), rig.mouth) for f in (rig.above, rig.below)
+        )
+        under = _under(middle, box)
+        region = self._view(sampling, box)
+        cut = above + (below - above) * under
+        region += (cut - region) * self._fade
+
+    def _move_eyes(self, sampling: Field, pose: Pose) -> list[tuple[eyes.Eye, eyes.Lash]]:
+        face = self._puppet.face
+        gaze = (pose.gaze[0] * face.unit, pose.gaze[1] * face.unit)
+        lashes = []
+        for eye, closure in zip(self._puppet.eyes, pose.lids, strict=True):
+            region = self._view(sampling, eye.box)
+            eyes.look(eye, region, face.axes, gaze)
+            lash = eyes.close(eye, region, face.axes, closure)
+            if lash is not None:
+                lashes.append((eye, lash))
+        return lashes
+
+    def _view(self, picture: np.ndarray, box: Box) -> np.ndarray:
+        """The part of a moving-box array that covers `box`."""
+        left, top = self.box[:2]
+        return picture[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+
+    def _paint_mouth(self, person: np.ndarray, weights: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
+        box = _box(self._puppet.rig.mouth)
+        offset = np.array(box[:2], np.float32)
+        region = self._view(person, box)[..., :3]
+        head = weights.copy()
+        head[: -len(HEAD)] = 0
+        seam = self._puppet.mouth.upper[5] + self._puppet.rig.lips[:, 5].T @ head
+        mouth.paint(self._puppet.mouth, region, upper - offset, lower - offset, seam - offset)
+
+
+def _box(grid: Grid) -> Box:
+    return grid.left, grid.top, grid.right, grid.bottom
+
+
+def _field(basis: np.ndarray, weights: np.ndarray, grid: Grid) -> Field:
+    return np.asarray(weights @ basis).reshape(grid.rows, grid.columns, 2)
+
+
+def _inverse(field: Field, grid: Grid) -> Field:
+    """Offsets of where to sample so that what stands at p moves to p + field(p): two fixed-point steps."""
+    across, down = grid.step
+    scale = np.array([1 / across, 1 / down], np.float32)
+    index = (grid.centres + 0.5 - (grid.left, grid.top)).astype(np.float32) * scale - 0.5
+    offset = -field
+    for _ in range(2):
+        offset = -cv2.remap(field, index + offset * scale, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(offset)
+
+
+def _enlarged(field: Field, grid: Grid) -> Field:
+    size = (grid.right - grid.left, grid.bottom - grid.top)
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
+
+
+def _lip_lines(at_rest: Mouth, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The inner lip lines of a pose; where they would cross, both take the middle."""
+    upper, lower = at_rest.upper + moved[0], at_rest.lower + moved[1]
+    crossing = np.minimum((lower - upper) @ at_rest.down, 0)[:, None] / 2 * at_rest.down
+    return upper + crossing, lower - crossing
+
+
+def _under(middle: np.ndarray, box: Box) -> Float32[np.ndarray, "rows columns 1"]:
+    """0 above, 1 below the mouth line, sharp between the corners and ever softer beside them."""
+    left, top, right, bottom = box
+    x, y = np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32)
+    line = np.interp(x, middle[:, 0], middle[:, 1]).astype(np.float32)
+    beside = np.maximum(np.maximum(middle[0, 0] - x, x - middle[-1, 0]), 0)
+    softness = (beside * 0.35 + 0.6).astype(np.float32)
+    return np.asarray(np.clip((y[:, None] - line) / (2 * softness) + 0.5, 0, 1)[..., None])
+
+
+def _edge_fade(grid: Grid) -> Float32[np.ndarray, "rows columns 1"]:
+    """1 inside the mouth grid, falling to 0 within its outer eighth."""
+    ramps = []
+    for length in (grid.bottom - grid.top, grid.right - grid.left):
+        place = (np.arange(length) + 0.5) / length
+        ramps.append(np.clip(np.minimum(place, 1 - place) * 8, 0, 1))
+    return np.asarray((ramps[0][:, None] * ramps[1][None])[..., None], dtype=np.float32)
+
+
+def _over(person: np.ndarray, plate: np.ndarray) -> np.ndarray:
+    """Person over plate in 8 bits; exact where the matte is 0 or 255."""
+    matte = cv2.extractChannel(person, 3)
+    matte = cv2.merge([matte, matte, matte])
+    front = cv2.multiply(cv2.cvtColor(person, cv2.COLOR_RGBA2RGB), matte, scale=1 / 255)
+    return np.asarray(cv2.add(front, cv2.multiply(plate, cv2.bitwise_not(matte), scale=1 / 255)))

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read a portrait file into `model.talker.Portrait`: PNG, JPEG or WebP, upright, in 8-bit sRGB, with its transparency.
+
+Not the finding of the face (the talker does that) and not yet video. Sizes are checked before anything is decoded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from manifests.errors import InputError, Problem
+from manifests.identity import digest, digest_bytes
+from model.talker import Portrait
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+LEAST_SIDE, MOST_SIDE = 256, 8192
+MOST_BYTES = 256 << 20
+
+
+def read(path: Path, *, face: str = "only", name: str | None = None) -> Portrait:
+    """Read a portrait. `face` is the cast sheet's choice. Raises InputError for anything that is not a usable picture."""
+    import PIL.Image
+    import PIL.ImageOps
+
+    called = name or path.name
+    _check_file(path, called)
+    try:
+        with PIL.Image.open(path, formats=FORMATS) as picture:
+            _check_size(picture.size, called)
+            upright = PIL.ImageOps.exif_transpose(picture)
+            has_alpha = "A" in upright.getbands() or "transparency" in upright.info
+            rgba = np.asarray(upright.convert("RGBA"))
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise _problem(called, f"not a readable picture: {error}", expected=" or ".join(FORMATS)) from error
+    alpha = np.ascontiguousarray(rgba[..., 3]) if has_alpha and rgba[..., 3].min() < 255 else None
+    return of_pixels(np.ascontiguousarray(rgba[..., :3]), name=called, face=face, alpha=alpha)
+
+
+def of_pixels(pixels: np.ndarray, *, name: str, face: str = "only", alpha: np.ndarray | None = None) -> Portrait:
+    """A portrait from upright RGB pixels (and their opacity); its identity is theirs and the choice of face."""
+    parts = [list(pixels.shape), digest_bytes(np.ascontiguousarray(pixels).data), face]
+    parts += [digest_bytes(np.ascontiguousarray(alpha).data)] if alpha is not None else []
+    return Portrait(name=name, pixels=pixels, digest=digest(parts), face=face, alpha=alpha)
+
+
+def _check_file(path: Path, called: str) -> None:
+    if not path.is_file():
+        raise _problem(called, "no such file", got=str(path))
+    if path.stat().st_size > MOST_BYTES:
+        raise _problem(called, "the file is too large", expected=f"at most {MOST_BYTES >> 20} MiB")
+
+
+def _check_size(size: tuple[int, int], called: str) -> None:
+    got = f"{size[0]} x {size[1]}"
+    if min(size) < LEAST_SIDE:
+        raise _problem(
+            called, "the picture is too small", expected=f"at least {LEAST_SIDE} px on its short side", got=got
+        )
+    if max(size) > MOST_SIDE:
+        raise _problem(called, "the picture is too large", expected=f"at most {MOST_SIDE} px on its long side", got=got)
+
+
+def _problem(called: str, message: str, *, expected: str | None = None, got: str | None = None) -> InputError:
+    return InputError(Problem(file=called, message=message, expected=expected, got=got))
