@@ -17,7 +17,7 @@ import numpy as np
 
 from manifests.rows import Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
-from pipeline import byturns, matching, spoken
+from pipeline import byturns, edges, matching, spoken
 from pipeline.byturns import Speech
 from pipeline.matching import Reading
 
@@ -59,7 +59,8 @@ def align(
     script, heard, speech = _script(lines), _heard(words), _speech(turns)
     taken = _takes(script, heard)
     names = dict(enrolled or {}) or byturns.assign_names(_shared(script, heard, taken, speech))
-    cues = {take.reading.line: _cue(script, heard, take, speech, names) for take in taken}
+    sure = [_cue(script, heard, take, speech, names) for take in taken]
+    cues = dict(zip([take.reading.line for take in taken], edges.snap(sure, turns, names), strict=True))
     for gap in _gaps(script, cues, speech):
         cues |= _placed(script, gap, names if cues else None)
     found = [cues.get(i) or _missing(line) for i, line in enumerate(lines)]
