@@ -72,8 +72,13 @@ def named(lines: Iterable[Line], actors: Sequence[Actor]) -> list[Line]:
     ]
 
 
+def names(actor: Actor) -> list[str]:
+    """All names that the script may use for a character, casefolded, its own first."""
+    return [_folded(name) for name in (actor.character, *_aliases(actor.aliases))]
+
+
 def _names(actors: Iterable[Actor]) -> dict[str, Actor]:
-    return {_folded(name): actor for actor in actors for name in (actor.character, *_aliases(actor.aliases))}
+    return {name: actor for actor in actors for name in names(actor)}
 
 
 def _folded(name: str) -> str:
