@@ -175,35 +175,9 @@ class Production(_Table):
         """Pixels down of the delivered picture."""
         return int(self.size.partition("x")[2])
 
-    @property
-    def script_path(self) -> Path:
-        """Where the script lies."""
-        return inside(self.folder, self.script)
-
-    @property
-    def cast_path(self) -> Path:
-        """Where the actor sheet lies."""
-        return inside(self.folder, self.cast)
-
-    @property
-    def consents_path(self) -> Path:
-        """Where the consents lie; there need be none when consent is not required."""
-        return inside(self.folder, self.consents)
-
-    @property
-    def emotions_path(self) -> Path | None:
-        """The production's own words for emotions, if it has any."""
-        return inside(self.folder, self.emotions) if self.emotions else None
-
-    @property
-    def look_path(self) -> Path | None:
-        """The reference of the look, if there is one."""
-        return inside(self.folder, self.look.reference) if self.look.reference else None
-
-    @property
-    def recording_paths(self) -> list[Path]:
-        """The recordings in their order."""
-        return [inside(self.folder, recording) for recording in self.recordings]
+    def path(self, relative: str) -> Path:
+        """Where a path of the production file lies; `load` has checked that it is inside the folder."""
+        return inside(self.folder, relative)
 
     def named_files(self) -> Iterator[tuple[str, str]]:
         """Key and relative path of every file that the production names. `consents` counts only when consent is required."""

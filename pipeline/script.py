@@ -51,7 +51,7 @@ class _Draft:
     notes: list[str] = field(default_factory=list)
 
 
-def emotion_words(own: Path | None = None) -> Words:
+def words(own: Path | None = None) -> Words:
     """The words for emotions beside the eight labels: the table that comes with the package, and a production's own over it.
 
     A table has the columns `word, emotion`. Raises InputError with every word that stands twice or means no emotion."""
@@ -60,7 +60,7 @@ def emotion_words(own: Path | None = None) -> Words:
 
 
 def read(path: Path, *, words: Words, language: str = "en", folder: Path | None = None) -> list[Line]:
-    """The lines of a script. `words`: from `emotion_words()`; `language`: of lines that name none; `folder`: the production's.
+    """The lines of a script. `words`: from `words()`; `language`: of lines that name none; `folder`: the production's.
 
     Raises InputError with every problem of the script, each with its line or row."""
     if path.suffix.lower() not in SUFFIXES:
