@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import warnings
 
 from model.weights import cache_folder
@@ -34,6 +35,10 @@ def settle() -> None:
     """Set what is not set yet."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    if "PREFECT_API_URL" not in os.environ:  # Prefect starts a server of its own on loopback: only we may talk to it
+        own = f"callsheet:{secrets.token_hex(16)}"
+        os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", own)
+        os.environ.setdefault("PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"])
     os.environ.setdefault("PREFECT_HOME", str(cache_folder() / "prefect"))
     warnings.filterwarnings("ignore", module=r"(pyannote|torch|torchaudio|lightning|pytorch_lightning)(\.|$)")
     for noisy in ("httpx", "prefect", "ray", "pyannote", "faster_whisper", "speechbrain", "matplotlib"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -108,9 +109,7 @@ def _hand_out(posts: Sequence[_Post], ledger: _Ledger, on_start: Callable[[Shot,
                 on_start(shot, f"worker {number}")
 
 
-def _collect(
-    ray: Any, posts: Sequence[_Post], ledger: _Ledger, *, job: Job, actor: Any
-) -> Iterator[Take | Failure]:
+def _collect(ray: Any, posts: Sequence[_Post], ledger: _Ledger, *, job: Job, actor: Any) -> Iterator[Take | Failure]:
     futures = [future for post in posts for future in post.doing]
     ready, _ = ray.wait(futures, num_returns=1, timeout=5.0)
     for future in ready:
@@ -157,6 +156,8 @@ def _ray(settings: FarmSettings) -> Iterator[Any]:
     if settings.address:
         ray.init(settings.address, log_to_driver=False, logging_level=logging.ERROR)
     else:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray listens on more than loopback: nobody else may talk to it
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         ray.init(
             num_cpus=settings.workers or os.cpu_count(),
             include_dashboard=False,

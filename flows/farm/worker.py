@@ -82,9 +82,10 @@ class Worker:
 
     def _portrait(self, shot: Shot) -> Portrait:
         if shot.portrait_digest not in self._portraits:
-            from pipeline.portraits import read_portrait
+            from pipeline import portraits
 
             while len(self._portraits) >= WARM_PORTRAITS:
                 self._portraits.pop(next(iter(self._portraits)))
-            self._portraits[shot.portrait_digest] = read_portrait(self._job.folder / shot.portrait, face=shot.face)
+            path = self._job.folder / shot.portrait
+            self._portraits[shot.portrait_digest] = portraits.read(path, face=shot.face, name=shot.portrait)
         return self._portraits[shot.portrait_digest]
