@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The example is listened to with the real engines: who says which line, when, on two different recordings of it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from manifests.rows import Cue, Line, Recording, Turn, Word
+from manifests.timebase import MASTER_HZ
+from pipeline import align, diarize, ingest, transcribe
+from tests.pipeline.second_recording import EXAMPLE, Spoken, example_truth, second_recording
+
+TEN_MS = MASTER_HZ // 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listened:
+    """What came of listening to one recording."""
+
+    root: Path
+    recording: Recording
+    turns: list[Turn]
+    words: list[Word]
+    truth: tuple[Spoken, ...]
+
+    @property
+    def lines(self) -> list[Line]:
+        """The script."""
+        return [
+            Line(line_id=f"L{t.order:02}", order=t.order, scene="1", character=t.character, text=t.text)
+            for t in self.truth
+        ]
+
+
+def _listen(path: Path, truth: tuple[Spoken, ...], root: Path) -> Listened:
+    recording = ingest.ingest(path, order=0, offset_samples=0, media=root / "media", folder=path.parent)
+    characters = {line.character for line in truth}
+    turns = diarize.diarize([recording], root=root, settings=diarize.Settings(speakers=len(characters)))
+    words = transcribe.transcribe([recording], root=root, settings=transcribe.Settings())
+    return Listened(root=root, recording=recording, turns=turns, words=words, truth=truth)
+
+
+@pytest.fixture(scope="module", params=["example", "second"])
+def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Listened:
+    root = tmp_path_factory.mktemp(request.param)
+    if request.param == "example":
+        return _listen(EXAMPLE, example_truth(), root)
+    return _listen(*second_recording(root), root)
+
+
+def _right_share(cues: list[Cue], truth: tuple[Spoken, ...]) -> float:
+    """Share of the true speech time (10 ms steps) in which the right character is on."""
+    length = max(line.end for line in truth) // TEN_MS + 1
+    right = spoken = 0
+    for character in {line.character for line in truth}:
+        true, found = np.zeros(length, dtype=bool), np.zeros(length, dtype=bool)
+        for line in truth:
+            true[line.start // TEN_MS : line.end // TEN_MS] |= line.character == character
+        for cue in cues:
+            if cue.character == character and cue.start >= 0:
+                found[cue.start // TEN_MS : cue.end // TEN_MS] = True
+        right, spoken = right + int((true & found).sum()), spoken + int(true.sum())
+    return right / spoken
+
+
+def test_the_right_character_is_on_for_95_percent_of_the_speech(heard: Listened) -> None:
+    cues = align.align(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
+    assert _right_share(cues, heard.truth) >= 0.95
+
+
+def test_every_line_is_found_and_begins_and_ends_where_it_is_spoken(heard: Listened) -> None:
+    cues = align.align(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
+    assert [cue.line_id for cue in cues] == [line.line_id for line in heard.lines]
+    starts = np.array([abs(cue.start - line.start) for cue, line in zip(cues, heard.truth, strict=True)]) / MASTER_HZ
+    ends = np.array([abs(cue.end - line.end) for cue, line in zip(cues, heard.truth, strict=True)]) / MASTER_HZ
+    assert np.median(starts) <= 0.06
+    assert np.median(ends) <= 0.06
+    assert sum(cue.status == "matched" for cue in cues) >= len(cues) - 2
+
+
+def test_without_words_the_turns_alone_still_find_the_characters(heard: Listened) -> None:
+    cues = align.align(heard.lines, heard.turns, [], recordings=[heard.recording])
+    assert _right_share(cues, heard.truth) >= 0.94
+    assert all("words not heard" in cue.reasons for cue in cues if cue.start >= 0)
+
+
+def test_exclusive_turns_never_overlap_and_the_full_ones_keep_the_overlap(heard: Listened) -> None:
+    exclusive = [turn for turn in heard.turns if turn.exclusive]
+    assert all(a.end <= b.start for a, b in itertools.pairwise(exclusive))
+    full = sum(turn.end - turn.start for turn in heard.turns if not turn.exclusive)
+    assert full > sum(turn.end - turn.start for turn in exclusive)
+    assert len({turn.speaker for turn in heard.turns}) == 3
+
+
+def test_words_lie_in_their_recording_in_order(heard: Listened) -> None:
+    starts = [word.start for word in heard.words]
+    assert starts == sorted(starts)
+    assert all(0 <= word.start < word.end <= heard.recording.samples + MASTER_HZ // 100 for word in heard.words)
+
+
+def test_keys_follow_sound_place_and_settings_and_nothing_else(heard: Listened) -> None:
+    recording = heard.recording
+    renamed = replace(recording, source="renamed.wav", source_digest="x", order=3)
+    moved = replace(recording, offset_samples=3)
+    for key, settings, other in (
+        (diarize.key, diarize.Settings(speakers=3), diarize.Settings(speakers=2)),
+        (transcribe.key, transcribe.Settings(), transcribe.Settings(beam=1)),
+    ):
+        same = key([recording], settings)  # type: ignore[operator]
+        assert key([renamed], settings) == same  # type: ignore[operator]
+        assert key([moved], settings) != same  # type: ignore[operator]
+        assert key([recording], other) != same  # type: ignore[operator]
+
+
+def test_the_english_recogniser_does_not_pretend_to_know_other_languages() -> None:
+    assert transcribe.can_hear(transcribe.Settings(language="en-GB"))
+    assert not transcribe.can_hear(transcribe.Settings(language="de"))
+
+
+def test_silence_is_nobody() -> None:
+    assert diarize.speaker_spans(np.zeros(48_000, dtype=np.float32), settings=diarize.Settings()) == []
