@@ -38,7 +38,7 @@ def frame(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
     `face`: left, top, right, bottom as fractions of the source.
 
     >>> frame((1024, 1024), (0.3, 0.2, 0.7, 0.7), (1280, 720))
-    Crop(left=0, top=203, width=1024, height=576)
+    Crop(left=0, top=202, width=1024, height=576)
     """
     wide, high = source
     scale = min(wide / size[0], high / size[1])
