@@ -35,7 +35,7 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
     """The face that `portrait.face` chooses. Raises InputError: none, several without a choice, too small, turned away."""
     pixels = portrait.pixels
     found = [(one, landmarker.mesh(pixels, one)) for one in landmarker.detect(pixels)]
-    found = [(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE]
+    found = _distinct([(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE])
     if not found:
         raise _refusal(portrait, "no face was found", expected="one face, seen from the front")
     one, face = found[_choice(portrait, [one for one, _ in found])]
@@ -49,6 +49,15 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
             portrait, "the face is turned too far aside", expected=f"at most {MOST_YAW:.0f} degrees", got=got
         )
     return face
+
+
+def _distinct(found: list[tuple[Found, Face]]) -> list[tuple[Found, Face]]:
+    """Without second sightings: a weak box beside a face leads the mesh to that face, whose points then lie on the same place."""
+    kept: list[tuple[Found, Face]] = []
+    for one, face in sorted(found, key=lambda pair: -pair[0].score):
+        if all(np.hypot(*(face.centre - other.centre)) > other.unit for _, other in kept):
+            kept.append((one, face))
+    return sorted(kept, key=lambda pair: pair[0].box[0])
 
 
 def _choice(portrait: Portrait, found: list[Found]) -> int:
