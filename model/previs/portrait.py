@@ -18,6 +18,7 @@ from model.previs.warp import Puppet
 from model.talker import Portrait
 
 LEAST_FACE = 96  # px of the detection box
+SCORE_GAP = 0.3  # detector score; a shape in the example plate scores 0.53 beside a face of 0.97
 LEAST_CONFIDENCE = 0.5
 MOST_YAW = 32.0  # degrees beyond which the far side of the face has too few pixels
 WARN_YAW = 18.0
@@ -52,10 +53,12 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
 
 
 def _distinct(found: list[tuple[Found, Face]]) -> list[tuple[Found, Face]]:
-    """Without second sightings: a weak box beside a face leads the mesh to that face, whose points then lie on the same place."""
+    """Each face once, and no shapes in a blurred background: those score far below a face in the same picture."""
+    best = max((one.score for one, _ in found), default=0.0)
     kept: list[tuple[Found, Face]] = []
     for one, face in sorted(found, key=lambda pair: -pair[0].score):
-        if all(np.hypot(*(face.centre - other.centre)) > other.unit for _, other in kept):
+        apart = all(np.hypot(*(face.centre - other.centre)) > other.unit for _, other in kept)
+        if apart and one.score >= best - SCORE_GAP:
             kept.append((one, face))
     return sorted(kept, key=lambda pair: pair[0].box[0])
 
