@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cut for an editor: `timeline.otio` (OpenTimelineIO) and `timeline.edl` (CMX 3600). The one door to opentimelineio.
+
+Media are named by URLs relative to the timeline's own folder, so that a production can be moved as a whole. All that is ours stands
+under the one metadata key `callsheet`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from manifests.rows import Cut, Recording, Shot
+from manifests.timebase import MASTER_HZ, frames_covering, round_half_up, timecode
+
+KEY = "callsheet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """What a timeline is written of. `root`: the media folder; `take_frames`: how many frames each take file holds, by shot."""
+
+    title: str
+    rate: Fraction
+    cuts: Sequence[Cut]
+    shots: Mapping[str, Shot]
+    recordings: Sequence[Recording]
+    root: Path
+    take_frames: Mapping[str, int]
+
+
+def write(programme: Programme, *, folder: Path, at: Path | None = None) -> Path:
+    """Write `timeline.otio` into `folder`. `at`: the folder where it will stand in the end (URLs are relative to it)."""
+    import opentimelineio as otio
+
+    path = folder / "timeline.otio"
+    otio.adapters.write_to_file(_timeline(programme, at or folder), str(path))
+    return path
+
+
+def write_edl(programme: Programme, *, folder: Path) -> Path:
+    """Write `timeline.edl`: one event a cut, record times from 00:00:00:00, source names in `FROM CLIP NAME` comments."""
+    path = folder / "timeline.edl"
+    path.write_text("\n".join(edl_lines(programme)) + "\n", encoding="utf-8")
+    return path
+
+
+def edl_lines(programme: Programme) -> list[str]:
+    """The lines of a CMX 3600 edit decision list. Times are timecode at the delivery rate (drop-frame at 30000/1001)."""
+    rate = programme.rate
+    drop = timecode(0, rate)[-3] == ";"
+    lines = [f"TITLE: {_one_line(programme.title)[:70]}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}"]
+    for number, cut in enumerate(programme.cuts, start=1):
+        source = timecode(cut.take_frame, rate), timecode(cut.take_frame + cut.frames, rate)
+        record = timecode(cut.start_frame, rate), timecode(cut.end_frame, rate)
+        lines.append(f"{number:03}  {_reel(cut.number, number):<8} V     C        {' '.join([*source, *record])}")
+        lines.append(f"* FROM CLIP NAME: {_one_line(cut.number)}")
+    return lines
+
+
+def read(path: Path) -> list[tuple[str, int, int]]:
+    """The events of a timeline as `(shot_id, start_frame, end_frame)` on the record side, in order; clips that are not ours have id ""."""
+    import opentimelineio as otio
+
+    timeline = otio.adapters.read_from_file(str(path))
+    events = []
+    for clip in timeline.video_tracks()[0].find_clips():
+        span = clip.range_in_parent()
+        start = round(span.start_time.value)
+        shot_id = str(clip.metadata.get(KEY, {}).get("shot_id", ""))
+        events.append((shot_id, start, start + round(span.duration.value)))
+    return events
+
+
+def _timeline(programme: Programme, folder: Path) -> Any:
+    import opentimelineio as otio
+
+    timeline = otio.schema.Timeline(_one_line(programme.title))
+    timeline.global_start_time = otio.opentime.RationalTime(0, float(programme.rate))
+    rate = programme.rate
+    timeline.metadata[KEY] = {"rate": f"{rate.numerator}/{rate.denominator}", "version": _version(programme.cuts)}
+    picture = otio.schema.Track("picture", kind=otio.schema.TrackKind.Video)
+    picture.extend(_clip(cut, programme, folder) for cut in programme.cuts)
+    timeline.tracks.append(picture)
+    for recording in programme.recordings:
+        timeline.tracks.append(_sound_track(recording, programme, folder))
+    return timeline
+
+
+def _clip(cut: Cut, programme: Programme, folder: Path) -> Any:
+    import opentimelineio as otio
+
+    rate = float(programme.rate)
+    path = programme.root / cut.take_path
+    available = programme.take_frames.get(cut.shot_id, cut.take_frame + cut.frames)
+    media = otio.schema.ExternalReference(target_url=_url(path, folder), available_range=_range(0, available, rate))
+    media.name = path.name
+    clip = otio.schema.Clip(cut.number, media_reference=media, source_range=_range(cut.take_frame, cut.frames, rate))
+    clip.metadata[KEY] = {
+        "shot_id": cut.shot_id,
+        "grade_id": cut.grade_id,
+        "cube": _url(programme.root / cut.cube_path, folder) if cut.cube_path else "",
+        "crop": cut.crop,
+        "label": cut.label,
+        **_about(programme.shots.get(cut.shot_id)),
+    }
+    return clip
+
+
+def _sound_track(recording: Recording, programme: Programme, folder: Path) -> Any:
+    """One track a recording: silence up to its place, then the whole file."""
+    import opentimelineio as otio
+
+    path = programme.root / recording.master_path
+    track = otio.schema.Track(_one_line(Path(recording.source).name), kind=otio.schema.TrackKind.Audio)
+    if recording.offset_samples > 0:
+        track.append(otio.schema.Gap(source_range=_range(0, recording.offset_samples, MASTER_HZ)))
+    whole = _range(0, recording.samples, MASTER_HZ)
+    media = otio.schema.ExternalReference(target_url=_url(path, folder), available_range=whole)
+    clip = otio.schema.Clip(track.name, media_reference=media, source_range=whole)
+    clip.metadata[KEY] = {
+        "recording_id": recording.recording_id,
+        "frames": frames_covering(recording.samples, programme.rate),
+    }
+    track.append(clip)
+    return track
+
+
+def _about(shot: Shot | None) -> dict[str, str]:
+    if shot is None:
+        return {}
+    return {
+        "scene": shot.scene,
+        "character": shot.character,
+        "role": shot.role,
+        "text": shot.text,
+        "lines": shot.line_ids,
+    }
+
+
+def _range(start: int, duration: int, rate: float) -> Any:
+    import opentimelineio as otio
+
+    return otio.opentime.TimeRange(otio.opentime.RationalTime(start, rate), otio.opentime.RationalTime(duration, rate))
+
+
+def _url(path: Path, folder: Path) -> str:
+    relative = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return urllib.parse.quote(relative)
+
+
+def _version(cuts: Sequence[Cut]) -> str:
+    return cuts[0].version if cuts else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _reel(number: str, order: int) -> str:
+    """Eight characters of the shot's number, or the event's number: CMX reels know no more."""
+    plain = re.sub(r"[^A-Za-z0-9]", "", number).upper()
+    return plain[-8:] or f"EV{round_half_up(Fraction(order)):06}"
