@@ -25,6 +25,7 @@ from pipeline import sheets
 FILE = "production.toml"
 _SIZE = re.compile(r"(?P<width>[0-9]{2,5})x(?P<height>[0-9]{2,5})")
 _MAXIMUM_SIDE = 8192
+_NO_PATH = re.compile(r"[\w+.,-]+:|\\|~")  # a protocol (https:, concat:), a drive, a share, somebody's home
 
 
 def inside(folder: Path, relative: str) -> Path:
@@ -34,7 +35,7 @@ def inside(folder: Path, relative: str) -> Path:
     pure = PurePosixPath(relative)
     if not relative.strip():
         raise ValueError("an empty path")
-    if pure.is_absolute() or re.match(r"[A-Za-z]:|\\|[A-Za-z][A-Za-z0-9+.-]*://|~", relative):
+    if pure.is_absolute() or _NO_PATH.match(relative):
         raise ValueError(f"{relative!r} is not a path inside the production's folder")
     if ".." in pure.parts:
         raise ValueError(f"{relative!r} leaves the production's folder")

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consents are read strictly, and the gate holds everybody to what was allowed on the day."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.errors import InputError
+from manifests.rows import Actor, Consent
+from pipeline import consent
+
+TODAY = date(2026, 11, 22)
+ACTOR = Actor(character="MARA", actor="Mara Dahl", portrait="mara.png")
+days = st.dates(date(2020, 1, 1), date(2030, 1, 1))
+
+
+def given_by(subject: str = "Mara Dahl", covers: str = "likeness", **fields: str) -> Consent:
+    return Consent(**{"consent_id": "c1", "subject": subject, "covers": covers, **fields})
+
+
+def refusals(actor: Actor, *consents: Consent, required: bool = True) -> list[str]:
+    return [str(problem) for problem in consent.gate([actor], consents, on=TODAY, required=required)]
+
+
+def test_a_sheet_gives_its_consents(tmp_path: Path) -> None:
+    sheet = tmp_path / "consents.csv"
+    sheet.write_text(
+        "consent_id,subject,covers,valid_from,valid_until,revoked_at\n"
+        "c1,Mara Dahl,likeness|voice,2026-01-01,2026-12-31T23:59:59Z,\nc2,Jonas Berg,Voice,,,2026-02-03T10:00:00+02:00\n"
+    )
+    dates = {"valid_from": "2026-01-01", "valid_until": "2026-12-31"}
+    assert consent.read(sheet) == [
+        given_by(**dates),
+        given_by(covers="voice", **dates),
+        Consent(consent_id="c2", subject="Jonas Berg", covers="voice", revoked_at="2026-02-03"),
+    ]
+
+
+def test_every_wrong_cell_is_reported(tmp_path: Path) -> None:
+    sheet = tmp_path / "consents.csv"
+    sheet.write_text(
+        "consent_id,subject,covers,valid_from,valid_until\nc1,,face,1.1.2026,\nc2,M,voice,2026-02-01,2026-01-01\nc2,M,voice,,\n"
+    )
+    with pytest.raises(InputError) as caught:
+        consent.read(sheet)
+    assert [(problem.row, problem.column) for problem in caught.value.problems] == [
+        (2, "subject"), (2, "covers"), (2, "valid_from"), (3, "valid_until"), (4, "consent_id"),
+    ]  # fmt: skip
+
+
+def test_nobody_passes_without_a_consent() -> None:
+    (refusal,) = refusals(ACTOR, given_by("Marla Dahl"))
+    assert "Mara Dahl (character MARA) has no valid consent for likeness on 2026-11-22" in refusal
+    assert "nearest: 'Marla Dahl'" in refusal
+    assert refusals(ACTOR, given_by("mara  dahl")) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"valid_from": "2026-11-22", "valid_until": "2026-11-22"}, ""),
+        ({"revoked_at": "2026-11-23"}, ""),
+        ({"revoked_at": "2026-11-22"}, "revoked on 2026-11-22"),
+        ({"valid_from": "2026-11-23"}, "begins on 2026-11-23"),
+        ({"valid_until": "2026-11-21"}, "ended on 2026-11-21"),
+    ],
+)
+def test_the_day_decides(fields: dict[str, str], reason: str) -> None:
+    found = refusals(ACTOR, given_by(**fields))
+    assert bool(found) == bool(reason)
+    assert not reason or reason in found[0]
+
+
+@given(days, days, days)
+def test_a_consent_holds_from_its_first_to_its_last_day(first: date, last: date, on: date) -> None:
+    row = given_by(valid_from=first.isoformat(), valid_until=last.isoformat())
+    assert (consent.gate([ACTOR], [row], on=on, required=True) == []) == (first <= on <= last)
+
+
+@given(days, st.integers(0, 2000))
+def test_a_revoked_consent_never_holds_again(revoked: date, later: int) -> None:
+    row = given_by(revoked_at=revoked.isoformat())
+    assert consent.gate([ACTOR], [row], on=revoked + timedelta(days=later), required=True)
+    assert not consent.gate([ACTOR], [row], on=revoked - timedelta(days=1), required=True)
+
+
+def test_a_voice_sample_needs_a_consent_for_the_voice() -> None:
+    speaking = Actor(character="MARA", actor="Mara Dahl", portrait="mara.png", voice_sample="mara.wav")
+    (refusal,) = refusals(speaking, given_by())
+    assert "for voice" in refusal
+    assert refusals(speaking, given_by(), given_by(covers="voice")) == []
+
+
+def test_the_consents_that_the_cast_names_are_the_ones_that_count() -> None:
+    naming = Actor(character="MARA", actor="Mara Dahl", portrait="mara.png", consent="c1|c2")
+    assert refusals(naming, given_by(), given_by(consent_id="c2", covers="voice")) == []
+    (unknown,) = refusals(naming, given_by())
+    assert "names the consent 'c2', which is not in this sheet" in unknown
+    ended = given_by(valid_until="2026-01-01")
+    (refusal,) = refusals(naming, ended, given_by(consent_id="c2", covers="voice"), given_by(consent_id="c3"))
+    assert "c1 ended on 2026-01-01" in refusal
+
+
+def test_somebody_elses_consent_is_none() -> None:
+    naming = Actor(character="MARA", actor="Mara Dahl", portrait="mara.png", consent="c1")
+    first, second = refusals(naming, given_by("Jonas Berg"))
+    assert "which was given by 'Jonas Berg'" in first
+    assert "no valid consent for likeness" in second
+
+
+def test_where_consent_is_not_required_only_a_revoked_one_stops() -> None:
+    assert refusals(ACTOR, required=False) == []
+    assert refusals(ACTOR, given_by(valid_until="2026-01-01"), required=False) == []
+    assert refusals(ACTOR, given_by(revoked_at="2026-01-01"), required=False)

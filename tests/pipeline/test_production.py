@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The production file: its defaults, and the borders of its folder."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from manifests.errors import InputError
+from pipeline import production
+
+LEAST = 'title = "The Lighthouse"\nrecordings = ["a.wav"]\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "production"
+    place.mkdir()
+    for name in ("script.fountain", "cast.csv", "consents.csv", "a.wav"):
+        (place / name).touch()
+    (place / production.FILE).write_text(LEAST)
+    return place
+
+
+def test_a_title_and_a_recording_are_enough(folder: Path) -> None:
+    found = production.load(folder)
+    assert (found.title, found.rate, found.width, found.height, found.talker) == (
+        "The Lighthouse",
+        Fraction(25),
+        1280,
+        720,
+        "previs",
+    )
+    assert (found.cut.minimum_shot_seconds, found.delivery.loudness_lufs, found.delivery.burn_in) == (1.2, -16.0, True)
+    assert found.path(found.script) == folder / "script.fountain"
+
+
+@pytest.mark.parametrize(
+    ("written", "rate"),
+    [("24", 24), ('"29.97"', Fraction(30000, 1001)), ("23.976", Fraction(24000, 1001)), ('"25/2"', Fraction(25, 2))],
+)
+def test_rates_are_exact(folder: Path, written: str, rate: Fraction) -> None:
+    (folder / production.FILE).write_text(f"{LEAST}rate = {written}\n")
+    assert production.load(folder).rate == rate
+
+
+def test_a_loaded_production_cannot_be_changed(folder: Path) -> None:
+    found = production.load(folder)
+    with pytest.raises(ValidationError):
+        found.title = "Another"  # type: ignore[misc]
+
+
+def test_consents_may_be_absent_only_where_consent_is_not_required(folder: Path) -> None:
+    (folder / "consents.csv").unlink()
+    with pytest.raises(InputError, match="column consents: no such file"):
+        production.load(folder)
+    (folder / production.FILE).write_text(f"{LEAST}[consent]\nrequired = false\n")
+    assert production.load(folder).consent.required is False
+
+
+def test_all_wrong_keys_come_at_once_with_their_lines(folder: Path) -> None:
+    (folder / production.FILE).write_text(
+        'title = ""\nrecordings = []\nrate = true\n\n[cut]\nminimum_shot_seconds = "1"\n\n[look]\nstrength = nan\n[lok]\nx = 1\n'
+    )
+    with pytest.raises(InputError) as caught:
+        production.load(folder)
+    assert {(problem.line, problem.column) for problem in caught.value.problems} == {
+        (1, "title"), (2, "recordings"), (3, "rate"), (6, "cut.minimum_shot_seconds"), (9, "look.strength"), (10, "lok"),
+    }  # fmt: skip
+
+
+def test_the_folder_is_not_a_key(folder: Path) -> None:
+    (folder / production.FILE).write_text(f'{LEAST}folder = "/"\n')
+    with pytest.raises(InputError, match="line 3, column folder: unknown key"):
+        production.load(folder)
+
+
+def test_every_setting_goes_into_the_record_as_plain_text_and_numbers(folder: Path) -> None:
+    plain = production.as_plain(production.load(folder))
+    assert plain["rate"] == "25"
+    assert plain["cut"] == {"minimum_shot_seconds": 1.2, "maximum_shot_seconds": 20.0, "long_pause_seconds": 2.5}
+    assert "folder" not in plain
+
+
+@pytest.mark.parametrize(
+    "relative",
+    ["", " ", "/etc/passwd", "../a.wav", "a/../../b", "C:\\a.wav", "C:a.wav", "\\\\server\\a", "http://a/b.wav", "file:a.wav", "~/a",
+     "-vf", "a/-vf", "a\nb", "a\0b"],
+)  # fmt: skip
+def test_paths_that_lead_out_of_the_folder_are_refused(folder: Path, relative: str) -> None:
+    with pytest.raises(ValueError):
+        production.inside(folder, relative)
+
+
+def test_links_are_followed_inside_and_refused_outside(folder: Path) -> None:
+    (folder / "inner.wav").symlink_to(folder / "a.wav")
+    (folder / "outer").symlink_to(folder.parent)
+    assert production.inside(folder, "inner.wav").is_file()
+    with pytest.raises(ValueError, match="a link that leads outside"):
+        production.inside(folder, "outer/a.wav")
+
+
+@given(st.text(max_size=30))
+def test_whatever_is_accepted_lies_inside(relative: str) -> None:
+    folder = Path("/nowhere/production")
+    try:
+        path = production.inside(folder, relative)
+    except ValueError:
+        return
+    assert path.resolve().is_relative_to(folder.resolve())
