@@ -45,7 +45,7 @@ WEB = Profile(
     file="web.mp4",
     filters="format=yuv420p",
     picture=("-c:v", "libx264", "-preset", "medium", "-crf", "18", "-profile:v", "high", "-pix_fmt", "yuv420p"),
-    sound=("-c:a", "aac", "-b:a", "192k", "-ar", "48000"),
+    sound=("-c:a", "aac", "-b:a", "256k", "-aac_pns", "0", "-ar", "48000"),  # noise substitution overshoots peaks
     container=("-movflags", "+faststart"),
 )
 MASTER = Profile(

@@ -30,6 +30,7 @@ from pipeline.ingest import read_master
 VERSION = "1"
 MASTERS = "masters"
 BLOCK = 10 * MASTER_HZ
+SETTLING_ROUNDS, SETTLED_DB = 3, 0.06
 SILENT_LUFS = -70.0  # the absolute gate of BS.1770: below it there is nothing to measure
 
 
@@ -90,7 +91,7 @@ def master(recordings: Sequence[Recording], *, samples: int, settings: LoudnessS
     try:
         _write(mix, _blocks(recordings, samples, root), gain=1.0, subtype="FLOAT")
         before = measure(mix)
-        gain_db, missed = gain(before, settings)
+        gain_db, missed = _settle(mix, before, settings)
         _write(gained, _blocks(recordings, samples, root), gain=10 ** (gain_db / 20), subtype="PCM_24")
         sound = Sound(
             sound_id=name,
@@ -122,19 +123,10 @@ def gain(measured: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
     return round(allowed, 3), round(wanted - allowed, 3)
 
 
-def measure(path: Path) -> Loudness:
-    """Integrated loudness, range and true peak of a file's first audio stream. Raises ToolError."""
-    arguments = [
-        "-i",
-        str(path.resolve()),
-        "-map",
-        "0:a:0",
-        "-af",
-        "ebur128=peak=true:framelog=quiet",
-        "-f",
-        "null",
-        "-",
-    ]
+def measure(path: Path, *, gain_db: float = 0.0) -> Loudness:
+    """Integrated loudness, range and true peak of a file's first audio stream, as if it were `gain_db` louder. Raises ToolError."""
+    filters = f"volume={gain_db:.4f}dB:precision=double,ebur128=peak=true:framelog=quiet"
+    arguments = ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-af", filters, "-f", "null", "-"]
     return parse_summary(media.run(arguments))
 
 
@@ -149,6 +141,18 @@ def parse_summary(text: str) -> Loudness:
     lufs, spread, peak = (float(match[1]) for match in found.values() if match)
     silent = lufs <= SILENT_LUFS
     return Loudness(lufs=-math.inf if silent else lufs, range_lu=spread, peak_dbtp=peak)
+
+
+def _settle(mix: Path, before: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
+    """The gain, measured again with the gain applied: a quiet programme lies partly under the absolute gate until it is lifted."""
+    gain_db, missed = gain(before, settings)
+    for _ in range(SETTLING_ROUNDS):
+        lifted = measure(mix, gain_db=gain_db)
+        more, missed = gain(lifted, settings)
+        if abs(more) < SETTLED_DB:
+            break
+        gain_db = round(gain_db + more, 3)
+    return gain_db, missed
 
 
 def _blocks(recordings: Sequence[Recording], samples: int, root: Path) -> Iterator[Float32[np.ndarray, "samples 2"]]:

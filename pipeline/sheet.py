@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contact sheets: one frame per shot, labelled, as one PNG. Pictures are drawn with Pillow; no text ever reaches a filter string."""
+
+from __future__ import annotations
+
+import functools
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from manifests.timebase import timecode
+from pipeline.media import read_frames
+
+INK, QUIET, PAPER = (235, 235, 235), (150, 150, 150), (24, 24, 26)
+FONTS = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "NotoSansCJK-Regular.ttc",
+    "Arial.ttf",
+)  # wider than Pillow's own, when there
+
+Frame = UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One picture of a sheet: the frame of the programme it shows and two lines of text below it."""
+
+    frame: int
+    title: str
+    note: str
+
+
+def contact_sheet(
+    video: Path, cells: Sequence[Cell], path: Path, *, rate: Fraction, cell_size: tuple[int, int] = (320, 180)
+) -> Path:
+    """Write a PNG with the given frames of `video`, in reading order, each with its text and timecode. Raises ToolError.
+
+    The video is decoded once. `cell_size`: width and height of one picture in pixels.
+    """
+    ordered = sorted(cells, key=lambda cell: cell.frame)
+    pictures = dict(zip(sorted({cell.frame for cell in cells}), _pick(video, ordered, cell_size), strict=True))
+    labelled = [(pictures[cell.frame], cell.title, f"{timecode(cell.frame, rate)}  {cell.note}") for cell in ordered]
+    return tile(labelled, path, columns=_columns(len(cells)))
+
+
+def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
+    """Write pictures of one size, each with a title and a note below it, as one PNG."""
+    from PIL import Image, ImageDraw
+
+    cells = list(pictures)
+    high, wide = cells[0][0].shape[:2] if cells else (180, 320)
+    margin, text = 12, 44
+    rows = max(1, -(-len(cells) // columns))
+    image = Image.new("RGB", (columns * (wide + margin) + margin, rows * (high + text + margin) + margin), PAPER)
+    draw = ImageDraw.Draw(image)
+    for number, (picture, title, note) in enumerate(cells):
+        left = margin + number % columns * (wide + margin)
+        top = margin + number // columns * (high + text + margin)
+        image.paste(Image.fromarray(picture), (left, top))
+        draw.text((left, top + high + 4), fit(title, 15, wide), font=font(15), fill=INK)
+        draw.text((left, top + high + 24), fit(note, 13, wide), font=font(13), fill=QUIET)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
+    image.save(partial)
+    partial.replace(path)
+    return path
+
+
+@functools.cache
+def font(size: int) -> Any:
+    """The first of `FONTS` that the system has, else the one inside Pillow (Latin only)."""
+    from PIL import ImageFont
+
+    for name in FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)
+
+
+def fit(text: str, size: int, width: int) -> str:
+    """One line of printable text no wider than `width` pixels, shortened with an ellipsis."""
+    measure: Callable[[str], float] = font(size).getlength
+    plain = " ".join("".join(c for c in text if unicodedata.category(c)[0] != "C" or c == " ").split())[:500]
+    if measure(plain) <= width:
+        return plain
+    while plain and measure(plain + "…") > width:
+        plain = plain[:-1]
+    return plain.rstrip() + "…"
+
+
+def _pick(video: Path, cells: Sequence[Cell], size: tuple[int, int]) -> list[Frame]:
+    """The frames of the cells, each once, in order of time."""
+    wanted = "+".join(f"eq(n\\,{frame})" for frame in sorted({cell.frame for cell in cells}))
+    if not wanted:
+        return []
+    chain = f"select='{wanted}',scale={size[0]}:{size[1]}:flags=area+accurate_rnd+full_chroma_int"
+    return list(read_frames(video, width=size[0], height=size[1], filters=chain))
+
+
+def _columns(count: int) -> int:
+    """As near to square cells of 16:9 on a 16:10 page as whole columns allow, at most eight."""
+    across: float = (count * 0.9) ** 0.5 + 0.4
+    return max(1, min(8, round(across)))
