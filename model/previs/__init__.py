@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NAME = "previs"
 VERSION = "1.0.0"
-LABEL = "PREVIS"
+LABEL = "previs"
 WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "mediapipe-selfie")
 LICENCES: tuple[str, ...] = (
     "MediaPipe face detector, face mesh and selfie segmentation: Apache-2.0",
@@ -65,4 +65,5 @@ def describe(settings: Mapping[str, object]) -> Description:
         weights_digest=weights.digest(WEIGHTS),
         context_seconds=CONTEXT_SECONDS,
         licences=LICENCES,
+        weights=WEIGHTS,
     )

@@ -17,14 +17,14 @@ from model.previs import anatomy
 from model.previs.landmarks import Face
 from model.previs.rig import Box
 
-Lash = Float32[np.ndarray, "rows columns 1"]
+Cover = Float32[np.ndarray, "rows columns 1"]
 Region = Float32[np.ndarray, "rows columns 2"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Eye:
     """One eye at rest. Curves are over `across` (px along the face's right): `crease`, `upper` and `lower` lid, px along its down,
-    both from `origin`. `box`: the pixels that may change. `lash`: colour of the lash line."""
+    both from `origin`. `box`: the pixels that may change. `lash`: colour of the lash line. `skin`: the box without lashes."""
 
     box: Box
     origin: Float32[np.ndarray, " 2"]
@@ -33,7 +33,17 @@ class Eye:
     upper: Float32[np.ndarray, " n"]
     lower: Float32[np.ndarray, " n"]
     lash: Float32[np.ndarray, " 3"]
+    skin: Float32[np.ndarray, "rows columns 3"]
     line: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lid:
+    """What to paint over a closing eye: the lid's skin and how far it covers, and how strongly the lash line shows."""
+
+    skin: Float32[np.ndarray, "rows columns 3"]
+    cover: Cover
+    line: Cover
 
 
 def find(rgb: np.ndarray, face: Face, box: Box) -> tuple[Eye, Eye]:
@@ -49,7 +59,9 @@ def _eye(rgb: np.ndarray, face: Face, box: Box, side: int) -> Eye:
     top, bottom = _on(across, upper), _on(across, lower)
     opening = np.maximum(bottom - top, 0)
     place = (across - across[0]) / (across[-1] - across[0])
-    crease = top - 1.1 * opening.max() * np.sqrt(np.sin(np.pi * place).clip(0)) - 0.02 * unit
+    brow = ((face.points[list(anatomy.BROWS[side][5:]), :2] - origin) @ face.axes)[:, 1].mean()
+    height = min(1.1 * opening.max(), 0.55 * max(top.min() - brow, 0.0))
+    crease = top - height * np.sqrt(np.sin(np.pi * place).clip(0)) - 0.06 * unit
     reach = np.array([0.52, 0.42]) * unit
     low = np.maximum(np.floor(origin - reach), box[:2]).astype(int)
     high = np.minimum(np.ceil(origin + reach), box[2:]).astype(int)
@@ -61,8 +73,17 @@ def _eye(rgb: np.ndarray, face: Face, box: Box, side: int) -> Eye:
         upper=top.astype(np.float32),
         lower=bottom.astype(np.float32),
         lash=_lash_colour(rgb, origin + np.stack([across, top - 0.012 * unit], axis=1) @ face.axes.T),
+        skin=_without_lashes(rgb, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), unit),
         line=0.012 * unit,
     )
+
+
+def _without_lashes(rgb: np.ndarray, box: Box, unit: float) -> Float32[np.ndarray, "rows columns 3"]:
+    """The skin of the eye's box with thin dark upright hairs filled from beside them: what covers a shut eye."""
+    left, top, right, bottom = box
+    kernel = np.ones((1, max(3, round(0.14 * unit) | 1)), np.uint8)
+    closed = cv2.morphologyEx(np.ascontiguousarray(rgb[top:bottom, left:right]), cv2.MORPH_CLOSE, kernel)
+    return np.asarray(cv2.GaussianBlur(closed, (0, 0), max(0.02 * unit, 0.8)), dtype=np.float32)
 
 
 def _curve(face: Face, points: tuple[int, ...], origin: np.ndarray) -> np.ndarray:
@@ -90,36 +111,32 @@ def look(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) 
     if abs(gaze[0]) + abs(gaze[1]) < 0.05:
         return
     place = _Place(eye, region, axes)
-    opening = np.maximum(place.lower - place.upper, 0)
-    height = (place.down - place.upper) / np.maximum(opening, 1e-3)
     half = (eye.across[-1] - eye.across[0]) / 2
-    aside = np.clip(1 - ((place.right - eye.across.mean()) / half) ** 2, 0, 1)
-    between = np.clip(np.minimum(height, 1 - height) / 0.12, 0, 1) * (opening > eye.line) * np.minimum(aside * 2, 1)
-    right = place.right - gaze[0] * between
-    upper, lower = np.interp(right, eye.across, eye.upper), np.interp(right, eye.across, eye.lower)
-    shifted = upper + height * (lower - upper) - gaze[1] * between
-    down = np.where(between > 0, np.clip(shifted, upper, lower), place.down)
-    place.store(right, down)
+    aside = np.clip(1.25 * (1 - ((place.right - eye.across.mean()) / half) ** 2), 0, 1)
+    outside = np.maximum(np.maximum(place.upper - place.down, place.down - place.lower), 0)
+    share = aside * np.clip(1 - outside / (4 * eye.line), 0, 1)
+    place.store(place.right - gaze[0] * share, place.down - gaze[1] * share)
 
 
-def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lash | None:
-    """Lower the lid: change `region` in place. `closure` 0 leaves it, 1 shuts the eye. Returns how strongly to paint the lash line."""
+def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | None:
+    """Lower the lid. `closure` 0 leaves it, 1 shuts the eye. `region` says where the eye's box samples, in picture px."""
     if closure < 0.02:
         return None
     place = _Place(eye, region, axes)
-    edge = place.upper - eye.line
-    lower = place.lower - 0.06 * (place.lower - place.upper)
+    edge = place.upper - 2 * eye.line
+    lower = place.lower + 0.6 * eye.line * (place.lower > place.upper + eye.line)
     opening = lower - edge
     lid = edge + opening * closure
     share = (place.down - place.crease) / np.maximum(lid - place.crease, 1e-3)
-    covered = place.inside & (place.down > place.crease) & (place.down < lid) & (opening > 0.5)
-    place.store(place.right, np.where(covered, place.crease + share * (edge - place.crease), place.down))
+    down = np.where(place.down < lid, place.crease + share * (edge - place.crease), place.down)
+    corner = np.clip((opening - 2.5 * eye.line) / (2 * eye.line), 0, 1)
+    cover = np.clip((lid - place.down) / (0.5 * eye.line) + 0.5, 0, 1) * np.clip(share * 1.6, 0, 1)
+    cover *= place.inside * corner * min(closure * 3, 1.0)
+    skin = cv2.remap(eye.skin, place.in_box(place.right, down), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     distance = place.down - lid
-    width = np.where(distance < 0, 0.016, 0.012) * place.unit
-    tallest = float((eye.lower - eye.upper).max())
-    strength = np.exp(-((distance / width) ** 2)) * place.inside * min(closure * 2.5, 0.85)
-    strength *= np.clip(opening / (0.25 * max(tallest, 1.0)), 0, 1)
-    return np.asarray(strength[..., None], dtype=np.float32)
+    width = np.where(distance < 0, 1.3, 1.0) * eye.line
+    line = np.exp(-((distance / width) ** 2)) * place.inside * corner * min(closure * 2.5, 0.85)
+    return Lid(skin=skin, cover=cover[..., None].astype(np.float32), line=line[..., None].astype(np.float32))
 
 
 class _Place:
@@ -138,12 +155,18 @@ class _Place:
         self.crease, self.upper, self.lower = (
             curve[whole] + (curve[whole + 1] - curve[whole]) * part for curve in (eye.crease, eye.upper, eye.lower)
         )
-        self.unit = eye.line / 0.012
+        self._box = eye.box
+
+    def in_box(self, right: np.ndarray, down: np.ndarray) -> Region:
+        """Places given in the face's axes as px of the eye's box."""
+        picture = np.stack([right, down], axis=-1) @ self._axes.T + self._origin
+        return np.asarray(picture - np.array(self._box[:2]), dtype=np.float32)
 
     def store(self, right: np.ndarray, down: np.ndarray) -> None:
         self._region[:] = np.stack([right, down], axis=-1) @ self._axes.T + self._origin
 
 
-def paint(eye: Eye, pixels: np.ndarray, lash: Lash) -> None:
-    """Draw the lash line into the rendered pixels of the eye's box in place."""
-    pixels[..., :3] = cv2.convertScaleAbs(pixels[..., :3] * (1 - lash) + eye.lash * lash)
+def paint(eye: Eye, pixels: np.ndarray, lid: Lid) -> None:
+    """Draw the lid and its lash line over the rendered pixels of the eye's box in place."""
+    covered = pixels[..., :3] * (1 - lid.cover) + lid.skin * lid.cover
+    pixels[..., :3] = cv2.convertScaleAbs(covered * (1 - lid.line) + eye.lash * lid.line)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float32
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter1d
 
 from model.previs import anatomy
 from model.previs.landmarks import Face
@@ -20,9 +22,25 @@ CLOSED = 0.06  # IOD: a smaller gap between the inner lip lines is a closed mout
 TOOTH_WIDTHS = (36, 30, 30, 26, 22)
 TOOTH_HEIGHTS = (60, 56, 59, 52, 46)
 TOOTH_LIGHT = (1.0, 0.97, 0.9, 0.78, 0.62)
-TEXTURE = (300, 120)
+GUM = 34  # texture rows of gum above the teeth
+TEXTURE = (300, 120 + GUM)
+BEYOND = 10  # steps beside each corner in which the seam is followed
 
-Line = Float32[np.ndarray, "11 2"]
+Line = Float32[np.ndarray, "41 2"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lips:
+    """Eleven points from corner to corner where each lip ends at rest, in picture px, and the `gap` of the landmarks in IOD."""
+
+    upper: np.ndarray
+    lower: np.ndarray
+    gap: float
+
+    @property
+    def closed(self) -> bool:
+        """Whether the lips touch: then both lines are the seam."""
+        return self.gap < CLOSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,35 +56,66 @@ class Mouth:
     teeth_above: Float32[np.ndarray, "rows columns 4"]
     teeth_below: Float32[np.ndarray, "rows columns 4"]
     lip: Float32[np.ndarray, " 3"]
+    seam: Float32[np.ndarray, " 3"]
     level: float
     down: Float32[np.ndarray, " 2"]
 
 
-def find(rgb: np.ndarray, face: Face) -> Mouth:
-    """Study the mouth of a face."""
+def lines(rgb: np.ndarray, face: Face) -> Lips:
+    """Where the lips part at rest."""
     points = face.points[:, :2]
     upper, lower = points[list(anatomy.LIP_INNER_UPPER)], points[list(anatomy.LIP_INNER_LOWER)]
-    down = face.axes[:, 1]
-    gap = float((lower[5] - upper[5]) @ down) / face.unit
+    gap = float((lower[5] - upper[5]) @ face.axes[:, 1]) / face.unit
     if gap < CLOSED:
-        upper = lower = _seam(rgb, (upper + lower) / 2, down, face.unit)
+        upper = lower = _seam(rgb, (upper + lower) / 2, face)
+    return Lips(upper=upper, lower=lower, gap=max(gap, 0.0))
+
+
+def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
+    """Study the mouth of a face."""
+    points = face.points[:, :2]
     skin = _colours(rgb, points[list(anatomy.CHEEKS)]).mean(axis=0)
-    lips = points[[17, 84, 314, 0, 37, 267]] * 0.6 + points[[14, 87, 317, 13, 82, 312]] * 0.4
-    teeth = _teeth(skin)
+    red = points[[17, 84, 314, 0, 37, 267]] * 0.6 + points[[14, 87, 317, 13, 82, 312]] * 0.4
+    lip = _colours(rgb, red).mean(axis=0)
+    teeth = _teeth(skin, _white(rgb, face))
     below = teeth[::-1].copy()
     below[..., :3] *= 0.72
     return Mouth(
-        upper=upper.astype(np.float32),
-        lower=lower.astype(np.float32),
-        rest_gap=max(gap, 0.0),
-        width=float(np.hypot(*(upper[10] - upper[0]))),
+        upper=smooth(lips.upper),
+        lower=smooth(lips.lower),
+        rest_gap=lips.gap,
+        width=float(np.hypot(*(points[308] - points[78]))),
         unit=face.unit,
         teeth_above=teeth,
         teeth_below=below,
-        lip=_colours(rgb, lips).mean(axis=0),
+        lip=lip,
+        seam=np.minimum(_colours(rgb, lips.upper[2:9]).mean(axis=0), lip * 0.6) if lips.closed else lip * 0.4,
         level=float(np.clip(skin.mean() / 150, 0.35, 1.15)),
-        down=down.astype(np.float32),
+        down=face.axes[:, 1].astype(np.float32),
     )
+
+
+def smooth(line: np.ndarray) -> Line:
+    """Eleven points as a smooth curve of 41."""
+    return np.asarray(_SMOOTH @ line, dtype=np.float32)
+
+
+_SMOOTH = CubicSpline(np.arange(11), np.eye(11), bc_type="natural")(np.linspace(0, 10, 41))
+
+
+def _white(rgb: np.ndarray, face: Face) -> float:
+    """How bright white things are in this light: the whites of the eyes."""
+    brightest = []
+    for upper, lower in zip(anatomy.LID_UPPER, anatomy.LID_LOWER, strict=True):
+        ring = np.rint(face.points[[*upper, *lower[::-1]], :2]).astype(np.int32)
+        left, top = ring.min(axis=0).clip(0)
+        right, bottom = ring.max(axis=0) + 1
+        inside = np.zeros((bottom - top, right - left), np.uint8)
+        cv2.fillPoly(inside, [ring - (left, top)], 1)
+        part = rgb[top:bottom, left:right]
+        grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
+        brightest.append(float(np.percentile(grey[inside[: part.shape[0], : part.shape[1]] > 0], 85)))
+    return float(np.mean(brightest))
 
 
 def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -76,14 +125,31 @@ def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.asarray(rgb[y, x], dtype=np.float32)
 
 
-def _seam(rgb: np.ndarray, middle: np.ndarray, down: np.ndarray, unit: float) -> np.ndarray:
-    """The dark line between closed lips near the landmarks' middle line: the cheapest smooth path (dynamic programming)."""
-    grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (0, 0), max(1.0, unit / 90)).astype(np.float32)
-    offsets = np.linspace(-0.035, 0.045, 41) * unit
-    places = (middle[:, None] + offsets[None, :, None] * down).astype(np.float32)
-    cost = cv2.remap(grey, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    cost = cost - cost.min(axis=1, keepdims=True)
-    steps = 2.5 * np.abs(np.arange(41)[:, None] - np.arange(41)[None])
+def _seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
+    """The dark line between closed lips near the landmarks' middle line, to where it ends beside their corners."""
+    unit, (right, down) = face.unit, face.axes.T
+    steps = np.arange(1, BEYOND + 1)[:, None] * (0.075 / BEYOND * unit) * right
+    path = np.concatenate([middle[0] - steps[::-1], middle, middle[-1] + steps])
+    grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (0, 0), max(0.6, unit / 220)).astype(np.float32)
+    offsets = np.linspace(-0.04, 0.045, 43) * unit
+    places = (path[:, None] + offsets[None, :, None] * down).astype(np.float32)
+    shades = cv2.remap(grey, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    chosen = _cheapest(shades - shades.min(axis=1, keepdims=True))
+    depth = np.percentile(shades, 75, axis=1) - shades[np.arange(len(path)), chosen]
+    first, last = _ends(depth / max(float(np.median(depth[BEYOND:-BEYOND])), 1.0))
+    seam = path + offsets[chosen][:, None] * down
+    smoothed = np.stack([gaussian_filter1d(seam[:, axis], 0.7, mode="nearest") for axis in (0, 1)], axis=1)
+    spread = np.concatenate([[first], np.arange(BEYOND + 1, BEYOND + 10), [last]])
+    # The inner points keep their places; the outer two give way to the true corners.
+    spread[1] = (spread[0] + spread[2]) / 2
+    spread[-2] = (spread[-1] + spread[-3]) / 2
+    return np.stack([np.interp(spread, np.arange(len(path)), smoothed[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _cheapest(cost: np.ndarray) -> np.ndarray:
+    """The column in each row on the cheapest smooth path (dynamic programming)."""
+    columns = np.arange(cost.shape[1])
+    steps = 2.5 * np.abs(columns[:, None] - columns[None])
     total, back = cost[0], []
     for row in cost[1:]:
         paths = total[None] + steps
@@ -92,39 +158,53 @@ def _seam(rgb: np.ndarray, middle: np.ndarray, down: np.ndarray, unit: float) ->
     chosen = [int(total.argmin())]
     for choice in reversed(back):
         chosen.append(int(choice[chosen[-1]]))
-    shift = offsets[chosen[::-1]]
-    shift[[0, -1]] *= 0.3  # corners stay with the landmarks
-    return np.asarray(middle + shift[:, None] * down)
+    return np.array(chosen[::-1])
 
 
-def _teeth(skin: np.ndarray) -> Float32[np.ndarray, "rows columns 4"]:
-    """The upper arch: ten teeth in the light of the face, RGBA."""
+def _ends(depth: np.ndarray) -> tuple[int, int]:
+    """The first and last row of the path at which it is still dark, looking outward from the landmarks' corners."""
+    first, last = BEYOND, len(depth) - 1 - BEYOND
+    while first > 0 and depth[first - 1] > 0.45:
+        first -= 1
+    while last < len(depth) - 1 and depth[last + 1] > 0.45:
+        last += 1
+    return first, last
+
+
+def _teeth(skin: np.ndarray, white: float) -> Float32[np.ndarray, "rows columns 4"]:
+    """The upper arch: ten teeth in the light of the face, RGBA. `white` is the brightness of the eyes' whites."""
     columns, rows = TEXTURE
-    light = float(np.clip(skin @ (0.299, 0.587, 0.114) * 1.12, 70, 225))
-    tint = skin / max(float(skin @ (0.299, 0.587, 0.114)), 1.0)
-    colour = light * (0.75 * np.array([1.04, 1.0, 0.93]) + 0.25 * tint)
+    grey = max(float(skin @ (0.299, 0.587, 0.114)), 1.0)
+    light = float(np.clip(0.5 * grey * 1.12 + 0.5 * white, 70, 222))
+    colour = light * (0.80 * np.array([1.03, 1.0, 0.93]) + 0.20 * skin / grey)
     arch = np.zeros((rows, columns, 4), np.float32)
+    across = np.abs(np.linspace(-1, 1, columns))
+    pink = np.array([150, 78, 80]) * float(np.clip(grey / 130, 0.35, 1.1))
+    arch[: GUM + 16, :, :3] = pink * np.interp(across, (0.3, 1), (1, 0.45))[None, :, None]
+    arch[: GUM + 16, :, 3] = 1
     for side in (-1, 1):
         edge = columns / 2
         for width, height, share in zip(TOOTH_WIDTHS, TOOTH_HEIGHTS, TOOTH_LIGHT, strict=True):
             ends = sorted((edge, edge + side * width))
             edge += side * width
-            _tooth(arch, (ends[0] + 0.5, ends[1] - 0.5, height), colour * share)
-    arch[..., :3] *= (0.80 + 0.20 * np.clip(np.arange(rows) / 70, 0, 1))[:, None, None]
-    return arch
+            _tooth(arch, (ends[0], ends[1], height), colour * share)
+    return np.asarray(arch)
 
 
 def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarray) -> None:
+    """Draw one tooth, four times as fine: round at the gum and at the cutting edge, darker at its root and its sides."""
     low, high, height = place
     rows, columns = arch.shape[:2]
     drawn = np.zeros((rows * 4, columns * 4), np.uint8)
-    shoulder = int((height - 9) * 4)
-    cv2.rectangle(drawn, (int(low * 4), 0), (int(high * 4), shoulder), 255, -1)
-    centre, radii = (int((low + high) * 2), shoulder), (int((high - low) * 2), 36)
-    cv2.ellipse(drawn, centre, radii, 0, 0, 180, 255, -1)
+    root, shoulder = (GUM + 10) * 4, int((GUM + height - 9) * 4)
+    centre, radius = int((low + high) * 2), int((high - low) * 2)
+    cv2.rectangle(drawn, (int(low * 4), root), (int(high * 4), shoulder), 255, -1)
+    cv2.ellipse(drawn, (centre, shoulder), (radius, 36), 0, 0, 180, 255, -1)
+    cv2.ellipse(drawn, (centre, root), (radius, 40), 0, 180, 360, 255, -1)
     cover = cv2.resize(drawn, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    across = (np.arange(columns) - (low + high) / 2) / ((high - low) / 2)
-    shade = (1 - 0.10 * np.clip(np.abs(across), 0, 1) ** 3)[None, :, None]
+    across = np.clip(np.abs((np.arange(columns) - (low + high) / 2) / ((high - low) / 2)), 0, 1)
+    shade = (1 - 0.10 * across**3 - 0.25 * across**16)[None, :, None]
+    shade = shade * (0.80 + 0.20 * np.clip((np.arange(rows) - GUM) / 50, 0, 1))[:, None, None]
     arch[..., :3] = arch[..., :3] * (1 - cover[..., None]) + colour * shade * cover[..., None]
     arch[..., 3] = np.maximum(arch[..., 3], cover)
 
@@ -132,21 +212,45 @@ def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarr
 def paint(mouth: Mouth, frame: np.ndarray, upper: Line, lower: Line, skull: np.ndarray) -> None:
     """Paint what is seen between the lips into `frame` (RGB, the mouth's box) in place.
 
-    `upper`, `lower`: the inner lip lines in the frame's px; `skull`: where the middle of the rest seam would be if only the head
-    had moved."""
-    gap = float(((lower - upper) @ mouth.down).max())
+    `upper`, `lower`: the inner lip lines in the frame's px, crossing where lips are pressed; `skull`: where the middle of the rest
+    seam would be if only the head had moved."""
+    gaps = (lower - upper) @ mouth.down
+    _paint_seam(mouth, frame, (upper + lower) / 2, gaps)
+    gap = float(gaps.max())
     if gap < 0.01 * mouth.unit:
         return
+    upper, lower = uncrossed(mouth, upper, lower)
     rows, columns = frame.shape[:2]
     opening = np.zeros((rows, columns), np.uint8)
     outline = np.rint(np.concatenate([upper, lower[::-1]]) * 16).astype(np.int32)
     cv2.fillPoly(opening, [outline], 255, cv2.LINE_AA, 4)
-    inside = _cavity(mouth, (rows, columns), lower[5], gap, upper[10] - upper[0])
+    inside = _cavity(mouth, (rows, columns), lower[20], gap, upper[-1] - upper[0])
     inside = _lay_teeth(mouth, inside, upper, lower, skull)
-    inside = _shade(mouth, inside, opening, gap, (upper[0], upper[10]))
+    inside = _shade(mouth, inside, opening, gap, (upper[0], upper[-1]))
     cover = cv2.GaussianBlur(opening, (0, 0), max(0.008 * mouth.unit, 0.7)).astype(np.float32) * (1.1 / 255) - 0.05
     cover = np.clip(cover, 0, 1)[..., None]
     frame[:] = np.clip(frame * (1 - cover) + inside * cover, 0, 255).astype(np.uint8)
+
+
+def uncrossed(mouth: Mouth, upper: np.ndarray, lower: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lip lines with their middle taken by both where they cross."""
+    crossing = np.minimum((lower - upper) @ mouth.down, 0)[:, None] / 2 * mouth.down
+    return upper + crossing, lower - crossing
+
+
+def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray) -> None:
+    """The dark line where lips touch: drawn where they are pressed or barely apart; at rest it is the portrait's own."""
+    thin = 0.008 * mouth.unit
+    strength = np.clip(np.abs(gaps) / thin, 0, 1) * np.clip(1 - gaps / (4 * thin), 0, 1)
+    if strength.max() < 0.05:
+        return
+    drawn = np.zeros(frame.shape[:2], np.uint8)
+    path = np.rint(middle * 16).astype(np.int32)
+    cv2.polylines(drawn, [path], False, 255, max(round(0.012 * mouth.unit), 1), cv2.LINE_AA, 4)
+    along = np.interp(np.arange(frame.shape[1]), middle[:, 0], strength, left=0, right=0)
+    soft = cv2.GaussianBlur(drawn, (0, 0), max(0.006 * mouth.unit, 0.6)).astype(np.float32)
+    cover = (soft * (0.85 / 255) * along[None].astype(np.float32))[..., None]
+    frame[:] = (frame * (1 - cover) + mouth.seam * cover + 0.5).astype(np.uint8)
 
 
 def _cavity(mouth: Mouth, size: tuple[int, int], base: np.ndarray, gap: float, across: np.ndarray) -> np.ndarray:
@@ -165,15 +269,15 @@ def _cavity(mouth: Mouth, size: tuple[int, int], base: np.ndarray, gap: float, a
 
 
 def _lay_teeth(mouth: Mouth, inside: np.ndarray, upper: Line, lower: Line, skull: np.ndarray) -> np.ndarray:
-    across = upper[10] - upper[0]
+    across = upper[-1] - upper[0]
     width = float(np.hypot(*across))
     scale = (0.30 * mouth.width + 0.70 * max(width, 0.75 * mouth.width)) * 0.98 / TEXTURE[0]
     right = across / max(width, 1e-3)
     down = np.array([-right[1], right[0]])
-    below = lower[5] + 0.012 * mouth.unit * down
-    above = np.array([upper[5][0] * 0.3 + skull[0] * 0.7, skull[1]]) - 0.055 * mouth.unit * down
-    inside = _lay(inside, mouth.teeth_below, (below, TEXTURE[1] - 26), right * scale)
-    return _lay(inside, mouth.teeth_above, (above, 0), right * scale)
+    below = lower[20] + 0.012 * mouth.unit * down
+    above = np.array([upper[20][0] * 0.3 + skull[0] * 0.7, skull[1]]) - 0.055 * mouth.unit * down
+    inside = _lay(inside, mouth.teeth_below, (below, TEXTURE[1] - GUM - 26), right * scale)
+    return _lay(inside, mouth.teeth_above, (above, GUM), right * scale)
 
 
 def _lay(inside: np.ndarray, texture: np.ndarray, anchor: tuple[np.ndarray, float], right: np.ndarray) -> np.ndarray:
@@ -194,4 +298,4 @@ def _shade(
     half = max(float(np.hypot(*(corners[1] - corners[0]))) / 2, 1.0)
     beside = np.abs(np.arange(inside.shape[1]) - (corners[0][0] + corners[1][0]) / 2) / half
     aside = np.clip(1.18 - 0.70 * beside, 0.40, 1)[None, :, None]
-    return np.asarray(inside * light * aside + mouth.lip * (0.42 * 0.75) * (1 - light))
+    return np.asarray(inside * light * aside + (mouth.lip * 0.14 + mouth.seam * 0.5) * (1 - light))

@@ -114,12 +114,13 @@ def assemble(picture: np.ndarray, face: Face, segmenter: Segmenter) -> Puppet:
     tight = _tight(box, cover, face.unit)
     plate = rgb.copy()
     plate[top:bottom, left:right] = matte.plate(rgb[top:bottom, left:right], cover[top:bottom, left:right], face.unit)
+    lips = mouth.lines(rgb, face)
     return Puppet(
         face=face,
         source=np.dstack([rgb, np.rint(cover * 255).astype(np.uint8)]),
         plate=plate,
-        rig=rig.build(face, tight),
-        mouth=mouth.find(rgb, face),
+        rig=rig.build(face, tight, (lips.upper, lips.lower)),
+        mouth=mouth.find(rgb, face, lips),
         eyes=eyes.find(rgb, face, tight),
         shading=Shading(face, tight),
     )

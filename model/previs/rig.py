@@ -72,28 +72,28 @@ class Rig:
     vertices: Float32[np.ndarray, "parts 468 2"]
 
 
-def build(face: Face, box: Box) -> Rig:
-    """Solve the rig of a face whose moving part lies in `box` (inside `reach`)."""
+def build(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
+    """Solve the rig of a face whose moving part lies in `box` (inside `reach`) and whose lips end in these lines (picture px)."""
     wide = Grid.over(box, face.unit * 0.047)
     mouth = Grid.over(_mouth_box(face, box), face.unit * 0.026)
     at_points = _vertices(face)
     grid_points = [face.to_local(grid.centres.reshape(-1, 2).astype(np.float64)) for grid in (wide, mouth)]
-    above = _spread(face, at_points, anatomy.LOWER_LIP, grid_points)
-    below = _spread(face, at_points, anatomy.UPPER_LIP, grid_points)
+    upper_lip, lower_lip = (face.to_local(line) for line in lips)
+    above = _spread(face, at_points, anatomy.LOWER_LIP, [*grid_points, upper_lip])
+    below = _spread(face, at_points, anatomy.UPPER_LIP, [*grid_points, lower_lip])
     under = _under_mouth(face, grid_points[0])[None, :, None]
     whole = above[0] + (below[0] - above[0]) * under
-    fields = [whole, above[1], below[1]]
-    places = [grid_points[0], grid_points[1], grid_points[1]]
-    whole, upper, lower = (_with_head(face, field, place) for field, place in zip(fields, places, strict=True))
+    fields = [whole, above[1], below[1], above[2], below[2]]
+    places = [grid_points[0], grid_points[1], grid_points[1], upper_lip, lower_lip]
+    done = [_with_head(face, field, place) for field, place in zip(fields, places, strict=True)]
     vertices = _with_head(face, at_points, face.local, windowed=False)
-    lips = vertices[:, [*anatomy.LIP_INNER_UPPER, *anatomy.LIP_INNER_LOWER]]
     return Rig(
         wide=wide,
         mouth=mouth,
-        whole=_flat(whole),
-        above=_flat(upper),
-        below=_flat(lower),
-        lips=lips.astype(np.float32),
+        whole=_flat(done[0]),
+        above=_flat(done[1]),
+        below=_flat(done[2]),
+        lips=np.concatenate(done[3:], axis=1).astype(np.float32),
         vertices=vertices.astype(np.float32),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from jaxtyping import Float32
+from scipy.interpolate import CubicSpline
 
 from model.previs import expression
 from model.previs.landmarks import Face
@@ -26,8 +27,8 @@ FOREHEAD: Lines = [
     [(104, 0, -0.02 + d), (108, 0, d), (151, 0, 0.03 + d), (337, 0, d), (333, 0, -0.02 + d)] for d in (0.02, -0.12)
 ]
 NASOLABIAL: Lines = [
-    [(129, -0.03, -0.03), (203, -0.035, 0), (206, -0.03, 0), (216, -0.02, 0), (212, 0, -0.02)],
-    [(358, 0.03, -0.03), (423, 0.035, 0), (426, 0.03, 0), (436, 0.02, 0), (432, 0, -0.02)],
+    [(129, -0.02, -0.01), (206, -0.01, -0.04), (216, -0.05, -0.03), (212, -0.05, -0.06)],
+    [(358, 0.02, -0.01), (426, 0.01, -0.04), (436, 0.05, -0.03), (432, 0.05, -0.06)],
 ]
 UNDER_EYE: Lines = [
     [(31, 0, 0.01), (229, 0, 0), (231, 0, 0), (233, 0, 0)],
@@ -42,10 +43,10 @@ FROWN: Lines = [
 MAPS: tuple[tuple[Lines, float, float, dict[str, float]], ...] = (
     (FURROW, 0.014, 0.012, {"AU4": 0.42}),
     (FOREHEAD, 0.012, 0.014, {"AU1": 0.12, "AU2": 0.12}),
-    (NASOLABIAL, 0.020, 0.040, {"AU12": 0.17, "AU9": 0.18, "AU10": 0.15}),
+    (NASOLABIAL, 0.030, 0.030, {"AU12": 0.09, "AU9": 0.08, "AU10": 0.07}),
     (UNDER_EYE, 0.012, 0.013, {"AU6": 0.18, "AU7": 0.15}),
     (NOSE, 0.014, 0.012, {"AU9": 0.35}),
-    (FROWN, 0.014, 0.014, {"AU15": 0.22, "AU17": 0.12}),
+    (FROWN, 0.020, 0.030, {"AU15": 0.09, "AU17": 0.05}),
 )
 
 
@@ -68,8 +69,9 @@ class Shading:
         factor = np.clip(cv2.resize(factor, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR), 0.3, 1.3)
         shaded = source.copy()
         region = source[top:bottom, left:right]
-        one = np.ones_like(factor)
-        shaded[top:bottom, left:right] = cv2.multiply(region, cv2.merge([factor, factor, factor, one]), dtype=cv2.CV_8U)
+        # Light that skin lets through is red, so shadows in it lose less red than blue.
+        factors = cv2.merge([1 + 0.8 * (factor - 1), factor, 1 + 1.1 * (factor - 1), np.ones_like(factor)])
+        shaded[top:bottom, left:right] = cv2.multiply(region, factors, dtype=cv2.CV_8U)
         return shaded
 
 
@@ -101,11 +103,9 @@ def _map(face: Face, lines: Lines, pen: tuple[float, float], place: tuple[int, i
 
 
 def _stroke(canvas: np.ndarray, points: np.ndarray, width: float) -> None:
-    """A smooth line that swells in the middle and tapers to its ends."""
-    places = np.linspace(0, len(points) - 1, 24)
-    path = np.stack([np.interp(places, np.arange(len(points)), points[:, axis]) for axis in (0, 1)], axis=1)
-    path = cv2.blur(path, (1, 5), borderType=cv2.BORDER_REPLICATE)
-    for step in range(len(path) - 1):
-        swell = np.sin(np.pi * (step + 0.5) / (len(path) - 1))
-        start, end = (np.rint(path[k] * 16).astype(int).tolist() for k in (step, step + 1))
-        cv2.line(canvas, start, end, int(255 * swell), max(round(width * swell), 1), cv2.LINE_AA, 4)
+    """A smooth line that tapers to its ends."""
+    spread = CubicSpline(np.arange(len(points)), points)(np.linspace(0, len(points) - 1, 24))
+    for step in range(len(spread) - 1):
+        swell = min(1.0, 1.6 * np.sin(np.pi * (step + 0.5) / (len(spread) - 1)))
+        start, end = (np.rint(spread[k] * 16).astype(int).tolist() for k in (step, step + 1))
+        cv2.line(canvas, start, end, int(255 * swell), max(round(width), 1), cv2.LINE_AA, 4)

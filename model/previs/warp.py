@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from model.previs import eyes, mouth
 from model.previs.landmarks import Face
@@ -21,6 +22,7 @@ from model.previs.shading import Shading
 
 Field = Float32[np.ndarray, "rows columns 2"]
 Frame = UInt8[np.ndarray, "height width 3"]
+SEAM = 0.014  # IOD: half the thickness of the dark line between closed lips
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,40 +76,59 @@ class Renderer:
         weights = np.concatenate([pose.units, pose.head]).astype(np.float32)
         whole = _field(rig.whole, weights, rig.wide)
         sampling = _enlarged(_inverse(whole, rig.wide), rig.wide)
-        lips = rig.lips.reshape(len(weights), -1).T @ weights
-        upper, lower = _lip_lines(puppet.mouth, lips.reshape(2, 11, 2))
-        self._cut_mouth(sampling, weights, (upper + lower) / 2)
+        moved = (weights @ rig.lips.reshape(len(weights), -1)).reshape(2, 11, 2)
+        upper, lower = puppet.mouth.upper + mouth.smooth(moved[0]), puppet.mouth.lower + mouth.smooth(moved[1])
+        self._cut_mouth(sampling, weights, upper, lower)
         cv2.add(sampling, self._pixels, dst=sampling)
-        lashes = self._move_eyes(sampling, pose)
+        lids = self._move_eyes(sampling, pose)
         source = puppet.shading.apply(puppet.source, pose.units)
         person = cv2.remap(source, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        for eye, lash in lashes:
-            eyes.paint(eye, self._view(person, eye.box), lash)
+        for eye, lid in lids:
+            eyes.paint(eye, self._view(person, eye.box), lid)
         self._paint_mouth(person, weights, upper, lower)
         return np.asarray(person)
 
-    def _cut_mouth(self, sampling: Field, weights: np.ndarray, middle: np.ndarray) -> None:
+    def _cut_mouth(self, sampling: Field, weights: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
         """Replace the map around the lips by one that is cut along the mouth line."""
         rig, box = self._puppet.rig, _box(self._puppet.rig.mouth)
         above, below = (
-            _enlarged(_inverse(_field(f, weights, rig.mouth), rig.mouth), rig.mouth) for f in (rig.above, rig.below)
+            _enlarged(_inverse(_field(basis, weights, rig.mouth), rig.mouth, 4), rig.mouth)
+            for basis in (rig.above, rig.below)
         )
-        under = _under(middle, box)
+        self._bare_lips(above, below, upper, lower)
+        under = _under((upper + lower) / 2, box)
         region = self._view(sampling, box)
         cut = above + (below - above) * under
         region += (cut - region) * self._fade
 
-    def _move_eyes(self, sampling: Field, pose: Pose) -> list[tuple[eyes.Eye, eyes.Lash]]:
+    def _bare_lips(self, above: Field, below: Field, upper: np.ndarray, lower: np.ndarray) -> None:
+        """Where the mouth opens, sample the lips a little off their seam: its dark line must not be stretched over them."""
+        lips = self._puppet.mouth
+        if lips.rest_gap >= mouth.CLOSED:
+            return
+        left, top, right, bottom = _box(self._puppet.rig.mouth)
+        x, y = np.arange(left, right), np.arange(top, bottom, dtype=np.float32)[:, None]
+        gap = np.interp(x, upper[:, 0], (lower - upper) @ lips.down, left=0, right=0)
+        # The corners follow what opens beside them, else their dark ends are stretched into blots.
+        wide = maximum_filter1d(gap, max(3, round(0.22 * lips.unit)))
+        share = uniform_filter1d(np.clip(wide / (0.04 * lips.unit), 0, 1), max(3, round(0.10 * lips.unit)))
+        push = (SEAM * lips.unit * share).astype(np.float32)
+        for sampled, line, sign in ((above, upper, -1), (below, lower, 1)):
+            edge = np.interp(x, line[:, 0], line[:, 1]).astype(np.float32)
+            distance = np.maximum((y - edge) * sign, 0)
+            sampled[:] += (sign * push * np.exp(distance / (-0.05 * lips.unit)))[..., None] * lips.down
+
+    def _move_eyes(self, sampling: Field, pose: Pose) -> list[tuple[eyes.Eye, eyes.Lid]]:
         face = self._puppet.face
         gaze = (pose.gaze[0] * face.unit, pose.gaze[1] * face.unit)
-        lashes = []
+        lids = []
         for eye, closure in zip(self._puppet.eyes, pose.lids, strict=True):
             region = self._view(sampling, eye.box)
             eyes.look(eye, region, face.axes, gaze)
-            lash = eyes.close(eye, region, face.axes, closure)
-            if lash is not None:
-                lashes.append((eye, lash))
-        return lashes
+            lid = eyes.close(eye, region, face.axes, closure)
+            if lid is not None:
+                lids.append((eye, lid))
+        return lids
 
     def _view(self, picture: np.ndarray, box: Box) -> np.ndarray:
         """The part of a moving-box array that covers `box`."""
@@ -120,7 +141,7 @@ class Renderer:
         region = self._view(person, box)[..., :3]
         head = weights.copy()
         head[: -len(HEAD)] = 0
-        seam = self._puppet.mouth.upper[5] + self._puppet.rig.lips[:, 5].T @ head
+        seam = self._puppet.mouth.upper[20] + self._puppet.rig.lips[:, 5].T @ head
         mouth.paint(self._puppet.mouth, region, upper - offset, lower - offset, seam - offset)
 
 
@@ -132,13 +153,13 @@ def _field(basis: np.ndarray, weights: np.ndarray, grid: Grid) -> Field:
     return np.asarray(weights @ basis).reshape(grid.rows, grid.columns, 2)
 
 
-def _inverse(field: Field, grid: Grid) -> Field:
-    """Offsets of where to sample so that what stands at p moves to p + field(p): two fixed-point steps."""
+def _inverse(field: Field, grid: Grid, steps: int = 2) -> Field:
+    """Offsets of where to sample so that what stands at p moves to p + field(p), by fixed-point steps."""
     across, down = grid.step
     scale = np.array([1 / across, 1 / down], np.float32)
     index = (grid.centres + 0.5 - (grid.left, grid.top)).astype(np.float32) * scale - 0.5
     offset = -field
-    for _ in range(2):
+    for _ in range(steps):
         offset = -cv2.remap(field, index + offset * scale, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(offset)
 
@@ -148,20 +169,13 @@ def _enlarged(field: Field, grid: Grid) -> Field:
     return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
 
 
-def _lip_lines(at_rest: Mouth, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The inner lip lines of a pose; where they would cross, both take the middle."""
-    upper, lower = at_rest.upper + moved[0], at_rest.lower + moved[1]
-    crossing = np.minimum((lower - upper) @ at_rest.down, 0)[:, None] / 2 * at_rest.down
-    return upper + crossing, lower - crossing
-
-
 def _under(middle: np.ndarray, box: Box) -> Float32[np.ndarray, "rows columns 1"]:
     """0 above, 1 below the mouth line, sharp between the corners and ever softer beside them."""
     left, top, right, bottom = box
     x, y = np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32)
     line = np.interp(x, middle[:, 0], middle[:, 1]).astype(np.float32)
     beside = np.maximum(np.maximum(middle[0, 0] - x, x - middle[-1, 0]), 0)
-    softness = (beside * 0.35 + 0.6).astype(np.float32)
+    softness = (beside * 0.35 + 1e-3).astype(np.float32)
     return np.asarray(np.clip((y[:, None] - line) / (2 * softness) + 0.5, 0, 1)[..., None])
 
 

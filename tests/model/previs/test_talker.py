@@ -113,7 +113,7 @@ def test_nothing_outside_the_person_moves(talker: PrevisTalker, actors: tuple[Po
 
 def test_a_picture_without_a_face_is_refused(talker: PrevisTalker) -> None:
     blank = portraits.of_pixels(np.full((300, 400, 3), 90, np.uint8), name="wall.png")
-    with pytest.raises(InputError, match="wall.png: no face was found"):
+    with pytest.raises(InputError, match=r"wall\.png: no face was found"):
         talker.talk(blank, speech(voice(0.2), 5), acted("neutral", 5), 0)
 
 
@@ -143,5 +143,5 @@ def test_a_face_that_is_too_small_is_refused_with_its_size(
 
 
 def test_unknown_settings_are_named_with_the_nearest_known() -> None:
-    with pytest.raises(InputError, match="unknown setting 'sise'.*nearest: 'size'"):
+    with pytest.raises(InputError, match=r"unknown setting 'sise'.*nearest: 'size'"):
         load(settings={"sise": 512})
