@@ -145,7 +145,7 @@ def mark(cut: Cut, job: Job) -> Path | None:
     """The picture that is laid over an event's frames: the label of a previs take, made once per size, or None."""
     if not job.burn_in or cut.label != "previs":
         return None
-    path = job.root / "marks" / f"{cut.label}_{job.picture.height}.png"
+    path = job.root / "media" / "marks" / f"{cut.label}_{job.picture.height}.png"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         _draw_mark(path, cut.label.upper(), job.picture.height)
@@ -176,12 +176,16 @@ def staging(deliverables: Path, version: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(staged: Path, deliverables: Path, version: str) -> Path:
-    """Give the staged folder its version's name, then point `latest` at it. Raises ToolError when the version already stands."""
+def publish(staged: Path, deliverables: Path, version: str, *, latest: bool = True) -> Path:
+    """Give the staged folder its version's name, then point `latest` at it (not when a check failed: `latest=False`).
+
+    Raises ToolError when the version already stands."""
     final = deliverables / version
     if final.exists():
         raise ToolError(f"version {version} already stands and is never overwritten: {final}")
     staged.rename(final)
+    if not latest:
+        return final
     pointer = deliverables / f".{LATEST}.{os.getpid()}"
     pointer.unlink(missing_ok=True)
     pointer.symlink_to(version, target_is_directory=True)

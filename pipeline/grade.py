@@ -21,7 +21,7 @@ from pipeline import colour, match
 from pipeline.media import read_frames
 
 VERSION = "1"
-GRADES = "grades"
+GRADES = "media/grades"
 SAMPLE_SIZE = 160  # longest edge of the pooled frames, in pixels: statistics need no more
 SAMPLE_FRAMES = 5
 
@@ -50,7 +50,7 @@ def grade(
     root: Path,
     progress: Progress | None = None,
 ) -> list[Grade]:
-    """One grade per shot that has a take, its `.cube` under `root/grades/`. When all `.cube`s stand, no picture is opened.
+    """One grade per shot that has a take, its `.cube` under `root/media/grades/`. When all `.cube`s stand, no picture is opened.
 
     `root`: the media folder, to which paths in rows are relative. Raises InputError when the look's reference
     cannot be read, ToolError when a take cannot be decoded.

@@ -28,7 +28,7 @@ from pipeline import media
 from pipeline.ingest import read_master
 
 VERSION = "1"
-MASTERS = "masters"
+MASTERS = "media/masters"
 BLOCK = 10 * MASTER_HZ
 SETTLING_ROUNDS, SETTLED_DB = 3, 0.06
 SILENT_LUFS = -70.0  # the absolute gate of BS.1770: below it there is nothing to measure
@@ -77,13 +77,18 @@ def sound_id(recordings: Sequence[Recording], *, samples: int, settings: Loudnes
     return identity.digest([VERSION, places, samples, settings.target_lufs, settings.peak_dbtp])
 
 
+def path_of(sound_id: str, *, root: Path) -> Path:
+    """Where a master sound stands, made or not. `root`: the build folder."""
+    return root / MASTERS / f"{sound_id}.flac"
+
+
 def master(recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings, root: Path) -> Sound:
-    """Lay the recordings on the timeline and write `root/masters/<sound_id>.flac` (48 kHz stereo, 24 bit), padded or cut to `samples`.
+    """Lay the recordings on the timeline and write `root/media/masters/<sound_id>.flac` (48 kHz stereo, 24 bit), padded or cut to `samples`.
 
     A standing file is not made again. Memory does not grow with length. Raises ToolError when measuring fails.
     """
     name = sound_id(recordings, samples=samples, settings=settings)
-    path, facts = root / MASTERS / f"{name}.flac", root / MASTERS / f"{name}.json"
+    path, facts = path_of(name, root=root), path_of(name, root=root).with_suffix(".json")
     if path.exists() and facts.exists():
         return _read(facts)
     path.parent.mkdir(parents=True, exist_ok=True)
