@@ -173,7 +173,8 @@ def _decided(
     piece: Piece, heard: Sequence[Cue], lines: Mapping[str, Line], *, mood: str, place: tuple[int, str, Fraction]
 ) -> DecidedShot:
     order, number, rate = place
-    cues = [cue for cue in heard if _is_in(cue, piece, rate)]
+    span = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
+    cues = [cue for cue in heard if cue.start < span[1] and span[0] < cue.end and _is_in(cue, span, rate)]
     own = [cue for cue in cues if cue.character == piece.character]
     spoken = tuple(_spoken(cue, piece, lines, rate) for cue in cues)
     first = next((cue.line_id for cue in [*own, *cues]), "")
@@ -185,9 +186,9 @@ def _decided(
     )  # fmt: skip
 
 
-def _is_in(cue: Cue, piece: Piece, rate: Fraction) -> bool:
-    """Whether more than a frame of the cue, or its middle, lies in the piece."""
-    start, end = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
+def _is_in(cue: Cue, span: tuple[int, int], rate: Fraction) -> bool:
+    """Whether more than a frame of the cue, or its middle, lies in the span."""
+    start, end = span
     shared = min(cue.end, end) - max(cue.start, start)
     return shared * rate > MASTER_HZ or start <= (cue.start + cue.end) // 2 < end
 

@@ -8,6 +8,7 @@ stays with the last speaker, who listens. Compare Walter Murch, "In the Blink of
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -109,7 +110,7 @@ def who_has_the_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
         active = [u for u in active if u.end > start]
         if not active:
             continue
-        holder = max(active, key=lambda u: (u.seen, u.start, u.end))
+        holder = max(active, key=lambda u: (u.seen, u.start, u.end, u.character, u.scene))
         if floors and floors[-1][0] is holder and floors[-1][1].end == start:
             floors[-1] = (holder, replace(floors[-1][1], end=end))
         else:
@@ -148,7 +149,7 @@ def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
 def _without_flashes(stretches: list[Stretch], total_samples: int, settings: CutSettings) -> list[Stretch]:
     """Give the shortest stretch to its neighbour until none is under the minimum, or one is left."""
     while len(stretches) > 1:
-        lengths = [piece.end - piece.start for piece in _pieces(stretches, total_samples, settings)]
+        lengths = [end - start for start, end in itertools.pairwise(_edges(stretches, total_samples, settings))]
         shortest = min(range(len(lengths)), key=lengths.__getitem__)
         if lengths[shortest] >= settings.minimum_frames:
             break
@@ -171,14 +172,22 @@ def _absorbed(stretches: list[Stretch], index: int) -> list[Stretch]:
 
 
 def _pieces(stretches: Sequence[Stretch], total_samples: int, settings: CutSettings) -> list[Piece]:
-    cuts = [_cut_frame(left.end, right.start, settings) for left, right in itertools.pairwise(stretches)]
-    edges = [0, *cuts, frames_covering(total_samples, settings.rate)]
+    edges = itertools.pairwise(_edges(stretches, total_samples, settings))
     return [
         Piece(start=start, end=end, character=stretch.character, scene=stretch.scene)
-        for stretch, start, end in zip(stretches, edges, edges[1:], strict=False)
+        for stretch, (start, end) in zip(stretches, edges, strict=True)
     ]
 
 
+def _edges(stretches: Sequence[Stretch], total_samples: int, settings: CutSettings) -> list[int]:
+    """The frames at which stretches begin, and the last one's end."""
+    if not stretches:
+        return [0]
+    cuts = [_cut_frame(left.end, right.start, settings) for left, right in itertools.pairwise(stretches)]
+    return [0, *cuts, frames_covering(total_samples, settings.rate)]
+
+
+@functools.lru_cache(maxsize=1 << 16)  # absorbing one flash after the other asks for the same cuts again and again
 def _cut_frame(end: int, onset: int, settings: CutSettings) -> int:
     """The frame to cut at between speech that ends at sample `end` and speech that begins at `onset`.
 
