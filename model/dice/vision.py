@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between pictures and latents: the portrait's latent and CLIP token, and frames decoded from a stream of latents.
+
+Two ways to decode: `seamed`, the reference's chunks, each of which restarts the temporal convolutions, and `overlapped`, whose
+chunks share frames and cross-fade. Both hold one chunk at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from model.dice.config import Config
+
+SHARED = 4
+"""Frames that neighbouring chunks of the overlapped decode have in common."""
+
+Latent = Float[Tensor, "4 h w"]
+Image = Float[Tensor, "3 height width"]
+
+
+def autoencoder(config: Config) -> nn.Module:
+    """SVD's autoencoder with its temporal decoder, fresh weights, evaluation mode."""
+    from diffusers import AutoencoderKLTemporalDecoder
+
+    vae: nn.Module = AutoencoderKLTemporalDecoder.from_config(config).eval()
+    return vae
+
+
+def image_encoder(config: Config) -> nn.Module:
+    """CLIP's picture tower with its projection, fresh weights, evaluation mode."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    tower: nn.Module = CLIPVisionModelWithProjection(CLIPVisionConfig(**config)).eval()
+    return tower
+
+
+@torch.no_grad()
+def encode_image(vae: Any, picture: Float[Tensor, "3 height width"]) -> Latent:
+    """The mean latent of a picture in [-1, 1], unscaled, float32 (the encoder overflows in float16)."""
+    weight = vae.quant_conv.weight
+    latent: Tensor = vae.encode(picture[None].to(weight)).latent_dist.mean[0]
+    return latent.float()
+
+
+def scaling(vae: Any) -> float:
+    """What unscaled latents are multiplied by before the UNet sees them."""
+    return float(vae.config.scaling_factor)
+
+
+@torch.no_grad()
+def clip_token(tower: Any, pixels: Float[Tensor, "3 224 224"]) -> Float[Tensor, " dim"]:
+    """CLIP's projected embedding of the portrait."""
+    parameter = next(tower.parameters())
+    token: Tensor = tower(pixels[None].to(parameter)).image_embeds[0]
+    return token
+
+
+@torch.no_grad()
+def decode(vae: Any, latents: Float[Tensor, "frames 4 h w"]) -> Float[Tensor, "frames 3 height width"]:
+    """RGB in [0, 1], float32, of one chunk of scaled latents."""
+    parameter = vae.decoder.conv_in.weight
+    decoded = vae.decode((latents / scaling(vae)).to(parameter), num_frames=len(latents)).sample
+    clamped: Tensor = (decoded.float() * 0.5 + 0.5).clamp(0, 1)
+    return clamped
+
+
+def seamed_decode(vae: Any, latents: Iterable[Latent], *, chunk: int) -> Iterator[Image]:
+    """Frames of consecutive chunks, each decoded by itself."""
+    held: list[Tensor] = []
+    for latent in latents:
+        held.append(latent)
+        if len(held) == chunk:
+            yield from decode(vae, torch.stack(held))
+            held.clear()
+    if held:
+        yield from decode(vae, torch.stack(held))
