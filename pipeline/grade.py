@@ -64,19 +64,22 @@ def grade(
     if missing and _is_cube(look.reference):
         made = {shot.shot_id: _copy_cube(shot, ids[shot.shot_id], look, root) for shot, _ in missing}
     elif missing:
-        transforms = _transforms(pairs, missing, look=look, root=root, progress=progress)
+        transforms = _transforms(pairs, look, root=root, progress=progress)
         made = {s.shot_id: _write(s, ids[s.shot_id], transforms[s.shot_id], look=look, root=root) for s, _ in missing}
     return [row or made[pair[0].shot_id] for pair, row in zip(pairs, standing, strict=True)]
 
 
 def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
-    """The identity of each shot's grade, by shot: its take, the settings, and the reference or (without one) all takes of the cut."""
+    """The identity of each shot's grade, by shot: its take, the takes it is matched with (those of its character when there is a
+    reference, else all), the reference and the settings."""
     settings: list[object] = [VERSION, look.method, look.strength, look.limit]
-    if look.reference is None:
-        settings.append(sorted({(shot.character, take.media_digest) for shot, take in pairs}))
-    else:
-        settings += [_reference_digest(look.reference), look.reference_face]
-    return {shot.shot_id: identity.digest([*settings, take.media_digest]) for shot, take in pairs}
+    settings += [_reference_digest(look.reference), look.reference_face] if look.reference else []
+    everyone = sorted({(shot.character, take.media_digest) for shot, take in pairs})
+    ids = {}
+    for shot, take in pairs:
+        company = [pair for pair in everyone if look.reference is None or pair[0] == shot.character]
+        ids[shot.shot_id] = identity.digest([*settings, [] if _is_cube(look.reference) else company, take.media_digest])
+    return ids
 
 
 def sample_take(path: Path, take: Take, frames: int = SAMPLE_FRAMES) -> match.Sample:
@@ -105,24 +108,21 @@ def read_reference(path: Path, face: match.Box | None) -> match.Sample:
 
 
 def _transforms(
-    pairs: Sequence[Pair], missing: Sequence[Pair], *, look: LookSettings, root: Path, progress: Progress | None
+    pairs: Sequence[Pair], look: LookSettings, *, root: Path, progress: Progress | None
 ) -> dict[str, match.Transform]:
-    """Transforms of the missing pairs by shot. Without a reference the look is made of all pairs, so all are sampled."""
-    samples: dict[str, match.Sample] = {}
-    sampled = missing if look.reference is not None else pairs
-    for done, (shot, take) in enumerate(sampled, start=1):
-        samples[shot.shot_id] = sample_take(root / take.path, take)
+    """The transform of every pair by shot. All are sampled, because a character's shots are matched to each other."""
+    samples: list[match.Sample] = []
+    for done, (_, take) in enumerate(pairs, start=1):
+        samples.append(sample_take(root / take.path, take))
         if progress is not None:
-            progress(done, len(sampled))
-    if look.reference is not None:
-        target = match.look_of(read_reference(look.reference, look.reference_face))
-    else:
-        target = match.neutral_look([shot.character for shot, _ in pairs], [samples[shot.shot_id] for shot, _ in pairs])
+            progress(done, len(pairs))
+    goal = match.look_of(read_reference(look.reference, look.reference_face)) if look.reference else None
+    targets = match.character_looks([shot.character for shot, _ in pairs], samples, goal)
     return {
         shot.shot_id: match.estimate(
-            samples[shot.shot_id], target, method=look.method, strength=look.strength, limit=look.limit
+            sample, targets[shot.character], method=look.method, strength=look.strength, limit=look.limit
         )
-        for shot, _ in missing
+        for (shot, _), sample in zip(pairs, samples, strict=True)
     }
 
 

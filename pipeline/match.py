@@ -5,8 +5,9 @@ One affine map of gamma-encoded R'G'B', where a gain of light is very nearly a g
 rest against the rest; the weights serve the estimate only. Two estimates are blended:
 
 * when the look shows the same scene, the linear Monge-Kantorovich map (Pitie and Kokaram 2007) of all colours;
-* when it shows another person or place, three gains. A gain along the complexion axes is taken only as far as skin and surroundings
-  agree on it, so that a darker face is never "corrected" into a lighter one.
+* when it shows another person or place, three gains that bring skin to the look's skin. Along the complexion axes (light to dark,
+  pale to ruddy) they leave natural variation alone: a darker face is never "corrected" into a lighter one, and a warm cast is taken
+  off only as far as no complexion explains it. Surroundings say nothing then: a brown wall is no cast.
 
 Reinhard et al. 2001 (mean and spread in Lab) is there for comparison.
 """
@@ -14,8 +15,8 @@ Reinhard et al. 2001 (mean and spread in Lab) is there for comparison.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,11 +26,11 @@ from pipeline import colour
 
 # Median sRGB of the light and dark skin patches of the ColorChecker chart: complexion runs along the difference of their logs.
 LIGHT_SKIN, DARK_SKIN = np.array([194.0, 150.0, 130.0]), np.array([115.0, 82.0, 68.0])
-NATURAL = (
-    1.1,
-    0.22,
-)  # how far healthy skin spreads along the two complexion axes (log of R'G'B'), light to dark, pale to ruddy
-
+# How far healthy skin of like depth spreads along the three axes of `_skin_axes` (log of R'G'B'), and how much more per unit of depth:
+# the more two complexions differ, the less their difference in warmth and tint says of the light.
+NATURAL = np.array([1.1, 0.05, 0.01])
+PER_DEPTH = np.array([0.0, 0.35, 0.1])
+FLAT_THUMB = 1e-3  # a picture without structure looks like any other
 LARGEST_LOG_GAIN = 0.7  # a factor of two; more than any honest cast
 
 Method = Literal["monge-kantorovich", "reinhard", "none"]
@@ -45,7 +46,12 @@ class Sample:
 
     pixels: Pixels
     skin: Weights
-    thumb: Thumb | None
+    thumb: Thumb
+
+    @property
+    def has_skin(self) -> bool:
+        """Whether there is enough skin to speak of."""
+        return bool(self.skin.sum() >= 1)
 
     @property
     def skin_mean(self) -> colour.Vector:
@@ -58,20 +64,34 @@ class Sample:
         return colour.moments(self.pixels, 1 - self.skin + 1e-9).mean
 
     @property
-    def whole(self) -> colour.Moments:
-        """Moments of all colours, skin counting as much as everything else together."""
+    def weights(self) -> Weights:
+        """Skin counts as much as everything else together."""
         share = self.skin.sum() / max((1 - self.skin).sum(), 1e-9)
-        return colour.moments(self.pixels, self.skin + (1 - self.skin) * min(share, 1.0) + 1e-9)
+        weights: Weights = self.skin + (1 - self.skin) * min(share, 1.0) + 1e-9
+        return weights
+
+    @property
+    def whole(self) -> colour.Moments:
+        """Moments of all colours in rgb."""
+        return colour.moments(self.pixels, self.weights)
+
+    @property
+    def lab(self) -> colour.Moments:
+        """Moments of all colours in Lab."""
+        return colour.moments(colour.lab_of_rgb(self.pixels), self.weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Look:
-    """What the shots are matched to: mean colours of skin and rest, moments of the whole, and its luma picture when it is one scene."""
+    """What the shots are matched to: mean colours of skin and rest, moments of the whole in rgb and in Lab, and its small luma
+    picture, by which the same scene is known again."""
 
     skin_mean: colour.Vector
     rest_mean: colour.Vector
     whole: colour.Moments
-    thumb: Thumb | None
+    lab: colour.Moments
+    thumb: Thumb
+    has_skin: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,19 +129,62 @@ def sample_pictures(pictures: UInt8[np.ndarray, "frames height width 3"], face: 
 
 def look_of(sample: Sample) -> Look:
     """A look made of one sample (a reference still, another shot)."""
-    return Look(skin_mean=sample.skin_mean, rest_mean=sample.rest_mean, whole=sample.whole, thumb=sample.thumb)
+    return Look(
+        skin_mean=sample.skin_mean,
+        rest_mean=sample.rest_mean,
+        whole=sample.whole,
+        lab=sample.lab,
+        thumb=sample.thumb,
+        has_skin=sample.has_skin,
+    )
 
 
-def neutral_look(characters: Sequence[str], samples: Sequence[Sample]) -> Look:
-    """The mean of all characters, each counting once however many shots it has."""
+def character_looks(characters: Sequence[str], samples: Sequence[Sample], look: Look | None) -> dict[str, Look]:
+    """What each character's shots are matched to, so that they match each other and together come near the look.
+
+    It is the look itself where that shows the character's own scene, else the mean of the character's shots with gains toward the
+    look. Without a look the gains go toward the mean of all characters, each counting once however many shots it has.
+    """
     groups: dict[str, list[Sample]] = defaultdict(list)
     for character, sample in zip(characters, samples, strict=True):
         groups[character].append(sample)
-    skin = np.mean([np.mean([s.skin_mean for s in group], axis=0) for group in groups.values()], axis=0)
-    rest = np.mean([np.mean([s.rest_mean for s in group], axis=0) for group in groups.values()], axis=0)
-    spread = np.mean([s.whole.covariance for s in samples], axis=0)
-    whole = colour.Moments(mean=(skin + rest) / 2, covariance=spread)
-    return Look(skin_mean=skin, rest_mean=rest, whole=whole, thumb=None)
+    means = {character: _mean_look([look_of(sample) for sample in group]) for character, group in groups.items()}
+    goal = look or _mean_look(list(means.values()))
+    return {
+        character: goal if look and _sameness(own, look) == 1 else _gained(own, _log_gains(own, goal))
+        for character, own in means.items()
+    }
+
+
+def _mean_look(looks: Sequence[Look]) -> Look:
+    def mean(of: Callable[[Look], colour.Values]) -> colour.Values:
+        middle: colour.Values = np.mean([of(look) for look in looks], axis=0)
+        return middle
+
+    return Look(
+        skin_mean=mean(lambda look: look.skin_mean),
+        rest_mean=mean(lambda look: look.rest_mean),
+        whole=colour.Moments(
+            mean=mean(lambda look: look.whole.mean), covariance=mean(lambda look: look.whole.covariance)
+        ),
+        lab=colour.Moments(mean=mean(lambda look: look.lab.mean), covariance=mean(lambda look: look.lab.covariance)),
+        thumb=mean(lambda look: look.thumb),
+        has_skin=all(look.has_skin for look in looks),
+    )
+
+
+def _gained(look: Look, log_gains: colour.Vector) -> Look:
+    """The look under three gains. Its Lab moments are moved by what the gains do to the mean; their spread is kept."""
+    gains = np.exp(log_gains)
+    mean = look.whole.mean * gains
+    step = colour.lab_of_rgb(np.clip(mean, 0, 1)) - colour.lab_of_rgb(np.clip(look.whole.mean, 0, 1))
+    return replace(
+        look,
+        skin_mean=look.skin_mean * gains,
+        rest_mean=look.rest_mean * gains,
+        whole=colour.Moments(mean=mean, covariance=look.whole.covariance * np.outer(gains, gains)),
+        lab=colour.Moments(mean=look.lab.mean + step, covariance=look.lab.covariance),
+    )
 
 
 def _unlimited(sample: Sample, look: Look, method: Method) -> tuple[colour.Matrix, colour.Vector]:
@@ -139,50 +202,33 @@ def _unlimited(sample: Sample, look: Look, method: Method) -> tuple[colour.Matri
 
 def _reinhard(sample: Sample, look: Look) -> tuple[colour.Matrix, colour.Vector]:
     """Reinhard's map in Lab, fitted as an affine map of rgb on the shot's own colours."""
-    weights = sample.skin + (1 - sample.skin) * 0.5 + 1e-9
     lab = colour.lab_of_rgb(sample.pixels)
-    goal = _lab_moments(look.whole)
-    matrix, offset = colour.reinhard(colour.moments(lab, weights), goal)
+    matrix, offset = colour.reinhard(sample.lab, look.lab)
     moved = np.clip(colour.rgb_of_lab(lab @ matrix.T + offset), 0, 1)
-    plain = np.concatenate([sample.pixels, np.ones((len(lab), 1))], axis=1) * np.sqrt(weights)[:, None]
-    solved = np.linalg.lstsq(plain, moved * np.sqrt(weights)[:, None], rcond=None)[0]
+    root = np.sqrt(sample.weights)[:, None]
+    plain = np.concatenate([sample.pixels, np.ones((len(lab), 1))], axis=1)
+    solved = np.linalg.lstsq(plain * root, moved * root, rcond=None)[0]
     return solved[:3].T, solved[3]
 
 
-def _lab_moments(whole: colour.Moments) -> colour.Moments:
-    """Moments in Lab of a Gaussian cloud in rgb, by its eight sigma points and the mean."""
-    values, vectors = np.linalg.eigh(whole.covariance)
-    arms = (vectors * np.sqrt(np.maximum(values, 0) * 3)).T
-    points = np.clip(np.concatenate([whole.mean + arms, whole.mean - arms]), 0, 1)
-    return colour.moments(colour.lab_of_rgb(points), np.ones(len(points)))
-
-
-def _log_gains(sample: Sample, look: Look) -> colour.Vector:
-    """Log gains toward the look: from skin alone, but along the complexion axes only what the surroundings confirm."""
-    rest = _log_ratio(look.rest_mean, sample.rest_mean)
-    if sample.skin.sum() < 1:
-        return rest
-    skin = _log_ratio(look.skin_mean, sample.skin_mean)
-    gains = skin.copy()
-    for axis, natural in zip(_complexion_axes(), NATURAL, strict=True):
-        gains += (_agreed(float(skin @ axis), float(rest @ axis), natural) - skin @ axis) * axis
+def _log_gains(sample: Sample | Look, look: Look) -> colour.Vector:
+    """Log gains toward the look: from skin where there is any, and of that only what lies outside natural variation."""
+    if not (sample.has_skin and look.has_skin):
+        return _log_ratio(look.rest_mean, sample.rest_mean)
+    along = _skin_axes() @ _log_ratio(look.skin_mean, sample.skin_mean)
+    natural = NATURAL + PER_DEPTH * abs(along[0])
+    gains: colour.Vector = (np.sign(along) * np.maximum(np.abs(along) - natural, 0)) @ _skin_axes()
     return gains
 
 
-def _agreed(skin: float, rest: float, natural: float) -> float:
-    """What both ask for (none when they pull apart), or what of the skin's wish lies outside natural variation, whichever is more."""
-    common = float(np.sign(skin)) * min(abs(skin), abs(rest)) if skin * rest > 0 else 0.0
-    excess = float(np.sign(skin)) * max(abs(skin) - natural, 0.0)
-    return max(common, excess, key=abs)
-
-
-def _complexion_axes() -> tuple[colour.Vector, colour.Vector]:
-    """Unit vectors in log R'G'B': light to dark skin, and pale to ruddy (red against blue), orthogonal to the first."""
+def _skin_axes() -> colour.Matrix:
+    """Unit vectors in log R'G'B', one a row: light to dark skin, pale to ruddy (red against blue), and magenta to green across both."""
     depth = np.log(LIGHT_SKIN / DARK_SKIN)
     depth /= np.linalg.norm(depth)
     warmth = np.array([1.0, 0.0, -1.0])
     warmth -= (warmth @ depth) * depth
-    return depth, warmth / np.linalg.norm(warmth)
+    warmth /= np.linalg.norm(warmth)
+    return np.stack([depth, warmth, np.cross(depth, warmth)])
 
 
 def _log_ratio(target: colour.Vector, source: colour.Vector) -> colour.Vector:
@@ -191,12 +237,12 @@ def _log_ratio(target: colour.Vector, source: colour.Vector) -> colour.Vector:
     return limited
 
 
-def _sameness(sample: Sample, look: Look) -> float:
+def _sameness(sample: Sample | Look, look: Look) -> float:
     """How surely the look shows the same scene: 0 below a correlation of the luma pictures of 0.8, 1 above 0.9."""
-    if sample.thumb is None or look.thumb is None:
+    if min(float(sample.thumb.std()), float(look.thumb.std())) < FLAT_THUMB:
         return 0.0
     correlation = float(np.corrcoef(sample.thumb.ravel(), look.thumb.ravel())[0, 1])
-    return float(np.clip((correlation - 0.8) / 0.1, 0, 1)) if np.isfinite(correlation) else 0.0
+    return float(np.clip((correlation - 0.8) / 0.1, 0, 1))
 
 
 def _shift(sample: Sample, matrix: colour.Matrix, offset: colour.Vector) -> float:
@@ -211,7 +257,7 @@ def _difference(sample: Sample, look: Look, matrix: colour.Matrix, offset: colou
     goal = colour.lab_of_rgb(np.clip(np.stack([look.skin_mean, look.rest_mean]), 0, 1))
     moved = colour.lab_of_rgb(np.clip(means @ matrix.T + offset, 0, 1))
     difference = colour.delta_e(moved, goal)
-    return float(difference.mean() if sample.skin.sum() >= 1 else difference[1])
+    return float(difference.mean() if sample.has_skin and look.has_skin else difference[1])
 
 
 def _skin(rgb: Float64[np.ndarray, "frames height width 3"], face: Box) -> Float64[np.ndarray, "frames height width"]:

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The edit list covers the timeline exactly, and framing keeps eyes and chin in the picture."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_film import TinyFilm
+
+from manifests.errors import InputError
+from pipeline import assemble, layout
+
+GREY = np.full((72, 96, 3), 99, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> TinyFilm:
+    made = TinyFilm(tmp_path_factory.mktemp("media"))
+    for frames in (3, 1, 4):
+        made.add([GREY] * frames)
+    return made
+
+
+def test_every_frame_of_the_timeline_belongs_to_one_event(film: TinyFilm) -> None:
+    cuts = assemble.cuts(film.shots[::-1], film.takes, [], version="v007", size=(64, 36))
+    assert [(cut.start_frame, cut.end_frame, cut.version) for cut in cuts] == [
+        (0, 3, "v007"),
+        (3, 4, "v007"),
+        (4, 8, "v007"),
+    ]
+    assert assemble.total_frames(cuts) == 8
+
+
+def test_all_shots_without_a_whole_take_are_named_at_once(film: TinyFilm) -> None:
+    short = dataclasses.replace(film.takes[2], frames=3)
+    with pytest.raises(InputError) as raised:
+        assemble.cuts(film.shots, [film.takes[0], short], [], version="v001", size=(64, 36))
+    assert [problem.file for problem in raised.value.problems] == ["sc01_sh020", "sc01_sh030"]
+
+
+def test_a_gap_between_shots_is_our_own_fault(film: TinyFilm) -> None:
+    with pytest.raises(ValueError, match="starts at frame 4"):
+        assemble.cuts([film.shots[0], film.shots[2]], film.takes, [], version="v001", size=(64, 36))
+
+
+sizes = st.integers(64, 4096)
+spans = st.tuples(st.floats(0.02, 0.98), st.floats(0.02, 0.98)).map(sorted)
+
+
+@given(st.tuples(sizes, sizes), spans, spans, st.sampled_from([(1280, 720), (720, 1280), (1080, 1080)]))
+def test_framing_stays_inside_the_take_and_keeps_its_shape(
+    source: tuple[int, int], across: list[float], down: list[float], size: tuple[int, int]
+) -> None:
+    crop = layout.frame(source, (across[0], down[0], across[1], down[1]), size)
+    assert 0 <= crop.left <= crop.left + crop.width <= source[0]
+    assert 0 <= crop.top <= crop.top + crop.height <= source[1]
+    assert crop.width == source[0] or crop.height == source[1]
+    assert abs(crop.width * size[1] - crop.height * size[0]) <= max(size)
+
+
+def test_eyes_lie_near_the_upper_third_and_the_chin_is_inside() -> None:
+    crop = layout.frame((1024, 1024), (0.3, 0.2, 0.7, 0.68), (1280, 720))
+    eyes = (0.2 + 0.4 * 0.48) * 1024
+    assert 0.3 < (eyes - crop.top) / crop.height < 0.4
+    low = layout.frame((1024, 1024), (0.3, 0.2, 0.7, 0.95), (1280, 720))
+    assert low.top + low.height >= 0.95 * 1024

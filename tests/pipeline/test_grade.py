@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grading takes known casts off, leaves complexion alone, and writes each transform once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_film import FACE, TinyFilm, eight_bit, portrait
+
+from manifests.errors import InputError
+from pipeline import colour, grade, match
+
+CASTS = {"warm": (1.2, 1.0, 0.75), "cool": (0.82, 1.0, 1.25), "green": (0.9, 1.1, 0.9), "dim": (0.7, 0.7, 0.7)}
+
+
+def cast(picture: np.ndarray, name: str) -> np.ndarray:
+    """A picture under another light: gains on linear light."""
+    return np.clip(colour.srgb_of_linear(colour.linear_of_srgb(picture) * CASTS[name]), 0, 1)
+
+
+def moving(picture: np.ndarray, frames: int = 6) -> list[np.ndarray]:
+    """A still with a brightening mouth, so that frames differ."""
+    pictures = [eight_bit(picture) for _ in range(frames)]
+    for number, frame in enumerate(pictures):
+        frame[80:84, 58:70] = np.minimum(frame[80:84, 58:70] + 8 * number, 255)
+    return pictures
+
+
+def difference(first: np.ndarray, second: np.ndarray) -> float:
+    return float(colour.delta_e(colour.lab_of_rgb(first), colour.lab_of_rgb(second)).mean())
+
+
+def reference(tmp_path: Path, name: str) -> grade.LookSettings:
+    Image.fromarray(eight_bit(portrait(name))).save(tmp_path / f"{name}.png")
+    return grade.LookSettings(reference=tmp_path / f"{name}.png", reference_face=FACE)
+
+
+@pytest.mark.parametrize("name", list(CASTS))
+@pytest.mark.parametrize("who", ["mara", "kofi"])
+def test_a_known_cast_is_taken_off_to_less_than_a_third(tmp_path: Path, name: str, who: str) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(cast(portrait(who), name)), character=who)
+    (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, who), root=tmp_path)
+    cube = colour.read_cube(tmp_path / made.cube_path)
+    assert cube.shape == (33, 33, 33, 3)
+    graded = colour.apply_cube(cube, cast(portrait(who), name))
+    assert difference(graded, portrait(who)) < difference(cast(portrait(who), name), portrait(who)) / 3
+    skin = [match.sample_pictures(eight_bit(p)[None], FACE).skin_mean for p in (graded, portrait(who))]
+    assert abs(np.subtract(*colour.hue_degrees(colour.lab_of_rgb(np.stack(skin))))) < 2
+    assert made.delta_e_after < made.delta_e_before / 3
+    assert not made.limited
+
+
+def test_two_casts_of_one_character_come_together_without_any_look(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    pictures = [cast(portrait("mara"), name) for name in ("warm", "cool")]
+    for picture in pictures:
+        film.add(moving(picture))
+    made = grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=tmp_path)
+    graded = [
+        colour.apply_cube(colour.read_cube(tmp_path / row.cube_path), picture)
+        for row, picture in zip(made, pictures, strict=True)
+    ]
+    assert difference(*graded) < difference(*pictures) / 3
+
+
+def test_a_darker_face_is_not_made_lighter_by_the_look_of_a_lighter_one(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("kofi")), character="kofi")
+    (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path)
+    graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("kofi"))
+    lightness = [
+        colour.lab_of_rgb(match.sample_pictures(eight_bit(p)[None], FACE).skin_mean)[0]
+        for p in (graded, portrait("kofi"))
+    ]
+    assert abs(lightness[0] - lightness[1]) < 2
+
+
+def test_a_cast_beyond_the_limit_is_weakened_and_flagged(tmp_path: Path) -> None:
+    sample = match.sample_pictures(eight_bit(cast(portrait("mara"), "cool"))[None], FACE)
+    look = match.look_of(match.sample_pictures(eight_bit(portrait("mara"))[None], FACE))
+    free = match.estimate(sample, look, method="monge-kantorovich", limit=50)
+    held = match.estimate(sample, look, method="monge-kantorovich", limit=2)
+    assert (free.limited, held.limited) == (False, True)
+    means = np.stack([sample.skin_mean, sample.rest_mean])
+    moved = colour.delta_e(colour.lab_of_rgb(means), colour.lab_of_rgb(held(means)))
+    assert 1.6 < moved.max() < 2.2
+    assert free.after < held.after < held.before
+
+
+def test_strength_nought_and_method_none_change_nothing() -> None:
+    sample = match.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
+    look = match.look_of(match.sample_pictures(eight_bit(portrait("mara"))[None], FACE))
+    rgb = np.random.default_rng(0).uniform(0, 1, (50, 3))
+    for made in (
+        match.estimate(sample, look, method="none"),
+        match.estimate(sample, look, method="reinhard", strength=0),
+    ):
+        assert np.allclose(made(rgb), rgb)
+
+
+def test_reinhard_brings_the_mean_to_the_look() -> None:
+    sample = match.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
+    look = match.look_of(match.sample_pictures(eight_bit(portrait("mara"))[None], FACE))
+    made = match.estimate(sample, look, method="reinhard")
+    assert made.after < made.before / 3
+
+
+def test_standing_cubes_are_not_made_again_and_no_picture_is_opened(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(cast(portrait("mara"), "warm")))
+    film.add(moving(portrait("kofi")), character="kofi")
+    first = grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=tmp_path)
+    for take in film.takes:
+        (tmp_path / take.path).unlink()
+    assert grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=tmp_path) == first
+
+
+def test_other_settings_make_other_grades(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    looks = [
+        grade.LookSettings(),
+        grade.LookSettings(strength=0.5),
+        grade.LookSettings(method="reinhard"),
+        reference(tmp_path, "kofi"),
+    ]
+    pairs = list(zip(film.shots, film.takes, strict=True))
+    assert len({next(iter(grade.grade_ids(pairs, look).values())) for look in looks}) == 4
+
+
+def test_a_cube_as_look_is_applied_by_its_strength(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    colour.write_cube(
+        tmp_path / "warm.cube", colour.cube_of(lambda rgb: rgb * [1.0, 0.9, 0.8], points=17), title="warm"
+    )
+    look = grade.LookSettings(reference=tmp_path / "warm.cube", strength=0.5)
+    (made,) = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), np.array([[0.5, 0.5, 0.5]]))
+    assert np.allclose(graded, [[0.5, 0.475, 0.45]], atol=1e-4)
+    assert made.method == "cube"
+
+
+@pytest.mark.parametrize("name", ["missing.png", "text.png", "text.cube"])
+def test_a_reference_that_cannot_be_read_is_one_clear_error(tmp_path: Path, name: str) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    for text in ("text.png", "text.cube"):
+        (tmp_path / text).write_text("no picture")
+    with pytest.raises(InputError, match=name):
+        grade.grade(film.shots, film.takes, look=grade.LookSettings(reference=tmp_path / name), root=tmp_path)
