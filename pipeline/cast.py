@@ -14,9 +14,9 @@ from pathlib import Path
 
 from manifests.errors import InputError, Problem, nearest
 from manifests.rows import Actor, Line
-from model.emotion import LABELS, EmotionError, parse_curve
+from model.emotion import EmotionError, parse_curve
 from pipeline import production, sheets
-from pipeline.script import Words
+from pipeline.moods import Words, problem_with
 
 NEEDED = ("character", "actor", "portrait")
 COLUMNS = (*NEEDED, "aliases", "face", "voice_sample", "emotion_sample", "default_emotion", "seed", "look", "consent")
@@ -118,8 +118,7 @@ def _row_problems(table: sheets.Table, record: sheets.Record, words: Words, fold
         try:
             parse_curve(record["default_emotion"], words=words)
         except EmotionError as error:
-            labels = None if error.nearest_names else f"one of {', '.join(LABELS)}"
-            yield table.problem(record, "default_emotion", str(error), expected=labels, nearest=error.nearest_names)
+            yield problem_with(error, words, table.problem(record, "default_emotion", str(error)))
 
 
 def _file_problems(table: sheets.Table, record: sheets.Record, folder: Path) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ _CASELESS_NAME = re.compile(r"[\w ・·'’-]{1,24}")
 # Private-use characters stand in for what is lifted out of the text, so that line structure and numbers survive.
 _NOTE, _BREAK, _BONEYARD = "\ue000", "\ue001", "\ue002"
 _NO_MARKS = dict.fromkeys(map(ord, (_NOTE, _BREAK, _BONEYARD)), " ")
+_WIDE_BRACKETS = str.maketrans("（）", "()")
 _NOTE_MARK = re.compile(f"{_NOTE}(\\d+){_NOTE}")
 
 
@@ -92,7 +93,7 @@ def cue(text: str) -> tuple[str, tuple[str, ...], bool] | None:
     >>> cue("MARA (V.O.) (CONT'D) ^")
     ('MARA', ('V.O.', "CONT'D"), True)
     """
-    found = _CUE.fullmatch(text.strip())
+    found = _CUE.fullmatch(text.translate(_WIDE_BRACKETS).strip())
     if not found:
         return None
     extensions = tuple(part.strip() for part in re.findall(r"\(([^()]*)\)", found["extensions"]))
@@ -190,9 +191,33 @@ def _speech(page: _Page, cue: tuple[str, tuple[str, ...], bool], block: list[tup
     name, extensions, dual = cue
     number, first = block[0]
     parts = [Part(kind="note", text=note, line=number, alone=False) for note in _notes_in(page, first)]
-    for at, line in block[1:]:
-        parts += _parts(page, at, line.strip())
+    for at, line in _with_whole_parentheticals(block[1:]):
+        parts += _parts(page, at, line)
     return Speech(scene=page.scene, character=name, extensions=extensions, dual=dual, line=number, parts=tuple(parts))
+
+
+def _with_whole_parentheticals(block: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Put a parenthetical that was wrapped over several lines back on one, numbered by its first; wide brackets count."""
+    lines = [(number, _with_narrow_brackets(line.strip())) for number, line in block]
+    index = 0
+    while index < len(lines):
+        end = _end_of_parenthetical(lines, index)
+        yield lines[index][0], " ".join(line for _, line in lines[index:end])
+        index = end
+
+
+def _with_narrow_brackets(line: str) -> str:
+    return line.translate(_WIDE_BRACKETS) if line[:1] == "（" or line[-1:] == "）" else line
+
+
+def _end_of_parenthetical(lines: list[tuple[int, str]], start: int) -> int:
+    """The index after a line, or after the parenthetical that it opens and does not close."""
+    first = lines[start][1]
+    if first.startswith("(") and ")" not in first:
+        for index in range(start + 1, len(lines)):
+            if ")" in lines[index][1]:
+                return index + 1 if lines[index][1].endswith(")") else start + 1
+    return start + 1
 
 
 def _parts(page: _Page, number: int, line: str) -> Iterator[Part]:

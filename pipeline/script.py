@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,20 +19,17 @@ from pathlib import Path
 from manifests.errors import InputError, Problem, nearest
 from manifests.identity import digest
 from manifests.rows import Line
-from model.emotion import LABELS, MAXIMUM, Curve, EmotionError, Mix, parse_curve
+from model.emotion import Curve, EmotionError, parse_curve
 from pipeline import fountain, production, sheets
+from pipeline.moods import Words, mood_of, problem_with, words
+
+__all__ = ["COLUMNS", "NEEDED", "Words", "mood_of", "read", "words"]
 
 SUFFIXES = (".fountain", ".txt", ".csv", ".xlsx")
 NEEDED = ("line_id", "scene", "character", "text")
 COLUMNS = (*NEEDED, "emotion", "direction", "audio_file", "start", "end", "lang", "notes")
-DEGREES = {"very": 1.25, "quite": 0.8, "rather": 0.8, "slightly": 0.5, "a little": 0.5, "a bit": 0.5, "somewhat": 0.6}
-
-Words = Mapping[str, Mix]
-
-_SYNONYMS = Path(__file__).with_name("synonyms.csv")
 _EMOTION_NOTE = re.compile(r"emotion\s*[:=]\s*(?P<curve>.*)", re.IGNORECASE)
 _KEYED_NOTE = re.compile(r"(?P<key>\w+)\s*[:=].*")
-_DEGREE = re.compile(rf"(?P<degree>{'|'.join(DEGREES)})\s+(?P<word>.+)")
 _UNSEEN = {"VO", "OS", "OC", "VOICEOVER", "OFFSCREEN", "OFFCAMERA"}  # extensions of a speaker who is not in the picture
 _CLOCK = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d+)?)")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -51,14 +48,6 @@ class _Draft:
     notes: list[str] = field(default_factory=list)
 
 
-def words(own: Path | None = None) -> Words:
-    """The words for emotions beside the eight labels: the table that comes with the package, and a production's own over it.
-
-    A table has the columns `word, emotion`. Raises InputError with every word that stands twice or means no emotion."""
-    table = _word_table(_SYNONYMS)
-    return table if own is None else {**table, **_word_table(own)}
-
-
 def read(path: Path, *, words: Words, language: str = "en", folder: Path | None = None) -> list[Line]:
     """The lines of a script. `words`: from `words()`; `language`: of lines that name none; `folder`: the production's.
 
@@ -71,69 +60,6 @@ def read(path: Path, *, words: Words, language: str = "en", folder: Path | None 
     if path.suffix.lower() in {".csv", ".xlsx"}:
         return _read_sheet(path, words, language, folder or path.parent)
     return _read_fountain(path, words, language)
-
-
-def mood_of(parenthetical: str, words: Words) -> tuple[Curve | None, str]:
-    """The emotion that a parenthetical names, or None, and what is left of it as direction.
-
-    >>> curve, rest = mood_of("slightly angry, to Mara", {})
-    >>> str(curve), rest
-    ('angry 0.5', 'to Mara')
-    """
-    moods: list[Curve] = []
-    rest: list[str] = []
-    for part in filter(None, map(str.strip, re.split(r"[,;]", parenthetical))):
-        mood = _mood(part, words)
-        if mood is None or (moods and len(mood.mixes) > 1):
-            rest.append(part)
-        else:
-            moods.append(mood)
-    return _blend(moods), ", ".join(rest)
-
-
-def _mood(part: str, words: Words) -> Curve | None:
-    degree = _DEGREE.fullmatch(part.casefold())
-    text = f"{degree['word']} {DEGREES[degree['degree']]}" if degree else part
-    try:
-        return parse_curve(text, words=words)
-    except EmotionError:
-        return None
-
-
-def _blend(moods: list[Curve]) -> Curve | None:
-    """Several moods at once share the face: each has its part of the intensity."""
-    if len(moods) < 2 or len(moods[0].mixes) > 1:
-        return moods[0] if moods else None
-    total: Counter[str] = Counter()
-    for mood in moods:
-        total.update({label: weight / len(moods) for label, weight in mood.mixes[0]})
-    return parse_curve(" + ".join(f"{label} {min(weight, MAXIMUM):.4f}" for label, weight in total.items()))
-
-
-def _word_table(path: Path) -> dict[str, Mix]:
-    table = sheets.read(path, needed=("word", "emotion"), known=("word", "emotion"))
-    found: dict[str, Mix] = {}
-    problems = []
-    for record in table.records:
-        word = " ".join(record["word"].casefold().split())
-        if word in found or word in LABELS or not word:
-            reason = "is a label already" if word in LABELS else "stands twice" if word else "is empty"
-            problems.append(table.problem(record, "word", f"the word {word!r} {reason}"))
-            continue
-        try:
-            found[word] = _held_mix(record["emotion"])
-        except EmotionError as error:
-            problems.append(table.problem(record, "emotion", str(error), nearest=error.nearest_names))
-    if problems:
-        raise InputError(problems)
-    return found
-
-
-def _held_mix(text: str) -> Mix:
-    curve = parse_curve(text)
-    if len(curve.mixes) > 1:
-        raise EmotionError("a word stands for one mix, not for a curve", got=text)
-    return curve.mixes[0]
 
 
 def _read_fountain(path: Path, words: Words, language: str) -> list[Line]:
@@ -209,7 +135,7 @@ def _take_note(drafts: list[_Draft], part: fountain.Part, words: Words, file: st
     try:
         curve = parse_curve(found["curve"], words=words)
     except EmotionError as error:
-        problems.append(_emotion_problem(error, words, Problem(file=file, line=part.line, message=str(error))))
+        problems.append(problem_with(error, words, Problem(file=file, line=part.line, message=str(error))))
         return
     if part.alone and drafts[-1].text:
         drafts.append(_Draft(source_line=part.line))
@@ -220,12 +146,6 @@ def _take_note(drafts: list[_Draft], part: fountain.Part, words: Words, file: st
             )
         )
     drafts[-1].noted = curve
-
-
-def _emotion_problem(error: EmotionError, words: Words, problem: Problem) -> Problem:
-    near = error.nearest_names
-    expected = None if near else f"one of {', '.join(LABELS)}, or a word of the synonym table ({len(words)} words)"
-    return replace(problem, nearest=near, expected=expected)
 
 
 def _is_unseen(extensions: Iterable[str]) -> bool:
@@ -267,7 +187,7 @@ def _row_problems(table: sheets.Table, record: sheets.Record, words: Words, fold
         try:
             parse_curve(record["emotion"], words=words)
         except EmotionError as error:
-            yield _emotion_problem(error, words, table.problem(record, "emotion", str(error)))
+            yield problem_with(error, words, table.problem(record, "emotion", str(error)))
     if record["audio_file"]:
         found = production.locate(folder, record["audio_file"])
         if isinstance(found, production.Absent):

@@ -60,11 +60,11 @@ class _Grid:
     rows: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
-def read(path: Path, *, needed: Sequence[str], known: Sequence[str], unnamed: bool = False) -> Table:
+def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> Table:
     """Read a sheet whose header has all `needed` and only `known` columns (any order, case ignored, spaces or `-` for `_`).
 
-    `unnamed` names a problem's file by the whole path. Raises InputError with every problem of the file's form and header."""
-    file = str(path) if unnamed else path.name
+    Raises InputError with every problem of the file's form and header."""
+    file = path.name
     _check_file(path, file)
     if path.suffix.lower() in {".yaml", ".yml"}:
         return _with_header(_yaml_table(path, file), needed, known)
