@@ -78,7 +78,9 @@ def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
     ids = {}
     for shot, take in pairs:
         company = [pair for pair in everyone if look.reference is None or pair[0] == shot.character]
-        ids[shot.shot_id] = identity.digest([*settings, [] if _is_cube(look.reference) else company, take.media_digest])
+        ids[shot.shot_id] = identity.digest(
+            [*settings, [] if _is_cube(look.reference) else company, shot.shot_id, take.media_digest]
+        )
     return ids
 
 

@@ -85,4 +85,4 @@ def test_the_same_sound_is_not_made_twice_and_other_settings_are_another_sound(t
     assert (tmp_path / made.path).stat().st_mtime_ns == stamp
     louder = sound.LoudnessSettings(target_lufs=-23)
     assert sound.sound_id(recordings, samples=2 * SECOND, settings=louder) != made.sound_id
-    assert [p.suffix for p in sorted((tmp_path / "masters").iterdir())] == [".flac", ".json"]
+    assert [p.suffix for p in sorted((tmp_path / "media" / "masters").iterdir())] == [".flac", ".json"]
