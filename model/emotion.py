@@ -19,6 +19,7 @@ from manifests.errors import nearest
 
 LABELS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 MAXIMUM = 1.5
+LONGEST = 500  # characters of a curve
 DIGITS = 4  # weights are kept to this many decimals, so that a curve and its text are the same thing
 
 Weights = Float64[np.ndarray, "8"]
@@ -71,6 +72,8 @@ def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> Curve:
     >>> str(parse_curve("neutral -> Furious 0.5", words={"furious": (("angry", 1.2),)}))
     'neutral 1 -> angry 0.6'
     """
+    if len(text) > LONGEST:
+        raise EmotionError(f"an emotion of {len(text)} characters, at most {LONGEST}", got=text[:20])
     return Curve(tuple(_mix(part, words) for part in text.split("->")))
 
 

@@ -21,11 +21,16 @@ _FORCED_HEADING = re.compile(r"\.(?=\w)")
 _SCENE_NUMBER = re.compile(r"\s*#(?P<number>[^#\s]+)#\s*$")
 _CUE = re.compile(r"(?P<name>[^()^]*[^()^\s])\s*(?P<extensions>(?:\([^()]*\)\s*)*)(?P<dual>\^)?\s*")
 _TITLE_KEY = re.compile(r"(?P<key>[^\W\d_][\w -]*):(?P<value>.*)")
-_EMPHASIS = re.compile(r"(?<!\\)(\*{1,3})(?=[^\s*])(.+?)(?<=[^\s\\])\1|(?<![\\\w])(_)(?=\S)(.+?)(?<=[^\s\\])_(?!\w)")
+# Emphasis that is not closed within 400 characters is a star: a bound keeps the time linear.
+_EMPHASIS = re.compile(
+    r"(?<!\\)(\*{1,3})(?=[^\s*])(.{1,400}?)(?<=[^\s\\])\1|(?<![\\\w])(_)(?=\S)(.{1,400}?)(?<=[^\s\\])_(?!\w)"
+)
 _CASELESS_NAME = re.compile(r"[\w ・·'’-]{1,24}")
 # Private-use characters stand in for what is lifted out of the text, so that line structure and numbers survive.
 _NOTE, _BREAK, _BONEYARD = "\ue000", "\ue001", "\ue002"
 _NO_MARKS = dict.fromkeys(map(ord, (_NOTE, _BREAK, _BONEYARD)), " ")
+_CUE_LENGTH = 200
+_PARENTHETICAL_LINES = 6  # a bracket that is not closed by then is spoken
 _WIDE_BRACKETS = str.maketrans("（）", "()")
 _NOTE_MARK = re.compile(f"{_NOTE}(\\d+){_NOTE}")
 
@@ -93,7 +98,7 @@ def cue(text: str) -> tuple[str, tuple[str, ...], bool] | None:
     >>> cue("MARA (V.O.) (CONT'D) ^")
     ('MARA', ('V.O.', "CONT'D"), True)
     """
-    found = _CUE.fullmatch(text.translate(_WIDE_BRACKETS).strip())
+    found = _CUE.fullmatch(text.translate(_WIDE_BRACKETS).strip()) if len(text) <= _CUE_LENGTH else None
     if not found:
         return None
     extensions = tuple(part.strip() for part in re.findall(r"\(([^()]*)\)", found["extensions"]))
@@ -214,7 +219,7 @@ def _end_of_parenthetical(lines: list[tuple[int, str]], start: int) -> int:
     """The index after a line, or after the parenthetical that it opens and does not close."""
     first = lines[start][1]
     if first.startswith("(") and ")" not in first:
-        for index in range(start + 1, len(lines)):
+        for index in range(start + 1, min(start + _PARENTHETICAL_LINES, len(lines))):
             if ")" in lines[index][1]:
                 return index + 1 if lines[index][1].endswith(")") else start + 1
     return start + 1

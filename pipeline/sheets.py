@@ -74,6 +74,7 @@ def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> Table:
 
 def decode(path: Path, file: str | None = None) -> str:
     """A text file's content: UTF-8 with or without a byte order mark. Raises InputError naming the first bad line."""
+    _check_size(path, file or path.name)
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")
@@ -95,11 +96,14 @@ def _check_file(path: Path, file: str) -> None:
         raise InputError(Problem(file=file, message="no such file", nearest=nearest(path.name, beside)))
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(Problem(file=file, message="not a sheet", expected=" or ".join(SUFFIXES), got=path.suffix))
+    _check_size(path, file)
+
+
+def _check_size(path: Path, file: str) -> None:
     size = path.stat().st_size
     if size > MAXIMUM_BYTES:
-        raise InputError(
-            Problem(file=file, message=f"the sheet is larger than {MAXIMUM_BYTES >> 20} MB", got=f"{size} bytes")
-        )
+        expected = f"at most {MAXIMUM_BYTES >> 20} MB"
+        raise InputError(Problem(file=file, message="the file is too large", expected=expected, got=f"{size} bytes"))
 
 
 def _csv_grid(path: Path, file: str) -> _Grid:

@@ -29,6 +29,11 @@ class Bad:
     says: tuple[str, ...]
 
 
+def lighthouse(folder: Path) -> None:
+    """A whole copy of the example, media included, without what was built from it."""
+    shutil.copytree(LIGHTHOUSE, folder, ignore=shutil.ignore_patterns("build"), dirs_exist_ok=True)
+
+
 def lighthouse_without_media(folder: Path) -> None:
     """A copy of the example whose recordings and portraits are empty files."""
     for source in sorted(LIGHTHOUSE.rglob("*")):

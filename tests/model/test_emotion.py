@@ -56,7 +56,20 @@ def test_a_curve_has_one_spelling(text: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "->", "happy ->", "happy +", "0.5", "happy 0.5 0.6", "happy 1.6", "happy -1", "happy;sad", "happy 1e3"]
+    "text",
+    [
+        "",
+        "->",
+        "happy ->",
+        "happy +",
+        "0.5",
+        "happy 0.5 0.6",
+        "happy 1.6",
+        "happy -1",
+        "happy;sad",
+        "happy 1e3",
+        "happy " * 100,
+    ],
 )
 def test_what_is_not_of_the_grammar_is_refused(text: str) -> None:
     with pytest.raises(EmotionError):
@@ -96,10 +109,22 @@ def test_each_line_performs_its_own_curve_from_its_first_frame_to_its_last(
 
 
 @given(lines, st.integers(1, 20))
-def test_dropped_keys_change_nothing(parts: list[tuple[Curve, int, int]], ease: int) -> None:
-    placed = laid_out(parts)
-    frames = [key.frame for key in Performance.joined(placed, ease_frames=ease).keys]
-    assert frames == sorted(set(frames))
+def test_keys_stand_in_order_and_none_repeats_its_neighbours(parts: list[tuple[Curve, int, int]], ease: int) -> None:
+    keys = Performance.joined(laid_out(parts), ease_frames=ease).keys
+    assert [key.frame for key in keys] == sorted({key.frame for key in keys})
+    assert all(
+        not left.weights == key.weights == right.weights
+        for left, key, right in zip(keys, keys[1:], keys[2:], strict=False)
+    )
+
+
+@given(lines, st.integers(1, 20))
+def test_a_line_of_one_or_two_mixes_is_performed_exactly(parts: list[tuple[Curve, int, int]], ease: int) -> None:
+    placed = laid_out([(Curve(curve.mixes[:2]), pause, length + 1) for curve, pause, length in parts])
+    performance = Performance.joined(placed, ease_frames=ease)
+    for curve, start, end in placed:
+        wanted = [curve.at((frame - start) / (end - 1 - start)) for frame in range(start, end)]
+        np.testing.assert_allclose(performance.at(range(start, end)), wanted, atol=1e-5)
 
 
 def test_a_held_mood_holds_until_it_eases_into_the_next() -> None:

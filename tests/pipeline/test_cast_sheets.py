@@ -87,7 +87,7 @@ def test_numbers_of_a_workbook_are_the_shortest_text(tmp_path: Path) -> None:
         (b"one,two,three,\n1,2,3,4\n", "row 2: more cells than the header has columns"),
         (b"one,,two,three\n1,,2,3\n", "column (no name): unknown column"),
         (b"one,two,three\n" + b"1,2,3\n" * 20_001, "more than 20000 rows"),
-        (b"x" * (17 << 20), "larger than 16 MB"),
+        (b"x" * (17 << 20), "at most 16 MB"),
     ],
 )  # fmt: skip
 def test_a_broken_csv_is_refused_with_its_place(tmp_path: Path, content: bytes, says: str) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,10 @@ def test_every_written_speech_is_read_back_in_order(spoken: list[tuple[str, str]
     text = "INT. ROOM - DAY\n\n" + "\n\n".join(f"@{name}\n{said}" for name, said in spoken)
     read = [(name, said) for _, name, said in speeches(text)]
     assert read == [(name, " ".join(said.split())) for name, said in spoken]
+
+
+@pytest.mark.parametrize("text", ["*a ", "_a ", "(hi\n", "[[a]] ", "/**/", "MARA\nhi\n\n"])
+def test_reading_takes_time_in_proportion_to_the_length(text: str) -> None:
+    began = time.process_time()
+    fountain.parse("MARA\n" + text * 20_000, file="s")
+    assert time.process_time() - began < 5  # a quadratic reader takes 10 s and more
