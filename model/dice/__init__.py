@@ -1,2 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DICE-Talk talker (arXiv 2504.18087), written from published facts and golden tensors, for GPUs with downloaded weights."""
+"""The DICE-Talk talker: the published model, written anew from facts about it. Nothing heavy is imported here; see `talker`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.dice.settings import read_settings
+
+if TYPE_CHECKING:
+    from model.talker import Description
+
+NAME = "dice"
+VERSION = "1.0.0"
+LABEL = "DICE-Talk"
+TINY_LABEL = "DICE-Talk tiny random"
+CONTEXT_SECONDS = 2.0
+FACE_WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh")
+FACE_LICENCES = ("MediaPipe face detector and face mesh: Apache-2.0",)
+
+
+def describe(settings: Mapping[str, object], *, weights: Path | None = None) -> Description:
+    """What a plan needs to know; `weights` as for `talker.load`. Raises InputError for bad settings or missing weights."""
+    from manifests.identity import digest
+    from model.dice import released
+    from model.talker import Description
+    from model.weights import digest as digest_of_catalogued
+
+    chosen = read_settings(settings)
+    is_tiny = chosen.build == "tiny"
+    own = digest({"tiny random": VERSION}) if is_tiny else released.digest_of(weights or released.folder())
+    faces = FACE_WEIGHTS if chosen.face_box is None else ()
+    return Description(
+        name=NAME,
+        version=VERSION,
+        label=TINY_LABEL if is_tiny else LABEL,
+        weights_digest=digest([own, digest_of_catalogued(faces)]),
+        context_seconds=CONTEXT_SECONDS,
+        licences=(() if is_tiny else released.LICENCES) + (FACE_LICENCES if faces else ()),
+        weights=faces,
+    )

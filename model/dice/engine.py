@@ -90,11 +90,11 @@ class Networks:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Networks:
         """Move in place: the heavy networks to `dtype`, the others to float32."""
+        heavy = ("unet", "pose_guider", "image_encoder")
         for name, module in self.modules().items():
-            module.requires_grad_(False).to(
-                device, dtype if name in ("unet", "pose_guider", "image_encoder") else torch.float32
-            )
-        self.vae.get_submodule("decoder").to(dtype)
+            module.requires_grad_(False)
+            _move(module, device, dtype if name in heavy else torch.float32)
+        _move(self.vae.get_submodule("decoder"), device, dtype)
         self.priors = self.priors.to(device, torch.float32)
         return self
 
@@ -206,3 +206,7 @@ def conditions(sitter: Sitter, heard: TokenTrack, felt: TokenTrack, time_ids: tu
         gate=sitter.gate,
         time_ids=ids,
     )
+
+
+def _move(module: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+    nn.Module.to(module, device, dtype)  # diffusers' own `to` warns about layers that are not there

@@ -135,8 +135,11 @@ def denoise(
     *,
     progress: Progress | None = None,
     observe: Callable[[Seen], None] | None = None,
-) -> None:
-    """Denoise all jobs in place; afterwards their latents are clean and scaled as the UNet has them."""
+) -> int:
+    """Denoise all jobs in place; afterwards their latents are clean and scaled as the UNet has them.
+
+    Returns how many frames the UNet evaluated, counted once per step and branch."""
+    evaluated = 0
     steps = len(plan.schedule)
     for step in range(steps):
         sigma, following = plan.schedule.sigmas[step], plan.schedule.sigmas[step + 1]
@@ -148,6 +151,7 @@ def denoise(
         for batch in _batches(tasks, plan.images_per_run // len(weights)):
             if progress:
                 progress(step, steps)
+            evaluated += len(weights) * sum(len(task.window) for task in batch)
             for task, v in zip(batch, _predict(unet, jobs, batch, plan, step), strict=True):
                 moved = euler_step(jobs[task.job].latents[task.index], v, sigma, following)
                 sums[task.job].add(task.index, moved)
@@ -159,6 +163,7 @@ def denoise(
         _lead(job, plan.schedule.sigmas[-1])
     if progress:
         progress(steps, steps)
+    return evaluated
 
 
 class _Sum:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Between pictures and latents: the portrait's latent and CLIP token, and frames decoded from a stream of latents.
 
-Two ways to decode: `seamed`, the reference's chunks, each of which restarts the temporal convolutions, and `overlapped`, whose
-chunks share frames and cross-fade. Both hold one chunk at a time.
+`seamed_decode` is the reference's: each chunk restarts the temporal convolutions. Production decodes with `stream.overlapped_decode`.
 """
 
 from __future__ import annotations
@@ -15,9 +14,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from model.dice.config import Config
-
-SHARED = 4
-"""Frames that neighbouring chunks of the overlapped decode have in common."""
 
 Latent = Float[Tensor, "4 h w"]
 Image = Float[Tensor, "3 height width"]

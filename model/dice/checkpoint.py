@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Released checkpoints in, our weight files out, and the loading of those: strict, by one key table.
+
+Released files are pickles; they are read here, once, with torch's weights-only reader, and written as safetensors with sizes
+and digests. A first import is trusted and recorded; a later one must bring the same files.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from manifests.errors import InputError, Problem
+from manifests.identity import sha256_file
+from model.dice import released, vision
+from model.dice.config import Config, Sizes
+from model.dice.emotion import EmotionModel
+from model.dice.engine import Networks
+from model.dice.interpolate import Interpolator
+from model.dice.pose import PoseGuider
+from model.dice.speech import AudioProjection, whisper_encoder
+from model.dice.unet import DiceUNet
+from model.emotion import LABELS
+
+State = dict[str, Tensor]
+SVD = "stable-video-diffusion-img2vid-xt"
+ADAPTER = re.compile(r"\.processor\.to_[kv]_ip\.")
+
+KEY_TABLE: dict[str, tuple[tuple[str, str | None], ...]] = {
+    "unet": (),
+    "audio_projection": (),
+    "emotion_model": (),
+    "pose_guider": (),
+    "interpolation": ((r"^module\.", ""), (r"^(?!block)", None)),
+    "whisper": ((r"^(model\.)?decoder\.", None), (r"^proj_out\.", None), (r"^(model\.)?encoder\.", "")),
+    "image_encoder": ((r"\.position_ids$", None),),
+    "vae": (
+        (r"\.query\.", ".to_q."),
+        (r"\.key\.", ".to_k."),
+        (r"\.value\.", ".to_v."),
+        (r"\.proj_attn\.", ".to_out.0."),
+    ),
+}
+"""How released keys become ours: rules tried in order, a pattern and its replacement, or None for a key that is not used."""
+
+BUILDERS: dict[str, Callable[[Sizes], nn.Module]] = {
+    "unet": lambda sizes: DiceUNet.build(sizes.unet),
+    "audio_projection": lambda sizes: AudioProjection(sizes.audio),
+    "emotion_model": lambda sizes: EmotionModel(sizes.emotion),
+    "pose_guider": lambda sizes: PoseGuider(sizes.pose),
+    "interpolation": lambda sizes: Interpolator(sizes.interpolation),
+    "whisper": lambda sizes: whisper_encoder(sizes.whisper),
+    "image_encoder": lambda sizes: vision.image_encoder(sizes.clip),
+    "vae": lambda sizes: vision.autoencoder(sizes.vae),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedFile:
+    """One source file: what was read, and its licence."""
+
+    name: str
+    bytes: int
+    sha256: str
+    licence: str
+    commercial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import read. `first`: nothing was recorded before, so these digests are now what later imports must match."""
+
+    into: Path
+    files: tuple[ImportedFile, ...]
+    first: bool
+    detector: bool
+
+
+def renamed(component: str, state: Mapping[str, Tensor]) -> State:
+    """A released state dict under our keys."""
+    found: State = {}
+    for key, value in state.items():
+        name: str | None = key
+        for pattern, replacement in KEY_TABLE[component]:
+            if name is not None and re.search(pattern, name):
+                name = None if replacement is None else re.sub(pattern, replacement, name)
+        if name is not None:
+            found[name] = value
+    return found
+
+
+def key_problems(file: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[Problem]:
+    """Every missing, unknown and misshapen key."""
+    problems = [Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in given]
+    problems += [Problem(file=file, message=f"unknown key {key!r}") for key in given if key not in expected]
+    problems += [
+        Problem(
+            file=file,
+            message=f"misshapen key {key!r}",
+            expected=str(tuple(wanted.shape)),
+            got=str(tuple(given[key].shape)),
+        )
+        for key, wanted in expected.items()
+        if key in given and given[key].shape != wanted.shape
+    ]
+    return problems
+
+
+def check_unet(base: State, trained: State, *, file: str, sizes: Sizes) -> State:
+    """DICE-Talk's keys over SVD's. `trained` may be complete or partial, but has all adapter keys and no unknown ones."""
+    with torch.device("meta"):
+        expected = DiceUNet.build(sizes.unet).state_dict()
+    adapters = [key for key in expected if ADAPTER.search(key)]
+    problems = [Problem(file=file, message=f"missing adapter key {key!r}") for key in adapters if key not in trained]
+    problems += [p for p in key_problems(file, expected, trained) if "missing key" not in p.message]
+    merged = {**base, **trained}
+    if not problems:
+        problems = key_problems(f"{SVD}/unet with {file}", expected, merged)
+    if problems:
+        raise InputError(problems)
+    return merged
+
+
+def import_released(
+    source: Path, into: Path, *, allow_torchscript: bool = False, sizes: Sizes | None = None
+) -> ImportReport:
+    """Read the published layout below `source` and write our weight files to `into`.
+
+    `sizes`: expected of DICE-Talk's own files, the released ones by default; what diffusers and transformers write beside their
+    weights is read from there. Raises InputError with everything that is missing, does not fit, or differs from the first import."""
+    priors = _prior_files(source)
+    missing = [s.problem(source) for s in released.SOURCES if not (source / s.path).exists()]
+    missing += [] if len(priors) == len(LABELS) else [_missing_priors(source, priors)]
+    if missing:
+        raise InputError(missing)
+    files = _digests(source, priors.values(), detector=allow_torchscript)
+    first = _same_as_before(into, files)
+    sizes = _published_sizes(source, sizes or Sizes())
+    partial = into.with_name(f".{into.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    _convert(source, partial, sizes)
+    save_file({label: read_prior(path) for label, path in priors.items()}, partial / f"{released.PRIORS}.safetensors")
+    has_detector = allow_torchscript and (source / released.DETECTOR).is_file()
+    if has_detector:
+        shutil.copyfile(source / released.DETECTOR, partial / released.DETECTOR)
+    record = {"sizes": sizes.plain(), "files": [asdict(file) for file in files]}
+    (partial / released.RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    shutil.rmtree(into, ignore_errors=True)
+    partial.replace(into)
+    return ImportReport(into=into, files=tuple(files), first=first, detector=has_detector)
+
+
+def load_networks(place: Path) -> Networks:
+    """The imported networks. Raises InputError when files are missing, or keys are missing, unknown or misshapen."""
+    sizes = Sizes.from_plain(released.read_record(place)["sizes"])
+    loaded = {name: _load(BUILDERS[name], sizes, place / f"{name}.safetensors") for name in BUILDERS}
+    priors = load_file(place / f"{released.PRIORS}.safetensors")
+    return Networks(
+        sizes=sizes,
+        whisper=loaded["whisper"],
+        audio=cast(AudioProjection, loaded["audio_projection"]),
+        emotion=cast(EmotionModel, loaded["emotion_model"]),
+        pose=cast(PoseGuider, loaded["pose_guider"]),
+        unet=cast(DiceUNet, loaded["unet"]),
+        vae=loaded["vae"],
+        clip=loaded["image_encoder"],
+        interpolator=cast(Interpolator, loaded["interpolation"]),
+        priors=torch.stack([priors[label].float() for label in LABELS]),
+    )
+
+
+def _load(build: Callable[[Sizes], nn.Module], sizes: Sizes, file: Path) -> nn.Module:
+    """Built without memory where the network has parameters only; the weights' tensors become its parameters."""
+    with torch.device("meta"):
+        module = build(sizes)
+    if any(True for _ in module.buffers()):
+        module = build(sizes)
+    state = load_file(file)
+    problems = key_problems(str(file), module.state_dict(), state)
+    if problems:
+        raise InputError(problems)
+    module.load_state_dict(state, assign=True)
+    return module.eval()
+
+
+def read_pickle(path: Path) -> State:
+    """The tensors of a pickled state dict, read with torch's weights-only reader. Raises InputError for anything else."""
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        message = "not a plain file of tensors, so it is not read"
+        raise InputError(Problem(file=str(path), message=message, got=str(error).splitlines()[0])) from error
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise InputError(Problem(file=str(path), message="not a dictionary of tensors", expected="a state dict"))
+    return loaded
+
+
+class _PriorUnpickler(pickle.Unpickler):
+    """Knows the three names that a pickled float array needs, and no others."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return getattr(np, name)
+        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+        raise pickle.UnpicklingError(f"{module}.{name} is not needed by an emotion prior")
+
+
+def read_prior(path: Path) -> Tensor:
+    """An emotion prior: the `mu` of a .npy that holds a pickled dictionary. Raises InputError when it holds anything else."""
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+            if shape != () or not dtype.hasobject:
+                raise ValueError(f"an array of {dtype}, shape {shape}")
+            content = _PriorUnpickler(io.BytesIO(file.read())).load()
+        mean = np.asarray(content.item()["mu"], dtype=np.float32).reshape(-1)
+    except (pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
+        message = "not an emotion prior"
+        problem = Problem(file=str(path), message=message, expected="a pickled {'mu': float array}", got=str(error))
+        raise InputError(problem) from error
+    return torch.from_numpy(mean.copy())
+
+
+def _prior_files(source: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(source.rglob("*.npy"), reverse=True) if path.stem in LABELS}
+
+
+def _missing_priors(source: Path, found: Mapping[str, Path]) -> Problem:
+    lost = ", ".join(f"{label}.npy" for label in LABELS if label not in found)
+    problem = released.EMOTIONS.problem(source)
+    return Problem(file=problem.file, message=f"{problem.message}: {lost}")
+
+
+def _read_files(source: Path) -> dict[str, Path]:
+    """The weight file behind each component."""
+    files = {s.becomes[0]: source / s.path for s in released.SOURCES if (source / s.path).is_file()}
+    files["base"] = _variant(source / SVD / "unet", "diffusion_pytorch_model")
+    files["vae"] = _variant(source / SVD / "vae", "diffusion_pytorch_model")
+    files["image_encoder"] = _variant(source / SVD / "image_encoder", "model")
+    files["whisper"] = _variant(source / "whisper-tiny", "model")
+    return files
+
+
+def _variant(folder: Path, stem: str) -> Path:
+    for name in (f"{stem}.fp16.safetensors", f"{stem}.safetensors"):
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(
+        Problem(file=str(folder), message="no weights here", expected=f"{stem}.safetensors or {stem}.fp16.safetensors")
+    )
+
+
+def _digests(source: Path, priors: Iterable[Path], *, detector: bool) -> list[ImportedFile]:
+    licences = {name: (s.licence, s.commercial) for s in released.SOURCES for name in s.becomes}
+    licences["base"] = (released.STABILITY, "unclear")
+    own = (released.NON_COMMERCIAL, "no")
+    read = [(path, licences[name]) for name, path in _read_files(source).items()] + [(path, own) for path in priors]
+    if detector and (source / released.DETECTOR).is_file():
+        read.append((source / released.DETECTOR, own))
+    return [
+        ImportedFile(
+            name=str(path.relative_to(source)),
+            bytes=path.stat().st_size,
+            sha256=sha256_file(path),
+            licence=licence,
+            commercial=commercial,
+        )
+        for path, (licence, commercial) in read
+    ]
+
+
+def _same_as_before(into: Path, files: Iterable[ImportedFile]) -> bool:
+    """Whether nothing was recorded before. Raises InputError for files that changed since."""
+    if not (into / released.RECORD).is_file():
+        return True
+    known = {file["name"]: file["sha256"] for file in json.loads((into / released.RECORD).read_text())["files"]}
+    changed = [file for file in files if file.name in known and known[file.name] != file.sha256]
+    if changed:
+        message = f"not the file that was imported first; remove {into} to trust it"
+        raise InputError(
+            [Problem(file=f.name, message=message, expected=f"sha256 {known[f.name]}", got=f.sha256) for f in changed]
+        )
+    return False
+
+
+def _published_sizes(source: Path, expected: Sizes) -> Sizes:
+    def published(path: str, known: Config) -> Config:
+        file = source / path
+        if not file.is_file():
+            raise InputError(Problem(file=str(file), message="missing configuration"))
+        found = json.loads(file.read_text())
+        return {name: found.get(name, value) for name, value in known.items()}
+
+    return replace(
+        expected,
+        unet=published(f"{SVD}/unet/config.json", expected.unet),
+        vae=published(f"{SVD}/vae/config.json", expected.vae),
+        clip=published(f"{SVD}/image_encoder/config.json", expected.clip),
+        whisper=published("whisper-tiny/config.json", expected.whisper),
+        scheduler=published(f"{SVD}/scheduler/scheduler_config.json", expected.scheduler),
+    )
+
+
+def _convert(source: Path, into: Path, sizes: Sizes) -> None:
+    files = _read_files(source)
+    problems: list[Problem] = []
+    for name, build in BUILDERS.items():
+        state = renamed(name, _read(files[name]))
+        if name == "unet":
+            state = check_unet(_read(files["base"]), state, file=str(files[name]), sizes=sizes)
+        else:
+            with torch.device("meta"):
+                problems += key_problems(str(files[name]), build(sizes).state_dict(), state)
+        save_file({key: value.contiguous() for key, value in state.items()}, into / f"{name}.safetensors")
+    if problems:
+        raise InputError(problems)
+
+
+def _read(path: Path) -> State:
+    return load_file(path) if path.suffix == ".safetensors" else read_pickle(path)

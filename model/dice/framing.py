@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the generated picture lies in the portrait: the face, the part that is generated, and the way back into the full plate.
+
+Production keeps the aspect ratio: a crop is square, a full picture is padded to multiples of 64 and cut again. Parity stretches
+the whole picture, as the reference does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from model.dice.preprocess import MULTIPLE, Box, Picture, Size, face_mask, reference_size, resized, square_crop
+from model.dice.settings import Settings
+from model.talker import Portrait
+
+if TYPE_CHECKING:
+    from model.previs.landmarks import Landmarker
+
+FEATHER = 0.08
+"""Width of the soft edge of a pasted crop, as a share of its side."""
+BACKDROP = 128
+"""Grey behind a portrait with transparency: what lies under alpha is arbitrary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Framing:
+    """`plate`: the full frame; `region`: the part of it that is generated; `picture` and `mask`: what the networks see of it.
+
+    `inner`: the part of the generated picture that is shown (the rest is padding); `face`: the face box in the plate."""
+
+    plate: Picture
+    region: Box
+    picture: Picture
+    mask: UInt8[np.ndarray, "height width"]
+    inner: Size
+    face: Box
+    paste: bool
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the frames."""
+        return (self.plate.shape[1], self.plate.shape[0]) if self.paste else self.inner
+
+    @property
+    def face_fractions(self) -> tuple[float, float, float, float]:
+        """The face box as fractions of the frame."""
+        width, height = self.size
+        scale = (1.0, 1.0) if self.paste else (width / self.region.width, height / self.region.height)
+        corner = Box(left=0.0, top=0.0, right=1.0, bottom=1.0) if self.paste else self.region
+        box = self.face.within(corner, scale)
+        sides = (box.left / width, box.top / height, box.right / width, box.bottom / height)
+        left, top, right, bottom = (min(max(side, 0.0), 1.0) for side in sides)
+        return left, top, right, bottom
+
+    def place(self, generated: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "height width 3"]:
+        """The full frame, levels 0 to 255, of a generated picture with the same levels."""
+        import cv2
+
+        shown = generated[: self.inner[1], : self.inner[0]]
+        if not self.paste:
+            return shown
+        left, top, right, bottom = map(int, (self.region.left, self.region.top, self.region.right, self.region.bottom))
+        size = (right - left, bottom - top)
+        smaller = size[0] < self.inner[0]
+        fitted = cv2.resize(shown, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+        frame = self.plate.astype(np.float32)
+        edges = (left > 0, top > 0, right < self.plate.shape[1], bottom < self.plate.shape[0])
+        weight = _feather(size, edges)[..., None]
+        part = frame[top:bottom, left:right]
+        part += (fitted - part) * weight
+        return frame
+
+
+def frame_portrait(portrait: Portrait, face: Box, settings: Settings) -> Framing:
+    """Decide what is generated. `face` is in pixels of the portrait."""
+    pixels = _opaque(portrait)
+    if settings.mode == "parity":
+        return _stretched(pixels, face, settings)
+    if settings.framing == "full":
+        return _padded(pixels, face, settings)
+    return _cropped(pixels, face, settings)
+
+
+def find_face(portrait: Portrait, settings: Settings) -> Box:
+    """The chosen face in pixels of the portrait: the setting's box, else what the landmark networks find.
+
+    Raises InputError when there is no face, several without a choice, a small one or one turned aside."""
+    if settings.face_box is not None:
+        height, width = portrait.pixels.shape[:2]
+        left, top, right, bottom = settings.face_box
+        return Box(left=left * width, top=top * height, right=right * width, bottom=bottom * height)
+    from model.previs.portrait import find_face as find
+
+    points = find(portrait, _landmarker()).points[:, :2]
+    left, top = points.min(axis=0).tolist()
+    right, bottom = points.max(axis=0).tolist()
+    return Box(left=left, top=top, right=right, bottom=bottom)
+
+
+@cache
+def _landmarker() -> Landmarker:
+    from model import weights
+    from model.previs.landmarks import Landmarker
+
+    return Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+
+
+def _opaque(portrait: Portrait) -> Picture:
+    if portrait.alpha is None:
+        return portrait.pixels
+    share = portrait.alpha[..., None].astype(np.float32) / 255
+    composed: Picture = np.rint(portrait.pixels * share + BACKDROP * (1 - share)).astype(np.uint8)
+    return composed
+
+
+def _stretched(pixels: Picture, face: Box, settings: Settings) -> Framing:
+    size = (pixels.shape[1], pixels.shape[0])
+    fitted = reference_size(size, settings.generated_side)
+    return Framing(
+        plate=pixels,
+        region=Box(left=0.0, top=0.0, right=float(size[0]), bottom=float(size[1])),
+        picture=resized(pixels, fitted),
+        mask=resized(face_mask(size, face), fitted),
+        inner=fitted,
+        face=face,
+        paste=False,
+    )
+
+
+def _padded(pixels: Picture, face: Box, settings: Settings) -> Framing:
+    width, height = pixels.shape[1], pixels.shape[0]
+    scale = settings.generated_side / min(width, height)
+    inner = (round(width * scale / 2) * 2, round(height * scale / 2) * 2)
+    full = tuple(-(-side // MULTIPLE) * MULTIPLE - side for side in inner)
+    edge = ((0, full[1]), (0, full[0]))
+    return Framing(
+        plate=pixels,
+        region=Box(left=0.0, top=0.0, right=float(width), bottom=float(height)),
+        picture=np.pad(resized(pixels, inner), (*edge, (0, 0)), mode="edge"),
+        mask=np.pad(resized(face_mask((width, height), face), inner), edge),
+        inner=inner,
+        face=face,
+        paste=False,
+    )
+
+
+def _cropped(pixels: Picture, face: Box, settings: Settings) -> Framing:
+    plate, face = _sized(pixels, face, settings.size)
+    size = (plate.shape[1], plate.shape[0])
+    region = square_crop(size, face)
+    rows, columns = slice(int(region.top), int(region.bottom)), slice(int(region.left), int(region.right))
+    inner = (settings.generated_side, settings.generated_side)
+    return Framing(
+        plate=plate,
+        region=region,
+        picture=resized(np.ascontiguousarray(plate[rows, columns]), inner),
+        mask=resized(np.ascontiguousarray(face_mask(size, face)[rows, columns]), inner),
+        inner=inner,
+        face=face,
+        paste=settings.paste_back,
+    )
+
+
+def _sized(pixels: Picture, face: Box, short_side: int | None) -> tuple[Picture, Box]:
+    """The plate at its final size, even sides, never enlarged."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, (short_side or min(width, height)) / min(width, height))
+    size = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
+    origin = Box(left=0.0, top=0.0, right=float(width), bottom=float(height))
+    return resized(pixels, size), face.within(origin, (size[0] / width, size[1] / height))
+
+
+@cache
+def _feather(size: Size, edges: tuple[bool, bool, bool, bool]) -> Float32[np.ndarray, "height width"]:
+    """1 inside, falling smoothly to 0 toward those edges of the crop that lie inside the plate (left, top, right, bottom)."""
+    left, top, right, bottom = edges
+    down, across = _fade(size[1], start=top, end=bottom), _fade(size[0], start=left, end=right)
+    weight: Float32[np.ndarray, "height width"] = down[:, None] * across[None]
+    return weight
+
+
+def _fade(length: int, *, start: bool, end: bool) -> Float32[np.ndarray, " length"]:
+    places = (np.arange(length, dtype=np.float32) + 0.5) / (max(1, round(length * FEATHER)))
+    rise = np.clip(places, 0, 1) if start else np.ones(length, dtype=np.float32)
+    fall = np.clip(places[::-1], 0, 1) if end else np.ones(length, dtype=np.float32)
+    share = np.minimum(rise, fall)
+    smooth: Float32[np.ndarray, " length"] = (share * share * (3 - 2 * share)).astype(np.float32)
+    return smooth

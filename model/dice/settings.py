@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a production may choose about the DICE-Talk talker. Frozen; one talker keeps one set. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from manifests.errors import InputError, Problem, nearest
+
+FILE = "dice settings"
+CHOICES = {
+    "build": ("released", "tiny"),
+    "mode": ("production", "parity"),
+    "framing": ("crop", "full"),
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "dtype": ("auto", "float32", "bfloat16", "float16"),
+}
+RANGES: dict[str, tuple[float, float]] = {
+    "steps": (1, 200),
+    "appearance": (0, 30),
+    "audio": (0, 30),
+    "emotion": (0, 30),
+    "motion": (0, 255),
+    "expression": (0, 255),
+    "generated_side": (64, 2048),
+    "size": (64, 4320),
+    "decode_chunk": (1, 64),
+    "images_per_run": (1, 10_000),
+    "kept_megabytes": (0, 100_000),
+    "segment_seconds": (4, 600),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The defaults are the published ones where there are any.
+
+    `build`: `released` weights, or `tiny` random ones of the same classes, whose frames mean nothing.
+    `mode`: `production`, or `parity`, the reference's arithmetic with its padding, seams and rounding.
+    `appearance`, `audio`, `emotion`: how strongly each is followed; emotion None means as strongly as audio.
+    `motion`, `expression`: SVD's motion bucket and its second use for expression.
+    `generated_side`: px of the generated square (multiple of 64); with framing `full`, of the picture's short side.
+    `framing`: generate a square `crop` round the face, or the `full` picture; `paste_back`: put the crop back into the picture.
+    `size`: short side of the frames in px when pasted back, None for the portrait's own.
+    `face_box`: left, top, right, bottom as fractions of the portrait; None finds the face.
+    `decode_chunk`: frames decoded together. `images_per_run`: frames times branches that one run of the UNet may hold.
+    `kept_megabytes`: what projected audio and emotion tokens may take while a clip is made. `segment_seconds`: longer shots are
+    made in parts, cut at pauses. `device`, `dtype`: auto is CUDA with float16, else CPU with float32. `compile`: torch.compile."""
+
+    build: str = "released"
+    mode: str = "production"
+    steps: int = 25
+    appearance: float = 3.0
+    audio: float = 6.0
+    emotion: float | None = None
+    motion: float = 8.0
+    expression: float = 16.0
+    generated_side: int = 512
+    framing: str = "crop"
+    paste_back: bool = True
+    size: int | None = None
+    face_box: tuple[float, float, float, float] | None = None
+    decode_chunk: int = 10
+    images_per_run: int = 75
+    kept_megabytes: float = 1024.0
+    segment_seconds: float = 60.0
+    device: str = "auto"
+    dtype: str = "auto"
+    compile: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """As a mapping that `read_settings` takes back."""
+        return asdict(self)
+
+
+TINY = Settings(build="tiny", steps=2, generated_side=64, kept_megabytes=8.0, device="cpu", dtype="float32")
+
+
+def read_settings(given: Mapping[str, object]) -> Settings:
+    """Check a mapping from a settings file. Raises InputError with every problem at once."""
+    known = [field.name for field in fields(Settings)]
+    problems = [_unknown(name, known) for name in given if name not in known]
+    base = TINY if given.get("build") == "tiny" else Settings()
+    values: dict[str, Any] = {}
+    for name in (name for name in known if name in given):
+        problem, values[name] = _checked(name, given[name], getattr(base, name))
+        problems += [problem] if problem else []
+    if problems:
+        raise InputError(problems)
+    return replace(base, **values)
+
+
+def _checked(name: str, value: object, default: object) -> tuple[Problem | None, object]:
+    if value is None and (default is None or name in ("emotion", "size", "face_box")):
+        return None, None
+    if name == "face_box":
+        return _checked_box(value)
+    if name in CHOICES:
+        choices = CHOICES[name]
+        return (None if value in choices else _bad(name, value, " or ".join(choices), choices)), value
+    if name not in RANGES:
+        return (None if isinstance(value, bool) else _bad(name, value, "true or false")), value
+    whole = isinstance(default, int) or name == "size"
+    return _checked_number(name, value, whole)
+
+
+def _checked_number(name: str, value: object, whole: bool) -> tuple[Problem | None, object]:
+    least, most = RANGES[name]
+    expected = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
+    good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not good or not least <= float(str(value)) <= most:
+        return _bad(name, value, expected), value
+    if name == "generated_side" and int(str(value)) % 64:
+        return _bad(name, value, "a multiple of 64"), value
+    return None, value if whole else float(str(value))
+
+
+def _checked_box(value: object) -> tuple[Problem | None, object]:
+    numbers = tuple(float(v) for v in value if isinstance(v, int | float)) if isinstance(value, list | tuple) else ()
+    if len(numbers) != 4 or not (0 <= numbers[0] < numbers[2] <= 1 and 0 <= numbers[1] < numbers[3] <= 1):
+        return _bad("face_box", value, "left, top, right, bottom as fractions of the picture"), value
+    return None, numbers
+
+
+def _bad(name: str, value: object, expected: str, choices: tuple[str, ...] = ()) -> Problem:
+    near = nearest(value, choices) if isinstance(value, str) and choices else None
+    return Problem(file=FILE, column=name, message=f"bad {name}", expected=expected, got=repr(value), nearest=near)
+
+
+def _unknown(name: str, known: list[str]) -> Problem:
+    return Problem(file=FILE, column=name, message=f"unknown setting {name!r}", nearest=nearest(name, known))

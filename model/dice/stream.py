@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From latents to frames as a stream: decode in chunks, interpolate to the asked rate, one pass, constant memory.
+
+Generated frames stand at 12.5 a second. Frame j at the delivery rate stands at place `12.5 j / rate` between them, exactly; places
+between frames come from the interpolator.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from model.dice.interpolate import Interpolator, between
+from model.dice.vision import Image, Latent, decode
+
+GENERATED_RATE = Fraction(25, 2)
+SHARED = 4
+"""Frames that neighbouring chunks have in common: decoded twice, cross-faded."""
+
+Note = Callable[[str], None]
+
+
+def places(frames: int, rate: Fraction) -> list[Fraction]:
+    """Where each delivered frame stands, in generated frames.
+
+    >>> places(4, Fraction(25))
+    [Fraction(0, 1), Fraction(1, 2), Fraction(1, 1), Fraction(3, 2)]
+    """
+    return [j * GENERATED_RATE / rate for j in range(frames)]
+
+
+def generated_frames(frames: int, rate: Fraction) -> int:
+    """The least number of generated frames between which all delivered frames lie.
+
+    >>> generated_frames(25, Fraction(25)), generated_frames(26, Fraction(25)), generated_frames(1, Fraction(25))
+    (13, 14, 1)
+    """
+    last = (frames - 1) * GENERATED_RATE / rate
+    return -(-last.numerator // last.denominator) + 1
+
+
+def overlapped_decode(vae: Any, latents: Iterable[Latent], *, chunk: int, note: Note) -> Iterator[Image]:
+    """Decode `chunk` new frames at a time together with the last `SHARED` ones, and cross-fade what was decoded twice.
+
+    The temporal convolutions of a chunk start from nothing at its ends; there the other chunk weighs more. When memory runs out
+    the chunk is halved once, which `note` is told."""
+    stream, size = iter(latents), chunk
+    held: list[Tensor] = []
+    tail: Tensor | None = None
+    while new := list(itertools.islice(stream, size)):
+        given = [*held, *new]
+        try:
+            frames = decode(vae, torch.stack(given))
+        except RuntimeError as error:
+            if not out_of_memory(error) or size < chunk or size == 1:
+                raise
+            size = max(1, size // 2)
+            note(f"out of memory while decoding {len(given)} frames at once: decoding {size + SHARED} at once instead")
+            stream = itertools.chain(new, stream)
+            continue
+        if tail is not None:
+            frames[: len(tail)] = torch.lerp(tail, frames[: len(tail)], _ramp(len(tail), frames))
+        held = given[-SHARED:]
+        tail = frames[-len(held) :]
+        yield from frames[: -len(held)]
+    if tail is not None:
+        yield from tail
+
+
+def interpolated(network: Interpolator, images: Iterable[Image], wanted: Iterable[Fraction]) -> Iterator[Image]:
+    """The image at each place, places rising; past the last image that image is held."""
+    stream = enumerate(images)
+    number, first = next(stream)
+    pair: deque[Tensor] = deque([first], maxlen=2)
+    for place in wanted:
+        while number < place and (following := next(stream, None)) is not None:
+            number = following[0]
+            pair.append(following[1])
+        share = place - (number - 1)
+        yield _at(network, pair, share) if share < 1 and len(pair) == 2 else pair[-1]
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch could not allocate, on a GPU or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+@torch.no_grad()
+def _at(network: Interpolator, pair: deque[Tensor], share: Fraction) -> Image:
+    first, second = pair
+    return between(network, first[None], second[None], share)[0]
+
+
+def _ramp(count: int, like: Tensor) -> Tensor:
+    weights = (torch.arange(count, device=like.device, dtype=like.dtype) + 0.5) / count
+    return weights[:, None, None, None]
