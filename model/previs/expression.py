@@ -123,7 +123,7 @@ LIP_UNITS: dict[str, LipUnit] = {
 }
 # A smirk: one corner out and up. The number says which side moves: 0 the viewer's left, 1 the viewer's right.
 SMIRK = LipUnit(
-    corner=(0.10, -0.085),
+    corner=(0.125, -0.105),
     followers=((205, 425, 0.03, -0.04), (206, 426, 0.04, -0.035), (216, 436, 0.06, -0.05), (50, 280, 0.01, -0.02)),
 )
 SMIRKS = {"AU14R": 0, "AU14L": 1}
@@ -131,7 +131,7 @@ SMIRKS = {"AU14R": 0, "AU14L": 1}
 UNITS: tuple[str, ...] = (*BROW_UNITS, *NOSE_UNITS, *CHEEK_UNITS, *LID_UNITS, *LIP_UNITS, *SMIRKS)
 INDEX = {name: index for index, name in enumerate(UNITS)}
 MOUTH = frozenset((*LIP_UNITS, *SMIRKS))
-OPENERS = ("AU18", "AU24", "AU25", "AU26")
+OPENERS = ("AU18", "AU24", "AU25", "AU26")  # gives way to speech, which opens and closes the lips itself
 
 EMOTIONS: dict[str, dict[str, float]] = {
     "angry": {"AU4": 1.75, "AU7": 0.75, "AU5": 0.55, "AU24": 1.1, "AU17": 0.5, "AU15": 0.2},
@@ -142,6 +142,17 @@ EMOTIONS: dict[str, dict[str, float]] = {
     "neutral": {},
     "sad": {"AU1": 1.35, "AU15": 1.35, "AU17": 0.6, "AU4": 0.45, "AU7": 0.35},
     "surprised": {"AU1": 1.15, "AU2": 1.25, "AU5": 1.3, "AU26": 0.75, "AU25": 0.4, "AU18": 0.25},
+}
+# What else a feeling does: how far the upper lids sink, where the eyes look and how the head is held (IOD and radians, down).
+BEARING: dict[str, tuple[float, float, float]] = {
+    "angry": (0.0, 0.0, 0.020),
+    "contempt": (0.22, 0.0, -0.030),
+    "disgusted": (0.10, 0.0, -0.015),
+    "fear": (0.0, 0.0, -0.015),
+    "happy": (0.0, 0.0, -0.010),
+    "neutral": (0.0, 0.0, 0.0),
+    "sad": (0.24, 0.015, 0.040),
+    "surprised": (0.0, 0.0, -0.020),
 }
 
 
@@ -156,6 +167,11 @@ def vector(weights: dict[str, float]) -> Float64[np.ndarray, " units"]:
 def emotion_matrix() -> Float64[np.ndarray, "8 units"]:
     """One row of unit weights for each emotion, in the order of `model.emotion.LABELS`."""
     return np.stack([vector(EMOTIONS[label]) for label in LABELS])
+
+
+def bearing_matrix() -> Float64[np.ndarray, "8 3"]:
+    """Rows of `BEARING` in the order of `model.emotion.LABELS`."""
+    return np.array([BEARING[label] for label in LABELS])
 
 
 @dataclass(slots=True)

@@ -105,47 +105,53 @@ class Actor:
         self._performance = performance
         self._seed = seed
         self._emotions = expression.emotion_matrix()
+        self._bearings = expression.bearing_matrix()
         self._blinks = gesture.Blinks(seed, mean_seconds=4.0 if listening else 3.4)
         self._glances = gesture.Glances(seed, reach=0.022 if listening else 0.014)
         self._begins = performance.keys[0].frame >= 0
 
     def act(self, block: Block) -> Iterator[Pose]:
         """One pose for each frame of the block."""
-        units = self._units(block).astype(np.float32)
-        head = self._head(block).astype(np.float32)
-        closure = self._blinks.closure(block.times)
+        felt = self.felt(block.times)
+        lid, look, bow = (felt @ self._bearings).T
+        units = self._units(block, felt @ self._emotions).astype(np.float32)
+        head = self._head(block, bow).astype(np.float32)
+        blink = self._blinks.closure(block.times)
+        closure = np.clip(lid + (1 - lid) * blink, 0, 1)
         gaze = self._glances.at(block.times)
         for i in range(len(block.times)):
-            lid = float(closure[i])
-            yield Pose(units=units[i], head=head[i], lids=(lid, lid), gaze=(float(gaze[i, 0]), float(gaze[i, 1])))
+            shut = float(closure[i])
+            yield Pose(
+                units=units[i], head=head[i], lids=(shut, shut), gaze=(float(gaze[i, 0]), float(gaze[i, 1] + look[i]))
+            )
 
-    def feeling(self, times: np.ndarray) -> Float64[np.ndarray, "frames units"]:
-        """Unit weights of the emotion alone: the curve, smoothed at its corners, eased in where a line begins, slowly alive."""
+    def felt(self, times: np.ndarray) -> Float64[np.ndarray, "frames 8"]:
+        """Emotion weights: the curve, smoothed at its corners, eased in where a line begins, slowly alive."""
         spread = np.array([-0.12, -0.04, 0.04, 0.12])
         asked = np.mean([self._performance.at((times + shift) * self._rate - 0.5) for shift in spread], axis=0)
         alive = 1 + 0.10 * gesture.drift(times, self._seed, 1, 0.9)
         if self._begins:
             share = np.clip(times / EASE_SECONDS, 0, 1)
             alive = alive * (0.5 + 0.5 * share**2 * (3 - 2 * share))
-        return np.asarray((asked * alive[:, None]) @ self._emotions)
+        return np.asarray(asked * alive[:, None])
 
-    def _units(self, block: Block) -> Float64[np.ndarray, "frames units"]:
-        units = self.feeling(block.times)
+    def _units(self, block: Block, units: np.ndarray) -> Float64[np.ndarray, "frames units"]:
         for name in expression.MOUTH:
-            units[:, INDEX[name]] *= 1 - 0.2 * block.speaking
+            units[:, INDEX[name]] *= 1 - 0.15 * block.speaking
         for name in expression.OPENERS:
-            units[:, INDEX[name]] *= 1 - 0.5 * block.speaking
+            units[:, INDEX[name]] *= 1 - 0.35 * block.speaking
         jaw, spread, rounded, press, bite = np.clip(block.speech.T, 0, 1.2)
-        press, bite = np.minimum(press, 1), np.minimum(bite, 1)
-        free = 1 - 0.95 * press
+        press, bite = (np.clip(1.35 * closing, 0, 1) for closing in (press, bite))
+        free = 1 - press
 
         def column(name: str) -> np.ndarray:
             return units[:, INDEX[name]]
 
         column("AU26")[:] = (column("AU26") + 0.80 * jaw) * free * (1 - 0.5 * bite)
         column("AU25")[:] = (column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread) * free * (1 - 0.5 * bite)
-        for name in ("AU10", "AU12", "AU16"):
-            column(name)[:] *= 1 - 0.35 * press
+        for name in ("AU10", "AU16"):
+            column(name)[:] *= free
+        column("AU12")[:] *= 1 - 0.35 * press
         additions = {"AU20": 0.40 * spread, "AU18": 0.75 * rounded, "AU24": 0.45 * press, "AU32": 0.7 * bite}
         for name, amount in (
             additions | {"AU10": 0.25 * bite, "AU1": 0.18 * block.beat, "AU2": 0.18 * block.beat}
@@ -153,7 +159,7 @@ class Actor:
             column(name)[:] += amount
         return units
 
-    def _head(self, block: Block) -> Float64[np.ndarray, "frames head"]:
+    def _head(self, block: Block, bow: np.ndarray) -> Float64[np.ndarray, "frames head"]:
         right, down, roll, yaw, pitch = (
             gesture.drift(block.times, self._seed, 10 + k, seconds)
             for k, seconds in enumerate((0.9, 0.6, 1.0, 0.95, 0.75))
@@ -165,7 +171,7 @@ class Actor:
                 0.008 * down + 0.012 * block.beat - 0.006 * rise,
                 0.010 * roll,
                 0.035 * yaw,
-                0.020 * pitch + 0.040 * block.beat,
+                0.020 * pitch + 0.040 * block.beat + bow,
                 0.014 * rise,
             ],
             axis=1,
