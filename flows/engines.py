@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import warnings
+from pathlib import Path
 
 from model.weights import cache_folder
 
@@ -18,6 +19,7 @@ QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "PYANNOTE_METRICS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -35,6 +37,8 @@ def settle() -> None:
     """Set what is not set yet."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    if not ({"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (Path.home() / ".ray/auth_token").exists()):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # Ray listens on more than loopback
     if "PREFECT_API_URL" not in os.environ:  # Prefect starts a server of its own on loopback: only we may talk to it
         own = f"callsheet:{secrets.token_hex(16)}"
         os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", own)

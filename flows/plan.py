@@ -28,6 +28,7 @@ CAUSES = {
     "height": "size",
     "role": "role",
     "lang": "language",
+    "voiced": "who is heard",
 }
 FIRST_GUESS = (0.02, 0.08)  # seconds of one worker per frame before anything was rendered here
 

@@ -14,11 +14,11 @@ from typing import Any
 import duckdb
 
 from manifests.errors import InputError, Problem
-from manifests.rows import ROW_TYPES, Actor, Consent, Cue, Event, Line, Recording, Row, Shot, Take
+from manifests.rows import ROW_TYPES, Actor, Consent, Cue, Event, Line, ModelFile, Recording, Row, Shot, Take
 from manifests.schema import arrow_schema, table_name
 from manifests.store import Store
 
-SNAPSHOTS: tuple[type[Row], ...] = (Line, Actor, Consent, Recording, Cue, Shot)
+SNAPSHOTS: tuple[type[Row], ...] = (Line, Actor, Consent, Recording, Cue, Shot, ModelFile)
 _SECONDS = 'start / 48000.0 AS start_seconds, "end" / 48000.0 AS end_seconds, ("end" - start) / 48000.0 AS seconds'
 _EXTRA = {
     "shots": ", (end_frame - start_frame) * rate_den / rate_num::DOUBLE AS seconds",

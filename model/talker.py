@@ -96,7 +96,8 @@ class Talker(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What a plan needs to know of a talker without loading it. `label` is how its frames are called wherever they are shown."""
+    """What a plan needs to know of a talker without loading it. `label` is how its frames are called wherever they are shown.
+    `weights`: names in the catalogue of `model.weights`."""
 
     name: str
     version: str
@@ -104,6 +105,7 @@ class Description:
     weights_digest: str
     context_seconds: float
     licences: tuple[str, ...]
+    weights: tuple[str, ...] = ()
 
 
 def describe(name: str, settings: Settings) -> Description:

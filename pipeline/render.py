@@ -18,6 +18,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+from jaxtyping import Float32
+
 from manifests.errors import ToolError
 from manifests.identity import digest_file
 from manifests.rows import Recording, Shot, Take
@@ -28,6 +31,7 @@ from pipeline.ingest import read_span
 from pipeline.media import FrameWriter
 
 TAKES = "media/takes"
+RAMP_SAMPLES = ANALYSIS_HZ // 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,27 +47,40 @@ class Studio:
     threads: int = 1
 
 
-def context_span(shot: Shot, context_seconds: float) -> tuple[int, int]:
+def context_span(start_frame: int, end_frame: int, rate: Fraction, context_seconds: float) -> tuple[int, int]:
     """The timeline samples (48 kHz) that a talker reads for a shot: its span with context before and after."""
     context = round_half_up(Fraction(context_seconds).limit_denominator(1000) * MASTER_HZ)
-    start = sample_of_frame(shot.start_frame, shot.rate)
-    end = sample_of_frame(shot.end_frame, shot.rate)
-    return start - context, end + context
+    return sample_of_frame(start_frame, rate) - context, sample_of_frame(end_frame, rate) + context
 
 
 def speech_of(shot: Shot, recordings: Sequence[Recording], *, root: Path, context_seconds: float) -> Speech:
-    """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline has none."""
-    start, end = context_span(shot, context_seconds)
-    lead = sample_of_frame(shot.start_frame, shot.rate) - start
+    """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline has none.
+
+    Where others speak in the shot (`voiced`), only what the one in the picture says is left."""
+    start, end = context_span(shot.start_frame, shot.end_frame, shot.rate, context_seconds)
+    lead = round_half_up(Fraction((sample_of_frame(shot.start_frame, shot.rate) - start) * ANALYSIS_HZ, MASTER_HZ))
+    samples = read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root)
+    voiced = [tuple(span) for span in json.loads(shot.voiced)]
     return Speech(
-        samples=read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root),
-        lead=round_half_up(Fraction(lead * ANALYSIS_HZ, MASTER_HZ)),
+        samples=only_voiced(samples, voiced, lead=lead, rate=shot.rate) if voiced else samples,
+        lead=lead,
         frames=shot.frames,
         rate=shot.rate,
         text=shot.text or None,
         language=shot.lang,
         role=cast(Role, shot.role),
     )
+
+
+def only_voiced(
+    samples: Float32[np.ndarray, " samples"], voiced: Sequence[tuple[int, ...]], *, lead: int, rate: Fraction
+) -> Float32[np.ndarray, " samples"]:
+    """Silence outside the given frames of the shot, with ramps of 10 ms so that no edge is heard."""
+    gain = np.zeros(len(samples), dtype=np.float32)
+    for first, last in voiced:
+        gain[lead + sample_of_frame(first, rate, ANALYSIS_HZ) : lead + sample_of_frame(last, rate, ANALYSIS_HZ)] = 1
+    ramp = np.full(RAMP_SAMPLES, 1 / RAMP_SAMPLES, dtype=np.float32)
+    return samples * np.convolve(gain, ramp, mode="same")
 
 
 def generate(

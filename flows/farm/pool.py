@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -156,8 +155,6 @@ def _ray(settings: FarmSettings) -> Iterator[Any]:
     if settings.address:
         ray.init(settings.address, log_to_driver=False, logging_level=logging.ERROR)
     else:
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray listens on more than loopback: nobody else may talk to it
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         ray.init(
             num_cpus=settings.workers or os.cpu_count(),
             include_dashboard=False,

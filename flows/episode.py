@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The episode, from script to deliverables: the table of contents of the film, as a Prefect flow.
+
+Prefect orchestrates: each step is a task, retried only when a tool failed. The record is ours (`manifests`), not Prefect's: its
+results are not kept, and a second run finds what is done there. It runs with a server of its own and against a configured one alike.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import film as steps
+from flows import finish
+from flows import generate as generation
+from flows.farm.pool import FarmSettings
+from flows.film import Film
+from flows.finish import Reel, Version
+from flows.progress import reporter
+from manifests.errors import ToolError
+from manifests.rows import Cue, ModelFile, Reject, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run did. `version` is None when nothing was delivered, then `rejects` says why."""
+
+    run_id: str
+    shots: int
+    made: int
+    version: Version | None
+    rejects: list[Reject] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def _is_tool_error(_task: Any, _run: Any, state: Any) -> bool:
+    """Only a tool that failed is worth another try; what a person gave is not."""
+    try:
+        state.result()
+    except ToolError:
+        return True
+    except Exception:  # noqa: BLE001 - any other error: no retry
+        return False
+    return False
+
+
+def step(title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A step of the film: a Prefect task of that name, announced to whoever listens, retried on tool errors only."""
+
+    def make(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def announced(*arguments: Any, **named: Any) -> Any:
+            reporter().step(title)
+            return function(*arguments, **named)
+
+        engine = task(
+            name=title,
+            retries=2,
+            retry_delay_seconds=1,
+            retry_condition_fn=_is_tool_error,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+        )
+        stepped: Callable[..., Any] = engine(announced)
+        return stepped
+
+    return make
+
+
+read_inputs = step("Script, cast and consents")(steps.read_inputs)
+bring_in = step("Recordings")(steps.bring_in)
+split_by_speaker = step("Speakers")(steps.split_by_speaker)
+hear_words = step("Words")(steps.hear_words)
+match = step("Lines and cues")(steps.match)
+break_down = step("The cut")(steps.break_down)
+generate = step("Takes")(generation.generate)
+colour_match = step("Colour")(finish.colour_match)
+make_version = step("Assembly and delivery")(finish.make_version)
+
+
+@flow(name="episode", validate_parameters=False, persist_result=False)
+def episode(folder: str, *, out: str | None = None, ray: str = "", workers: int = 0) -> Outcome:
+    """Render a production. `folder` holds `production.toml`; `out` replaces its `build`; `ray` is a cluster's address.
+
+    Raises InputError with all problems of the inputs before anything is made."""
+    film = steps.open_film(Path(folder), Path(out) if out else None)
+    run_id, began = uuid.uuid4().hex, _now()
+
+    inputs = read_inputs(film)
+    recordings = bring_in(film)
+    turns = split_by_speaker(film, recordings, inputs)
+    words = hear_words(film, recordings)
+    cues = match(inputs, turns, words, recordings)
+    shots = break_down(film, inputs, cues, recordings)
+    steps.remember(film, inputs, cues, shots)
+    generated = generate(film, shots, recordings, run_id=run_id, farm=FarmSettings(address=ray, workers=workers))
+    version = None
+    if not generated.rejects:
+        reel = Reel(shots=shots, takes=generated.takes, cues=cues, recordings=recordings)
+        grades = colour_match(film, reel)
+        version = make_version(film, reel, finish.edit(film, reel, grades))
+
+    outcome = Outcome(
+        run_id=run_id,
+        shots=len(shots),
+        made=generated.made,
+        version=version,
+        rejects=generated.rejects,
+        missing=missing_lines(cues),
+    )
+    _remember_run(film, outcome, began)
+    return outcome
+
+
+def missing_lines(cues: list[Cue]) -> list[str]:
+    """Lines that were not heard, in people's words."""
+    return [f"{cue.character}: {cue.text}" for cue in cues if cue.status == "missing"]
+
+
+def _remember_run(film: Film, outcome: Outcome, began: str) -> None:
+    version = outcome.version
+    failed = bool(outcome.rejects) or version is None or bool(version.failed)
+    row = Run(
+        run_id=outcome.run_id,
+        flow="episode",
+        version=version.name if version else "",
+        outcome="partial" if failed else "done",
+        started_at=began,
+        finished_at=_now(),
+        shots=outcome.shots,
+        takes_made=outcome.made,
+        takes_cached=outcome.shots - outcome.made - len(outcome.rejects),
+        rejects=len(outcome.rejects),
+    )
+    film.store.append([row])
+    film.store.replace(ModelFile, steps.weights_used(film))
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What verbs print: results on stdout as aligned text or JSON, complaints on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from fractions import Fraction
+from typing import Any
+
+
+def say(text: str) -> None:
+    """One line of a result."""
+    sys.stdout.write(text + "\n")
+
+
+def complain(text: str) -> None:
+    """One line that is no result."""
+    sys.stderr.write(text + "\n")
+
+
+def say_json(value: object) -> None:
+    """A result for programs."""
+    say(json.dumps(value, indent=1, default=_plain, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Rows under their column names, aligned; plain text that pipes well."""
+    texts = [list(columns), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[i]) for row in texts) for i in range(len(columns))]
+    for row in texts:
+        say("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return "" if value is None else str(value).replace("\n", " ")
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Fraction):
+        return f"{value.numerator}/{value.denominator}"
+    return str(value)
