@@ -17,7 +17,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,13 @@ from manifests.identity import digest
 from manifests.rows import Recording, Turn
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from model import weights
-from pipeline import ingest, turns
+from pipeline import ingest, loudness, resegment, turns
 from pipeline.turns import SpeakerSpan
 
 log = logging.getLogger(__name__)
 
-VERSION = "1"  # of what this module makes of the same sound and settings
-LEAST_TURN_SECONDS = 0.6  # below this a voice vector says little
+VERSION = "2"  # of what this module makes of the same sound and settings
+LEAST_PIECE_SECONDS = 0.6  # below this a voice vector says little
 _RATIO = MASTER_HZ // ANALYSIS_HZ
 
 
@@ -42,14 +42,15 @@ _RATIO = MASTER_HZ // ANALYSIS_HZ
 class Settings:
     """How to diarize. The numbers were chosen on one half of the listening benchmark (docs/listening.md).
 
-    `speakers`: how many speak, when known; else between `minimum` and `maximum`. `threshold`: cosine distance at which voices are
-    two. `least_cluster`: fewer windows than this are no speaker. `refine`: second look at each turn. `pipeline`: a local directory
-    or hub name of a pyannote pipeline instead of the default weights (its own loader unpickles: trust it first).
+    `speakers`: how many speak, when known; else between `minimum` and `maximum`. `method` and `threshold`: linkage, and distance at
+    which voices are two. `least_cluster`: fewer windows than this are no speaker. `refine`: take the second look (`resegment`).
+    `pipeline`: a local directory or hub name of a pyannote pipeline instead of the default weights (its loader unpickles: trust it).
     """
 
     speakers: int | None = None
     minimum: int = 1
     maximum: int = 12
+    method: str = "average"
     threshold: float = 0.19
     least_cluster: int = 12
     most_embeddings: int = 3000
@@ -92,23 +93,55 @@ def speaker_spans(sound: Float32[np.ndarray, " samples"], *, settings: Settings)
         output = pipeline(file, **counts)
     spans = _spans(output, length=len(sound))
     if settings.refine and not settings.pipeline:
-        spans = _refined(spans, sound)
+        spans = _refined(spans, sound, speakers=settings.speakers)
     return turns.numbered(spans)
 
 
-def _refined(spans: Sequence[SpeakerSpan], sound: Float32[np.ndarray, " samples"]) -> list[SpeakerSpan]:
+def _refined(
+    spans: Sequence[SpeakerSpan], sound: Float32[np.ndarray, " samples"], *, speakers: int | None
+) -> list[SpeakerSpan]:
+    """The second look (`resegment`): voices regrouped piece by piece, then followed along the speech."""
     from pipeline import voices
 
     model = voices.load(weights.path("ge2e-speaker"))
-    groups = turns.group(spans)
-    sounds = [np.concatenate([sound[span.start : span.end] for span in group]) for group in groups]
-    seconds = [len(piece) / ANALYSIS_HZ for piece in sounds]
-    long_enough = [
-        piece if length >= LEAST_TURN_SECONDS else None for piece, length in zip(sounds, seconds, strict=True)
-    ]
-    vectors = [None if piece is None else voices.embed(model, piece) for piece in long_enough]
-    speakers = turns.reassign([group[0].speaker for group in groups], vectors, seconds)
-    return turns.relabel(spans, groups, speakers)
+    pieces = turns.pieces(spans)
+    heard = [voices.embed(model, _sound_of(piece, sound)) for piece in pieces]
+    known = [i for i, vector in enumerate(heard) if vector is not None and _seconds(pieces[i]) >= LEAST_PIECE_SECONDS]
+    count = speakers or len({span.speaker for span in spans})
+    if count < 2 or len(known) < count:
+        return list(spans)
+    grouped = resegment.regroup(
+        np.stack([heard[i] for i in known]).astype(np.float64),  # type: ignore[misc]
+        np.array([_seconds(pieces[i]) for i in known]),
+        np.array([pieces[i][0].speaker for i in known]),
+        count=count,
+    )
+    labels = _completed(pieces, dict(zip(known, grouped.tolist(), strict=True)))
+    regrouped = [replace(span, speaker=label) for piece, label in zip(pieces, labels, strict=True) for span in piece]
+    grid = resegment.cells(regrouped)
+    vectors = voices.embed_many(model, [sound[cell.window_start : cell.window_end] for cell in grid])
+    followed = resegment.follow(regrouped, grid, vectors.astype(np.float64), loudness.levels(sound))
+    return turns.rebuilt(spans, followed)
+
+
+def _sound_of(piece: Sequence[SpeakerSpan], sound: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
+    return np.concatenate([sound[span.start : span.end] for span in piece])
+
+
+def _seconds(piece: Sequence[SpeakerSpan]) -> float:
+    return sum(span.end - span.start for span in piece) / ANALYSIS_HZ
+
+
+def _completed(pieces: Sequence[Sequence[SpeakerSpan]], grouped: dict[int, int]) -> list[int]:
+    """A piece too short to tell takes the group of the nearest piece that had the same speaker, else of the nearest."""
+    labels = []
+    for i, piece in enumerate(pieces):
+        nearest = min(
+            grouped,
+            key=lambda j: (pieces[j][0].speaker != piece[0].speaker, abs(pieces[j][0].start - piece[0].start), j != i),
+        )
+        labels.append(grouped[i] if i in grouped else grouped[nearest])
+    return labels
 
 
 def _weights(settings: Settings) -> object:
@@ -152,7 +185,7 @@ def _default_pipeline(settings: Settings) -> Any:
     parameters = {
         "segmentation": {"threshold": 0.5, "min_duration_off": 0.0},
         "clustering": {
-            "method": "average",
+            "method": settings.method,
             "min_cluster_size": settings.least_cluster,
             "threshold": settings.threshold,
         },

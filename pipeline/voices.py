@@ -11,6 +11,7 @@ Reference: Wan, Wang, Papir and Lopez Moreno (2018), Generalized end-to-end loss
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,23 @@ def embed(model: GE2E, samples: Float32[np.ndarray, " samples"]) -> Float32[np.n
     with torch.inference_mode():
         vector: Float32[np.ndarray, " dimension"] = model(torch.from_numpy(samples)[None, None])[0].numpy()
     return None if np.isnan(vector).any() else vector
+
+
+def embed_many(
+    model: GE2E, sounds: Sequence[Float32[np.ndarray, " samples"]], *, batch: int = 64
+) -> Float32[np.ndarray, "sounds dimension"]:
+    """The voice of each sound as a unit vector; zero where there is too little of it. Sounds of one length go together."""
+    vectors = np.zeros((len(sounds), model.dimension), dtype=np.float32)
+    by_length: dict[int, list[int]] = {}
+    for i, sound in enumerate(sounds):
+        by_length.setdefault(len(sound), []).append(i)
+    for length, members in by_length.items():
+        if length >= LEAST_FRAMES * HOP:
+            for first in range(0, len(members), batch):
+                some = members[first : first + batch]
+                with torch.inference_mode():
+                    vectors[some] = model(torch.from_numpy(np.stack([sounds[i] for i in some]))[:, None]).numpy()
+    return np.nan_to_num(vectors)
 
 
 def _mask(weights: Tensor | None, *, batch: int, frames: int) -> Tensor:
