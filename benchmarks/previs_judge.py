@@ -32,7 +32,7 @@ from scipy.signal import resample_poly
 
 from model import weights
 from model.emotion import Performance, parse_curve
-from model.previs import score, visemes
+from model.previs import portrait, score, visemes
 from model.previs.landmarks import Face, Landmarker
 from model.previs.phones import Phones
 from model.previs.talker import PrevisTalker, load
@@ -117,8 +117,8 @@ class Track:
     def __init__(self, bench: Bench, actor: Portrait, emotion: str) -> None:
         """Make the clip and measure it."""
         puppet = bench.talker.puppet(actor)
-        rest = np.ascontiguousarray(puppet.source[..., :3])
-        face, self.faces, self.logs, self.distances, colours = puppet.face, [], [], [], []
+        rest = portrait.scaled(actor, SIZE)[0]
+        face, self.faces, self.logs, self.distances, colours = puppet.whole_face, [], [], [], []
         home = embedding(rest, face)
         for index, frame in enumerate(bench.clip(actor, emotion)):
             face = bench.landmarker.follow(frame, bench.landmarker.follow(frame, face))
@@ -127,7 +127,7 @@ class Track:
             colours.append(_face_colour(frame, face))
             if index % 5 == 0:
                 self.distances.append(float(np.linalg.norm(embedding(frame, face) - home)))
-        self.rest, self.colour = puppet.face, np.mean(colours, axis=0)
+        self.rest, self.colour = puppet.whole_face, np.mean(colours, axis=0)
         self.poses = list(score.poses(bench.speech(), _curve(emotion, bench.frames), 0, Phones()))
 
     @property
@@ -291,7 +291,10 @@ def judge_background(bench: Bench) -> None:
     for actor in bench.actors:
         puppet = bench.talker.puppet(actor)
         reach = round(0.25 * puppet.face.unit) | 1
-        outside = cv2.dilate((puppet.source[..., 3] > 2).astype(np.uint8), np.ones((reach, reach), np.uint8)) == 0
+        left, top, right, bottom = puppet.place
+        person = np.zeros(puppet.plate.shape[:2], np.uint8)
+        person[top:bottom, left:right] = puppet.source[..., 3] > 2
+        outside = cv2.dilate(person, np.ones((reach, reach), np.uint8)) == 0
         frames = np.stack([frame[outside] for frame in bench.clip(actor, "surprised 1.0")])
         spread = float(((frames.astype(float) - frames[0]) ** 2).mean()) if outside.any() else 0.0
         print(f"{actor.name}: {100 * outside.mean():.0f} % of the frame outside, mean squared difference {spread}")

@@ -62,9 +62,9 @@ def _eye(rgb: np.ndarray, face: Face, box: Box, side: int) -> Eye:
     brow = ((face.points[list(anatomy.BROWS[side][5:]), :2] - origin) @ face.axes)[:, 1].mean()
     height = min(1.1 * opening.max(), 0.55 * max(top.min() - brow, 0.0))
     crease = top - height * np.sqrt(np.sin(np.pi * place).clip(0)) - 0.06 * unit
-    reach = np.array([0.52, 0.42]) * unit
-    low = np.maximum(np.floor(origin - reach), box[:2]).astype(int)
-    high = np.minimum(np.ceil(origin + reach), box[2:]).astype(int)
+    corners = np.array([(-0.42, -0.36), (0.42, -0.36), (-0.42, 0.22), (0.42, 0.22)]) @ face.axes.T * unit + origin
+    low = np.maximum(np.floor(corners.min(axis=0)), box[:2]).astype(int)
+    high = np.minimum(np.ceil(corners.max(axis=0)), box[2:]).astype(int)
     return Eye(
         box=(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
         origin=origin.astype(np.float32),

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 
 from manifests.errors import InputError, Problem
-from model.previs import eyes, matte, mouth, rig
+from model.previs import eyes, matte, mouth, rig, shading
 from model.previs.landmarks import Face, Found, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.rig import Box
-from model.previs.shading import Shading
 from model.previs.warp import Puppet
 from model.talker import Portrait
 
@@ -103,37 +102,44 @@ def build(portrait: Portrait, networks: Networks, size: int | None) -> Puppet:
 def assemble(picture: np.ndarray, face: Face, segmenter: Segmenter) -> Puppet:
     """A puppet from a picture (RGB or RGBA) at its final size and the face in it."""
     rgb = np.ascontiguousarray(picture[..., :3])
-    box = rig.reach(face, (rgb.shape[1], rgb.shape[0]))
-    cover = np.zeros(rgb.shape[:2], np.float32)
-    left, top, right, bottom = box
+    reach = rig.reach(face, (rgb.shape[1], rgb.shape[0]))
+    left, top, right, bottom = reach
+    near = np.ascontiguousarray(rgb[top:bottom, left:right])
     if picture.shape[2] == 4:
-        cover[:] = picture[..., 3].astype(np.float32) / 255
+        cover = picture[top:bottom, left:right, 3].astype(np.float32) / 255
     else:
-        part = np.ascontiguousarray(rgb[top:bottom, left:right])
-        cover[top:bottom, left:right] = segmenter.person(part, face.moved(1.0, (left, top)))
-    tight = _tight(box, cover, face.unit)
+        cover = segmenter.person(near, face.moved(1.0, (left, top)))
     plate = rgb.copy()
-    plate[top:bottom, left:right] = matte.plate(rgb[top:bottom, left:right], cover[top:bottom, left:right], face.unit)
+    plate[top:bottom, left:right] = matte.plate(near, cover, face.unit)
+    box = _tight(cover, round(matte.BAND * face.unit))
+    source = np.dstack([near, np.rint(cover * 255).astype(np.uint8)])[box[1] : box[3], box[0] : box[2]]
+    place = (left + box[0], top + box[1], left + box[2], top + box[3])
+    return _solve(np.ascontiguousarray(source), face.moved(1.0, place[:2]), plate, place)
+
+
+def _solve(source: np.ndarray, face: Face, plate: np.ndarray, place: Box) -> Puppet:
+    rgb = np.ascontiguousarray(source[..., :3])
+    whole = (0, 0, rgb.shape[1], rgb.shape[0])
     lips = mouth.lines(rgb, face)
     return Puppet(
         face=face,
-        source=np.dstack([rgb, np.rint(cover * 255).astype(np.uint8)]),
+        place=place,
+        source=source,
         plate=plate,
-        rig=rig.build(face, tight, (lips.upper, lips.lower)),
+        rig=rig.build(face, whole, (lips.upper, lips.lower)),
         mouth=mouth.find(rgb, face, lips),
-        eyes=eyes.find(rgb, face, tight),
-        shading=Shading(face, tight),
+        eyes=eyes.find(rgb, face, whole),
+        shading=shading.draw(face, whole),
     )
 
 
-def _tight(box: Box, cover: np.ndarray, unit: float) -> Box:
-    """The part of the box that the person covers, with room to move."""
-    left, top, right, bottom = box
-    rows, columns = np.nonzero(cover[top:bottom, left:right] > 0.01)
-    room = round(matte.BAND * unit)
+def _tight(cover: np.ndarray, room: int) -> Box:
+    """The part that the person covers, with room to move."""
+    height, width = cover.shape
+    rows, columns = np.flatnonzero((cover > 0.01).any(axis=1)), np.flatnonzero((cover > 0.01).any(axis=0))
     return (
-        max(left, left + int(columns.min()) - room),
-        max(top, top + int(rows.min()) - room),
-        min(right, left + int(columns.max()) + 1 + room),
-        min(bottom, top + int(rows.max()) + 1 + room),
+        max(0, int(columns[0]) - room),
+        max(0, int(rows[0]) - room),
+        min(width, int(columns[-1]) + 1 + room),
+        min(height, int(rows[-1]) + 1 + room),
     )

@@ -23,7 +23,7 @@ RINGS = (2.1, 3.0)
 RING_POINTS = 20
 HEAD = ("right", "down", "roll", "yaw", "pitch", "breath")
 MOUTH_MARGIN = (0.42, 0.30, 0.62)  # IOD beside, above and below the lips that the mouth grid covers
-REACH = (2.75, 2.9, 2.6)  # IOD beside, above and below the face centre beyond which nothing moves
+REACH = (2.3, 2.7, 2.3)  # IOD beside, above and below the face centre beyond which nothing moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -184,7 +184,7 @@ def _head(face: Face, places: Points) -> Float64[np.ndarray, "head n 2"]:
     hold = 1 / (1 + np.exp(np.clip((about[:, 1] + 0.1) * 5, -40, 40)))
     depth = _depth(face, places)
     one, none = np.ones(len(places)), np.zeros(len(places))
-    chest = np.exp(-(((places[:, 1] - local[anatomy.CHIN, 1] - 0.75) / 0.55) ** 2)) + hold
+    chest = np.exp(-(((places[:, 1] - local[anatomy.CHIN, 1] - 0.6) / 0.45) ** 2)) + hold
     rows = [(one, none), (none, one), (-about[:, 1], about[:, 0]), (depth, none), (none, depth)]
     moved = np.stack([np.stack(row, axis=1) * hold[:, None] for row in rows])
     breath = np.stack([none, -chest], axis=1)[None]

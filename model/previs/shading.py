@@ -6,6 +6,8 @@ Not a tint: each map has a dark line and its light rim, so that the mean colour 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from jaxtyping import Float32
@@ -50,40 +52,42 @@ MAPS: tuple[tuple[Lines, float, float, dict[str, float]], ...] = (
 )
 
 
+DEPTHS = np.stack([expression.vector(depths) for _, _, _, depths in MAPS]).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shading:
     """The maps of one portrait at half its resolution, over the box that they touch."""
 
-    def __init__(self, face: Face, box: Box) -> None:
-        """Draw the maps of a face inside `box`."""
-        self.box, self._maps = _draw(face, box)
-        self._depths = np.stack([expression.vector(depths) for _, _, _, depths in MAPS]).astype(np.float32)
+    box: Box
+    maps: Float32[np.ndarray, "maps rows columns"]
 
-    def apply(self, source: np.ndarray, units: Float32[np.ndarray, " units"]) -> np.ndarray:
-        """A copy of the RGBA source (over the whole picture) with its lines deepened; the source itself when nothing is deep."""
-        depths = np.clip(self._depths @ units, 0, None)
-        if depths.max() < 0.01:
-            return source
+    def apply(self, source: np.ndarray, target: np.ndarray, units: Float32[np.ndarray, " units"]) -> None:
+        """Write the box of the RGBA `source`, its lines deepened, into `target`."""
         left, top, right, bottom = self.box
-        rows, columns = self._maps.shape[1:]
-        factor = 1 - (depths @ self._maps.reshape(len(depths), -1)).reshape(rows, columns)
-        factor = np.clip(cv2.resize(factor, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR), 0.3, 1.3)
-        shaded = source.copy()
-        region = source[top:bottom, left:right]
+        rows, columns = self.maps.shape[1:]
+        depths = np.clip(DEPTHS @ units, 0, None)
+        change = -(depths @ self.maps.reshape(len(depths), -1)).reshape(rows, columns)
+        change = cv2.resize(change, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+        np.clip(change, -0.7, 0.3, out=change)
         # Light that skin lets through is red, so shadows in it lose less red than blue.
-        factors = cv2.merge([1 + 0.8 * (factor - 1), factor, 1 + 1.1 * (factor - 1), np.ones_like(factor)])
-        shaded[top:bottom, left:right] = cv2.multiply(region, factors, dtype=cv2.CV_8U)
-        return shaded
+        factors = cv2.merge([change * 0.8 + 1, change + 1, change * 1.1 + 1, np.ones_like(change)])
+        region = source[top:bottom, left:right]
+        target[top:bottom, left:right] = cv2.multiply(region, factors, dtype=cv2.CV_8U)
 
 
-def _draw(face: Face, box: Box) -> tuple[Box, Float32[np.ndarray, "maps rows columns"]]:
+def draw(face: Face, box: Box) -> Shading:
+    """Draw the maps of a face inside `box`."""
     left, top, right, bottom = box
     size = ((right - left + 1) // 2, (bottom - top + 1) // 2)
     drawn = np.stack([_map(face, lines, (width, blur), (left, top, *size)) for lines, width, blur, _ in MAPS])
-    rows, columns = np.nonzero(np.abs(drawn).max(axis=0) > 0.02)
-    low_x, high_x, low_y, high_y = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
+    touched = np.abs(drawn).max(axis=0) > 0.02
+    rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
+    low_x, high_x, low_y, high_y = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
     cut = (left + 2 * low_x, top + 2 * low_y, min(left + 2 * high_x, right), min(top + 2 * high_y, bottom))
-    return (int(cut[0]), int(cut[1]), int(cut[2]), int(cut[3])), np.ascontiguousarray(
-        drawn[:, low_y:high_y, low_x:high_x]
+    return Shading(
+        box=(int(cut[0]), int(cut[1]), int(cut[2]), int(cut[3])),
+        maps=np.ascontiguousarray(drawn[:, low_y:high_y, low_x:high_x], dtype=np.float32),
     )
 
 

@@ -24,7 +24,7 @@ class PrevisClip:
 
     def __init__(self, puppet: Puppet, poses: Iterator[Pose], frames: int, warnings: tuple[str, ...]) -> None:
         """Frames are rendered as they are asked for."""
-        self.height, self.width = puppet.source.shape[:2]
+        self.height, self.width = puppet.plate.shape[:2]
         self.frames = frames
         self._puppet = puppet
         self._poses = poses
@@ -40,7 +40,7 @@ class PrevisClip:
 
     def measures(self) -> TakeMeasures:
         """Face box, warnings and numbers."""
-        points = self._puppet.face.points[:, :2] / (self.width, self.height)
+        points = self._puppet.whole_face.points[:, :2] / (self.width, self.height)
         left, top = points.min(axis=0)
         right, bottom = points.max(axis=0)
         face = self._puppet.face

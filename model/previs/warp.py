@@ -38,15 +38,22 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Puppet:
-    """All that is known of one portrait: `source` is the RGBA person over the whole picture, `plate` what stands behind."""
+    """All that is known of one portrait. `plate`: the whole picture without the person's edge. `place`: the box of it (left, top,
+    right, bottom) in which anything moves. Everything else is in px of that box; `source` is the person in it, RGBA."""
 
     face: Face
+    place: Box
     source: UInt8[np.ndarray, "height width 4"]
     plate: Frame
     rig: Rig
     mouth: Mouth
     eyes: tuple[eyes.Eye, eyes.Eye]
     shading: Shading
+
+    @property
+    def whole_face(self) -> Face:
+        """The face in px of the whole picture."""
+        return self.face.moved(1.0, (-self.place[0], -self.place[1]))
 
 
 class Renderer:
@@ -55,17 +62,18 @@ class Renderer:
     def __init__(self, puppet: Puppet) -> None:
         """Lay out the scratch arrays."""
         self._puppet = puppet
-        self.box: Box = _box(puppet.rig.wide)
-        left, top, right, bottom = self.box
-        x, y = np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32)
+        height, width = puppet.source.shape[:2]
+        x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
         self._pixels = np.stack(np.meshgrid(x, y), axis=-1)
         self._fade = _edge_fade(puppet.rig.mouth)
+        left, top, right, bottom = puppet.place
         self._plate = np.ascontiguousarray(puppet.plate[top:bottom, left:right])
+        self._shaded = puppet.source.copy()
 
     def frame(self, pose: Pose) -> Frame:
         """The whole picture in this pose."""
         person = self.person(pose)
-        left, top, right, bottom = self.box
+        left, top, right, bottom = self._puppet.place
         frame = self._puppet.plate.copy()
         frame[top:bottom, left:right] = _over(person, self._plate)
         return frame
@@ -81,10 +89,10 @@ class Renderer:
         self._cut_mouth(sampling, weights, upper, lower)
         cv2.add(sampling, self._pixels, dst=sampling)
         lids = self._move_eyes(sampling, pose)
-        source = puppet.shading.apply(puppet.source, pose.units)
-        person = cv2.remap(source, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        puppet.shading.apply(puppet.source, self._shaded, pose.units)
+        person = cv2.remap(self._shaded, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         for eye, lid in lids:
-            eyes.paint(eye, self._view(person, eye.box), lid)
+            eyes.paint(eye, _view(person, eye.box), lid)
         self._paint_mouth(person, weights, upper, lower)
         return np.asarray(person)
 
@@ -97,52 +105,65 @@ class Renderer:
         )
         self._bare_lips(above, below, upper, lower)
         under = _under((upper + lower) / 2, box)
-        region = self._view(sampling, box)
+        region = _view(sampling, box)
         cut = above + (below - above) * under
         region += (cut - region) * self._fade
 
     def _bare_lips(self, above: Field, below: Field, upper: np.ndarray, lower: np.ndarray) -> None:
         """Where the mouth opens, sample the lips a little off their seam: its dark line must not be stretched over them."""
-        lips = self._puppet.mouth
-        if lips.rest_gap >= mouth.CLOSED:
+        lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
+        gaps = (lower - upper) @ lips.down
+        if lips.rest_gap >= mouth.CLOSED or gaps.max() < 0.002 * lips.unit:
             return
-        left, top, right, bottom = _box(self._puppet.rig.mouth)
-        x, y = np.arange(left, right), np.arange(top, bottom, dtype=np.float32)[:, None]
-        gap = np.interp(x, upper[:, 0], (lower - upper) @ lips.down, left=0, right=0)
+        x = np.arange(left, right, dtype=np.float32)
+        gap = np.interp(x, upper[:, 0], gaps, left=0, right=0)
         # The corners follow what opens beside them, else their dark ends are stretched into blots.
         wide = maximum_filter1d(gap, max(3, round(0.22 * lips.unit)))
         share = uniform_filter1d(np.clip(wide / (0.04 * lips.unit), 0, 1), max(3, round(0.10 * lips.unit)))
         push = (SEAM * lips.unit * share).astype(np.float32)
+        room = 0.16 * lips.unit
         for sampled, line, sign in ((above, upper, -1), (below, lower, 1)):
             edge = np.interp(x, line[:, 0], line[:, 1]).astype(np.float32)
-            distance = np.maximum((y - edge) * sign, 0)
-            sampled[:] += (sign * push * np.exp(distance / (-0.05 * lips.unit)))[..., None] * lips.down
+            rows = _between(edge.min() - room, edge.max() + room, (top, bottom))
+            y = np.arange(rows.start + top, rows.stop + top, dtype=np.float32)[:, None]
+            distance = np.maximum((y - edge) * np.float32(sign), 0)
+            shift = push * np.exp(distance * np.float32(-1 / (0.05 * lips.unit)))
+            sampled[rows] += (sign * shift)[..., None] * lips.down
 
     def _move_eyes(self, sampling: Field, pose: Pose) -> list[tuple[eyes.Eye, eyes.Lid]]:
         face = self._puppet.face
         gaze = (pose.gaze[0] * face.unit, pose.gaze[1] * face.unit)
         lids = []
         for eye, closure in zip(self._puppet.eyes, pose.lids, strict=True):
-            region = self._view(sampling, eye.box)
+            region = _view(sampling, eye.box)
             eyes.look(eye, region, face.axes, gaze)
             lid = eyes.close(eye, region, face.axes, closure)
             if lid is not None:
                 lids.append((eye, lid))
         return lids
 
-    def _view(self, picture: np.ndarray, box: Box) -> np.ndarray:
-        """The part of a moving-box array that covers `box`."""
-        left, top = self.box[:2]
-        return picture[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
-
     def _paint_mouth(self, person: np.ndarray, weights: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
-        box = _box(self._puppet.rig.mouth)
-        offset = np.array(box[:2], np.float32)
-        region = self._view(person, box)[..., :3]
+        lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
+        room = 0.08 * lips.unit
+        both = np.concatenate([upper, lower])
+        rows = _between(both[:, 1].min() - room, both[:, 1].max() + room, (top, bottom))
+        columns = _between(both[:, 0].min() - room, both[:, 0].max() + room, (left, right))
+        box = (left + columns.start, top + rows.start, left + columns.stop, top + rows.stop)
         head = weights.copy()
         head[: -len(HEAD)] = 0
-        seam = self._puppet.mouth.upper[20] + self._puppet.rig.lips[:, 5].T @ head
-        mouth.paint(self._puppet.mouth, region, upper - offset, lower - offset, seam - offset)
+        seam = lips.upper[20] + self._puppet.rig.lips[:, 5].T @ head
+        offset = np.array(box[:2], np.float32)
+        mouth.paint(lips, _view(person, box)[..., :3], upper - offset, lower - offset, seam - offset)
+
+
+def _view(picture: np.ndarray, box: Box) -> np.ndarray:
+    return picture[box[1] : box[3], box[0] : box[2]]
+
+
+def _between(low: float, high: float, bounds: tuple[int, int]) -> slice:
+    """Whole steps from `low` to `high` inside bounds, counted from the first bound."""
+    start, stop = max(int(low), bounds[0]), min(int(high) + 2, bounds[1])
+    return slice(start - bounds[0], max(stop, start + 1) - bounds[0])
 
 
 def _box(grid: Grid) -> Box:
