@@ -242,8 +242,10 @@ class Grade(Row):
 class Cut(Row):
     """One event of the edit list of a version: which take with which grade fills which frames of the timeline.
 
-    `take_frame` is the take's first frame that is used; `crop` is `left,top,width,height` in the take's pixels; `label` says what
-    the frames are (`previs`, `DICE-Talk`, ...)."""
+    `take_frame` is the take's first frame that is used, `take_frames` how many its file holds (0: no more than are used); `crop` is
+    `left,top,width,height` in the take's pixels; `label` says what the frames are (`previs`, `DICE-Talk`, ...). `dissolve_frames`: how
+    long it comes up over the event before it, centred on `start_frame`. `layer` 0 covers the timeline; others lie over it in `place`
+    (`left,top,width,height` in delivered pixels, "" for the whole picture)."""
 
     version: str
     order: int
@@ -258,7 +260,11 @@ class Cut(Row):
     rate_num: int = 0
     rate_den: int = 1
     take_frame: int = 0
+    take_frames: int = 0
     crop: str = ""
+    dissolve_frames: int = 0
+    layer: int = 0
+    place: str = ""
 
     @property
     def frames(self) -> int:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Assemble: the edit list, and the one picture stream that it describes. Sound is laid once, elsewhere (`sound`), never joined from clips.
 
-Every event is read by a short-lived ffmpeg of its own (decode, crop, scale, colour cube, BT.709) and poured as raw frames into one
-encoder. One filter graph over all takes would be shorter, but it holds a decoder and its queues per take from beginning to end; this
-way memory does not grow with the number of shots, frame counts are checked byte by byte, and a broken take is named.
+Every segment of the edit list (`edit`) is read by a short-lived ffmpeg of its own (decode, crop, scale, colour cube, BT.709, dissolve)
+and poured as raw frames into one encoder. One filter graph over all takes would be shorter, but it holds a decoder and its queues per
+take from beginning to end; this way memory does not grow with the number of shots, frame counts are checked byte by byte, and a
+broken take is named.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from manifests.errors import InputError, Problem
 from manifests.rows import Cut, Grade, Shot, Take
 from pipeline import layout
+from pipeline.edit import Layer, Segment, total_frames
 
-PIXEL_FORMAT = "yuv422p10le"  # what the master keeps; the web picture is made from the same frames
-BYTES_PER_PIXEL = 4  # 10-bit 4:2:2: two samples of two bytes per pixel
+__all__ = ["Picture", "Stage", "cuts", "reader", "still_reader", "stream_input", "total_frames"]
 
+DEEP, FLAT = "yuv422p10le", "yuv420p"  # raw frames for files of ten bits, and for files of eight
+BYTES_OF_TWO_PIXELS = {DEEP: 8, FLAT: 3}
 TO_BT709 = {
     "transferin": "709",
     "primariesin": "709",
@@ -41,9 +45,23 @@ class Picture:
     rate: Fraction
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """How segments are read: the picture, the raw pixel format between readers and encoder, and the folder of the rows' paths."""
+
+    picture: Picture
+    root: Path
+    pixel_format: str = DEEP
+
+    @property
     def frame_bytes(self) -> int:
-        """Bytes of one raw frame between reader and encoder."""
-        return self.width * self.height * BYTES_PER_PIXEL
+        """Bytes of one raw frame."""
+        return self.picture.width * self.picture.height * BYTES_OF_TWO_PIXELS[self.pixel_format] // 2
 
 
 def cuts(
@@ -66,40 +84,95 @@ def cuts(
     ]
 
 
-def total_frames(cuts: Sequence[Cut]) -> int:
-    """Frames of the programme."""
-    return max((cut.end_frame for cut in cuts), default=0)
-
-
-def reader(cut: Cut, picture: Picture, *, root: Path, mark: Path | None = None) -> list[str]:
-    """The ffmpeg arguments that write one event's finished raw frames to `pipe:1`. `root`: the media folder.
-
-    `mark`: a small picture with alpha that is laid over the top right corner."""
+def reader(segment: Segment, stage: Stage, *, mark: Path | None = None) -> list[str]:
+    """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`. `mark`: a small picture with alpha for the corner."""
     import ffmpeg
 
+    pictures = [_layer(layer, segment.frames, stage) for layer in segment.layers]
+    stream = pictures[0]
+    for layer, picture in zip(segment.layers[1:], pictures[1:], strict=True):
+        stream = _over(stream, picture, layer, stage)
+    if mark is not None:
+        margin = stage.picture.height // 24
+        corner = ffmpeg.input(f"file:{mark.resolve()}")
+        stream = stream.overlay(corner, x=f"W-w-{margin}", y=margin, format=_overlay_format(stage))
+    return _raw(stream, segment.frames)
+
+
+def still_reader(card: Path, frames: int, stage: Stage) -> list[str]:
+    """The ffmpeg arguments that hold a still (a slate, an end card; sRGB, of the delivered size) for a number of frames."""
+    import ffmpeg
+
+    stream = ffmpeg.input(f"file:{card.resolve()}", loop=1, framerate=_ratio(stage.picture.rate), threads=1).video
+    stream = stream.filter("format", "gbrp").filter("zscale", stage.picture.width, stage.picture.height, **TO_BT709)
+    return _raw(stream.filter("format", stage.pixel_format).filter("setsar", 1), frames)
+
+
+def stream_input(stage: Stage) -> dict[str, object]:
+    """The options with which the encoder reads from `pipe:0` what the readers pour into it."""
+    return {
+        "format": "rawvideo",
+        "pixel_format": stage.pixel_format,
+        "video_size": stage.picture.size,
+        "framerate": _ratio(stage.picture.rate),
+    }
+
+
+def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
+    """One take's frames, cropped, scaled to its place, graded once with tetrahedral interpolation, as limited-range BT.709."""
+    import ffmpeg
+
+    cut = layer.cut
+    available = cut.take_frames or cut.take_frame + cut.frames
+    first, last = max(0, layer.first), min(available, layer.first + frames)
+    stream = ffmpeg.input(f"file:{(stage.root / cut.take_path).resolve()}", threads=1).video
+    stream = stream.filter("trim", start_frame=first, end_frame=max(last, first + 1))
+    held = {"start": max(0, -layer.first), "stop": max(0, layer.first + frames - available)}
+    if any(held.values()):  # a dissolve that reaches past the handles holds the nearest frame
+        stream = stream.filter("tpad", start_mode="clone", stop_mode="clone", **held)
+    stream = stream.filter("setpts", f"N/({_ratio(stage.picture.rate)})/TB")
     left, top, width, height = map(int, cut.crop.split(","))
-    stream = ffmpeg.input(f"file:{(root / cut.take_path).resolve()}", threads=1)
-    stream = stream.video.filter("trim", start_frame=cut.take_frame, end_frame=cut.take_frame + cut.frames)
     stream = stream.filter("crop", width, height, left, top, exact=1)
-    stream = stream.filter("zscale", picture.width, picture.height, filter="spline36", rangein="full", range="full")
+    _, _, wide, high = _place(cut, stage.picture)
+    stream = stream.filter("zscale", wide, high, filter="spline36", rangein="full", range="full")
     stream = stream.filter("format", "gbrp12le")
     if cut.cube_path:
-        stream = stream.filter("lut3d", file=str((root / cut.cube_path).resolve()), interp="tetrahedral")
-    stream = stream.filter("zscale", **TO_BT709)
-    stream = stream.filter("format", PIXEL_FORMAT).filter("setsar", 1)
-    if mark is not None:
-        margin = picture.height // 24
-        corner = ffmpeg.input(f"file:{mark.resolve()}")
-        stream = stream.overlay(corner, x=f"W-w-{margin}", y=margin, format="yuv422p10")
-    output = ffmpeg.output(stream, "pipe:1", format="rawvideo", fps_mode="passthrough", **{"frames:v": cut.frames})
+        stream = stream.filter("lut3d", file=str((stage.root / cut.cube_path).resolve()), interp="tetrahedral")
+    return stream.filter("zscale", **TO_BT709).filter("format", stage.pixel_format).filter("setsar", 1)
+
+
+def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
+    """Lay a picture over what is there: as a step of a dissolve, linear in coded values as editors do it, or in its place."""
+    import ffmpeg
+
+    if layer.ramp is not None:
+        length, over = layer.ramp
+        share = f"((N+{over}+0.5)/{length})"
+        return ffmpeg.filter([below, picture], "blend", all_expr=f"A+(B-A)*{share}")
+    left, top, _, _ = _place(layer.cut, stage.picture)
+    return below.overlay(picture, x=left, y=top, format=_overlay_format(stage))
+
+
+def _raw(stream: Any, frames: int) -> list[str]:
+    import ffmpeg
+
+    output = ffmpeg.output(stream, "pipe:1", format="rawvideo", fps_mode="passthrough", **{"frames:v": frames})
     return list(output.get_args())
 
 
-def concatenation(picture: Picture) -> tuple[str, ...]:
-    """The encoder's input arguments for what the readers pour into it."""
-    rate = f"{picture.rate.numerator}/{picture.rate.denominator}"
-    size = f"{picture.width}x{picture.height}"
-    return ("-f", "rawvideo", "-pixel_format", PIXEL_FORMAT, "-video_size", size, "-framerate", rate, "-i", "pipe:0")
+def _place(cut: Cut, picture: Picture) -> tuple[int, int, int, int]:
+    if not cut.place:
+        return 0, 0, picture.width, picture.height
+    left, top, width, height = map(int, cut.place.split(","))
+    return left, top, width, height
+
+
+def _overlay_format(stage: Stage) -> str:
+    return "yuv422p10" if stage.pixel_format == DEEP else "yuv420"
+
+
+def _ratio(rate: Fraction) -> str:
+    return f"{rate.numerator}/{rate.denominator}"
 
 
 def _check_cover(shots: Sequence[Shot]) -> None:
@@ -131,6 +204,7 @@ def _cut(shot: Shot, take: Take, grade: Grade | None, *, version: str, size: tup
         cube_path=grade.cube_path if grade else "",
         number=shot.number,
         label=take.label,
+        take_frames=take.frames,
         rate_num=shot.rate_num,
         rate_den=shot.rate_den,
         crop=f"{crop.left},{crop.top},{crop.width},{crop.height}",

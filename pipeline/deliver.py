@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deliver: every profile of a version from one decode, and the folder that appears whole or not at all.
 
-Profiles are data. All pictures are BT.709 in tags and in pixels (ITU-R BT.709-6, limited range). Files are written into a hidden
-folder beside the versions and renamed once; a version is never overwritten, and `latest` moves last.
+Files are written into a hidden folder beside the versions and renamed once; a version is never overwritten, and `latest` moves last.
 """
 
 from __future__ import annotations
@@ -14,56 +13,59 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from manifests import identity
 from manifests.errors import ToolError
 from manifests.rows import Cut, Deliverable
-from pipeline import assemble, media
-from pipeline.assemble import Picture
+from manifests.timebase import MASTER_HZ, sample_of_frame
+from pipeline import assemble, edit, media
+from pipeline.assemble import Picture, Stage
+from pipeline.profiles import BT709, MASTER, PROFILES, VERTICAL, WEB, Profile
 
-VERSION = "1"
+__all__ = [
+    "MASTER",
+    "PROFILES",
+    "VERTICAL",
+    "WEB",
+    "Card",
+    "Chapter",
+    "Job",
+    "Profile",
+    "deliverable_id",
+    "describe",
+    "render",
+]
+
+VERSION = "2"
 LATEST = "latest"
-BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
-TAG_FRAMES = "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+TAGS = {"range": "limited", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 MARK_INK, MARK_EDGE = (255, 255, 255, 150), (0, 0, 0, 110)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """One kind of file: its name, its ffmpeg output options for picture, sound and container, and a filter that precedes the encoder."""
+class Card:
+    """A still before or after the programme (a slate, an end card): a picture of the delivered size and how many frames it stands."""
 
-    name: str
-    file: str
-    picture: tuple[str, ...]
-    sound: tuple[str, ...]
-    container: tuple[str, ...]
-    filters: str = "null"
+    path: Path
+    frames: int
+    digest: str
 
 
-WEB = Profile(
-    name="web",
-    file="web.mp4",
-    filters="format=yuv420p",
-    picture=("-c:v", "libx264", "-preset", "medium", "-crf", "18", "-profile:v", "high", "-pix_fmt", "yuv420p"),
-    sound=("-c:a", "aac", "-b:a", "256k", "-aac_pns", "0", "-ar", "48000"),  # noise substitution overshoots peaks
-    container=("-movflags", "+faststart"),
-)
-MASTER = Profile(
-    name="master",
-    file="master.mov",
-    # prores_aw takes 0.37 of the time of prores_ks and is 2 dB nearer, for a fifth more bytes; 3 is HQ (apch)
-    picture=("-c:v", "prores_aw", "-profile:v", "3", "-vendor", "apl0", "-pix_fmt", "yuv422p10le"),
-    sound=("-c:a", "pcm_s24le", "-ar", "48000"),
-    container=("-movflags", "+write_colr"),
-)
-PROFILES = {profile.name: profile for profile in (WEB, MASTER)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """A named stretch of the programme that begins at a frame and lasts until the next."""
+
+    frame: int
+    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is delivered: the picture's size and rate, the master sound, the profiles. `root`: the media folder.
+    """What is delivered: the picture's size and rate, the master sound, the profiles. `root`: the build folder.
 
-    `burn_in`: write the mark into the pictures of previs takes. `title` goes into the files' metadata."""
+    `burn_in`: write the mark into the pictures of previs takes. `title` goes into the files' metadata. `slate` and `end_card` stand
+    in silence before and after the programme. `captions`: an ASS file to write into the picture, with its digest."""
 
     picture: Picture
     sound_id: str
@@ -72,14 +74,34 @@ class Job:
     profiles: tuple[Profile, ...] = (WEB, MASTER)
     burn_in: bool = True
     title: str = ""
+    slate: Card | None = None
+    end_card: Card | None = None
+    chapters: tuple[Chapter, ...] = ()
+    captions: tuple[Path, str] | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """How the picture is read: with ten bits as soon as one profile keeps them."""
+        deep = any(profile.pixel_format != assemble.FLAT for profile in self.profiles)
+        return Stage(picture=self.picture, root=self.root, pixel_format=assemble.DEEP if deep else assemble.FLAT)
 
 
 def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
     """The identity of one file: the cut, the sound, the picture and the profile; not the version or any path."""
-    edit = [[cut.shot_id, cut.grade_id, cut.start_frame, cut.end_frame, cut.take_frame, cut.crop] for cut in cuts]
-    picture = [job.picture.width, job.picture.height, job.picture.rate]
-    settings = [profile.name, profile.filters, *profile.picture, *profile.sound, *profile.container]
-    return identity.digest([VERSION, edit, picture, job.sound_id, settings, job.burn_in, job.title])
+    events = [
+        [cut.shot_id, cut.grade_id, cut.start_frame, cut.end_frame, cut.take_frame, cut.crop, cut.dissolve_frames, cut.layer, cut.place]
+        for cut in cuts
+    ]  # fmt: skip
+    picture = [job.picture.width, job.picture.height, job.picture.rate, job.stage.pixel_format]
+    cards = [[card.frames, card.digest] if card else None for card in (job.slate, job.end_card)]
+    chapters = [[chapter.frame, chapter.title] for chapter in job.chapters]
+    extras = [job.burn_in, job.title, cards, chapters, job.captions[1] if job.captions else ""]
+    return identity.digest([VERSION, events, picture, job.sound_id, profile.plain(), extras])
+
+
+def total_frames(cuts: Sequence[Cut], job: Job) -> int:
+    """Frames of the files: the programme and its cards."""
+    return edit.total_frames(cuts) + sum(card.frames for card in (job.slate, job.end_card) if card)
 
 
 def render(
@@ -90,42 +112,80 @@ def render(
     Raises ToolError naming the event whose take cannot be read, or the encoder's last words.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    frame_bytes = job.picture.frame_bytes
-    sources = [
-        media.Source(
-            name=f"{cut.number} ({cut.take_path})",
-            arguments=tuple(assemble.reader(cut, job.picture, root=job.root, mark=mark(cut, job))),
-            size=cut.frames * frame_bytes,
-        )
-        for cut in cuts
-    ]
+    frame_bytes = job.stage.frame_bytes
 
     def in_frames(done: int, total: int) -> None:
         if progress is not None:
             progress(done // frame_bytes, total // frame_bytes)
 
-    media.run_piped(sources, encoder(job, folder=folder), progress=in_frames)
+    chapters = folder / ".chapters.txt"
+    chapters.write_text(chapter_text(job.chapters, cuts, job), encoding="utf-8")
+    try:
+        media.run_piped(sources(cuts, job), encoder(cuts, job, folder=folder, chapters=chapters), progress=in_frames)
+    finally:
+        chapters.unlink(missing_ok=True)
     return {profile.name: folder / profile.file for profile in job.profiles}
 
 
-def encoder(job: Job, *, folder: Path) -> list[str]:
+def sources(cuts: Sequence[Cut], job: Job) -> list[media.Source]:
+    """What is poured into the encoder: the slate, every segment of the edit list, the end card."""
+    stage = job.stage
+    poured = []
+    for segment in edit.segments(cuts):
+        name = " over ".join(f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers))
+        arguments = assemble.reader(segment, stage, mark=mark(segment, job))
+        poured.append(media.Source(name=name, arguments=tuple(arguments), size=segment.frames * stage.frame_bytes))
+    before, after = (_card_source(card, stage) for card in (job.slate, job.end_card))
+    return [*before, *poured, *after]
+
+
+def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> list[str]:
     """The arguments of the one encoder: raw frames from `pipe:0` and the master sound in, all profiles out."""
-    names = [f"[v{number}]" for number in range(len(job.profiles))]
-    graph = f"[0:v]{TAG_FRAMES},split={len(names)}" + "".join(f"[s{number}]" for number in range(len(names)))
-    for number, profile in enumerate(job.profiles):
-        graph += f";[s{number}]{profile.filters}{names[number]}"
-    arguments = ["-v", "error", *assemble.concatenation(job.picture), "-i", f"file:{job.sound_path.resolve()}"]
-    arguments += ["-filter_complex", graph]
-    for name, profile in zip(names, job.profiles, strict=True):
-        arguments += ["-map", name, "-map", "1:a:0", *profile.picture, *BT709, *profile.sound]
-        arguments += ["-metadata", f"title={job.title}", "-fflags", "+bitexact", *profile.container]
-        arguments += [f"file:{(folder / profile.file).resolve()}"]
-    return arguments
+    import ffmpeg
+
+    picture = ffmpeg.input("pipe:0", **assemble.stream_input(job.stage)).video.filter("setparams", **TAGS)
+    if job.captions is not None:
+        picture = picture.filter("ass", str(job.captions[0].resolve()))
+    copies = picture.filter_multi_output("split", len(job.profiles))
+    outputs = [
+        ffmpeg.output(
+            copies.stream(number).filter("format", profile.pixel_format),
+            _sound(cuts, job),
+            f"file:{(folder / profile.file).resolve()}",
+            **{**profile.picture, **BT709, **profile.sound, **profile.container},
+            **{"metadata": f"title={job.title}", "fflags": "+bitexact", "map_chapters": 2},
+        )
+        for number, profile in enumerate(job.profiles)
+    ]
+    arguments = list(ffmpeg.merge_outputs(*outputs).get_args())
+    first_output = arguments.index("-filter_complex")
+    return [
+        "-v",
+        "error",
+        *arguments[:first_output],
+        "-f",
+        "ffmetadata",
+        "-i",
+        f"file:{chapters.resolve()}",
+        *arguments[first_output:],
+    ]
+
+
+def chapter_text(chapters: Sequence[Chapter], cuts: Sequence[Cut], job: Job) -> str:
+    """Chapters as an ffmetadata file, on the frame grid."""
+    rate, shift = job.picture.rate, job.slate.frames if job.slate else 0
+    ends = [*(chapter.frame for chapter in chapters[1:]), edit.total_frames(cuts)]
+    lines = [";FFMETADATA1"]
+    for chapter, end in zip(chapters, ends, strict=False):
+        title = re.sub(r"([=;#\\\n])", r"\\\1", " ".join(chapter.title.split()))
+        lines += ["[CHAPTER]", f"TIMEBASE={rate.denominator}/{rate.numerator}", f"START={chapter.frame + shift}"]
+        lines += [f"END={end + shift}", f"title={title}"]
+    return "\n".join(lines) + "\n"
 
 
 def describe(files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: str) -> list[Deliverable]:
     """The rows of rendered files; paths are relative to the version's folder."""
-    frames = assemble.total_frames(cuts)
+    frames = total_frames(cuts, job)
     return [
         Deliverable(
             deliverable_id=deliverable_id(cuts, job, profile),
@@ -142,14 +202,15 @@ def describe(files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: 
     ]
 
 
-def mark(cut: Cut, job: Job) -> Path | None:
-    """The picture that is laid over an event's frames: the label of a previs take, made once per size, or None."""
-    if not job.burn_in or cut.label != "previs":
+def mark(segment: edit.Segment, job: Job) -> Path | None:
+    """The picture that is laid over a segment's frames when it shows a previs take, made once per size; else None."""
+    labels = [layer.cut.label for layer in segment.layers if layer.cut.label == "previs"]
+    if not job.burn_in or not labels:
         return None
-    path = job.root / "media" / "marks" / f"{cut.label}_{job.picture.height}.png"
+    path = job.root / "media" / "marks" / f"{labels[0]}_{job.picture.height}.png"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _draw_mark(path, cut.label.upper(), job.picture.height)
+        _draw_mark(path, labels[0].upper(), job.picture.height)
     return path
 
 
@@ -192,6 +253,26 @@ def publish(staged: Path, deliverables: Path, version: str, *, latest: bool = Tr
     pointer.symlink_to(version, target_is_directory=True)
     pointer.replace(deliverables / LATEST)
     return final
+
+
+def _sound(cuts: Sequence[Cut], job: Job) -> Any:
+    """The master sound, moved behind the slate and padded to the end card."""
+    import ffmpeg
+
+    sound = ffmpeg.input(f"file:{job.sound_path.resolve()}").audio
+    if job.slate is None and job.end_card is None:
+        return sound
+    late = sample_of_frame(job.slate.frames if job.slate else 0, job.picture.rate, MASTER_HZ)
+    length = sample_of_frame(total_frames(cuts, job), job.picture.rate, MASTER_HZ)
+    sound = sound.filter("adelay", delays=f"{late}S", all=1).filter("apad", whole_len=length)
+    return sound.filter("atrim", end_sample=length)
+
+
+def _card_source(card: Card | None, stage: Stage) -> list[media.Source]:
+    if card is None:
+        return []
+    arguments = assemble.still_reader(card.path, card.frames, stage)
+    return [media.Source(name=card.path.name, arguments=tuple(arguments), size=card.frames * stage.frame_bytes)]
 
 
 def _draw_mark(path: Path, text: str, height: int) -> None:
