@@ -218,7 +218,14 @@ class FrameWriter:
         self._partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}")
         self._command = [ffmpeg_path(), "-hide_banner", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
         self._command += ["-s", f"{size[0]}x{size[1]}", "-r", f"{rate.numerator}/{rate.denominator}", "-i", "pipe:0"]
-        self._command += ["-threads", str(threads), *encoder, str(self._partial)]
+        self._command += [
+            "-threads",
+            str(threads),
+            *encoder,
+            "-fflags",
+            "+bitexact",
+            str(self._partial),
+        ]  # no random ids
 
     def __enter__(self) -> Self:
         """Start the encoder."""

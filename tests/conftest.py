@@ -1,10 +1,99 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings that all tests share."""
+"""What all tests share: hypothesis settings, one Ray, one Prefect server and one small film per run of the suite."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from flows.engines import settle
 
 # A property is about results; how long one example takes on a busy machine is not a finding.
 settings.register_profile("callsheet", deadline=None)
 settings.load_profile("callsheet")
+
+STARTER = Path(__file__).parents[1] / "pipeline" / "starter"
+SMALL = 'size = "320x180"\n'
+
+
+@dataclass(frozen=True)
+class Engines:
+    """A running Ray (its address) and a running Prefect server (its URL), as child processes must be told of them."""
+
+    ray: str
+    prefect: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of a child process that uses both."""
+        return {**os.environ, "PREFECT_API_URL": self.prefect}
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    """Ray with two CPUs and a Prefect server on loopback, started once; flows of this process find both by themselves."""
+    os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
+    settle()
+    import ray
+    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        object_store_memory=128 * 1024**2,
+        _node_ip_address="127.0.0.1",
+    )
+    server = SubprocessASGIServer()
+    server.start()
+    try:
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield Engines(ray=ray.get_runtime_context().gcs_address, prefect=server.api_url)
+    finally:
+        server.stop()
+        ray.shutdown()
+
+
+def small_production(folder: Path) -> Path:
+    """A copy of the starter at 320x180: two people, four lines, about twelve seconds."""
+    shutil.copytree(STARTER, folder)
+    text = (folder / "production.toml").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("size")]
+    (folder / "production.toml").write_text(SMALL + "\n".join(lines) + "\n\n[generate]\nsize = 256\n")
+    return folder
+
+
+@pytest.fixture
+def production(tmp_path: Path) -> Path:
+    """A small production to change and to render."""
+    return small_production(tmp_path / "scene")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A small film that was rendered, and what the flow said of it. Tests copy it before they change it."""
+
+    folder: Path
+    outcome: object
+
+    def copy(self, to: Path) -> Path:
+        """A copy with its record and media."""
+        shutil.copytree(self.folder, to, symlinks=True, copy_function=shutil.copy2)
+        return to
+
+
+@pytest.fixture(scope="session")
+def film(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """The starter rendered from script to deliverables, once per run of the suite."""
+    from flows.episode import episode
+
+    folder = small_production(tmp_path_factory.mktemp("film") / "scene")
+    return Rendered(folder=folder, outcome=episode(str(folder)))
