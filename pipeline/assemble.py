@@ -147,7 +147,7 @@ def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
 
     if layer.ramp is not None:
         length, over = layer.ramp
-        share = f"((N+{over}+0.5)/{length})"
+        share = f"((T*{_ratio(stage.picture.rate)}+{over}+0.5)/{length})"  # T, because N counts from 0 or 1 by version
         return ffmpeg.filter([below, picture], "blend", all_expr=f"A+(B-A)*{share}")
     left, top, _, _ = _place(layer.cut, stage.picture)
     return below.overlay(picture, x=left, y=top, format=_overlay_format(stage))
