@@ -134,14 +134,20 @@ MOUTH = frozenset((*LIP_UNITS, *SMIRKS))
 OPENERS = ("AU18", "AU24", "AU25", "AU26")  # gives way to speech, which opens and closes the lips itself
 
 EMOTIONS: dict[str, dict[str, float]] = {
-    "angry": {"AU4": 1.75, "AU7": 0.75, "AU5": 0.55, "AU24": 1.1, "AU17": 0.5, "AU15": 0.2},
+    "angry": {"AU4": 1.9, "AU7": 0.95, "AU5": 0.6, "AU24": 1.1, "AU17": 0.5, "AU15": 0.2, "AU10": 0.15},
     "contempt": {"AU14L": 1.0, "AU7": 0.35, "AU4": 0.25, "AU24": 0.3},
     "disgusted": {"AU9": 1.5, "AU10": 1.2, "AU4": 0.9, "AU7": 0.8, "AU6": 0.6, "AU15": 0.5, "AU17": 0.5},
-    "fear": {"AU1": 1.3, "AU2": 0.7, "AU4": 0.6, "AU5": 1.3, "AU20": 1.0, "AU25": 0.6, "AU26": 0.25, "AU16": 0.4},
+    "fear": {
+        **{"AU1": 1.55, "AU2": 0.4, "AU4": 0.6, "AU5": 1.1, "AU20": 1.1},
+        **{"AU25": 0.5, "AU26": 0.3, "AU15": 0.4, "AU16": 0.2},
+    },
     "happy": {"AU12": 1.15, "AU6": 1.1, "AU25": 0.6, "AU7": 0.45, "AU10": 0.25},
     "neutral": {},
-    "sad": {"AU1": 1.35, "AU15": 1.35, "AU17": 0.6, "AU4": 0.45, "AU7": 0.35},
-    "surprised": {"AU1": 1.15, "AU2": 1.25, "AU5": 1.3, "AU26": 0.75, "AU25": 0.4, "AU18": 0.25},
+    "sad": {
+        **{"AU1": 0.5, "AU2": -0.45, "AU4": 0.65, "AU15": 1.4, "AU17": 0.2},
+        **{"AU7": 0.3, "AU6": 0.2, "AU24": 0.4},
+    },
+    "surprised": {"AU1": 1.0, "AU2": 1.15, "AU5": 1.25, "AU26": 1.05, "AU25": 0.4, "AU18": 0.4},
 }
 # What else a feeling does: how far the upper lids sink, where the eyes look and how the head is held (IOD and radians, down).
 BEARING: dict[str, tuple[float, float, float]] = {
@@ -151,7 +157,7 @@ BEARING: dict[str, tuple[float, float, float]] = {
     "fear": (0.0, 0.0, -0.015),
     "happy": (0.0, 0.0, -0.010),
     "neutral": (0.0, 0.0, 0.0),
-    "sad": (0.24, 0.015, 0.040),
+    "sad": (0.27, 0.015, 0.040),
     "surprised": (0.0, 0.0, -0.020),
 }
 
@@ -246,6 +252,9 @@ def _lip_controls(unit: LipUnit, only: int | None = None) -> Controls:
                 displacement = _lip_move(unit, place, upper=upper, inner=inner)
             side = made.upper if upper else made.lower
             side.setdefault(point, displacement)
+    for corner in anatomy.CORNERS:  # both lips end in them, so both sides move them alike
+        (ax, ay), (bx, by) = made.upper[corner], made.lower[corner]
+        made.move(corner, ((ax + bx) / 2, (ay + by) / 2))
     made.hold((*anatomy.EYE_POINTS, *anatomy.NOSE_RIDGE, *anatomy.UPPER_OVAL))
     if not unit.jaw_moves:
         made.hold(anatomy.JAW)
@@ -265,6 +274,6 @@ def _lip_move(unit: LipUnit, place: int, *, upper: bool, inner: bool) -> tuple[f
     side = float(np.sign(place - 5))
     corner, middle = CORNER[from_corner], MIDDLE[from_corner]
     own = (unit.upper if upper else unit.lower)[1 if inner else 0]
-    even = unit.even * (0.4 + 0.6 * middle) if upper else 0.0
+    even = unit.even * (0.1 + 0.9 * middle) if upper else 0.0
     out = unit.corner[0] * corner + unit.narrow * (1 - corner)
     return (side * out, unit.corner[1] * corner + own * middle + even)

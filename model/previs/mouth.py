@@ -31,10 +31,10 @@ Line = Float32[np.ndarray, "41 2"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lips:
-    """Eleven points from corner to corner where each lip ends at rest, in picture px, and the `gap` of the landmarks in IOD."""
+    """Points from corner to corner where each lip ends at rest, in picture px, and the `gap` of the landmarks in IOD."""
 
-    upper: np.ndarray
-    lower: np.ndarray
+    upper: Line
+    lower: Line
     gap: float
 
     @property
@@ -68,7 +68,7 @@ def lines(rgb: np.ndarray, face: Face) -> Lips:
     gap = float((lower[5] - upper[5]) @ face.axes[:, 1]) / face.unit
     if gap < CLOSED:
         upper = lower = _seam(rgb, (upper + lower) / 2, face)
-    return Lips(upper=upper, lower=lower, gap=max(gap, 0.0))
+    return Lips(upper=_smooth(upper), lower=_smooth(lower), gap=max(gap, 0.0))
 
 
 def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
@@ -81,21 +81,21 @@ def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
     below = teeth[::-1].copy()
     below[..., :3] *= 0.72
     return Mouth(
-        upper=smooth(lips.upper),
-        lower=smooth(lips.lower),
+        upper=lips.upper,
+        lower=lips.lower,
         rest_gap=lips.gap,
         width=float(np.hypot(*(points[308] - points[78]))),
         unit=face.unit,
         teeth_above=teeth,
         teeth_below=below,
         lip=lip,
-        seam=np.minimum(_colours(rgb, lips.upper[2:9]).mean(axis=0), lip * 0.6) if lips.closed else lip * 0.4,
+        seam=np.minimum(_colours(rgb, lips.upper[8:33]).mean(axis=0), lip * 0.6) if lips.closed else lip * 0.4,
         level=float(np.clip(skin.mean() / 150, 0.35, 1.15)),
         down=face.axes[:, 1].astype(np.float32),
     )
 
 
-def smooth(line: np.ndarray) -> Line:
+def _smooth(line: np.ndarray) -> Line:
     """Eleven points as a smooth curve of 41."""
     return np.asarray(_SMOOTH @ line, dtype=np.float32)
 

@@ -61,14 +61,14 @@ class Grid:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rig:
     """Displacements in px. `whole`: one row for each unit, then each of `HEAD`, over the grid `wide`. `above`, `below`: the same
-    over the finer grid `mouth`. `lips`: the same for the points of the inner lip lines, upper then lower."""
+    over the finer grid `mouth`. `lips`: the same for the points of the lip lines, upper then lower."""
 
     wide: Grid
     mouth: Grid
     whole: Float32[np.ndarray, "parts values"]
     above: Float32[np.ndarray, "parts values"]
     below: Float32[np.ndarray, "parts values"]
-    lips: Float32[np.ndarray, "parts 22 2"]
+    lips: Float32[np.ndarray, "parts 82 2"]
     vertices: Float32[np.ndarray, "parts 468 2"]
 
 

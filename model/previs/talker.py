@@ -7,9 +7,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from manifests.errors import InputError, Problem
+from manifests.identity import digest
 from model import weights
 from model.emotion import Performance
-from model.previs import LICENCES, NAME, VERSION, WEIGHTS, Settings, portrait, read_settings, score
+from model.previs import LICENCES, NAME, VERSION, WEIGHTS, Settings, cache, portrait, read_settings, score
 from model.previs.landmarks import Landmarker
 from model.previs.matte import Segmenter
 from model.previs.phones import Phones
@@ -74,7 +75,7 @@ class PrevisTalker:
             segmenter=Segmenter(weights.path(WEIGHTS[2])),
         )
         self._phones = Phones()
-        self._puppets: OrderedDict[tuple[str, str], Puppet] = OrderedDict()
+        self._puppets: OrderedDict[str, Puppet] = OrderedDict()
 
     def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> PrevisClip:
         """Begin a clip. Raises InputError when the portrait cannot be animated."""
@@ -85,14 +86,19 @@ class PrevisTalker:
         return PrevisClip(puppet, poses, speech.frames, ())
 
     def puppet(self, given: Portrait) -> Puppet:
-        """The solved portrait, from memory when it was used lately."""
-        key = given.digest, given.face
+        """The solved portrait: from memory when it was used lately, from disk when it was ever solved, else solved and kept."""
+        key = digest([given.digest, given.face, self._settings.size, self.weights_digest])
         if key not in self._puppets:
-            self._puppets[key] = portrait.build(given, self._networks, self._settings.size)
+            self._puppets[key] = cache.load(key) or self._solved(given, key)
         self._puppets.move_to_end(key)
         while len(self._puppets) > KEPT_PUPPETS:
             self._puppets.popitem(last=False)
         return self._puppets[key]
+
+    def _solved(self, given: Portrait, key: str) -> Puppet:
+        puppet = portrait.build(given, self._networks, self._settings.size)
+        cache.save(key, puppet)
+        return puppet
 
 
 def load(*, settings: dict[str, object] | None = None) -> Talker:

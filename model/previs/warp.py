@@ -84,8 +84,8 @@ class Renderer:
         weights = np.concatenate([pose.units, pose.head]).astype(np.float32)
         whole = _field(rig.whole, weights, rig.wide)
         sampling = _enlarged(_inverse(whole, rig.wide), rig.wide)
-        moved = (weights @ rig.lips.reshape(len(weights), -1)).reshape(2, 11, 2)
-        upper, lower = puppet.mouth.upper + mouth.smooth(moved[0]), puppet.mouth.lower + mouth.smooth(moved[1])
+        moved = (weights @ rig.lips.reshape(len(weights), -1)).reshape(2, -1, 2)
+        upper, lower = puppet.mouth.upper + moved[0], puppet.mouth.lower + moved[1]
         self._cut_mouth(sampling, weights, upper, lower)
         cv2.add(sampling, self._pixels, dst=sampling)
         lids = self._move_eyes(sampling, pose)
@@ -151,7 +151,7 @@ class Renderer:
         box = (left + columns.start, top + rows.start, left + columns.stop, top + rows.stop)
         head = weights.copy()
         head[: -len(HEAD)] = 0
-        seam = lips.upper[20] + self._puppet.rig.lips[:, 5].T @ head
+        seam = lips.upper[20] + self._puppet.rig.lips[:, 20].T @ head
         offset = np.array(box[:2], np.float32)
         mouth.paint(lips, _view(person, box)[..., :3], upper - offset, lower - offset, seam - offset)
 

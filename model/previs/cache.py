@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Solved portraits on disk: one uncompressed .npz of plain arrays each, named by what it was solved from. Nothing is unpickled.
+
+A file that cannot be read is solved anew and replaced; writing is atomic, so that workers may share the folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import zipfile
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from manifests.identity import digest, digest_file
+from model.previs import VERSION
+from model.previs.warp import Puppet
+
+log = logging.getLogger(__name__)
+KEPT_FILES = 200
+
+
+def folder() -> Path:
+    """Where solved portraits lie: `$CALLSHEET_CACHE/previs`, else `~/.cache/callsheet/previs`."""
+    base = os.environ.get("CALLSHEET_CACHE")
+    return (Path(base) if base else Path.home() / ".cache" / "callsheet") / "previs"
+
+
+def load(key: str) -> Puppet | None:
+    """The puppet kept under a key, or None."""
+    path = _path(key)
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+        puppet = _unpacked(Puppet, arrays, "")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        log.warning("solving anew what cannot be read from %s: %s", path, error)
+        return None
+    assert isinstance(puppet, Puppet)
+    return puppet
+
+
+def save(key: str, puppet: Puppet) -> None:
+    """Keep a puppet; when the folder cannot be written, only say so: the cache is a convenience."""
+    path = _path(key)
+    arrays: dict[str, np.ndarray] = {}
+    _pack(puppet, "", arrays)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        Path(file.name).replace(path)
+        _prune(path.parent)
+    except OSError as error:
+        log.warning("cannot keep a solved portrait in %s: %s", path.parent, error)
+
+
+def _path(key: str) -> Path:
+    return folder() / f"{key}-{VERSION}-{_code()}.npz"
+
+
+@cache
+def _code() -> str:
+    """Digest of this package's sources: what other code solved is another thing."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return digest([source.name + digest_file(source) for source in sources])[:12]
+
+
+def _prune(kept: Path) -> None:
+    files = sorted(kept.glob("*.npz"), key=lambda file: file.stat().st_mtime)
+    for file in files[:-KEPT_FILES]:
+        file.unlink(missing_ok=True)
+
+
+def _pack(value: Any, name: str, arrays: dict[str, np.ndarray]) -> None:
+    if is_dataclass(value):
+        for field in fields(value):
+            _pack(getattr(value, field.name), f"{name}.{field.name}", arrays)
+    elif isinstance(value, tuple) and value and is_dataclass(value[0]):
+        for index, part in enumerate(value):
+            _pack(part, f"{name}.{index}", arrays)
+    else:
+        arrays[name] = np.asarray(value)
+
+
+def _unpacked(kind: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{f.name: _unpacked(hints[f.name], arrays, f"{name}.{f.name}") for f in fields(kind)})
+    if get_origin(kind) is tuple and is_dataclass(get_args(kind)[0]):
+        return tuple(_unpacked(part, arrays, f"{name}.{index}") for index, part in enumerate(get_args(kind)))
+    array = arrays[name]
+    if kind in (int, float):
+        return kind(array)
+    return tuple(array.tolist()) if get_origin(kind) is tuple else array
