@@ -177,7 +177,10 @@ def chapter_text(chapters: Sequence[Chapter], cuts: Sequence[Cut], job: Job) -> 
     ends = [*(chapter.frame for chapter in chapters[1:]), edit.total_frames(cuts)]
     lines = [";FFMETADATA1"]
     for chapter, end in zip(chapters, ends, strict=False):
-        title = re.sub(r"([=;#\\])", r"\\\1", " ".join(chapter.title.split()))
+        plain = " ".join(chapter.title.split()).replace(
+            "\\", "＼"
+        )  # ffmpeg takes an escaped backslash for an escaped line end
+        title = re.sub(r"([=;#])", r"\\\1", plain)
         lines += ["[CHAPTER]", f"TIMEBASE={rate.denominator}/{rate.numerator}", f"START={chapter.frame + shift}"]
         lines += [f"END={end + shift}", f"title={title}"]
     return "\n".join(lines) + "\n"

@@ -160,7 +160,7 @@ def test_chapters_are_written_with_their_titles(tmp_path: Path) -> None:
     said = media.run(["-i", str(path), "-f", "null", "-"])
     assert "Chapter #0:0: start 0.000000, end 0.400000" in said
     assert "Chapter #0:1: start 0.400000, end 1.000000" in said
-    assert "INT. LAMP; = #1\\" in said
+    assert "INT. LAMP; = #1＼" in said
     assert "二" in said
 
 
