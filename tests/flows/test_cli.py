@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: wrong inputs are one clear error each with exit code 2 and nothing written; JSON everywhere; help that helps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from bad_inputs import BAD, Bad, lighthouse
+from conftest import Rendered
+
+from flows import cli
+from model.weights import CATALOGUE
+
+COMMANDS = (["plan"], ["plan", "--inputs"], ["render"])
+ABSENT = ["query", "status", "plan", "render"]
+
+
+def run(arguments: list[str]) -> int:
+    """The command in this process; its exit code."""
+    with pytest.raises(SystemExit) as leave:
+        cli.main(arguments)
+    return int(leave.value.code or 0)
+
+
+def contents(folder: Path) -> dict[str, int]:
+    """Every file below a folder and its size."""
+    return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
+def test_a_wrong_input_is_one_clear_error_and_nothing_is_written(
+    bad: Bad, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "lighthouse"
+    lighthouse(folder)
+    bad.spoil(folder)
+    before = contents(tmp_path)
+    command = COMMANDS[BAD.index(bad) % len(COMMANDS)]
+    assert run([command[0], str(folder), *command[1:]]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert any(all(part in line for part in bad.says) for line in printed.err.splitlines()), printed.err
+    assert "Traceback" not in printed.err
+    assert contents(tmp_path) == before
+
+
+def test_all_problems_of_all_inputs_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "lighthouse"
+    lighthouse(folder)
+    script, cast = folder / "script.fountain", folder / "cast.csv"
+    script.write_text(script.read_text().replace("contempt 0.8", "contemptt 0.8"))
+    cast.write_text(cast.read_text().replace("HENRIK,Henrik", "HENRYK,Henrik").replace(",12,", ",twelve,"))
+    assert run(["plan", str(folder)]) == 2
+    told = capsys.readouterr().err
+    assert "'contempt'" in told
+    assert "row 3, column seed" in told
+    assert told.splitlines()[-1].endswith("nothing was written.")
+
+
+def test_problems_are_json_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "lighthouse"
+    lighthouse(folder)
+    (folder / "cast.csv").unlink()
+    assert run(["plan", str(folder), "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert told["error"] == "input"
+    assert told["problems"][0]["file"] == "production.toml"
+
+
+@pytest.mark.parametrize("verb", ABSENT)
+def test_a_folder_that_is_no_production_is_refused(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extra = ["select 1"] if verb == "query" else []
+    assert run([verb, str(tmp_path), *extra]) == 2
+    assert "callsheet init" in capsys.readouterr().err
+    assert contents(tmp_path) == {}
+
+
+def test_an_unknown_verb_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rendr", "."]) == 2
+    assert "render" in capsys.readouterr().err
+
+
+def test_init_writes_a_production_that_is_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "mine"
+    assert run(["init", str(folder)]) == 0
+    assert run(["plan", str(folder), "--inputs"]) == 0
+    assert "nothing is wrong" in capsys.readouterr().out
+    assert run(["init", str(folder)]) == 2
+
+
+def test_query_prints_a_table_or_json_and_refuses_to_write(film: Rendered, capsys: pytest.CaptureFixture[str]) -> None:
+    question = "select character, round(sum(seconds), 1) as seconds from shots group by 1 order by 1"
+    assert run(["query", str(film.folder), question]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["character", "seconds"]
+    assert run(["query", str(film.folder), question, "--json"]) == 0
+    assert [row["character"] for row in json.loads(capsys.readouterr().out)] == ["ALEX", "ROBIN"]
+    assert run(["query", str(film.folder), "copy shots to 'x.csv'"]) == 2
+
+
+def test_status_counts_what_is_done(film: Rendered, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["status", str(film.folder)]) == 0
+    assert "4 shots, 4 takes done" in capsys.readouterr().out
+
+
+def test_plan_shows_every_shot_as_cached_after_a_render(film: Rendered, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", str(film.folder)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[-1] == "4 shots: 0 new, 0 changed, 4 cached"
+
+
+def test_weights_are_listed_with_source_and_licence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["weights", "list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["name"] for row in rows} >= {weight.name for weight in CATALOGUE}
+    assert all(row["licence"] and row["from"] and row["commercial"] in {"yes", "no", "unclear"} for row in rows)
+
+
+def test_the_doctor_finds_this_machine_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--json"]) == 0
+    assert {finding["state"] for finding in json.loads(capsys.readouterr().out)} <= {"ok", "warn"}

