@@ -24,6 +24,7 @@ TOOTH_HEIGHTS = (60, 56, 59, 52, 46)
 TOOTH_LIGHT = (1.0, 0.97, 0.9, 0.78, 0.62)
 GUM = 34  # texture rows of gum above the teeth
 TEXTURE = (300, 120 + GUM)
+RED = (17, 84, 314, 72, 302, 11, 16, 85, 315)  # points on the red of the lips
 BEYOND = 10  # steps beside each corner in which the seam is followed
 
 Line = Float32[np.ndarray, "41 2"]
@@ -116,6 +117,14 @@ def _white(rgb: np.ndarray, face: Face) -> float:
         grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
         brightest.append(float(np.percentile(grey[inside[: part.shape[0], : part.shape[1]] > 0], 85)))
     return float(np.mean(brightest))
+
+
+def contrast(rgb: np.ndarray, face: Face) -> float:
+    """How far the colour of the lips lies from that of the cheeks (CIELAB, Euclid): little when something covers the mouth."""
+    points = face.points[:, :2]
+    both = np.stack([_colours(rgb, points[list(part)]).mean(axis=0) for part in (RED, anatomy.CHEEKS)])
+    lab = cv2.cvtColor((both[None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)[0]
+    return float(np.linalg.norm(lab[0] - lab[1]))
 
 
 def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from manifests.errors import InputError, Problem
-from model.previs import eyes, matte, mouth, rig, shading
+from model.previs import expression, eyes, matte, mouth, rig, shading
 from model.previs.landmarks import Face, Found, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.rig import Box
@@ -21,6 +21,10 @@ SCORE_GAP = 0.3  # detector score; a shape in the example plate scores 0.53 besi
 LEAST_CONFIDENCE = 0.5
 MOST_YAW = 32.0  # degrees beyond which the far side of the face has too few pixels
 WARN_YAW = 18.0
+WARN_UNIT = 40.0  # px between the eyes
+LEAST_CONTRAST = 3.0
+PARTING = 0.075  # IOD by which AU25 at 1 opens the lips
+SMILING = 0.06  # IOD by which the corners stand above the middle of the lips in a smile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +134,32 @@ def _solve(source: np.ndarray, face: Face, plate: np.ndarray, place: Box) -> Pup
         mouth=mouth.find(rgb, face, lips),
         eyes=eyes.find(rgb, face, whole),
         shading=shading.draw(face, whole),
+        rest=_rest(face, lips),
+        warnings=_warnings(rgb, face),
     )
+
+
+def _rest(face: Face, lips: mouth.Lips) -> np.ndarray:
+    """What takes a smile or parted lips out of the portrait, as unit weights."""
+    local = face.local
+    lift = float(local[[13, 14], 1].mean() - local[[61, 291], 1].mean())
+    units = {"AU25": -(lips.gap + 0.02) / PARTING} if not lips.closed else {}
+    if lift > SMILING:
+        units |= {"AU12": -min((lift - SMILING / 2) / 0.115, 1.0), "AU6": -min((lift - SMILING / 2) / 0.2, 0.6)}
+    return expression.vector(units).astype(np.float32)
+
+
+def _warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
+    """What a person should look at: a turned head, a mouth that does not look like one, a small face."""
+    said = []
+    if abs(face.yaw_degrees) > WARN_YAW:
+        said.append(f"the face is turned by {face.yaw_degrees:+.0f} degrees: its far side may look stretched")
+    contrast = mouth.contrast(rgb, face)
+    if contrast < LEAST_CONTRAST:
+        said.append(f"the mouth may be covered: its colour differs from the cheeks' by only {contrast:.1f} (CIELAB)")
+    if face.unit < WARN_UNIT:
+        said.append(f"the eyes are only {face.unit:.0f} px apart: teeth and lids will be coarse")
+    return tuple(said)
 
 
 def _tight(cover: np.ndarray, room: int) -> Box:

@@ -23,13 +23,12 @@ KEPT_PUPPETS = 4
 class PrevisClip:
     """One clip being made."""
 
-    def __init__(self, puppet: Puppet, poses: Iterator[Pose], frames: int, warnings: tuple[str, ...]) -> None:
+    def __init__(self, puppet: Puppet, poses: Iterator[Pose], frames: int) -> None:
         """Frames are rendered as they are asked for."""
         self.height, self.width = puppet.plate.shape[:2]
         self.frames = frames
         self._puppet = puppet
         self._poses = poses
-        self._warnings = warnings
         self._done = 0
 
     def __iter__(self) -> Iterator[Frame]:
@@ -47,7 +46,7 @@ class PrevisClip:
         face = self._puppet.face
         return TakeMeasures(
             face_box=(float(left), float(top), float(right), float(bottom)),
-            warnings=self._warnings,
+            warnings=self._puppet.warnings,
             numbers={
                 "frames": float(self._done),
                 "face_px": round(face.unit, 2),
@@ -83,7 +82,7 @@ class PrevisTalker:
             raise InputError(Problem(file=portrait.name, message="no frames are asked for", got=str(speech.frames)))
         puppet = self.puppet(portrait)
         poses = score.poses(speech, performance, seed, self._phones)
-        return PrevisClip(puppet, poses, speech.frames, ())
+        return PrevisClip(puppet, poses, speech.frames)
 
     def puppet(self, given: Portrait) -> Puppet:
         """The solved portrait: from memory when it was used lately, from disk when it was ever solved, else solved and kept."""

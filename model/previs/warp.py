@@ -39,7 +39,8 @@ class Pose:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Puppet:
     """All that is known of one portrait. `plate`: the whole picture without the person's edge. `place`: the box of it (left, top,
-    right, bottom) in which anything moves. Everything else is in px of that box; `source` is the person in it, RGBA."""
+    right, bottom) in which anything moves. Everything else is in px of that box; `source` is the person in it, RGBA. `rest`: units that
+    bring the portrait's own expression to a neutral, closed mouth; they are part of every pose."""
 
     face: Face
     place: Box
@@ -49,6 +50,8 @@ class Puppet:
     mouth: Mouth
     eyes: tuple[eyes.Eye, eyes.Eye]
     shading: Shading
+    rest: Float32[np.ndarray, " units"]
+    warnings: tuple[str, ...] = ()
 
     @property
     def whole_face(self) -> Face:
@@ -81,7 +84,8 @@ class Renderer:
     def person(self, pose: Pose) -> UInt8[np.ndarray, "rows columns 4"]:
         """The moving box of the person alone, RGBA (not premultiplied)."""
         puppet, rig = self._puppet, self._puppet.rig
-        weights = np.concatenate([pose.units, pose.head]).astype(np.float32)
+        units = pose.units + puppet.rest
+        weights = np.concatenate([units, pose.head]).astype(np.float32)
         whole = _field(rig.whole, weights, rig.wide)
         sampling = _enlarged(_inverse(whole, rig.wide), rig.wide)
         moved = (weights @ rig.lips.reshape(len(weights), -1)).reshape(2, -1, 2)
@@ -89,7 +93,7 @@ class Renderer:
         self._cut_mouth(sampling, weights, upper, lower)
         cv2.add(sampling, self._pixels, dst=sampling)
         lids = self._move_eyes(sampling, pose)
-        puppet.shading.apply(puppet.source, self._shaded, pose.units)
+        puppet.shading.apply(puppet.source, self._shaded, units)
         person = cv2.remap(self._shaded, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         for eye, lid in lids:
             eyes.paint(eye, _view(person, eye.box), lid)
