@@ -60,7 +60,9 @@ def align(
     taken = _takes(script, heard)
     names = dict(enrolled or {}) or byturns.assign_names(_shared(script, heard, taken, speech))
     sure = [_cue(script, heard, take, speech, names) for take in taken]
-    cues = dict(zip([take.reading.line for take in taken], edges.snap(sure, turns, names), strict=True))
+    unheard = {lines[take.reading.line].line_id: _unheard(script, take) for take in taken}
+    snapped = edges.snap(sure, turns, names, unheard)
+    cues = {take.reading.line: cue for take, cue in zip(taken, snapped, strict=True)}
     for gap in _gaps(script, cues, speech):
         cues |= _placed(script, gap, names if cues else None)
     found = [cues.get(i) or _missing(line) for i, line in enumerate(lines)]
@@ -150,6 +152,14 @@ def _chosen(readings: Sequence[Reading]) -> int:
 def _span(heard: _Heard, take: _Take) -> tuple[int, int]:
     spoken_in = [heard.words[heard.word[token]] for _, token in take.pairs]
     return min(word.start for word in spoken_in), max(word.end for word in spoken_in)
+
+
+def _unheard(script: _Script, take: _Take) -> edges.Unheard:
+    tokens = script.tokens[take.reading.line]
+    first, last = take.pairs[0][0], take.pairs[-1][0]
+    before, after = (sum(map(len, some)) + len(some) for some in (tokens[:first], tokens[last + 1 :]))
+    pace = byturns.SECONDS_PER_LETTER * MASTER_HZ
+    return edges.Unheard(before=round(before * pace), after=round(after * pace))
 
 
 def _shared(

@@ -80,7 +80,10 @@ def diarize(recordings: Sequence[Recording], *, root: Path, settings: Settings) 
 
 
 def speaker_spans(sound: Float32[np.ndarray, " samples"], *, settings: Settings) -> list[SpeakerSpan]:
-    """What pyannote hears in mono 16 kHz sound: exclusive and full spans, speakers numbered by first appearance."""
+    """What pyannote hears in mono 16 kHz sound: exclusive and full spans, speakers numbered by first appearance.
+
+    Exclusive spans leave out silences; full spans keep the short ones, as annotations of speech do.
+    """
     import torch
 
     torch.set_num_threads(1)  # spinning threads make diarization many times slower on shared cores
@@ -94,7 +97,8 @@ def speaker_spans(sound: Float32[np.ndarray, " samples"], *, settings: Settings)
     spans = _spans(output, length=len(sound))
     if settings.refine and not settings.pipeline:
         spans = _refined(spans, sound, speakers=settings.speakers)
-    return turns.numbered(spans)
+    heard = turns.without_silence(turns.exclusive(spans), loudness.levels(sound))
+    return turns.numbered([*heard, *(span for span in spans if not span.exclusive)])
 
 
 def _refined(

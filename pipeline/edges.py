@@ -1,71 +1,122 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a line begins and ends, drawn to the edges of the speech that the diarization hears.
 
-Pure. Words say which line is spoken, but recognisers are late on soft onsets and lose the last consonant; the edges of turns are
-near the truth unless two lines run into one turn. So an edge of a cue moves to an edge of speech when that is near and no other
-line lies between.
+Pure. Words say which line is spoken, but recognisers are late on soft onsets, lose last consonants and miss whole words; the edges of
+speech are near the truth unless two lines run into one another. So an edge of a cue moves to an edge of speech that is near, as long
+as no other line lies between; further when words at that end were not heard.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from manifests.rows import Cue, Turn
 from manifests.timebase import MASTER_HZ
 
-EARLY_SAMPLES = round(
-    0.025 * MASTER_HZ
-)  # turns begin this much before the sound (median over the tuning half of the benchmark)
-LATE_SAMPLES = round(0.04 * MASTER_HZ)  # and end this much after it
-REACH_SAMPLES = round(0.6 * MASTER_HZ)  # how far an edge may move outward
-INSIDE_SAMPLES = round(1.2 * MASTER_HZ)  # and inward, out of silence
+# Spans of speech begin this much before what is audible and end this much after it (medians over the tuning half of the benchmark).
+EARLY_SAMPLES = round(0.025 * MASTER_HZ)
+LATE_SAMPLES = round(0.035 * MASTER_HZ)
+REACH_SAMPLES = round(0.6 * MASTER_HZ)  # how far an edge may move outward when all words were heard
+INWARD_SAMPLES = round(1.2 * MASTER_HZ)  # and inward, out of silence
+PAUSE_SAMPLES = round(0.8 * MASTER_HZ)  # a longer silence inside a line is not bridged for words that were not heard
 
 
-def snap(cues: Sequence[Cue], turns: Sequence[Turn], names: Mapping[str, str]) -> list[Cue]:
-    """The cues with their edges on the edges of speech; order and everything else stay. `names`: speaker to character."""
-    spans = [
-        replace(
-            turn, start=turn.start + EARLY_SAMPLES, end=max(turn.start + EARLY_SAMPLES + 1, turn.end - LATE_SAMPLES)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unheard:
+    """About how long the words take that were not heard before the first and after the last one that was, in samples."""
+
+    before: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    start: int
+    end: int
+
+
+def snap(
+    cues: Sequence[Cue], turns: Sequence[Turn], names: Mapping[str, str], unheard: Mapping[str, Unheard]
+) -> list[Cue]:
+    """The cues with their edges on the edges of speech. `names`: speaker to character; `unheard`: by line id."""
+    alone = [turn for turn in turns if turn.exclusive]
+    under = [turn for turn in turns if not turn.exclusive and _is_under(turn, alone)]
+    everyone = [_trimmed(turn) for turn in alone]
+    return [
+        _snapped(
+            cue,
+            own=[_trimmed(turn) for turn in (*alone, *under) if names.get(turn.speaker) == cue.character],
+            everyone=everyone,
+            others=[other for other in cues if other is not cue],
+            unheard=unheard.get(cue.line_id, Unheard()),
         )
-        for turn in turns
-        if not turn.exclusive
+        for cue in cues
     ]
-    snapped = []
-    for cue in cues:
-        if cue.start < 0:
-            snapped.append(cue)
-            continue
-        own = [span for span in spans if names.get(span.speaker) == cue.character]
-        others = [other for other in cues if other.line_id != cue.line_id and other.start >= 0]
-        start = _start(cue, own, spans, others)
-        end = _end(cue, own, spans, others)
-        snapped.append(replace(cue, start=start, end=end) if start < end else cue)
-    return snapped
 
 
-def _start(cue: Cue, own: Sequence[Turn], spans: Sequence[Turn], others: Sequence[Cue]) -> int:
-    for among, beside in ((own, [o for o in others if o.character == cue.character]), (spans, list(others))):
-        around = [span.start for span in among if span.start <= cue.start < span.end]
-        near = [s for s in around if cue.start - s <= REACH_SAMPLES and not _between(beside, s, cue.start)]
-        if near:
-            return min(near)
+def _is_under(turn: Turn, alone: Sequence[Turn]) -> bool:
+    """Whether most of a full turn lies under somebody else's speech."""
+    shared = sum(
+        max(0, min(turn.end, one.end) - max(turn.start, one.start)) for one in alone if one.speaker != turn.speaker
+    )
+    return 2 * shared > turn.end - turn.start
+
+
+def _trimmed(turn: Turn) -> _Span:
+    start = turn.start + EARLY_SAMPLES
+    return _Span(start=start, end=max(start + 1, turn.end - LATE_SAMPLES))
+
+
+def _snapped(
+    cue: Cue, *, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: Unheard
+) -> Cue:
+    start = _begin(cue, own, everyone, others, unheard.before)
+    # The end is the beginning seen backwards in time.
+    mirrored = _begin(
+        _mirror(cue), [_flip(s) for s in own], [_flip(s) for s in everyone], [_mirror(o) for o in others], unheard.after
+    )
+    return replace(cue, start=start, end=-mirrored) if start < -mirrored else cue
+
+
+def _flip(span: _Span) -> _Span:
+    return _Span(start=-span.end, end=-span.start)
+
+
+def _mirror(cue: Cue) -> Cue:
+    return replace(cue, start=-cue.end, end=-cue.start)
+
+
+def _begin(cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: int) -> int:
+    same = [other for other in others if other.character == cue.character]
+    for spans, beside in ((own, same), (everyone, others)):
+        around = [span.start for span in spans if span.start <= cue.start < span.end]
         if around:
-            return cue.start
-    after = [span.start for span in spans if cue.start < span.start < min(cue.end, cue.start + INSIDE_SAMPLES)]
-    return min(after, default=cue.start)
+            start = _outward(cue, min(around), beside, unheard)
+            return _across_pause(start, cue, own, others, unheard) if unheard else start
+    inward = [span.start for span in everyone if cue.start < span.start < min(cue.end, cue.start + INWARD_SAMPLES)]
+    start = min(inward, default=cue.start)
+    return _across_pause(start, cue, own, others, unheard) if unheard else start
 
 
-def _end(cue: Cue, own: Sequence[Turn], spans: Sequence[Turn], others: Sequence[Cue]) -> int:
-    for among, beside in ((own, [o for o in others if o.character == cue.character]), (spans, list(others))):
-        around = [span.end for span in among if span.start < cue.end <= span.end]
-        near = [e for e in around if e - cue.end <= REACH_SAMPLES and not _between(beside, cue.end, e)]
-        if near:
-            return max(near)
-        if around:
-            return cue.end
-    before = [span.end for span in spans if max(cue.start, cue.end - INSIDE_SAMPLES) < span.end < cue.end]
-    return max(before, default=cue.end)
+def _outward(cue: Cue, edge: int, beside: Sequence[Cue], unheard: int) -> int:
+    """To the edge of this speech when it is near and free, else by what was not heard."""
+    free = not _between(beside, edge, cue.start)
+    if free and cue.start - edge <= REACH_SAMPLES + 2 * unheard:
+        return edge
+    claimed = [other.end for other in beside if edge < other.end <= cue.start]
+    return max(edge, cue.start - unheard, *claimed) if unheard else cue.start
+
+
+def _across_pause(start: int, cue: Cue, own: Sequence[_Span], others: Sequence[Cue], unheard: int) -> int:
+    """To an earlier stretch of the same voice when the words that were not heard have no room yet."""
+    if cue.start - start > unheard // 2:
+        return start
+    before = [span for span in own if start - PAUSE_SAMPLES <= span.end <= start]
+    for span in sorted(before, key=lambda span: -span.end)[:1]:
+        if not _between(others, span.start, start) and span.end - span.start <= REACH_SAMPLES + 2 * unheard:
+            return span.start
+    return start
 
 
 def _between(others: Sequence[Cue], start: int, end: int) -> bool:

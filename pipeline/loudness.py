@@ -47,12 +47,26 @@ def quietest(frames: Levels) -> int:
     return int(np.argmin(power)) + _SMOOTH_FRAMES // 2
 
 
+def spread(frames: Levels) -> float:
+    """How far speech stands above its background, in dB: the 95th less the 10th percentile."""
+    floor, speech = np.percentile(frames, [10, 95])
+    return float(speech - floor)
+
+
 def sounding(frames: Levels) -> Bool[np.ndarray, " frames"]:
     """Which frames rise above the noise: a third of the way in dB from the floor (10th percentile) to speech (95th), at least 6 dB."""
     floor, speech = np.percentile(frames, [10, 95])
     threshold = max(floor + max(6.0, (speech - floor) * 0.33), SILENT_DB)
     above: Bool[np.ndarray, " frames"] = frames > threshold
     return above
+
+
+def silences(frames: Levels, least_samples: int) -> list[tuple[int, int]]:
+    """Stretches (samples) of at least `least_samples` in which nothing sounds, in order."""
+    quiet = np.concatenate([[False], ~sounding(frames), [False]]).astype(np.int8)
+    starts, ends = np.flatnonzero(np.diff(quiet) == 1), np.flatnonzero(np.diff(quiet) == -1)
+    found = [(int(a) * HOP, int(b) * HOP) for a, b in zip(starts, ends, strict=True)]
+    return [(a, b) for a, b in found if b - a >= least_samples]
 
 
 def draw_in(spans: Sequence[tuple[int, int]], sound: Sound) -> list[tuple[int, int]]:
