@@ -118,6 +118,52 @@ def render(
 
 
 @app.command()
+def talk(
+    portrait: Annotated[Path, typer.Option("--portrait", help="a picture of one person, or several with --face")],
+    speech: Annotated[Path, typer.Option("--speech", help="a recording")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="the clip to write (.mp4; .mkv with --lossless)")],
+    emotion: Annotated[str, typer.Option(help="e.g. 'happy 0.8' or 'neutral -> angry 0.9'")] = "neutral",
+    text: Annotated[str | None, typer.Option(help="what is said, when known: the mouth follows it")] = None,
+    lang: Annotated[str, typer.Option(help="language of the speech")] = "en",
+    size: Annotated[int | None, typer.Option(help="short side of the frames; default: the portrait's")] = None,
+    fps: Annotated[str, typer.Option(help="frames per second, e.g. 25 or 30000/1001")] = "25",
+    seed: Annotated[int, typer.Option(min=0, help="another seed: other blinks and head motion")] = 0,
+    face: Annotated[str, typer.Option(help="only, left, right, largest, or a number from the left")] = "only",
+    talker: Annotated[str, typer.Option(help="previs or dice")] = "previs",
+    lossless: Annotated[bool, typer.Option("--lossless", help="FFV1 and FLAC in Matroska")] = False,
+    as_json: Json = False,
+) -> int:
+    """Make one clip from one portrait and one recording."""
+    from flows.progress import bars
+    from flows.talk import Request, make
+    from manifests.timebase import parse_rate
+
+    request = Request(
+        portrait=portrait,
+        speech=speech,
+        out=out,
+        emotion=emotion,
+        text=text,
+        language=lang,
+        rate=parse_rate(fps, file="--fps"),
+        seed=seed,
+        face=face,
+        talker=talker,
+        settings={} if size is None else {"size": size},
+        lossless=lossless,
+    )
+    with bars():
+        made = make(request)
+    if as_json:
+        say_json(made)
+    else:
+        say(f"{made.path}: {made.frames} frames, {made.seconds:.2f} s, {made.width}x{made.height}, by {made.label}")
+        for warning in made.measures.warnings:
+            complain(f"warning: {warning}")
+    return DONE
+
+
+@app.command()
 def status(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     """Show what the record says: shots, takes, versions, failures."""
     from flows import overview
@@ -195,4 +241,27 @@ def weights_fetch(
         say_json({"fetched": fetched})
     else:
         say(f"{len(fetched)} fetched into {cache_folder() / 'weights'}" if fetched else "all weights are here")
+    return DONE
+
+
+@weights_app.command("import")
+def weights_import(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="dice")],
+    source: Annotated[Path, typer.Option("--from", help="the folder that holds what was downloaded")],
+    allow_torchscript: Annotated[bool, typer.Option(help="also take the TorchScript face detector")] = False,
+    as_json: Json = False,
+) -> int:
+    """Convert downloaded DICE-Talk weights once to safetensors; digests are recorded, later imports must match them."""
+    if model != "dice":
+        raise InputError(Problem(file="weights import", message=f"unknown model {model!r}", expected="dice"))
+    from model.dice import released
+    from model.dice.checkpoint import import_released
+
+    report = import_released(source, released.folder(), allow_torchscript=allow_torchscript)
+    if as_json:
+        say_json(report)
+        return DONE
+    table(("file", "sha256", "licence"), [(file.path, file.sha256, file.licence) for file in report.files])
+    trust = "These digests are recorded now: later imports must match them." if report.first else "As imported before."
+    say(f"{report.into}. {trust}")
     return DONE

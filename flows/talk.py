@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One clip from one portrait and one recording: a production of a single shot, without script, cast or record.
+
+The talker's frames go into a lossless file beside the target; the finished file is encoded from it in one pass and appears whole.
+The sound of the recording is laid under it from its first sample. The whole speech is held in memory (4 MB a minute).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from flows.progress import reporter
+from manifests.errors import InputError, Problem, nearest
+from manifests.timebase import ANALYSIS_HZ, frames_covering
+from model.emotion import EmotionError, Performance, parse_curve
+from model.talker import Clip, Settings, Speech, TakeMeasures, load
+from pipeline import media, portraits
+from pipeline.assemble import TO_BT709
+from pipeline.deliver import BT709
+
+LONGEST_SECONDS = 2 * 3600
+TO_YUV = "zscale=" + ":".join(f"{name}={value}" for name, value in TO_BT709.items())
+WEB = ("-vf", f"{TO_YUV},format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "16", *BT709)
+LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-pix_fmt", "gbrp")
+SUFFIXES = {False: (".mp4", ".mov", ".mkv"), True: (".mkv",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for. `emotion` is a curve of the grammar over the whole clip; `face` as in the cast sheet."""
+
+    portrait: Path
+    speech: Path
+    out: Path
+    emotion: str = "neutral"
+    text: str | None = None
+    language: str = "en"
+    rate: Fraction = Fraction(25)
+    seed: int = 0
+    face: str = "only"
+    talker: str = "previs"
+    settings: Settings = field(default_factory=dict)
+    lossless: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The clip that was made. `label` says what its frames are."""
+
+    path: Path
+    frames: int
+    width: int
+    height: int
+    seconds: float
+    label: str
+    measures: TakeMeasures
+
+
+def make(request: Request) -> Made:
+    """Make the clip. Raises InputError with all problems of the request before anything is written."""
+    performance_text = _checked(request)
+    portrait = portraits.read(request.portrait, face=request.face)
+    speech = _speech(request)
+    performance = Performance.of(parse_curve(performance_text), start=0, end=speech.frames)
+    reporter().step(f"Loading {request.talker}")
+    talker = load(request.talker, request.settings)
+    reporter().step("Frames")
+    clip = talker.talk(portrait, speech, performance, request.seed)
+    frames = request.out.with_name(f".{request.out.stem}.{os.getpid()}.frames.mkv")
+    try:
+        _write_frames(clip, frames, request.rate)
+        reporter().step("Encoding")
+        encode(frames, request.speech, request.out, lossless=request.lossless)
+    finally:
+        frames.unlink(missing_ok=True)
+    return Made(
+        path=request.out,
+        frames=clip.frames,
+        width=clip.width,
+        height=clip.height,
+        seconds=float(clip.frames / request.rate),
+        label=talker.name,
+        measures=clip.measures(),
+    )
+
+
+def encode(frames: Path, sound: Path, out: Path, *, lossless: bool, picture: Sequence[str] = ()) -> None:
+    """Lay the sound under the frames and write the finished file: H.264 with BT.709 tags and AAC, or FFV1 with FLAC."""
+    partial = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
+    chosen = [*(picture or (LOSSLESS if lossless else WEB))]
+    chosen += ["-c:a", "flac"] if lossless else ["-c:a", "aac", "-b:a", "192k", "-ar", "48000"]
+    chosen += ["-movflags", "+faststart"] if out.suffix in {".mp4", ".mov"} else []
+    inputs = ["-i", f"file:{frames.resolve()}", *media.SAFE_INPUT, "-i", f"file:{sound.resolve()}"]
+    try:
+        media.run([*inputs, "-map", "0:v:0", "-map", "1:a:0", *chosen, "-af", "apad", "-shortest", f"file:{partial}"])
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _checked(request: Request) -> str:
+    """The emotion, when all of the request is in order."""
+    problems = list[Problem]()
+    if request.out.suffix not in SUFFIXES[request.lossless]:
+        known = SUFFIXES[request.lossless]
+        message = "not a file name for " + ("a lossless clip" if request.lossless else "a clip")
+        near = nearest(request.out.suffix, known)
+        problems.append(Problem(file=str(request.out), message=message, expected=" or ".join(known), nearest=near))
+    if not request.out.resolve().parent.is_dir():
+        problems.append(Problem(file=str(request.out), message="its folder does not exist"))
+    try:
+        parse_curve(request.emotion)
+    except EmotionError as error:
+        problems.append(Problem(file="--emotion", message=str(error), got=error.got, nearest=error.nearest_names))
+    for path in (request.portrait, request.speech):
+        if not path.is_file():
+            problems.append(Problem(file=str(path), message="no such file"))
+    if problems:
+        raise InputError(problems)
+    return request.emotion
+
+
+def _speech(request: Request) -> Speech:
+    info = media.probe(request.speech)
+    if info.audio is None:
+        raise InputError(Problem(file=str(request.speech), message="there is no sound in this file"))
+    if info.seconds > LONGEST_SECONDS:
+        got = f"{float(info.seconds) / 3600:.1f} h"
+        raise InputError(Problem(file=str(request.speech), message="too long for one clip", expected="2 h", got=got))
+    blocks = [block[:, 0] for block in media.read_audio(request.speech, hz=ANALYSIS_HZ, channels=1)]
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+    if not len(samples):
+        raise InputError(Problem(file=str(request.speech), message="there is no sound in this file"))
+    return Speech(
+        samples=samples,
+        lead=0,
+        frames=frames_covering(len(samples), request.rate, ANALYSIS_HZ),
+        rate=request.rate,
+        text=request.text,
+        language=request.language,
+    )
+
+
+def _write_frames(clip: Clip, path: Path, rate: Fraction) -> None:
+    with media.FrameWriter(path, size=(clip.width, clip.height), rate=rate, threads=os.cpu_count() or 1) as writer:
+        for frame in clip:
+            writer.write(frame)
+            reporter().count(writer.frames, clip.frames)
