@@ -261,7 +261,7 @@ def weights_import(
     if as_json:
         say_json(report)
         return DONE
-    table(("file", "sha256", "licence"), [(file.path, file.sha256, file.licence) for file in report.files])
+    table(("file", "sha256", "licence"), [(file.name, file.sha256, file.licence) for file in report.files])
     trust = "These digests are recorded now: later imports must match them." if report.first else "As imported before."
     say(f"{report.into}. {trust}")
     return DONE

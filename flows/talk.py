@@ -22,7 +22,7 @@ from model.emotion import EmotionError, Performance, parse_curve
 from model.talker import Clip, Settings, Speech, TakeMeasures, load
 from pipeline import media, portraits
 from pipeline.assemble import TO_BT709
-from pipeline.deliver import BT709
+from pipeline. import BT709
 
 LONGEST_SECONDS = 2 * 3600
 TO_YUV = "zscale=" + ":".join(f"{name}={value}" for name, value in TO_BT709.items())

@@ -104,43 +104,54 @@ Text = Annotated[str, AfterValidator(_one_line)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class CutTable(_Table):
     """`[cut]`: where shots begin and end."""
 
     minimum_shot_seconds: Annotated[float, Field(ge=0.2, le=10)] = 1.2
+    """Nothing shorter is shown: short interjections stay off screen."""
     maximum_shot_seconds: Annotated[float, Field(ge=2, le=600)] = 20.0
+    """Longer shots are split at pauses."""
     long_pause_seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.5
+    """Of a longer pause the rest shows the last speaker listening."""
 
 
 class LookTable(_Table):
     """`[look]`: what shots are matched to. `reference` is a still, a `.cube` or "" for none."""
 
     method: Literal["monge-kantorovich", "reinhard", "none"] = "monge-kantorovich"
+    """How colour is matched."""
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """How much of the match is applied."""
     reference: str = ""
+    """A still or a `.cube` to match to; empty: the mean of all characters."""
 
 
 class DeliveryTable(_Table):
     """`[delivery]`: what is made. `burn_in` writes the previs mark into previs pictures."""
 
     profiles: Annotated[list[Literal["web", "master"]], Field(min_length=1)] = ["web", "master"]
+    """The files of a version."""
     loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
+    """Integrated loudness of the programme (EBU R 128); the peak limit of -1.5 dBTP wins."""
     burn_in: bool = True
+    """Write PREVIS into the picture of previs takes."""
 
 
 class ConsentTable(_Table):
     """`[consent]`: whether everybody on the actor sheet must have allowed it."""
 
     required: bool = True
+    """Refuse to work for anybody whose valid consent is not on file."""
 
 
 class GenerateTable(_Table):
     """`[generate]`: `size` is the short side of generated frames in pixels (DICE-Talk was trained at 512)."""
 
     size: Annotated[int, Field(ge=128, le=2048, multiple_of=16)] = 720
+    """Short side of generated frames in pixels, never more than the portrait has (DICE-Talk was trained at 512)."""
 
 
 class Production(_Table):
@@ -148,18 +159,31 @@ class Production(_Table):
 
     folder: Annotated[Path, Field(exclude=True)] = Path()
     title: Text
+    """The production's title, as it stands in the files that are delivered."""
     episode: Text = "1"
-    kind: Literal["episode", "lesson"] = "episode"
+    """The episode's name."""
+    kind: Literal["episode"] = "episode"
+    """What is made."""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    """Language of lines that name none (BCP 47). What the recogniser does not know is matched by turns alone."""
     rate: Rate = Fraction(25)
+    """Frames per second: 24, 25, 30, 50, "23.976", "29.97" or a fraction such as "30000/1001"."""
     size: Size = "1280x720"
+    """Width and height of the delivered picture, both even."""
     script: str = "script.fountain"
+    """The script: Fountain, or a line sheet (.csv, .xlsx)."""
     cast: str = "cast.csv"
+    """The actor sheet (.csv, .xlsx, .yaml)."""
     consents: str = "consents.csv"
+    """Who allowed what."""
     emotions: str = ""
+    """A table `word, emotion` that extends the words for emotions (`pipeline/synonyms.csv`)."""
     recordings: Annotated[list[str], Field(min_length=1)]
+    """The recorded dialogue, in the order of the timeline."""
     talker: Literal["previs", "dice"] = "previs"
+    """Who draws the frames: `previs` (any CPU) or `dice` (DICE-Talk)."""
     talker_settings: dict[str, str | int | float | bool] = {}
+    """Settings of the talker, see docs/previs.md and docs/dice.md."""
     cut: CutTable = CutTable()
     look: LookTable = LookTable()
     delivery: DeliveryTable = DeliveryTable()

@@ -44,8 +44,3 @@ def test_a_fixture_of_every_schema_version_stays_readable(kind: type[Row]) -> No
 def test_rows_of_a_newer_callsheet_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="Line rows of version 99 were written by a newer Callsheet"):
         schema.from_record(ROW_TYPES[0], {"schema_version": 99})
-
-
-def test_the_generated_page_about_the_manifests_is_up_to_date() -> None:
-    page = Path(__file__).parents[2] / "docs" / "manifests.md"
-    assert page.read_text() == schema.as_markdown(), "run `make docs`"
