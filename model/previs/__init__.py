@@ -26,11 +26,9 @@ LEAST_SIZE, MOST_SIZE = 128, 4320
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`size`: short side of the frames in px, None for the portrait's own; never more than the portrait has.
-    `alpha`: also make the person's matte (see `talker.PrevisClip.layers`)."""
+    """`size`: short side of the frames in px, None for the portrait's own; never more than the portrait has."""
 
     size: int | None = None
-    alpha: bool = False
 
 
 def read_settings(given: Mapping[str, object]) -> Settings:
@@ -41,15 +39,13 @@ def read_settings(given: Mapping[str, object]) -> Settings:
         for key in given
         if key not in known
     ]
-    size, alpha = given.get("size"), given.get("alpha", False)
+    size = given.get("size")
     if size is not None and not (isinstance(size, int) and LEAST_SIZE <= size <= MOST_SIZE):
         expected = f"a whole number from {LEAST_SIZE} to {MOST_SIZE}, or nothing"
         problems.append(Problem(file="previs settings", message="bad size", expected=expected, got=repr(size)))
-    if not isinstance(alpha, bool):
-        problems.append(Problem(file="previs settings", message="bad alpha", expected="true or false", got=repr(alpha)))
     if problems:
         raise InputError(problems)
-    return Settings(size=size if isinstance(size, int) else None, alpha=bool(alpha))
+    return Settings(size=size if isinstance(size, int) else None)
 
 
 def describe(settings: Mapping[str, object]) -> Description:

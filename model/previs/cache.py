@@ -7,7 +7,6 @@ A file that cannot be read is solved anew and replaced; writing is atomic, so th
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import zipfile
 from dataclasses import fields, is_dataclass
@@ -18,6 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from manifests.identity import digest, digest_file
+from model import weights
 from model.previs import VERSION
 from model.previs.warp import Puppet
 
@@ -26,9 +26,8 @@ KEPT_FILES = 200
 
 
 def folder() -> Path:
-    """Where solved portraits lie: `$CALLSHEET_CACHE/previs`, else `~/.cache/callsheet/previs`."""
-    base = os.environ.get("CALLSHEET_CACHE")
-    return (Path(base) if base else Path.home() / ".cache" / "callsheet") / "previs"
+    """Where solved portraits lie: `previs` in Callsheet's cache folder."""
+    return weights.cache_folder() / "previs"
 
 
 def load(key: str) -> Puppet | None:

@@ -42,6 +42,12 @@ class Segmenter:
         cv2.fillConvexPoly(hull, cv2.convexHull(face.points[:, :2].astype(np.int32)), 1.0)
         return np.asarray(cv2.GaussianBlur(np.maximum(matte, hull), (0, 0), 1.2 * width / 512))
 
+    def rough(self, rgb: Rgb) -> UInt8[np.ndarray, "height width"]:
+        """The matte of a whole picture as the network sees it: soft, for what lies outside the moving box."""
+        small = cv2.resize(rgb, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
+        guess = cv2.resize(self._guess(small), (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(np.rint(np.clip((guess - 0.3) / 0.4, 0, 1) * 255), dtype=np.uint8)
+
     def _guess(self, small: Rgb) -> Matte:
         self._network.setInput(small.astype(np.float32).transpose(2, 0, 1)[None] / 255.0)
         return np.asarray(self._network.forward()).reshape(NETWORK_SIZE, NETWORK_SIZE)

@@ -118,22 +118,24 @@ def assemble(picture: np.ndarray, face: Face, segmenter: Segmenter) -> Puppet:
     box = _tight(cover, round(matte.BAND * face.unit))
     source = np.dstack([near, np.rint(cover * 255).astype(np.uint8)])[box[1] : box[3], box[0] : box[2]]
     place = (left + box[0], top + box[1], left + box[2], top + box[3])
-    return _solve(np.ascontiguousarray(source), face.moved(1.0, place[:2]), plate, place)
+    whole = picture[..., 3] if picture.shape[2] == 4 else segmenter.rough(rgb)
+    return _solve(np.ascontiguousarray(source), face.moved(1.0, place[:2]), (plate, whole), place)
 
 
-def _solve(source: np.ndarray, face: Face, plate: np.ndarray, place: Box) -> Puppet:
+def _solve(source: np.ndarray, face: Face, whole: tuple[np.ndarray, np.ndarray], place: Box) -> Puppet:
     rgb = np.ascontiguousarray(source[..., :3])
-    whole = (0, 0, rgb.shape[1], rgb.shape[0])
+    box = (0, 0, rgb.shape[1], rgb.shape[0])
     lips = mouth.lines(rgb, face)
     return Puppet(
         face=face,
         place=place,
         source=source,
-        plate=plate,
-        rig=rig.build(face, whole, (lips.upper, lips.lower)),
+        plate=whole[0],
+        matte=whole[1],
+        rig=rig.build(face, box, (lips.upper, lips.lower)),
         mouth=mouth.find(rgb, face, lips),
-        eyes=eyes.find(rgb, face, whole),
-        shading=shading.draw(face, whole),
+        eyes=eyes.find(rgb, face, box),
+        shading=shading.draw(face, box),
         rest=_rest(face, lips),
         warnings=_warnings(rgb, face),
     )

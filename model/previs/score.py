@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from manifests.timebase import ANALYSIS_HZ
-from model.emotion import Performance
+from model.emotion import LABELS, Performance
 from model.previs import CONTEXT_SECONDS, expression, gesture, visemes
 from model.previs.expression import INDEX
+from model.previs.filmed import Filmed
 from model.previs.phones import Phones
 from model.previs.warp import Pose
 from model.talker import Speech
@@ -36,11 +37,27 @@ class Block:
     speaking: Float64[np.ndarray, " frames"]
 
 
-def poses(speech: Speech, performance: Performance, seed: int, phones: Phones | None) -> Iterator[Pose]:
-    """Exactly `speech.frames` poses. Memory does not grow with the length beyond the sound itself."""
-    actor = Actor(speech, performance, seed)
+def poses(
+    speech: Speech, performance: Performance, seed: int, *, phones: Phones | None, filmed: Filmed | None = None
+) -> Iterator[Pose]:
+    """Exactly `speech.frames` poses. Memory does not grow with the length beyond the sound itself.
+
+    With `phones` None the signal alone moves the mouth; with `filmed` that performance leads brows, lids, corners and head."""
+    actor = Actor(speech, performance, seed, filmed)
     for block in blocks(speech, phones):
         yield from actor.act(block)
+
+
+def still(label: str, intensity: float) -> Pose:
+    """An emotion held in silence, as a single pose that looks at the camera."""
+    weight = np.eye(len(LABELS))[LABELS.index(label)] * intensity
+    lid, look, bow = weight @ expression.bearing_matrix()
+    return Pose(
+        units=(weight @ expression.emotion_matrix()).astype(np.float32),
+        head=np.array([0, 0, 0, 0, bow, 0], np.float32),
+        lids=(float(lid), float(lid)),
+        gaze=(0.0, float(look)),
+    )
 
 
 def blocks(speech: Speech, phones: Phones | None) -> Iterator[Block]:
@@ -98,11 +115,12 @@ class _Rows:
 class Actor:
     """Turns what is heard into poses; holds only what the seed gives."""
 
-    def __init__(self, speech: Speech, performance: Performance, seed: int) -> None:
+    def __init__(self, speech: Speech, performance: Performance, seed: int, filmed: Filmed | None = None) -> None:
         """Draw the actor's habits for this clip from the seed."""
         listening = speech.role == "listening"
         self._rate = float(speech.rate)
         self._performance = performance
+        self._filmed = filmed
         self._seed = seed
         self._emotions = expression.emotion_matrix()
         self._bearings = expression.bearing_matrix()
@@ -114,15 +132,22 @@ class Actor:
         """One pose for each frame of the block."""
         felt = self.felt(block.times)
         lid, look, bow = (felt @ self._bearings).T
-        units = self._units(block, felt @ self._emotions).astype(np.float32)
-        head = self._head(block, bow).astype(np.float32)
-        blink = self._blinks.closure(block.times)
-        closure = np.clip(lid + (1 - lid) * blink, 0, 1)
-        gaze = self._glances.at(block.times)
+        moved = felt @ self._emotions
+        head = self._head(block, bow)
+        blink = np.repeat(self._blinks.closure(block.times)[:, None], 2, axis=1)
+        if self._filmed is not None:
+            taken, head, blink = self._filmed.at(block.times)
+            moved = moved + taken
+        units = self._units(block, moved)
+        closure = np.clip(lid[:, None] + (1 - lid[:, None]) * blink, 0, 1)
+        gaze = self._glances.at(block.times) + np.stack([0 * look, look], axis=1)
         for i in range(len(block.times)):
-            shut = float(closure[i])
             yield Pose(
-                units=units[i], head=head[i], lids=(shut, shut), gaze=(float(gaze[i, 0]), float(gaze[i, 1] + look[i]))
+                units=units[i].astype(np.float32),
+                head=head[i].astype(np.float32),
+                lids=(float(closure[i, 0]), float(closure[i, 1])),
+                gaze=(float(gaze[i, 0]), float(gaze[i, 1])),
+                speech=tuple(block.speech[i].tolist()),
             )
 
     def felt(self, times: np.ndarray) -> Float64[np.ndarray, "frames 8"]:
@@ -141,7 +166,7 @@ class Actor:
         for name in expression.OPENERS:
             units[:, INDEX[name]] *= 1 - 0.35 * block.speaking
         jaw, spread, rounded, press, bite = np.clip(block.speech.T, 0, 1.2)
-        press, bite = (np.clip(1.35 * closing, 0, 1) for closing in (press, bite))
+        press, bite = (np.clip(1.6 * closing, 0, 1) for closing in (press, bite))
         free = 1 - press
 
         def column(name: str) -> np.ndarray:
@@ -152,6 +177,7 @@ class Actor:
         for name in ("AU10", "AU16"):
             column(name)[:] *= free
         column("AU12")[:] *= 1 - 0.35 * press
+        column("AU25")[:] -= press * (0.15 + 0.20 * column("AU12"))  # a smile pulls lips apart that a sound wants shut
         additions = {"AU20": 0.40 * spread, "AU18": 0.75 * rounded, "AU24": 0.45 * press, "AU32": 0.7 * bite}
         for name, amount in (
             additions | {"AU10": 0.25 * bite, "AU1": 0.18 * block.beat, "AU2": 0.18 * block.beat}

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import UInt8
 
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from model import weights
-from model.emotion import Performance
-from model.previs import LICENCES, NAME, VERSION, WEIGHTS, Settings, cache, portrait, read_settings, score
+from model.emotion import LABELS, Performance
+from model.previs import LICENCES, NAME, VERSION, WEIGHTS, Settings, cache, portrait, read_settings, score, track
+from model.previs.filmed import Filmed, measure
 from model.previs.landmarks import Landmarker
 from model.previs.matte import Segmenter
 from model.previs.phones import Phones
@@ -21,12 +26,12 @@ KEPT_PUPPETS = 4
 
 
 class PrevisClip:
-    """One clip being made."""
+    """One clip being made. It can be walked once, by `__iter__` or by `layers`."""
 
-    def __init__(self, puppet: Puppet, poses: Iterator[Pose], frames: int) -> None:
+    def __init__(self, puppet: Puppet, poses: Iterator[Pose], speech: Speech) -> None:
         """Frames are rendered as they are asked for."""
         self.height, self.width = puppet.plate.shape[:2]
-        self.frames = frames
+        self.frames = speech.frames
         self._puppet = puppet
         self._poses = poses
         self._done = 0
@@ -37,6 +42,13 @@ class PrevisClip:
         for pose in self._poses:
             self._done += 1
             yield renderer.frame(pose)
+
+    def layers(self) -> Iterator[tuple[Frame, UInt8[np.ndarray, "height width"]]]:
+        """Yield exactly `frames` pairs of an RGB frame and the person's matte in it (straight alpha), once."""
+        renderer = Renderer(self._puppet)
+        for pose in self._poses:
+            self._done += 1
+            yield renderer.layers(pose)
 
     def measures(self) -> TakeMeasures:
         """Face box, warnings and numbers."""
@@ -76,13 +88,39 @@ class PrevisTalker:
         self._phones = Phones()
         self._puppets: OrderedDict[str, Puppet] = OrderedDict()
 
-    def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> PrevisClip:
-        """Begin a clip. Raises InputError when the portrait cannot be animated."""
+    def talk(
+        self, portrait: Portrait, speech: Speech, performance: Performance, seed: int, *, filmed: Filmed | None = None
+    ) -> PrevisClip:
+        """Begin a clip. `filmed` (see `film`) leads brows, lids, corners and head. Raises InputError when the portrait cannot be
+        animated."""
         if speech.frames < 1:
             raise InputError(Problem(file=portrait.name, message="no frames are asked for", got=str(speech.frames)))
         puppet = self.puppet(portrait)
-        poses = score.poses(speech, performance, seed, self._phones)
-        return PrevisClip(puppet, poses, speech.frames)
+        poses = score.poses(speech, performance, seed, phones=self._phones, filmed=filmed)
+        return PrevisClip(puppet, poses, speech)
+
+    def film(self, frames: Iterable[Frame], rate: Fraction, *, name: str) -> Filmed:
+        """Measure a filmed performance for `talk`. Raises InputError when no face can be followed. `name` is for errors."""
+        return measure(frames, rate, self._networks.landmarker, name=name)
+
+    def track(
+        self, speech: Speech, performance: Performance, seed: int, *, filmed: Filmed | None = None
+    ) -> Iterator[track.Row]:
+        """The acting of a clip without its pictures: one JSON-able row for each frame (`model.previs.track.rows`)."""
+        poses = score.poses(speech, performance, seed, phones=self._phones, filmed=filmed)
+        return track.rows(poses, speech.rate)
+
+    def stills(
+        self, portrait: Portrait, intensities: tuple[float, ...] = (0.5, 1.0, 1.5)
+    ) -> Iterator[tuple[str, float, Frame]]:
+        """For a contact sheet: every emotion at every intensity, cropped to the head, silent and looking at the camera."""
+        puppet = self.puppet(portrait)
+        renderer = Renderer(puppet)
+        left, top, right, bottom = puppet.head_box
+        for label in LABELS:
+            for intensity in intensities:
+                frame = renderer.frame(score.still(label, intensity))
+                yield label, intensity, frame[top:bottom, left:right]
 
     def puppet(self, given: Portrait) -> Puppet:
         """The solved portrait: from memory when it was used lately, from disk when it was ever solved, else solved and kept."""

@@ -28,19 +28,22 @@ SEAM = 0.014  # IOD: half the thickness of the dark line between closed lips
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pose:
     """One frame's acting. `units`: weights in the order of `expression.UNITS`. `head`: the order of `rig.HEAD`, IOD and radians.
-    `lids`: closure of the viewer's left and right eye in [0, 1]. `gaze`: right, down in IOD."""
+    `lids`: closure of the viewer's left and right eye in [0, 1]. `gaze`: right, down in IOD. `speech`: the order of
+    `visemes.CHANNELS`, already part of the units."""
 
     units: Float32[np.ndarray, " units"]
     head: Float32[np.ndarray, " head"]
     lids: tuple[float, float] = (0.0, 0.0)
     gaze: tuple[float, float] = (0.0, 0.0)
+    speech: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Puppet:
     """All that is known of one portrait. `plate`: the whole picture without the person's edge. `place`: the box of it (left, top,
-    right, bottom) in which anything moves. Everything else is in px of that box; `source` is the person in it, RGBA. `rest`: units that
-    bring the portrait's own expression to a neutral, closed mouth; they are part of every pose."""
+    right, bottom) in which anything moves. `matte`: the person in the whole picture, for alpha outside that box. Everything else is
+    in px of the box; `source` is the person in it, RGBA. `rest`: units that bring the portrait's own expression to a neutral,
+    closed mouth; they are part of every pose."""
 
     face: Face
     place: Box
@@ -51,12 +54,22 @@ class Puppet:
     eyes: tuple[eyes.Eye, eyes.Eye]
     shading: Shading
     rest: Float32[np.ndarray, " units"]
+    matte: UInt8[np.ndarray, "height width"]
     warnings: tuple[str, ...] = ()
 
     @property
     def whole_face(self) -> Face:
         """The face in px of the whole picture."""
         return self.face.moved(1.0, (-self.place[0], -self.place[1]))
+
+    @property
+    def head_box(self) -> Box:
+        """The head in px of the whole picture, for crops: 1.5 IOD to the sides, 1.9 above and 1.7 below the face's centre."""
+        face, (height, width) = self.whole_face, self.plate.shape[:2]
+        corners = face.to_picture(np.array([(-1.5, -1.9), (1.5, -1.9), (-1.5, 1.7), (1.5, 1.7)]))
+        low = np.maximum(corners.min(axis=0), 0)
+        high = np.minimum(corners.max(axis=0), (width, height))
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
 class Renderer:
@@ -75,10 +88,18 @@ class Renderer:
 
     def frame(self, pose: Pose) -> Frame:
         """The whole picture in this pose."""
+        return self._placed(self.person(pose))
+
+    def layers(self, pose: Pose) -> tuple[Frame, UInt8[np.ndarray, "height width"]]:
+        """The whole picture and the person's matte in this pose."""
         person = self.person(pose)
-        left, top, right, bottom = self._puppet.place
+        matte = self._puppet.matte.copy()
+        _view(matte, self._puppet.place)[:] = person[..., 3]
+        return self._placed(person), matte
+
+    def _placed(self, person: np.ndarray) -> Frame:
         frame = self._puppet.plate.copy()
-        frame[top:bottom, left:right] = _over(person, self._plate)
+        _view(frame, self._puppet.place)[:] = _over(person, self._plate)
         return frame
 
     def person(self, pose: Pose) -> UInt8[np.ndarray, "rows columns 4"]:

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Take a performance from a filmed face: brows, lids, mouth corners and head, by our own landmarks.
+
+The mouth's speech is not taken (that comes from the sound). Everything is measured against the filmed person's own middle over the
+clip, so that another face can carry it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+from scipy.ndimage import gaussian_filter1d
+
+from manifests.errors import InputError, Problem
+from model.previs import expression
+from model.previs.expression import INDEX
+from model.previs.landmarks import Face, Landmarker
+from model.previs.rig import HEAD
+
+TAKEN = ("AU1", "AU2", "AU4", "AU12", "AU15", "AU20")
+INNER_BROWS, OUTER_BROWS = (107, 336, 55, 285), (70, 300, 63, 293)
+MOST_LOST = 0.2  # share of frames without a face that can be bridged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Filmed:
+    """A measured performance at `rate` frames a second: unit weights (only `TAKEN`), head as in `rig.HEAD`, lid closure in [0, 1]."""
+
+    rate: Fraction
+    units: Float64[np.ndarray, "frames units"]
+    head: Float64[np.ndarray, "frames head"]
+    lids: Float64[np.ndarray, "frames 2"]
+
+    def at(self, times: Float64[np.ndarray, " times"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Units, head and lids at the times (seconds); the last frame is held."""
+        frames = times * float(self.rate) - 0.5
+        known = np.arange(len(self.units))
+
+        def sampled(rows: np.ndarray) -> np.ndarray:
+            return np.stack([np.interp(frames, known, column) for column in rows.T], axis=1)
+
+        return sampled(self.units), sampled(self.head), sampled(self.lids)
+
+
+def measure(
+    frames: Iterable[UInt8[np.ndarray, "height width 3"]], rate: Fraction, landmarker: Landmarker, *, name: str
+) -> Filmed:
+    """Measure a film of one face. Raises InputError when there is no face in more than a fifth of it. `name` is for errors."""
+    seen = list(_followed(frames, landmarker))
+    lost = sum(face is None for face in seen) / max(len(seen), 1)
+    if not seen or lost > MOST_LOST:
+        message = "no face can be followed in this film" if seen else "the film has no frames"
+        raise InputError(
+            Problem(file=name, message=message, expected="one face in every frame", got=f"{100 * lost:.0f} % lost")
+        )
+    rows = np.array([np.full(12, np.nan) if face is None else _measures(face) for face in seen])
+    bridged = np.stack([_bridged(column) for column in rows.T], axis=1)
+    change = bridged - np.median(bridged, axis=0)
+    return Filmed(rate=rate, units=_units(change), head=_head(change), lids=_lids(bridged))
+
+
+def _followed(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterator[Face | None]:
+    face: Face | None = None
+    for frame in frames:
+        face = landmarker.follow(frame, face) if face is not None else None
+        if face is None or face.confidence < 0.5:
+            found = landmarker.detect(frame)
+            face = landmarker.mesh(frame, max(found, key=lambda one: one.size)) if found else None
+        yield face
+
+
+def _measures(face: Face) -> np.ndarray:
+    """Brow, corner and lid places in IOD about the eyes (right, down), and the head's pose."""
+    eyes = face.eyes.mean(axis=0)
+    local = (face.points[:, :2] - eyes) @ face.axes / face.unit
+    lids = [local[lower, 1] - local[upper, 1] for upper, lower in ((159, 145), (386, 374))]
+    corners = local[291] - local[61]
+    nose = (face.points[1] - face.points[168]) / face.unit
+    return np.array(
+        [
+            local[list(INNER_BROWS), 1].mean(),
+            local[list(OUTER_BROWS), 1].mean(),
+            local[55, 0] - local[285, 0],
+            (local[61, 1] + local[291, 1]) / 2 - local[2, 1],
+            corners[0],
+            *lids,
+            face.centre[0] / face.unit,
+            face.centre[1] / face.unit,
+            math.atan2(face.axes[1, 0], face.axes[0, 0]),
+            math.radians(face.yaw_degrees),
+            math.atan2(-nose[2], nose[1]),
+        ]
+    )
+
+
+def _bridged(column: np.ndarray) -> np.ndarray:
+    known = np.flatnonzero(~np.isnan(column))
+    return np.asarray(gaussian_filter1d(np.interp(np.arange(len(column)), known, column[known]), 0.8))
+
+
+def _units(change: np.ndarray) -> np.ndarray:
+    """Invert the sizes of the units (model.previs.expression): how much of each gives the measured change."""
+    units = np.zeros((len(change), len(expression.UNITS)))
+    inner, outer, together, corner, width = change[:, :5].T
+    taken = {
+        "AU1": np.maximum(-inner, 0) / 0.125 - np.maximum(-outer, 0) / 0.4,
+        "AU2": np.maximum(-outer, 0) / 0.11,
+        "AU4": np.maximum(inner, 0) / 0.082 + np.maximum(together, 0) / 0.21,
+        "AU12": np.maximum(-corner, 0) / 0.115,
+        "AU15": np.maximum(corner, 0) / 0.10,
+        "AU20": np.where(corner > -0.02, np.maximum(width, 0) / 0.24, 0),
+    }
+    for name, weight in taken.items():
+        units[:, INDEX[name]] = np.clip(weight, 0, 1.8)
+    return units
+
+
+def _head(change: np.ndarray) -> np.ndarray:
+    head = np.zeros((len(change), len(HEAD)))
+    limits = np.array([0.05, 0.05, 0.12, 0.20, 0.15])
+    head[:, :5] = np.clip(change[:, 7:12], -limits, limits)
+    return head
+
+
+def _lids(rows: np.ndarray) -> np.ndarray:
+    opening = rows[:, 5:7]
+    wide = np.percentile(opening, 70, axis=0)
+    return np.asarray(np.clip((1 - opening / np.maximum(wide, 1e-3) - 0.12) / 0.5, 0, 1))
