@@ -22,11 +22,12 @@ from model.emotion import EmotionError, Performance, parse_curve
 from model.talker import Clip, Settings, Speech, TakeMeasures, load
 from pipeline import media, portraits
 from pipeline.assemble import TO_BT709
-from pipeline. import BT709
+from pipeline.profiles import BT709
 
 LONGEST_SECONDS = 2 * 3600
 TO_YUV = "zscale=" + ":".join(f"{name}={value}" for name, value in TO_BT709.items())
-WEB = ("-vf", f"{TO_YUV},format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "16", *BT709)
+TAGS = tuple(part for name, value in BT709.items() for part in (f"-{name}", str(value)))
+WEB = ("-vf", f"{TO_YUV},format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "16", *TAGS)
 LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-pix_fmt", "gbrp")
 SUFFIXES = {False: (".mp4", ".mov", ".mkv"), True: (".mkv",)}
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One clip from one portrait and one recording, as a person would ask for it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import STARTER
+from flows.talk import Request, make
+from manifests.errors import InputError
+from pipeline import media
+
+PORTRAIT = STARTER / "portraits" / "alex.jpg"
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Path:
+    """Two seconds of the starter's dialogue."""
+    samples, hz = soundfile.read(STARTER / "recordings" / "dialogue.flac", frames=2 * 48000)
+    soundfile.write(tmp_path / "speech.wav", samples, hz)
+    return tmp_path / "speech.wav"
+
+
+@pytest.mark.parametrize(("rate", "frames"), [(Fraction(25), 50), (Fraction(30000, 1001), 60)])
+def test_a_clip_has_the_frames_of_its_speech_and_its_sound(
+    speech: Path, tmp_path: Path, rate: Fraction, frames: int
+) -> None:
+    settings = {"size": 256}
+    made = make(
+        Request(
+            portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mp4", emotion="happy 0.8", rate=rate, settings=settings
+        )
+    )
+    assert (made.frames, made.width, made.height, made.label) == (frames, 256, 256, "previs")
+    pictures = list(media.read_frames(made.path, width=256, height=256))
+    assert len(pictures) == frames
+    assert np.abs(pictures[5].astype(int) - pictures[30]).max() > 20
+    info = media.probe(made.path)
+    assert info.audio is not None
+    assert abs(info.seconds - frames / rate) <= 1 / rate
+
+
+def test_a_lossless_clip_is_the_same_every_time(speech: Path, tmp_path: Path) -> None:
+    clips = []
+    for name in ("one.mkv", "two.mkv"):
+        request = Request(portrait=PORTRAIT, speech=speech, out=tmp_path / name, lossless=True, settings={"size": 256})
+        clips.append(np.stack(list(media.read_frames(make(request).path, width=256, height=256))))
+    assert np.array_equal(*clips)
+
+
+def test_all_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path) -> None:
+    request = Request(portrait=tmp_path / "no.png", speech=tmp_path / "no.wav", out=tmp_path / "o.avi", emotion="hapy")
+    with pytest.raises(InputError) as told:
+        make(request)
+    assert len(told.value.problems) == 4
+    assert "'happy'" in str(told.value)
+    assert list(tmp_path.iterdir()) == []
