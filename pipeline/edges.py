@@ -19,7 +19,8 @@ EARLY_SAMPLES = round(0.025 * MASTER_HZ)
 LATE_SAMPLES = round(0.035 * MASTER_HZ)
 REACH_SAMPLES = round(0.6 * MASTER_HZ)  # how far an edge may move outward when all words were heard
 INWARD_SAMPLES = round(1.2 * MASTER_HZ)  # and inward, out of silence
-PAUSE_SAMPLES = round(0.8 * MASTER_HZ)  # a longer silence inside a line is not bridged for words that were not heard
+PAUSE_SAMPLES = round(1.2 * MASTER_HZ)  # a longer silence inside a line is not bridged for words that were not heard
+TOUCH_SAMPLES = round(0.15 * MASTER_HZ)  # speech that ends this near runs into the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +94,13 @@ def _begin(cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Se
         around = [span.start for span in spans if span.start <= cue.start < span.end]
         if around:
             start = _outward(cue, min(around), beside, unheard)
-            return _across_pause(start, cue, own, others, unheard) if unheard else start
-    inward = [span.start for span in everyone if cue.start < span.start < min(cue.end, cue.start + INWARD_SAMPLES)]
-    start = min(inward, default=cue.start)
-    return _across_pause(start, cue, own, others, unheard) if unheard else start
+            break
+    else:
+        inward = [span.start for span in everyone if cue.start < span.start < min(cue.end, cue.start + INWARD_SAMPLES)]
+        start = min(inward, default=cue.start)
+    if cue.start - start >= 3 * unheard // 4:
+        return start
+    return _further(start, own, everyone, others, unheard)
 
 
 def _outward(cue: Cue, edge: int, beside: Sequence[Cue], unheard: int) -> int:
@@ -108,15 +112,18 @@ def _outward(cue: Cue, edge: int, beside: Sequence[Cue], unheard: int) -> int:
     return max(edge, cue.start - unheard, *claimed) if unheard else cue.start
 
 
-def _across_pause(start: int, cue: Cue, own: Sequence[_Span], others: Sequence[Cue], unheard: int) -> int:
-    """To an earlier stretch of the same voice when the words that were not heard have no room yet."""
-    if cue.start - start > unheard // 2:
-        return start
-    before = [span for span in own if start - PAUSE_SAMPLES <= span.end <= start]
-    for span in sorted(before, key=lambda span: -span.end)[:1]:
-        if not _between(others, span.start, start) and span.end - span.start <= REACH_SAMPLES + 2 * unheard:
-            return span.start
-    return start
+def _further(start: int, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: int) -> int:
+    """Room for words that were not heard: across a pause of the same voice, or under the speech that runs into this."""
+    before = [
+        span
+        for span in own
+        if start - PAUSE_SAMPLES <= span.end <= start and span.end - span.start <= REACH_SAMPLES + 2 * unheard
+    ]
+    nearest = max(before, key=lambda span: span.end, default=None)
+    if nearest and not _between(others, nearest.start, start):
+        return nearest.start
+    over = [span.start for span in everyone if span.start < start and abs(span.end - start) < TOUCH_SAMPLES]
+    return max(start - unheard, min(over)) if over else start
 
 
 def _between(others: Sequence[Cue], start: int, end: int) -> bool:
