@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from bad_inputs import BAD, Bad, lighthouse
 from conftest import Rendered
-
 from flows import cli
 from model.weights import CATALOGUE
 

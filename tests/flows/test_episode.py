@@ -15,8 +15,8 @@ from pathlib import Path
 import opentimelineio as otio
 import pytest
 import soundfile
-from conftest import Engines, Rendered
 
+from conftest import Engines, Rendered
 from flows import cli
 from flows.episode import Outcome, episode
 from flows.film import open_film

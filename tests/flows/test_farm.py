@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
-from conftest import Engines, Rendered
 
+from conftest import Engines, Rendered
 from flows.farm.pool import FarmSettings, make_takes, next_index
 from flows.farm.worker import Failure, Job
 from flows.film import open_film
