@@ -134,11 +134,20 @@ def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
     left, top, width, height = map(int, cut.crop.split(","))
     stream = stream.filter("crop", width, height, left, top, exact=1)
     _, _, wide, high = _place(cut, stage.picture)
-    stream = stream.filter("zscale", wide, high, filter="spline36", rangein="full", range="full")
-    stream = stream.filter("format", "gbrp12le")
-    if cut.cube_path:
-        stream = stream.filter("lut3d", file=str((stage.root / cut.cube_path).resolve()), interp="tetrahedral")
+    graded = (
+        _grade(stream, cut, stage) if wide * high > width * height else None
+    )  # the cube costs most: use it on the fewer pixels
+    stream = (graded or stream).filter("zscale", wide, high, filter="spline36", rangein="full", range="full")
+    stream = stream if graded else _grade(stream, cut, stage)
     return stream.filter("zscale", **TO_BT709).filter("format", stage.pixel_format).filter("setsar", 1)
+
+
+def _grade(stream: Any, cut: Cut, stage: Stage) -> Any:
+    """The colour cube in twelve bits, so that its rounding is not seen in ten."""
+    stream = stream.filter("format", "gbrp12le")
+    if not cut.cube_path:
+        return stream
+    return stream.filter("lut3d", file=str((stage.root / cut.cube_path).resolve()), interp="tetrahedral")
 
 
 def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
