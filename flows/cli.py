@@ -50,21 +50,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
-        return int(app(args=arguments, prog_name="callsheet", standalone_mode=False) or DONE)
+        code = int(app(args=arguments, prog_name="callsheet", standalone_mode=False) or DONE)
+        return _stopped() if code == STOPPED else code
     except InputError as error:
         return _report(list(error.problems), as_json)
     except ToolError as error:
         say_json({"error": "tool", "message": str(error)}) if as_json else complain(str(error))
         return TOOL_FAILED
     except KeyboardInterrupt:
-        complain("Stopped. What was finished is kept; the same command goes on from here.")
-        return STOPPED
+        return _stopped()
     except typer.Exit as leave:
         return leave.exit_code
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: wrong options and arguments
             return _report([Problem(file="command line", message=error.format_message())], as_json)
         raise
+
+
+def _stopped() -> int:
+    complain("Stopped. What was finished is kept; the same command goes on from here.")
+    return STOPPED
 
 
 def _report(problems: list[Problem], as_json: bool) -> int:
