@@ -32,7 +32,7 @@ from scipy.signal import resample_poly
 
 from model import weights
 from model.emotion import Performance, parse_curve
-from model.previs import portrait, score, visemes
+from model.previs import portrait, visemes
 from model.previs.landmarks import Face, Landmarker
 from model.previs.phones import Phones
 from model.previs.talker import PrevisTalker, load
@@ -112,7 +112,7 @@ class Bench:
 
 
 class Track:
-    """What was measured on one clip: landmarks, emotion scores of every frame, identity of every fifth."""
+    """What was measured on one clip: landmarks of every frame, emotion and colour of every third, identity of every ninth."""
 
     def __init__(self, bench: Bench, actor: Portrait, emotion: str) -> None:
         """Make the clip and measure it."""
@@ -123,12 +123,12 @@ class Track:
         for index, frame in enumerate(bench.clip(actor, emotion)):
             face = bench.landmarker.follow(frame, bench.landmarker.follow(frame, face))
             self.faces.append(face)
-            self.logs.append(emotion_scores(frame, face))
-            colours.append(_face_colour(frame, face))
-            if index % 5 == 0:
+            if index % 3 == 0:
+                self.logs.append(emotion_scores(frame, face))
+                colours.append(_face_colour(frame, face))
+            if index % 9 == 0:
                 self.distances.append(float(np.linalg.norm(embedding(frame, face) - home)))
         self.rest, self.colour = puppet.whole_face, np.mean(colours, axis=0)
-        self.poses = list(score.poses(bench.speech(), _curve(emotion, bench.frames), 0, Phones()))
 
     @property
     def mean_log(self) -> np.ndarray:
@@ -137,10 +137,6 @@ class Track:
     def gap(self) -> np.ndarray:
         """Distance of the inner lips in IOD."""
         return np.array([(f.points[14, :2] - f.points[13, :2]) @ f.axes[:, 1] / f.unit for f in self.faces])
-
-
-def _curve(emotion: str, frames: int) -> Performance:
-    return Performance.of(parse_curve(emotion), start=0, end=frames)
 
 
 def judge_emotion(bench: Bench) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read a portrait file into `model.talker.Portrait`: PNG, JPEG or WebP, upright, in 8-bit sRGB, with its transparency.
 
-Not the finding of the face (the talker does that) and not yet video. Sizes are checked before anything is decoded.
+Of a video the frame with the most restful frontal face is taken. Not the finding of the face that acts: the talker does that.
+Sizes are checked before anything is decoded.
 """
 
 from __future__ import annotations
@@ -13,19 +14,30 @@ import numpy as np
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_bytes
 from model.talker import Portrait
+from pipeline import media
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 LEAST_SIDE, MOST_SIDE = 256, 8192
 MOST_BYTES = 256 << 20
+FILMS = (".mp4", ".mov", ".mkv", ".webm", ".m4v")
+FILM_SECONDS, FILM_RATE = 20, 4  # how much of a film is looked at, and how many frames of a second
 
 
 def read(path: Path, *, face: str = "only", name: str | None = None) -> Portrait:
     """Read a portrait. `face` is the cast sheet's choice. Raises InputError for anything that is not a usable picture."""
+    called = name or path.name
+    _check_file(path, called)
+    if path.suffix.lower() in FILMS:
+        return of_pixels(_best_frame(path, called), name=called, face=face)
+    pixels, alpha = _picture(path, called)
+    return of_pixels(pixels, name=called, face=face, alpha=alpha)
+
+
+def _picture(path: Path, called: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """RGB pixels and, when any of them is not opaque, their opacity."""
     import PIL.Image
     import PIL.ImageOps
 
-    called = name or path.name
-    _check_file(path, called)
     try:
         with PIL.Image.open(path, formats=FORMATS) as picture:
             _check_size(picture.size, called)
@@ -35,7 +47,28 @@ def read(path: Path, *, face: str = "only", name: str | None = None) -> Portrait
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise _problem(called, f"not a readable picture: {error}", expected=" or ".join(FORMATS)) from error
     alpha = np.ascontiguousarray(rgba[..., 3]) if has_alpha and rgba[..., 3].min() < 255 else None
-    return of_pixels(np.ascontiguousarray(rgba[..., :3]), name=called, face=face, alpha=alpha)
+    return np.ascontiguousarray(rgba[..., :3]), alpha
+
+
+def _best_frame(path: Path, called: str) -> np.ndarray:
+    """The most restful frontal face within the first seconds of a film."""
+    from model import weights
+    from model.previs import choice
+    from model.previs.landmarks import Landmarker
+
+    film = media.probe(path).video
+    if film is None:
+        raise _problem(called, "there is no picture in this file", expected="a picture or a video")
+    _check_size((film.width, film.height), called)
+    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    filters = f"trim=duration={FILM_SECONDS},fps={FILM_RATE}"
+    frames = media.read_frames(path, width=film.width, height=film.height, filters=filters)
+    frame, _ = choice.best(frames, landmarker)
+    if frame is None:
+        raise _problem(
+            called, f"no face was found in its first {FILM_SECONDS} seconds", expected="one face, seen from the front"
+        )
+    return frame
 
 
 def of_pixels(pixels: np.ndarray, *, name: str, face: str = "only", alpha: np.ndarray | None = None) -> Portrait:

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Speed of the previs talker on one core, beside the simplest method that gives the same kind of picture, in one run.
+
+    python benchmarks/previs.py PORTRAIT.png [PLATE.png]
+
+The reference warps the whole picture: displacement basis on a 128x128 grid, two inversion steps, one remap of the whole RGBA picture
+and a float composite over the plate, without mouth, eyes or shading (the method of the rough prototype, less its painting). CPU time of
+the process, best of several runs, so that other work on the machine counts little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from model.emotion import Performance, parse_curve
+from model.previs import cache, portrait, score
+from model.previs.talker import PrevisTalker, load
+from model.previs.warp import Pose, Puppet, Renderer
+from model.talker import Portrait, Speech
+from pipeline import portraits
+
+GOALS = {"512": 150, "1024": 45, "plate": 60}
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("portrait", type=Path)
+    parser.add_argument("plate", type=Path, nargs="?")
+    asked = parser.parse_args()
+    cv2.setNumThreads(1)
+    actor = portraits.read(asked.portrait, face="largest")
+    cases = [("512", actor, 512), ("1024", actor, 1024)]
+    if asked.plate:
+        cases.append(("plate", portraits.read(asked.plate, face="largest"), None))
+    print("size    goal fps  fps talking  fps happy  reference fps  ratio  setup cold ms  cached ms")
+    for name, given, size in cases:
+        print(_row(name, given, size), flush=True)
+    print(_first_frame(actor))
+
+
+def _row(name: str, given: Portrait, size: int | None) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        talker = load(settings={"size": size} if size else {})
+        assert isinstance(talker, PrevisTalker)
+        os.environ["CALLSHEET_CACHE"] = folder
+        cold = _seconds(lambda: talker.puppet(given), times=1)
+        puppet = talker.puppet(given)
+        key = next(cache.folder().glob("*.npz")).name.split("-")[0]
+        cached = _seconds(lambda: cache.load(key))
+        del os.environ["CALLSHEET_CACHE"]
+    talking, happy = (_rate(puppet, emotion) for emotion in ("neutral", "happy 1"))
+    reference = 1 / _seconds(_reference(puppet, given, size), times=12)
+    ratio = happy / reference
+    rates = f"{GOALS[name]:8d}  {talking:11.0f}  {happy:9.0f}  {reference:13.0f}  {ratio:5.2f}"
+    return f"{name:7s} {rates}  {1e3 * cold:13.0f}  {1e3 * cached:9.1f}"
+
+
+def _rate(puppet: Puppet, emotion: str) -> float:
+    """Frames per CPU second over one second of acting."""
+    poses = _poses(emotion)
+    renderer = Renderer(puppet)
+    best = min(_seconds(lambda: [renderer.frame(pose) for pose in poses], times=1) for _ in range(4))
+    return len(poses) / best
+
+
+def _poses(emotion: str) -> list[Pose]:
+    times = np.arange(16_000) / 16_000
+    buzz = sum(np.sin(2 * np.pi * 130 * k * times) / k for k in range(1, 15)) * np.sin(2 * np.pi * 2 * times) ** 2
+    speech = Speech(samples=(0.1 * buzz).astype(np.float32), lead=0, frames=25, rate=Fraction(25))
+    performance = Performance.of(parse_curve(emotion), start=0, end=25)
+    return list(score.poses(speech, performance, 1, phones=None))
+
+
+def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[], object]:
+    """The whole-picture method as a call that makes one frame."""
+    picture, _ = portrait.scaled(given, size)
+    height, width = picture.shape[:2]
+    rgba = np.ascontiguousarray(np.dstack([picture[..., :3], np.full((height, width), 255, np.uint8)]))
+    basis = np.random.default_rng(0).normal(0, 0.3, (14, 2, 128 * 128 * 2)).astype(np.float32)
+    pixels = np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
+    cells = np.dstack(np.meshgrid(np.arange(128, dtype=np.float32), np.arange(128, dtype=np.float32)))
+    weights = np.full(14, 0.2, np.float32)
+
+    def one() -> object:
+        fields = (weights @ basis.reshape(14, -1)).reshape(2, 128, 128, 2)
+        maps = []
+        for field in fields:
+            offset = -field
+            for _ in range(2):
+                offset = -cv2.remap(
+                    field, cells + offset * 0.1, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                )
+            maps.append(offset)
+        sampling = cv2.resize((maps[0] + maps[1]) / 2, (width, height)) + pixels
+        person = cv2.remap(rgba, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        cover = person[..., 3].astype(np.float32) / 255
+        return cv2.blendLinear(np.ascontiguousarray(person[..., :3]), puppet.plate, cover, 1 - cover)
+
+    return one
+
+
+def _first_frame(actor: Portrait) -> str:
+    talker = load(settings={"size": 512})
+    assert isinstance(talker, PrevisTalker)
+    noise = np.random.default_rng(0).normal(0, 0.05, 16_000 * 8).astype(np.float32)
+    speech = Speech(samples=noise, lead=0, frames=200, rate=Fraction(25))
+    performance = Performance.of(parse_curve("happy 1"), start=0, end=200)
+    next(iter(talker.talk(actor, speech, performance, 0)))
+    first = _seconds(lambda: next(iter(talker.talk(actor, speech, performance, 1))), times=3)
+    return f"first frame of a warm talker, 8 s of sound: {1e3 * first:.0f} ms"
+
+
+def _seconds(work: Callable[[], object], times: int = 5) -> float:
+    """CPU seconds of one call: the best of several."""
+    best = float("inf")
+    for _ in range(times):
+        start = time.process_time()
+        work()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+if __name__ == "__main__":
+    main()
