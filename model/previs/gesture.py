@@ -25,7 +25,7 @@ def drift(times: Times, seed: int, channel: int, seconds: float) -> Times:
 
     Gaussian-filtered white noise on a lattice, normalised analytically so that short clips are not inflated."""
     step = seconds / 2
-    first, last = math.floor(times.min() / step) - 7, math.ceil(times.max() / step) + 7
+    first, last = math.floor(times.min() / step) - 12, math.ceil(times.max() / step) + 12
     values = np.array([_white(seed, channel, k // BLOCK)[k % BLOCK] for k in range(first, last + 1)])
     kernel = np.exp(-0.5 * ((times[:, None] / step - np.arange(first, last + 1)) / 2) ** 2)
     smooth = kernel @ values / np.sqrt((kernel**2).sum(axis=1))
@@ -105,8 +105,8 @@ def stress(db: Float64[np.ndarray, " ticks"], reference: float) -> Float64[np.nd
     """Beats of the head at 100 Hz: where the voice rises quickly, about 0 to 1."""
     from scipy.ndimage import gaussian_filter1d
 
-    if not len(db):
-        return db
+    if len(db) < 2:
+        return np.zeros(len(db))
     level = gaussian_filter1d(np.clip((db - reference + 30) / 30, 0, 1.2), 12.0)
     rise = np.maximum(np.gradient(level), 0) * 30
     return np.asarray(np.clip(gaussian_filter1d(rise, 14.0), 0, 1.2))

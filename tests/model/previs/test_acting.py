@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Visemes, gestures and poses: counts, closures, rates, and what gives way to what."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.emotion import LABELS, Performance, parse_curve
+from model.previs import expression, gesture, score, visemes
+from model.previs.expression import INDEX
+from model.previs.phones import Phone, Phones
+from model.talker import Speech
+
+HZ = 16_000
+
+
+def hiss(seconds: float, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.1, round(seconds * HZ)).astype(np.float32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(samples=st.integers(0, 20 * HZ))
+def test_channels_have_one_row_for_each_whole_ten_milliseconds(samples: int) -> None:
+    rows = [np.zeros((0, 5)), *visemes.stream(hiss(samples / HZ), None)]
+    made = np.concatenate(rows)
+    assert len(made) == samples // 160
+    assert np.isfinite(made).all()
+    assert made.min(initial=0) >= 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    frames=st.integers(1, 90),
+    rate=st.sampled_from([Fraction(25), Fraction(24000, 1001), Fraction(30), Fraction(25, 2), Fraction(50)]),
+    samples=st.integers(0, 4 * HZ),
+    lead=st.integers(0, HZ),
+    seed=st.integers(0, 2**63),
+)
+def test_there_is_a_finite_pose_for_each_frame_whatever_the_sound(
+    frames: int, rate: Fraction, samples: int, lead: int, seed: int
+) -> None:
+    speech = Speech(samples=hiss(samples / HZ), lead=min(lead, samples), frames=frames, rate=rate)
+    performance = Performance.of(parse_curve("happy 1.5 -> sad 1.5"), start=0, end=frames)
+    poses = list(score.poses(speech, performance, seed, phones=None))
+    assert len(poses) == frames
+    assert all(np.isfinite(pose.units).all() and np.isfinite(pose.head).all() for pose in poses)
+    assert all(0 <= lid <= 1 for pose in poses for lid in pose.lids)
+
+
+def test_half_an_hour_is_answered_piece_by_piece() -> None:
+    speech = Speech(samples=hiss(1800), lead=0, frames=45_000, rate=Fraction(25))
+    poses = score.poses(speech, Performance.of(parse_curve("neutral"), start=0, end=45_000), 0, phones=Phones())
+    assert sum(1 for _, pose in zip(range(64), poses, strict=False) if pose.units is not None) == 64
+
+
+def test_silence_keeps_the_lips_closed() -> None:
+    made = np.concatenate(list(visemes.stream(np.zeros(HZ, np.float32), Phones())))
+    assert made.max() == 0
+
+
+@pytest.mark.parametrize("feeling", ["neutral", "happy 1", "surprised 1", "fear 1", "angry 1"])
+def test_lips_close_on_a_bilabial_whatever_is_felt(feeling: str) -> None:
+    phones = [Phone("AA", 0, 20), Phone("M", 20, 30), Phone("AA", 30, 50)]
+    rows = visemes.from_phones(phones, 50)
+    block = score.Block(times=np.arange(50) / 100 + 2, speech=rows, beat=np.zeros(50), speaking=np.ones(50))
+    silent = Speech(samples=np.zeros(0, np.float32), lead=0, frames=1, rate=Fraction(25))
+    actor = score.Actor(silent, Performance.of(parse_curve(feeling), start=0, end=1000), 0)
+    units = np.stack([pose.units for pose in actor.act(block)])
+    opening = 0.3 * units[:, INDEX["AU26"]] + 0.075 * units[:, INDEX["AU25"]]
+    assert opening[16:30].min() < 0.01
+    assert opening[:12].max() > 0.12
+
+
+def test_known_text_is_aligned_in_order_and_unknown_words_do_not_break_it() -> None:
+    phones = Phones()
+    assert phones.align(hiss(0.3), "") is None
+    spoken = phones.align(hiss(2.0), "please callsheet xyzzy")
+    assert spoken is None or all(a.end <= b.start + 1 for a, b in itertools.pairwise(spoken))
+
+
+def test_a_decoder_does_not_remember_what_it_heard_before() -> None:
+    buzz = np.sin(2 * np.pi * 150 * np.arange(HZ) / HZ) * np.sin(2 * np.pi * 3 * np.arange(HZ) / HZ)
+    sound = (0.2 * buzz).astype(np.float32)
+    phones = Phones()
+    first = phones.decode(sound)
+    phones.decode(hiss(1.0) * 3)
+    assert phones.decode(sound) == first
+
+
+@settings(max_examples=30, deadline=None)
+@given(start=st.floats(0, 1000), seed=st.integers(0, 2**32), channel=st.integers(0, 50))
+def test_drift_is_bounded_and_the_same_at_any_moment_however_it_is_asked(start: float, seed: int, channel: int) -> None:
+    times = start + np.arange(50) / 25
+    whole = gesture.drift(times, seed, channel, 0.8)
+    assert np.abs(whole).max() <= 2
+    assert np.abs(whole[20:25] - gesture.drift(times[20:25], seed, channel, 0.8)).max() < 1e-5
+
+
+def test_drift_has_unit_spread_over_a_long_time() -> None:
+    assert 0.7 < gesture.drift(np.arange(0, 600, 0.2), 3, 1, 0.8).std() < 1.1
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_people_blink_ten_to_twenty_five_times_a_minute(seed: int) -> None:
+    shut = gesture.Blinks(seed).closure(np.arange(0, 180, 0.01)) > 0.5
+    blinks = int((np.diff(shut.astype(int)) == 1).sum())
+    assert 30 <= blinks <= 75
+
+
+def test_every_emotion_moves_something_and_neutral_nothing() -> None:
+    moved = np.abs(expression.emotion_matrix()).sum(axis=1)
+    assert all((value > 0) == (label != "neutral") for label, value in zip(LABELS, moved, strict=True))
+
+
+def test_contempt_moves_one_corner_only() -> None:
+    made = expression.controls("AU14L")
+    assert made.upper[61] == (0.0, 0.0)
+    assert made.upper[291][0] > 0.05
+    assert made.upper[291][1] < -0.05
+
+
+def test_both_sides_of_the_mouth_line_agree_at_the_corners() -> None:
+    for unit in expression.MOUTH:
+        made = expression.controls(unit)
+        assert all(made.upper[corner] == made.lower[corner] for corner in (61, 291, 78, 308))
