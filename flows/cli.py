@@ -7,11 +7,13 @@ are imported inside the verbs that need them, so that planning and asking stay q
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -44,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settle()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(given))
+    code = _run(given)
+    if code == STOPPED:
+        _leave_at_once(code)
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
@@ -65,6 +70,15 @@ def _run(arguments: list[str]) -> int:
         if hasattr(error, "format_message"):  # click's own: wrong options and arguments
             return _report([Problem(file="command line", message=error.format_message())], as_json)
         raise
+
+
+def _leave_at_once(code: int) -> NoReturn:
+    """Run the exit hooks (the orchestrator's server is stopped there) and go: engines that were interrupted in the middle of their
+    native code may otherwise crash while the interpreter takes itself apart."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def _stopped() -> int:

