@@ -20,7 +20,7 @@ SPREAD = 0.35  # of the logarithm of actual by expected duration
 DEAREST = 4.0  # a duration that does not fit at all costs no more than this
 SKIP_LINE = 3.0
 SKIP_TURN_PER_SECOND = 1.5
-WRONG_SPEAKER = 3.0
+WRONG_SPEAKER = 5.0
 MOST_TURNS, MOST_LINES = 4, 3
 ROUNDS = 6
 

@@ -109,7 +109,7 @@ def _spoken(chunk: str, *, english: bool) -> Iterator[str]:
     for match in _WORD.finditer(chunk):
         kind, text = match.lastgroup or "", match.group()
         if not english and kind != "word":
-            yield re.sub(r"\W", "", text)
+            yield from filter(None, [re.sub(r"\W", "", text)])
         else:
             yield from _SPEAKERS[kind](text)
 

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines meet what was heard: in order or not, spoken twice or never, misheard, or without any words at all."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.rows import Cue, Line, Recording, Turn, Word
+from manifests.timebase import MASTER_HZ
+from pipeline import align, byturns, matching, spoken
+from pipeline.byturns import Part, Speech
+
+SCRIPT = (
+    ("MARA", "There is a boat beyond the reef, and nobody sees it."),
+    ("HENRIK", "Half my life I have kept this light."),
+    ("MARA", "Nobody sails in this weather."),
+    ("NADIA", "The board has decided to close the harbor."),
+    ("HENRIK", "Satellites do not see the rocks."),
+    ("NADIA", "Every ship has satellites now, old man."),
+    ("MARA", "He came to fetch his mother."),
+    ("HENRIK", "Stand back from the lever!"),
+)
+
+
+def _lines(script: Sequence[tuple[str, str]] = SCRIPT) -> list[Line]:
+    return [Line(line_id=f"L{i}", order=i, scene="1", character=who, text=text) for i, (who, text) in enumerate(script)]
+
+
+class Stage:
+    """Somebody speaks, and a recogniser and a diarization hear it."""
+
+    def __init__(self) -> None:
+        self.now = MASTER_HZ
+        self.words: list[Word] = []
+        self.turns: list[Turn] = []
+        self.spans: list[tuple[int, int]] = []
+
+    def say(self, voice: str, text: str, *, heard: str | None = None) -> None:
+        """`text` at four words a second and half a second of pause; the recogniser writes `heard` (words in the same places)."""
+        start = self.now
+        for word in (text if heard is None else heard).split():
+            self.words.append(
+                Word(
+                    transcript_id="t",
+                    recording_id="r",
+                    start=self.now,
+                    end=self.now + MASTER_HZ // 4,
+                    text=word,
+                    probability=0.9,
+                )
+            )
+            self.now += MASTER_HZ // 4
+        self.now = start + len(text.split()) * MASTER_HZ // 4
+        for exclusive in (True, False):
+            self.turns.append(
+                Turn(
+                    diarization_id="d",
+                    recording_id="r",
+                    start=start,
+                    end=self.now,
+                    speaker=voice,
+                    exclusive=exclusive,
+                )
+            )
+        self.spans.append((start, self.now))
+        self.now += MASTER_HZ // 2
+
+    def cues(self, script: Sequence[tuple[str, str]] = SCRIPT, *, words: bool = True) -> list[Cue]:
+        """What the matching makes of it."""
+        return align.align(_lines(script), self.turns, self.words if words else [], recordings=[self.recording()])
+
+    def recording(self) -> Recording:
+        """The one recording of it all."""
+        return Recording(
+            recording_id="r",
+            source="r.wav",
+            source_digest="",
+            order=0,
+            offset_samples=0,
+            samples=self.now + MASTER_HZ,
+            master_path="",
+            analysis_path="",
+            source_hz=48_000,
+            source_channels=1,
+            peak_dbfs=-3.0,
+            rms_dbfs=-20.0,
+            clipped_samples=0,
+            dc_offset=0.0,
+        )
+
+
+VOICES = {"MARA": "A", "HENRIK": "B", "NADIA": "C"}
+
+
+def _spoken(order: Sequence[int]) -> Stage:
+    stage = Stage()
+    for i in order:
+        who, text = SCRIPT[i]
+        stage.say(VOICES[who], text)
+    return stage
+
+
+def _is_at(cue: Cue, span: tuple[int, int]) -> bool:
+    return abs(cue.start - span[0]) < MASTER_HZ // 10 and abs(cue.end - span[1]) < MASTER_HZ // 10
+
+
+def test_lines_spoken_as_written_are_all_matched_where_they_are_spoken() -> None:
+    stage = _spoken(range(8))
+    cues = stage.cues()
+    assert all(_is_at(cue, span) for cue, span in zip(cues, stage.spans, strict=True))
+    assert {cue.status for cue in cues} == {"matched"}
+    assert {cue.recording_id for cue in cues} == {"r"}
+    assert [cue.speaker for cue in cues] == [VOICES[who] for who, _ in SCRIPT]
+
+
+@given(skipped=st.sets(st.integers(0, 7), max_size=4))
+def test_lines_that_are_left_out_are_missing_and_the_others_stay(skipped: set[int]) -> None:
+    order = [i for i in range(8) if i not in skipped]
+    stage = _spoken(order)
+    cues = stage.cues()
+    spans = dict(zip(order, stage.spans, strict=True))
+    for i, cue in enumerate(cues):
+        if i in skipped:
+            assert (cue.status, cue.start, cue.end) == ("missing", -1, -1)
+        else:
+            assert _is_at(cue, spans[i])
+
+
+@given(place=st.integers(0, 6))
+def test_two_lines_that_change_places_are_both_found(place: int) -> None:
+    order = list(range(8))
+    order[place], order[place + 1] = order[place + 1], order[place]
+    stage = _spoken(order)
+    spans = dict(zip(order, stage.spans, strict=True))
+    assert all(_is_at(cue, spans[i]) for i, cue in enumerate(stage.cues()))
+
+
+@given(start=st.integers(0, 7), count=st.integers(1, 8))
+def test_after_a_retake_the_last_take_counts(start: int, count: int) -> None:
+    again = list(range(start, min(8, start + count)))
+    order = [*range(again[-1] + 1), *again, *range(again[-1] + 1, 8)]
+    stage = _spoken(order)
+    last = dict(zip(order, stage.spans, strict=True))
+    cues = stage.cues()
+    assert all(_is_at(cue, last[i]) for i, cue in enumerate(cues))
+    assert all("take 2 of 2" in cues[i].reasons for i in again)
+
+
+def test_words_that_are_not_in_the_script_disturb_nobody() -> None:
+    stage = Stage()
+    kept = []
+    for i, (who, text) in enumerate(SCRIPT):
+        stage.say(VOICES[who], text)
+        kept.append(stage.spans[-1])
+        if i % 3 == 0:
+            stage.say(VOICES[who], "Sorry, can we take that one again please?")
+    assert all(_is_at(cue, span) for cue, span in zip(stage.cues(), kept, strict=True))
+
+
+def test_misheard_words_still_find_their_line() -> None:
+    stage = Stage()
+    heard = {
+        1: "Have my live I of kept this like.",
+        4: "Satellite do not sea the rox.",
+        6: "He came too fetch is other.",
+    }
+    for i, (who, text) in enumerate(SCRIPT):
+        stage.say(VOICES[who], text, heard=heard.get(i))
+    cues = stage.cues()
+    assert all(_is_at(cue, span) for cue, span in zip(cues, stage.spans, strict=True))
+    assert cues[1].confidence < cues[0].confidence
+
+
+def test_a_line_in_the_wrong_voice_needs_an_ear() -> None:
+    stage = Stage()
+    for i, (who, text) in enumerate(SCRIPT):
+        stage.say("A" if i == 3 else VOICES[who], text)
+    cues = stage.cues()
+    assert [cue.status for cue in cues] == ["doubtful" if i == 3 else "matched" for i in range(8)]
+    assert "NADIA's voice" in cues[3].reasons
+
+
+def test_a_line_nobody_recognised_is_placed_by_its_voice_and_length() -> None:
+    stage = Stage()
+    for i, (who, text) in enumerate(SCRIPT):
+        stage.say(VOICES[who], text, heard="" if i == 4 else None)
+    cue = stage.cues()[4]
+    assert _is_at(cue, stage.spans[4])
+    assert "words not heard" in cue.reasons
+
+
+def test_numbers_and_abbreviations_meet_what_is_spoken() -> None:
+    script = (
+        ("MARA", "Dr. Reyes left in 1998."),
+        ("HENRIK", "It cost me $250 on the 3rd day."),
+        ("MARA", "Meet me at 7:30 at 42 Harbor Road."),
+    )
+    stage = Stage()
+    stage.say("A", "doctor reyes left in nineteen ninety eight")
+    stage.say("B", "it cost me two hundred fifty dollars on the third day")
+    stage.say("A", "meet me at seven thirty at forty two harbor road")
+    cues = stage.cues(script)
+    assert all(_is_at(cue, span) for cue, span in zip(cues, stage.spans, strict=True))
+    assert all(cue.confidence > 0.95 for cue in cues)
+    written = [text for text, _, _ in json.loads(cues[1].words)]
+    assert written == script[1][1].split()
+
+
+def test_words_of_a_cue_are_the_written_ones_in_order_within_the_line() -> None:
+    stage = Stage()
+    for i, (who, text) in enumerate(SCRIPT):
+        stage.say(VOICES[who], text, heard=text.replace("my life", "") if i == 1 else None)
+    for cue, line in zip(stage.cues(), _lines(), strict=True):
+        words = json.loads(cue.words)
+        assert [text for text, _, _ in words] == line.text.split()
+        assert all(start <= end for _, start, end in words)
+        assert all(a[1] <= b[1] for a, b in itertools.pairwise(words))
+
+
+def test_without_words_order_length_and_voice_find_every_line() -> None:
+    stage = _spoken(range(8))
+    cues = stage.cues(words=False)
+    assert all(_is_at(cue, span) for cue, span in zip(cues, stage.spans, strict=True))
+    assert {cue.words for cue in cues} == {"[]"}
+
+
+def test_nothing_heard_means_every_line_is_missing() -> None:
+    assert {cue.status for cue in Stage().cues()} == {"missing"}
+    assert align.align([], [], [], recordings=[]) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("2001", "two thousand one"),
+        ("1,200 people", "one thousand two hundred people"),
+        ("3.5%", "three point five percent"),
+        ("the 1990s", "the nineteen nineties"),
+        ("007", "zero zero seven"),
+        ("Mr. & Mrs. Hale", "mister and missus hale"),
+        ("U.S.A.", "usa"),
+        ("10:05", "ten oh five"),
+        ("the 21st, the 20th", "the twenty first the twentieth"),
+        ("Wait (laughs) -- [noise] no!", "wait no"),
+        ("don’t, self-made", "dont self made"),
+    ],
+)
+def test_written_text_is_spoken_out(written: str, said: str) -> None:
+    assert spoken.tokens(written) == said.split()
+
+
+def test_text_without_spaces_is_matched_by_the_character() -> None:
+    assert spoken.tokens("你好吗?", language="zh") == ["你", "好", "吗"]
+
+
+@given(st.text(max_size=60), st.sampled_from(["en", "de", "ja"]))
+def test_any_text_at_all_can_be_spoken_out(text: str, language: str) -> None:
+    for token in spoken.tokens(text, language=language):
+        assert token == token.strip() != ""
+
+
+@given(number=st.integers(0, 999_999_999))
+def test_no_two_numbers_sound_the_same(number: int) -> None:
+    assert spoken.cardinal(number) != spoken.cardinal(number + 1)
+
+
+@given(
+    st.lists(st.sampled_from(["the", "old", "light", "was", "lost", "in", "a", "storm"]), min_size=1, max_size=12),
+    st.data(),
+)
+def test_a_text_is_found_whole_wherever_it_stands(line: list[str], data: st.DataObject) -> None:
+    noise = st.lists(st.sampled_from(["zebra", "quick", "mumble"]), max_size=6)
+    before, after = data.draw(noise), data.draw(noise)
+    heard = [*before, *line, *after]
+    weights = np.array([matching.token_weight(token) for token in line])
+    best = matching.readings(0, matching.likeness(line, heard), weights)[0]
+    assert best.coverage == pytest.approx(1.0)
+    assert heard[best.start : best.end] == line
+
+
+@given(st.lists(st.floats(0.5, 6.0), min_size=1, max_size=9), st.integers(0, 10_000))
+def test_turns_as_long_as_their_lines_are_matched_one_to_one(seconds: list[float], seed: int) -> None:
+    characters = ["XYZ"[i % 3] for i in range(len(seconds))]
+    pauses = np.random.default_rng(seed).uniform(0.5, 2.0, len(seconds))
+    starts = np.cumsum(pauses) + np.concatenate([[0], np.cumsum(seconds)[:-1]])
+    turns = [
+        Speech(start=round(a * 1000), end=round((a + s) * 1000), seconds=s, speaker=c.lower())
+        for a, s, c in zip(starts, seconds, characters, strict=True)
+    ]
+    parts = [Part(character=c, seconds=s) for c, s in zip(characters, seconds, strict=True)]
+    found, names = byturns.match(parts, turns)
+    assert [(m.line, m.turn) for m in found] == [(i, i) for i in range(len(seconds))]
+    assert all(names[c.lower()] == c for c in set(characters))
