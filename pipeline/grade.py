@@ -2,17 +2,19 @@
 """Colour-match: one transform per shot toward the production's look, written as a 33-point `.cube`. Applied later, once, by assembly.
 
 The transform is estimated (`match`) from a few pooled frames of the take and never changes within a shot. The look is a reference
-still, a `.cube` that all shots share, or, when there is none, the mean of all characters.
+still (one for all, or one a character), a `.cube` that all shots share, or, when there is none, neutral light.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from manifests import identity
 from manifests.errors import InputError, Problem
@@ -20,18 +22,27 @@ from manifests.rows import Grade, Shot, Take
 from pipeline import colour, match
 from pipeline.media import read_frames
 
-VERSION = "1"
+VERSION = "2"
 GRADES = "media/grades"
 SAMPLE_SIZE = 160  # longest edge of the pooled frames, in pixels: statistics need no more
 SAMPLE_FRAMES = 5
 
 Pair = tuple[Shot, Take]
+Picture = UInt8[np.ndarray, "height width 3"]
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Still:
+    """A reference picture, and where its face is (left, top, right, bottom as fractions; None: nothing of it counts as skin)."""
+
+    path: Path
+    face: match.Box | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookSettings:
-    """What shots are matched to. `reference`: a still (or None: the mean of all characters). `reference_face`: its face box as fractions.
+    """What shots are matched to: `reference`, a still or a `.cube` (None: neutral light), or a still of a character's own in `stills`.
 
     `strength` in [0, 1] scales the transform; `limit` is the largest mean shift in CIEDE2000, beyond which a shot is flagged."""
 
@@ -39,7 +50,13 @@ class LookSettings:
     strength: float = 1.0
     reference: Path | None = None
     reference_face: match.Box | None = None
+    stills: Mapping[str, Still] = field(default_factory=dict)
     limit: float = 14.0
+
+    def still(self, character: str) -> Still | None:
+        """The reference still of a character."""
+        shared = Still(path=self.reference, face=self.reference_face) if self.reference else None
+        return self.stills.get(character, shared)
 
 
 def grade(
@@ -52,8 +69,8 @@ def grade(
 ) -> list[Grade]:
     """One grade per shot that has a take, its `.cube` under `root/media/grades/`. When all `.cube`s stand, no picture is opened.
 
-    `root`: the media folder, to which paths in rows are relative. Raises InputError when the look's reference
-    cannot be read, ToolError when a take cannot be decoded.
+    `root`: the folder to which paths in rows are relative. Raises InputError when the look's reference cannot be read, ToolError when
+    a take cannot be decoded.
     """
     found = {take.shot_id: take for take in takes}
     pairs = [(shot, found[shot.shot_id]) for shot in shots if shot.shot_id in found]
@@ -64,24 +81,38 @@ def grade(
     if missing and _is_cube(look.reference):
         made = {shot.shot_id: _copy_cube(shot, ids[shot.shot_id], look, root) for shot, _ in missing}
     elif missing:
-        transforms = _transforms(pairs, look, root=root, progress=progress)
+        affected = {shot.character for shot, _ in missing}
+        company = [pair for pair in pairs if pair[0].character in affected]
+        transforms = _transforms(company, look, root=root, progress=progress)
         made = {s.shot_id: _write(s, ids[s.shot_id], transforms[s.shot_id], look=look, root=root) for s, _ in missing}
     return [row or made[pair[0].shot_id] for pair, row in zip(pairs, standing, strict=True)]
 
 
 def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
-    """The identity of each shot's grade, by shot: its take, the takes it is matched with (those of its character when there is a
-    reference, else all), the reference and the settings."""
-    settings: list[object] = [VERSION, look.method, look.strength, look.limit]
-    settings += [_reference_digest(look.reference), look.reference_face] if look.reference else []
-    everyone = sorted({(shot.character, take.media_digest) for shot, take in pairs})
-    ids = {}
+    """The identity of each shot's grade, by shot: its take, the other takes of its character, the reference and the settings."""
+    settings = [VERSION, look.method, look.strength, look.limit]
+    company: dict[str, list[str]] = defaultdict(list)
     for shot, take in pairs:
-        company = [pair for pair in everyone if look.reference is None or pair[0] == shot.character]
-        ids[shot.shot_id] = identity.digest(
-            [*settings, [] if _is_cube(look.reference) else company, shot.shot_id, take.media_digest]
-        )
-    return ids
+        company[shot.character].append(take.media_digest)
+    stills = {character: look.still(character) for character in company}
+    made_from = {
+        character: [settings, [_digest(still.path), still.face] if still else None, sorted(set(company[character]))]
+        for character, still in stills.items()
+    }
+    return {
+        shot.shot_id: identity.digest([*made_from[shot.character], shot.shot_id, take.media_digest])
+        for shot, take in pairs
+    }
+
+
+def before_after(take: Take, grade: Grade, *, root: Path, height: int = 180) -> tuple[Picture, Picture]:
+    """The middle frame of a take as it came and as it is graded, for people to compare."""
+    width = max(2, round(take.width * height / take.height / 2) * 2)
+    middle = f"select='eq(n\\,{take.frames // 2})'"
+    (before,) = read_frames(root / take.path, width=width, height=height, filters=middle)
+    cube = colour.read_cube(root / grade.cube_path)
+    after = colour.apply_cube(cube, before.astype(np.float64) / 255)
+    return before, (after * 255 + 0.5).astype(np.uint8)
 
 
 def sample_take(path: Path, take: Take, frames: int = SAMPLE_FRAMES) -> match.Sample:
@@ -118,8 +149,9 @@ def _transforms(
         samples.append(sample_take(root / take.path, take))
         if progress is not None:
             progress(done, len(pairs))
-    goal = match.look_of(read_reference(look.reference, look.reference_face)) if look.reference else None
-    targets = match.character_looks([shot.character for shot, _ in pairs], samples, goal)
+    characters = [shot.character for shot, _ in pairs]
+    goals = {character: _goal(look.still(character)) for character in set(characters)}
+    targets = match.character_looks(characters, samples, goals)
     return {
         shot.shot_id: match.estimate(
             sample, targets[shot.character], method=look.method, strength=look.strength, limit=look.limit
@@ -181,7 +213,11 @@ def _is_cube(reference: Path | None) -> bool:
     return reference is not None and reference.suffix.lower() == ".cube"
 
 
-def _reference_digest(reference: Path) -> str:
+def _goal(still: Still | None) -> match.Look | None:
+    return match.look_of(read_reference(still.path, still.face)) if still else None
+
+
+def _digest(reference: Path) -> str:
     try:
         return identity.digest_file(reference)
     except OSError as error:

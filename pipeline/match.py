@@ -5,9 +5,8 @@ One affine map of gamma-encoded R'G'B', where a gain of light is very nearly a g
 rest against the rest; the weights serve the estimate only. Two estimates are blended:
 
 * when the look shows the same scene, the linear Monge-Kantorovich map (Pitie and Kokaram 2007) of all colours;
-* when it shows another person or place, three gains that bring skin to the look's skin. Along the complexion axes (light to dark,
-  pale to ruddy) they leave natural variation alone: a darker face is never "corrected" into a lighter one, and a warm cast is taken
-  off only as far as no complexion explains it. Surroundings say nothing then: a brown wall is no cast.
+* when it shows another person or place, three gains that bring skin under the look's light. They never change how light or dark a
+  complexion is, and take a cast off only as far as no complexion explains it. Surroundings say nothing then: a brown wall is no cast.
 
 Reinhard et al. 2001 (mean and spread in Lab) is there for comparison.
 """
@@ -15,7 +14,7 @@ Reinhard et al. 2001 (mean and spread in Lab) is there for comparison.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,10 +25,11 @@ from pipeline import colour
 
 # Median sRGB of the light and dark skin patches of the ColorChecker chart: complexion runs along the difference of their logs.
 LIGHT_SKIN, DARK_SKIN = np.array([194.0, 150.0, 130.0]), np.array([115.0, 82.0, 68.0])
-# How far healthy skin of like depth spreads along the three axes of `_skin_axes` (log of R'G'B'), and how much more per unit of depth:
-# the more two complexions differ, the less their difference in warmth and tint says of the light.
-NATURAL = np.array([1.1, 0.05, 0.01])
-PER_DEPTH = np.array([0.0, 0.35, 0.1])
+# Where skin lies in neutral light along the axes of `_skin_axes` (log of R'G'B', from the light patch): darker skin is ruddier, tint is
+# constant. Fitted to tones 1 to 6 of the Monk scale (2022) and six portraits, which lie within 0.035; darker tones scatter widely.
+WARMTH, WARMTH_PER_DEPTH, TINT = 0.02, -0.21, 0.01
+SPREAD = np.array([0.035, 0.02])
+DARK_DEPTH, WARMTH_SPREAD_OF_DARK = -0.5, 0.25
 FLAT_THUMB = 1e-3  # a picture without structure looks like any other
 LARGEST_LOG_GAIN = 0.7  # a factor of two; more than any honest cast
 
@@ -37,6 +37,7 @@ Method = Literal["monge-kantorovich", "reinhard", "none"]
 Pixels = Float64[np.ndarray, "count 3"]
 Weights = Float64[np.ndarray, " count"]
 Thumb = Float64[np.ndarray, "16 16"]
+Two = Float64[np.ndarray, "2"]
 Box = tuple[float, float, float, float]
 
 
@@ -139,21 +140,25 @@ def look_of(sample: Sample) -> Look:
     )
 
 
-def character_looks(characters: Sequence[str], samples: Sequence[Sample], look: Look | None) -> dict[str, Look]:
-    """What each character's shots are matched to, so that they match each other and together come near the look.
+def character_looks(
+    characters: Sequence[str], samples: Sequence[Sample], looks: Mapping[str, Look | None]
+) -> dict[str, Look]:
+    """What each character's shots are matched to, so that they match each other and come near the character's entry in `looks`.
 
-    It is the look itself where that shows the character's own scene, else the mean of the character's shots with gains toward the
-    look. Without a look the gains go toward the mean of all characters, each counting once however many shots it has.
+    It is that look itself where it shows the character's own scene, else the mean of the character's shots with gains toward the
+    look's light; without a look, toward neutral light.
     """
     groups: dict[str, list[Sample]] = defaultdict(list)
     for character, sample in zip(characters, samples, strict=True):
         groups[character].append(sample)
     means = {character: _mean_look([look_of(sample) for sample in group]) for character, group in groups.items()}
-    goal = look or _mean_look(list(means.values()))
-    return {
-        character: goal if look and _sameness(own, look) == 1 else _gained(own, _log_gains(own, goal))
-        for character, own in means.items()
-    }
+    return {character: _goal(own, looks.get(character)) for character, own in means.items()}
+
+
+def _goal(own: Look, look: Look | None) -> Look:
+    if look is not None and _sameness(own, look) == 1:
+        return look
+    return _gained(own, _log_gains(own, look))
 
 
 def _mean_look(looks: Sequence[Look]) -> Look:
@@ -211,14 +216,26 @@ def _reinhard(sample: Sample, look: Look) -> tuple[colour.Matrix, colour.Vector]
     return solved[:3].T, solved[3]
 
 
-def _log_gains(sample: Sample | Look, look: Look) -> colour.Vector:
-    """Log gains toward the look: from skin where there is any, and of that only what lies outside natural variation."""
-    if not (sample.has_skin and look.has_skin):
-        return _log_ratio(look.rest_mean, sample.rest_mean)
-    along = _skin_axes() @ _log_ratio(look.skin_mean, sample.skin_mean)
-    natural = NATURAL + PER_DEPTH * abs(along[0])
-    gains: colour.Vector = (np.sign(along) * np.maximum(np.abs(along) - natural, 0)) @ _skin_axes()
+def _log_gains(sample: Sample | Look, look: Look | None) -> colour.Vector:
+    """Log gains of R'G'B' toward a look's light, or toward neutral light. Skin tells the light; without skin the whole picture does.
+
+    A cast is what skin of that depth does not explain. It is taken off as far as it stands out from natural spread (Wiener's rule)."""
+    if not sample.has_skin or (look is not None and not look.has_skin):
+        return np.zeros(3) if look is None else _log_ratio(look.rest_mean, sample.rest_mean)
+    cast, spread = _cast(sample.skin_mean)
+    if look is not None:
+        goal, goal_spread = _cast(look.skin_mean)
+        cast, spread = cast - goal, np.hypot(spread, goal_spread)
+    certain = cast * cast**2 / (cast**2 + spread**2)
+    gains: colour.Vector = np.clip(-certain @ _skin_axes()[1:], -LARGEST_LOG_GAIN, LARGEST_LOG_GAIN)
     return gains
+
+
+def _cast(skin: colour.Vector) -> tuple[Two, Two]:
+    """Warmth and tint that skin of this depth does not explain, and how far each spreads from person to person."""
+    depth, warmth, tint = _skin_axes() @ np.log(np.maximum(skin, 0.01) * 255 / LIGHT_SKIN)
+    wide = WARMTH_SPREAD_OF_DARK * max(0.0, DARK_DEPTH - depth)
+    return np.array([warmth - WARMTH - WARMTH_PER_DEPTH * depth, tint - TINT]), SPREAD + np.array([wide, 0.0])
 
 
 def _skin_axes() -> colour.Matrix:

@@ -51,6 +51,14 @@ def contact_sheet(
     return tile(labelled, path, columns=_columns(len(cells)))
 
 
+def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Path) -> Path:
+    """Write a PNG of graded shots: as it came on the left, as it is on the right; each with a title and a note (differences)."""
+    cells = []
+    for before, after, title, note in pairs:
+        cells += [(before, title, "before"), (after, "", f"after  {note}")]
+    return tile(cells, path, columns=4 if len(pairs) > 1 else 2)
+
+
 def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
     """Write pictures of one size, each with a title and a note below it, as one PNG."""
     from PIL import Image, ImageDraw

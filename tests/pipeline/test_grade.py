@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_film import FACE, TinyFilm, eight_bit, portrait
 
 from manifests.errors import InputError
-from pipeline import colour, grade, match
+from pipeline import colour, grade, match, sheet
+from tiny_film import FACE, TinyFilm, eight_bit, portrait
 
 CASTS = {"warm": (1.2, 1.0, 0.75), "cool": (0.82, 1.0, 1.25), "green": (0.9, 1.1, 0.9), "dim": (0.7, 0.7, 0.7)}
 
@@ -77,6 +78,42 @@ def test_a_darker_face_is_not_made_lighter_by_the_look_of_a_lighter_one(tmp_path
         for p in (graded, portrait("kofi"))
     ]
     assert abs(lightness[0] - lightness[1]) < 2
+
+
+@pytest.mark.parametrize("who", ["mara", "kofi", "lin"])
+def test_without_a_look_a_cast_is_brought_toward_neutral_and_neutral_light_is_left(tmp_path: Path, who: str) -> None:
+    for name, most in (("plain", 2.0), ("green", 0.6), ("cool", 0.75)):
+        film = TinyFilm(tmp_path / name)
+        picture = portrait(who) if name == "plain" else cast(portrait(who), name)
+        film.add(moving(picture), character=who)
+        (made,) = grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=film.root)
+        graded = colour.apply_cube(colour.read_cube(film.root / made.cube_path), picture)
+        start = difference(picture, portrait(who))
+        assert difference(graded, portrait(who)) < (start * most if start else most), name
+
+
+def test_a_still_of_ones_own_goes_before_the_shared_one(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    for who in ("mara", "kofi"):
+        film.add(moving(cast(portrait(who), "warm")), character=who)
+    shared = reference(tmp_path, "mara")
+    own = grade.Still(path=reference(tmp_path, "kofi").reference, face=FACE)
+    look = dataclasses.replace(shared, stills={"kofi": own})
+    made = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    for row, who in zip(made, ("mara", "kofi"), strict=True):
+        graded = colour.apply_cube(colour.read_cube(tmp_path / row.cube_path), cast(portrait(who), "warm"))
+        assert difference(graded, portrait(who)) < 1.0
+
+
+def test_before_and_after_are_shown_side_by_side(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(cast(portrait("mara"), "dim")))
+    (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path)
+    before, after = grade.before_after(film.takes[0], made, root=tmp_path, height=128)
+    assert after.mean() > before.mean() + 10
+    path = sheet.before_after_sheet([(before, after, "sc01_sh010", "4.1 to 0.2")], tmp_path / "grades.png")
+    with Image.open(path) as picture:
+        assert picture.size[0] > 2 * before.shape[1]
 
 
 def test_a_cast_beyond_the_limit_is_weakened_and_flagged(tmp_path: Path) -> None:
