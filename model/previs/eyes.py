@@ -129,7 +129,7 @@ def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | N
     lid = edge + opening * closure
     share = (place.down - place.crease) / np.maximum(lid - place.crease, 1e-3)
     down = np.where(place.down < lid, place.crease + share * (edge - place.crease), place.down)
-    corner = np.clip((opening - 2.5 * eye.line) / (2 * eye.line), 0, 1)
+    corner = np.clip((opening - 2.2 * eye.line) / (4 * eye.line), 0, 1)
     cover = np.clip((lid - place.down) / (0.5 * eye.line) + 0.5, 0, 1) * np.clip(share * 1.6, 0, 1)
     cover *= place.inside * corner * min(closure * 3, 1.0)
     skin = cv2.remap(eye.skin, place.in_box(place.right, down), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -141,6 +141,7 @@ class Actor:
         units = self._units(block, moved)
         closure = np.clip(lid[:, None] + (1 - lid[:, None]) * blink, 0, 1)
         gaze = self._glances.at(block.times) + np.stack([0 * look, look], axis=1)
+        sides = 0.12 * np.stack([gesture.drift(block.times, self._seed, 20 + k, 3.0) for k in (0, 1)], axis=1)
         for i in range(len(block.times)):
             yield Pose(
                 units=units[i].astype(np.float32),
@@ -148,6 +149,7 @@ class Actor:
                 lids=(float(closure[i, 0]), float(closure[i, 1])),
                 gaze=(float(gaze[i, 0]), float(gaze[i, 1])),
                 speech=tuple(block.speech[i].tolist()),
+                sides=(float(sides[i, 0]), float(sides[i, 1])),
             )
 
     def felt(self, times: np.ndarray) -> Float64[np.ndarray, "frames 8"]:

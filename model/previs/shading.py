@@ -45,7 +45,7 @@ FROWN: Lines = [
 MAPS: tuple[tuple[Lines, float, float, dict[str, float]], ...] = (
     (FURROW, 0.014, 0.012, {"AU4": 0.42}),
     (FOREHEAD, 0.012, 0.014, {"AU1": 0.12, "AU2": 0.12}),
-    (NASOLABIAL, 0.030, 0.030, {"AU12": 0.09, "AU9": 0.08, "AU10": 0.07}),
+    (NASOLABIAL, 0.040, 0.045, {"AU12": 0.07, "AU9": 0.06, "AU10": 0.05}),
     (UNDER_EYE, 0.012, 0.013, {"AU6": 0.18, "AU7": 0.15}),
     (NOSE, 0.014, 0.012, {"AU9": 0.35}),
     (FROWN, 0.020, 0.030, {"AU15": 0.09, "AU17": 0.05}),

@@ -29,13 +29,15 @@ SEAM = 0.014  # IOD: half the thickness of the dark line between closed lips
 class Pose:
     """One frame's acting. `units`: weights in the order of `expression.UNITS`. `head`: the order of `rig.HEAD`, IOD and radians.
     `lids`: closure of the viewer's left and right eye in [0, 1]. `gaze`: right, down in IOD. `speech`: the order of
-    `visemes.CHANNELS`, already part of the units."""
+    `visemes.CHANNELS`, already part of the units. `sides`: how much more the viewer's right side moves than the left, above and
+    below the nose; 0 is a mask."""
 
     units: Float32[np.ndarray, " units"]
     head: Float32[np.ndarray, " head"]
     lids: tuple[float, float] = (0.0, 0.0)
     gaze: tuple[float, float] = (0.0, 0.0)
     speech: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    sides: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,6 +87,14 @@ class Renderer:
         left, top, right, bottom = puppet.place
         self._plate = np.ascontiguousarray(puppet.plate[top:bottom, left:right])
         self._shaded = puppet.source.copy()
+        self._sides = {
+            name: _sides(puppet.face, places)
+            for name, places in (
+                ("wide", puppet.rig.wide.centres),
+                ("mouth", puppet.rig.mouth.centres),
+                ("lips", np.stack([puppet.mouth.upper, puppet.mouth.lower])),
+            )
+        }
 
     def frame(self, pose: Pose) -> Frame:
         """The whole picture in this pose."""
@@ -105,27 +115,28 @@ class Renderer:
     def person(self, pose: Pose) -> UInt8[np.ndarray, "rows columns 4"]:
         """The moving box of the person alone, RGBA (not premultiplied)."""
         puppet, rig = self._puppet, self._puppet.rig
-        units = pose.units + puppet.rest
-        weights = np.concatenate([units, pose.head]).astype(np.float32)
-        whole = _field(rig.whole, weights, rig.wide)
+        units = (pose.units + puppet.rest).astype(np.float32)
+        gains = {name: 1 + sides @ np.array(pose.sides, np.float32) for name, sides in self._sides.items()}
+        drive = _Drive(units, pose.head, gains)
+        whole = drive.field(rig.whole, "wide").reshape(rig.wide.rows, rig.wide.columns, 2)
         sampling = _enlarged(_inverse(whole, rig.wide), rig.wide)
-        moved = (weights @ rig.lips.reshape(len(weights), -1)).reshape(2, -1, 2)
+        moved = drive.field(rig.lips.reshape(len(rig.lips), -1), "lips")
         upper, lower = puppet.mouth.upper + moved[0], puppet.mouth.lower + moved[1]
-        self._cut_mouth(sampling, weights, upper, lower)
+        self._cut_mouth(sampling, drive, upper, lower)
         cv2.add(sampling, self._pixels, dst=sampling)
         lids = self._move_eyes(sampling, pose)
         puppet.shading.apply(puppet.source, self._shaded, units)
         person = cv2.remap(self._shaded, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         for eye, lid in lids:
             eyes.paint(eye, _view(person, eye.box), lid)
-        self._paint_mouth(person, weights, upper, lower)
+        self._paint_mouth(person, pose.head, upper, lower)
         return np.asarray(person)
 
-    def _cut_mouth(self, sampling: Field, weights: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
+    def _cut_mouth(self, sampling: Field, drive: _Drive, upper: np.ndarray, lower: np.ndarray) -> None:
         """Replace the map around the lips by one that is cut along the mouth line."""
         rig, box = self._puppet.rig, _box(self._puppet.rig.mouth)
         above, below = (
-            _enlarged(_inverse(_field(basis, weights, rig.mouth), rig.mouth, 4), rig.mouth)
+            _enlarged(_inverse(drive.field(basis, "mouth"), rig.mouth, 4), rig.mouth)
             for basis in (rig.above, rig.below)
         )
         self._bare_lips(above, below, upper, lower)
@@ -167,16 +178,14 @@ class Renderer:
                 lids.append((eye, lid))
         return lids
 
-    def _paint_mouth(self, person: np.ndarray, weights: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
+    def _paint_mouth(self, person: np.ndarray, head: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
         lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
         room = 0.08 * lips.unit
         both = np.concatenate([upper, lower])
         rows = _between(both[:, 1].min() - room, both[:, 1].max() + room, (top, bottom))
         columns = _between(both[:, 0].min() - room, both[:, 0].max() + room, (left, right))
         box = (left + columns.start, top + rows.start, left + columns.stop, top + rows.stop)
-        head = weights.copy()
-        head[: -len(HEAD)] = 0
-        seam = lips.upper[20] + self._puppet.rig.lips[:, 20].T @ head
+        seam = lips.upper[20] + self._puppet.rig.lips[-len(HEAD) :, 20].T @ head
         offset = np.array(box[:2], np.float32)
         mouth.paint(lips, _view(person, box)[..., :3], upper - offset, lower - offset, seam - offset)
 
@@ -195,8 +204,27 @@ def _box(grid: Grid) -> Box:
     return grid.left, grid.top, grid.right, grid.bottom
 
 
-def _field(basis: np.ndarray, weights: np.ndarray, grid: Grid) -> Field:
-    return np.asarray(weights @ basis).reshape(grid.rows, grid.columns, 2)
+@dataclass(frozen=True, slots=True, kw_only=False, eq=False)
+class _Drive:
+    """A pose's weights, and by how much each place of each grid follows the units."""
+
+    units: Float32[np.ndarray, " units"]
+    head: Float32[np.ndarray, " head"]
+    gains: dict[str, np.ndarray]
+
+    def field(self, basis: np.ndarray, grid: str) -> np.ndarray:
+        """The displacement of every place of a grid: units by side, the head as a whole."""
+        gain, count = self.gains[grid][..., None], len(self.units)
+        face = (self.units @ basis[:count]).reshape(*gain.shape[:-1], 2)
+        return np.asarray(face * gain + (self.head @ basis[count:]).reshape(face.shape))
+
+
+def _sides(face: Face, places: np.ndarray) -> np.ndarray:
+    """From -1 on the viewer's left of the face to 1 on its right: for what lies above the nose's tip, and for what lies below."""
+    local = face.to_local(places.reshape(-1, 2).astype(np.float64))
+    side = np.tanh(local[:, 0] / 0.35)
+    below = 1 / (1 + np.exp(np.clip(-(local[:, 1] - face.local[1, 1]) / 0.1, -40, 40)))
+    return np.stack([side * (1 - below), side * below], axis=1).reshape(*places.shape[:-1], 2).astype(np.float32)
 
 
 def _inverse(field: Field, grid: Grid, steps: int = 2) -> Field:
