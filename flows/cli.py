@@ -150,6 +150,14 @@ def talk(
     face: Annotated[str, typer.Option(help="only, left, right, largest, or a number from the left")] = "only",
     talker: Annotated[str, typer.Option(help="previs or dice")] = "previs",
     lossless: Annotated[bool, typer.Option("--lossless", help="FFV1 and FLAC in Matroska")] = False,
+    alpha: Annotated[
+        bool, typer.Option("--alpha", help="with the person's matte: .mov ProRes 4444, .webm VP9")
+    ] = False,
+    track: Annotated[Path | None, typer.Option(help="also write visemes, action units, head and gaze as JSON")] = None,
+    performance_from: Annotated[
+        Path | None, typer.Option(help="a filmed face leads brows, lids, corners, head")
+    ] = None,
+    contact_sheet: Annotated[Path | None, typer.Option(help="also write 8 emotions x 3 intensities as PNG")] = None,
     as_json: Json = False,
 ) -> int:
     """Make one clip from one portrait and one recording."""
@@ -170,6 +178,10 @@ def talk(
         talker=talker,
         settings={} if size is None else {"size": size},
         lossless=lossless,
+        alpha=alpha,
+        track=track,
+        performance_from=performance_from,
+        contact_sheet=contact_sheet,
     )
     with bars():
         made = make(request)

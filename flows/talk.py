@@ -19,7 +19,7 @@ from flows.progress import reporter
 from manifests.errors import InputError, Problem, nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering
 from model.emotion import EmotionError, Performance, parse_curve
-from model.talker import Clip, Settings, Speech, TakeMeasures, load
+from model.talker import Clip, Portrait, Settings, Speech, TakeMeasures, Talker, load
 from pipeline import media, portraits
 from pipeline.assemble import TO_BT709
 from pipeline.profiles import BT709
@@ -29,7 +29,9 @@ TO_YUV = "zscale=" + ":".join(f"{name}={value}" for name, value in TO_BT709.item
 TAGS = tuple(part for name, value in BT709.items() for part in (f"-{name}", str(value)))
 WEB = ("-vf", f"{TO_YUV},format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "16", *TAGS)
 LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-pix_fmt", "gbrp")
-SUFFIXES = {False: (".mp4", ".mov", ".mkv"), True: (".mkv",)}
+SUFFIXES = (".mp4", ".mov", ".mkv")
+LOSSLESS_SUFFIXES = (".mkv",)
+MATTE_SUFFIXES = (".mov", ".webm", ".mkv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,10 @@ class Request:
     talker: str = "previs"
     settings: Settings = field(default_factory=dict)
     lossless: bool = False
+    alpha: bool = False
+    track: Path | None = None
+    performance_from: Path | None = None
+    contact_sheet: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +77,13 @@ def make(request: Request) -> Made:
     performance = Performance.of(parse_curve(performance_text), start=0, end=speech.frames)
     reporter().step(f"Loading {request.talker}")
     talker = load(request.talker, request.settings)
+    clip = _begin(request, talker, portrait, speech, performance)
     reporter().step("Frames")
-    clip = talker.talk(portrait, speech, performance, request.seed)
     frames = request.out.with_name(f".{request.out.stem}.{os.getpid()}.frames.mkv")
     try:
-        _write_frames(clip, frames, request.rate)
+        _write_frames(request, clip, frames, speech)
         reporter().step("Encoding")
-        encode(frames, request.speech, request.out, lossless=request.lossless)
+        encode(frames, request.speech, request.out, picture=_picture(request))
     finally:
         frames.unlink(missing_ok=True)
     return Made(
@@ -91,27 +97,59 @@ def make(request: Request) -> Made:
     )
 
 
-def encode(frames: Path, sound: Path, out: Path, *, lossless: bool, picture: Sequence[str] = ()) -> None:
-    """Lay the sound under the frames and write the finished file: H.264 with BT.709 tags and AAC, or FFV1 with FLAC."""
+def encode(frames: Path, sound: Path, out: Path, *, picture: Sequence[str]) -> None:
+    """Lay the sound under the frames and write the finished file. `picture`: the encoder's options."""
     partial = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
-    chosen = [*(picture or (LOSSLESS if lossless else WEB))]
-    chosen += ["-c:a", "flac"] if lossless else ["-c:a", "aac", "-b:a", "192k", "-ar", "48000"]
-    chosen += ["-movflags", "+faststart"] if out.suffix in {".mp4", ".mov"} else []
+    coded = {".mkv": ["flac"], ".webm": ["libopus"]}.get(out.suffix, ["aac", "-b:a", "192k", "-ar", "48000"])
+    chosen = [*picture, "-c:a", *coded, *(["-movflags", "+faststart"] if out.suffix in {".mp4", ".mov"} else [])]
     inputs = ["-i", f"file:{frames.resolve()}", *media.SAFE_INPUT, "-i", f"file:{sound.resolve()}"]
+    laid = ["-map", "0:v:0", "-map", "1:a:0", *chosen, "-af", "apad", "-shortest", f"file:{partial.resolve()}"]
     try:
-        media.run([*inputs, "-map", "0:v:0", "-map", "1:a:0", *chosen, "-af", "apad", "-shortest", f"file:{partial}"])
+        media.run([*inputs, *laid])
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
 
 
+def _begin(request: Request, talker: Talker, portrait: Portrait, speech: Speech, performance: Performance) -> Clip:
+    """The clip; what only previs can do beside it is done first."""
+    wanted = {
+        "--alpha": request.alpha,
+        "--track": request.track,
+        "--performance-from": request.performance_from,
+        "--contact-sheet": request.contact_sheet,
+    }
+    asked = [name for name, value in wanted.items() if value]
+    if not asked:
+        return talker.talk(portrait, speech, performance, request.seed)
+    from flows import acting
+
+    previs = acting.previs_of(talker, asked[0])
+    filmed = acting.filmed_performance(previs, request.performance_from) if request.performance_from else None
+    if request.contact_sheet:
+        acting.contact_sheet(previs, portrait, request.contact_sheet)
+    if request.track:
+        rows = previs.track(speech, performance, request.seed, filmed=filmed)
+        acting.write_track(rows, speech.rate, request.track)
+    return previs.talk(portrait, speech, performance, request.seed, filmed=filmed)
+
+
+def _picture(request: Request) -> Sequence[str]:
+    if request.alpha:
+        from flows.acting import MATTES
+
+        return MATTES[request.out.suffix]
+    return LOSSLESS if request.lossless else WEB
+
+
 def _checked(request: Request) -> str:
     """The emotion, when all of the request is in order."""
     problems = list[Problem]()
-    if request.out.suffix not in SUFFIXES[request.lossless]:
-        known = SUFFIXES[request.lossless]
-        message = "not a file name for " + ("a lossless clip" if request.lossless else "a clip")
+    known = MATTE_SUFFIXES if request.alpha else LOSSLESS_SUFFIXES if request.lossless else SUFFIXES
+    if request.out.suffix not in known:
+        kind = "a clip with a matte" if request.alpha else "a lossless clip" if request.lossless else "a clip"
         near = nearest(request.out.suffix, known)
+        message = f"not a file name for {kind}"
         problems.append(Problem(file=str(request.out), message=message, expected=" or ".join(known), nearest=near))
     if not request.out.resolve().parent.is_dir():
         problems.append(Problem(file=str(request.out), message="its folder does not exist"))
@@ -119,8 +157,8 @@ def _checked(request: Request) -> str:
         parse_curve(request.emotion)
     except EmotionError as error:
         problems.append(Problem(file="--emotion", message=str(error), got=error.got, nearest=error.nearest_names))
-    for path in (request.portrait, request.speech):
-        if not path.is_file():
+    for path in (request.portrait, request.speech, request.performance_from):
+        if path is not None and not path.is_file():
             problems.append(Problem(file=str(path), message="no such file"))
     if problems:
         raise InputError(problems)
@@ -148,8 +186,16 @@ def _speech(request: Request) -> Speech:
     )
 
 
-def _write_frames(clip: Clip, path: Path, rate: Fraction) -> None:
-    with media.FrameWriter(path, size=(clip.width, clip.height), rate=rate, threads=os.cpu_count() or 1) as writer:
+def _write_frames(request: Request, clip: Clip, path: Path, speech: Speech) -> None:
+    if request.alpha:
+        from flows.acting import write_layers
+        from model.previs.talker import PrevisClip
+
+        assert isinstance(clip, PrevisClip)  # `_begin` has refused other talkers
+        write_layers(clip, path, speech)
+        return
+    size, threads = (clip.width, clip.height), os.cpu_count() or 1
+    with media.FrameWriter(path, size=size, rate=speech.rate, threads=threads) as writer:
         for frame in clip:
             writer.write(frame)
             reporter().count(writer.frames, clip.frames)

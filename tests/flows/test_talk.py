@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from conftest import STARTER
 from flows.talk import Request, make
@@ -60,3 +63,39 @@ def test_all_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path) -> Non
     assert len(told.value.problems) == 4
     assert "'happy'" in str(told.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_matte_a_track_and_a_contact_sheet_come_with_a_clip(speech: Path, tmp_path: Path) -> None:
+    out, track, sheet = tmp_path / "o.mov", tmp_path / "track.json", tmp_path / "sheet.png"
+    settings = {"size": 256}
+    request = Request(portrait=PORTRAIT, speech=speech, out=out, settings=settings, alpha=True)
+    make(replace(request, track=track, contact_sheet=sheet))
+    info = media.probe(out)
+    assert info.video is not None
+    assert info.video.codec == "prores"
+    assert info.video.pixel_format.startswith("yuva444p")
+    acted = json.loads(track.read_text())
+    assert acted["rate"] == [25, 1]
+    assert len(acted["frames"]) == 50
+    assert max(frame["visemes"]["jaw"] for frame in acted["frames"]) > 0.2
+    with Image.open(sheet) as picture:
+        assert picture.height > 8 * 100
+
+
+def test_a_filmed_performance_leads_the_face(speech: Path, tmp_path: Path) -> None:
+    settings = {"size": 256}
+    filmed = tmp_path / "filmed.mkv"
+    request = Request(portrait=PORTRAIT, speech=speech, out=filmed, settings=settings, lossless=True)
+    make(replace(request, emotion="neutral -> surprised 1.5"))
+    led, calm = tmp_path / "led.json", tmp_path / "calm.json"
+    make(replace(request, out=tmp_path / "a.mkv", track=led, performance_from=filmed))
+    make(replace(request, out=tmp_path / "b.mkv", track=calm))
+    brows = [[row["units"].get("AU2", 0) for row in json.loads(t.read_text())["frames"]] for t in (led, calm)]
+    rise = [np.mean(acted[-10:]) - np.mean(acted[:10]) for acted in brows]
+    assert rise[0] > rise[1] + 0.08  # measured against the film's own median face
+
+
+def test_what_only_previs_can_do_is_refused_for_other_talkers(speech: Path, tmp_path: Path) -> None:
+    request = Request(portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mov", talker="dice", alpha=True)
+    with pytest.raises(InputError, match="--alpha: the talker 'dice' cannot do this"):
+        make(replace(request, settings={"build": "tiny"}))
