@@ -121,9 +121,10 @@ LIP_UNITS: dict[str, LipUnit] = {
     ),
     "AU32": LipUnit(upper=(-0.02, -0.02), lower=(-0.03, -0.03)),
 }
-# A smirk: one corner out and up. The number says which side moves: 0 the viewer's left, 1 the viewer's right.
+# A smirk: one corner out and up, the other a little down. The number says which side: 0 the viewer's left, 1 the viewer's right.
+SMIRK_OTHER = (0.0, 0.022)
 SMIRK = LipUnit(
-    corner=(0.125, -0.105),
+    corner=(0.14, -0.105),
     followers=((205, 425, 0.03, -0.04), (206, 426, 0.04, -0.035), (216, 436, 0.06, -0.05), (50, 280, 0.01, -0.02)),
 )
 SMIRKS = {"AU14R": 0, "AU14L": 1}
@@ -134,25 +135,29 @@ MOUTH = frozenset((*LIP_UNITS, *SMIRKS))
 OPENERS = ("AU18", "AU24", "AU25", "AU26")  # gives way to speech, which opens and closes the lips itself
 
 EMOTIONS: dict[str, dict[str, float]] = {
-    "angry": {"AU4": 1.9, "AU7": 0.95, "AU5": 0.6, "AU24": 1.1, "AU17": 0.5, "AU15": 0.2, "AU10": 0.15},
+    "angry": {"AU4": 2.1, "AU7": 0.95, "AU5": 0.6, "AU24": 1.1, "AU17": 0.2, "AU10": 0.3},
     "contempt": {"AU14L": 1.0, "AU7": 0.35, "AU4": 0.25, "AU24": 0.3},
     "disgusted": {"AU9": 1.5, "AU10": 1.2, "AU4": 0.9, "AU7": 0.8, "AU6": 0.6, "AU15": 0.5, "AU17": 0.5},
     "fear": {
-        **{"AU1": 1.55, "AU2": 0.4, "AU4": 0.6, "AU5": 1.1, "AU20": 1.1},
-        **{"AU25": 0.5, "AU26": 0.3, "AU15": 0.4, "AU16": 0.2},
+        **{"AU1": 1.4, "AU2": 0.7, "AU4": 0.5, "AU5": 1.35, "AU20": 0.8},
+        **{"AU25": 0.4, "AU26": 0.7, "AU16": 0.1},
     },
     "happy": {"AU12": 1.15, "AU6": 1.1, "AU25": 0.6, "AU7": 0.45, "AU10": 0.25},
     "neutral": {},
     "sad": {
-        **{"AU1": 0.5, "AU2": -0.45, "AU4": 0.65, "AU15": 1.4, "AU17": 0.2},
-        **{"AU7": 0.3, "AU6": 0.2, "AU24": 0.4},
+        **{"AU1": 0.7, "AU2": -0.7, "AU4": 0.65, "AU15": 1.2, "AU17": 0.2},
+        **{"AU7": 0.3, "AU6": 0.2, "AU24": 0.7},
     },
-    "surprised": {"AU1": 1.0, "AU2": 1.15, "AU5": 1.25, "AU26": 1.05, "AU25": 0.4, "AU18": 0.4},
+    "surprised": {"AU1": 0.8, "AU2": 0.95, "AU5": 1.35, "AU26": 1.15, "AU25": 0.3, "AU18": 0.5},
 }
+# Between nothing and the whole, a feeling shows early: at 0.6 of its intensity a face shows 0.7 of it.
+SHOWING = 0.7
+
+
 # What else a feeling does: how far the upper lids sink, where the eyes look and how the head is held (IOD and radians, down).
 BEARING: dict[str, tuple[float, float, float]] = {
     "angry": (0.0, 0.0, 0.020),
-    "contempt": (0.22, 0.0, -0.030),
+    "contempt": (0.22, 0.0, -0.012),
     "disgusted": (0.10, 0.0, -0.015),
     "fear": (0.0, 0.0, -0.015),
     "happy": (0.0, 0.0, -0.010),
@@ -160,6 +165,11 @@ BEARING: dict[str, tuple[float, float, float]] = {
     "sad": (0.27, 0.015, 0.040),
     "surprised": (0.0, 0.0, -0.020),
 }
+
+
+def shown(intensities: Float64[np.ndarray, "... 8"]) -> Float64[np.ndarray, "... 8"]:
+    """How far a face shows feelings of these intensities: 0 is 0, 1 is 1, between them more than in proportion."""
+    return np.asarray(np.power(np.maximum(intensities, 0), SHOWING))
 
 
 def vector(weights: dict[str, float]) -> Float64[np.ndarray, " units"]:
@@ -247,7 +257,8 @@ def _lip_controls(unit: LipUnit, only: int | None = None) -> Controls:
     for row, upper, inner in _LIP_ROWS:
         for place, point in enumerate(row):
             if (only == 0 and place > 5) or (only == 1 and place < 5):
-                displacement = (0.0, 0.0)
+                corner = CORNER[min(place, 10 - place)]
+                displacement = (SMIRK_OTHER[0] * corner, SMIRK_OTHER[1] * corner)
             else:
                 displacement = _lip_move(unit, place, upper=upper, inner=inner)
             side = made.upper if upper else made.lower

@@ -50,7 +50,7 @@ def poses(
 
 def still(label: str, intensity: float) -> Pose:
     """An emotion held in silence, as a single pose that looks at the camera."""
-    weight = np.eye(len(LABELS))[LABELS.index(label)] * intensity
+    weight = expression.shown(np.eye(len(LABELS))[LABELS.index(label)] * intensity)
     lid, look, bow = weight @ expression.bearing_matrix()
     return Pose(
         units=(weight @ expression.emotion_matrix()).astype(np.float32),
@@ -160,7 +160,7 @@ class Actor:
         if self._begins:
             share = np.clip(times / EASE_SECONDS, 0, 1)
             alive = alive * (0.5 + 0.5 * share**2 * (3 - 2 * share))
-        return np.asarray(asked * alive[:, None])
+        return np.asarray(expression.shown(asked) * alive[:, None])
 
     def _units(self, block: Block, units: np.ndarray) -> Float64[np.ndarray, "frames units"]:
         for name in expression.MOUTH:
