@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +26,6 @@ SURE = 0.6  # a cue with less confidence needs an ear
 WHOLE = 0.85  # coverage from which a reading counts as the whole line
 TAKE_COVERAGE = 0.55  # a later reading replaces an earlier one only if it is this much of the line ...
 TAKE_SLACK = 0.25  # ... and at most this much less than the best one
-JOIN_SAMPLES = round(0.4 * MASTER_HZ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,35 +47,87 @@ class _Heard:
     word: list[int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known beforehand. `enrolled`: the character of a speaker, from voice samples; `circled`: the take to use, by line id."""
+
+    enrolled: Mapping[str, str] = field(default_factory=dict)
+    circled: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A stretch of speech that no line of the script claims: an ad-lib, a false start, an unused take. Samples on the timeline."""
+
+    start: int
+    end: int
+    speaker: str
+    character: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alignment:
+    """The cues; the takes found of each line, in order of time; who each speaker is; and the speech that is left over."""
+
+    cues: list[Cue]
+    takes: Mapping[str, list[tuple[int, int]]]
+    names: Mapping[str, str]
+    left_over: list[Stretch]
+
+
 def align(
     lines: Sequence[Line],
     turns: Sequence[Turn],
     words: Sequence[Word],
     *,
     recordings: Sequence[Recording],
-    enrolled: Mapping[str, str] | None = None,
+    known: Known | None = None,
 ) -> list[Cue]:
-    """One cue a line, in the script's order. `words` may be empty. `enrolled`: character of a speaker known by a voice sample."""
-    script, heard, speech = _script(lines), _heard(words), _speech(turns)
-    taken = _takes(script, heard)
-    names = dict(enrolled or {}) or byturns.assign_names(_shared(script, heard, taken, speech))
+    """One cue a line, in the script's order. `words` may be empty: then lines are placed by order, duration and voice."""
+    return match(lines, turns, words, recordings=recordings, known=known).cues
+
+
+def match(
+    lines: Sequence[Line],
+    turns: Sequence[Turn],
+    words: Sequence[Word],
+    *,
+    recordings: Sequence[Recording],
+    known: Known | None = None,
+) -> Alignment:
+    """As `align`, with all that was found on the way."""
+    known = known or Known()
+    script, heard, speech = _script(lines), _heard(words), byturns.speech(turns)
+    given = {i: cue for i, line in enumerate(lines) if (cue := _given(line, recordings)) is not None}
+    taken = [take for take in _all_takes(script, heard, recordings, known) if take.reading.line not in given]
+    names = _names(script, heard, taken, speech, known)
     sure = [_cue(script, heard, take, speech, names) for take in taken]
     unheard = {lines[take.reading.line].line_id: _unheard(script, take) for take in taken}
-    snapped = edges.snap(sure, turns, names, unheard)
-    cues = {take.reading.line: cue for take, cue in zip(taken, snapped, strict=True)}
+    cues = given | {
+        take.reading.line: cue for take, cue in zip(taken, edges.snap(sure, turns, names, unheard), strict=True)
+    }
     for gap in _gaps(script, cues, speech):
         cues |= _placed(script, gap, names if cues else None)
-    found = [cues.get(i) or _missing(line) for i, line in enumerate(lines)]
-    return [_located(cue, recordings) for cue in found]
+    names = names or byturns.assign_names(_spoken_by(list(cues.values()), speech))
+    return Alignment(
+        cues=[_located(cues.get(i) or _missing(line), recordings) for i, line in enumerate(lines)],
+        takes={lines[take.reading.line].line_id: [_words_span(heard, r) for r in take.readings] for take in taken},
+        names=names,
+        left_over=[
+            _stretch(one, heard, names)
+            for one in byturns.unclaimed(speech, [(cue.start, cue.end) for cue in cues.values()])
+        ],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Take:
-    """The reading chosen for a line, its number among `count` readings, and (token, heard token) pairs."""
+    """The reading chosen for a line, its number (from 1) among all `readings` (in words, not tokens), and (token, word) pairs."""
 
     reading: Reading
     number: int
-    count: int
+    readings: list[Reading]
     pairs: list[tuple[int, int]]
 
 
@@ -107,50 +159,85 @@ def _heard(words: Sequence[Word]) -> _Heard:
     )
 
 
-def _speech(turns: Sequence[Turn]) -> list[Speech]:
-    """Exclusive turns with short pauses closed, in order of time."""
-    joined: list[Speech] = []
-    for turn in sorted((turn for turn in turns if turn.exclusive), key=lambda turn: turn.start):
-        seconds = (turn.end - turn.start) / MASTER_HZ
-        last = joined[-1] if joined else None
-        if last and last.speaker == turn.speaker and turn.start - last.end < JOIN_SAMPLES:
-            joined[-1] = replace(last, end=turn.end, seconds=last.seconds + seconds)
-        else:
-            joined.append(Speech(start=turn.start, end=turn.end, seconds=seconds, speaker=turn.speaker))
-    return joined
+def _given(line: Line, recordings: Sequence[Recording]) -> Cue | None:
+    """The cue of a line whose sheet says where it is: in its audio file when it names one, else on the timeline."""
+    if line.start_seconds is None or line.end_seconds is None or line.end_seconds <= line.start_seconds:
+        return None
+    named = [r for r in recordings if line.audio_file and Path(r.source).name == Path(line.audio_file).name]
+    offset = named[0].offset_samples if named else 0
+    start, end = (offset + round(seconds * MASTER_HZ) for seconds in (line.start_seconds, line.end_seconds))
+    return _new_cue(line, (start, end), confidence=1.0, reasons="times given in the sheet")
 
 
-def _takes(script: _Script, heard: _Heard) -> list[_Take]:
-    """Search every line in all that was heard, chain the readings, and choose one a line: the last one that is whole enough."""
-    vocabulary = sorted({token for tokens in script.tokens for token in tokens}), sorted(set(heard.tokens))
+def _all_takes(script: _Script, heard: _Heard, recordings: Sequence[Recording], known: Known) -> list[_Take]:
+    """Each recording is searched for the lines it can hold; a line found in several is taken where it is heard best."""
+    best: dict[int, _Take] = {}
+    for scope, members in _scopes(script.lines, recordings).items():
+        ids = {recording.recording_id for recording in members}
+        for take in _takes(script, _of_recordings(heard, ids), scope, known):
+            before = best.get(take.reading.line)
+            if before is None or take.reading.coverage > before.reading.coverage:
+                best[take.reading.line] = take
+    return [best[line] for line in sorted(best)]
+
+
+def _scopes(lines: Sequence[Line], recordings: Sequence[Recording]) -> dict[tuple[int, ...], list[Recording]]:
+    """Which lines (by number) a recording can hold: those that name it, the line or the character it is named after, else all."""
+    scopes: dict[tuple[int, ...], list[Recording]] = {}
+    for recording in recordings:
+        name, stem = Path(recording.source).name.casefold(), Path(recording.source).stem.casefold()
+        named = [i for i, line in enumerate(lines) if Path(line.audio_file).name.casefold() == name]
+        named = named or [i for i, line in enumerate(lines) if line.line_id.casefold() == stem]
+        named = named or [i for i, line in enumerate(lines) if line.character.casefold() == stem]
+        scopes.setdefault(tuple(named or range(len(lines))), []).append(recording)
+    return scopes
+
+
+def _of_recordings(heard: _Heard, ids: set[str]) -> _Heard:
+    """The same words with the tokens of the given recordings only."""
+    kept = [i for i, word in enumerate(heard.word) if heard.words[word].recording_id in ids]
+    return replace(heard, tokens=[heard.tokens[i] for i in kept], word=[heard.word[i] for i in kept])
+
+
+def _takes(script: _Script, heard: _Heard, scope: Sequence[int], known: Known) -> list[_Take]:
+    """Search every line in all that was heard, chain the readings, and choose one a line."""
+    vocabulary = sorted({token for i in scope for token in script.tokens[i]}), sorted(set(heard.tokens))
     table = matching.likeness(*vocabulary)
     rows, columns = ({token: i for i, token in enumerate(side)} for side in vocabulary)
     stream = [columns[token] for token in heard.tokens]
-    scores = [table[[rows[token] for token in tokens]][:, stream] for tokens in script.tokens]
-    weights = [np.array([matching.token_weight(token) for token in tokens]) for tokens in script.tokens]
-    found = [r for i in range(len(scores)) for r in matching.readings(i, scores[i], weights[i])]
+    scores = {i: table[[rows[token] for token in script.tokens[i]]][:, stream] for i in scope}
+    weights = {i: np.array([matching.token_weight(token) for token in script.tokens[i]]) for i in scope}
     by_line: dict[int, list[Reading]] = {}
-    for reading in matching.chain(found):
+    for reading in matching.chain([r for i in scope for r in matching.readings(i, scores[i], weights[i])]):
         by_line.setdefault(reading.line, []).append(reading)
     taken = []
     for line, its in by_line.items():
-        number = _chosen(its)
+        number = _chosen(its, known.circled.get(script.lines[line].line_id))
         reading = its[number]
         matched = matching.pairs(scores[line][:, reading.start : reading.end], weights[line])
-        pairs = [(token, reading.start + word) for token, word in matched]
+        pairs = [(token, heard.word[reading.start + at]) for token, at in matched]
+        spans = [replace(r, start=heard.word[r.start], end=heard.word[r.end - 1] + 1) for r in its]
         if pairs:
-            taken.append(_Take(reading=reading, number=number + 1, count=len(its), pairs=pairs))
+            taken.append(_Take(reading=reading, number=number + 1, readings=spans, pairs=pairs))
     return taken
 
 
-def _chosen(readings: Sequence[Reading]) -> int:
+def _chosen(readings: Sequence[Reading], circled: int | None) -> int:
+    """The circled take, else the last one that is whole enough. Counted from 0."""
+    if circled is not None and 1 <= circled <= len(readings):
+        return circled - 1
     best = max(reading.coverage for reading in readings)
-    enough = max(TAKE_COVERAGE, best - TAKE_SLACK)
-    return max((i for i, r in enumerate(readings) if r.coverage >= min(enough, best)), default=len(readings) - 1)
+    enough = min(best, max(TAKE_COVERAGE, best - TAKE_SLACK))
+    return max(i for i, reading in enumerate(readings) if reading.coverage >= enough)
+
+
+def _words_span(heard: _Heard, reading: Reading) -> tuple[int, int]:
+    words = heard.words[reading.start : reading.end]
+    return min(word.start for word in words), max(word.end for word in words)
 
 
 def _span(heard: _Heard, take: _Take) -> tuple[int, int]:
-    spoken_in = [heard.words[heard.word[token]] for _, token in take.pairs]
+    spoken_in = [heard.words[word] for _, word in take.pairs]
     return min(word.start for word in spoken_in), max(word.end for word in spoken_in)
 
 
@@ -160,6 +247,36 @@ def _unheard(script: _Script, take: _Take) -> edges.Unheard:
     before, after = (sum(map(len, some)) + len(some) for some in (tokens[:first], tokens[last + 1 :]))
     pace = byturns.SECONDS_PER_LETTER * MASTER_HZ
     return edges.Unheard(before=round(before * pace), after=round(after * pace))
+
+
+def _names(
+    script: _Script, heard: _Heard, taken: Sequence[_Take], speech: Sequence[Speech], known: Known
+) -> dict[str, str]:
+    """Who each speaker is: as enrolled, else as the lines say; a voice too many is whoever's lines it mostly speaks."""
+    shared = _shared(script, heard, taken, speech)
+    open_pairs = {pair: seconds for pair, seconds in shared.items() if pair[0] not in known.enrolled}
+    names = byturns.assign_names(open_pairs) | dict(known.enrolled)
+    for speaker in sorted({speaker for speaker, _ in open_pairs} - set(names)):
+        its = {character: seconds for (who, character), seconds in open_pairs.items() if who == speaker}
+        best = max(its, key=lambda character: its[character])
+        if its[best] > 0.6 * sum(its.values()):
+            names[speaker] = best
+    return names
+
+
+def _spoken_by(cues: Sequence[Cue], speech: Sequence[Speech]) -> dict[tuple[str, str], float]:
+    seconds: dict[tuple[str, str], float] = {}
+    for cue in cues:
+        for speaker, shared in _speakers((cue.start, cue.end), speech).items():
+            seconds[speaker, cue.character] = seconds.get((speaker, cue.character), 0.0) + shared
+    return seconds
+
+
+def _stretch(one: Speech, heard: _Heard, names: Mapping[str, str]) -> Stretch:
+    said = [word.text for word in heard.words if one.start <= (word.start + word.end) // 2 < one.end]
+    return Stretch(
+        start=one.start, end=one.end, speaker=one.speaker, character=names.get(one.speaker, ""), text=" ".join(said)
+    )
 
 
 def _shared(
@@ -190,20 +307,9 @@ def _cue(script: _Script, heard: _Heard, take: _Take, speech: Sequence[Speech], 
     start, end = _span(heard, take)
     voices = _speakers((start, end), speech)
     confidence, reasons = _judged(take, line, voices, names, seconds=(end - start) / MASTER_HZ)
-    return Cue(
-        line_id=line.line_id,
-        recording_id="",
-        character=line.character,
-        start=start,
-        end=end,
-        text=line.text,
-        performance=line.performance,
-        status="matched" if confidence >= SURE else "doubtful",
-        confidence=confidence,
-        reasons="; ".join(reasons),
-        speaker=max(voices, key=lambda speaker: voices[speaker], default=""),
-        words=json.dumps(_timed_words(script, heard, take, (start, end)), ensure_ascii=False),
-    )
+    speaker = max(voices, key=lambda speaker: voices[speaker], default="")
+    cue = _new_cue(line, (start, end), confidence=confidence, reasons="; ".join(reasons), speaker=speaker)
+    return replace(cue, words=json.dumps(_timed_words(script, heard, take, (start, end)), ensure_ascii=False))
 
 
 def _judged(
@@ -227,8 +333,8 @@ def _judged(
     if not 0.4 < pace < 2.5:
         confidence *= 0.7
         reasons.append("spoken unusually fast" if pace < 1 else "spoken unusually slowly")
-    if take.count > 1:
-        reasons.append(f"take {take.number} of {take.count}")
+    if len(take.readings) > 1:
+        reasons.append(f"take {take.number} of {len(take.readings)}")
     return round(confidence, 3), reasons
 
 
@@ -238,7 +344,7 @@ def _timed_words(script: _Script, heard: _Heard, take: _Take, span: tuple[int, i
     display, owner = script.display[line], script.owner[line]
     known: dict[int, tuple[int, int]] = {}
     for token, at in take.pairs:
-        word = heard.words[heard.word[at]]
+        word = heard.words[at]
         start, end = known.get(owner[token], (word.start, word.end))
         known[owner[token]] = (min(start, word.start), max(end, word.end))
     return [(text, *times) for text, times in zip(display, _filled(known, len(display), span), strict=True)]
@@ -260,7 +366,7 @@ def _filled(known: Mapping[int, tuple[int, int]], count: int, span: tuple[int, i
 
 def _gaps(script: _Script, cues: Mapping[int, Cue], speech: Sequence[Speech]) -> list[_Gap]:
     """Runs of lines without a cue, each with the unclaimed speech between the cues before and after it."""
-    free = _unclaimed(speech, list(cues.values()))
+    free = byturns.unclaimed(speech, [(cue.start, cue.end) for cue in cues.values()])
     runs: list[list[int]] = []
     for i in range(len(script.lines)):
         if i not in cues:
@@ -270,26 +376,13 @@ def _gaps(script: _Script, cues: Mapping[int, Cue], speech: Sequence[Speech]) ->
         after = cues[run[0] - 1].end if run[0] - 1 in cues else 0
         before = cues[run[-1] + 1].start if run[-1] + 1 in cues else None
         between = [
-            s for s in free if s.start >= after - JOIN_SAMPLES and (before is None or s.end <= before + JOIN_SAMPLES)
+            s
+            for s in free
+            if s.start >= after - byturns.JOIN_SAMPLES and (before is None or s.end <= before + byturns.JOIN_SAMPLES)
         ]
         if between:
             gaps.append(_Gap(lines=run, speech=between))
     return gaps
-
-
-def _unclaimed(speech: Sequence[Speech], cues: Sequence[Cue]) -> list[Speech]:
-    """Speech less the spans of the cues; scraps under a fifth of a second are left out."""
-    free = list(speech)
-    for cue in cues:
-        free = [rest for one in free for rest in _without(one, cue.start, cue.end)]
-    return [one for one in free if one.end - one.start > MASTER_HZ // 5]
-
-
-def _without(one: Speech, start: int, end: int) -> list[Speech]:
-    if end <= one.start or start >= one.end:
-        return [one]
-    parts = [(one.start, min(start, one.end)), (max(end, one.start), one.end)]
-    return [replace(one, start=a, end=b, seconds=(b - a) / MASTER_HZ) for a, b in parts if a < b]
 
 
 def _placed(script: _Script, gap: _Gap, names: Mapping[str, str] | None) -> dict[int, Cue]:
@@ -300,46 +393,40 @@ def _placed(script: _Script, gap: _Gap, names: Mapping[str, str] | None) -> dict
     ]
     matches, _ = byturns.match(parts, gap.speech, names=names)
     cues = {}
-    for match in matches:
-        start, end = gap.speech[match.turn].start, gap.speech[match.turn_end - 1].end
-        total = sum(part.seconds for part in parts[match.line : match.line_end])
-        for part, i in zip(parts[match.line : match.line_end], gap.lines[match.line : match.line_end], strict=True):
+    for found in matches:
+        start, end = gap.speech[found.turn].start, gap.speech[found.turn_end - 1].end
+        total = sum(part.seconds for part in parts[found.line : found.line_end])
+        for part, i in zip(parts[found.line : found.line_end], gap.lines[found.line : found.line_end], strict=True):
             stop = start + round((end - start) * part.seconds / total)
-            cues[i] = _placed_cue(script.lines[i], start, stop, match.cost, gap.speech[match.turn].speaker)
+            cues[i] = _new_cue(
+                script.lines[i],
+                (start, stop),
+                confidence=round(0.75 * math.exp(-found.cost / 3), 3),
+                reasons="words not heard; placed by order, duration and voice",
+                speaker=gap.speech[found.turn].speaker,
+            )
             start, total = stop, total - part.seconds
     return cues
 
 
-def _placed_cue(line: Line, start: int, end: int, cost: float, speaker: str) -> Cue:
-    confidence = round(0.75 * math.exp(-cost / 3), 3)
+def _new_cue(line: Line, span: tuple[int, int], *, confidence: float, reasons: str, speaker: str = "") -> Cue:
     return Cue(
         line_id=line.line_id,
         recording_id="",
         character=line.character,
-        start=start,
-        end=end,
+        start=span[0],
+        end=span[1],
         text=line.text,
         performance=line.performance,
-        status="matched" if confidence >= SURE else "doubtful",
+        status="missing" if span[0] < 0 else "matched" if confidence >= SURE else "doubtful",
         confidence=confidence,
-        reasons="words not heard; placed by order, duration and voice",
+        reasons=reasons,
         speaker=speaker,
     )
 
 
 def _missing(line: Line) -> Cue:
-    return Cue(
-        line_id=line.line_id,
-        recording_id="",
-        character=line.character,
-        start=-1,
-        end=-1,
-        text=line.text,
-        performance=line.performance,
-        status="missing",
-        confidence=0.0,
-        reasons="not found in the recordings",
-    )
+    return _new_cue(line, (-1, -1), confidence=0.0, reasons="not found in the recordings")
 
 
 def _located(cue: Cue, recordings: Sequence[Recording]) -> Cue:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
 from scipy.optimize import linear_sum_assignment
+
+from manifests.rows import Turn
+from manifests.timebase import MASTER_HZ
 
 SECONDS_PER_LETTER = 0.065  # typical of acted English; rescaled to the recording before use
 SPREAD = 0.35  # of the logarithm of actual by expected duration
@@ -22,12 +25,13 @@ SKIP_LINE = 3.0
 SKIP_TURN_PER_SECOND = 1.5
 WRONG_SPEAKER = 5.0
 MOST_TURNS, MOST_LINES = 4, 3
+JOIN_SAMPLES = round(0.4 * MASTER_HZ)  # a shorter silence does not end a speaker's turn
 ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """A stretch of speech: `[start, end)` in any unit (`seconds` is what it sounds, without inner pauses), and its speaker."""
+    """A stretch of speech: `[start, end)` in samples at 48 kHz (`seconds` is what it sounds, without inner pauses), and its speaker."""
 
     start: int
     end: int
@@ -52,6 +56,27 @@ class Match:
     turn: int
     turn_end: int
     cost: float
+
+
+def speech(turns: Sequence[Turn]) -> list[Speech]:
+    """Exclusive turns with short pauses closed, in order of time."""
+    joined: list[Speech] = []
+    for turn in sorted((turn for turn in turns if turn.exclusive), key=lambda turn: turn.start):
+        seconds = (turn.end - turn.start) / MASTER_HZ
+        last = joined[-1] if joined else None
+        if last and last.speaker == turn.speaker and turn.start - last.end < JOIN_SAMPLES:
+            joined[-1] = replace(last, end=turn.end, seconds=last.seconds + seconds)
+        else:
+            joined.append(Speech(start=turn.start, end=turn.end, seconds=seconds, speaker=turn.speaker))
+    return joined
+
+
+def unclaimed(speech: Sequence[Speech], spans: Sequence[tuple[int, int]]) -> list[Speech]:
+    """Speech less the given spans; scraps under a fifth of a second are left out."""
+    free = list(speech)
+    for start, end in spans:
+        free = [rest for one in free for rest in _without(one, start, end)]
+    return [one for one in free if one.end - one.start > MASTER_HZ // 5]
 
 
 def expected_seconds(letters: int) -> float:
@@ -180,3 +205,10 @@ def _cost(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, st
     strange = sum(turn.seconds for turn in known if names[turn.speaker] != parts[0].character) / max(actual, 0.05)
     mixed = len({turn.speaker for turn in turns}) - 1
     return duration + WRONG_SPEAKER * strange + mixed
+
+
+def _without(one: Speech, start: int, end: int) -> list[Speech]:
+    if end <= one.start or start >= one.end:
+        return [one]
+    parts = [(one.start, min(start, one.end)), (max(end, one.start), one.end)]
+    return [replace(one, start=a, end=b, seconds=(b - a) / MASTER_HZ) for a, b in parts if a < b]
