@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_film import TinyFilm
 
 from manifests.errors import InputError
 from pipeline import assemble, layout
+from tiny_film import TinyFilm
 
 GREY = np.full((72, 96, 3), 99, np.uint8)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_film import BARS, TinyFilm, bars, clicks, eight_bit, portrait, tone
 
 from manifests.errors import ToolError
 from manifests.rows import Cut
 from pipeline import assemble, colour, deliver, media, sound
+from tiny_film import BARS, TinyFilm, bars, clicks, eight_bit, portrait, tone
 
 SIZE = (320, 180)
 

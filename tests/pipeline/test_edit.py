@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_film import TinyFilm, tone
 
 from manifests.rows import Cut
 from manifests.timebase import RATES
 from pipeline import assemble, deliver, edit, media, sound
+from tiny_film import TinyFilm, tone
 
 rates = st.sampled_from(list(RATES.values()))
 

@@ -82,7 +82,7 @@ def test_a_darker_face_is_not_made_lighter_by_the_look_of_a_lighter_one(tmp_path
 
 @pytest.mark.parametrize("who", ["mara", "kofi", "lin"])
 def test_without_a_look_a_cast_is_brought_toward_neutral_and_neutral_light_is_left(tmp_path: Path, who: str) -> None:
-    for name, most in (("plain", 2.0), ("green", 0.6), ("cool", 0.75)):
+    for name, most in (("plain", 2.5), ("green", 0.6), ("cool", 0.75)):
         film = TinyFilm(tmp_path / name)
         picture = portrait(who) if name == "plain" else cast(portrait(who), name)
         film.add(moving(picture), character=who)

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_captions import cue
-from tiny_film import TinyFilm, eight_bit, portrait
 
 from manifests.rows import Check
 from pipeline import assemble, captions, deliver, media, qc, sound
+from tiny_film import TinyFilm, eight_bit, portrait
 
 SIZE = (320, 180)
 LOUD = sound.LoudnessSettings(target_lufs=-20.0, peak_dbtp=-1.0)

@@ -9,9 +9,9 @@ import numpy as np
 import pyloudnorm
 import pytest
 import soundfile
-from tiny_film import TinyFilm, tone
 
 from pipeline import sound
+from tiny_film import TinyFilm, tone
 
 SECOND = 48000
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import opentimelineio as otio
 import pytest
-from tiny_film import TinyFilm, tone
 
 from pipeline import assemble, timeline
+from tiny_film import TinyFilm, tone
 
 GREY = np.full((36, 64, 3), 99, np.uint8)
 
