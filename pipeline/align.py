@@ -68,10 +68,12 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alignment:
-    """The cues; the takes found of each line, in order of time; who each speaker is; and the speech that is left over."""
+    """The cues; the takes found of each line, in order of time, and the number (from 1) of the one that was chosen; who each
+    speaker is; and the speech that is left over."""
 
     cues: list[Cue]
     takes: Mapping[str, list[tuple[int, int]]]
+    chosen: Mapping[str, int]
     names: Mapping[str, str]
     left_over: list[Stretch]
 
@@ -113,6 +115,7 @@ def match(
     return Alignment(
         cues=[_located(cues.get(i) or _missing(line), recordings) for i, line in enumerate(lines)],
         takes={lines[take.reading.line].line_id: [_words_span(heard, r) for r in take.readings] for take in taken},
+        chosen={lines[take.reading.line].line_id: take.number for take in taken},
         names=names,
         left_over=[
             _stretch(one, heard, names)
