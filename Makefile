@@ -6,7 +6,8 @@ READY := $(VENV)/.ready
 SOURCES := manifests model pipeline flows tests benchmarks examples infra
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench docs parity clean
+FIXTURES ?= tests/model/dice/fixtures
+.PHONY: help setup demo test check format docs bench bench-listening parity proof proof-dice clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,23 @@ check: $(READY) ## format, lint, types, layers
 format: $(READY) ## format the sources
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(READY) ## speed: previs, DICE-Talk, finishing, each beside its reference in one run
+	@$(BIN)/python -m benchmarks.previs examples/lighthouse/portraits/mara.png examples/lighthouse/portraits/nadia_plate.png
+	@$(BIN)/python -m benchmarks.dice
+	@$(BIN)/python -m benchmarks.finishing
+
+bench-listening: $(READY) ## listening on a corpus that it makes itself
+	@$(BIN)/python -m benchmarks.listening --own
+
+parity: $(READY) ## compare the DICE-Talk networks with golden tensors: make parity FIXTURES=DIR
+	@$(BIN)/python -m benchmarks.dice_parity $(FIXTURES)
+
+proof: $(READY) ## the longer proofs (at most 45 minutes)
+	@$(BIN)/python -m pytest -m proof
+
+proof-dice: $(READY) ## the whole example through the farm with tiny random DICE-Talk weights
+	@$(BIN)/python -m pytest -m proof tests/flows/test_dice_on_the_farm.py
 
 docs: $(READY) ## write the generated pages
 	@$(BIN)/python -m infra.generated_docs
