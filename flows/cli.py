@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -237,25 +238,13 @@ def doctor(as_json: Json = False) -> int:
 @weights_app.command("list")
 def weights_list(as_json: Json = False) -> int:
     """Every weight file: what it is for, where it comes from, its licence, whether it is here."""
-    from model.weights import CATALOGUE, present
+    from flows.inventory import inventory, is_here
 
-    rows = [
-        {
-            "name": w.name,
-            "here": present(w.name),
-            "for": w.purpose,
-            "from": f"{w.package} {w.version}",
-            "licence": w.licence,
-            "commercial": w.commercial,
-            "sha256": w.sha256,
-        }
-        for w in CATALOGUE
-    ]
     if as_json:
-        say_json(rows)
-    else:
-        columns = ("name", "here", "for", "from", "licence", "commercial")
-        table(columns, [[row[column] for column in columns] for row in rows])
+        say_json([{**asdict(row), "here": is_here(row)} for row in inventory()])
+        return DONE
+    rows = [(r.name, is_here(r), r.purpose, r.source, r.licence, r.commercial) for r in inventory()]
+    table(("name", "here", "for", "from", "licence", "commercial use"), rows)
     return DONE
 
 

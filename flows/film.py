@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from flows.inventory import inventory
 from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
 from manifests.rows import Actor, Consent, Cue, Event, Line, ModelFile, Recording, Row, Shot, Take, Turn, Word
 from manifests.store import Store, event
-from model import weights
 from model.talker import Settings, describe
 from pipeline import align, breakdown, cast, consent, diarize, ingest, media, portraits, render, script, transcribe
 from pipeline import production as productions
@@ -28,6 +28,7 @@ from pipeline.production import Production
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
 BUILD = "build"
+LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 AUDIO_GRID = 3  # recordings begin on whole 16 kHz samples: 48 kHz offsets are multiples of three
 
 
@@ -90,7 +91,7 @@ def read_inputs(film: Film) -> Inputs:
         today = datetime.datetime.now(datetime.UTC).date()
         problems += consent.gate(actors, consents, on=today, required=wanted.consent.required, file=wanted.consents)
     problems += _unusable_recordings(film)
-    problems += _missing_talker(film)
+    problems += _unusable_weights(film)
     if problems:
         raise InputError(problems)
     return Inputs(lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or [])
@@ -107,20 +108,9 @@ def remember(film: Film, inputs: Inputs, cues: Sequence[Cue], shots: Sequence[Sh
 
 def weights_used(film: Film) -> list[ModelFile]:
     """The weight files that renders of this production use, with their licences."""
-    names = {"whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker"}
-    names |= set(describe(film.production.talker, film.talker_settings).weights)
-    return [
-        ModelFile(
-            name=weight.name,
-            purpose=weight.purpose,
-            source=f"{weight.package} {weight.version}",
-            sha256=weight.sha256,
-            licence=weight.licence,
-            commercial=weight.commercial,
-        )
-        for weight in weights.CATALOGUE
-        if weight.name in names
-    ]
+    talker = describe(film.production.talker, film.talker_settings)
+    named = {*LISTENING_WEIGHTS, *talker.weights}
+    return [row for row in inventory() if row.name in named]
 
 
 def bring_in(film: Film) -> list[Recording]:
@@ -280,10 +270,26 @@ def _unusable_recordings(film: Film) -> list[Problem]:
     return problems
 
 
-def _missing_talker(film: Film) -> list[Problem]:
+def _unusable_weights(film: Film) -> list[Problem]:
+    """A talker whose settings or weights are wrong, and weights whose licence the production's profile does not allow."""
     problems = list[Problem]()
-    _gather(problems, lambda: describe(film.production.talker, film.talker_settings))
+    used = _gather(problems, lambda: weights_used(film)) or []
+    licences = film.production.licences
+    if licences.commercial:
+        problems += [
+            _refused_licence(row) for row in used if row.commercial != "yes" and row.name not in licences.agreements
+        ]
     return problems
+
+
+def _refused_licence(row: ModelFile) -> Problem:
+    return Problem(
+        file=productions.FILE,
+        column="licences.commercial",
+        message=f"the weights {row.name!r} ({row.purpose}) are not clearly licensed for commercial use",
+        expected="another talker, or the name under licences.agreements when you hold an agreement",
+        got=row.licence,
+    )
 
 
 def _known(film: Film, path: Path, *, order: int, offset: int) -> Recording | None:

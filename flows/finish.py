@@ -8,6 +8,7 @@ pure decisions and the engines are in `pipeline`; here they meet the record.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,19 +71,19 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     if len({grade.grade_id for grade in grades}) < len(set(ids.values())):
         return None
     cuts = edit(film, reel, grades)
-    job = _job(film, cuts, reel.recordings)
+    job = _job(film, reel, cuts)
     wanted = [deliver.deliverable_id(cuts, job, profile) for profile in job.profiles]
     found = film.store.rows(Deliverable, deliverable_id=wanted)
     found = [row for row in found if (film.root / DELIVERABLES / row.path).is_file()]
-    newest = max((row.version for row in found), default="")
-    return [row for row in found if row.version == newest] if found else None
+    newest = [row for row in found if row.version == max(row.version for row in found)]
+    return newest if {row.deliverable_id for row in newest} == set(wanted) else None
 
 
 def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     """Render, describe, check and publish: the folder appears whole or not at all; `latest` moves to it when no check failed."""
     place = film.root / DELIVERABLES
     name = deliver.next_version(place)
-    job = _job(film, cuts, reel.recordings)
+    job = _job(film, reel, cuts)
     samples = sample_of_frame(assemble.total_frames(cuts), job.picture.rate)
     master = sound.master(reel.recordings, samples=samples, settings=_loudness(film), root=film.root)
     with deliver.staging(place, name) as folder:
@@ -90,10 +91,11 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         reporter().step("Captions, timeline, contact sheet, checks")
         shown = _captions(film, reel, cuts, folder)
         _timeline(film, reel, cuts, folder=folder, at=place / name)
-        _contact_sheet(reel, cuts, files["web" if "web" in files else next(iter(files))], folder, job.picture)
+        _pictures(film, reel, cuts, video=files["web" if "web" in files else next(iter(files))], folder=folder)
         expected = _expected(film, reel, cuts, master)
         checks = [c for kind, path in files.items() for c in qc.check(path, expected, version=name, profile=kind)]
         checks += [dataclasses.replace(check, version=name) for check in shown]
+        checks += qc.check_edit(cuts, _grades(film, cuts), version=name, size=job.picture.size, rate=job.picture.rate)
         qc.write(checks, folder)
         deliverables = deliver.describe(files, cuts, job, version=name)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
@@ -101,11 +103,11 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     return Version(name=name, folder=final, deliverables=deliverables, checks=checks)
 
 
-def _job(film: Film, cuts: Sequence[Cut], recordings: Sequence[Recording]) -> deliver.Job:
+def _job(film: Film, reel: Reel, cuts: Sequence[Cut]) -> deliver.Job:
     production = film.production
     picture = Picture(width=production.width, height=production.height, rate=production.rate)
     samples = sample_of_frame(assemble.total_frames(cuts), picture.rate)
-    sound_id = sound.sound_id(recordings, samples=samples, settings=_loudness(film))
+    sound_id = sound.sound_id(reel.recordings, samples=samples, settings=_loudness(film))
     return deliver.Job(
         picture=picture,
         sound_id=sound_id,
@@ -114,7 +116,16 @@ def _job(film: Film, cuts: Sequence[Cut], recordings: Sequence[Recording]) -> de
         profiles=tuple(deliver.PROFILES[name] for name in production.delivery.profiles),
         burn_in=production.delivery.burn_in,
         title=production.title,
+        chapters=_chapters(reel),
     )
+
+
+def _chapters(reel: Reel) -> tuple[deliver.Chapter, ...]:
+    """One chapter a scene, when there are several."""
+    ordered = sorted(reel.shots, key=lambda shot: shot.start_frame)
+    scenes = [next(group) for _, group in itertools.groupby(ordered, key=lambda shot: shot.scene)]
+    chapters = tuple(deliver.Chapter(frame=shot.start_frame, title=shot.scene) for shot in scenes)
+    return chapters if len(chapters) > 1 else ()
 
 
 def _look(film: Film) -> grading.LookSettings:
@@ -152,6 +163,31 @@ def _timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path, at: 
     )
     timeline.write(programme, folder=folder, at=at)
     timeline.write_edl(programme, folder=folder)
+
+
+def _pictures(film: Film, reel: Reel, cuts: Sequence[Cut], *, video: Path, folder: Path) -> None:
+    """Contact sheet, poster, and each character's first shot before and after grading."""
+    picture = Picture(width=film.production.width, height=film.production.height, rate=film.production.rate)
+    _contact_sheet(reel, cuts, video, folder, picture)
+    longest = max(cuts, key=lambda cut: cut.frames)
+    sheet.poster(video, (longest.start_frame + longest.end_frame) // 2, folder / "poster.jpg", size=picture.size)
+    takes = {take.shot_id: take for take in reel.takes}
+    grades = {grade.shot_id: grade for grade in _grades(film, cuts)}
+    firsts = {shot.character: shot for shot in reversed(reel.shots) if shot.shot_id in grades}
+    pairs = [
+        (*grading.before_after(takes[shot.shot_id], grades[shot.shot_id], root=film.root), shot.character, _change(grades[shot.shot_id]))
+        for shot in sorted(firsts.values(), key=lambda shot: shot.order)
+    ]  # fmt: skip
+    sheet.before_after_sheet(pairs, folder / "grades.png")
+
+
+def _grades(film: Film, cuts: Sequence[Cut]) -> list[Grade]:
+    return film.store.rows(Grade, grade_id=list({cut.grade_id for cut in cuts}))
+
+
+def _change(grade: Grade) -> str:
+    limited = ", held at the limit" if grade.limited else ""
+    return f"from {grade.delta_e_before:.1f} to {grade.delta_e_after:.1f} CIEDE2000 off the look{limited}"
 
 
 def _contact_sheet(reel: Reel, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture) -> None:

@@ -147,6 +147,15 @@ class ConsentTable(_Table):
     """Refuse to work for anybody whose valid consent is not on file."""
 
 
+class LicencesTable(_Table):
+    """`[licences]`: what the weights' licences must allow."""
+
+    commercial: bool = False
+    """Refuse weights whose licence does not clearly allow commercial use."""
+    agreements: list[str] = []
+    """Names of weights (`callsheet weights list`) for which you hold an agreement that allows it."""
+
+
 class GenerateTable(_Table):
     """`[generate]`: `size` is the short side of generated frames in pixels (DICE-Talk was trained at 512)."""
 
@@ -189,6 +198,7 @@ class Production(_Table):
     delivery: DeliveryTable = DeliveryTable()
     consent: ConsentTable = ConsentTable()
     generate: GenerateTable = GenerateTable()
+    licences: LicencesTable = LicencesTable()
 
     @property
     def width(self) -> int:

@@ -39,5 +39,5 @@ def describe(settings: Mapping[str, object], *, weights: Path | None = None) -> 
         weights_digest=digest([own, digest_of_catalogued(faces)]),
         context_seconds=CONTEXT_SECONDS,
         licences=(() if is_tiny else released.LICENCES) + (FACE_LICENCES if faces else ()),
-        weights=faces,
+        weights=faces + (() if is_tiny else tuple(s.path for s in (*released.SOURCES, released.EMOTIONS))),
     )

@@ -116,9 +116,22 @@ def test_weights_are_listed_with_source_and_licence(capsys: pytest.CaptureFixtur
     assert run(["weights", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["name"] for row in rows} >= {weight.name for weight in CATALOGUE}
-    assert all(row["licence"] and row["from"] and row["commercial"] in {"yes", "no", "unclear"} for row in rows)
+    assert all(row["licence"] and row["source"] and row["commercial"] in {"yes", "no", "unclear"} for row in rows)
 
 
 def test_the_doctor_finds_this_machine_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--json"]) == 0
     assert {finding["state"] for finding in json.loads(capsys.readouterr().out)} <= {"ok", "warn"}
+
+
+def test_a_commercial_production_refuses_weights_that_are_not_clearly_licensed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "lighthouse"
+    lighthouse(folder)
+    settings = folder / "production.toml"
+    settings.write_text(settings.read_text() + "\n[licences]\ncommercial = true\n")
+    assert run(["plan", str(folder), "--inputs"]) == 2
+    assert "'pyannote-segmentation'" in capsys.readouterr().err
+    settings.write_text(settings.read_text() + 'agreements = ["pyannote-segmentation"]\n')
+    assert run(["plan", str(folder), "--inputs"]) == 0
