@@ -23,7 +23,6 @@ from pipeline.edit import Layer, Segment, total_frames
 __all__ = ["Picture", "Stage", "cuts", "reader", "still_reader", "stream_input", "total_frames"]
 
 DEEP, FLAT = "yuv422p10le", "yuv420p"  # raw frames for files of ten bits, and for files of eight
-BYTES_OF_TWO_PIXELS = {DEEP: 8, FLAT: 3}
 TO_BT709 = {
     "transferin": "709",
     "primariesin": "709",
@@ -57,11 +56,6 @@ class Stage:
     picture: Picture
     root: Path
     pixel_format: str = DEEP
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one raw frame."""
-        return self.picture.width * self.picture.height * BYTES_OF_TWO_PIXELS[self.pixel_format] // 2
 
 
 def cuts(

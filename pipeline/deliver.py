@@ -112,16 +112,10 @@ def render(
     Raises ToolError naming the event whose take cannot be read, or the encoder's last words.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    frame_bytes = job.stage.frame_bytes
-
-    def in_frames(done: int, total: int) -> None:
-        if progress is not None:
-            progress(done // frame_bytes, total // frame_bytes)
-
     chapters = folder / ".chapters.txt"
     chapters.write_text(chapter_text(job.chapters, cuts, job), encoding="utf-8")
     try:
-        media.run_piped(sources(cuts, job), encoder(cuts, job, folder=folder, chapters=chapters), progress=in_frames)
+        media.run_piped(sources(cuts, job), encoder(cuts, job, folder=folder, chapters=chapters), progress=progress)
     finally:
         chapters.unlink(missing_ok=True)
     return {profile.name: folder / profile.file for profile in job.profiles}
@@ -134,7 +128,7 @@ def sources(cuts: Sequence[Cut], job: Job) -> list[media.Source]:
     for segment in edit.segments(cuts):
         name = " over ".join(f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers))
         arguments = assemble.reader(segment, stage, mark=mark(segment, job))
-        poured.append(media.Source(name=name, arguments=tuple(arguments), size=segment.frames * stage.frame_bytes))
+        poured.append(media.Source(name=name, arguments=tuple(arguments), frames=segment.frames))
     before, after = (_card_source(card, stage) for card in (job.slate, job.end_card))
     return [*before, *poured, *after]
 
@@ -275,7 +269,7 @@ def _card_source(card: Card | None, stage: Stage) -> list[media.Source]:
     if card is None:
         return []
     arguments = assemble.still_reader(card.path, card.frames, stage)
-    return [media.Source(name=card.path.name, arguments=tuple(arguments), size=card.frames * stage.frame_bytes)]
+    return [media.Source(name=card.path.name, arguments=tuple(arguments), frames=card.frames)]
 
 
 def _draw_mark(path: Path, text: str, height: int) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -28,10 +29,11 @@ from manifests.errors import InputError, Problem, ToolError
 
 DEMUXERS = ("wav", "w64", "flac", "mp3", "mov", "mp4", "m4a", "ogg", "matroska", "webm", "aiff", "aac")
 NEEDED_FILTERS = ("lut3d", "zscale", "ass", "loudnorm", "ebur128", "blackdetect", "freezedetect")
-NEEDED_ENCODERS = ("libx264", "libx264rgb", "prores_ks", "aac", "ffv1")
+NEEDED_ENCODERS = ("libx264", "libx264rgb", "prores_ks", "prores_aw", "aac", "ffv1")
 LONGEST_SECONDS = 12 * 3600  # a longer "recording" is a mistake or a decompression bomb
 
-PIPE_BLOCK = 1 << 20  # bytes
+PIPE_BYTES = 1 << 20
+_PROGRESS_KEY = re.compile(r"[a-z0-9_]+")
 
 SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", ",".join(DEMUXERS))
 
@@ -70,11 +72,11 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An ffmpeg argument list that writes exactly `size` bytes of raw frames to `pipe:1`. `name` is what errors call it."""
+    """An ffmpeg argument list that writes exactly `frames` raw frames to `pipe:1`. `name` is what errors call it."""
 
     name: str
     arguments: tuple[str, ...]
-    size: int
+    frames: int
 
 
 @functools.cache
@@ -173,28 +175,33 @@ def run_piped(
     """Run the sources one after another into one sink that reads `pipe:0`; return the sink's stderr.
 
     Any number of clips reaches one encoder this way at constant memory: as inputs of one filter graph each would hold a decoder and
-    its queues open from the first frame to the last. `progress(bytes done, bytes in all)`. Raises ToolError for the process that
-    failed, also when a source gives other than its promised bytes.
+    its queues open from the first frame to the last. Frames go from process to process without passing through this one.
+    `progress(frames done, frames in all)`. Raises ToolError for the process that failed, also when a source gives other than its
+    promised frames.
     """
     command = [ffmpeg_path(), "-hide_banner", "-nostats", "-y", *sink]
-    total = sum(source.size for source in sources)
+    total, done = sum(source.frames for source in sources), 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
+        _widen(process.stdin)
         drain = _Drain(process.stderr)
-        done = 0
         try:
             for source in sources:
-                for count in _pour(source, process.stdin):
-                    done += count
+                for frames in _pour(source, process.stdin):
                     if progress is not None:
-                        progress(done, total)
-            process.stdin.close()
-        except BrokenPipeError:  # the sink died first: its exit code and stderr tell why
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
+                        progress(done + frames, total)
+                done += source.frames
+        except ToolError:
+            if _ended(process):  # the sink died first, and the source of that: its own words tell why
+                raise ToolError(
+                    "ffmpeg failed", command=command, code=process.returncode, stderr=drain.text()
+                ) from None
+            process.kill()
+            raise
         except BaseException:
             process.kill()
             raise
+        process.stdin.close()
         code = process.wait()
     if code:
         raise ToolError("ffmpeg failed", command=command, code=code, stderr=drain.text())
@@ -277,24 +284,52 @@ class FrameWriter:
 
 
 def _pour(source: Source, sink: IO[bytes]) -> Iterator[int]:
-    """Copy a source's output in blocks, yielding their sizes. Raises BrokenPipeError when the sink is gone."""
-    command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-v", "error", *source.arguments]
-    given = 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        drain = _Drain(process.stderr)
+    """Run a source with the sink's input as its output, yielding how many frames it has written so far."""
+    command = [
+        ffmpeg_path(),
+        "-hide_banner",
+        "-nostdin",
+        "-nostats",
+        "-v",
+        "error",
+        "-progress",
+        "pipe:2",
+        *source.arguments,
+    ]
+    written, said = 0, []
+    with subprocess.Popen(command, stdout=sink, stderr=subprocess.PIPE) as process:
         try:
-            while block := process.stdout.read(PIPE_BLOCK):
-                sink.write(block)
-                given += len(block)
-                yield len(block)
+            for line in process.stderr or ():
+                text = line.decode(errors="replace").rstrip()
+                key, equals, value = text.partition("=")
+                if key == "frame":
+                    written = int(value)
+                    yield written
+                elif not (equals and _PROGRESS_KEY.fullmatch(key)):
+                    said.append(text)
         except BaseException:
             process.kill()
             raise
         code = process.wait()
-    if code or given != source.size:
-        message = f"{source.name} gave {given} bytes of frames, {source.size} were promised"
-        raise ToolError(message, command=command, code=code, stderr=drain.text())
+    if code or written != source.frames:
+        message = f"{source.name} gave {written} frames, {source.frames} were promised"
+        raise ToolError(message, command=command, code=code, stderr="\n".join(said))
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Give a pipe a megabyte where the system allows it: frames are large, and every refill wakes two processes."""
+    with contextlib.suppress(OSError, AttributeError, ImportError):
+        import fcntl
+
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process has failed, given a moment to do so."""
+    try:
+        return process.wait(timeout=2) != 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 class _Drain:

@@ -15,9 +15,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests.errors import InputError, ToolError
-from manifests.rows import Check, Cue
+from manifests.rows import Check, Cue, Cut, Grade
 from manifests.timebase import MASTER_HZ, round_half_up, timecode
-from pipeline import media, sound
+from pipeline import edit, media, sound
 from pipeline.captions import Caption, Finding
 
 BLACK_SECONDS, FREEZE_SECONDS, SILENCE_SECONDS = 0.2, 2.0, 4.0
@@ -25,6 +25,7 @@ FREEZE_NOISE = 0.0003  # mean absolute difference below which a picture stands s
 LOUDNESS_TOLERANCE = 0.3  # LU, and dB for the true peak below
 PEAK_TOLERANCE = 0.5  # AAC may overshoot the master by some tenths of a decibel
 CAPTION_LATE_FRAMES = 3
+LARGEST_ENLARGEMENT = 1.5  # beyond it a 1080p screen shows the softness
 FILTERS_PICTURE = f"blackdetect=d={BLACK_SECONDS}:pix_th=0.08,freezedetect=n={FREEZE_NOISE}:d={FREEZE_SECONDS}"
 FILTERS_SOUND = (
     f"silencedetect=n=-60dB:d={SILENCE_SECONDS},astats=measure_perchannel=none,ebur128=peak=true:framelog=quiet"
@@ -143,6 +144,30 @@ def judge(report: Report, expected: Expected) -> list[_Verdict]:
     ]
 
 
+def check_edit(
+    cuts: Sequence[Cut], grades: Sequence[Grade], *, version: str, size: tuple[int, int], rate: Fraction
+) -> list[Check]:
+    """What the edit list itself gives away: takes enlarged beyond their pixels, casts beyond the limit, dissolves without handles."""
+    enlarged = {cut: _enlargement(cut, size) for cut in cuts}
+    largest = max(cuts, key=lambda cut: enlarged[cut], default=None)
+    flagged = {grade.grade_id for grade in grades if grade.limited}
+    limited = [cut for cut in cuts if cut.grade_id in flagged]
+    held = edit.held_frames(cuts)
+    verdicts = [
+        _Verdict("grade limit", _named(limited), "none", "warn" if limited else "pass", at=_at(limited, rate),
+                 advice="the cast is larger than [look] allows: mend the portrait or raise the limit"),
+        _Verdict("held frames", f"{sum(held.values())} frames", "0 frames", "warn" if held else "pass",
+                 advice="a dissolve reaches past the take: shorten it"),
+    ]  # fmt: skip
+    if largest is not None:
+        times = enlarged[largest]
+        verdict = "warn" if times > LARGEST_ENLARGEMENT else "pass"
+        value, limit = f"{times:.2f} times in {largest.number}", f"{LARGEST_ENLARGEMENT:g} times"
+        advice = "the picture is softer than it could be: generate larger, or use a larger portrait"
+        verdicts.append(_Verdict("enlargement", value, limit, verdict, at=_at([largest], rate), advice=advice))
+    return [_row(verdict, version, "edit", rate) for verdict in verdicts]
+
+
 def check_captions(
     captions: Sequence[Caption], cues: Sequence[Cue], findings: Sequence[Finding], *, version: str, rate: Fraction
 ) -> list[Check]:
@@ -259,6 +284,23 @@ def _clipping(report: Report) -> _Verdict:
     return _Verdict(
         "clipping", f"{report.clipped} samples at full scale", "1", verdict, advice="listen to the recording"
     )
+
+
+def _enlargement(cut: Cut, size: tuple[int, int]) -> float:
+    """How many times a take's pixels are enlarged to fill their place."""
+    if not cut.crop:
+        return 1.0
+    _, _, width, height = map(int, cut.crop.split(","))
+    place = cut.place.split(",")[2:] if cut.place else size
+    return max(int(place[0]) / width, int(place[1]) / height)
+
+
+def _named(cuts: Sequence[Cut]) -> str:
+    return ", ".join(cut.number for cut in cuts[:5]) + (" ..." if len(cuts) > 5 else "") if cuts else "none"
+
+
+def _at(cuts: Sequence[Cut], rate: Fraction) -> float | None:
+    return float(cuts[0].start_frame / rate) if cuts else None
 
 
 def _shown(cue: Cue, captions: Sequence[Caption], rate: Fraction) -> bool:

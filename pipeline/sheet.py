@@ -51,6 +51,17 @@ def contact_sheet(
     return tile(labelled, path, columns=_columns(len(cells)))
 
 
+def poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) -> Path:
+    """Write one frame of a video as a JPEG of the given width and height. Raises ToolError."""
+    from PIL import Image
+
+    (picture,) = _pick(video, [Cell(frame=frame, title="", note="")], size)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.jpg")
+    Image.fromarray(picture).save(partial, quality=92, subsampling=0)
+    partial.replace(path)
+    return path
+
+
 def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Path) -> Path:
     """Write a PNG of graded shots: as it came on the left, as it is on the right; each with a title and a note (differences)."""
     cells = []
@@ -60,11 +71,11 @@ def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Pat
 
 
 def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
-    """Write pictures of one size, each with a title and a note below it, as one PNG."""
+    """Write pictures, each with a title and a note below it, as one PNG; cells are as large as the largest picture."""
     from PIL import Image, ImageDraw
 
     cells = list(pictures)
-    high, wide = cells[0][0].shape[:2] if cells else (180, 320)
+    high, wide = (max((picture.shape[side] for picture, _, _ in cells), default=(180, 320)[side]) for side in (0, 1))
     margin, text = 12, 44
     rows = max(1, -(-len(cells) // columns))
     image = Image.new("RGB", (columns * (wide + margin) + margin, rows * (high + text + margin) + margin), PAPER)

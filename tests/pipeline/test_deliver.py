@@ -115,6 +115,15 @@ def test_a_take_that_is_cut_short_is_named(tmp_path: Path) -> None:
         render(film, job, tmp_path / "out")
 
 
+def test_an_encoder_that_dies_says_why_itself(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path / "media")
+    for _ in range(3):
+        film.add([eight_bit(portrait("mara", 512))] * 25)
+    job = dataclasses.replace(job_for(film, tone(film.samples)), sound_path=tmp_path / "gone.flac")
+    with pytest.raises(ToolError, match=r"Error opening input file .*gone\.flac"):
+        render(film, job, tmp_path / "out")
+
+
 def test_takes_in_folders_with_awkward_names_are_read(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path / "it's a [test]; 50%, c:\\x")
     film.add([eight_bit(portrait("mara"))] * 2)
