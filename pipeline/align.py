@@ -21,6 +21,7 @@ from manifests.timebase import MASTER_HZ
 from pipeline import byturns, edges, matching, spoken
 from pipeline.byturns import Speech
 from pipeline.matching import Reading
+from pipeline.turns import touching
 
 SURE = 0.6  # a cue with less confidence needs an ear
 WHOLE = 0.85  # coverage from which a reading counts as the whole line
@@ -298,10 +299,9 @@ def _shared(
 def _speakers(span: tuple[int, int], speech: Sequence[Speech]) -> dict[str, float]:
     """Seconds of the span that each speaker talks."""
     seconds: dict[str, float] = {}
-    for one in speech:
+    for one in touching(speech, *span):
         shared = min(span[1], one.end) - max(span[0], one.start)
-        if shared > 0:
-            seconds[one.speaker] = seconds.get(one.speaker, 0.0) + shared / MASTER_HZ
+        seconds[one.speaker] = seconds.get(one.speaker, 0.0) + shared / MASTER_HZ
     return seconds
 
 

@@ -16,7 +16,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from manifests.rows import Recording, Turn
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from model import weights
-from pipeline import ingest, loudness, resegment, turns
+from pipeline import ingest, loudness, media, resegment, turns
 from pipeline.turns import SpeakerSpan
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Settings:
 
     `speakers`: how many speak, when known; else between `minimum` and `maximum`. `method` and `threshold`: linkage, and distance at
     which voices are two. `least_cluster`: fewer windows than this are no speaker. `refine`: take the second look (`resegment`).
+    `most_embeddings`: how many are clustered at once (memory grows with the square).
     `pipeline`: a local directory or hub name of a pyannote pipeline instead of the default weights (its loader unpickles: trust it).
     """
 
@@ -186,6 +188,7 @@ def _default_pipeline(settings: Settings) -> Any:
         plda=NoPlda(),
         clustering="AgglomerativeClustering",
     )
+    pipeline.clustering = _bounded(pipeline.clustering, settings.most_embeddings)
     parameters = {
         "segmentation": {"threshold": 0.5, "min_duration_off": 0.0},
         "clustering": {
@@ -195,6 +198,29 @@ def _default_pipeline(settings: Settings) -> Any:
         },
     }
     return pipeline.instantiate(parameters)
+
+
+def _bounded(stock: Any, most: int) -> Any:
+    """The same clustering over at most `most` embeddings: more are thinned evenly in time, and the rest goes to the nearest centroid.
+
+    The tree of 16,000 embeddings (two hours) alone would take 2 GB; ten minutes give about 2,000 and are clustered as ever.
+    """
+
+    class Bounded(type(stock)):  # type: ignore[misc]
+        """Thins before clustering; see above."""
+
+        def cluster(self, embeddings: Any, **counts: Any) -> Any:
+            if len(embeddings) <= most:
+                return super().cluster(embeddings, **counts)
+            some = np.linspace(0, len(embeddings) - 1, most).round().astype(np.int64)
+            groups = super().cluster(embeddings[some].copy(), **counts)
+            units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+            centroids = np.stack([units[some][groups == name].mean(axis=0) for name in range(groups.max() + 1)])
+            labels = np.argmax(units @ centroids.T, axis=1)
+            labels[some] = groups
+            return labels
+
+    return Bounded(metric=stock.metric)
 
 
 def _segmentation(folder: Path) -> Any:
@@ -214,6 +240,79 @@ def _segmentation(folder: Path) -> Any:
     model.build()
     model.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     return model.eval()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """A speaker recognised by a voice sample. `score`: cosine of the two voices (over 0.75 is usually the same person); `second`: of
+    the next best sample, so that a near tie can be seen."""
+
+    speaker: str
+    character: str
+    score: float
+    second: float
+
+
+def enrol(
+    found: Sequence[Turn], samples: Mapping[str, Path], *, recordings: Sequence[Recording], root: Path
+) -> list[Enrolled]:
+    """Which speaker sounds like whose sample (character -> audio file), one to one, best together. Scores may be low: judge them.
+
+    Raises InputError for a sample that cannot be read or holds less than a second of sound.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    from pipeline import voices
+
+    model = voices.load(weights.path("ge2e-speaker"))
+    characters, speakers = sorted(samples), sorted({turn.speaker for turn in found})
+    if not characters or not speakers:
+        return []
+    known = np.stack([_sample_voice(model, samples[name]) for name in characters])
+    heard = np.stack([_speaker_voice(model, found, name, recordings=recordings, root=root) for name in speakers])
+    likeness = heard @ known.T
+    pairs = zip(*linear_sum_assignment(-likeness), strict=True)
+    return [
+        Enrolled(
+            speaker=speakers[row],
+            character=characters[column],
+            score=round(float(likeness[row, column]), 3),
+            second=round(float(np.delete(likeness[row], column).max(initial=0.0)), 3),
+        )
+        for row, column in pairs
+    ]
+
+
+def _sample_voice(model: Any, path: Path) -> Float32[np.ndarray, " dimension"]:
+    from pipeline import voices
+
+    if media.probe(path).audio is None:
+        raise InputError(Problem(file=str(path), message="there is no sound in this voice sample"))
+    blocks = [block.mean(axis=1) for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=2)][:6]
+    sound = np.concatenate([np.zeros(0, dtype=np.float32), *blocks])
+    vector = voices.embed(model, sound) if loudness.is_sound(sound) else None
+    if vector is None or len(sound) < ANALYSIS_HZ:
+        raise InputError(
+            Problem(file=str(path), message="too short for a voice sample", expected="a second of speech or more")
+        )
+    return vector
+
+
+def _speaker_voice(
+    model: Any, found: Sequence[Turn], speaker: str, *, recordings: Sequence[Recording], root: Path
+) -> Float32[np.ndarray, " dimension"]:
+    """The voice of a speaker's longest exclusive turns, up to a minute of them."""
+    from pipeline import voices
+
+    own = sorted((t for t in found if t.exclusive and t.speaker == speaker), key=lambda t: t.start - t.end)
+    sounds: list[Float32[np.ndarray, " samples"]] = []
+    seconds = 0.0
+    for turn in own:
+        if seconds < 60:
+            sounds.append(ingest.read_span(recordings, turn.start, turn.end, hz=ANALYSIS_HZ, root=root))
+            seconds += len(sounds[-1]) / ANALYSIS_HZ
+    vector = voices.embed(model, np.concatenate(sounds)) if sounds else None
+    return np.zeros(model.dimension, dtype=np.float32) if vector is None else vector
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from manifests.rows import Cue, Turn
 from manifests.timebase import MASTER_HZ
+from pipeline.turns import touching
 
 # Spans of speech begin this much before what is audible and end this much after it (medians over the tuning half of the benchmark).
 EARLY_SAMPLES = round(0.025 * MASTER_HZ)
@@ -20,6 +21,7 @@ LATE_SAMPLES = round(0.035 * MASTER_HZ)
 REACH_SAMPLES = round(0.6 * MASTER_HZ)  # how far an edge may move outward when all words were heard
 INWARD_SAMPLES = round(1.2 * MASTER_HZ)  # and inward, out of silence
 PAUSE_SAMPLES = round(1.2 * MASTER_HZ)  # a longer silence inside a line is not bridged for words that were not heard
+AROUND_SAMPLES = 20 * MASTER_HZ  # further away nothing can matter
 TOUCH_SAMPLES = round(0.15 * MASTER_HZ)  # speech that ends this near runs into the next
 
 
@@ -41,26 +43,29 @@ def snap(
     cues: Sequence[Cue], turns: Sequence[Turn], names: Mapping[str, str], unheard: Mapping[str, Unheard]
 ) -> list[Cue]:
     """The cues with their edges on the edges of speech. `names`: speaker to character; `unheard`: by line id."""
-    alone = [turn for turn in turns if turn.exclusive]
+    alone = sorted((turn for turn in turns if turn.exclusive), key=lambda turn: turn.start)
     under = [turn for turn in turns if not turn.exclusive and _is_under(turn, alone)]
-    everyone = [_trimmed(turn) for turn in alone]
-    return [
-        _snapped(
-            cue,
-            own=[_trimmed(turn) for turn in (*alone, *under) if names.get(turn.speaker) == cue.character],
-            everyone=everyone,
-            others=[other for other in cues if other is not cue],
-            unheard=unheard.get(cue.line_id, Unheard()),
+    snapped = []
+    for cue in cues:
+        first, last = cue.start - AROUND_SAMPLES, cue.end + AROUND_SAMPLES
+        near = touching(alone, first, last)
+        over = [turn for turn in under if turn.start < last and turn.end > first]
+        snapped.append(
+            _snapped(
+                cue,
+                own=[_trimmed(turn) for turn in (*near, *over) if names.get(turn.speaker) == cue.character],
+                everyone=[_trimmed(turn) for turn in near],
+                others=[other for other in cues if other is not cue and other.start < last and other.end > first],
+                unheard=unheard.get(cue.line_id, Unheard()),
+            )
         )
-        for cue in cues
-    ]
+    return snapped
 
 
 def _is_under(turn: Turn, alone: Sequence[Turn]) -> bool:
     """Whether most of a full turn lies under somebody else's speech."""
-    shared = sum(
-        max(0, min(turn.end, one.end) - max(turn.start, one.start)) for one in alone if one.speaker != turn.speaker
-    )
+    near = [one for one in touching(alone, turn.start, turn.end) if one.speaker != turn.speaker]
+    shared = sum(min(turn.end, one.end) - max(turn.start, one.start) for one in near)
     return 2 * shared > turn.end - turn.start
 
 

@@ -20,7 +20,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from manifests.timebase import ANALYSIS_HZ
 from pipeline import loudness
-from pipeline.turns import SpeakerSpan, exclusive, overlap, regions
+from pipeline.turns import SpeakerSpan, exclusive, overlap, regions, touching
 
 HEAVIEST_SECONDS = 4.0  # a long piece must not be its speaker's whole voice
 RANDOM_STARTS = 20
@@ -100,8 +100,7 @@ def follow(
     return [
         SpeakerSpan(start=max(a, old.start), end=min(b, old.end), speaker=speaker, exclusive=True)
         for a, b, speaker in walked_spans
-        for old in before
-        if max(a, old.start) < min(b, old.end)
+        for old in touching(before, a, b)
     ]
 
 
@@ -143,7 +142,7 @@ def _centroids(vectors: Vectors, weight: Weights, labels: Labels, names: Sequenc
 
 def _majority(cell: Cell, spans: Sequence[SpeakerSpan]) -> int:
     whole = SpeakerSpan(start=cell.start, end=cell.end, speaker=-1, exclusive=True)
-    return max(spans, key=lambda span: overlap(span, whole)).speaker
+    return max(touching(spans, cell.start, cell.end), key=lambda span: overlap(span, whole)).speaker
 
 
 def _switch_costs(grid: Sequence[Cell], levels: loudness.Levels) -> Weights:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from manifests.rows import Turn
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
@@ -26,6 +28,29 @@ class SpeakerSpan:
     end: int
     speaker: int
     exclusive: bool
+
+
+class Spanned(Protocol):
+    """Anything from `start` to `end`."""
+
+    @property
+    def start(self) -> int:
+        """Where it begins."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+        ...
+
+
+S = TypeVar("S", bound=Spanned)
+
+
+def touching(ordered: Sequence[S], start: int, end: int) -> Sequence[S]:
+    """Those of some spans, in order of time and none over another, that share samples with `[start, end)`."""
+    first = bisect.bisect_right(ordered, start, key=lambda span: span.end)
+    return ordered[first : bisect.bisect_left(ordered, end, key=lambda span: span.start)]
 
 
 def overlap(a: SpeakerSpan, b: SpeakerSpan) -> int:
@@ -68,15 +93,16 @@ def without_silence(spans: Sequence[SpeakerSpan], levels: loudness.Levels) -> li
     """
     noisy = loudness.spread(levels) < NOISY_DB
     least, tail = (LONG_SILENCE_SAMPLES, TAIL_SAMPLES) if noisy else (SILENCE_SAMPLES, MARGIN_SAMPLES)
-    quiet = [(start + tail, end - MARGIN_SAMPLES) for start, end in loudness.silences(levels, least)]
+    quiet = [
+        SpeakerSpan(start=start + tail, end=end - MARGIN_SAMPLES, speaker=-1, exclusive=True)
+        for start, end in loudness.silences(levels, least)
+    ]
     found = []
     for span in spans:
         begin = span.start
-        for start, end in quiet:
-            if end <= begin or start >= span.end:
-                continue
-            found += [replace(span, start=begin, end=start)] if start > begin else []
-            begin = end
+        for silence in touching(quiet, span.start, span.end):
+            found += [replace(span, start=begin, end=silence.start)] if silence.start > begin else []
+            begin = silence.end
         found += [replace(span, start=begin)] if begin < span.end else []
     return found
 
@@ -87,28 +113,27 @@ def rebuilt(old: Sequence[SpeakerSpan], new: Sequence[SpeakerSpan]) -> list[Spea
     Overlapped speech keeps its second speaker under the name that this speaker's own speech nearby has now; where that is the
     speaker who is on already, there is no overlap.
     """
-    before = exclusive(old)
-    full = [replace(span, exclusive=False) for span in new]
+    before, after = exclusive(old), exclusive(new)
+    full = [replace(span, exclusive=False) for span in after]
     for span in (span for span in old if not span.exclusive):
-        name = _renamed(span, [one for one in before if one.speaker == span.speaker], new)
-        for other in before:
+        near = touching(before, span.start, span.end)
+        name = _renamed(span, [one for one in near if one.speaker == span.speaker], after)
+        for other in near:
             start, end = max(other.start, span.start), min(other.end, span.end)
-            if other.speaker != span.speaker and start < end:
-                under = SpeakerSpan(start=start, end=end, speaker=name, exclusive=False)
-                full += [under] if all(one.speaker != name or not overlap(one, under) for one in new) else []
-    return sorted([*new, *full], key=lambda span: (span.start, span.end, span.speaker))
+            under = SpeakerSpan(start=start, end=end, speaker=name, exclusive=False)
+            if other.speaker != span.speaker and all(one.speaker != name for one in touching(after, start, end)):
+                full.append(under)
+    return sorted([*after, *full], key=lambda span: (span.start, span.end, span.speaker))
 
 
-def _renamed(span: SpeakerSpan, own: Sequence[SpeakerSpan], new: Sequence[SpeakerSpan]) -> int:
+def _renamed(span: SpeakerSpan, own: Sequence[SpeakerSpan], after: Sequence[SpeakerSpan]) -> int:
     """The speaker who now has most of what this full span had alone."""
     shared: dict[int, int] = {}
     for piece in own:
         start, end = max(piece.start, span.start), min(piece.end, span.end)
-        for one in new:
-            both = max(0, min(one.end, end) - max(one.start, start))
-            shared[one.speaker] = shared.get(one.speaker, 0) + both
-    best = max(shared, key=lambda name: shared[name], default=span.speaker)
-    return best if shared.get(best) else span.speaker
+        for one in touching(after, start, end):
+            shared[one.speaker] = shared.get(one.speaker, 0) + min(one.end, end) - max(one.start, start)
+    return max(shared, key=lambda name: shared[name], default=span.speaker)
 
 
 def numbered(spans: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
