@@ -223,7 +223,7 @@ class DiceClip:
         if self._cancelled.is_set():
             raise Cancelled(f"{self._request.name}: cancelled after {self._log.frames} frames")
 
-    def _frame(self, image: Float[Tensor, "3 height width"]) -> Frame:
+    def _frame(self, image: Float[Tensor, "3 h w"]) -> Frame:
         levels = self._request.framing.place(image.mul(255).permute(1, 2, 0).float().cpu().numpy())
         if self._settings.mode == "production":
             levels = np.rint(levels)

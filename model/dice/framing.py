@@ -7,13 +7,17 @@ the whole picture, as the reference does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from manifests.errors import InputError, Problem
+from model.dice.detector import largest
 from model.dice.preprocess import MULTIPLE, Box, Picture, Size, face_mask, reference_size, resized, square_crop
 from model.dice.settings import Settings
 from model.talker import Portrait
@@ -27,13 +31,16 @@ BACKDROP = 128
 """Grey behind a portrait with transparency: what lies under alpha is arbitrary."""
 
 
+Plate = UInt8[np.ndarray, "plate_height plate_width 3"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Framing:
     """`plate`: the full frame; `region`: the part of it that is generated; `picture` and `mask`: what the networks see of it.
 
     `inner`: the part of the generated picture that is shown (the rest is padding); `face`: the face box in the plate."""
 
-    plate: Picture
+    plate: Plate
     region: Box
     picture: Picture
     mask: UInt8[np.ndarray, "height width"]
@@ -86,20 +93,40 @@ def frame_portrait(portrait: Portrait, face: Box, settings: Settings) -> Framing
     return _cropped(pixels, face, settings)
 
 
-def find_face(portrait: Portrait, settings: Settings) -> Box:
-    """The chosen face in pixels of the portrait: the setting's box, else what the landmark networks find.
+def find_face(portrait: Portrait, settings: Settings, *, detector: Path | None = None) -> Box:
+    """The chosen face in pixels of the portrait: the setting's box, else what the chosen detector finds. `detector`: its file.
 
     Raises InputError when there is no face, several without a choice, a small one or one turned aside."""
     if settings.face_box is not None:
         height, width = portrait.pixels.shape[:2]
         left, top, right, bottom = settings.face_box
         return Box(left=left * width, top=top * height, right=right * width, bottom=bottom * height)
+    if settings.detector == "yoloface" and detector is not None:
+        from model.dice.torchscript import find_faces
+
+        return choose([found.box for found in find_faces(detector, portrait.pixels)], portrait)
     from model.previs.portrait import find_face as find
 
     points = find(portrait, _landmarker()).points[:, :2]
     left, top = points.min(axis=0).tolist()
     right, bottom = points.max(axis=0).tolist()
     return Box(left=left, top=top, right=right, bottom=bottom)
+
+
+def choose(boxes: Sequence[Box], portrait: Portrait) -> Box:
+    """The face that `portrait.face` names. Raises InputError when there is none, or several without a choice."""
+    ordered = sorted(boxes, key=lambda box: box.left)
+    known = {str(number): box for number, box in enumerate(ordered, 1)}
+    if ordered:
+        areas = [box.width * box.height for box in ordered]
+        known |= {"left": ordered[0], "right": ordered[-1], "largest": ordered[largest(areas)]}
+    if len(ordered) == 1:
+        known["only"] = ordered[0]
+    if portrait.face not in known:
+        message = f"{len(ordered)} faces were found" if ordered else "no face was found"
+        expected = "face = " + " or ".join(known) if ordered else "one face, seen from the front"
+        raise InputError(Problem(file=portrait.name, message=message, expected=expected, got=portrait.face))
+    return known[portrait.face]
 
 
 @cache
@@ -166,7 +193,7 @@ def _cropped(pixels: Picture, face: Box, settings: Settings) -> Framing:
     )
 
 
-def _sized(pixels: Picture, face: Box, short_side: int | None) -> tuple[Picture, Box]:
+def _sized(pixels: Picture, face: Box, short_side: int | None) -> tuple[Plate, Box]:
     """The plate at its final size, even sides, never enlarged."""
     height, width = pixels.shape[:2]
     scale = min(1.0, (short_side or min(width, height)) / min(width, height))

@@ -14,6 +14,7 @@ CHOICES = {
     "build": ("released", "tiny"),
     "mode": ("production", "parity"),
     "framing": ("crop", "full"),
+    "detector": ("mediapipe", "yoloface"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "dtype": ("auto", "float32", "bfloat16", "float16"),
 }
@@ -44,7 +45,8 @@ class Settings:
     `generated_side`: px of the generated square (multiple of 64); with framing `full`, of the picture's short side.
     `framing`: generate a square `crop` round the face, or the `full` picture; `paste_back`: put the crop back into the picture.
     `size`: short side of the frames in px when pasted back, None for the portrait's own.
-    `face_box`: left, top, right, bottom as fractions of the portrait; None finds the face.
+    `face_box`: left, top, right, bottom as fractions of the portrait; None finds the face with `detector`, where `yoloface`
+    is the published TorchScript file, if its import was allowed.
     `decode_chunk`: frames decoded together. `images_per_run`: frames times branches that one run of the UNet may hold.
     `kept_megabytes`: what projected audio and emotion tokens may take while a clip is made. `segment_seconds`: longer shots are
     made in parts, cut at pauses. `device`, `dtype`: auto is CUDA with float16, else CPU with float32. `compile`: torch.compile."""
@@ -62,6 +64,7 @@ class Settings:
     paste_back: bool = True
     size: int | None = None
     face_box: tuple[float, float, float, float] | None = None
+    detector: str = "mediapipe"
     decode_chunk: int = 10
     images_per_run: int = 75
     kept_megabytes: float = 1024.0

@@ -20,8 +20,11 @@ from model.dice.interpolate import Interpolator, between
 from model.dice.vision import Image, Latent, decode
 
 GENERATED_RATE = Fraction(25, 2)
-SHARED = 4
+SHARED = 6
 """Frames that neighbouring chunks have in common: decoded twice, cross-faded."""
+
+CPU_IS_FULL = ("can't allocate memory", "could not create a primitive", "bad allocation")
+"""How torch's allocator and oneDNN say so."""
 
 Note = Callable[[str], None]
 
@@ -88,7 +91,7 @@ def interpolated(network: Interpolator, images: Iterable[Image], wanted: Iterabl
 
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether torch could not allocate, on a GPU or on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in CPU_IS_FULL)
 
 
 @torch.no_grad()

@@ -37,14 +37,17 @@ class DiceTalker:
     version = dice.VERSION
     context_seconds = dice.CONTEXT_SECONDS
 
-    def __init__(self, networks: Networks, settings: Settings, description: Description) -> None:
-        """Take networks that are on their device already."""
+    def __init__(
+        self, networks: Networks, settings: Settings, description: Description, detector: Path | None = None
+    ) -> None:
+        """Take networks that are on their device already. `detector`: the published face detector, if it was imported."""
         self.label = description.label
         self.weights_digest = description.weights_digest
         self.licences = description.licences
         self._description = description
         self._networks = networks
         self._settings = settings
+        self._detector = detector
         self._sitters: OrderedDict[tuple[str, str], tuple[Framing, Sitter]] = OrderedDict()
 
     def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> DiceClip:
@@ -78,13 +81,13 @@ class DiceTalker:
         fixed = [name for name in ("build", "device", "dtype", "compile") if name in settings]
         if fixed:
             raise InputError([Problem(file="dice settings", column=n, message="is set when loading") for n in fixed])
-        return DiceTalker(self._networks, chosen, self._description)
+        return DiceTalker(self._networks, chosen, self._description, self._detector)
 
     def _sitter(self, portrait: Portrait) -> tuple[Framing, Sitter]:
         """The portrait encoded, from memory when it was used lately."""
         key = portrait.digest, portrait.face
         if key not in self._sitters:
-            face = framing.find_face(portrait, self._settings)
+            face = framing.find_face(portrait, self._settings, detector=self._detector)
             placed = framing.frame_portrait(portrait, face, self._settings)
             sitter = self._networks.sitter(
                 preprocess.signed(placed.picture),
@@ -110,7 +113,15 @@ def load(*, weights: Path | None = None, settings: Mapping[str, object] | None =
     networks.to(device, _dtype(chosen.dtype, device))
     if chosen.compile:
         networks.unet.compile()
-    return DiceTalker(networks, chosen, description)
+    return DiceTalker(networks, chosen, description, _detector(chosen, place))
+
+
+def _detector(chosen: Settings, place: Path) -> Path | None:
+    file = place / released.DETECTOR
+    if chosen.detector == "yoloface" and not file.is_file():
+        message = f"not imported; run `{released.IMPORT} --allow-torchscript`, or use the default detector"
+        raise InputError(Problem(file=str(file), message=message))
+    return file if file.is_file() else None
 
 
 def _device(name: str) -> torch.device:

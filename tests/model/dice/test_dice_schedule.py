@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which frames are denoised together, how branches are weighed, where long shots are cut, and where delivered frames stand."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.dice.config import SCHEDULER
+from model.dice.parts import FRAME_SAMPLES, HELD, split
+from model.dice.schedule import (
+    EVERYTHING,
+    SHORTEST,
+    Guidance,
+    Schedule,
+    circular_windows,
+    euler_step,
+    noised,
+    open_windows,
+)
+from model.dice.stream import GENERATED_RATE, generated_frames, places
+from model.talker import Speech
+
+scales = st.floats(0, 12)
+rates = st.sampled_from(
+    [Fraction(25), Fraction(24), Fraction(30), Fraction(30000, 1001), Fraction(50), Fraction(25, 2)]
+)
+
+
+@given(frames=st.integers(1, 2000), step=st.integers(0, 60))
+def test_open_windows_hold_every_frame_once_and_are_neither_long_nor_short(frames: int, step: int) -> None:
+    windows = open_windows(frames, window=25, shift=7 * step % 25)
+    assert [number for window in windows for number in window] == list(range(frames))
+    assert max(map(len, windows)) <= 25
+    assert min(map(len, windows)) >= min(frames, SHORTEST)
+
+
+def test_shifted_windows_part_the_clip_at_every_place_within_25_steps() -> None:
+    cuts = {window[0] % 25 for step in range(25) for window in open_windows(500, window=25, shift=7 * step % 25)}
+    assert cuts == set(range(25))
+
+
+@given(frames=st.integers(1, 300), shift=st.integers(0, 24), overlap=st.integers(0, 12))
+def test_circular_windows_visit_every_frame_and_wrap(frames: int, shift: int, overlap: int) -> None:
+    windows = circular_windows(frames, window=25, shift=shift, overlap=overlap)
+    assert {number for window in windows for number in window} == set(range(frames))
+    assert all(len(window) == 25 for window in windows)
+
+
+@given(appearance=scales, audio=scales, emotion=scales)
+def test_branch_weights_sum_to_one_and_cancelled_branches_are_left_out(
+    appearance: float, audio: float, emotion: float
+) -> None:
+    ramps = Guidance(appearance=(appearance,) * 2, audio=(audio,) * 2, emotion=(emotion,) * 2)
+    weights = ramps.weights(3, 25)
+    assert sum(weights.values()) == pytest.approx(1)
+    assert all(weights.values())
+    assert len(weights) == 1 + (appearance != 1) + (appearance != audio) + (audio != emotion) - (emotion == 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "branches"), [((3.0, 6.0, 6.0), 3), ((3.0, 6.0, 4.0), 4), ((3.0, 3.0, 3.0), 2), ((1.0, 1.0, 1.0), 1)]
+)
+def test_a_fourth_branch_runs_only_when_audio_and_emotion_differ(told: tuple[float, ...], branches: int) -> None:
+    appearance, audio, emotion = told
+    ramps = Guidance(appearance=(appearance,) * 2, audio=(audio,) * 2, emotion=(emotion,) * 2)
+    assert len(ramps.weights(0, 2)) == branches
+    assert EVERYTHING in ramps.weights(0, 2)
+
+
+def test_a_ramp_goes_from_its_first_to_its_second_value() -> None:
+    ramps = Guidance(appearance=(1.0, 2.5), audio=(2.0, 4.0), emotion=(2.0, 4.0))
+    assert [ramps.weights(step, 4)[EVERYTHING] for step in range(4)] == pytest.approx([2, 8 / 3, 10 / 3, 4])
+
+
+def test_euler_steps_with_the_true_v_lead_back_to_the_clean_latent() -> None:
+    schedule, generator = Schedule.of(SCHEDULER, 25), torch.Generator().manual_seed(0)
+    clean = torch.randn(2, 4, 3, 3, generator=generator, dtype=torch.float64)
+    noise = torch.randn(2, 4, 3, 3, generator=generator, dtype=torch.float64)
+    x = noised(clean, noise, schedule.sigmas[0])
+    for sigma, following in pairwise(schedule.sigmas):
+        wide = (sigma.double() ** 2 + 1).sqrt()
+        v = (x / wide**2 - clean) * wide / sigma
+        x = euler_step(x, v, sigma, following)
+    assert torch.allclose(x, clean, atol=1e-4)
+
+
+def test_a_scheduler_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="epsilon"):
+        Schedule.of(SCHEDULER | {"prediction_type": "epsilon"}, 25)
+
+
+@given(frames=st.integers(1, 5000), rate=rates)
+def test_generated_frames_enclose_every_delivered_frame_and_none_is_spare(frames: int, rate: Fraction) -> None:
+    wanted = places(frames, rate)
+    count = generated_frames(frames, rate)
+    assert len(wanted) == frames
+    assert wanted[-1] <= count - 1
+    assert count == 1 or wanted[-1] > count - 2
+    assert all(b - a == GENERATED_RATE / rate for a, b in pairwise(wanted))
+
+
+def sound(frames: int, pauses: list[int]) -> Speech:
+    samples = np.full(frames * FRAME_SAMPLES, 0.3, dtype=np.float32)
+    for pause in pauses:
+        samples[pause * FRAME_SAMPLES : (pause + 1) * FRAME_SAMPLES] = 0
+    return Speech(samples=samples, lead=0, frames=2 * frames, rate=Fraction(25))
+
+
+def test_long_shots_are_cut_in_pauses_and_parts_share_frames() -> None:
+    parts = split(sound(400, [110, 215, 330]), 400, longest_seconds=10.0)
+    assert [(part.start, part.end, part.held) for part in parts] == [
+        (0, 110, 0),
+        (110 - HELD, 215, HELD),
+        (215 - HELD, 330, HELD),
+        (330 - HELD, 400, HELD),
+    ]
+
+
+@given(frames=st.integers(1, 300), longest=st.integers(4, 9), pauses=st.lists(st.integers(0, 299), max_size=9))
+@settings(max_examples=40)
+def test_parts_cover_a_shot_without_gap_and_within_the_limit(frames: int, longest: int, pauses: list[int]) -> None:
+    parts = split(sound(frames, [pause for pause in pauses if pause < frames]), frames, longest_seconds=float(longest))
+    shown = [number for part in parts for number in range(part.start + part.held, part.end)]
+    assert shown == list(range(frames))
+    assert all(len(part) <= longest * GENERATED_RATE for part in parts)
