@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 
@@ -218,25 +218,34 @@ def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarr
     arch[..., 3] = np.maximum(arch[..., 3], cover)
 
 
-def paint(mouth: Mouth, frame: np.ndarray, upper: Line, lower: Line, skull: np.ndarray) -> None:
-    """Paint what is seen between the lips into `frame` (RGB, the mouth's box) in place.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Opening:
+    """A mouth in one pose, in px of the frame: the lip lines (crossing where lips are pressed) and what neither lip was found to
+    cover. What stands between the lines is open as well: far from the lips the search for what covers a pixel goes astray."""
 
-    `upper`, `lower`: the inner lip lines in the frame's px, crossing where lips are pressed; `skull`: where the middle of the rest
-    seam would be if only the head had moved."""
-    gaps = (lower - upper) @ mouth.down
-    _paint_seam(mouth, frame, (upper + lower) / 2, gaps)
+    upper: Line
+    lower: Line
+    mask: UInt8[np.ndarray, "rows columns"]
+
+
+def paint(mouth: Mouth, frame: np.ndarray, opening: Opening, skull: np.ndarray) -> None:
+    """Paint what is seen between the lips into `frame` (RGB) in place.
+
+    `skull`: where the middle of the rest seam would be if only the head had moved."""
+    gaps = (opening.lower - opening.upper) @ mouth.down
+    _paint_seam(mouth, frame, (opening.upper + opening.lower) / 2, gaps)
     gap = float(gaps.max())
     if gap < 0.01 * mouth.unit:
         return
-    upper, lower = uncrossed(mouth, upper, lower)
-    rows, columns = frame.shape[:2]
-    opening = np.zeros((rows, columns), np.uint8)
+    upper, lower = uncrossed(mouth, opening.upper, opening.lower)
     outline = np.rint(np.concatenate([upper, lower[::-1]]) * 16).astype(np.int32)
-    cv2.fillPoly(opening, [outline], 255, cv2.LINE_AA, 4)
-    inside = _cavity(mouth, (rows, columns), lower[20], gap, upper[-1] - upper[0])
+    mask = opening.mask.copy()
+    cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, 4)
+    inside = _cavity(mouth, mask.shape, lower[20], gap, upper[-1] - upper[0])
     inside = _lay_teeth(mouth, inside, upper, lower, skull)
-    inside = _shade(mouth, inside, opening, gap, (upper[0], upper[-1]))
-    cover = cv2.GaussianBlur(opening, (0, 0), max(0.008 * mouth.unit, 0.7)).astype(np.float32) * (1.1 / 255) - 0.05
+    inside = _shade(mouth, inside, mask, gap, (upper[0], upper[-1]))
+    soft = cv2.GaussianBlur(mask, (0, 0), max(0.006 * mouth.unit, 0.6)).astype(np.float32)
+    cover = soft * (1.15 / 255) - 0.05
     cover = np.clip(cover, 0, 1)[..., None]
     frame[:] = np.clip(frame * (1 - cover) + inside * cover, 0, 255).astype(np.uint8)
 
@@ -262,7 +271,7 @@ def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray)
     frame[:] = (frame * (1 - cover) + mouth.seam * cover + 0.5).astype(np.uint8)
 
 
-def _cavity(mouth: Mouth, size: tuple[int, int], base: np.ndarray, gap: float, across: np.ndarray) -> np.ndarray:
+def _cavity(mouth: Mouth, size: tuple[int, ...], base: np.ndarray, gap: float, across: np.ndarray) -> np.ndarray:
     """Dark red mucosa with the tongue resting on the lower lip's middle."""
     inside = np.empty((*size, 3), np.float32)
     inside[:] = np.array([62, 24, 26], np.float32) * mouth.level

@@ -22,6 +22,7 @@ from model.previs.shading import Shading
 
 Field = Float32[np.ndarray, "rows columns 2"]
 Frame = UInt8[np.ndarray, "height width 3"]
+Cover = UInt8[np.ndarray, "rows columns"]
 SEAM = 0.014  # IOD: half the thickness of the dark line between closed lips
 
 
@@ -122,28 +123,43 @@ class Renderer:
         sampling = _enlarged(_inverse(whole, rig.wide), rig.wide)
         moved = drive.field(rig.lips.reshape(len(rig.lips), -1), "lips")
         upper, lower = puppet.mouth.upper + moved[0], puppet.mouth.lower + moved[1]
-        self._cut_mouth(sampling, drive, upper, lower)
+        opening = self._cut_mouth(sampling, drive, upper, lower)
         cv2.add(sampling, self._pixels, dst=sampling)
         lids = self._move_eyes(sampling, pose)
         puppet.shading.apply(puppet.source, self._shaded, units)
         person = cv2.remap(self._shaded, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         for eye, lid in lids:
             eyes.paint(eye, _view(person, eye.box), lid)
-        self._paint_mouth(person, pose.head, upper, lower)
+        self._paint_mouth(person, opening, pose.head, (upper, lower))
         return np.asarray(person)
 
-    def _cut_mouth(self, sampling: Field, drive: _Drive, upper: np.ndarray, lower: np.ndarray) -> None:
-        """Replace the map around the lips by one that is cut along the mouth line."""
+    def _cut_mouth(self, sampling: Field, drive: _Drive, upper: np.ndarray, lower: np.ndarray) -> Cover:
+        """Replace the map around the lips by one that is cut along the mouth line.
+
+        Returns where the mouth is open: where what would be sampled lies past the edge of the lip that it should belong to."""
         rig, box = self._puppet.rig, _box(self._puppet.rig.mouth)
         above, below = (
             _enlarged(_inverse(drive.field(basis, "mouth"), rig.mouth, 4), rig.mouth)
             for basis in (rig.above, rig.below)
         )
-        self._bare_lips(above, below, upper, lower)
+        pixels = _view(self._pixels, box)
+        past_upper = self._past(above + pixels, self._puppet.mouth.upper)
+        past_lower = -self._past(below + pixels, self._puppet.mouth.lower)
         under = _under((upper + lower) / 2, box)
+        past = np.where(under[..., 0] > 0.5, past_lower, past_upper)
+        self._bare_lips(above, below, upper, lower)
         region = _view(sampling, box)
         cut = above + (below - above) * under
         region += (cut - region) * self._fade
+        return np.asarray(np.clip(past, 0, 1) * 255, dtype=np.uint8)
+
+    def _past(self, sampled: Field, line: np.ndarray) -> Float32[np.ndarray, "rows columns"]:
+        """How far below a lip line (px) each pixel samples the portrait; 0 beside the line."""
+        columns = np.arange(self._pixels.shape[1], dtype=np.float32)
+        edge = np.interp(columns, line[:, 0], line[:, 1]).astype(np.float32)
+        inside = ((columns >= line[0, 0]) & (columns <= line[-1, 0])).astype(np.float32)
+        column = np.clip(np.rint(sampled[..., 0]), 0, len(columns) - 1).astype(np.int32)
+        return np.asarray((sampled[..., 1] - edge[column]) * inside[column])
 
     def _bare_lips(self, above: Field, below: Field, upper: np.ndarray, lower: np.ndarray) -> None:
         """Where the mouth opens, sample the lips a little off their seam: its dark line must not be stretched over them."""
@@ -178,16 +194,19 @@ class Renderer:
                 lids.append((eye, lid))
         return lids
 
-    def _paint_mouth(self, person: np.ndarray, head: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
+    def _paint_mouth(
+        self, person: np.ndarray, opening: Cover, head: np.ndarray, lines: tuple[np.ndarray, np.ndarray]
+    ) -> None:
         lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
         room = 0.08 * lips.unit
-        both = np.concatenate([upper, lower])
+        both = np.concatenate(lines)
         rows = _between(both[:, 1].min() - room, both[:, 1].max() + room, (top, bottom))
         columns = _between(both[:, 0].min() - room, both[:, 0].max() + room, (left, right))
         box = (left + columns.start, top + rows.start, left + columns.stop, top + rows.stop)
         seam = lips.upper[20] + self._puppet.rig.lips[-len(HEAD) :, 20].T @ head
         offset = np.array(box[:2], np.float32)
-        mouth.paint(lips, _view(person, box)[..., :3], upper - offset, lower - offset, seam - offset)
+        placed = mouth.Opening(upper=lines[0] - offset, lower=lines[1] - offset, mask=opening[rows, columns])
+        mouth.paint(lips, _view(person, box)[..., :3], placed, seam - offset)
 
 
 def _view(picture: np.ndarray, box: Box) -> np.ndarray:
