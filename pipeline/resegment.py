@@ -96,12 +96,14 @@ def follow(
         if np.array_equal(walked, labels) or len(set(walked.tolist())) < len(names):
             break
         labels = walked
-    walked_spans = _joined(grid, labels, levels)
-    return [
-        SpeakerSpan(start=max(a, old.start), end=min(b, old.end), speaker=speaker, exclusive=True)
-        for a, b, speaker in walked_spans
-        for old in touching(before, a, b)
-    ]
+    found: list[SpeakerSpan] = []
+    for a, b, speaker in _joined(grid, labels, levels):
+        for old in touching(before, a, b):
+            start, end = max(a, old.start), min(b, old.end)
+            if found and (found[-1].end, found[-1].speaker) == (start, speaker):
+                start = found.pop().start
+            found.append(SpeakerSpan(start=start, end=end, speaker=speaker, exclusive=True))
+    return found
 
 
 def _renumbered(labels: Labels) -> Labels:

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spans of speech keep their promises: nothing overlaps that must not, silence goes, and voices are told apart again."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.rows import Turn
+from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
+from pipeline import loudness, resegment, turns
+from pipeline.turns import SpeakerSpan
+
+SECOND = ANALYSIS_HZ
+
+
+def _span(start: float, end: float, speaker: int, *, exclusive: bool = True) -> SpeakerSpan:
+    return SpeakerSpan(start=round(start * SECOND), end=round(end * SECOND), speaker=speaker, exclusive=exclusive)
+
+
+def _noise(seconds: float, *, silent: list[tuple[float, float]], seed: int = 0, floor: float = 1e-4) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    sound = generator.normal(0, 0.1, round(seconds * SECOND)).astype(np.float32)
+    for start, end in silent:
+        sound[round(start * SECOND) : round(end * SECOND)] *= floor / 0.1
+    return sound
+
+
+spans_in_a_row = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 900), st.integers(0, 3)), max_size=12).map(
+    lambda rows: [
+        SpeakerSpan(start=a, end=b, speaker=who, exclusive=True)
+        for (a, b), who in zip(
+            itertools.pairwise(itertools.accumulate([n for gap, length, _ in rows for n in (gap, length)], initial=0)),
+            [who for _, _, who in rows for who in (-1, who)],
+            strict=False,
+        )
+        if who >= 0
+    ]
+)
+
+
+@given(spans_in_a_row, st.integers(0, 6000), st.integers(1, 3000))
+def test_touching_finds_what_a_look_at_every_span_finds(spans: list[SpeakerSpan], start: int, length: int) -> None:
+    wanted = [span for span in spans if span.start < start + length and span.end > start]
+    assert list(turns.touching(spans, start, start + length)) == wanted
+
+
+@given(spans_in_a_row)
+def test_speakers_are_numbered_by_first_appearance_and_keep_their_spans(spans: list[SpeakerSpan]) -> None:
+    numbered = turns.numbered(spans)
+    seen = list(dict.fromkeys(span.speaker for span in numbered))
+    assert seen == list(range(len(seen)))
+    assert [(s.start, s.end) for s in numbered] == [(s.start, s.end) for s in spans]
+
+
+def test_silence_inside_a_turn_is_left_out_and_short_pauses_stay() -> None:
+    sound = _noise(4, silent=[(1.0, 1.5), (2.5, 2.6)])
+    left = turns.without_silence([_span(0, 4, 0)], loudness.levels(sound))
+    assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2)) for s in left] == [(0.0, 1.03), (1.47, 4.0)]
+
+
+def test_words_are_drawn_in_to_the_sound() -> None:
+    sound = _noise(3, silent=[(0, 1.0), (2.0, 3.0)])
+    (start, end), silent = loudness.draw_in([(0, 3 * SECOND), (100, 4000)], sound)
+    assert abs(start - SECOND) <= loudness.HOP
+    assert abs(end - 2 * SECOND) <= loudness.HOP
+    assert silent == (100, 4000)
+
+
+def test_rebuilt_spans_keep_the_overlap_under_the_new_names() -> None:
+    old = [
+        _span(0, 3, 0), _span(3, 5, 1),
+        _span(0, 3, 0, exclusive=False), _span(2.5, 5, 1, exclusive=False),
+    ]  # fmt: skip
+    new = [_span(0, 3, 7), _span(3, 5, 8)]
+    full = [span for span in turns.rebuilt(old, new) if not span.exclusive]
+    assert _span(2.5, 3, 8, exclusive=False) in full
+    alone = turns.rebuilt(old, [_span(0, 5, 7)])
+    assert [span for span in alone if not span.exclusive] == [_span(0, 5, 7, exclusive=False)]
+
+
+def _voices(count: int, *, seed: int) -> np.ndarray:
+    voices = np.random.default_rng(seed).normal(size=(count, 32))
+    return np.asarray(voices / np.linalg.norm(voices, axis=1, keepdims=True))
+
+
+@given(st.integers(2, 5), st.integers(0, 1000))
+def test_regrouping_undoes_a_diarization_that_gave_turns_away(count: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    true = np.concatenate([np.arange(count), generator.integers(0, count, 30)])
+    vectors = _voices(count, seed=seed)[true] + generator.normal(0, 0.05, (len(true), 32))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    confused = np.where(generator.random(len(true)) < 0.4, generator.integers(0, count, len(true)), true)
+    found = resegment.regroup(vectors, generator.uniform(0.6, 5, len(true)), confused, count=count)
+    assert len({(a, b) for a, b in zip(found.tolist(), true.tolist(), strict=True)}) == count
+
+
+def test_following_the_voice_finds_a_change_of_speaker_inside_a_turn_at_the_pause() -> None:
+    sound = _noise(10, silent=[(4.95, 5.05)])
+    spans = [_span(0, 8, 0), _span(8.5, 10, 1)]
+    grid = resegment.cells(spans)
+    centre = np.array([(cell.window_start + cell.window_end) / 2 / SECOND for cell in grid])
+    vectors = _voices(2, seed=3)[(centre > 5).astype(int)]
+    followed = resegment.follow(spans, grid, vectors, loudness.levels(sound))
+    assert [(s.speaker, round(s.end / SECOND, 1)) for s in followed] == [(0, 5.0), (1, 8.0), (1, 10.0)]
+
+
+def test_the_walk_does_not_change_speaker_for_one_doubtful_moment() -> None:
+    sound = _noise(6, silent=[])
+    spans = [_span(0, 4, 0), _span(4, 6, 1)]
+    grid = resegment.cells(spans)
+    vectors = _voices(2, seed=4)[[0 if cell.start < 4 * SECOND else 1 for cell in grid]]
+    vectors[5] = 0.5 * vectors[0] + 0.55 * vectors[-1]
+    followed = resegment.follow(spans, grid, vectors, loudness.levels(sound))
+    assert [span.speaker for span in followed] == [0, 1]
+
+
+def test_rttm_holds_every_full_turn_in_seconds() -> None:
+    rows = [
+        Turn(diarization_id="d", recording_id="r", start=a * MASTER_HZ, end=b * MASTER_HZ, speaker=who, exclusive=alone)
+        for a, b, who, alone in ((0, 2, "A", True), (0, 2, "A", False), (1, 3, "B C", False))
+    ]
+    assert turns.rttm(rows, uri="film") == (
+        "SPEAKER film 1 0.000 2.000 <NA> <NA> A <NA> <NA>\nSPEAKER film 1 1.000 2.000 <NA> <NA> B_C <NA> <NA>\n"
+    )
+    assert turns.rttm([], uri="film") == ""
