@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from manifests.rows import Cue
 from manifests.timebase import MASTER_HZ, Span, round_half_up
@@ -101,6 +102,22 @@ def write(captions: Sequence[Caption], folder: Path, *, rate: Fraction) -> tuple
     srt.write_text(_text(captions, "srt", rate), encoding="utf-8")
     vtt.write_text(_text(captions, "vtt", rate) or "WEBVTT\n", encoding="utf-8")
     return srt, vtt
+
+
+def write_ass(captions: Sequence[Caption], path: Path, *, size: tuple[int, int], rate: Fraction, font: str) -> Path:
+    """Write captions as an ASS file to be burned into a picture of `size` (width, height): white with a dark edge, low in the middle."""
+    import pysubs2
+
+    width, height = size
+    file = pysubs2.SSAFile()
+    file.info |= {"PlayResX": str(width), "PlayResY": str(height), "WrapStyle": "2", "YCbCr Matrix": "TV.709"}
+    file.styles["Default"] = pysubs2.SSAStyle(
+        fontname=font, fontsize=height * 0.055, outline=height * 0.003, shadow=0, marginv=round(height * 0.06),
+        primarycolor=pysubs2.Color(235, 235, 235), outlinecolor=pysubs2.Color(16, 16, 16), alignment=pysubs2.Alignment.BOTTOM_CENTER,
+    )  # fmt: skip
+    file.extend(_events(captions, "ass", rate))
+    path.write_text(str(file.to_string("ass")), encoding="utf-8")
+    return path
 
 
 def lint(captions: Sequence[Caption], *, rate: Fraction, shot_changes: Sequence[int], rules: Rules) -> list[Finding]:
@@ -232,11 +249,13 @@ def _fit(
         )
         needed = caption.start + round_half_up(max(reading, rules.shortest_seconds) * rate)
         wanted = max(caption.spoken_end + round_half_up(Fraction(LINGER, MASTER_HZ) * rate), needed)
-        end = min(wanted, limit, caption.start + round_half_up(rules.longest_seconds * rate))
-        crossed = [
-            change for change in changes if caption.spoken_end <= change - rules.gap_frames < end < change + rate
-        ]
-        end = crossed[0] - rules.gap_frames if crossed and crossed[0] - rules.gap_frames >= needed else end
+        longest = min(limit, caption.start + round_half_up(rules.longest_seconds * rate))
+        end = min(wanted, longest)
+        hanging = [change for change in changes if caption.spoken_end <= change < end < change + rate / 2]
+        if hanging:
+            early = max(hanging[0] - rules.gap_frames, caption.spoken_end)
+            late = hanging[0] + round_half_up(rate / 2 + Fraction(1, 2))
+            end = early if early >= needed else min(late, longest)
         fitted.append(replace(caption, end=max(end, min(caption.start + 1, frames))))
     return [caption for caption in fitted if caption.end > caption.start]
 
@@ -268,11 +287,19 @@ def _text(captions: Sequence[Caption], form: str, rate: Fraction) -> str:
     import pysubs2
 
     file = pysubs2.SSAFile()
+    file.extend(_events(captions, form, rate))
+    return str(file.to_string(form))
+
+
+def _events(captions: Sequence[Caption], form: str, rate: Fraction) -> list[Any]:
+    import pysubs2
+
+    events = []
     for caption in captions:
         start, end = (round_half_up(Fraction(frame * 1000) / rate) for frame in (caption.start, caption.end))
         text = "\\N".join(_safe(line, form) for line in caption.lines)
-        file.append(pysubs2.SSAEvent(start=start, end=end, text=text))
-    return str(file.to_string(form))
+        events.append(pysubs2.SSAEvent(start=start, end=end, text=text))
+    return events
 
 
 def _safe(text: str, form: str) -> str:

@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from manifests.rows import Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
 from pipeline import assemble, edit, media
 from pipeline.assemble import Picture, Stage
+from pipeline.captions import Caption, write_ass
 from pipeline.profiles import BT709, MASTER, PROFILES, VERTICAL, WEB, Profile
 
 __all__ = [
@@ -65,7 +66,7 @@ class Job:
     """What is delivered: the picture's size and rate, the master sound, the profiles. `root`: the build folder.
 
     `burn_in`: write the mark into the pictures of previs takes. `title` goes into the files' metadata. `slate` and `end_card` stand
-    in silence before and after the programme. `captions`: an ASS file to write into the picture, with its digest."""
+    in silence before and after the programme. `captions`: an ASS file to write into the picture, and its digest; fonts lie beside it."""
 
     picture: Picture
     sound_id: str
@@ -139,7 +140,8 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
 
     picture = ffmpeg.input("pipe:0", **assemble.stream_input(job.stage)).video.filter("setparams", **TAGS)
     if job.captions is not None:
-        picture = picture.filter("ass", str(job.captions[0].resolve()))
+        path = job.captions[0].resolve()
+        picture = picture.filter("ass", filename=str(path), fontsdir=str(path.parent))
     copies = picture.filter_multi_output("split", len(job.profiles))
     outputs = [
         ffmpeg.output(
@@ -209,6 +211,21 @@ def mark(segment: edit.Segment, job: Job) -> Path | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _draw_mark(path, labels[0].upper(), job.picture.height)
     return path
+
+
+def burnable(captions: Sequence[Caption], job: Job) -> Job:
+    """The job with its captions written into the picture, in the font that Pillow carries (Aileron, CC0), so that machines agree."""
+    from PIL import ImageFont
+
+    folder = job.root / "media" / "captions"
+    folder.mkdir(parents=True, exist_ok=True)
+    font = ImageFont.load_default(20)
+    assert isinstance(font, ImageFont.FreeTypeFont)  # Pillow's wheels are built with FreeType
+    (folder / "aileron.ttf").write_bytes(font.font_bytes)
+    digest = identity.digest([[c.start, c.end, list(c.lines)] for c in captions])
+    path = folder / f"{digest}_{job.picture.width}x{job.picture.height}.ass"
+    write_ass(captions, path, size=job.picture.size, rate=job.picture.rate, font=str(font.getname()[0]))
+    return replace(job, captions=(path, digest))
 
 
 def versions(deliverables: Path) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from manifests.errors import ToolError
 from manifests.rows import Cut
 from pipeline import assemble, colour, deliver, media, sound
+from pipeline.captions import Caption
 from tiny_film import BARS, TinyFilm, bars, clicks, eight_bit, portrait, tone
 
 SIZE = (320, 180)
@@ -173,3 +174,15 @@ def test_a_failed_version_leaves_nothing_behind(tmp_path: Path) -> None:
         (folder / "half.mp4").write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_captions_are_burned_in_while_they_are_spoken_and_only_then(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path / "it's [here]")
+    film.add([np.full((360, 640, 3), 60, np.uint8)] * 20, label="DICE-Talk")
+    shown = [Caption(start=5, end=15, spoken_end=15, lines=("The {lamp} was out.", "<b>Never.</b>"))]
+    job = deliver.burnable(shown, job_for(film, tone(film.samples), size=(640, 360)))
+    frames = list(media.read_frames(render(film, job, tmp_path / "out")["web"], width=640, height=360))
+    low = [int(frame[270:350].max()) for frame in frames]
+    assert max(low[:5] + low[15:]) < 80
+    assert min(low[5:15]) > 180
+    assert max(int(frame[:240].max()) for frame in frames) < 80
