@@ -11,11 +11,12 @@ import os
 import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from manifests.errors import InputError, Problem
 from manifests.rows import Cut, Recording, Shot
 from manifests.timebase import MASTER_HZ, frames_covering, round_half_up, timecode
 
@@ -64,18 +65,78 @@ def edl_lines(programme: Programme) -> list[str]:
     return lines
 
 
-def read(path: Path) -> list[tuple[str, int, int]]:
-    """The events of a timeline as `(shot_id, start_frame, end_frame)` on the record side, in order; clips that are not ours have id ""."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A clip of a returned timeline: our shot ("" when it is not ours), its frames on the timeline, and its first frame in the take."""
+
+    shot_id: str
+    name: str
+    start: int
+    end: int
+    take_frame: int
+
+
+def read(path: Path) -> list[Event]:
+    """The clips of a timeline's first picture track, in order. Raises InputError when it cannot be read or holds no picture."""
     import opentimelineio as otio
 
-    timeline = otio.adapters.read_from_file(str(path))
-    events = []
-    for clip in timeline.video_tracks()[0].find_clips():
-        span = clip.range_in_parent()
-        start = round(span.start_time.value)
-        shot_id = str(clip.metadata.get(KEY, {}).get("shot_id", ""))
-        events.append((shot_id, start, start + round(span.duration.value)))
-    return events
+    try:
+        timeline = otio.adapters.read_from_file(str(path))
+        tracks = timeline.video_tracks()
+    except (otio.exceptions.OTIOError, OSError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(Problem(file=str(path), message="not an OpenTimelineIO timeline", got=str(error))) from error
+    if not tracks:
+        raise InputError(Problem(file=str(path), message="the timeline holds no picture"))
+    return [_event(clip) for clip in tracks[0].find_clips()]
+
+
+def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
+    """The edit list as an editor changed it: trimmed, slipped, reordered or removed events; grades and framing stay.
+
+    Raises InputError with every clip that is not ours, reaches outside its take, or leaves a gap or an overlap. A shot that is to
+    last longer than its take must be generated anew, with the wanted length in the script's cut.
+    """
+    ours = {cut.shot_id: cut for cut in cuts}
+    events = sorted(read(path), key=lambda event: event.start)
+    problems = [problem for event in events if (problem := _problem(event, ours.get(event.shot_id), path))]
+    for end, event in zip([0, *(event.end for event in events)], events, strict=False):
+        if event.start != end:
+            problems.append(
+                Problem(file=path.name, message=f"{event.name} starts at frame {event.start}", expected=f"frame {end}")
+            )
+    if problems:
+        raise InputError(problems)
+    return [
+        replace(
+            ours[event.shot_id], order=order, start_frame=event.start, end_frame=event.end, take_frame=event.take_frame
+        )
+        for order, event in enumerate(events)
+    ]
+
+
+def _event(clip: Any) -> Event:
+    span, source = clip.range_in_parent(), clip.trimmed_range()
+    start = round(span.start_time.value)
+    return Event(
+        shot_id=str(clip.metadata.get(KEY, {}).get("shot_id", "")),
+        name=_one_line(clip.name),
+        start=start,
+        end=start + round(span.duration.value),
+        take_frame=round(source.start_time.value),
+    )
+
+
+def _problem(event: Event, cut: Cut | None, path: Path) -> Problem | None:
+    if cut is None:
+        return Problem(file=path.name, message=f"the clip {event.name!r} is no shot of this production")
+    available = cut.take_frames or cut.take_frame + cut.frames
+    last = event.take_frame + event.end - event.start
+    if event.take_frame < 0 or last > available:
+        got = f"frames {event.take_frame} to {last}"
+        return Problem(
+            file=path.name, message=f"{event.name} reaches outside its take", expected=f"0 to {available}", got=got
+        )
+    return None
 
 
 def _timeline(programme: Programme, folder: Path) -> Any:

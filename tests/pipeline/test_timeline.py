@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import urllib.parse
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import numpy as np
 import opentimelineio as otio
 import pytest
 
-from pipeline import assemble, timeline
+from manifests.errors import InputError
+from pipeline import assemble, edit, timeline
 from tiny_film import TinyFilm, tone
 
 GREY = np.full((36, 64, 3), 99, np.uint8)
@@ -51,7 +53,7 @@ def test_every_clip_names_media_that_exist_wherever_the_production_is_moved(tmp_
 def test_the_cut_comes_back_from_the_file_frame_for_frame(tmp_path: Path, rate: Fraction) -> None:
     made = programme(tmp_path / "media", rate=rate)
     events = timeline.read(timeline.write(made, folder=tmp_path))
-    assert events == [(cut.shot_id, cut.start_frame, cut.end_frame) for cut in made.cuts]
+    assert [(e.shot_id, e.start, e.end) for e in events] == [(c.shot_id, c.start_frame, c.end_frame) for c in made.cuts]
 
 
 def test_sound_lies_at_its_sample(tmp_path: Path) -> None:
@@ -65,3 +67,59 @@ def test_the_edl_lists_every_event_with_source_and_record_times(tmp_path: Path) 
     assert lines[:2] == ["TITLE: a b", "FCM: NON-DROP FRAME"]
     assert lines[4] == "002  C01SH020 V     C        00:00:00:00 00:00:00:05 00:00:00:03 00:00:00:08"
     assert lines[5] == "* FROM CLIP NAME: sc01_sh020"
+
+
+def returned(path: Path, change: Callable[[otio.schema.Track], None]) -> Path:
+    """The timeline as an editor saves it after a change to its picture track."""
+    opened = otio.adapters.read_from_file(str(path))
+    change(opened.video_tracks()[0])
+    otio.adapters.write_to_file(opened, str(path))
+    return path
+
+
+def span(start: int, frames: int) -> otio.opentime.TimeRange:
+    return otio.opentime.TimeRange(otio.opentime.RationalTime(start, 25), otio.opentime.RationalTime(frames, 25))
+
+
+def test_an_untouched_timeline_conforms_to_the_same_cut(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+    assert timeline.conform(made.cuts, timeline.write(made, folder=tmp_path)) == list(made.cuts)
+
+
+def test_a_trimmed_and_reordered_timeline_conforms(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+
+    def change(track: otio.schema.Track) -> None:
+        first = track[0].clone()
+        del track[0]
+        track.append(first)
+        track[0].source_range = span(2, 3)
+
+    cuts = timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
+    assert [(c.number, c.start_frame, c.end_frame, c.take_frame) for c in cuts] == [
+        ("sc01_sh020", 0, 3, 2), ("sc01_sh030", 3, 7, 0), ("sc01_sh010", 7, 10, 0),
+    ]  # fmt: skip
+    assert [segment.frames for segment in edit.segments(cuts)] == [3, 4, 3]
+
+
+def test_what_cannot_be_conformed_is_named_all_at_once(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+
+    def change(track: otio.schema.Track) -> None:
+        track[0].source_range = span(1, 3)
+        track.append(otio.schema.Clip("logo", source_range=span(0, 5)))
+        track.insert(1, otio.schema.Gap(source_range=span(0, 2)))
+
+    with pytest.raises(InputError) as raised:
+        timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
+    text = str(raised.value)
+    assert "reaches outside its take" in text
+    assert "'logo' is no shot" in text
+    assert "expected frame 3" in text
+
+
+@pytest.mark.parametrize("content", ["", "no json", "{}", '{"OTIO_SCHEMA": "Clip.1"}'])
+def test_a_file_that_is_no_timeline_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "broken.otio").write_text(content)
+    with pytest.raises(InputError, match="not an OpenTimelineIO timeline"):
+        timeline.read(tmp_path / "broken.otio")
