@@ -7,6 +7,7 @@ under the one metadata key `callsheet`.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import urllib.parse
@@ -19,6 +20,7 @@ from typing import Any
 from manifests.errors import InputError, Problem
 from manifests.rows import Cut, Recording, Shot
 from manifests.timebase import MASTER_HZ, frames_covering, round_half_up, timecode
+from pipeline.edit import dissolve_span
 
 KEY = "callsheet"
 
@@ -57,23 +59,23 @@ def edl_lines(programme: Programme) -> list[str]:
     rate = programme.rate
     drop = timecode(0, rate)[-3] == ";"
     lines = [f"TITLE: {_one_line(programme.title)[:70]}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}"]
-    for number, cut in enumerate(programme.cuts, start=1):
-        source = timecode(cut.take_frame, rate), timecode(cut.take_frame + cut.frames, rate)
-        record = timecode(cut.start_frame, rate), timecode(cut.end_frame, rate)
-        lines.append(f"{number:03}  {_reel(cut.number, number):<8} V     C        {' '.join([*source, *record])}")
-        lines.append(f"* FROM CLIP NAME: {_one_line(cut.number)}")
+    for number, (before, cut) in enumerate(itertools.pairwise([None, *programme.cuts]), start=1):
+        assert cut is not None
+        lines += _edl_event(number, before, cut, rate)
     return lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A clip of a returned timeline: our shot ("" when it is not ours), its frames on the timeline, and its first frame in the take."""
+    """A clip of a returned timeline: our shot ("" when it is not ours), its frames on the timeline, its first frame in the take, and
+    how long it comes up over the clip before it."""
 
     shot_id: str
     name: str
     start: int
     end: int
     take_frame: int
+    dissolve_frames: int = 0
 
 
 def read(path: Path) -> list[Event]:
@@ -87,7 +89,12 @@ def read(path: Path) -> list[Event]:
         raise InputError(Problem(file=str(path), message="not an OpenTimelineIO timeline", got=str(error))) from error
     if not tracks:
         raise InputError(Problem(file=str(path), message="the timeline holds no picture"))
-    return [_event(clip) for clip in tracks[0].find_clips()]
+    items = [None, *tracks[0]]
+    return [
+        _event(clip, before if isinstance(before, otio.schema.Transition) else None)
+        for before, clip in itertools.pairwise(items)
+        if isinstance(clip, otio.schema.Clip)
+    ]
 
 
 def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
@@ -108,13 +115,36 @@ def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
         raise InputError(problems)
     return [
         replace(
-            ours[event.shot_id], order=order, start_frame=event.start, end_frame=event.end, take_frame=event.take_frame
+            ours[event.shot_id],
+            order=order,
+            start_frame=event.start,
+            end_frame=event.end,
+            take_frame=event.take_frame,
+            dissolve_frames=event.dissolve_frames,
         )
         for order, event in enumerate(events)
     ]
 
 
-def _event(clip: Any) -> Event:
+def _edl_event(number: int, before: Cut | None, cut: Cut, rate: Fraction) -> list[str]:
+    """One event; a dissolve is two lines of one number, the first of no length, and begins where the incoming picture does."""
+    early = cut.start_frame - dissolve_span(cut)[0]
+    source = max(cut.take_frame - early, 0)
+    lines = []
+    kind = "C       "
+    if cut.dissolve_frames and before is not None:
+        out = timecode(before.take_frame + before.frames - early, rate)
+        at = timecode(cut.start_frame - early, rate)
+        lines.append(f"{number:03}  {_reel(before.number, number):<8} V     C        {out} {out} {at} {at}")
+        kind = f"D    {cut.dissolve_frames:03}"
+    times = (source, source + cut.frames + early, cut.start_frame - early, cut.end_frame)
+    lines.append(
+        f"{number:03}  {_reel(cut.number, number):<8} V     {kind} {' '.join(timecode(t, rate) for t in times)}"
+    )
+    return [*lines, f"* FROM CLIP NAME: {_one_line(cut.number)}"]
+
+
+def _event(clip: Any, dissolve: Any) -> Event:
     span, source = clip.range_in_parent(), clip.trimmed_range()
     start = round(span.start_time.value)
     return Event(
@@ -123,6 +153,7 @@ def _event(clip: Any) -> Event:
         start=start,
         end=start + round(span.duration.value),
         take_frame=round(source.start_time.value),
+        dissolve_frames=round((dissolve.in_offset + dissolve.out_offset).value) if dissolve is not None else 0,
     )
 
 
@@ -147,7 +178,10 @@ def _timeline(programme: Programme, folder: Path) -> Any:
     rate = programme.rate
     timeline.metadata[KEY] = {"rate": f"{rate.numerator}/{rate.denominator}", "version": _version(programme.cuts)}
     picture = otio.schema.Track("picture", kind=otio.schema.TrackKind.Video)
-    picture.extend(_clip(cut, programme, folder) for cut in programme.cuts)
+    for cut in programme.cuts:
+        if cut.dissolve_frames:
+            picture.append(_dissolve(cut, float(programme.rate)))
+        picture.append(_clip(cut, programme, folder))
     timeline.tracks.append(picture)
     for recording in programme.recordings:
         timeline.tracks.append(_sound_track(recording, programme, folder))
@@ -172,6 +206,17 @@ def _clip(cut: Cut, programme: Programme, folder: Path) -> Any:
         **_about(programme.shots.get(cut.shot_id)),
     }
     return clip
+
+
+def _dissolve(cut: Cut, rate: float) -> Any:
+    import opentimelineio as otio
+
+    start, end = dissolve_span(cut)
+    return otio.schema.Transition(
+        transition_type=otio.schema.TransitionTypes.SMPTE_Dissolve,
+        in_offset=otio.opentime.RationalTime(cut.start_frame - start, rate),
+        out_offset=otio.opentime.RationalTime(end - cut.start_frame, rate),
+    )
 
 
 def _sound_track(recording: Recording, programme: Programme, folder: Path) -> Any:

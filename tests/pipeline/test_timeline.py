@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import urllib.parse
 from collections.abc import Callable
@@ -123,3 +124,13 @@ def test_a_file_that_is_no_timeline_is_refused(tmp_path: Path, content: str) -> 
     (tmp_path / "broken.otio").write_text(content)
     with pytest.raises(InputError, match="not an OpenTimelineIO timeline"):
         timeline.read(tmp_path / "broken.otio")
+
+
+def test_dissolves_come_back_from_the_timeline_and_stand_in_the_edl(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+    cuts = [made.cuts[0], dataclasses.replace(made.cuts[1], dissolve_frames=3), made.cuts[2]]
+    dissolving = dataclasses.replace(made, cuts=cuts)
+    assert timeline.conform(made.cuts, timeline.write(dissolving, folder=tmp_path)) == cuts
+    lines = timeline.edl_lines(dissolving)
+    assert lines[4] == "002  C01SH010 V     C        00:00:00:02 00:00:00:02 00:00:00:02 00:00:00:02"
+    assert lines[5] == "002  C01SH020 V     D    003 00:00:00:00 00:00:00:06 00:00:00:02 00:00:00:08"
