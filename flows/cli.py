@@ -124,6 +124,14 @@ def plan(
 
 
 @app.command()
+def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
+    """Show who says which line when and what needs an ear; write cues.csv to correct it, and the turns as RTTM."""
+    from flows import overview
+
+    return overview.hear(folder, out=out, as_json=as_json)
+
+
+@app.command()
 def render(
     folder: Folder,
     out: Out = None,

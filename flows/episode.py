@@ -98,7 +98,7 @@ def episode(folder: str, *, out: str | None = None, ray: str = "", workers: int 
     recordings = bring_in(film)
     turns = split_by_speaker(film, recordings, inputs)
     words = hear_words(film, recordings)
-    cues = match(inputs, turns, words, recordings)
+    cues = match(film, inputs, turns, words, recordings).cues
     shots = break_down(film, inputs, cues, recordings)
     steps.remember(film, inputs, cues, shots)
     generated = generate(film, shots, recordings, run_id=run_id, farm=FarmSettings(address=ray, workers=workers))

@@ -15,13 +15,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from flows import corrections
+from flows.corrections import Corrected
 from flows.inventory import inventory
 from manifests.errors import InputError, Problem
-from manifests.identity import digest_file
+from manifests.identity import digest, digest_file
 from manifests.rows import Actor, Consent, Cue, Event, Line, ModelFile, Recording, Row, Shot, Take, Turn, Word
 from manifests.store import Store, event
 from model.talker import Settings, describe
-from pipeline import align, breakdown, cast, consent, diarize, ingest, media, portraits, render, script, transcribe
+from pipeline import (
+    align,
+    breakdown,
+    cast,
+    consent,
+    diarize,
+    ingest,
+    media,
+    overrides,
+    portraits,
+    render,
+    script,
+    transcribe,
+)
 from pipeline import production as productions
 from pipeline.production import Production
 
@@ -29,6 +44,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Row)
 BUILD = "build"
 LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
+SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
 AUDIO_GRID = 3  # recordings begin on whole 16 kHz samples: 48 kHz offsets are multiples of three
 
 
@@ -159,9 +175,33 @@ def hear_words(film: Film, recordings: Sequence[Recording]) -> list[Word]:
     return make(Word, lambda: transcribe.transcribe(recordings, root=film.root, settings=settings), transcript_id=key)
 
 
-def match(inputs: Inputs, turns: Sequence[Turn], words: Sequence[Word], recordings: Sequence[Recording]) -> list[Cue]:
-    """Where each line is spoken, in the script's order."""
-    return align.align(inputs.lines, turns, words, recordings=recordings)
+def match(
+    film: Film, inputs: Inputs, turns: Sequence[Turn], words: Sequence[Word], recordings: Sequence[Recording]
+) -> Corrected:
+    """Where each line is spoken, in the script's order, with what people decided by hand."""
+    conflicts = corrections.take_in(film.store, film.root, inputs.actors)
+    decided = corrections.decided(film.store)
+    enrolled = known_voices(film, inputs, turns, recordings)
+    known = align.Known(enrolled=enrolled, circled=overrides.circled(decided))
+    found = align.match(inputs.lines, turns, words, recordings=recordings, known=known)
+    applied = overrides.apply(found, decided)
+    return Corrected(cues=applied.cues, found=found, unfit=applied.unfit, conflicts=conflicts)
+
+
+def known_voices(film: Film, inputs: Inputs, turns: Sequence[Turn], recordings: Sequence[Recording]) -> dict[str, str]:
+    """The character of each speaker whose voice is like a voice sample of the cast; compared once, then from the record."""
+    samples = {a.character: film.production.path(a.voice_sample) for a in inputs.actors if a.voice_sample}
+    if not samples or not turns:
+        return {}
+    key = digest([turns[0].diarization_id, {name: digest_file(path) for name, path in samples.items()}])
+    known = film.store.rows(Event, name="enrolled", subject=key)
+    if not known:
+        found = diarize.enrol(turns, samples, recordings=recordings, root=film.root)
+        detail = json.dumps([dataclasses.asdict(one) for one in found])
+        known = [event("enrolled", key, actor="callsheet", detail=detail)]
+        film.store.append(known)
+    likenesses = json.loads(known[-1].detail)
+    return {one["speaker"]: one["character"] for one in likenesses if one["score"] >= SAME_VOICE}
 
 
 def is_heard(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> bool:

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows import corrections
 from flows import film as steps
+from flows.corrections import Corrected
 from flows.film import Film, Inputs
 from flows.plan import Plan, PlannedShot
 from flows.plan import plan as compare
 from flows.progress import bars, reporter
 from flows.screen import say, say_json, table
 from manifests.report import query
-from manifests.rows import Cue, Deliverable, Recording, Shot, Take
-from manifests.timebase import clock, timecode
+from manifests.rows import Deliverable, Recording, Shot, Take, Turn
+from manifests.timebase import MASTER_HZ, clock, timecode
+from pipeline.turns import rttm as turns_as_rttm
 
 DONE, SOME_FAILED = 0, 1
 
@@ -28,7 +31,8 @@ class Cutting:
     film: Film
     inputs: Inputs
     recordings: list[Recording]
-    cues: list[Cue]
+    turns: list[Turn]
+    heard: Corrected
     shots: list[Shot]
 
 
@@ -91,6 +95,23 @@ def listen(film: Film, inputs: Inputs) -> Cutting:
         return _cut(film, inputs, steps.bring_in(film))
 
 
+def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
+    """Listen, print who says which line when, write the sheet to correct it and the turns as RTTM."""
+    film = steps.open_film(folder, out)
+    cutting = listen(film, steps.read_inputs(film))
+    heard = cutting.heard
+    sheet = corrections.export(film.root, heard)
+    rttm = sheet.with_name("turns.rttm")
+    rttm.write_text(turns_as_rttm(cutting.turns, uri=film.production.episode))
+    if as_json:
+        say_json(
+            {"cues": heard.cues, "left_over": heard.found.left_over, "sheet": sheet, "rttm": rttm, **_complaints(heard)}
+        )
+    else:
+        _show_heard(heard, sheet, rttm)
+    return DONE
+
+
 def compare_with_record(cutting: Cutting) -> Plan:
     """The cut against the takes that are done and the cut that was recorded last."""
     store = cutting.film.store
@@ -106,9 +127,9 @@ def compare_with_record(cutting: Cutting) -> Plan:
 def _cut(film: Film, inputs: Inputs, recordings: list[Recording]) -> Cutting:
     turns = steps.split_by_speaker(film, recordings, inputs)
     words = steps.hear_words(film, recordings)
-    cues = steps.match(inputs, turns, words, recordings)
-    shots = steps.break_down(film, inputs, cues, recordings)
-    return Cutting(film=film, inputs=inputs, recordings=recordings, cues=cues, shots=shots)
+    heard = steps.match(film, inputs, turns, words, recordings)
+    shots = steps.break_down(film, inputs, heard.cues, recordings)
+    return Cutting(film=film, inputs=inputs, recordings=recordings, turns=turns, heard=heard, shots=shots)
 
 
 def _standing(film: Film, inputs: Inputs) -> list[Deliverable] | None:
@@ -122,7 +143,7 @@ def _standing(film: Film, inputs: Inputs) -> list[Deliverable] | None:
         return None
     from flows.finish import Reel, standing
 
-    reel = Reel(shots=cutting.shots, takes=list(takes.values()), cues=cutting.cues, recordings=known)
+    reel = Reel(shots=cutting.shots, takes=list(takes.values()), cues=cutting.heard.cues, recordings=known)
     return standing(film, reel)
 
 
@@ -178,13 +199,45 @@ def _show_plan(planned: Plan, cutting: Cutting) -> None:
         for entry in planned.shots
     ]
     table(("shot", "starts", "frames", "character", "state", "text"), rows)
-    for cue in cutting.cues:
-        if cue.status != "matched":
-            say(f"{cue.status}: {cue.character}: {cue.text} ({cue.reasons})")
+    for cue in cutting.heard.needs_an_ear:
+        say(f"{cue.status}: {cue.character}: {cue.text} ({cue.reasons})")
+    for said in (f"{kind}: {one}" for kind, several in _complaints(cutting.heard).items() for one in several):
+        say(said)
     counts = ", ".join(f"{planned.count(state)} {state}" for state in ("new", "changed", "cached"))
     low, high = planned.estimate.low_seconds, planned.estimate.high_seconds
     cost = f"; about {low:.0f} to {high:.0f} s on {planned.estimate.workers} workers" if planned.to_render else ""
     say(f"{len(planned.shots)} shots: {counts}{cost}")
+
+
+def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
+    rows = [
+        (
+            cue.line_id,
+            cue.character,
+            clock(cue.start / MASTER_HZ) if cue.start >= 0 else "-",
+            clock(cue.end / MASTER_HZ) if cue.start >= 0 else "-",
+            cue.status,
+            f"{cue.confidence:.2f}",
+            cue.text[:40],
+        )
+        for cue in heard.cues
+    ]
+    table(("line", "character", "starts", "ends", "status", "sure", "text"), rows)
+    for stretch in heard.found.left_over:
+        span = f"{clock(stretch.start / MASTER_HZ)} to {clock(stretch.end / MASTER_HZ)}"
+        say(f"not in the script: {span}, {stretch.character or stretch.speaker}: {stretch.text}")
+    for cue in heard.needs_an_ear:
+        say(f"needs an ear: {cue.line_id} {cue.character}: {cue.text[:60]} ({cue.reasons})")
+    for said in (f"{kind}: {one}" for kind, several in _complaints(heard).items() for one in several):
+        say(said)
+    say(
+        f"Correct start, end, character, take or ignore in {_short(sheet)}; the next plan takes it in. Turns: {_short(rttm)}"
+    )
+
+
+def _complaints(heard: Corrected) -> dict[str, list[str]]:
+    """Decisions that could not be applied."""
+    return {"no longer fits": heard.unfit, "decided otherwise since": [str(one) for one in heard.conflicts]}
 
 
 def _plan_json(planned: Plan, cutting: Cutting) -> dict[str, Any]:
@@ -195,7 +248,7 @@ def _plan_json(planned: Plan, cutting: Cutting) -> dict[str, Any]:
     return {
         "shots": [shot(entry) for entry in planned.shots],
         "estimate": planned.estimate,
-        "unsure": [cue for cue in cutting.cues if cue.status != "matched"],
+        "unsure": cutting.heard.needs_an_ear,
     }
 
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Corrections by hand to what was heard: `cues.csv` is an export; its changed cells become events; the latest decision wins.
+
+The events are the record, the sheet only carries them: deleting it loses nothing, and a cell that contradicts a newer decision is told
+and not applied.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from manifests.rows import Actor, Cue, Event
+from manifests.store import Store, event
+from pipeline import overrides, sheets
+from pipeline.align import Alignment
+from pipeline.overrides import Conflict, Override
+
+SHEET = "listening/cues.csv"
+EVENT = "cue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """The cues with all decisions in them. `unfit`: decisions whose line or take is gone; `conflicts`: cells that came too late."""
+
+    cues: list[Cue]
+    found: Alignment
+    unfit: list[str]
+    conflicts: list[Conflict]
+
+    @property
+    def needs_an_ear(self) -> list[Cue]:
+        """Lines that a person should listen to."""
+        return [cue for cue in self.cues if cue.status != "matched"]
+
+
+def decided(store: Store) -> list[Override]:
+    """All decisions on cues, oldest first."""
+    rows = sorted(store.rows(Event, name=EVENT), key=lambda row: row.happened_at)
+    return [Override(**{**json.loads(row.detail), "at": row.happened_at}) for row in rows]
+
+
+def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[Conflict]:
+    """Record the changed cells of the sheet, if there is one. Raises InputError with every cell that makes no sense."""
+    path = root / SHEET
+    if not path.is_file():
+        return []
+    table = sheets.read(path, needed=overrides.COLUMNS, known=overrides.COLUMNS)
+    changed = overrides.changes(table, characters=[actor.character for actor in actors])
+    fresh, conflicts = overrides.settle(changed, decided(store))
+    store.append([event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.plain())) for one in fresh])
+    return conflicts
+
+
+def export(root: Path, corrected: Corrected) -> Path:
+    """Write the sheet anew, with all decisions in it."""
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
+    path = root / SHEET
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(overrides.export(replace(corrected.found, cues=corrected.cues), at=at), encoding="utf-8")
+    partial.replace(path)
+    return path
