@@ -105,7 +105,8 @@ def solve(controls: Points, values: np.ndarray, places: Points) -> np.ndarray:
     system[:count, :count] = -_distances(controls, controls) - 1e-3 * np.eye(count)
     system[count, :count] = system[:count, count] = 1
     weights = np.linalg.solve(system, np.vstack([values, np.zeros((1, values.shape[1]))]))
-    return np.asarray(-_distances(places, controls) @ weights[:count] + weights[count])
+    kernel = _distances(places, controls).astype(np.float32)  # the large product; its rounding is far below a pixel
+    return np.asarray(weights[count] - kernel @ weights[:count].astype(np.float32))
 
 
 def _distances(a: Points, b: Points) -> np.ndarray:
