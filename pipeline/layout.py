@@ -8,6 +8,7 @@ delivered picture, sets the eyes near the upper third (the rule of thirds of any
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from manifests.rows import Take
 
@@ -16,6 +17,8 @@ EYES_IN_PICTURE = 0.36  # a little under the upper third leaves headroom in a cl
 CHIN_MARGIN = 0.03  # of the picture's height, kept free under the chin
 
 Box = tuple[float, float, float, float]
+Place = tuple[int, int, int, int]
+Layout = Literal["single", "two-hander", "picture-in-picture"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,29 @@ def frame(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
         width=width,
         height=height,
     )
+
+
+def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
+    """Where the pictures of a layout lie: `single` fills the picture; `two-hander` halves it; `picture-in-picture` sets the second
+    one, a quarter as wide, into the lower right corner, inside the safe area of 5 % (EBU R 95). All edges are even.
+
+    >>> arrange("two-hander", (1280, 720))
+    ((0, 0, 640, 720), (640, 0, 640, 720))
+    """
+    width, height = size
+    if layout == "single":
+        return ((0, 0, width, height),)
+    if layout == "two-hander":
+        half = width // 4 * 2
+        return (0, 0, half, height), (half, 0, width - half, height)
+    small, low = width // 8 * 2, height // 8 * 2
+    left, top = round(width * 0.95 - small) // 2 * 2, round(height * 0.95 - low) // 2 * 2
+    return (0, 0, width, height), (left, top, small, low)
+
+
+def upright(size: tuple[int, int]) -> tuple[int, int]:
+    """The size of the 9:16 picture of a 16:9 production: turned on its side, so that no side grows."""
+    return min(size), max(size)
 
 
 def frame_take(take: Take, size: tuple[int, int]) -> Crop:

@@ -68,3 +68,13 @@ def test_eyes_lie_near_the_upper_third_and_the_chin_is_inside() -> None:
     assert 0.3 < (eyes - crop.top) / crop.height < 0.4
     low = layout.frame((1024, 1024), (0.3, 0.2, 0.7, 0.95), (1280, 720))
     assert low.top + low.height >= 0.95 * 1024
+
+
+@given(st.sampled_from(["single", "two-hander", "picture-in-picture"]), st.integers(8, 1000), st.integers(8, 1000))
+def test_layouts_stay_inside_the_picture_on_even_pixels(name: layout.Layout, width: int, height: int) -> None:
+    size = (width * 4, height * 4)
+    for left, top, wide, high in layout.arrange(name, size):
+        assert 0 <= left <= left + wide <= size[0]
+        assert 0 <= top <= top + high <= size[1]
+        assert not any(edge % 2 for edge in (left, top, wide, high))
+        assert wide > 0 < high
