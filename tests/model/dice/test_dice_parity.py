@@ -22,7 +22,15 @@ def test_every_fixture_is_met_within_the_tolerance_its_readme_asks_for(name: str
 
 
 def test_most_golden_tensors_of_a_fixture_are_looked_at() -> None:
-    for name in ("audio_windows", "emotion_model", "ip_attention", "unet_tiny", "rife_small", "scheduler"):
+    for name in (
+        "audio_windows",
+        "emotion_model",
+        "ip_attention",
+        "unet_tiny",
+        "rife_small",
+        "scheduler",
+        "pipeline_tiny",
+    ):
         golden = {key for key in load_file(FIXTURES / f"{name}.safetensors") if key.startswith(("out/", "mid/"))}
         seen = {c.name for c in dice_parity.check(FIXTURES, name)}
         assert {key for key in golden - seen if "vq_loss" not in key} == set()
