@@ -107,8 +107,7 @@ def _refined(
     spans: Sequence[SpeakerSpan], sound: Float32[np.ndarray, " samples"], *, speakers: int | None
 ) -> list[SpeakerSpan]:
     """The second look (`resegment`): voices regrouped piece by piece, then followed along the speech."""
-    from pipeline import voices
-
+    voices = _voices()
     model = voices.load(weights.path("ge2e-speaker"))
     pieces = turns.pieces(spans)
     heard = [voices.embed(model, _sound_of(piece, sound)) for piece in pieces]
@@ -150,6 +149,13 @@ def _completed(pieces: Sequence[Sequence[SpeakerSpan]], grouped: dict[int, int])
     return labels
 
 
+def _voices() -> Any:
+    """The speaker encoder's module, imported without the engine's chatter."""
+    with _quiet():
+        from pipeline import voices
+    return voices
+
+
 def _weights(settings: Settings) -> object:
     if settings.pipeline:
         return settings.pipeline
@@ -157,7 +163,6 @@ def _weights(settings: Settings) -> object:
 
 
 def _pipeline(settings: Settings) -> Any:
-    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")  # it reports home otherwise
     with _quiet():
         from pyannote.audio import Pipeline
 
@@ -170,8 +175,6 @@ def _default_pipeline(settings: Settings) -> Any:
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines import SpeakerDiarization
 
-    from pipeline import voices
-
     class NoPlda(PLDA):  # type: ignore[misc]
         """The pipeline insists on one; agglomerative clustering never asks it."""
 
@@ -182,13 +185,13 @@ def _default_pipeline(settings: Settings) -> Any:
         segmentation=_segmentation(weights.path("pyannote-segmentation")),
         segmentation_step=settings.step,
         segmentation_batch_size=32,
-        embedding=voices.load(weights.path("ge2e-speaker")),
+        embedding=_voices().load(weights.path("ge2e-speaker")),
         embedding_batch_size=32,
         embedding_exclude_overlap=True,
         plda=NoPlda(),
         clustering="AgglomerativeClustering",
     )
-    pipeline.clustering = _bounded(pipeline.clustering, settings.most_embeddings)
+    pipeline.clustering = bounded_clustering(most=settings.most_embeddings)
     parameters = {
         "segmentation": {"threshold": 0.5, "min_duration_off": 0.0},
         "clustering": {
@@ -200,13 +203,16 @@ def _default_pipeline(settings: Settings) -> Any:
     return pipeline.instantiate(parameters)
 
 
-def _bounded(stock: Any, most: int) -> Any:
-    """The same clustering over at most `most` embeddings: more are thinned evenly in time, and the rest goes to the nearest centroid.
+def bounded_clustering(*, most: int) -> Any:
+    """pyannote's agglomerative clustering over at most `most` embeddings.
 
-    The tree of 16,000 embeddings (two hours) alone would take 2 GB; ten minutes give about 2,000 and are clustered as ever.
+    More are thinned evenly in time, and the rest goes to the nearest centroid: the tree of 16,000 embeddings (two hours) alone would
+    take 2 GB. Ten minutes give about 2,000 and are clustered as ever.
     """
+    with _quiet():
+        from pyannote.audio.pipelines.clustering import AgglomerativeClustering
 
-    class Bounded(type(stock)):  # type: ignore[misc]
+    class Bounded(AgglomerativeClustering):  # type: ignore[misc]
         """Thins before clustering; see above."""
 
         def cluster(self, embeddings: Any, **counts: Any) -> Any:
@@ -220,7 +226,7 @@ def _bounded(stock: Any, most: int) -> Any:
             labels[some] = groups
             return labels
 
-    return Bounded(metric=stock.metric)
+    return Bounded(metric="cosine")
 
 
 def _segmentation(folder: Path) -> Any:
@@ -262,8 +268,7 @@ def enrol(
     """
     from scipy.optimize import linear_sum_assignment
 
-    from pipeline import voices
-
+    voices = _voices()
     model = voices.load(weights.path("ge2e-speaker"))
     characters, speakers = sorted(samples), sorted({turn.speaker for turn in found})
     if not characters or not speakers:
@@ -284,13 +289,11 @@ def enrol(
 
 
 def _sample_voice(model: Any, path: Path) -> Float32[np.ndarray, " dimension"]:
-    from pipeline import voices
-
     if media.probe(path).audio is None:
         raise InputError(Problem(file=str(path), message="there is no sound in this voice sample"))
     blocks = [block.mean(axis=1) for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=2)][:6]
     sound = np.concatenate([np.zeros(0, dtype=np.float32), *blocks])
-    vector = voices.embed(model, sound) if loudness.is_sound(sound) else None
+    vector = _voices().embed(model, sound) if loudness.is_sound(sound) else None
     if vector is None or len(sound) < ANALYSIS_HZ:
         raise InputError(
             Problem(file=str(path), message="too short for a voice sample", expected="a second of speech or more")
@@ -302,8 +305,6 @@ def _speaker_voice(
     model: Any, found: Sequence[Turn], speaker: str, *, recordings: Sequence[Recording], root: Path
 ) -> Float32[np.ndarray, " dimension"]:
     """The voice of a speaker's longest exclusive turns, up to a minute of them."""
-    from pipeline import voices
-
     own = sorted((t for t in found if t.exclusive and t.speaker == speaker), key=lambda t: t.start - t.end)
     sounds: list[Float32[np.ndarray, " samples"]] = []
     seconds = 0.0
@@ -311,13 +312,14 @@ def _speaker_voice(
         if seconds < 60:
             sounds.append(ingest.read_span(recordings, turn.start, turn.end, hz=ANALYSIS_HZ, root=root))
             seconds += len(sounds[-1]) / ANALYSIS_HZ
-    vector = voices.embed(model, np.concatenate(sounds)) if sounds else None
+    vector = _voices().embed(model, np.concatenate(sounds)) if sounds else None
     return np.zeros(model.dimension, dtype=np.float32) if vector is None else vector
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the engine's chatter off stdout and silence the warnings that are known and harmless here."""
+    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")  # it reports home otherwise
     said = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(said):
         # torchcodec is not needed: the sound is handed over in memory

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,6 +223,58 @@ def test_words_of_a_cue_are_the_written_ones_in_order_within_the_line() -> None:
         assert [text for text, _, _ in words] == line.text.split()
         assert all(start <= end for _, start, end in words)
         assert all(a[1] <= b[1] for a, b in itertools.pairwise(words))
+
+
+def test_speech_that_is_no_line_is_told_with_its_words_and_voice() -> None:
+    stage = Stage()
+    for i, (who, text) in enumerate(SCRIPT):
+        stage.say(VOICES[who], text)
+        if i == 2:
+            stage.say("C", "Okay, that was terrible. One more.")
+    found = align.match(_lines(), stage.turns, stage.words, recordings=[stage.recording()])
+    (left,) = found.left_over
+    assert (left.character, left.text) == ("NADIA", "Okay, that was terrible. One more.")
+    assert (left.start, left.end) == stage.spans[3]
+    assert found.names == {voice: who for who, voice in VOICES.items()}
+
+
+def test_a_file_named_for_a_line_holds_that_line_only() -> None:
+    stage = Stage()
+    stage.say("A", "yes of course I will")
+    stage.say("A", "yes of course I will")
+    first = replace(stage.recording(), recording_id="first", source="takes/L1.wav", samples=5 * MASTER_HZ // 2)
+    second = replace(first, recording_id="second", source="takes/L0.wav", offset_samples=5 * MASTER_HZ // 2)
+    words = [replace(word, recording_id="first" if word.start < first.samples else "second") for word in stage.words]
+    script = (("MARA", "Yes, of course I will."), ("MARA", "Yes, of course I will."))
+    cues = align.align(_lines(script), stage.turns, words, recordings=[first, second])
+    assert [cue.recording_id for cue in cues] == ["second", "first"]
+
+
+def test_an_actors_own_track_is_searched_for_that_actors_lines_only() -> None:
+    stage = _spoken(range(8))
+    tracks = [replace(stage.recording(), recording_id=who, source=f"{who.lower()}.flac") for who in VOICES]
+    words = [  # every microphone hears everybody a little: all words stand on all tracks
+        replace(word, recording_id=track.recording_id) for word in stage.words for track in tracks
+    ]
+    cues = align.align(_lines(), stage.turns, words, recordings=tracks)
+    assert all(_is_at(cue, span) for cue, span in zip(cues, stage.spans, strict=True))
+    assert {cue.status for cue in cues} == {"matched"}
+
+
+def test_times_given_in_the_sheet_are_taken_as_they_are() -> None:
+    stage = _spoken(range(8))
+    lines = _lines()
+    lines[3] = replace(lines[3], audio_file="r.wav", start_seconds=1.5, end_seconds=2.25)
+    cue = align.align(lines, stage.turns, stage.words, recordings=[replace(stage.recording(), offset_samples=30)])[3]
+    assert (cue.start, cue.end, cue.confidence) == (72_030, 108_030, 1.0)
+
+
+def test_an_enrolled_voice_that_the_words_contradict_needs_an_ear() -> None:
+    stage = _spoken(range(8))
+    known = align.Known(enrolled={"A": "MARA", "B": "NADIA", "C": "NADIA"})
+    cues = align.align(_lines(), stage.turns, stage.words, recordings=[stage.recording()], known=known)
+    assert {cue.status for cue in cues if cue.character == "HENRIK"} == {"doubtful"}
+    assert {cue.status for cue in cues if cue.character == "MARA"} == {"matched"}
 
 
 def test_without_words_order_length_and_voice_find_every_line() -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 
+from manifests.errors import InputError
 from manifests.rows import Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
 from pipeline import align, diarize, ingest, transcribe
-from tests.pipeline.second_recording import EXAMPLE, Spoken, example_truth, second_recording
+from tests.pipeline.second_recording import DATA, EXAMPLE, Spoken, example_truth, second_recording
 
 TEN_MS = MASTER_HZ // 100
 
@@ -45,7 +47,7 @@ def _listen(path: Path, truth: tuple[Spoken, ...], root: Path) -> Listened:
     return Listened(root=root, recording=recording, turns=turns, words=words, truth=truth)
 
 
-@pytest.fixture(scope="module", params=["example", "second"])
+@pytest.fixture(scope="module", params=[pytest.param("example", marks=pytest.mark.proof), "second"])
 def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Listened:
     root = tmp_path_factory.mktemp(request.param)
     if request.param == "example":
@@ -101,6 +103,44 @@ def test_words_lie_in_their_recording_in_order(heard: Listened) -> None:
     starts = [word.start for word in heard.words]
     assert starts == sorted(starts)
     assert all(0 <= word.start < word.end <= heard.recording.samples + MASTER_HZ // 100 for word in heard.words)
+
+
+def _voice_samples(folder: Path) -> dict[str, Path]:
+    """Each character's longest dry line as a sample of the voice."""
+    dry, hz = sf.read(DATA / "dry.flac")
+    longest = {line.character: line for line in sorted(example_truth(), key=lambda line: line.dry_end - line.dry_start)}
+    samples = {}
+    for character, line in longest.items():
+        samples[character] = folder / f"{character}.wav"
+        sf.write(samples[character], dry[line.dry_start : line.dry_end], hz)
+    return samples
+
+
+def test_voice_samples_name_the_speakers_as_the_script_does(heard: Listened, tmp_path: Path) -> None:
+    samples = _voice_samples(tmp_path)
+    enrolled = diarize.enrol(heard.turns, samples, recordings=[heard.recording], root=heard.root)
+    found = align.match(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
+    assert {one.speaker: one.character for one in enrolled} == found.names
+    assert all(one.score > one.second for one in enrolled)
+
+
+def test_a_voice_sample_without_a_voice_is_refused(heard: Listened, tmp_path: Path) -> None:
+    sf.write(tmp_path / "silent.wav", np.zeros(48_000), 16_000)
+    with pytest.raises(InputError, match=r"silent\.wav"):
+        diarize.enrol(heard.turns, {"MARA": tmp_path / "silent.wav"}, recordings=[heard.recording], root=heard.root)
+
+
+def test_clustering_a_sample_of_many_voices_groups_them_as_clustering_all_does() -> None:
+    generator = np.random.default_rng(0)
+    true = generator.integers(0, 4, 900)
+    voices = np.eye(4, 32)[true] + generator.normal(0, 0.08, (900, 32))
+    groups = []
+    for most in (900, 120):
+        clustering = diarize.bounded_clustering(most=most)
+        clustering.instantiate({"method": "average", "threshold": 0.5, "min_cluster_size": 12})
+        groups.append(clustering.cluster(voices.copy(), min_clusters=4, max_clusters=4, num_clusters=4))
+    for found in groups:
+        assert len({(a, b) for a, b in zip(found.tolist(), true.tolist(), strict=True)}) == 4
 
 
 def test_keys_follow_sound_place_and_settings_and_nothing_else(heard: Listened) -> None:
