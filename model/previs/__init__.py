@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 NAME = "previs"
 VERSION = "1.0.0"
 LABEL = "previs"
-WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "mediapipe-selfie")
+WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "mediapipe-iris", "mediapipe-selfie")
 LICENCES: tuple[str, ...] = (
-    "MediaPipe face detector, face mesh and selfie segmentation: Apache-2.0",
+    "MediaPipe face detector, face mesh, iris and selfie segmentation: Apache-2.0",
     "pocketsphinx and its US English model: BSD-2-Clause",
 )
 CONTEXT_SECONDS = 0.2

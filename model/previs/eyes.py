@@ -7,7 +7,7 @@ Looking aside moves what lies between the lids along them; the lids stay. All wo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,7 +24,8 @@ Region = Float32[np.ndarray, "rows columns 2"]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Eye:
     """One eye at rest. Curves are over `across` (px along the face's right): `crease`, `upper` and `lower` lid, px along its down,
-    both from `origin`. `box`: the pixels that may change. `lash`: colour of the lash line. `skin`: the box without lashes."""
+    both from `origin`. `box`: the pixels that may change. `lash`: colour of the lash line. `skin`: the box without lashes. `wide`: the
+    box with the eyeball completed above the lid."""
 
     box: Box
     origin: Float32[np.ndarray, " 2"]
@@ -34,25 +35,27 @@ class Eye:
     lower: Float32[np.ndarray, " n"]
     lash: Float32[np.ndarray, " 3"]
     skin: Float32[np.ndarray, "rows columns 3"]
+    wide: Float32[np.ndarray, "rows columns 3"]
     line: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lid:
-    """What to paint over a closing eye: the lid's skin and how far it covers, and how strongly the lash line shows."""
+    """What to paint over an eye: the lid's skin (or, of a wide eye, the eyeball) and how far it covers, and the lash line."""
 
     skin: Float32[np.ndarray, "rows columns 3"]
     cover: Cover
     line: Cover
 
 
-def find(rgb: np.ndarray, face: Face, box: Box) -> tuple[Eye, Eye]:
-    """Both eyes of a face, the viewer's left first; nothing outside `box` will change."""
-    made = [_eye(rgb, face, box, side) for side in (0, 1)]
+def find(rgb: np.ndarray, face: Face, irises: np.ndarray, box: Box) -> tuple[Eye, Eye]:
+    """Both eyes of a face, the viewer's left first; nothing outside `box` will change. `irises`: see `landmarks.Irises`."""
+    made = [_eye(rgb, face, (side, irises[side]), box) for side in (0, 1)]
     return made[0], made[1]
 
 
-def _eye(rgb: np.ndarray, face: Face, box: Box, side: int) -> Eye:
+def _eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -> Eye:
+    side, iris = which
     origin, unit = face.eyes[side], face.unit
     upper, lower = (_curve(face, points[side], origin) for points in (anatomy.LID_UPPER, anatomy.LID_LOWER))
     across = np.arange(np.floor(upper[0, 0]) - 2, np.ceil(upper[-1, 0]) + 3, dtype=np.float32)
@@ -65,7 +68,7 @@ def _eye(rgb: np.ndarray, face: Face, box: Box, side: int) -> Eye:
     corners = np.array([(-0.42, -0.36), (0.42, -0.36), (-0.42, 0.22), (0.42, 0.22)]) @ face.axes.T * unit + origin
     low = np.maximum(np.floor(corners.min(axis=0)), box[:2]).astype(int)
     high = np.minimum(np.ceil(corners.max(axis=0)), box[2:]).astype(int)
-    return Eye(
+    eye = Eye(
         box=(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
         origin=origin.astype(np.float32),
         across=across,
@@ -74,8 +77,32 @@ def _eye(rgb: np.ndarray, face: Face, box: Box, side: int) -> Eye:
         lower=bottom.astype(np.float32),
         lash=_lash_colour(rgb, origin + np.stack([across, top - 0.012 * unit], axis=1) @ face.axes.T),
         skin=_without_lashes(rgb, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), unit),
+        wide=np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]], dtype=np.float32),
         line=0.012 * unit,
     )
+    return replace(eye, wide=_completed(eye, face.axes, iris))
+
+
+def _completed(eye: Eye, axes: np.ndarray, iris: np.ndarray) -> Float32[np.ndarray, "rows columns 3"]:
+    """The eyeball as it would be above the upper lid: the iris mirrored about its middle, the rest in the colour of the white."""
+    left, top, right, bottom = eye.box
+    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(np.float32)
+    place = _Place(eye, pixels, axes)
+    middle = (iris[:2] - eye.origin) @ axes
+    lowest = place.lower - 1.5 * eye.line
+    mirrored = np.minimum(2 * middle[1] - place.down, lowest)
+    folded = cv2.remap(
+        eye.wide, place.in_box(place.right, mirrored), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    between = place.inside & (place.down > place.upper + eye.line) & (place.down < lowest)
+    distance = np.hypot(place.right - middle[0], place.down - middle[1])
+    beside = between & (distance > 1.2 * iris[2])
+    seen = eye.wide[beside] if beside.sum() > 8 else eye.wide[between]
+    white = np.percentile(seen, 60, axis=0) if len(seen) else np.full(3, 180.0)
+    disc = np.clip((iris[2] - distance) / max(0.12 * iris[2], 1.0) + 0.5, 0, 1)[..., None]
+    ball = white + (folded - white) * disc
+    old = np.clip((place.down - place.upper - 2.2 * eye.line) / (1.2 * eye.line), 0, 1)[..., None]
+    return np.asarray(ball + (eye.wide - ball) * old, dtype=np.float32)
 
 
 def _without_lashes(rgb: np.ndarray, box: Box, unit: float) -> Float32[np.ndarray, "rows columns 3"]:
@@ -116,6 +143,29 @@ def look(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) 
     outside = np.maximum(np.maximum(place.upper - place.down, place.down - place.lower), 0)
     share = aside * np.clip(1 - outside / (4 * eye.line), 0, 1)
     place.store(place.right - gaze[0] * share, place.down - gaze[1] * share)
+
+
+def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None:
+    """The eyeball under a lid that is raised by `lift` px at its middle: it stays as it is where the warp would stretch it."""
+    if lift < 0.5:
+        return None
+    place = _Place(eye, region, axes)
+    opening = np.maximum(place.lower - place.upper, 1e-3)
+    share = (place.down - place.upper) / opening
+    length = eye.across[-1] - eye.across[0]
+    raised = lift * np.sin(np.pi * np.clip((place.right - eye.across[0]) / length, 0, 1))
+    down = place.lower - (1 - share) * (opening + raised)
+    ball = cv2.remap(eye.wide, place.in_box(place.right, down), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    under_lid = np.maximum(down - (place.upper - raised), 0)
+    shadow = 1 - 0.45 * np.exp(under_lid / (-1.6 * eye.line))
+    edge = np.clip((place.down - place.upper - 0.4 * eye.line) / (0.8 * eye.line), 0, 1)
+    foot = np.clip((place.lower - place.down) / (2 * eye.line), 0, 1)
+    cover = edge * foot * place.inside * np.clip((opening - 2 * eye.line) / (3 * eye.line), 0, 1)
+    return Lid(
+        skin=np.asarray(ball * shadow[..., None], dtype=np.float32),
+        cover=np.asarray(cover[..., None], dtype=np.float32),
+        line=np.zeros((*cover.shape, 1), np.float32),
+    )
 
 
 def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | None:

@@ -23,6 +23,7 @@ from model.previs import anatomy
 Rgb = UInt8[np.ndarray, "height width 3"]
 DETECTOR_SIZE = 128
 MESH_SIZE = 192
+IRIS_SIZE = 64
 THRESHOLD = 0.5
 TILE_STEPS = (1.0, 0.6, 0.36, 0.21, 0.12)
 
@@ -131,7 +132,7 @@ class Landmarker:
         return self._mesh_at(rgb, _roi(face))
 
     def _mesh_at(self, rgb: Rgb, roi: tuple[np.ndarray, float, float]) -> Face:
-        crop, affine = _crop(rgb, roi)
+        crop, affine = _crop(rgb, roi, MESH_SIZE)
         self._mesh.setInput(crop.astype(np.float32).transpose(2, 0, 1)[None] / 255.0)
         outputs = self._mesh.forward(self._mesh.getUnconnectedOutLayersNames())
         raw, score = sorted(outputs, key=lambda output: -output.size)
@@ -149,6 +150,34 @@ class Landmarker:
         outputs = self._detector.forward(self._detector.getUnconnectedOutLayersNames())
         scores, boxes = sorted(outputs, key=lambda output: output.size)
         return _decode(scores.ravel(), boxes.reshape(-1, 16), self._anchors, (x, y, side))
+
+
+class Irises:
+    """Holds the iris network: circles of the two irises of a face."""
+
+    def __init__(self, weights: Path) -> None:
+        """Read the .tflite file (catalogue name `mediapipe-iris`)."""
+        self._network = cv2.dnn.readNetFromTFLite(str(weights))
+
+    def find(self, rgb: Rgb, face: Face) -> Float64[np.ndarray, "2 3"]:
+        """Centre (x, y) and radius in px, the viewer's left eye first."""
+        return np.stack([self._one(rgb, face, corners) for corners in ((33, 133), (362, 263))])
+
+    def _one(self, rgb: Rgb, face: Face, corners: tuple[int, int]) -> Float64[np.ndarray, " 3"]:
+        ends = face.points[list(corners), :2]
+        size = float(np.hypot(*(ends[1] - ends[0]))) * 2.3
+        roll = math.atan2(face.axes[1, 0], face.axes[0, 0])
+        crop, matrix = _crop(rgb, (ends.mean(axis=0), size, roll), IRIS_SIZE)
+        mirrored = corners[0] == 362  # the network knows one side only
+        seen = np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
+        self._network.setInput(seen.astype(np.float32).transpose(2, 0, 1)[None] / 255.0)
+        outputs = self._network.forward(self._network.getUnconnectedOutLayersNames())
+        points = min(outputs, key=lambda output: output.size).reshape(5, 3)[:, :2].astype(np.float64)
+        if mirrored:
+            points[:, 0] = IRIS_SIZE - 1 - points[:, 0]
+        placed = points @ matrix[:, :2].T + matrix[:, 2]
+        radius = np.hypot(*(placed[1:] - placed[0]).T).mean()
+        return np.array([*placed[0], radius])
 
 
 def _anchors() -> np.ndarray:
@@ -221,15 +250,15 @@ def _roi(face: Face) -> tuple[np.ndarray, float, float]:
     return turn.T @ ((low + high) / 2), float(max(high - low)) * 1.5, roll
 
 
-def _crop(rgb: Rgb, roi: tuple[np.ndarray, float, float]) -> tuple[Rgb, np.ndarray]:
-    """The turned square of the mesh network, and the matrix from its px to the picture's."""
+def _crop(rgb: Rgb, roi: tuple[np.ndarray, float, float], side: int) -> tuple[Rgb, np.ndarray]:
+    """The turned square that a network sees, and the matrix from its px to the picture's."""
     centre, size, roll = roi
-    scale = size / MESH_SIZE
+    scale = size / side
     c, s = math.cos(roll) * scale, math.sin(roll) * scale
     matrix = np.array([[c, -s, 0.0], [s, c, 0.0]])
-    matrix[:, 2] = centre - matrix[:, :2] @ (MESH_SIZE / 2, MESH_SIZE / 2)
+    matrix[:, 2] = centre - matrix[:, :2] @ (side / 2, side / 2)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    crop: Any = cv2.warpAffine(rgb, matrix, (MESH_SIZE, MESH_SIZE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    crop: Any = cv2.warpAffine(rgb, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return crop, matrix
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from manifests.errors import InputError, Problem
 from model.previs import expression, eyes, matte, mouth, rig, shading
-from model.previs.landmarks import Face, Found, Landmarker
+from model.previs.landmarks import Face, Found, Irises, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.rig import Box
 from model.previs.warp import Puppet
@@ -32,6 +32,7 @@ class Networks:
     """The loaded networks that setup needs."""
 
     landmarker: Landmarker
+    irises: Irises
     segmenter: Segmenter
 
 
@@ -100,10 +101,10 @@ def build(portrait: Portrait, networks: Networks, size: int | None) -> Puppet:
     """Everything frames share, at the resolution at which they will be made."""
     face = find_face(portrait, networks.landmarker)
     picture, factor = scaled(portrait, size)
-    return assemble(picture, face.moved(factor), networks.segmenter)
+    return assemble(picture, face.moved(factor), networks)
 
 
-def assemble(picture: np.ndarray, face: Face, segmenter: Segmenter) -> Puppet:
+def assemble(picture: np.ndarray, face: Face, networks: Networks) -> Puppet:
     """A puppet from a picture (RGB or RGBA) at its final size and the face in it."""
     rgb = np.ascontiguousarray(picture[..., :3])
     reach = rig.reach(face, (rgb.shape[1], rgb.shape[0]))
@@ -112,29 +113,29 @@ def assemble(picture: np.ndarray, face: Face, segmenter: Segmenter) -> Puppet:
     if picture.shape[2] == 4:
         cover = picture[top:bottom, left:right, 3].astype(np.float32) / 255
     else:
-        cover = segmenter.person(near, face.moved(1.0, (left, top)))
+        cover = networks.segmenter.person(near, face.moved(1.0, (left, top)))
     plate = rgb.copy()
     plate[top:bottom, left:right] = matte.plate(near, cover, face.unit)
     box = _tight(cover, round(matte.BAND * face.unit))
     source = np.dstack([near, np.rint(cover * 255).astype(np.uint8)])[box[1] : box[3], box[0] : box[2]]
     place = (left + box[0], top + box[1], left + box[2], top + box[3])
-    whole = picture[..., 3] if picture.shape[2] == 4 else segmenter.rough(rgb)
-    return _solve(np.ascontiguousarray(source), face.moved(1.0, place[:2]), (plate, whole), place)
+    whole = picture[..., 3] if picture.shape[2] == 4 else networks.segmenter.rough(rgb)
+    return _solve(np.ascontiguousarray(source), face.moved(1.0, place[:2]), (plate, whole), (place, networks.irises))
 
 
-def _solve(source: np.ndarray, face: Face, whole: tuple[np.ndarray, np.ndarray], place: Box) -> Puppet:
+def _solve(source: np.ndarray, face: Face, whole: tuple[np.ndarray, np.ndarray], known: tuple[Box, Irises]) -> Puppet:
     rgb = np.ascontiguousarray(source[..., :3])
     box = (0, 0, rgb.shape[1], rgb.shape[0])
     lips = mouth.lines(rgb, face)
     return Puppet(
         face=face,
-        place=place,
+        place=known[0],
         source=source,
         plate=whole[0],
         matte=whole[1],
         rig=rig.build(face, box, (lips.upper, lips.lower)),
         mouth=mouth.find(rgb, face, lips),
-        eyes=eyes.find(rgb, face, box),
+        eyes=eyes.find(rgb, face, known[1].find(rgb, face), box),
         shading=shading.draw(face, box),
         rest=_rest(face, lips),
         warnings=_warnings(rgb, face),

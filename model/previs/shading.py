@@ -43,7 +43,7 @@ FROWN: Lines = [
 ]
 # lines, width, blur, and how deep per unit
 MAPS: tuple[tuple[Lines, float, float, dict[str, float]], ...] = (
-    (FURROW, 0.014, 0.012, {"AU4": 0.42}),
+    (FURROW, 0.016, 0.018, {"AU4": 0.28}),
     (FOREHEAD, 0.012, 0.014, {"AU1": 0.12, "AU2": 0.12}),
     (NASOLABIAL, 0.040, 0.045, {"AU12": 0.07, "AU9": 0.06, "AU10": 0.05}),
     (UNDER_EYE, 0.012, 0.013, {"AU6": 0.18, "AU7": 0.15}),

@@ -16,7 +16,7 @@ from model import weights
 from model.emotion import LABELS, Performance
 from model.previs import LICENCES, NAME, VERSION, WEIGHTS, Settings, cache, portrait, read_settings, score, track
 from model.previs.filmed import Filmed, measure
-from model.previs.landmarks import Landmarker
+from model.previs.landmarks import Irises, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.phones import Phones
 from model.previs.warp import Pose, Puppet, Renderer
@@ -83,7 +83,8 @@ class PrevisTalker:
         self._settings = settings
         self._networks = portrait.Networks(
             landmarker=Landmarker(weights.path(WEIGHTS[0]), weights.path(WEIGHTS[1])),
-            segmenter=Segmenter(weights.path(WEIGHTS[2])),
+            irises=Irises(weights.path(WEIGHTS[2])),
+            segmenter=Segmenter(weights.path(WEIGHTS[3])),
         )
         self._phones = Phones()
         self._puppets: OrderedDict[str, Puppet] = OrderedDict()

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from model.previs import eyes, mouth
+from model.previs import expression, eyes, mouth
+from model.previs.expression import INDEX
 from model.previs.landmarks import Face
 from model.previs.mouth import Mouth
 from model.previs.rig import HEAD, Box, Grid, Rig
@@ -125,7 +126,7 @@ class Renderer:
         upper, lower = puppet.mouth.upper + moved[0], puppet.mouth.lower + moved[1]
         opening = self._cut_mouth(sampling, drive, upper, lower)
         cv2.add(sampling, self._pixels, dst=sampling)
-        lids = self._move_eyes(sampling, pose)
+        lids = self._move_eyes(sampling, pose, units)
         puppet.shading.apply(puppet.source, self._shaded, units)
         person = cv2.remap(self._shaded, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         for eye, lid in lids:
@@ -182,16 +183,18 @@ class Renderer:
             shift = push * np.exp(distance * np.float32(-1 / (0.05 * lips.unit)))
             sampled[rows] += (sign * shift)[..., None] * lips.down
 
-    def _move_eyes(self, sampling: Field, pose: Pose) -> list[tuple[eyes.Eye, eyes.Lid]]:
+    def _move_eyes(self, sampling: Field, pose: Pose, units: np.ndarray) -> list[tuple[eyes.Eye, eyes.Lid]]:
         face = self._puppet.face
         gaze = (pose.gaze[0] * face.unit, pose.gaze[1] * face.unit)
+        raising, lowering = (expression.LID_UNITS[name][0] * float(units[INDEX[name]]) for name in ("AU5", "AU7"))
+        lift = -(raising + lowering) * face.unit
         lids = []
         for eye, closure in zip(self._puppet.eyes, pose.lids, strict=True):
             region = _view(sampling, eye.box)
             eyes.look(eye, region, face.axes, gaze)
-            lid = eyes.close(eye, region, face.axes, closure)
-            if lid is not None:
-                lids.append((eye, lid))
+            wide = eyes.widen(eye, region, face.axes, lift)
+            shut = eyes.close(eye, region, face.axes, closure)
+            lids += [(eye, painted) for painted in (wide, shut) if painted is not None]
         return lids
 
     def _paint_mouth(
