@@ -11,13 +11,14 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from flows.film import Film
 from flows.progress import reporter
 from manifests.rows import Check, Cue, Cut, Deliverable, Grade, Recording, Shot, Take
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from pipeline import assemble, captions, deliver, qc, sheet, sound, timeline
+from pipeline import assemble, captions, deliver, qc, sheet, sound, timeline, viewing
 from pipeline import grade as grading
 from pipeline.assemble import Picture
 
@@ -96,6 +97,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         checks = [c for kind, path in files.items() for c in qc.check(path, expected, version=name, profile=kind)]
         checks += [dataclasses.replace(check, version=name) for check in shown]
         checks += qc.check_edit(cuts, _grades(film, cuts), version=name, size=job.picture.size, rate=job.picture.rate)
+        checks += _look_at(cuts, files, version=name, rate=job.picture.rate)
         qc.write(checks, folder)
         deliverables = deliver.describe(files, cuts, job, version=name)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
@@ -179,6 +181,16 @@ def _pictures(film: Film, reel: Reel, cuts: Sequence[Cut], *, video: Path, folde
         for shot in sorted(firsts.values(), key=lambda shot: shot.order)
     ]  # fmt: skip
     sheet.before_after_sheet(pairs, folder / "grades.png")
+
+
+def _look_at(cuts: Sequence[Cut], files: Mapping[str, Path], *, version: str, rate: Fraction) -> list[Check]:
+    """Cut points and background of one file; the others are of the same frames."""
+    profile, path = next(iter(files.items()))
+    seen = viewing.view(path)
+    return [
+        *viewing.check_cuts(seen, cuts, version=version, profile=profile, rate=rate),
+        *viewing.check_steadiness(seen, cuts, version=version, profile=profile, rate=rate),
+    ]
 
 
 def _grades(film: Film, cuts: Sequence[Cut]) -> list[Grade]:
