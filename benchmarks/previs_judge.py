@@ -121,7 +121,7 @@ class Track:
         face, self.faces, self.logs, self.distances, colours = puppet.whole_face, [], [], [], []
         home = embedding(rest, face)
         for index, frame in enumerate(bench.clip(actor, emotion)):
-            face = bench.landmarker.follow(frame, face)
+            face = bench.landmarker.follow(frame, bench.landmarker.follow(frame, face))
             self.faces.append(face)
             if index % 3 == 0:
                 self.logs.append(emotion_scores(frame, face))

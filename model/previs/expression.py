@@ -122,9 +122,9 @@ LIP_UNITS: dict[str, LipUnit] = {
     "AU32": LipUnit(upper=(-0.02, -0.02), lower=(-0.03, -0.03)),
 }
 # A smirk: one corner out and up, the other a little down. The number says which side: 0 the viewer's left, 1 the viewer's right.
-SMIRK_OTHER = (0.0, 0.022)
+SMIRK_OTHER = (0.0, 0.030)
 SMIRK = LipUnit(
-    corner=(0.14, -0.105),
+    corner=(0.16, -0.125),
     followers=((205, 425, 0.03, -0.04), (206, 426, 0.04, -0.035), (216, 436, 0.06, -0.05), (50, 280, 0.01, -0.02)),
 )
 SMIRKS = {"AU14R": 0, "AU14L": 1}
