@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
+from manifests.rows import ModelFile
 
 RECORD = "import.json"
 PRIORS = "emotion_priors"
@@ -123,6 +124,22 @@ def read_record(place: Path) -> dict[str, Any]:
 def digest_of(place: Path) -> str:
     """Identity of imported weights, from the record alone. Raises InputError as `read_record` does."""
     return digest({file["name"]: file["sha256"] for file in read_record(place)["files"]})
+
+
+def model_files(place: Path) -> tuple[ModelFile, ...]:
+    """Rows for the manifest, one a file that was imported, with its licence. Raises InputError as `read_record` does."""
+    origins = {source.path: source.origin for source in SOURCES}
+    return tuple(
+        ModelFile(
+            name=file["name"],
+            purpose="DICE-Talk",
+            source=next((origin for path, origin in origins.items() if file["name"].startswith(path)), EMOTIONS.origin),
+            sha256=file["sha256"],
+            licence=file["licence"],
+            commercial=file["commercial"],
+        )
+        for file in read_record(place)["files"]
+    )
 
 
 def _import_first(place: Path) -> Problem:
