@@ -111,7 +111,8 @@ def assemble(picture: np.ndarray, face: Face, networks: Networks) -> Puppet:
     left, top, right, bottom = reach
     near = np.ascontiguousarray(rgb[top:bottom, left:right])
     if picture.shape[2] == 4:
-        cover = picture[top:bottom, left:right, 3].astype(np.float32) / 255
+        opaque = picture[top:bottom, left:right, 3].astype(np.float32) / 255
+        cover = opaque if opaque.any() else np.ones_like(opaque)
     else:
         cover = networks.segmenter.person(near, face.moved(1.0, (left, top)))
     plate = rgb.copy()

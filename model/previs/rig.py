@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from jaxtyping import Float32, Float64
 
@@ -104,7 +105,8 @@ def solve(controls: Points, values: np.ndarray, places: Points) -> np.ndarray:
     system = np.zeros((count + 1, count + 1))
     system[:count, :count] = -_distances(controls, controls) - 1e-3 * np.eye(count)
     system[count, :count] = system[:count, count] = 1
-    weights = np.linalg.solve(system, np.vstack([values, np.zeros((1, values.shape[1]))]))
+    sides = np.vstack([values, np.zeros((1, values.shape[1]))])
+    _, weights = cv2.solve(system, sides, flags=cv2.DECOMP_LU)  # one thread; BLAS threads fight on a shared machine
     kernel = _distances(places, controls).astype(np.float32)  # the large product; its rounding is far below a pixel
     return np.asarray(weights[count] - kernel @ weights[:count].astype(np.float32))
 
