@@ -32,9 +32,11 @@ from model import weights
 from pipeline import ingest, loudness, media, resegment, turns
 from pipeline.turns import SpeakerSpan
 
+Voice = Float32[np.ndarray, " dimension"]
+
 log = logging.getLogger(__name__)
 
-VERSION = "2"  # of what this module makes of the same sound and settings
+VERSION = "3"  # of what this module makes of the same sound and settings
 LEAST_PIECE_SECONDS = 0.6  # below this a voice vector says little
 _RATIO = MASTER_HZ // ANALYSIS_HZ
 
@@ -288,12 +290,12 @@ def enrol(
     ]
 
 
-def _sample_voice(model: Any, path: Path) -> Float32[np.ndarray, " dimension"]:
+def _sample_voice(model: Any, path: Path) -> Voice:
     if media.probe(path).audio is None:
         raise InputError(Problem(file=str(path), message="there is no sound in this voice sample"))
     blocks = [block.mean(axis=1) for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=2)][:6]
     sound = np.concatenate([np.zeros(0, dtype=np.float32), *blocks])
-    vector = _voices().embed(model, sound) if loudness.is_sound(sound) else None
+    vector: Voice | None = _voices().embed(model, sound) if loudness.is_sound(sound) else None
     if vector is None or len(sound) < ANALYSIS_HZ:
         raise InputError(
             Problem(file=str(path), message="too short for a voice sample", expected="a second of speech or more")
@@ -303,7 +305,7 @@ def _sample_voice(model: Any, path: Path) -> Float32[np.ndarray, " dimension"]:
 
 def _speaker_voice(
     model: Any, found: Sequence[Turn], speaker: str, *, recordings: Sequence[Recording], root: Path
-) -> Float32[np.ndarray, " dimension"]:
+) -> Voice:
     """The voice of a speaker's longest exclusive turns, up to a minute of them."""
     own = sorted((t for t in found if t.exclusive and t.speaker == speaker), key=lambda t: t.start - t.end)
     sounds: list[Float32[np.ndarray, " samples"]] = []
@@ -312,7 +314,7 @@ def _speaker_voice(
         if seconds < 60:
             sounds.append(ingest.read_span(recordings, turn.start, turn.end, hz=ANALYSIS_HZ, root=root))
             seconds += len(sounds[-1]) / ANALYSIS_HZ
-    vector = _voices().embed(model, np.concatenate(sounds)) if sounds else None
+    vector: Voice | None = _voices().embed(model, np.concatenate(sounds)) if sounds else None
     return np.zeros(model.dimension, dtype=np.float32) if vector is None else vector
 
 

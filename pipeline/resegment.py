@@ -20,13 +20,14 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from manifests.timebase import ANALYSIS_HZ
 from pipeline import loudness
-from pipeline.turns import SpeakerSpan, exclusive, overlap, regions, touching
+from pipeline.turns import SpeakerSpan, exclusive, overlap, pieces, touching
 
 HEAVIEST_SECONDS = 4.0  # a long piece must not be its speaker's whole voice
 RANDOM_STARTS = 20
 CELL_SAMPLES = round(0.2 * ANALYSIS_HZ)
 WINDOW_SAMPLES = round(1.2 * ANALYSIS_HZ)
 SHARPNESS = 10.0  # how much more likely a voice is per unit of cosine, natural logarithm
+KEEP = 0.5  # what the speaker that the diarization gave to a cell has in advance
 SWITCH_IN_WORD, SWITCH_IN_PAUSE, SWITCH_AT_EDGE = 3.0, 0.5, 0.15  # cost of changing speaker
 PAUSE_FRAMES = 8  # 80 ms of quiet are a pause
 NEAR_FRAMES = 25  # within a quarter of a second of the change
@@ -39,9 +40,9 @@ Weights = Float64[np.ndarray, " items"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """0.2 s of region `region`, and the window of up to 1.2 s around it (within the region) whose voice stands for it."""
+    """0.2 s of piece number `piece`, and the window of up to 1.2 s around it (within the piece) whose voice stands for it."""
 
-    region: int
+    piece: int
     start: int
     end: int
     window_start: int
@@ -67,15 +68,16 @@ def regroup(vectors: Vectors, seconds: Weights, speakers: Labels, *, count: int)
 
 
 def cells(spans: Sequence[SpeakerSpan]) -> list[Cell]:
-    """The exclusive speech in steps of about 0.2 s."""
+    """The exclusive speech in steps of about 0.2 s. No window reaches over a change of speaker that was found already."""
     found = []
-    for number, (start, end) in enumerate(regions(spans)):
+    for number, piece in enumerate(pieces(spans)):
+        start, end = piece[0].start, piece[-1].end
         steps = max(1, round((end - start) / CELL_SAMPLES))
         edges = [start + (end - start) * i // steps for i in range(steps + 1)]
         for a, b in itertools.pairwise(edges):
             first = max(start, min((a + b) // 2 - WINDOW_SAMPLES // 2, end - WINDOW_SAMPLES))
             last = min(end, first + WINDOW_SAMPLES)
-            found.append(Cell(region=number, start=a, end=b, window_start=first, window_end=last))
+            found.append(Cell(piece=number, start=a, end=b, window_start=first, window_end=last))
     return found
 
 
@@ -90,8 +92,10 @@ def follow(
     labels = np.array([_majority(cell, before) for cell in grid], dtype=np.int64)
     names = sorted(set(labels.tolist()))
     costs = _switch_costs(grid, levels)
+    sure = np.array([min(1.0, (cell.window_end - cell.window_start) / WINDOW_SAMPLES) for cell in grid])
+    kept = KEEP * (labels[:, None] == np.array(names)[None, :])
     for _ in range(ROUNDS if len(names) > 1 else 0):
-        likely = SHARPNESS * vectors @ _centroids(vectors, np.ones(len(vectors)), labels, names).T
+        likely = kept + SHARPNESS * sure[:, None] * (vectors @ _centroids(vectors, sure, labels, names).T)
         walked = np.array(names, dtype=np.int64)[_walk(likely, costs)]
         if np.array_equal(walked, labels) or len(set(walked.tolist())) < len(names):
             break
@@ -148,7 +152,7 @@ def _majority(cell: Cell, spans: Sequence[SpeakerSpan]) -> int:
 
 
 def _switch_costs(grid: Sequence[Cell], levels: loudness.Levels) -> Weights:
-    """What it costs to change speaker before each cell: little at the edge of a region or in a pause, much within a word."""
+    """What it costs to change speaker before each cell: little at the edge of a piece or in a pause, much within a word."""
     loud = loudness.sounding(levels)
     costs = np.zeros(len(grid))
     for i in range(1, len(grid)):
@@ -160,7 +164,7 @@ def _switch_costs(grid: Sequence[Cell], levels: loudness.Levels) -> Weights:
             else 0
         )
         inside = SWITCH_IN_WORD + (SWITCH_IN_PAUSE - SWITCH_IN_WORD) * quiet
-        costs[i] = SWITCH_AT_EDGE if grid[i].region != grid[i - 1].region else inside
+        costs[i] = SWITCH_AT_EDGE if grid[i].piece != grid[i - 1].piece else inside
     return costs
 
 
@@ -180,12 +184,12 @@ def _walk(likely: Float64[np.ndarray, "cells speakers"], costs: Weights) -> Labe
 
 
 def _joined(grid: Sequence[Cell], labels: Labels, levels: loudness.Levels) -> list[tuple[int, int, int]]:
-    """Cells of one region and speaker joined; within a region the change lies in its quietest moment nearby."""
+    """Cells of one piece and speaker joined; within a piece the change lies in its quietest moment nearby."""
     found: list[tuple[int, int, int]] = []
-    region = -1
+    piece = -1
     for cell, speaker in zip(grid, labels.tolist(), strict=True):
         start = cell.start
-        if found and cell.region == region:
+        if found and cell.piece == piece:
             first, _, before = found.pop()
             if before == speaker:
                 start = first
@@ -193,7 +197,7 @@ def _joined(grid: Sequence[Cell], labels: Labels, levels: loudness.Levels) -> li
                 start = _quiet_cut(cell, first, levels)
                 found.append((first, start, before))
         found.append((start, cell.end, speaker))
-        region = cell.region
+        piece = cell.piece
     return found
 
 
