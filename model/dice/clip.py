@@ -77,6 +77,7 @@ class DiceClip:
         self._cancelled = threading.Event()
         self._first: Job | None = None
         self._first_is_done = False
+        self._begun = False
         self._parts = self._split()
 
     def cancel(self) -> None:
@@ -89,25 +90,23 @@ class DiceClip:
             self._first = self._job(self._parts[0], None)
         return self._first
 
+    @property
+    def settings(self) -> Settings:
+        """What it is made with."""
+        return self._settings
+
     def denoised_together(self, evaluations: int) -> None:
-        """Told when the first job has been denoised."""
+        """Told when the first job has been denoised, and how many frame-evaluations were its share."""
         self._first_is_done = True
         self._log.evaluations += evaluations
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield exactly `frames` RGB frames, once. Raises Cancelled after `cancel`."""
-        images: Iterator[vision.Image]
-        if self._settings.mode == "parity":
-            decoded = vision.seamed_decode(self._networks.vae, self._latents(), chunk=self._settings.decode_chunk)
-            images = itertools.islice(
-                decoded, len(self._parts[0])
-            )  # the padding shares the last chunk, as in the reference
-        else:
-            images = stream.overlapped_decode(
-                self._networks.vae, self._latents(), chunk=self._settings.decode_chunk, note=self._log.retried
-            )
+        if self._begun:
+            raise RuntimeError(f"{self._request.name}: a clip is iterated once; ask the talker for another")
+        self._begun = True
         wanted = stream.places(self.frames, self._request.speech.rate)
-        for image in stream.interpolated(self._networks.interpolator, images, wanted):
+        for image in stream.interpolated(self._networks.interpolator, self._images(), wanted):
             self._stop_when_cancelled()
             self._log.frames += 1
             yield self._frame(image)
@@ -153,6 +152,13 @@ class DiceClip:
         longest = self._settings.segment_seconds
         return parts.split(self._request.speech, max(frames, schedule.SHORTEST), longest_seconds=longest)
 
+    def _images(self) -> Iterator[vision.Image]:
+        vae, chunk = self._networks.vae, self._settings.decode_chunk
+        if self._settings.mode == "production":
+            return stream.overlapped_decode(vae, self._latents(), chunk=chunk, note=self._log.retried)
+        # The padding is decoded with the last frames, since it shares their chunk in the reference.
+        return itertools.islice(vision.seamed_decode(vae, self._latents(), chunk=chunk), len(self._parts[0]))
+
     def _latents(self) -> Iterator[Float[Tensor, "4 h w"]]:
         """Clean latents of the frames that are shown, part after part."""
         plan = self.plan()
@@ -171,10 +177,8 @@ class DiceClip:
         padding = WINDOW if self._settings.mode == "parity" else 0
         sitter = self._request.sitter
         sigma = self.plan().schedule.sigmas[0]
-        if padding:
-            _draw(
-                self._generator, (3, *(8 * side for side in sitter.scaled.shape[-2:]))
-            )  # the reference draws it first
+        if padding:  # the reference draws noise for the picture first, and does not use it
+            _draw(self._generator, (3, *(8 * side for side in sitter.scaled.shape[-2:])))
         noise = _draw(self._generator, (len(part) + padding, *sitter.scaled.shape)).to(sitter.scaled)
         held = None if tail is None else Held(tail, noise[: len(tail)].clone())
         return Job(self._conditions(part, padding), noise.mul_(sigma).add_(sitter.scaled), held)

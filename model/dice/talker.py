@@ -65,15 +65,19 @@ class DiceTalker:
     def together(self, clips: Sequence[DiceClip], *, progress: Progress | None = None) -> None:
         """Denoise the first parts of several clips of this talker in shared runs of the UNet, before they are iterated.
 
-        Worth it for short shots, whose windows leave room in a run. Clips of different picture sizes are run apart."""
+        Worth it for short shots, whose windows leave room in a run. Clips of different picture sizes are run apart.
+        Raises ValueError for clips with other settings than this talker's."""
+        if any(clip.settings != self._settings for clip in clips):
+            raise ValueError("only clips with the same settings are denoised together")
         sizes: dict[tuple[int, ...], list[DiceClip]] = {}
         for clip in clips:
             sizes.setdefault(tuple(clip.first_job().latents.shape[1:]), []).append(clip)
         for group in sizes.values():
             jobs = [clip.first_job() for clip in group]
-            denoise(self._networks.unet, jobs, group[0].plan(), progress=progress)
+            evaluated = denoise(self._networks.unet, jobs, group[0].plan(), progress=progress)
+            frames = sum(len(job.latents) for job in jobs)
             for clip, job in zip(group, jobs, strict=True):
-                clip.denoised_together(len(job.latents))
+                clip.denoised_together(evaluated * len(job.latents) // frames)
 
     def adjusted(self, settings: Mapping[str, object]) -> DiceTalker:
         """A talker with some settings changed and the same networks. Raises InputError for bad settings, or ones set at loading."""

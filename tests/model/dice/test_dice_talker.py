@@ -69,9 +69,15 @@ def test_clips_of_two_actors_denoised_together_equal_those_made_alone(talker: Di
     alone = [frames_of(talker.talk(portrait(name), heard, performance(), seed)) for name, heard, seed in asked]
     clips = [talker.talk(portrait(name), heard, performance(), seed) for name, heard, seed in asked]
     talker.together(clips)
+    with pytest.raises(ValueError, match="same settings"):
+        talker.adjusted({"steps": 3}).together(clips)
     for clip, frames in zip(clips, alone, strict=True):
         assert np.abs(frames_of(clip).astype(int) - frames).max() <= 1
-        assert clip.measures().numbers["frame_evaluations"] > 0
+        assert clip.measures().numbers["frame_evaluations"] == 2 * 3 * max(
+            8, -(-clip.frames // 2) + 1 - clip.frames % 2
+        )
+        with pytest.raises(RuntimeError, match="iterated once"):
+            next(iter(clip))
 
 
 def test_budgets_of_memory_change_no_picture(talker: DiceTalker) -> None:
