@@ -84,6 +84,9 @@ def reader(segment: Segment, stage: Stage, *, mark: Path | None = None) -> list[
 
     pictures = [_layer(layer, segment.frames, stage) for layer in segment.layers]
     stream = pictures[0]
+    if segment.layers[0].cut.place:  # nothing lies below it: black
+        left, top, _, _ = _place(segment.layers[0].cut, stage.picture)
+        stream = stream.filter("pad", stage.picture.width, stage.picture.height, left, top)
     for layer, picture in zip(segment.layers[1:], pictures[1:], strict=True):
         stream = _over(stream, picture, layer, stage)
     if mark is not None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from manifests.rows import Cut
 from manifests.timebase import RATES
-from pipeline import assemble, deliver, edit, media, sound
+from pipeline import assemble, deliver, edit, layout, media, sound
 from tiny_film import TinyFilm, tone
 
 rates = st.sampled_from(list(RATES.values()))
@@ -133,6 +133,20 @@ def test_a_second_picture_lies_in_its_place(tmp_path: Path) -> None:
     frames = [frame.astype(float) for frame in media.read_frames(path, width=64, height=36)]
     assert [round(frame[18, 50].mean() / 20) * 20 for frame in frames] == [60, 60, 200, 200, 200, 200]
     assert [round(frame[18, 10].mean() / 20) * 20 for frame in frames] == [60] * 6
+
+
+def test_two_pictures_share_the_screen_side_by_side(tmp_path: Path) -> None:
+    film = grey_film(tmp_path, [60, 200], [4, 4])
+    (left,) = assemble.cuts(film.shots[:1], film.takes[:1], [], version="v", size=(64, 36))
+    places = [",".join(map(str, place)) for place in layout.arrange("two-hander", (64, 36))]
+    right = dataclasses.replace(left, shot_id="x", take_path=film.takes[1].path, layer=1, place=places[1])
+    path = deliver.render([dataclasses.replace(left, place=places[0]), right], job_of(film), folder=tmp_path / "o")[
+        "web"
+    ]
+    frames = [frame.astype(float) for frame in media.read_frames(path, width=64, height=36)]
+    assert len(frames) == 4
+    assert [round(frame[:, :28].mean() / 20) * 20 for frame in frames] == [60] * 4
+    assert [round(frame[:, 36:].mean() / 20) * 20 for frame in frames] == [200] * 4
 
 
 def test_slate_and_end_card_stand_in_silence_around_the_programme(tmp_path: Path) -> None:
