@@ -47,7 +47,7 @@ class Lips:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mouth:
     """A portrait's mouth at rest, in picture px. `upper`, `lower`: where the lips part (the same line when closed).
-    `rest_gap` in IOD. Textures are RGBA float32, colours RGB."""
+    `rest_gap` in IOD. Textures are RGBA float32, colours RGB. `level`: the light on the face; `chroma`: 0 in a grey picture, else 1."""
 
     upper: Line
     lower: Line
@@ -59,6 +59,7 @@ class Mouth:
     lip: Float32[np.ndarray, " 3"]
     seam: Float32[np.ndarray, " 3"]
     level: float
+    chroma: float
     down: Float32[np.ndarray, " 2"]
 
 
@@ -91,7 +92,8 @@ def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
         teeth_below=below,
         lip=lip,
         seam=np.minimum(_colours(rgb, lips.upper[8:33]).mean(axis=0), lip * 0.6) if lips.closed else lip * 0.4,
-        level=float(np.clip(skin.mean() / 150, 0.35, 1.15)),
+        level=float(np.clip(skin.mean() / 150, 0.05, 1.15)),
+        chroma=_chroma(lip),
         down=face.axes[:, 1].astype(np.float32),
     )
 
@@ -117,6 +119,17 @@ def _white(rgb: np.ndarray, face: Face) -> float:
         grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
         brightest.append(float(np.percentile(grey[inside[: part.shape[0], : part.shape[1]] > 0], 85)))
     return float(np.mean(brightest))
+
+
+def _chroma(colour: np.ndarray) -> float:
+    """0 for a grey, rising to 1 for what living skin and lips show at least."""
+    return float(np.clip((colour.max() - colour.min()) / max(float(colour.max()), 1.0) / 0.18, 0, 1))
+
+
+def _faded(colour: tuple[float, float, float], chroma: float) -> np.ndarray:
+    """A colour drawn toward its own grey, as in a picture of that chroma."""
+    full = np.array(colour, np.float32)
+    return np.asarray(full.mean() + (full - full.mean()) * chroma, dtype=np.float32)
 
 
 def contrast(rgb: np.ndarray, face: Face) -> float:
@@ -184,11 +197,12 @@ def _teeth(skin: np.ndarray, white: float) -> Float32[np.ndarray, "rows columns 
     """The upper arch: ten teeth in the light of the face, RGBA. `white` is the brightness of the eyes' whites."""
     columns, rows = TEXTURE
     grey = max(float(skin @ (0.299, 0.587, 0.114)), 1.0)
-    light = float(np.clip(0.5 * grey * 1.12 + 0.5 * white, 70, 222))
-    colour = light * (0.80 * np.array([1.03, 1.0, 0.93]) + 0.20 * skin / grey)
+    light = float(np.clip(0.5 * grey * 1.12 + 0.5 * white, 8, 222))
+    chroma = _chroma(skin)
+    colour = light * (0.80 * _faded((1.03, 1.0, 0.93), chroma) + 0.20 * skin / grey)
     arch = np.zeros((rows, columns, 4), np.float32)
     across = np.abs(np.linspace(-1, 1, columns))
-    pink = np.array([150, 78, 80]) * float(np.clip(grey / 130, 0.35, 1.1))
+    pink = _faded((150, 78, 80), chroma) * float(np.clip(grey / 130, 0.05, 1.1))
     arch[: GUM + 16, :, :3] = pink * np.interp(across, (0.3, 1), (1, 0.45))[None, :, None]
     arch[: GUM + 16, :, 3] = 1
     for side in (-1, 1):
@@ -274,7 +288,7 @@ def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray)
 def _cavity(mouth: Mouth, size: tuple[int, ...], base: np.ndarray, gap: float, across: np.ndarray) -> np.ndarray:
     """Dark red mucosa with the tongue resting on the lower lip's middle."""
     inside = np.empty((*size, 3), np.float32)
-    inside[:] = np.array([62, 24, 26], np.float32) * mouth.level
+    inside[:] = _faded((62, 24, 26), mouth.chroma) * mouth.level
     tongue = np.zeros(size, np.uint8)
     width = float(np.hypot(*across))
     turn = math.degrees(math.atan2(across[1], across[0]))
@@ -282,7 +296,7 @@ def _cavity(mouth: Mouth, size: tuple[int, ...], base: np.ndarray, gap: float, a
     radii = (int(width * 0.32 * 16), int(max(gap * 0.40, 1) * 16))
     cv2.ellipse(tongue, centre, radii, turn, 0, 360, 255, -1, cv2.LINE_AA, 4)
     soft = cv2.GaussianBlur(tongue, (0, 0), max(gap * 0.07, 1)).astype(np.float32)[..., None] * (0.9 / 255)
-    colour = np.array([140, 66, 70], np.float32) * mouth.level
+    colour = _faded((140, 66, 70), mouth.chroma) * mouth.level
     return np.asarray(inside + (colour - inside) * soft)
 
 

@@ -9,18 +9,20 @@ import cv2
 import numpy as np
 
 from manifests.errors import InputError, Problem
-from model.previs import expression, eyes, matte, mouth, rig, shading
+from model.previs import anatomy, expression, eyes, matte, mouth, rig, shading
 from model.previs.landmarks import Face, Found, Irises, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.rig import Box
 from model.previs.warp import Puppet
 from model.talker import Portrait
 
+LARGEST = 2160  # px of the short side when no size is asked for
 LEAST_FACE = 96  # px of the detection box
 SCORE_GAP = 0.3  # detector score; a shape in the example plate scores 0.53 beside a face of 0.97
 LEAST_CONFIDENCE = 0.5
 MOST_YAW = 32.0  # degrees beyond which the far side of the face has too few pixels
 WARN_YAW = 18.0
+SCORE_GAP_TURNED = 0.06  # upright faces score 0.1 to 0.4 more than the same faces upside down
 WARN_UNIT = 40.0  # px between the eyes
 LEAST_CONTRAST = 3.0
 PARTING = 0.075  # IOD by which AU25 at 1 opens the lips
@@ -48,12 +50,35 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
         raise _refusal(
             portrait, "the face is too small", expected=f"at least {LEAST_FACE} px", got=f"{one.size:.0f} px"
         )
+    _check_face(portrait, face, _stands_on_head(pixels, one, landmarker))
+    return face
+
+
+def _check_face(portrait: Portrait, face: Face, on_head: bool) -> None:
+    """Refuse a face that is cut off, upside down or turned too far aside."""
+    height, width = portrait.pixels.shape[:2]
+    features = face.points[[*anatomy.EYE_POINTS, *anatomy.LIPS], :2]
+    if (features < 0).any() or (features > (width - 1, height - 1)).any():
+        raise _refusal(
+            portrait, "the face is cut off by the picture's edge", expected="eyes and mouth inside the picture"
+        )
+    if on_head:
+        raise _refusal(portrait, "the face stands on its head", expected="an upright picture")
     if abs(face.yaw_degrees) > MOST_YAW:
         got = f"turned by {face.yaw_degrees:+.0f} degrees"
         raise _refusal(
             portrait, "the face is turned too far aside", expected=f"at most {MOST_YAW:.0f} degrees", got=got
         )
-    return face
+
+
+def _stands_on_head(pixels: np.ndarray, one: Found, landmarker: Landmarker) -> bool:
+    """Whether the detector is much surer of the same place turned by half a circle."""
+    left, top, right, bottom = (round(edge) for edge in one.box)
+    room = round(one.size / 2)
+    near = pixels[max(top - room, 0) : bottom + room, max(left - room, 0) : right + room]
+    ways = (near, np.ascontiguousarray(near[::-1, ::-1]))
+    upright, turned = (max((found.score for found in landmarker.detect(way)), default=0.0) for way in ways)
+    return turned > upright + SCORE_GAP_TURNED
 
 
 def _distinct(found: list[tuple[Found, Face]]) -> list[tuple[Found, Face]]:
@@ -87,9 +112,9 @@ def _refusal(portrait: Portrait, message: str, *, expected: str | None = None, g
 
 
 def scaled(portrait: Portrait, size: int | None) -> tuple[np.ndarray, float]:
-    """The portrait with its short side at most `size` px and even sides, and the factor that was applied."""
+    """The portrait with its short side at most `size` (or `LARGEST`) px and even sides, and the factor that was applied."""
     height, width = portrait.pixels.shape[:2]
-    factor = min(1.0, (size or min(height, width)) / min(height, width))
+    factor = min(1.0, (size or LARGEST) / min(height, width))
     target = (max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2))
     rgba = portrait.pixels if portrait.alpha is None else np.dstack([portrait.pixels, portrait.alpha])
     if target != (width, height):
