@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Content credentials (C2PA 2): says in the file itself that it was generated, from what, and by whom. The one door to c2pa.
+
+Signing is the last thing that happens to a file. Without a signer of its own an installation makes a test key, which proves that a file
+was not changed since but not who made it; verifiers call it untrusted, and so do we.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from manifests.errors import InputError, Problem, ToolError
+
+GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+COMPOSED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
+TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".png": "image/png", ".jpg": "image/jpeg"}
+KEY, CHAIN = "key.pem", "chain.pem"
+TEST_NAME = "Callsheet test key (not trusted)"
+UNTRUSTED = "signingCredential.untrusted"
+
+State = Literal["valid", "tampered", "missing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingredient:
+    """What a file was made from: a name for people and the identity of its content; never a path."""
+
+    title: str
+    digest: str
+    format: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What is said of a file. `labels`: what made the pictures (`previs`, `DICE-Talk`); `licences`: of the weights used."""
+
+    title: str
+    version: str
+    labels: Sequence[str] = ()
+    licences: Sequence[str] = ()
+    ingredients: Sequence[Ingredient] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a file's credentials are worth. `trusted` only when the signer's certificate is on a trust list; `detail` says why not."""
+
+    state: State
+    trusted: bool
+    signer: str
+    detail: str
+
+
+def signing_key(folder: Path) -> Path:
+    """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds none.
+
+    Raises InputError when only one of the two is there.
+    """
+    key, chain = folder / KEY, folder / CHAIN
+    if key.exists() != chain.exists():
+        missing = chain if key.exists() else key
+        raise InputError(
+            Problem(file=str(missing), message="the signing key is incomplete", expected=f"{KEY} and {CHAIN}")
+        )
+    if not key.exists():
+        _make_test_key(folder)
+    return folder
+
+
+def sign(path: Path, claim: Claim, *, keys: Path) -> None:
+    """Write credentials into a file, which is replaced only when that went well. Raises ToolError."""
+    import c2pa  # type: ignore[import-untyped]
+
+    info = c2pa.C2paSignerInfo(
+        alg=b"es256", sign_cert=(keys / CHAIN).read_bytes(), private_key=(keys / KEY).read_bytes(), ta_url=None
+    )
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.signed{path.suffix}")
+    try:
+        builder = c2pa.Builder(json.dumps(manifest(claim, media_type=TYPES[path.suffix.lower()])))
+        builder.sign_file(str(path), str(partial), c2pa.Signer.from_info(info))
+        partial.replace(path)
+    except c2pa.C2paError as error:
+        raise ToolError(f"{path.name} could not be signed: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def verify(path: Path) -> Credentials:
+    """Open a file's credentials: valid, tampered (there, but the file or they were changed), or missing (never signed, or stripped)."""
+    import c2pa  # type: ignore[import-untyped]
+
+    try:
+        with c2pa.Reader(str(path)) as reader:
+            store = json.loads(reader.json())
+    except c2pa.C2paError as error:
+        if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error):
+            return Credentials(state="missing", trusted=False, signer="", detail="the file holds no credentials")
+        return Credentials(state="tampered", trusted=False, signer="", detail=str(error))
+    failures = [status["code"] for status in store.get("validation_status", [])]
+    broken = [code for code in failures if code != UNTRUSTED]
+    signature = store["manifests"][store["active_manifest"]].get("signature_info", {})
+    return Credentials(
+        state="tampered" if broken or store.get("validation_state") == "Invalid" else "valid",
+        trusted=not failures,
+        signer=str(signature.get("common_name") or signature.get("issuer") or ""),
+        detail=", ".join(broken or failures),
+    )
+
+
+def manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:
+    """The manifest definition: created by a trained model and composed, what from, with which weights' licences."""
+    actions = [
+        {"action": "c2pa.created", "digitalSourceType": GENERATED},
+        {"action": "c2pa.edited", "digitalSourceType": COMPOSED, "description": "assembled, graded and mixed"},
+    ]
+    return {
+        "claim_generator_info": [{"name": "callsheet", "version": claim.version}],
+        "title": claim.title,
+        "format": media_type,
+        "ingredients": [
+            {
+                "title": ingredient.title,
+                "format": ingredient.format,
+                "instance_id": f"xmp:iid:{ingredient.digest}",
+                "relationship": "inputTo",
+            }
+            for ingredient in claim.ingredients
+        ],
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": actions}},
+            {
+                "label": "callsheet.production",
+                "data": {"made_by": sorted(set(claim.labels)), "weights_licences": sorted(set(claim.licences))},
+            },
+        ],
+    }
+
+
+def _make_test_key(folder: Path) -> None:
+    """A root and a leaf for this installation, ten years; the root's key is thrown away."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    root, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    certificates = [_certificate(leaf, root, authority=False), _certificate(root, root, authority=True)]
+    chain = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
+    plain = serialization.NoEncryption()
+    key = leaf.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write_private(folder / KEY, key)
+    (folder / CHAIN).write_bytes(chain)
+
+
+def _certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
+    """A certificate that C2PA accepts (its certificate profile, C2PA 2.1 section 14.5): a root, or a leaf for documents."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    now = datetime.datetime.now(datetime.UTC)
+    usage = functools.partial(
+        x509.KeyUsage, content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name("root" if authority else "installation"))
+        .issuer_name(_name("root"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=3650))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(
+            usage(digital_signature=not authority, key_cert_sign=authority, crl_sign=authority), critical=True
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
+    )
+    if not authority:
+        purposes = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.EMAIL_PROTECTION])
+        builder = builder.add_extension(purposes, critical=False)
+    return builder.sign(issuer, hashes.SHA256())
+
+
+def _name(role: str) -> Any:
+    from cryptography import x509
+
+    parts = [(x509.oid.NameOID.ORGANIZATION_NAME, TEST_NAME), (x509.oid.NameOID.COMMON_NAME, f"{TEST_NAME}: {role}")]
+    return x509.Name([x509.NameAttribute(kind, text) for kind, text in parts])
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

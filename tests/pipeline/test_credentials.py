@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credentials are valid after signing, tampered after one flipped byte, missing after a remux."""
+
+from __future__ import annotations
+
+import json
+import stat
+from fractions import Fraction
+from pathlib import Path
+
+import c2pa
+import numpy as np
+import pytest
+
+from manifests.errors import InputError
+from pipeline import assemble, credentials, deliver, media, sound
+from tiny_film import TinyFilm, tone
+
+CLAIM = credentials.Claim(
+    title="The Lamp",
+    version="0.1.0",
+    labels=["previs"],
+    licences=["Apache-2.0"],
+    ingredients=[credentials.Ingredient(title="portrait of MARA", digest="ab12", format="image/png")],
+)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return credentials.signing_key(tmp_path_factory.mktemp("home") / "signing")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    film = TinyFilm(tmp_path)
+    film.add([np.full((36, 64, 3), 20 * n, np.uint8) for n in range(10)])
+    settings = sound.LoudnessSettings(target_lufs=None)
+    master = sound.master([film.record(tone(film.samples))], samples=film.samples, settings=settings, root=tmp_path)
+    picture = assemble.Picture(width=64, height=36, rate=Fraction(25))
+    job = deliver.Job(picture=picture, sound_id="", sound_path=tmp_path / master.path, root=tmp_path)
+    return deliver.render(
+        assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36)), job, folder=tmp_path / "o"
+    )
+
+
+@pytest.mark.parametrize("profile", ["web", "master"])
+def test_a_signed_file_is_valid_still_plays_and_says_that_it_was_generated(files, keys: Path, profile: str) -> None:
+    path = files[profile]
+    before = list(media.read_frames(path, width=64, height=36))
+    credentials.sign(path, CLAIM, keys=keys)
+    found = credentials.verify(path)
+    assert (found.state, found.trusted) == ("valid", False)
+    assert credentials.TEST_NAME in found.signer
+    assert np.array_equal(before, list(media.read_frames(path, width=64, height=36)))
+    with c2pa.Reader(str(path)) as reader:
+        text = reader.json()
+    assert "trainedAlgorithmicMedia" in text
+    assert "portrait of MARA" in text
+    assert json.loads(text)["manifests"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["master.mov", "web.mp4"]
+
+
+def test_one_flipped_byte_is_found(files, keys: Path) -> None:
+    credentials.sign(files["web"], CLAIM, keys=keys)
+    data = bytearray(files["web"].read_bytes())
+    place = data.rindex(b"mdat") + 40
+    data[place] ^= 1
+    files["web"].write_bytes(data)
+    assert credentials.verify(files["web"]).state == "tampered"
+
+
+def test_credentials_that_were_stripped_are_missing(files, keys: Path, tmp_path: Path) -> None:
+    assert credentials.verify(files["web"]).state == "missing"
+    credentials.sign(files["web"], CLAIM, keys=keys)
+    media.run(["-i", str(files["web"]), "-c", "copy", str(tmp_path / "remuxed.mp4")])
+    assert credentials.verify(tmp_path / "remuxed.mp4").state == "missing"
+
+
+def test_the_key_is_private_and_made_once(keys: Path) -> None:
+    key = keys / credentials.KEY
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    before = key.read_bytes()
+    assert credentials.signing_key(keys) == keys
+    assert key.read_bytes() == before
+
+
+def test_half_a_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / credentials.KEY).write_text("key")
+    with pytest.raises(InputError, match=r"chain\.pem"):
+        credentials.signing_key(tmp_path)
