@@ -307,8 +307,8 @@ def _lay_teeth(mouth: Mouth, inside: np.ndarray, upper: Line, lower: Line, skull
     right = across / max(width, 1e-3)
     down = np.array([-right[1], right[0]])
     below = lower[20] + 0.012 * mouth.unit * down
-    above = np.array([upper[20][0] * 0.3 + skull[0] * 0.7, skull[1]]) - 0.055 * mouth.unit * down
-    inside = _lay(inside, mouth.teeth_below, (below, TEXTURE[1] - GUM - 26), right * scale)
+    above = np.array([upper[20][0] * 0.3 + skull[0] * 0.7, skull[1]]) - 0.080 * mouth.unit * down
+    inside = _lay(inside, mouth.teeth_below, (below, TEXTURE[1] - GUM - 38), right * scale)
     return _lay(inside, mouth.teeth_above, (above, GUM), right * scale)
 
 
