@@ -29,7 +29,6 @@ NOSE = (168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 48, 278, 64, 294, 129, 358)
 NOSE_RIDGE = (168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 48, 278, 129, 358)
 CHEEKS = (205, 425, 50, 280)
 CHIN = 152
-NOSE_TIP = 1
 SIDES = (234, 454)
 EYE_POINTS = tuple(sorted({i for lids in (*LID_UPPER, *LID_LOWER) for i in lids}))
 LIPS = tuple(sorted({*LIP_OUTER_UPPER, *LIP_OUTER_LOWER, *LIP_INNER_UPPER, *LIP_INNER_LOWER}))

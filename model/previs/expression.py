@@ -56,7 +56,6 @@ CHEEK_UNITS: dict[str, tuple[Move, ...]] = {
 }
 # Lids: how far the upper and the lower lid move down at the middle of the eye.
 LID_UNITS: dict[str, tuple[float, float]] = {"AU5": (-0.045, 0.0), "AU7": (0.02, -0.035)}
-BROW_FOLLOWERS = ("AU1", "AU2", "AU4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

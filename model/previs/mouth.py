@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inside of the mouth: where the lips part at rest, teeth, tongue and cavity, and how they are painted between the lips.
+"""The inside of the mouth: teeth, tongue and cavity, and how they are painted between the lips (whose lines are in `lips`).
 
 The upper teeth hang on the skull, the lower teeth and the tongue on the jaw. Everything takes its light from the face's own skin.
 """
@@ -12,36 +12,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
-from scipy.interpolate import CubicSpline
-from scipy.ndimage import gaussian_filter1d
 
 from model.previs import anatomy
 from model.previs.landmarks import Face
+from model.previs.lips import Line, Lips
 
-CLOSED = 0.06  # IOD: a smaller gap between the inner lip lines is a closed mouth
 TOOTH_WIDTHS = (36, 30, 30, 26, 22)
 TOOTH_HEIGHTS = (60, 56, 59, 52, 46)
 TOOTH_LIGHT = (1.0, 0.97, 0.9, 0.78, 0.62)
 GUM = 34  # texture rows of gum above the teeth
 TEXTURE = (300, 120 + GUM)
 RED = (17, 84, 314, 72, 302, 11, 16, 85, 315)  # points on the red of the lips
-BEYOND = 10  # steps beside each corner in which the seam is followed
-
-Line = Float32[np.ndarray, "41 2"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lips:
-    """Points from corner to corner where each lip ends at rest, in picture px, and the `gap` of the landmarks in IOD."""
-
-    upper: Line
-    lower: Line
-    gap: float
-
-    @property
-    def closed(self) -> bool:
-        """Whether the lips touch: then both lines are the seam."""
-        return self.gap < CLOSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,16 +42,6 @@ class Mouth:
     level: float
     chroma: float
     down: Float32[np.ndarray, " 2"]
-
-
-def lines(rgb: np.ndarray, face: Face) -> Lips:
-    """Where the lips part at rest."""
-    points = face.points[:, :2]
-    upper, lower = points[list(anatomy.LIP_INNER_UPPER)], points[list(anatomy.LIP_INNER_LOWER)]
-    gap = float((lower[5] - upper[5]) @ face.axes[:, 1]) / face.unit
-    if gap < CLOSED:
-        upper = lower = _seam(rgb, (upper + lower) / 2, face)
-    return Lips(upper=_smooth(upper), lower=_smooth(lower), gap=max(gap, 0.0))
 
 
 def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
@@ -96,14 +67,6 @@ def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
         chroma=_chroma(lip),
         down=face.axes[:, 1].astype(np.float32),
     )
-
-
-def _smooth(line: np.ndarray) -> Line:
-    """Eleven points as a smooth curve of 41."""
-    return np.asarray(_SMOOTH @ line, dtype=np.float32)
-
-
-_SMOOTH = CubicSpline(np.arange(11), np.eye(11), bc_type="natural")(np.linspace(0, 10, 41))
 
 
 def _white(rgb: np.ndarray, face: Face) -> float:
@@ -145,52 +108,6 @@ def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
     x = np.clip(np.rint(places[:, 0]), 0, width - 1).astype(int)
     y = np.clip(np.rint(places[:, 1]), 0, height - 1).astype(int)
     return np.asarray(rgb[y, x], dtype=np.float32)
-
-
-def _seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
-    """The dark line between closed lips near the landmarks' middle line, to where it ends beside their corners."""
-    unit, (right, down) = face.unit, face.axes.T
-    steps = np.arange(1, BEYOND + 1)[:, None] * (0.075 / BEYOND * unit) * right
-    path = np.concatenate([middle[0] - steps[::-1], middle, middle[-1] + steps])
-    grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (0, 0), max(0.6, unit / 220)).astype(np.float32)
-    offsets = np.linspace(-0.04, 0.045, 43) * unit
-    places = (path[:, None] + offsets[None, :, None] * down).astype(np.float32)
-    shades = cv2.remap(grey, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    chosen = _cheapest(shades - shades.min(axis=1, keepdims=True))
-    depth = np.percentile(shades, 75, axis=1) - shades[np.arange(len(path)), chosen]
-    first, last = _ends(depth / max(float(np.median(depth[BEYOND:-BEYOND])), 1.0))
-    seam = path + offsets[chosen][:, None] * down
-    smoothed = np.stack([gaussian_filter1d(seam[:, axis], 0.7, mode="nearest") for axis in (0, 1)], axis=1)
-    spread = np.concatenate([[first], np.arange(BEYOND + 1, BEYOND + 10), [last]])
-    # The inner points keep their places; the outer two give way to the true corners.
-    spread[1] = (spread[0] + spread[2]) / 2
-    spread[-2] = (spread[-1] + spread[-3]) / 2
-    return np.stack([np.interp(spread, np.arange(len(path)), smoothed[:, axis]) for axis in (0, 1)], axis=1)
-
-
-def _cheapest(cost: np.ndarray) -> np.ndarray:
-    """The column in each row on the cheapest smooth path (dynamic programming)."""
-    columns = np.arange(cost.shape[1])
-    steps = 2.5 * np.abs(columns[:, None] - columns[None])
-    total, back = cost[0], []
-    for row in cost[1:]:
-        paths = total[None] + steps
-        back.append(paths.argmin(axis=1))
-        total = paths.min(axis=1) + row
-    chosen = [int(total.argmin())]
-    for choice in reversed(back):
-        chosen.append(int(choice[chosen[-1]]))
-    return np.array(chosen[::-1])
-
-
-def _ends(depth: np.ndarray) -> tuple[int, int]:
-    """The first and last row of the path at which it is still dark, looking outward from the landmarks' corners."""
-    first, last = BEYOND, len(depth) - 1 - BEYOND
-    while first > 0 and depth[first - 1] > 0.45:
-        first -= 1
-    while last < len(depth) - 1 and depth[last + 1] > 0.45:
-        last += 1
-    return first, last
 
 
 def _teeth(skin: np.ndarray, white: float) -> Float32[np.ndarray, "rows columns 4"]:

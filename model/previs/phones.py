@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Float32
 
 Samples = Float32[np.ndarray, " samples"]
-LICENCE = "BSD-2-Clause (pocketsphinx and its US English model)"
 
 # A guess at how a word that is not in the dictionary is spoken: good enough to align lips to, not to read aloud.
 SPELLING: tuple[tuple[str, str], ...] = (

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from manifests.errors import InputError, Problem
-from model.previs import anatomy, expression, eyes, matte, mouth, rig, shading
+from model.previs import anatomy, expression, eyes, lips, matte, mouth, rig, shading
 from model.previs.landmarks import Face, Found, Irises, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.rig import Box
@@ -152,27 +152,27 @@ def assemble(picture: np.ndarray, face: Face, networks: Networks) -> Puppet:
 def _solve(source: np.ndarray, face: Face, whole: tuple[np.ndarray, np.ndarray], known: tuple[Box, Irises]) -> Puppet:
     rgb = np.ascontiguousarray(source[..., :3])
     box = (0, 0, rgb.shape[1], rgb.shape[0])
-    lips = mouth.lines(rgb, face)
+    parted = lips.lines(rgb, face)
     return Puppet(
         face=face,
         place=known[0],
         source=source,
         plate=whole[0],
         matte=whole[1],
-        rig=rig.build(face, box, (lips.upper, lips.lower)),
-        mouth=mouth.find(rgb, face, lips),
+        rig=rig.build(face, box, (parted.upper, parted.lower)),
+        mouth=mouth.find(rgb, face, parted),
         eyes=eyes.find(rgb, face, known[1].find(rgb, face), box),
         shading=shading.draw(face, box),
-        rest=_rest(face, lips),
+        rest=_rest(face, parted),
         warnings=_warnings(rgb, face),
     )
 
 
-def _rest(face: Face, lips: mouth.Lips) -> np.ndarray:
+def _rest(face: Face, parted: lips.Lips) -> np.ndarray:
     """What takes a smile or parted lips out of the portrait, as unit weights."""
     local = face.local
     lift = float(local[[13, 14], 1].mean() - local[[61, 291], 1].mean())
-    units = {"AU25": -(lips.gap + 0.02) / PARTING} if not lips.closed else {}
+    units = {"AU25": -(parted.gap + 0.02) / PARTING} if not parted.closed else {}
     if lift > SMILING:
         units |= {"AU12": -min((lift - SMILING / 2) / 0.115, 1.0), "AU6": -min((lift - SMILING / 2) / 0.2, 0.6)}
     return expression.vector(units).astype(np.float32)

@@ -70,7 +70,6 @@ class Rig:
     above: Float32[np.ndarray, "parts values"]
     below: Float32[np.ndarray, "parts values"]
     lips: Float32[np.ndarray, "parts 82 2"]
-    vertices: Float32[np.ndarray, "parts 468 2"]
 
 
 def build(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
@@ -87,7 +86,6 @@ def build(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
     fields = [whole, above[1], below[1], above[2], below[2]]
     places = [grid_points[0], grid_points[1], grid_points[1], upper_lip, lower_lip]
     done = [_with_head(face, field, place) for field, place in zip(fields, places, strict=True)]
-    vertices = _with_head(face, at_points, face.local, windowed=False)
     return Rig(
         wide=wide,
         mouth=mouth,
@@ -95,7 +93,6 @@ def build(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
         above=_flat(done[1]),
         below=_flat(done[2]),
         lips=np.concatenate(done[3:], axis=1).astype(np.float32),
-        vertices=vertices.astype(np.float32),
     )
 
 
@@ -171,11 +168,10 @@ def _under_mouth(face: Face, places: Points) -> np.ndarray:
     return np.asarray(np.clip((places[:, 1] - line) / (2 * (0.35 * beside + 0.04)) + 0.5, 0, 1))
 
 
-def _with_head(face: Face, units: np.ndarray, places: Points, *, windowed: bool = True) -> np.ndarray:
+def _with_head(face: Face, units: np.ndarray, places: Points) -> np.ndarray:
     """Append the head's movements and turn IOD in the face's axes into picture px."""
     everything = np.concatenate([units, _head(face, places)])
-    if windowed:
-        everything = everything * _window(places)[None, :, None]
+    everything = everything * _window(places)[None, :, None]
     return np.asarray(everything @ face.axes.T * face.unit)
 
 

@@ -17,6 +17,7 @@ from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from model.previs import expression, eyes, mouth
 from model.previs.expression import INDEX
 from model.previs.landmarks import Face
+from model.previs.lips import CLOSED
 from model.previs.mouth import Mouth
 from model.previs.rig import HEAD, Box, Grid, Rig
 from model.previs.shading import Shading
@@ -166,7 +167,7 @@ class Renderer:
         """Where the mouth opens, sample the lips a little off their seam: its dark line must not be stretched over them."""
         lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
         gaps = (lower - upper) @ lips.down
-        if lips.rest_gap >= mouth.CLOSED or gaps.max() < 0.002 * lips.unit:
+        if lips.rest_gap >= CLOSED or gaps.max() < 0.002 * lips.unit:
             return
         x = np.arange(left, right, dtype=np.float32)
         gap = np.interp(x, upper[:, 0], gaps, left=0, right=0)
