@@ -8,6 +8,7 @@ pure decisions and the engines are in `pipeline`; here they meet the record.
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from flows.film import Film
 from flows.progress import reporter
 from manifests.rows import Check, Cue, Cut, Deliverable, Grade, Recording, Shot, Take
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from pipeline import assemble, captions, deliver, qc, sheet, sound, timeline, viewing
+from pipeline import assemble, captions, credentials, deliver, qc, sheet, sound, timeline, viewing
 from pipeline import grade as grading
 from pipeline.assemble import Picture
 
@@ -98,6 +99,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         checks += [dataclasses.replace(check, version=name) for check in shown]
         checks += qc.check_edit(cuts, _grades(film, cuts), version=name, size=job.picture.size, rate=job.picture.rate)
         checks += _look_at(cuts, files, version=name, rate=job.picture.rate)
+        checks += _sign(film, reel, files, version=name)
         qc.write(checks, folder)
         deliverables = deliver.describe(files, cuts, job, version=name)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
@@ -190,6 +192,27 @@ def _look_at(cuts: Sequence[Cut], files: Mapping[str, Path], *, version: str, ra
     return [
         *viewing.check_cuts(seen, cuts, version=version, profile=profile, rate=rate),
         *viewing.check_steadiness(seen, cuts, version=version, profile=profile, rate=rate),
+    ]
+
+
+def _sign(film: Film, reel: Reel, files: Mapping[str, Path], *, version: str) -> list[Check]:
+    """Write content credentials into every file, the last thing that happens to it, and open them again."""
+    keys = credentials.signing_key(credentials.key_folder())
+    portraits = sorted({(shot.character, shot.portrait_digest) for shot in reel.shots})
+    sounds = [(f"recording {number}", row.recording_id) for number, row in enumerate(reel.recordings, start=1)]
+    made_from = [(f"portrait of {character}", digest) for character, digest in portraits] + sounds
+    claim = credentials.Claim(
+        title=film.production.title,
+        version=importlib.metadata.version("callsheet"),
+        labels=[take.label for take in reel.takes],
+        licences=[take.licences for take in reel.takes],
+        ingredients=[credentials.Ingredient(title=title, digest=digest) for title, digest in made_from],
+    )
+    for path in files.values():
+        credentials.sign(path, claim, keys=keys)
+    return [
+        qc.check_credentials(credentials.verify(path), version=version, profile=profile)
+        for profile, path in files.items()
     ]
 
 

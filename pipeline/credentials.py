@@ -58,6 +58,13 @@ class Credentials:
     detail: str
 
 
+def key_folder() -> Path:
+    """Where this installation keeps its signing key: $CALLSHEET_SIGNING, else `callsheet/signing` in the user's configuration."""
+    named = os.environ.get("CALLSHEET_SIGNING")
+    base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return Path(named) if named else base / "callsheet" / "signing"
+
+
 def signing_key(folder: Path) -> Path:
     """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds none.
 

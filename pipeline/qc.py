@@ -19,6 +19,7 @@ from manifests.rows import Check, Cue, Cut, Grade
 from manifests.timebase import MASTER_HZ, round_half_up, timecode
 from pipeline import edit, media, sound
 from pipeline.captions import Caption, Finding
+from pipeline.credentials import Credentials
 
 BLACK_SECONDS, FREEZE_SECONDS, SILENCE_SECONDS = 0.2, 2.0, 4.0
 FREEZE_NOISE = 0.0003  # mean absolute difference below which a picture stands still; a breathing portrait moves more
@@ -185,6 +186,25 @@ def check_captions(
         value = f"{len(broken)} captions, first no. {first.number}: {first.value}"
         verdicts.append(_Verdict(f"caption {rule}", value, first.limit, "warn", at=float(first.frame / rate)))
     return [_row(verdict, version, "captions", rate) for verdict in verdicts]
+
+
+def check_credentials(found: Credentials, *, version: str, profile: str) -> Check:
+    """A signed file must verify; a signer that no trust list knows is worth a warning."""
+    verdict = "fail" if found.state != "valid" else "pass" if found.trusted else "warn"
+    advice = {
+        "fail": "sign again",
+        "warn": "signed with this installation's test key: set CALLSHEET_SIGNING to your own",
+        "pass": "",
+    }
+    return Check(
+        version=version,
+        profile=profile,
+        name="content credentials",
+        value=f"{found.state}, {found.signer or 'no signer'}",
+        limit="valid",
+        verdict=verdict,
+        advice=advice[verdict],
+    )
 
 
 def failures(checks: Sequence[Check]) -> list[Check]:
