@@ -44,7 +44,7 @@ def poses(
 
     With `phones` None the signal alone moves the mouth; with `filmed` that performance leads brows, lids, corners and head."""
     actor = Actor(speech, performance, seed, filmed)
-    for block in blocks(speech, phones):
+    for block in blocks(speech, phones, seed):
         yield from actor.act(block)
 
 
@@ -60,19 +60,20 @@ def still(label: str, intensity: float) -> Pose:
     )
 
 
-def blocks(speech: Speech, phones: Phones | None) -> Iterator[Block]:
+def blocks(speech: Speech, phones: Phones | None, seed: int = 0) -> Iterator[Block]:
     """What is heard, in blocks of frames."""
     samples, before = _heard(speech)
     level = visemes.loudness(samples)
-    beat = gesture.stress(level.db, level.reference)
-    speaking = level.open if speech.role == "speaking" else np.zeros(len(level.db))
+    if speech.role == "speaking":
+        speaking, beat = level.open, gesture.stress(level.db, level.reference)
+    else:
+        speaking, beat = np.zeros(len(level.db)), 0.7 * gesture.nods(level.open, seed)
     rows = _Rows(samples, phones, speech)
     for start in range(0, speech.frames, BLOCK_FRAMES):
         frames = np.arange(start, min(start + BLOCK_FRAMES, speech.frames))
         times = (frames + 0.5) / float(speech.rate)
         ticks = (times + before) * visemes.HZ - 0.5
-        own = beat if speech.role == "speaking" else beat * 0.25
-        yield Block(times=times, speech=rows.at(ticks), beat=_sampled(own, ticks), speaking=_sampled(speaking, ticks))
+        yield Block(times=times, speech=rows.at(ticks), beat=_sampled(beat, ticks), speaking=_sampled(speaking, ticks))
 
 
 def _heard(speech: Speech) -> tuple[np.ndarray, float]:

@@ -131,3 +131,11 @@ def test_both_sides_of_the_mouth_line_agree_at_the_corners() -> None:
     for unit in expression.MOUTH:
         made = expression.controls(unit)
         assert all(made.upper[corner] == made.lower[corner] for corner in (61, 291, 78, 308))
+
+
+def test_a_listener_nods_in_the_pauses_of_the_other_and_not_in_silence() -> None:
+    phrases = np.tile(np.r_[np.ones(120), np.zeros(80)], 12)
+    track = gesture.nods(phrases, 1)
+    assert 2 <= (np.diff((track > 0.5).astype(int)) == 1).sum() <= 10
+    assert track[phrases > 0].mean() < track[phrases == 0].mean()
+    assert gesture.nods(np.zeros(500), 1).max() == 0
