@@ -27,7 +27,6 @@ RANDOM_STARTS = 20
 CELL_SAMPLES = round(0.2 * ANALYSIS_HZ)
 WINDOW_SAMPLES = round(1.2 * ANALYSIS_HZ)
 SHARPNESS = 10.0  # how much more likely a voice is per unit of cosine, natural logarithm
-KEEP = 0.5  # what the speaker that the diarization gave to a cell has in advance
 SWITCH_IN_WORD, SWITCH_IN_PAUSE, SWITCH_AT_EDGE = 3.0, 0.5, 0.15  # cost of changing speaker
 PAUSE_FRAMES = 8  # 80 ms of quiet are a pause
 NEAR_FRAMES = 25  # within a quarter of a second of the change
@@ -93,9 +92,8 @@ def follow(
     names = sorted(set(labels.tolist()))
     costs = _switch_costs(grid, levels)
     sure = np.array([min(1.0, (cell.window_end - cell.window_start) / WINDOW_SAMPLES) for cell in grid])
-    kept = KEEP * (labels[:, None] == np.array(names)[None, :])
     for _ in range(ROUNDS if len(names) > 1 else 0):
-        likely = kept + SHARPNESS * sure[:, None] * (vectors @ _centroids(vectors, sure, labels, names).T)
+        likely = SHARPNESS * sure[:, None] * (vectors @ _centroids(vectors, sure, labels, names).T)
         walked = np.array(names, dtype=np.int64)[_walk(likely, costs)]
         if np.array_equal(walked, labels) or len(set(walked.tolist())) < len(names):
             break
