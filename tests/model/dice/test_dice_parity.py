@@ -3,20 +3,27 @@
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
 
 from benchmarks import dice_parity
+from benchmarks.golden import Compared
 from model.dice import detector, emotion, preprocess, speech, vision
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
+@cache
+def compared_with(name: str) -> list[Compared]:
+    return dice_parity.check(FIXTURES, name)
+
+
 @pytest.mark.parametrize("name", dice_parity.names(FIXTURES))
 def test_every_fixture_is_met_within_the_tolerance_its_readme_asks_for(name: str) -> None:
-    compared = dice_parity.check(FIXTURES, name)
+    compared = compared_with(name)
     assert compared
     assert [c for c in compared if not c.passed] == []
 
@@ -32,7 +39,7 @@ def test_most_golden_tensors_of_a_fixture_are_looked_at() -> None:
         "pipeline_tiny",
     ):
         golden = {key for key in load_file(FIXTURES / f"{name}.safetensors") if key.startswith(("out/", "mid/"))}
-        seen = {c.name for c in dice_parity.check(FIXTURES, name)}
+        seen = {c.name for c in compared_with(name)}
         assert {key for key in golden - seen if "vq_loss" not in key} == set()
 
 
