@@ -237,23 +237,21 @@ def _lagged(gap: np.ndarray, curve: np.ndarray) -> tuple[float, int]:
 
 
 def judge_closure(bench: Bench) -> None:
-    """Measured gap at m, b, p against the gap at rest + 0.015 IOD."""
-    heard = Phones()
-    spoken = (heard.align(bench.samples, bench.text) if bench.text else None) or heard.decode(bench.samples)
-    centres = [(p.start + p.end) / 200 - visemes.LEAD_SECONDS for p in spoken if p.name in ("M", "B", "P")]
+    """Measured gap where the talker heard m, b or p (peaks of its `press`) against the gap at rest + 0.015 IOD."""
+    rows = list(
+        bench.talker.track(bench.speech(), Performance.of(parse_curve("neutral"), start=0, end=bench.frames), 0)
+    )
+    press = np.array([row["visemes"]["press"] for row in rows])  # type: ignore[index, call-overload]
+    inner = (press[1:-1] >= press[:-2]) & (press[1:-1] > press[2:]) & (press[1:-1] > 0.5)
+    centres = np.flatnonzero(inner) + 1
     for emotion in ("neutral", "happy 0.6", "sad 0.6", "angry 0.6", "surprised 0.6", "happy 1.0"):
-        closed, total = 0, 0
+        closed = []
         for actor in bench.actors:
             track = bench.track(actor, emotion)
-            rest = float(
-                (track.rest.points[14, :2] - track.rest.points[13, :2]) @ track.rest.axes[:, 1] / track.rest.unit
-            )
-            for centre in centres:
-                at = int(centre * float(RATE))
-                if 0 <= at < bench.frames:
-                    near = track.gap()[max(at - 1, 0) : at + 2].min()
-                    closed, total = closed + (near <= rest + 0.015), total + 1
-        print(f"{emotion:14s} {closed} of {total} closed ({100 * closed / max(total, 1):.0f} %)")
+            face = track.rest
+            rest = float((face.points[14, :2] - face.points[13, :2]) @ face.axes[:, 1] / face.unit)
+            closed += [track.gap()[max(at - 1, 0) : at + 2].min() <= rest + 0.015 for at in centres]
+        print(f"{emotion:14s} {sum(closed)} of {len(closed)} closed ({100 * np.mean(closed):.0f} %)")
 
 
 STABLE = (168, 6, 197, 195, 5, 4, 10, 151, 9, 8)
