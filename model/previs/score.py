@@ -179,8 +179,8 @@ class Actor:
         column("AU25")[:] = (column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread) * free * (1 - 0.5 * bite)
         for name in ("AU10", "AU16"):
             column(name)[:] *= free
-        column("AU12")[:] *= 1 - 0.35 * press
-        column("AU25")[:] -= press * (0.15 + 0.20 * column("AU12"))  # a smile pulls lips apart that a sound wants shut
+        column("AU12")[:] *= 1 - 0.5 * press
+        column("AU25")[:] -= press * (0.15 + 0.35 * column("AU12"))  # a smile pulls lips apart that a sound wants shut
         additions = {"AU20": 0.40 * spread, "AU18": 0.75 * rounded, "AU24": 0.45 * press, "AU32": 0.7 * bite}
         for name, amount in (
             additions | {"AU10": 0.25 * bite, "AU1": 0.18 * block.beat, "AU2": 0.18 * block.beat}
