@@ -231,6 +231,24 @@ def query(
 
 
 @app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a delivered file")], as_json: Json = False
+) -> int:
+    """Read a file's content credentials: valid, tampered with, or missing, and who signed."""
+    from pipeline.credentials import verify as read_credentials
+
+    found = read_credentials(file)
+    if as_json:
+        say_json({"file": file, **asdict(found)})
+    else:
+        trust = "trusted" if found.trusted else "not trusted"
+        say(f"{file}: {found.state}" + (f", signed by {found.signer} ({trust})" if found.signer else ""))
+        if found.detail:
+            say(found.detail)
+    return DONE if found.state == "valid" else SOME_FAILED
+
+
+@app.command()
 def doctor(as_json: Json = False) -> int:
     """Check this machine: Python, ffmpeg, weights, engines, disk; say how to mend what is missing."""
     from flows.doctor import examine

@@ -235,7 +235,7 @@ def break_down(film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequ
         talker=talker.name,
         talker_version=talker.version,
         weights_digest=talker.weights_digest,
-        talker_settings=json.dumps(film.talker_settings, sort_keys=True),
+        talker_settings=json.dumps(talker.shaping, sort_keys=True),
         size=lambda actor: drawn[actor.character].size,
         episode=production.episode,
     )

@@ -19,7 +19,7 @@ from flows.progress import reporter
 from manifests.errors import InputError, Problem, nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering
 from model.emotion import EmotionError, Performance, parse_curve
-from model.talker import Clip, Portrait, Settings, Speech, TakeMeasures, Talker, load
+from model.talker import Clip, Portrait, Settings, Speech, TakeMeasures, Talker, describe, load
 from pipeline import media, portraits
 from pipeline.assemble import TO_BT709
 from pipeline.profiles import BT709
@@ -92,7 +92,7 @@ def make(request: Request) -> Made:
         width=clip.width,
         height=clip.height,
         seconds=float(clip.frames / request.rate),
-        label=talker.name,
+        label=describe(request.talker, request.settings).label,
         measures=clip.measures(),
     )
 
@@ -121,7 +121,7 @@ def _begin(request: Request, talker: Talker, portrait: Portrait, speech: Speech,
     }
     asked = [name for name, value in wanted.items() if value]
     if not asked:
-        return talker.talk(portrait, speech, performance, request.seed)
+        return _watched(talker.talk(portrait, speech, performance, request.seed), request)
     from flows import acting
 
     previs = acting.previs_of(talker, asked[0])
@@ -132,6 +132,16 @@ def _begin(request: Request, talker: Talker, portrait: Portrait, speech: Speech,
         rows = previs.track(speech, performance, request.seed, filmed=filmed)
         acting.write_track(rows, speech.rate, request.track)
     return previs.talk(portrait, speech, performance, request.seed, filmed=filmed)
+
+
+def _watched(clip: Clip, request: Request) -> Clip:
+    """A DICE-Talk clip tells of its denoising steps too, which take most of its time."""
+    if request.talker == "dice":
+        from model.dice.clip import DiceClip
+
+        assert isinstance(clip, DiceClip)
+        clip.progress = reporter().count
+    return clip
 
 
 def _picture(request: Request) -> Sequence[str]:

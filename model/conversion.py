@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that reads a pickled checkpoint: once, at fetch time, `weights_only`, digest checked before, safetensors after.
+"""The one place that reads pickled weights: once, at fetch or import, `weights_only`, digest checked before, safetensors after.
 
 Checkpoints of training frameworks name classes that are of no use for inference (configuration nodes, task descriptions). Those
 names are given inert stand-ins, so torch's weights-only unpickler can pass over them without running foreign code.
@@ -7,13 +7,21 @@ names are given inert stand-ins, so torch's weights-only unpickler can pass over
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
 
 INERT_NAMES = (
@@ -47,15 +55,53 @@ class _Inert:
         pass
 
 
+def read_pickle(path: Path) -> dict[str, Tensor]:
+    """The tensors of a pickled state dict, read with torch's weights-only reader. Raises InputError for anything else."""
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        message = "not a plain file of tensors, so it is not read"
+        raise InputError(Problem(file=str(path), message=message, got=str(error).splitlines()[0])) from error
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise InputError(Problem(file=str(path), message="not a dictionary of tensors", expected="a state dict"))
+    return loaded
+
+
+class _PriorUnpickler(pickle.Unpickler):
+    """Knows the three names that a pickled float array needs, and no others."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return getattr(np, name)
+        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+        raise pickle.UnpicklingError(f"{module}.{name} is not needed by an emotion prior")
+
+
+def read_prior(path: Path) -> Tensor:
+    """An emotion prior: the `mu` of a .npy that holds a pickled dictionary. Raises InputError when it holds anything else."""
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+            if shape != () or not dtype.hasobject:
+                raise ValueError(f"an array of {dtype}, shape {shape}")
+            content = _PriorUnpickler(io.BytesIO(file.read())).load()
+        mean = np.asarray(content.item()["mu"], dtype=np.float32).reshape(-1)
+    except (pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
+        message = "not an emotion prior"
+        problem = Problem(file=str(path), message=message, expected="a pickled {'mu': float array}", got=str(error))
+        raise InputError(problem) from error
+    return torch.from_numpy(mean.copy())
+
+
 def convert_pickle(
     source: Path, folder: Path, *, keep: str, prefixes: Sequence[str] = (), config: dict[str, object] | None = None
 ) -> None:
     """Write `folder/model.safetensors`, `config.json` and, last, `digest`. `keep`: the key that holds the state dict ("" = top).
 
     `prefixes`: only tensors whose names start with one of these are kept; all when empty."""
-    import torch
-    from safetensors.torch import save_file
-
     with torch.serialization.safe_globals([(_Inert, name) for name in INERT_NAMES]):
         loaded: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
     state = loaded[keep] if keep else loaded

@@ -97,7 +97,7 @@ class Talker(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
     """What a plan needs to know of a talker without loading it. `label` is how its frames are called wherever they are shown.
-    `weights`: names in the catalogue of `model.weights`."""
+    `weights`: names in the catalogue of `model.weights`. `shaping`: those of its settings that shape pixels, for identities."""
 
     name: str
     version: str
@@ -106,6 +106,7 @@ class Description:
     context_seconds: float
     licences: tuple[str, ...]
     weights: tuple[str, ...] = ()
+    shaping: Settings = field(default_factory=dict)
 
 
 def describe(name: str, settings: Settings) -> Description:

@@ -100,9 +100,13 @@ def sign(path: Path, claim: Claim, *, keys: Path) -> None:
 
 
 def verify(path: Path) -> Credentials:
-    """Open a file's credentials: valid, tampered (there, but the file or they were changed), or missing (never signed, or stripped)."""
+    """Open a file's credentials: valid, tampered (there, but the file or they were changed), or missing (never signed, or stripped).
+
+    Raises InputError when there is no such file."""
     import c2pa  # type: ignore[import-untyped]
 
+    if not path.is_file():
+        raise InputError(Problem(file=str(path), message="no such file"))
     try:
         with c2pa.Reader(str(path)) as reader:
             store = json.loads(reader.json())

@@ -159,7 +159,7 @@ class LicencesTable(_Table):
 class GenerateTable(_Table):
     """`[generate]`: `size` is the short side of generated frames in pixels (DICE-Talk was trained at 512)."""
 
-    size: Annotated[int, Field(ge=128, le=2048, multiple_of=16)] = 720
+    size: Annotated[int, Field(ge=128, le=2048, multiple_of=16)] = 1024
     """Short side of generated frames in pixels, never more than the portrait has (DICE-Talk was trained at 512)."""
 
 

@@ -22,6 +22,12 @@ STARTER = Path(__file__).parents[1] / "pipeline" / "starter"
 SMALL = 'size = "320x180"\n'
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_signing_key(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests sign with a key of their own, never with this installation's."""
+    os.environ["CALLSHEET_SIGNING"] = str(tmp_path_factory.mktemp("signing"))
+
+
 @dataclass(frozen=True)
 class Engines:
     """A running Ray (its address) and a running Prefect server (its URL), as child processes must be told of them."""

@@ -17,6 +17,7 @@ VERSION = "1.0.0"
 LABEL = "DICE-Talk"
 TINY_LABEL = "DICE-Talk tiny random"
 CONTEXT_SECONDS = 2.0
+WORK_SETTINGS = ("images_per_run", "kept_megabytes", "compile")  # how the work is done, not what comes out
 FACE_WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh")
 FACE_LICENCES = ("MediaPipe face detector and face mesh: Apache-2.0",)
 
@@ -40,4 +41,5 @@ def describe(settings: Mapping[str, object], *, weights: Path | None = None) -> 
         context_seconds=CONTEXT_SECONDS,
         licences=(() if is_tiny else released.LICENCES) + (FACE_LICENCES if faces else ()),
         weights=faces + (() if is_tiny else tuple(s.path for s in (*released.SOURCES, released.EMOTIONS))),
+        shaping={name: value for name, value in chosen.plain().items() if name not in WORK_SETTINGS},
     )

@@ -7,23 +7,21 @@ and digests. A first import is trusted and recorded; a later one must bring the 
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from manifests.errors import InputError, Problem
 from manifests.identity import sha256_file
+from model.conversion import read_pickle, read_prior
 from model.dice import released, vision
 from model.dice.config import Config, Sizes
 from model.dice.emotion import EmotionModel
@@ -194,47 +192,6 @@ def _load(build: Callable[[Sizes], nn.Module], sizes: Sizes, file: Path) -> nn.M
         raise InputError(problems)
     module.load_state_dict(state, assign=True)
     return module.eval()
-
-
-def read_pickle(path: Path) -> State:
-    """The tensors of a pickled state dict, read with torch's weights-only reader. Raises InputError for anything else."""
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        message = "not a plain file of tensors, so it is not read"
-        raise InputError(Problem(file=str(path), message=message, got=str(error).splitlines()[0])) from error
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise InputError(Problem(file=str(path), message="not a dictionary of tensors", expected="a state dict"))
-    return loaded
-
-
-class _PriorUnpickler(pickle.Unpickler):
-    """Knows the three names that a pickled float array needs, and no others."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
-        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-        raise pickle.UnpicklingError(f"{module}.{name} is not needed by an emotion prior")
-
-
-def read_prior(path: Path) -> Tensor:
-    """An emotion prior: the `mu` of a .npy that holds a pickled dictionary. Raises InputError when it holds anything else."""
-    try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
-            if shape != () or not dtype.hasobject:
-                raise ValueError(f"an array of {dtype}, shape {shape}")
-            content = _PriorUnpickler(io.BytesIO(file.read())).load()
-        mean = np.asarray(content.item()["mu"], dtype=np.float32).reshape(-1)
-    except (pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
-        message = "not an emotion prior"
-        problem = Problem(file=str(path), message=message, expected="a pickled {'mu': float array}", got=str(error))
-        raise InputError(problem) from error
-    return torch.from_numpy(mean.copy())
 
 
 def _prior_files(source: Path) -> dict[str, Path]:

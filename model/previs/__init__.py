@@ -53,7 +53,7 @@ def describe(settings: Mapping[str, object]) -> Description:
     from model import weights
     from model.talker import Description
 
-    read_settings(settings)
+    chosen = read_settings(settings)
     return Description(
         name=NAME,
         version=VERSION,
@@ -62,4 +62,5 @@ def describe(settings: Mapping[str, object]) -> Description:
         context_seconds=CONTEXT_SECONDS,
         licences=LICENCES,
         weights=WEIGHTS,
+        shaping={"size": chosen.size},
     )

@@ -12,6 +12,7 @@ from bad_inputs import BAD, Bad, lighthouse
 from conftest import Rendered
 from flows import cli
 from model.weights import CATALOGUE
+from pipeline import media
 
 COMMANDS = (["plan"], ["plan", "--inputs"], ["render"])
 ABSENT = ["query", "status", "plan", "render"]
@@ -135,3 +136,22 @@ def test_a_commercial_production_refuses_weights_that_are_not_clearly_licensed(
     assert "'pyannote-segmentation'" in capsys.readouterr().err
     settings.write_text(settings.read_text() + 'agreements = ["pyannote-segmentation"]\n')
     assert run(["plan", str(folder), "--inputs"]) == 0
+
+
+def test_verify_tells_a_whole_file_from_a_changed_one_and_one_without_credentials(
+    film: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delivered = film.folder / "build" / "deliverables" / "v001" / "web.mp4"
+    assert run(["verify", str(delivered)]) == 0
+    assert "web.mp4: valid, signed by Callsheet test key" in capsys.readouterr().out
+    changed = tmp_path / "changed.mp4"
+    data = bytearray(delivered.read_bytes())
+    data[-1000] ^= 1
+    changed.write_bytes(data)
+    assert run(["verify", str(changed), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["state"] == "tampered"
+    bare = tmp_path / "bare.mp4"
+    media.run(["-i", str(delivered), "-c", "copy", "-map_metadata", "-1", str(bare)])
+    assert run(["verify", str(bare)]) == 1
+    assert "missing" in capsys.readouterr().out
+    assert run(["verify", str(tmp_path / "nothing.mp4")]) == 2

@@ -10,8 +10,9 @@ import torch
 from dice_published import lay_out, own_sizes, write_prior
 
 from manifests.errors import InputError
+from model.conversion import read_pickle, read_prior
 from model.dice import LABEL, checkpoint, describe, released
-from model.dice.checkpoint import import_released, key_problems, load_networks, read_pickle, read_prior, renamed
+from model.dice.checkpoint import import_released, key_problems, load_networks, renamed
 from model.dice.config import Sizes, tiny
 from model.dice.engine import Networks
 
