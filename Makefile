@@ -37,7 +37,9 @@ format: $(READY) ## format the sources
 bench: $(READY) ## speed: previs, DICE-Talk, finishing, each beside its reference in one run
 	@$(BIN)/python -m benchmarks.previs examples/lighthouse/portraits/mara.png examples/lighthouse/portraits/nadia_plate.png
 	@$(BIN)/python -m benchmarks.dice
-	@$(BIN)/python -m benchmarks.finishing
+	@$(BIN)/python -m benchmarks.finishing speed
+	@$(BIN)/python -m benchmarks.finishing colour
+	@$(BIN)/python -m benchmarks.finishing loudness
 
 bench-listening: $(READY) ## listening on a corpus that it makes itself
 	@$(BIN)/python -m benchmarks.listening --own
