@@ -7,6 +7,7 @@ SOURCES := manifests model pipeline flows tests benchmarks examples infra
 
 .DEFAULT_GOAL := help
 FIXTURES ?= tests/model/dice/fixtures
+CORPUS ?= .cache/listening
 .PHONY: help setup demo test check format docs bench bench-listening parity proof proof-dice clean
 
 help: ## what there is to make
@@ -41,8 +42,10 @@ bench: $(READY) ## speed: previs, DICE-Talk, finishing, each beside its referenc
 	@$(BIN)/python -m benchmarks.finishing colour
 	@$(BIN)/python -m benchmarks.finishing loudness
 
-bench-listening: $(READY) ## listening on a corpus that it makes itself
-	@$(BIN)/python -m benchmarks.listening --own
+bench-listening: $(READY) ## listening on a corpus that it makes itself, in the folder CORPUS
+	@bash infra/voices.sh $(CORPUS)
+	@$(BIN)/python -m benchmarks.listening_corpus mix $(CORPUS)
+	@$(BIN)/python -m benchmarks.listening $(CORPUS)
 
 parity: $(READY) ## compare the DICE-Talk networks with golden tensors: make parity FIXTURES=DIR
 	@$(BIN)/python -m benchmarks.dice_parity $(FIXTURES)

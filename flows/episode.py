@@ -95,7 +95,7 @@ def episode(folder: str, *, out: str | None = None, ray: str = "", workers: int 
     run_id, began = uuid.uuid4().hex, _now()
 
     inputs = read_inputs(film)
-    recordings = bring_in(film)
+    recordings = bring_in(film, inputs)
     turns = split_by_speaker(film, recordings, inputs)
     words = hear_words(film, recordings)
     cues = match(film, inputs, turns, words, recordings).cues

@@ -45,7 +45,6 @@ R = TypeVar("R", bound=Row)
 BUILD = "build"
 LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
-AUDIO_GRID = 3  # recordings begin on whole 16 kHz samples: 48 kHz offsets are multiples of three
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,32 +128,24 @@ def weights_used(film: Film) -> list[ModelFile]:
     return [row for row in inventory() if row.name in named]
 
 
-def bring_in(film: Film) -> list[Recording]:
+def bring_in(film: Film, inputs: Inputs) -> list[Recording]:
     """Decode the recordings that are new; the others are known by the digest of their bytes."""
-    recordings = known_recordings(film)
-    if recordings is None:
-        offset, recordings = 0, []
-        for order, name in enumerate(film.production.recordings):
-            path = film.production.path(name)
-            recording = _known(film, path, order=order, offset=offset) or ingest.ingest(
-                path, order=order, offset_samples=offset, media=film.root / "media", folder=film.folder
-            )
-            recordings.append(recording)
-            offset = _next_offset(recording)
-    film.store.replace(Recording, recordings)
-    return recordings
+    recordings = [
+        _known(film, name)
+        or ingest.ingest(
+            film.production.path(name), order=0, offset_samples=0, media=film.root / "media", folder=film.folder
+        )
+        for name in film.production.recordings
+    ]
+    placed = _placed(film, inputs, recordings)
+    film.store.replace(Recording, placed)
+    return placed
 
 
-def known_recordings(film: Film) -> list[Recording] | None:
+def known_recordings(film: Film, inputs: Inputs) -> list[Recording] | None:
     """The recordings when all of them were brought in before, else None."""
-    offset, recordings = 0, list[Recording]()
-    for order, name in enumerate(film.production.recordings):
-        recording = _known(film, film.production.path(name), order=order, offset=offset)
-        if recording is None:
-            return None
-        recordings.append(recording)
-        offset = _next_offset(recording)
-    return recordings
+    recordings = [row for name in film.production.recordings if (row := _known(film, name)) is not None]
+    return _placed(film, inputs, recordings) if len(recordings) == len(film.production.recordings) else None
 
 
 def split_by_speaker(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> list[Turn]:
@@ -332,17 +323,22 @@ def _refused_licence(row: ModelFile) -> Problem:
     )
 
 
-def _known(film: Film, path: Path, *, order: int, offset: int) -> Recording | None:
-    for row in film.store.rows(Recording, source_digest=digest_file(path)):
+def _known(film: Film, name: str) -> Recording | None:
+    for row in film.store.rows(Recording, source_digest=digest_file(film.production.path(name))):
         if (film.root / row.master_path).is_file() and (film.root / row.analysis_path).is_file():
-            source = path.relative_to(film.folder).as_posix()
-            return dataclasses.replace(row, source=source, order=order, offset_samples=offset)
+            return row
     return None
 
 
-def _next_offset(recording: Recording) -> int:
-    end = recording.offset_samples + recording.samples
-    return -(-end // AUDIO_GRID) * AUDIO_GRID
+def _placed(film: Film, inputs: Inputs, recordings: Sequence[Recording]) -> list[Recording]:
+    """The recordings in their order and place on the timeline, under the names that the production gives them."""
+    names = film.production.recordings
+    characters = [actor.character for actor in inputs.actors]
+    begins = ingest.offsets(names, [recording.samples for recording in recordings], characters=characters)
+    return [
+        dataclasses.replace(recording, source=name, order=order, offset_samples=begin)
+        for order, (recording, name, begin) in enumerate(zip(recordings, names, begins, strict=True))
+    ]
 
 
 def _gather(problems: list[Problem], read: Callable[[], T]) -> T | None:

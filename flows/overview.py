@@ -87,12 +87,12 @@ def status(folder: Path, *, out: Path | None, as_json: bool) -> int:
 
 def listen(film: Film, inputs: Inputs) -> Cutting:
     """Bring in, listen and cut; says so when that takes an engine."""
-    known = steps.known_recordings(film)
+    known = steps.known_recordings(film, inputs)
     if known is not None and steps.is_heard(film, known, inputs):
         return _cut(film, inputs, known)
     with bars():
         reporter().step("Listening (kept for the next time)")
-        return _cut(film, inputs, steps.bring_in(film))
+        return _cut(film, inputs, steps.bring_in(film, inputs))
 
 
 def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
@@ -134,7 +134,7 @@ def _cut(film: Film, inputs: Inputs, recordings: list[Recording]) -> Cutting:
 
 def _standing(film: Film, inputs: Inputs) -> list[Deliverable] | None:
     """The newest version's files when it is exactly what would be made now."""
-    known = steps.known_recordings(film)
+    known = steps.known_recordings(film, inputs)
     if known is None or not steps.is_heard(film, known, inputs):
         return None
     cutting = _cut(film, inputs, known)

@@ -27,7 +27,7 @@ def shots_of_the_example(folder: Path, talker: str) -> tuple[steps.Film, list[Sh
     file.write_text(text + (TINY if talker == "dice" else "\n[generate]\nsize = 256\n"))
     film = steps.open_film(folder)
     inputs = steps.read_inputs(film)
-    recordings = steps.bring_in(film)
+    recordings = steps.bring_in(film, inputs)
     cues = [
         Cue(
             line_id=line.line_id,
@@ -46,7 +46,7 @@ def shots_of_the_example(folder: Path, talker: str) -> tuple[steps.Film, list[Sh
 
 
 def make(film: steps.Film, shots: list[Shot]) -> Generated:
-    recordings = steps.known_recordings(film)
+    recordings = steps.known_recordings(film, steps.read_inputs(film))
     assert recordings is not None
     return generate(film, shots, recordings, run_id="r1", farm=FarmSettings(workers=2))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ import pytest
 import soundfile as sf
 
 from manifests.errors import InputError
-from manifests.rows import Cue, Line, Recording, Turn, Word
+from manifests.rows import Actor, Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
-from pipeline import align, diarize, ingest, transcribe
+from pipeline import align, breakdown, diarize, ingest, transcribe
 from tests.pipeline.second_recording import DATA, EXAMPLE, Spoken, example_truth, second_recording
 
 TEN_MS = MASTER_HZ // 100
@@ -164,3 +165,22 @@ def test_the_english_recogniser_does_not_pretend_to_know_other_languages() -> No
 
 def test_silence_is_nobody() -> None:
     assert diarize.speaker_spans(np.zeros(48_000, dtype=np.float32), settings=diarize.Settings()) == []
+
+
+def test_the_cut_shows_who_speaks_for_95_percent_of_the_speech(heard: Listened) -> None:
+    cues = align.align(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
+    actors = [Actor(character=name, actor=name, portrait="p.png") for name in {line.character for line in heard.truth}]
+    settings = breakdown.CutSettings(
+        rate=Fraction(25), minimum_shot_seconds=1.2, maximum_shot_seconds=20.0, long_pause_seconds=2.5
+    )
+    shots = breakdown.cut(
+        cues, lines=heard.lines, actors=actors, total_samples=heard.recording.samples, settings=settings
+    )
+    frame = MASTER_HZ // 25
+    on_screen = [next(s.character for s in shots if s.end_frame > f) for f in range(shots[-1].end_frame)]
+    right = spoken = 0
+    for line in heard.truth:
+        frames = range(line.start // frame, line.end // frame)
+        spoken += len(frames)
+        right += sum(on_screen[f] == line.character for f in frames)
+    assert right / spoken >= 0.95
