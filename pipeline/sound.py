@@ -83,7 +83,7 @@ def path_of(sound_id: str, *, root: Path) -> Path:
 
 
 def master(recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings, root: Path) -> Sound:
-    """Lay the recordings on the timeline and write `root/media/masters/<sound_id>.flac` (48 kHz stereo, 24 bit), padded or cut to `samples`.
+    """Lay the recordings on the timeline and write `root/media/masters/<sound_id>.flac`: 48 kHz stereo, 24 bit, `samples` long.
 
     A standing file is not made again. Memory does not grow with length. Raises ToolError when measuring fails.
     """
