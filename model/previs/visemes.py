@@ -21,7 +21,10 @@ HZ = 100
 HOP = ANALYSIS_HZ // HZ
 CHANNELS = ("jaw", "spread", "round", "press", "bite")
 LEAD_SECONDS = 0.04  # mouths move before they sound
-ALIGN_SECONDS = 60.0  # longer spans are decoded piece by piece so that the first frame does not wait
+ALIGN_SECONDS = 60.0  # longer spans are decoded piece by piece
+ALIGN_AT_ONCE_SECONDS = (
+    8.0  # in longer spans the first piece is decoded, so that the first frame does not wait for the rest
+)
 PIECE_SECONDS = (2.5, 5.0)
 SILENCE_DB = -55.0  # full scale; below this nobody speaks
 WINDOW = 512
@@ -117,22 +120,27 @@ def _pieces(
 ) -> Iterator[tuple[int, int, Channels]]:
     """(start, end, channels) of consecutive pieces that cover the sound."""
     ticks = len(level.db)
-    if phones and text and 0 < ticks <= ALIGN_SECONDS * HZ:
-        spoken = phones.align(samples, text)
-        if spoken is not None:
-            yield 0, ticks, from_phones(spoken, ticks)
-            return
+    align = bool(phones and text) and ticks <= ALIGN_SECONDS * HZ
     start = 0
     while start < ticks:
+        if align and (start > 0 or ticks <= ALIGN_AT_ONCE_SECONDS * HZ):
+            align = False
+            spoken = phones.align(samples, text) if phones and text else None
+            if spoken is not None:
+                yield start, ticks, from_phones(spoken, ticks)[start:]
+                return
         end = _quiet_end(level.db, start)
-        piece = samples[start * HOP : end * HOP]
-        if level.db[start:end].max() < SILENCE_DB:
-            yield start, end, np.zeros((end - start, len(CHANNELS)))
-        elif phones is None:
-            yield start, end, from_signal(piece, level.reference)
-        else:
-            yield start, end, from_phones(phones.decode(piece), end - start)
+        yield start, end, _heard(samples[start * HOP : end * HOP], level.db[start:end], level.reference, phones)
         start = end
+
+
+def _heard(piece: Samples, db: np.ndarray, reference: float, phones: Phones | None) -> Channels:
+    """Channels of a piece whose words are not known. `db`: its level."""
+    if db.max() < SILENCE_DB:
+        return np.zeros((len(db), len(CHANNELS)))
+    if phones is None:
+        return from_signal(piece, reference)
+    return from_phones(phones.decode(piece), len(db))
 
 
 def _quiet_end(db: np.ndarray, start: int) -> int:
