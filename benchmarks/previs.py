@@ -29,6 +29,7 @@ from model.previs.warp import Pose, Puppet, Renderer
 from model.talker import Portrait, Speech
 from pipeline import portraits
 
+TEXT = "the lamp must turn before the boats come home and nobody but you knows how the old wheel sticks when the wind is high"
 GOALS = {"512": 150, "1024": 45, "plate": 60}
 
 
@@ -131,12 +132,19 @@ def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[]
 def _first_frame(actor: Portrait) -> str:
     talker = load(settings={"size": 512})
     assert isinstance(talker, PrevisTalker)
-    noise = np.random.default_rng(0).normal(0, 0.05, 16_000 * 8).astype(np.float32)
-    speech = Speech(samples=noise, lead=0, frames=200, rate=Fraction(25))
-    performance = Performance.of(parse_curve("happy 1"), start=0, end=200)
-    next(iter(talker.talk(actor, speech, performance, 0)))
-    first = _seconds(lambda: next(iter(talker.talk(actor, speech, performance, 1))), times=3)
-    return f"first frame of a warm talker, 8 s of sound: {1e3 * first:.0f} ms"
+    seconds = 8
+    noise = np.random.default_rng(0).normal(0, 0.05, 16_000 * seconds).astype(np.float32)
+    performance = Performance.of(parse_curve("happy 1"), start=0, end=25 * seconds)
+    told = []
+    for name, text in (("unknown", None), ("known", TEXT)):
+        speech = Speech(samples=noise, lead=0, frames=25 * seconds, rate=Fraction(25), text=text)
+        next(iter(talker.talk(actor, speech, performance, 0)))
+
+        def first(speech: Speech = speech) -> object:
+            return next(iter(talker.talk(actor, speech, performance, 1)))
+
+        told.append(f"{name} words {1e3 * _seconds(first, times=3):.0f} ms")
+    return f"first frame of a warm talker, {seconds} s of sound: {', '.join(told)}"
 
 
 def _seconds(work: Callable[[], object], times: int = 5) -> float:
