@@ -20,6 +20,7 @@ Move = tuple[int, int, float, float]
 
 # How much of a lip movement a point takes, from the corner to the middle of the lip.
 CORNER = np.array([1, 0.72, 0.45, 0.22, 0.08, 0])
+GENTLE = np.array([1, 0.86, 0.68, 0.46, 0.26, 0.10])  # a large pull at one side must not fold the lip's end
 MIDDLE = np.array([0, 0.20, 0.50, 0.78, 0.94, 1])
 
 BROW_UNITS: dict[str, tuple[Move, ...]] = {
@@ -61,7 +62,8 @@ LID_UNITS: dict[str, tuple[float, float]] = {"AU5": (-0.045, 0.0), "AU7": (0.02,
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LipUnit:
     """One mouth unit. `corner`: (out, down) at the corners, fading to the middle. `upper`, `lower`: down at the middle of the
-    lip, (outer line, inner line), fading to the corners. `even`: down of the whole upper lip. `followers`: skin that goes along."""
+    lip, (outer line, inner line), fading to the corners. `even`: down of the whole upper lip. `followers`: skin that goes along.
+    `gentle`: the corner's pull fades slowly."""
 
     corner: tuple[float, float] = (0.0, 0.0)
     upper: tuple[float, float] = (0.0, 0.0)
@@ -70,6 +72,7 @@ class LipUnit:
     followers: tuple[Move, ...] = ()
     jaw_moves: bool = False
     narrow: float = 0.0
+    gentle: bool = False
 
 
 LIP_UNITS: dict[str, LipUnit] = {
@@ -120,11 +123,13 @@ LIP_UNITS: dict[str, LipUnit] = {
     ),
     "AU32": LipUnit(upper=(-0.02, -0.02), lower=(-0.03, -0.03)),
 }
-# A smirk: one corner out and up, the other a little down. The number says which side: 0 the viewer's left, 1 the viewer's right.
-SMIRK_OTHER = (0.0, 0.030)
+# A smirk: one corner out and up, the other held out and down: unless it is, the whole mouth is read as pulled up with the first.
+# The number says which side: 0 the viewer's left, 1 the viewer's right.
+SMIRK_OTHER = (0.028, 0.090)
 SMIRK = LipUnit(
-    corner=(0.16, -0.125),
-    followers=((205, 425, 0.03, -0.04), (206, 426, 0.04, -0.035), (216, 436, 0.06, -0.05), (50, 280, 0.01, -0.02)),
+    corner=(0.204, -0.158),
+    gentle=True,
+    followers=((205, 425, 0.04, -0.05), (206, 426, 0.05, -0.045), (216, 436, 0.08, -0.065), (50, 280, 0.013, -0.025)),
 )
 SMIRKS = {"AU14R": 0, "AU14L": 1}
 
@@ -135,7 +140,7 @@ OPENERS = ("AU18", "AU24", "AU25", "AU26")  # gives way to speech, which opens a
 
 EMOTIONS: dict[str, dict[str, float]] = {
     "angry": {"AU4": 2.1, "AU7": 0.95, "AU5": 0.6, "AU24": 1.1, "AU17": 0.2, "AU10": 0.3},
-    "contempt": {"AU14L": 1.0, "AU7": 0.35, "AU4": 0.25, "AU24": 0.3},
+    "contempt": {"AU14L": 1.0, "AU7": 0.2, "AU4": 0.25, "AU24": 0.6},
     "disgusted": {"AU9": 1.5, "AU10": 1.2, "AU4": 0.9, "AU7": 0.8, "AU6": 0.6, "AU15": 0.5, "AU17": 0.5},
     "fear": {
         **{"AU1": 1.4, "AU2": 0.7, "AU4": 0.5, "AU5": 1.35, "AU20": 0.8},
@@ -156,7 +161,7 @@ SHOWING = 0.7
 # What else a feeling does: how far the upper lids sink, where the eyes look and how the head is held (IOD and radians, down).
 BEARING: dict[str, tuple[float, float, float]] = {
     "angry": (0.0, 0.0, 0.020),
-    "contempt": (0.22, 0.0, -0.012),
+    "contempt": (0.18, 0.0, -0.012),
     "disgusted": (0.10, 0.0, -0.015),
     "fear": (0.0, 0.0, -0.015),
     "happy": (0.0, 0.0, -0.010),
@@ -257,7 +262,8 @@ def _lip_controls(unit: LipUnit, only: int | None = None) -> Controls:
         for place, point in enumerate(row):
             if (only == 0 and place > 5) or (only == 1 and place < 5):
                 corner = CORNER[min(place, 10 - place)]
-                displacement = (SMIRK_OTHER[0] * corner, SMIRK_OTHER[1] * corner)
+                out = float(np.sign(place - 5)) * SMIRK_OTHER[0]
+                displacement = (out * corner, SMIRK_OTHER[1] * corner)
             else:
                 displacement = _lip_move(unit, place, upper=upper, inner=inner)
             side = made.upper if upper else made.lower
@@ -282,7 +288,7 @@ _LIP_ROWS = (
 def _lip_move(unit: LipUnit, place: int, *, upper: bool, inner: bool) -> tuple[float, float]:
     from_corner = min(place, 10 - place)
     side = float(np.sign(place - 5))
-    corner, middle = CORNER[from_corner], MIDDLE[from_corner]
+    corner, middle = (GENTLE if unit.gentle else CORNER)[from_corner], MIDDLE[from_corner]
     own = (unit.upper if upper else unit.lower)[1 if inner else 0]
     even = unit.even * (0.1 + 0.9 * middle) if upper else 0.0
     out = unit.corner[0] * corner + unit.narrow * (1 - corner)
