@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The skin's own shading: lines that deepen when muscles pull (furrows, forehead, cheeks, nose), as factors on the portrait.
 
-Not a tint: each map has a dark line and its light rim, so that the mean colour of the face stays what it was.
+Not a tint: each line is dark with a light rim, so that the mean colour of the face stays what it was. Under the brows the shade is
+broad: lowered brows throw it, raised brows let light in.
 """
 
 from __future__ import annotations
@@ -41,18 +42,25 @@ FROWN: Lines = [
     [(61, -0.01, 0), (202, -0.02, -0.06), (204, -0.04, -0.04)],
     [(291, 0.01, 0), (422, 0.02, -0.06), (424, 0.04, -0.04)],
 ]
-# lines, width, blur, and how deep per unit
-MAPS: tuple[tuple[Lines, float, float, dict[str, float]], ...] = (
-    (FURROW, 0.016, 0.018, {"AU4": 0.28}),
-    (FOREHEAD, 0.012, 0.014, {"AU1": 0.12, "AU2": 0.12}),
-    (NASOLABIAL, 0.040, 0.045, {"AU12": 0.07, "AU9": 0.06, "AU10": 0.05}),
-    (UNDER_EYE, 0.012, 0.013, {"AU6": 0.18, "AU7": 0.15}),
-    (NOSE, 0.014, 0.012, {"AU9": 0.35}),
-    (FROWN, 0.020, 0.030, {"AU15": 0.09, "AU17": 0.05}),
+SOCKET: Lines = [
+    [(225, 0, 0), (224, 0, 0), (223, 0, 0), (222, 0, 0), (221, 0, 0)],
+    [(445, 0, 0), (444, 0, 0), (443, 0, 0), (442, 0, 0), (441, 0, 0)],
+]
+RIM = 0.35
+# lines, (width, blur, share of the light rim), and how deep per unit
+MAPS: tuple[tuple[Lines, tuple[float, float, float], dict[str, float]], ...] = (
+    (FURROW, (0.016, 0.018, 0.10), {"AU4": 0.28}),
+    (FOREHEAD, (0.012, 0.014, RIM), {"AU1": 0.12, "AU2": 0.12}),
+    (NASOLABIAL, (0.040, 0.045, RIM), {"AU12": 0.07, "AU9": 0.06, "AU10": 0.05}),
+    (UNDER_EYE, (0.012, 0.013, RIM), {"AU6": 0.18, "AU7": 0.15}),
+    (NOSE, (0.014, 0.012, RIM), {"AU9": 0.35}),
+    (FROWN, (0.020, 0.030, RIM), {"AU15": 0.09, "AU17": 0.05}),
+    (SOCKET, (0.10, 0.09, 0.0), {"AU4": 0.13, "AU1": -0.085, "AU2": -0.08}),
 )
+LIGHTEST = np.array([0, 0, 0, 0, 0, 0, -0.2], np.float32)  # a line is never light; a socket may be
 
 
-DEPTHS = np.stack([expression.vector(depths) for _, _, _, depths in MAPS]).astype(np.float32)
+DEPTHS = np.stack([expression.vector(depths) for _, _, depths in MAPS]).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +74,7 @@ class Shading:
         """Write the box of the RGBA `source`, its lines deepened, into `target`."""
         left, top, right, bottom = self.box
         rows, columns = self.maps.shape[1:]
-        depths = np.clip(DEPTHS @ units, 0, None)
+        depths = np.maximum(DEPTHS @ units, LIGHTEST)
         change = -(depths @ self.maps.reshape(len(depths), -1)).reshape(rows, columns)
         change = cv2.resize(change, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
         np.clip(change, -0.7, 0.3, out=change)
@@ -80,7 +88,7 @@ def draw(face: Face, box: Box) -> Shading:
     """Draw the maps of a face inside `box`."""
     left, top, right, bottom = box
     size = ((right - left + 1) // 2, (bottom - top + 1) // 2)
-    drawn = np.stack([_map(face, lines, (width, blur), (left, top, *size)) for lines, width, blur, _ in MAPS])
+    drawn = np.stack([_map(face, lines, pen, (left, top, *size)) for lines, pen, _ in MAPS])
     touched = np.abs(drawn).max(axis=0) > 0.02
     rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
     low_x, high_x, low_y, high_y = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
@@ -91,8 +99,8 @@ def draw(face: Face, box: Box) -> Shading:
     )
 
 
-def _map(face: Face, lines: Lines, pen: tuple[float, float], place: tuple[int, int, int, int]) -> np.ndarray:
-    """One map at half resolution: soft dark lines (1 at their deepest) with a light rim above them."""
+def _map(face: Face, lines: Lines, pen: tuple[float, float, float], place: tuple[int, int, int, int]) -> np.ndarray:
+    """One map at half resolution: soft dark lines (1 at their deepest), a light rim above them."""
     left, top, columns, rows = place
     unit = face.unit / 2
     canvas = np.zeros((rows, columns), np.uint8)
@@ -103,7 +111,7 @@ def _map(face: Face, lines: Lines, pen: tuple[float, float], place: tuple[int, i
     dark = cv2.GaussianBlur(soft, (0, 0), max(pen[1] * unit, 0.5))
     rim = cv2.GaussianBlur(soft, (0, 0), max(pen[1] * unit * 2.2, 1.0))
     shift = round(0.02 * unit)
-    return np.asarray(dark / max(dark.max(), 1e-6) - 0.35 * np.roll(rim, shift, axis=0) / max(rim.max(), 1e-6))
+    return np.asarray(dark / max(dark.max(), 1e-6) - pen[2] * np.roll(rim, shift, axis=0) / max(rim.max(), 1e-6))
 
 
 def _stroke(canvas: np.ndarray, points: np.ndarray, width: float) -> None:
