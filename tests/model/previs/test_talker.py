@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -64,12 +65,22 @@ def test_exactly_the_asked_number_of_frames_comes_back(
     assert all(frame.shape == (clip.height, clip.width, 3) and frame.dtype == np.uint8 for frame in made)
 
 
-@pytest.mark.parametrize("kind", ["silence", "noise", "twenty milliseconds", "nothing"])
+def music(seconds: float) -> np.ndarray:
+    """Four chords of harmonics, struck twice a second."""
+    times = np.arange(round(seconds * HZ)) / HZ
+    roots = np.array([220.0, 174.6, 261.6, 196.0])[(times * 2).astype(int) % 4]
+    turns = 2 * np.pi * np.cumsum(roots) / HZ
+    chord = sum(np.sin(turns * ratio * k) / k for ratio in (1.0, 1.25, 1.5) for k in (1, 2, 3))
+    return (0.1 * chord * np.exp(-4 * (times % 0.5))).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["silence", "noise", "music", "twenty milliseconds", "nothing"])
 def test_any_sound_gives_a_moving_face_without_error(
     talker: PrevisTalker, actors: tuple[Portrait, Portrait], kind: str
 ) -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, HZ).astype(np.float32)
-    samples = {"silence": noise * 0, "noise": noise, "twenty milliseconds": noise[:320], "nothing": noise[:0]}[kind]
+    short = {"twenty milliseconds": noise[:320], "nothing": noise[:0]}
+    samples = ({"silence": noise * 0, "noise": noise, "music": music(1.0)} | short)[kind]
     frames = list(talker.talk(actors[0], speech(samples, 20), acted("neutral", 20), 0))
     assert len(frames) == 20
     assert np.abs(frames[0].astype(int) - frames[-1]).max() > 0
@@ -145,3 +156,26 @@ def test_a_face_that_is_too_small_is_refused_with_its_size(
 def test_unknown_settings_are_named_with_the_nearest_known() -> None:
     with pytest.raises(InputError, match=r"unknown setting 'sise'.*nearest: 'size'"):
         load(settings={"sise": 512})
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(900)
+def test_half_an_hour_is_drawn_in_the_memory_of_a_minute(actors: tuple[Portrait, Portrait]) -> None:
+    small = load(settings={"size": 128})
+    frames, minute = 45_000, 1_500
+    clip = small.talk(actors[0], speech(np.tile(voice(60.0), 30), frames), acted("happy 0.6", frames), 0)
+    drawn = 0
+    for _ in clip:
+        drawn += 1
+        if drawn == minute:
+            after_a_minute = peak_memory()
+    assert drawn == frames
+    assert peak_memory() - after_a_minute < 40_000_000
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
