@@ -22,9 +22,7 @@ HOP = ANALYSIS_HZ // HZ
 CHANNELS = ("jaw", "spread", "round", "press", "bite")
 LEAD_SECONDS = 0.04  # mouths move before they sound
 ALIGN_SECONDS = 60.0  # longer spans are decoded piece by piece
-ALIGN_AT_ONCE_SECONDS = (
-    8.0  # in longer spans the first piece is decoded, so that the first frame does not wait for the rest
-)
+ALIGN_AT_ONCE_SECONDS = 6.0  # in longer spans the first piece is decoded, so that the first frame does not wait
 PIECE_SECONDS = (2.5, 5.0)
 SILENCE_DB = -55.0  # full scale; below this nobody speaks
 WINDOW = 512
