@@ -263,8 +263,8 @@ def judge_jitter(bench: Bench) -> None:
 
     "All" takes every frame as the mesh network sees it. "Awake" leaves out the frames in which the talker shuts its lids and two on
     either side: the network shifts the whole face then, and its own lid points hardly close, so that a blink cannot be told from
-    them. "Rig" is no measure of the picture but where the talker itself moved the same points: what the others exceed it by is
-    the network's noise."""
+    them. "Rig" is no measure of the picture but where the talker itself moved the same points (left-right asymmetry aside): what the
+    others exceed it by comes from the network or from the drawing of the lids."""
     for actor in bench.actors:
         track = bench.track(actor, "happy 0.6")
         seen = np.stack([face.points[:, :2] for face in track.faces])
