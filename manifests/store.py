@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import TypeVar
@@ -86,9 +86,13 @@ class Store:
 
     def compact(self, kind: type[Row], *, vacuum_hours: int | None = None) -> None:
         """Join small Parquet files; with `vacuum_hours` also delete files that no version of the last hours needs."""
-        table = DeltaTable(self.uri(kind), storage_options=self._options)
-        table.optimize.compact()
+
+        def join() -> None:
+            DeltaTable(self.uri(kind), storage_options=self._options).optimize.compact()
+
+        _retried(join)
         if vacuum_hours is not None:
+            table = DeltaTable(self.uri(kind), storage_options=self._options)
             table.vacuum(vacuum_hours, dry_run=False, enforce_retention_duration=False)
 
     def uri(self, kind: type[Row]) -> str:
@@ -96,14 +100,8 @@ class Store:
         return f"{self.root.rstrip('/')}/{table_name(kind)}"
 
     def _commit(self, uri: str, table: pa.Table) -> None:
-        for attempt in range(RETRIES):
-            try:
-                write_deltalake(uri, table, mode="append", schema_mode="merge", storage_options=self._options)
-                return
-            except (CommitFailedError, DeltaError):  # another writer created or changed the table at the same moment
-                if attempt == RETRIES - 1:
-                    raise
-                time.sleep(0.02 * 2**attempt)
+        options = self._options
+        _retried(lambda: write_deltalake(uri, table, mode="append", schema_mode="merge", storage_options=options))
 
     def _dataset_rows(
         self,
@@ -135,6 +133,18 @@ def event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str 
         run_id=run_id,
         detail=detail,
     )
+
+
+def _retried(commit: Callable[[], object]) -> None:
+    """Commit again when another writer created or changed the table at the same moment. Raises DeltaError when it keeps failing."""
+    for attempt in range(RETRIES):
+        try:
+            commit()
+            return
+        except (CommitFailedError, DeltaError):
+            if attempt == RETRIES - 1:
+                raise
+            time.sleep(0.02 * 2**attempt)
 
 
 def _term(name: str, value: str | int | Sequence[str]) -> ds.Expression:
