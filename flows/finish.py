@@ -67,7 +67,8 @@ def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
 
 def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     """The deliverables when a version with this very cut, sound and settings stands, else None. Opens no media."""
-    pairs = [(shot, take) for shot in reel.shots for take in reel.takes if take.shot_id == shot.shot_id]
+    take_of = {take.shot_id: take for take in reel.takes}
+    pairs = [(shot, take_of[shot.shot_id]) for shot in reel.shots if shot.shot_id in take_of]
     ids = grading.grade_ids(pairs, _look(film))
     grades = film.store.rows(Grade, grade_id=list(ids.values()))
     if len({grade.grade_id for grade in grades}) < len(set(ids.values())):
