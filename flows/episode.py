@@ -18,11 +18,10 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import film as steps
-from flows import finish
+from flows import cut, finish, inputs, listening
 from flows import generate as generation
 from flows.farm.pool import FarmSettings
-from flows.film import Film
+from flows.film import Film, open_film
 from flows.finish import Reel, Version
 from flows.progress import reporter
 from manifests.errors import ToolError
@@ -75,12 +74,12 @@ def step(title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return make
 
 
-read_inputs = step("Script, cast and consents")(steps.read_inputs)
-bring_in = step("Recordings")(steps.bring_in)
-split_by_speaker = step("Speakers")(steps.split_by_speaker)
-hear_words = step("Words")(steps.hear_words)
-match = step("Lines and cues")(steps.match)
-break_down = step("The cut")(steps.break_down)
+read_inputs = step("Script, cast and consents")(inputs.read_inputs)
+bring_in = step("Recordings")(listening.bring_in)
+split_by_speaker = step("Speakers")(listening.split_by_speaker)
+hear_words = step("Words")(listening.hear_words)
+match = step("Lines and cues")(listening.match)
+break_down = step("The cut")(cut.break_down)
 generate = step("Takes")(generation.generate)
 colour_match = step("Colour")(finish.colour_match)
 make_version = step("Assembly and delivery")(finish.make_version)
@@ -91,16 +90,16 @@ def episode(folder: str, *, out: str | None = None, ray: str = "", workers: int 
     """Render a production. `folder` holds `production.toml`; `out` replaces its `build`; `ray` is a cluster's address.
 
     Raises InputError with all problems of the inputs before anything is made."""
-    film = steps.open_film(Path(folder), Path(out) if out else None)
+    film = open_film(Path(folder), Path(out) if out else None)
     run_id, began = uuid.uuid4().hex, _now()
 
-    inputs = read_inputs(film)
-    recordings = bring_in(film, inputs)
-    turns = split_by_speaker(film, recordings, inputs)
+    given = read_inputs(film)
+    recordings = bring_in(film, given)
+    turns = split_by_speaker(film, recordings, given)
     words = hear_words(film, recordings)
-    cues = match(film, inputs, turns, words, recordings).cues
-    shots = break_down(film, inputs, cues, recordings)
-    steps.remember(film, inputs, cues, shots)
+    cues = match(film, given, turns, words, recordings).cues
+    shots = break_down(film, given, cues, recordings)
+    cut.remember(film, given, cues, shots)
     generated = generate(film, shots, recordings, run_id=run_id, farm=FarmSettings(address=ray, workers=workers))
     version = None
     if not generated.rejects:
@@ -141,7 +140,7 @@ def _remember_run(film: Film, outcome: Outcome, began: str) -> None:
         rejects=len(outcome.rejects),
     )
     film.store.append([row])
-    film.store.replace(ModelFile, steps.weights_used(film))
+    film.store.replace(ModelFile, inputs.weights_used(film))
 
 
 def _now() -> str:

@@ -4,42 +4,30 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows import corrections
-from flows import film as steps
+from flows import corrections, listening
 from flows.corrections import Corrected
-from flows.film import Film, Inputs
+from flows.cut import Cutting, cut
+from flows.film import Film, done, open_film
+from flows.inputs import Inputs, read_inputs
 from flows.plan import Plan, PlannedShot
 from flows.plan import plan as compare
 from flows.progress import bars, reporter
 from flows.screen import say, say_json, table
 from manifests.report import query
-from manifests.rows import Deliverable, Recording, Shot, Take, Turn
+from manifests.rows import Deliverable, Shot, Take
 from manifests.timebase import MASTER_HZ, clock, timecode
 from pipeline.turns import rttm as turns_as_rttm
 
 DONE, SOME_FAILED = 0, 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cutting:
-    """A production listened to and cut."""
-
-    film: Film
-    inputs: Inputs
-    recordings: list[Recording]
-    turns: list[Turn]
-    heard: Corrected
-    shots: list[Shot]
-
-
 def plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) -> int:
     """Check the inputs; listen if that is not cached; show each shot as new, changed (why) or cached."""
-    film = steps.open_film(folder, out)
-    inputs = steps.read_inputs(film)
+    film = open_film(folder, out)
+    inputs = read_inputs(film)
     if only_inputs:
         facts = {"lines": len(inputs.lines), "characters": len(inputs.actors), "problems": []}
         say_json(facts) if as_json else say(f"{facts['lines']} lines, {facts['characters']} actors: nothing is wrong.")
@@ -55,8 +43,8 @@ def plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) ->
 
 def render(folder: Path, *, out: Path | None, ray: str, workers: int, as_json: bool) -> int:
     """Do what `plan` shows, or say that there is nothing to do, which takes no engine to find out."""
-    film = steps.open_film(folder, out)
-    inputs = steps.read_inputs(film)
+    film = open_film(folder, out)
+    inputs = read_inputs(film)
     standing = _standing(film, inputs)
     if standing is not None:
         return _nothing_to_do(film, standing, as_json=as_json)
@@ -70,7 +58,7 @@ def render(folder: Path, *, out: Path | None, ray: str, workers: int, as_json: b
 
 def status(folder: Path, *, out: Path | None, as_json: bool) -> int:
     """The record in short."""
-    film = steps.open_film(folder, out)
+    film = open_film(folder, out)
     facts = _status_facts(film)
     if as_json:
         say_json(facts)
@@ -87,18 +75,18 @@ def status(folder: Path, *, out: Path | None, as_json: bool) -> int:
 
 def listen(film: Film, inputs: Inputs) -> Cutting:
     """Bring in, listen and cut; says so when that takes an engine."""
-    known = steps.known_recordings(film, inputs)
-    if known is not None and steps.is_heard(film, known, inputs):
-        return _cut(film, inputs, known)
+    known = listening.known_recordings(film, inputs)
+    if known is not None and listening.is_heard(film, known, inputs):
+        return cut(film, inputs, known)
     with bars():
         reporter().step("Listening (kept for the next time)")
-        return _cut(film, inputs, steps.bring_in(film, inputs))
+        return cut(film, inputs, listening.bring_in(film, inputs))
 
 
 def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
     """Listen, print who says which line when, write the sheet to correct it and the turns as RTTM."""
-    film = steps.open_film(folder, out)
-    cutting = listen(film, steps.read_inputs(film))
+    film = open_film(folder, out)
+    cutting = listen(film, read_inputs(film))
     heard = cutting.heard
     sheet = corrections.export(film.root, heard)
     rttm = sheet.with_name("turns.rttm")
@@ -118,27 +106,19 @@ def compare_with_record(cutting: Cutting) -> Plan:
     return compare(
         cutting.shots,
         before=store.current_rows(Shot),
-        done=set(steps.done(cutting.film, cutting.shots)),
+        done=set(done(cutting.film, cutting.shots)),
         history=store.rows(Take),
         workers=os.cpu_count() or 1,
     )
 
 
-def _cut(film: Film, inputs: Inputs, recordings: list[Recording]) -> Cutting:
-    turns = steps.split_by_speaker(film, recordings, inputs)
-    words = steps.hear_words(film, recordings)
-    heard = steps.match(film, inputs, turns, words, recordings)
-    shots = steps.break_down(film, inputs, heard.cues, recordings)
-    return Cutting(film=film, inputs=inputs, recordings=recordings, turns=turns, heard=heard, shots=shots)
-
-
 def _standing(film: Film, inputs: Inputs) -> list[Deliverable] | None:
     """The newest version's files when it is exactly what would be made now."""
-    known = steps.known_recordings(film, inputs)
-    if known is None or not steps.is_heard(film, known, inputs):
+    known = listening.known_recordings(film, inputs)
+    if known is None or not listening.is_heard(film, known, inputs):
         return None
-    cutting = _cut(film, inputs, known)
-    takes = steps.done(film, cutting.shots)
+    cutting = cut(film, inputs, known)
+    takes = done(film, cutting.shots)
     if any(shot.shot_id not in takes for shot in cutting.shots):
         return None
     from flows.finish import Reel, standing

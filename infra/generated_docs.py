@@ -30,7 +30,7 @@ def pages() -> dict[str, str]:
 
 def commands() -> str:
     """What `callsheet VERB --help` prints, verb by verb."""
-    parts = ["# Commands", "", f"{NOTE} `flows/cli.py`. Every verb has `--json`.", ""]
+    parts = ["# Commands", "", f"{NOTE} `flows/verbs`. Every verb has `--json`.", ""]
     parts += [
         "Exit codes: 0 done, 1 some items failed (named), 2 bad input, 3 a tool is missing or failed, 130 stopped."
     ]

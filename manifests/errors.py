@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,3 +95,12 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str | None:
     folded = {k.casefold(): k for k in known}
     found = difflib.get_close_matches(name.casefold(), folded, n=count, cutoff=0.5)
     return ", ".join(repr(folded[f]) for f in found) or None
+
+
+def gather(problems: list[Problem], read: Callable[[], T]) -> T | None:
+    """What `read` gives; None when it raises an InputError, whose problems are added to the list, so that one error names them all."""
+    try:
+        return read()
+    except InputError as error:
+        problems += error.problems
+        return None

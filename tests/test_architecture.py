@@ -58,7 +58,7 @@ def test_functions_take_few_parameters() -> None:
     many = [
         f"{path.relative_to(ROOT)}:{function.lineno} {function.name}"
         for path in FILES
-        if path.name != "cli.py"  # there every option is an argument
+        if path.parent.name != "verbs"  # there every option is an argument
         for function in functions(path)
         if len(function.args.posonlyargs + function.args.args) > 6
     ]

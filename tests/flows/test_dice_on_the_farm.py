@@ -9,9 +9,11 @@ import pytest
 
 from bad_inputs import lighthouse
 from conftest import Engines
-from flows import film as steps
+from flows import cut, listening
 from flows.farm.pool import FarmSettings
+from flows.film import Film, open_film
 from flows.generate import Generated, generate
+from flows.inputs import read_inputs
 from manifests.rows import Cue, Shot
 from pipeline import media
 from tests.pipeline.second_recording import example_truth
@@ -19,15 +21,15 @@ from tests.pipeline.second_recording import example_truth
 TINY = '\n[talker_settings]\nbuild = "tiny"\n\n[generate]\nsize = 256\n'
 
 
-def shots_of_the_example(folder: Path, talker: str) -> tuple[steps.Film, list[Shot]]:
+def shots_of_the_example(folder: Path, talker: str) -> tuple[Film, list[Shot]]:
     """The cut of the example from its true times, so that no listening is needed."""
     lighthouse(folder)
     file = folder / "production.toml"
     text = file.read_text().replace('talker = "previs"', f'talker = "{talker}"')
     file.write_text(text + (TINY if talker == "dice" else "\n[generate]\nsize = 256\n"))
-    film = steps.open_film(folder)
-    inputs = steps.read_inputs(film)
-    recordings = steps.bring_in(film, inputs)
+    film = open_film(folder)
+    inputs = read_inputs(film)
+    recordings = listening.bring_in(film, inputs)
     cues = [
         Cue(
             line_id=line.line_id,
@@ -42,16 +44,16 @@ def shots_of_the_example(folder: Path, talker: str) -> tuple[steps.Film, list[Sh
         )
         for line, spoken in zip(inputs.lines, example_truth(), strict=True)
     ]
-    return film, steps.break_down(film, inputs, cues, recordings)
+    return film, cut.break_down(film, inputs, cues, recordings)
 
 
-def make(film: steps.Film, shots: list[Shot]) -> Generated:
-    recordings = steps.known_recordings(film, steps.read_inputs(film))
+def make(film: Film, shots: list[Shot]) -> Generated:
+    recordings = listening.known_recordings(film, read_inputs(film))
     assert recordings is not None
     return generate(film, shots, recordings, run_id="r1", farm=FarmSettings(workers=2))
 
 
-def frames_in(film: steps.Film, generated: Generated) -> dict[str, int]:
+def frames_in(film: Film, generated: Generated) -> dict[str, int]:
     """Frames that the file of each take holds."""
     return {
         take.shot_id: sum(1 for _ in media.read_frames(film.root / take.path, width=64, height=64))

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first step: script, actor sheet, consents, recordings and weights, read and checked against each other, all problems at once."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from flows.film import Film
+from flows.inventory import inventory
+from manifests.errors import InputError, Problem, gather
+from manifests.rows import Actor, Consent, Line, ModelFile
+from model.talker import describe
+from pipeline import cast, consent, media, script
+from pipeline import production as productions
+
+LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What people wrote, read and checked; characters of lines carry the names that the cast gives them."""
+
+    lines: list[Line]
+    actors: list[Actor]
+    consents: list[Consent]
+
+    @property
+    def speakers(self) -> int:
+        """How many people speak in the script."""
+        return len({line.character for line in self.lines})
+
+
+def read_inputs(film: Film) -> Inputs:
+    """Read script, actor sheet and consents, probe the recordings, and check all against each other.
+
+    Raises one InputError with the problems of all of them."""
+    wanted, problems = film.production, list[Problem]()
+    own = wanted.path(wanted.emotions) if wanted.emotions else None
+    words = gather(problems, lambda: script.words(own)) or script.words()
+    lines = gather(
+        problems,
+        lambda: script.read(wanted.path(wanted.script), words=words, language=wanted.language, folder=film.folder),
+    )
+    actors = gather(problems, lambda: cast.read(wanted.path(wanted.cast), words=words, folder=film.folder))
+    consents = _read_consents(film, problems)
+    if lines and actors:
+        problems += cast.check(lines, actors)
+    if actors and consents is not None:
+        today = datetime.datetime.now(datetime.UTC).date()
+        problems += consent.gate(actors, consents, on=today, required=wanted.consent.required, file=wanted.consents)
+    problems += _unusable_recordings(film)
+    problems += _unusable_weights(film)
+    if problems:
+        raise InputError(problems)
+    return Inputs(lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or [])
+
+
+def weights_used(film: Film) -> list[ModelFile]:
+    """The weight files that renders of this production use, with their licences."""
+    talker = describe(film.production.talker, film.talker_settings)
+    named = {*LISTENING_WEIGHTS, *talker.weights}
+    return [row for row in inventory() if row.name in named]
+
+
+def _read_consents(film: Film, problems: list[Problem]) -> list[Consent] | None:
+    path = film.production.path(film.production.consents)
+    return gather(problems, lambda: consent.read(path)) if path.is_file() else []
+
+
+def _unusable_recordings(film: Film) -> list[Problem]:
+    problems = list[Problem]()
+    for name in film.production.recordings:
+        path = film.production.path(name)
+        gather(problems, lambda p=path: media.probe(p))  # type: ignore[misc]
+    return problems
+
+
+def _unusable_weights(film: Film) -> list[Problem]:
+    """A talker whose settings or weights are wrong, and weights whose licence the production's profile does not allow."""
+    problems = list[Problem]()
+    used = gather(problems, lambda: weights_used(film)) or []
+    licences = film.production.licences
+    if licences.commercial:
+        problems += [
+            _refused_licence(row) for row in used if row.commercial != "yes" and row.name not in licences.agreements
+        ]
+    return problems
+
+
+def _refused_licence(row: ModelFile) -> Problem:
+    return Problem(
+        file=productions.FILE,
+        column="licences.commercial",
+        message=f"the weights {row.name!r} ({row.purpose}) are not clearly licensed for commercial use",
+        expected="another talker, or the name under licences.agreements when you hold an agreement",
+        got=row.licence,
+    )

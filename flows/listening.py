@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The listening steps: recordings brought in, split by speaker, heard, matched with the script; each once, then from the record."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+from flows import corrections
+from flows.corrections import Corrected
+from flows.film import Film, Remembered
+from flows.inputs import Inputs
+from manifests.identity import digest, digest_file
+from manifests.rows import Event, Recording, Turn, Word
+from manifests.store import event
+from pipeline import align, diarize, ingest, overrides, transcribe
+
+SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
+
+
+def bring_in(film: Film, inputs: Inputs) -> list[Recording]:
+    """Decode the recordings that are new; the others are known by the digest of their bytes."""
+    recordings = [
+        _known(film, name)
+        or ingest.ingest(
+            film.production.path(name), order=0, offset_samples=0, media=film.root / "media", folder=film.folder
+        )
+        for name in film.production.recordings
+    ]
+    placed = _placed(film, inputs, recordings)
+    film.store.replace(Recording, placed)
+    return placed
+
+
+def known_recordings(film: Film, inputs: Inputs) -> list[Recording] | None:
+    """The recordings when all of them were brought in before, else None."""
+    recordings = [row for name in film.production.recordings if (row := _known(film, name)) is not None]
+    return _placed(film, inputs, recordings) if len(recordings) == len(film.production.recordings) else None
+
+
+def is_heard(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> bool:
+    """Whether turns and words of these recordings are in the record, so that a plan needs no engine."""
+    turns = diarize.key(recordings, diarize.Settings(speakers=inputs.speakers))
+    settings = transcribe.Settings(language=film.production.language)
+    if not film.store.has(Event, name="diarized", subject=turns):
+        return False
+    key = transcribe.key(recordings, settings)
+    return not transcribe.can_hear(settings) or film.store.has(Event, name="transcribed", subject=key)
+
+
+def split_by_speaker(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> list[Turn]:
+    """Speaker turns, from the record when these recordings were split before."""
+    settings = diarize.Settings(speakers=inputs.speakers)
+    key = diarize.key(recordings, settings)
+    make = Remembered(film.store, "diarized", key)
+    return make(Turn, lambda: diarize.diarize(recordings, root=film.root, settings=settings), diarization_id=key)
+
+
+def hear_words(film: Film, recordings: Sequence[Recording]) -> list[Word]:
+    """Recognised words, from the record when these recordings were heard before; none in a language that is not known."""
+    settings = transcribe.Settings(language=film.production.language)
+    if not transcribe.can_hear(settings):
+        return []
+    key = transcribe.key(recordings, settings)
+    make = Remembered(film.store, "transcribed", key)
+    return make(Word, lambda: transcribe.transcribe(recordings, root=film.root, settings=settings), transcript_id=key)
+
+
+def match(
+    film: Film, inputs: Inputs, turns: Sequence[Turn], words: Sequence[Word], recordings: Sequence[Recording]
+) -> Corrected:
+    """Where each line is spoken, in the script's order, with what people decided by hand."""
+    conflicts = corrections.take_in(film.store, film.root, inputs.actors)
+    decided = corrections.decided(film.store)
+    enrolled = known_voices(film, inputs, turns, recordings)
+    known = align.Known(enrolled=enrolled, circled=overrides.circled(decided))
+    found = align.match(inputs.lines, turns, words, recordings=recordings, known=known)
+    applied = overrides.apply(found, decided)
+    return Corrected(cues=applied.cues, found=found, unfit=applied.unfit, conflicts=conflicts)
+
+
+def known_voices(film: Film, inputs: Inputs, turns: Sequence[Turn], recordings: Sequence[Recording]) -> dict[str, str]:
+    """The character of each speaker whose voice is like a voice sample of the cast; compared once, then from the record."""
+    samples = {a.character: film.production.path(a.voice_sample) for a in inputs.actors if a.voice_sample}
+    if not samples or not turns:
+        return {}
+    key = digest([turns[0].diarization_id, {name: digest_file(path) for name, path in samples.items()}])
+    known = film.store.rows(Event, name="enrolled", subject=key)
+    if not known:
+        found = diarize.enrol(turns, samples, recordings=recordings, root=film.root)
+        detail = json.dumps([dataclasses.asdict(one) for one in found])
+        known = [event("enrolled", key, actor="callsheet", detail=detail)]
+        film.store.append(known)
+    likenesses = json.loads(known[-1].detail)
+    return {one["speaker"]: one["character"] for one in likenesses if one["score"] >= SAME_VOICE}
+
+
+def _known(film: Film, name: str) -> Recording | None:
+    for row in film.store.rows(Recording, source_digest=digest_file(film.production.path(name))):
+        if (film.root / row.master_path).is_file() and (film.root / row.analysis_path).is_file():
+            return row
+    return None
+
+
+def _placed(film: Film, inputs: Inputs, recordings: Sequence[Recording]) -> list[Recording]:
+    """The recordings in their order and place on the timeline, under the names that the production gives them."""
+    names = film.production.recordings
+    characters = [actor.character for actor in inputs.actors]
+    begins = ingest.offsets(names, [recording.samples for recording in recordings], characters=characters)
+    return [
+        dataclasses.replace(recording, source=name, order=order, offset_samples=begin)
+        for order, (recording, name, begin) in enumerate(zip(recordings, names, begins, strict=True))
+    ]

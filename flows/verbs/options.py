@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several verbs share: the options that they all take, and the exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DONE, SOME_FAILED, BAD_INPUT, TOOL_FAILED, STOPPED = 0, 1, 2, 3, 130
+
+Folder = Annotated[Path, typer.Argument(metavar="PRODUCTION", help="the folder with production.toml")]
+Out = Annotated[Path | None, typer.Option("--out", help="where results go; default: PRODUCTION/build")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+
+
+def group(**options: Any) -> typer.Typer:
+    """A group of verbs: plain help, no completion machinery, errors as `flows.cli` reports them."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **options)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs about a production: begin, plan, listen, render, look. Engines are imported inside the verbs that need them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.screen import say, say_json, table
+from flows.verbs.options import DONE, Folder, Json, Out, group
+
+app = group()
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new folder")], as_json: Json = False) -> int:
+    """Write a small production that renders as it is; replace its files by your own."""
+    from flows.starter import write_starter
+
+    written = write_starter(folder)
+    say_json({"written": written}) if as_json else say(
+        f"{folder}: {len(written)} files. Next: callsheet render {folder}"
+    )
+    return DONE
+
+
+@app.command()
+def plan(
+    folder: Folder,
+    out: Out = None,
+    inputs: Annotated[bool, typer.Option("--inputs", help="only check every input file")] = False,
+    as_json: Json = False,
+) -> int:
+    """Show what would be rendered and why, and how long it would take. Listens first when that is not cached."""
+    from flows import overview
+
+    return overview.plan(folder, out=out, only_inputs=inputs, as_json=as_json)
+
+
+@app.command()
+def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
+    """Show who says which line when and what needs an ear; write cues.csv to correct it, and the turns as RTTM."""
+    from flows import overview
+
+    return overview.hear(folder, out=out, as_json=as_json)
+
+
+@app.command()
+def render(
+    folder: Folder,
+    out: Out = None,
+    ray: Annotated[str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")] = "",
+    workers: Annotated[int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")] = 0,
+    as_json: Json = False,
+) -> int:
+    """Render the production: listen, cut, generate, colour-match, assemble, deliver, check."""
+    from flows import overview
+
+    return overview.render(folder, out=out, ray=ray, workers=workers, as_json=as_json)
+
+
+@app.command()
+def status(folder: Folder, out: Out = None, as_json: Json = False) -> int:
+    """Show what the record says: shots, takes, versions, failures."""
+    from flows import overview
+
+    return overview.status(folder, out=out, as_json=as_json)
+
+
+@app.command()
+def query(
+    folder: Folder,
+    sql: Annotated[str, typer.Argument(metavar="SELECT", help="one SELECT over the manifests (docs/manifests.md)")],
+    out: Out = None,
+    as_json: Json = False,
+) -> int:
+    """Ask the manifests, read-only."""
+    from flows.film import open_film
+    from manifests.report import query as ask
+
+    answer = ask(open_film(folder, out).store, sql)
+    if as_json:
+        say_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+    else:
+        table(answer.columns, answer.rows)
+    return DONE
