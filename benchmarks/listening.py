@@ -9,40 +9,38 @@ its own corpus first (`listening_corpus.py`). Times are CPU seconds of one threa
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import statistics
+import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float32
 
-from manifests.rows import Cue, Line, Recording, Turn
+from benchmarks.listening_truth import (
+    Known,
+    TrueLine,
+    diarization_error,
+    full_spans,
+    is_found,
+    line_errors,
+    read_folder,
+    right_share,
+)
+from manifests.errors import InputError
+from manifests.rows import Cue, Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from pipeline import align, diarize, ingest, transcribe
 
-COLLAR = 0.25
-STOCK = diarize.Settings(
-    method="centroid", threshold=0.7, refine=False
-)  # what pyannote's own pipeline of this family ships with
-STEP = MASTER_HZ // 100
-HALF_FOUND = 0.5  # a line is found when cue and truth share half of their union
+# What pyannote's own pipeline of this family ships with.
+STOCK = diarize.Settings(method="centroid", threshold=0.7, refine=False)
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrueLine:
-    """One row of the sheet; `start` and `end` in samples at 48 kHz, -1 when the line is not spoken."""
-
-    line: Line
-    start: int
-    end: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,80 +66,48 @@ class Scores:
     overhead: float | None = None
 
 
-def evaluate(wav: Path, root: Path, *, full: bool = True) -> tuple[Scores, list[Cue]]:
+def evaluate(known: Known, root: Path, *, full: bool = True) -> tuple[Scores, list[Cue]]:
     """Listen to one recording and compare with its truth. `full`: also unknown count, stock settings and bare engine calls."""
-    reference = _reference(wav.with_suffix(".rttm"))
-    sheet = _sheet(wav.with_suffix(".csv")) if wav.with_suffix(".csv").exists() else []
-    count = len(reference.labels())
-    recording, ingest_seconds = _timed(lambda: _ingest(wav, root))
-    known = diarize.Settings(speakers=count)
-    turns, diarize_seconds = _timed(lambda: diarize.diarize([recording], root=root, settings=known))
+    count = len({turn.speaker for turn in known.turns})
+    recording, ingest_seconds = _timed(lambda: _ingest(known.sound, root))
+    settings = diarize.Settings(speakers=count)
+    turns, diarize_seconds = _timed(lambda: diarize.diarize([recording], root=root, settings=settings))
     words, transcribe_seconds = _timed(
         lambda: transcribe.transcribe([recording], root=root, settings=transcribe.Settings())
     )
-    seconds = recording.samples / MASTER_HZ
-    scores = Scores(name=wav.stem, seconds=seconds, speakers=count, der=_error(reference, turns))
-    cues, align_seconds = _timed(lambda: align.align([t.line for t in sheet], turns, words, recordings=[recording]))
+    lines = [true.line for true in known.sheet]
+    cues, align_seconds = _timed(lambda: align.align(lines, turns, words, recordings=[recording]))
     spent = ingest_seconds + diarize_seconds + transcribe_seconds + align_seconds
-    scores.speed = spent / seconds
-    if sheet:
-        _score_cues(scores, cues, sheet, recording=recording, turns=turns)
+    seconds = recording.samples / MASTER_HZ
+    scores = Scores(name=known.sound.stem, seconds=seconds, speakers=count, speed=spent / seconds)
+    scores.der = diarization_error(known.turns, full_spans(turns))
+    if known.sheet:
+        _score_cues(scores, cues, known.sheet)
+        blind = align.align(lines, turns, [], recordings=[recording])
+        scores.right_without_words = right_share(blind, known.sheet)
     if full:
-        _score_others(scores, reference, recording, root)
+        _score_others(scores, known, recording, root)
         scores.overhead = spent / _bare_seconds(recording, root, count)
     return scores, cues
 
 
-def _score_cues(
-    scores: Scores, cues: Sequence[Cue], sheet: Sequence[TrueLine], *, recording: Recording, turns: Sequence[Turn]
-) -> None:
+def _score_cues(scores: Scores, cues: Sequence[Cue], sheet: Sequence[TrueLine]) -> None:
     scores.right = right_share(cues, sheet)
-    blind = align.align([t.line for t in sheet], turns, [], recordings=[recording])
-    scores.right_without_words = right_share(blind, sheet)
-    spoken = [(cue, true) for cue, true in zip(cues, sheet, strict=True) if true.start >= 0]
-    found = [(cue, true) for cue, true in spoken if _is_found(cue, true)]
-    scores.found = len(found) / max(1, len(spoken))
-    scores.start_errors = [abs(cue.start - true.start) / MASTER_HZ for cue, true in found]
-    scores.end_errors = [abs(cue.end - true.end) / MASTER_HZ for cue, true in found]
+    scores.found, scores.start_errors, scores.end_errors = line_errors(cues, sheet)
     for cue, true in zip(cues, sheet, strict=True):
-        right = cue.start < 0 if true.start < 0 else _is_found(cue, true)
+        right = cue.start < 0 if true.start < 0 else is_found(cue, true)
         flagged = cue.status != "matched" and not (cue.status == "missing" and right)
         scores.flagged += flagged
         scores.wrong += not right
         scores.wrong_flagged += flagged and not right
 
 
-def _score_others(scores: Scores, reference: Any, recording: Recording, root: Path) -> None:
+def _score_others(scores: Scores, known: Known, recording: Recording, root: Path) -> None:
     unknown = diarize.diarize([recording], root=root, settings=diarize.Settings())
     stock = diarize.diarize([recording], root=root, settings=STOCK)
-    scores.der_unknown, scores.der_stock = _error(reference, unknown), _error(reference, stock)
+    scores.der_unknown = diarization_error(known.turns, full_spans(unknown))
+    scores.der_stock = diarization_error(known.turns, full_spans(stock))
     scores.count_error = len({turn.speaker for turn in unknown}) - scores.speakers
-
-
-def _is_found(cue: Cue, true: TrueLine) -> bool:
-    if cue.start < 0:
-        return False
-    shared = min(cue.end, true.end) - max(cue.start, true.start)
-    return shared > HALF_FOUND * (max(cue.end, true.end) - min(cue.start, true.start))
-
-
-def right_share(cues: Sequence[Cue], sheet: Sequence[TrueLine]) -> float:
-    """Share of the true speech time of the script's lines in which the right character is on (10 ms steps)."""
-    length = max(true.end for true in sheet) // STEP + 1
-    right = spoken = 0
-    for character in {true.line.character for true in sheet}:
-        true = _on([(t.start, t.end) for t in sheet if t.line.character == character], length)
-        on = _on([(cue.start, cue.end) for cue in cues if cue.character == character], length)
-        right, spoken = right + int((true & on).sum()), spoken + int(true.sum())
-    return right / max(1, spoken)
-
-
-def _on(spans: Sequence[tuple[int, int]], length: int) -> np.ndarray:
-    track = np.zeros(length, dtype=bool)
-    for start, end in spans:
-        if start >= 0:
-            track[start // STEP : end // STEP] = True
-    return track
 
 
 def _ingest(wav: Path, root: Path) -> Recording:
@@ -156,55 +122,20 @@ def _timed(work: Callable[[], T]) -> tuple[T, float]:
 
 def _bare_seconds(recording: Recording, root: Path, count: int) -> float:
     """CPU seconds of the two engines called once each, with nothing of ours around them."""
+    sound = ingest.read_span([recording], 0, recording.samples, hz=ANALYSIS_HZ, root=root)
+    return _timed(lambda: _bare(sound, count=count))[1]
+
+
+def _bare(sound: Float32[np.ndarray, " samples"], *, count: int) -> None:
     import torch
 
-    sound = ingest.read_span([recording], 0, recording.samples, hz=ANALYSIS_HZ, root=root)
+    torch.set_num_threads(1)
     file = {"waveform": torch.from_numpy(sound)[None], "sample_rate": ANALYSIS_HZ, "uri": "bare"}
-
-    def diarized() -> object:
-        with diarize._quiet():
-            return diarize._pipeline(diarize.Settings())(file, num_speakers=count)
-
-    def recognised() -> object:
-        model = transcribe._model(transcribe.Settings())
-        segments, _ = model.transcribe(sound, language="en", word_timestamps=True, condition_on_previous_text=False)
-        return list(segments)
-
-    return _timed(diarized)[1] + _timed(recognised)[1]
-
-
-def _reference(path: Path) -> Any:
-    from pyannote.database.util import load_rttm
-
-    return next(iter(load_rttm(path).values()))
-
-
-def _error(reference: Any, turns: Sequence[Turn]) -> float:
-    from pyannote.core import Annotation, Segment
-    from pyannote.metrics.diarization import DiarizationErrorRate
-
-    hypothesis = Annotation()
-    for number, turn in enumerate(turns):
-        if not turn.exclusive:
-            hypothesis[Segment(turn.start / MASTER_HZ, turn.end / MASTER_HZ), number] = turn.speaker
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="'uem' was approximated")  # the whole file is scored
-        return float(DiarizationErrorRate(collar=COLLAR, skip_overlap=False)(reference, hypothesis))
-
-
-def _sheet(path: Path) -> list[TrueLine]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [
-        TrueLine(
-            line=Line(
-                line_id=row["line_id"], order=i, scene=row["scene"], character=row["character"], text=row["text"]
-            ),
-            start=round(float(row["start"]) * MASTER_HZ) if row["start"] else -1,
-            end=round(float(row["end"]) * MASTER_HZ) if row["end"] else -1,
-        )
-        for i, row in enumerate(rows)
-    ]
+    with diarize._quiet():
+        diarize._pipeline(diarize.Settings())(file, num_speakers=count)
+    model = transcribe._model(transcribe.Settings())
+    segments, _ = model.transcribe(sound, language="en", word_timestamps=True, condition_on_previous_text=False)
+    list(segments)
 
 
 COLUMNS = [
@@ -214,10 +145,21 @@ COLUMNS = [
 
 
 def table(results: Sequence[Scores]) -> str:
-    """One row a recording and one for all, as aligned text. Times in milliseconds."""
-    rows = [COLUMNS, *[_row(scores) for scores in results], _row(_together(results))]
+    """One row a recording, one for all of each condition (what follows the last `-` of the names) and one for all, as aligned
+    text. Times in milliseconds."""
+    conditions = _by_condition(results)
+    groups = {f"all {name}": some for name, some in conditions.items() if len(conditions) > 1 and len(some) > 1}
+    groups["all"] = list(results)
+    rows = [COLUMNS, *[_row(scores) for scores in results], *[_row(_together(n, some)) for n, some in groups.items()]]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _by_condition(results: Sequence[Scores]) -> dict[str, list[Scores]]:
+    found: dict[str, list[Scores]] = {}
+    for scores in results:
+        found.setdefault(scores.name.rpartition("-")[2], []).append(scores)
+    return found
 
 
 def _row(scores: Scores) -> list[str]:
@@ -236,7 +178,7 @@ def _percentiles(errors: Sequence[float]) -> list[str]:
     return [f"{1000 * np.percentile(errors, p):.0f}" if errors else "-" for p in (50, 95)]
 
 
-def _together(results: Sequence[Scores]) -> Scores:
+def _together(name: str, results: Sequence[Scores]) -> Scores:
     """Means over recordings; line errors pooled; counts summed."""
 
     def mean(name: str) -> float | None:
@@ -244,7 +186,7 @@ def _together(results: Sequence[Scores]) -> Scores:
         return statistics.fmean(values) if values else None
 
     return Scores(
-        name=f"all {len(results)}",
+        name=f"{name} ({len(results)})",
         seconds=sum(scores.seconds for scores in results),
         speakers=0,
         der=mean("der") or 0.0,
@@ -271,16 +213,29 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="leave out unknown count, stock settings and bare engines")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     asked = parser.parse_args()
-    results = []
-    for wav in sorted(asked.folder.glob(f"{asked.only}*.wav")):
-        if wav.with_suffix(".rttm").exists():
-            with tempfile.TemporaryDirectory() as root:
-                results.append(evaluate(wav, Path(root), full=not asked.quick)[0])
-    if not results:
-        raise SystemExit(f"no NAME.wav + NAME.rttm in {asked.folder}")
+    try:
+        known, left_out = read_folder(asked.folder, only=asked.only)
+        print("\n".join(left_out), file=sys.stderr)
+        _warm_up(known[0])
+        results = [_evaluated(one, full=not asked.quick) for one in known]
+    except InputError as error:
+        raise SystemExit(str(error)) from None
     print(table(results))
     if asked.json:
         asked.json.write_text(json.dumps([asdict(scores) for scores in results], indent=1) + "\n", encoding="utf-8")
+
+
+def _evaluated(known: Known, *, full: bool) -> Scores:
+    with tempfile.TemporaryDirectory() as root:
+        return evaluate(known, Path(root), full=full)[0]
+
+
+def _warm_up(known: Known) -> None:
+    """Import and start the engines on a few seconds, so that the first row does not pay for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        recording = _ingest(known.sound, Path(folder))
+        sound = ingest.read_span([recording], 0, 8 * MASTER_HZ, hz=ANALYSIS_HZ, root=Path(folder))
+        _bare(sound, count=2)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Long recordings: `python -m benchmarks.listening_long CORPUS` listens to two hours and says what it took.
+
+The dialogues of the listening corpus are laid end to end, over and over, until the recording is long enough; the sheets become one
+script of as many scenes. Printed are the peak memory of this process and the CPU seconds after each step, how much was right, and
+whether clustering a bounded sample of the voices gives the same turns on ten minutes as clustering all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import soundfile as sf
+
+from benchmarks.listening_truth import (
+    TrueLine,
+    diarization_error,
+    full_spans,
+    line_errors,
+    read_sheet,
+    read_turns,
+    right_share,
+)
+from manifests.rows import Recording
+from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
+from pipeline import align, diarize, ingest, transcribe
+from pipeline.turns import SpeakerSpan
+
+BOUNDED_SECONDS = 600
+BOUND = 500  # embeddings; ten minutes give well over a thousand
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step took: CPU seconds, and the most memory the process has held until its end."""
+
+    name: str
+    cpu_seconds: float
+    peak_gigabytes: float
+
+
+def steps_of(wav: Path, sheet: list[TrueLine], root: Path, *, speakers: int) -> tuple[list[Step], list[str]]:
+    """Listen to `wav` step by step as a production does; also returns lines that say how much came out right."""
+    taken: list[Step] = []
+    recording = _step(taken, "bring in", lambda: _ingest(wav, root))
+    settings = diarize.Settings(speakers=speakers)
+    turns = _step(taken, "who", lambda: diarize.diarize([recording], root=root, settings=settings))
+    words = _step(taken, "what", lambda: transcribe.transcribe([recording], root=root, settings=transcribe.Settings()))
+    lines = [true.line for true in sheet]
+    cues = _step(taken, "match", lambda: align.align(lines, turns, words, recordings=[recording]))
+    error = diarization_error(read_turns(wav.with_suffix(".rttm")), full_spans(turns))
+    found, _, _ = line_errors(cues, sheet)
+    return taken, [
+        f"{len(sheet)} lines, {len(turns)} turns, {len(words)} words",
+        f"diarization error {error:.3f}, right character {right_share(cues, sheet):.3f}, lines found {found:.3f}",
+    ]
+
+
+def bounded_alike(wav: Path, root: Path, *, speakers: int) -> str:
+    """One line: the error of the turns of a bounded clustering against those of a whole one, on ten minutes."""
+    recording = _ingest(wav, root)
+    sound = ingest.read_span([recording], 0, BOUNDED_SECONDS * MASTER_HZ, hz=ANALYSIS_HZ, root=root)
+    settings = diarize.Settings(speakers=speakers, most_embeddings=10**9)
+    whole = diarize.speaker_spans(sound, settings=settings)
+    said = []
+    for most in (diarize.Settings().most_embeddings, BOUND):
+        some = diarize.speaker_spans(sound, settings=replace(settings, most_embeddings=most))
+        difference = diarization_error(_full(whole), _full(some), hz=ANALYSIS_HZ)
+        said.append(f"at most {most} embeddings {'the same' if some == whole else f'differ by {difference:.4f}'}")
+    return f"ten minutes, turns against clustering everything: {'; '.join(said)}"
+
+
+def lay_end_to_end(corpus: Path, folder: Path, *, seconds: float) -> tuple[Path, list[TrueLine], int]:
+    """Write `long.wav` and `long.rttm` into `folder`; returns the WAV, its line sheet and how many speak. Streams."""
+    wav, now = folder / "long.wav", 0
+    truths: list[str] = []
+    lines: list[TrueLine] = []
+    with sf.SoundFile(wav, "w", samplerate=MASTER_HZ, channels=1, subtype="PCM_16") as whole:
+        for number, name in enumerate(_dialogues(corpus)):
+            if now >= seconds * MASTER_HZ:
+                break
+            for text in name.with_suffix(".rttm").read_text(encoding="utf-8").splitlines():
+                fields = text.split()
+                fields[1], fields[3] = "long", f"{float(fields[3]) + now / MASTER_HZ:.4f}"
+                truths.append(" ".join(fields))
+            lines += [
+                _moved(true, now, scene=number, order=len(lines)) for true in read_sheet(name.with_suffix(".csv"))
+            ]
+            with sf.SoundFile(name) as dialogue:
+                for block in dialogue.blocks(blocksize=MASTER_HZ, dtype="int16"):
+                    whole.write(block)
+                now += dialogue.frames
+    wav.with_suffix(".rttm").write_text("\n".join(truths) + "\n", encoding="utf-8")
+    return wav, lines, len({text.split()[7] for text in truths})
+
+
+def _dialogues(corpus: Path) -> Iterator[Path]:
+    """All dialogues with a sheet, over and over; those with the same script never next to each other."""
+    names = sorted(wav for wav in corpus.glob("*.wav") if wav.with_suffix(".csv").exists())
+    by_condition = sorted(names, key=lambda wav: (wav.stem.rpartition("-")[2], wav.stem))
+    while by_condition:
+        yield from by_condition
+
+
+def _moved(true: TrueLine, samples: int, *, scene: int, order: int) -> TrueLine:
+    line = replace(true.line, line_id=f"S{scene}{true.line.line_id}", scene=str(scene), order=order)
+    if true.start < 0:
+        return TrueLine(line=line, start=-1, end=-1)
+    return TrueLine(line=line, start=true.start + samples, end=true.end + samples)
+
+
+def _full(spans: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
+    return [span for span in spans if not span.exclusive]
+
+
+def _ingest(wav: Path, root: Path) -> Recording:
+    return ingest.ingest(wav, order=0, offset_samples=0, media=root / "media", folder=wav.parent)
+
+
+def _step(taken: list[Step], name: str, work: Callable[[], T]) -> T:
+    begin = time.process_time()
+    result = work()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in kilobytes
+    taken.append(Step(name=name, cpu_seconds=time.process_time() - begin, peak_gigabytes=peak))
+    print(f"{name:10} {taken[-1].cpu_seconds:8.1f} s CPU   peak {peak:.2f} GB", flush=True)
+    return result
+
+
+def main() -> None:
+    """Read the command line, listen, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--hours", type=float, default=2.0)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        wav, sheet, speakers = lay_end_to_end(asked.corpus, Path(folder), seconds=3600 * asked.hours)
+        if not sheet:
+            raise SystemExit(f"no NAME.wav + NAME.rttm + NAME.csv in {asked.corpus}")
+        _, said = steps_of(wav, sheet, Path(folder), speakers=speakers)
+        print("\n".join([*said, bounded_alike(wav, Path(folder), speakers=speakers)]))
+
+
+if __name__ == "__main__":
+    main()
