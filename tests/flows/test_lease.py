@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lease between real processes: one holder at a time, a killed one is taken over, a living one is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from flows.lease import FOLDER, BusyError, Note, Pace, acquire, held
+
+QUICK = Pace(beat_seconds=0.05, patience_seconds=0.5)
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from flows.lease import Pace, held
+with held(Path(sys.argv[1]), purpose="a test", pace=Pace(beat_seconds=0.05, patience_seconds=0.5)):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+COUNT = """
+import sys
+from pathlib import Path
+from flows.lease import Pace, held
+root = Path(sys.argv[1])
+for _ in range(10):
+    with held(root, purpose="counting", wait_seconds=60, pace=Pace(beat_seconds=0.02, patience_seconds=5)):
+        counter = root / "counter"
+        value = int(counter.read_text())
+        (root / "inside").open("x").close()
+        counter.write_text(str(value + 1))
+        (root / "inside").unlink()
+"""
+
+
+@contextmanager
+def holding(root: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lease."""
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(root)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def elsewhere(root: Path) -> Path:
+    """Make the newest lease look as if a process of another machine had written it; its heartbeat stands still."""
+    newest = max((root / FOLDER).glob("*.json"))
+    note = Note(**json.loads(newest.read_text()))
+    newest.write_text(json.dumps(asdict(replace(note, machine="another machine", host="elsewhere", released=False))))
+    return newest
+
+
+def test_a_second_run_is_told_who_holds_the_production(tmp_path: Path) -> None:
+    with (
+        holding(tmp_path) as process,
+        pytest.raises(BusyError, match=rf"a test on .* \(process {process.pid}, since 20"),
+    ):
+        acquire(tmp_path, purpose="another", pace=QUICK)
+
+
+def test_a_killed_holder_is_taken_over_at_once(tmp_path: Path) -> None:
+    with holding(tmp_path) as process:
+        os.kill(process.pid, signal.SIGKILL)
+        began = time.monotonic()
+        with held(tmp_path, purpose="the next", pace=Pace(patience_seconds=60)) as lease:
+            assert time.monotonic() - began < 5
+            assert lease.number == 2
+
+
+def test_two_productions_may_be_held_at_once(tmp_path: Path) -> None:
+    with holding(tmp_path / "one"), held(tmp_path / "two", purpose="another", pace=QUICK) as lease:
+        assert not lease.lost
+
+
+def test_a_released_lease_goes_to_the_next(tmp_path: Path) -> None:
+    for number in range(1, 21):
+        with held(tmp_path, purpose="a test", pace=QUICK) as lease:
+            assert lease.number == number
+    assert len(list((tmp_path / FOLDER).iterdir())) <= 9
+
+
+def test_who_waits_gets_it_when_the_holder_ends(tmp_path: Path) -> None:
+    waited_for: list[Note] = []
+    with holding(tmp_path) as process:
+        threading.Timer(0.3, process.kill).start()
+        with held(tmp_path, purpose="patient", wait_seconds=30, pace=QUICK, on_wait=waited_for.append):
+            assert process.poll() is not None or process.wait(5)
+    assert [note.pid for note in waited_for] == [process.pid]
+
+
+def test_a_holder_on_another_machine_whose_heartbeat_stands_still_is_taken_over(tmp_path: Path) -> None:
+    with held(tmp_path, purpose="gone", pace=QUICK):
+        pass
+    elsewhere(tmp_path)
+    began = time.monotonic()
+    with held(tmp_path, purpose="the next", pace=QUICK):
+        assert time.monotonic() - began >= QUICK.patience_seconds
+
+
+def test_a_holder_on_another_machine_whose_heart_beats_is_left_alone(tmp_path: Path) -> None:
+    with held(tmp_path, purpose="gone", pace=QUICK):
+        pass
+    file = elsewhere(tmp_path)
+    note = Note(**json.loads(file.read_text()))
+    over = threading.Event()
+
+    def beat() -> None:
+        number = 0
+        while not over.wait(0.05):
+            number += 1
+            partial = file.with_suffix(".partial")
+            partial.write_text(json.dumps(asdict(replace(note, beat=number, since="2001-01-01T00:00:00+00:00"))))
+            partial.replace(file)
+
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        with pytest.raises(BusyError, match="on elsewhere"):
+            acquire(tmp_path, purpose="the next", wait_seconds=1.5, pace=QUICK)
+    finally:
+        over.set()
+        beating.join()
+
+
+def test_a_holder_that_slept_learns_that_it_was_taken_over(tmp_path: Path) -> None:
+    with pytest.raises(BusyError, match="taken over by"), held(tmp_path, purpose="sleeper", pace=QUICK) as lease:
+        (tmp_path / FOLDER / "00000002.json").write_text((tmp_path / FOLDER / "00000001.json").read_text())
+        deadline = time.monotonic() + 5
+        while not lease.lost and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def test_a_torn_lease_file_is_waited_for_and_then_taken(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "00000001.json").write_text('{"run_id": "hal')
+    with held(tmp_path, purpose="the next", pace=QUICK) as lease:
+        assert lease.number == 2
+
+
+def test_three_processes_are_never_inside_at_once(tmp_path: Path) -> None:
+    (tmp_path / "counter").write_text("0")
+    processes = [subprocess.Popen([sys.executable, "-c", COUNT, str(tmp_path)]) for _ in range(3)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert (tmp_path / "counter").read_text() == "30"
