@@ -147,6 +147,15 @@ class ConsentTable(_Table):
     """Refuse to work for anybody whose valid consent is not on file."""
 
 
+class ListenTable(_Table):
+    """`[listen]`: other models than the packaged ones. Paths may lie outside the production: models are the machine's, not the film's."""
+
+    diarization: str = ""
+    """Who speaks: a folder with a pyannote pipeline (config.yaml and weights) or its hub name (then HF_TOKEN); empty: the packaged weights."""
+    recogniser: str = ""
+    """What is said: a folder with a CTranslate2 Whisper model in any language; empty: the packaged one, English."""
+
+
 class LicencesTable(_Table):
     """`[licences]`: what the weights' licences must allow."""
 
@@ -193,6 +202,7 @@ class Production(_Table):
     """Who draws the frames: `previs` (any CPU) or `dice` (DICE-Talk)."""
     talker_settings: dict[str, str | int | float | bool] = {}
     """Settings of the talker, see docs/previs.md and docs/dice.md."""
+    listen: ListenTable = ListenTable()
     cut: CutTable = CutTable()
     look: LookTable = LookTable()
     delivery: DeliveryTable = DeliveryTable()
