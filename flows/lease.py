@@ -69,13 +69,14 @@ class BusyError(ToolError):
 
 
 class Lease:
-    """A lease that is held. A thread of its own keeps the heartbeat until `release`."""
+    """A lease that is held. A thread of its own keeps the heartbeat until `release`. `waited`: somebody else held it when we came."""
 
     def __init__(self, folder: Path, number: int, note: Note, *, pace: Pace) -> None:
         """`acquire` makes these."""
         self.number = number
         self.note = note
         self.taken_over: Note | None = None
+        self.waited = False
         self._path = _path(folder, number)
         self._folder = folder
         self._over = threading.Event()
@@ -151,6 +152,7 @@ def acquire(
         if number == 0 or watch.is_gone(number, holder):
             lease = _take(folder, number + 1, purpose=purpose, pace=pace)
             if lease is not None:
+                lease.waited = told
                 return lease
             continue
         if watch.lives and time.monotonic() - began >= wait_seconds:

@@ -12,10 +12,11 @@ from flows.corrections import Corrected
 from flows.cut import Cutting, cut
 from flows.film import Film, done, open_film
 from flows.inputs import Inputs, read_inputs
+from flows.lease import Note, held
 from flows.plan import Plan, PlannedShot
 from flows.plan import plan as compare
 from flows.progress import bars, reporter
-from flows.screen import say, say_json, table
+from flows.screen import complain, say, say_json, table
 from manifests.report import query
 from manifests.rows import Deliverable, Shot, Take
 from manifests.timebase import MASTER_HZ, clock, timecode
@@ -41,14 +42,21 @@ def plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) ->
     return DONE
 
 
-def render(folder: Path, *, out: Path | None, ray: str, workers: int, as_json: bool) -> int:
-    """Do what `plan` shows, or say that there is nothing to do, which takes no engine to find out."""
+def render(  # noqa: PLR0913 - each is an option of the verb
+    folder: Path, *, out: Path | None, ray: str, workers: int, wait_seconds: float = 0, as_json: bool
+) -> int:
+    """Do what `plan` shows, or say that there is nothing to do, which takes no engine to find out.
+
+    Raises BusyError when another run works on the production and is still at it after `wait_seconds`."""
     film = open_film(folder, out)
     inputs = read_inputs(film)
     standing = _standing(film, inputs)
     if standing is not None:
         return _nothing_to_do(film, standing, as_json=as_json)
-    with bars():
+    with held(film.root, purpose="render", wait_seconds=wait_seconds, on_wait=_say_who_holds_it) as lease, bars():
+        standing = _standing(film, inputs) if lease.waited else None
+        if standing is not None:
+            return _nothing_to_do(film, standing, as_json=as_json)
         reporter().step("Starting the orchestrator")
         from flows.episode import episode
 
@@ -125,6 +133,10 @@ def _standing(film: Film, inputs: Inputs) -> list[Deliverable] | None:
 
     reel = Reel(shots=cutting.shots, takes=list(takes.values()), cues=cutting.heard.cues, recordings=known)
     return standing(film, reel)
+
+
+def _say_who_holds_it(holder: Note) -> None:
+    complain(f"waiting for {holder}")
 
 
 def _nothing_to_do(film: Film, standing: list[Deliverable], *, as_json: bool) -> int:

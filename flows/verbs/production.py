@@ -53,12 +53,13 @@ def render(
     out: Out = None,
     ray: Annotated[str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")] = "",
     workers: Annotated[int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")] = 0,
+    wait: Annotated[float, typer.Option("--wait", min=0, help="seconds to wait for another run on it to end")] = 0,
     as_json: Json = False,
 ) -> int:
     """Render the production: listen, cut, generate, colour-match, assemble, deliver, check."""
     from flows import overview
 
-    return overview.render(folder, out=out, ray=ray, workers=workers, as_json=as_json)
+    return overview.render(folder, out=out, ray=ray, workers=workers, wait_seconds=wait, as_json=as_json)
 
 
 @app.command()
