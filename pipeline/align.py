@@ -8,44 +8,26 @@ put together by order, duration and speaker (`byturns`).
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from manifests.rows import Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
-from pipeline import byturns, edges, matching, spoken
+from pipeline import byturns, edges, takes
 from pipeline.byturns import Speech
-from pipeline.matching import Reading
-from pipeline.turns import touching
+from pipeline.takes import Heard, Script, Take
+from pipeline.turns import overlapped, touching
 
 SURE = 0.6  # a cue with less confidence needs an ear
 WHOLE = 0.85  # coverage from which a reading counts as the whole line
-TAKE_COVERAGE = 0.55  # a later reading replaces an earlier one only if it is this much of the line ...
-TAKE_SLACK = 0.25  # ... and at most this much less than the best one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Script:
-    """The lines as tokens. `display[i]` are line i's written words, `owner[i][t]` the written word of its token t."""
-
-    lines: Sequence[Line]
-    tokens: list[list[str]]
-    display: list[list[str]]
-    owner: list[list[int]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
-    """The words as tokens, in order of time; `word[t]` is the index of token t's word."""
-
-    words: Sequence[Word]
-    tokens: list[str]
-    word: list[int]
+IN_PLACE = 0.4  # how far towards certainty order, voice and length bring a line whose words were hardly heard
+TELLING_SECONDS = 1.2  # of speech tell a voice; less tells less
+AGREES = 0.8  # share of a line in its character's voice from which the voice agrees
+MOSTLY = 0.5  # of what a line claims of another's time, from which its own voice is known to lie under it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,38 +83,41 @@ def match(
 ) -> Alignment:
     """As `align`, with all that was found on the way."""
     known = known or Known()
-    script, heard, speech = _script(lines), _heard(words), byturns.speech(turns)
+    heard = _Listened(
+        script=takes.written(lines),
+        words=takes.heard_words(words),
+        speech=byturns.speech(turns),
+        under=overlapped(turns),
+    )
     given = {i: cue for i, line in enumerate(lines) if (cue := _given(line, recordings)) is not None}
-    taken = [take for take in _all_takes(script, heard, recordings, known) if take.reading.line not in given]
-    names = _names(script, heard, taken, speech, known)
-    sure = [_cue(script, heard, take, speech, names) for take in taken]
-    unheard = {lines[take.reading.line].line_id: _unheard(script, take) for take in taken}
-    cues = given | {
-        take.reading.line: cue for take, cue in zip(taken, edges.snap(sure, turns, names, unheard), strict=True)
-    }
-    for gap in _gaps(script, cues, speech):
-        cues |= _placed(script, gap, names if cues else None)
-    names = names or byturns.assign_names(_spoken_by(list(cues.values()), speech))
+    found = takes.find(heard.script, heard.words, recordings, circled=known.circled)
+    taken = [take for take in found if take.reading.line not in given]
+    names = _names(heard, taken, known)
+    cues = given | _heard_cues(heard, taken, turns, names)
+    for gap in _gaps(heard, cues, names):
+        cues |= _placed(heard.script, gap, names if cues else None)
+    names = names or byturns.assign_names(_spoken_by(list(cues.values()), heard.speech))
+    claimed = [(cue.start, cue.end) for cue in cues.values()]
     return Alignment(
         cues=[_located(cues.get(i) or _missing(line), recordings) for i, line in enumerate(lines)],
-        takes={lines[take.reading.line].line_id: [_words_span(heard, r) for r in take.readings] for take in taken},
+        takes={
+            lines[take.reading.line].line_id: [takes.reading_span(heard.words, r) for r in take.readings]
+            for take in taken
+        },
         chosen={lines[take.reading.line].line_id: take.number for take in taken},
         names=names,
-        left_over=[
-            _stretch(one, heard, names)
-            for one in byturns.unclaimed(speech, [(cue.start, cue.end) for cue in cues.values()])
-        ],
+        left_over=[_stretch(one, heard.words, names) for one in byturns.unclaimed(heard.speech, claimed)],
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Take:
-    """The reading chosen for a line, its number (from 1) among all `readings` (in words, not tokens), and (token, word) pairs."""
+class _Listened:
+    """The script, the words, the speech (never overlapping), and who else is heard under it."""
 
-    reading: Reading
-    number: int
-    readings: list[Reading]
-    pairs: list[tuple[int, int]]
+    script: Script
+    words: Heard
+    speech: Sequence[Speech]
+    under: Sequence[Turn]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,26 +126,6 @@ class _Gap:
 
     lines: list[int]
     speech: list[Speech]
-
-
-def _script(lines: Sequence[Line]) -> _Script:
-    words = [spoken.words(line.text, language=line.lang) for line in lines]
-    return _Script(
-        lines=lines,
-        tokens=[[token for _, tokens in written for token in tokens] for written in words],
-        display=[[text for text, _ in written] for written in words],
-        owner=[[i for i, (_, tokens) in enumerate(written) for _ in tokens] for written in words],
-    )
-
-
-def _heard(words: Sequence[Word]) -> _Heard:
-    ordered = sorted(words, key=lambda word: (word.start, word.end))
-    tokens = [spoken.tokens(word.text) for word in ordered]
-    return _Heard(
-        words=ordered,
-        tokens=[token for of_word in tokens for token in of_word],
-        word=[i for i, of_word in enumerate(tokens) for _ in of_word],
-    )
 
 
 def _given(line: Line, recordings: Sequence[Recording]) -> Cue | None:
@@ -173,91 +138,35 @@ def _given(line: Line, recordings: Sequence[Recording]) -> Cue | None:
     return _new_cue(line, (start, end), confidence=1.0, reasons="times given in the sheet")
 
 
-def _all_takes(script: _Script, heard: _Heard, recordings: Sequence[Recording], known: Known) -> list[_Take]:
-    """Each recording is searched for the lines it can hold; a line found in several is taken where it is heard best."""
-    best: dict[int, _Take] = {}
-    for scope, members in _scopes(script.lines, recordings).items():
-        ids = {recording.recording_id for recording in members}
-        for take in _takes(script, _of_recordings(heard, ids), scope, known):
-            before = best.get(take.reading.line)
-            if before is None or take.reading.coverage > before.reading.coverage:
-                best[take.reading.line] = take
-    return [best[line] for line in sorted(best)]
+def _heard_cues(
+    heard: _Listened, taken: Sequence[Take], turns: Sequence[Turn], names: Mapping[str, str]
+) -> dict[int, Cue]:
+    """Cues of the lines that were recognised: from the first word to the last, drawn to the speech, then judged."""
+    pace = takes.pace(heard.script, heard.words, taken, usual=byturns.SECONDS_PER_LETTER * MASTER_HZ)
+    rough, unheard, clear = [], {}, []
+    for take in taken:
+        line = heard.script.lines[take.reading.line]
+        clear.append(takes.without_slips(heard.script, heard.words, take, heard.speech, pace[line.character]))
+        rough.append(_new_cue(line, takes.span(heard.words, clear[-1]), confidence=1.0, reasons=""))
+        unheard[line.line_id] = _unheard(heard.script, clear[-1], pace[line.character])
+    snapped = edges.snap(rough, turns, names, unheard)
+    return {
+        take.reading.line: _judged(heard, take, cue, _Place(names=names, cues=snapped, number=i))
+        for i, (take, cue) in enumerate(zip(clear, snapped, strict=True))
+    }
 
 
-def _scopes(lines: Sequence[Line], recordings: Sequence[Recording]) -> dict[tuple[int, ...], list[Recording]]:
-    """Which lines (by number) a recording can hold: those that name it, the line or the character it is named after, else all."""
-    scopes: dict[tuple[int, ...], list[Recording]] = {}
-    for recording in recordings:
-        name, stem = Path(recording.source).name.casefold(), Path(recording.source).stem.casefold()
-        named = [i for i, line in enumerate(lines) if Path(line.audio_file).name.casefold() == name]
-        named = named or [i for i, line in enumerate(lines) if line.line_id.casefold() == stem]
-        named = named or [i for i, line in enumerate(lines) if line.character.casefold() == stem]
-        scopes.setdefault(tuple(named or range(len(lines))), []).append(recording)
-    return scopes
-
-
-def _of_recordings(heard: _Heard, ids: set[str]) -> _Heard:
-    """The same words with the tokens of the given recordings only."""
-    kept = [i for i, word in enumerate(heard.word) if heard.words[word].recording_id in ids]
-    return replace(heard, tokens=[heard.tokens[i] for i in kept], word=[heard.word[i] for i in kept])
-
-
-def _takes(script: _Script, heard: _Heard, scope: Sequence[int], known: Known) -> list[_Take]:
-    """Search every line in all that was heard, chain the readings, and choose one a line."""
-    vocabulary = sorted({token for i in scope for token in script.tokens[i]}), sorted(set(heard.tokens))
-    table = matching.likeness(*vocabulary)
-    rows, columns = ({token: i for i, token in enumerate(side)} for side in vocabulary)
-    stream = [columns[token] for token in heard.tokens]
-    scores = {i: table[[rows[token] for token in script.tokens[i]]][:, stream] for i in scope}
-    weights = {i: np.array([matching.token_weight(token) for token in script.tokens[i]]) for i in scope}
-    by_line: dict[int, list[Reading]] = {}
-    for reading in matching.chain([r for i in scope for r in matching.readings(i, scores[i], weights[i])]):
-        by_line.setdefault(reading.line, []).append(reading)
-    taken = []
-    for line, its in by_line.items():
-        number = _chosen(its, known.circled.get(script.lines[line].line_id))
-        reading = its[number]
-        matched = matching.pairs(scores[line][:, reading.start : reading.end], weights[line])
-        pairs = [(token, heard.word[reading.start + at]) for token, at in matched]
-        spans = [replace(r, start=heard.word[r.start], end=heard.word[r.end - 1] + 1) for r in its]
-        if pairs:
-            taken.append(_Take(reading=reading, number=number + 1, readings=spans, pairs=pairs))
-    return taken
-
-
-def _chosen(readings: Sequence[Reading], circled: int | None) -> int:
-    """The circled take, else the last one that is whole enough. Counted from 0."""
-    if circled is not None and 1 <= circled <= len(readings):
-        return circled - 1
-    best = max(reading.coverage for reading in readings)
-    enough = min(best, max(TAKE_COVERAGE, best - TAKE_SLACK))
-    return max(i for i, reading in enumerate(readings) if reading.coverage >= enough)
-
-
-def _words_span(heard: _Heard, reading: Reading) -> tuple[int, int]:
-    words = heard.words[reading.start : reading.end]
-    return min(word.start for word in words), max(word.end for word in words)
-
-
-def _span(heard: _Heard, take: _Take) -> tuple[int, int]:
-    spoken_in = [heard.words[word] for _, word in take.pairs]
-    return min(word.start for word in spoken_in), max(word.end for word in spoken_in)
-
-
-def _unheard(script: _Script, take: _Take) -> edges.Unheard:
+def _unheard(script: Script, take: Take, pace: float) -> edges.Unheard:
     tokens = script.tokens[take.reading.line]
     first, last = take.pairs[0][0], take.pairs[-1][0]
-    before, after = (sum(map(len, some)) + len(some) for some in (tokens[:first], tokens[last + 1 :]))
-    pace = byturns.SECONDS_PER_LETTER * MASTER_HZ
-    return edges.Unheard(before=round(before * pace), after=round(after * pace))
+    return edges.Unheard(
+        before=round(takes.letters(tokens[:first]) * pace), after=round(takes.letters(tokens[last + 1 :]) * pace)
+    )
 
 
-def _names(
-    script: _Script, heard: _Heard, taken: Sequence[_Take], speech: Sequence[Speech], known: Known
-) -> dict[str, str]:
+def _names(heard: _Listened, taken: Sequence[Take], known: Known) -> dict[str, str]:
     """Who each speaker is: as enrolled, else as the lines say; a voice too many is whoever's lines it mostly speaks."""
-    shared = _shared(script, heard, taken, speech)
+    shared = _shared(heard, taken)
     open_pairs = {pair: seconds for pair, seconds in shared.items() if pair[0] not in known.enrolled}
     names = byturns.assign_names(open_pairs) | dict(known.enrolled)
     for speaker in sorted({speaker for speaker, _ in open_pairs} - set(names)):
@@ -276,21 +185,19 @@ def _spoken_by(cues: Sequence[Cue], speech: Sequence[Speech]) -> dict[tuple[str,
     return seconds
 
 
-def _stretch(one: Speech, heard: _Heard, names: Mapping[str, str]) -> Stretch:
+def _stretch(one: Speech, heard: Heard, names: Mapping[str, str]) -> Stretch:
     said = [word.text for word in heard.words if one.start <= (word.start + word.end) // 2 < one.end]
     return Stretch(
         start=one.start, end=one.end, speaker=one.speaker, character=names.get(one.speaker, ""), text=" ".join(said)
     )
 
 
-def _shared(
-    script: _Script, heard: _Heard, taken: Sequence[_Take], speech: Sequence[Speech]
-) -> dict[tuple[str, str], float]:
+def _shared(heard: _Listened, taken: Sequence[Take]) -> dict[tuple[str, str], float]:
     """Seconds that each speaker talks during lines of each character, surer readings counting more."""
     seconds: dict[tuple[str, str], float] = {}
     for take in taken:
-        character = script.lines[take.reading.line].character
-        for speaker, shared in _speakers(_span(heard, take), speech).items():
+        character = heard.script.lines[take.reading.line].character
+        for speaker, shared in _speakers(takes.span(heard.words, take), heard.speech).items():
             pair = (speaker, character)
             seconds[pair] = seconds.get(pair, 0.0) + shared * take.reading.coverage
     return seconds
@@ -305,73 +212,78 @@ def _speakers(span: tuple[int, int], speech: Sequence[Speech]) -> dict[str, floa
     return seconds
 
 
-def _cue(script: _Script, heard: _Heard, take: _Take, speech: Sequence[Speech], names: Mapping[str, str]) -> Cue:
-    line = script.lines[take.reading.line]
-    start, end = _span(heard, take)
-    voices = _speakers((start, end), speech)
-    confidence, reasons = _judged(take, line, voices, names, seconds=(end - start) / MASTER_HZ)
-    speaker = max(voices, key=lambda speaker: voices[speaker], default="")
-    cue = _new_cue(line, (start, end), confidence=confidence, reasons="; ".join(reasons), speaker=speaker)
-    return replace(cue, words=json.dumps(_timed_words(script, heard, take, (start, end)), ensure_ascii=False))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A cue among the others that were heard, in the script's order, and who each speaker is."""
+
+    names: Mapping[str, str]
+    cues: Sequence[Cue]
+    number: int
+
+    def in_order(self) -> bool:
+        """Whether it begins after the line before and before the line after."""
+        around = self.cues[max(0, self.number - 1) : self.number + 2]
+        return all(a.start < b.start for a, b in itertools.pairwise(around))
 
 
-def _judged(
-    take: _Take, line: Line, voices: Mapping[str, float], names: Mapping[str, str], *, seconds: float
-) -> tuple[float, list[str]]:
+def _judged(heard: _Listened, take: Take, cue: Cue, place: _Place) -> Cue:
+    """The cue with its words, how sure it is, and why."""
+    span = (cue.start, cue.end)
+    voices = _speakers(span, heard.speech)
+    agreement = _agreement(cue, voices, heard.under, place.names)
+    pace = (cue.end - cue.start) / MASTER_HZ / byturns.expected_seconds(len(cue.text))
     coverage = max(0.0, take.reading.coverage)
     reasons = [f"{coverage:.0%} of the words heard"]
     confidence = min(1.0, coverage / WHOLE)
-    known = sum(voices.values())
-    agreeing = sum(shared for speaker, shared in voices.items() if names.get(speaker) == line.character)
-    if not known:
-        confidence *= 0.8
-        reasons.append("the diarization hears nobody here")
-    else:
-        agreement = agreeing / known
-        confidence *= 0.4 + 0.6 * agreement
-        reasons.append(
-            "the voice agrees" if agreement > 0.8 else f"only {agreement:.0%} of it in {line.character}'s voice"
-        )
-    pace = seconds / byturns.expected_seconds(len(line.text))
+    if confidence < 1 and agreement is not None and agreement > AGREES and len(take.readings) == 1 and place.in_order():
+        confidence = 1 - (1 - confidence) * (1 - IN_PLACE)
+        reasons.append("in its place")
+    heard_enough = min(1.0, sum(voices.values()) / TELLING_SECONDS)
+    confidence *= 0.8 if agreement is None else 1 - 0.6 * (1 - agreement) * heard_enough
+    reasons.append(_about_the_voice(cue, agreement))
     if not 0.4 < pace < 2.5:
         confidence *= 0.7
         reasons.append("spoken unusually fast" if pace < 1 else "spoken unusually slowly")
     if len(take.readings) > 1:
         reasons.append(f"take {take.number} of {len(take.readings)}")
-    return round(confidence, 3), reasons
+    words = takes.timed_words(heard.script, heard.words, take, span)
+    return replace(
+        cue,
+        status=_status(confidence),
+        confidence=round(confidence, 3),
+        reasons="; ".join(reasons),
+        speaker=max(voices, key=lambda speaker: voices[speaker], default=""),
+        words=json.dumps(words, ensure_ascii=False),
+    )
 
 
-def _timed_words(script: _Script, heard: _Heard, take: _Take, span: tuple[int, int]) -> list[tuple[str, int, int]]:
-    """The line's written words with times; those not heard share the time between their neighbours."""
-    line = take.reading.line
-    display, owner = script.display[line], script.owner[line]
-    known: dict[int, tuple[int, int]] = {}
-    for token, at in take.pairs:
-        word = heard.words[at]
-        start, end = known.get(owner[token], (word.start, word.end))
-        known[owner[token]] = (min(start, word.start), max(end, word.end))
-    return [(text, *times) for text, times in zip(display, _filled(known, len(display), span), strict=True)]
+def _agreement(cue: Cue, voices: Mapping[str, float], under: Sequence[Turn], names: Mapping[str, str]) -> float | None:
+    """Share of the speech in a cue that is in its character's voice, alone or under another's; None where nobody speaks."""
+    known = sum(voices.values())
+    own = sum(seconds for speaker, seconds in voices.items() if names.get(speaker) == cue.character)
+    own += _under((cue.start, cue.end), cue.character, under, names) / MASTER_HZ
+    return min(1.0, own / known) if known else None
 
 
-def _filled(known: Mapping[int, tuple[int, int]], count: int, span: tuple[int, int]) -> list[tuple[int, int]]:
-    times: list[tuple[int, int]] = []
-    for i in range(count):
-        if i in known:
-            times.append(known[i])
-            continue
-        following = next((j for j in range(i, count) if j in known), count)
-        begin = times[-1][1] if times else span[0]
-        until = known[following][0] if following < count else span[1]
-        share = max(0, until - begin) // (following - i)
-        times.append((begin, begin + share))
-    return times
+def _under(span: tuple[int, int], character: str, under: Sequence[Turn], names: Mapping[str, str]) -> int:
+    """Samples of a span in which a character's voice lies under another."""
+    own = [
+        turn for turn in under if turn.start < span[1] and turn.end > span[0] and names.get(turn.speaker) == character
+    ]
+    return sum(min(turn.end, span[1]) - max(turn.start, span[0]) for turn in own)
 
 
-def _gaps(script: _Script, cues: Mapping[int, Cue], speech: Sequence[Speech]) -> list[_Gap]:
+def _about_the_voice(cue: Cue, agreement: float | None) -> str:
+    if agreement is None:
+        return "the diarization hears nobody here"
+    return "the voice agrees" if agreement > AGREES else f"only {agreement:.0%} of it in {cue.character}'s voice"
+
+
+def _gaps(heard: _Listened, cues: Mapping[int, Cue], names: Mapping[str, str]) -> list[_Gap]:
     """Runs of lines without a cue, each with the unclaimed speech between the cues before and after it."""
-    free = byturns.unclaimed(speech, [(cue.start, cue.end) for cue in cues.values()])
+    free = byturns.unclaimed(heard.speech, [claim for cue in cues.values() for claim in _claims(cue, heard, names)])
     runs: list[list[int]] = []
-    for i in range(len(script.lines)):
+    for i in range(len(heard.script.lines)):
         if i not in cues:
             runs.append([*runs.pop(), i] if runs and runs[-1][-1] == i - 1 else [i])
     gaps = []
@@ -381,14 +293,27 @@ def _gaps(script: _Script, cues: Mapping[int, Cue], speech: Sequence[Speech]) ->
         between = [
             s
             for s in free
-            if s.start >= after - byturns.JOIN_SAMPLES and (before is None or s.end <= before + byturns.JOIN_SAMPLES)
+            if s.start >= after - byturns.JOIN_SAMPLES and (before is None or s.start < before + byturns.JOIN_SAMPLES)
         ]
         if between:
             gaps.append(_Gap(lines=run, speech=between))
     return gaps
 
 
-def _placed(script: _Script, gap: _Gap, names: Mapping[str, str] | None) -> dict[int, Cue]:
+def _claims(cue: Cue, heard: _Listened, names: Mapping[str, str]) -> list[tuple[int, int]]:
+    """What a cue takes of the speech: all of it, but not another's time where its own voice is known to lie under."""
+    claims = []
+    last = cue.start
+    for one in touching(heard.speech, cue.start, cue.end):
+        span = (max(one.start, cue.start), min(one.end, cue.end))
+        other = one.speaker in names and names[one.speaker] != cue.character
+        if other and _under(span, cue.character, heard.under, names) > MOSTLY * (span[1] - span[0]):
+            claims.append((last, span[0]))
+            last = span[1]
+    return [*claims, (last, cue.end)]
+
+
+def _placed(script: Script, gap: _Gap, names: Mapping[str, str] | None) -> dict[int, Cue]:
     """Cues for a gap's lines by order, duration and speaker."""
     parts = [
         byturns.Part(character=line.character, seconds=byturns.expected_seconds(len(line.text)))
@@ -421,11 +346,15 @@ def _new_cue(line: Line, span: tuple[int, int], *, confidence: float, reasons: s
         end=span[1],
         text=line.text,
         performance=line.performance,
-        status="missing" if span[0] < 0 else "matched" if confidence >= SURE else "doubtful",
+        status="missing" if span[0] < 0 else _status(confidence),
         confidence=confidence,
         reasons=reasons,
         speaker=speaker,
     )
+
+
+def _status(confidence: float) -> str:
+    return "matched" if confidence >= SURE else "doubtful"
 
 
 def _missing(line: Line) -> Cue:

@@ -36,7 +36,7 @@ Voice = Float32[np.ndarray, " dimension"]
 
 log = logging.getLogger(__name__)
 
-VERSION = "4"  # of what this module makes of the same sound and settings
+VERSION = "5"  # of what this module makes of the same sound and settings
 LEAST_PIECE_SECONDS = 0.6  # below this a voice vector says little
 _RATIO = MASTER_HZ // ANALYSIS_HZ
 
@@ -101,7 +101,8 @@ def speaker_spans(sound: Float32[np.ndarray, " samples"], *, settings: Settings)
     spans = _spans(output, length=len(sound))
     if settings.refine and not settings.pipeline:
         spans = _refined(spans, sound, speakers=settings.speakers)
-    heard = turns.without_silence(turns.exclusive(spans), loudness.levels(sound))
+    levels = loudness.levels(sound)
+    heard = turns.with_room(turns.without_silence(turns.exclusive(spans), levels), levels)
     return turns.numbered([*heard, *(span for span in spans if not span.exclusive)])
 
 

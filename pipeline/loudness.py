@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32, Float64
 from manifests.timebase import ANALYSIS_HZ
 
 HOP = ANALYSIS_HZ // 100
+BLOCK = 6000 * HOP  # a minute at a time: hours of sound are never squared at once
 SILENT_DB = -70.0  # quieter than this is nobody speaking, whatever the noise floor
 _SMOOTH_FRAMES = 20  # a cut wants a pause, not a stop consonant
 
@@ -28,10 +29,15 @@ def levels(sound: Sound) -> Levels:
     >>> levels(np.ones(320, dtype=np.float32)).round().tolist()
     [0.0, 0.0]
     """
+    found = np.concatenate([np.zeros(0), *(_block_levels(sound[i : i + BLOCK]) for i in range(0, len(sound), BLOCK))])
+    decibels: Levels = 10 * np.log10(np.maximum(found, 1e-12))
+    return decibels
+
+
+def _block_levels(sound: Sound) -> Levels:
     frames = np.pad(sound, (0, -len(sound) % HOP)).reshape(-1, HOP)
     power: Levels = np.square(frames, dtype=np.float64).mean(axis=1)
-    decibels: Levels = 10 * np.log10(np.maximum(power, 1e-12))
-    return decibels
+    return power
 
 
 def is_sound(sound: Sound) -> bool:

@@ -17,6 +17,8 @@ SILENCE_SAMPLES = round(0.2 * ANALYSIS_HZ)
 LONG_SILENCE_SAMPLES = round(0.3 * ANALYSIS_HZ)
 MARGIN_SAMPLES = round(0.03 * ANALYSIS_HZ)
 TAIL_SAMPLES = round(0.18 * ANALYSIS_HZ)
+SLIVER_SAMPLES = round(0.06 * ANALYSIS_HZ)  # what is left of a span beside a silence, if no more than this, is nothing
+ROOM_BEFORE, ROOM_AFTER = round(0.02 * ANALYSIS_HZ), round(0.04 * ANALYSIS_HZ)
 JOIN_SAMPLES = round(0.1 * ANALYSIS_HZ)  # a shorter silence does not end a piece of speech
 
 
@@ -101,10 +103,45 @@ def without_silence(spans: Sequence[SpeakerSpan], levels: loudness.Levels) -> li
     for span in spans:
         begin = span.start
         for silence in touching(quiet, span.start, span.end):
-            found += [replace(span, start=begin, end=silence.start)] if silence.start > begin else []
+            found += [replace(span, start=begin, end=silence.start)] if silence.start - begin > SLIVER_SAMPLES else []
             begin = silence.end
-        found += [replace(span, start=begin)] if begin < span.end else []
+        if begin == span.start or span.end - begin > SLIVER_SAMPLES:
+            found += [replace(span, start=begin)] if begin < span.end else []
     return found
+
+
+def with_room(spans: Sequence[SpeakerSpan], levels: loudness.Levels) -> list[SpeakerSpan]:
+    """Exclusive spans in order of time, over noise a little longer at both ends where nobody else speaks.
+
+    Onsets and fading ends drown first: a line that is cut short is heard, some room around it is not.
+    """
+    if loudness.spread(levels) >= NOISY_DB:
+        return list(spans)
+    starts = [span.start for span in spans[1:]] + [len(levels) * loudness.HOP]
+    ends = [0] + [span.end for span in spans[:-1]]
+    return [
+        replace(span, start=_grown(span.start, -ROOM_BEFORE, before), end=_grown(span.end, ROOM_AFTER, after))
+        for span, before, after in zip(spans, ends, starts, strict=True)
+    ]
+
+
+def _grown(edge: int, by: int, other: int) -> int:
+    """The edge moved outward, at most half way to the other span."""
+    half = abs(other - edge) // 2
+    return edge + max(-half, min(half, by))
+
+
+def overlapped(found: Sequence[Turn]) -> list[Turn]:
+    """What the full turns say of a speaker while the exclusive ones give the time to another, in order of time."""
+    alone = sorted((turn for turn in found if turn.exclusive), key=lambda turn: turn.start)
+    pieces = [
+        replace(turn, start=max(turn.start, over.start), end=min(turn.end, over.end))
+        for turn in found
+        if not turn.exclusive
+        for over in touching(alone, turn.start, turn.end)
+        if over.speaker != turn.speaker
+    ]
+    return sorted(pieces, key=lambda turn: turn.start)
 
 
 def rebuilt(old: Sequence[SpeakerSpan], new: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
