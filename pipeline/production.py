@@ -200,6 +200,8 @@ class Production(_Table):
     """The recorded dialogue, in the order of the timeline."""
     talker: Literal["previs", "dice"] = "previs"
     """Who draws the frames: `previs` (any CPU) or `dice` (DICE-Talk)."""
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """What a night renders first: higher before lower."""
     talker_settings: dict[str, str | int | float | bool] = {}
     """Settings of the talker, see docs/previs.md and docs/dice.md."""
     listen: ListenTable = ListenTable()
