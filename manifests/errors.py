@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
+LONGEST_FACT = 400  # characters of a message or fact that are shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,14 @@ class Problem:
         facts = [f"expected {self.expected}"] if self.expected else []
         facts += [f"got {self.got}"] if self.got else []
         facts += [f"nearest: {self.nearest}"] if self.nearest else []
-        return ", ".join(place) + ": " + self.message + (f" ({'; '.join(facts)})" if facts else "")
+        told = [_shown(text) for text in (", ".join(place), self.message, *facts)]
+        return f"{told[0]}: {told[1]}" + (f" ({'; '.join(told[2:])})" if facts else "")
+
+
+def _shown(text: str) -> str:
+    """One line that does nothing to a terminal, however long or strange what it quotes is."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return plain if len(plain) <= LONGEST_FACT else f"{plain[: LONGEST_FACT - 20]} ... {plain[-10:]}"
 
 
 class InputError(Exception):

@@ -25,6 +25,8 @@ from pipeline import sheets
 FILE = "production.toml"
 _SIZE = re.compile(r"(?P<width>[0-9]{2,5})x(?P<height>[0-9]{2,5})")
 _MAXIMUM_SIDE = 8192
+_LONGEST_PATH, _LONGEST_NAME = 1000, 255  # characters of a path, bytes of one name: more than file systems take
+_LONGEST_FILE = 1 << 20  # bytes of a production file
 _NO_PATH = re.compile(r"[\w+.,-]+:|\\|~")  # a protocol (https:, concat:), a drive, a share, somebody's home
 
 
@@ -33,8 +35,10 @@ def inside(folder: Path, relative: str) -> Path:
 
     Names that begin with `-` are refused too: to an engine they would be options."""
     pure = PurePosixPath(relative)
-    if not relative.strip():
+    if not relative.strip() or not pure.parts:
         raise ValueError("an empty path")
+    if len(relative) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_NAME for part in pure.parts):
+        raise ValueError(f"a path of {len(relative)} characters is too long to be a file's")
     if pure.is_absolute() or _NO_PATH.match(relative):
         raise ValueError(f"{relative!r} is not a path inside the production's folder")
     if ".." in pure.parts:
@@ -44,7 +48,11 @@ def inside(folder: Path, relative: str) -> Path:
     if any(ord(letter) < 32 for letter in relative):
         raise ValueError(f"{relative!r} holds a control character")
     path = folder / pure
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        within = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # a link that leads to itself
+        raise ValueError(f"{relative!r} is a link that leads nowhere") from error
+    if not within:
         raise ValueError(f"{relative!r} is a link that leads outside the production's folder")
     return path
 
@@ -95,12 +103,17 @@ def _size(value: str) -> str:
 def _one_line(value: str) -> str:
     if not value.strip() or any(ord(letter) < 32 for letter in value):
         raise ValueError("write one line of text")
+    if len(value) > _LONGEST_PATH:
+        raise ValueError(f"write at most {_LONGEST_PATH} characters")
     return value.strip()
 
 
 Rate = Annotated[Fraction, BeforeValidator(_rate)]
 Size = Annotated[str, AfterValidator(_size)]
 Text = Annotated[str, AfterValidator(_one_line)]
+Layout = Literal["single", "full-plate", "two-hander", "picture-in-picture"]
+ProfileName = Literal["web", "master", "vertical", "alpha", "alpha-web", "stems"]
+SHOT_REFERENCE = "shot:"  # before the number of a shot that is the look
 
 
 class _Table(BaseModel):
@@ -116,28 +129,60 @@ class CutTable(_Table):
     """Longer shots are split at pauses."""
     long_pause_seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.5
     """Of a longer pause the rest shows the last speaker listening."""
+    sound_leads_frames: Annotated[int, Field(ge=0, le=24)] = 8
+    """J-cut: where a reply comes on the heels of a line, it is heard up to this many frames before its speaker is seen."""
+    picture_leads_frames: Annotated[int, Field(ge=0, le=24)] = 8
+    """L-cut: there, after a long speech, the next one is seen up to this many frames before the speech has ended."""
+    scene_dissolve_frames: Annotated[int, Field(ge=0, le=100)] = 0
+    """How long a scene comes up over the one before it; 0 is a plain cut. Inside a scene cuts are plain."""
+    handle_frames: Annotated[int, Field(ge=0, le=100)] = 0
+    """Frames drawn before and after every shot, for an editor who wants to move cuts."""
+
+
+class LayoutTable(_Table):
+    """`[layout]`: how the people of a scene share the picture."""
+
+    default: Layout = "single"
+    """`single`, `full-plate` (uncropped), `two-hander` (side by side) or `picture-in-picture` (the listener in a corner)."""
+    scenes: dict[str, Layout] = {}
+    """The layout of single scenes, by number or name: `{ sc03 = "two-hander" }`."""
 
 
 class LookTable(_Table):
-    """`[look]`: what shots are matched to. `reference` is a still, a `.cube` or "" for none."""
+    """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or "" for none."""
 
     method: Literal["monge-kantorovich", "reinhard", "none"] = "monge-kantorovich"
     """How colour is matched."""
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     """How much of the match is applied."""
     reference: str = ""
-    """A still or a `.cube` to match to; empty: the mean of all characters."""
+    """A still or a `.cube` to match to, or a shot of this film (`"shot:sc01_sh030"`); empty: neutral light."""
+    reference_face: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(max_length=4)] = []
+    """Where the face is in a reference still: left, top, right, bottom as shares of its sides. Without it nothing of it counts as skin."""
 
 
 class DeliveryTable(_Table):
     """`[delivery]`: what is made. `burn_in` writes the previs mark into previs pictures."""
 
-    profiles: Annotated[list[Literal["web", "master"]], Field(min_length=1)] = ["web", "master"]
-    """The files of a version."""
+    profiles: Annotated[list[ProfileName], Field(min_length=1)] = ["web", "master"]
+    """The files of a version: `web`, `master`, `vertical` (9:16), `alpha` and `alpha-web` (the people alone, transparent), `stems`."""
     loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
     """Integrated loudness of the programme (EBU R 128); the peak limit of -1.5 dBTP wins."""
     burn_in: bool = True
     """Write PREVIS into the picture of previs takes."""
+    label: bool = False
+    """Write "AI-generated" into a corner of every picture, all through."""
+    burn_captions: bool = False
+    """Write the captions into the pictures; they lie beside them in any case."""
+    slate_seconds: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """A card with title and format before the programme, in silence."""
+    end_card_seconds: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """A card after the programme that says what made its pictures."""
+
+    @property
+    def needs_matte(self) -> bool:
+        """Whether takes must be written with the talker's matte."""
+        return bool({"alpha", "alpha-web"} & set(self.profiles))
 
 
 class ConsentTable(_Table):
@@ -196,7 +241,7 @@ class Production(_Table):
     """Who allowed what."""
     emotions: str = ""
     """A table `word, emotion` that extends the words for emotions (`pipeline/synonyms.csv`)."""
-    recordings: Annotated[list[str], Field(min_length=1)]
+    recordings: Annotated[list[str], Field(min_length=1, max_length=1000)]
     """The recorded dialogue, in the order of the timeline."""
     talker: Literal["previs", "dice"] = "previs"
     """Who draws the frames: `previs` (any CPU) or `dice` (DICE-Talk)."""
@@ -206,6 +251,7 @@ class Production(_Table):
     """Settings of the talker, see docs/previs.md and docs/dice.md."""
     listen: ListenTable = ListenTable()
     cut: CutTable = CutTable()
+    layout: LayoutTable = LayoutTable()
     look: LookTable = LookTable()
     delivery: DeliveryTable = DeliveryTable()
     consent: ConsentTable = ConsentTable()
@@ -234,7 +280,7 @@ class Production(_Table):
             yield "consents", self.consents
         if self.emotions:
             yield "emotions", self.emotions
-        if self.look.reference:
+        if self.look.reference and not self.look.reference.startswith(SHOT_REFERENCE):
             yield "look.reference", self.look.reference
         for recording in self.recordings:
             yield "recordings", recording
@@ -246,7 +292,7 @@ def load(folder: Path) -> Production:
     if not path.is_file():
         raise InputError(Problem(file=str(path), message="no such file: this folder is not a production",
                                  expected="a folder with production.toml (callsheet init DIR makes one)"))  # fmt: skip
-    text = sheets.decode(path)
+    text = sheets.decode(path, maximum=_LONGEST_FILE)
     try:
         production = Production.model_validate({**_toml(text), "folder": folder})
     except ValidationError as error:
@@ -272,6 +318,8 @@ def _toml(text: str) -> dict[str, Any]:
         line = re.match(r"line (\d+)", place)
         number = int(line[1]) if line else text.count("\n") + 1
         raise InputError(Problem(file=FILE, line=number, message=f"not valid TOML: {reason or error}")) from error
+    except RecursionError as error:
+        raise InputError(Problem(file=FILE, message="nested too deep", expected="tables of plain values")) from error
     if "folder" in values:
         raise InputError(Problem(file=FILE, line=_line_of(text, "folder"), column="folder", message="unknown key"))
     return values

@@ -66,7 +66,9 @@ def _read_fountain(path: Path, words: Words, language: str) -> list[Line]:
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside)))
-    play = fountain.parse(sheets.decode(path), file=path.name)
+    text = sheets.decode(path)
+    _check_lines(text, path.name)
+    play = fountain.parse(text, file=path.name)
     problems = [
         Problem(file=path.name, line=note.line, message="this emotion note belongs to no speech", got=f"[[{note.text}]]",
                 expected="the note under the character's name or in the words")
@@ -78,6 +80,15 @@ def _read_fountain(path: Path, words: Words, language: str) -> list[Line]:
         drafts = _drafts(speech, words, path.name, problems)
         lines += [_line_of_speech(speech, draft, first=index == 0, lang=language) for index, draft in enumerate(drafts)]
     return _finished(lines, problems, path.name)
+
+
+def _check_lines(text: str, file: str) -> None:
+    """Nobody speaks a line of this length: such a file is no script, and reading it on would take minutes."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > sheets.MAXIMUM_CELL:
+            expected = f"at most {sheets.MAXIMUM_CELL}"
+            message = f"a line of {len(line)} characters"
+            raise InputError(Problem(file=file, line=number, message=message, expected=expected))
 
 
 def _line_of_speech(speech: fountain.Speech, draft: _Draft, *, first: bool, lang: str) -> Line:

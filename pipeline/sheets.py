@@ -21,6 +21,7 @@ MAXIMUM_BYTES = 16 << 20
 MAXIMUM_UNPACKED_BYTES = 128 << 20  # a workbook is a zip archive; this bounds what it may unpack to
 MAXIMUM_ROWS = 20_000
 MAXIMUM_COLUMNS = 64
+MAXIMUM_CELL = 10_000  # characters
 MAXIMUM_DEPTH = 4  # of YAML: cast > row > list of aliases
 _CELL_NAME = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)(\d+)["']""")  # in a worksheet's XML: <c r="B12">
 _MIDNIGHT = " 00:00:00"  # what a workbook's day looks like once it is text
@@ -72,9 +73,9 @@ def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> Table:
     return _with_header(_table(grid, file), needed, known)
 
 
-def decode(path: Path, file: str | None = None) -> str:
-    """A text file's content: UTF-8 with or without a byte order mark. Raises InputError naming the first bad line."""
-    _check_size(path, file or path.name)
+def decode(path: Path, file: str | None = None, *, maximum: int = MAXIMUM_BYTES) -> str:
+    """A text file's content: UTF-8 with or without a byte order mark, at most `maximum` bytes. Raises InputError naming the first bad line."""
+    _check_size(path, file or path.name, maximum)
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")
@@ -99,10 +100,10 @@ def _check_file(path: Path, file: str) -> None:
     _check_size(path, file)
 
 
-def _check_size(path: Path, file: str) -> None:
+def _check_size(path: Path, file: str, maximum: int = MAXIMUM_BYTES) -> None:
     size = path.stat().st_size
-    if size > MAXIMUM_BYTES:
-        expected = f"at most {MAXIMUM_BYTES >> 20} MB"
+    if size > maximum:
+        expected = f"at most {maximum >> 20} MB"
         raise InputError(Problem(file=file, message="the file is too large", expected=expected, got=f"{size} bytes"))
 
 
@@ -114,6 +115,9 @@ def _csv_grid(path: Path, file: str) -> _Grid:
         raise InputError(Problem(file=file, message="the sheet is empty", expected="a header and at least one row"))
     header = text.lstrip().splitlines()[0]
     separator = max(",;\t", key=header.count)
+    if header.count(separator) >= MAXIMUM_COLUMNS:
+        got = f"{header.count(separator) + 1}"
+        raise InputError(Problem(file=file, row=1, message=f"more than {MAXIMUM_COLUMNS} columns", got=got))
     try:
         frame = pd.read_csv(
             path, sep=separator, header=None, names=range(MAXIMUM_COLUMNS), dtype=str, keep_default_na=False, na_filter=False,
@@ -197,6 +201,12 @@ def _table(grid: _Grid, file: str) -> Table:
         for number, row in body
         for cell in [next(filter(None, row[width:]), "")]
         if cell
+    ]
+    problems += [
+        Problem(file=file, row=number, message=f"a cell of {len(cell)} characters", expected=f"at most {MAXIMUM_CELL}")
+        for number, row in body
+        for cell in row
+        if len(cell) > MAXIMUM_CELL
     ]
     if problems:
         raise InputError(problems)
