@@ -52,7 +52,7 @@ def write_layers(clip: PrevisClip, path: Path, speech: Speech) -> None:
     """The clip's frames with the person's matte as straight alpha, lossless."""
     size = (clip.width, clip.height)
     threads = os.cpu_count() or 1
-    with media.FrameWriter(path, size=size, rate=speech.rate, alpha=True, threads=threads) as writer:
+    with media.FrameWriter(path, size=size, rate=speech.rate, pixels="rgba", threads=threads) as writer:
         for frame, matte in clip.layers():
             writer.write(np.dstack([frame, matte]))
             reporter().count(writer.frames, clip.frames)

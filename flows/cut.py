@@ -16,6 +16,7 @@ from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
 from model.talker import describe
 from pipeline import breakdown, ingest, portraits, render
+from pipeline.production import Production
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +48,13 @@ def break_down(film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequ
         lines=inputs.lines,
         actors=inputs.actors,
         total_samples=length(recordings),
-        settings=breakdown.CutSettings(rate=production.rate, **production.cut.model_dump()),
+        settings=_cut_settings(production),
     )
     drawn = _portraits(film, inputs.actors)
     talker = describe(production.talker, film.talker_settings)
 
     def heard(shot: breakdown.DecidedShot) -> str:
-        start, end = render.context_span(shot.start_frame, shot.end_frame, shot.rate, talker.context_seconds)
+        start, end = render.context_span(shot.first_drawn, shot.last_drawn, shot.rate, talker.context_seconds)
         return ingest.span_digest(recordings, start, end, root=film.root)
 
     making = breakdown.Making(
@@ -63,9 +64,16 @@ def break_down(film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequ
         talker_settings=json.dumps(talker.shaping, sort_keys=True),
         size=lambda actor: drawn[actor.character].size,
         episode=production.episode,
+        matte=production.delivery.needs_matte,
     )
     actors = [dataclasses.replace(a, portrait_digest=drawn[a.character].digest) for a in inputs.actors]
     return breakdown.shots(decided, actors=actors, making=making, audio_digest_of=heard)
+
+
+def _cut_settings(production: Production) -> breakdown.CutSettings:
+    layouts = tuple(sorted(production.layout.scenes.items()))
+    own = production.cut.model_dump()
+    return breakdown.CutSettings(rate=production.rate, layout=production.layout.default, scene_layouts=layouts, **own)
 
 
 def remember(film: Film, inputs: Inputs, cues: Sequence[Cue], shots: Sequence[Shot]) -> None:

@@ -150,7 +150,11 @@ class Shot(Row):
 
     `number` is for people (`sc01_sh010`); `order` counts from 0; `start_frame` and `end_frame` lie on the timeline, half-open.
     `performance` is JSON of `model.emotion.Performance.plain()`; `audio_digest` the canonical PCM of span and context. `voiced` is JSON
-    `[[first, end], ...]`, the shot's frames in which its character speaks when others are heard too; `[]` means all of them."""
+    `[[first, end], ...]`, the shot's frames in which its character speaks when others are heard too; `[]` means all of them.
+
+    `layout` is how the picture is shared (`pipeline.layout`); `layer` 0 covers the timeline, others are seen at the same time.
+    `dissolve_frames`: how long it comes up over the shot before it. `head_frames` and `tail_frames` are drawn beyond the cut, for dissolves
+    and for an editor; frames in `performance` and `voiced` count from the first frame that is drawn."""
 
     shot_id: str
     number: str
@@ -181,11 +185,26 @@ class Shot(Row):
     episode: str = ""
     look: str = ""
     voiced: str = "[]"
+    layer: int = 0
+    layout: str = "single"
+    dissolve_frames: int = 0
+    head_frames: int = 0
+    tail_frames: int = 0
 
     @property
     def frames(self) -> int:
-        """Frames asked of the talker."""
-        return self.end_frame - self.start_frame
+        """Frames asked of the talker: those of the cut and those drawn beyond it."""
+        return self.last_drawn - self.first_drawn
+
+    @property
+    def first_drawn(self) -> int:
+        """The timeline frame at which the take begins."""
+        return self.start_frame - self.head_frames
+
+    @property
+    def last_drawn(self) -> int:
+        """The timeline frame at which the take ends."""
+        return self.end_frame + self.tail_frames
 
     @property
     def rate(self) -> Fraction:

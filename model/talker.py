@@ -7,10 +7,10 @@ The same inputs and seed give the same frames on one build, whatever was asked b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -19,9 +19,11 @@ from manifests.errors import InputError, Problem, nearest
 from model.emotion import Performance
 
 Frame = UInt8[np.ndarray, "height width 3"]
+Matte = UInt8[np.ndarray, "height width"]
 Role = Literal["speaking", "listening"]
 Settings = dict[str, Any]
 TALKERS = ("previs", "dice")
+MATTE = "matte"  # in the talker settings of a shot whose take is written with the talker's matte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,6 +81,22 @@ class Clip(Protocol):
         ...
 
 
+@runtime_checkable
+class Layered(Protocol):
+    """A clip that also says which pixels are the talker. It can be walked once, by `__iter__` or by `layers`."""
+
+    def layers(self) -> Iterator[tuple[Frame, Matte]]:
+        """Yield exactly `frames` pairs of an RGB frame and the talker's matte in it (straight alpha), once."""
+        ...
+
+
+@runtime_checkable
+class Stepped(Protocol):
+    """A clip that works in steps before it shows frames. It calls `progress(steps done, steps)` before each; what that raises, ends it."""
+
+    progress: Callable[[int, int], None] | None
+
+
 class Talker(Protocol):
     """Anything that makes a portrait talk. `version` is semantic: it changes when pixels change. `weights_digest` covers every
     weight file that shapes pixels. `context_seconds` is how much sound around a span it reads."""
@@ -97,7 +115,9 @@ class Talker(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
     """What a plan needs to know of a talker without loading it. `label` is how its frames are called wherever they are shown.
-    `weights`: names in the catalogue of `model.weights`. `shaping`: those of its settings that shape pixels, for identities."""
+    `weights`: names in the catalogue of `model.weights`. `shaping`: those of its settings that shape pixels, for identities.
+    `mattes`: its clips are `Layered`. `wants_gpu`: it takes a GPU of its own where there is one. `frugal`: settings that hold less in
+    memory at once and change no pixels, for another try after it ran out."""
 
     name: str
     version: str
@@ -107,6 +127,9 @@ class Description:
     licences: tuple[str, ...]
     weights: tuple[str, ...] = ()
     shaping: Settings = field(default_factory=dict)
+    mattes: bool = False
+    wants_gpu: bool = False
+    frugal: Settings = field(default_factory=dict)
 
 
 def describe(name: str, settings: Settings) -> Description:

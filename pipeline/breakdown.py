@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from manifests.errors import InputError, Problem
+from manifests.errors import InputError, Problem, nearest
 from manifests.identity import digest
 from manifests.rows import Actor, Cue, Line, Shot
 from manifests.timebase import MASTER_HZ, round_half_up, sample_of_frame
 from model.emotion import Performance, parse_curve
+from model.talker import MATTE
+from pipeline import pairing
 from pipeline.cutting import CutSettings, Piece, Utterance
 from pipeline.cutting import cut as cut_frames
 
@@ -37,7 +39,7 @@ _SCENE_NUMBER = re.compile(r"(?P<number>\d{1,3}[A-Za-z]?)(?:\s|$)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpokenLine:
-    """A line that is heard in a shot. Frames count from the shot's first and may lie outside it when a cut crosses the line.
+    """A line that is heard in a shot. Frames count from the first that is drawn and may lie outside the shot when a cut crosses the line.
 
     `text` is what of it lies in the shot. `speaks`: by the one in the picture and not as voice-over, so that the mouth moves."""
 
@@ -51,7 +53,8 @@ class SpokenLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedShot:
-    """A shot of the cut before it is known what it is made with. Frames lie on the timeline, half-open."""
+    """A shot of the cut before it is known what it is made with. Frames lie on the timeline, half-open; those of lines and performance
+    count from `first_drawn`. `handles`: frames drawn before and after the cut."""
 
     number: str
     order: int
@@ -64,6 +67,20 @@ class DecidedShot:
     lines: tuple[SpokenLine, ...]
     performance: Performance
     lang: str
+    layout: str = "single"
+    layer: int = 0
+    dissolve_frames: int = 0
+    handles: tuple[int, int] = (0, 0)
+
+    @property
+    def first_drawn(self) -> int:
+        """The timeline frame at which the take begins."""
+        return self.start_frame - self.handles[0]
+
+    @property
+    def last_drawn(self) -> int:
+        """The timeline frame at which the take ends."""
+        return self.end_frame + self.handles[1]
 
     @property
     def text(self) -> str:
@@ -75,9 +92,8 @@ class DecidedShot:
         """Frames in which the one in the picture speaks, when others are heard in the shot too; empty means all of it.
 
         Other voices must not move this mouth, so a talker's sound is silenced outside of these."""
-        spans = [
-            (max(0, s.start_frame), min(s.end_frame, self.end_frame - self.start_frame)) for s in self.lines if s.speaks
-        ]
+        drawn = self.last_drawn - self.first_drawn
+        spans = [(max(0, s.start_frame), min(s.end_frame, drawn)) for s in self.lines if s.speaks]
         return spans if len(spans) < len(self.lines) else []
 
     @property
@@ -88,7 +104,8 @@ class DecidedShot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """What shots are made with. `talker_settings`: canonical JSON. `size`: of a character's generated frames."""
+    """What shots are made with. `talker_settings`: canonical JSON. `size`: of a character's generated frames. `matte`: takes are
+    written with the talker's matte."""
 
     talker: str
     talker_version: str
@@ -96,6 +113,14 @@ class Making:
     talker_settings: str
     size: Callable[[Actor], tuple[int, int]]
     episode: str = ""
+    matte: bool = False
+
+    @property
+    def shaping(self) -> str:
+        """The talker's settings with the wish for a matte: a take without one is another take."""
+        if not self.matte:
+            return self.talker_settings
+        return json.dumps({**json.loads(self.talker_settings), MATTE: True}, sort_keys=True)
 
 
 def cut(
@@ -103,11 +128,13 @@ def cut(
 ) -> list[DecidedShot]:
     """Cover the timeline with shots. `lines` and `cues` name characters as the cast does (`cast.named`).
 
-    Cues that are missing are left out. Raises InputError when no line was heard at all: there would be nobody to show."""
+    Cues that are missing are left out. Raises InputError when no line was heard at all (there would be nobody to show), and for
+    layouts of scenes that there are not."""
     by_id = {line.line_id: line for line in lines}
     heard = sorted((cue for cue in cues if 0 <= cue.start < cue.end), key=lambda cue: (cue.start, cue.end))
+    utterances = [_utterance(cue, by_id) for cue in heard]
     pieces = cut_frames(
-        [_utterance(cue, by_id) for cue in heard],
+        utterances,
         total_samples=total_samples,
         settings=settings,
         pauses=[pause for cue in heard for pause in _pauses(cue)],
@@ -116,15 +143,22 @@ def cut(
         raise InputError(
             Problem(file="recordings", message="no line of the script was heard, so there is nobody to show")
         )
-    numbers = _numbers([piece.scene for piece in pieces], lines)
+    labels = _scene_labels([piece.scene for piece in pieces], lines)
+    layouts = _layouts(labels, settings)
+    pieces = pairing.share(
+        pieces, utterances, layout_of=layouts.__getitem__, rate=settings.rate, longest=settings.maximum_frames
+    )
     moods = {actor.character: actor.default_emotion for actor in actors}
+    numbers, dissolves = _numbers(pieces, labels), _dissolves(pieces, settings)
     return [
         _decided(
             piece,
             heard,
             by_id,
             mood=moods.get(piece.character, "neutral 1"),
-            place=(order, numbers[order], settings.rate),
+            place=_Place(
+                order, numbers[order], settings.rate, dissolves[order], _handles(piece, pieces, dissolves, settings)
+            ),
         )
         for order, piece in enumerate(pieces)
     ]
@@ -152,6 +186,54 @@ def identity(shot: Shot) -> str:
     return digest({"version": IDENTITY_VERSION, **fields})
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a shot stands in the film."""
+
+    order: int
+    number: str
+    rate: Fraction
+    dissolve: int
+    handles: tuple[int, int]
+
+
+def _layouts(labels: Mapping[str, str], settings: CutSettings) -> dict[str, str]:
+    """Each scene's layout. Scenes are named by their numbers (`sc03`) or as the script names them."""
+    known = {**{scene: scene for scene in labels}, **{label: scene for scene, label in labels.items()}}
+    unknown = [name for name, _ in settings.scene_layouts if name not in known]
+    if unknown:
+        expected = "one of " + ", ".join(labels.values())
+        raise InputError(
+            [
+                Problem(file="production.toml", column=f"layout.scenes.{name}", message=f"no scene is called {name!r}",
+                        expected=expected, nearest=nearest(name, list(known)))
+                for name in unknown
+            ]
+        )  # fmt: skip
+    own = {known[name]: layout for name, layout in settings.scene_layouts}
+    return {scene: own.get(scene, settings.layout) for scene in labels}
+
+
+def _dissolves(pieces: Sequence[Piece], settings: CutSettings) -> list[int]:
+    """How long each piece comes up over the one before it: at changes of scene, where one picture fills the screen on both sides."""
+    lengths = [0] * len(pieces)
+    base = [(index, piece) for index, piece in enumerate(pieces) if not piece.layer]
+    shared = {piece.start for piece in pieces if piece.layer}
+    for (_, before), (index, piece) in itertools.pairwise(base):
+        if piece.scene != before.scene and not shared & {before.start, piece.start}:
+            lengths[index] = min(settings.scene_dissolve_frames, before.end - before.start, piece.end - piece.start)
+    return lengths
+
+
+def _handles(piece: Piece, pieces: Sequence[Piece], dissolves: Sequence[int], settings: CutSettings) -> tuple[int, int]:
+    """Frames to draw before and after a piece: what its dissolves need, at least those asked for, none outside the timeline."""
+    into = next(dissolve for other, dissolve in zip(pieces, dissolves, strict=True) if other is piece)
+    after = next((d for other, d in zip(pieces, dissolves, strict=True) if other.start == piece.end), 0)
+    head = max(settings.handle_frames, into // 2)
+    tail = max(settings.handle_frames, after - after // 2)
+    return min(head, piece.start), min(tail, pieces[-1].end - piece.end)
+
+
 def _utterance(cue: Cue, lines: Mapping[str, Line]) -> Utterance:
     line = lines.get(cue.line_id)
     scene, seen = (line.scene, not line.voice_over) if line else ("1", True)
@@ -169,20 +251,20 @@ def _pauses(cue: Cue) -> Iterable[tuple[int, int]]:
             yield end, onset
 
 
-def _decided(
-    piece: Piece, heard: Sequence[Cue], lines: Mapping[str, Line], *, mood: str, place: tuple[int, str, Fraction]
-) -> DecidedShot:
-    order, number, rate = place
-    span = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
+def _decided(piece: Piece, heard: Sequence[Cue], lines: Mapping[str, Line], *, mood: str, place: _Place) -> DecidedShot:
+    rate, (head, tail) = place.rate, place.handles
+    drawn = replace(piece, start=piece.start - head, end=piece.end + tail)
+    span = sample_of_frame(drawn.start, rate), sample_of_frame(drawn.end, rate)
     cues = [cue for cue in heard if cue.start < span[1] and span[0] < cue.end and _is_in(cue, span, rate)]
     own = [cue for cue in cues if cue.character == piece.character]
-    spoken = tuple(_spoken(cue, piece, lines, rate) for cue in cues)
+    spoken = tuple(_spoken(cue, drawn, lines, rate) for cue in cues)
     first = next((cue.line_id for cue in [*own, *cues]), "")
     return DecidedShot(
-        number=number, order=order, scene=piece.scene, character=piece.character,
+        number=place.number, order=place.order, scene=piece.scene, character=piece.character,
         role="speaking" if any(line.speaks for line in spoken) else "listening",
         start_frame=piece.start, end_frame=piece.end, rate=rate, lines=spoken,
-        performance=_performance(own, piece, mood, rate), lang=lines[first].lang if first in lines else "en",
+        performance=_performance(own, drawn, mood, rate), lang=lines[first].lang if first in lines else "en",
+        layout=piece.layout, layer=piece.layer, dissolve_frames=place.dissolve, handles=place.handles,
     )  # fmt: skip
 
 
@@ -238,18 +320,22 @@ def _performance(own: Sequence[Cue], piece: Piece, mood: str, rate: Fraction) ->
     return Performance.joined(curves or held, ease_frames=max(1, round_half_up(EASE_SECONDS * rate)))
 
 
-def _numbers(scenes: Sequence[str], lines: Sequence[Line]) -> list[str]:
-    """`sc01_sh010`: scenes by their own numbers when all have one, else in script order; shots by tens within a scene."""
+def _scene_labels(scenes: Sequence[str], lines: Sequence[Line]) -> dict[str, str]:
+    """`sc01` for every scene: by their own numbers when all have one, else in script order."""
     order = list(dict.fromkeys([*(line.scene for line in lines), *scenes]))
     own = [found["number"] if (found := _SCENE_NUMBER.match(scene)) else "" for scene in order]
     if not all(own) or len({number.upper().lstrip("0") for number in own}) < len(own):
         own = [str(index) for index in range(1, len(order) + 1)]
-    label = {scene: _padded(number) for scene, number in zip(order, own, strict=True)}
+    return {scene: f"sc{_padded(number)}" for scene, number in zip(order, own, strict=True)}
+
+
+def _numbers(pieces: Sequence[Piece], labels: Mapping[str, str]) -> list[str]:
+    """`sc01_sh010`: shots by tens within a scene; what is seen at the same time on another layer is `sc01_sh010b`."""
     count: Counter[str] = Counter()
     numbers = []
-    for scene in scenes:
-        count[scene] += 10
-        numbers.append(f"sc{label[scene]}_sh{count[scene]:03}")
+    for piece in pieces:
+        count[piece.scene] += 0 if piece.layer else 10
+        numbers.append(f"{labels[piece.scene]}_sh{count[piece.scene]:03}{'b' if piece.layer else ''}")
     return numbers
 
 
@@ -260,6 +346,7 @@ def _padded(number: str) -> str:
 
 def _shot(decided: DecidedShot, actor: Actor, making: Making, audio_digest: str) -> Shot:
     width, height = making.size(actor)
+    head, tail = decided.handles
     unnamed = Shot(
         shot_id="",
         number=decided.number, order=decided.order, scene=decided.scene, character=decided.character, actor=actor.actor,
@@ -269,7 +356,9 @@ def _shot(decided: DecidedShot, actor: Actor, making: Making, audio_digest: str)
         rate_num=decided.rate.numerator, rate_den=decided.rate.denominator,
         portrait=actor.portrait, portrait_digest=actor.portrait_digest, face=actor.face, audio_digest=audio_digest,
         seed=actor.seed, width=width, height=height, talker=making.talker, talker_version=making.talker_version,
-        weights_digest=making.weights_digest, talker_settings=making.talker_settings, episode=making.episode, look=actor.look,
+        weights_digest=making.weights_digest, talker_settings=making.shaping, episode=making.episode, look=actor.look,
+        voiced=_json(decided.voiced), layer=decided.layer, layout=decided.layout, dissolve_frames=decided.dissolve_frames,
+        head_frames=head, tail_frames=tail,
     )  # fmt: skip
 
     return replace(unnamed, shot_id=identity(unnamed))

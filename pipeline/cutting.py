@@ -3,7 +3,8 @@
 
 The rules of a dialogue editor, in this order: the picture shows who has the floor; a cut falls in the pause before a speaker, nearer
 to the new one, and not on the first sound; what would flash by is not shown; one who speaks on stays in the picture; silence
-stays with the last speaker, who listens. Compare Walter Murch, "In the Blink of an Eye" (2001), on cutting into the pause.
+stays with the last speaker, who listens. Where there is no pause to cut into, picture and sound are cut apart (J- and L-cuts). Compare
+Walter Murch, "In the Blink of an Eye" (2001), on cutting into the pause.
 """
 
 from __future__ import annotations
@@ -18,18 +19,31 @@ from manifests.timebase import MASTER_HZ, frames_covering, round_half_up
 
 FRAMES_BEFORE_ONSET = 3  # an eye needs about a tenth of a second to find a new face before it speaks
 LEAD = Fraction(1, 3)  # of the pause belongs to the one who is about to speak
+ON_THE_HEELS = MASTER_HZ // 4  # a pause shorter than this is too short to cut into
+APART = Fraction(
+    1, 40
+)  # of what one says may be heard over the other's picture at either end: the speaker is seen for 95 %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutSettings:
     """`minimum_shot_seconds`: nothing shorter is shown. `maximum_shot_seconds`: longer shots are split at pauses.
 
-    `long_pause_seconds`: of a longer pause only as much as of this one goes to the next speaker; the rest is listening."""
+    `long_pause_seconds`: of a longer pause only as much as of this one goes to the next speaker; the rest is listening.
+    `sound_leads_frames` (a J-cut) and `picture_leads_frames` (an L-cut): by how much at most picture and sound are cut apart where a
+    reply comes on the heels of what was said. `scene_dissolve_frames`: how long a scene comes up over the one before it, 0 for a plain
+    cut. `handle_frames` are drawn before and after every shot. `layout` and, for single scenes, `scene_layouts` (scene and layout)."""
 
     rate: Fraction
     minimum_shot_seconds: float
     maximum_shot_seconds: float
     long_pause_seconds: float
+    sound_leads_frames: int = 0
+    picture_leads_frames: int = 0
+    scene_dissolve_frames: int = 0
+    handle_frames: int = 0
+    layout: str = "single"
+    scene_layouts: tuple[tuple[str, str], ...] = ()
 
     @property
     def minimum_frames(self) -> int:
@@ -69,12 +83,14 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Frames `[start, end)` of the timeline that show one character in one scene."""
+    """Frames `[start, end)` of the timeline that show one character in one scene; in a shared picture, on a `layer` of its own."""
 
     start: int
     end: int
     character: str
     scene: str
+    layout: str = "single"
+    layer: int = 0
 
 
 def cut(
@@ -183,8 +199,26 @@ def _edges(stretches: Sequence[Stretch], total_samples: int, settings: CutSettin
     """The frames at which stretches begin, and the last one's end."""
     if not stretches:
         return [0]
-    cuts = [_cut_frame(left.end, right.start, settings) for left, right in itertools.pairwise(stretches)]
+    cuts = [_edit_point(left, right, settings) for left, right in itertools.pairwise(stretches)]
     return [0, *cuts, frames_covering(total_samples, settings.rate)]
+
+
+def _edit_point(left: Stretch, right: Stretch, settings: CutSettings) -> int:
+    """The frame at which one stretch's picture follows the other's: in the pause, or without one a little after or before the voice.
+
+    The longer of two speeches can spare more: over a long reply the picture stays behind (J), over a long speech it runs ahead (L)."""
+    at = _cut_frame(left.end, right.start, settings)
+    if left.scene != right.scene or right.start - left.end >= ON_THE_HEELS:
+        return at
+    late = min(settings.sound_leads_frames, _spared(right, settings))
+    early = min(settings.picture_leads_frames, _spared(left, settings))
+    if late >= early:
+        return max(at, int(settings.frame_of(right.start)) + late) if late else at
+    return min(at, -int(-settings.frame_of(left.end) // 1) - early)
+
+
+def _spared(stretch: Stretch, settings: CutSettings) -> int:
+    return int(APART * settings.frame_of(stretch.end - stretch.start))
 
 
 @functools.lru_cache(maxsize=1 << 16)  # absorbing one flash after the other asks for the same cuts again and again

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Literal, Self
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -212,22 +212,30 @@ class FrameWriter:
     """Write RGB frames to a file as they come; the file appears under its name only when all went well.
 
     Without alpha the encoder is lossless RGB H.264 in Matroska, the mezzanine of takes: static backgrounds cost next to nothing, and
-    there is one hand-over without loss between a talker and the finishing. Use as a context manager; `write` takes
-    (height, width, channels).
+    there is one hand-over without loss between a talker and the finishing. Mattes (`gray`) are FFV1. Use as a context manager;
+    `write` takes (height, width, channels), of mattes (height, width).
     """
 
     MEZZANINE = ("-c:v", "libx264rgb", "-qp", "0", "-preset", "ultrafast", "-pix_fmt", "rgb24")
     WITH_ALPHA = ("-c:v", "ffv1", "-level", "3", "-pix_fmt", "gbrap")
+    MATTE = ("-c:v", "ffv1", "-level", "3", "-pix_fmt", "gray")
 
     def __init__(
-        self, path: Path, *, size: tuple[int, int], rate: Fraction, alpha: bool = False, threads: int = 1
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        rate: Fraction,
+        pixels: Literal["rgb24", "rgba", "gray"] = "rgb24",
+        threads: int = 1,
     ) -> None:
-        """`size`: (width, height) in pixels. `alpha`: frames have a fourth channel, straight alpha. `threads`: for the encoder."""
+        """`size`: (width, height) in pixels. `pixels`: `rgba` is straight alpha, `gray` a matte. `threads`: for the encoder."""
         self.path = path
         self.frames = 0
-        self._shape = (size[1], size[0], 4 if alpha else 3)
+        channels: dict[str, tuple[int, ...]] = {"rgb24": (3,), "rgba": (4,), "gray": ()}
+        self._shape = (size[1], size[0], *channels[pixels])
         self._partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}")
-        pixels, encoder = ("rgba", self.WITH_ALPHA) if alpha else ("rgb24", self.MEZZANINE)
+        encoder = {"rgb24": self.MEZZANINE, "rgba": self.WITH_ALPHA, "gray": self.MATTE}[pixels]
         self._command = [ffmpeg_path(), "-hide_banner", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", pixels]
         self._command += ["-s", f"{size[0]}x{size[1]}", "-r", f"{rate.numerator}/{rate.denominator}", "-i", "pipe:0"]
         self._command += [
@@ -246,7 +254,7 @@ class FrameWriter:
         self._drain = _Drain(self._process.stderr)
         return self
 
-    def write(self, frame: UInt8[np.ndarray, "height width channels"]) -> None:
+    def write(self, frame: UInt8[np.ndarray, "height width *channels"]) -> None:
         """Append one frame. Raises ToolError when the encoder died, ValueError when the frame has another size."""
         if frame.shape != self._shape:
             raise ValueError(f"frame of shape {frame.shape}, the file takes {self._shape}")

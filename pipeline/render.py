@@ -8,11 +8,12 @@ making the take again (`adopt`).
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,12 +22,12 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float32
 
-from manifests.errors import ToolError
+from manifests.errors import InputError, Problem, ToolError
 from manifests.identity import digest_file
 from manifests.rows import Recording, Shot, Take
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, sample_of_frame
 from model.emotion import Performance
-from model.talker import Clip, Portrait, Role, Speech, Talker
+from model.talker import MATTE, Clip, Frame, Layered, Matte, Portrait, Role, Speech, Stepped, Talker
 from pipeline.ingest import read_span
 from pipeline.media import FrameWriter
 
@@ -57,8 +58,8 @@ def speech_of(shot: Shot, recordings: Sequence[Recording], *, root: Path, contex
     """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline has none.
 
     Where others speak in the shot (`voiced`), only what the one in the picture says is left."""
-    start, end = context_span(shot.start_frame, shot.end_frame, shot.rate, context_seconds)
-    lead = round_half_up(Fraction((sample_of_frame(shot.start_frame, shot.rate) - start) * ANALYSIS_HZ, MASTER_HZ))
+    start, end = context_span(shot.first_drawn, shot.last_drawn, shot.rate, context_seconds)
+    lead = round_half_up(Fraction((sample_of_frame(shot.first_drawn, shot.rate) - start) * ANALYSIS_HZ, MASTER_HZ))
     samples = read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root)
     voiced = [tuple(span) for span in json.loads(shot.voiced)]
     return Speech(
@@ -91,7 +92,9 @@ def generate(
     studio: Studio,
     progress: Callable[[int, int], None] | None = None,
 ) -> Take:
-    """Make the take of a shot, or adopt the one that already stands. Raises InputError and ToolError as the talker does."""
+    """Make the take of a shot, or adopt the one that already stands. Raises InputError and ToolError as the talker does.
+
+    `progress(done, of)` is called for each frame, and for each step of a talker that works in steps; what it raises, ends the take."""
     standing = adopt(shot.shot_id, root=studio.root)
     if standing is not None:
         return standing
@@ -99,22 +102,48 @@ def generate(
     speech = speech_of(shot, studio.recordings, root=studio.root, context_seconds=talker.context_seconds)
     performance = Performance.from_plain(json.loads(shot.performance))
     clip = talker.talk(portrait, speech, performance, shot.seed)
+    if isinstance(clip, Stepped):
+        clip.progress = progress
     path = take_path(shot.shot_id, root=studio.root)
     partial = path.with_name(f".{shot.shot_id}.{os.getpid()}{path.suffix}")
     try:
-        with FrameWriter(partial, size=(clip.width, clip.height), rate=shot.rate, threads=studio.threads) as writer:
-            for frame in clip:
-                writer.write(frame)
-                if progress is not None:
-                    progress(writer.frames, shot.frames)
-        if writer.frames != shot.frames:
-            raise ToolError(f"the talker made {writer.frames} frames of {shot.shot_id}, {shot.frames} were asked for")
+        written = _write_frames(clip, shot, partial, studio=studio, progress=progress)
+        if written != shot.frames:
+            raise ToolError(f"the talker made {written} frames of {shot.shot_id}, {shot.frames} were asked for")
         take = _take(shot, clip, studio, file=partial, seconds=time.monotonic() - began)
         _write_row(take, root=studio.root)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return take
+
+
+def _write_frames(
+    clip: Clip, shot: Shot, path: Path, *, studio: Studio, progress: Callable[[int, int], None] | None
+) -> int:
+    """Write a clip's frames, and its mattes when the shot asks for them (before the take stands, so that a take is never without)."""
+    size, matte = (clip.width, clip.height), matte_path(shot.shot_id, root=studio.root)
+    with contextlib.ExitStack() as files:
+        writer = files.enter_context(FrameWriter(path, size=size, rate=shot.rate, threads=studio.threads))
+        if not wants_matte(shot):
+            pictures: Iterable[tuple[Frame, Matte | None]] = ((frame, None) for frame in clip)
+        elif isinstance(clip, Layered):
+            pictures = clip.layers()
+            mattes = files.enter_context(FrameWriter(matte, size=size, rate=shot.rate, pixels="gray"))
+        else:
+            raise InputError(Problem(file=shot.number, message=f"the talker {shot.talker!r} draws no mattes"))
+        for frame, alpha in pictures:
+            writer.write(frame)
+            if alpha is not None:
+                mattes.write(alpha)
+            if progress is not None:
+                progress(writer.frames, shot.frames)
+    return writer.frames
+
+
+def wants_matte(shot: Shot) -> bool:
+    """Whether a shot's take is written with the talker's matte."""
+    return bool(json.loads(shot.talker_settings).get(MATTE))
 
 
 def adopt(shot_id: str, *, root: Path) -> Take | None:
@@ -130,15 +159,23 @@ def take_path(shot_id: str, *, root: Path) -> Path:
     return root / TAKES / f"{shot_id}.mkv"
 
 
+def matte_path(shot_id: str, *, root: Path) -> Path:
+    """Where the matte of a take stands when it was asked for: grey, 255 where the picture is the talker."""
+    return root / TAKES / f"{shot_id}.matte.mkv"
+
+
 def _row_path(shot_id: str, *, root: Path) -> Path:
     return root / TAKES / f"{shot_id}.json"
 
 
 def _write_row(take: Take, *, root: Path) -> None:
     path = _row_path(take.shot_id, root=root)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(dataclasses.asdict(take)))
-    partial.replace(path)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.json")
+    try:
+        partial.write_text(json.dumps(dataclasses.asdict(take)))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _take(shot: Shot, clip: Clip, studio: Studio, *, file: Path, seconds: float) -> Take:

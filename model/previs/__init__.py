@@ -63,4 +63,5 @@ def describe(settings: Mapping[str, object]) -> Description:
         licences=LICENCES,
         weights=WEIGHTS,
         shaping={"size": chosen.size},
+        mattes=True,
     )
