@@ -29,7 +29,7 @@ from manifests.identity import digest
 from manifests.rows import Recording, Turn
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from model import weights
-from pipeline import ingest, loudness, media, resegment, turns
+from pipeline import ingest, loudness, media, named_models, resegment, turns
 from pipeline.turns import SpeakerSpan
 
 Voice = Float32[np.ndarray, " dimension"]
@@ -66,9 +66,13 @@ class Settings:
 def key(recordings: Sequence[Recording], settings: Settings) -> str:
     """Identity of a diarization: the sound and where it lies, the settings, the weights and this module's version."""
     placed = [[r.recording_id, r.offset_samples] for r in recordings]
-    return digest(
-        {"version": VERSION, "recordings": placed, "settings": asdict(settings), "weights": _weights(settings)}
-    )
+    chosen = {name: value for name, value in asdict(settings).items() if name != "pipeline"}
+    return digest({"version": VERSION, "recordings": placed, "settings": chosen, "weights": _weights(settings)})
+
+
+def located(text: str, *, folder: Path) -> str:
+    """What `[listen] diarization` names, for `Settings.pipeline`; raises InputError when that is no pipeline (`named_models`)."""
+    return named_models.pipeline(text, folder=folder)
 
 
 def diarize(recordings: Sequence[Recording], *, root: Path, settings: Settings) -> list[Turn]:
@@ -161,17 +165,31 @@ def _voices() -> Any:
 
 def _weights(settings: Settings) -> object:
     if settings.pipeline:
-        return settings.pipeline
+        return {"named": named_models.identity(settings.pipeline)}
     return weights.digest(("pyannote-segmentation", "ge2e-speaker"))
 
 
 def _pipeline(settings: Settings) -> Any:
     with _quiet():
-        from pyannote.audio import Pipeline
+        return _named_pipeline(settings.pipeline) if settings.pipeline else _default_pipeline(settings)
 
-        if settings.pipeline:
-            return Pipeline.from_pretrained(settings.pipeline, token=os.environ.get("HF_TOKEN"))
-        return _default_pipeline(settings)
+
+def _named_pipeline(name: str) -> Any:
+    """The pipeline in a folder or on the hub (`owner/name`, `owner/name@revision`) by pyannote's own loader, as it is configured."""
+    from pyannote.audio import Pipeline
+
+    checkpoint, _, revision = (name, "", "") if Path(name).is_dir() else name.partition("@")
+    expected = "a folder with a pyannote pipeline, or a name on the hub that $HF_TOKEN may read"
+    try:
+        pipeline = Pipeline.from_pretrained(checkpoint, revision=revision or None, token=os.environ.get("HF_TOKEN"))
+    except Exception as error:  # what a foreign configuration makes its loader raise cannot be listed
+        message = f"this pipeline cannot be loaded: {type(error).__name__}: {str(error)[:300]}"
+        raise InputError(Problem(file=name, message=message, expected=expected)) from error
+    if not callable(getattr(pipeline, "apply", None)):
+        raise InputError(
+            Problem(file=name, message="there is no such pipeline, or it may not be read", expected=expected)
+        )
+    return pipeline
 
 
 def _default_pipeline(settings: Settings) -> Any:

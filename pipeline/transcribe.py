@@ -9,6 +9,7 @@ Reference: Radford et al. (2022), Robust speech recognition via large-scale weak
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from manifests.errors import InputError, Problem
-from manifests.identity import digest, digest_file
+from manifests.identity import digest
 from manifests.rows import Recording, Word
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from model import weights
-from pipeline import ingest, loudness
+from pipeline import ingest, loudness, named_models
 
 VERSION = "1"  # of what this module makes of the same sound and settings
 WINDOW_SECONDS = 28.0  # the recogniser always looks at 30 s; nearly full windows waste least
@@ -43,27 +44,46 @@ class Settings:
     beam: int = 5
 
     def folder(self) -> Path:
-        """Where the model lies. Raises InputError when it is not there."""
-        folder = Path(self.model) if self.model else weights.path("whisper-tiny-en")
-        if not (folder / "model.bin").is_file():
-            raise InputError(
-                Problem(file=str(folder), message="no recogniser here", expected="a folder with model.bin")
-            )
-        return folder
+        """Where the model lies. Raises InputError when it is not there or not whole."""
+        return Path(located(self.model, folder=Path())) if self.model else weights.path("whisper-tiny-en")
+
+    def tongue(self) -> str:
+        """The language as recognisers write it: `de` for `de-CH`."""
+        return self.language.partition("-")[0].casefold()
+
+
+def located(text: str, *, folder: Path) -> str:
+    """What `[listen] recogniser` names, for `Settings.model`; raises InputError when that is no recogniser (`named_models`)."""
+    return named_models.recogniser(text, folder=folder)
 
 
 def can_hear(settings: Settings) -> bool:
-    """Whether the model knows the language; when not, `align` works from turns, order and durations."""
-    if settings.language.split("-")[0] == "en":
-        return True
-    vocabulary = next(iter(sorted(settings.folder().glob("vocabulary.*"))), None)
-    return vocabulary is not None and _tokens(vocabulary) > ENGLISH_ONLY_VOCABULARY
+    """Whether the model knows the language; when not, `align` works from turns, order and durations.
+
+    An English-only model has fewer tokens than the others; its list of languages is as long as theirs and says nothing.
+    """
+    if not settings.model:
+        return settings.tongue() == "en"
+    vocabulary = _vocabulary(settings.folder())
+    if len(vocabulary) <= ENGLISH_ONLY_VOCABULARY:
+        return settings.tongue() == "en"
+    return f"<|{settings.tongue()}|>" in vocabulary
+
+
+def deaf(settings: Settings) -> str:
+    """What to tell when the recogniser does not know the language; "" when it does."""
+    if can_hear(settings):
+        return ""
+    return (
+        f"the recogniser {settings.folder().name!r} does not know the language {settings.language!r}: lines are placed by order, "
+        "length and voice alone; check them in cues.csv, or name a model that knows it ([listen] recogniser)"
+    )
 
 
 def key(recordings: Sequence[Recording], settings: Settings) -> str:
     """Identity of a transcript: the sound and where it lies, the model's bytes, language, beam and this module's version."""
     placed = [[r.recording_id, r.offset_samples] for r in recordings]
-    model = digest_file(settings.folder() / "model.bin") if settings.model else weights.digest(["whisper-tiny-en"])
+    model = named_models.identity(str(settings.folder())) if settings.model else weights.digest(["whisper-tiny-en"])
     heard = {"model": model, "language": settings.language, "beam": settings.beam}
     return digest({"version": VERSION, "recordings": placed, **heard})
 
@@ -74,8 +94,7 @@ def transcribe(recordings: Sequence[Recording], *, root: Path, settings: Setting
     Raises InputError when the model does not know the language (`can_hear` tells before).
     """
     if not can_hear(settings):
-        message = f"the recogniser does not know the language {settings.language!r}"
-        raise InputError(Problem(file=str(settings.folder()), message=message))
+        raise InputError(Problem(file=str(settings.folder()), message=deaf(settings)))
     transcript_id = key(recordings, settings)
     model = _model(settings)
     words: list[Word] = []
@@ -125,7 +144,7 @@ def _window(model: Any, sound: Sound, *, settings: Settings) -> list[tuple[int, 
         return []
     segments, _ = model.transcribe(
         sound,
-        language=settings.language.split("-")[0],
+        language=settings.tongue(),
         beam_size=settings.beam,
         word_timestamps=True,
         condition_on_previous_text=False,  # a misheard word must not lead the next window astray
@@ -144,9 +163,8 @@ def _model(settings: Settings) -> Any:
     return WhisperModel(str(settings.folder()), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
 
 
-def _tokens(vocabulary: Path) -> int:
-    if vocabulary.suffix == ".json":
-        import json
-
-        return len(json.loads(vocabulary.read_text(encoding="utf-8")))
-    return len(vocabulary.read_text(encoding="utf-8").splitlines())
+def _vocabulary(folder: Path) -> set[str]:
+    """The model's tokens, from `vocabulary.json` (a list) or `vocabulary.txt` (one a line)."""
+    path = min(folder.glob("vocabulary.*"))
+    text = path.read_text(encoding="utf-8")
+    return set(json.loads(text)) if path.suffix == ".json" else set(text.split("\n")) - {""}

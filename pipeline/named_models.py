@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models that a production names instead of the default weights: whether they are such models, and what identifies them.
+
+A folder is known by the bytes in it, wherever it lies, so what was listened to with the same model is never listened to again. A name
+on the hub is known by its name and revision. Nothing is loaded here; loading unpickles, so only trusted models are to be named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from manifests.errors import InputError, Problem, nearest
+from manifests.identity import digest, digest_file
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
+PART = re.compile(r"\$model/([^\s@'\"#,}\]]+)")  # how a pyannote pipeline names what lies beside its config.yaml
+RECOGNISER_FILES = ("model.bin", "config.json", "tokenizer.json")
+NOT_MODEL = (".md", ".txt.license", ".gitattributes", ".gitignore")
+
+
+def pipeline(text: str, *, folder: Path) -> str:
+    """The pyannote pipeline that `[listen] diarization` names: "" for the default weights, else a path or a name on the hub.
+
+    `folder`: what relative paths are relative to. Raises InputError when a folder is named that is not there or not whole.
+    """
+    if not text:
+        return ""
+    place = _place(text, folder)
+    if not place.exists() and HUB_NAME.fullmatch(text):
+        return text
+    _check_folder(place, text, "diarization", expected="a folder with config.yaml, or a name such as owner/name")
+    config = place / "config.yaml"
+    parts = PART.findall(config.read_text(encoding="utf-8", errors="replace")) if config.is_file() else []
+    _check_files(place, ["config.yaml", *parts], "a pyannote pipeline")
+    return str(place)
+
+
+def recogniser(text: str, *, folder: Path) -> str:
+    """The CTranslate2 Whisper folder that `[listen] recogniser` names, "" for the default. As `pipeline`; never asks the hub."""
+    if not text:
+        return ""
+    place = _place(text, folder)
+    _check_folder(place, text, "recogniser", expected=f"a folder with {', '.join(RECOGNISER_FILES)} and vocabulary.*")
+    _check_files(
+        place, [*RECOGNISER_FILES, *([] if list(place.glob("vocabulary.*")) else ["vocabulary.json"])], "a recogniser"
+    )
+    return str(place)
+
+
+def identity(model: str) -> str:
+    """What identifies a folder of weights and configuration (names and bytes, not where it lies) or a name on the hub."""
+    place = Path(model)
+    if not place.is_dir():
+        return model
+    files = sorted(path for path in place.rglob("*") if path.is_file() and _counts(path.relative_to(place)))
+    return digest({path.relative_to(place).as_posix(): digest_file(path) for path in files})
+
+
+def _counts(path: Path) -> bool:
+    return not path.name.endswith(NOT_MODEL) and not any(part.startswith(".") for part in path.parts)
+
+
+def _place(text: str, folder: Path) -> Path:
+    return (folder / Path(text).expanduser()).resolve()
+
+
+def _check_folder(place: Path, text: str, column: str, *, expected: str) -> None:
+    if place.is_dir():
+        return
+    beside = [path.name for path in place.parent.iterdir() if path.is_dir()] if place.parent.is_dir() else []
+    message = f"[listen] {column}: no such folder {text!r}"
+    raise InputError(Problem(file=str(place), message=message, expected=expected, nearest=nearest(place.name, beside)))
+
+
+def _check_files(place: Path, names: Iterable[str], what: str) -> None:
+    missing = [name for name in names if not (place / name).exists()]
+    if missing:
+        message = f"this folder does not hold {what}"
+        raise InputError(
+            Problem(file=str(place), message=message, expected=", ".join(names), got=f"no {', no '.join(missing)}")
+        )
