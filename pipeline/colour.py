@@ -8,6 +8,7 @@ Pitie and Kokaram 2007 (linear Monge-Kantorovich), Adobe Cube LUT Specification 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ XYZ_OF_RGB = np.array(
 RGB_OF_XYZ = np.linalg.inv(XYZ_OF_RGB)
 WHITE = XYZ_OF_RGB.sum(axis=1)  # so that rgb (1, 1, 1) is exactly L* = 100, a* = b* = 0
 CUBE_POINTS = 33
+LARGEST_CUBE = 96 << 20  # bytes; 129 points a side with nine digits are 64 MB
 
 _LAB_EDGE = 6 / 29
 
@@ -161,15 +163,20 @@ def write_cube(path: Path, cube: Float64[np.ndarray, "points points points 3"], 
 
 def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
     """Read a 3D LUT of domain [0, 1]. Raises ValueError when it is not one."""
+    if path.stat().st_size > LARGEST_CUBE:
+        raise ValueError(f"not a 3D .cube: larger than {LARGEST_CUBE >> 20} MB")
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    sizes = [line.split()[1] for line in lines if line.startswith("LUT_3D_SIZE ")]
-    if len(sizes) != 1 or not sizes[0].isdigit() or not 2 <= int(sizes[0]) <= 129:
+    sizes = [line.removeprefix("LUT_3D_SIZE ").strip() for line in lines if line.startswith("LUT_3D_SIZE ")]
+    if len(sizes) != 1 or not re.fullmatch("[0-9]{1,3}", sizes[0]) or not 2 <= int(sizes[0]) <= 129:
         raise ValueError("not a 3D .cube: LUT_3D_SIZE of 2 to 129 is missing")
     points = int(sizes[0])
     rows = [line.split() for line in lines if line[:1] in set("0123456789-+.")]
     if len(rows) != points**3 or any(len(row) != 3 for row in rows):
         raise ValueError(f"a .cube of size {points} needs {points**3} rows of three numbers, this has {len(rows)}")
-    return np.array(rows, dtype=np.float64).reshape(points, points, points, 3)
+    values = np.array(rows, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("a .cube of numbers that are not finite")
+    return values.reshape(points, points, points, 3)
 
 
 def read_note(path: Path) -> str:

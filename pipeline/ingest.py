@@ -28,6 +28,7 @@ LONGEST_SECONDS = 4 * 3600
 SHORTEST_SECONDS = 0.1
 LEAST_BYTES_PER_SECOND = 200  # the leanest speech codec in use (Opus at 6 kbit/s) needs 750; a bomb of silence far less
 BOMB_SECONDS = 600  # shorter files cannot hurt
+MOST_CHANNELS = 64
 CLIPPED = 0.9995  # of full scale
 SHORTFALL_SECONDS = 0.5  # how much less than its header promises a file may decode to (encoder delay, rounded headers)
 _RATIO = MASTER_HZ // ANALYSIS_HZ
@@ -45,6 +46,9 @@ def ingest(path: Path, *, order: int, offset_samples: int, media: Path, folder: 
     info = ffmpeg.probe(path)
     if info.audio is None:
         raise _refusal(path, "there is no sound in this file", expected="a file with an audio stream")
+    if not (1 <= info.audio.channels <= MOST_CHANNELS and info.audio.hz > 0):
+        got = f"{info.audio.channels} channels at {info.audio.hz} Hz"
+        raise _refusal(path, "no sound of this form exists", expected=f"1 to {MOST_CHANNELS} channels", got=got)
     _check_promises(path, float(info.seconds))
     store = media / "recordings"
     store.mkdir(parents=True, exist_ok=True)

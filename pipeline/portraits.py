@@ -7,6 +7,7 @@ Sizes are checked before anything is decoded.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,11 @@ def _picture(path: Path, called: str) -> tuple[np.ndarray, np.ndarray | None]:
     import PIL.ImageOps
 
     try:
-        with PIL.Image.open(path, formats=FORMATS) as picture:
+        with warnings.catch_warnings(
+            action="ignore", category=PIL.Image.DecompressionBombWarning
+        ):  # the size is checked below
+            picture = PIL.Image.open(path, formats=FORMATS)
+        with picture:
             _check_size(picture.size, called)
             upright = PIL.ImageOps.exif_transpose(picture)
             has_alpha = "A" in upright.getbands() or "transparency" in upright.info

@@ -8,6 +8,7 @@ under the one metadata key `callsheet`.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import urllib.parse
@@ -23,6 +24,7 @@ from manifests.timebase import MASTER_HZ, frames_covering, round_half_up, timeco
 from pipeline.edit import dissolve_span
 
 KEY = "callsheet"
+LONGEST_FILE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +84,23 @@ def read(path: Path) -> list[Event]:
     """The clips of a timeline's first picture track, in order. Raises InputError when it cannot be read or holds no picture."""
     import opentimelineio as otio
 
+    _check_form(path)
+    unreadable = (otio.exceptions.OTIOError, OSError, ValueError, AttributeError, RuntimeError, LookupError, TypeError)
+    unreadable += (OverflowError,)
     try:
         timeline = otio.adapters.read_from_file(str(path))
         tracks = timeline.video_tracks()
-    except (otio.exceptions.OTIOError, OSError, ValueError, AttributeError, RuntimeError) as error:
+        items = [None, *(tracks[0] if tracks else ())]
+        events = [
+            _event(clip, before if isinstance(before, otio.schema.Transition) else None)
+            for before, clip in itertools.pairwise(items)
+            if isinstance(clip, otio.schema.Clip)
+        ]
+    except unreadable as error:
         raise InputError(Problem(file=str(path), message="not an OpenTimelineIO timeline", got=str(error))) from error
-    if not tracks:
+    if not events:
         raise InputError(Problem(file=str(path), message="the timeline holds no picture"))
-    items = [None, *tracks[0]]
-    return [
-        _event(clip, before if isinstance(before, otio.schema.Transition) else None)
-        for before, clip in itertools.pairwise(items)
-        if isinstance(clip, otio.schema.Clip)
-    ]
+    return events
 
 
 def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
@@ -124,6 +130,20 @@ def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
         )
         for order, event in enumerate(events)
     ]
+
+
+def _check_form(path: Path) -> None:
+    """The library's reader recurses without limit and takes the process with it: what is endless or nested too deep ends here."""
+    try:
+        if path.stat().st_size > LONGEST_FILE:
+            raise InputError(
+                Problem(
+                    file=str(path), message="the timeline is too large", expected=f"at most {LONGEST_FILE >> 20} MB"
+                )
+            )
+        json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(Problem(file=str(path), message="not an OpenTimelineIO timeline", got=str(error))) from error
 
 
 def _edl_event(number: int, before: Cut | None, cut: Cut, rate: Fraction) -> list[str]:
