@@ -10,25 +10,31 @@ writes no row twice. Writers may work at once: conflicting commits are retried.
 from __future__ import annotations
 
 import datetime
+import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import PyFileSystem
 
 from manifests.identity import digest
 from manifests.rows import Event, Row
 from manifests.schema import VERSIONS, arrow_schema, from_record, table_name, to_record
 
 R = TypeVar("R", bound=Row)
-RETRIES = 8
+Value = str | int | Sequence[str]
+RETRIES = 12
+PARTITIONS: dict[type[Row], list[str]] = {Event: ["name"]}  # decisions and pointers are few among what the farm says
+PRUNING_VALUES, PRUNING_LENGTH = 64, 60
 
 
 class Store:
@@ -39,6 +45,11 @@ class Store:
         self.root = str(root)
         self._options = options
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the record lies in a folder of this machine."""
+        return "://" not in self.root
+
     def append(self, rows: Sequence[Row], *, snapshot: str = "") -> None:
         """Commit rows of one type, all or none. Raises DeltaError when the commit keeps failing."""
         if not rows:
@@ -47,78 +58,164 @@ class Store:
         now = datetime.datetime.now(datetime.UTC)
         own = {"schema_version": VERSIONS[kind.__name__], "snapshot": snapshot, "committed_at": now}
         table = pa.Table.from_pylist([to_record(row) | own for row in rows], schema=arrow_schema(kind))
-        self._commit(self.uri(kind), table)
+        self._commit(kind, table)
 
     def replace(self, kind: type[R], rows: Sequence[R]) -> str:
         """Make these rows the current set of their type; returns the snapshot's id. Writes only what is not there yet."""
         snapshot = digest([to_record(row) for row in rows])
         if self.current(kind) == snapshot:
             return snapshot
-        if rows and not self._dataset_rows(kind, {"snapshot": snapshot}, limit=1):
+        if rows and not self.has(kind, snapshot=snapshot):
             self.append(rows, snapshot=snapshot)
         self.append([event("snapshot", table_name(kind), actor="callsheet", detail=snapshot)])
         return snapshot
 
     def current(self, kind: type[Row]) -> str | None:
         """The id of the current snapshot of a row type, None before the first."""
-        pointers = self.rows(Event, name="snapshot", subject=table_name(kind))
-        return max(pointers, key=lambda pointer: pointer.happened_at).detail if pointers else None
+        pointers = self._records(
+            Event, {"name": "snapshot", "subject": table_name(kind)}, columns=["happened_at", "detail"]
+        )
+        return max(pointers, key=lambda pointer: pointer["happened_at"])["detail"] if pointers else None
 
     def current_rows(self, kind: type[R]) -> list[R]:
         """The rows of the current snapshot, in the order in which they were written."""
         snapshot = self.current(kind)
         return [] if snapshot is None else self.rows(kind, snapshot=snapshot)
 
-    def rows(self, kind: type[R], **equals: str | int | Sequence[str]) -> list[R]:
-        """All rows whose fields equal the given values (or are among them), oldest commit first; upgraded to today's type."""
-        return [from_record(kind, record) for record in self._dataset_rows(kind, equals)]
+    def rows(self, kind: type[R], *, since: str = "", **equals: Value) -> list[R]:
+        """All rows whose fields equal the given values (or are among them), oldest commit first; upgraded to today's type.
 
-    def has(self, kind: type[Row], **equals: str | int | Sequence[str]) -> bool:
+        `since`: only rows that were committed from then on (UTC, ISO 8601)."""
+        return [from_record(kind, record) for record in self._records(kind, equals, since=since)]
+
+    def has(self, kind: type[Row], **equals: Value) -> bool:
         """Whether at least one such row is committed."""
-        return bool(self._dataset_rows(kind, equals, limit=1))
+        dataset = self._dataset(kind, equals)
+        return dataset is not None and bool(dataset.head(1, columns=[], filter=_terms(equals)).num_rows)
 
-    def dataset(self, kind: type[Row]) -> ds.Dataset | None:
-        """The table as an Arrow dataset for pandas, DuckDB and others; None when nothing was written yet."""
-        try:
-            return DeltaTable(self.uri(kind), storage_options=self._options).to_pyarrow_dataset()
-        except TableNotFoundError:
-            return None
+    def find(self, kind: type[R], column: str, keys: Iterable[str]) -> list[R]:
+        """The rows whose `column` is among many keys. Newest files are looked into first, and no others once every key is found."""
+        return [
+            from_record(kind, record)
+            for files, found in self._holding(kind, column, keys)
+            for record in files.to_table(filter=ds.field(column).isin(list(found))).to_pylist()
+        ]
 
-    def compact(self, kind: type[Row], *, vacuum_hours: int | None = None) -> None:
-        """Join small Parquet files; with `vacuum_hours` also delete files that no version of the last hours needs."""
+    def known(self, kind: type[Row], column: str, keys: Iterable[str]) -> set[str]:
+        """Those of many keys that stand in a column."""
+        return {key for _, found in self._holding(kind, column, keys) for key in found}
+
+    def newest(self, kind: type[R], count: int) -> list[R]:
+        """About the last `count` rows (at least as many when there are, in whole files), newest files first."""
+        rows: list[R] = []
+        for files in self._newest_files(kind):
+            rows += [from_record(kind, record) for record in files.to_table().to_pylist()]
+            if len(rows) >= count:
+                break
+        return rows
+
+    def dataset(self, kind: type[Row], **equals: Value) -> ds.Dataset | None:
+        """The table as an Arrow dataset for pandas, DuckDB and others; None when nothing was written yet.
+
+        Files in which, by the log's statistics, no row has the given values are left out; rows still want filtering."""
+        return self._dataset(kind, equals)
+
+    def files(self, kind: type[Row], **equals: Value) -> list[str]:
+        """The Parquet files of a table that may hold rows with the given values, newest version."""
+        table = self._table(kind)
+        return [] if table is None else list(table.file_uris(file_pruning_predicate=_predicate(equals, "")))
+
+    def small_files(self, kind: type[Row], limit: int) -> int:
+        """How many files of a table are smaller than `limit` bytes."""
+        table = self._table(kind)
+        sizes = [] if table is None else pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+        return sum(size < limit for size in sizes)
+
+    def compact(self, kind: type[Row], *, file_bytes: int | None = None, vacuum_hours: int | None = None) -> int:
+        """Join small Parquet files up to `file_bytes`; with `vacuum_hours` also delete files that no version of the last hours needs.
+
+        Returns how many files were deleted. Readers keep the version that they opened; writers go on."""
 
         def join() -> None:
-            DeltaTable(self.uri(kind), storage_options=self._options).optimize.compact()
-
-        _retried(join)
-        if vacuum_hours is not None:
             table = DeltaTable(self.uri(kind), storage_options=self._options)
-            table.vacuum(vacuum_hours, dry_run=False, enforce_retention_duration=False)
+            table.optimize.compact(target_size=file_bytes)
+            table.create_checkpoint()
+
+        retried(join)
+        if vacuum_hours is None:
+            return 0
+        table = DeltaTable(self.uri(kind), storage_options=self._options)
+        return len(table.vacuum(vacuum_hours, dry_run=False, enforce_retention_duration=False))
 
     def uri(self, kind: type[Row]) -> str:
         """Where the table of a row type lies."""
         return f"{self.root.rstrip('/')}/{table_name(kind)}"
 
-    def _commit(self, uri: str, table: pa.Table) -> None:
-        options = self._options
-        _retried(lambda: write_deltalake(uri, table, mode="append", schema_mode="merge", storage_options=options))
+    def _table(self, kind: type[Row]) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.uri(kind), storage_options=self._options)
+        except TableNotFoundError:
+            return None
 
-    def _dataset_rows(
-        self,
-        kind: type[Row],
-        equals: Mapping[str, str | int | Sequence[str]],
-        *,
-        limit: int | None = None,
-    ) -> list[dict[str, object]]:
-        dataset = self.dataset(kind)
+    def _dataset(self, kind: type[Row], equals: Mapping[str, Value], since: str = "") -> ds.Dataset | None:
+        table = self._table(kind)
+        return None if table is None else table.to_pyarrow_dataset(file_pruning_predicate=_predicate(equals, since))
+
+    def _commit(self, kind: type[Row], table: pa.Table) -> None:
+        def commit() -> None:
+            standing = self._table(kind)
+            write_deltalake(
+                self.uri(kind) if standing is None else standing,
+                table,
+                mode="append",
+                schema_mode="merge",
+                storage_options=self._options,
+                partition_by=PARTITIONS.get(kind) if standing is None else None,
+            )
+
+        retried(commit)
+
+    def _records(
+        self, kind: type[Row], equals: Mapping[str, Value], *, since: str = "", columns: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        dataset = self._dataset(kind, equals, since)
         if dataset is None:
             return []
-        terms = [_term(name, value) for name, value in equals.items()]
-        wanted = reduce(lambda a, b: a & b, terms) if terms else None
-        if limit is not None:
-            return list(dataset.head(limit, filter=wanted).to_pylist())
-        table = dataset.to_table(filter=wanted)
+        wanted = None if columns is None else [*columns, "committed_at"]
+        table = dataset.to_table(columns=wanted, filter=_terms(equals, since))
         return list(table.take(pc.sort_indices(table, [("committed_at", "ascending")])).to_pylist())
+
+    def _newest_files(self, kind: type[Row]) -> Iterator[ds.Dataset]:
+        """The table in parts of one, two, four ... files, newest first."""
+        table = self._table(kind)
+        if table is None:
+            return
+        added = pa.table(table.get_add_actions(flatten=True))
+        order = (
+            pc.sort_indices(added, [("max.committed_at", "descending")])
+            if "max.committed_at" in added.schema.names
+            else None
+        )
+        paths = (added if order is None else added.take(order))["path"].to_pylist()
+        filesystem = PyFileSystem(DeltaStorageHandler(table.table_uri, self._options))
+        schema = pa.schema(table.schema().to_arrow())
+        count = 1
+        while paths:
+            part, paths = paths[:count], paths[count:]
+            yield ds.dataset(part, schema=schema, format="parquet", filesystem=filesystem)
+            count *= 2
+
+    def _holding(self, kind: type[Row], column: str, keys: Iterable[str]) -> Iterator[tuple[ds.Dataset, set[str]]]:
+        """Parts of the table and the keys that they hold, each key once, until all are found."""
+        missing = set(keys)
+        for files in self._newest_files(kind) if missing else ():
+            wanted = ds.field(column).isin(list(missing))
+            found = set(files.to_table(columns=[column], filter=wanted)[column].to_pylist())
+            if found:
+                yield files, found
+            missing -= found
+            if not missing:
+                return
 
 
 def event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str = "") -> Event:
@@ -135,7 +232,7 @@ def event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str 
     )
 
 
-def _retried(commit: Callable[[], object]) -> None:
+def retried(commit: Callable[[], object]) -> None:
     """Commit again when another writer created or changed the table at the same moment. Raises DeltaError when it keeps failing."""
     for attempt in range(RETRIES):
         try:
@@ -144,9 +241,39 @@ def _retried(commit: Callable[[], object]) -> None:
         except (CommitFailedError, DeltaError):
             if attempt == RETRIES - 1:
                 raise
-            time.sleep(0.02 * 2**attempt)
+            time.sleep(0.02 * 2**attempt * (0.5 + random.random()))  # noqa: S311 - so that two do not meet again
 
 
-def _term(name: str, value: str | int | Sequence[str]) -> ds.Expression:
+def _terms(equals: Mapping[str, Value], since: str = "") -> ds.Expression | None:
+    """What rows must fulfil."""
+    terms = [_term(name, value) for name, value in equals.items()]
+    if since:
+        terms.append(ds.field("committed_at") >= pa.scalar(_moment(since), pa.timestamp("us", tz="UTC")))
+    return reduce(lambda a, b: a & b, terms) if terms else None
+
+
+def _term(name: str, value: Value) -> ds.Expression:
     column = ds.field(name)
     return column.isin(list(value)) if isinstance(value, list | tuple) else column == value
+
+
+def _predicate(equals: Mapping[str, Value], since: str) -> str | None:
+    """The same for the log's statistics, as SQL; long lists and long texts prune nothing and are left out."""
+    terms = []
+    for name, value in equals.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        if 0 < len(values) <= PRUNING_VALUES and all(len(str(one)) <= PRUNING_LENGTH for one in values):
+            terms.append(f"{name} IN ({', '.join(map(_literal, values))})")
+    if since:
+        early = _moment(since) - datetime.timedelta(seconds=1)  # statistics are cut to milliseconds
+        terms.append(f"committed_at >= '{early.isoformat()}'")
+    return " AND ".join(terms) or None
+
+
+def _literal(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
+
+def _moment(text: str) -> datetime.datetime:
+    moment = datetime.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
