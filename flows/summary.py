@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The morning summary of a night: what became of each production, as values, as JSON and as one page that needs nothing else.
+
+The page has no scripts and loads nothing; its links are relative. What leaves the machine (`for_others`) names no path of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import urllib.parse
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+
+from flows.nightly_limits import UNLIMITED, Limits
+
+NIGHTS = ".callsheet/nights"
+State = Literal["done", "standing", "left", "busy", "failed", "refused"]
+STATES: dict[State, str] = {
+    "done": "done",
+    "standing": "nothing to do",
+    "left": "left for the next night",
+    "busy": "somebody else worked on it",
+    "failed": "failed",
+    "refused": "bad input",
+}
+FINE = ("done", "standing")
+SHOWN = 12  # items of one list on the page; the JSON has all
+_ABSOLUTE = re.compile(r"(?<![\w./])/(?:[^\s/:;,'\"()]+/)*([^\s/:;,'\"()]+)/?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of one production. `name` is its folder below ROOT; lists are lines for people; `seconds` are worker seconds of now.
+
+    `waiting_since` is the day of the night that first found work which no night has finished, "" when nothing waits. `tool`: it was an
+    engine that failed, not the production."""
+
+    name: str
+    state: State
+    title: str = ""
+    priority: int = 0
+    version: str = ""
+    shots: int = 0
+    made: int = 0
+    left: int = 0
+    seconds: float = 0.0
+    estimate: tuple[float, float] = (0.0, 0.0)
+    waiting_since: str = ""
+    reason: str = ""
+    tool: bool = False
+    advice: list[str] = field(default_factory=list)
+    ear: list[str] = field(default_factory=list)
+    eye: list[str] = field(default_factory=list)
+    look: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """One night. `outcome`: running, done, some left (something failed or is left), refused, failed or stopped."""
+
+    night: str
+    root: Path
+    began: str
+    ended: str = ""
+    outcome: str = "running"
+    exit_code: int = 1
+    limits: Limits = UNLIMITED
+    reports: Sequence[Report] = ()
+    message: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Worker seconds of the night."""
+        return sum(report.seconds for report in self.reports)
+
+    def count(self, *states: str) -> int:
+        """How many productions are in one of these states."""
+        return sum(report.state in states for report in self.reports)
+
+
+def plain(summary: Summary) -> dict[str, Any]:
+    """The summary as JSON values."""
+    limits = summary.limits
+    return {
+        "night": summary.night,
+        "began": summary.began,
+        "ended": summary.ended,
+        "outcome": summary.outcome,
+        "exit_code": summary.exit_code,
+        "deadline": limits.ends_at.isoformat(timespec="seconds") if limits.ends_at else "",
+        "budget_seconds": limits.worker_seconds if limits.worker_seconds < float("inf") else None,
+        "worker_seconds": round(summary.seconds, 1),
+        "cost": limits.cost(summary.seconds),
+        "counts": {state: summary.count(state) for state in STATES},
+        "message": summary.message,
+        "productions": [asdict(report) for report in summary.reports],
+    }
+
+
+def lines(summary: Summary) -> list[str]:
+    """The summary for a terminal: one line a production, then where the page is."""
+    width = max((len(report.name) for report in summary.reports), default=0)
+    told = [f"{r.name:{width}}  {STATES[r.state]}" + (f": {r.reason}" if r.reason else "") for r in summary.reports]
+    advice = [f"{report.name}: {line}" for report in summary.reports for line in report.advice]
+    place = summary.root / NIGHTS / summary.night / "summary.html"
+    return [*told, *advice, f"{_headline(summary)}; {duration(summary.seconds)} of worker time. {place}"]
+
+
+def for_others(summary: Summary) -> bytes:
+    """The body that a webhook gets: the same JSON, with every path of this machine cut down to its last part."""
+    return json.dumps(
+        _mapped(plain(summary), lambda text: without_paths(text, summary.root)), ensure_ascii=False
+    ).encode()
+
+
+def without_paths(text: str, root: Path) -> str:
+    """Text whose absolute paths have become names: relative below `root`, else the last part.
+
+    >>> without_paths("no such file '/data/show/a/cast.csv', see /tmp/x/log.txt", Path("/data/show"))
+    "no such file 'a/cast.csv', see log.txt"
+    """
+    for prefix in dict.fromkeys((str(root.resolve()), str(root))):
+        if prefix != "/":
+            text = text.replace(f"{prefix}/", "").replace(prefix, "ROOT")
+    return _ABSOLUTE.sub(r"\1", text)
+
+
+def write(summary: Summary, folder: Path) -> None:
+    """Write `summary.json` and `summary.html`; each appears whole or not at all."""
+    texts = {
+        "summary.json": json.dumps(plain(summary), indent=1, ensure_ascii=False),
+        "summary.html": page(summary, folder),
+    }
+    for name, text in texts.items():
+        partial = folder / f".{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / name)
+
+
+def page(summary: Summary, folder: Path) -> str:
+    """The page; links are relative to `folder`, where it will stand."""
+    headline = f"Night of {summary.night}: {_headline(summary)}"
+    order: list[State] = ["failed", "refused", "left", "busy", "done", "standing"]
+    reports = sorted(summary.reports, key=lambda report: order.index(report.state))
+    sections = [_section(report, base=_relative(summary.root / report.name, folder)) for report in reports]
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:\">",
+            f"<title>{escape(headline)}</title><style>{_STYLE}</style></head><body>",
+            f"<h1>{escape(headline)}</h1>",
+            _facts(summary),
+            _table(reports),
+            *sections,
+            "</body></html>",
+            "",
+        ]
+    )
+
+
+def _headline(summary: Summary) -> str:
+    if summary.outcome == "running":
+        return "still running, or it ended without saying so"
+    if not summary.reports:
+        return summary.message or "nothing was found"
+    parts = [
+        (summary.count("done"), "delivered"),
+        (summary.count("standing"), "unchanged"),
+        (summary.count("left", "busy"), "left"),
+        (summary.count("failed", "refused"), "failed"),
+    ]
+    return ", ".join(f"{number} {word}" for number, word in parts if number)
+
+
+def _facts(summary: Summary) -> str:
+    limits = summary.limits
+    said = [f"Began {summary.began}" + (f", ended {summary.ended}" if summary.ended else "")]
+    said.append(f"{duration(summary.seconds)} of worker time")
+    if limits.price:
+        said.append(f"{limits.cost(summary.seconds)} at {limits.price:g} {limits.currency} an hour")
+    if limits.ends_at:
+        said.append(f"deadline {limits.ends_at.isoformat(sep=' ', timespec='minutes')}")
+    if limits.worker_seconds < float("inf"):
+        said.append(f"budget {duration(limits.worker_seconds)}")
+    if summary.message and summary.reports:
+        said.append(summary.message)
+    return f"<p>{escape('; '.join(said))}.</p>"
+
+
+def _table(reports: Sequence[Report]) -> str:
+    heads = (
+        "production",
+        "state",
+        "version",
+        "shots",
+        "made now",
+        "left",
+        "worker time",
+        "needs an ear",
+        "needs an eye",
+    )
+    rows = []
+    for report in reports:
+        cells: tuple[object, ...] = (
+            report.version,
+            report.shots or "",
+            report.made or "",
+            report.left or "",
+            duration(report.seconds) if report.seconds else "",
+            len(report.ear) or "",
+            len(report.eye) or "",
+        )
+        rows.append(
+            f'<tr><th scope="row"><a href="#{escape(_anchor(report))}">{escape(report.title or report.name)}</a></th>'
+            f'<td><span class="{report.state}">{STATES[report.state]}</span></td>'
+            + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+            + "</tr>"
+        )
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>" if reports else ""
+
+
+def _section(report: Report, *, base: str) -> str:
+    if report.state == "standing" and not (report.ear or report.eye):
+        return ""
+    lists = [("What to do", report.advice), ("Needs an ear", report.ear), ("Needs an eye", report.eye)]
+    since = f" Work waits since {report.waiting_since}." if report.waiting_since else ""
+    links = " ".join(f'<a href="{_href(f"{base}/{path}")}">{escape(Path(path).name)}</a>' for path in report.look)
+    return "".join(
+        [
+            f'<section id="{escape(_anchor(report))}"><h2>{escape(report.title or report.name)}</h2>',
+            f'<p><code>{escape(report.name)}</code>: <span class="{report.state}">{STATES[report.state]}</span>',
+            f"{escape(': ' + report.reason) if report.reason else ''}.{escape(since)} {links}</p>",
+            *(_list(title, lines) for title, lines in lists if lines),
+            "</section>",
+        ]
+    )
+
+
+def _list(title: str, lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines[:SHOWN])
+    rest = f"<li>and {len(lines) - SHOWN} more (summary.json)</li>" if len(lines) > SHOWN else ""
+    return f"<h3>{title} ({len(lines)})</h3><ul>{items}{rest}</ul>"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(42), duration(754), duration(9000)
+    ('42 s', '12 min 34 s', '2 h 30 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _anchor(report: Report) -> str:
+    return re.sub(r"[^\w-]+", "-", report.name)
+
+
+def _relative(place: Path, folder: Path) -> str:
+    return Path(os.path.relpath(place, folder)).as_posix()
+
+
+def _href(path: str) -> str:
+    return escape(urllib.parse.quote(path))
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _mapped(inner, change) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(inner, change) for inner in value]
+    return value
+
+
+_STYLE = """
+:root{color-scheme:light dark;--line:#8884;--good:#18794e;--bad:#c62a2f;--wait:#915907}
+@media (prefers-color-scheme:dark){:root{--good:#4cc38a;--bad:#ff6369;--wait:#f1a10d}}
+body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin:2rem 0 .25rem}h3{font-size:1rem;margin:.75rem 0 0}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
+td{font-variant-numeric:tabular-nums}section{border-top:1px solid var(--line);margin-top:1.5rem}ul{margin:.25rem 0 0;padding-left:1.2rem}
+li{overflow-wrap:anywhere}.done,.standing{color:var(--good)}.failed,.refused{color:var(--bad);font-weight:600}.left,.busy{color:var(--wait)}
+"""

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The morning summary, posted to a webhook: https only, signed, to the very address that was checked, never redirected.
+
+The signature is HMAC-SHA256 (RFC 2104) over `TIME.BODY` with the secret that both sides know, and stands in one header with the time,
+so that an old message cannot be sent again: `X-Callsheet-Signature: t=1764054000,v1=<hex>`. docs/nightly.md shows how to verify it.
+Addresses of private networks are refused unless they are allowed, since a URL comes from settings and a night runs where much can be
+reached; the name is resolved once, and the address that was looked at is the one that is spoken to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import os
+import socket
+import ssl
+import time
+import urllib.parse
+import uuid
+from dataclasses import dataclass
+
+from manifests.errors import InputError, Problem, ToolError
+
+SECRET = "CALLSHEET_WEBHOOK_SECRET"  # noqa: S105 - the name of the variable that holds it
+SIGNATURE = "X-Callsheet-Signature"
+DELIVERY = "X-Callsheet-Delivery"
+LEAST_SECRET = 16
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where a message goes. `path` holds the query too. `private`: addresses of private networks may be spoken to."""
+
+    host: str
+    port: int
+    path: str
+    secret: bytes
+    private: bool = False
+    timeout_seconds: float = 10.0
+
+
+def webhook(url: str, *, private: bool = False) -> Webhook:
+    """Read a URL, and the secret from the environment. Raises InputError for anything but https, and without a secret."""
+    problems = list[Problem]()
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port or 443
+    except ValueError:
+        parts, port = urllib.parse.urlsplit(""), 443
+    clean = url.isascii() and url.isprintable() and " " not in url
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None or not clean:
+        problems.append(_problem("cannot be used", expected="https://HOST/PATH, with no user name in it"))
+    secret = os.environ.get(SECRET, "")
+    if len(secret) < LEAST_SECRET:
+        expected = f"{SECRET} in the environment, at least {LEAST_SECRET} characters"
+        problems.append(_problem("has no secret to sign with", expected=expected))
+    if problems:
+        raise InputError(problems)
+    path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    return Webhook(host=parts.hostname or "", port=port, path=path, secret=secret.encode(), private=private)
+
+
+def signature(secret: bytes, body: bytes, *, at: int) -> str:
+    """The header's value for a body that is sent at a time (seconds since 1970)."""
+    digest = hmac.new(secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def post(hook: Webhook, body: bytes) -> None:
+    """Send JSON. Tries three times when nobody answers or the other side fails (5xx). Raises ToolError when it is not taken."""
+    delivery = uuid.uuid4().hex
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            status = _send(hook, body, delivery=delivery)
+        except (OSError, http.client.HTTPException) as error:
+            said, final = str(error) or type(error).__name__, isinstance(error, ssl.SSLCertVerificationError)
+        else:
+            if 200 <= status < 300:
+                return
+            said, final = f"it answered {status}", status < 500
+            if 300 <= status < 400:
+                said += ", a redirect, which is not followed"
+        if final or attempt == ATTEMPTS:
+            raise ToolError(f"the webhook at {hook.host} did not take the summary: {said}")
+        time.sleep(attempt)
+
+
+def _send(hook: Webhook, body: bytes, *, delivery: str) -> int:
+    at = int(time.time())
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "callsheet",
+        DELIVERY: delivery,
+        SIGNATURE: signature(hook.secret, body, at=at),
+    }
+    connection = _Pinned(hook)
+    try:
+        connection.request("POST", hook.path, body=body, headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+class _Pinned(http.client.HTTPSConnection):
+    """A connection to an address that was checked; the certificate must be of the name."""
+
+    def __init__(self, hook: Webhook) -> None:
+        self._hook = hook
+        self._tls = ssl.create_default_context()
+        super().__init__(hook.host, hook.port, timeout=hook.timeout_seconds, context=self._tls)
+
+    def connect(self) -> None:
+        """Resolve, check, connect, in this order and once."""
+        plain = socket.create_connection((_address(self._hook), self.port), timeout=self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def _address(hook: Webhook) -> str:
+    """The address of the webhook's host. Raises ToolError when any of its addresses is private and that is not allowed."""
+    found = socket.getaddrinfo(hook.host, hook.port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        if not hook.private and not _is_public(address):
+            raise ToolError(
+                f"{hook.host} is {address}, an address of a private network; allow it with --webhook-private"
+            )
+    return addresses[0]
+
+
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (inner or address).is_global and not (inner or address).is_multicast
+
+
+def _problem(message: str, *, expected: str) -> Problem:
+    return Problem(file="command line", column="--webhook", message=message, expected=expected)
