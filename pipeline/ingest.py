@@ -147,8 +147,14 @@ def span_digest(recordings: Sequence[Recording], start: int, end: int, *, root: 
     sha = hashlib.sha256()
     for begin in range(start, end, 10 * MASTER_HZ):
         block = read_span(recordings, begin, min(end, begin + 10 * MASTER_HZ), hz=ANALYSIS_HZ, root=root)
-        sha.update(_as_int16(block).tobytes())
+        sha.update(as_int16(block).tobytes())
     return sha.hexdigest()[:DIGITS]
+
+
+def as_int16(samples: Float32[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
+    """Samples in [-1, 1] as 16-bit PCM, little-endian."""
+    scaled: Int16[np.ndarray, " samples"] = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
+    return scaled
 
 
 def analysis_blocks(
@@ -221,7 +227,7 @@ def _write_analysis(master: Path, target: Path, *, samples: int) -> Path:
             partial, "w", samplerate=ANALYSIS_HZ, channels=1, subtype="PCM_16", format="FLAC"
         ) as file:
             for block in _exactly(wanted, _mono(master)):
-                file.write(_as_int16(block))
+                file.write(as_int16(block))
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -243,11 +249,6 @@ def _exactly(
         left -= min(left, len(block))
     if left:  # a resampler may keep the last few samples to itself
         yield np.zeros(left, dtype=np.float32)
-
-
-def _as_int16(samples: Float32[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
-    scaled: Int16[np.ndarray, " samples"] = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
-    return scaled
 
 
 def _grid(sample: int, hz: int) -> int:
