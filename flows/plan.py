@@ -11,25 +11,9 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from flows.causes import causes
 from manifests.rows import Shot, Take
 
-CAUSES = {
-    "text": "text",
-    "performance": "emotion",
-    "portrait_digest": "portrait",
-    "face": "face",
-    "audio_digest": "audio",
-    "seed": "seed",
-    "talker": "talker",
-    "talker_version": "talker version",
-    "weights_digest": "weights",
-    "talker_settings": "settings",
-    "width": "size",
-    "height": "size",
-    "role": "role",
-    "lang": "language",
-    "voiced": "who is heard",
-}
 FIRST_GUESS = (0.02, 0.08)  # seconds of one worker per frame before anything was rendered here
 
 
@@ -88,14 +72,6 @@ def estimate(shots: Sequence[Shot], *, history: Sequence[Take], workers: int) ->
         low, high = deciles[0], deciles[-1]
     frames = sum(shot.frames for shot in shots)
     return Estimate(low_seconds=frames * low / workers, high_seconds=frames * high / workers, workers=workers)
-
-
-def causes(shot: Shot, before: Shot) -> tuple[str, ...]:
-    """What differs between two shots, in people's words: `emotion`, `audio`, `length` ..."""
-    names = [word for field, word in CAUSES.items() if getattr(shot, field) != getattr(before, field)]
-    if (shot.frames, shot.rate) != (before.frames, before.rate):
-        names.append("length")
-    return tuple(dict.fromkeys(names))
 
 
 def _planned(shot: Shot, former: Mapping[tuple[str, str], Shot], done: Collection[str]) -> PlannedShot:

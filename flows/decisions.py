@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people decided about shots, folded from events. Pure but for the clock in `decide`.
+
+Each decision is one event whose subject is a place (`places`); the newest wins, notes add up. An approval remembers what the approved
+take was made from, so that a change of input withdraws it and can be named.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flows.causes import Seen
+from flows.places import predecessors
+from manifests.rows import Event, Shot
+from manifests.store import event
+
+NAMES = ("approved", "retry", "seed", "circled", "held", "released", "skipped", "priority", "note", "moved")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What holds for one place. `retried_at`: when a failure was last cleared (UTC, ISO 8601), "" for never."""
+
+    held: bool = False
+    skipped: bool = False
+    priority: int = 0
+    seed: int | None = None
+    approved: Seen | None = None
+    circled: Seen | None = None
+    retried_at: str = ""
+    notes: tuple[str, ...] = ()
+    seeds: frozenset[int] = frozenset()
+
+
+UNDECIDED = Decision()
+
+
+def decide(name: str, place: str, shot: Shot, **detail: object) -> Event:
+    """The event of a decision by whoever runs this. The shot's number and character go along, for people who read events."""
+    if name not in NAMES:
+        raise ValueError(f"{name!r} is no decision")
+    said = {"number": shot.number, "character": shot.character, **detail}
+    return event(name, place, actor=_me(), detail=json.dumps(said, ensure_ascii=False, sort_keys=True))
+
+
+def fold(events: Iterable[Event]) -> dict[str, Decision]:
+    """What holds for each place after all these events, by place."""
+    held: dict[str, Decision] = {}
+    for one in sorted(events, key=lambda row: (row.happened_at, row.event_id)):
+        if one.name not in NAMES:
+            continue
+        detail = json.loads(one.detail or "{}")
+        before = held.pop(one.subject, UNDECIDED)
+        if one.name == "moved":
+            held[detail["to"]] = before
+        else:
+            held[one.subject] = _after(before, one, detail)
+    return {place: decision for place, decision in held.items() if decision != UNDECIDED}
+
+
+def _after(before: Decision, one: Event, detail: Mapping[str, object]) -> Decision:
+    return replace(before, **_changes(before, one, detail))
+
+
+def _changes(before: Decision, one: Event, detail: Mapping[str, object]) -> dict[str, Any]:
+    """The fields that a decision sets anew."""
+    changes: dict[str, Any] = {}
+    match one.name:
+        case "held":
+            changes = {"held": True}
+        case "released":
+            changes = {"held": False, "skipped": False}
+        case "skipped":
+            changes = {"skipped": True}
+        case "retry":
+            changes = {"retried_at": one.happened_at, "skipped": False}
+        case "priority":
+            changes = {"priority": _number(detail["priority"])}
+        case "seed":
+            changes = {"seed": _number(detail["seed"]), "circled": None}
+        case "circled":
+            changes = {"seed": _seen(detail).seed, "circled": _seen(detail)}
+        case "approved":
+            changes = {"approved": _seen(detail)}
+        case "note":
+            changes = {"notes": (*before.notes, str(detail["text"]))}
+    if "seed" in changes:
+        changes["seeds"] = before.seeds | {changes["seed"], *_numbers(detail, "was")}
+    return changes
+
+
+def _seen(detail: Mapping[str, object]) -> Seen:
+    found = detail["prints"]
+    kept = {str(name): str(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
+    return Seen(shot_id=str(detail["shot_id"]), talker=str(detail["talker"]), seed=_number(detail["seed"]), prints=kept)
+
+
+def _number(value: object) -> int:
+    return int(str(value))
+
+
+def _numbers(detail: Mapping[str, object], name: str) -> tuple[int, ...]:
+    return (_number(detail[name]),) if name in detail else ()
+
+
+def _me() -> str:
+    """Who decides: CALLSHEET_USER, else the name that this system knows."""
+    try:
+        return os.environ.get("CALLSHEET_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        return "somebody"
+
+
+def moves(events: Iterable[Event], *, now: Sequence[Shot], before: Sequence[Shot]) -> list[Event]:
+    """The events that carry decisions over to rewritten places. `now` and `before`: the cut, and the cut as last recorded."""
+    held = fold(events)
+    if not held:
+        return []
+    found = predecessors(now, before)
+    return [
+        event("moved", old, actor="callsheet", detail=json.dumps({"to": place}))
+        for place, (old, _) in found.items()
+        if old != place and old in held and place not in held
+    ]

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slates are made where the run is: they cost a few hundredths of a second and need no worker."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from flows.film import Film
+from manifests.rows import Recording, Shot, Take
+from model.talker import Portrait
+from pipeline import render, slate
+
+SLATE = slate.NAME
+
+
+def make_slates(
+    film: Film,
+    shots: Sequence[Shot],
+    recordings: Sequence[Recording],
+    *,
+    run_id: str,
+    on_take: Callable[[Take], None] = lambda _take: None,
+) -> list[Take]:
+    """The takes of skipped shots (`shot.talker` is `SLATE`); each is handed over as it is made."""
+    studio = render.Studio(
+        root=film.root,
+        recordings=recordings,
+        worker=f"{socket.gethostname()}/{os.getpid()}",
+        run_id=run_id,
+        label=slate.LABEL,
+    )
+    nobody = Portrait(name="", pixels=np.zeros((1, 1, 3), dtype=np.uint8), digest="")
+    takes = []
+    for shot in shots:
+        take = render.generate(shot, talker=slate.Slate(shot=shot), portrait=nobody, studio=studio)
+        on_take(take)
+        takes.append(take)
+    return takes

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many spans digested in one pass are what each is by itself, and are not decoded again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from manifests.rows import Recording
+from manifests.timebase import MASTER_HZ
+from pipeline import ingest, spans
+
+SECONDS = 62  # more than a block
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Recording], Path]:
+    """Two short recordings of noise that lie over each other, the second one late."""
+    folder = tmp_path_factory.mktemp("spans")
+    noise = np.random.default_rng(7)
+    recordings = []
+    for number, seconds in enumerate((SECONDS, 20)):
+        path = folder / f"{number}.wav"
+        soundfile.write(path, noise.uniform(-0.4, 0.4, seconds * 8000), 8000)
+        recordings.append(
+            ingest.ingest(
+                path,
+                order=number,
+                offset_samples=number * 50 * MASTER_HZ,
+                media=folder / "build" / "media",
+                folder=folder,
+            )
+        )
+    return recordings, folder / "build"
+
+
+edges = st.integers(-2 * MASTER_HZ, (SECONDS + 2) * MASTER_HZ)
+
+
+@settings(max_examples=30)
+@given(wanted=st.lists(st.tuples(edges, edges).map(lambda span: (min(span), max(span))), min_size=1, max_size=6))
+def test_spans_of_one_pass_are_what_each_is_by_itself(
+    recorded: tuple[list[Recording], Path], wanted: list[tuple[int, int]]
+) -> None:
+    recordings, root = recorded
+    for path in (root / spans.FOLDER).glob("*.json"):
+        path.unlink()
+    alone = [ingest.span_digest(recordings, start, end, root=root) for start, end in wanted]
+    assert spans.span_digests(recordings, wanted, root=root) == alone
+
+
+def test_known_spans_are_not_decoded_again(recorded: tuple[list[Recording], Path], tmp_path: Path) -> None:
+    recordings, root = recorded
+    wanted = [(0, MASTER_HZ), (MASTER_HZ, 5 * MASTER_HZ)]
+    first = spans.span_digests(recordings, wanted, root=root)
+    (tmp_path / "media").mkdir()
+    (root / spans.FOLDER).rename(tmp_path / spans.FOLDER)  # what is kept, without any recording
+    assert spans.span_digests(recordings, wanted, root=tmp_path) == first
+
+
+def test_what_is_kept_may_be_damaged(recorded: tuple[list[Recording], Path]) -> None:
+    recordings, root = recorded
+    first = spans.span_digests(recordings, [(0, 3000)], root=root)
+    for path in (root / spans.FOLDER).glob("*.json"):
+        path.write_text('[["half')
+    assert spans.span_digests(recordings, [(0, 3000)], root=root) == first
