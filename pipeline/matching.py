@@ -115,12 +115,14 @@ def chain(found: Sequence[Reading], *, order: Order | None = None) -> list[Readi
         return []
     starts, ends, lines, values = (np.array([getattr(r, n) for r in ranked]) for n in ("start", "end", "line", "value"))
     total, previous = np.empty(len(ranked)), np.full(len(ranked), -1)
+    furthest = int(lines.max()) + 1
+    jumps = _jumps(np.arange(-furthest, furthest + 1), costs)
     for i in range(len(ranked)):
         gain = values[i] - costs.use
-        total[i] = gain - _jump(int(lines[i]) + 1, costs)
+        total[i] = gain - jumps[lines[i] + 1 + furthest]
         before = int(np.searchsorted(ends, starts[i], side="right"))
         if before:
-            reached = total[:before] - _jumps(lines[i] - lines[:before], costs)
+            reached = total[:before] - jumps[(lines[i] + furthest) - lines[:before]]
             best = int(np.argmax(reached))
             if reached[best] + gain > total[i]:
                 total[i], previous[i] = reached[best] + gain, best
@@ -169,10 +171,6 @@ def _with_insertions(
     highest = np.maximum.accumulate(lifted)
     source = np.maximum.accumulate(np.where(lifted == highest, places, 0))
     return highest - INSERTED * places, began[source]
-
-
-def _jump(step: int, costs: Order) -> float:
-    return float(_jumps(np.array([step]), costs)[0])
 
 
 def _jumps(steps: Int64[np.ndarray, " n"], costs: Order) -> Float64[np.ndarray, " n"]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float64
 
 from manifests.rows import Line, Recording, Word
 from manifests.timebase import MASTER_HZ
@@ -110,22 +111,42 @@ def _of_recordings(heard: Heard, ids: set[str]) -> Heard:
     return replace(heard, tokens=[heard.tokens[i] for i in kept], word=[heard.word[i] for i in kept])
 
 
+class _Search:
+    """Likenesses of script and heard words: one small table of the words that occur, from which a line's scores are read."""
+
+    def __init__(self, script: Script, heard: Heard, scope: Sequence[int]) -> None:
+        written, said = sorted({token for i in scope for token in script.tokens[i]}), sorted(set(heard.tokens))
+        self._table = matching.likeness(written, said)
+        self._rows, columns = ({token: i for i, token in enumerate(side)} for side in (written, said))
+        self._stream = np.array([columns[token] for token in heard.tokens], dtype=np.int64)
+        self._tokens = script.tokens
+
+    def scores(self, line: int, start: int = 0, end: int | None = None) -> matching.Scores:
+        """Of the line's tokens against the heard tokens `[start, end)`."""
+        rows = np.array([self._rows[token] for token in self._tokens[line]], dtype=np.int64)
+        scores: matching.Scores = self._table[np.ix_(rows, self._stream[start:end])]
+        return scores
+
+    def weights(self, line: int) -> Float64[np.ndarray, " tokens"]:
+        """Of the line's tokens."""
+        return np.array([matching.token_weight(token) for token in self._tokens[line]])
+
+    def readings(self, line: int) -> list[Reading]:
+        """Where the line may be heard."""
+        return matching.readings(line, self.scores(line), self.weights(line))
+
+
 def _takes(script: Script, heard: Heard, scope: Sequence[int], circled: Mapping[str, int]) -> list[Take]:
     """Search every line in all that was heard, chain the readings, and choose one a line."""
-    vocabulary = sorted({token for i in scope for token in script.tokens[i]}), sorted(set(heard.tokens))
-    table = matching.likeness(*vocabulary)
-    rows, columns = ({token: i for i, token in enumerate(side)} for side in vocabulary)
-    stream = [columns[token] for token in heard.tokens]
-    scores = {i: table[[rows[token] for token in script.tokens[i]]][:, stream] for i in scope}
-    weights = {i: np.array([matching.token_weight(token) for token in script.tokens[i]]) for i in scope}
+    search = _Search(script, heard, scope)
     by_line: dict[int, list[Reading]] = {}
-    for reading in matching.chain([r for i in scope for r in matching.readings(i, scores[i], weights[i])]):
+    for reading in matching.chain([reading for i in scope for reading in search.readings(i)]):
         by_line.setdefault(reading.line, []).append(reading)
     taken = []
     for line, its in by_line.items():
         number = _chosen(its, circled.get(script.lines[line].line_id))
         reading = its[number]
-        matched = matching.pairs(scores[line][:, reading.start : reading.end], weights[line])
+        matched = matching.pairs(search.scores(line, reading.start, reading.end), search.weights(line))
         pairs = [(token, heard.word[reading.start + at]) for token, at in matched]
         spans = [replace(r, start=heard.word[r.start], end=heard.word[r.end - 1] + 1) for r in its]
         if pairs:
