@@ -20,7 +20,6 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import cut, finish, inputs, listening
 from flows import generate as generation
-from flows.farm.pool import FarmSettings
 from flows.film import Film, open_film
 from flows.finish import Reel, Version
 from flows.progress import reporter
@@ -30,7 +29,7 @@ from manifests.rows import Cue, ModelFile, Reject, Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run did. `version` is None when nothing was delivered, then `rejects` says why."""
+    """What a run did. `version` is None when nothing was delivered: then `rejects` and `left` say why (as `generate.Generated`)."""
 
     run_id: str
     shots: int
@@ -38,6 +37,9 @@ class Outcome:
     version: Version | None
     rejects: list[Reject] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    stopped: str = ""
+    note: str = ""
 
 
 def _is_tool_error(_task: Any, _run: Any, state: Any) -> bool:
@@ -100,9 +102,10 @@ def episode(folder: str, *, out: str | None = None, ray: str = "", workers: int 
     cues = match(film, given, turns, words, recordings).cues
     shots = break_down(film, given, cues, recordings)
     cut.remember(film, given, cues, shots)
-    generated = generate(film, shots, recordings, run_id=run_id, farm=FarmSettings(address=ray, workers=workers))
+    farm = generation.Farm(settings=generation.farm_settings(film, address=ray, workers=workers))
+    generated = generate(film, shots, recordings, run_id=run_id, farm=farm)
     version = None
-    if not generated.rejects:
+    if not (generated.rejects or generated.left):
         reel = Reel(shots=shots, takes=generated.takes, cues=cues, recordings=recordings)
         grades = colour_match(film, reel)
         version = make_version(film, reel, finish.edit(film, reel, grades))
@@ -114,6 +117,9 @@ def episode(folder: str, *, out: str | None = None, ray: str = "", workers: int 
         version=version,
         rejects=generated.rejects,
         missing=missing_lines(cues),
+        left=generated.left,
+        stopped=generated.stopped,
+        note=generated.note,
     )
     _remember_run(film, outcome, began)
     return outcome

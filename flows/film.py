@@ -7,7 +7,7 @@ them directly. A step that needs an engine first looks whether the record has it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -38,8 +38,13 @@ class Film:
 
     @property
     def talker_settings(self) -> Settings:
-        """What the talker is asked for: the production's settings for it and the size of the frames."""
-        return {"size": self.production.generate.size, **self.production.talker_settings}
+        """What the production's talker is asked for."""
+        return self.settings_of(self.production.talker)
+
+    def settings_of(self, talker: str) -> Settings:
+        """What a talker is asked for: the size of the frames, and the production's settings if it is the production's own."""
+        own = self.production.talker_settings if talker == self.production.talker else {}
+        return {"size": self.production.generate.size, **own}
 
 
 def open_film(folder: Path, out: Path | None = None) -> Film:
@@ -50,14 +55,20 @@ def open_film(folder: Path, out: Path | None = None) -> Film:
 
 
 def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
-    """The takes that are done: row committed and media in place. A take whose row was lost in a crash is adopted."""
+    """The takes that are done: row committed, or lost in a crash but known from beside the file, and media in place.
+
+    Nothing is written, so that it may be asked while a render runs; a render commits them (`commit_orphans`)."""
     wanted = list(dict.fromkeys(shot.shot_id for shot in shots))
     takes = {take.shot_id: take for take in film.store.rows(Take, shot_id=wanted)}
     takes = {key: take for key, take in takes.items() if (film.root / take.path).is_file()}
     orphans = (render.adopt(key, root=film.root) for key in wanted if key not in takes)
-    adopted = [take for take in orphans if take is not None]
-    film.store.append(adopted)
-    return takes | {take.shot_id: take for take in adopted}
+    return takes | {take.shot_id: take for take in orphans if take is not None}
+
+
+def commit_orphans(film: Film, takes: Mapping[str, Take]) -> None:
+    """Commit the rows of takes that stand without one. Only for the one run that holds the production."""
+    known = {take.shot_id for take in film.store.rows(Take, shot_id=list(takes))}
+    film.store.append([take for key, take in takes.items() if key not in known])
 
 
 def length(recordings: Sequence[Recording]) -> int:

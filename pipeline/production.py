@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from manifests.errors import InputError, Problem, nearest
 from manifests.timebase import parse_rate
-from pipeline import sheets
+from pipeline import sheets, storage
 
 FILE = "production.toml"
 _SIZE = re.compile(r"(?P<width>[0-9]{2,5})x(?P<height>[0-9]{2,5})")
@@ -217,6 +217,36 @@ class GenerateTable(_Table):
     """Short side of generated frames in pixels, never more than the portrait has (DICE-Talk was trained at 512)."""
 
 
+def _clock(value: str) -> str:
+    if value and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError("write a time of day in UTC, such as '06:00'")
+    return value
+
+
+class FarmTable(_Table):
+    """`[farm]`: how takes are made, and when a run stops to begin new ones."""
+
+    workers: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Talkers at once; 0: one per CPU, or per GPU where the talker wants one."""
+    attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """How often a shot is tried in all when tools fail or workers die."""
+    silence_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """After so long without a frame or denoising step a worker counts as hung (or after ten times what a shot takes, if that is more)."""
+    stop_after_failures: Annotated[int, Field(ge=0)] = 0
+    """So many failed shots stop the run; 0: never."""
+    budget_seconds: Annotated[float, Field(ge=0)] = 0.0
+    """So many seconds of all workers together stop the run; 0: any."""
+    deadline: Annotated[str, AfterValidator(_clock)] = ""
+    """A time of day in UTC (`"06:00"`): no shot begins that would not be done by then."""
+
+
+class StorageTable(_Table):
+    """`[storage]`: what the machines of a cluster share when they do not share the production's folder."""
+
+    url: Annotated[str, AfterValidator(storage.checked_url)] = ""
+    """A folder (absolute) or `s3://bucket/folder`; credentials come from the environment. Empty: workers write into the build folder."""
+
+
 class Production(_Table):
     """A production as its file describes it; paths are text relative to `folder` until `path` resolves them."""
 
@@ -256,6 +286,8 @@ class Production(_Table):
     delivery: DeliveryTable = DeliveryTable()
     consent: ConsentTable = ConsentTable()
     generate: GenerateTable = GenerateTable()
+    farm: FarmTable = FarmTable()
+    storage: StorageTable = StorageTable()
     licences: LicencesTable = LicencesTable()
 
     @property

@@ -148,7 +148,7 @@ def wants_matte(shot: Shot) -> bool:
 
 def adopt(shot_id: str, *, root: Path) -> Take | None:
     """The take that stands under an identity, from the row beside its file; None when file or row is missing."""
-    row = _row_path(shot_id, root=root)
+    row = row_path(shot_id, root=root)
     if not (row.is_file() and take_path(shot_id, root=root).is_file()):
         return None
     return Take(**json.loads(row.read_text()))
@@ -164,12 +164,13 @@ def matte_path(shot_id: str, *, root: Path) -> Path:
     return root / TAKES / f"{shot_id}.matte.mkv"
 
 
-def _row_path(shot_id: str, *, root: Path) -> Path:
+def row_path(shot_id: str, *, root: Path) -> Path:
+    """Where the row of a take lies beside its media."""
     return root / TAKES / f"{shot_id}.json"
 
 
 def _write_row(take: Take, *, root: Path) -> None:
-    path = _row_path(take.shot_id, root=root)
+    path = row_path(take.shot_id, root=root)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.json")
     try:
         partial.write_text(json.dumps(dataclasses.asdict(take)))

@@ -52,6 +52,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
 
     ray.init(
         num_cpus=2,
+        num_gpus=2,  # logical ones: they show that talkers do not share
         include_dashboard=False,
         log_to_driver=False,
         logging_level="ERROR",

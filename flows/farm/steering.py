@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 class Steering:
     """`held`: shot ids that stay out; those that run are cancelled at their next frame or denoising step, and count as not tried.
 
-    `priority`: shot id to urgency; higher comes first, 0 for those that are not named. `stop`: finish what runs, begin nothing."""
+    `priority`: shot id to urgency; higher comes first, 0 for those that are not named. `retry`: failed shots to be tried again.
+    `stop`: finish what runs, begin nothing."""
 
     held: frozenset[str] = frozenset()
     priority: Mapping[str, int] = field(default_factory=dict)
+    retry: frozenset[str] = frozenset()
     stop: bool = False
 
 

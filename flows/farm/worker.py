@@ -2,29 +2,48 @@
 """What runs inside one Ray actor: one loaded talker that makes the takes of the shots it is given.
 
 Frames go from the talker into a file on shared storage; only the take's row comes back. Portraits stay warm, because the pool
-prefers to send a worker shots of the actor it has just drawn.
+prefers to send a worker shots of the actor it has just drawn. `make` runs in one thread; `look` and `cancel` are called beside it.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import errno
+import gc
+import json
 import os
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.engines import settle
+from flows.farm import shared
+from flows.farm.policy import Kind, Task
 from manifests.errors import InputError, ToolError
+from manifests.identity import digest
 from manifests.rows import Recording, Shot, Take
-from model.talker import Portrait, Settings, describe, load
-from pipeline.render import Studio, generate
+from model import talker as talkers
+from model.talker import Portrait, Settings, Talker
+from model.weights import cache_folder
+from pipeline import render
+from pipeline.render import Studio
+from pipeline.storage import Storage
 
 WARM_PORTRAITS = 4
+NO_MEMORY = ("out of memory", "can't allocate memory", "insufficient memory", "cannot allocate memory")
+NO_SPACE = ("no space left on device", "disk quota exceeded", "file too large")
+Loader = Callable[[str, Settings], Talker]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What all shots of one run share. `folder` is the production, `root` its build folder."""
+    """What all shots of one run share. `folder` is the production, `root` its build folder.
+
+    `storage`: URL of what driver and workers share when they do not share `folder` and `root`, with the stored names of `portraits`.
+    `load` makes the talker; another than the usual one is for measurements and tests."""
 
     folder: Path
     root: Path
@@ -33,59 +52,190 @@ class Job:
     settings: Settings
     run_id: str
     threads: int = 1
+    storage: str = ""
+    portraits: Mapping[str, str] = field(default_factory=dict)
+    load: Loader = talkers.load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A worker that has its talker: `name` is host/pid, `node` Ray's id of its machine, `gpus` the ids of those it alone uses."""
+
+    name: str
+    node: str
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a shot was not made. `kind` is `input` (never retried) or `tool`; `suspect` names the worker."""
+    """Why a shot was not made. `kind` as in `policy`; `input` is never retried. `suspect` names the worker."""
 
     shot_id: str
-    kind: str
+    kind: Kind
     reason: str
     suspect: str = ""
+
+
+class _Cancelled(Exception):  # noqa: N818 - somebody asked for it
+    """The shot is not wanted any more."""
+
+
+@dataclass(slots=True)
+class _Talking:
+    """A loaded talker and the portraits that it has warm."""
+
+    talker: Talker
+    portraits: dict[str, Portrait] = field(default_factory=dict)
 
 
 class Worker:
     """One talker, loaded once. Becomes a Ray actor in `pool`."""
 
     def __init__(self, job: Job) -> None:
-        """Load the talker. Raises InputError when weights are missing."""
+        """Nothing is loaded yet."""
         settle()
-        import cv2
-        import torch
-
-        cv2.setNumThreads(1)
-        torch.set_num_threads(job.threads)
-        description = describe(job.talker, job.settings)
         self._job = job
         self._name = f"{socket.gethostname()}/{os.getpid()}"
-        self._talker = load(job.talker, job.settings)
-        self._portraits: dict[str, Portrait] = {}
-        self._studio = Studio(
-            root=job.root,
-            recordings=job.recordings,
+        self._steps = 0
+        self._unwanted: set[str] = set()
+        self._usual: _Talking | None = None
+        self._storage = Storage(job.storage) if job.storage else None
+        self._root = scratch(job.storage) if job.storage else job.root
+
+    def begin(self) -> Ready | Failure:
+        """Load the talker; a failure says why this worker is of no use, for example since weights are missing on its machine."""
+        try:
+            self._description = talkers.describe(self._job.talker, self._job.settings)
+            self._usual = _Talking(self._loaded(self._job.settings))
+            if self._storage:
+                shared.fetch_recordings(self._storage, self._job.recordings, root=self._root)
+        except Exception as error:  # noqa: BLE001 - whatever it is, this worker cannot work
+            return self._failure("", error)
+        import ray
+
+        context = ray.get_runtime_context()
+        gpus = context.get_accelerator_ids().get("GPU", [])
+        return Ready(name=self._name, node=context.get_node_id(), gpus=tuple(gpus))
+
+    def make(self, task: Task) -> Take | Failure:
+        """Make one take. Errors come back as values: an exception of an actor means that the actor itself is gone."""
+        shot = task.shot
+        try:
+            self._go_on(shot)
+            return self._made_small(shot) if task.small else self._made(shot, self._talking())
+        except Exception as error:  # noqa: BLE001 - a bug in a talker fails its shot, not the run
+            return self._failure(shot.shot_id, error)
+        finally:
+            self._unwanted.discard(shot.shot_id)
+
+    def look(self) -> int:
+        """A number that grows with every frame and denoising step: as long as it does, the worker is not hung."""
+        return self._steps
+
+    def cancel(self, shot_id: str) -> None:
+        """Stop that shot at its next frame or denoising step, or before it begins."""
+        self._unwanted.add(shot_id)
+
+    def _loaded(self, settings: Settings) -> Talker:
+        """The talker, with the threads of every engine that it brought held to the worker's CPUs."""
+        import cv2
+
+        talker = self._job.load(self._job.talker, settings)
+        cv2.setNumThreads(self._job.threads)
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(self._job.threads)
+        return talker
+
+    def _talking(self) -> _Talking:
+        if self._usual is None:
+            self._usual = _Talking(self._loaded(self._job.settings))
+        return self._usual
+
+    def _made(self, shot: Shot, talking: _Talking) -> Take:
+        """Make a take where it belongs: in the build folder, or on this machine and from there into storage."""
+        if self._storage is None:
+            return self._generated(shot, talking)
+        take = shared.standing(self._storage, shot.shot_id) or self._generated(shot, talking)
+        if render.take_path(shot.shot_id, root=self._root).is_file():
+            shared.keep(self._storage, take, root=self._root)
+        return take
+
+    def _generated(self, shot: Shot, talking: _Talking) -> Take:
+        description = self._description
+        studio = Studio(
+            root=self._root,
+            recordings=self._job.recordings,
             worker=self._name,
-            run_id=job.run_id,
+            run_id=self._job.run_id,
             label=description.label,
             licences=description.licences,
-            threads=job.threads,
+            threads=self._job.threads,
+        )
+        portrait = self._portrait(shot, talking)
+        return render.generate(
+            shot, talker=talking.talker, portrait=portrait, studio=studio, progress=lambda *_: self._go_on(shot)
         )
 
-    def make(self, shot: Shot) -> Take | Failure:
-        """Make one take. Errors come back as values: an exception of an actor means that the actor itself is gone."""
-        try:
-            return generate(shot, talker=self._talker, portrait=self._portrait(shot), studio=self._studio)
-        except InputError as error:
-            return Failure(shot_id=shot.shot_id, kind="input", reason=str(error), suspect=self._name)
-        except (ToolError, OSError, MemoryError) as error:
-            return Failure(shot_id=shot.shot_id, kind="tool", reason=str(error), suspect=self._name)
+    def _made_small(self, shot: Shot) -> Take:
+        """Make a take with what the talker can do with less memory at once; the take says so. The usual talker gives way for it."""
+        self._usual = None
+        gc.collect()
+        settings = {**self._job.settings, **self._description.frugal}
+        take = self._made(shot, _Talking(self._loaded(settings)))
+        measures = {**json.loads(take.measures), "memory_retries": 1.0}
+        return dataclasses.replace(take, measures=json.dumps(measures, sort_keys=True))
 
-    def _portrait(self, shot: Shot) -> Portrait:
-        if shot.portrait_digest not in self._portraits:
+    def _go_on(self, shot: Shot) -> None:
+        self._steps += 1
+        if shot.shot_id in self._unwanted:
+            raise _Cancelled
+
+    def _portrait(self, shot: Shot, talking: _Talking) -> Portrait:
+        kept = talking.portraits
+        if shot.portrait_digest not in kept:
             from pipeline import portraits
 
-            while len(self._portraits) >= WARM_PORTRAITS:
-                self._portraits.pop(next(iter(self._portraits)))
-            path = self._job.folder / shot.portrait
-            self._portraits[shot.portrait_digest] = portraits.read(path, face=shot.face, name=shot.portrait)
-        return self._portraits[shot.portrait_digest]
+            while len(kept) >= WARM_PORTRAITS:
+                kept.pop(next(iter(kept)))
+            path = self._portrait_file(shot)
+            kept[shot.portrait_digest] = portraits.read(path, face=shot.face, name=shot.portrait)
+        return kept[shot.portrait_digest]
+
+    def _portrait_file(self, shot: Shot) -> Path:
+        if self._storage is None:
+            return self._job.folder / shot.portrait
+        name = self._job.portraits[shot.portrait]
+        return shared.fetch(self._storage, name, self._root / name)
+
+    def _failure(self, shot_id: str, error: Exception) -> Failure:
+        kind = kind_of(error)
+        reason = str(error)
+        if not isinstance(error, InputError | ToolError | OSError | MemoryError | _Cancelled):
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+        return Failure(shot_id=shot_id, kind=kind, reason=reason or type(error).__name__, suspect=self._name)
+
+
+def scratch(url: str) -> Path:
+    """Where workers of one machine keep what they fetched from a storage, and make takes before they put them there."""
+    return cache_folder() / "farm" / digest(url)
+
+
+def kind_of(error: Exception) -> Kind:
+    """What class of failure an error is: what a person gave, no memory, no space on disk, cancelled, or a tool.
+
+    >>> kind_of(OSError(28, "No space left on device"))
+    'full'
+    """
+    if isinstance(error, _Cancelled):
+        return "cancelled"
+    if isinstance(error, InputError):
+        return "input"
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
+        return "memory"
+    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or any(
+        words in text for words in NO_SPACE
+    ):
+        return "full"
+    return "tool"

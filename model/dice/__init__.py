@@ -42,4 +42,6 @@ def describe(settings: Mapping[str, object], *, weights: Path | None = None) -> 
         licences=(() if is_tiny else released.LICENCES) + (FACE_LICENCES if faces else ()),
         weights=faces + (() if is_tiny else tuple(s.path for s in (*released.SOURCES, released.EMOTIONS))),
         shaping={name: value for name, value in chosen.plain().items() if name not in WORK_SETTINGS},
+        wants_gpu=chosen.device in ("auto", "cuda"),
+        frugal={"images_per_run": max(1, chosen.images_per_run // 3), "kept_megabytes": 0.0},
     )

@@ -12,7 +12,7 @@ from conftest import Engines
 from flows import cut, listening
 from flows.farm.pool import FarmSettings
 from flows.film import Film, open_film
-from flows.generate import Generated, generate
+from flows.generate import Farm, Generated, generate
 from flows.inputs import read_inputs
 from manifests.rows import Cue, Shot
 from pipeline import media
@@ -50,7 +50,7 @@ def shots_of_the_example(folder: Path, talker: str) -> tuple[Film, list[Shot]]:
 def make(film: Film, shots: list[Shot]) -> Generated:
     recordings = listening.known_recordings(film, read_inputs(film))
     assert recordings is not None
-    return generate(film, shots, recordings, run_id="r1", farm=FarmSettings(workers=2))
+    return generate(film, shots, recordings, run_id="r1", farm=Farm(settings=FarmSettings(workers=2)))
 
 
 def frames_in(film: Film, generated: Generated) -> dict[str, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from conftest import Engines, Rendered
-from flows.farm.pool import FarmSettings, make_takes, next_index
+from flows.farm.pool import FarmSettings, Hooks, make_takes
 from flows.farm.worker import Failure, Job
 from flows.film import open_film
 from manifests.rows import Recording, Shot, Take
@@ -43,7 +43,7 @@ def test_a_worker_that_dies_costs_no_shot(film: Rendered, tmp_path: Path) -> Non
     results: list[Take | Failure] = []
     killer = threading.Thread(target=_kill_a_busy_worker, args=(job.root,))
     killer.start()
-    make_takes(shots, job=job, settings=FarmSettings(workers=1), on_result=results.append)
+    make_takes(shots, job=job, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
     killer.join()
     assert {result.shot_id for result in results if isinstance(result, Take)} == {shot.shot_id for shot in shots}
     assert len({result.worker for result in results if isinstance(result, Take)}) == 2
@@ -66,7 +66,7 @@ def test_a_portrait_without_a_face_fails_its_own_shots_only(film: Rendered, tmp_
     Image.new("RGB", (512, 512), (90, 120, 90)).save(blank)
     bad = replace(shots[0], shot_id="f" * 32, portrait=os.path.relpath(blank, job.folder), portrait_digest="blank")
     results: list[Take | Failure] = []
-    make_takes([bad, shots[1]], job=job, settings=FarmSettings(workers=1), on_result=results.append)
+    make_takes([bad, shots[1]], job=job, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
     failed = [result for result in results if isinstance(result, Failure)]
     assert [(failure.shot_id, failure.kind) for failure in failed] == [("f" * 32, "input")]
     assert "no face" in failed[0].reason
@@ -76,19 +76,13 @@ def test_a_portrait_without_a_face_fails_its_own_shots_only(film: Rendered, tmp_
 def test_the_same_shot_made_on_another_worker_is_the_same_take(film: Rendered, tmp_path: Path) -> None:
     shots, job = job_of(film, tmp_path / "build")
     results: list[Take | Failure] = []
-    make_takes(shots[:1], job=job, settings=FarmSettings(workers=1), on_result=results.append)
+    make_takes(shots[:1], job=job, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
     (take,) = results
     assert isinstance(take, Take)
     first = open_film(film.folder).store.rows(Take, shot_id=take.shot_id)[0]
     assert take.media_digest == first.media_digest
 
 
-def test_a_worker_stays_with_its_warm_portrait_and_else_follows_the_film(film: Rendered) -> None:
-    shots = open_film(film.folder).store.current_rows(Shot)
-    assert next_index(shots, shots[1].portrait_digest) == 1
-    assert next_index(shots, "another portrait") == 0
-
-
 def test_no_shots_need_no_ray(engines: Engines, tmp_path: Path) -> None:
     job = Job(folder=tmp_path, root=tmp_path, recordings=(), talker="previs", settings={}, run_id="r")
-    make_takes([], job=job, settings=FarmSettings(address="nowhere:1"), on_result=lambda _: None)
+    make_takes([], job=job, settings=FarmSettings(address="nowhere:1"), hooks=Hooks(result=lambda _: None))

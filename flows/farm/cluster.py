@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ray, connected: the one that runs already in this process, a cluster by address, or a small one of our own on loopback.
+
+Inside a cluster (`ray job submit`) RAY_ADDRESS names it. A cluster's token comes from the environment, as Ray wants it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flows.engines import settle
+from manifests.errors import ToolError
+
+OBJECT_STORE_BYTES = 128 * 1024**2  # rows only: frames never travel
+
+
+@contextmanager
+def connected(address: str, *, cpus: int) -> Iterator[Any]:
+    """The `ray` module, connected; `cpus`: of a Ray of our own, 0 for all. Raises ToolError when the cluster does not answer."""
+    settle()
+    import ray
+
+    if ray.is_initialized():
+        yield ray
+        return
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    try:
+        _connect(ray, address, cpus)
+        yield ray
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        raise ToolError(f"Ray{f' at {address}' if address else ''} failed: {error}") from error
+    finally:
+        ray.shutdown()
+
+
+def _connect(ray: Any, address: str, cpus: int) -> None:
+    if address:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        return
+    ray.init(
+        address="local",
+        num_cpus=cpus or os.cpu_count(),
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=OBJECT_STORE_BYTES,
+        _node_ip_address="127.0.0.1",
+    )

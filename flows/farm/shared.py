@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the driver and workers on other machines hand each other through storage: recordings and portraits out, takes back.
+
+A take's files go first and its row last, so a row there means that all of it is there. The same take put twice is the same take.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from manifests.identity import digest_file
+from manifests.rows import Recording, Shot, Take
+from pipeline import render
+from pipeline.storage import Storage
+
+INPUTS = "inputs"
+TAKES = "takes"
+AT_ONCE = 8
+
+
+def send_inputs(
+    storage: Storage, shots: Sequence[Shot], recordings: Sequence[Recording], *, folder: Path, root: Path
+) -> dict[str, str]:
+    """Put what workers read where they find it; returns the stored name of each portrait path."""
+    portraits = {path: _stored(folder / path) for path in {shot.portrait for shot in shots}}
+    wanted = {name: folder / path for path, name in portraits.items()}
+    wanted |= {f"{INPUTS}/{row.analysis_path}": root / row.analysis_path for row in recordings}
+    for name, path in wanted.items():
+        if not storage.has(name):
+            storage.put(path, name)
+    return portraits
+
+
+def fetch_recordings(storage: Storage, recordings: Iterable[Recording], *, root: Path) -> None:
+    """Bring the sound to a worker's machine, once."""
+    for recording in recordings:
+        fetch(storage, f"{INPUTS}/{recording.analysis_path}", root / recording.analysis_path)
+
+
+def fetch(storage: Storage, name: str, target: Path) -> Path:
+    """The local copy of a stored file."""
+    if not target.is_file():
+        storage.get(name, target)
+    return target
+
+
+def keep(storage: Storage, take: Take, *, root: Path) -> None:
+    """Store a take that stands under `root`, its row last, and take it off this machine."""
+    row = render.row_path(take.shot_id, root=root)
+    files = [render.take_path(take.shot_id, root=root), render.matte_path(take.shot_id, root=root)]
+    for path in [*(path for path in files if path.is_file()), row]:
+        storage.put(path, f"{TAKES}/{path.name}")
+    for path in [row, *files]:
+        path.unlink(missing_ok=True)
+
+
+def standing(storage: Storage, shot_id: str) -> Take | None:
+    """The take that is stored under an identity."""
+    text = storage.text(f"{TAKES}/{shot_id}.json")
+    return None if text is None else Take(**json.loads(text))
+
+
+def bring(storage: Storage, shot_ids: Sequence[str], *, root: Path) -> list[Take]:
+    """Fetch the takes that are stored; each stands under `root` like one that was made here. Those that are damaged count as not stored."""
+    stored = set(storage.names(TAKES))
+    wanted = [shot_id for shot_id in shot_ids if f"{TAKES}/{shot_id}.json" in stored]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        found = threads.map(lambda shot_id: _brought(storage, shot_id, stored, root), wanted)
+        return [take for take in found if take is not None]
+
+
+def _brought(storage: Storage, shot_id: str, stored: set[str], root: Path) -> Take | None:
+    media, matte, row = (place(shot_id, root=root) for place in (render.take_path, render.matte_path, render.row_path))
+    try:
+        storage.get(f"{TAKES}/{row.name}", row)
+        if f"{TAKES}/{matte.name}" in stored:
+            storage.get(f"{TAKES}/{matte.name}", matte)
+        storage.get(f"{TAKES}/{media.name}", media)
+    except FileNotFoundError:
+        return None
+    take = Take(**json.loads(row.read_text()))
+    if digest_file(media) != take.media_digest:
+        media.unlink()
+        return None
+    return take
+
+
+def _stored(path: Path) -> str:
+    return f"{INPUTS}/portraits/{digest_file(path)}{path.suffix.lower()}"

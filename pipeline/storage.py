@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one door to fsspec: whole files put to and taken from storage that workers and the driver share, a folder or `s3://`.
+
+Calls that fail are repeated a bounded number of times with growing pauses. Credentials come from the environment (for S3 as botocore
+reads it: AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL ...), never from a file of a production. Not a cache and not a file system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from manifests.errors import InputError, Problem, ToolError
+
+T = TypeVar("T")
+ATTEMPTS = 6
+FIRST_PAUSE_SECONDS = 0.1
+_FOR_GOOD = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)  # asking again does not help
+
+
+def checked_url(url: str) -> str:
+    """The URL, if it names a folder or S3 and nothing secret. Raises ValueError with a reason for people."""
+    parts = urlsplit(url)
+    if "@" in parts.netloc or parts.query:
+        raise ValueError("credentials do not belong into a storage URL; give them in the environment")
+    is_folder = parts.scheme in ("", "file") and parts.path.startswith("/")
+    if url and not is_folder and not (parts.scheme == "s3" and parts.netloc):
+        raise ValueError("write an absolute folder, or s3://bucket/folder")
+    return url
+
+
+class Storage:
+    """Files under one URL, a folder or `s3://`. Names are relative paths with `/`."""
+
+    def __init__(self, url: str) -> None:
+        """Nothing is created or asked yet. Raises InputError for a URL that cannot be used."""
+        import fsspec
+
+        try:
+            self.url = checked_url(url).rstrip("/")
+        except ValueError as error:
+            raise InputError(Problem(file="storage.url", message=str(error))) from error
+        self._is_local = not self.url.startswith("s3:")
+        try:
+            options: dict[str, Any] = {} if self._is_local else {"use_listings_cache": False}
+            self._system, self._root = fsspec.core.url_to_fs(self.url, **options)
+        except ImportError as error:
+            message = "the package for S3 is missing"
+            raise InputError(Problem(file="storage.url", message=message, expected="pip install s3fs")) from error
+
+    def put(self, source: Path, name: str) -> None:
+        """Store a file under a name, whole or not at all. Raises ToolError."""
+        self._retried(f"writing {name}", lambda: self._put(source, name))
+
+    def get(self, name: str, target: Path) -> None:
+        """Fetch a file; it appears at `target` when it is whole. Raises FileNotFoundError when there is none, else ToolError."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.stem}.{os.getpid()}.{uuid.uuid4().hex[:8]}{target.suffix}")
+        try:
+            self._retried(f"reading {name}", lambda: self._system.get_file(self._at(name), str(partial)))
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def text(self, name: str) -> str | None:
+        """The text of a small file, None when there is none. Raises ToolError."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._retried(f"reading {name}", lambda: str(self._system.cat_file(self._at(name)).decode()))
+        return None
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file. Raises ToolError."""
+        return bool(self._retried(f"looking for {name}", lambda: self._system.exists(self._at(name))))
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the files in a folder, none when there is no such folder. Raises ToolError."""
+        with contextlib.suppress(FileNotFoundError):
+            found = self._retried(f"listing {folder}", lambda: self._system.ls(self._at(folder), detail=False))
+            return sorted(f"{folder}/{path.rsplit('/', 1)[-1]}" for path in found)
+        return []
+
+    def _at(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
+
+    def _put(self, source: Path, name: str) -> None:
+        place = self._at(name)
+        if not self._is_local:
+            self._system.put_file(str(source), place)  # appears whole: that is how object storage works
+            return
+        folder, _, last = place.rpartition("/")
+        partial = f"{folder}/.{uuid.uuid4().hex}.{last}"
+        self._system.makedirs(folder, exist_ok=True)
+        try:
+            self._system.put_file(str(source), partial)
+            Path(partial).replace(place)
+        finally:
+            Path(partial).unlink(missing_ok=True)
+
+    def _retried(self, what: str, call: Callable[[], T]) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return call()
+            except FileNotFoundError:
+                raise
+            except Exception as error:
+                if attempt == ATTEMPTS or _is_for_good(error):
+                    raise ToolError(f"storage {self.url}: {what} failed ({attempt} tries): {error}") from error
+                time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
+        raise AssertionError
+
+
+def _is_for_good(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in _FOR_GOOD
