@@ -11,7 +11,7 @@ from flows.inventory import inventory
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Line, ModelFile
 from model.talker import describe
-from pipeline import cast, consent, media, script
+from pipeline import cast, consent, diarize, media, script, transcribe
 from pipeline import production as productions
 
 LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
@@ -51,6 +51,7 @@ def read_inputs(film: Film) -> Inputs:
         problems += consent.gate(actors, consents, on=today, required=wanted.consent.required, file=wanted.consents)
     problems += _unusable_recordings(film)
     problems += _unusable_weights(film)
+    problems += _unusable_listening(film)
     if problems:
         raise InputError(problems)
     return Inputs(lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or [])
@@ -60,7 +61,7 @@ def weights_used(film: Film) -> list[ModelFile]:
     """The weight files that renders of this production use, with their licences."""
     talker = describe(film.production.talker, film.talker_settings)
     named = {*LISTENING_WEIGHTS, *talker.weights}
-    return [row for row in inventory() if row.name in named]
+    return [row for row in inventory() if row.name in named] + _named_by_the_production(film)
 
 
 def _read_consents(film: Film, problems: list[Problem]) -> list[Consent] | None:
@@ -86,6 +87,25 @@ def _unusable_weights(film: Film) -> list[Problem]:
             _refused_licence(row) for row in used if row.commercial != "yes" and row.name not in licences.agreements
         ]
     return problems
+
+
+def _unusable_listening(film: Film) -> list[Problem]:
+    """Listening models that the production names and that are none."""
+    problems, named = list[Problem](), film.production.listen
+    gather(problems, lambda: diarize.located(named.diarization, folder=film.folder))
+    gather(problems, lambda: transcribe.located(named.recogniser, folder=film.folder))
+    return problems
+
+
+def _named_by_the_production(film: Film) -> list[ModelFile]:
+    """Listening models of the production's own choice; Callsheet does not know their licences."""
+    listen = film.production.listen
+    named = {"who speaks": listen.diarization, "what is said": listen.recogniser}
+    return [
+        ModelFile(name=name, purpose=purpose, source="[listen]", sha256="", licence="unknown", commercial="unclear")
+        for purpose, name in named.items()
+        if name
+    ]
 
 
 def _refused_licence(row: ModelFile) -> Problem:

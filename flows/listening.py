@@ -19,6 +19,18 @@ from pipeline import align, diarize, ingest, overrides, transcribe
 SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
 
 
+def speaker_settings(film: Film, inputs: Inputs) -> diarize.Settings:
+    """How the recordings are split by speaker. Raises InputError when `[listen] diarization` names no pipeline."""
+    pipeline = diarize.located(film.production.listen.diarization, folder=film.folder)
+    return diarize.Settings(speakers=inputs.speakers, pipeline=pipeline)
+
+
+def word_settings(film: Film) -> transcribe.Settings:
+    """How words are recognised. Raises InputError when `[listen] recogniser` names no model."""
+    model = transcribe.located(film.production.listen.recogniser, folder=film.folder)
+    return transcribe.Settings(language=film.production.language, model=model)
+
+
 def bring_in(film: Film, inputs: Inputs) -> list[Recording]:
     """Decode the recordings that are new; the others are known by the digest of their bytes."""
     recordings = [
@@ -41,8 +53,8 @@ def known_recordings(film: Film, inputs: Inputs) -> list[Recording] | None:
 
 def is_heard(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> bool:
     """Whether turns and words of these recordings are in the record, so that a plan needs no engine."""
-    turns = diarize.key(recordings, diarize.Settings(speakers=inputs.speakers))
-    settings = transcribe.Settings(language=film.production.language)
+    turns = diarize.key(recordings, speaker_settings(film, inputs))
+    settings = word_settings(film)
     if not film.store.has(Event, name="diarized", subject=turns):
         return False
     key = transcribe.key(recordings, settings)
@@ -51,7 +63,7 @@ def is_heard(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> boo
 
 def split_by_speaker(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> list[Turn]:
     """Speaker turns, from the record when these recordings were split before."""
-    settings = diarize.Settings(speakers=inputs.speakers)
+    settings = speaker_settings(film, inputs)
     key = diarize.key(recordings, settings)
     make = Remembered(film.store, "diarized", key)
     return make(Turn, lambda: diarize.diarize(recordings, root=film.root, settings=settings), diarization_id=key)
@@ -59,7 +71,7 @@ def split_by_speaker(film: Film, recordings: Sequence[Recording], inputs: Inputs
 
 def hear_words(film: Film, recordings: Sequence[Recording]) -> list[Word]:
     """Recognised words, from the record when these recordings were heard before; none in a language that is not known."""
-    settings = transcribe.Settings(language=film.production.language)
+    settings = word_settings(film)
     if not transcribe.can_hear(settings):
         return []
     key = transcribe.key(recordings, settings)
