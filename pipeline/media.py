@@ -32,6 +32,7 @@ NEEDED_FILTERS = ("lut3d", "zscale", "ass", "loudnorm", "ebur128", "blackdetect"
 NEEDED_ENCODERS = ("libx264", "libx264rgb", "prores_ks", "prores_aw", "aac", "ffv1")
 LONGEST_SECONDS = 12 * 3600  # a longer "recording" is a mistake or a decompression bomb
 
+ZERO = Fraction(0)
 PIPE_BYTES = 1 << 20
 _PROGRESS_KEY = re.compile(r"[a-z0-9_]+")
 
@@ -123,10 +124,22 @@ def probe(path: Path) -> MediaInfo:
 
 
 def read_audio(
-    path: Path, *, hz: int, channels: int, block_seconds: float = 10.0
+    path: Path, *, hz: int, channels: int, block_seconds: float = 10.0, start: Fraction = ZERO
 ) -> Iterator[Float32[np.ndarray, "samples channels"]]:
-    """Stream a file's first audio stream as float32 in [-1, 1], resampled and mixed to `channels`. Raises ToolError when decoding fails."""
-    arguments = ["-v", "error", "-nostdin", *SAFE_INPUT, "-t", str(LONGEST_SECONDS), "-i", str(path.resolve())]
+    """Stream a file's first audio stream as float32 in [-1, 1], resampled and mixed to `channels`, from `start` seconds on.
+
+    Raises ToolError when decoding fails."""
+    arguments = [
+        "-v",
+        "error",
+        "-nostdin",
+        *SAFE_INPUT,
+        "-t",
+        str(LONGEST_SECONDS),
+        *_from(start),
+        "-i",
+        str(path.resolve()),
+    ]
     layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
     mix = f"aresample={hz}:out_chlayout={layout}:rematrix_maxval=1"  # mixing down averages and never clips
     arguments += ["-map", "0:a:0", "-vn", "-af", mix, "-f", "f32le", "pipe:1"]
@@ -136,15 +149,31 @@ def read_audio(
 
 
 def read_frames(
-    path: Path, *, width: int, height: int, filters: str = "", threads: int = 1
+    path: Path, *, width: int, height: int, filters: str = "", start: Fraction = ZERO
 ) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Stream a video's frames as RGB of `width` x `height` (scaled when they differ). `filters`: an ffmpeg filter chain to apply first."""
+    """Stream a video's frames as RGB of `width` x `height` (scaled when they differ). `filters`: an ffmpeg filter chain to apply first.
+
+    `start`: frames shown before that many seconds are left out, without decoding what lies before the nearest key frame."""
     chain = ",".join(part for part in (filters, f"scale={width}:{height}:flags=accurate_rnd+full_chroma_int") if part)
-    arguments = ["-v", "error", "-nostdin", "-threads", str(threads), *SAFE_INPUT, "-i", str(path.resolve())]
+    arguments = [
+        "-v",
+        "error",
+        "-nostdin",
+        "-threads",
+        "1",
+        *SAFE_INPUT,
+        *_from(start),
+        "-i",
+        str(path.resolve()),
+    ]
     arguments += ["-map", "0:v:0", "-an", "-fps_mode", "passthrough", "-vf", chain]
     arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
     for block in _read_blocks(arguments, width * height * 3, partial=False):
         yield np.frombuffer(block, dtype=np.uint8).reshape(height, width, 3)
+
+
+def _from(start: Fraction) -> list[str]:
+    return ["-ss", f"{float(start):.6f}"] if start else []
 
 
 def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = None) -> str:

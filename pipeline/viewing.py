@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that need the picture: do the cuts lie where the edit list says, and does the background keep still within a shot?
+"""Checks that need the picture: do the cuts lie where the edit list says, and does what is no face keep still within a shot?
 
-The file is decoded once at thumbnail size. Measures are plain differences of luma; nothing here knows what a face is.
+The file is decoded once at thumbnail size. Measures are plain differences of luma; where faces are is told by the edit list.
 """
 
 from __future__ import annotations
@@ -12,16 +12,22 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float32, Float64
 
 from manifests.rows import Check, Cut
 from manifests.timebase import timecode
 from pipeline.colour import LUMA
+from pipeline.faces import Scene
 from pipeline.media import read_frames
 
 THUMB = (64, 36)
 NEAR_FRAMES = 3  # how far around an edit point the jump is looked for
 JUMP = 4.0  # mean luma difference (of 255) of a cut that can be seen at all
+BLOCK = 4  # thumbnail px; flicker is measured in blocks of 4 x 4
+FLICKER = (
+    0.8  # luma levels of 255 by which blocks outside the face may jump from their running median, root mean square
+)
+FACE_GROWTH = (0.5, 0.6)  # of the face box: how far hair and cheeks reach beside it and above it; below it is the body
 STILL = 0.5  # luma levels of 255 by which a corner may wander within a shot
 
 Series = Float64[np.ndarray, " frames"]
@@ -30,23 +36,26 @@ Series = Float64[np.ndarray, " frames"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewing:
     """What was seen, by frame: `change`, the mean luma difference to the frame before (0 for the first); `corner`, the mean luma of the
-    upper corners, where no talker moves. Both on a scale of 255."""
+    upper corners, where no talker moves; `blocks`, the mean luma of each block. All on a scale of 255."""
 
     change: Series
     corner: Series
+    blocks: Float32[np.ndarray, "frames rows columns"]
 
 
 def view(path: Path) -> Viewing:
     """Decode a file at thumbnail size. Raises ToolError."""
-    change, corner = [], []
+    change, corner, blocks = [], [], []
     before = None
     wide, high = THUMB
     for frame in read_frames(path, width=wide, height=high, filters=f"scale={wide}:{high}:flags=area+accurate_rnd"):
         luma = frame.astype(np.float64) @ LUMA
         change.append(0.0 if before is None else float(np.abs(luma - before).mean()))
         corner.append(float(np.concatenate([luma[: high // 6, : wide // 8], luma[: high // 6, -wide // 8 :]]).mean()))
+        blocks.append(luma.reshape(high // BLOCK, BLOCK, wide // BLOCK, BLOCK).mean(axis=(1, 3)).astype(np.float32))
         before = luma
-    return Viewing(change=np.array(change), corner=np.array(corner))
+    stacked = np.stack(blocks) if blocks else np.zeros((0, high // BLOCK, wide // BLOCK), np.float32)
+    return Viewing(change=np.array(change), corner=np.array(corner), blocks=stacked)
 
 
 def check_cuts(viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction) -> list[Check]:
@@ -91,6 +100,54 @@ def check_steadiness(
             advice="the background pumps or moves: look at the take" if unsteady else "",
         )
     ]
+
+
+def check_flicker(
+    viewing: Viewing, scenes: Sequence[Scene], *, version: str, profile: str, rate: Fraction
+) -> list[Check]:
+    """How much what is no face (nor the body under it) flickers within a shot, at worst. Slow changes are `check_steadiness`'s."""
+    restless = {scene.cut: found for scene in scenes if (found := _flicker(viewing.blocks, scene)) is not None}
+    worst = max(restless, key=lambda cut: restless[cut], default=None)
+    if worst is None:
+        return []
+    flickers = restless[worst] > FLICKER
+    return [
+        Check(
+            version=version,
+            profile=profile,
+            name="flicker outside the face",
+            value=f"{restless[worst]:.2f} of 255 in {worst.number}",
+            limit=f"{FLICKER:g} of 255",
+            verdict="warn" if flickers else "pass",
+            timecode=timecode(worst.start_frame, rate) if flickers else "",
+            advice="what stands still in the shot flickers: look at the take" if flickers else "",
+        )
+    ]
+
+
+def _flicker(blocks: Float32[np.ndarray, "frames rows columns"], scene: Scene) -> float | None:
+    """Root mean square of what blocks outside the face jump from their running median; None when nothing or no time is left."""
+    from scipy.ndimage import median_filter
+
+    cut = scene.cut
+    inside = blocks[cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 : cut.end_frame]
+    outside = _outside(scene, blocks.shape[1:])
+    if len(inside) < 8 or outside.sum() < 4:
+        return None
+    seen = inside[:, outside]
+    jumps = seen - median_filter(seen, size=(5, 1), mode="nearest")
+    return float(np.sqrt((jumps**2).mean()))
+
+
+def _outside(scene: Scene, shape: tuple[int, ...]) -> Bool[np.ndarray, "rows columns"]:
+    """The blocks of a scene's picture in which neither its face nor what is below it can be."""
+    down, across = ((np.arange(count) + 0.5) / count for count in shape)
+    left, top, right, bottom = scene.place
+    rows, columns = (down > top) & (down < bottom), (across > left) & (across < right)
+    wide, high = ((scene.face[side + 2] - scene.face[side]) * FACE_GROWTH[side] for side in (0, 1))
+    person = np.outer(down > scene.face[1] - high, (across > scene.face[0] - wide) & (across < scene.face[2] + wide))
+    person |= np.outer(down > scene.face[3], np.ones(shape[1], bool))  # shoulders fill the width below the chin
+    return np.outer(rows, columns) & ~person
 
 
 def _misplaced(change: Series, cut: Cut) -> bool:

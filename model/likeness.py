@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose face it is: 128 numbers of a face, near each other for one person (dlib's recognition network; King 2017, after He et al. 2016).
+
+Plain numpy: the network is small, and a check of a finished film needs some dozens of faces, not a framework. The crop is that of the
+package that the weights come from. Nothing is kept: an embedding lives as long as the check that asked for it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from model.previs.landmarks import Face, Landmarker
+
+SIDE = 150
+MEAN = np.array([122.782, 117.001, 104.298], np.float32)
+SAME_PERSON = 0.6  # L2 distance under which dlib's author calls two faces one person
+BLOCKS = (
+    *("32_1", "32_2", "32_3", "64_down", "64_1", "64_2", "64_3"),
+    *("128_down", "128_1", "128_2", "256_down", "256_1", "256_2", "256_down_out"),
+)
+
+Rgb = UInt8[np.ndarray, "height width 3"]
+Map = Float32[np.ndarray, "height width channels"]
+Embedding = Float32[np.ndarray, " 128"]
+
+
+class Recogniser:
+    """Holds the face finder and the network."""
+
+    def __init__(self, landmarker: Landmarker, weights: Path, layout: Path) -> None:
+        """`weights`, `layout`: catalogue names `dlib-face` and `dlib-face-layout`."""
+        self._landmarker = landmarker
+        self._tensors = _tensors(weights, layout)
+
+    def largest(self, rgb: Rgb) -> Face | None:
+        """The largest face of a picture, None when there is none."""
+        found = self._landmarker.detect(rgb)
+        if not found:
+            return None
+        face = self._landmarker.mesh(rgb, max(found, key=lambda one: one.size))
+        return face if face.confidence > 0.5 else None
+
+    def embed(self, rgb: Rgb, face: Face) -> Embedding:
+        """The 128 numbers of a face."""
+        mouth = face.points[[61, 291, 0, 17], :2].mean(axis=0)
+        centres = np.stack([*face.eyes, mouth])
+        size = float(np.linalg.norm(centres[:2] - mouth, axis=1).mean()) / 0.45
+        scale = min(1.0, 1.2 * SIDE / size)  # averaging first keeps the crop from aliasing
+        if scale < 1:
+            rgb, size = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), size * scale
+        left, top = centres.mean(axis=0) * scale - (0.5 * size, 0.43 * size)
+        matrix = np.array([[size / SIDE, 0, left], [0, size / SIDE, top]])
+        crop = cv2.warpAffine(
+            np.ascontiguousarray(rgb), matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
+        return self._network((crop.astype(np.float32) - MEAN) / 255)
+
+    def _network(self, x: Map) -> Embedding:
+        x = _pooled(np.maximum(self._convolved(x, "conv32_down", stride=2), 0), 3, np.max)
+        for name in BLOCKS:
+            x = self._block(x, f"conv{name}")
+        numbers: Embedding = x.mean(axis=(0, 1)) @ self._tensors["fc"]
+        return numbers
+
+    def _block(self, x: Map, name: str) -> Map:
+        """A residual block; those that halve the picture also double its channels, filled up with zeros."""
+        down = "_down" in name
+        y = np.maximum(self._convolved(x, f"{name}/conv1", stride=2 if down else 1), 0)
+        y = self._convolved(y, f"{name}/conv2")
+        if down:
+            x = _pooled(x, 2, np.mean)
+            y = np.pad(y, ((0, x.shape[0] - y.shape[0]), (0, x.shape[1] - y.shape[1]), (0, 0)))
+            x = np.pad(x, ((0, 0), (0, 0), (0, y.shape[2] - x.shape[2])))
+        added: Map = np.maximum(x + y, 0)
+        return added
+
+    def _convolved(self, x: Map, name: str, *, stride: int = 1) -> Map:
+        kernel = self._tensors[f"{name}/conv/filters"]  # rows, columns, channels in, channels out
+        side = kernel.shape[0]
+        padding = side // 2 if stride == 1 else 0
+        x = np.pad(x, ((padding, padding), (padding, padding), (0, 0)))
+        seen = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))[::stride, ::stride]
+        rows = seen.transpose(0, 1, 3, 4, 2).reshape(-1, side * side * x.shape[2])
+        y = (rows @ kernel.reshape(-1, kernel.shape[3])).reshape(*seen.shape[:2], -1)
+        y = (y + self._tensors[f"{name}/conv/bias"]) * self._tensors[f"{name}/scale/weights"]
+        made: Map = y + self._tensors[f"{name}/scale/biases"]
+        return made
+
+
+def distance(one: Embedding, other: Embedding) -> float:
+    """L2 distance of two faces; under `SAME_PERSON` they are taken for one person's."""
+    return float(np.linalg.norm(one - other))
+
+
+def _pooled(x: Map, side: int, combine: object) -> Map:
+    """Windows of side x side every second place, combined."""
+    seen = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))[::2, ::2]
+    made: Map = combine(seen, axis=(3, 4))  # type: ignore[operator]
+    return made
+
+
+def _tensors(weights: Path, layout: Path) -> dict[str, Float32[np.ndarray, "*shape"]]:
+    """The package's flat file, by its layout; eight-bit tensors are unfolded with their scale and least value."""
+    raw, place, tensors = weights.read_bytes(), 0, {}
+    for entry in json.loads(layout.read_text())[0]["weights"]:
+        packing = entry.get("quantization")
+        kind = np.dtype(packing["dtype"] if packing else "float32")
+        count = int(np.prod(entry["shape"]))
+        values = np.frombuffer(raw, kind, count, place).astype(np.float32)
+        place += count * kind.itemsize
+        values = values * np.float32(packing["scale"]) + np.float32(packing["min"]) if packing else values
+        tensors[str(entry["name"])] = values.reshape(entry["shape"])
+    return tensors

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that need the sound: does the sound of a finished file lie where the master sound lies, and is every line heard in it?
+
+Both are read once as level curves at 100 Hz; nothing here knows what is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+
+from manifests.rows import Check, Cue
+from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, timecode
+from pipeline import media
+
+HZ = 100
+HOP = ANALYSIS_HZ // HZ
+LONGEST_OFFSET = 100  # hundredths of a second, either way
+FLOOR_DB = -70.0
+LOST_DB = 20.0  # a line that much softer than in the master is lost
+SILENT_DB = -55.0  # a line whose loudest tenth of a second is softer was never heard
+
+Levels = Float64[np.ndarray, " times"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """Levels in dB full scale, one each 10 ms: of the file, and of the master sound that it was made of."""
+
+    file: Levels
+    master: Levels
+
+
+def hear(path: Path, master: Path) -> Hearing:
+    """Read the sound of a file and its master. Raises ToolError."""
+    return Hearing(file=_levels(path), master=_levels(master))
+
+
+def check_offset(hearing: Hearing, *, version: str, profile: str, rate: Fraction) -> Check:
+    """Whether the sound lies where the master lies, to a frame; by the place at which the level curves agree best."""
+    offset = _offset(hearing.file, hearing.master)
+    about = {"version": version, "profile": profile, "name": "sound offset", "limit": "less than one frame"}
+    if offset is None:
+        return Check(**about, value="not measurable: no sound that changes", verdict="pass")
+    frames = offset / HZ * float(rate)
+    verdict = "fail" if abs(frames) >= 1 else "pass"
+    advice = f"the sound is {'late' if offset > 0 else 'early'}: render again" if verdict == "fail" else ""
+    return Check(**about, value=f"{1000 * offset / HZ:+.0f} ms ({frames:+.1f} frames)", verdict=verdict, advice=advice)
+
+
+def check_lines(hearing: Hearing, cues: Sequence[Cue], *, version: str, profile: str, rate: Fraction) -> Check:
+    """Whether every line is heard: not much softer than in the master, and not silent in both."""
+    lost = [cue for cue in cues if cue.end > cue.start >= 0 and _is_lost(hearing, cue)]
+    first = lost[0] if lost else None
+    at = timecode(round_half_up(Fraction(first.start, MASTER_HZ) * rate), rate) if first else ""
+    advice = f"{first.character}: {first.text[:60]}" if first else ""
+    return Check(version=version, profile=profile, name="lines heard", value=f"{len(lost)} lines are not heard",
+                 limit="0 lines", verdict="fail" if lost else "pass", timecode=at, advice=advice)  # fmt: skip
+
+
+def _levels(path: Path) -> Levels:
+    parts = []
+    for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1):
+        whole = block[: len(block) // HOP * HOP, 0].reshape(-1, HOP)
+        parts.append(np.einsum("ts,ts->t", whole, whole, dtype=np.float64) / HOP)
+    power = np.concatenate(parts) if parts else np.zeros(1)
+    levels: Levels = np.maximum(10 * np.log10(power + 1e-12), FLOOR_DB)
+    return levels
+
+
+def _offset(file: Levels, master: Levels) -> float | None:
+    """By how many hundredths of a second the file's curve is later than the master's; None when one of them is flat."""
+    count = min(len(file), len(master))
+    one, other = file[:count] - file[:count].mean(), master[:count] - master[:count].mean()
+    if count <= 2 * LONGEST_OFFSET or one.std() < 0.5 or other.std() < 0.5:
+        return None
+    size = 1 << (2 * count - 1).bit_length()
+    agreement = np.fft.irfft(np.fft.rfft(one, size) * np.conj(np.fft.rfft(other, size)), size)
+    near = np.concatenate([agreement[-LONGEST_OFFSET:], agreement[: LONGEST_OFFSET + 1]])
+    peak = int(near.argmax())
+    if 0 < peak < len(near) - 1:  # a parabola through the three highest places
+        low, top, high = near[peak - 1 : peak + 2]
+        return peak - LONGEST_OFFSET + float(0.5 * (low - high) / (low - 2 * top + high))
+    return float(peak - LONGEST_OFFSET)
+
+
+def _is_lost(hearing: Hearing, cue: Cue) -> bool:
+    first, last = cue.start * HZ // MASTER_HZ, -(-cue.end * HZ // MASTER_HZ)
+    file, master = hearing.file[first:last], hearing.master[first:last]
+    if not len(file):
+        return True
+    loudest = [float(np.sort(levels)[-10:].mean()) for levels in (file, master)]
+    return loudest[0] < SILENT_DB or loudest[1] - loudest[0] > LOST_DB
