@@ -94,9 +94,12 @@ def match(
     taken = [take for take in found if take.reading.line not in given]
     names = _names(heard, taken, known)
     cues = given | _heard_cues(heard, taken, turns, names)
+    placed: dict[int, Cue] = {}
     for gap in _gaps(heard, cues, names):
-        cues |= _placed(heard.script, gap, names if cues else None)
-    names = names or byturns.assign_names(_spoken_by(list(cues.values()), heard.speech))
+        placed |= _placed(heard.script, gap, names if cues else None)
+    names = names or byturns.assign_names(_spoken_by([*cues.values(), *placed.values()], heard.speech))
+    snapped = edges.snap(list(placed.values()), turns, names, {}, beside=list(cues.values()))
+    cues |= dict(zip(placed, snapped, strict=True))
     claimed = [(cue.start, cue.end) for cue in cues.values()]
     return Alignment(
         cues=[_located(cues.get(i) or _missing(line), recordings) for i, line in enumerate(lines)],
@@ -320,8 +323,14 @@ def _placed(script: Script, gap: _Gap, names: Mapping[str, str] | None) -> dict[
         for line in (script.lines[i] for i in gap.lines)
     ]
     matches, _ = byturns.match(parts, gap.speech, names=names)
+    swapped = {i for a, b in itertools.pairwise(matches) if a.turn > b.turn for i in (a.line, b.line)}
     cues = {}
     for found in matches:
+        order = (
+            "by voice and length, out of the script's order"
+            if found.line in swapped
+            else "by order, duration and voice"
+        )
         start, end = gap.speech[found.turn].start, gap.speech[found.turn_end - 1].end
         total = sum(part.seconds for part in parts[found.line : found.line_end])
         for part, i in zip(parts[found.line : found.line_end], gap.lines[found.line : found.line_end], strict=True):
@@ -330,7 +339,7 @@ def _placed(script: Script, gap: _Gap, names: Mapping[str, str] | None) -> dict[
                 script.lines[i],
                 (start, stop),
                 confidence=round(0.75 * math.exp(-found.cost / 3), 3),
-                reasons="words not heard; placed by order, duration and voice",
+                reasons=f"words not heard; placed {order}",
                 speaker=gap.speech[found.turn].speaker,
             )
             start, total = stop, total - part.seconds

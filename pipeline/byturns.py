@@ -24,6 +24,7 @@ DEAREST = 4.0  # a duration that does not fit at all costs no more than this
 SKIP_LINE = 3.0
 SKIP_TURN_PER_SECOND = 1.5
 WRONG_SPEAKER = 5.0
+SWAPPED = 1.0  # for each of two lines that change places; enough to make them doubtful
 MOST_TURNS, MOST_LINES = 4, 3
 JOIN_SAMPLES = round(0.4 * MASTER_HZ)  # a shorter silence does not end a speaker's turn
 ROUNDS = 6
@@ -162,39 +163,66 @@ def _shared(parts: Sequence[Part], turns: Sequence[Speech], found: Sequence[Matc
     return seconds
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """A way to go on: how many lines and turns it takes, what it costs, and what is matched in it (counted from its beginning)."""
+
+    lines: int
+    turns: int
+    cost: float
+    matches: tuple[Match, ...] = ()
+
+
 def _program(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> tuple[float, list[Match]]:
     """Least cost of the first i lines and j turns, for all i and j; then the way back."""
     best: Float64[np.ndarray, "lines turns"] = np.full((len(parts) + 1, len(turns) + 1), np.inf)
-    step: dict[tuple[int, int], tuple[int, int, float]] = {}
+    came: dict[tuple[int, int], _Step] = {}
     best[0, 0] = 0.0
     for i in range(len(parts) + 1):
         for j in range(len(turns) + 1):
-            for lines, pieces, cost in _steps(parts[i : i + MOST_LINES], turns[j : j + MOST_TURNS], names):
-                if best[i, j] + cost < best[i + lines, j + pieces]:
-                    best[i + lines, j + pieces] = best[i, j] + cost
-                    step[i + lines, j + pieces] = (lines, pieces, cost)
-    found = []
+            for step in _steps(parts[i : i + MOST_LINES], turns[j : j + MOST_TURNS], names):
+                if best[i, j] + step.cost < best[i + step.lines, j + step.turns]:
+                    best[i + step.lines, j + step.turns] = best[i, j] + step.cost
+                    came[i + step.lines, j + step.turns] = step
+    found: list[Match] = []
     i, j = len(parts), len(turns)
     while (i, j) != (0, 0):
-        lines, pieces, cost = step[i, j]
-        i, j = i - lines, j - pieces
-        if lines and pieces:
-            found.append(Match(line=i, line_end=i + lines, turn=j, turn_end=j + pieces, cost=cost))
-    return float(best[-1, -1]), found[::-1]
+        step = came[i, j]
+        i, j = i - step.lines, j - step.turns
+        found += [
+            replace(m, line=m.line + i, line_end=m.line_end + i, turn=m.turn + j, turn_end=m.turn_end + j)
+            for m in step.matches
+        ]
+    return float(best[-1, -1]), sorted(found, key=lambda match: match.line)
 
 
-def _steps(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> list[tuple[int, int, float]]:
-    """Ways to go on: (lines taken, turns taken, cost)."""
+def _steps(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> list[_Step]:
     ways = []
     if parts:
-        ways.append((1, 0, SKIP_LINE))
+        ways.append(_Step(lines=1, turns=0, cost=SKIP_LINE))
     if turns:
-        ways.append((0, 1, 0.3 + SKIP_TURN_PER_SECOND * turns[0].seconds))
+        ways.append(_Step(lines=0, turns=1, cost=0.3 + SKIP_TURN_PER_SECOND * turns[0].seconds))
     if parts and turns:
-        ways += [(1, pieces, _cost(parts[:1], turns[:pieces], names)) for pieces in range(1, len(turns) + 1)]
-        same = [lines for lines in range(2, len(parts) + 1) if len({part.character for part in parts[:lines]}) == 1]
-        ways += [(lines, 1, 0.2 + _cost(parts[:lines], turns[:1], names)) for lines in same]
+        ways += [_taking(1, n, _cost(parts[:1], turns[:n], names)) for n in range(1, len(turns) + 1)]
+        same = [n for n in range(2, len(parts) + 1) if len({part.character for part in parts[:n]}) == 1]
+        ways += [_taking(n, 1, 0.2 + _cost(parts[:n], turns[:1], names)) for n in same]
+    if len(parts) > 1 and len(turns) > 1 and parts[0].character != parts[1].character:
+        ways.append(_swapping(parts, turns, names))
     return ways
+
+
+def _taking(lines: int, turns: int, cost: float) -> _Step:
+    match = Match(line=0, line_end=lines, turn=0, turn_end=turns, cost=cost)
+    return _Step(lines=lines, turns=turns, cost=cost, matches=(match,))
+
+
+def _swapping(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> _Step:
+    """Two lines of different characters that were spoken the other way round: only their voices can tell."""
+    costs = [SWAPPED + _cost(parts[i : i + 1], turns[1 - i : 2 - i], names) for i in (0, 1)]
+    matches = tuple(
+        Match(line=i, line_end=i + 1, turn=1 - i, turn_end=2 - i, cost=cost) for i, cost in enumerate(costs)
+    )
+    return _Step(lines=2, turns=2, cost=sum(costs), matches=matches)
 
 
 def _cost(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> float:

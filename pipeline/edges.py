@@ -48,9 +48,15 @@ class _Span:
 
 
 def snap(
-    cues: Sequence[Cue], turns: Sequence[Turn], names: Mapping[str, str], unheard: Mapping[str, Unheard]
+    cues: Sequence[Cue],
+    turns: Sequence[Turn],
+    names: Mapping[str, str],
+    unheard: Mapping[str, Unheard],
+    *,
+    beside: Sequence[Cue] = (),
 ) -> list[Cue]:
-    """The cues with their edges on the edges of speech. `names`: speaker to character; `unheard`: by line id."""
+    """The cues with their edges on the edges of speech. `names`: speaker to character; `unheard`: by line id; `beside`: other cues
+    that stay where they are."""
     alone = sorted((turn for turn in turns if turn.exclusive), key=lambda turn: turn.start)
     under = overlapped(turns)
     snapped = []
@@ -63,7 +69,9 @@ def snap(
                 cue,
                 own=_joined([turn for turn in (*near, *over) if names.get(turn.speaker) == cue.character]),
                 everyone=[_trimmed(turn) for turn in near],
-                others=[other for other in cues if other is not cue and other.start < last and other.end > first],
+                others=[
+                    other for other in (*cues, *beside) if other is not cue and other.start < last and other.end > first
+                ],
                 unheard=unheard.get(cue.line_id, Unheard()),
             )
         )

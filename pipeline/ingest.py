@@ -32,6 +32,7 @@ MOST_CHANNELS = 64
 CLIPPED = 0.9995  # of full scale
 SHORTFALL_SECONDS = 0.5  # how much less than its header promises a file may decode to (encoder delay, rounded headers)
 _RATIO = MASTER_HZ // ANALYSIS_HZ
+_READ_SAMPLES = 1 << 20  # at a time, so that a span of hours is in memory once
 
 Block = Float32[np.ndarray, "samples channels"]
 
@@ -266,10 +267,10 @@ def _add(mixed: Block, path: Path, first: int) -> None:
         if first >= file.frames:
             return
         file.seek(max(0, first))
-        block = file.read(len(mixed) - lead, dtype="float32", always_2d=True)
-    if mixed.shape[1] == 1:
-        block = block.mean(axis=1, keepdims=True)
-    mixed[lead : lead + len(block)] += block
+        wanted = len(mixed) - lead
+        for block in file.blocks(_READ_SAMPLES, frames=wanted, dtype="float32", always_2d=True):
+            mixed[lead : lead + len(block)] += block.mean(axis=1, keepdims=True) if mixed.shape[1] == 1 else block
+            lead += len(block)
 
 
 def _check_promises(path: Path, seconds: float) -> None:

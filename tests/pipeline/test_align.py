@@ -284,6 +284,86 @@ def test_without_words_order_length_and_voice_find_every_line() -> None:
     assert {cue.words for cue in cues} == {"[]"}
 
 
+@given(place=st.integers(0, 6))
+def test_without_words_two_voices_that_change_places_are_found_and_need_an_ear(place: int) -> None:
+    order = list(range(8))
+    order[place], order[place + 1] = order[place + 1], order[place]
+    stage = _spoken(order)
+    spans = dict(zip(order, stage.spans, strict=True))
+    cues = stage.cues(words=False)
+    assert all(_is_at(cue, spans[i]) for i, cue in enumerate(cues))
+    assert [cue.line_id for cue in cues if cue.status != "matched"] == [f"L{place}", f"L{place + 1}"]
+    assert "out of the script's order" in cues[place].reasons
+
+
+def _under(stage: Stage, voice: str, start: int, end: int) -> None:
+    """Somebody is heard under another's speech too."""
+    stage.turns.append(replace(stage.turns[-1], speaker=voice, exclusive=False, start=start, end=end))
+
+
+def test_a_line_that_begins_under_the_end_of_another_begins_where_its_voice_does() -> None:
+    stage = _spoken([0, 1])
+    start, end = stage.spans[1]
+    stage.now = end - MASTER_HZ // 2  # half a second early
+    stage.say("A", SCRIPT[2][1], heard="x x in this weather")
+    over = MASTER_HZ // 2
+    stage.turns[-2:] = [replace(turn, start=end) for turn in stage.turns[-2:]]
+    _under(stage, "A", end - over, end)
+    cues = stage.cues(SCRIPT[:3])
+    assert _is_at(cues[1], (start, end))
+    assert _is_at(cues[2], (end - over, stage.spans[2][1]))
+
+
+def test_a_short_line_that_lies_under_another_leaves_that_one_whole() -> None:
+    script = (*SCRIPT[:3], ("NADIA", "Why not?"), ("MARA", "Come on."), *SCRIPT[3:])
+    stage = _spoken([0, 1, 2])
+    stage.say("C", "Why not?", heard="")
+    start, end = stage.spans[-1]
+    stage.words += [
+        replace(stage.words[0], start=start + at, end=start + at + MASTER_HZ // 4, text=text)
+        for at, text in ((MASTER_HZ // 16, "come"), (MASTER_HZ // 16 + MASTER_HZ // 4, "on"))
+    ]
+    _under(stage, "A", start + MASTER_HZ // 16, end)
+    for i in range(3, 8):
+        stage.say(VOICES[SCRIPT[i][0]], SCRIPT[i][1])
+    cues = stage.cues(script)
+    assert _is_at(cues[3], (start, end))
+    assert _is_at(cues[4], (start, end))
+
+
+@pytest.mark.parametrize("slip", ["stray", "squeezed"])
+def test_a_word_whose_time_cannot_be_does_not_move_its_line(slip: str) -> None:
+    stage = _spoken(range(8))
+    first = next(i for i, word in enumerate(stage.words) if word.start == stage.spans[3][0])
+    word = stage.words[first]
+    early = word.start - MASTER_HZ // 3
+    times = {"stray": (early, early + MASTER_HZ // 4), "squeezed": (early, early + 480)}[slip]
+    stage.words[first] = replace(word, start=times[0], end=times[1])
+    cues = stage.cues()
+    assert _is_at(cues[3], stage.spans[3])
+    assert cues[3].status == "matched"
+    times_of_words = json.loads(cues[3].words)
+    assert all(cues[3].start <= begin <= end <= cues[3].end for _, begin, end in times_of_words)
+
+
+def test_half_a_line_in_its_place_and_voice_needs_no_ear_and_elsewhere_it_does() -> None:
+    for voice, status in (("C", "matched"), ("A", "doubtful")):
+        stage = _spoken(range(5))
+        stage.say(voice, SCRIPT[5][1], heard="every ship has x x x x")
+        for i in (6, 7):
+            stage.say(VOICES[SCRIPT[i][0]], SCRIPT[i][1])
+        assert stage.cues()[5].status == status
+
+
+def test_a_word_or_two_tell_little_of_a_voice() -> None:
+    script = (*SCRIPT, ("HENRIK", "Why not?"))
+    stage = _spoken(range(8))
+    stage.say("A", "Why not?")
+    cue = stage.cues(script)[8]
+    assert cue.status == "matched"
+    assert "only 0% of it in HENRIK's voice" in cue.reasons
+
+
 def test_nothing_heard_means_every_line_is_missing() -> None:
     assert {cue.status for cue in Stage().cues()} == {"missing"}
     assert align.align([], [], [], recordings=[]) == []
