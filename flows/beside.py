@@ -13,6 +13,7 @@ from pipeline import assemble, captions, sheet, timeline
 from pipeline import grade as grading
 from pipeline.assemble import Picture
 from pipeline.captions import Caption
+from pipeline.deliver import Pass
 
 
 def compose_captions(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Caption]:
@@ -21,7 +22,7 @@ def compose_captions(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Captio
         reel.cues,
         rate=film.production.rate,
         frames=assemble.total_frames(cuts),
-        shot_changes=[cut.start_frame for cut in cuts],
+        shot_changes=[cut.start_frame for cut in cuts if not cut.layer],
         rules=captions.rules_for(film.production.language),
     )
 
@@ -41,9 +42,9 @@ def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path,
     timeline.write_edl(programme, folder=folder)
 
 
-def write_pictures(film: Film, reel: Reel, cuts: Sequence[Cut], *, video: Path, folder: Path) -> None:
-    """Contact sheet, poster, and each character's first shot before and after grading."""
-    picture = Picture(width=film.production.width, height=film.production.height, rate=film.production.rate)
+def write_pictures(film: Film, reel: Reel, shown: Pass, *, video: Path, folder: Path) -> None:
+    """Contact sheet, poster, and each character's first shot before and after grading, from a file of a pass."""
+    picture, cuts = shown.job.picture, [cut for cut in shown.shown if not cut.layer]
     _contact_sheet(reel, cuts, video, folder, picture)
     longest = max(cuts, key=lambda cut: cut.frames)
     sheet.poster(video, (longest.start_frame + longest.end_frame) // 2, folder / "poster.jpg", size=picture.size)
@@ -59,15 +60,19 @@ def write_pictures(film: Film, reel: Reel, cuts: Sequence[Cut], *, video: Path, 
 
 def _contact_sheet(reel: Reel, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture) -> None:
     moods = {(cue.line_id, cue.character): cue.performance for cue in reel.cues}
+    shots = {shot.shot_id: shot for shot in reel.shots}
     cells = [
         sheet.Cell(
             frame=(cut.start_frame + cut.end_frame) // 2,
             title=f"{shot.number}  {shot.character}",
             note=_mood(shot, moods) or shot.role,
         )
-        for cut, shot in zip(cuts, sorted(reel.shots, key=lambda shot: shot.start_frame), strict=True)
+        for cut in cuts
+        for shot in [shots[cut.shot_id]]
     ]
-    sheet.contact_sheet(video, cells, folder / "contact_sheet.png", rate=picture.rate)
+    wide = 320 if picture.width >= picture.height else 180
+    size = (wide, round(wide * picture.height / picture.width))
+    sheet.contact_sheet(video, cells, folder / "contact_sheet.png", rate=picture.rate, cell_size=size)
 
 
 def _mood(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:

@@ -3,24 +3,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
+from fractions import Fraction
 
 from flows.beside import grades_of
 from flows.reel import Draft, loudness_settings
 from manifests.rows import Check
 from manifests.timebase import MASTER_HZ
 from pipeline import assemble, captions, credentials, qc, viewing
+from pipeline.deliver import Pass
+from pipeline.profiles import PROFILES
 
 
 def check_version(draft: Draft) -> list[Check]:
     """Measure everything but the credentials, which are written last."""
-    rate, name = draft.job.picture.rate, draft.name
-    expected = _expected(draft)
-    checks = [c for kind, path in draft.files.items() for c in qc.check(path, expected, version=name, profile=kind)]
+    checks = [
+        check
+        for kind, path in draft.files.items()
+        for check in qc.check(path, _expected(draft, draft.pass_of(kind)), version=draft.name, profile=kind)
+    ]
     checks += _check_captions(draft)
-    checks += qc.check_edit(
-        draft.cuts, grades_of(draft.film, draft.cuts), version=name, size=draft.job.picture.size, rate=rate
-    )
+    grades = grades_of(draft.film, draft.cuts)
+    for one in draft.passes:
+        picture = one.job.picture
+        checks += [
+            dataclasses.replace(check, profile=f"edit of {one.job.profiles[0].name}")
+            for check in qc.check_edit(one.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate)
+        ]
     return checks + _look_at(draft)
 
 
@@ -37,38 +47,64 @@ def sign(draft: Draft) -> list[Check]:
         licences=[take.licences for take in draft.reel.takes],
         ingredients=[credentials.Ingredient(title=title, digest=digest) for title, digest in made_from],
     )
-    for path in draft.files.values():
+    signed = [(profile, path) for profile, path in draft.files.items() if PROFILES[profile].signable]
+    signed += [(path.name, path) for path in draft.stems.values()]
+    for _, path in signed:
         credentials.sign(path, claim, keys=keys)
-    return [
-        qc.check_credentials(credentials.verify(path), version=draft.name, profile=profile)
-        for profile, path in draft.files.items()
+    checks = [
+        qc.check_credentials(credentials.verify(path), version=draft.name, profile=profile) for profile, path in signed
     ]
+    return checks + [_unsigned(draft, profile) for profile in draft.files if not PROFILES[profile].signable]
 
 
-def _expected(draft: Draft) -> qc.Expected:
+def _unsigned(draft: Draft, profile: str) -> Check:
+    return Check(
+        version=draft.name,
+        profile=profile,
+        name="content credentials",
+        value="none: C2PA knows no such container",
+        limit="valid",
+        verdict="warn",
+        advice="hand on another profile where credentials matter",
+    )
+
+
+def _expected(draft: Draft, made: Pass) -> qc.Expected:
+    picture, lead = made.job.picture, made.job.lead_frames / made.job.picture.rate
+    end = assemble.total_frames(made.cuts) / picture.rate + lead
+    cards = [(Fraction(0), lead), (end, made.frames / picture.rate)]
     return qc.Expected(
-        frames=assemble.total_frames(draft.cuts),
-        rate=draft.job.picture.rate,
-        width=draft.job.picture.width,
-        height=draft.job.picture.height,
+        frames=made.frames,
+        rate=picture.rate,
+        width=picture.width,
+        height=picture.height,
         loudness=loudness_settings(draft.film),
         missed_lu=draft.master.missed_lu,
-        speech=[(cue.start / MASTER_HZ, cue.end / MASTER_HZ) for cue in draft.reel.cues if cue.start >= 0],
+        speech=[
+            (float(lead) + cue.start / MASTER_HZ, float(lead) + cue.end / MASTER_HZ)
+            for cue in draft.reel.cues
+            if cue.start >= 0
+        ],
+        still=[(float(first), float(last)) for first, last in cards],
     )
 
 
 def _check_captions(draft: Draft) -> list[Check]:
     rate = draft.job.picture.rate
     rules = captions.rules_for(draft.film.production.language)
-    findings = captions.lint(draft.shown, rate=rate, shot_changes=[cut.start_frame for cut in draft.cuts], rules=rules)
+    findings = captions.lint(draft.shown, rate=rate, shot_changes=_changes(draft), rules=rules)
     return qc.check_captions(draft.shown, draft.reel.cues, findings, version=draft.name, rate=rate)
+
+
+def _changes(draft: Draft) -> list[int]:
+    return [cut.start_frame for cut in draft.cuts if not cut.layer]
 
 
 def _look_at(draft: Draft) -> list[Check]:
     """Cut points and background of one file; the others are of the same frames."""
     profile, path = next(iter(draft.files.items()))
-    seen, rate = viewing.view(path), draft.job.picture.rate
+    seen, rate, cuts = viewing.view(path), draft.job.picture.rate, draft.passes[0].shown
     return [
-        *viewing.check_cuts(seen, draft.cuts, version=draft.name, profile=profile, rate=rate),
-        *viewing.check_steadiness(seen, draft.cuts, version=draft.name, profile=profile, rate=rate),
+        *viewing.check_cuts(seen, cuts, version=draft.name, profile=profile, rate=rate),
+        *viewing.check_steadiness(seen, cuts, version=draft.name, profile=profile, rate=rate),
     ]

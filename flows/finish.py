@@ -8,10 +8,9 @@ pure decisions and the engines are in `pipeline`; here they meet the record.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Sequence
 
-from flows import beside, checking
+from flows import beside, checking, deliveries
 from flows.film import Film
 from flows.progress import reporter
 from flows.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
@@ -19,7 +18,6 @@ from manifests.rows import Check, Cut, Deliverable, Grade
 from manifests.timebase import sample_of_frame
 from pipeline import assemble, captions, deliver, qc, sound
 from pipeline import grade as grading
-from pipeline.assemble import Picture
 
 __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
 
@@ -46,9 +44,9 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     grades = film.store.rows(Grade, grade_id=list(ids.values()))
     if len({grade.grade_id for grade in grades}) < len(set(ids.values())):
         return None
-    cuts = edit(film, reel, grades)
-    job = _job(film, reel, cuts)
-    wanted = [deliver.deliverable_id(cuts, job, profile) for profile in job.profiles]
+    passes = deliveries.passes(film, reel, edit(film, reel, grades))
+    wanted = [deliver.deliverable_id(one.cuts, one.job, profile) for one in passes for profile in one.job.profiles]
+    wanted += deliveries.stem_ids(film, reel, passes).values()
     found = film.store.rows(Deliverable, deliverable_id=wanted)
     found = [row for row in found if (film.root / DELIVERABLES / row.path).is_file()]
     newest = [row for row in found if row.version == max(row.version for row in found)]
@@ -59,52 +57,27 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     """Render, describe, check and publish: the folder appears whole or not at all; `latest` moves to it when no check failed."""
     place = film.root / DELIVERABLES
     name = deliver.next_version(place)
-    job = _job(film, reel, cuts)
-    samples = sample_of_frame(assemble.total_frames(cuts), job.picture.rate)
+    samples = sample_of_frame(assemble.total_frames(cuts), film.production.rate)
     master = sound.master(reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root)
+    passes = deliveries.passes(film, reel, cuts)
     with deliver.staging(place, name) as folder:
-        files = deliver.render(cuts, job, folder=folder, progress=reporter().count)
+        files = deliveries.render(passes, folder=folder)
         reporter().step("Captions, timeline, contact sheet, checks")
+        stems = deliveries.write_stems(film, reel, master, folder=folder)
         shown = beside.compose_captions(film, reel, cuts)
-        captions.write(shown, folder, rate=job.picture.rate)
+        lead = passes[0].job.lead_frames
+        captions.write(captions.later(shown, lead), folder, rate=film.production.rate)
         beside.write_timeline(film, reel, cuts, folder=folder, at=place / name)
-        beside.write_pictures(
-            film, reel, cuts, video=files["web" if "web" in files else next(iter(files))], folder=folder
-        )
+        beside.write_pictures(film, reel, passes[0], video=files[passes[0].job.profiles[0].name], folder=folder)
         draft = Draft(
-            film=film, reel=reel, cuts=cuts, job=job, master=master, name=name, folder=folder, files=files, shown=shown
-        )
-        checks = checking.check_version(draft) + checking.sign(draft)
+            film=film, reel=reel, passes=passes, master=master, name=name, folder=folder, files=files, shown=shown, stems=stems
+        )  # fmt: skip
+        checks = checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign(draft)
         qc.write(checks, folder)
-        deliverables = deliver.describe(files, cuts, job, version=name)
+        deliverables = deliveries.describe(draft)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
     _remember(film, cuts, deliverables, checks, version=name)
     return Version(name=name, folder=final, deliverables=deliverables, checks=checks)
-
-
-def _job(film: Film, reel: Reel, cuts: Sequence[Cut]) -> deliver.Job:
-    production = film.production
-    picture = Picture(width=production.width, height=production.height, rate=production.rate)
-    samples = sample_of_frame(assemble.total_frames(cuts), picture.rate)
-    sound_id = sound.sound_id(reel.recordings, samples=samples, settings=loudness_settings(film))
-    return deliver.Job(
-        picture=picture,
-        sound_id=sound_id,
-        sound_path=sound.path_of(sound_id, root=film.root),
-        root=film.root,
-        profiles=tuple(deliver.PROFILES[name] for name in production.delivery.profiles),
-        burn_in=production.delivery.burn_in,
-        title=production.title,
-        chapters=_chapters(reel),
-    )
-
-
-def _chapters(reel: Reel) -> tuple[deliver.Chapter, ...]:
-    """One chapter a scene, when there are several."""
-    ordered = sorted(reel.shots, key=lambda shot: shot.start_frame)
-    scenes = [next(group) for _, group in itertools.groupby(ordered, key=lambda shot: shot.scene)]
-    chapters = tuple(deliver.Chapter(frame=shot.start_frame, title=shot.scene) for shot in scenes)
-    return chapters if len(chapters) > 1 else ()
 
 
 def _remember(

@@ -52,6 +52,7 @@ def read_inputs(film: Film) -> Inputs:
     problems += _unusable_recordings(film)
     problems += _unusable_weights(film)
     problems += _unusable_listening(film)
+    problems += _no_mattes(film)
     if problems:
         raise InputError(problems)
     return Inputs(lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or [])
@@ -75,6 +76,19 @@ def _unusable_recordings(film: Film) -> list[Problem]:
         path = film.production.path(name)
         gather(problems, lambda p=path: media.probe(p))  # type: ignore[misc]
     return problems
+
+
+def _no_mattes(film: Film) -> list[Problem]:
+    """Transparent profiles of a talker that draws no mattes."""
+    if not film.production.delivery.needs_matte:
+        return []
+    talker = film.production.talker
+    described = gather([], lambda: describe(talker, film.talker_settings))  # what is wrong with it is told above
+    if described is None or described.mattes:
+        return []
+    message = f"the talker {talker!r} draws no mattes, so its people cannot be cut out"
+    expected = "profiles without alpha and alpha-web, or the talker 'previs'"
+    return [Problem(file=productions.FILE, column="delivery.profiles", message=message, expected=expected)]
 
 
 def _unusable_weights(film: Film) -> list[Problem]:

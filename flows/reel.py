@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.film import Film
@@ -12,6 +12,7 @@ from manifests.rows import Check, Cue, Cut, Deliverable, Recording, Shot, Take
 from pipeline import deliver, qc, sound
 from pipeline import grade as grading
 from pipeline.captions import Caption
+from pipeline.production import SHOT_REFERENCE
 
 DELIVERABLES = "deliverables"
 
@@ -28,17 +29,34 @@ class Reel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A version that is being made: its edit list and job, the folder it is written into, and its files by profile."""
+    """A version that is being made: what each pass renders, the folder it is written into, its files by profile, and its stems.
+
+    The first pass is the one that other things (captions, contact sheet) are made for. `shown`: the captions on the frames of the
+    programme."""
 
     film: Film
     reel: Reel
-    cuts: Sequence[Cut]
-    job: deliver.Job
+    passes: Sequence[deliver.Pass]
     master: sound.Sound
     name: str
     folder: Path
     files: Mapping[str, Path]
     shown: Sequence[Caption]
+    stems: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def cuts(self) -> Sequence[Cut]:
+        """The edit list of the first pass."""
+        return self.passes[0].cuts
+
+    @property
+    def job(self) -> deliver.Job:
+        """The job of the first pass."""
+        return self.passes[0].job
+
+    def pass_of(self, profile: str) -> deliver.Pass:
+        """The pass that renders a profile."""
+        return next(one for one in self.passes if profile in {made.name for made in one.job.profiles})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +77,15 @@ class Version:
 def look_settings(film: Film) -> grading.LookSettings:
     """What shots are matched to."""
     look = film.production.look
-    reference = film.production.path(look.reference) if look.reference else None
-    return grading.LookSettings(method=look.method, strength=look.strength, reference=reference)
+    shot = look.reference.removeprefix(SHOT_REFERENCE) if look.reference.startswith(SHOT_REFERENCE) else ""
+    left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
+    return grading.LookSettings(
+        method=look.method,
+        strength=look.strength,
+        reference=film.production.path(look.reference) if look.reference and not shot else None,
+        reference_face=(left, top, right, bottom) if look.reference_face else None,
+        reference_shot=shot,
+    )
 
 
 def loudness_settings(film: Film) -> sound.LoudnessSettings:

@@ -10,19 +10,21 @@ broken take is named.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from manifests.errors import InputError, Problem
 from manifests.rows import Cut, Grade, Shot, Take
 from pipeline import layout
 from pipeline.edit import Layer, Segment, total_frames
 
-__all__ = ["Picture", "Stage", "cuts", "reader", "still_reader", "stream_input", "total_frames"]
+__all__ = ["Overlay", "Picture", "Stage", "cuts", "reader", "reframe", "still_reader", "stream_input", "total_frames"]
 
 DEEP, FLAT = "yuv422p10le", "yuv420p"  # raw frames for files of ten bits, and for files of eight
+TRANSPARENT = "yuva444p10le"  # raw frames of the people alone, straight alpha
+OVERLAY_FORMATS = {DEEP: "yuv422p10", FLAT: "yuv420", TRANSPARENT: "yuv444p10"}
 TO_BT709 = {
     "transferin": "709",
     "primariesin": "709",
@@ -57,17 +59,30 @@ class Stage:
     root: Path
     pixel_format: str = DEEP
 
+    @property
+    def transparent(self) -> bool:
+        """Whether only the people are shown, cut out by the mattes of their takes."""
+        return self.pixel_format == TRANSPARENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A small picture with alpha that lies in an upper corner of a segment: a mark, a label."""
+
+    path: Path
+    corner: Literal["left", "right"]
+
 
 def cuts(
     shots: Sequence[Shot], takes: Sequence[Take], grades: Sequence[Grade], *, version: str, size: tuple[int, int]
 ) -> list[Cut]:
-    """The edit list: every shot once, in order, covering the timeline from frame 0 without gap or overlap.
+    """The edit list: every shot once, in order, covering the timeline from frame 0 without gap or overlap; layers above it lie over it.
 
     `size`: width and height of the delivered picture. Raises InputError naming every shot that has no whole take, and ValueError
     when the shots themselves leave a gap (the breakdown's fault).
     """
-    ordered = sorted(shots, key=lambda shot: shot.start_frame)
-    _check_cover(ordered)
+    ordered = sorted(shots, key=lambda shot: (shot.start_frame, shot.layer))
+    _check_cover([shot for shot in ordered if not shot.layer])
     take_of = {take.shot_id: take for take in takes}
     grade_of = {grade.shot_id: grade for grade in grades}
     problems = [problem for shot in ordered if (problem := _short_of(shot, take_of.get(shot.shot_id)))]
@@ -78,21 +93,26 @@ def cuts(
     ]
 
 
-def reader(segment: Segment, stage: Stage, *, mark: Path | None = None) -> list[str]:
-    """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`. `mark`: a small picture with alpha for the corner."""
+def reframe(cuts: Sequence[Cut], shots: Sequence[Shot], takes: Sequence[Take], *, size: tuple[int, int]) -> list[Cut]:
+    """The same edit list for a picture of another size or shape, framed anew from the takes."""
+    shot_of, take_of = {shot.shot_id: shot for shot in shots}, {take.shot_id: take for take in takes}
+    framings = [_framing(shot_of[cut.shot_id], take_of[cut.shot_id], size) for cut in cuts]
+    return [replace(cut, crop=crop, place=place) for cut, (crop, place) in zip(cuts, framings, strict=True)]
+
+
+def reader(segment: Segment, stage: Stage, *, overlays: Sequence[Overlay] = ()) -> list[str]:
+    """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`."""
     import ffmpeg
 
     pictures = [_layer(layer, segment.frames, stage) for layer in segment.layers]
     stream = pictures[0]
-    if segment.layers[0].cut.place:  # nothing lies below it: black
-        left, top, _, _ = _place(segment.layers[0].cut, stage.picture)
-        stream = stream.filter("pad", stage.picture.width, stage.picture.height, left, top)
     for layer, picture in zip(segment.layers[1:], pictures[1:], strict=True):
         stream = _over(stream, picture, layer, stage)
-    if mark is not None:
-        margin = stage.picture.height // 24
-        corner = ffmpeg.input(f"file:{mark.resolve()}")
-        stream = stream.overlay(corner, x=f"W-w-{margin}", y=margin, format=_overlay_format(stage))
+    margin = min(stage.picture.size) // 24
+    for overlay in overlays:
+        x = margin if overlay.corner == "left" else f"W-w-{margin}"
+        corner = ffmpeg.input(f"file:{overlay.path.resolve()}")
+        stream = stream.overlay(corner, x=x, y=margin, format=OVERLAY_FORMATS[stage.pixel_format])
     return _raw(stream, segment.frames)
 
 
@@ -103,6 +123,11 @@ def still_reader(card: Path, frames: int, stage: Stage) -> list[str]:
     stream = ffmpeg.input(f"file:{card.resolve()}", loop=1, framerate=_ratio(stage.picture.rate), threads=1).video
     stream = stream.filter("format", "gbrp").filter("zscale", stage.picture.width, stage.picture.height, **TO_BT709)
     return _raw(stream.filter("format", stage.pixel_format).filter("setsar", 1), frames)
+
+
+def matte_path(cut: Cut) -> Path:
+    """Where the matte of an event's take lies, relative to the same folder as the take."""
+    return Path(cut.take_path).with_suffix(".matte.mkv")
 
 
 def stream_input(stage: Stage) -> dict[str, object]:
@@ -116,27 +141,62 @@ def stream_input(stage: Stage) -> dict[str, object]:
 
 
 def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
-    """One take's frames, cropped, scaled to its place, graded once with tetrahedral interpolation, as limited-range BT.709."""
+    """One take's frames, cropped, scaled to its place, graded once with tetrahedral interpolation, as limited-range BT.709.
+
+    What lies on layer 0 is made as large as the picture, because nothing lies below it."""
+    cut = layer.cut
+    stream = _frames(stage.root / cut.take_path, layer, frames, stage)
+    _, _, width, height = map(int, cut.crop.split(","))
+    left, top, wide, high = _place(cut, stage.picture)
+    enlarged = wide * high > width * height
+    if enlarged:  # the cube costs most: use it on the fewer pixels
+        stream = _grade(stream, cut, stage)
+    stream = _scaled(stream, wide, high)
+    stream = stream if enlarged else _grade(stream, cut, stage)
+    stream = stream.filter("zscale", **TO_BT709)
+    if stage.transparent:
+        stream = _with_alpha(stream, layer, frames, stage)
+    stream = stream.filter("format", stage.pixel_format).filter("setsar", 1)
+    if not cut.layer and (wide, high) != stage.picture.size:
+        ground = "black@0" if stage.transparent else "black"
+        stream = stream.filter("pad", *stage.picture.size, left, top, ground)
+    return stream
+
+
+def _frames(path: Path, layer: Layer, frames: int, stage: Stage) -> Any:
+    """The frames of a layer from a take or from its matte, cropped."""
     import ffmpeg
 
     cut = layer.cut
     available = cut.take_frames or cut.take_frame + cut.frames
     first, last = max(0, layer.first), min(available, layer.first + frames)
-    stream = ffmpeg.input(f"file:{(stage.root / cut.take_path).resolve()}", threads=1).video
+    stream = ffmpeg.input(f"file:{path.resolve()}", threads=1).video
     stream = stream.filter("trim", start_frame=first, end_frame=max(last, first + 1))
     held = {"start": max(0, -layer.first), "stop": max(0, layer.first + frames - available)}
     if any(held.values()):  # a dissolve that reaches past the handles holds the nearest frame
         stream = stream.filter("tpad", start_mode="clone", stop_mode="clone", **held)
     stream = stream.filter("setpts", f"N/({_ratio(stage.picture.rate)})/TB")
     left, top, width, height = map(int, cut.crop.split(","))
-    stream = stream.filter("crop", width, height, left, top, exact=1)
-    _, _, wide, high = _place(cut, stage.picture)
-    graded = (
-        _grade(stream, cut, stage) if wide * high > width * height else None
-    )  # the cube costs most: use it on the fewer pixels
-    stream = (graded or stream).filter("zscale", wide, high, filter="spline36", rangein="full", range="full")
-    stream = stream if graded else _grade(stream, cut, stage)
-    return stream.filter("zscale", **TO_BT709).filter("format", stage.pixel_format).filter("setsar", 1)
+    return stream.filter("crop", width, height, left, top, exact=1)
+
+
+def _scaled(stream: Any, wide: int, high: int) -> Any:
+    return stream.filter("zscale", wide, high, filter="spline36", rangein="full", range="full")
+
+
+def _with_alpha(stream: Any, layer: Layer, frames: int, stage: Stage) -> Any:
+    """The picture with the matte of its take as a fourth plane, which always has the full range."""
+    import ffmpeg
+
+    _, _, wide, high = _place(layer.cut, stage.picture)
+    matte = _frames(stage.root / matte_path(layer.cut), layer, frames, stage)
+    matte = _scaled(matte, wide, high).filter("format", "gray10le")
+    opaque = stream.filter("format", TRANSPARENT.replace("yuva", "yuv"))
+    opaque = opaque.filter(
+        "setparams", range="full"
+    )  # for as long as it is merged, else the matte would be made limited too
+    planes = {"map1p": 1, "map2p": 2, "map3s": 1, "format": TRANSPARENT}
+    return ffmpeg.filter([opaque, matte], "mergeplanes", **planes).filter("setparams", range="limited")
 
 
 def _grade(stream: Any, cut: Cut, stage: Stage) -> Any:
@@ -156,7 +216,7 @@ def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
         share = f"((T*{_ratio(stage.picture.rate)}+{over}+0.5)/{length})"  # T, because N counts from 0 or 1 by version
         return ffmpeg.filter([below, picture], "blend", all_expr=f"A+(B-A)*{share}")
     left, top, _, _ = _place(layer.cut, stage.picture)
-    return below.overlay(picture, x=left, y=top, format=_overlay_format(stage))
+    return below.overlay(picture, x=left, y=top, format=OVERLAY_FORMATS[stage.pixel_format])
 
 
 def _raw(stream: Any, frames: int) -> list[str]:
@@ -171,10 +231,6 @@ def _place(cut: Cut, picture: Picture) -> tuple[int, int, int, int]:
         return 0, 0, picture.width, picture.height
     left, top, width, height = map(int, cut.place.split(","))
     return left, top, width, height
-
-
-def _overlay_format(stage: Stage) -> str:
-    return "yuv422p10" if stage.pixel_format == DEEP else "yuv420"
 
 
 def _ratio(rate: Fraction) -> str:
@@ -198,7 +254,7 @@ def _short_of(shot: Shot, take: Take | None) -> Problem | None:
 
 
 def _cut(shot: Shot, take: Take, grade: Grade | None, *, version: str, size: tuple[int, int]) -> Cut:
-    crop = layout.frame_take(take, size)
+    crop, place = _framing(shot, take, size)
     return Cut(
         version=version,
         order=shot.order,
@@ -213,5 +269,16 @@ def _cut(shot: Shot, take: Take, grade: Grade | None, *, version: str, size: tup
         take_frames=take.frames,
         rate_num=shot.rate_num,
         rate_den=shot.rate_den,
-        crop=f"{crop.left},{crop.top},{crop.width},{crop.height}",
+        take_frame=shot.head_frames,
+        dissolve_frames=shot.dissolve_frames,
+        layer=shot.layer,
+        crop=crop,
+        place=place,
     )
+
+
+def _framing(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[str, str]:
+    """`crop` and `place` of an event, as its row holds them."""
+    crop, place = layout.place_take(shot, take, size)
+    whole = place == (0, 0, *size)
+    return f"{crop.left},{crop.top},{crop.width},{crop.height}", "" if whole else ",".join(map(str, place))

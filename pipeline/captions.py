@@ -120,6 +120,13 @@ def write_ass(captions: Sequence[Caption], path: Path, *, size: tuple[int, int],
     return path
 
 
+def later(captions: Sequence[Caption], frames: int) -> list[Caption]:
+    """The captions moved by a number of frames, behind a slate."""
+    if not frames:
+        return list(captions)
+    return [replace(c, start=c.start + frames, end=c.end + frames, spoken_end=c.spoken_end + frames) for c in captions]
+
+
 def lint(captions: Sequence[Caption], *, rate: Fraction, shot_changes: Sequence[int], rules: Rules) -> list[Finding]:
     """Every rule that a caption breaks, by name: line length, lines, duration, reading speed, gap, shot change."""
     findings: list[Finding] = []

@@ -20,7 +20,7 @@ from manifests.errors import InputError, Problem, ToolError
 
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 COMPOSED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
-TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".png": "image/png", ".jpg": "image/jpeg"}
+TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".wav": "audio/wav", ".png": "image/png", ".jpg": "image/jpeg"}
 KEY, CHAIN = "key.pem", "chain.pem"
 TEST_NAME = "Callsheet test key (not trusted)"
 UNTRUSTED = "signingCredential.untrusted"

@@ -20,11 +20,13 @@ from manifests.errors import ToolError
 from manifests.rows import Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
 from pipeline import assemble, edit, media
-from pipeline.assemble import Picture, Stage
+from pipeline.assemble import Overlay, Picture, Stage
 from pipeline.captions import Caption, write_ass
-from pipeline.profiles import BT709, MASTER, PROFILES, VERTICAL, WEB, Profile
+from pipeline.profiles import ALPHA, ALPHA_WEB, BT709, MASTER, PROFILES, VERTICAL, WEB, Profile
 
 __all__ = [
+    "ALPHA",
+    "ALPHA_WEB",
     "MASTER",
     "PROFILES",
     "VERTICAL",
@@ -32,15 +34,17 @@ __all__ = [
     "Card",
     "Chapter",
     "Job",
+    "Pass",
     "Profile",
     "deliverable_id",
     "describe",
     "render",
 ]
 
-VERSION = "2"
+VERSION = "3"
 LATEST = "latest"
 TAGS = {"range": "limited", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+LABEL = "AI-generated"
 MARK_INK, MARK_EDGE = (255, 255, 255, 150), (0, 0, 0, 110)
 
 
@@ -65,8 +69,9 @@ class Chapter:
 class Job:
     """What is delivered: the picture's size and rate, the master sound, the profiles. `root`: the build folder.
 
-    `burn_in`: write the mark into the pictures of previs takes. `title` goes into the files' metadata. `slate` and `end_card` stand
-    in silence before and after the programme. `captions`: an ASS file to write into the picture, and its digest; fonts lie beside it."""
+    `burn_in`: write the mark into the pictures of previs takes; `label`: write `LABEL` into all. `title` goes into the files' metadata.
+    `slate` and `end_card` stand in silence before and after the programme. `captions`: an ASS file to write into the picture, and its
+    digest; fonts lie beside it."""
 
     picture: Picture
     sound_id: str
@@ -74,6 +79,7 @@ class Job:
     root: Path
     profiles: tuple[Profile, ...] = (WEB, MASTER)
     burn_in: bool = True
+    label: bool = False
     title: str = ""
     slate: Card | None = None
     end_card: Card | None = None
@@ -82,9 +88,35 @@ class Job:
 
     @property
     def stage(self) -> Stage:
-        """How the picture is read: with ten bits as soon as one profile keeps them."""
+        """How the picture is read: with ten bits as soon as one profile keeps them, and with alpha when one asks for it."""
         deep = any(profile.pixel_format != assemble.FLAT for profile in self.profiles)
-        return Stage(picture=self.picture, root=self.root, pixel_format=assemble.DEEP if deep else assemble.FLAT)
+        transparent = any(profile.transparent for profile in self.profiles)
+        pixels = assemble.TRANSPARENT if transparent else assemble.DEEP if deep else assemble.FLAT
+        return Stage(picture=self.picture, root=self.root, pixel_format=pixels)
+
+    @property
+    def lead_frames(self) -> int:
+        """How many frames stand before the programme."""
+        return self.slate.frames if self.slate else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """The files that show the same picture: one edit list, one decode, one encoder."""
+
+    cuts: Sequence[Cut]
+    job: Job
+
+    @property
+    def frames(self) -> int:
+        """Frames of its files: the programme and its cards."""
+        return total_frames(self.cuts, self.job)
+
+    @property
+    def shown(self) -> list[Cut]:
+        """The edit list on the frames of the files, behind the slate."""
+        lead = self.job.lead_frames
+        return [replace(cut, start_frame=cut.start_frame + lead, end_frame=cut.end_frame + lead) for cut in self.cuts]
 
 
 def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
@@ -96,7 +128,7 @@ def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
     picture = [job.picture.width, job.picture.height, job.picture.rate, job.stage.pixel_format]
     cards = [[card.frames, card.digest] if card else None for card in (job.slate, job.end_card)]
     chapters = [[chapter.frame, chapter.title] for chapter in job.chapters]
-    extras = [job.burn_in, job.title, cards, chapters, job.captions[1] if job.captions else ""]
+    extras = [job.burn_in, job.label, job.title, cards, chapters, job.captions[1] if job.captions else ""]
     return identity.digest([VERSION, events, picture, job.sound_id, profile.plain(), extras])
 
 
@@ -128,7 +160,7 @@ def sources(cuts: Sequence[Cut], job: Job) -> list[media.Source]:
     poured = []
     for segment in edit.segments(cuts):
         name = " over ".join(f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers))
-        arguments = assemble.reader(segment, stage, mark=mark(segment, job))
+        arguments = assemble.reader(segment, stage, overlays=overlays(segment, job))
         poured.append(media.Source(name=name, arguments=tuple(arguments), frames=segment.frames))
     before, after = (_card_source(card, stage) for card in (job.slate, job.end_card))
     return [*before, *poured, *after]
@@ -169,7 +201,7 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
 
 def chapter_text(chapters: Sequence[Chapter], cuts: Sequence[Cut], job: Job) -> str:
     """Chapters as an ffmetadata file, on the frame grid."""
-    rate, shift = job.picture.rate, job.slate.frames if job.slate else 0
+    rate, shift = job.picture.rate, job.lead_frames
     ends = [*(chapter.frame for chapter in chapters[1:]), edit.total_frames(cuts)]
     lines = [";FFMETADATA1"]
     for chapter, end in zip(chapters, ends, strict=False):
@@ -201,15 +233,23 @@ def describe(files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: 
     ]
 
 
-def mark(segment: edit.Segment, job: Job) -> Path | None:
-    """The picture that is laid over a segment's frames when it shows a previs take, made once per size; else None."""
-    labels = [layer.cut.label for layer in segment.layers if layer.cut.label == "previs"]
-    if not job.burn_in or not labels:
-        return None
-    path = job.root / "media" / "marks" / f"{labels[0]}_{job.picture.height}.png"
+def overlays(segment: edit.Segment, job: Job) -> list[Overlay]:
+    """What is laid over a segment's frames: the mark when it shows a previs take, the label when it is asked for."""
+    laid = []
+    if job.burn_in and any(layer.cut.label == "previs" for layer in segment.layers):
+        laid.append(Overlay(path=_mark("PREVIS", job), corner="right"))
+    if job.label:
+        laid.append(Overlay(path=_mark(LABEL, job), corner="left"))
+    return laid
+
+
+def _mark(text: str, job: Job) -> Path:
+    """The picture of a mark, drawn once per text and size."""
+    short_side = min(job.picture.size)
+    path = job.root / "media" / "marks" / f"{text.lower()}_{short_side}.png"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _draw_mark(path, labels[0].upper(), job.picture.height)
+        _draw_mark(path, text, short_side)
     return path
 
 
@@ -276,7 +316,7 @@ def _sound(cuts: Sequence[Cut], job: Job) -> Any:
     sound = ffmpeg.input(f"file:{job.sound_path.resolve()}").audio
     if job.slate is None and job.end_card is None:
         return sound
-    late = sample_of_frame(job.slate.frames if job.slate else 0, job.picture.rate, MASTER_HZ)
+    late = sample_of_frame(job.lead_frames, job.picture.rate, MASTER_HZ)
     length = sample_of_frame(total_frames(cuts, job), job.picture.rate, MASTER_HZ)
     sound = sound.filter("adelay", delays=f"{late}S", all=1).filter("apad", whole_len=length)
     return sound.filter("atrim", end_sample=length)
@@ -289,10 +329,10 @@ def _card_source(card: Card | None, stage: Stage) -> list[media.Source]:
     return [media.Source(name=card.path.name, arguments=tuple(arguments), frames=card.frames)]
 
 
-def _draw_mark(path: Path, text: str, height: int) -> None:
+def _draw_mark(path: Path, text: str, short_side: int) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
-    font = ImageFont.load_default(size=max(10, height // 36))
+    font = ImageFont.load_default(size=max(10, short_side // 36))
     spaced = " ".join(text)
     left, top, right, bottom = (round(edge) for edge in font.getbbox(spaced, stroke_width=1))
     image = Image.new("RGBA", (right - left + 4, bottom - top + 4), (0, 0, 0, 0))

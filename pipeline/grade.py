@@ -17,12 +17,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from manifests import identity
-from manifests.errors import InputError, Problem
+from manifests.errors import InputError, Problem, nearest
 from manifests.rows import Grade, Shot, Take
 from pipeline import colour, match
 from pipeline.media import read_frames
 
-VERSION = "2"
+VERSION = "3"
 GRADES = "media/grades"
 SAMPLE_SIZE = 160  # longest edge of the pooled frames, in pixels: statistics need no more
 SAMPLE_FRAMES = 5
@@ -42,7 +42,8 @@ class Still:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookSettings:
-    """What shots are matched to: `reference`, a still or a `.cube` (None: neutral light), or a still of a character's own in `stills`.
+    """What shots are matched to: `reference`, a still or a `.cube` (None: neutral light), a still of a character's own in `stills`, or
+    another shot by its number (`reference_shot`).
 
     `strength` in [0, 1] scales the transform; `limit` is the largest mean shift in CIEDE2000, beyond which a shot is flagged."""
 
@@ -50,6 +51,7 @@ class LookSettings:
     strength: float = 1.0
     reference: Path | None = None
     reference_face: match.Box | None = None
+    reference_shot: str = ""
     stills: Mapping[str, Still] = field(default_factory=dict)
     limit: float = 14.0
 
@@ -83,14 +85,15 @@ def grade(
     elif missing:
         affected = {shot.character for shot, _ in missing}
         company = [pair for pair in pairs if pair[0].character in affected]
-        transforms = _transforms(company, look, root=root, progress=progress)
+        transforms = _transforms(company, look, reference=_reference_pair(pairs, look), root=root, progress=progress)
         made = {s.shot_id: _write(s, ids[s.shot_id], transforms[s.shot_id], look=look, root=root) for s, _ in missing}
     return [row or made[pair[0].shot_id] for pair, row in zip(pairs, standing, strict=True)]
 
 
 def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
     """The identity of each shot's grade, by shot: its take, the other takes of its character, the reference and the settings."""
-    settings = [VERSION, look.method, look.strength, look.limit]
+    reference = _reference_pair(pairs, look)
+    settings = [VERSION, look.method, look.strength, look.limit, reference[1].media_digest if reference else ""]
     company: dict[str, list[str]] = defaultdict(list)
     for shot, take in pairs:
         company[shot.character].append(take.media_digest)
@@ -141,7 +144,7 @@ def read_reference(path: Path, face: match.Box | None) -> match.Sample:
 
 
 def _transforms(
-    pairs: Sequence[Pair], look: LookSettings, *, root: Path, progress: Progress | None
+    pairs: Sequence[Pair], look: LookSettings, *, reference: Pair | None, root: Path, progress: Progress | None
 ) -> dict[str, match.Transform]:
     """The transform of every pair by shot. All are sampled, because a character's shots are matched to each other."""
     samples: list[match.Sample] = []
@@ -150,7 +153,8 @@ def _transforms(
         if progress is not None:
             progress(done, len(pairs))
     characters = [shot.character for shot, _ in pairs]
-    goals = {character: _goal(look.still(character)) for character in set(characters)}
+    shared = match.look_of(sample_take(root / reference[1].path, reference[1])) if reference else None
+    goals = {character: shared or _goal(look.still(character)) for character in set(characters)}
     targets = match.character_looks(characters, samples, goals)
     return {
         shot.shot_id: match.estimate(
@@ -158,6 +162,19 @@ def _transforms(
         )
         for (shot, _), sample in zip(pairs, samples, strict=True)
     }
+
+
+def _reference_pair(pairs: Sequence[Pair], look: LookSettings) -> Pair | None:
+    """The shot that is the look, when one is. Raises InputError when there is no such shot."""
+    if not look.reference_shot:
+        return None
+    found = next((pair for pair in pairs if pair[0].number == look.reference_shot), None)
+    if found is None:
+        numbers = [shot.number for shot, _ in pairs]
+        message = f"no shot is numbered {look.reference_shot!r}"
+        near = nearest(look.reference_shot, numbers)
+        raise InputError(Problem(file="production.toml", column="look.reference", message=message, nearest=near))
+    return found
 
 
 def _write(shot: Shot, grade_id: str, transform: match.Transform, *, look: LookSettings, root: Path) -> Grade:

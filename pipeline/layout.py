@@ -8,9 +8,9 @@ delivered picture, sets the eyes near the upper third (the rule of thirds of any
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
-from manifests.rows import Take
+from manifests.rows import Shot, Take
 
 EYES_IN_FACE = 0.40  # eye line within a face box that runs from hairline to chin
 EYES_IN_PICTURE = 0.36  # a little under the upper third leaves headroom in a close-up
@@ -18,7 +18,7 @@ CHIN_MARGIN = 0.03  # of the picture's height, kept free under the chin
 
 Box = tuple[float, float, float, float]
 Place = tuple[int, int, int, int]
-Layout = Literal["single", "two-hander", "picture-in-picture"]
+Layout = Literal["single", "full-plate", "two-hander", "picture-in-picture"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +58,25 @@ def frame(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
 
 
 def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
-    """Where the pictures of a layout lie: `single` fills the picture; `two-hander` halves it; `picture-in-picture` sets the second
-    one, a quarter as wide, into the lower right corner, inside the safe area of 5 % (EBU R 95). All edges are even.
+    """Where the pictures of a layout lie: `single` fills the picture; `two-hander` halves it (an upright one from top to bottom);
+    `picture-in-picture` sets the second one, a quarter as wide (upright: a third), into the lower right corner, inside the safe area of
+    5 % (EBU R 95). All edges are even.
 
     >>> arrange("two-hander", (1280, 720))
     ((0, 0, 640, 720), (640, 0, 640, 720))
     """
     width, height = size
-    if layout == "single":
+    upright = height > width
+    if layout in ("single", "full-plate"):
         return ((0, 0, width, height),)
+    if layout == "two-hander" and upright:
+        half = height // 4 * 2
+        return (0, 0, width, half), (0, half, width, height - half)
     if layout == "two-hander":
         half = width // 4 * 2
         return (0, 0, half, height), (half, 0, width - half, height)
-    small, low = width // 8 * 2, height // 8 * 2
+    share = 6 if upright else 8
+    small, low = width // share * 2, height // share * 2
     left, top = round(width * 0.95 - small) // 2 * 2, round(height * 0.95 - low) // 2 * 2
     return (0, 0, width, height), (left, top, small, low)
 
@@ -78,6 +84,26 @@ def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
 def upright(size: tuple[int, int]) -> tuple[int, int]:
     """The size of the 9:16 picture of a 16:9 production: turned on its side, so that no side grows."""
     return min(size), max(size)
+
+
+def letterbox(source: tuple[int, int], size: tuple[int, int]) -> Place:
+    """Where the whole of `source` lies in a picture of `size`, as large as it fits, with bars beside or above it. All edges are even.
+
+    >>> letterbox((1024, 1024), (1280, 720))
+    (280, 0, 720, 720)
+    """
+    scale = min(size[0] / source[0], size[1] / source[1])
+    width, height = (min(whole, round(side * scale / 2) * 2) for side, whole in zip(source, size, strict=True))
+    return (size[0] - width) // 4 * 2, (size[1] - height) // 4 * 2, width, height
+
+
+def place_take(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[Crop, Place]:
+    """Which part of a shot's take is shown and where, in a delivered picture of `size` (width, height)."""
+    if shot.layout == "full-plate":
+        whole = (take.width, take.height)
+        return Crop(left=0, top=0, width=take.width, height=take.height), letterbox(whole, size)
+    place = arrange(cast(Layout, shot.layout), size)[shot.layer]
+    return frame_take(take, place[2:]), place
 
 
 def frame_take(take: Take, size: tuple[int, int]) -> Crop:

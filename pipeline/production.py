@@ -108,6 +108,18 @@ def _one_line(value: str) -> str:
     return value.strip()
 
 
+def _with_a_picture(names: list[str]) -> list[str]:
+    if set(names) == {"stems"}:
+        raise ValueError("name at least one profile with a picture; stems alone are no film")
+    return list(dict.fromkeys(names))
+
+
+def _box(edges: list[float]) -> list[float]:
+    if edges and (len(edges) != 4 or edges[0] >= edges[2] or edges[1] >= edges[3]):
+        raise ValueError("write left, top, right and bottom as shares of the picture, such as [0.3, 0.2, 0.7, 0.75]")
+    return edges
+
+
 Rate = Annotated[Fraction, BeforeValidator(_rate)]
 Size = Annotated[str, AfterValidator(_size)]
 Text = Annotated[str, AfterValidator(_one_line)]
@@ -157,14 +169,14 @@ class LookTable(_Table):
     """How much of the match is applied."""
     reference: str = ""
     """A still or a `.cube` to match to, or a shot of this film (`"shot:sc01_sh030"`); empty: neutral light."""
-    reference_face: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(max_length=4)] = []
+    reference_face: Annotated[list[Annotated[float, Field(ge=0, le=1)]], AfterValidator(_box)] = []
     """Where the face is in a reference still: left, top, right, bottom as shares of its sides. Without it nothing of it counts as skin."""
 
 
 class DeliveryTable(_Table):
     """`[delivery]`: what is made. `burn_in` writes the previs mark into previs pictures."""
 
-    profiles: Annotated[list[ProfileName], Field(min_length=1)] = ["web", "master"]
+    profiles: Annotated[list[ProfileName], Field(min_length=1), AfterValidator(_with_a_picture)] = ["web", "master"]
     """The files of a version: `web`, `master`, `vertical` (9:16), `alpha` and `alpha-web` (the people alone, transparent), `stems`."""
     loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
     """Integrated loudness of the programme (EBU R 128); the peak limit of -1.5 dBTP wins."""
@@ -210,11 +222,27 @@ class LicencesTable(_Table):
     """Names of weights (`callsheet weights list`) for which you hold an agreement that allows it."""
 
 
+def _price(value: str) -> str:
+    if value and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})? [A-Z]{3}", value):
+        raise ValueError("write an amount and a currency, such as '1.20 EUR'")
+    return value
+
+
 class GenerateTable(_Table):
-    """`[generate]`: `size` is the short side of generated frames in pixels (DICE-Talk was trained at 512)."""
+    """`[generate]`: how takes are made, by whom, and what that costs."""
 
     size: Annotated[int, Field(ge=128, le=2048, multiple_of=16)] = 1024
     """Short side of generated frames in pixels, never more than the portrait has (DICE-Talk was trained at 512)."""
+    gate: Literal["none", "approved"] = "none"
+    """`approved`: only shots whose previs take is approved (`callsheet shot approve`) are made by the talker; the rest stays previs."""
+    price_per_hour: Annotated[str, AfterValidator(_price)] = ""
+    """What one worker costs an hour, such as `"1.20 EUR"`, for the estimate of `plan`; empty: nothing is said of cost."""
+
+    @property
+    def price(self) -> tuple[float, str] | None:
+        """Amount and currency of a worker's hour."""
+        amount, _, currency = self.price_per_hour.partition(" ")
+        return (float(amount), currency) if self.price_per_hour else None
 
 
 def _clock(value: str) -> str:

@@ -15,7 +15,8 @@ BT709: Options = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace"
 class Profile:
     """One kind of file: its name, its file name, the pixel format it is encoded in, and ffmpeg's output options without their dash.
 
-    `tall`: the picture is the production's turned upright (9:16 of a 16:9 production), framed anew from the takes."""
+    `tall`: the picture is the production's turned upright (9:16 of a 16:9 production), framed anew from the takes. `transparent`: only
+    the people are shown. `signable`: whether C2PA knows how to put credentials into such a file."""
 
     name: str
     file: str
@@ -24,6 +25,13 @@ class Profile:
     sound: Options
     container: Options
     tall: bool = False
+    transparent: bool = False
+    signable: bool = True
+
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        """Profiles of one kind show the same picture and are made from one decode."""
+        return self.tall, self.transparent
 
     def plain(self) -> list[object]:
         """What the file's identity is made of."""
@@ -32,6 +40,7 @@ class Profile:
             self.pixel_format,
             *(dict(part) for part in (self.picture, self.sound, self.container)),
             self.tall,
+            self.transparent,
         ]
 
 
@@ -60,4 +69,26 @@ MASTER = Profile(
     sound={"c:a": "pcm_s24le", "ar": 48000},
     container={"movflags": "+write_colr"},
 )
-PROFILES = {profile.name: profile for profile in (WEB, MASTER, VERTICAL)}
+# 4444 XQ would be larger for nothing; prores_ks is the encoder that writes alpha, sixteen bits of it.
+ALPHA = Profile(
+    name="alpha",
+    file="alpha.mov",
+    pixel_format="yuva444p10le",
+    picture={"c:v": "prores_ks", "profile:v": "4444", "alpha_bits": 16, "vendor": "apl0"},
+    sound={"c:a": "pcm_s24le", "ar": 48000},
+    container={"movflags": "+write_colr"},
+    transparent=True,
+)
+# Alternate reference frames do not go with alpha in VP9.
+ALPHA_WEB = Profile(
+    name="alpha-web",
+    file="alpha.webm",
+    pixel_format="yuva420p",
+    picture={"c:v": "libvpx-vp9", "crf": 18, "b:v": 0, "auto-alt-ref": 0, "deadline": "good", "cpu-used": 4},
+    sound={"c:a": "libopus", "b:a": "192k", "ar": 48000},
+    container={},
+    transparent=True,
+    signable=False,
+)
+PROFILES = {profile.name: profile for profile in (WEB, MASTER, VERTICAL, ALPHA, ALPHA_WEB)}
+STEMS = "stems"  # a profile without a picture: `pipeline.stems`

@@ -37,7 +37,8 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What a deliverable must be. `speech`: spans in seconds in which somebody speaks; elsewhere silence is nobody's fault.
+    """What a deliverable must be. `speech`: spans in seconds in which somebody speaks; elsewhere silence is nobody's fault. `still`: where
+    a card stands and nothing should move.
 
     `loudness`: settings of the master sound; `missed_lu`: what the peak limit is known to have cost."""
 
@@ -48,6 +49,7 @@ class Expected:
     loudness: sound.LoudnessSettings
     missed_lu: float = 0.0
     speech: Sequence[Interval] = ()
+    still: Sequence[Interval] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,9 @@ def judge(report: Report, expected: Expected) -> list[_Verdict]:
         _equal("colour tags", report.colour, "tv, bt709"),
         _length(report, expected),
         *_stretches("black", report.black, advice="look at the take and its grade"),
-        *_stretches("freeze", report.freeze, advice="the portrait stands still: look at the take"),
+        *_stretches(
+            "freeze", _outside(report.freeze, expected.still), advice="the portrait stands still: look at the take"
+        ),
         *_silences(report.silence, expected.speech),
         *_loudness(report, expected),
         _clipping(report),
@@ -257,6 +261,11 @@ def _stretches(name: str, found: Sequence[Interval], *, advice: str) -> list[_Ve
     if not found:
         return [_Verdict(name, "none", "none", "pass")]
     return [_Verdict(name, f"{end - start:.2f} s", "none", "warn", at=start, advice=advice) for start, end in found]
+
+
+def _outside(found: Sequence[Interval], allowed: Sequence[Interval]) -> list[Interval]:
+    """The intervals that do not lie, but for a tenth of a second, in one where they are allowed."""
+    return [(a, b) for a, b in found if not any(first - 0.1 <= a and b <= last + 0.1 for first, last in allowed)]
 
 
 def _silences(silence: Sequence[Interval], speech: Sequence[Interval]) -> list[_Verdict]:

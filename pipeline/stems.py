@@ -6,6 +6,7 @@ Cues say who speaks when; nothing is separated. Where two speak at once both ste
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections import defaultdict
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from manifests import identity
 from manifests.rows import Cue
 from manifests.timebase import MASTER_HZ
 from pipeline.sound import Loudness, measure
@@ -22,6 +24,7 @@ from pipeline.sound import Loudness, measure
 BEFORE, AFTER, FADE = MASTER_HZ // 12, MASTER_HZ // 8, MASTER_HZ // 50  # breath before, tail after, 20 ms of fade
 BLOCK = 10 * MASTER_HZ
 ROOM = "room"
+VERSION = "1"
 
 Gate = Float64[np.ndarray, " samples"]
 Span = tuple[int, int]
@@ -50,28 +53,56 @@ def gate(spans: Sequence[Span], start: int, end: int) -> Gate:
     return opened
 
 
+def files(cues: Sequence[Cue]) -> dict[str, str]:
+    """The file name of every stem: one for each character that speaks, and the room."""
+    return {name: f"{plain}.wav" for name, plain in _file_names([ROOM, *spoken(cues)]).items()}
+
+
+def stem_ids(sound_id: str, cues: Sequence[Cue]) -> dict[str, str]:
+    """The identity of every stem, known before it is made: the master sound and who is heard when."""
+    spans = {name: [list(span) for span in own] for name, own in spoken(cues).items()}
+    return {name: identity.digest([VERSION, sound_id, spans, name]) for name in files(cues)}
+
+
 def write(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Path]:
-    """Write `stem_<character>.flac` for every character that speaks and `stem_room.flac` (24 bit); they add up to the master."""
+    """Write a stem (WAV, 48 kHz stereo, 24 bit) for every character that speaks and one of the room; they add up to the master."""
     import soundfile
 
     spans = spoken(cues)
-    paths = {name: folder / f"stem_{plain}.flac" for name, plain in _file_names([ROOM, *spans]).items()}
-    partial = {name: path.with_name(f".{path.stem}.{os.getpid()}.flac") for name, path in paths.items()}
-    files = {name: soundfile.SoundFile(path, "w", MASTER_HZ, 2, subtype="PCM_24") for name, path in partial.items()}
+    paths = {name: folder / file for name, file in files(cues).items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = {name: path.with_name(f".{path.stem}.{os.getpid()}.wav") for name, path in paths.items()}
+    opened = {name: soundfile.SoundFile(path, "w", MASTER_HZ, 2, subtype="PCM_24") for name, path in partial.items()}
     try:
         for start, block in _blocks(master):
             rest = block.copy()
             for name, share in shares(spans, start, start + len(block)).items():
                 part = np.round(block * share[:, None])
-                files[name].write((part * 256).astype(np.int32))
+                opened[name].write((part * 256).astype(np.int32))
                 rest -= part
-            files[ROOM].write((rest * 256).astype(np.int32))
+            opened[ROOM].write((rest * 256).astype(np.int32))
     finally:
-        for file in files.values():
+        for file in opened.values():
             file.close()
     for name, path in paths.items():
         partial[name].replace(path)
     return paths
+
+
+def difference(master: Path, paths: Sequence[Path]) -> int:
+    """By how much the sum of stems differs from the master at most, in steps of 24 bits. Stems of other lengths differ by all."""
+    import soundfile
+
+    with contextlib.ExitStack() as stack:
+        whole = stack.enter_context(soundfile.SoundFile(master))
+        parts = [stack.enter_context(soundfile.SoundFile(path)) for path in paths]
+        if any(len(part) != len(whole) for part in parts):
+            return 1 << 24
+        worst = 0
+        while len(block := whole.read(BLOCK, dtype="int32", always_2d=True)):
+            total = sum(part.read(BLOCK, dtype="int32", always_2d=True).astype(np.int64) for part in parts)
+            worst = max(worst, int(np.abs(total - block).max()) // 256)
+        return worst
 
 
 def shares(spans: dict[str, list[Span]], start: int, end: int) -> dict[str, Gate]:

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a production wants delivered: its profiles in passes (one decode each), cards, burned captions, chapters, and stems."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows import beside
+from flows.film import Film
+from flows.progress import reporter
+from flows.reel import Draft, Reel, loudness_settings
+from manifests import identity
+from manifests.rows import Check, Cut, Deliverable
+from manifests.timebase import MASTER_HZ, sample_of_frame
+from pipeline import assemble, captions, cards, deliver, layout, profiles, sound, stems
+from pipeline.assemble import Picture
+from pipeline.deliver import Job, Pass
+
+QUIET_DIALOGUE_LU = (
+    3.0  # speech this far from the whole programme is worth a warning: music or noise carries the loudness
+)
+
+
+def passes(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Pass]:
+    """The profiles of the production that show the same picture, together; those that show the whole picture first.
+
+    `cuts`: the edit list; it is framed anew for every pass."""
+    names = film.production.delivery.profiles
+    wanted = [deliver.PROFILES[name] for name in names if name != profiles.STEMS]
+    wanted.sort(key=lambda profile: (profile.transparent, profile.tall))
+    made = []
+    for _, group in itertools.groupby(wanted, key=lambda profile: profile.kind):
+        same = tuple(group)
+        size = (film.production.width, film.production.height)
+        size = layout.upright(size) if same[0].tall else size
+        picture = Picture(width=size[0], height=size[1], rate=film.production.rate)
+        framed = assemble.reframe(cuts, reel.shots, reel.takes, size=size)
+        job = _job(film, reel, framed, picture=picture, wanted=same)
+        made.append(Pass(cuts=framed, job=job))
+    return made
+
+
+def render(passes: Sequence[Pass], *, folder: Path) -> dict[str, Path]:
+    """The files of all passes, by profile."""
+    files: dict[str, Path] = {}
+    for one in passes:
+        files |= deliver.render(one.cuts, one.job, folder=folder, progress=reporter().count)
+    return files
+
+
+def stem_ids(film: Film, reel: Reel, passes: Sequence[Pass]) -> dict[str, str]:
+    """The identity of every stem that is wanted."""
+    if profiles.STEMS not in film.production.delivery.profiles:
+        return {}
+    return stems.stem_ids(passes[0].job.sound_id, reel.cues)
+
+
+def write_stems(film: Film, reel: Reel, master: sound.Sound, *, folder: Path) -> dict[str, Path]:
+    """The stems that are wanted, in a folder of their own."""
+    if profiles.STEMS not in film.production.delivery.profiles:
+        return {}
+    return stems.write(film.root / master.path, reel.cues, folder / profiles.STEMS)
+
+
+def describe(draft: Draft) -> list[Deliverable]:
+    """The rows of all files."""
+    rows = [
+        row
+        for one in draft.passes
+        for row in deliver.describe(dict(draft.files), one.cuts, one.job, version=draft.name)
+    ]
+    ids = stem_ids(draft.film, draft.reel, draft.passes)
+    return rows + [
+        Deliverable(
+            deliverable_id=ids[name],
+            version=draft.name,
+            profile=profiles.STEMS,
+            path=f"{draft.name}/{path.relative_to(draft.folder).as_posix()}",
+            media_digest=identity.digest_file(path),
+            frames=assemble.total_frames(draft.cuts),
+            seconds=draft.master.samples / MASTER_HZ,
+            width=0,
+            height=0,
+        )
+        for name, path in draft.stems.items()
+    ]
+
+
+def check_sound(draft: Draft) -> list[Check]:
+    """How loud the speech alone is, and whether the stems add up to the master."""
+    master = draft.film.root / draft.master.path
+    spoken = stems.dialogue_loudness(master, draft.reel.cues, draft.folder)
+    checks = []
+    if spoken.measurable and draft.master.after.measurable:
+        verdict = "warn" if abs(spoken.lufs - draft.master.after.lufs) > QUIET_DIALOGUE_LU else "pass"
+        limit = f"within {QUIET_DIALOGUE_LU:g} LU of the programme"
+        advice = "the speech is not what makes the programme loud: listen"
+        checks.append(
+            _check(draft, "dialogue loudness", f"{spoken.lufs:.1f} LUFS", limit=limit, verdict=verdict, advice=advice)
+        )
+    if draft.stems:
+        steps = stems.difference(master, list(draft.stems.values()))
+        verdict, value = ("fail" if steps else "pass"), f"{steps} steps of 24 bits apart"
+        checks.append(_check(draft, "stems add up to the master", value, limit="0 steps", verdict=verdict))
+    return checks
+
+
+def _job(film: Film, reel: Reel, cuts: Sequence[Cut], *, picture: Picture, wanted: tuple[profiles.Profile, ...]) -> Job:
+    settings, production = film.production.delivery, film.production
+    samples = sample_of_frame(assemble.total_frames(cuts), picture.rate)
+    sound_id = sound.sound_id(reel.recordings, samples=samples, settings=loudness_settings(film))
+    job = Job(
+        picture=picture,
+        sound_id=sound_id,
+        sound_path=sound.path_of(sound_id, root=film.root),
+        root=film.root,
+        profiles=wanted,
+        burn_in=settings.burn_in,
+        label=settings.label,
+        title=production.title,
+        chapters=_chapters(reel),
+    )
+    if job.stage.transparent:  # an element for compositing: no cards, no captions
+        return job
+    slate = cards.slate_lines(production.title, production.episode, cuts, picture)
+    end = cards.end_lines(production.title, cuts)
+    job = dataclasses.replace(
+        job,
+        slate=cards.card(slate, settings.slate_seconds, picture, root=film.root),
+        end_card=cards.card(end, settings.end_card_seconds, picture, root=film.root),
+    )
+    if not settings.burn_captions:
+        return job
+    return deliver.burnable(captions.later(beside.compose_captions(film, reel, cuts), job.lead_frames), job)
+
+
+def _chapters(reel: Reel) -> tuple[deliver.Chapter, ...]:
+    """One chapter a scene, when there are several."""
+    ordered = sorted((shot for shot in reel.shots if not shot.layer), key=lambda shot: shot.start_frame)
+    scenes = [next(group) for _, group in itertools.groupby(ordered, key=lambda shot: shot.scene)]
+    chapters = tuple(deliver.Chapter(frame=shot.start_frame, title=shot.scene) for shot in scenes)
+    return chapters if len(chapters) > 1 else ()
+
+
+def _check(draft: Draft, name: str, value: str, **rest: str) -> Check:
+    verdict, advice = rest["verdict"], rest.get("advice", "")
+    return Check(
+        version=draft.name, profile="sound", name=name, value=value, limit=rest["limit"], verdict=verdict,
+        advice=advice if verdict != "pass" else "",
+    )  # fmt: skip
