@@ -18,7 +18,7 @@ import typer
 
 from flows.engines import settle
 from flows.screen import complain, say_json
-from flows.verbs import clip, machine, production, weights
+from flows.verbs import clip, machine, nightly, production, weights
 from flows.verbs.options import BAD_INPUT, DONE, STOPPED, TOOL_FAILED, group
 from manifests.errors import InputError, Problem, ToolError
 
@@ -27,7 +27,7 @@ app = group(
     help="A script, an actor sheet and recorded dialogue in; a finished episode of talking portraits out.",
     no_args_is_help=True,
 )
-for verbs in (production, clip, machine):
+for verbs in (production, nightly, clip, machine):
     app.add_typer(verbs.app)
 app.add_typer(weights.app, name="weights")
 

@@ -11,25 +11,31 @@ import datetime
 import functools
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import cut, finish, inputs, listening
+from flows import cut, finish, inputs, listening, marks, record
 from flows import generate as generation
 from flows.film import Film, open_film
 from flows.finish import Reel, Version
+from flows.generate import Generated
+from flows.inputs import Inputs
 from flows.progress import reporter
+from flows.steer import steering
 from manifests.errors import ToolError
-from manifests.rows import Cue, ModelFile, Reject, Run
+from manifests.rows import Cue, ModelFile, Recording, Reject, Run, Shot
+from manifests.store import event
+from manifests.upkeep import maintain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run did. `version` is None when nothing was delivered: then `rejects` and `left` say why (as `generate.Generated`)."""
+    """What a run did. `version` is None when nothing was delivered: then `rejects`, `left` and `held` say why (as
+    `generate.Generated`). `marks`: what the version is marked with (slates, several talkers)."""
 
     run_id: str
     shots: int
@@ -40,6 +46,8 @@ class Outcome:
     left: list[str] = field(default_factory=list)
     stopped: str = ""
     note: str = ""
+    held: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
 
 
 def _is_tool_error(_task: Any, _run: Any, state: Any) -> bool:
@@ -88,24 +96,27 @@ make_version = step("Assembly and delivery")(finish.make_version)
 
 
 @flow(name="episode", validate_parameters=False, persist_result=False)
-def episode(folder: str, *, out: str | None = None, ray: str = "", workers: int = 0) -> Outcome:
+def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
+    folder: str, *, out: str | None = None, ray: str = "", workers: int = 0, until: float = 0.0, budget: float = 0.0
+) -> Outcome:
     """Render a production. `folder` holds `production.toml`; `out` replaces its `build`; `ray` is a cluster's address.
+
+    `until` (seconds since 1970) and `budget` (worker seconds) stop the farm as `[farm]` does, 0 for never.
 
     Raises InputError with all problems of the inputs before anything is made."""
     film = open_film(Path(folder), Path(out) if out else None)
     run_id, began = uuid.uuid4().hex, _now()
+    film.store.append([event(record.RUN, run_id, actor="callsheet")])
 
     given = read_inputs(film)
     recordings = bring_in(film, given)
     turns = split_by_speaker(film, recordings, given)
     words = hear_words(film, recordings)
     cues = match(film, given, turns, words, recordings).cues
-    shots = break_down(film, given, cues, recordings)
-    cut.remember(film, given, cues, shots)
-    farm = generation.Farm(settings=generation.farm_settings(film, address=ray, workers=workers))
-    generated = generate(film, shots, recordings, run_id=run_id, farm=farm)
+    shots, generated = _make_takes(film, given, cues, recordings, run_id=run_id, ray=ray, workers=workers)
+    held = record.held(film.store, shots)
     version = None
-    if not (generated.rejects or generated.left):
+    if not (generated.rejects or generated.left or held):
         reel = Reel(shots=shots, takes=generated.takes, cues=cues, recordings=recordings)
         grades = colour_match(film, reel)
         version = make_version(film, reel, finish.edit(film, reel, grades))
@@ -120,9 +131,28 @@ def episode(folder: str, *, out: str | None = None, ray: str = "", workers: int 
         left=generated.left,
         stopped=generated.stopped,
         note=generated.note,
+        held=held,
+        marks=marks.said(version.checks) if version else [],
     )
     _remember_run(film, outcome, began)
     return outcome
+
+
+def _make_takes(  # noqa: PLR0913 - what the flow knows
+    film: Film, given: Inputs, cues: list[Cue], recordings: list[Recording], *, run_id: str, ray: str, workers: int
+) -> tuple[list[Shot], Generated]:
+    """The cut and its takes; again as long as people decide otherwise while takes are made."""
+    settings = generation.farm_settings(film, address=ray, workers=workers)
+    made, began = 0, _now()
+    while True:
+        shots = break_down(film, given, cues, recordings)
+        cut.remember(film, given, cues, shots)
+        decided = record.decisions(film.store, shots)
+        farm = generation.Farm(settings=settings, steer=steering(film, shots, began=began))
+        generated = generate(film, shots, recordings, run_id=run_id, farm=farm)
+        made += generated.made
+        if generated.stopped or record.decisions(film.store, shots) == decided:
+            return shots, replace(generated, made=made)
 
 
 def missing_lines(cues: list[Cue]) -> list[str]:
@@ -147,6 +177,7 @@ def _remember_run(film: Film, outcome: Outcome, began: str) -> None:
     )
     film.store.append([row])
     film.store.replace(ModelFile, inputs.weights_used(film))
+    maintain(film.store)
 
 
 def _now() -> str:

@@ -156,7 +156,7 @@ def acquire(
                 return lease
             continue
         if watch.lives and time.monotonic() - began >= wait_seconds:
-            raise BusyError(f"{root} is being worked on by {holder}; wait for it with --wait, or stop it first")
+            raise BusyError(f"held by {holder}; wait for it with --wait, or stop it first")
         if not told:
             on_wait(holder or Note())
             told = True

@@ -108,7 +108,7 @@ def lines(summary: Summary) -> list[str]:
     told = [f"{r.name:{width}}  {STATES[r.state]}" + (f": {r.reason}" if r.reason else "") for r in summary.reports]
     advice = [f"{report.name}: {line}" for report in summary.reports for line in report.advice]
     place = summary.root / NIGHTS / summary.night / "summary.html"
-    return [*told, *advice, f"{_headline(summary)}; {duration(summary.seconds)} of worker time. {place}"]
+    return [*told, *advice, f"{headline(summary)}; {duration(summary.seconds)} of worker time. {place}"]
 
 
 def for_others(summary: Summary) -> bytes:
@@ -144,7 +144,7 @@ def write(summary: Summary, folder: Path) -> None:
 
 def page(summary: Summary, folder: Path) -> str:
     """The page; links are relative to `folder`, where it will stand."""
-    headline = f"Night of {summary.night}: {_headline(summary)}"
+    title = f"Night of {summary.night}: {headline(summary)}"
     order: list[State] = ["failed", "refused", "left", "busy", "done", "standing"]
     reports = sorted(summary.reports, key=lambda report: order.index(report.state))
     sections = [_section(report, base=_relative(summary.root / report.name, folder)) for report in reports]
@@ -153,8 +153,8 @@ def page(summary: Summary, folder: Path) -> str:
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:\">",
-            f"<title>{escape(headline)}</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{escape(headline)}</h1>",
+            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
+            f"<h1>{escape(title)}</h1>",
             _facts(summary),
             _table(reports),
             *sections,
@@ -164,7 +164,8 @@ def page(summary: Summary, folder: Path) -> str:
     )
 
 
-def _headline(summary: Summary) -> str:
+def headline(summary: Summary) -> str:
+    """The night in a line."""
     if summary.outcome == "running":
         return "still running, or it ended without saying so"
     if not summary.reports:
@@ -180,7 +181,7 @@ def _headline(summary: Summary) -> str:
 
 def _facts(summary: Summary) -> str:
     limits = summary.limits
-    said = [f"Began {summary.began}" + (f", ended {summary.ended}" if summary.ended else "")]
+    said = [f"Began {_moment(summary.began)}" + (f", ended {_moment(summary.ended)}" if summary.ended else "")]
     said.append(f"{duration(summary.seconds)} of worker time")
     if limits.price:
         said.append(f"{limits.cost(summary.seconds)} at {limits.price:g} {limits.currency} an hour")
@@ -216,8 +217,10 @@ def _table(reports: Sequence[Report]) -> str:
             len(report.ear) or "",
             len(report.eye) or "",
         )
+        name = escape(report.title or report.name)
+        link = f'<a href="#{escape(_anchor(report))}">{name}</a>' if _has_section(report) else name
         rows.append(
-            f'<tr><th scope="row"><a href="#{escape(_anchor(report))}">{escape(report.title or report.name)}</a></th>'
+            f'<tr><th scope="row">{link}</th>'
             f'<td><span class="{report.state}">{STATES[report.state]}</span></td>'
             + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
             + "</tr>"
@@ -227,7 +230,7 @@ def _table(reports: Sequence[Report]) -> str:
 
 
 def _section(report: Report, *, base: str) -> str:
-    if report.state == "standing" and not (report.ear or report.eye):
+    if not _has_section(report):
         return ""
     lists = [("What to do", report.advice), ("Needs an ear", report.ear), ("Needs an eye", report.eye)]
     since = f" Work waits since {report.waiting_since}." if report.waiting_since else ""
@@ -241,6 +244,10 @@ def _section(report: Report, *, base: str) -> str:
             "</section>",
         ]
     )
+
+
+def _has_section(report: Report) -> bool:
+    return report.state != "standing" or bool(report.ear or report.eye)
 
 
 def _list(title: str, lines: Sequence[str]) -> str:
@@ -259,6 +266,10 @@ def duration(seconds: float) -> str:
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _moment(text: str) -> str:
+    return text.replace("T", " ")
 
 
 def _anchor(report: Report) -> str:

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nights on a schedule: the flows that Prefect deploys, and one command that serves them.
+
+What runs when is in `infra/prefect.yaml`: schedules, how many nights at once, which work pool. `serve` brings that to the Prefect
+server that `PREFECT_API_URL` names, or to one of its own on loopback, and works until it is stopped. Every server asks for the
+authentication string (`PREFECT_SERVER_API_AUTH_STRING`), also our own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.states import Completed, Failed
+
+from flows.episode import Outcome, episode
+from flows.film import open_film
+from flows.lease import held
+from flows.nightly import DONE, SOME_LEFT, Asked, night
+from flows.summary import headline
+from manifests.errors import InputError, Problem, ToolError
+
+POOL = "callsheet"
+START_SECONDS = 120
+
+
+@flow(name="nightly", persist_result=False)
+def nightly(  # noqa: PLR0913 - each is a parameter that people see in Prefect
+    root: str,
+    *,
+    deadline: str = "",
+    hours: float = 0,
+    budget: str = "",
+    price: str = "",
+    ray: str = "",
+    workers: int = 0,
+    webhook: str = "",
+    webhook_private: bool = False,
+) -> Any:
+    """`callsheet nightly` as a deployment: the state of the run says what the exit code says."""
+    asked = Asked(
+        deadline=deadline,
+        hours=hours,
+        budget=budget,
+        price=price,
+        ray=ray,
+        workers=workers,
+        webhook=webhook or os.environ.get("CALLSHEET_WEBHOOK", ""),
+        webhook_private=webhook_private,
+    )
+    summary = night(Path(root), asked)
+    said = "; ".join(part for part in (headline(summary), summary.message) if part)
+    if summary.exit_code == DONE:
+        return Completed(message=said)
+    return Completed(name="Some left", message=said) if summary.exit_code == SOME_LEFT else Failed(message=said)
+
+
+@flow(name="render", persist_result=False)
+def render(folder: str, *, ray: str = "", workers: int = 0) -> Outcome:
+    """`callsheet render` as a deployment: one production, whole, under its lease."""
+    with held(open_film(Path(folder)).root, purpose="render, by Prefect"):
+        return episode(folder, ray=ray, workers=workers)
+
+
+def serve(root: Path, file: Path, *, port: int = 4200, runs_at_once: int = 2) -> None:
+    """Deploy all that `file` describes, with `root` as the nights' folder, and work until stopped. Raises ToolError."""
+    if not file.is_file():
+        raise InputError(Problem(file=str(file), message="no such file", expected="infra/prefect.yaml of a checkout"))
+    os.environ["CALLSHEET_ROOT"] = str(root.resolve())
+    os.environ.setdefault("CALLSHEET_TIMEZONE", "UTC")
+    with _server(port):
+        deploy(file)
+        worker = [*_prefect("worker", "start"), "--pool", POOL, "--type", "process", "--limit", str(runs_at_once)]
+        code = subprocess.call(worker)
+    if code:
+        raise ToolError("the Prefect worker ended", command=worker, code=code)
+
+
+def deploy(file: Path) -> None:
+    """Create the work pool and bring every deployment of a `prefect.yaml` to the server. Raises ToolError."""
+    _run(_prefect("work-pool", "create"), POOL, "--type", "process", "--overwrite")
+    _run(_prefect("--no-prompt", "deploy"), "--all", "--prefect-file", str(file))
+
+
+@contextmanager
+def _server(port: int) -> Iterator[None]:
+    """The Prefect server that is configured, else one of our own on loopback while the block runs."""
+    if os.environ.get("PREFECT_API_URL"):
+        yield
+        return
+    command = [*_prefect("server", "start"), "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+            _wait_for(server, os.environ["PREFECT_API_URL"])
+            yield
+        finally:
+            os.environ.pop("PREFECT_API_URL", None)
+            server.terminate()
+
+
+def _wait_for(server: subprocess.Popen[bytes], url: str) -> None:
+    ends = time.monotonic() + START_SECONDS
+    while time.monotonic() < ends and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - our own address
+                return
+        except urllib.error.HTTPError as error:
+            if error.code == 401:  # it is up, and asks who we are
+                return
+        except OSError:
+            pass
+        time.sleep(0.5)
+    raise ToolError(f"the Prefect server did not start at {url}", code=server.poll())
+
+
+def _prefect(*verb: str) -> list[str]:
+    return [sys.executable, "-m", "prefect", *verb]
+
+
+def _run(command: list[str], *arguments: str) -> None:
+    result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    if result.returncode:
+        said = result.stderr or result.stdout
+        raise ToolError("Prefect refused", command=[*command, *arguments], code=result.returncode, stderr=said)

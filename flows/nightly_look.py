@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What waits: the productions below a folder, and what of each would have to be made. Renders nothing and listens to nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from flows import listening
+from flows.cut import Cutting, cut
+from flows.film import done, open_film
+from flows.inputs import read_inputs
+from flows.overview import compare_with_record
+from flows.summary import Report
+from manifests.errors import InputError, Problem
+from pipeline.production import FILE
+
+DEPTH = 4
+
+
+def scan(root: Path, *, depth: int = DEPTH) -> list[Path]:
+    """Folders with a production file, sorted; links are not followed, hidden folders and builds not entered, nor productions.
+
+    Raises InputError when `root` is no folder or holds no production."""
+    if not root.is_dir():
+        raise InputError(Problem(file=str(root), message="no such folder", expected="a folder that holds productions"))
+    found = sorted(_productions(root, depth))
+    if not found:
+        message = f"no production within {depth} folders"
+        raise InputError(Problem(file=str(root), message=message, expected=f"folders with {FILE}"))
+    return found
+
+
+def look(folder: Path, known: Report, *, root: Path) -> Report:
+    """A production's plan in short. Listens to nothing: what was not listened to yet waits, with an unknown number of shots.
+
+    Raises InputError with all problems of its inputs."""
+    if not (folder / FILE).resolve().is_relative_to(root.resolve()):
+        raise InputError(Problem(file=f"{known.name}/{FILE}", message="is a link that leads outside ROOT"))
+    film = open_film(folder)
+    known = replace(known, title=film.production.title, priority=film.production.priority)
+    inputs = read_inputs(film)
+    recordings = listening.known_recordings(film, inputs)
+    if recordings is None or not listening.is_heard(film, recordings, inputs):
+        return known
+    cutting = cut(film, inputs, recordings)
+    planned = compare_with_record(cutting)
+    workers = planned.estimate.workers
+    known = replace(
+        known,
+        shots=len(cutting.shots),
+        left=len(planned.to_render),
+        estimate=(planned.estimate.low_seconds * workers, planned.estimate.high_seconds * workers),
+    )
+    if planned.to_render:
+        return known
+    version = _standing(cutting)
+    return replace(known, state="standing", version=version) if version else known
+
+
+def _standing(cutting: Cutting) -> str:
+    """The version that is exactly what would be delivered now, "" when there is none."""
+    from flows.finish import Reel, standing
+
+    takes = list(done(cutting.film, cutting.shots).values())
+    reel = Reel(shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings)
+    stands = standing(cutting.film, reel)
+    return stands[0].version if stands else ""
+
+
+def _productions(root: Path, depth: int) -> Iterator[Path]:
+    for place, folders, files in os.walk(root, followlinks=False):
+        folder = Path(place)
+        if FILE in files:
+            yield folder
+            folders.clear()
+        elif len(folder.relative_to(root).parts) >= depth:
+            folders.clear()
+        else:
+            folders[:] = [name for name in folders if not name.startswith(".") and name != "build"]

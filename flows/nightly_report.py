@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a night says of one production: read from what the run returned and from the record, in words for the morning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flows.film import Film
+from flows.reel import DELIVERABLES
+from flows.summary import Report
+from manifests.errors import InputError
+from manifests.rows import Check, Cue, Reject, Shot, Take
+
+if TYPE_CHECKING:
+    from flows.episode import Outcome
+
+MEND = {
+    "input": "mend the input; the next night makes it",
+    "memory": "lower generate.size, or give each worker more memory",
+    "full": "free space where the build folder lies",
+    "died": "see `callsheet doctor`; if it dies again, hold or skip the shot",
+    "hung": "see `callsheet doctor`; if it hangs again, hold or skip the shot",
+}
+MEND_ELSE = "run `callsheet render` to try it again, or skip the shot"
+
+
+def refused(known: Report, error: InputError) -> Report:
+    """The production's inputs cannot be used: every problem is a thing to do."""
+    count = len(error.problems)
+    reason = f"{count} problem{'' if count == 1 else 's'} in its inputs"
+    return replace(known, state="refused", reason=reason, advice=[str(problem) for problem in error.problems])
+
+
+def unexpected(known: Report, error: Exception, *, log: str) -> Report:
+    """Something broke that should not; the traceback is in a file beside the summary."""
+    first = (str(error).splitlines() or [""])[0]
+    reason = f"unexpected {type(error).__name__}: {first}"
+    return replace(known, state="failed", tool=True, reason=reason, advice=[f"please report it with {log}"])
+
+
+def finished(film: Film, outcome: Outcome, known: Report) -> Report:
+    """What a run came to, and what a person should hear and see."""
+    takes = film.store.rows(Take, run_id=outcome.run_id)
+    report = replace(
+        known,
+        shots=outcome.shots,
+        made=outcome.made,
+        left=len(outcome.left) + len(outcome.rejects),
+        seconds=round(sum(take.wall_seconds for take in takes), 3),
+        ear=list(_to_hear(film)),
+    )
+    if outcome.version is None:
+        return _undelivered(report, outcome)
+    version = outcome.version
+    place = version.folder.relative_to(film.folder.resolve()) if version.folder.is_relative_to(film.folder) else None
+    report = replace(
+        report,
+        version=version.name,
+        eye=[*map(_check, _warned(version.checks)), *_warned_takes(film, takes)],
+        look=[f"{place}/{name}" for name in _worth_opening(film, version.name)] if place else [],
+    )
+    if version.failed:
+        reason = f"{version.name} stands, but {len(version.failed)} checks failed; `latest` was not moved to it"
+        return replace(report, state="failed", reason=reason, advice=[_check(check) for check in version.failed])
+    return replace(report, state="done", reason=f"{version.name} delivered")
+
+
+def _undelivered(report: Report, outcome: Outcome) -> Report:
+    advice = [_reject(reject) for reject in outcome.rejects]
+    if outcome.rejects:
+        reason = f"{len(outcome.rejects)} of {outcome.shots} shots failed"
+        tool = all(reject.kind != "input" for reject in outcome.rejects)
+        return replace(report, state="failed", tool=tool, reason=reason, advice=advice)
+    reason = (
+        f"{len(outcome.left)} of {outcome.shots} shots are left: {outcome.note or outcome.stopped or 'held by hand'}"
+    )
+    return replace(report, state="left", reason=reason)
+
+
+def _reject(reject: Reject) -> str:
+    return f"{reject.subject}: {reject.reason.splitlines()[0]} ({MEND.get(reject.kind, MEND_ELSE)})"
+
+
+def _check(check: Check) -> str:
+    where = f" at {check.timecode}" if check.timecode else ""
+    told = f"{check.profile} {check.name}{where}: {check.value} (limit {check.limit})"
+    return f"{told}. {check.advice}" if check.advice else told
+
+
+def _warned(checks: list[Check]) -> list[Check]:
+    return [check for check in checks if check.verdict == "warn"]
+
+
+def _to_hear(film: Film) -> Iterator[str]:
+    for cue in film.store.current_rows(Cue):
+        if cue.status != "matched":
+            yield f"{cue.status}: {cue.character}: {cue.text}" + (f" ({cue.reasons})" if cue.reasons else "")
+
+
+def _warned_takes(film: Film, takes: list[Take]) -> Iterator[str]:
+    number = {shot.shot_id: shot.number for shot in film.store.current_rows(Shot)}
+    for take in takes:
+        for warning in json.loads(take.warnings):
+            yield f"{number.get(take.shot_id, take.shot_id)}: {warning}"
+
+
+def _worth_opening(film: Film, version: str) -> Iterator[str]:
+    folder = film.root / DELIVERABLES / version
+    return (name for name in ("contact_sheet.png", "web.mp4", "checks.json") if (folder / name).is_file())
