@@ -9,6 +9,7 @@ with no take between them, is set aside, and what it failed is not held against 
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -250,27 +251,32 @@ class Board:
             return None if self._is_busy(post.node) else small
         if any(other.makes_small for other in self._on(post.node)):
             return None
-        allowed = [i for i, shot in enumerate(self._waiting[:LOOK_AHEAD]) if self._may(worker, shot)]
+        allowed = [i for i, shot in enumerate(self._waiting[:LOOK_AHEAD]) if self._is_fresh(worker, shot)]
         if not allowed:
-            return next((i for i, shot in enumerate(self._waiting) if self._may(worker, shot)), None)
+            fresh = (i for i, shot in enumerate(self._waiting) if self._is_fresh(worker, shot))
+            again = (i for i, shot in enumerate(self._waiting) if self._may_again(shot))
+            return next(itertools.chain(fresh, again), None)
         first = self._urgency(self._waiting[allowed[0]])[0]
         warm = (i for i in allowed if self._waiting[i].portrait_digest == post.warm)
         return next((i for i in warm if self._urgency(self._waiting[i])[0] == first), allowed[0])
 
-    def _may(self, worker: str, shot: Shot) -> bool:
-        """A shot is not tried again where it failed while there is another worker; nor elsewhere while a node's memory waits for it."""
-        node = self._cramped.get(shot.shot_id)
-        if node is not None and any(self._on(node)):
-            return False
+    def _is_fresh(self, worker: str, shot: Shot) -> bool:
+        """Whether a worker has not failed this shot, and it needs no node of its own (`_small_waiting_for`)."""
         trouble = self._trouble.get(shot.shot_id)
-        if trouble is None or worker not in trouble.workers:
-            return True
-        return all(other in trouble.workers for other in self.posts)
+        return trouble is None or (worker not in trouble.workers and shot.shot_id not in self._cramped)
+
+    def _may_again(self, shot: Shot) -> bool:
+        """Whether a worker that has nothing else to do may try again what it has failed: when no other worker could."""
+        workers = self._trouble[shot.shot_id].workers if shot.shot_id in self._trouble else []
+        return shot.shot_id not in self._cramped and all(other in workers for other in self.posts)
 
     def _small_waiting_for(self, node: str) -> int | None:
-        if node not in self._cramped.values():
+        """A shot that ran out of memory on this node, or on one that is gone."""
+        if not self._cramped:
             return None
-        return next((i for i, shot in enumerate(self._waiting) if self._cramped.get(shot.shot_id) == node), None)
+        gone = set(self._cramped.values()) - {post.node for post in self.posts.values()}
+        places = {node} | gone
+        return next((i for i, shot in enumerate(self._waiting) if self._cramped.get(shot.shot_id) in places), None)
 
     def _on(self, node: str) -> Iterable[Post]:
         return (post for post in self.posts.values() if post.node == node)
