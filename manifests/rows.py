@@ -264,7 +264,8 @@ class Cut(Row):
     `take_frame` is the take's first frame that is used, `take_frames` how many its file holds (0: no more than are used); `crop` is
     `left,top,width,height` in the take's pixels; `label` says what the frames are (`previs`, `DICE-Talk`, ...). `dissolve_frames`: how
     long it comes up over the event before it, centred on `start_frame`. `layer` 0 covers the timeline; others lie over it in `place`
-    (`left,top,width,height` in delivered pixels, "" for the whole picture)."""
+    (`left,top,width,height` in delivered pixels, "" for the whole picture). `mask` is the path of a grey still as large as the place
+    that says what of the event is seen ("": all of it). In a lesson, slides are events with the label `slide`."""
 
     version: str
     order: int
@@ -284,6 +285,7 @@ class Cut(Row):
     dissolve_frames: int = 0
     layer: int = 0
     place: str = ""
+    mask: str = ""
 
     @property
     def frames(self) -> int:

@@ -208,7 +208,7 @@ class ListenTable(_Table):
     """`[listen]`: other models than the packaged ones. Paths may lie outside the production: models are the machine's, not the film's."""
 
     diarization: str = ""
-    """Who speaks: a folder with a pyannote pipeline (config.yaml and weights) or its hub name (then HF_TOKEN); empty: the packaged weights."""
+    """Who speaks: a folder of a pyannote pipeline (config.yaml, weights) or its hub name (then HF_TOKEN); empty: the packaged weights."""
     recogniser: str = ""
     """What is said: a folder with a CTranslate2 Whisper model in any language; empty: the packaged one, English."""
 
@@ -275,6 +275,19 @@ class StorageTable(_Table):
     """A folder (absolute) or `s3://bucket/folder`; credentials come from the environment. Empty: workers write into the build folder."""
 
 
+class LessonTable(_Table):
+    """`[lesson]`: what a production of `kind = "lesson"` shows beside its presenter (docs/lessons.md)."""
+
+    slides: str = ""
+    """A PDF, or a folder of pictures (01.png, 02a.png, 02b.png)."""
+    layout: str = "corner, bottom-right, size 30%, round"
+    """Where the presenter is when the script says nothing of it: `corner`, `presenter full`, `slide only` or `side by side`."""
+    presenter: Text = "PRESENTER"
+    """The character who speaks when the script names nobody."""
+    scorm: bool = True
+    """Write a SCORM 1.2 package for learning systems."""
+
+
 class Production(_Table):
     """A production as its file describes it; paths are text relative to `folder` until `path` resolves them."""
 
@@ -283,8 +296,8 @@ class Production(_Table):
     """The production's title, as it stands in the files that are delivered."""
     episode: Text = "1"
     """The episode's name."""
-    kind: Literal["episode"] = "episode"
-    """What is made."""
+    kind: Literal["episode", "lesson"] = "episode"
+    """What is made: an episode from a script, or a lesson from slides and a script."""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     """Language of lines that name none (BCP 47). What the recogniser does not know is matched by turns alone."""
     rate: Rate = Fraction(25)
@@ -292,7 +305,7 @@ class Production(_Table):
     size: Size = "1280x720"
     """Width and height of the delivered picture, both even."""
     script: str = "script.fountain"
-    """The script: Fountain, or a line sheet (.csv, .xlsx)."""
+    """The script: Fountain, or a line sheet (.csv, .xlsx); of a lesson Markdown (.md), or a line sheet."""
     cast: str = "cast.csv"
     """The actor sheet (.csv, .xlsx, .yaml)."""
     consents: str = "consents.csv"
@@ -314,6 +327,7 @@ class Production(_Table):
     delivery: DeliveryTable = DeliveryTable()
     consent: ConsentTable = ConsentTable()
     generate: GenerateTable = GenerateTable()
+    lesson: LessonTable = LessonTable()
     farm: FarmTable = FarmTable()
     storage: StorageTable = StorageTable()
     licences: LicencesTable = LicencesTable()
@@ -365,9 +379,40 @@ def load(folder: Path) -> Production:
         for key, relative in production.named_files()
         if isinstance(found := locate(folder, relative), Absent)
     ]  # fmt: skip
+    problems += _unfit_for_its_kind(production, text)
     if problems:
         raise InputError(problems)
     return production
+
+
+def _unfit_for_its_kind(production: Production, text: str) -> Iterator[Problem]:
+    """What a lesson lacks or cannot have, and a `[lesson]` table in an episode."""
+    slides = production.lesson.slides
+
+    def wrong(key: str, message: str, **facts: str | None) -> Problem:
+        return Problem(file=FILE, line=_line_of(text, key), column=key, message=message, **facts)  # type: ignore[arg-type]
+
+    if production.kind != "lesson":
+        if slides:
+            yield wrong("lesson.slides", "an episode has no slides", expected='kind = "lesson"')
+        return
+    others = sorted(set(production.delivery.profiles) - {"web", "master"})
+    if others:
+        yield wrong("delivery.profiles", f"a lesson is not made as {', '.join(others)}", expected="web, master")
+    found = (
+        locate(production.folder, slides)
+        if slides
+        else Absent(message="a lesson needs slides", expected="a PDF or a folder")
+    )
+    if isinstance(found, Absent) and not (slides and _is_folder(production.folder, slides)):
+        yield wrong("lesson.slides", found.message, expected=found.expected, nearest=found.nearest)
+
+
+def _is_folder(folder: Path, relative: str) -> bool:
+    try:
+        return inside(folder, relative).is_dir()
+    except ValueError:
+        return False
 
 
 def _toml(text: str) -> dict[str, Any]:
