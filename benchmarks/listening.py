@@ -215,9 +215,12 @@ def main() -> None:
     asked = parser.parse_args()
     try:
         known, left_out = read_folder(asked.folder, only=asked.only)
-        print("\n".join(left_out), file=sys.stderr)
+        print(*left_out, sep="\n", end="\n" if left_out else "", file=sys.stderr)
         _warm_up(known[0])
-        results = [_evaluated(one, full=not asked.quick) for one in known]
+        results = []
+        for number, one in enumerate(known, 1):
+            print(f"{number} of {len(known)}: {one.sound.name}", file=sys.stderr, flush=True)
+            results.append(_evaluated(one, full=not asked.quick))
     except InputError as error:
         raise SystemExit(str(error)) from None
     print(table(results))
