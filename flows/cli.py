@@ -18,7 +18,7 @@ import typer
 
 from flows.engines import settle
 from flows.screen import complain, say_json
-from flows.verbs import clip, machine, nightly, production, weights
+from flows.verbs import clip, machine, nightly, production, shot, weights
 from flows.verbs.options import BAD_INPUT, DONE, STOPPED, TOOL_FAILED, group
 from manifests.errors import InputError, Problem, ToolError
 
@@ -30,6 +30,7 @@ app = group(
 for verbs in (production, nightly, clip, machine):
     app.add_typer(verbs.app)
 app.add_typer(weights.app, name="weights")
+app.add_typer(shot.app, name="shot")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flows import listening
+from flows import listening, record
 from flows.corrections import Corrected
+from flows.direction import direct
 from flows.film import Film, length
 from flows.inputs import Inputs
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
-from model.talker import describe
-from pipeline import breakdown, ingest, portraits, render
+from model.talker import Description, describe
+from pipeline import breakdown, portraits, render
 from pipeline.production import Production
+from pipeline.spans import span_digests
+
+PREVIEW = "previs"  # who draws what is not approved yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ def cut(film: Film, inputs: Inputs, recordings: list[Recording]) -> Cutting:
 
 
 def break_down(film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequence[Recording]) -> list[Shot]:
-    """The cut, as shots with identities. Raises InputError with every portrait that cannot be read."""
+    """The cut, as shots with identities, with what people decided in it. Raises InputError with every portrait that cannot be read."""
     production = film.production
     decided = breakdown.cut(
         cues,
@@ -51,23 +55,43 @@ def break_down(film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequ
         settings=_cut_settings(production),
     )
     drawn = _portraits(film, inputs.actors)
-    talker = describe(production.talker, film.talker_settings)
+    actors = [dataclasses.replace(a, portrait_digest=drawn[a.character].digest) for a in inputs.actors]
 
-    def heard(shot: breakdown.DecidedShot) -> str:
-        start, end = render.context_span(shot.first_drawn, shot.last_drawn, shot.rate, talker.context_seconds)
-        return ingest.span_digest(recordings, start, end, root=film.root)
+    def made_with(name: str) -> list[Shot]:
+        talker = describe(name, film.settings_of(name))
+        spans = [
+            render.context_span(shot.first_drawn, shot.last_drawn, shot.rate, talker.context_seconds)
+            for shot in decided
+        ]
+        heard = dict(zip(map(id, decided), span_digests(recordings, spans, root=film.root), strict=True))
+        making = _making(film, talker, drawn)
+        return breakdown.shots(decided, actors=actors, making=making, audio_digest_of=lambda shot: heard[id(shot)])
 
-    making = breakdown.Making(
+    gated = needs_approval(production)
+    shots = made_with(PREVIEW if gated else production.talker)
+    return direct(
+        shots,
+        decisions=record.decisions(film.store, shots),
+        size=(production.width, production.height),
+        finals=made_with(production.talker) if gated else None,
+    )
+
+
+def needs_approval(production: Production) -> bool:
+    """Whether shots are drawn by previs until their takes are approved."""
+    return production.generate.gate == "approved" and production.talker != PREVIEW
+
+
+def _making(film: Film, talker: Description, drawn: Mapping[str, _Drawn]) -> breakdown.Making:
+    return breakdown.Making(
         talker=talker.name,
         talker_version=talker.version,
         weights_digest=talker.weights_digest,
         talker_settings=json.dumps(talker.shaping, sort_keys=True),
         size=lambda actor: drawn[actor.character].size,
-        episode=production.episode,
-        matte=production.delivery.needs_matte,
+        episode=film.production.episode,
+        matte=film.production.delivery.needs_matte,
     )
-    actors = [dataclasses.replace(a, portrait_digest=drawn[a.character].digest) for a in inputs.actors]
-    return breakdown.shots(decided, actors=actors, making=making, audio_digest_of=heard)
 
 
 def _cut_settings(production: Production) -> breakdown.CutSettings:
@@ -78,6 +102,7 @@ def _cut_settings(production: Production) -> breakdown.CutSettings:
 
 def remember(film: Film, inputs: Inputs, cues: Sequence[Cue], shots: Sequence[Shot]) -> None:
     """Record what people wrote, where it is spoken, and the cut."""
+    record.remember_moves(film.store, shots)
     film.store.replace(Line, inputs.lines)
     film.store.replace(Actor, inputs.actors)
     film.store.replace(Consent, inputs.consents)

@@ -23,6 +23,8 @@ def direct(
     """The cut as people want it. `decisions`: by place; `size`: width and height of the delivered picture, for slates.
 
     `finals`: the same cut made with the final talker, when only approved shots may be; then `cut` is its previs."""
+    if not decisions:
+        return list(cut)
     directed = []
     for number, (place, preview) in enumerate(zip(places(cut), cut, strict=True)):
         decision = decisions.get(place, UNDECIDED)

@@ -20,6 +20,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import cut, finish, inputs, listening, marks, record
 from flows import generate as generation
+from flows.farm.pool import FarmSettings
 from flows.film import Film, open_film
 from flows.finish import Reel, Version
 from flows.generate import Generated
@@ -113,7 +114,8 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     turns = split_by_speaker(film, recordings, given)
     words = hear_words(film, recordings)
     cues = match(film, given, turns, words, recordings).cues
-    shots, generated = _make_takes(film, given, cues, recordings, run_id=run_id, ray=ray, workers=workers)
+    farm = generation.farm_settings(film, address=ray, workers=workers, until=until, budget_seconds=budget)
+    shots, generated = _make_takes(film, given, cues, recordings, run_id=run_id, settings=farm)
     held = record.held(film.store, shots)
     version = None
     if not (generated.rejects or generated.left or held):
@@ -138,11 +140,10 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     return outcome
 
 
-def _make_takes(  # noqa: PLR0913 - what the flow knows
-    film: Film, given: Inputs, cues: list[Cue], recordings: list[Recording], *, run_id: str, ray: str, workers: int
+def _make_takes(  # noqa: PLR0913 - what the steps before know
+    film: Film, given: Inputs, cues: list[Cue], recordings: list[Recording], *, run_id: str, settings: FarmSettings
 ) -> tuple[list[Shot], Generated]:
     """The cut and its takes; again as long as people decide otherwise while takes are made."""
-    settings = generation.farm_settings(film, address=ray, workers=workers)
     made, began = 0, _now()
     while True:
         shots = break_down(film, given, cues, recordings)

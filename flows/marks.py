@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from manifests.rows import Check, Cut
 from pipeline.slate import LABEL
 
+MARKS = ("slates", "talkers")
 NAMED = 12  # shots that are named before the rest is counted
 
 
@@ -31,3 +32,8 @@ def marked(cuts: Sequence[Cut], *, version: str) -> list[Check]:
 
 def _warning(name: str, value: str, limit: str, advice: str, version: str) -> Check:
     return Check(version=version, profile="all", name=name, value=value, limit=limit, verdict="warn", advice=advice)
+
+
+def said(checks: Sequence[Check]) -> list[str]:
+    """What a version is marked with, in words: `slates: 1 of 4 shots`."""
+    return [f"{check.name}: {check.value}" for check in checks if check.name in MARKS]

@@ -1,38 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
 """What would be rendered and why: each shot of the cut against the record. Pure; nothing is read or written here.
 
-A shot is cached when its take is done, else new or changed; a change names the inputs that differ from the shot that stood in its
-place before. Estimates are ranges learnt from past takes of the same talker.
+A shot is held or skipped when somebody said so, cached when its take is done, else new or changed; a change names the inputs that
+differ from the shot that stood in its place before. Estimates are ranges learnt from past takes of the same talker.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.causes import causes
+from flows.ledger import SLATE, ShotState
+from flows.places import predecessors
 from manifests.rows import Shot, Take
 
-FIRST_GUESS = (0.02, 0.08)  # seconds of one worker per frame before anything was rendered here
+PLANNED = ("new", "changed", "cached", "held", "skipped")
+FIRST_GUESS = {  # seconds of one worker per frame before anything was rendered here
+    "previs": (0.02, 0.08),
+    "dice": (0.3, 6.0),
+    SLATE: (0.0005, 0.005),
+}
+ENOUGH = 4  # takes from which a pace is learnt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedShot:
-    """One shot and its state: `cached`, `new` or `changed`; `why` lists what changed."""
+    """One shot and what would happen to it: one of `PLANNED`; `why` lists what changed.
+
+    `awaiting`: previs goes out until its take is approved. `failed`: how it failed when it was tried last, "" when it did not.
+    `withdrawn`: inputs whose change withdrew its approval."""
 
     shot: Shot
     state: str
     why: tuple[str, ...] = ()
+    awaiting: bool = False
+    failed: str = ""
+    withdrawn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one talker has to do: seconds of one worker, from a decile of past paces to the ninth. `takes`: how many it was learnt from."""
+
+    talker: str
+    shots: int
+    frames: int
+    low_seconds: float
+    high_seconds: float
+    takes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A range of seconds on `workers` workers."""
+    """A range of seconds on `workers` workers, and of money when the production names a price; `by_talker` in worker seconds."""
 
     low_seconds: float
     high_seconds: float
     workers: int
+    by_talker: tuple[Share, ...] = ()
+    low_cost: float | None = None
+    high_cost: float | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What rendering runs on. `price`: of one worker's hour, None when nobody said. `gate`: talker whose shots want approval, "" for none."""
+
+    workers: int
+    price: float | None = None
+    currency: str = ""
+    gate: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,52 +81,89 @@ class Plan:
 
     shots: tuple[PlannedShot, ...]
     estimate: Estimate
-
-    @property
-    def to_render(self) -> tuple[Shot, ...]:
-        """Shots whose take is not done."""
-        return tuple(planned.shot for planned in self.shots if planned.state != "cached")
+    to_render: tuple[Shot, ...]
 
     def count(self, state: str) -> int:
         """How many shots are in a state."""
         return sum(planned.state == state for planned in self.shots)
 
+    @property
+    def awaiting(self) -> int:
+        """How many shots wait for approval."""
+        return sum(planned.awaiting for planned in self.shots)
 
-def plan(
-    shots: Sequence[Shot], *, before: Sequence[Shot], done: Collection[str], history: Sequence[Take], workers: int
-) -> Plan:
-    """Compare the cut with the record. `before`: the cut as last recorded; `done`: identities of the takes that stand."""
-    former = _by_place(before)
-    planned = tuple(_planned(shot, former, done) for shot in shots)
-    waiting = [entry.shot for entry in planned if entry.state != "cached"]
-    return Plan(shots=planned, estimate=estimate(waiting, history=history, workers=workers))
+    @property
+    def failed(self) -> int:
+        """How many of those to render failed before."""
+        return sum(bool(planned.failed) for planned in self.shots)
 
 
-def estimate(shots: Sequence[Shot], *, history: Sequence[Take], workers: int) -> Estimate:
-    """How long these shots take, from the 10th to the 90th percentile of seconds per frame of past takes of the same talker."""
-    talkers = {shot.talker for shot in shots}
-    paces = sorted(take.wall_seconds / take.frames for take in history if take.talker in talkers and take.frames)
-    low, high = FIRST_GUESS
-    if len(paces) >= 4:
-        deciles = statistics.quantiles(paces, n=10)
+def plan(ledger: Sequence[ShotState], *, before: Sequence[Shot], history: Iterable[Take], terms: Terms) -> Plan:
+    """Compare the cut with the record. `ledger`: the cut as it stands; `before`: the cut as last recorded; `history`: past takes."""
+    missing = [entry for entry in ledger if not entry.made and entry.state != "held"]
+    former = predecessors([entry.shot for entry in ledger], before) if missing else {}
+    planned = tuple(_planned(entry, former, terms) for entry in ledger)
+    to_render = tuple({entry.shot.shot_id: entry.shot for entry in missing}.values())
+    return Plan(shots=planned, estimate=estimate(to_render, history=history, terms=terms), to_render=to_render)
+
+
+def estimate(shots: Sequence[Shot], *, history: Iterable[Take], terms: Terms) -> Estimate:
+    """How long these shots take and what they cost, from the first to the ninth decile of past takes' seconds per frame."""
+    paces: dict[str, list[float]] = {}
+    for take in history if shots else ():
+        if take.frames and take.wall_seconds > 0:
+            paces.setdefault(take.talker, []).append(take.wall_seconds / take.frames)
+    talkers = dict.fromkeys(shot.talker for shot in shots)
+    shares = tuple(
+        _share(talker, [s for s in shots if s.talker == talker], paces.get(talker, [])) for talker in talkers
+    )
+    low, high = sum(share.low_seconds for share in shares), sum(share.high_seconds for share in shares)
+    price = terms.price
+    return Estimate(
+        low_seconds=low / terms.workers,
+        high_seconds=high / terms.workers,
+        workers=terms.workers,
+        by_talker=shares,
+        low_cost=None if price is None else low / 3600 * price,
+        high_cost=None if price is None else high / 3600 * price,
+        currency=terms.currency,
+    )
+
+
+def _share(talker: str, shots: Sequence[Shot], paces: Sequence[float]) -> Share:
+    low, high = FIRST_GUESS.get(talker, FIRST_GUESS["previs"])
+    if len(paces) >= ENOUGH:
+        deciles = statistics.quantiles(paces, n=10, method="inclusive")
         low, high = deciles[0], deciles[-1]
     frames = sum(shot.frames for shot in shots)
-    return Estimate(low_seconds=frames * low / workers, high_seconds=frames * high / workers, workers=workers)
+    return Share(
+        talker=talker,
+        shots=len(shots),
+        frames=frames,
+        low_seconds=frames * low,
+        high_seconds=frames * high,
+        takes=len(paces) if len(paces) >= ENOUGH else 0,
+    )
 
 
-def _planned(shot: Shot, former: Mapping[tuple[str, str], Shot], done: Collection[str]) -> PlannedShot:
-    if shot.shot_id in done:
-        return PlannedShot(shot=shot, state="cached")
-    before = former.get(_place(shot))
-    if before is None or before.shot_id == shot.shot_id:
-        return PlannedShot(shot=shot, state="new")
-    return PlannedShot(shot=shot, state="changed", why=causes(shot, before))
+def _planned(entry: ShotState, former: Mapping[str, tuple[str, Shot]], terms: Terms) -> PlannedShot:
+    state, why = _state(entry, former)
+    return PlannedShot(
+        shot=entry.shot,
+        state=state,
+        why=why,
+        awaiting=bool(terms.gate) and entry.shot.talker not in (terms.gate, SLATE),
+        failed=f"{entry.error}: {entry.reason}" if entry.state == "failed" else "",
+        withdrawn=entry.withdrawn,
+    )
 
 
-def _by_place(shots: Sequence[Shot]) -> dict[tuple[str, str], Shot]:
-    return {_place(shot): shot for shot in shots}
-
-
-def _place(shot: Shot) -> tuple[str, str]:
-    """What makes two shots of two cuts "the same shot": the number that people use, and who is seen."""
-    return shot.number, shot.character
+def _state(entry: ShotState, former: Mapping[str, tuple[str, Shot]]) -> tuple[str, tuple[str, ...]]:
+    if entry.state in ("held", "skipped"):
+        return entry.state, ()
+    if entry.made:
+        return "cached", ()
+    _, before = former.get(entry.place, ("", None))
+    if before is None or before.shot_id == entry.shot.shot_id:
+        return "new", ()
+    return "changed", causes(entry.shot, before)

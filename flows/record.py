@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from flows.decisions import NAMES, Decision, fold, moves
+from flows.decisions import NAMES, UNDECIDED, Decision, fold, moves
 from flows.film import Film
 from flows.ledger import FARM, ShotState, states
+from flows.places import places
 from manifests.rows import Event, Run, Shot
 from manifests.store import Store
 
@@ -27,16 +28,24 @@ class NewestRun:
 def decisions(store: Store, shots: Sequence[Shot]) -> dict[str, Decision]:
     """What holds for each place of this cut, also where its lines were rewritten since the cut was recorded."""
     events = store.rows(Event, name=list(NAMES))
-    if not events:
-        return {}
-    return fold([*events, *moves(events, now=shots, before=store.current_rows(Shot))])
+    return fold([*events, *_moves(store, events, shots)])
 
 
 def remember_moves(store: Store, shots: Sequence[Shot]) -> None:
     """Record which places of the cut that is about to be recorded take over decisions. To be called before it is."""
-    events = store.rows(Event, name=list(NAMES))
-    if events:
-        store.append(moves(events, now=shots, before=store.current_rows(Shot)))
+    store.append(_moves(store, store.rows(Event, name=list(NAMES)), shots))
+
+
+def _moves(store: Store, events: Sequence[Event], shots: Sequence[Shot]) -> list[Event]:
+    """The recorded cut is read only when a decision's place is not in the cut any more."""
+    gone = set(fold(events)).difference(places(shots)) if events else set()
+    return moves(events, now=shots, before=store.current_rows(Shot)) if gone else []
+
+
+def held(store: Store, shots: Sequence[Shot]) -> list[str]:
+    """The numbers of the shots that are held: nothing is delivered while there are any."""
+    decided = decisions(store, shots)
+    return [shot.number for place, shot in zip(places(shots), shots, strict=True) if decided.get(place, UNDECIDED).held]
 
 
 def newest_run(store: Store) -> NewestRun | None:
@@ -51,19 +60,26 @@ def newest_run(store: Store) -> NewestRun | None:
 
 def farm_events(store: Store, run: NewestRun | None) -> list[Event]:
     """All that the farm said of shots in the newest run, and the failures of those before it."""
-    earlier = store.rows(Event, name="failed", actor="farm")
+    failures = store.rows(Event, name="failed")
     if run is None:
-        return earlier
-    return [*earlier, *store.rows(Event, since=run.began_at, name=[name for name in FARM if name != "failed"])]
+        return failures
+    return [*failures, *store.rows(Event, since=run.began_at, name=[name for name in FARM if name != "failed"])]
 
 
-def ledger(film: Film, shots: Sequence[Shot], *, done: Sequence[str] | set[str]) -> list[ShotState]:
+def ledger(film: Film, shots: Sequence[Shot], *, done: Collection[str]) -> list[ShotState]:
     """The state of every shot of a cut. `done`: identities whose takes stand."""
     run = newest_run(film.store)
+    return told(film, shots, farm_events(film.store, run), run=run, done=done)
+
+
+def told(
+    film: Film, shots: Sequence[Shot], farm: Sequence[Event], *, run: NewestRun | None, done: Collection[str]
+) -> list[ShotState]:
+    """As `ledger`, from events of the farm that were read already."""
     return states(
         shots,
-        done=set(done),
-        farm=farm_events(film.store, run),
+        done=done,
+        farm=farm,
         decisions=decisions(film.store, shots),
         over={run.run_id} if run is not None and run.ended_at else (),
     )

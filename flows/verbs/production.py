@@ -34,17 +34,17 @@ def plan(
     as_json: Json = False,
 ) -> int:
     """Show what would be rendered and why, and how long it would take. Listens first when that is not cached."""
-    from flows import overview
+    from flows import plan_view
 
-    return overview.plan(folder, out=out, only_inputs=inputs, as_json=as_json)
+    return plan_view.plan(folder, out=out, only_inputs=inputs, as_json=as_json)
 
 
 @app.command()
 def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     """Show who says which line when and what needs an ear; write cues.csv to correct it, and the turns as RTTM."""
-    from flows import overview
+    from flows import listen_view
 
-    return overview.hear(folder, out=out, as_json=as_json)
+    return listen_view.hear(folder, out=out, as_json=as_json)
 
 
 @app.command()
@@ -63,11 +63,38 @@ def render(
 
 
 @app.command()
-def status(folder: Folder, out: Out = None, as_json: Json = False) -> int:
-    """Show what the record says: shots, takes, versions, failures."""
-    from flows import overview
+def status(
+    folder: Folder,
+    out: Out = None,
+    watch: Annotated[bool, typer.Option("--watch", help="go on until the run is over; from any machine")] = False,
+    as_json: Json = False,
+) -> int:
+    """Show what the record says: shots and their states, who makes what since when, versions, failures."""
+    from flows import watch as watching
 
-    return overview.status(folder, out=out, as_json=as_json)
+    return watching.status(folder, out=out, watch=watch, as_json=as_json)
+
+
+@app.command()
+def maintain(
+    folder: Folder,
+    out: Out = None,
+    every: Annotated[bool, typer.Option("--all", help="also tables with few small files")] = False,
+    keep: Annotated[int, typer.Option("--keep-hours", min=1, help="files that readers may need are kept so long")] = 24,
+    as_json: Json = False,
+) -> int:
+    """Join the record's small files and delete those that nobody reads any more; renders may go on meanwhile."""
+    from flows.film import open_film
+    from manifests.upkeep import MANY_FILES, maintain
+
+    kept = maintain(open_film(folder, out).store, many=2 if every else MANY_FILES, keep_hours=keep)
+    if as_json:
+        say_json(kept)
+    else:
+        for table_kept in kept:
+            say(f"{table_kept.table}: {table_kept.before} files, now {table_kept.after}; {table_kept.deleted} deleted")
+        say("the record is kept" if kept else "nothing to join: every table has few files")
+    return DONE
 
 
 @app.command()

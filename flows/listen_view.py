@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`listen`: who says which line when, what needs an ear, the sheet to correct it; for people and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flows import corrections
+from flows.corrections import Corrected
+from flows.film import open_film
+from flows.inputs import read_inputs
+from flows.overview import DONE, listen
+from flows.screen import say, say_json, short, table
+from manifests.timebase import MASTER_HZ, clock
+from pipeline.turns import rttm as turns_as_rttm
+
+
+def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
+    """Listen, print who says which line when, write the sheet to correct it and the turns as RTTM."""
+    film = open_film(folder, out)
+    cutting = listen(film, read_inputs(film))
+    heard = cutting.heard
+    sheet = corrections.export(film.root, heard)
+    rttm = sheet.with_name("turns.rttm")
+    rttm.write_text(turns_as_rttm(cutting.turns, uri=film.production.episode))
+    if as_json:
+        say_json(
+            {"cues": heard.cues, "left_over": heard.found.left_over, "sheet": sheet, "rttm": rttm, **complaints(heard)}
+        )
+    else:
+        _show_heard(heard, sheet, rttm)
+    return DONE
+
+
+def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
+    rows = [
+        (
+            cue.line_id,
+            cue.character,
+            clock(cue.start / MASTER_HZ) if cue.start >= 0 else "-",
+            clock(cue.end / MASTER_HZ) if cue.start >= 0 else "-",
+            cue.status,
+            f"{cue.confidence:.2f}",
+            cue.text[:40],
+        )
+        for cue in heard.cues
+    ]
+    table(("line", "character", "starts", "ends", "status", "sure", "text"), rows)
+    for stretch in heard.found.left_over:
+        span = f"{clock(stretch.start / MASTER_HZ)} to {clock(stretch.end / MASTER_HZ)}"
+        say(f"not in the script: {span}, {stretch.character or stretch.speaker}: {stretch.text}")
+    for cue in heard.needs_an_ear:
+        say(f"needs an ear: {cue.line_id} {cue.character}: {cue.text[:60]} ({cue.reasons})")
+    for said in (f"{kind}: {one}" for kind, several in complaints(heard).items() for one in several):
+        say(said)
+    say(
+        f"Correct start, end, character, take or ignore in {short(sheet)}; the next plan takes it in. Turns: {short(rttm)}"
+    )
+
+
+def complaints(heard: Corrected) -> dict[str, list[str]]:
+    """Decisions that could not be applied."""
+    return {"no longer fits": heard.unfit, "decided otherwise since": [str(one) for one in heard.conflicts]}

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people decide while a run goes on, for the farm: read from the record, so that it may be decided on any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flows.decisions import NAMES, Decision, fold
+from flows.farm.steering import Steer, Steering
+from flows.film import Film
+from flows.ledger import SLATE
+from flows.places import places
+from manifests.rows import Event, Shot
+
+
+def steering(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
+    """The function that the pool asks about once a second. `began`: when the run began (UTC, ISO 8601); retries since then count."""
+    by_place = dict(zip(places(shots), shots, strict=True))
+
+    def steer() -> Steering:
+        return steered(by_place, fold(film.store.rows(Event, name=list(NAMES))), began=began)
+
+    return steer
+
+
+def steered(by_place: Mapping[str, Shot], decisions: Mapping[str, Decision], *, began: str) -> Steering:
+    """The steering that decisions mean for the shots of a run. What was skipped or given another seed since the run began waits: it
+    is another shot now, and made in the run's next pass."""
+    known = [(by_place[place], decision) for place, decision in decisions.items() if place in by_place]
+    return Steering(
+        held=frozenset(shot.shot_id for shot, decision in known if decision.held or _is_another(shot, decision)),
+        priority={shot.shot_id: decision.priority for shot, decision in known if decision.priority},
+        retry=frozenset(shot.shot_id for shot, decision in known if decision.retried_at > began),
+    )
+
+
+def _is_another(shot: Shot, decision: Decision) -> bool:
+    if shot.talker == SLATE:
+        return not decision.skipped
+    return decision.skipped or decision.seed not in (None, shot.seed)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`callsheet shot ...`: what people decide about shots, while a render runs and between renders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.screen import complain, say, say_json, table
+from flows.verbs.options import DONE, Folder, Json, Out, group
+
+if TYPE_CHECKING:
+    from flows.shot import Chosen, Decided
+
+app = group(
+    help="Decide about shots: a number (sc01_sh030), a range (sc01_sh010..sc01_sh060), a query (character=MARA, state=failed,"
+    " emotion=angry, scene=sc02, actor=..., role=..., talker=...) or all; several are joined.",
+    no_args_is_help=True,
+)
+Shots = Annotated[list[str], typer.Argument(metavar="SHOT...", help="which shots; see `callsheet shot --help`")]
+
+
+@app.command()
+def approve(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
+    """What was looked at is right; a changed input withdraws it."""
+    from flows import shot
+
+    return _told(shot.approve(_chosen(folder, shots, out)), as_json)
+
+
+@app.command()
+def retry(
+    folder: Folder,
+    shots: Shots,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="another take, with this seed")] = None,
+    new_seed: Annotated[bool, typer.Option("--new-seed", help="another take, with a seed not used yet")] = False,
+    out: Out = None,
+    as_json: Json = False,
+) -> int:
+    """Try again what failed; with another seed, make another take of what is done."""
+    from flows import shot
+
+    return _told(shot.retry(_chosen(folder, shots, out), seed=seed, new_seed=new_seed), as_json)
+
+
+@app.command()
+def hold(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
+    """Do not make them and deliver nothing until they are released."""
+    from flows import shot
+
+    return _told(shot.hold(_chosen(folder, shots, out)), as_json)
+
+
+@app.command()
+def release(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
+    """Take up again what was held or skipped."""
+    from flows import shot
+
+    return _told(shot.release(_chosen(folder, shots, out)), as_json)
+
+
+@app.command()
+def skip(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
+    """Put a slate with the line's text in their place; the episode goes out marked."""
+    from flows import shot
+
+    return _told(shot.skip(_chosen(folder, shots, out)), as_json)
+
+
+@app.command()
+def priority(
+    folder: Folder,
+    shots: Shots,
+    urgency: Annotated[int, typer.Option("--to", min=-1000, max=1000, help="higher comes first; 0: film order")] = 10,
+    out: Out = None,
+    as_json: Json = False,
+) -> int:
+    """Make them before others, or after."""
+    from flows import shot
+
+    return _told(shot.priority(_chosen(folder, shots, out), urgency), as_json)
+
+
+@app.command()
+def note(
+    folder: Folder,
+    shots: Shots,
+    text: Annotated[str, typer.Option("--text", help="what to remember")],
+    out: Out = None,
+    as_json: Json = False,
+) -> int:
+    """Write something down about them."""
+    from flows import shot
+
+    return _told(shot.note(_chosen(folder, shots, out), text), as_json)
+
+
+@app.command()
+def take(
+    folder: Folder,
+    shots: Shots,
+    circle: Annotated[int | None, typer.Option("--circle", min=0, help="use the take with this seed")] = None,
+    out: Out = None,
+    as_json: Json = False,
+) -> int:
+    """List their takes with what was measured of each, or circle one: then that one is used."""
+    from flows import shot
+
+    chosen = _chosen(folder, shots, out)
+    if circle is not None:
+        return _told(shot.circle(chosen, circle), as_json)
+    found = shot.takes(chosen)
+    if as_json:
+        say_json(found)
+        return DONE
+    names = sorted({name for one in found for name in one.measures})
+    marks = ["circled" if one.circled else "used" if one.current else "" for one in found]
+    rows = [
+        (
+            one.number,
+            one.seed,
+            mark,
+            one.label,
+            *(one.measures.get(name, "") for name in names),
+            "; ".join(one.warnings),
+        )
+        for one, mark in zip(found, marks, strict=True)
+    ]
+    table(("shot", "seed", "", "label", *names, "warnings"), rows)
+    for entry in chosen.shots:
+        if entry.unfit:
+            complain(f"{entry.shot.number}: circled before the {', '.join(entry.unfit)} changed; look again")
+    return DONE
+
+
+def _chosen(folder: Path, shots: Sequence[str], out: Path | None) -> Chosen:
+    from flows.shot import choose
+
+    return choose(folder, shots, out=out)
+
+
+def _told(decided: Sequence[Decided], as_json: bool) -> int:
+    if as_json:
+        say_json(decided)
+        return DONE
+    for one in decided:
+        say(f"{one.number}  {one.character}: {one.decision}  {one.text[:60]}".rstrip())
+    if not decided:
+        say("no shot is like that now")
+    return DONE

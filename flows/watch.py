@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`status`: how every shot stands, who makes what since when, what is left, what failed last. From the record alone, so from any machine.
+
+With `--watch` it is shown again and again until the run is over: drawn on a terminal, one line a change elsewhere.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flows import record
+from flows.film import Film, open_film
+from flows.ledger import STATES, ShotState
+from flows.overview import DONE, SOME_FAILED
+from flows.screen import complain, say, say_json
+from manifests.report import query
+from manifests.rows import Shot, Take
+
+EVERY_SECONDS = 1.0
+QUIET_SECONDS = 600.0  # after so long without a word a run that did not end is perhaps dead
+LAST_ERRORS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """One look at a production. `states`: shots in each; `workers`: who makes which shot since when (UTC); `errors`: the last ones.
+
+    `eta_seconds`: what is left, by the pace of the newest run; None when nothing runs or nothing is done yet. `quiet_seconds`: since the
+    farm last said something."""
+
+    title: str
+    episode: str
+    shots: int
+    takes_done: int
+    seconds: float
+    states: dict[str, int]
+    marks: dict[str, int]
+    run: str = ""
+    began_at: str = ""
+    eta_seconds: float | None = None
+    quiet_seconds: float | None = None
+    workers: tuple[dict[str, str], ...] = ()
+    errors: tuple[dict[str, str], ...] = ()
+    versions: tuple[dict[str, Any], ...] = ()
+    failures: tuple[dict[str, str], ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody works on it."""
+        return self.run != "running"
+
+
+def status(folder: Path, *, out: Path | None, watch: bool = False, as_json: bool) -> int:
+    """Print how the production stands, once or until its run is over."""
+    film = open_film(folder, out)
+    now = look(film)
+    if as_json:
+        say_json(asdict(now))
+    elif watch and sys.stdout.isatty():
+        now = _draw(film, now)
+    elif watch:
+        now = _tell_changes(film, now)
+    else:
+        for line in lines(now):
+            say(line)
+    return SOME_FAILED if now.failures else DONE
+
+
+def look(film: Film) -> Status:
+    """What the record says now."""
+    store = film.store
+    shots = store.current_rows(Shot)
+    done = store.known(Take, "shot_id", [shot.shot_id for shot in shots])
+    run = record.newest_run(store)
+    farm = record.farm_events(store, run)
+    ledger = record.told(film, shots, farm, run=run, done=done)
+    counts, marks = Counter(entry.state for entry in ledger), Counter(m for entry in ledger for m in entry.marks)
+    working = run is not None and not run.ended_at
+    return Status(
+        title=film.production.title,
+        episode=film.production.episode,
+        shots=len(shots),
+        takes_done=sum(entry.made for entry in ledger),
+        seconds=float(sum(shot.end_frame - shot.start_frame for shot in shots if not shot.layer) / shots[0].rate)
+        if shots
+        else 0.0,
+        states={state: counts[state] for state in STATES if counts[state]},
+        marks=dict(marks),
+        run="" if run is None else "running" if working else "over",
+        began_at=run.began_at if run else "",
+        eta_seconds=_eta(ledger, [one.happened_at for one in farm if one.name == "done"]) if working else None,
+        quiet_seconds=_quiet(max((one.happened_at for one in farm), default=run.began_at)) if run and working else None,
+        workers=tuple(_worker(entry) for entry in ledger if entry.state == "running"),
+        errors=_last_errors(ledger),
+        versions=_dicts(film, VERSIONS),
+        failures=_dicts(film, FAILURES),
+    )
+
+
+VERSIONS = (
+    "SELECT version, count(DISTINCT path) AS files,"
+    " (SELECT count(*) FROM checks c WHERE c.version = d.version AND verdict = 'fail') AS fails,"
+    " (SELECT count(*) FROM checks c WHERE c.version = d.version AND verdict = 'warn') AS warns,"
+    " (SELECT string_agg(name || ': ' || value, '; ') FROM checks c WHERE c.version = d.version"
+    " AND name IN ('slates', 'talkers')) AS marks"
+    " FROM deliverables d GROUP BY version ORDER BY version"
+)
+FAILURES = "SELECT subject, reason FROM rejects WHERE run_id = (SELECT arg_max(run_id, finished_at) FROM runs)"
+
+
+def lines(now: Status) -> list[str]:
+    """The look for people, one line a fact."""
+    said = [f"{now.title}: {now.shots} shots, {now.takes_done} takes done, {now.seconds:.1f} s"]
+    states = [f"{count} {state}" for state, count in [*now.states.items(), *now.marks.items()]]
+    said += [f"  {', '.join(states)}"] if states else []
+    said += [f"  {_progress(now)}"] if not now.is_over else []
+    said += [f"  {one['worker']}: {one['number']} since {one['since'][11:19]} UTC" for one in now.workers]
+    said += [f"  last error: {one['number']}: {one['error']}: {one['reason']}" for one in now.errors]
+    for version in now.versions:
+        marks = f", marked {version['marks']}" if version["marks"] else ""
+        checks = f"{version['files']} files, {version['fails']} failed checks, {version['warns']} warnings"
+        said.append(f"  {version['version']}: {checks}{marks}")
+    return said + [f"  failed: {one['subject']}: {one['reason']}" for one in now.failures]
+
+
+def _progress(now: Status) -> str:
+    left = "" if now.eta_seconds is None else f", about {now.eta_seconds:.0f} s left"
+    quiet = now.quiet_seconds or 0.0
+    dead = f"; no word for {quiet / 60:.0f} minutes: it may have died" if quiet > QUIET_SECONDS else ""
+    return f"running since {now.began_at[11:19]} UTC{left}{dead}"
+
+
+def _draw(film: Film, now: Status) -> Status:
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(Text("\n".join(lines(now))), auto_refresh=False) as live:
+        last = now
+        for last in _looks(film, now):
+            live.update(Text("\n".join(lines(last))), refresh=True)
+    return last
+
+
+def _tell_changes(film: Film, now: Status) -> Status:
+    told, last = "", now
+    for last in _looks(film, now):
+        states = ", ".join(f"{count} {state}" for state, count in last.states.items())
+        if states != told:
+            say(f"{last.takes_done} of {last.shots} takes done; {states}")
+            told = states
+    for line in lines(last):
+        say(line)
+    return last
+
+
+def _looks(film: Film, now: Status) -> Iterator[Status]:
+    """One look after another until the run is over or the one who looks has enough."""
+    yield now
+    try:
+        while not now.is_over:
+            time.sleep(EVERY_SECONDS)
+            now = look(film)
+            yield now
+    except KeyboardInterrupt:
+        complain("no longer watching; the run goes on")
+
+
+def _eta(ledger: Sequence[ShotState], made: Sequence[str]) -> float | None:
+    """Seconds left by the pace of the run so far. `made`: when each of its takes was done (UTC, ISO 8601)."""
+    left = sum(entry.state in ("queued", "running") for entry in ledger)
+    if len(made) < 2 or not left:
+        return None
+    first, last = (datetime.datetime.fromisoformat(moment) for moment in (min(made), max(made)))
+    return (last - first).total_seconds() / (len(made) - 1) * left
+
+
+def _quiet(last: str) -> float:
+    return (datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(last)).total_seconds()
+
+
+def _worker(entry: ShotState) -> dict[str, str]:
+    return {"worker": entry.worker, "number": entry.shot.number, "shot_id": entry.shot.shot_id, "since": entry.since}
+
+
+def _last_errors(ledger: Sequence[ShotState]) -> tuple[dict[str, str], ...]:
+    failed = sorted((entry for entry in ledger if entry.state == "failed"), key=lambda entry: entry.since)
+    return tuple(
+        {"number": entry.shot.number, "error": entry.error, "reason": entry.reason.split("\n")[0], "at": entry.since}
+        for entry in failed[-LAST_ERRORS:]
+    )
+
+
+def _dicts(film: Film, sql: str) -> tuple[dict[str, Any], ...]:
+    answer = query(film.store, sql)
+    return tuple(dict(zip(answer.columns, row, strict=True)) for row in answer.rows)
