@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+from collections.abc import Sequence
 from fractions import Fraction
 
 from flows.beside import grades_of
 from flows.reel import Draft, loudness_settings
-from manifests.rows import Check
+from manifests.rows import Actor, Check
 from manifests.timebase import MASTER_HZ
-from pipeline import assemble, captions, credentials, qc, viewing
+from model.weights import FETCH
+from pipeline import assemble, captions, credentials, faces, hearing, lipsync, qc, viewing
 from pipeline.deliver import Pass
+from pipeline.faces import Scene, Screen
+from pipeline.portraits import read as read_portrait
 from pipeline.profiles import PROFILES
 
 
@@ -31,7 +35,7 @@ def check_version(draft: Draft) -> list[Check]:
             dataclasses.replace(check, profile=f"edit of {one.job.profiles[0].name}")
             for check in qc.check_edit(one.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate)
         ]
-    return checks + _look_at(draft)
+    return checks + _listen_to(draft) + _look_at(draft)
 
 
 def sign(draft: Draft) -> list[Check]:
@@ -101,10 +105,54 @@ def _changes(draft: Draft) -> list[int]:
 
 
 def _look_at(draft: Draft) -> list[Check]:
-    """Cut points and background of one file; the others are of the same frames."""
-    profile, path = next(iter(draft.files.items()))
-    seen, rate, cuts = viewing.view(path), draft.job.picture.rate, draft.passes[0].shown
+    """What one file of each pass shows: cut points, background, faces; the others of a pass are of the same frames."""
+    checks = []
+    for one in draft.passes:
+        if not one.job.stage.transparent:
+            checks += _look_at_pass(draft, one)
+    return checks
+
+
+def _look_at_pass(draft: Draft, made: Pass) -> list[Check]:
+    profile, picture = made.job.profiles[0].name, made.job.picture
+    path, rate, cuts = draft.files[profile], picture.rate, made.shown
+    seen, screen = viewing.view(path), faces.Screen(path=path, size=picture.size, rate=rate)
+    speakers = {shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.reel.shots}
+    scenes = faces.scenes(cuts, {take.shot_id: take for take in draft.reel.takes}, speakers, size=picture.size)
     return [
         *viewing.check_cuts(seen, cuts, version=draft.name, profile=profile, rate=rate),
         *viewing.check_steadiness(seen, cuts, version=draft.name, profile=profile, rate=rate),
+        *viewing.check_flicker(seen, scenes, version=draft.name, profile=profile, rate=rate),
+        *_look_at_faces(draft, screen, scenes, profile=profile, lips=made is draft.passes[0]),
     ]
+
+
+def _look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, profile: str, lips: bool) -> list[Check]:
+    """Who is seen, and (`lips`) whether they are in sync; a warning when the weights for it are not here."""
+    if missing := faces.missing_weights():
+        advice = f"run `{FETCH} {' '.join(missing)}`"
+        return [
+            Check(version=draft.name, profile=profile, name="identity", value="not measured: weights are missing",
+                  limit="", verdict="warn", advice=advice)
+        ]  # fmt: skip
+    portraits = {
+        actor.character: read_portrait(draft.film.production.path(actor.portrait), face=actor.face).pixels
+        for actor in draft.film.store.current_rows(Actor)
+    }
+    sightings = faces.see(screen, faces.chosen(scenes), portraits)
+    checks = faces.check(sightings, version=draft.name, profile=profile, rate=screen.rate)
+    if lips:
+        lags = lipsync.measure(screen, lipsync.chosen(scenes, rate=screen.rate))
+        checks.append(lipsync.check(lags, version=draft.name, profile=profile, rate=screen.rate))
+    return checks
+
+
+def _listen_to(draft: Draft) -> list[Check]:
+    """Whether the sound of every file lies where the master lies, and every line is heard in it."""
+    checks, rate = [], draft.job.picture.rate
+    for profile, path in draft.files.items():
+        lead = draft.pass_of(profile).job.lead_frames / rate
+        heard = hearing.hear(path, draft.film.root / draft.master.path, lead=Fraction(lead))
+        checks.append(hearing.check_offset(heard, version=draft.name, profile=profile, rate=rate))
+        checks.append(hearing.check_lines(heard, draft.reel.cues, version=draft.name, profile=profile, rate=rate))
+    return checks

@@ -30,15 +30,15 @@ Levels = Float64[np.ndarray, " times"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
-    """Levels in dB full scale, one each 10 ms: of the file, and of the master sound that it was made of."""
+    """Levels in dB full scale, one each 10 ms: of the file from where its programme begins, and of the master sound it was made of."""
 
     file: Levels
     master: Levels
 
 
-def hear(path: Path, master: Path) -> Hearing:
-    """Read the sound of a file and its master. Raises ToolError."""
-    return Hearing(file=_levels(path), master=_levels(master))
+def hear(path: Path, master: Path, *, lead: Fraction = Fraction(0)) -> Hearing:
+    """Read the sound of a file and its master, which begins in the file after `lead` seconds (of a slate). Raises ToolError."""
+    return Hearing(file=_levels(path)[round(lead * HZ) :], master=_levels(master))
 
 
 def check_offset(hearing: Hearing, *, version: str, profile: str, rate: Fraction) -> Check:

@@ -85,8 +85,8 @@ def read(path: Path) -> list[Event]:
     import opentimelineio as otio
 
     _check_form(path)
-    unreadable = (otio.exceptions.OTIOError, OSError, ValueError, AttributeError, RuntimeError, LookupError, TypeError)
-    unreadable += (OverflowError,)
+    unreadable: tuple[type[Exception], ...] = (otio.exceptions.OTIOError, OSError, ValueError, LookupError)
+    unreadable += (AttributeError, RuntimeError, TypeError, OverflowError)
     try:
         timeline = otio.adapters.read_from_file(str(path))
         tracks = timeline.video_tracks()

@@ -73,7 +73,7 @@ def test_burned_captions_are_drawn_and_steer_nothing(film: tuple[TinyFilm, Path]
     unseen = ("a lone accent",)
     for number, name in enumerate(INJECTIONS):
         rows = change[2 * number]
-        assert name in unseen or rows[48:].max() > 60, name  # something is drawn in the lower half ...
+        assert name in unseen or rows[48:].max() > 20, name  # something is drawn in the lower half ...
         assert rows[:24].max() < 30, name  # ... and nothing is thrown across the picture
 
 
