@@ -67,6 +67,8 @@ def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
 
 def commit_orphans(film: Film, takes: Mapping[str, Take]) -> None:
     """Commit the rows of takes that stand without one. Only for the one run that holds the production."""
+    if not takes:
+        return
     known = {take.shot_id for take in film.store.rows(Take, shot_id=list(takes))}
     film.store.append([take for key, take in takes.items() if key not in known])
 
