@@ -105,14 +105,17 @@ def write(captions: Sequence[Caption], folder: Path, *, rate: Fraction) -> tuple
 
 
 def write_ass(captions: Sequence[Caption], path: Path, *, size: tuple[int, int], rate: Fraction, font: str) -> Path:
-    """Write captions as an ASS file to be burned into a picture of `size` (width, height): white with a dark edge, low in the middle."""
+    """Write captions as an ASS file to be burned into a picture of `size` (width, height): white with a dark edge, low in the middle.
+
+    A line of 42 characters fits into upright pictures too."""
     import pysubs2
 
     width, height = size
+    letters = min(height * 0.055, width * 0.043)
     file = pysubs2.SSAFile()
     file.info |= {"PlayResX": str(width), "PlayResY": str(height), "WrapStyle": "2", "YCbCr Matrix": "TV.709"}
     file.styles["Default"] = pysubs2.SSAStyle(
-        fontname=font, fontsize=height * 0.055, outline=height * 0.003, shadow=0, marginv=round(height * 0.06),
+        fontname=font, fontsize=letters, outline=letters * 0.055, shadow=0, marginv=round(height * 0.06),
         primarycolor=pysubs2.Color(235, 235, 235), outlinecolor=pysubs2.Color(16, 16, 16), alignment=pysubs2.Alignment.BOTTOM_CENTER,
     )  # fmt: skip
     file.extend(_events(captions, "ass", rate))

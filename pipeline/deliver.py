@@ -175,10 +175,11 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
         path = job.captions[0].resolve()
         picture = picture.filter("ass", filename=str(path), fontsdir=str(path.parent))
     copies = picture.filter_multi_output("split", len(job.profiles))
+    heard = _sounds(cuts, job)
     outputs = [
         ffmpeg.output(
             copies.stream(number).filter("format", profile.pixel_format),
-            _sound(cuts, job),
+            heard[number],
             f"file:{(folder / profile.file).resolve()}",
             **{**profile.picture, **BT709, **profile.sound, **profile.container},
             **{"metadata": f"title={job.title}", "fflags": "+bitexact", "map_chapters": 2},
@@ -309,17 +310,18 @@ def publish(staged: Path, deliverables: Path, version: str, *, latest: bool = Tr
     return final
 
 
-def _sound(cuts: Sequence[Cut], job: Job) -> Any:
-    """The master sound, moved behind the slate and padded to the end card."""
+def _sounds(cuts: Sequence[Cut], job: Job) -> list[Any]:
+    """The master sound for every profile, moved behind the slate and padded to the end card."""
     import ffmpeg
 
     sound = ffmpeg.input(f"file:{job.sound_path.resolve()}").audio
     if job.slate is None and job.end_card is None:
-        return sound
+        return [sound] * len(job.profiles)
     late = sample_of_frame(job.lead_frames, job.picture.rate, MASTER_HZ)
     length = sample_of_frame(total_frames(cuts, job), job.picture.rate, MASTER_HZ)
     sound = sound.filter("adelay", delays=f"{late}S", all=1).filter("apad", whole_len=length)
-    return sound.filter("atrim", end_sample=length)
+    copies = sound.filter("atrim", end_sample=length).filter_multi_output("asplit", len(job.profiles))
+    return [copies.stream(number) for number in range(len(job.profiles))]
 
 
 def _card_source(card: Card | None, stage: Stage) -> list[media.Source]:

@@ -6,6 +6,7 @@ The file is decoded once at thumbnail size. Measures are plain differences of lu
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -83,7 +84,9 @@ def check_steadiness(
     viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """How far the upper corners wander in brightness within a shot, at worst. Dissolves are left out."""
-    wander = {cut: _wander(viewing.corner, cut) for cut in cuts if not cut.layer and cut.frames > 2}
+    base = [cut for cut in cuts if not cut.layer]
+    ends = {cut: after.start_frame - after.dissolve_frames // 2 for cut, after in itertools.pairwise(base)}
+    wander = {cut: _wander(viewing.corner, cut, ends.get(cut, cut.end_frame)) for cut in base if cut.frames > 2}
     worst = max(wander, key=lambda cut: wander[cut], default=None)
     if worst is None:
         return []
@@ -159,9 +162,9 @@ def _misplaced(change: Series, cut: Cut) -> bool:
     return first + int(np.argmax(near)) != cut.start_frame
 
 
-def _wander(corner: Series, cut: Cut) -> float:
+def _wander(corner: Series, cut: Cut, end: int) -> float:
     start = cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2
-    inside = corner[start : cut.end_frame]
+    inside = corner[start:end]
     if len(inside) < 5:
         return 0.0
     smooth = np.convolve(inside, np.ones(5) / 5, mode="valid")  # single frames carry codec noise
