@@ -17,6 +17,7 @@ import argparse
 import csv
 import hashlib
 import importlib
+import importlib.util
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ SPEECH_DBFS = -23.0
 QUIET_ROOM_DB = 45.0  # of the speech above the room of a clean recording
 CONDITIONS = {"clean": QUIET_ROOM_DB, "room20": 20.0, "room10": 10.0}
 MUSIC_DB = 18.0
+SHEET = ("line_id", "scene", "character", "text", "start", "end")
 EDGE = 480  # samples (24 kHz) kept around what is audible
 AUDIBLE_DB = -36.0  # under a line's loudest 10 ms
 
@@ -323,7 +325,7 @@ def _kokoro() -> Any:
 
 
 def mix(folder: Path) -> list[str]:
-    """Write every dialogue in every condition; returns the names."""
+    """Write every dialogue in every condition, and the real voices; returns the names."""
     names = []
     for plan in PLANS:
         laid = lay_out(folder, plan)
@@ -333,7 +335,27 @@ def mix(folder: Path) -> list[str]:
             (folder / f"{name}.rttm").write_text(rttm(name, laid), encoding="utf-8")
             write_sheet(folder / f"{name}.csv", plan, laid)
             names.append(name)
-    return names
+    return [*names, real_voices(folder)]
+
+
+def real_voices(folder: Path) -> str:
+    """Copy the sample that comes with pyannote.audio (30 s of a telephone call, two people) and its transcript as a line sheet.
+
+    Its times are somebody's marks, good to about a fifth of a second. Returns the name.
+    """
+    package = importlib.util.find_spec("pyannote.audio")  # without running it
+    if package is None or package.origin is None:
+        raise SystemExit("pyannote.audio is not installed here")
+    sample, name = Path(package.origin).parent / "sample", "zz-pyannote-sample"
+    for kind in (".wav", ".rttm"):
+        (folder / f"{name}{kind}").write_bytes((sample / f"sample{kind}").read_bytes())
+    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as sheet:
+        rows = csv.writer(sheet, lineterminator="\n")
+        rows.writerow(SHEET)
+        for number, text in enumerate((sample / "sample.stm").read_text(encoding="utf-8").splitlines()):
+            _, _, character, start, end, words = text.split(maxsplit=5)
+            rows.writerow([f"L{number:02}", "1", character.upper(), words, start, end])
+    return name
 
 
 def lay_out(folder: Path, plan: Plan) -> Mix:
@@ -371,7 +393,7 @@ def write_sheet(path: Path, plan: Plan, laid: Mix) -> None:
     true = {said.line: (start, end) for said, start, end in laid.spans if said.counts}
     with path.open("w", encoding="utf-8", newline="") as sheet:
         rows = csv.writer(sheet, lineterminator="\n")
-        rows.writerow(["line_id", "scene", "character", "text", "start", "end"])
+        rows.writerow(SHEET)
         for number, (voice, text) in enumerate(script(plan)):
             times = [f"{sample / MASTER_HZ:.4f}" for sample in true[number]] if number in true else ["", ""]
             rows.writerow([f"L{number:02}", "1", voice.upper(), text, *times])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ SURE = 0.6  # a cue with less confidence needs an ear
 WHOLE = 0.85  # coverage from which a reading counts as the whole line
 IN_PLACE = 0.4  # how far towards certainty order, voice and length bring a line whose words were hardly heard
 TELLING_SECONDS = 1.2  # of speech tell a voice; less tells less
+UNSURE = 0.3  # mean probability of a line's words under which the recogniser guesses
 AGREES = 0.8  # share of a line in its character's voice from which the voice agrees
 MOSTLY = 0.5  # of what a line claims of another's time, from which its own voice is known to lie under it
 
@@ -234,19 +236,18 @@ def _judged(heard: _Listened, take: Take, cue: Cue, place: _Place) -> Cue:
     span = (cue.start, cue.end)
     voices = _speakers(span, heard.speech)
     agreement = _agreement(cue, voices, heard.under, place.names)
-    pace = (cue.end - cue.start) / MASTER_HZ / byturns.expected_seconds(len(cue.text))
     coverage = max(0.0, take.reading.coverage)
-    reasons = [f"{coverage:.0%} of the words heard"]
-    confidence = min(1.0, coverage / WHOLE)
+    confidence, reasons = min(1.0, coverage / WHOLE), [f"{coverage:.0%} of the words heard"]
     if confidence < 1 and agreement is not None and agreement > AGREES and len(take.readings) == 1 and place.in_order():
         confidence = 1 - (1 - confidence) * (1 - IN_PLACE)
         reasons.append("in its place")
-    heard_enough = min(1.0, sum(voices.values()) / TELLING_SECONDS)
-    confidence *= 0.8 if agreement is None else 1 - 0.6 * (1 - agreement) * heard_enough
-    reasons.append(_about_the_voice(cue, agreement))
-    if not 0.4 < pace < 2.5:
-        confidence *= 0.7
-        reasons.append("spoken unusually fast" if pace < 1 else "spoken unusually slowly")
+    for factor, reason in (
+        _by_voice(cue, agreement, seconds=sum(voices.values())),
+        _by_pace(cue),
+        _by_recogniser([heard.words.words[word].probability for _, word in take.pairs]),
+    ):
+        confidence *= factor
+        reasons += [reason] if reason else []
     if len(take.readings) > 1:
         reasons.append(f"take {take.number} of {len(take.readings)}")
     words = takes.timed_words(heard.script, heard.words, take, span)
@@ -258,6 +259,29 @@ def _judged(heard: _Listened, take: Take, cue: Cue, place: _Place) -> Cue:
         speaker=max(voices, key=lambda speaker: voices[speaker], default=""),
         words=json.dumps(words, ensure_ascii=False),
     )
+
+
+def _by_voice(cue: Cue, agreement: float | None, *, seconds: float) -> tuple[float, str]:
+    """A factor of the confidence and its reason: `seconds` of speech are in the cue, `agreement` of it in the right voice."""
+    if agreement is None:
+        return 0.8, "the diarization hears nobody here"
+    factor = 1 - 0.6 * (1 - agreement) * min(1.0, seconds / TELLING_SECONDS)
+    return (
+        factor,
+        "the voice agrees" if agreement > AGREES else f"only {agreement:.0%} of it in {cue.character}'s voice",
+    )
+
+
+def _by_pace(cue: Cue) -> tuple[float, str]:
+    pace = (cue.end - cue.start) / MASTER_HZ / byturns.expected_seconds(len(cue.text))
+    if 0.4 < pace < 2.5:
+        return 1.0, ""
+    return 0.7, "spoken unusually fast" if pace < 1 else "spoken unusually slowly"
+
+
+def _by_recogniser(probabilities: Sequence[float]) -> tuple[float, str]:
+    sure = statistics.fmean(probabilities)
+    return (1.0, "") if sure >= UNSURE else (1 - UNSURE + sure, "the recogniser is unsure")
 
 
 def _agreement(cue: Cue, voices: Mapping[str, float], under: Sequence[Turn], names: Mapping[str, str]) -> float | None:
@@ -274,12 +298,6 @@ def _under(span: tuple[int, int], character: str, under: Sequence[Turn], names: 
         turn for turn in under if turn.start < span[1] and turn.end > span[0] and names.get(turn.speaker) == character
     ]
     return sum(min(turn.end, span[1]) - max(turn.start, span[0]) for turn in own)
-
-
-def _about_the_voice(cue: Cue, agreement: float | None) -> str:
-    if agreement is None:
-        return "the diarization hears nobody here"
-    return "the voice agrees" if agreement > AGREES else f"only {agreement:.0%} of it in {cue.character}'s voice"
 
 
 def _gaps(heard: _Listened, cues: Mapping[int, Cue], names: Mapping[str, str]) -> list[_Gap]:
