@@ -12,7 +12,7 @@ from manifests.rows import Check, Cue, Cut, Deliverable, Recording, Shot, Take
 from pipeline import deliver, qc, sound
 from pipeline import grade as grading
 from pipeline.captions import Caption
-from pipeline.production import SHOT_REFERENCE
+from pipeline.settings import SHOT_REFERENCE
 
 DELIVERABLES = "deliverables"
 
