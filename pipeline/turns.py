@@ -115,7 +115,7 @@ def with_room(spans: Sequence[SpeakerSpan], levels: loudness.Levels) -> list[Spe
 
     Onsets and fading ends drown first: a line that is cut short is heard, some room around it is not.
     """
-    if loudness.spread(levels) >= NOISY_DB:
+    if not spans or loudness.spread(levels) >= NOISY_DB:
         return list(spans)
     starts = [span.start for span in spans[1:]] + [len(levels) * loudness.HOP]
     ends = [0] + [span.end for span in spans[:-1]]

@@ -62,6 +62,47 @@ def test_silence_inside_a_turn_is_left_out_and_short_pauses_stay() -> None:
     assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2)) for s in left] == [(0.0, 1.03), (1.47, 4.0)]
 
 
+def test_what_a_silence_leaves_of_a_turn_in_a_moment_is_dropped() -> None:
+    sound = _noise(4, silent=[(1.0, 1.97), (3.0, 4.0)])
+    left = turns.without_silence([_span(0, 1.99, 0), _span(1.99, 4, 1)], loudness.levels(sound))
+    assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2), s.speaker) for s in left] == [
+        (0.0, 1.03, 0),
+        (1.99, 3.03, 1),
+    ]
+
+
+@given(spans_in_a_row)
+def test_over_noise_turns_get_room_and_still_never_overlap(spans: list[SpeakerSpan]) -> None:
+    noisy = np.linspace(-50, -30, 400)
+    for levels in (noisy, noisy * 3):  # a background 20 dB under the speech, and 60 dB
+        roomier = turns.with_room(spans, levels)
+        assert [s.speaker for s in roomier] == [s.speaker for s in spans]
+        assert all(a.start <= b.start and a.end >= b.end for a, b in zip(roomier, spans, strict=True))
+        assert all(a.end <= b.start for a, b in itertools.pairwise(roomier))
+        if levels is not noisy:
+            assert roomier == spans
+
+
+def test_the_second_voice_of_full_turns_is_found_under_the_first() -> None:
+    def turn(start: int, end: int, speaker: str, *, exclusive: bool) -> Turn:
+        return Turn(diarization_id="d", recording_id="r", start=start, end=end, speaker=speaker, exclusive=exclusive)
+
+    found = [
+        turn(0, 100, "A", exclusive=True),
+        turn(100, 300, "B", exclusive=True),
+        turn(0, 140, "A", exclusive=False),
+        turn(80, 300, "B", exclusive=False),
+    ]
+    assert [(t.start, t.end, t.speaker) for t in turns.overlapped(found)] == [(80, 100, "B"), (100, 140, "A")]
+
+
+def test_levels_of_long_sound_are_those_of_its_frames() -> None:
+    sound = _noise(61.003, silent=[(59.9, 60.2)])
+    frames = np.pad(sound, (0, -len(sound) % loudness.HOP)).reshape(-1, loudness.HOP)
+    expected = 10 * np.log10(np.maximum(np.square(frames, dtype=np.float64).mean(axis=1), 1e-12))
+    np.testing.assert_array_equal(loudness.levels(sound), expected)
+
+
 def test_words_are_drawn_in_to_the_sound() -> None:
     sound = _noise(3, silent=[(0, 1.0), (2.0, 3.0)])
     (start, end), silent = loudness.draw_in([(0, 3 * SECOND), (100, 4000)], sound)
