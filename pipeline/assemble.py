@@ -24,7 +24,11 @@ __all__ = ["Overlay", "Picture", "Stage", "cuts", "reader", "reframe", "still_re
 
 DEEP, FLAT = "yuv422p10le", "yuv420p"  # raw frames for files of ten bits, and for files of eight
 TRANSPARENT = "yuva444p10le"  # raw frames of the people alone, straight alpha
-OVERLAY_FORMATS = {DEEP: "yuv422p10", FLAT: "yuv420", TRANSPARENT: "yuv444p10"}
+COLOURS, MATTES = (
+    "yuv444p10le",
+    "gbrp",
+)  # what those are put together of, colours opaque: as RGB a matte always has its full range
+OVERLAY_FORMATS = {DEEP: "yuv422p10", FLAT: "yuv420", COLOURS: "yuv444p10", MATTES: "gbrp"}
 TO_BT709 = {
     "transferin": "709",
     "primariesin": "709",
@@ -102,18 +106,12 @@ def reframe(cuts: Sequence[Cut], shots: Sequence[Shot], takes: Sequence[Take], *
 
 def reader(segment: Segment, stage: Stage, *, overlays: Sequence[Overlay] = ()) -> list[str]:
     """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`."""
-    import ffmpeg
-
-    pictures = [_layer(layer, segment.frames, stage) for layer in segment.layers]
-    stream = pictures[0]
-    for layer, picture in zip(segment.layers[1:], pictures[1:], strict=True):
-        stream = _over(stream, picture, layer, stage)
-    margin = min(stage.picture.size) // 24
-    for overlay in overlays:
-        x = margin if overlay.corner == "left" else f"W-w-{margin}"
-        corner = ffmpeg.input(f"file:{overlay.path.resolve()}")
-        stream = stream.overlay(corner, x=x, y=margin, format=OVERLAY_FORMATS[stage.pixel_format])
-    return _raw(stream, segment.frames)
+    if not stage.transparent:
+        return _raw(_composed(segment, stage, overlays), segment.frames)
+    colours, mattes = (
+        _composed(segment, replace(stage, pixel_format=pixels), overlays) for pixels in (COLOURS, MATTES)
+    )
+    return _raw(_cut_out(colours, mattes), segment.frames)
 
 
 def still_reader(card: Path, frames: int, stage: Stage) -> list[str]:
@@ -140,27 +138,64 @@ def stream_input(stage: Stage) -> dict[str, object]:
     }
 
 
-def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
-    """One take's frames, cropped, scaled to its place, graded once with tetrahedral interpolation, as limited-range BT.709.
+def _composed(segment: Segment, stage: Stage, overlays: Sequence[Overlay]) -> Any:
+    """All layers of a segment and what lies over them."""
+    import ffmpeg
 
-    What lies on layer 0 is made as large as the picture, because nothing lies below it."""
+    pictures = [_layer(layer, segment.frames, stage) for layer in segment.layers]
+    stream = pictures[0]
+    for layer, picture in zip(segment.layers[1:], pictures[1:], strict=True):
+        stream = _over(stream, picture, layer, stage)
+    margin = min(stage.picture.size) // 24
+    for overlay in overlays:
+        x = margin if overlay.corner == "left" else f"W-w-{margin}"
+        corner = ffmpeg.input(f"file:{overlay.path.resolve()}")
+        if stage.pixel_format == MATTES:  # where there is ink, the picture is opaque
+            corner = corner.filter("format", "rgba").filter("lutrgb", r=255, g=255, b=255)
+        stream = stream.overlay(corner, x=x, y=margin, format=OVERLAY_FORMATS[stage.pixel_format])
+    return stream
+
+
+def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
+    """One take's frames, or those of its matte, in their place. What lies on layer 0 is made as large as the picture, because nothing
+    lies below it."""
+    shown = _matte(layer, frames, stage) if stage.pixel_format == MATTES else _picture(layer, frames, stage)
+    left, top, wide, high = _place(layer.cut, stage.picture)
+    if layer.cut.layer or (wide, high) == stage.picture.size:
+        return shown
+    return shown.filter("pad", *stage.picture.size, left, top)
+
+
+def _picture(layer: Layer, frames: int, stage: Stage) -> Any:
+    """A take's frames, cropped, scaled, graded once with tetrahedral interpolation, as limited-range BT.709."""
     cut = layer.cut
     stream = _frames(stage.root / cut.take_path, layer, frames, stage)
     _, _, width, height = map(int, cut.crop.split(","))
-    left, top, wide, high = _place(cut, stage.picture)
+    _, _, wide, high = _place(cut, stage.picture)
     enlarged = wide * high > width * height
     if enlarged:  # the cube costs most: use it on the fewer pixels
         stream = _grade(stream, cut, stage)
     stream = _scaled(stream, wide, high)
     stream = stream if enlarged else _grade(stream, cut, stage)
-    stream = stream.filter("zscale", **TO_BT709)
-    if stage.transparent:
-        stream = _with_alpha(stream, layer, frames, stage)
-    stream = stream.filter("format", stage.pixel_format).filter("setsar", 1)
-    if not cut.layer and (wide, high) != stage.picture.size:
-        ground = "black@0" if stage.transparent else "black"
-        stream = stream.filter("pad", *stage.picture.size, left, top, ground)
-    return stream
+    return stream.filter("zscale", **TO_BT709).filter("format", stage.pixel_format).filter("setsar", 1)
+
+
+def _matte(layer: Layer, frames: int, stage: Stage) -> Any:
+    _, _, wide, high = _place(layer.cut, stage.picture)
+    stream = _frames(stage.root / matte_path(layer.cut), layer, frames, stage)
+    return _scaled(stream, wide, high).filter("format", MATTES).filter("setsar", 1)
+
+
+def _cut_out(colours: Any, mattes: Any) -> Any:
+    """Colours with a matte as their fourth plane, which has the full range whatever the picture has."""
+    import ffmpeg
+
+    colours = colours.filter(
+        "setparams", range="full"
+    )  # so called while they are merged, else the matte would be made limited too
+    matte = mattes.filter("extractplanes", "g").filter("format", "gray10le")
+    planes = {"map1p": 1, "map2p": 2, "map3s": 1, "format": TRANSPARENT}
+    return ffmpeg.filter([colours, matte], "mergeplanes", **planes).filter("setparams", range="limited")
 
 
 def _frames(path: Path, layer: Layer, frames: int, stage: Stage) -> Any:
@@ -182,21 +217,6 @@ def _frames(path: Path, layer: Layer, frames: int, stage: Stage) -> Any:
 
 def _scaled(stream: Any, wide: int, high: int) -> Any:
     return stream.filter("zscale", wide, high, filter="spline36", rangein="full", range="full")
-
-
-def _with_alpha(stream: Any, layer: Layer, frames: int, stage: Stage) -> Any:
-    """The picture with the matte of its take as a fourth plane, which always has the full range."""
-    import ffmpeg
-
-    _, _, wide, high = _place(layer.cut, stage.picture)
-    matte = _frames(stage.root / matte_path(layer.cut), layer, frames, stage)
-    matte = _scaled(matte, wide, high).filter("format", "gray10le")
-    opaque = stream.filter("format", TRANSPARENT.replace("yuva", "yuv"))
-    opaque = opaque.filter(
-        "setparams", range="full"
-    )  # for as long as it is merged, else the matte would be made limited too
-    planes = {"map1p": 1, "map2p": 2, "map3s": 1, "format": TRANSPARENT}
-    return ffmpeg.filter([opaque, matte], "mergeplanes", **planes).filter("setparams", range="limited")
 
 
 def _grade(stream: Any, cut: Cut, stage: Stage) -> Any:

@@ -78,3 +78,46 @@ def test_layouts_stay_inside_the_picture_on_even_pixels(name: layout.Layout, wid
         assert 0 <= top <= top + high <= size[1]
         assert not any(edge % 2 for edge in (left, top, wide, high))
         assert wide > 0 < high
+
+
+def test_the_whole_plate_is_shown_uncropped_between_bars(film: TinyFilm) -> None:
+    (cut, *_) = assemble.cuts(
+        [dataclasses.replace(shot, layout="full-plate") for shot in film.shots], film.takes, [], version="v", size=(320, 180)
+    )  # fmt: skip
+    assert (cut.crop, cut.place) == ("0,0,96,72", "40,0,240,180")
+
+
+@given(st.tuples(sizes, sizes), st.sampled_from([(1280, 720), (720, 1280), (1080, 1080)]))
+def test_a_letterboxed_plate_lies_inside_the_picture_and_fills_one_of_its_sides(
+    source: tuple[int, int], size: tuple[int, int]
+) -> None:
+    left, top, width, height = layout.letterbox(source, size)
+    assert 0 <= left <= left + width <= size[0]
+    assert 0 <= top <= top + height <= size[1]
+    assert size[0] - width <= 1 or size[1] - height <= 1
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (1920, 1080)])
+def test_places_of_a_layout_are_even_and_lie_inside_the_picture(size: tuple[int, int]) -> None:
+    for name in ("single", "full-plate", "two-hander", "picture-in-picture"):
+        for left, top, width, height in layout.arrange(name, size):  # type: ignore[arg-type]
+            assert not any(edge % 2 for edge in (left, top, width, height))
+            assert left + width <= size[0]
+            assert top + height <= size[1]
+    halves = layout.arrange("two-hander", size)
+    assert sum(width * height for _, _, width, height in halves) == size[0] * size[1]
+
+
+def test_an_edit_list_is_framed_anew_for_an_upright_picture_and_keeps_its_frames(film: TinyFilm) -> None:
+    wide = assemble.cuts(film.shots, film.takes, [], version="v", size=(320, 180))
+    tall = assemble.reframe(wide, film.shots, film.takes, size=layout.upright((320, 180)))
+    assert [(cut.start_frame, cut.end_frame) for cut in tall] == [(cut.start_frame, cut.end_frame) for cut in wide]
+    _, _, width, height = map(int, tall[0].crop.split(","))
+    assert abs(width / height - 9 / 16) < 0.02
+    assert assemble.reframe(tall, film.shots, film.takes, size=(320, 180)) == wide
+
+
+def test_an_event_uses_its_take_behind_the_frames_that_were_drawn_before_the_cut(film: TinyFilm) -> None:
+    shots = [dataclasses.replace(film.shots[2], start_frame=0, end_frame=2, head_frames=1, tail_frames=1)]
+    (cut,) = assemble.cuts(shots, film.takes, [], version="v", size=(64, 36))
+    assert (cut.take_frame, cut.take_frames, cut.frames) == (1, 4, 2)

@@ -35,16 +35,49 @@ def render(film: TinyFilm, job: deliver.Job, folder: Path) -> dict[str, Path]:
 def test_colour_bars_come_back_within_two_levels_in_every_profile(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path / "media")
     film.add([bars(*SIZE)] * 5, label="DICE-Talk")
+    opaque = np.full((SIZE[1], SIZE[0]), 255, np.uint8)
+    film.cut_out(0, [opaque] * 5)
     colour.write_cube(film.root / "grades" / "plain.cube", colour.cube_of(lambda rgb: rgb), title="plain")
     job = job_for(film, tone(film.samples))
-    cuts = assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
-    files = deliver.render([_graded(cut) for cut in cuts], job, folder=tmp_path / "out")
-    for path in files.values():
+    cuts = [_graded(cut) for cut in assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)]
+    files = {}
+    for same in ((deliver.WEB, deliver.MASTER), (deliver.VERTICAL,), (deliver.ALPHA, deliver.ALPHA_WEB)):
+        files |= deliver.render(cuts, dataclasses.replace(job, profiles=same), folder=tmp_path / "out")
+    for name, path in files.items():
         frame = list(media.read_frames(path, width=SIZE[0], height=SIZE[1]))[2].astype(int)
         for number, expected in enumerate(BARS):
             row, column = divmod(number, 8)
             got = frame[row * 90 + 22 : row * 90 + 68, column * 40 + 10 : column * 40 + 30]  # the middle of the patch
-            assert np.abs(got - np.array(expected)).max() <= 2, (path.name, expected, got[0, 0])
+            assert np.abs(got - np.array(expected)).max() <= 2, (name, expected, got[0, 0])
+
+
+def alpha_of(path: Path) -> np.ndarray:
+    """The alpha of a transparent file's frames, in [0, 1]."""
+    decoder = ["-c:v", "libvpx-vp9"] if path.suffix == ".webm" else []  # ffmpeg's own VP9 decoder knows no alpha
+    out = path.with_suffix(".rgba.mkv")
+    media.run([*decoder, "-i", str(path), "-an", "-vf", "format=rgba64le,extractplanes=a", "-c:v", "ffv1", str(out)])
+    return np.stack([frame[..., 0] for frame in media.read_frames(out, width=SIZE[0], height=SIZE[1])]) / 255
+
+
+def test_transparent_files_show_the_people_alone_and_their_marks(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path / "media")
+    for number in range(2):
+        film.add([eight_bit(portrait("mara", 256))] * 3, label="previs")
+        matte = np.zeros((256, 256), np.uint8)
+        matte[:, 64:192] = 255
+        matte[:, 192:208] = 128
+        film.cut_out(number, [matte] * 3)
+    right = dataclasses.replace(film.shots[1], start_frame=0, end_frame=3, layer=1, layout="two-hander")
+    shots = [dataclasses.replace(film.shots[0], layout="two-hander"), right]
+    cuts = assemble.cuts(shots, film.takes, [], version="v001", size=SIZE)
+    job = dataclasses.replace(job_for(film, tone(5760)), profiles=(deliver.ALPHA, deliver.ALPHA_WEB))
+    for path in deliver.render(cuts, job, folder=tmp_path / "out").values():
+        seen = alpha_of(path)[1]
+        low = seen[100:]  # below the mark
+        assert low[:, [60, 100, 220, 260]].min() > 0.99, path.name
+        assert low[:, [4, 24, 156, 164, 184]].max() < 0.01, path.name
+        assert np.abs(low[:, [134, 294]] - 0.5).max() < 0.02, path.name
+        assert 0.3 < seen[:30, 302:].max() < 1, "the mark is there, and only the mark"
 
 
 def _graded(cut: Cut) -> Cut:
@@ -104,6 +137,16 @@ def test_a_previs_take_carries_its_mark_and_a_final_one_does_not(tmp_path: Path)
     corner = [float(frame[:40, 220:].max()) for frame in frames]
     assert min(corner[:2]) > 130
     assert max(corner[2:]) < 100
+
+
+def test_the_label_stands_in_every_picture_and_is_asked_for_only(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path / "media")
+    film.add([np.full((180, 320, 3), 90, np.uint8)] * 2, label="DICE-Talk")
+    plain = job_for(film, tone(film.samples))
+    for label in (True, False):
+        job = dataclasses.replace(plain, label=label, profiles=(deliver.WEB,))
+        frames = list(media.read_frames(render(film, job, tmp_path / "out")["web"], width=320, height=180))
+        assert all((frame[:30, :110].max() > 130) == label for frame in frames)
 
 
 def test_a_take_that_is_cut_short_is_named(tmp_path: Path) -> None:

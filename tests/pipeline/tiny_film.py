@@ -86,6 +86,13 @@ class TinyFilm:
         ))  # fmt: skip
         return shot
 
+    def cut_out(self, number: int, mattes: list[np.ndarray]) -> None:
+        """Lay a matte beside the take of the given shot."""
+        path = (self.root / self.takes[number].path).with_suffix(".matte.mkv")
+        with FrameWriter(path, size=mattes[0].shape[::-1], rate=self.rate, pixels="gray") as writer:
+            for matte in mattes:
+                writer.write(matte)
+
     @property
     def samples(self) -> int:
         """Samples of sound that belong to the picture."""
