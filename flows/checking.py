@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from flows.beside import grades_of
+from flows.marks import marked
 from flows.reel import Draft, loudness_settings
 from manifests.rows import Actor, Check
 from manifests.timebase import MASTER_HZ
@@ -35,7 +36,7 @@ def check_version(draft: Draft) -> list[Check]:
             dataclasses.replace(check, profile=f"edit of {one.job.profiles[0].name}")
             for check in qc.check_edit(one.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate)
         ]
-    return checks + _listen_to(draft) + _look_at(draft)
+    return checks + marked(draft.cuts, version=draft.name) + _listen_to(draft) + _look_at(draft)
 
 
 def sign(draft: Draft) -> list[Check]:

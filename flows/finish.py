@@ -14,20 +14,28 @@ from flows import beside, checking, deliveries
 from flows.film import Film
 from flows.progress import reporter
 from flows.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
-from manifests.rows import Check, Cut, Deliverable, Grade
+from manifests.rows import Check, Cut, Deliverable, Grade, Shot, Take
 from manifests.timebase import sample_of_frame
 from pipeline import assemble, captions, deliver, qc, sound
 from pipeline import grade as grading
+from pipeline.slate import LABEL as SLATE
 
 __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
 
 
 def colour_match(film: Film, reel: Reel) -> list[Grade]:
     """One transform per shot; recorded when new."""
-    grades = grading.grade(reel.shots, reel.takes, look=look_settings(film), root=film.root, progress=reporter().count)
+    shots, takes = _with_faces(reel)
+    grades = grading.grade(shots, takes, look=look_settings(film), root=film.root, progress=reporter().count)
     known = {row.grade_id for row in film.store.rows(Grade, grade_id=[grade.grade_id for grade in grades])}
     film.store.append(list({g.grade_id: g for g in grades if g.grade_id not in known}.values()))
     return grades
+
+
+def _with_faces(reel: Reel) -> tuple[list[Shot], list[Take]]:
+    """All but slates, which have no colour to match and no part in anybody's."""
+    takes = [take for take in reel.takes if take.label != SLATE]
+    return [shot for shot in reel.shots if shot.talker != SLATE], takes
 
 
 def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
@@ -38,8 +46,9 @@ def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
 
 def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     """The deliverables when a version with this very cut, sound and settings stands, else None. Opens no media."""
-    take_of = {take.shot_id: take for take in reel.takes}
-    pairs = [(shot, take_of[shot.shot_id]) for shot in reel.shots if shot.shot_id in take_of]
+    shots, takes = _with_faces(reel)
+    take_of = {take.shot_id: take for take in takes}
+    pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
     ids = grading.grade_ids(pairs, look_settings(film))
     grades = film.store.rows(Grade, grade_id=list(ids.values()))
     if len({grade.grade_id for grade in grades}) < len(set(ids.values())):
