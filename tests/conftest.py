@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from flows.engines import settle
+from flows.farm.cluster import keep_to_loopback
 
 # A property is about results; how long one example takes on a busy machine is not a finding.
 settings.register_profile("callsheet", deadline=None)
@@ -46,6 +47,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """Ray with two CPUs and a Prefect server on loopback, started once; flows of this process find both by themselves."""
     os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
     settle()
+    keep_to_loopback()
     import ray
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import PREFECT_API_URL, temporary_settings

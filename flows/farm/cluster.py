@@ -22,12 +22,14 @@ OBJECT_STORE_BYTES = 128 * 1024**2  # rows only: frames never travel
 def connected(address: str, *, cpus: int) -> Iterator[Any]:
     """The `ray` module, connected; `cpus`: of a Ray of our own, 0 for all. Raises ToolError when the cluster does not answer."""
     settle()
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    if not address:
+        keep_to_loopback()
     import ray
 
     if ray.is_initialized():
         yield ray
         return
-    address = address or os.environ.get("RAY_ADDRESS", "")
     try:
         _connect(ray, address, cpus)
         yield ray
@@ -35,6 +37,14 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
         raise ToolError(f"Ray{f' at {address}' if address else ''} failed: {error}") from error
     finally:
         ray.shutdown()
+
+
+def keep_to_loopback() -> None:
+    """Let a Ray that this process starts listen on loopback only. Must be called before Ray is imported.
+
+    Ray does so where it cannot form clusters (macOS, Windows), and this variable says that it cannot here either; without it every
+    port is open on all interfaces, behind the token alone."""
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 
 def _connect(ray: Any, address: str, cpus: int) -> None:

@@ -62,6 +62,7 @@ class Post:
     """What the board knows of one worker. `since`: when its first task began, or its last sign of progress."""
 
     node: str
+    is_new: bool = True
     warm: str = ""
     tasks: list[Task] = field(default_factory=list)
     began: float = 0.0
@@ -96,6 +97,7 @@ class Board:
         self._trouble: dict[str, _Trouble] = {}
         self._cramped: dict[str, str] = {}  # shots that ran out of memory, and the node where
         self._slowest = 0.0  # seconds per frame
+        self._slowest_first = 0.0  # of takes with which a worker began, which take longer; until there are others
 
     @property
     def waiting(self) -> Sequence[Shot]:
@@ -188,7 +190,12 @@ class Board:
         task, seconds = self._ended(post, shot_id, now)
         post.strikes.clear()
         self._forget(shot_id)
-        self._slowest = max(self._slowest, seconds / max(task.shot.frames, 1))
+        pace = seconds / max(task.shot.frames, 1)
+        if post.is_new:
+            self._slowest_first = max(self._slowest_first, pace)
+        else:
+            self._slowest = max(self._slowest, pace)
+        post.is_new = False
 
     def did_not(self, worker: str, shot_id: str, kind: Kind, reason: str, *, now: float) -> Verdict:
         """A worker gave a shot back."""
@@ -233,13 +240,12 @@ class Board:
 
     def expected_seconds(self, shot: Shot) -> float:
         """How long a shot takes at the slowest pace seen in this run; 0 while none is known."""
-        return self._slowest * shot.frames
+        return (self._slowest or self._slowest_first) * shot.frames
 
     def _patience(self, post: Post) -> float:
         least = self.rules.silence_seconds
-        if not self._slowest:
-            return least * BEFORE_ANY_TAKE
-        return max(least, SILENCE_FACTOR * self.expected_seconds(post.tasks[0].shot))
+        expected = self.expected_seconds(post.tasks[0].shot)
+        return max(least, SILENCE_FACTOR * expected) if expected else least * BEFORE_ANY_TAKE
 
     def _urgency(self, shot: Shot) -> tuple[int, int]:
         return -self.steering.priority.get(shot.shot_id, 0), self._place[shot.shot_id]

@@ -18,7 +18,7 @@ from typing import Any
 from flows.farm.cluster import connected
 from flows.farm.policy import IN_FLIGHT, Board, Kind, Rules, Stop, Task, Verdict
 from flows.farm.steering import Steer, unsteered
-from flows.farm.worker import Failure, Job, Ready, Worker
+from flows.farm.worker import Failure, Job, Ready, Worker, end_process
 from manifests.rows import Shot, Take
 from model.talker import describe
 
@@ -146,6 +146,7 @@ class _Pool:
             self._control(worker).cancel.options(concurrency_group=CONTROL).remote(shot_id)
         board.check_limits(now)
         for worker in board.hung(now):
+            self._end_process(worker)
             self._lose(worker, "hung", f"no sign of progress on {self._actors[worker].name}")
         self._fill(now)
         looked_at = set(self._looks.values())
@@ -277,6 +278,13 @@ class _Pool:
             self._board.stop("workers")
         else:
             self._fill(_now())
+
+    def _end_process(self, worker: str) -> None:
+        """Kill a process that may not even answer Ray, from a task on its own machine."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        there = NodeAffinitySchedulingStrategy(self._board.posts[worker].node, soft=True)
+        self._ray.remote(num_cpus=0, scheduling_strategy=there)(end_process).remote(self._actors[worker].name)
 
     def _forget(self, worker: str) -> None:
         self._ray.kill(self._actors.pop(worker).handle)

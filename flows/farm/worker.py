@@ -7,11 +7,13 @@ prefers to send a worker shots of the actor it has just drawn. `make` runs in on
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import gc
 import json
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -219,6 +221,14 @@ class Worker:
 def scratch(url: str) -> Path:
     """Where workers of one machine keep what they fetched from a storage, and make takes before they put them there."""
     return cache_folder() / "farm" / digest(url)
+
+
+def end_process(name: str) -> None:
+    """Kill the worker of that name, if it is on this machine."""
+    host, _, pid = name.rpartition("/")
+    if host == socket.gethostname():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def kind_of(error: Exception) -> Kind:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -14,9 +15,11 @@ import psutil
 
 from conftest import Engines, Rendered
 from flows.farm.pool import FarmSettings, Hooks, make_takes
+from flows.farm.steering import Steering
 from flows.farm.worker import Failure, Job
 from flows.film import open_film
 from manifests.rows import Recording, Shot, Take
+from tests.flows import farm_talkers
 
 
 def job_of(film: Rendered, root: Path) -> tuple[list[Shot], Job]:
@@ -86,3 +89,101 @@ def test_the_same_shot_made_on_another_worker_is_the_same_take(film: Rendered, t
 def test_no_shots_need_no_ray(engines: Engines, tmp_path: Path) -> None:
     job = Job(folder=tmp_path, root=tmp_path, recordings=(), talker="previs", settings={}, run_id="r")
     make_takes([], job=job, settings=FarmSettings(address="nowhere:1"), hooks=Hooks(result=lambda _: None))
+
+
+def test_a_held_shot_is_stopped_where_it_is_and_the_rest_go_on(film: Rendered, tmp_path: Path) -> None:
+    shots, job = job_of(film, tmp_path / "build")
+    running = threading.Event()
+    held = Steering(held=frozenset({shots[0].shot_id}))
+    results: list[Take | Failure] = []
+    said: list[tuple[str, str]] = []
+
+    def hear(name: str, shot: Shot, _detail: str) -> None:
+        said.append((name, shot.shot_id))
+        running.set()
+
+    hooks = Hooks(result=results.append, event=hear, steer=lambda: held if running.is_set() else Steering())
+    first = replace(shots[0], end_frame=shots[0].start_frame + 2000, voiced="[]")  # 100 s at its pace
+    began = time.monotonic()
+    ended = make_takes(
+        [first, shots[1]], job=replace(job, load=farm_talkers.slow), settings=FarmSettings(workers=1), hooks=hooks
+    )
+    assert time.monotonic() - began < 60
+    assert [shot.shot_id for shot in ended.left] == [shots[0].shot_id]
+    assert [result.shot_id for result in results] == [shots[1].shot_id]
+    assert ("stopped", shots[0].shot_id) in said
+    assert {path.stem for path in (job.root / "media/takes").iterdir()} == {shots[1].shot_id}
+
+
+def test_a_worker_that_hangs_is_replaced(film: Rendered, tmp_path: Path) -> None:
+    shots, job = job_of(film, tmp_path / "build")
+    results: list[Take | Failure] = []
+    stopped: list[int] = []
+
+    def stop_the_worker(result: Take | Failure) -> None:
+        results.append(result)
+        if isinstance(result, Take) and len(results) == 2:  # by then the pace is known
+            stopped.append(int(result.worker.rpartition("/")[2]))
+            os.kill(stopped[0], signal.SIGSTOP)
+
+    quick = replace(job, load=farm_talkers.quick)
+    settings = FarmSettings(workers=1, silence_seconds=4)
+    make_takes(shots[:3], job=quick, settings=settings, hooks=Hooks(result=stop_the_worker))
+    assert {result.shot_id for result in results if isinstance(result, Take)} == {s.shot_id for s in shots[:3]}
+    assert len({result.worker for result in results if isinstance(result, Take)}) == 2
+    assert not psutil.pid_exists(stopped[0]) or psutil.Process(stopped[0]).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_shot_that_ran_out_of_memory_is_made_with_less_at_once_and_says_so(film: Rendered, tmp_path: Path) -> None:
+    shots, job = job_of(film, tmp_path / "build")
+    results: list[Take | Failure] = []
+    thirsty = replace(job, talker="dice", settings={"build": "tiny", "device": "cpu"}, load=farm_talkers.thirsty)
+    make_takes(shots[:1], job=thirsty, settings=FarmSettings(workers=2), hooks=Hooks(result=results.append))
+    (take,) = results
+    assert isinstance(take, Take)
+    assert json.loads(take.measures)["memory_retries"] == 1
+
+
+def test_no_two_talkers_share_a_gpu_and_each_keeps_to_its_cpus(film: Rendered, tmp_path: Path) -> None:
+    shots, job = job_of(film, tmp_path / "build")
+    results: list[Take | Failure] = []
+    many = [replace(shot, shot_id=f"{number}{shot.shot_id[1:]}") for number in range(4) for shot in shots]
+    alone = replace(
+        job, talker="dice", settings={"build": "tiny", "device": "auto"}, load=farm_talkers.alone_on_its_gpu
+    )
+    ended = make_takes(many, job=alone, settings=FarmSettings(workers=4), hooks=Hooks(result=results.append))
+    takes = [result for result in results if isinstance(result, Take)]
+    assert (len(takes), ended.left) == (len(many), ())
+    assert len({take.worker for take in takes}) == 2, "the cluster has two GPUs"
+    threads = {name: n for take in takes for name, n in json.loads(take.measures).items() if name.startswith("threads")}
+    assert len(threads) >= 3
+    assert set(threads.values()) == {float(job.threads)}
+
+
+def test_a_deadline_that_is_past_leaves_everything(film: Rendered, tmp_path: Path) -> None:
+    shots, job = job_of(film, tmp_path / "build")
+    settings = FarmSettings(workers=1, deadline=time.time() - 1)
+    ended = make_takes(shots, job=job, settings=settings, hooks=Hooks(result=lambda _: None))
+    assert (ended.stopped, len(ended.left)) == ("deadline", len(shots))
+
+
+def test_ray_listens_on_loopback_only_and_holds_no_frames(film: Rendered, tmp_path: Path) -> None:
+    import ray
+    from ray._private.internal_api import node_stats
+
+    shots, job = job_of(film, tmp_path / "build")
+    stores: list[float] = []
+
+    def look(_result: Take | Failure) -> None:
+        (node,) = ray.nodes()
+        stats = node_stats(node["NodeManagerAddress"], node["NodeManagerPort"])
+        stores.append(stats.store_stats.object_store_bytes_used)
+
+    make_takes(shots[:2], job=replace(job, load=farm_talkers.quick), settings=FarmSettings(), hooks=Hooks(result=look))
+    me = psutil.Process()
+    sockets = [
+        c for p in (me, *me.children(recursive=True)) for c in p.net_connections(kind="inet") if c.status == "LISTEN"
+    ]
+    assert sockets
+    assert {c.laddr.ip.removeprefix("::ffff:") for c in sockets} == {"127.0.0.1"}
+    assert max(stores) == 0
