@@ -14,12 +14,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed
 
 from flows.episode import Outcome, episode
@@ -71,14 +75,18 @@ def render(folder: str, *, ray: str = "", workers: int = 0) -> Outcome:
         return episode(folder, ray=ray, workers=workers)
 
 
-def serve(root: Path, file: Path, *, port: int = 4200, runs_at_once: int = 2) -> None:
-    """Deploy all that `file` describes, with `root` as the nights' folder, and work until stopped. Raises ToolError."""
+def serve(root: Path, file: Path, *, port: int, announce: Callable[[str], None], runs_at_once: int = 2) -> None:
+    """Deploy all that `file` describes, with `root` as the nights' folder, and work until stopped. Raises ToolError.
+
+    `announce(url)` hears where the server is once everything is deployed."""
     if not file.is_file():
         raise InputError(Problem(file=str(file), message="no such file", expected="infra/prefect.yaml of a checkout"))
     os.environ["CALLSHEET_ROOT"] = str(root.resolve())
     os.environ.setdefault("CALLSHEET_TIMEZONE", "UTC")
+    os.environ.setdefault("CALLSHEET_RAY", "")
     with _server(port):
         deploy(file)
+        announce(os.environ["PREFECT_API_URL"])
         worker = [*_prefect("worker", "start"), "--pool", POOL, "--type", "process", "--limit", str(runs_at_once)]
         code = subprocess.call(worker)
     if code:
@@ -87,7 +95,11 @@ def serve(root: Path, file: Path, *, port: int = 4200, runs_at_once: int = 2) ->
 
 def deploy(file: Path) -> None:
     """Create the work pool and bring every deployment of a `prefect.yaml` to the server. Raises ToolError."""
-    _run(_prefect("work-pool", "create"), POOL, "--type", "process", "--overwrite")
+    with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}), get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(POOL)
+        except ObjectNotFound:
+            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     _run(_prefect("--no-prompt", "deploy"), "--all", "--prefect-file", str(file))
 
 

@@ -70,9 +70,14 @@ def serve(
     root: Root,
     file: Annotated[Path, typer.Option("--file", help="what runs when")] = Path("infra/prefect.yaml"),
     port: Annotated[int, typer.Option(min=1, max=65535, help="of a Prefect server of our own, on loopback")] = 4200,
+    as_json: Json = False,
 ) -> int:
     """Serve the nights of ROOT on their schedule, with the Prefect server of PREFECT_API_URL or one of its own."""
     from flows.deployments import serve as serve_nights
 
-    serve_nights(root, file, port=port)
+    def announce(url: str) -> None:
+        facts = {"root": root.resolve(), "prefect": url}
+        say_json(facts) if as_json else say(f"Serving {root}; Prefect is at {url}. Ctrl-C ends it.")
+
+    serve_nights(root, file, port=port, announce=announce)
     return DONE
