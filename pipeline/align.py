@@ -11,24 +11,18 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from manifests.rows import Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
-from pipeline import byturns, edges, takes
+from pipeline import byturns, edges, judging, takes
 from pipeline.byturns import Speech
+from pipeline.judging import Voices
 from pipeline.takes import Heard, Script, Take
 from pipeline.turns import overlapped, touching
 
-SURE = 0.6  # a cue with less confidence needs an ear
-WHOLE = 0.85  # coverage from which a reading counts as the whole line
-IN_PLACE = 0.4  # how far towards certainty order, voice and length bring a line whose words were hardly heard
-TELLING_SECONDS = 1.2  # of speech tell a voice; less tells less
-UNSURE = 0.3  # mean probability of a line's words under which the recogniser guesses
-AGREES = 0.8  # share of a line in its character's voice from which the voice agrees
 MOSTLY = 0.5  # of what a line claims of another's time, from which its own voice is known to lie under it
 
 
@@ -88,8 +82,7 @@ def match(
     heard = _Listened(
         script=takes.written(lines),
         words=takes.heard_words(words),
-        speech=byturns.speech(turns),
-        under=overlapped(turns),
+        voices=Voices(speech=byturns.speech(turns), under=overlapped(turns)),
     )
     given = {i: cue for i, line in enumerate(lines) if (cue := _given(line, recordings)) is not None}
     found = takes.find(heard.script, heard.words, recordings, circled=known.circled)
@@ -99,7 +92,7 @@ def match(
     placed: dict[int, Cue] = {}
     for gap in _gaps(heard, cues, names):
         placed |= _placed(heard.script, gap, names if cues else None)
-    names = names or byturns.assign_names(_spoken_by([*cues.values(), *placed.values()], heard.speech))
+    names = names or byturns.assign_names(_spoken_by([*cues.values(), *placed.values()], heard.voices))
     snapped = edges.snap(list(placed.values()), turns, names, {}, beside=list(cues.values()))
     cues |= dict(zip(placed, snapped, strict=True))
     claimed = [(cue.start, cue.end) for cue in cues.values()]
@@ -111,18 +104,17 @@ def match(
         },
         chosen={lines[take.reading.line].line_id: take.number for take in taken},
         names=names,
-        left_over=[_stretch(one, heard.words, names) for one in byturns.unclaimed(heard.speech, claimed)],
+        left_over=[_stretch(one, heard.words, names) for one in byturns.unclaimed(heard.voices.speech, claimed)],
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listened:
-    """The script, the words, the speech (never overlapping), and who else is heard under it."""
+    """The script, the words and the voices."""
 
     script: Script
     words: Heard
-    speech: Sequence[Speech]
-    under: Sequence[Turn]
+    voices: Voices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,14 +143,38 @@ def _heard_cues(
     rough, unheard, clear = [], {}, []
     for take in taken:
         line = heard.script.lines[take.reading.line]
-        clear.append(takes.without_slips(heard.script, heard.words, take, heard.speech, pace[line.character]))
+        clear.append(takes.without_slips(heard.script, heard.words, take, heard.voices.speech, pace[line.character]))
         rough.append(_new_cue(line, takes.span(heard.words, clear[-1]), confidence=1.0, reasons=""))
         unheard[line.line_id] = _unheard(heard.script, clear[-1], pace[line.character])
     snapped = edges.snap(rough, turns, names, unheard)
+    in_order = _in_order(snapped)
     return {
-        take.reading.line: _judged(heard, take, cue, _Place(names=names, cues=snapped, number=i))
+        take.reading.line: _judged(heard, take, cue, names, in_order=in_order[i])
         for i, (take, cue) in enumerate(zip(clear, snapped, strict=True))
     }
+
+
+def _in_order(cues: Sequence[Cue]) -> list[bool]:
+    """Whether each cue, in the script's order, begins after the one before and before the one after."""
+    around = [cues[max(0, i - 1) : i + 2] for i in range(len(cues))]
+    return [all(a.start < b.start for a, b in itertools.pairwise(some)) for some in around]
+
+
+def _judged(heard: _Listened, take: Take, cue: Cue, names: Mapping[str, str], *, in_order: bool) -> Cue:
+    """The cue with its words, its speaker and how sure it is."""
+    seconds = heard.voices.seconds((cue.start, cue.end))
+    words = takes.timed_words(heard.script, heard.words, take, (cue.start, cue.end))
+    return replace(
+        judging.judged(
+            cue,
+            take,
+            [heard.words.words[word].probability for _, word in take.pairs],
+            agreement=heard.voices.agreement(cue, names),
+            in_order=in_order,
+        ),
+        speaker=max(seconds, key=lambda speaker: seconds[speaker], default=""),
+        words=json.dumps(words, ensure_ascii=False),
+    )
 
 
 def _unheard(script: Script, take: Take, pace: float) -> edges.Unheard:
@@ -182,10 +198,10 @@ def _names(heard: _Listened, taken: Sequence[Take], known: Known) -> dict[str, s
     return names
 
 
-def _spoken_by(cues: Sequence[Cue], speech: Sequence[Speech]) -> dict[tuple[str, str], float]:
+def _spoken_by(cues: Sequence[Cue], voices: Voices) -> dict[tuple[str, str], float]:
     seconds: dict[tuple[str, str], float] = {}
     for cue in cues:
-        for speaker, shared in _speakers((cue.start, cue.end), speech).items():
+        for speaker, shared in voices.seconds((cue.start, cue.end)).items():
             seconds[speaker, cue.character] = seconds.get((speaker, cue.character), 0.0) + shared
     return seconds
 
@@ -202,107 +218,17 @@ def _shared(heard: _Listened, taken: Sequence[Take]) -> dict[tuple[str, str], fl
     seconds: dict[tuple[str, str], float] = {}
     for take in taken:
         character = heard.script.lines[take.reading.line].character
-        for speaker, shared in _speakers(takes.span(heard.words, take), heard.speech).items():
+        for speaker, shared in heard.voices.seconds(takes.span(heard.words, take)).items():
             pair = (speaker, character)
             seconds[pair] = seconds.get(pair, 0.0) + shared * take.reading.coverage
     return seconds
 
 
-def _speakers(span: tuple[int, int], speech: Sequence[Speech]) -> dict[str, float]:
-    """Seconds of the span that each speaker talks."""
-    seconds: dict[str, float] = {}
-    for one in touching(speech, *span):
-        shared = min(span[1], one.end) - max(span[0], one.start)
-        seconds[one.speaker] = seconds.get(one.speaker, 0.0) + shared / MASTER_HZ
-    return seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """A cue among the others that were heard, in the script's order, and who each speaker is."""
-
-    names: Mapping[str, str]
-    cues: Sequence[Cue]
-    number: int
-
-    def in_order(self) -> bool:
-        """Whether it begins after the line before and before the line after."""
-        around = self.cues[max(0, self.number - 1) : self.number + 2]
-        return all(a.start < b.start for a, b in itertools.pairwise(around))
-
-
-def _judged(heard: _Listened, take: Take, cue: Cue, place: _Place) -> Cue:
-    """The cue with its words, how sure it is, and why."""
-    span = (cue.start, cue.end)
-    voices = _speakers(span, heard.speech)
-    agreement = _agreement(cue, voices, heard.under, place.names)
-    coverage = max(0.0, take.reading.coverage)
-    confidence, reasons = min(1.0, coverage / WHOLE), [f"{coverage:.0%} of the words heard"]
-    if confidence < 1 and agreement is not None and agreement > AGREES and len(take.readings) == 1 and place.in_order():
-        confidence = 1 - (1 - confidence) * (1 - IN_PLACE)
-        reasons.append("in its place")
-    for factor, reason in (
-        _by_voice(cue, agreement, seconds=sum(voices.values())),
-        _by_pace(cue),
-        _by_recogniser([heard.words.words[word].probability for _, word in take.pairs]),
-    ):
-        confidence *= factor
-        reasons += [reason] if reason else []
-    if len(take.readings) > 1:
-        reasons.append(f"take {take.number} of {len(take.readings)}")
-    words = takes.timed_words(heard.script, heard.words, take, span)
-    return replace(
-        cue,
-        status=_status(confidence),
-        confidence=round(confidence, 3),
-        reasons="; ".join(reasons),
-        speaker=max(voices, key=lambda speaker: voices[speaker], default=""),
-        words=json.dumps(words, ensure_ascii=False),
-    )
-
-
-def _by_voice(cue: Cue, agreement: float | None, *, seconds: float) -> tuple[float, str]:
-    """A factor of the confidence and its reason: `seconds` of speech are in the cue, `agreement` of it in the right voice."""
-    if agreement is None:
-        return 0.8, "the diarization hears nobody here"
-    factor = 1 - 0.6 * (1 - agreement) * min(1.0, seconds / TELLING_SECONDS)
-    return (
-        factor,
-        "the voice agrees" if agreement > AGREES else f"only {agreement:.0%} of it in {cue.character}'s voice",
-    )
-
-
-def _by_pace(cue: Cue) -> tuple[float, str]:
-    pace = (cue.end - cue.start) / MASTER_HZ / byturns.expected_seconds(len(cue.text))
-    if 0.4 < pace < 2.5:
-        return 1.0, ""
-    return 0.7, "spoken unusually fast" if pace < 1 else "spoken unusually slowly"
-
-
-def _by_recogniser(probabilities: Sequence[float]) -> tuple[float, str]:
-    sure = statistics.fmean(probabilities)
-    return (1.0, "") if sure >= UNSURE else (1 - UNSURE + sure, "the recogniser is unsure")
-
-
-def _agreement(cue: Cue, voices: Mapping[str, float], under: Sequence[Turn], names: Mapping[str, str]) -> float | None:
-    """Share of the speech in a cue that is in its character's voice, alone or under another's; None where nobody speaks."""
-    known = sum(voices.values())
-    own = sum(seconds for speaker, seconds in voices.items() if names.get(speaker) == cue.character)
-    own += _under((cue.start, cue.end), cue.character, under, names) / MASTER_HZ
-    return min(1.0, own / known) if known else None
-
-
-def _under(span: tuple[int, int], character: str, under: Sequence[Turn], names: Mapping[str, str]) -> int:
-    """Samples of a span in which a character's voice lies under another."""
-    own = [
-        turn for turn in under if turn.start < span[1] and turn.end > span[0] and names.get(turn.speaker) == character
-    ]
-    return sum(min(turn.end, span[1]) - max(turn.start, span[0]) for turn in own)
-
-
 def _gaps(heard: _Listened, cues: Mapping[int, Cue], names: Mapping[str, str]) -> list[_Gap]:
     """Runs of lines without a cue, each with the unclaimed speech between the cues before and after it."""
-    free = byturns.unclaimed(heard.speech, [claim for cue in cues.values() for claim in _claims(cue, heard, names)])
+    free = byturns.unclaimed(
+        heard.voices.speech, [claim for cue in cues.values() for claim in _claims(cue, heard, names)]
+    )
     runs: list[list[int]] = []
     for i in range(len(heard.script.lines)):
         if i not in cues:
@@ -325,10 +251,10 @@ def _claims(cue: Cue, heard: _Listened, names: Mapping[str, str]) -> list[tuple[
     """What a cue takes of the speech: all of it, but not another's time where its own voice is known to lie under."""
     claims = []
     last = cue.start
-    for one in touching(heard.speech, cue.start, cue.end):
+    for one in touching(heard.voices.speech, cue.start, cue.end):
         span = (max(one.start, cue.start), min(one.end, cue.end))
         other = one.speaker in names and names[one.speaker] != cue.character
-        if other and _under(span, cue.character, heard.under, names) > MOSTLY * (span[1] - span[0]):
+        if other and heard.voices.samples_under(span, cue.character, names) > MOSTLY * (span[1] - span[0]):
             claims.append((last, span[0]))
             last = span[1]
     return [*claims, (last, cue.end)]
@@ -373,15 +299,11 @@ def _new_cue(line: Line, span: tuple[int, int], *, confidence: float, reasons: s
         end=span[1],
         text=line.text,
         performance=line.performance,
-        status="missing" if span[0] < 0 else _status(confidence),
+        status="missing" if span[0] < 0 else judging.status(confidence),
         confidence=confidence,
         reasons=reasons,
         speaker=speaker,
     )
-
-
-def _status(confidence: float) -> str:
-    return "matched" if confidence >= SURE else "doubtful"
 
 
 def _missing(line: Line) -> Cue:
