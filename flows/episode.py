@@ -18,11 +18,11 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import cut, finish, inputs, listening, marks, record
+from flows import cut, finishing, inputs, listening, marks, record
 from flows import generate as generation
 from flows.farm.pool import FarmSettings
 from flows.film import Film, open_film
-from flows.finish import Reel, Version
+from flows.finishing import Reel, Version
 from flows.generate import Generated
 from flows.inputs import Inputs
 from flows.progress import reporter
@@ -92,8 +92,8 @@ hear_words = step("Words")(listening.hear_words)
 match = step("Lines and cues")(listening.match)
 break_down = step("The cut")(cut.break_down)
 generate = step("Takes")(generation.generate)
-colour_match = step("Colour")(finish.colour_match)
-make_version = step("Assembly and delivery")(finish.make_version)
+colour_match = step("Colour")(finishing.colour_match)
+make_version = step("Assembly and delivery")(finishing.make_version)
 
 
 @flow(name="episode", validate_parameters=False, persist_result=False)
@@ -121,7 +121,7 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     if not (generated.rejects or generated.left or held):
         reel = Reel(shots=shots, takes=generated.takes, cues=cues, recordings=recordings)
         grades = colour_match(film, reel)
-        version = make_version(film, reel, finish.edit(film, reel, grades))
+        version = make_version(film, reel, finishing.edit(film, reel, grades))
 
     outcome = Outcome(
         run_id=run_id,

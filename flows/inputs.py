@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 
+from flows.consents import refusals
 from flows.film import Film
 from flows.inventory import inventory
 from manifests.errors import InputError, Problem, gather
@@ -38,17 +38,13 @@ def read_inputs(film: Film) -> Inputs:
     wanted, problems = film.production, list[Problem]()
     own = wanted.path(wanted.emotions) if wanted.emotions else None
     words = gather(problems, lambda: script.words(own)) or script.words()
-    lines = gather(
-        problems,
-        lambda: script.read(wanted.path(wanted.script), words=words, language=wanted.language, folder=film.folder),
-    )
+    lines = gather(problems, lambda: _read_lines(film, words))
     actors = gather(problems, lambda: cast.read(wanted.path(wanted.cast), words=words, folder=film.folder))
     consents = _read_consents(film, problems)
     if lines and actors:
         problems += cast.check(lines, actors)
     if actors and consents is not None:
-        today = datetime.datetime.now(datetime.UTC).date()
-        problems += consent.gate(actors, consents, on=today, required=wanted.consent.required, file=wanted.consents)
+        problems += refusals(film, actors, consents)
     problems += _unusable_recordings(film)
     problems += _unusable_weights(film)
     problems += _unusable_listening(film)
@@ -56,6 +52,16 @@ def read_inputs(film: Film) -> Inputs:
     if problems:
         raise InputError(problems)
     return Inputs(lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or [])
+
+
+def _read_lines(film: Film, words: script.Words) -> list[Line]:
+    """The script's lines; a lesson's script is checked against its slides."""
+    wanted = film.production
+    if wanted.kind == "lesson":
+        from flows import lesson_inputs
+
+        return list(lesson_inputs.read_script(film, words).lines)
+    return script.read(wanted.path(wanted.script), words=words, language=wanted.language, folder=film.folder)
 
 
 def weights_used(film: Film) -> list[ModelFile]:

@@ -62,7 +62,7 @@ def look(folder: Path, known: Report, *, root: Path) -> Report:
 
 def _standing(cutting: Cutting) -> str:
     """The version that is exactly what would be delivered now, "" when there is none."""
-    from flows.finish import Reel, standing
+    from flows.finishing import Reel, standing
 
     takes = list(done(cutting.film, cutting.shots).values())
     reel = Reel(shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings)

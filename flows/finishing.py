@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which finishing a production gets: an episode's (`finish`) or a lesson's (`lesson`). Both are four functions of the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flows import finish, lesson
+from flows.film import Film
+from flows.reel import Reel, Version
+from manifests.rows import Cut, Deliverable, Grade
+
+__all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
+
+
+def colour_match(film: Film, reel: Reel) -> list[Grade]:
+    """One transform per shot; recorded when new."""
+    return lesson.colour_match(film, reel) if _is_lesson(film) else finish.colour_match(film, reel)
+
+
+def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
+    """The edit list; its version is named when it is delivered."""
+    return lesson.edit(film, reel, grades) if _is_lesson(film) else finish.edit(film, reel, grades)
+
+
+def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
+    """A version that stands in its folder, whole, with its checks."""
+    return lesson.make_version(film, reel, cuts) if _is_lesson(film) else finish.make_version(film, reel, cuts)
+
+
+def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
+    """The deliverables when a version with this very cut, sound and settings stands, else None."""
+    return lesson.standing(film, reel) if _is_lesson(film) else finish.standing(film, reel)
+
+
+def _is_lesson(film: Film) -> bool:
+    return film.production.kind == "lesson"

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The picture of a lesson: its edit list, and its sections as files that are joined without being encoded again.
+
+Every section is encoded by itself, under an identity of everything that is seen in it, counted from its own first frame. So a changed
+slide costs one section, wherever it stands; joining copies the streams, adds the sound and names the chapters. Slides and presenter
+are laid over each other as 8-bit RGB, which is what both are, and become BT.709 once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from manifests import identity
+from manifests.rows import Cut, Grade, Shot, Take
+from pipeline import edit, layout, media
+from pipeline.assemble import TO_BT709, Picture
+from pipeline.lesson import slides as slide_stills
+from pipeline.lesson.layouts import Arrangement, Placed, Rect, parse, place
+from pipeline.lesson.slides import Slide
+from pipeline.lesson.timing import Shown, Stretch
+from pipeline.profiles import BT709, Profile
+
+VERSION = "1"
+SECTIONS, MASKS = "media/sections", "media/masks"
+SLIDE = "slide"  # the label of an event that is a slide
+SEEN = ("shot_id", "grade_id", "take_frame", "crop", "layer", "place", "mask")  # of an event, beside its frames
+MARK_SHARE = 0.16  # of the presenter's height is the mark of a previs picture
+MASK_SCALE = 4  # a mask is drawn larger and made small, for a smooth edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """What sections are made of. `slides` and `grades` (by shot) by name; `base` is the arrangement where a section names none.
+
+    `root`: the folder of the rows' paths; `burn_in`: write the mark into previs pictures."""
+
+    picture: Picture
+    root: Path
+    slides: Mapping[str, Slide]
+    takes: Mapping[str, Take]
+    grades: Mapping[str, Grade]
+    base: Arrangement
+    burn_in: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What joins the pictures in a file: the master sound, the chapters (an ffmetadata file), the title."""
+
+    sound: Path
+    chapters: Path
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """A section as it is composed: its stretch of the timeline, where things lie, its events (frames of the timeline)."""
+
+    stretch: Stretch
+    placed: Placed
+    cuts: tuple[Cut, ...]
+
+
+def compose(stretches: Sequence[Stretch], making: Making) -> list[Composed]:
+    """Place slides and presenter and list the events of every section. Nothing is drawn but small masks for round presenters."""
+    return [_composed(stretch, making) for stretch in stretches]
+
+
+def placing(stretch: Stretch, making: Making) -> Placed:
+    """Where slide and presenter lie in a section: the presenter keeps its place through all of the section's builds."""
+    shown = [making.slides[slide] for slide in stretch.section.slides]
+    arrangement = parse(stretch.section.layout, base=making.base)
+    return place(
+        arrangement,
+        making.picture.size,
+        slide_stills.union(shown),
+        art=sorted({box for slide in shown for box in slide.art}),
+        full_bleed=all(slide.full_bleed for slide in shown),
+    )
+
+
+def section_id(composed: Composed, making: Making, profile: Profile) -> str:
+    """The identity of a section's file: what is seen in which frames, counted from its first, and how it is encoded."""
+    start = composed.stretch.start
+    events = [
+        [cut.start_frame - start, cut.end_frame - start, *(getattr(cut, name) for name in SEEN)]
+        for cut in composed.cuts
+    ]
+    papers = [making.slides[shown.slide].paper for shown in composed.stretch.slides]
+    picture = [
+        making.picture.width,
+        making.picture.height,
+        making.picture.rate,
+        profile.pixel_format,
+        dict(profile.picture),
+    ]
+    return identity.digest([VERSION, events, papers, picture, making.burn_in])
+
+
+def section_path(composed: Composed, making: Making, profile: Profile) -> Path:
+    """Where a section's file stands, made or not."""
+    return making.root / SECTIONS / f"{section_id(composed, making, profile)}{Path(profile.file).suffix}"
+
+
+def missing(composed: Sequence[Composed], making: Making, profiles: Sequence[Profile]) -> list[Composed]:
+    """The sections of which a file is not there yet."""
+    return [one for one in composed if not all(section_path(one, making, profile).is_file() for profile in profiles)]
+
+
+def render_section(composed: Composed, making: Making, profiles: Sequence[Profile]) -> None:
+    """Encode a section's pictures in every profile. Files appear under their names when they are whole. Raises ToolError."""
+    for profile in profiles:
+        path = section_path(composed, making, profile)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+        segments = edit.segments([_from_zero(cut, composed.stretch.start) for cut in composed.cuts])
+        sources = [
+            media.Source(
+                name=_name(segment), arguments=tuple(reader(segment, composed, making, profile)), frames=segment.frames
+            )
+            for segment in segments
+        ]
+        media.run_piped(sources, _encoder(making.picture, profile, partial))
+        partial.replace(path)
+
+
+def join(composed: Sequence[Composed], making: Making, profile: Profile, *, heard: Heard, out: Path) -> None:
+    """Join the sections of a profile with the sound and the chapters into one file. Raises ToolError."""
+    listing = out.with_name(f".{out.stem}.txt")
+    paths = [section_path(one, making, profile).resolve() for one in composed]
+    sound, chapters = (f"file:{path.resolve()}" for path in (heard.sound, heard.chapters))
+    listing.write_text("".join(f"file {_quoted(path)}\n" for path in paths), encoding="utf-8")
+    try:
+        media.run(
+            [
+                "-v", "error", "-f", "concat", "-safe", "0", "-i", str(listing), "-i", sound, "-f", "ffmetadata", "-i", chapters,
+                "-map", "0:v", "-map", "1:a", "-map_chapters", "2",
+                "-c:v", "copy", *_options(profile.sound), *_options(profile.container), *_options(BT709),
+                "-metadata", f"title={heard.title}", "-fflags", "+bitexact", f"file:{out.resolve()}",
+            ]
+        )  # fmt: skip
+    finally:
+        listing.unlink(missing_ok=True)
+
+
+def render(
+    composed: Sequence[Composed],
+    making: Making,
+    profiles: Sequence[Profile],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Encode the sections that are missing and return how many those were. `progress(sections done, sections in all)`."""
+    wanted = missing(composed, making, profiles)
+    for number, one in enumerate(wanted, start=1):
+        render_section(one, making, profiles)
+        if progress is not None:
+            progress(number, len(wanted))
+    return len(wanted)
+
+
+# Events
+
+
+def _composed(stretch: Stretch, making: Making) -> Composed:
+    placed = placing(stretch, making)
+    size = making.picture.size
+    whole = Rect(0, 0, *size)
+    slides = [
+        _slide_cut(shown, making.slides[shown.slide], placed.slide, size) for shown in stretch.slides if placed.slide
+    ]
+    layer = 1 if placed.slide else 0
+    mask = (
+        str(_mask(placed.presenter.width, making.root).relative_to(making.root))
+        if placed.presenter and placed.round
+        else ""
+    )
+    presenters = [
+        replace(
+            _presenter_cut(shot, stretch, making, placed.presenter),
+            layer=layer,
+            place="" if placed.presenter == whole else str(placed.presenter),
+            mask=mask,
+        )
+        for shot in stretch.shots
+        if placed.presenter
+    ]
+    return Composed(stretch=stretch, placed=placed, cuts=(*slides, *presenters))
+
+
+def _slide_cut(shown: Shown, slide: Slide, where: Rect, size: tuple[int, int]) -> Cut:
+    return Cut(
+        version="", order=0, shot_id=slide.digest, grade_id="", start_frame=shown.start, end_frame=shown.end,
+        take_path=f"{slide_stills.STILLS}/{slide.path.name}", cube_path="", number=f"slide {shown.slide}", label=SLIDE,
+        place="" if where == Rect(0, 0, *size) else str(where),
+    )  # fmt: skip
+
+
+def _presenter_cut(shot: Shot, stretch: Stretch, making: Making, where: Rect) -> Cut:
+    """The part of a shot that lies in the section, framed for its place."""
+    take, grade = making.takes[shot.shot_id], making.grades.get(shot.shot_id)
+    start, end = max(shot.start_frame, stretch.start), min(shot.end_frame, stretch.end)
+    face = (take.face_left, take.face_top, take.face_right, take.face_bottom)
+    crop = layout.frame((take.width, take.height), face, (where.width, where.height))
+    return Cut(
+        version="", order=0, shot_id=shot.shot_id, grade_id=grade.grade_id if grade else "", start_frame=start, end_frame=end,
+        take_path=take.path, cube_path=grade.cube_path if grade else "", number=shot.number, label=take.label,
+        rate_num=shot.rate_num, rate_den=shot.rate_den, take_frame=start - shot.first_drawn, take_frames=take.frames,
+        crop=f"{crop.left},{crop.top},{crop.width},{crop.height}",
+    )  # fmt: skip
+
+
+def _from_zero(cut: Cut, start: int) -> Cut:
+    return replace(cut, start_frame=cut.start_frame - start, end_frame=cut.end_frame - start)
+
+
+def _mask(side: int, root: Path) -> Path:
+    """A grey still of a disc that fills a square of `side` pixels, made once."""
+    from PIL import Image, ImageDraw
+
+    path = root / MASKS / f"disc_{side}.png"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        large = Image.new("L", (side * MASK_SCALE, side * MASK_SCALE), 0)
+        ImageDraw.Draw(large).ellipse((0, 0, side * MASK_SCALE - 1, side * MASK_SCALE - 1), fill=255)
+        partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
+        large.resize((side, side), Image.Resampling.BOX).save(partial)
+        partial.replace(path)
+    return path
+
+
+# ffmpeg
+
+
+def reader(segment: edit.Segment, composed: Composed, making: Making, profile: Profile) -> list[str]:
+    """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`. No text of people reaches the filter graph."""
+    graph = _Graph(making)
+    stream = ""
+    for layer in segment.layers:
+        paper = making.slides[layer.cut.number.removeprefix("slide ")].paper if layer.cut.label == SLIDE else ""
+        picture = graph.slide(layer.cut, paper) if paper else graph.take(layer, segment.frames)
+        stream = graph.over(stream, picture, layer.cut) if stream else picture
+    if making.burn_in and any(layer.cut.label == "previs" for layer in segment.layers):
+        stream = graph.marked(stream, composed.placed.presenter)
+    finish = ":".join(f"{name}={value}" for name, value in TO_BT709.items())
+    graph.chain(stream, f"zscale={finish},format={profile.pixel_format},setsar=1", "out")
+    return [
+        *graph.inputs, "-filter_complex", ";".join(graph.chains), "-map", "[out]", "-f", "rawvideo", "-fps_mode", "passthrough",
+        "-frames:v", str(segment.frames), "pipe:1",
+    ]  # fmt: skip
+
+
+class _Graph:
+    """A filter graph as it grows: inputs, and chains that join named streams."""
+
+    def __init__(self, making: Making) -> None:
+        self.making = making
+        self.inputs: list[str] = []
+        self.chains: list[str] = []
+        self._count = 0
+
+    def chain(self, streams: str | Sequence[str], filters: str, name: str = "") -> str:
+        """Add a chain and return its output's name."""
+        self._count += 1
+        out = name or f"s{self._count}"
+        given = [streams] if isinstance(streams, str) else streams
+        self.chains.append("".join(f"[{stream}]" for stream in given) + f"{filters}[{out}]")
+        return out
+
+    def slide(self, cut: Cut, paper: str) -> str:
+        """A slide held still, in its place on the colour of its own paper."""
+        wide, high = self.making.picture.size
+        where = [int(edge) for edge in cut.place.split(",")] if cut.place else [0, 0, wide, high]
+        filters = "format=gbrp"
+        if where[2:] != [wide, high]:
+            filters += f",zscale=w={where[2]}:h={where[3]}:filter=spline36,format=gbrp,pad={wide}:{high}:{where[0]}:{where[1]}:0x{paper}"
+        return self.chain(self._still(self.making.root / cut.take_path), filters)
+
+    def take(self, layer: edit.Layer, frames: int) -> str:
+        """A presenter's frames, cropped, scaled to their place and graded once."""
+        cut = layer.cut
+        wide, high = (int(edge) for edge in cut.place.split(",")[2:]) if cut.place else self.making.picture.size
+        left, top, width, height = cut.crop.split(",")
+        rate = _ratio(self.making.picture.rate)
+        filters = f"trim=start_frame={layer.first}:end_frame={layer.first + frames},setpts=N/({rate})/TB"
+        filters += f",crop={width}:{height}:{left}:{top}:exact=1,zscale=w={wide}:h={high}:filter=spline36:rangein=full:range=full"
+        if cut.cube_path:
+            cube = _escaped(str((self.making.root / cut.cube_path).resolve()))
+            filters += f",format=gbrp12le,lut3d=file={cube}:interp=tetrahedral"
+        stream = self.chain(self._input(["-threads", "1"], self.making.root / cut.take_path), f"{filters},format=gbrp")
+        if not cut.mask:
+            return stream
+        mask = self.chain(self._still(self.making.root / cut.mask), "format=gray")
+        return self.chain([self.chain(stream, "format=gbrap"), mask], "alphamerge")
+
+    def over(self, below: str, above: str, cut: Cut) -> str:
+        """One picture over another, in its place."""
+        left, top = cut.place.split(",")[:2] if cut.place else ("0", "0")
+        return self.chain([below, above], f"overlay={left}:{top}:format=gbrp")
+
+    def marked(self, stream: str, presenter: Rect | None) -> str:
+        """The previs mark, low in the presenter's picture."""
+        where = presenter or Rect(0, 0, *self.making.picture.size)
+        path, (wide, high) = _mark(where.height, self.making.root)
+        left, top = where.left + (where.width - wide) // 2, where.bottom - high - max(2, where.height // 24)
+        return self.chain([stream, self._input([], path)], f"overlay={left}:{top}:format=gbrp")
+
+    def _still(self, path: Path) -> str:
+        return self._input(["-loop", "1", "-framerate", _ratio(self.making.picture.rate), "-threads", "1"], path)
+
+    def _input(self, options: Sequence[str], path: Path) -> str:
+        number = self.inputs.count("-i")
+        self.inputs += [*options, "-i", f"file:{path.resolve()}"]
+        return f"{number}:v"
+
+
+def _mark(height: int, root: Path) -> tuple[Path, tuple[int, int]]:
+    """The word PREVIS as a picture with alpha for a presenter of `height` pixels, made once, and its size."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    high = max(10, round(min(height * MARK_SHARE, 40)) // 2 * 2)
+    font = ImageFont.load_default(size=high * 0.6)
+    wide = round(font.getlength("PREVIS") + high) // 2 * 2
+    path = root / MASKS / f"previs_{high}.png"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
+        draw = ImageDraw.Draw(image)
+        draw.rounded_rectangle((0, 0, wide - 1, high - 1), radius=high // 2, fill=(0, 0, 0, 120))
+        draw.text((wide // 2, high // 2), "PREVIS", font=font, fill=(255, 255, 255, 210), anchor="mm")
+        partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
+        image.save(partial)
+        partial.replace(path)
+    return path, (wide, high)
+
+
+def _encoder(picture: Picture, profile: Profile, out: Path) -> list[str]:
+    """The arguments of a section's encoder: raw frames from `pipe:0`, pictures only. A section can be joined to any other because each
+    begins with a whole picture and all are encoded alike."""
+    tags = "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+    size, rate = f"{picture.width}x{picture.height}", _ratio(picture.rate)
+    return [
+        "-v", "error", "-f", "rawvideo", "-pixel_format", profile.pixel_format, "-video_size", size, "-framerate", rate, "-i", "pipe:0",
+        "-vf", tags, *_options(profile.picture), *_options(BT709), "-pix_fmt", profile.pixel_format,
+        "-video_track_timescale", str(_time_scale(picture.rate)), "-fflags", "+bitexact", f"file:{out.resolve()}",
+    ]  # fmt: skip
+
+
+def _time_scale(rate: Fraction) -> int:
+    """Ticks a second in which every frame begins on a tick, the same for all sections."""
+    return rate.numerator if rate.numerator >= 10_000 else rate.numerator * 512
+
+
+def _options(options: Mapping[str, str | int]) -> list[str]:
+    return [word for name, value in options.items() for word in (f"-{name}", str(value))]
+
+
+def _name(segment: edit.Segment) -> str:
+    return " over ".join(f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers))
+
+
+def _ratio(rate: Fraction) -> str:
+    return f"{rate.numerator}/{rate.denominator}"
+
+
+def _quoted(path: Path) -> str:
+    """A path in a list for ffmpeg's concat demuxer."""
+    return "'" + str(path).replace("'", r"'\''") + "'"
+
+
+def _escaped(text: str) -> str:
+    """A value in a filter graph: escaped for the filter's options, then for the graph."""
+    return re.sub(r"([\\'\[\],;])", r"\\\1", re.sub(r"([\\':])", r"\\\1", text))

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where slide and presenter lie in the picture. Pure arithmetic on rectangles; all edges are even, as video needs.
+
+A presenter in a corner goes where the slide has no text: into the corner that was asked for, into another, else into any free place,
+then a little smaller, and only when a slide leaves no room at all over the least text. Of free corners one without drawings goes first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+from jaxtyping import Int64
+
+from manifests.errors import nearest
+
+Mode = Literal["corner", "presenter", "slide", "beside"]
+Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+
+CORNERS: tuple[Corner, ...] = get_args(Corner)
+WORDS = (
+    "corner",
+    "presenter full",
+    "slide only",
+    "side by side",
+    *CORNERS,
+    "left",
+    "right",
+    "round",
+    "square",
+    "size",
+    "margin",
+)
+SMALLER = (1.0, 0.85, 0.7)  # of the size asked for, tried one after the other
+BESIDE_SHARE = 0.3  # of the width goes to the presenter beside a slide
+_CHANGES: dict[str, dict[str, Any]] = {
+    "corner": {"mode": "corner", "always": True},
+    "presenter full": {"mode": "presenter"},
+    "slide only": {"mode": "slide"},
+    "side by side": {"mode": "beside"},
+    "left": {"side": "left"},
+    "right": {"side": "right"},
+    "round": {"round": True},
+    "square": {"round": False},
+}
+_NUMBER = re.compile(r"(size|margin)\s+(\d+(?:\.\d+)?)\s*(%?)")
+_RANGES = {"size": (0.1, 0.9), "margin": (0.0, 0.25)}
+
+
+class LayoutError(ValueError):
+    """A layout that cannot be read: which part, what was expected, which word is like it."""
+
+    def __init__(self, message: str, *, expected: str | None = None, near: str | None = None) -> None:
+        """`expected` and `near` go into the Problem that names the place."""
+        self.expected, self.nearest = expected, near
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rect:
+    """A rectangle in pixels of the delivered picture."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """The first column right of it."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row below it."""
+        return self.top + self.height
+
+    def overlap(self, other: Rect) -> int:
+        """Pixels shared with another."""
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        high = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0, wide) * max(0, high)
+
+    def __str__(self) -> str:
+        """As rows hold it: `left,top,width,height`."""
+        return f"{self.left},{self.top},{self.width},{self.height}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrangement:
+    """How a section shares the picture. `size` and `margin` are shares of the picture's height; `side` is where the presenter stands
+    beside a slide. `always`: shown over a slide that fills the picture too, because the script says so."""
+
+    mode: Mode = "corner"
+    corner: Corner = "bottom-right"
+    side: Literal["left", "right"] = "right"
+    size: float = 0.3
+    margin: float = 0.04
+    round: bool = True
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where slide and presenter lie; None: not shown. `covered`: pixels of slide text under the presenter."""
+
+    slide: Rect | None
+    presenter: Rect | None
+    round: bool = False
+    covered: int = 0
+
+
+def parse(text: str, *, base: Arrangement | None = None) -> Arrangement:
+    """Read a layout: parts between commas, each changing `base`. Raises LayoutError naming the part that is none.
+
+    >>> parse("corner, top-left, size 25%, square").corner
+    'top-left'
+    """
+    arrangement = base or Arrangement()
+    for part in filter(None, (" ".join(part.casefold().split()) for part in text.split(","))):
+        arrangement = _with(arrangement, part)
+    return arrangement
+
+
+def place(
+    arrangement: Arrangement,
+    size: tuple[int, int],
+    text: Sequence[Rect],
+    *,
+    art: Sequence[Rect] = (),
+    full_bleed: bool = False,
+) -> Placed:
+    """Where slide and presenter lie in a picture of `size` (width, height). `text`: where the section's slides have text; `art`: where
+    they have anything, which is kept free when a corner allows.
+
+    `full_bleed`: the slide is a picture to its edges; then a presenter in a corner is hidden unless the script asks for it."""
+    whole = Rect(0, 0, *size)
+    mode = arrangement.mode
+    if mode == "slide" or (mode == "corner" and full_bleed and not arrangement.always):
+        return Placed(slide=whole, presenter=None)
+    if mode == "presenter":
+        return Placed(slide=None, presenter=whole)
+    if mode == "beside":
+        return _beside(arrangement, size)
+    presenter = _corner(arrangement, size, text, art)
+    covered = sum(presenter.overlap(box) for box in text)
+    return Placed(slide=whole, presenter=presenter, round=arrangement.round, covered=covered)
+
+
+def _with(arrangement: Arrangement, part: str) -> Arrangement:
+    number = _NUMBER.fullmatch(part)
+    if number:
+        return _with_number(arrangement, number[1], float(number[2]) / (100 if number[3] else 1))
+    if part in CORNERS:
+        return replace(arrangement, mode="corner", corner=part, always=True)
+    if part in _CHANGES:
+        return replace(arrangement, **_CHANGES[part])
+    near = nearest(part, list(WORDS))
+    raise LayoutError(f"{part!r} is no part of a layout", expected=None if near else ", ".join(WORDS), near=near)
+
+
+def _with_number(arrangement: Arrangement, name: str, value: float) -> Arrangement:
+    low, high = _RANGES[name]
+    if not low <= value <= high:
+        raise LayoutError(
+            f"a {name} of {value:g} is out of range", expected=f"{low:.0%} to {high:.0%} of the picture's height"
+        )
+    return replace(arrangement, size=value) if name == "size" else replace(arrangement, margin=value)
+
+
+def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placed:
+    """The slide whole, as large as the rest of the width allows; the presenter over the full height beside it."""
+    width, height = size
+    column = _even(width * BESIDE_SHARE)
+    wide, high = width - column, _even(height * (width - column) / width)
+    top = _even((height - high) / 2)
+    left = arrangement.side == "left"
+    return Placed(
+        slide=Rect(column if left else 0, top, wide, high),
+        presenter=Rect(0 if left else wide, 0, column, height),
+    )
+
+
+def _corner(arrangement: Arrangement, size: tuple[int, int], text: Sequence[Rect], art: Sequence[Rect]) -> Rect:
+    """A square for the presenter: in its corner if that is free of text, else elsewhere, else smaller, else over the least text."""
+    width, height = size
+    edge = min(_even(arrangement.margin * height), width // 8 * 2, height // 8 * 2)
+    most = min(width, height) - 2 * edge
+    sides = [max(2, min(_even(arrangement.size * height * share), most // 2 * 2)) for share in SMALLER]
+    boxes, all_ink = _array(_outward(text)), _array(_outward([*text, *art]))
+    for side in sides:
+        corners = _corners(arrangement, size, side, edge)
+        free = [rect for rect in corners if not _covered(rect, boxes)]
+        best = next((rect for rect in free if not _covered(rect, all_ink)), free[0] if free else None)
+        best = best or _nearest_free(corners[0], size, edge, boxes)
+        if best:
+            return best
+    return min(_corners(arrangement, size, sides[-1], edge), key=lambda rect: sum(rect.overlap(box) for box in text))
+
+
+def _corners(arrangement: Arrangement, size: tuple[int, int], side: int, edge: int) -> list[Rect]:
+    """The four corners: the one asked for, the other of that side, then those across."""
+    low, far = (size[1] - edge - side) // 2 * 2, (size[0] - edge - side) // 2 * 2
+    places = {
+        corner: Rect(edge if corner.endswith("left") else far, edge if corner.startswith("top") else low, side, side)
+        for corner in CORNERS
+    }
+    asked = places[arrangement.corner]
+    return sorted(places.values(), key=lambda rect: (rect.left != asked.left, rect.top != asked.top))
+
+
+def _nearest_free(asked: Rect, size: tuple[int, int], edge: int, boxes: Int64[np.ndarray, "boxes 4"]) -> Rect | None:
+    """The free place nearest to the corner. Whatever is free can be pushed against text or an edge, so those places are all that
+    need be tried: exact, and quick for the few dozen boxes of a slide."""
+    side = asked.width
+    across = _stops(boxes[:, 0], boxes[:, 2], edge, (size[0] - edge - side) // 2 * 2, side)
+    down = _stops(boxes[:, 1], boxes[:, 3], edge, (size[1] - edge - side) // 2 * 2, side)
+    left, top = (grid.ravel() for grid in np.meshgrid(across, down))
+    order = np.argsort((left - asked.left) ** 2 + (top - asked.top) ** 2, kind="stable")
+    for index in order:
+        rect = Rect(int(left[index]), int(top[index]), side, side)
+        if not _covered(rect, boxes):
+            return rect
+    return None
+
+
+def _stops(
+    first: Int64[np.ndarray, " boxes"], last: Int64[np.ndarray, " boxes"], low: int, high: int, side: int
+) -> Int64[np.ndarray, " stops"]:
+    stops = np.unique(np.concatenate([[low, high], last, first - side]))
+    return stops[(stops >= low) & (stops <= high)]
+
+
+def _covered(rect: Rect, boxes: Int64[np.ndarray, "boxes 4"]) -> bool:
+    apart = (
+        (boxes[:, 0] >= rect.right)
+        | (boxes[:, 2] <= rect.left)
+        | (boxes[:, 1] >= rect.bottom)
+        | (boxes[:, 3] <= rect.top)
+    )
+    return not bool(apart.all())
+
+
+def _outward(boxes: Iterable[Rect]) -> Iterator[Rect]:
+    """Boxes grown to even edges."""
+    for box in boxes:
+        left, top = box.left // 2 * 2, box.top // 2 * 2
+        yield Rect(left, top, -(-(box.right - left) // 2) * 2, -(-(box.bottom - top) // 2) * 2)
+
+
+def _array(boxes: Iterable[Rect]) -> Int64[np.ndarray, "boxes 4"]:
+    edges = [(box.left, box.top, box.right, box.bottom) for box in boxes]
+    return np.array(edges, dtype=np.int64).reshape(-1, 4)
+
+
+def _even(value: float) -> int:
+    return round(value) // 2 * 2

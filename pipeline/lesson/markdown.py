@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read and write a lesson's script as Markdown: `# Title` begins a section, paragraphs are spoken, comments say what is shown.
+
+    # How it turns
+    <!-- slide 3a -->
+    <!-- layout: corner, top-left, round -->
+
+    (happy 0.5) The glass turns. [[emotion: surprised 0.4]] And this is the beam.
+
+    <!-- slide 3b -->
+    **ANNA:** Count the seconds.
+
+A parenthetical that begins a paragraph and notes in double brackets mean what they mean in an episode's script. Not spoken: headings
+below the first level, quotations, fenced code, pictures. A backslash makes any mark a plain character. This is the part of CommonMark
+that people write notes in, not all of it: tables and HTML are refused.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from manifests.errors import InputError, Problem, nearest
+from manifests.identity import digest
+from manifests.rows import Line
+from model.emotion import EmotionError, parse_curve
+from pipeline import fountain, sheets
+from pipeline.lesson.script import NARRATOR, SLIDE_NAME, LessonScript, Section, Step, directive
+from pipeline.moods import Words, mood_of, problem_with
+
+LARGEST = 4 << 20  # bytes of a script
+_ESCAPED = 0xE000  # escaped marks stand in Unicode's private use area while the text is read
+_MARKS = r"""!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~"""
+_ESCAPE = re.compile(rf"\\([{re.escape(_MARKS)}])")
+_PRIVATE = re.compile("[\ue000-\ue07f]")
+_ASIDE = re.compile(r"<!--(?P<comment>.*?)-->|\[\[(?P<note>.*?)\]\]", re.DOTALL)
+_OPEN = re.compile(r"<!--(?!.*-->)|\[\[(?!.*\]\])", re.DOTALL)
+_SPEAKER = re.compile(
+    r"(?:\*\*(?P<bold>[^*:]{1,60})(?::\*\*|\*\*:)|(?P<plain>[A-Z][A-Z0-9 .'-]{1,40}):)(?:\s+(?P<rest>.*))?", re.DOTALL
+)
+_HEADING = re.compile(r"#\s+(?P<title>.*?)(?:\s+#+)?")
+_PLAIN_MARKS = re.compile(r"([\\`*_\[\]<>&|])")
+_FIRST_MARKS = re.compile(r"^(?=[#+\-=~(]|\d+[.)]|[A-Z][A-Z0-9 .'-]{1,40}:)")
+_PARENTHETICAL = re.compile(r"\((?P<inside>[^()]{1,200})\)\s*(?P<rest>.*)", re.DOTALL)
+_EMOTION = re.compile(r"emotion\s*[:=]\s*(?P<curve>.*)", re.IGNORECASE | re.DOTALL)
+_ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s+(?P<rest>.*)", re.DOTALL)
+_LINK = re.compile(r"!?\[(?P<text>[^\[\]]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_RULE = re.compile(r"([-*_])(?:\s*\1){2,}")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """A line while its parts are read; `steps` are the slides that come up with it."""
+
+    character: str
+    source_line: int
+    text: list[str] = field(default_factory=list)
+    curve: str = ""
+    direction: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    steps: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Chapter:
+    """A section while it is read."""
+
+    title: str
+    source_line: int
+    layout: str = ""
+    drafts: list[_Draft] = field(default_factory=list)
+    character: str = NARRATOR
+    waiting: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reader:
+    file: str
+    words: Words
+    narrator: str
+    problems: list[Problem] = field(default_factory=list)
+    chapters: list[_Chapter] = field(default_factory=list)
+
+    def wrong(self, line: int, message: str, **facts: str | None) -> None:
+        self.problems.append(Problem(file=self.file, line=line, message=message, **facts))  # type: ignore[arg-type]
+
+
+def read(path: Path, *, words: Words, language: str = "en", narrator: str = NARRATOR) -> LessonScript:
+    """The script in a Markdown file. `words`: from `moods.words`; `narrator`: who speaks where nobody is named.
+
+    Raises InputError with every problem, each with its line."""
+    if not path.is_file():
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside)))
+    return parse(
+        sheets.decode(path, maximum=LARGEST), file=path.name, words=words, language=language, narrator=narrator
+    )
+
+
+def parse(text: str, *, file: str, words: Words, language: str = "en", narrator: str = NARRATOR) -> LessonScript:
+    """The script in a text; see `read`."""
+    reader = _Reader(file=file, words=words, narrator=narrator)
+    for number, block in _blocks(text):
+        _take(reader, number, block)
+    if not reader.chapters and not reader.problems:
+        reader.wrong(1, "nothing is said in this script", expected="'# Title' and under it what is spoken")
+    for chapter in reader.chapters:
+        if not any(draft.text for draft in chapter.drafts):
+            reader.wrong(
+                chapter.source_line, f"nothing is said under {chapter.title!r}", expected="at least one sentence"
+            )
+    if reader.problems:
+        raise InputError(sorted(reader.problems, key=lambda problem: problem.line or 0))
+    return _finished(reader, language)
+
+
+def write(script: LessonScript, *, narrator: str = NARRATOR) -> str:
+    """The script as Markdown that `read` reads as the same script (line numbers and ids of its own aside)."""
+    parts = []
+    for section in script.sections:
+        head = [f"# {_escaped_title(section.title)}"]
+        head += [f"<!-- layout: {section.layout} -->"] if section.layout else []
+        parts.append("\n".join(head))
+        speaking = narrator
+        for line in script.lines_of(section):
+            parts += [f"<!-- slide {step.slide} -->" for step in section.steps if step.line_id == line.line_id]
+            parts.append(_paragraph(line, speaking))
+            speaking = line.character
+    return "\n\n".join(parts) + "\n"
+
+
+def _blocks(text: str) -> Iterator[tuple[int, str]]:
+    """Blocks with the number of their first line: headings, rules and quotations by line, paragraphs and list items whole."""
+    block: list[str] = []
+    begins, fence = 0, ""
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = _ESCAPE.sub(lambda found: chr(_ESCAPED + ord(found[1])), raw.strip())
+        inside = bool(block) and bool(_OPEN.search("\n".join(block)))
+        if fence or (not inside and line.startswith(("```", "~~~"))):
+            fence = "" if fence and line.startswith(fence) else fence or line[:3]
+            line = ""
+            inside = False
+        alone = not inside and (line.startswith(("#", ">", "|")) or bool(_RULE.fullmatch(line)))
+        if block and not inside and (not line or alone or _ITEM.fullmatch(line)):
+            yield begins, "\n".join(block)
+            block = []
+        if alone:
+            yield number, line
+        elif line or inside:
+            begins = begins if block else number
+            block.append(line)
+    if block:
+        yield begins, "\n".join(block)
+
+
+def _take(reader: _Reader, number: int, block: str) -> None:
+    if heading := _HEADING.fullmatch(block):
+        title = _plain(heading["title"])
+        if not title:
+            reader.wrong(number, "a section without a title", expected="# Title")
+        reader.chapters.append(_Chapter(title=title, source_line=number, character=reader.narrator))
+    elif block.startswith("|"):
+        reader.wrong(number, "a table cannot be spoken", expected="sentences; a quotation (>) for what is only read")
+    elif block.startswith(("#", ">")) or _RULE.fullmatch(block):
+        return
+    elif not reader.chapters:
+        if _ASIDE.sub("", block).strip():
+            reader.wrong(number, "text before the first section", expected="'# Title' above it", got=repr(block[:40]))
+    else:
+        _take_paragraph(reader, reader.chapters[-1], number, block)
+
+
+def _take_paragraph(reader: _Reader, chapter: _Chapter, number: int, block: str) -> None:
+    item = _ITEM.fullmatch(block)
+    chapter.drafts.append(_Draft(character=chapter.character, source_line=number))
+    place, text = 0, item["rest"] if item else block
+    offset = len(block) - len(text)
+    first = True
+    for aside in _ASIDE.finditer(text):
+        first = _speak(reader, chapter, text[place : aside.start()], first=first) and first
+        line = number + block.count("\n", 0, offset + aside.start())
+        _take_comment(reader, chapter, aside["comment"], line) if aside["comment"] is not None else _take_note(
+            reader, chapter, aside["note"], line
+        )
+        place = aside.end()
+    _speak(reader, chapter, text[place:], first=first)
+    if _OPEN.search(text[place:]):
+        reader.wrong(number, "a comment or note that never ends", expected="--> or ]]")
+
+
+def _speak(reader: _Reader, chapter: _Chapter, text: str, *, first: bool) -> bool:
+    """Add words to the line that is being read; whether the paragraph's first words are still to come."""
+    words = text.strip()
+    if first and (speaker := _SPEAKER.fullmatch(words)):
+        name = " ".join((speaker["bold"] or speaker["plain"]).split())
+        chapter.character = chapter.drafts[-1].character = name
+        words = (speaker["rest"] or "").strip()
+    draft = chapter.drafts[-1]
+    if first and (aside := _PARENTHETICAL.fullmatch(words)):
+        curve, rest = mood_of(_plain(aside["inside"]), reader.words)
+        draft.curve = str(curve) if curve else draft.curve
+        draft.direction += [rest] if rest else []
+        words = aside["rest"]
+    if tag := _TAG.search(words):
+        reader.wrong(
+            draft.source_line, "HTML cannot be spoken", got=tag[0], expected=r"plain words; \< for the sign itself"
+        )
+    spoken = _plain(words)
+    if spoken:
+        draft.text.append(spoken)
+        draft.steps += chapter.waiting
+        chapter.waiting = []
+    return first and not spoken
+
+
+def _take_comment(reader: _Reader, chapter: _Chapter, comment: str, line: int) -> None:
+    name, value = directive(comment) or ("", "")
+    value = _restored(value)
+    if name == "slide" and not SLIDE_NAME.fullmatch(value):
+        reader.wrong(line, "not a slide's name", expected="slide 3, or slide 3a for a build", got=repr(value))
+    elif name == "slide":
+        if chapter.drafts[-1].text:
+            chapter.drafts.append(_Draft(character=chapter.character, source_line=line))
+        chapter.waiting = [(value, line)]
+    elif name == "layout":
+        chapter.layout = value
+    elif near := nearest((comment.split() or [""])[0].rstrip(":=").casefold(), ["slide", "build", "layout"]):
+        reader.wrong(line, "this comment is nearly a directive", got=repr(comment.strip()[:60]), nearest=near)
+
+
+def _take_note(reader: _Reader, chapter: _Chapter, note: str, line: int) -> None:
+    note = _restored(" ".join(note.split()))
+    emotion = _EMOTION.fullmatch(note)
+    if not emotion:
+        chapter.drafts[-1].notes.append(note)
+        return
+    if chapter.drafts[-1].text:
+        chapter.drafts.append(_Draft(character=chapter.character, source_line=line))
+    try:
+        chapter.drafts[-1].curve = str(parse_curve(emotion["curve"], words=reader.words))
+    except EmotionError as error:
+        reader.problems.append(
+            problem_with(error, reader.words, Problem(file=reader.file, line=line, message=str(error)))
+        )
+
+
+def _finished(reader: _Reader, language: str) -> LessonScript:
+    """Number and name the lines as an episode's are: by section, character, words and how often they were said."""
+    said: Counter[tuple[str, str, str]] = Counter()
+    sections, lines = list[Section](), list[Line]()
+    for number, chapter in enumerate(reader.chapters, start=1):
+        steps, own = list[Step](), list[Line]()
+        for draft in (draft for draft in chapter.drafts if draft.text):
+            key = (chapter.title, draft.character, " ".join(draft.text))
+            said[key] += 1
+            slug = re.sub(r"\W+", "-", draft.character.casefold()).strip("-")
+            line_id = f"{slug}-{digest([*key, said[key]])[:8]}"
+            order = len(lines) + len(own)
+            own.append(
+                replace(_line(draft, chapter.title), line_id=line_id, order=order, source=reader.file, lang=language)
+            )
+            steps += [Step(slide=slide, line_id=line_id, source_line=at) for slide, at in draft.steps]
+        if not steps or steps[0].line_id != own[0].line_id:
+            steps.insert(0, Step(slide=str(number), line_id=own[0].line_id, source_line=chapter.source_line))
+        ids = tuple(line.line_id for line in own)
+        sections.append(
+            Section(
+                title=chapter.title,
+                steps=tuple(steps),
+                line_ids=ids,
+                layout=chapter.layout,
+                source_line=chapter.source_line,
+            )
+        )
+        lines += own
+    return LessonScript(sections=tuple(sections), lines=tuple(lines))
+
+
+def _line(draft: _Draft, scene: str) -> Line:
+    return Line(
+        line_id="", order=0, scene=scene, character=draft.character, text=" ".join(draft.text), performance=draft.curve,
+        direction=", ".join(draft.direction), notes="; ".join(draft.notes), source_line=draft.source_line,
+    )  # fmt: skip
+
+
+def _paragraph(line: Line, speaking: str) -> str:
+    """A line as a paragraph that names its speaker when that is another one than was speaking."""
+    name = f"**{line.character}:** " if line.character != speaking else ""
+    direction = f"({_escaped(line.direction)}) " if line.direction else ""
+    emotion = f"[[emotion: {line.performance}]] " if line.performance else ""
+    notes = "".join(f" [[{_escaped(note)}]]" for note in line.notes.split("; ") if note)
+    text = _escaped(line.text) if name or direction or emotion else _escaped_start(line.text)
+    return f"{name}{direction}{emotion}{text}{notes}"
+
+
+def _plain(text: str) -> str:
+    """What is spoken of a text: without pictures, link targets, code ticks and emphasis."""
+    text = _LINK.sub(lambda found: "" if found[0].startswith("!") else found["text"], text)
+    return _restored(html.unescape(fountain.plain(text.replace("`", ""))))
+
+
+def _restored(text: str) -> str:
+    return _PRIVATE.sub(lambda found: chr(ord(found[0]) - _ESCAPED), text)
+
+
+def _escaped(text: str) -> str:
+    """A text whose every mark is plain."""
+    return _PLAIN_MARKS.sub(r"\\\1", text)
+
+
+def _escaped_start(text: str) -> str:
+    """The same for a text that begins a paragraph, where more marks mean something."""
+    if not _FIRST_MARKS.match(text):
+        return _escaped(text)
+    mark = re.search(r"[^\w\s.'-]|(?<=\d)[.)]|^-", text)
+    at = mark.start() if mark else 0
+    return f"{_escaped(text[:at])}\\{text[at]}{_escaped(text[at + 1 :])}"
+
+
+def _escaped_title(title: str) -> str:
+    return re.sub(r"(?<=\s)#", r"\\#", re.sub("^#", r"\\#", _escaped(title)))
+
+
+def retitled(script: LessonScript, titles: dict[str, str], texts: dict[str, str]) -> LessonScript:
+    """The script with other titles (by section's number from 1, as text) and texts (by line id), as a translation brings them."""
+    sections = tuple(
+        replace(section, title=titles.get(str(number), section.title))
+        for number, section in enumerate(script.sections, start=1)
+    )
+    title_of = {line_id: section.title for section in sections for line_id in section.line_ids}
+    lines = tuple(
+        replace(line, text=texts.get(line.line_id, line.text), scene=title_of[line.line_id]) for line in script.lines
+    )
+    return LessonScript(sections=sections, lines=lines)

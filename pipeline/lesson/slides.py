@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slides as stills: a PDF or a folder of pictures, each fitted into the delivered picture, with where its text is. The door to pypdfium2.
+
+A slide's identity is the digest of its rendered pixels, so a PDF that is written again without a visible change changes nothing. Text
+boxes come from a PDF's text layer; of pictures, cells full of fine strokes count as text (`ink`), which errs on the side of too much.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+from manifests.errors import InputError, Problem
+from manifests.identity import digest, digest_bytes, digest_file
+from pipeline.lesson.layouts import Rect
+
+VERSION = "1"  # of how slides are drawn and read
+STILLS = "media/slides"
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+LARGEST_FILE, MOST_SLIDES, MOST_PIXELS = 512 << 20, 500, 100_000_000
+CLEARANCE = 0.012  # of the height is kept free around text
+FULL_BLEED = 0.25  # of the border's pixels differ visibly from their neighbours where a picture reaches the edges
+VISIBLE = 6  # of 255: a difference between neighbours that is no gradient
+INK_CELL = 45  # cells in the height
+INK_STROKE, INK_SHARE = 40, 0.06  # of 255, and of a cell's pixels: strokes as strong and as many as letters have
+_NUMBERED = re.compile(r"(?:.*?[^0-9])?0*(?P<number>\d+)[-_ ]?(?P<letter>[a-z]?)", re.IGNORECASE)
+
+Picture = UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slide:
+    """A slide as a still of the delivered size at `path`. `digest`: of its pixels. `boxes`: where text is, clearance included;
+    `art`: where strokes of any kind are.
+
+    `text` is the text layer's words; `paper` the colour of its border as hex RGB; `full_bleed`: a picture that fills it."""
+
+    name: str
+    digest: str
+    path: Path
+    boxes: tuple[Rect, ...]
+    art: tuple[Rect, ...] = ()
+    text: str = ""
+    paper: str = "000000"
+    full_bleed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A slide as it is read: fitted pixels, text boxes in those pixels and words."""
+
+    name: str
+    pixels: Picture
+    boxes: tuple[Rect, ...]
+    text: str
+
+
+def read(path: Path, *, size: tuple[int, int], root: Path) -> list[Slide]:
+    """The slides of a PDF or of a folder of pictures, in order, as stills of `size` (width, height) under `root/media/slides`.
+
+    What was read once is not read again. Raises InputError for what is no slide, naming each."""
+    key = digest([VERSION, list(size), _names(path), [digest_file(file) for file in _files(path)]])
+    index = root / STILLS / f"{key}.json"
+    known = _known(index, root)
+    if known is not None:
+        return known
+    pages = _pdf_pages(path, size) if path.is_file() else _picture_pages(path, size)
+    slides = [_slide(page, root) for page in pages]
+    _write_text(index, json.dumps([_plain(slide, root) for slide in slides]))
+    return slides
+
+
+def names(path: Path) -> list[str]:
+    """The slides' names, without drawing them: for checking a script. Raises InputError as `read` does."""
+    if path.is_dir():
+        return [name_of_picture(file) for file in _files(path)]
+    with _opened(path) as document:
+        return page_names(document)
+
+
+def page_names(document: Any) -> list[str]:
+    """A PDF's page labels as slides' names; where a label repeats (steps of one slide), `3a`, `3b`; without labels, page numbers."""
+    labels = [re.sub(r"\s+", "-", document.get_page_label(index).strip()) for index in range(len(document))]
+    if not all(labels):
+        return [str(index + 1) for index in range(len(labels))]
+    counts, seen = Counter(labels), Counter[str]()
+    named = []
+    for label in labels:
+        seen[label] += 1
+        named.append(label if counts[label] == 1 else f"{label}{_letters(seen[label])}")
+    return named if len(set(named)) == len(named) else [str(index + 1) for index in range(len(labels))]
+
+
+def name_of_picture(file: Path) -> str:
+    """A picture's slide name: the last number in its file name and a letter after it, else the whole stem.
+
+    >>> name_of_picture(Path("slide-03b.png")), name_of_picture(Path("cover.png"))
+    ('3b', 'cover')
+    """
+    found = _NUMBERED.fullmatch(file.stem)
+    return f"{found['number']}{found['letter'].lower()}" if found else file.stem
+
+
+def fitted(size: tuple[int, int], into: tuple[int, int]) -> Rect:
+    """The largest rectangle of the shape of `size` in the middle of a picture of size `into`."""
+    scale = min(into[0] / size[0], into[1] / size[1])
+    width, height = min(into[0], round(size[0] * scale)), min(into[1], round(size[1] * scale))
+    return Rect((into[0] - width) // 2, (into[1] - height) // 2, width, height)
+
+
+def ink(pixels: Picture) -> list[Rect]:
+    """Where a picture has what looks like text: cells with many strong strokes, joined along each row of cells."""
+    luma = pixels.astype(np.float64) @ [0.2126, 0.7152, 0.0722]
+    strokes = _strokes(luma)
+    cell = max(4, luma.shape[0] // INK_CELL)
+    rows, columns = -(-luma.shape[0] // cell), -(-luma.shape[1] // cell)
+    padded = np.zeros((rows * cell, columns * cell))
+    padded[: luma.shape[0], : luma.shape[1]] = strokes > INK_STROKE
+    full = padded.reshape(rows, cell, columns, cell).mean(axis=(1, 3)) > INK_SHARE
+    return [
+        Rect(
+            first * cell,
+            row * cell,
+            min((last - first) * cell, luma.shape[1] - first * cell),
+            min(cell, luma.shape[0] - row * cell),
+        )
+        for row in range(rows)
+        for first, last in _runs(full[row])
+    ]
+
+
+def is_full_bleed(pixels: Picture) -> bool:
+    """Whether a picture reaches the edges: its border is textured, not paper and not a gradient."""
+    border = np.concatenate([pixels[2], pixels[-3], pixels[:, 2], pixels[:, -3]]).astype(np.int16)
+    different = np.abs(np.diff(border, axis=0)).max(axis=1) >= VISIBLE
+    return float(different.mean()) > FULL_BLEED
+
+
+def _strokes(luma: Float64[np.ndarray, "height width"]) -> Float64[np.ndarray, "height width"]:
+    """The larger step to the next pixel, across or down."""
+    across = np.abs(np.diff(luma, axis=1, append=luma[:, -1:]))
+    down = np.abs(np.diff(luma, axis=0, append=luma[-1:]))
+    larger: Float64[np.ndarray, "height width"] = np.maximum(across, down)
+    return larger
+
+
+def _runs(full: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First and one past last of each run; runs with one empty cell between them are one, as words of a line are."""
+    closed = full | (np.roll(full, 1) & np.roll(full, -1))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], closed.astype(np.int8), [0]])))
+    yield from ((int(first), int(last)) for first, last in edges.reshape(-1, 2))
+
+
+# Reading
+
+
+def _files(path: Path) -> list[Path]:
+    """The PDF itself, or the folder's pictures in the order of their numbers. Raises InputError."""
+    if path.is_dir():
+        pictures = [
+            file for file in path.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith(".")
+        ]
+        if not pictures:
+            raise InputError(
+                Problem(file=path.name, message="no slides in this folder", expected="pictures such as 01.png, 02a.png")
+            )
+        return sorted(pictures, key=_order)
+    if not path.is_file():
+        raise InputError(Problem(file=path.name, message="no such file", expected="a PDF or a folder of pictures"))
+    if path.suffix.lower() != ".pdf":
+        raise InputError(
+            Problem(file=path.name, message="not slides", expected="a PDF or a folder of pictures", got=path.suffix)
+        )
+    return [path]
+
+
+def _order(file: Path) -> tuple[bool, int, str, str]:
+    found = _NUMBERED.fullmatch(file.stem)
+    return (
+        (False, int(found["number"]), found["letter"].lower(), file.name) if found else (True, 0, file.stem, file.name)
+    )
+
+
+def _names(path: Path) -> list[str]:
+    files = _files(path)
+    too_large = [file for file in files if file.stat().st_size > LARGEST_FILE]
+    problems = [
+        Problem(file=file.name, message="the file is too large", expected=f"{LARGEST_FILE >> 20} MB")
+        for file in too_large
+    ]
+    if len(files) > MOST_SLIDES:
+        problems.append(Problem(file=path.name, message=f"{len(files)} slides", expected=f"at most {MOST_SLIDES}"))
+    found = [name_of_picture(file) for file in files] if path.is_dir() else []
+    twice = {name for name, times in Counter(found).items() if times > 1}
+    problems += [
+        Problem(file=f"{path.name}/{file.name}", message=f"two slides are called {name!r}")
+        for file, name in zip(files, found, strict=False)
+        if name in twice
+    ]
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _opened(path: Path) -> Any:
+    """The PDF, open. Raises InputError when it is none, or locked."""
+    import pypdfium2
+
+    _names(path)
+    try:
+        document = pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        locked = "password" in str(error).casefold()
+        message = "the PDF needs a password" if locked else "the PDF cannot be read"
+        raise InputError(Problem(file=path.name, message=message, got=None if locked else str(error))) from error
+    if not 0 < len(document) <= MOST_SLIDES:
+        pages = len(document)
+        document.close()
+        raise InputError(Problem(file=path.name, message=f"{pages} pages", expected=f"1 to {MOST_SLIDES}"))
+    return document
+
+
+def _pdf_pages(path: Path, size: tuple[int, int]) -> Iterator[_Page]:
+    with _opened(path) as document:
+        for index, name in enumerate(page_names(document)):
+            yield _pdf_page(document[index], name, size)
+
+
+def _pdf_page(page: Any, name: str, size: tuple[int, int]) -> _Page:
+    width, height = page.get_size()
+    place = fitted((max(1, width), max(1, height)), size)
+    scale = place.width / max(1, width)
+    drawn = page.render(scale=scale, rev_byteorder=True).to_numpy()[..., :3]
+    text = page.get_textpage()
+    boxes = [text.get_rect(index) for index in range(text.count_rects())]
+    return _Page(
+        name=name,
+        pixels=_on_paper(drawn, place, size),
+        boxes=tuple(_box(box, scale, height, place, size) for box in boxes),
+        text="\n".join(text.get_text_range().split("\r\n")).strip(),
+    )
+
+
+def _box(box: tuple[float, float, float, float], scale: float, high: float, place: Rect, size: tuple[int, int]) -> Rect:
+    """A text box of a page (left, bottom, right, top in points from below) in pixels, with its clearance, inside the picture."""
+    clear = CLEARANCE * size[1]
+    left, right = place.left + box[0] * scale - clear, place.left + box[2] * scale + clear
+    top, bottom = place.top + (high - box[3]) * scale - clear, place.top + (high - box[1]) * scale + clear
+    return _clipped(left, top, right, bottom, size)
+
+
+def _clipped(left: float, top: float, right: float, bottom: float, size: tuple[int, int]) -> Rect:
+    first, last = (max(0, int(left)), max(0, int(top))), (min(size[0], int(right) + 1), min(size[1], int(bottom) + 1))
+    return Rect(*first, max(0, last[0] - first[0]), max(0, last[1] - first[1]))
+
+
+def _picture_pages(folder: Path, size: tuple[int, int]) -> Iterator[_Page]:
+    clear = round(CLEARANCE * size[1])
+    for file in _files(folder):
+        drawn = _read_picture(file, folder.name, size)
+        place = fitted((drawn.shape[1], drawn.shape[0]), size)
+        pixels = _on_paper(drawn, place, size)
+        boxes = [
+            _clipped(r.left - clear, r.top - clear, r.right + clear - 1, r.bottom + clear - 1, size)
+            for r in ink(pixels)
+        ]
+        yield _Page(name=name_of_picture(file), pixels=pixels, boxes=tuple(boxes), text="")
+
+
+def _read_picture(file: Path, folder: str, size: tuple[int, int]) -> Picture:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise ValueError(f"{image.width}x{image.height} pixels")
+            opaque = Image.new("RGB", image.size, (255, 255, 255))
+            opaque.paste(image.convert("RGB"), mask=image.convert("RGBA").getchannel("A"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(
+            Problem(file=f"{folder}/{file.name}", message="not a picture that can be read", got=str(error))
+        ) from error
+    place = fitted(opaque.size, size)
+    return np.asarray(opaque.resize((place.width, place.height), Image.Resampling.LANCZOS))
+
+
+def _on_paper(drawn: Picture, place: Rect, size: tuple[int, int]) -> Picture:
+    """A slide in the middle of the picture, on the colour of its own border."""
+    drawn = drawn[: place.height, : place.width]
+    pixels = np.empty((size[1], size[0], 3), dtype=np.uint8)
+    pixels[:] = _paper(drawn)
+    pixels[place.top : place.top + drawn.shape[0], place.left : place.left + drawn.shape[1]] = drawn
+    return pixels
+
+
+def _paper(pixels: Picture) -> UInt8[np.ndarray, " 3"]:
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    colour: UInt8[np.ndarray, " 3"] = np.median(border, axis=0).astype(np.uint8)
+    return colour
+
+
+# Stills
+
+
+def _slide(page: _Page, root: Path) -> Slide:
+    from PIL import Image
+
+    identity = digest_bytes(np.ascontiguousarray(page.pixels).tobytes() + str(page.pixels.shape).encode())
+    path = root / STILLS / f"{identity}.png"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{identity}.{os.getpid()}.png")
+        Image.fromarray(page.pixels).save(partial, compress_level=4)
+        partial.replace(path)
+    return Slide(
+        name=page.name, digest=identity, path=path, boxes=page.boxes, art=tuple(ink(page.pixels)), text=page.text,
+        paper=bytes(_paper(page.pixels)).hex(), full_bleed=is_full_bleed(page.pixels),
+    )  # fmt: skip
+
+
+def _known(index: Path, root: Path) -> list[Slide] | None:
+    if not index.is_file():
+        return None
+    rows = json.loads(index.read_text(encoding="utf-8"))
+    slides = [Slide(**{**row, "path": root / row["path"], **_rects(row)}) for row in rows]
+    return slides if all(slide.path.is_file() for slide in slides) else None
+
+
+def _rects(row: dict[str, Any]) -> dict[str, tuple[Rect, ...]]:
+    return {name: tuple(Rect(*box) for box in row[name]) for name in ("boxes", "art")}
+
+
+def _plain(slide: Slide, root: Path) -> dict[str, Any]:
+    rects = {
+        name: [(box.left, box.top, box.width, box.height) for box in boxes]
+        for name, boxes in (("boxes", slide.boxes), ("art", slide.art))
+    }
+    return {**asdict(slide), "path": str(slide.path.relative_to(root)), **rects}
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _letters(number: int) -> str:
+    """a, b ... z, aa, ab ..."""
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("a") + rest) + letters
+    return letters
+
+
+def union(slides: Sequence[Slide]) -> list[Rect]:
+    """Where any of several slides has text."""
+    return sorted({box for slide in slides for box in slide.boxes})

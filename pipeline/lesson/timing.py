@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When slides come up: sections and their builds on the timeline, from where the lines are heard. Pure integers of frames.
+
+A section begins with the cut into its first shot, in the pause before its first word, so that the slide is there when it is spoken
+about; its chapter begins at the frame of that word. A build comes up at the frame of its first word.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from manifests.rows import Cue, Shot
+from manifests.timebase import MASTER_HZ, round_half_up
+from pipeline.lesson.script import LessonScript, Section
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A slide in the frames in which it is shown."""
+
+    slide: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A section on the timeline: frames `[start, end)`, the frame of its first word, its slides without gap, its shots as they are.
+
+    `number` counts the script's sections from 1."""
+
+    section: Section
+    number: int
+    start: int
+    end: int
+    chapter: int
+    slides: tuple[Shown, ...]
+    shots: tuple[Shot, ...]
+
+    @property
+    def frames(self) -> int:
+        """How long it is."""
+        return self.end - self.start
+
+
+def lay_out(script: LessonScript, cues: Sequence[Cue], shots: Sequence[Shot], *, rate: Fraction) -> list[Stretch]:
+    """The sections that were heard, in order, covering the timeline from frame 0 to its end. `shots`: the cut, gapless in layer 0."""
+    base = sorted((shot for shot in shots if shot.layer == 0), key=lambda shot: shot.start_frame)
+    total = max((shot.end_frame for shot in base), default=0)
+    first_words = {cue.line_id: frame_of(cue.start, rate) for cue in cues if 0 <= cue.start < cue.end}
+    heard = [
+        (number, section, chapter)
+        for number, section in enumerate(script.sections, start=1)
+        if (chapter := _chapter(section, first_words)) is not None and chapter < total
+    ]
+    begins = _begins([(section, chapter) for _, section, chapter in heard], base)
+    ends = [*begins[1:], total]
+    return [
+        Stretch(
+            section=section, number=number, start=start, end=end, chapter=min(max(chapter, start), end - 1),
+            slides=_slides(section, first_words, start, end),
+            shots=tuple(shot for shot in base if shot.start_frame < end and start < shot.end_frame),
+        )
+        for (number, section, chapter), start, end in zip(heard, begins, ends, strict=True)
+        if start < end
+    ]  # fmt: skip
+
+
+def not_heard(script: LessonScript, stretches: Sequence[Stretch]) -> list[Section]:
+    """Sections of which no line was heard, which are therefore not in the lesson."""
+    shown = {stretch.number for stretch in stretches}
+    return [section for number, section in enumerate(script.sections, start=1) if number not in shown]
+
+
+def frame_of(sample: int, rate: Fraction) -> int:
+    """The frame nearest to a sample of the timeline."""
+    return round_half_up(sample * rate / MASTER_HZ)
+
+
+def _chapter(section: Section, first_words: Mapping[str, int]) -> int | None:
+    return min((first_words[line_id] for line_id in section.line_ids if line_id in first_words), default=None)
+
+
+def _begins(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[int]:
+    """First frames of the sections: the cut before each first word where the cut is the section's own, else the word's frame.
+
+    They never run backwards, also where the sound does not follow the script's order."""
+    begins = list[int]()
+    for position, (section, chapter) in enumerate(heard):
+        own = [
+            shot.start_frame
+            for shot in base
+            if shot.scene == section.title and shot.start_frame <= chapter < shot.end_frame
+        ]
+        wanted = 0 if position == 0 else own[0] if own else chapter
+        after_last = heard[position - 1][1] + 1 if position else 0  # the chapter before keeps its first word
+        begins.append(max(wanted, after_last, begins[-1] if begins else 0))
+    return begins
+
+
+def _slides(section: Section, first_words: Mapping[str, int], start: int, end: int) -> tuple[Shown, ...]:
+    """The steps that are seen at all; one whose line was not heard comes up with the next that was."""
+    later = end
+    begins = list[int]()
+    for step in reversed(section.steps):
+        position = section.line_ids.index(step.line_id)
+        known = [first_words[line_id] for line_id in section.line_ids[position:] if line_id in first_words]
+        later = min(later, known[0] if known else end)
+        begins.insert(0, max(start, later))
+    begins[0] = start
+    pairs = zip(section.steps, itertools.pairwise([*begins, end]), strict=True)
+    return tuple(Shown(slide=step.slide, start=first, end=last) for step, (first, last) in pairs if first < last)

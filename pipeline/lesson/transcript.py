@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chapters and transcript of a lesson. Pure text.
+
+The transcript holds what is said, by whom, and what stands on the slides, so that it can take the lesson's place (WCAG 2.2, success
+criteria 1.2.1 and 1.2.8). Chapters are WebVTT for players, and ffmetadata (ffmpeg's manual, "Metadata") for the video files.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from manifests.rows import Cue
+from pipeline.lesson.script import LessonScript
+from pipeline.lesson.slides import Slide
+from pipeline.lesson.timing import Stretch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A section as it is read: title, frame of its first word, who says what, the words on its slides (each once)."""
+
+    title: str
+    frame: int
+    said: tuple[tuple[str, str], ...]
+    on_slides: tuple[str, ...] = ()
+
+
+def entries(
+    stretches: Sequence[Stretch], script: LessonScript, cues: Sequence[Cue], slides: Mapping[str, Slide]
+) -> list[Entry]:
+    """The transcript of the sections, from the lines that are heard."""
+    heard = {cue.line_id for cue in cues if 0 <= cue.start < cue.end}
+    return [
+        Entry(
+            title=stretch.section.title,
+            frame=stretch.chapter,
+            said=tuple(
+                (line.character, line.text) for line in script.lines_of(stretch.section) if line.line_id in heard
+            ),
+            on_slides=_words_on([slides[shown.slide] for shown in stretch.slides]),
+        )
+        for stretch in stretches
+    ]
+
+
+def plain(title: str, transcript: Sequence[Entry], *, rate: Fraction) -> str:
+    """The transcript as text."""
+    several = _speakers(transcript) > 1
+    parts = [title, "=" * len(title)]
+    for entry in transcript:
+        heading = f"{minutes(entry.frame, rate)}  {entry.title}"
+        parts += ["", heading, "-" * len(heading)]
+        parts += [f"{character}: {text}" if several else text for character, text in entry.said]
+        parts += [f"On the slide: {words}" for words in entry.on_slides]
+    return "\n".join(parts) + "\n"
+
+
+def page(title: str, transcript: Sequence[Entry], *, rate: Fraction, language: str) -> str:
+    """The transcript as a web page. All text is text, whatever it holds."""
+    body = "\n".join(sections_html(transcript, rate=rate, level=2))
+    return (
+        f'<!doctype html>\n<html lang="{html.escape(language)}">\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
+        f"<main>\n<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</html>\n"
+    )
+
+
+def sections_html(transcript: Sequence[Entry], *, rate: Fraction, level: int) -> list[str]:
+    """The sections of the transcript as HTML, their titles as headings of a level."""
+    several = _speakers(transcript) > 1
+    parts = []
+    for entry in transcript:
+        parts.append(f"<h{level}>{minutes(entry.frame, rate)} {html.escape(entry.title)}</h{level}>")
+        for character, text in entry.said:
+            name = f"<b>{html.escape(character)}:</b> " if several else ""
+            parts.append(f"<p>{name}{html.escape(text)}</p>")
+        parts += [f"<p><i>On the slide:</i> {html.escape(words)}</p>" for words in entry.on_slides]
+    return parts
+
+
+def chapters_vtt(transcript: Sequence[Entry], *, frames: int, rate: Fraction) -> str:
+    """Chapters as WebVTT."""
+    ends = [*(entry.frame for entry in transcript[1:]), frames]
+    blocks = [
+        f"{_stamp(entry.frame, rate)} --> {_stamp(end, rate)}\n{_vtt(entry.title)}"
+        for entry, end in zip(transcript, ends, strict=True)
+        if entry.frame < end
+    ]
+    return "\n\n".join(["WEBVTT", *blocks]) + "\n"
+
+
+def chapters_metadata(transcript: Sequence[Entry], *, frames: int, rate: Fraction) -> str:
+    """Chapters as ffmetadata, on the frame grid."""
+    ends = [*(entry.frame for entry in transcript[1:]), frames]
+    lines = [";FFMETADATA1"]
+    for entry, end in zip(transcript, ends, strict=True):
+        plain = " ".join(entry.title.split()).replace(
+            "\\", "＼"
+        )  # ffmpeg takes an escaped backslash for an escaped line end
+        title = re.sub(r"([=;#])", r"\\\1", plain)
+        lines += [
+            "[CHAPTER]",
+            f"TIMEBASE={rate.denominator}/{rate.numerator}",
+            f"START={entry.frame}",
+            f"END={end}",
+            f"title={title}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def minutes(frame: int, rate: Fraction) -> str:
+    """When a frame is shown, for people.
+
+    >>> minutes(1900, Fraction(25))
+    '1:16'
+    """
+    seconds = int(frame / rate)
+    return f"{seconds // 60}:{seconds % 60:02}"
+
+
+def _words_on(slides: Sequence[Slide]) -> tuple[str, ...]:
+    """The words of slides; a build's earlier steps, whose words stand on the later ones too, are left out."""
+    texts = [" / ".join(filter(None, map(str.strip, slide.text.splitlines()))) for slide in slides]
+    kept = [
+        text for number, text in enumerate(texts) if text and not any(text in later for later in texts[number + 1 :])
+    ]
+    return tuple(dict.fromkeys(kept))
+
+
+def _speakers(transcript: Sequence[Entry]) -> int:
+    return len({character for entry in transcript for character, _ in entry.said})
+
+
+def _stamp(frame: int, rate: Fraction) -> str:
+    milliseconds = round(frame * 1000 / rate)
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{milliseconds:03}"
+
+
+def _vtt(text: str) -> str:
+    return html.escape(" ".join(text.split()), quote=False)
