@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from flows import beside, checking, deliveries
+from flows import beside, checking, consents, deliveries
 from flows.film import Film
 from flows.progress import reporter
 from flows.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
@@ -84,6 +84,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         checks = checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign(draft)
         qc.write(checks, folder)
         deliverables = deliveries.describe(draft)
+        consents.hold(film)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
     _remember(film, cuts, deliverables, checks, version=name)
     return Version(name=name, folder=final, deliverables=deliverables, checks=checks)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Consents: who allowed their likeness or voice, and the gate that nobody passes without one.
 
-This module decides; revoking and purging what was made before are the record's work. It gives no legal advice: it holds rows to
-their own dates and words.
+A consent holds for uses (its `scope`) and places (its `territory`): words between `|`, compared as they are written; nothing, or one of
+`EVERYTHING`, means all. What a production is used for it says itself (`[consent] use`, `territory`). This module decides; revoking and
+purging what was made before are the record's work (`flows.consents`). It gives no legal advice: it holds rows to their own dates and words.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -19,7 +21,33 @@ from pipeline import sheets
 NEEDED = ("consent_id", "subject", "covers")
 COLUMNS = (*NEEDED, "scope", "territory", "valid_from", "valid_until", "evidence", "revoked_at")
 COVERS = ("likeness", "voice")
+EVERYTHING = {"any", "any use", "all", "all uses", "worldwide", "world"}
 DAYS = ("valid_from", "valid_until", "revoked_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What consents are held to: the day, what the production is used for and where ("": is not asked), whether one is needed at all.
+
+    `file`: what problems call the sheet."""
+
+    on: date
+    required: bool = True
+    use: str = ""
+    territory: str = ""
+    file: str = "consents.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """A revocation that was recorded: whose, of what kind, which consents it ended, when, by whom; `word`: revoked or purged."""
+
+    person: str
+    covers: str
+    consent_ids: tuple[str, ...]
+    on: date
+    by: str
+    word: str = "revoked"
 
 
 def read(path: Path) -> list[Consent]:
@@ -39,58 +67,88 @@ def read(path: Path) -> list[Consent]:
 
 
 def gate(
-    actors: Sequence[Actor], consents: Sequence[Consent], *, on: date, required: bool, file: str = "consents.csv"
+    actors: Sequence[Actor], consents: Sequence[Consent], terms: Terms, *, withdrawals: Sequence[Withdrawal] = ()
 ) -> list[Problem]:
-    """What keeps these actors from being shown on a day: nothing when the list is empty.
+    """What keeps these actors from being shown on these terms: nothing when the list is empty.
 
     An actor needs a consent for the likeness, and one for the voice when a voice sample is used; the ones that its `consent` cell
-    names (`|` between several), else all whose subject is the actor. With `required` off only a revoked consent still stops."""
-    return [problem for actor in actors for problem in _actor_problems(actor, consents, on, required, file)]
+    names (`|` between several), else all whose subject is the actor. Where none is required, only a revoked consent still stops.
+    `withdrawals` were recorded and outrank the sheet: what they name does not count, whatever the sheet says of it."""
+    held = withdrawn(consents, withdrawals)
+    return [problem for actor in actors for problem in _actor_problems(actor, held, terms, withdrawals)]
+
+
+def withdrawn(consents: Sequence[Consent], withdrawals: Sequence[Withdrawal]) -> list[Consent]:
+    """The consents with what was withdrawn revoked on its day (an earlier day of the sheet stays)."""
+    days = {(name, one.covers): one.on.isoformat() for one in withdrawals for name in one.consent_ids}
+    return [
+        replace(consent, revoked_at=min(filter(None, (consent.revoked_at, day))))
+        if (day := days.get((consent.consent_id, consent.covers)))
+        else consent
+        for consent in consents
+    ]
+
+
+def of_person(consents: Sequence[Consent], person: str) -> list[Consent]:
+    """The consents that somebody gave."""
+    return [consent for consent in consents if _same(consent.subject, person)]
 
 
 def _actor_problems(
-    actor: Actor, consents: Sequence[Consent], on: date, required: bool, file: str
+    actor: Actor, consents: Sequence[Consent], terms: Terms, withdrawals: Sequence[Withdrawal]
 ) -> Iterator[Problem]:
     who = f"{actor.actor} (character {actor.character})"
     named = [part.strip() for part in re.split(r"[|;,]", actor.consent) if part.strip()]
     known = sorted({consent.consent_id for consent in consents})
-    for name in named if required else []:
-        if name not in known:
-            yield Problem(
-                file=file,
-                message=f"{who} names the consent {name!r}, which is not in this sheet",
-                nearest=nearest(name, known),
-            )
-    held = [
-        consent
-        for consent in consents
-        if (consent.consent_id in named if named else _same(consent.subject, actor.actor))
-    ]
+    unknown = [name for name in named if name not in known]
+    for name in unknown if terms.required else []:
+        message = f"{who} names the consent {name!r}, which is not in this sheet"
+        yield Problem(file=terms.file, message=message, nearest=nearest(name, known))
+    held = [one for one in consents if (one.consent_id in named if named else _same(one.subject, actor.actor))]
     for consent in held:
         if not _same(consent.subject, actor.actor):
             message = f"{who} names the consent {consent.consent_id!r}, which was given by {consent.subject!r}"
-            yield Problem(file=file, message=message)
-    for covers in ("likeness", "voice") if actor.voice_sample else ("likeness",):
+            yield Problem(file=terms.file, message=message)
+    mine = [one for one in withdrawals if _same(one.person, actor.actor)]
+    for covers in COVERS:
+        recorded = [one for one in mine if one.covers == covers]
+        if covers == "voice" and not (actor.voice_sample or recorded):
+            continue
         of_kind = [consent for consent in held if consent.covers == covers and _same(consent.subject, actor.actor)]
-        reasons = [_refusal(consent, on) for consent in of_kind]
-        revoked = any(reason.startswith("revoked") for reason in reasons)
-        if all(reasons) and (required or revoked) and not (named and set(named) - set(known)):
-            message = f"{who} has no valid consent for {covers} on {on.isoformat()}"
-            got = "; ".join(f"{c.consent_id} {reason}" for c, reason in zip(of_kind, reasons, strict=True))
-            yield Problem(
-                file=file, message=message, got=got or "none", nearest=nearest(actor.actor, _subjects(consents, held))
-            )
+        reasons = [_refusal(consent, terms) for consent in of_kind]
+        stopped = bool(recorded) or any(reason.startswith("revoked") for reason in reasons)
+        if all(reasons) and (stopped or terms.required) and (recorded or not unknown):
+            told = [f"{c.consent_id} {reason}" for c, reason in zip(of_kind, reasons, strict=True)]
+            told += [f"{one.word} on {one.on.isoformat()} by {one.by}" for one in recorded]
+            message = f"{who} has no valid consent for {covers} on {terms.on.isoformat()}"
+            near = nearest(actor.actor, _subjects(consents, held))
+            yield Problem(file=terms.file, message=message, got="; ".join(told) or "none", nearest=near)
 
 
-def _refusal(consent: Consent, on: date) -> str:
-    """Why a consent does not hold on a day; "" when it does. The last day of validity and the day before a revocation count."""
-    if consent.revoked_at and date.fromisoformat(consent.revoked_at) <= on:
+def _refusal(consent: Consent, terms: Terms) -> str:
+    """Why a consent does not hold; "" when it does. The last day of validity and the day before a revocation count."""
+    if consent.revoked_at and date.fromisoformat(consent.revoked_at) <= terms.on:
         return f"revoked on {consent.revoked_at}"
-    if consent.valid_from and date.fromisoformat(consent.valid_from) > on:
+    if consent.valid_from and date.fromisoformat(consent.valid_from) > terms.on:
         return f"begins on {consent.valid_from}"
-    if consent.valid_until and date.fromisoformat(consent.valid_until) < on:
+    if consent.valid_until and date.fromisoformat(consent.valid_until) < terms.on:
         return f"ended on {consent.valid_until}"
+    for word, given, asked in (("use", consent.scope, terms.use), ("territory", consent.territory, terms.territory)):
+        if missing := _beyond(given, asked):
+            return f"covers the {word} {given!r}, not {missing!r}"
     return ""
+
+
+def _beyond(given: str, asked: str) -> str:
+    """What is asked and not given, "" when all of it is."""
+    allowed = set(_words(given))
+    if not allowed or allowed & EVERYTHING:
+        return ""
+    return " | ".join(word for word in _words(asked) if word not in allowed)
+
+
+def _words(cell: str) -> list[str]:
+    return [" ".join(part.casefold().split()) for part in re.split(r"[|;,]", cell) if part.strip()]
 
 
 def _subjects(consents: Sequence[Consent], held: Sequence[Consent]) -> list[str]:

@@ -301,13 +301,17 @@ def publish(staged: Path, deliverables: Path, version: str, *, latest: bool = Tr
     if final.exists():
         raise ToolError(f"version {version} already stands and is never overwritten: {final}")
     staged.rename(final)
-    if not latest:
-        return final
+    if latest:
+        point_latest(deliverables, version)
+    return final
+
+
+def point_latest(deliverables: Path, version: str) -> None:
+    """Let `latest` lead to a version that stands, in one step."""
     pointer = deliverables / f".{LATEST}.{os.getpid()}"
     pointer.unlink(missing_ok=True)
     pointer.symlink_to(version, target_is_directory=True)
     pointer.replace(deliverables / LATEST)
-    return final
 
 
 def _sounds(cuts: Sequence[Cut], job: Job) -> list[Any]:

@@ -7,9 +7,11 @@ EBU R 128); pure functions turn the report into verdicts against what was expect
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -216,14 +218,31 @@ def failures(checks: Sequence[Check]) -> list[Check]:
     return [check for check in checks if check.verdict == "fail"]
 
 
-def write(checks: Sequence[Check], folder: Path) -> Path:
-    """Write `checks.json`: a summary of verdicts and every check as an object."""
-    import dataclasses
+def write(
+    checks: Sequence[Check], folder: Path, *, waived: Mapping[tuple[str, str], Mapping[str, str]] | None = None
+) -> Path:
+    """Write `checks.json`: a summary of verdicts and every check as an object, in one step.
 
+    `waived`: by profile and name, the decisions (by, at, reason) that let a failed check pass; they stand beside its verdict."""
+    known = waived or {}
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in ("pass", "warn", "fail")}
+    if known:
+        counts["waived"] = sum((check.profile, check.name) in known for check in failures(checks))
+    rows = [
+        dataclasses.asdict(check)
+        | (
+            {"waived": dict(decision)}
+            if check.verdict == "fail" and (decision := known.get((check.profile, check.name)))
+            else {}
+        )
+        for check in checks
+    ]
     path = folder / "checks.json"
-    plain = {"summary": counts, "checks": [dataclasses.asdict(check) for check in checks]}
-    path.write_text(json.dumps(plain, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial = folder / f".checks.{os.getpid()}.json"
+    partial.write_text(
+        json.dumps({"summary": counts, "checks": rows}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    partial.replace(path)
     return path
 
 

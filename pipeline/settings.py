@@ -139,10 +139,14 @@ class DeliveryTable(Table):
 
 
 class ConsentTable(Table):
-    """`[consent]`: whether everybody on the actor sheet must have allowed it."""
+    """`[consent]`: whether everybody on the actor sheet must have allowed it, and what for."""
 
     required: bool = True
     """Refuse to work for anybody whose valid consent is not on file."""
+    use: str = ""
+    """What it is used for, words between `|`; a consent whose `scope` names uses must name all of these. Empty: the `kind`."""
+    territory: str = ""
+    """Where it is shown, words between `|`; a consent whose `territory` names places must name all of these. Empty: not asked."""
 
 
 class ListenTable(Table):

@@ -125,7 +125,8 @@ class PrevisTalker:
 
     def puppet(self, given: Portrait) -> Puppet:
         """The solved portrait: from memory when it was used lately, from disk when it was ever solved, else solved and kept."""
-        key = digest([given.digest, given.face, self._settings.size, self.weights_digest])
+        solved_from = digest([given.digest, given.face, self._settings.size, self.weights_digest])
+        key = f"{given.digest[:20]}-{solved_from}"  # the portrait's name first, so that a purge finds all that was solved of it
         if key not in self._puppets:
             self._puppets[key] = cache.load(key) or self._solved(given, key)
         self._puppets.move_to_end(key)

@@ -24,7 +24,7 @@ def given_by(subject: str = "Mara Dahl", covers: str = "likeness", **fields: str
 
 
 def refusals(actor: Actor, *consents: Consent, required: bool = True) -> list[str]:
-    return [str(problem) for problem in consent.gate([actor], consents, on=TODAY, required=required)]
+    return [str(problem) for problem in consent.gate([actor], consents, consent.Terms(on=TODAY, required=required))]
 
 
 def test_a_sheet_gives_its_consents(tmp_path: Path) -> None:
@@ -79,14 +79,14 @@ def test_the_day_decides(fields: dict[str, str], reason: str) -> None:
 @given(days, days, days)
 def test_a_consent_holds_from_its_first_to_its_last_day(first: date, last: date, on: date) -> None:
     row = given_by(valid_from=first.isoformat(), valid_until=last.isoformat())
-    assert (consent.gate([ACTOR], [row], on=on, required=True) == []) == (first <= on <= last)
+    assert (consent.gate([ACTOR], [row], consent.Terms(on=on)) == []) == (first <= on <= last)
 
 
 @given(days, st.integers(0, 2000))
 def test_a_revoked_consent_never_holds_again(revoked: date, later: int) -> None:
     row = given_by(revoked_at=revoked.isoformat())
-    assert consent.gate([ACTOR], [row], on=revoked + timedelta(days=later), required=True)
-    assert not consent.gate([ACTOR], [row], on=revoked - timedelta(days=1), required=True)
+    assert consent.gate([ACTOR], [row], consent.Terms(on=revoked + timedelta(days=later)))
+    assert not consent.gate([ACTOR], [row], consent.Terms(on=revoked - timedelta(days=1)))
 
 
 def test_a_voice_sample_needs_a_consent_for_the_voice() -> None:
@@ -117,3 +117,33 @@ def test_where_consent_is_not_required_only_a_revoked_one_stops() -> None:
     assert refusals(ACTOR, required=False) == []
     assert refusals(ACTOR, given_by(valid_until="2026-01-01"), required=False) == []
     assert refusals(ACTOR, given_by(revoked_at="2026-01-01"), required=False)
+
+
+def test_a_consent_holds_for_the_uses_and_places_that_it_names() -> None:
+    narrow = given_by(scope="episode | trailer", territory="DE|AT")
+    assert consent.gate([ACTOR], [narrow], consent.Terms(on=TODAY, use="Episode", territory="at")) == []
+    assert consent.gate([ACTOR], [narrow], consent.Terms(on=TODAY)) == []
+    for use, territory, missing in (("advert", "", "use"), ("episode|advert", "", "advert"), ("", "US", "territory")):
+        (problem,) = consent.gate([ACTOR], [narrow], consent.Terms(on=TODAY, use=use, territory=territory))
+        assert missing in str(problem)
+    for wide in ("", "any use", "All Uses"):
+        assert consent.gate([ACTOR], [given_by(scope=wide)], consent.Terms(on=TODAY, use="advert")) == []
+
+
+def withdrawal(*ids: str, covers: str = "likeness") -> consent.Withdrawal:
+    return consent.Withdrawal(person="mara dahl", covers=covers, consent_ids=ids, on=TODAY, by="kim")
+
+
+def test_a_recorded_revocation_outranks_the_sheet_until_a_new_consent_is_given() -> None:
+    terms = consent.Terms(on=TODAY, required=False)
+    (problem,) = consent.gate([ACTOR], [given_by()], terms, withdrawals=[withdrawal("c1")])
+    assert "revoked on 2026-11-22 by kim" in str(problem)
+    assert consent.gate([ACTOR], [], terms, withdrawals=[withdrawal("c1")])  # also when the sheet forgets it
+    fresh = given_by(consent_id="c9")
+    assert consent.gate([ACTOR], [given_by(), fresh], terms, withdrawals=[withdrawal("c1")]) == []
+
+
+def test_likeness_and_voice_are_withdrawn_apart() -> None:
+    terms, both = consent.Terms(on=TODAY), [given_by(), given_by(covers="voice")]
+    (problem,) = consent.gate([ACTOR], both, terms, withdrawals=[withdrawal("c1", covers="voice")])
+    assert "for voice" in str(problem)

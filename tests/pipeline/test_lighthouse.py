@@ -152,7 +152,7 @@ def test_productions_are_read_without_a_complaint(folder: Path) -> None:
     consents = consent.read(folder / made.consents)
     assert {line.character for line in lines} == {actor.character for actor in actors}
     assert cast.check(lines, actors) == []
-    assert consent.gate(actors, consents, on=date(2026, 11, 22), required=made.consent.required) == []
+    assert consent.gate(actors, consents, consent.Terms(on=date(2026, 11, 22), required=made.consent.required)) == []
 
 
 @PRODUCTIONS

@@ -43,7 +43,7 @@ def problems_of(folder: Path) -> list[Problem]:
     if lines and actors:
         problems.extend(cast.check(lines, actors))
     if actors and consents is not None:
-        problems.extend(consent.gate(actors, consents, on=TODAY, required=wanted.consent.required))
+        problems.extend(consent.gate(actors, consents, consent.Terms(on=TODAY, required=wanted.consent.required)))
     return problems
 
 

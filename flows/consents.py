@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consents and the record: what was revoked, what a person is in, and the gate at plan and at publish.
+
+A revocation is an event and outranks the sheet, whatever the sheet says later; only a consent of another id, given since, opens the gate
+again. Deleting what was made is `flows.purge`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flows.film import Film
+from manifests.errors import InputError, Problem, gather, nearest
+from manifests.report import query
+from manifests.rows import Actor, Consent, Event
+from manifests.store import event
+from pipeline import consent
+from pipeline.consent import COVERS, Terms, Withdrawal
+
+REVOKED, PURGING, PURGED = "consent revoked", "purge began", "purged"
+
+TOUCHED = """
+WITH seen AS (
+    SELECT DISTINCT c.version, 'likeness' AS what FROM all_cuts c JOIN all_shots s USING (shot_id) WHERE s.actor = $1
+  UNION
+    SELECT DISTINCT c.version, 'voice' FROM all_cuts c JOIN all_shots s USING (shot_id)
+    JOIN all_cues q ON list_contains(string_split(s.line_ids, '|'), q.line_id)
+    JOIN all_actors a ON a.character = q.character WHERE a.actor = $1 AND q.start >= 0
+)
+SELECT d.version, d.profile, d.path, d.media_digest, string_agg(DISTINCT seen.what, ' and ' ORDER BY seen.what) AS what
+FROM all_deliverables d JOIN seen USING (version) GROUP BY ALL ORDER BY d.version, d.profile, d.path
+"""
+"""Every file that was ever delivered with a person's likeness or voice in it; `$1` is the person. For `callsheet query` as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """A delivered file that somebody is in. `what`: likeness, voice, or both; `stands`: whether it is still there."""
+
+    version: str
+    profile: str
+    path: str
+    media_digest: str
+    what: str
+    stands: bool
+
+
+def terms(film: Film) -> Terms:
+    """What consents of this production are held to today."""
+    settings = film.production.consent
+    return Terms(
+        on=_today(),
+        required=settings.required,
+        use=settings.use or film.production.kind,
+        territory=settings.territory,
+        file=film.production.consents,
+    )
+
+
+def refusals(film: Film, actors: Sequence[Actor], consents: Sequence[Consent]) -> list[Problem]:
+    """What keeps these actors out of the production today, by the sheet and by what was revoked."""
+    return consent.gate(actors, consents, terms(film), withdrawals=withdrawals(film))
+
+
+def hold(film: Film) -> None:
+    """The gate at publish: reads the sheet and the record again. Raises InputError when somebody in the cast no longer allows it."""
+    problems = list[Problem]()
+    sheet = on_file(film, problems)
+    problems += refusals(film, film.store.current_rows(Actor), sheet)
+    if problems:
+        raise InputError(problems)
+
+
+def on_file(film: Film, problems: list[Problem]) -> list[Consent]:
+    """The consents of the sheet as it is now; what is wrong with it is added to `problems`."""
+    path = film.production.path(film.production.consents)
+    return (gather(problems, lambda: consent.read(path)) if path.is_file() else []) or []
+
+
+def withdrawals(film: Film) -> list[Withdrawal]:
+    """What was revoked or purged in this production, oldest first."""
+    rows = sorted(film.store.rows(Event, name=[REVOKED, PURGING]), key=lambda row: row.happened_at)
+    return [
+        Withdrawal(
+            person=row.subject,
+            covers=covers,
+            consent_ids=tuple(detail["consents"]),
+            on=datetime.date.fromisoformat(row.happened_at[:10]),
+            by=row.actor,
+            word="purged" if row.name == PURGING else "revoked",
+        )
+        for row in rows
+        for detail in [json.loads(row.detail)]
+        for covers in detail["covers"]
+    ]
+
+
+def revoke(film: Film, person: str, *, covers: Sequence[str] = COVERS, reason: str = "", name: str = REVOKED) -> Event:
+    """Record that somebody takes back what they allowed. From now on nothing with them is planned, rendered or published here."""
+    given = [one.consent_id for one in consent.of_person(on_file(film, []), person) if one.covers in covers]
+    detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
+    made = event(name, person, actor=getpass.getuser(), detail=json.dumps(detail, ensure_ascii=False))
+    film.store.append([made])
+    return made
+
+
+def person_named(film: Film, name: str) -> str:
+    """The actor's name as the record or the sheets write it. Raises InputError with the nearest names."""
+    known = {row.actor for row in film.store.rows(Actor)} | {row.subject for row in on_file(film, [])}
+    known |= {actor for actor in _cast_now(film) if actor}
+    for one in sorted(known):
+        if one.casefold() == name.casefold():
+            return one
+    message = f"nobody called {name!r} is or was in this production"
+    raise InputError(Problem(file=str(film.folder), message=message, nearest=nearest(name, known)))
+
+
+def touched(film: Film, person: str) -> list[Touched]:
+    """Every file that was ever delivered with somebody in it."""
+    answer = query(film.store, TOUCHED, [person])
+    place = film.root / "deliverables"
+    return [
+        Touched(
+            **dict(zip(answer.columns, row, strict=True)), stands=(place / row[answer.columns.index("path")]).is_file()
+        )
+        for row in answer.rows
+    ]
+
+
+def facts(film: Film, person: str) -> dict[str, Any]:
+    """What there is to know of somebody in a production: consents, revocations, and every file they are in."""
+    return {
+        "production": film.folder,
+        "person": person,
+        "consents": consent.withdrawn(consent.of_person(on_file(film, []), person), withdrawals(film)),
+        "withdrawn": [one for one in withdrawals(film) if one.person == person],
+        "purged": [row.happened_at for row in film.store.rows(Event, name=PURGED, subject=person)],
+        "deliverables": touched(film, person),
+    }
+
+
+def _cast_now(film: Film) -> list[str]:
+    """Names of the cast sheet as it is now, none when it cannot be read."""
+    from pipeline import cast, script
+
+    path = film.production.path(film.production.cast)
+    actors = gather([], lambda: cast.read(path, words=script.words(), folder=film.folder)) or []
+    return [actor.actor for actor in actors]
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Purge: delete what was made of a person and from them; keep rows, digests and a tombstone.
+
+What goes is worked out from rows, which stay, so a purge that was interrupted is finished by running it again. Nothing outside the
+production, its build folder and the cache is touched, links are removed and never followed, and what others are in too stays: a recording
+that several speak in is told, not deleted.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.consents import PURGED, PURGING, revoke, touched, withdrawals
+from flows.film import Film
+from manifests.rows import Actor, Cue, Event, Grade, Recording, Shot, Take
+from manifests.store import event
+from model.weights import cache_folder
+from pipeline.consent import COVERS
+from pipeline.deliver import LATEST, versions
+
+TOMBSTONE = "purged.json"
+MASTERS, SPANS, TAKES = "media/masters", "media/spans", "media/takes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purge:
+    """What would go: files, each with why; the versions that become tombstones; and what cannot go, with why."""
+
+    person: str
+    covers: tuple[str, ...]
+    files: dict[Path, str]
+    versions: tuple[str, ...]
+    remains: tuple[str, ...]
+
+    @property
+    def bytes(self) -> int:
+        """How much goes."""
+        return sum(path.lstat().st_size for path in self.files)
+
+
+def plan(film: Film, person: str, *, covers: Sequence[str] = COVERS) -> Purge:
+    """What there is of a person now. Nothing is changed."""
+    files: dict[Path, str] = {}
+    remains: list[str] = []
+    if "likeness" in covers:
+        files |= dict(_likeness(film, person, remains))
+    if "voice" in covers:
+        files |= dict(_voice(film, person, remains))
+    doomed = sorted({one.version for one in touched(film, person) if any(kind in one.what for kind in covers)})
+    for version in doomed:
+        files |= {
+            path: f"version {version}"
+            for path in _below(film.root / "deliverables" / version)
+            if path.name != TOMBSTONE
+        }
+    return Purge(
+        person=person,
+        covers=tuple(covers),
+        files={path: why for path, why in files.items() if _is_ours(film, path)},
+        versions=tuple(doomed),
+        remains=tuple(remains),
+    )
+
+
+def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
+    """Revoke, delete, leave a tombstone. The revocation stands first, so nothing is made again while or after this runs."""
+    begun = {one.covers for one in withdrawals(film) if one.word == "purged" and one.person == purge.person}
+    if not begun.issuperset(purge.covers):
+        revoke(film, purge.person, covers=purge.covers, reason=reason, name=PURGING)
+    latest = film.root / "deliverables" / LATEST
+    if latest.is_symlink() and latest.readlink().name in purge.versions:
+        latest.unlink()
+    for version in purge.versions:
+        _bury(film, version, purge)
+    freed = purge.bytes
+    for path in purge.files:
+        path.unlink(missing_ok=True)
+    for version in purge.versions:
+        _remove_empty_folders(film.root / "deliverables" / version)
+    gone = [{"path": one.path, "digest": one.media_digest} for one in touched(film, purge.person) if not one.stands]
+    detail = {"files": len(purge.files), "bytes": freed, "covers": purge.covers, "versions": purge.versions}
+    detail |= {"deliverables": gone, "remains": purge.remains, "reason": reason}
+    made = event(PURGED, purge.person, actor=getpass.getuser(), detail=json.dumps(detail, ensure_ascii=False))
+    film.store.append([made])
+    return made
+
+
+def tombstone(path: Path) -> dict[str, object] | None:
+    """What is said of a file's version when it was purged, else None."""
+    place = path.parent / TOMBSTONE
+    return dict(json.loads(place.read_text(encoding="utf-8"))) if place.is_file() else None
+
+
+def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
+    shots = film.store.rows(Shot, actor=person)
+    ids = sorted({shot.shot_id for shot in shots})
+    for shot_id in ids:
+        yield from ((path, "take") for path in _below(film.root / TAKES) if path.name.startswith(shot_id))
+    for take in film.store.rows(Take, shot_id=ids) if ids else []:
+        yield from _if_there(film.root / take.path, "take")
+    for grade in film.store.rows(Grade, shot_id=ids) if ids else []:
+        yield from _if_there(film.root / grade.cube_path, "colour match")
+    for portrait in sorted({shot.portrait_digest for shot in shots}):
+        yield from (
+            (path, "solved portrait in the cache") for path in (cache_folder() / "previs").glob(f"{portrait[:20]}-*")
+        )
+    yield from _own_files(film, person, ("portrait", "emotion_sample"), remains)
+
+
+def _voice(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
+    """Copies that hold the voice go, they can be made again of what is left; a source goes when nobody else speaks in it."""
+    characters = {row.character for row in film.store.rows(Actor, actor=person)}
+    heard: dict[str, set[str]] = {}
+    for cue in film.store.rows(Cue):
+        if cue.start >= 0:
+            heard.setdefault(cue.recording_id, set()).add(cue.character)
+    for row in {row.recording_id: row for row in film.store.rows(Recording)}.values():
+        speakers = heard.get(row.recording_id, set())
+        if not speakers & characters:
+            continue
+        for copy in (row.master_path, row.analysis_path):
+            yield from _if_there(film.root / copy, "copy of a recording")
+        others = sorted(speakers - characters)
+        if others:
+            remains.append(f"{row.source}: {', '.join(others)} speak in it too; cut the voice out of it, or delete it")
+        else:
+            yield from _if_there(film.folder / row.source, "recording")
+    if any(names & characters for names in heard.values()):
+        for folder in (MASTERS, SPANS):
+            yield from ((path, "mixed sound") for path in _below(film.root / folder))
+    yield from _own_files(film, person, ("voice_sample",), remains)
+
+
+def _own_files(film: Film, person: str, columns: Sequence[str], remains: list[str]) -> Iterator[tuple[Path, str]]:
+    """Files that the cast names for this person and for nobody else."""
+    rows = film.store.rows(Actor)
+    for column in columns:
+        mine = {str(getattr(row, column)) for row in rows if row.actor == person and getattr(row, column)}
+        others = {str(getattr(row, column)) for row in rows if row.actor != person}
+        remains += [f"{name}: it is another's {column.replace('_', ' ')} too" for name in sorted(mine & others)]
+        for name in sorted(mine - others):
+            yield from _if_there(film.folder / name, column.replace("_", " "))
+
+
+def _bury(film: Film, version: str, purge: Purge) -> None:
+    """Say in the version's folder that it was, so that its name is not used again."""
+    folder = film.root / "deliverables" / version
+    folder.mkdir(parents=True, exist_ok=True)
+    at = event(PURGED, purge.person, actor="").happened_at
+    files = [one for one in touched(film, purge.person) if one.version == version]
+    said = {"version": version, "purged_at": at, "by": getpass.getuser(), "because": "consent withdrawn"}
+    said["files"] = [{"path": one.path, "media_digest": one.media_digest} for one in files]  # type: ignore[assignment]
+    partial = folder / f".{TOMBSTONE}"
+    partial.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    partial.replace(folder / TOMBSTONE)
+
+
+def _is_ours(film: Film, path: Path) -> bool:
+    """Whether a file lies in the production, its build folder or the cache, links of folders followed."""
+    places = (film.folder.resolve(), film.root.resolve(), cache_folder().resolve())
+    return any(path.parent.resolve().is_relative_to(place) for place in places)
+
+
+def _if_there(path: Path, why: str) -> list[tuple[Path, str]]:
+    return [(path, why)] if path.is_symlink() or path.is_file() else []
+
+
+def _below(folder: Path) -> list[Path]:
+    """Files and links under a folder that is none itself; linked folders are not entered."""
+    if folder.is_symlink():
+        return []
+    return sorted(
+        Path(place) / name
+        for place, folders, names in os.walk(folder)
+        for name in [*names, *(one for one in folders if (Path(place) / one).is_symlink())]
+    )
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    for place, _, _ in os.walk(folder, topdown=False):
+        if not any(Path(place).iterdir()):
+            Path(place).rmdir()
+
+
+def standing_versions(film: Film) -> list[str]:
+    """The versions that are more than a tombstone."""
+    place = film.root / "deliverables"
+    return [name for name in versions(place) if not (place / name / TOMBSTONE).is_file()]

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs about what was delivered: verify a file, waive a failed check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.screen import say, say_json
+from flows.verbs.options import DONE, SOME_FAILED, Folder, Json, Out, group
+
+app = group()
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a delivered file")], as_json: Json = False
+) -> int:
+    """Read a file's content credentials (valid, tampered with, stripped, missing), measure it, compare it with the record."""
+    from flows import verifying
+
+    found = verifying.verify(file)
+    if as_json:
+        say_json(verifying.plain(found))
+        return SOME_FAILED if found.problems else DONE
+    signer = found.credentials.signer if found.credentials else ""
+    trust = "trusted" if found.credentials and found.credentials.trusted else "not trusted"
+    say(f"{file}: {found.state}" + (f", signed by {signer} ({trust})" if signer else ""))
+    if found.measured:
+        told = {name: value for name, value in found.measured.items() if value not in (None, [])}
+        say("  " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()))
+    if found.delivered == "same":
+        say("  it is the file that was delivered")
+    for problem in found.problems:
+        say(f"  {problem}")
+    return SOME_FAILED if found.problems else DONE
+
+
+@app.command()
+def waive(
+    folder: Folder,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="v003")],
+    check: Annotated[
+        str, typer.Argument(metavar="CHECK", help="a failed check: loudness, or of one file: 'web: loudness'")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="why it may fail, for the record")],
+    out: Out = None,
+    as_json: Json = False,
+) -> int:
+    """Let a failed check of one version pass, with your name and reason; publish the version when nothing else stops it."""
+    from flows import waivers
+    from flows.film import open_film
+
+    outcome = waivers.waive(open_film(folder, out), version, check, reason=reason)
+    if as_json:
+        say_json(outcome)
+        return SOME_FAILED if outcome.left else DONE
+    for one in outcome.waived:
+        say(f"waived: {one.profile}: {one.name}: {one.value} (limit {one.limit})")
+    for one in outcome.left:
+        say(f"still fails: {one.profile}: {one.name}: {one.value} (limit {one.limit})")
+    if outcome.published:
+        say(f"latest is {version}")
+    elif not outcome.left:
+        say("latest is a newer version and stays")
+    return SOME_FAILED if outcome.left else DONE

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`callsheet consent ...`: what somebody allowed and is in; taking it back; deleting what was made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.screen import say, say_json, table
+from flows.verbs.options import DONE, SOME_FAILED, Json, group
+from manifests.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from flows.film import Film
+
+app = group(
+    help="What an actor allowed and is in; taking it back; deleting what was made of them.", no_args_is_help=True
+)
+
+Person = Annotated[str, typer.Argument(metavar="ACTOR", help="the person, as the cast or the consents name them")]
+Folders = Annotated[list[Path], typer.Argument(metavar="PRODUCTION...", help="folders with production.toml")]
+Covers = Annotated[str, typer.Option("--covers", help="likeness, voice, or both")]
+Reason = Annotated[str, typer.Option("--reason", help="why, for the record")]
+Yes = Annotated[bool, typer.Option("--yes", help="do it; without this it is only listed")]
+KINDS = {"likeness": ("likeness",), "voice": ("voice",), "both": ("likeness", "voice")}
+
+
+@app.command("list")
+def consent_list(actor: Person, productions: Folders, as_json: Json = False) -> int:
+    """Show consents, revocations, and every file that was ever delivered with this person in it."""
+    from flows import consents
+
+    found = [consents.facts(film, person) for film, person in _each(actor, productions)]
+    if as_json:
+        say_json(found)
+        return DONE
+    for one in found:
+        say(f"{one['production']}: {one['person']}")
+        for row in one["consents"]:
+            until = f"to {row.valid_until}" if row.valid_until else "without end"
+            ended = f", revoked on {row.revoked_at}" if row.revoked_at else ""
+            say(f"  consent {row.consent_id}: {row.covers}, {row.scope or 'any use'}, {until}{ended}")
+        for row in one["withdrawn"]:
+            say(f"  {row.word} on {row.on} by {row.by}: {row.covers}")
+        rows = [(r.version, r.profile, r.what, r.path, "stands" if r.stands else "gone") for r in one["deliverables"]]
+        table(("version", "profile", "holds", "file", "now"), rows)
+    return DONE
+
+
+@app.command()
+def revoke(
+    actor: Person,
+    productions: Folders,
+    covers: Covers = "both",
+    reason: Reason = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Take consents back: nothing with this person is planned, rendered or published any more. Files stay; see purge."""
+    from flows import consents
+
+    kinds = _kinds(covers)
+    found: list[tuple[Path, str, list[str]]] = []
+    for film, person in _each(actor, productions):
+        if yes:
+            consents.revoke(film, person, covers=kinds, reason=reason)
+        found.append((film.folder, person, [one.path for one in consents.touched(film, person) if one.stands]))
+    if as_json:
+        names = ("production", "person", "still_there")
+        say_json([dict(zip(names, one, strict=True)) | {"covers": kinds, "revoked": yes} for one in found])
+        return DONE
+    for folder, person, files in found:
+        done = "is revoked" if yes else "would be revoked"
+        say(f"{folder}: {person}: {' and '.join(kinds)} {done}; {len(files)} files with them stand")
+    say("`callsheet consent purge` deletes them." if yes else "Nothing was done: add --yes.")
+    return DONE
+
+
+@app.command()
+def purge(
+    actor: Person,
+    productions: Folders,
+    covers: Covers = "both",
+    reason: Reason = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """List, and with --yes delete, all media made of and from this person, in all versions; rows, digests and a tombstone stay."""
+    from flows import purge as purging
+
+    kinds, found = _kinds(covers), []
+    for film, person in _each(actor, productions):
+        planned = purging.plan(film, person, covers=kinds)
+        if yes:
+            purging.carry_out(film, planned, reason=reason)
+        found.append((film, planned))
+    if as_json:
+        say_json([{"production": film.folder, "purged": yes, "bytes": sum(p.lstat().st_size for p in one.files if p.exists()), "plan": {
+            "person": one.person, "covers": one.covers, "versions": one.versions, "remains": one.remains,
+            "files": [{"path": path, "why": why} for path, why in one.files.items()]}} for film, one in found])  # fmt: skip
+    else:
+        for film, one in found:
+            _show(film, one.files, one.remains, done=yes)
+        if not yes:
+            say("Nothing was deleted: add --yes.")
+    return SOME_FAILED if yes and any(one.remains for _, one in found) else DONE
+
+
+def _show(film: Film, files: dict[Path, str], remains: tuple[str, ...], *, done: bool) -> None:
+    table(("deleted" if done else "would be deleted", "because"), list(files.items()))
+    for one in remains:
+        say(f"stays: {one}")
+    say(f"{film.folder}: {len(files)} files")
+
+
+def _each(actor: str, productions: list[Path]) -> Iterator[tuple[Film, str]]:
+    """Every production with the person as it is written there. Raises InputError for the first that does not know them."""
+    from flows import consents
+    from flows.film import open_film
+
+    films = [open_film(folder) for folder in productions]
+    yield from [(film, consents.person_named(film, actor)) for film in films]
+
+
+def _kinds(covers: str) -> tuple[str, ...]:
+    if covers not in KINDS:
+        raise InputError(
+            Problem(file="--covers", message="not a kind of consent", expected=", ".join(KINDS), got=repr(covers))
+        )
+    return KINDS[covers]

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every check of faces, lips, sound and stillness passes on the rendered film and fails on the same film broken in that one way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flows.film import Film, open_film
+from manifests.rows import Actor, Check, Cue, Cut, Shot, Take
+from pipeline import faces, hearing, lipsync, media, portraits, viewing
+from pipeline.faces import Scene, Screen
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The rendered film with what its checks need."""
+
+    film: Film
+    file: Path
+    master: Path
+    scenes: list[Scene]
+    cues: list[Cue]
+
+    @property
+    def about(self) -> dict:
+        return {"version": "v001", "profile": "web", "rate": self.film.production.rate}
+
+    def screen(self, file: Path | None = None) -> Screen:
+        production = self.film.production
+        return Screen(path=file or self.file, size=(production.width, production.height), rate=production.rate)
+
+    def broken(self, to: Path, *options: str) -> Path:
+        """The file after ffmpeg has made it wrong."""
+        media.run(["-i", str(self.file), *options, str(to)])
+        return to
+
+
+@pytest.fixture(scope="module")
+def finished(film) -> Finished:
+    opened = open_film(film.folder)
+    store, size = opened.store, (opened.production.width, opened.production.height)
+    cuts = [cut for cut in store.rows(Cut) if cut.version == "v001"]
+    speakers = {shot.shot_id: (shot.character, shot.role == "speaking") for shot in store.rows(Shot)}
+    (master,) = (opened.root / "media" / "masters").glob("*.flac")
+    return Finished(
+        film=opened,
+        file=opened.root / "deliverables" / "v001" / "web.mp4",
+        master=master,
+        scenes=faces.scenes(cuts, {take.shot_id: take for take in store.rows(Take)}, speakers, size=size),
+        cues=store.current_rows(Cue),
+    )
+
+
+@pytest.fixture(scope="module")
+def cast(finished: Finished) -> dict:
+    actors = finished.film.store.current_rows(Actor)
+    return {actor.character: portraits.read(finished.film.production.path(actor.portrait)).pixels for actor in actors}
+
+
+def named(checks: list[Check], name: str) -> Check:
+    (check,) = [check for check in checks if check.name == name]
+    return check
+
+
+def test_the_film_itself_passes_all_of_them(film) -> None:
+    wanted = {"sound offset", "lines heard", "flicker outside the face", "face present", "identity", "lip-sync"}
+    found = {check.name: check.verdict for check in film.outcome.version.checks if check.name in wanted}
+    assert found == dict.fromkeys(wanted, "pass")
+
+
+def test_another_actor_in_the_picture_fails_with_both_names(finished: Finished, cast: dict) -> None:
+    names = list(cast)
+    swapped = dict(zip(names, reversed([cast[name] for name in names]), strict=True))
+    sightings = faces.see(finished.screen(), finished.scenes[:2], swapped)
+    check = named(faces.check(sightings, **finished.about), "identity")
+    assert check.verdict == "fail"
+    assert all(name in check.advice for name in names)
+
+
+def test_a_picture_without_a_face_is_a_warning(finished: Finished, cast: dict, tmp_path: Path) -> None:
+    blurred = finished.broken(tmp_path / "b.mp4", "-vf", "boxblur=30:3", "-c:a", "copy", "-preset", "ultrafast")
+    sightings = faces.see(finished.screen(blurred), finished.scenes[:1], cast)
+    check = named(faces.check(sightings, **finished.about), "face present")
+    assert (check.verdict, check.timecode) == ("warn", "00:00:00:00")
+
+
+def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(finished: Finished, tmp_path: Path) -> None:
+    late = finished.broken(tmp_path / "b.mp4", "-c:v", "copy", "-af", "adelay=240:all=1,atrim=end=11.96")
+    heard = hearing.hear(late, finished.master)
+    offset = hearing.check_offset(heard, **finished.about)
+    assert (offset.verdict, offset.value) == ("fail", "+240 ms (+6.0 frames)")
+    assert "late" in offset.advice
+    lags = lipsync.measure(finished.screen(late), lipsync.chosen(finished.scenes, rate=finished.film.production.rate))
+    check = lipsync.check(lags, **finished.about)
+    assert check.verdict == "fail"
+    assert -7 <= float(check.value.split()[0]) <= -5
+    assert "early" in check.advice
+
+
+def test_a_muted_line_fails_with_its_words_and_place(finished: Finished, tmp_path: Path) -> None:
+    cue = finished.cues[1]
+    span = f"{cue.start / 48000},{cue.end / 48000}"
+    muted = finished.broken(tmp_path / "b.mp4", "-c:v", "copy", "-af", f"volume=0:enable='between(t,{span})'")
+    check = hearing.check_lines(hearing.hear(muted, finished.master), finished.cues, **finished.about)
+    assert (check.verdict, check.value) == ("fail", "1 lines are not heard")
+    assert cue.text[:20] in check.advice
+    assert check.timecode
+
+
+def test_flicker_outside_the_face_is_found_and_slow_light_is_not(finished: Finished, tmp_path: Path) -> None:
+    for expression, verdict in (("0.03*mod(n,2)", "warn"), ("0.0002*n", "pass")):
+        light = f"eq=brightness='{expression}':eval=frame"
+        file = finished.broken(
+            tmp_path / f"{verdict}.mp4", "-vf", light, "-c:a", "copy", "-preset", "ultrafast"
+        )  # fmt: skip
+        (check,) = viewing.check_flicker(viewing.view(file), finished.scenes, **finished.about)
+        assert check.verdict == verdict, check
+
+
+def test_a_cut_that_moved_by_two_frames_fails(finished: Finished, tmp_path: Path) -> None:
+    cuts = [scene.cut for scene in finished.scenes]
+    early = f"select='not(between(n,{cuts[1].start_frame - 2},{cuts[1].start_frame - 1}))',setpts=N/FRAME_RATE/TB"
+    moved = finished.broken(tmp_path / "b.mp4", "-vf", early, "-c:a", "copy", "-preset", "ultrafast")
+    (check,) = viewing.check_cuts(viewing.view(moved), cuts, **finished.about)
+    assert check.verdict == "fail"
+    assert cuts[1].number in check.advice
+
+
+def test_without_the_weights_the_version_says_what_was_not_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
+    assert faces.missing_weights() == list(faces.WEIGHTS)
