@@ -3,20 +3,34 @@
 
 from __future__ import annotations
 
-from flows.screen import say_json, table
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.screen import say, say_json, table
 from flows.verbs.options import DONE, TOOL_FAILED, Json, group
 
 app = group()
 
 
 @app.command()
-def doctor(as_json: Json = False) -> int:
-    """Check this machine: Python, ffmpeg, weights, engines, disk; say how to mend what is missing."""
+def doctor(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[PRODUCTION]", help="also look at a production's inputs, folders, storage")
+    ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="also start Ray and Prefect; takes a minute")] = False,
+    as_json: Json = False,
+) -> int:
+    """Check this machine: Python, ffmpeg, weights, engines, disk, clock; say how to mend what is wrong."""
     from flows.doctor import examine
 
-    findings = examine()
+    findings = examine(folder, deep=deep)
     if as_json:
         say_json(findings)
     else:
         table(("check", "state", "finding"), [(f.name, f.state, f.finding) for f in findings])
+        for finding in findings:
+            if finding.mend:
+                say(f"{finding.name}: {finding.mend}")
     return TOOL_FAILED if any(finding.state == "fail" for finding in findings) else DONE
