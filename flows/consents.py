@@ -67,6 +67,12 @@ def refusals(film: Film, actors: Sequence[Actor], consents: Sequence[Consent]) -
     return consent.gate(actors, consents, terms(film), withdrawals=withdrawals(film))
 
 
+def known_withdrawn(film: Film) -> list[Actor]:
+    """People of the cast as last recorded who took something back: told also when a sheet cannot be read (a purge took the portrait)."""
+    gone = {one.person for one in withdrawals(film)}
+    return [actor for actor in film.store.current_rows(Actor) if actor.actor in gone] if gone else []
+
+
 def hold(film: Film) -> None:
     """The gate at publish: reads the sheet and the record again. Raises InputError when somebody in the cast no longer allows it."""
     problems = list[Problem]()

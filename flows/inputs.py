@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flows.consents import refusals
+from flows.consents import known_withdrawn, refusals
 from flows.film import Film
 from flows.inventory import inventory
 from manifests.errors import InputError, Problem, gather
@@ -43,8 +43,8 @@ def read_inputs(film: Film) -> Inputs:
     consents = _read_consents(film, problems)
     if lines and actors:
         problems += cast.check(lines, actors)
-    if actors and consents is not None:
-        problems += refusals(film, actors, consents)
+    if consents is not None:
+        problems += refusals(film, actors or known_withdrawn(film), consents)
     problems += _unusable_recordings(film)
     problems += _unusable_weights(film)
     problems += _unusable_listening(film)

@@ -126,7 +126,7 @@ def see(screen: Screen, wanted: Sequence[Scene], portraits: Mapping[str, Frame])
     sightings = []
     for scene in wanted:
         frames = [frame for frame in _frames(screen, scene) if float((frame @ LUMA).mean()) > DARK]
-        seen = [embedding for frame in frames if (embedding := _embedding(recogniser, frame)) is not None]
+        seen = _embeddings(recogniser, frames)
         distances = {name: min(distance(one, home) for one in seen) for name, home in cast.items() if seen}
         sightings.append(Sighting(scene=scene, frames=len(frames), found=len(seen), distances=distances))
     return sightings
@@ -180,6 +180,17 @@ def _frames(screen: Screen, scene: Scene) -> list[Frame]:
     first = min(cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 + 1, cut.end_frame - 1)
     count = min((FRAMES - 1) * APART + 1, cut.end_frame - first)
     return list(window(screen, scene, first, count))[::APART]
+
+
+def _embeddings(recogniser: object, frames: Sequence[Frame]) -> list[Embedding]:
+    """Of every frame with a face. When the first two hold none the others are not searched: searching in vain takes longest."""
+    seen: list[Embedding] = []
+    for number, frame in enumerate(frames):
+        if number == 2 and not seen:
+            break
+        found = _embedding(recogniser, frame)
+        seen += [found] if found is not None else []
+    return seen
 
 
 def _embedding(recogniser: object, rgb: Frame) -> Embedding | None:

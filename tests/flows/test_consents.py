@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Taking a consent back stops plan and publish; a purge deletes all of one person, nothing of others, and leaves what it did on record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows import consents, finish, purge, verifying
+from flows.film import Film, open_film
+from flows.inputs import read_inputs
+from flows.reel import Reel
+from manifests.errors import InputError
+from manifests.rows import Cue, Deliverable, Event, Recording, Shot, Take
+from pipeline import portraits
+
+ALEX, ROBIN = "Alex Example", "Robin Example"
+
+
+@pytest.fixture
+def scene(film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Film:
+    """A copy of the rendered film, beside files that nobody may touch, with a cache of its own."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "mine.mkv").write_text("not yours")
+    monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path / "cache"))
+    opened = open_film(film.copy(tmp_path / "scene"))
+    (tmp_path / "cache" / "previs").mkdir(parents=True)
+    for actor in ("alex", "robin"):
+        digest = portraits.read(opened.folder / "portraits" / f"{actor}.jpg").digest
+        (tmp_path / "cache" / "previs" / f"{digest[:20]}-solved-1.npz").write_text(actor)
+    return opened
+
+
+def left(film: Film) -> set[str]:
+    """Every file of the production, by name."""
+    return {
+        str(path.relative_to(film.folder))
+        for path in film.folder.rglob("*")
+        if path.is_file() and "manifests" not in path.parts
+    }
+
+
+def refusal(film: Film) -> str:
+    with pytest.raises(InputError) as caught:
+        read_inputs(film)
+    return str(caught.value)
+
+
+def add_consent(film: Film, row: str) -> None:
+    with (film.folder / "consents.csv").open("a") as sheet:
+        sheet.write(row + "\n")
+
+
+def test_one_query_lists_every_delivered_file_that_a_person_is_in(scene: Film) -> None:
+    found = consents.touched(scene, ALEX)
+    assert {(one.version, one.path, one.what, one.stands) for one in found} == {
+        ("v001", "v001/web.mp4", "likeness and voice", True),
+        ("v001", "v001/master.mov", "likeness and voice", True),
+    }
+    assert all(one.media_digest for one in found)
+    assert consents.touched(scene, "Nobody") == []
+    assert consents.person_named(scene, "alex example") == ALEX
+    with pytest.raises(InputError, match="nearest: 'Alex Example'"):
+        consents.person_named(scene, "Alex Exampel")
+
+
+def test_a_revocation_outranks_the_sheet_until_a_new_consent_is_given(scene: Film) -> None:
+    read_inputs(scene)
+    consents.revoke(scene, ALEX, reason="asked for it")
+    said = refusal(scene)
+    assert "Alex Example (character ALEX) has no valid consent for likeness" in said
+    assert "revoked on" in said
+    assert "Robin" not in said
+    with pytest.raises(InputError, match="Alex Example"):
+        consents.hold(scene)
+    for number, kind in enumerate(("likeness", "voice"), start=90):
+        add_consent(scene, f"c{number},Alex Example,{kind},any use,worldwide,,,,")
+    sheet = scene.folder / "cast.csv"
+    sheet.write_text(sheet.read_text().replace("c01|c02", "c90|c91"))
+    assert read_inputs(scene).actors
+
+
+def test_a_consent_that_does_not_cover_the_use_stops_the_plan(scene: Film) -> None:
+    sheet = scene.folder / "consents.csv"
+    sheet.write_text(sheet.read_text().replace("Alex Example,likeness,any use", "Alex Example,likeness,trailer"))
+    assert "covers the use 'trailer', not 'episode'" in refusal(open_film(scene.folder))
+    toml = scene.folder / "production.toml"
+    toml.write_text(toml.read_text().replace("[consent]", '[consent]\nuse = "trailer"'))
+    assert read_inputs(open_film(scene.folder)).actors
+
+
+def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(scene: Film) -> None:
+    store = scene.store
+    shots, cues, recordings = (store.current_rows(kind) for kind in (Shot, Cue, Recording))
+    reel = Reel(shots=shots, takes=store.rows(Take), cues=cues, recordings=recordings)
+    cuts = finish.edit(scene, reel, finish.colour_match(scene, reel))
+    sheet = scene.folder / "consents.csv"
+    sheet.write_text(sheet.read_text().replace("c03,Robin Example,likeness,any use,worldwide,2026-01-01,2099-12-31",
+                                               "c03,Robin Example,likeness,any use,worldwide,2026-01-01,2026-01-02"))  # fmt: skip
+    with pytest.raises(InputError, match="c03 ended on 2026-01-02"):
+        finish.make_version(scene, reel, cuts)
+    assert sorted(path.name for path in (scene.root / "deliverables").iterdir()) == ["latest", "v001"]
+    assert {row.version for row in store.rows(Deliverable)} == {"v001"}
+
+
+def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Film) -> None:
+    before = left(scene)
+    planned = purge.plan(scene, ALEX)
+    why = set(planned.files.values())
+    assert {"take", "colour match", "portrait", "copy of a recording", "mixed sound", "version v001"} <= why
+    assert planned.versions == ("v001",)
+    assert planned.remains == (
+        "recordings/dialogue.flac: ROBIN speak in it too; cut the voice out of it, or delete it",
+    )
+    assert left(scene) == before
+
+
+def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(scene: Film, tmp_path: Path) -> None:
+    before, rows = left(scene), len(scene.store.rows(Take))
+    takes = {shot.shot_id: shot.actor for shot in scene.store.current_rows(Shot)}
+    digests = {row.path: row.media_digest for row in scene.store.rows(Deliverable)}
+    purge.carry_out(scene, purge.plan(scene, ALEX), reason="asked for it")
+    after = left(scene)
+    media = {name for name in after if name.endswith((".mkv", ".flac", ".jpg", ".mp4", ".mov", ".png", ".cube"))}
+    robins = {f"build/media/takes/{shot}.mkv" for shot, actor in takes.items() if actor == ROBIN}
+    assert robins <= media
+    assert {"portraits/robin.jpg", "recordings/dialogue.flac"} <= media
+    assert not any(shot in name for name in after for shot, actor in takes.items() if actor == ALEX)
+    assert not {"portraits/alex.jpg", "build/deliverables/v001/web.mp4"} & after
+    assert "build/deliverables/v001/purged.json" in after
+    assert not (scene.root / "deliverables" / "latest").exists()
+    assert after < before | {"build/deliverables/v001/purged.json"}
+    assert sorted(path.read_text() for path in (tmp_path / "cache" / "previs").iterdir()) == ["robin"]
+    assert (tmp_path / "outside" / "mine.mkv").read_text() == "not yours"
+
+    assert len(scene.store.rows(Take)) == rows
+    (event,) = scene.store.rows(Event, name=consents.PURGED)
+    said = json.loads(event.detail)
+    assert {one["path"]: one["digest"] for one in said["deliverables"]} == digests
+    assert (event.subject, said["reason"]) == (ALEX, "asked for it")
+    assert all(not one.stands for one in consents.touched(scene, ALEX))
+    assert "purged on" in refusal(scene)
+    found = verifying.verify(scene.root / "deliverables" / "v001" / "web.mp4")
+    assert found.state == "purged"
+    assert found.problems
+
+
+def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Film) -> None:
+    consents.revoke(scene, ALEX, name=consents.PURGING)
+    for path in list(purge.plan(scene, ALEX).files)[::2]:
+        path.unlink()
+    assert "purged on" in refusal(scene)
+    purge.carry_out(scene, purge.plan(scene, ALEX))
+    assert purge.plan(scene, ALEX).files == {}
+    assert len(scene.store.rows(Event, name=consents.PURGING)) == 1
+
+
+def test_a_purge_follows_no_link_out_of_the_production(scene: Film, tmp_path: Path) -> None:
+    for link, target in ((scene.root / "media" / "takes", "outside"), (scene.folder / "portraits", "elsewhere")):
+        link.rename(tmp_path / f"moved_{link.name}")
+        (tmp_path / target).mkdir(exist_ok=True)
+        link.symlink_to(tmp_path / target)
+    shot = scene.store.rows(Shot, actor=ALEX)[0].shot_id
+    (tmp_path / "outside" / f"{shot}.mkv").write_text("not yours")
+    (tmp_path / "elsewhere" / "alex.jpg").write_text("not yours")
+    purge.carry_out(scene, purge.plan(scene, ALEX))
+    assert (tmp_path / "outside" / f"{shot}.mkv").exists()
+    assert (tmp_path / "elsewhere" / "alex.jpg").exists()
+
+
+def test_likeness_and_voice_are_purged_apart(scene: Film) -> None:
+    voice = set(purge.plan(scene, ALEX, covers=["voice"]).files.values())
+    likeness = set(purge.plan(scene, ALEX, covers=["likeness"]).files.values())
+    assert "take" not in voice
+    assert not {"mixed sound", "copy of a recording"} & likeness

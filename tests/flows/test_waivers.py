@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A failed check stops publishing until somebody waives it by name and reason, for that version only; files are verified by measure."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from pathlib import Path
+
+import pytest
+
+from flows import consents, verifying, waivers
+from flows.cli import main
+from flows.film import Film, open_film
+from manifests.errors import InputError
+from manifests.rows import Check
+from pipeline import media, qc
+
+FAILED = Check(version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail")
+
+
+@pytest.fixture
+def scene(film, tmp_path: Path) -> Film:
+    """A copy of the rendered film in which one check failed, so that `latest` never moved."""
+    opened = open_film(film.copy(tmp_path / "scene"))
+    opened.store.append([FAILED])
+    place = opened.root / "deliverables"
+    qc.write(opened.store.rows(Check, version="v001"), place / "v001")
+    (place / "latest").unlink()
+    return opened
+
+
+def latest(film: Film) -> str:
+    pointer = film.root / "deliverables" / "latest"
+    return pointer.readlink().name if pointer.is_symlink() else ""
+
+
+def test_a_waiver_publishes_the_version_and_says_who_why_and_when(scene: Film) -> None:
+    outcome = waivers.waive(scene, "v001", "loudness", reason="the client wants it loud")
+    assert (latest(scene), outcome.published, outcome.left) == ("v001", True, ())
+    told = json.loads((scene.root / "deliverables" / "v001" / "checks.json").read_text())
+    (row,) = [one for one in told["checks"] if one["verdict"] == "fail"]
+    assert row["waived"]["by"] == getpass.getuser()
+    assert row["waived"]["reason"] == "the client wants it loud"
+    assert row["waived"]["at"]
+    assert told["summary"]["waived"] == 1
+
+
+def test_a_version_is_published_only_when_all_failures_are_waived(scene: Film) -> None:
+    scene.store.append(
+        [Check(version="v001", profile="master", name="black", value="9 s", limit="none", verdict="fail")]
+    )
+    assert [one.name for one in waivers.waive(scene, "v001", "web: loudness", reason="loud").left] == ["black"]
+    assert latest(scene) == ""
+    assert waivers.waive(scene, "v001", "black", reason="a fade").published
+    assert latest(scene) == "v001"
+
+
+def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(scene: Film) -> None:
+    place = scene.root / "deliverables"
+    (place / "v002").mkdir()
+    later = Check(version="v002", profile="web", name="loudness", value="-9", limit="-16", verdict="fail")
+    scene.store.append([later])
+    qc.write([later], place / "v002")
+    waivers.waive(scene, "v002", "loudness", reason="loud")
+    assert latest(scene) == "v002"
+    assert waivers.waived(scene.store, "v001") == {}
+    assert not waivers.waive(scene, "v001", "loudness", reason="loud").published
+    assert latest(scene) == "v002"
+
+
+def test_what_cannot_be_waived_is_refused_with_the_nearest(scene: Film) -> None:
+    for version, check, reason, says in (
+        ("v003", "loudness", "x", "nearest: 'v001'"),
+        ("v001", "loudnes", "x", "'loudness'"),
+        ("v001", "loudness", " ", "say why"),
+        ("v001", "black", "x", "no failed check"),
+    ):
+        with pytest.raises(InputError, match=says):
+            waivers.waive(scene, version, check, reason=reason)
+    assert latest(scene) == ""
+
+
+def test_no_waiver_lets_a_person_through_who_took_consent_back(scene: Film) -> None:
+    consents.revoke(scene, "Alex Example")
+    with pytest.raises(InputError, match="Alex Example"):
+        waivers.waive(scene, "v001", "loudness", reason="loud")
+    assert latest(scene) == ""
+
+
+def test_a_delivered_file_is_verified_against_its_row(scene: Film) -> None:
+    found = verifying.verify(scene.root / "deliverables" / "v001" / "web.mp4")
+    assert (found.state, found.delivered, found.problems) == ("valid", "same", [])
+    assert found.measured["size"] == "320x180"
+    assert found.measured["colour"] == "tv, bt709"
+
+
+def test_tampered_stripped_and_shortened_files_are_told_apart(scene: Film, tmp_path: Path) -> None:
+    web = scene.root / "deliverables" / "v001" / "web.mp4"
+    data = bytearray(web.read_bytes())
+    data[data.rindex(b"mdat") + 4000] ^= 1
+    web.write_bytes(data)
+    found = verifying.verify(web)
+    assert (found.state, found.delivered) == ("tampered", "changed")
+    master = scene.root / "deliverables" / "v001" / "master.mov"
+    media.run(
+        ["-i", str(master), "-map", "0:v", "-map", "0:a", "-c", "copy", "-frames:v", "50", str(tmp_path / "short.mov")]
+    )
+    (tmp_path / "short.mov").replace(master)
+    found = verifying.verify(master)
+    assert (found.state, found.delivered) == ("stripped", "changed")
+    assert any(problem.startswith("frames: 50, delivered were") for problem in found.problems)
+    elsewhere = master.rename(tmp_path / "copy.mov")
+    assert verifying.verify(elsewhere).state == "missing"
+
+
+def test_the_verbs_end_with_their_codes(scene: Film, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, web = str(scene.folder), str(scene.root / "deliverables" / "v001" / "web.mp4")
+
+    def code(*arguments: str) -> int:
+        with pytest.raises(SystemExit) as left:
+            main(list(arguments))
+        return int(left.value.code)
+
+    assert code("verify", web) == 0
+    assert "it is the file that was delivered" in capsys.readouterr().out
+    assert code("verify", "nowhere.mp4") == 2
+    assert code("waive", folder, "v001", "loudnes", "--reason", "x") == 2
+    assert code("waive", folder, "v001", "loudness", "--reason", "x") == 0
+    assert "latest is v001" in capsys.readouterr().out
+    assert code("consent", "list", "robin example", folder) == 0
+    assert "v001/web.mp4" in capsys.readouterr().out
+    assert code("consent", "revoke", "Robin Example", folder, "--yes") == 0
+    assert code("plan", folder, "--inputs") == 2
+    assert code("consent", "purge", "Robin Example", folder) == 0
+    assert "Nothing was deleted" in capsys.readouterr().out
+    assert code("consent", "purge", "Robin Example", folder, "--yes") == 1  # a recording that two speak in stays
+    assert code("verify", web) == 1
+    assert "purged" in capsys.readouterr().out
+    assert code("consent", "purge", "Robin Example", folder, "--covers", "soul") == 2
