@@ -35,6 +35,7 @@ from manifests.errors import InputError, Problem, ToolError
 
 POOL = "callsheet"
 START_SECONDS = 120
+STOP_SECONDS = 30
 
 
 @flow(name="nightly", persist_result=False)
@@ -88,7 +89,7 @@ def serve(root: Path, file: Path, *, port: int, announce: Callable[[str], None],
         deploy(file)
         announce(os.environ["PREFECT_API_URL"])
         worker = [*_prefect("worker", "start"), "--pool", POOL, "--type", "process", "--limit", str(runs_at_once)]
-        code = subprocess.call(worker)
+        code = _until_stopped(worker)
     if code:
         raise ToolError("the Prefect worker ended", command=worker, code=code)
 
@@ -101,6 +102,20 @@ def deploy(file: Path) -> None:
         except ObjectNotFound:
             client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     _run(_prefect("--no-prompt", "deploy"), "--all", "--prefect-file", str(file))
+
+
+def _until_stopped(worker: list[str]) -> int:
+    """Run the worker. When we are stopped, it is told to end and may finish telling its runs."""
+    with subprocess.Popen(worker) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
 
 
 @contextmanager

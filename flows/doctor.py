@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the machine has and lacks, with how to mend each."""
+"""What the machine has and lacks, and how to mend each: quick by default, `deep` also starts the engines.
+
+Places (folders, storage, clocks) are looked at in `doctor_places`, engines are started in `doctor_engines`.
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
+from flows import doctor_places
+from flows.doctor_finding import Finding, broken, doubtful, fine
+from flows.inventory import inventory, is_here
 from model import weights
 
-ENGINES = (
+__all__ = ["Finding", "examine"]
+
+PACKAGES = (
     "torch",
     "ray",
     "prefect",
@@ -21,70 +31,138 @@ ENGINES = (
     "deltalake",
     "duckdb",
     "opencv-python-headless",
+    "c2pa-python",
+    "OpenTimelineIO",
 )
-LEAST_FREE_GIB = 5
+SETUP = "run `make setup`"
+LEAST_MEMORY_GIB = 2.0  # of one worker: a talker, its frames and an encoder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One check. `state` is `ok`, `warn` or `fail`; `finding` says what was found and, when needed, what mends it."""
+def examine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
+    """Run all checks; those of a production too when its folder is given. `deep` starts Ray and Prefect, which takes a minute."""
+    findings = [_python(), _machine(), _ffmpeg(), *_packages(), _ray(), _prefect(), _sqlalchemy(), *_weights()]
+    findings += [_licences(), *doctor_places.cache(), doctor_places.clock()]
+    if folder is not None:
+        findings += doctor_places.production(folder, deep=deep)
+    if deep:
+        from flows import doctor_engines
 
-    name: str
-    state: str
-    finding: str
-
-
-def examine() -> list[Finding]:
-    """Run all checks; reads weight files to check their digests (about 40 MB)."""
-    return [_python(), _ffmpeg(), *_packages(), *_weights(), _disk()]
+        findings += doctor_engines.start_all()
+    return findings
 
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    right = sys.version_info[:2] == (3, 11)
-    mend = "" if right else "; the pinned wheels need CPython 3.11"
-    return Finding(name="python", state="ok" if right else "fail", finding=f"{version} at {sys.executable}{mend}")
+    found = f"{version} at {sys.executable}"
+    if sys.version_info[:2] == (3, 11):
+        return fine("python", found)
+    return broken("python", found, "the pinned wheels need CPython 3.11: make setup PYTHON=python3.11")
+
+
+def _machine() -> Finding:
+    """CPUs and memory that this process may use; in a container those of the container."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    total = memory_gib()
+    if total is None:
+        return fine("machine", f"{cpus} CPUs")
+    found = f"{cpus} CPUs, {total:.1f} GiB of memory"
+    if total / cpus < LEAST_MEMORY_GIB:
+        mend = f"render with --workers {max(int(total / LEAST_MEMORY_GIB), 1)}"
+        return doubtful("machine", f"{found}: less than {LEAST_MEMORY_GIB:g} GiB a worker", mend)
+    return fine("machine", found)
+
+
+def memory_gib(root: Path = Path("/")) -> float | None:
+    """Memory of the machine or the limit of the container, whichever is less; None where neither is told."""
+    known = []
+    try:
+        found = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), flags=re.M)
+        known += [int(found[1]) / 2**20] if found else []
+    except OSError:
+        pass
+    for place in ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            known.append(int((root / place).read_text()) / 2**30)
+        except (OSError, ValueError):
+            continue
+    return min(known, default=None)
 
 
 def _ffmpeg() -> Finding:
-    from pipeline.media import ffmpeg_path, missing_features
+    from pipeline.media import NEEDED_ENCODERS, NEEDED_FILTERS, ffmpeg_path, missing_features
 
     path = ffmpeg_path()
+    mend = "unset CALLSHEET_FFMPEG to use the packaged one"
     if shutil.which(path) is None:
-        return Finding(name="ffmpeg", state="fail", finding=f"{path} cannot be run; unset CALLSHEET_FFMPEG")
+        return broken("ffmpeg", f"{path} cannot be run", mend)
     missing = missing_features(path)
     if missing:
-        finding = f"{path} lacks {', '.join(missing)}; unset CALLSHEET_FFMPEG to use the packaged one"
-        return Finding(name="ffmpeg", state="fail", finding=finding)
-    return Finding(name="ffmpeg", state="ok", finding=path)
+        return broken("ffmpeg", f"{path} lacks {', '.join(missing)}", mend)
+    told = subprocess.run([path, "-version"], capture_output=True, text=True, check=False).stdout.split()
+    version = told[2] if len(told) > 2 else "of an unknown version"
+    needed = f"{len(NEEDED_FILTERS)} filters and {len(NEEDED_ENCODERS)} encoders are there"
+    return fine("ffmpeg", f"{version} at {path}; {needed}")
 
 
 def _packages() -> Iterator[Finding]:
-    for name in ENGINES:
-        try:
-            yield Finding(name=name, state="ok", finding=importlib.metadata.version(name))
-        except importlib.metadata.PackageNotFoundError:
-            yield Finding(name=name, state="fail", finding="not installed; run `make setup`")
+    for name in PACKAGES:
+        version = _version(name)
+        yield fine(name, version) if version else broken(name, "not installed", SETUP)
+
+
+def _ray() -> Finding:
+    if os.environ.get("RAY_AUTH_MODE", "token") != "token":
+        return broken(
+            "ray token", f"RAY_AUTH_MODE is {os.environ['RAY_AUTH_MODE']}", "unset it: Ray runs anybody's code"
+        )
+    if "RAY_AUTH_TOKEN_PATH" in os.environ:
+        path = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
+        if not path.is_file():
+            return broken(
+                "ray token", f"RAY_AUTH_TOKEN_PATH names {path}, which is not there", "ray get-auth-token --generate"
+            )
+        return fine("ray token", f"in {path}")
+    kept = Path.home() / ".ray/auth_token"
+    return fine("ray token", f"in {kept}" if kept.is_file() else "from the environment, or a new one for each run")
+
+
+def _prefect() -> Finding:
+    url = os.environ.get("PREFECT_API_URL", "")
+    if not url:
+        return fine("prefect server", "none is set: each run starts its own on loopback, with a password of its own")
+    return doctor_places.server(url)
+
+
+def _sqlalchemy() -> Finding:
+    version = _version("SQLAlchemy") or "not installed"
+    if version.startswith("2.0."):
+        return fine("SQLAlchemy", version)
+    said = f"{version}: with it the scheduler of Prefect {_version('prefect')} loses every scheduled run"
+    return doubtful("SQLAlchemy", said, "pip install 'SQLAlchemy<2.1'")
 
 
 def _weights() -> Iterator[Finding]:
     for weight in weights.CATALOGUE:
         if not weights.present(weight.name):
-            yield Finding(name=weight.name, state="fail", finding=f"missing; run `{weights.FETCH}`")
+            yield broken(weight.name, "missing", f"run `{weights.FETCH}`")
         elif not weights.verify(weight.name):
             place = weights.path(weight.name)
-            yield Finding(
-                name=weight.name, state="fail", finding=f"wrong digest; delete {place}, run `{weights.FETCH}`"
-            )
+            yield broken(weight.name, "wrong digest", f"delete {place}, run `{weights.FETCH}`")
         else:
-            yield Finding(name=weight.name, state="ok", finding=f"{weight.purpose}; {weight.licence}")
+            yield fine(weight.name, f"digest as recorded; {weight.purpose}; {weight.licence}")
 
 
-def _disk() -> Finding:
-    folder = weights.cache_folder()
-    place = next(p for p in (folder, *folder.parents) if p.exists())
-    free = shutil.disk_usage(place).free / 2**30
-    if not os.access(place, os.W_OK):
-        return Finding(name="cache", state="fail", finding=f"{place} cannot be written; set CALLSHEET_CACHE")
-    state = "ok" if free >= LEAST_FREE_GIB else "warn"
-    return Finding(name="cache", state=state, finding=f"{folder}, {free:.0f} GiB free")
+def _licences() -> Finding:
+    here = [row for row in inventory() if is_here(row)]
+    unclear = [row.name for row in here if row.commercial != "yes"]
+    found = f"{len(here) - len(unclear)} of {len(here)} weights here clearly allow commercial use"
+    if unclear:
+        found += f"; not: {', '.join(unclear[:6])}{' ...' if len(unclear) > 6 else ''}"
+    return fine("licences", found)
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,7 @@ def nightly(
     from flows.nightly import Asked, night
     from flows.progress import bars
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a service manager: the summary still says so
     asked = Asked(
         deadline=deadline,
         hours=hours,
@@ -79,5 +81,6 @@ def serve(
         facts = {"root": root.resolve(), "prefect": url}
         say_json(facts) if as_json else say(f"Serving {root}; Prefect is at {url}. Ctrl-C ends it.")
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     serve_nights(root, file, port=port, announce=announce)
     return DONE

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The doctor's deep look: do the engines start and do a small piece of work? Takes about a minute."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from flows.doctor import SETUP
+from flows.doctor_finding import Finding, broken, fine
+
+
+def start_all() -> Iterator[Finding]:
+    """Load torch and pyannote; start Ray and Prefect and have each do something."""
+    yield _tried("torch loads", _load_torch, mend=f"{SETUP}; it mends torchaudio beside a CPU torch")
+    yield _tried(
+        "ray starts", _work_on_ray, mend="see `ray start --head` by hand; free memory; no firewall on loopback"
+    )
+    yield _tried(
+        "prefect starts", _run_a_flow, mend=f"{SETUP}: a pinned FastAPI is part of it; raise its start-up time-out"
+    )
+
+
+def _tried(name: str, work: Callable[[], str], *, mend: str) -> Finding:
+    began = time.monotonic()
+    try:
+        done = work()
+    except Exception as error:  # noqa: BLE001 - whatever an engine dies of is the finding
+        return broken(name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", mend)
+    return fine(name, f"{done}, {time.monotonic() - began:.1f} s")
+
+
+def _load_torch() -> str:
+    import torch
+    import torchaudio  # noqa: F401 - whether it loads is the question
+
+    kind = "CUDA" if torch.cuda.is_available() else "CPU"
+    return f"torch {torch.__version__} on {kind}"
+
+
+def _work_on_ray() -> str:
+    from flows.farm.cluster import connected
+
+    with connected("", cpus=1) as ray:
+        answer = ray.get(ray.remote(sum).remote([1, 2]), timeout=60)
+        return f"Ray {ray.__version__} added two numbers: {answer}"
+
+
+def _run_a_flow() -> str:
+    import prefect
+
+    @prefect.flow(name="doctor", persist_result=False)
+    def doctor() -> int:
+        return 3
+
+    return f"Prefect {prefect.__version__} ran a flow: {doctor()}"

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The doctor's look at places: may we write there, is there room, do its clock and ours agree, does what is set answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import flows
+from flows.doctor_finding import Finding, broken, doubtful, fine
+from flows.film import Film, open_film
+from flows.inputs import read_inputs, weights_used
+from manifests.errors import InputError, ToolError
+from model import weights
+
+LEAST_FREE_GIB = 5
+MOST_SKEW_SECONDS = 5.0
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def cache() -> list[Finding]:
+    """The folder with weights and models."""
+    folder = weights.cache_folder()
+    return [writable("cache", folder, mend="set CALLSHEET_CACHE to a folder of yours"), room("cache space", folder)]
+
+
+def clock() -> Finding:
+    """Whether this machine's clocks run, and show a time that can be. No network is asked."""
+    steady, wall = time.monotonic(), time.time()
+    time.sleep(0.01)
+    now = datetime.now(UTC)
+    if time.monotonic() <= steady or time.time() < wall:
+        return broken("clock", "the clock stands still or runs backwards", "look at the machine's time service")
+    installed = datetime.fromtimestamp(Path(flows.__file__).stat().st_mtime, UTC)
+    if now < max(EARLIEST, installed):
+        found = f"it is {now.isoformat(timespec='minutes')} here, before this was installed"
+        return broken("clock", found, "set the clock: signatures and logs of today would be refused")
+    return fine("clock", f"{now.isoformat(timespec='seconds')}, local {datetime.now().astimezone():%H:%M %Z}")
+
+
+def production(folder: Path, *, deep: bool) -> list[Finding]:
+    """A production's inputs, licence profile, build folder and storage."""
+    try:
+        film = open_film(folder)
+    except InputError as error:
+        return [broken("production", str(error).splitlines()[0], "callsheet plan --inputs shows all problems")]
+    place = writable("build folder", film.root, mend=f"make {film.root} yours, or give --out")
+    findings = [_inputs(film), _profile(film), place, room("build space", film.root)]
+    if film.production.storage.url:
+        findings.append(storage(film.production.storage.url, deep=deep))
+    return findings
+
+
+def writable(name: str, folder: Path, *, mend: str) -> Finding:
+    """Create, flush to disk, rename and remove a small file, as takes do; compare the file system's clock with ours."""
+    place = next(p for p in (folder, *folder.parents) if p.exists())
+    first = place / f".callsheet-doctor-{uuid.uuid4().hex}"
+    second = first.with_suffix(".renamed")
+    try:
+        with first.open("x") as file:
+            file.write("callsheet doctor\n")
+            file.flush()
+            os.fsync(file.fileno())
+        first.rename(second)
+        skew = second.stat().st_mtime - time.time()
+    except OSError as error:
+        return broken(name, f"{place}: {error.strerror or error}", mend)
+    finally:
+        first.unlink(missing_ok=True)
+        second.unlink(missing_ok=True)
+    if abs(skew) > MOST_SKEW_SECONDS:
+        found = f"{place} is written, but its clock differs from ours by {skew:+.0f} s"
+        return doubtful(name, found, "set both clocks; file times on this storage mislead")
+    return fine(name, f"{folder}: written, flushed, renamed")
+
+
+def room(name: str, folder: Path) -> Finding:
+    """Free space where a folder is or will be."""
+    place = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(place).free / 2**30
+    if free < LEAST_FREE_GIB:
+        return doubtful(
+            name, f"{free:.1f} GiB free at {place}", f"free space: takes are lossless; {LEAST_FREE_GIB} GiB is little"
+        )
+    return fine(name, f"{free:.0f} GiB free")
+
+
+def storage(url: str, *, deep: bool) -> Finding:
+    """Shared storage: asked whether it answers; `deep` also writes and reads a small file there."""
+    from pipeline.storage import Storage
+
+    mend = "look at [storage] url, and for s3:// at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
+    if url.startswith("/"):
+        return writable("storage", Path(url), mend=mend)
+    try:
+        kept = Storage(url)
+        kept.has("callsheet-doctor")
+        if deep:
+            kept.put(Path(flows.__file__), "callsheet-doctor")
+            if kept.text("callsheet-doctor") != Path(flows.__file__).read_text():
+                return broken("storage", f"{url} gave back something else than was written", mend)
+    except (InputError, ToolError) as error:
+        return broken("storage", str(error).splitlines()[0], mend)
+    return fine("storage", f"{url}: {'written and read' if deep else 'it answers'}")
+
+
+def server(url: str) -> Finding:
+    """A Prefect server that is set: does it answer, and is it closed to strangers?"""
+    health = f"{url.rstrip('/')}/health"
+    mend = "start it, or unset PREFECT_API_URL"
+    try:
+        with urllib.request.urlopen(health, timeout=3):  # noqa: S310 - the server that the person named
+            pass
+        with urllib.request.urlopen(f"{url.rstrip('/')}/admin/version", timeout=3):  # noqa: S310
+            return broken(
+                "prefect server", f"{url} answers anybody", "start it with PREFECT_SERVER_API_AUTH_STRING set"
+            )
+    except urllib.error.HTTPError as error:
+        if error.code != 401:
+            return broken("prefect server", f"{url} answers {error.code}", mend)
+    except (OSError, ValueError) as error:
+        return broken("prefect server", f"{url} does not answer: {error}", mend)
+    if "PREFECT_API_AUTH_STRING" not in os.environ:
+        return broken("prefect server", f"{url} asks who we are", "set PREFECT_API_AUTH_STRING to NAME:PASSWORD")
+    return fine("prefect server", f"{url} answers, and asks strangers for a password")
+
+
+def _inputs(film: Film) -> Finding:
+    try:
+        given = read_inputs(film)
+    except InputError as error:
+        count = len(error.problems)
+        mend = "callsheet plan --inputs shows all of them"
+        return broken("inputs", f"{count} problem{'' if count == 1 else 's'}; the first: {error.problems[0]}", mend)
+    return fine("inputs", f"{len(given.lines)} lines, {len(given.actors)} actors")
+
+
+def _profile(film: Film) -> Finding:
+    licences = film.production.licences
+    try:
+        used = weights_used(film)
+    except InputError as error:
+        return broken("licence profile", str(error.problems[0]), "mend the talker's settings or weights first")
+    unclear = [row.name for row in used if row.commercial != "yes" and row.name not in licences.agreements]
+    if licences.commercial and unclear:
+        mend = "another talker, or the names under licences.agreements when you hold an agreement"
+        return broken("licence profile", f"commercial, but not clearly allowed: {', '.join(unclear)}", mend)
+    kind = "commercial" if licences.commercial else "not commercial"
+    rest = f"; would not do for commercial use: {', '.join(unclear)}" if unclear else ""
+    return fine("licence profile", f"{kind}, {len(used)} weights{rest}")
