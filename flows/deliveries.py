@@ -15,7 +15,7 @@ from flows.reel import Draft, Reel, loudness_settings
 from manifests import identity
 from manifests.rows import Check, Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from pipeline import assemble, captions, cards, deliver, layout, profiles, sound, stems
+from pipeline import assemble, captions, cards, deliver, layout, profiles, sound, stems, timeline
 from pipeline.assemble import Picture
 from pipeline.deliver import Job, Pass
 
@@ -105,7 +105,15 @@ def check_sound(draft: Draft) -> list[Check]:
         steps = stems.difference(master, list(draft.stems.values()))
         verdict, value = ("fail" if steps else "pass"), f"{steps} steps of 24 bits apart"
         checks.append(_check(draft, "stems add up to the master", value, limit="0 steps", verdict=verdict))
-    return checks
+    return [*checks, _check_sync(draft)]
+
+
+def _check_sync(draft: Draft) -> Check:
+    """Whether everybody who speaks is shown at the time of their words; an editor may have moved them."""
+    apart = timeline.moved_from_sound(draft.cuts, {shot.shot_id: shot for shot in draft.reel.shots})
+    value = f"{len(apart)} events apart" + (f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else "")
+    verdict, advice = ("warn" if apart else "pass"), "the sound was not edited: move these clips back over their words"
+    return _check(draft, "picture against sound", value, limit="0 events apart", verdict=verdict, advice=advice)
 
 
 def _job(film: Film, reel: Reel, cuts: Sequence[Cut], *, picture: Picture, wanted: tuple[profiles.Profile, ...]) -> Job:
@@ -121,7 +129,7 @@ def _job(film: Film, reel: Reel, cuts: Sequence[Cut], *, picture: Picture, wante
         burn_in=settings.burn_in,
         label=settings.label,
         title=production.title,
-        chapters=_chapters(reel),
+        chapters=_chapters(reel, cuts),
     )
     if job.stage.transparent:  # an element for compositing: no cards, no captions
         return job
@@ -137,11 +145,12 @@ def _job(film: Film, reel: Reel, cuts: Sequence[Cut], *, picture: Picture, wante
     return deliver.burnable(captions.later(beside.compose_captions(film, reel, cuts), job.lead_frames), job)
 
 
-def _chapters(reel: Reel) -> tuple[deliver.Chapter, ...]:
+def _chapters(reel: Reel, cuts: Sequence[Cut]) -> tuple[deliver.Chapter, ...]:
     """One chapter a scene, when there are several."""
-    ordered = sorted((shot for shot in reel.shots if not shot.layer), key=lambda shot: shot.start_frame)
-    scenes = [next(group) for _, group in itertools.groupby(ordered, key=lambda shot: shot.scene)]
-    chapters = tuple(deliver.Chapter(frame=shot.start_frame, title=shot.scene) for shot in scenes)
+    scene_of = {shot.shot_id: shot.scene for shot in reel.shots}
+    base = sorted((cut for cut in cuts if not cut.layer), key=lambda cut: cut.start_frame)
+    scenes = [next(group) for _, group in itertools.groupby(base, key=lambda cut: scene_of[cut.shot_id])]
+    chapters = tuple(deliver.Chapter(frame=cut.start_frame, title=scene_of[cut.shot_id]) for cut in scenes)
     return chapters if len(chapters) > 1 else ()
 
 

@@ -21,9 +21,10 @@ from typing import Any
 from manifests.errors import InputError, Problem
 from manifests.rows import Cut, Recording, Shot
 from manifests.timebase import MASTER_HZ, frames_covering, round_half_up, timecode
-from pipeline.edit import dissolve_span
+from pipeline.edit import dissolve_span, segments
 
 KEY = "callsheet"
+RATE_TOLERANCE = 0.002  # frames a second: 29.97 and 30000/1001 are the same
 LONGEST_FILE = 64 << 20
 
 
@@ -61,7 +62,8 @@ def edl_lines(programme: Programme) -> list[str]:
     rate = programme.rate
     drop = timecode(0, rate)[-3] == ";"
     lines = [f"TITLE: {_one_line(programme.title)[:70]}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}"]
-    for number, (before, cut) in enumerate(itertools.pairwise([None, *programme.cuts]), start=1):
+    base = [cut for cut in programme.cuts if not cut.layer]  # a CMX list knows one picture at a time
+    for number, (before, cut) in enumerate(itertools.pairwise([None, *base]), start=1):
         assert cut is not None
         lines += _edl_event(number, before, cut, rate)
     return lines
@@ -70,7 +72,7 @@ def edl_lines(programme: Programme) -> list[str]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A clip of a returned timeline: our shot ("" when it is not ours), its frames on the timeline, its first frame in the take, and
-    how long it comes up over the clip before it."""
+    how long it comes up over the clip before it. `layer` counts picture tracks; `rate` is of its times; `retimed`: at another speed."""
 
     shot_id: str
     name: str
@@ -78,10 +80,13 @@ class Event:
     end: int
     take_frame: int
     dissolve_frames: int = 0
+    layer: int = 0
+    rate: float = 0.0
+    retimed: bool = False
 
 
 def read(path: Path) -> list[Event]:
-    """The clips of a timeline's first picture track, in order. Raises InputError when it cannot be read or holds no picture."""
+    """The clips of a timeline's picture tracks, each track in order. Raises InputError when it cannot be read or holds no picture."""
     import opentimelineio as otio
 
     _check_form(path)
@@ -90,10 +95,10 @@ def read(path: Path) -> list[Event]:
     try:
         timeline = otio.adapters.read_from_file(str(path))
         tracks = timeline.video_tracks()
-        items = [None, *(tracks[0] if tracks else ())]
         events = [
-            _event(clip, before if isinstance(before, otio.schema.Transition) else None)
-            for before, clip in itertools.pairwise(items)
+            _event(clip, before if isinstance(before, otio.schema.Transition) else None, layer=layer)
+            for layer, track in enumerate(tracks)
+            for before, clip in itertools.pairwise([None, *track])
             if isinstance(clip, otio.schema.Clip)
         ]
     except unreadable as error:
@@ -104,22 +109,19 @@ def read(path: Path) -> list[Event]:
 
 
 def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
-    """The edit list as an editor changed it: trimmed, slipped, reordered or removed events; grades and framing stay.
+    """The edit list as an editor changed it: trimmed, slipped, split, reordered or removed events; grades and framing stay.
 
-    Raises InputError with every clip that is not ours, reaches outside its take, or leaves a gap or an overlap. A shot that is to
-    last longer than its take must be generated anew, with the wanted length in the script's cut.
+    Raises InputError with every clip that is not ours, reaches outside its take, is played at another rate or speed, or leaves a gap
+    or an overlap, and with a dissolve that cannot be. A shot that is to last longer than its take must be generated anew: ask for
+    handles (`[cut] handle_frames`).
     """
     ours = {cut.shot_id: cut for cut in cuts}
-    events = sorted(read(path), key=lambda event: event.start)
-    problems = [problem for event in events if (problem := _problem(event, ours.get(event.shot_id), path))]
-    for end, event in zip([0, *(event.end for event in events)], events, strict=False):
-        if event.start != end:
-            problems.append(
-                Problem(file=path.name, message=f"{event.name} starts at frame {event.start}", expected=f"frame {end}")
-            )
+    events = sorted(read(path), key=lambda event: (event.start, event.layer))
+    problems = [problem for event in events for problem in _problems(event, ours.get(event.shot_id), path)]
+    problems += _gaps([event for event in events if not event.layer], path)
     if problems:
         raise InputError(problems)
-    return [
+    conformed = [
         replace(
             ours[event.shot_id],
             order=order,
@@ -130,6 +132,17 @@ def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
         )
         for order, event in enumerate(events)
     ]
+    try:
+        segments(conformed)
+    except ValueError as error:
+        raise InputError(Problem(file=path.name, message=str(error))) from error
+    return conformed
+
+
+def moved_from_sound(cuts: Sequence[Cut], shots: Mapping[str, Shot]) -> list[tuple[Cut, int]]:
+    """The events of people who speak that are not shown at the time for which they were drawn, with the frames that they come late."""
+    apart = [(cut, cut.start_frame - cut.take_frame - shots[cut.shot_id].first_drawn) for cut in cuts]
+    return [(cut, late) for cut, late in apart if late and shots[cut.shot_id].role == "speaking"]
 
 
 def _check_form(path: Path) -> None:
@@ -164,7 +177,7 @@ def _edl_event(number: int, before: Cut | None, cut: Cut, rate: Fraction) -> lis
     return [*lines, f"* FROM CLIP NAME: {_one_line(cut.number)}"]
 
 
-def _event(clip: Any, dissolve: Any) -> Event:
+def _event(clip: Any, dissolve: Any, *, layer: int) -> Event:
     span, source = clip.range_in_parent(), clip.trimmed_range()
     start = round(span.start_time.value)
     return Event(
@@ -174,20 +187,42 @@ def _event(clip: Any, dissolve: Any) -> Event:
         end=start + round(span.duration.value),
         take_frame=round(source.start_time.value),
         dissolve_frames=round((dissolve.in_offset + dissolve.out_offset).value) if dissolve is not None else 0,
+        layer=layer,
+        rate=float(span.duration.rate),
+        retimed=any(
+            "TimeWarp" in effect.schema_name() or effect.schema_name() == "FreezeFrame" for effect in clip.effects
+        ),
     )
 
 
-def _problem(event: Event, cut: Cut | None, path: Path) -> Problem | None:
+def _problems(event: Event, cut: Cut | None, path: Path) -> list[Problem]:
+    """Everything that is wrong with one event."""
     if cut is None:
-        return Problem(file=path.name, message=f"the clip {event.name!r} is no shot of this production")
+        return [Problem(file=path.name, message=f"the clip {event.name!r} is no shot of this production")]
+    found = []
+    if event.end <= event.start:
+        found.append(Problem(file=path.name, message=f"{event.name} is empty"))
+    if event.retimed:
+        found.append(Problem(file=path.name, message=f"{event.name} is played at another speed", expected="its own"))
+    rate = Fraction(cut.rate_num, cut.rate_den) if cut.rate_num else None
+    if rate and abs(event.rate - float(rate)) > RATE_TOLERANCE:
+        message = f"the times of {event.name} are in another frame rate"
+        found.append(Problem(file=path.name, message=message, expected=f"{float(rate):g}", got=f"{event.rate:g}"))
     available = cut.take_frames or cut.take_frame + cut.frames
     last = event.take_frame + event.end - event.start
     if event.take_frame < 0 or last > available:
-        got = f"frames {event.take_frame} to {last}"
-        return Problem(
-            file=path.name, message=f"{event.name} reaches outside its take", expected=f"0 to {available}", got=got
-        )
-    return None
+        message, got = f"{event.name} reaches outside its take", f"frames {event.take_frame} to {last}"
+        found.append(Problem(file=path.name, message=message, expected=f"0 to {available}", got=got))
+    return found
+
+
+def _gaps(events: Sequence[Event], path: Path) -> list[Problem]:
+    ends = [0, *(event.end for event in events)]
+    return [
+        Problem(file=path.name, message=f"{event.name} starts at frame {event.start}", expected=f"frame {end}")
+        for end, event in zip(ends, events, strict=False)
+        if event.start != end
+    ]
 
 
 def _timeline(programme: Programme, folder: Path) -> Any:
@@ -197,12 +232,8 @@ def _timeline(programme: Programme, folder: Path) -> Any:
     timeline.global_start_time = otio.opentime.RationalTime(0, float(programme.rate))
     rate = programme.rate
     timeline.metadata[KEY] = {"rate": f"{rate.numerator}/{rate.denominator}", "version": _version(programme.cuts)}
-    picture = otio.schema.Track("picture", kind=otio.schema.TrackKind.Video)
-    for cut in programme.cuts:
-        if cut.dissolve_frames:
-            picture.append(_dissolve(cut, float(programme.rate)))
-        picture.append(_clip(cut, programme, folder))
-    timeline.tracks.append(picture)
+    for layer in sorted({cut.layer for cut in programme.cuts}):
+        timeline.tracks.append(_picture_track(layer, programme, folder))
     for recording in programme.recordings:
         timeline.tracks.append(_sound_track(recording, programme, folder))
     return timeline
@@ -237,6 +268,22 @@ def _dissolve(cut: Cut, rate: float) -> Any:
         in_offset=otio.opentime.RationalTime(cut.start_frame - start, rate),
         out_offset=otio.opentime.RationalTime(end - cut.start_frame, rate),
     )
+
+
+def _picture_track(layer: int, programme: Programme, folder: Path) -> Any:
+    """The events of one layer, with gaps where it shows nothing."""
+    import opentimelineio as otio
+
+    track = otio.schema.Track(f"picture {layer + 1}" if layer else "picture", kind=otio.schema.TrackKind.Video)
+    rate, end = float(programme.rate), 0
+    for cut in sorted((cut for cut in programme.cuts if cut.layer == layer), key=lambda cut: cut.start_frame):
+        if cut.start_frame > end:
+            track.append(otio.schema.Gap(source_range=_range(0, cut.start_frame - end, rate)))
+        if cut.dissolve_frames:
+            track.append(_dissolve(cut, rate))
+        track.append(_clip(cut, programme, folder))
+        end = cut.end_frame
+    return track
 
 
 def _sound_track(recording: Recording, programme: Programme, folder: Path) -> Any:

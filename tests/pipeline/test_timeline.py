@@ -134,3 +134,37 @@ def test_dissolves_come_back_from_the_timeline_and_stand_in_the_edl(tmp_path: Pa
     lines = timeline.edl_lines(dissolving)
     assert lines[4] == "002  C01SH010 V     C        00:00:00:02 00:00:00:02 00:00:00:02 00:00:00:02"
     assert lines[5] == "002  C01SH020 V     D    003 00:00:00:00 00:00:00:06 00:00:00:02 00:00:00:08"
+
+
+def test_a_shared_picture_has_a_track_for_each_layer_and_comes_back(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+    over = dataclasses.replace(made.cuts[1], shot_id=made.cuts[2].shot_id, number="b", layer=1, place="32,0,32,36")
+    layered = dataclasses.replace(made, cuts=[*made.cuts[:2], over])
+    path = timeline.write(layered, folder=tmp_path)
+    assert [track.name for track in otio.adapters.read_from_file(str(path)).video_tracks()] == ["picture", "picture 2"]
+    assert timeline.conform(layered.cuts, path) == [dataclasses.replace(c, order=n) for n, c in enumerate(layered.cuts)]
+    assert not any("b" in line for line in timeline.edl_lines(layered)[2:] if line.startswith("*"))
+
+
+def test_other_speeds_and_rates_and_impossible_dissolves_are_refused(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+
+    def faster(track: otio.schema.Track) -> None:
+        track[0].effects.append(otio.schema.LinearTimeWarp(time_scalar=2))
+        start, length = (otio.opentime.RationalTime(value, 24) for value in (0, 5))
+        track[1].source_range = otio.opentime.TimeRange(start, length)
+
+    def dissolve(track: otio.schema.Track) -> None:
+        half = otio.opentime.RationalTime(9, 25)
+        track.insert(1, otio.schema.Transition(transition_type="SMPTE_Dissolve", in_offset=half, out_offset=half))
+
+    for change, words in ((faster, "another speed.*\n*.*another frame rate"), (dissolve, "dissolve into")):
+        with pytest.raises(InputError, match=words):
+            timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
+
+
+def test_clips_that_leave_their_words_are_found(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+    assert timeline.moved_from_sound(made.cuts, made.shots) == []
+    slipped = dataclasses.replace(made.cuts[1], take_frame=2, end_frame=made.cuts[1].end_frame - 2)
+    assert timeline.moved_from_sound([made.cuts[0], slipped], made.shots) == [(slipped, -2)]

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conform: a timeline that an editor changed becomes the next version. Takes and grades that stand are used as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows import finish, listening
+from flows.film import Film, done, open_film
+from flows.inputs import read_inputs
+from flows.lease import held
+from flows.reel import Reel, Version
+from manifests import identity
+from manifests.errors import InputError, Problem
+from manifests.rows import Cue, Cut, Shot
+from manifests.store import event
+from pipeline import timeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conformed:
+    """The version that was made, and which events of the edit list differ from the cut as it was rendered (numbers)."""
+
+    version: Version
+    changed: list[str]
+    removed: list[str]
+
+
+def conform(folder: Path, edited: Path, *, out: Path | None, wait_seconds: float = 0.0) -> Conformed:
+    """Make a version of the cut as it stands in `edited` (.otio).
+
+    Raises InputError when the production is not rendered, and with everything that is wrong with the timeline; BusyError when a run
+    works on the production."""
+    film = open_film(folder, out)
+    reel = _rendered(film)
+    with held(film.root, purpose="conform", wait_seconds=wait_seconds):
+        before = finish.edit(film, reel, finish.colour_match(film, reel))
+        cuts = timeline.conform(before, edited)
+        version = finish.make_version(film, reel, cuts)
+        digest = identity.digest_file(edited)
+        film.store.append([event("conformed", version.name, actor="callsheet", detail=f"{edited.name} {digest}")])
+    return Conformed(version=version, **_difference(before, cuts))
+
+
+def _rendered(film: Film) -> Reel:
+    """The reel of the recorded cut. Raises InputError when takes are missing."""
+    recordings = listening.known_recordings(film, read_inputs(film))
+    shots = film.store.current_rows(Shot)
+    takes = done(film, shots)
+    missing = [shot for shot in shots if shot.shot_id not in takes]
+    if recordings is None or not shots or missing:
+        message = f"{len(missing)} of {len(shots)} shots have no take" if shots else "nothing was rendered yet"
+        raise InputError(
+            Problem(
+                file=str(film.folder), message=message, expected=f"a finished run of callsheet render {film.folder}"
+            )
+        )
+    return Reel(shots=shots, takes=list(takes.values()), cues=film.store.current_rows(Cue), recordings=recordings)
+
+
+def _difference(before: list[Cut], after: list[Cut]) -> dict[str, list[str]]:
+    def place(cut: Cut) -> tuple[object, ...]:
+        return cut.shot_id, cut.start_frame, cut.end_frame, cut.take_frame, cut.dissolve_frames
+
+    known, kept = {place(cut) for cut in before}, {cut.shot_id for cut in after}
+    return {
+        "changed": [cut.number for cut in after if place(cut) not in known],
+        "removed": [cut.number for cut in before if cut.shot_id not in kept],
+    }

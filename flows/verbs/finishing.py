@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs about finished films: take back a timeline from an editor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.screen import say, say_json
+from flows.verbs.options import DONE, SOME_FAILED, Folder, Json, Out, group
+
+app = group()
+
+
+@app.command()
+def conform(
+    folder: Folder,
+    edited: Annotated[Path, typer.Argument(metavar="OTIO", help="timeline.otio of a version, changed by an editor")],
+    out: Out = None,
+    wait: Annotated[float, typer.Option("--wait", min=0, help="seconds to wait for a run that is at work")] = 0.0,
+    as_json: Json = False,
+) -> int:
+    """Make a version of an edited timeline: trims, slips, splits, another order, dissolves. Nothing is generated or graded again."""
+    from flows.conforming import conform as make
+
+    made = make(folder, edited, out=out, wait_seconds=wait)
+    if as_json:
+        say_json(made)
+    else:
+        say(f"{made.version.name}: {len(made.changed)} events changed, {len(made.removed)} shots removed")
+        for row in made.version.deliverables:
+            say(f"  {row.profile:9} {row.path}")
+    return SOME_FAILED if made.version.failed else DONE
