@@ -179,9 +179,11 @@ def _named_pipeline(name: str) -> Any:
     from pyannote.audio import Pipeline
 
     checkpoint, _, revision = (name, "", "") if Path(name).is_dir() else name.partition("@")
-    expected = "a folder with a pyannote pipeline, or a name on the hub that $HF_TOKEN may read"
+    expected = "a folder with a pyannote pipeline, or a name on the hub and $HF_TOKEN that may read it"
+    token = os.environ.get("HF_TOKEN")
     try:
-        pipeline = Pipeline.from_pretrained(checkpoint, revision=revision or None, token=os.environ.get("HF_TOKEN"))
+        with _hub(allowed=bool(token) and not Path(name).is_dir()):
+            pipeline = Pipeline.from_pretrained(checkpoint, revision=revision or None, token=token)
     except Exception as error:  # what a foreign configuration makes its loader raise cannot be listed
         message = f"this pipeline cannot be loaded: {type(error).__name__}: {str(error)[:300]}"
         raise InputError(Problem(file=name, message=message, expected=expected)) from error
@@ -190,6 +192,19 @@ def _named_pipeline(name: str) -> Any:
             Problem(file=name, message="there is no such pipeline, or it may not be read", expected=expected)
         )
     return pipeline
+
+
+@contextlib.contextmanager
+def _hub(*, allowed: bool) -> Iterator[None]:
+    """Let the hub be asked for a while. Else it is as the environment says: our commands keep it off, then its cache is all there is."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before and not allowed
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _default_pipeline(settings: Settings) -> Any:

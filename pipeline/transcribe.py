@@ -10,7 +10,6 @@ Reference: Radford et al. (2022), Robust speech recognition via large-scale weak
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +156,6 @@ def _window(model: Any, sound: Sound, *, settings: Settings) -> list[tuple[int, 
 
 
 def _model(settings: Settings) -> Any:
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the model is a local directory; never ask a hub
     from faster_whisper import WhisperModel
 
     return WhisperModel(str(settings.folder()), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
