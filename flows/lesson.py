@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows import beside, checking
+from flows import beside, checking, consents
 from flows.film import Film
 from flows.lesson_inputs import base_layout, read_script, words_of
 from flows.progress import reporter
@@ -123,6 +123,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         package = _write_package(draft, lesson)
         qc.write(checks, folder)
         deliverables = _describe(draft, lesson, package)
+        consents.hold(film)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
     film.store.append([dataclasses.replace(cut, version=name) for cut in cuts])
     film.store.append(checks)

@@ -24,7 +24,7 @@ from pipeline.consent import COVERS
 from pipeline.deliver import LATEST, versions
 
 TOMBSTONE = "purged.json"
-MASTERS, SPANS, TAKES = "media/masters", "media/spans", "media/takes"
+MASTERS, SPANS, TAKES, SECTIONS = "media/masters", "media/spans", "media/takes", "media/sections"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +92,10 @@ def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
 
 def tombstone(path: Path) -> dict[str, object] | None:
     """What is said of a file's version when it was purged, else None."""
-    place = path.parent / TOMBSTONE
-    return dict(json.loads(place.read_text(encoding="utf-8"))) if place.is_file() else None
+    for folder in path.parents[:2]:  # stems lie one folder deeper
+        if (folder / TOMBSTONE).is_file():
+            return dict(json.loads((folder / TOMBSTONE).read_text(encoding="utf-8")))
+    return None
 
 
 def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
@@ -105,6 +107,8 @@ def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Pat
         yield from _if_there(film.root / take.path, "take")
     for grade in film.store.rows(Grade, shot_id=ids) if ids else []:
         yield from _if_there(film.root / grade.cube_path, "colour match")
+    if ids:
+        yield from ((path, "section of a lesson") for path in _below(film.root / SECTIONS))
     for portrait in sorted({shot.portrait_digest for shot in shots}):
         yield from (
             (path, "solved portrait in the cache") for path in (cache_folder() / "previs").glob(f"{portrait[:20]}-*")

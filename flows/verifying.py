@@ -57,10 +57,10 @@ def verify(file: Path) -> Verified:
 
 def _row(file: Path) -> Deliverable | None:
     """The row of a file that lies in a production's deliverables."""
-    version, place = file.resolve().parent, file.resolve().parent.parent
-    if place.name != "deliverables" or not (place.parent / "manifests").is_dir():
+    place = next((folder for folder in file.resolve().parents[:3] if folder.name == "deliverables"), None)
+    if place is None or not (place.parent / "manifests").is_dir():
         return None
-    rows = Store(place.parent / "manifests").rows(Deliverable, path=f"{version.name}/{file.name}")
+    rows = Store(place.parent / "manifests").rows(Deliverable, path=file.resolve().relative_to(place).as_posix())
     return rows[-1] if rows else None
 
 
