@@ -254,10 +254,11 @@ def _pauses(cue: Cue) -> Iterable[tuple[int, int]]:
 def _decided(piece: Piece, heard: Sequence[Cue], lines: Mapping[str, Line], *, mood: str, place: _Place) -> DecidedShot:
     rate, (head, tail) = place.rate, place.handles
     drawn = replace(piece, start=piece.start - head, end=piece.end + tail)
-    span = sample_of_frame(drawn.start, rate), sample_of_frame(drawn.end, rate)
-    cues = [cue for cue in heard if cue.start < span[1] and span[0] < cue.end and _is_in(cue, span, rate)]
-    own = [cue for cue in cues if cue.character == piece.character]
-    spoken = tuple(_spoken(cue, drawn, lines, rate) for cue in cues)
+    cues = _heard_in(drawn, heard, rate)
+    own = [
+        cue for cue in _heard_in(piece, heard, rate) if cue.character == piece.character
+    ]  # not what only the handles reach
+    spoken = tuple(_spoken(cue, drawn, lines, rate, speaks=cue in own) for cue in cues)
     first = next((cue.line_id for cue in [*own, *cues]), "")
     return DecidedShot(
         number=place.number, order=place.order, scene=piece.scene, character=piece.character,
@@ -268,6 +269,11 @@ def _decided(piece: Piece, heard: Sequence[Cue], lines: Mapping[str, Line], *, m
     )  # fmt: skip
 
 
+def _heard_in(piece: Piece, heard: Sequence[Cue], rate: Fraction) -> list[Cue]:
+    span = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
+    return [cue for cue in heard if cue.start < span[1] and span[0] < cue.end and _is_in(cue, span, rate)]
+
+
 def _is_in(cue: Cue, span: tuple[int, int], rate: Fraction) -> bool:
     """Whether more than a frame of the cue, or its middle, lies in the span."""
     start, end = span
@@ -275,12 +281,12 @@ def _is_in(cue: Cue, span: tuple[int, int], rate: Fraction) -> bool:
     return shared * rate > MASTER_HZ or start <= (cue.start + cue.end) // 2 < end
 
 
-def _spoken(cue: Cue, piece: Piece, lines: Mapping[str, Line], rate: Fraction) -> SpokenLine:
+def _spoken(cue: Cue, piece: Piece, lines: Mapping[str, Line], rate: Fraction, *, speaks: bool) -> SpokenLine:
     start, end = _frames(cue, piece, rate)
     unseen = cue.line_id in lines and lines[cue.line_id].voice_over
     return SpokenLine(
         line_id=cue.line_id, character=cue.character, text=_text_in(cue, piece, rate), start_frame=start, end_frame=end,
-        speaks=cue.character == piece.character and not unseen,
+        speaks=speaks and not unseen,
     )  # fmt: skip
 
 

@@ -104,6 +104,16 @@ def test_handles_are_drawn_around_every_shot_but_not_outside_the_timeline() -> N
     assert [(s.start_frame, s.end_frame) for s in decided] == [(s.start_frame, s.end_frame) for s in plain]
 
 
+def test_words_that_only_the_handles_reach_do_not_make_a_listener_speak() -> None:
+    plain, handled = (
+        cut(*SCENES, seconds=17, rules=rules(layout="picture-in-picture", handle_frames=frames)) for frames in (0, 24)
+    )
+    assert [shot.role for shot in handled] == [shot.role for shot in plain]
+    assert [shot.text for shot in handled] == [shot.text for shot in plain]
+    assert handled[1].lines[-1].character == "JONAS", "he is heard in the handle"
+    assert handled[1].performance.at([60]).tolist() == plain[1].performance.at([60]).tolist()
+
+
 def test_a_shared_scene_is_cut_to_not_dissolved() -> None:
     decided = cut(*SCENES, seconds=17, rules=rules(scene_dissolve_frames=12, scene_layouts=(("sc02", "two-hander"),)))
     assert {shot.dissolve_frames for shot in decided} == {0}
