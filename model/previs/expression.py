@@ -123,13 +123,13 @@ LIP_UNITS: dict[str, LipUnit] = {
     ),
     "AU32": LipUnit(upper=(-0.02, -0.02), lower=(-0.03, -0.03)),
 }
-# A smirk: one corner out and up, the other held out and down: unless it is, the whole mouth is read as pulled up with the first.
+# A smirk: one corner out and up, with the cheek above it; the other side rests, its corner a trace lower, as it hangs against the pull.
 # The number says which side: 0 the viewer's left, 1 the viewer's right.
-SMIRK_OTHER = (0.028, 0.090)
+SMIRK_OTHER = (0.0, 0.015)
 SMIRK = LipUnit(
-    corner=(0.204, -0.158),
+    corner=(0.195, -0.132),
     gentle=True,
-    followers=((205, 425, 0.04, -0.05), (206, 426, 0.05, -0.045), (216, 436, 0.08, -0.065), (50, 280, 0.013, -0.025)),
+    followers=((205, 425, 0.05, -0.06), (206, 426, 0.06, -0.05), (216, 436, 0.09, -0.07), (50, 280, 0.015, -0.045)),
 )
 SMIRKS = {"AU14R": 0, "AU14L": 1}
 
@@ -139,8 +139,17 @@ MOUTH = frozenset((*LIP_UNITS, *SMIRKS))
 OPENERS = ("AU18", "AU24", "AU25", "AU26")  # gives way to speech, which opens and closes the lips itself
 
 EMOTIONS: dict[str, dict[str, float]] = {
-    "angry": {"AU4": 2.1, "AU7": 0.95, "AU5": 0.6, "AU24": 1.1, "AU17": 0.2, "AU10": 0.3},
-    "contempt": {"AU14L": 1.0, "AU7": 0.2, "AU4": 0.25, "AU24": 0.6},
+    "angry": {
+        **{
+            "AU1": -0.4,
+            "AU2": -0.6,
+            "AU4": 2.5,
+            "AU5": 1.1,
+            "AU7": 0.8,
+        },  # the whole brow comes down and together over wide eyes
+        **{"AU10": -0.2, "AU15": 0.4, "AU16": 0.1, "AU17": 0.6, "AU24": 1.6},
+    },
+    "contempt": {"AU14L": 1.0, "AU6": 0.4, "AU7": 0.1, "AU24": 0.4},
     "disgusted": {"AU9": 1.5, "AU10": 1.2, "AU4": 0.9, "AU7": 0.8, "AU6": 0.6, "AU15": 0.5, "AU17": 0.5},
     "fear": {
         **{"AU1": 1.4, "AU2": 0.7, "AU4": 0.5, "AU5": 1.35, "AU20": 0.8},
@@ -149,8 +158,8 @@ EMOTIONS: dict[str, dict[str, float]] = {
     "happy": {"AU12": 1.15, "AU6": 1.1, "AU25": 0.6, "AU7": 0.45, "AU10": 0.25},
     "neutral": {},
     "sad": {
-        **{"AU1": 0.7, "AU2": -0.7, "AU4": 0.65, "AU15": 1.2, "AU17": 0.2},
-        **{"AU7": 0.3, "AU6": 0.2, "AU24": 0.7},
+        **{"AU1": 1.05, "AU2": -0.9, "AU4": 0.8, "AU6": 0.2, "AU7": 0.1},
+        **{"AU10": -0.25, "AU15": 1.05, "AU17": 0.15, "AU20": 0.5, "AU24": 0.85},
     },
     "surprised": {"AU1": 0.8, "AU2": 0.95, "AU5": 1.35, "AU26": 1.15, "AU25": 0.3, "AU18": 0.5},
 }
@@ -161,7 +170,7 @@ SHOWING = 0.7
 # What else a feeling does: how far the upper lids sink, where the eyes look and how the head is held (IOD and radians, down).
 BEARING: dict[str, tuple[float, float, float]] = {
     "angry": (0.0, 0.0, 0.020),
-    "contempt": (0.18, 0.0, -0.012),
+    "contempt": (0.04, 0.0, -0.004),
     "disgusted": (0.10, 0.0, -0.015),
     "fear": (0.0, 0.0, -0.015),
     "happy": (0.0, 0.0, -0.010),

@@ -17,6 +17,13 @@ from model.previs import anatomy
 from model.previs.landmarks import Face
 from model.previs.rig import Box
 
+# Of the way to a shut eye the upper lid goes this share, the lower lid the rest.
+UPPER_SHARE = 0.90
+SKIN_BELOW = 2.5  # lash lines below the lower lid at which the shut lids' skin ends
+FOLD, FOLD_DEPTH = 0.20, 0.08  # where the lid folds, of its height, and how dark
+LASHES = 0.9  # how much the line of shut lashes covers
+LID_LIGHT = 0.88  # a shut lid is at least this light, measured by the skin below the eye
+
 Cover = Float32[np.ndarray, "rows columns 1"]
 Region = Float32[np.ndarray, "rows columns 2"]
 
@@ -63,8 +70,8 @@ def _eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -
     opening = np.maximum(bottom - top, 0)
     place = (across - across[0]) / (across[-1] - across[0])
     brow = ((face.points[list(anatomy.BROWS[side][5:]), :2] - origin) @ face.axes)[:, 1].mean()
-    height = min(1.1 * opening.max(), 0.55 * max(top.min() - brow, 0.0))
-    crease = top - height * np.sqrt(np.sin(np.pi * place).clip(0)) - 0.06 * unit
+    height = min(max(0.9 * opening.max(), 0.15 * unit), 0.9 * max(top.min() - brow, 0.0))
+    crease = top - (height - 0.03 * unit) * np.sqrt(np.sin(np.pi * place).clip(0)) - 0.03 * unit
     corners = np.array([(-0.42, -0.36), (0.42, -0.36), (-0.42, 0.22), (0.42, 0.22)]) @ face.axes.T * unit + origin
     low = np.maximum(np.floor(corners.min(axis=0)), box[:2]).astype(int)
     high = np.minimum(np.ceil(corners.max(axis=0)), box[2:]).astype(int)
@@ -76,11 +83,11 @@ def _eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -
         upper=top.astype(np.float32),
         lower=bottom.astype(np.float32),
         lash=_lash_colour(rgb, origin + np.stack([across, top - 0.012 * unit], axis=1) @ face.axes.T),
-        skin=_without_lashes(rgb, (int(low[0]), int(low[1]), int(high[0]), int(high[1])), unit),
+        skin=np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]], dtype=np.float32),
         wide=np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]], dtype=np.float32),
         line=0.012 * unit,
     )
-    return replace(eye, wide=_completed(eye, face.axes, iris))
+    return replace(eye, wide=_completed(eye, face.axes, iris), skin=_lid_skin(rgb, eye, face))
 
 
 def _completed(eye: Eye, axes: np.ndarray, iris: np.ndarray) -> Float32[np.ndarray, "rows columns 3"]:
@@ -105,11 +112,38 @@ def _completed(eye: Eye, axes: np.ndarray, iris: np.ndarray) -> Float32[np.ndarr
     return np.asarray(ball + (eye.wide - ball) * old, dtype=np.float32)
 
 
-def _without_lashes(rgb: np.ndarray, box: Box, unit: float) -> Float32[np.ndarray, "rows columns 3"]:
-    """The skin of the eye's box with thin dark upright hairs filled from beside them: what covers a shut eye."""
-    left, top, right, bottom = box
+def _lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray, "rows columns 3"]:
+    """The box with the eye and its lashes gone: skin that runs from the crease down to below the lower lid, round as a lid is."""
+    left, top, right, bottom = eye.box
+    bare = _without_lashes(np.ascontiguousarray(rgb[top:bottom, left:right]), face.unit)
+    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(np.float32)
+    place = _Place(eye, pixels, face.axes)
+    above, below = (
+        _along(bare, eye, face, edge) for edge in (eye.crease - eye.line, eye.lower + SKIN_BELOW * eye.line)
+    )
+    dark = np.maximum(LID_LIGHT * below.mean(axis=1) / np.maximum(above.mean(axis=1), 1), 1)
+    above = above * dark[:, None]  # what is sampled under a brow may be the brow's own hair or shade
+    length = np.maximum(place.lower + SKIN_BELOW * eye.line - place.crease, 1e-3)
+    share = np.clip((place.down - place.crease) / length, 0, 1)
+    column = np.clip(np.rint(place.right - eye.across[0]), 0, len(eye.across) - 1).astype(int)
+    smooth = (share**2 * (3 - 2 * share))[..., None]
+    made = above[column] * (1 - smooth) + below[column] * smooth
+    round_light = 1 + 0.05 * np.sin(np.pi * share) - FOLD_DEPTH * np.exp(-(((share - FOLD) / 0.09) ** 2))
+    return np.asarray(made * round_light[..., None], dtype=np.float32)
+
+
+def _along(bare: np.ndarray, eye: Eye, face: Face, down: np.ndarray) -> Float32[np.ndarray, "n 3"]:
+    """Colours along a curve over the eye, smoothed along it."""
+    places = np.stack([eye.across, down], axis=1) @ face.axes.T + eye.origin - np.array(eye.box[:2])
+    places = places.astype(np.float32)[None]
+    colours = cv2.remap(bare, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.GaussianBlur(colours, (0, 0), max(0.05 * face.unit, 0.8), borderType=cv2.BORDER_REPLICATE)[0])
+
+
+def _without_lashes(picture: np.ndarray, unit: float) -> Float32[np.ndarray, "rows columns 3"]:
+    """Thin dark upright hairs filled from beside them."""
     kernel = np.ones((1, max(3, round(0.14 * unit) | 1)), np.uint8)
-    closed = cv2.morphologyEx(np.ascontiguousarray(rgb[top:bottom, left:right]), cv2.MORPH_CLOSE, kernel)
+    closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, kernel)
     return np.asarray(cv2.GaussianBlur(closed, (0, 0), max(0.02 * unit, 0.8)), dtype=np.float32)
 
 
@@ -169,23 +203,27 @@ def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None
 
 
 def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | None:
-    """Lower the lid. `closure` 0 leaves it, 1 shuts the eye. `region` says where the eye's box samples, in picture px."""
+    """Shut the eye: the upper lid comes down, the lower a little up. `closure` 0 leaves it, 1 shuts it. `region` says where the eye's
+    box samples, in picture px."""
     if closure < 0.02:
         return None
     place = _Place(eye, region, axes)
     edge = place.upper - 2 * eye.line
-    lower = place.lower + 0.6 * eye.line * (place.lower > place.upper + eye.line)
-    opening = lower - edge
-    lid = edge + opening * closure
-    share = (place.down - place.crease) / np.maximum(lid - place.crease, 1e-3)
-    down = np.where(place.down < lid, place.crease + share * (edge - place.crease), place.down)
-    corner = np.clip((opening - 2.2 * eye.line) / (4 * eye.line), 0, 1)
-    cover = np.clip((lid - place.down) / (0.5 * eye.line) + 0.5, 0, 1) * np.clip(share * 1.6, 0, 1)
-    cover *= place.inside * corner * min(closure * 3, 1.0)
-    skin = cv2.remap(eye.skin, place.in_box(place.right, down), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    opening = place.lower + 0.6 * eye.line - edge
+    lid = edge + opening * closure * UPPER_SHARE
+    rising = edge + opening * (1 - closure * (1 - UPPER_SHARE))
+    under_lid = np.clip((lid - place.down) / (0.5 * eye.line) + 0.5, 0, 1)
+    on_lower = np.clip((place.down - rising) / (0.5 * eye.line) + 0.5, 0, 1)
+    from_crease = np.clip((place.down - place.crease) / np.maximum(0.35 * (place.upper - place.crease), eye.line), 0, 1)
+    from_below = np.clip((place.lower + SKIN_BELOW * eye.line - place.down) / (2 * eye.line), 0, 1)
+    length = eye.across[-1] - eye.across[0]
+    ends = np.clip(np.minimum(place.right - eye.across[0], eye.across[-1] - place.right) / (0.10 * length), 0, 1)
+    cover = np.maximum(under_lid, on_lower) * from_crease * from_below * ends * place.inside * min(closure * 3, 1.0)
+    where = place.in_box(place.right, place.down)
+    skin = cv2.remap(eye.skin, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     distance = place.down - lid
-    width = np.where(distance < 0, 1.3, 1.0) * eye.line
-    line = np.exp(-((distance / width) ** 2)) * place.inside * corner * min(closure * 2.5, 0.85)
+    width = np.where(distance < 0, 1.1, 1.5) * eye.line
+    line = np.exp(-((distance / width) ** 2)) * ends * place.inside * min(closure * 2.5, LASHES)
     return Lid(skin=skin, cover=cover[..., None].astype(np.float32), line=line[..., None].astype(np.float32))
 
 

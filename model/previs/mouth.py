@@ -22,6 +22,7 @@ TOOTH_HEIGHTS = (60, 56, 59, 52, 46)
 TOOTH_LIGHT = (1.0, 0.97, 0.9, 0.78, 0.62)
 GUM = 34  # texture rows of gum above the teeth
 TEXTURE = (300, 120 + GUM)
+APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.25, 0.45, 0.85, 1.0))  # gap in IOD, and how much light it lets in
 RED = (17, 84, 314, 72, 302, 11, 16, 85, 315)  # points on the red of the lips
 
 
@@ -244,6 +245,7 @@ def _shade(
     """Darker toward the lips and the cheeks; the lips' own colour shines in at the edge."""
     soft = cv2.GaussianBlur(opening, (0, 0), max(gap * 0.12, 0.012 * mouth.unit)).astype(np.float32) / 255
     light = np.clip(soft * 1.55 - 0.38, 0.16, 1)[..., None]
+    light = light * np.interp(gap / mouth.unit, *APERTURE)
     half = max(float(np.hypot(*(corners[1] - corners[0]))) / 2, 1.0)
     beside = np.abs(np.arange(inside.shape[1]) - (corners[0][0] + corners[1][0]) / 2) / half
     aside = np.clip(1.18 - 0.70 * beside, 0.40, 1)[None, :, None]

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from model.previs import fitting
+
 Samples = Float32[np.ndarray, " samples"]
+
+TICK = 160  # samples in 10 ms
+ROOM = 12  # ticks around a run of words in which its ends are sought
+# An alignment that was forced upon other words: a phone of more ticks than this, or more than this share of shortest phones.
+LONGEST, SHORT, SHORT_SHARE = 45, 3, 0.24
+LOUD_DB, SPOKEN_SHARE = 18.0, 0.8  # so far below its loudest it is speech; of which words must cover this share
 
 # A guess at how a word that is not in the dictionary is spoken: good enough to align lips to, not to read aloud.
 SPELLING: tuple[tuple[str, str], ...] = (
@@ -43,14 +51,29 @@ class Phones:
         return [_phone(part.word, part.start_frame, part.end_frame + 1) for part in decoder.seg() or ()]
 
     def align(self, samples: Samples, text: str) -> list[Phone] | None:
-        """When the phones of `text` are spoken in the sound, or None when it cannot be fitted."""
-        decoder = self._aligner
-        words = re.findall(r"[a-z']+", text.lower())
+        """When the phones of `text` are spoken in the sound, or None when next to nothing of it is heard.
+
+        Where text and sound differ (a cut through a line, a word left out), the words that are heard are aligned each in its place,
+        and what lies between them is decoded."""
+        words = self._known(text)
         if not words:
             return None
+        whole = self._aligned(samples, words)
+        if whole is not None and not _forced(whole, samples):
+            return whole
+        return self._fitted(samples, words)
+
+    def _known(self, text: str) -> list[str]:
+        """The words of a text, each in the dictionary: those that were not are spelled."""
+        words = re.findall(r"[a-z']+", text.lower())
         for word in words:
-            if decoder.lookup_word(word) is None:
-                decoder.add_word(word, _spelled(word), True)
+            if self._aligner.lookup_word(word) is None:
+                self._aligner.add_word(word, _spelled(word), True)
+        return words
+
+    def _aligned(self, samples: Samples, words: list[str]) -> list[Phone] | None:
+        """Phones of exactly these words, or None when they cannot be fitted."""
+        decoder = self._aligner
         try:
             decoder.set_align_text(" ".join(words))
             _run(decoder, samples)
@@ -64,6 +87,26 @@ class Phones:
         if alignment is None:
             return None
         return [_phone(p.name, p.start, p.start + p.duration) for p in alignment.phones()]
+
+    def _fitted(self, samples: Samples, words: list[str]) -> list[Phone] | None:
+        """Decoded phones, with those runs of words that are heard in them aligned in their place."""
+        decoded = self.decode(samples)
+        heard = [phone for phone in decoded if phone.name != "SIL"]
+        spelled = [[_phone(name, 0, 0).name for name in self._aligner.lookup_word(word).split()] for word in words]
+        made, done = [], 0
+        for run in fitting.runs(spelled, [phone.name for phone in heard]):
+            low = max(heard[run.start].start - ROOM, done)
+            high = min(heard[run.end - 1].end + ROOM, len(samples) // TICK)
+            part, said = samples[low * TICK : high * TICK], words[run.first : run.last]
+            # The words at the ends of a run may be half cut away.
+            tries = (said, said[1:], said[:-1], said[1:-1])
+            inside = next((fit for known in tries if known and (fit := self._aligned(part, known))), None)
+            if inside is None:
+                continue
+            made += _between(decoded, done, low)
+            made += [Phone(phone.name, phone.start + low, phone.end + low) for phone in inside]
+            done = high
+        return [*made, *_between(decoded, done, len(samples) // TICK)] if made else None
 
     @cached_property
     def _listener(self) -> Any:
@@ -93,6 +136,29 @@ def _run(decoder: Any, samples: Samples) -> None:
     decoder.start_utt()
     decoder.process_raw(pcm, no_search=False, full_utt=True)
     decoder.end_utt()
+
+
+def _forced(phones: list[Phone], samples: Samples) -> bool:
+    """Whether words were squeezed or stretched to fit what was not them, or left much of what is said as silence."""
+    lengths = np.array([phone.end - phone.start for phone in phones if phone.name != "SIL"])
+    if not len(lengths) or lengths.max() > LONGEST or float(np.mean(lengths <= SHORT)) > SHORT_SHARE:
+        return True
+    blocks = samples[: len(samples) // TICK * TICK].reshape(-1, TICK)
+    db = 10 * np.log10(np.einsum("ts,ts->t", blocks, blocks) / TICK + 1e-10)
+    loud = db > np.percentile(db, 95) - LOUD_DB
+    spoken = np.zeros(len(db), bool)
+    for phone in phones:
+        spoken[phone.start : phone.end] = phone.name != "SIL"
+    return bool(loud.any()) and float(np.mean(spoken[loud])) < SPOKEN_SHARE
+
+
+def _between(phones: list[Phone], low: int, high: int) -> list[Phone]:
+    """The parts of phones that lie in [low, high)."""
+    return [
+        Phone(phone.name, max(phone.start, low), min(phone.end, high))
+        for phone in phones
+        if phone.start < high and phone.end > low
+    ]
 
 
 def _phone(name: str, start: int, end: int) -> Phone:

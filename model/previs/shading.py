@@ -38,6 +38,8 @@ UNDER_EYE: Lines = [
     [(261, 0, 0.01), (449, 0, 0), (451, 0, 0), (453, 0, 0)],
 ]
 NOSE: Lines = [[(193, -0.02, -0.02), (122, 0, 0.02)], [(417, 0.02, -0.02), (351, 0, 0.02)]]
+DIMPLE_RIGHT: Lines = [[(216, -0.03, -0.02), (61, -0.085, -0.02), (61, -0.075, 0.055)]]
+DIMPLE_LEFT: Lines = [[(436, 0.03, -0.02), (291, 0.085, -0.02), (291, 0.075, 0.055)]]
 FROWN: Lines = [
     [(61, -0.01, 0), (202, -0.02, -0.06), (204, -0.04, -0.04)],
     [(291, 0.01, 0), (422, 0.02, -0.06), (424, 0.04, -0.04)],
@@ -55,9 +57,11 @@ MAPS: tuple[tuple[Lines, tuple[float, float, float], dict[str, float]], ...] = (
     (UNDER_EYE, (0.012, 0.013, RIM), {"AU6": 0.18, "AU7": 0.15}),
     (NOSE, (0.014, 0.012, RIM), {"AU9": 0.35}),
     (FROWN, (0.020, 0.030, RIM), {"AU15": 0.09, "AU17": 0.05}),
+    (NASOLABIAL[:1] + DIMPLE_RIGHT, (0.030, 0.030, RIM), {"AU14R": 0.11}),
+    (NASOLABIAL[1:] + DIMPLE_LEFT, (0.030, 0.030, RIM), {"AU14L": 0.11}),
     (SOCKET, (0.10, 0.09, 0.0), {"AU4": 0.13, "AU1": -0.085, "AU2": -0.08}),
 )
-LIGHTEST = np.array([0, 0, 0, 0, 0, 0, -0.2], np.float32)  # a line is never light; a socket may be
+LIGHTEST = np.array([0.0] * (len(MAPS) - 1) + [-0.2], np.float32)  # a line is never light; a socket may be
 
 
 DEPTHS = np.stack([expression.vector(depths) for _, _, depths in MAPS]).astype(np.float32)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the known words are to be heard, and about when: phones of the words against phones that a decoder heard.
+
+Where a cut takes words away, or somebody says what is not written, the rest is still found. Not the exact times (`phones` aligns each
+run that is found here). Method: local alignment (Smith & Waterman 1981), then again in what is left on either side.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+VOWELS = frozenset(("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"))
+SAME, SAME_KIND, OTHER, SKIP = 3.0, 0.5, -2.0, -1.5
+LEAST = 14.0  # score of a run that is worth aligning: about six phones of which most were heard
+NEAR = 0.5  # share of a word's phones that must have been met at either end of a run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Words [first, last) that were heard, as the heard phones [start, end)."""
+
+    first: int
+    last: int
+    start: int
+    end: int
+
+
+def runs(words: Sequence[Sequence[str]], heard: Sequence[str]) -> list[Run]:
+    """Runs of words found in what was heard, in order. `words`: the phones of each word; `heard`: phones without silences."""
+    best = _best(words, heard)
+    if best is None:
+        return []
+    before = runs(words[: best.first], heard[: best.start])
+    after = runs(words[best.last :], heard[best.end :])
+    moved = [
+        Run(first=r.first + best.last, last=r.last + best.last, start=r.start + best.end, end=r.end + best.end)
+        for r in after
+    ]
+    return [*before, best, *moved]
+
+
+def _best(words: Sequence[Sequence[str]], heard: Sequence[str]) -> Run | None:
+    """The run that fits best, of whole words only."""
+    known = [phone for word in words for phone in word]
+    pairs = _pairs(known, heard)
+    if not pairs:
+        return None
+    met = {at: place for at, place in pairs if known[at] == heard[place]}
+    starts = np.concatenate([[0], np.cumsum([len(word) for word in words])]).tolist()
+    shares = [
+        sum(at in met for at in range(low, high)) / max(high - low, 1) for low, high in itertools.pairwise(starts)
+    ]
+    sure = [number for number, share in enumerate(shares) if share >= NEAR]
+    if not sure:
+        return None
+    first, last = sure[0], sure[-1] + 1
+    inside = [place for at, place in pairs if starts[first] <= at < starts[last]]
+    return Run(first=first, last=last, start=inside[0], end=inside[-1] + 1)
+
+
+def _pairs(known: Sequence[str], heard: Sequence[str]) -> list[tuple[int, int]]:
+    """The best local alignment as pairs of places, or nothing when it is poor."""
+    scores = np.zeros((len(known) + 1, len(heard) + 1))
+    for row, one in enumerate(known, 1):
+        for column, other in enumerate(heard, 1):
+            met = scores[row - 1, column - 1] + _alike(one, other)
+            skipped = max(scores[row - 1, column], scores[row, column - 1]) + SKIP
+            scores[row, column] = max(met, skipped, 0.0)
+    if scores.max() < LEAST:
+        return []
+    row, column = (int(place) for place in np.unravel_index(scores.argmax(), scores.shape))
+    pairs = []
+    while scores[row, column] > 0:
+        if scores[row, column] == scores[row - 1, column - 1] + _alike(known[row - 1], heard[column - 1]):
+            row, column = row - 1, column - 1
+            pairs.append((row, column))
+        elif scores[row, column] == scores[row - 1, column] + SKIP:
+            row -= 1
+        else:
+            column -= 1
+    return pairs[::-1]
+
+
+def _alike(one: str, other: str) -> float:
+    if one == other:
+        return SAME
+    return SAME_KIND if (one in VOWELS) == (other in VOWELS) else OTHER
