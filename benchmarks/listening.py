@@ -209,7 +209,7 @@ def main() -> None:
     """Read the command line, evaluate, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", default="", help="names that begin with this")
+    parser.add_argument("--only", default="", help="names that begin with this, or one of these: report,zz")
     parser.add_argument("--quick", action="store_true", help="leave out unknown count, stock settings and bare engines")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     asked = parser.parse_args()

@@ -264,15 +264,23 @@ def performed(plan: Plan) -> list[Said]:
     return said
 
 
-def speak(folder: Path) -> None:
+def chosen_plans(only: str) -> list[Plan]:
+    """The dialogues whose name begins with `only`."""
+    return [plan for plan in PLANS if plan.name.startswith(only)]
+
+
+def speak(folder: Path, *, only: str = "") -> None:
     """Speak every utterance of every dialogue once, dry, at 24 kHz; what is there already is kept."""
     dry = folder / "dry"
     dry.mkdir(parents=True, exist_ok=True)
-    for voice, text in sorted({(said.voice, said.text) for plan in PLANS for said in performed(plan)}):
+    for voice, text in sorted({(said.voice, said.text) for plan in chosen_plans(only) for said in performed(plan)}):
         path = dry_path(folder, voice, text)
         if not path.exists():
             sound = voiced(WRITTEN.get(text, text), voice)
-            sf.write(path, sound / max(1e-6, np.abs(sound).max()) * 0.7, VOICE_HZ, subtype="PCM_16")
+            partial = path.with_suffix(".partial")
+            sound = sound / max(1e-6, np.abs(sound).max()) * 0.7
+            sf.write(partial, sound, VOICE_HZ, subtype="PCM_16", format="FLAC")
+            partial.replace(path)
 
 
 def dry_path(folder: Path, voice: str, text: str) -> Path:
@@ -324,10 +332,10 @@ def _kokoro() -> Any:
     return _SESSION[0]
 
 
-def mix(folder: Path) -> list[str]:
+def mix(folder: Path, *, only: str = "") -> list[str]:
     """Write every dialogue in every condition, and the real voices; returns the names."""
     names = []
-    for plan in PLANS:
+    for plan in chosen_plans(only):
         laid = lay_out(folder, plan)
         for condition, sound in _conditions(plan, laid):
             name = f"{plan.half}-{plan.name}-{condition}"
@@ -463,11 +471,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=("speak", "mix"))
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="dialogues that begin with this: t2a, r")
     asked = parser.parse_args()
     if asked.step == "speak":
-        speak(asked.folder)
+        speak(asked.folder, only=asked.only)
     else:
-        print("\n".join(mix(asked.folder)))
+        print("\n".join(mix(asked.folder, only=asked.only)))
 
 
 if __name__ == "__main__":

@@ -48,10 +48,12 @@ class Known:
 
 
 def read_folder(folder: Path, *, only: str = "") -> tuple[list[Known], list[str]]:
-    """Every NAME.rttm with its recording and its sheet, and what was left out and why. Raises InputError with all that is wrong."""
+    """Every NAME.rttm with its recording and its sheet, and what was left out and why. Raises InputError with all that is wrong.
+
+    `only`: beginnings of names, with commas between them."""
     if not folder.is_dir():
         raise InputError(Problem(file=str(folder), message="no such folder"))
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.startswith(only))
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.startswith(tuple(only.split(","))))
     known: list[Known] = []
     problems: list[Problem] = []
     for truth in (path for path in files if path.suffix.lower() == ".rttm"):
