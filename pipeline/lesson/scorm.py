@@ -116,7 +116,7 @@ def check(manifest: str, *, files: set[str]) -> list[Problem]:
 
     try:
         root = ElementTree.fromstring(manifest.encode(), forbid_dtd=True)
-    except (ET.ParseError, DefusedXmlException) as error:
+    except (ET.ParseError, DefusedXmlException, ValueError) as error:
         return [wrong(f"not XML that can be read: {error}")]
     problems = list[Problem]()
     if root.tag != f"{{{CP}}}manifest" or [child.tag for child in root] != [

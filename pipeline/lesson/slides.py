@@ -82,7 +82,7 @@ def read(path: Path, *, size: tuple[int, int], root: Path) -> list[Slide]:
 def names(path: Path) -> list[str]:
     """The slides' names, without drawing them: for checking a script. Raises InputError as `read` does."""
     if path.is_dir():
-        return [name_of_picture(file) for file in _files(path)]
+        return _names(path)
     with _opened(path) as document:
         return page_names(document)
 

@@ -57,7 +57,7 @@ def lay_out(script: LessonScript, cues: Sequence[Cue], shots: Sequence[Shot], *,
         if (chapter := _chapter(section, first_words)) is not None and chapter < total
     ]
     begins = _begins([(section, chapter) for _, section, chapter in heard], base)
-    ends = [*begins[1:], total]
+    ends = [*begins[1:], total][: len(begins)]
     return [
         Stretch(
             section=section, number=number, start=start, end=end, chapter=min(max(chapter, start), end - 1),

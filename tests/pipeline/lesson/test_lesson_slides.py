@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slides: stills of the delivered size with where their text is, the same identity for the same pixels, every wrong file named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
+
+from manifests.errors import InputError
+from pipeline.lesson import slides
+from pipeline.lesson.layouts import Arrangement, Rect, place
+
+SAMPLE = Path(__file__).parents[3] / "examples" / "lesson" / "slides.pdf"
+SIZE = (640, 360)
+PAGES = ("1", "2", "3a", "3b", "4")
+
+
+def drawn(text: str = "", size: tuple[int, int] = SIZE, paper: tuple[int, int, int] = (250, 250, 245)) -> Image.Image:
+    image = Image.new("RGB", size, paper)
+    ImageDraw.Draw(image).text((40, 40), text, font=ImageFont.load_default(24), fill=(20, 20, 30))
+    return image
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def folder_of(tmp_path: Path, **pictures: Image.Image) -> Path:
+    folder = tmp_path / "slides"
+    folder.mkdir()
+    for name, image in pictures.items():
+        image.save(folder / f"{name}.png")
+    return folder
+
+
+def test_a_pdf_gives_stills_of_the_delivered_size_under_their_page_labels(tmp_path: Path) -> None:
+    found = slides.read(SAMPLE, size=SIZE, root=tmp_path)
+    assert tuple(slide.name for slide in found) == tuple(slides.names(SAMPLE)) == PAGES
+    assert {pixels_of(slide.path).shape for slide in found} == {(360, 640, 3)}
+    assert [slide.full_bleed for slide in found] == [False, False, False, False, True]
+    assert "Rings of glass" in found[1].text
+
+
+def test_every_dark_stroke_of_a_text_slide_lies_in_its_text_boxes_or_is_a_drawing(tmp_path: Path) -> None:
+    build = slides.read(SAMPLE, size=(1280, 720), root=tmp_path)[2]  # 3a: a title, a line, a yellow bar at the left
+    pixels = pixels_of(build.path).astype(int)
+    dark = pixels.sum(axis=2) < 300
+    for box in build.boxes:
+        dark[box.top : box.bottom, box.left : box.right] = False
+    assert not dark.any()
+
+
+def test_on_the_sample_slides_no_pixel_of_text_lies_under_the_presenter(tmp_path: Path) -> None:
+    found = {slide.name: slide for slide in slides.read(SAMPLE, size=(1280, 720), root=tmp_path)}
+    for names in (["1"], ["2"], ["3a", "3b"]):
+        shown = [found[name] for name in names]
+        placed = place(Arrangement(), (1280, 720), slides.union(shown), art=[r for s in shown for r in s.art])
+        assert placed.covered == 0 and placed.presenter is not None
+        box = placed.presenter
+        for slide in shown:
+            under = pixels_of(slide.path)[box.top : box.bottom, box.left : box.right].reshape(-1, 3)
+            assert len(np.unique(under, axis=0)) < 9, f"something is drawn under the presenter on slide {slide.name}"
+
+
+def test_what_was_read_once_is_read_from_its_stills(tmp_path: Path) -> None:
+    first = slides.read(SAMPLE, size=SIZE, root=tmp_path)
+    before = {slide.path: slide.path.stat().st_mtime_ns for slide in first}
+    assert slides.read(SAMPLE, size=SIZE, root=tmp_path) == first
+    first[0].path.unlink()
+    again = slides.read(SAMPLE, size=SIZE, root=tmp_path)
+    assert again == first and all(
+        path.stat().st_mtime_ns == time for path, time in before.items() if path != first[0].path
+    )
+
+
+def test_pictures_are_named_by_their_numbers_and_ordered(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, **{"s10": drawn("x"), "s2b": drawn("b"), "s2a": drawn("a"), "cover": drawn("c")})
+    assert slides.names(folder) == ["2a", "2b", "10", "cover"]
+    assert [slide.name for slide in slides.read(folder, size=SIZE, root=tmp_path)] == ["2a", "2b", "10", "cover"]
+
+
+def test_the_same_pixels_are_the_same_slide_whatever_the_file(tmp_path: Path) -> None:
+    one = slides.read(folder_of(tmp_path, **{"1": drawn("same")}), size=SIZE, root=tmp_path)[0]
+    (tmp_path / "other").mkdir()
+    drawn("same").save(tmp_path / "other" / "9.webp", lossless=True)
+    other = slides.read(tmp_path / "other", size=SIZE, root=tmp_path)[0]
+    assert one.digest == other.digest and one.name != other.name
+
+
+def test_words_in_a_picture_are_found_and_paper_and_gradients_are_not(tmp_path: Path) -> None:
+    ramp = Image.fromarray(np.linspace(0, 255, 640).astype(np.uint8)[None, :, None].repeat(360, 0).repeat(3, 2))
+    folder = folder_of(tmp_path, **{"1": drawn("Words on a slide"), "2": drawn(), "3": ramp})
+    words, paper, gradient = slides.read(folder, size=SIZE, root=tmp_path)
+    left, top, right, bottom = (
+        f([getattr(b, e) for b in words.boxes])
+        for f, e in ((min, "left"), (min, "top"), (max, "right"), (max, "bottom"))
+    )
+    assert left <= 42 and top <= 48 and 200 < right < 320 and 60 < bottom < 90
+    assert not paper.boxes and not gradient.boxes and not gradient.full_bleed
+
+
+def test_a_slide_of_another_shape_stands_on_its_own_paper(tmp_path: Path) -> None:
+    slide = slides.read(folder_of(tmp_path, **{"1": drawn("x", (400, 300), (200, 30, 30))}), size=SIZE, root=tmp_path)[
+        0
+    ]
+    pixels = pixels_of(slide.path)
+    assert slide.paper == "c81e1e" and (pixels[:, :70] == (200, 30, 30)).all()
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_a_slide_is_fitted_whole_into_the_picture(width: int, height: int) -> None:
+    place = slides.fitted((width, height), SIZE)
+    assert place.left >= 0 and place.top >= 0 and place.right <= SIZE[0] and place.bottom <= SIZE[1]
+    assert place.width == SIZE[0] or place.height == SIZE[1]
+
+
+@given(st.lists(st.sampled_from(["1", "2", "3", "iv", ""]), min_size=1, max_size=60))
+def test_page_labels_become_different_names(labels: list[str]) -> None:
+    class Labelled:
+        def __len__(self) -> int:
+            return len(labels)
+
+        def get_page_label(self, index: int) -> str:
+            return labels[index]
+
+    names = slides.page_names(Labelled())
+    assert len(set(names)) == len(names) == len(labels)
+
+
+def test_files_that_are_no_slides_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing")
+    (tmp_path / "script.md").write_text("# hello")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for name, message in (
+        ("broken.pdf", "cannot be read"),
+        ("script.md", "not slides"),
+        ("empty", "no slides"),
+        ("missing.pdf", "no such file"),
+    ):
+        with pytest.raises(InputError, match=message):
+            slides.names(tmp_path / name)
+    with pytest.raises(InputError, match="not a picture"):
+        slides.read(tmp_path / "torn", size=SIZE, root=tmp_path)
+
+
+def test_two_pictures_of_one_number_are_named(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, **{"a1": drawn("x"), "b1": drawn("y")})
+    with pytest.raises(InputError, match="two slides are called '1'"):
+        slides.names(folder)
+
+
+def test_text_boxes_stay_inside_the_picture(tmp_path: Path) -> None:
+    for slide in slides.read(SAMPLE, size=(320, 180), root=tmp_path):
+        assert all(Rect(0, 0, 320, 180).overlap(box) == box.width * box.height for box in slide.boxes)
