@@ -10,11 +10,12 @@ import argparse
 import dataclasses
 import json
 import resource
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def main() -> None:
         elif arguments.what == "drift":
             drift(root, arguments.minutes)
         elif arguments.what == "colour":
-            match_colours()
+            match_colours(root)
         else:
             loudness(root)
 
@@ -116,29 +117,77 @@ def drift(root: Path, minutes: float) -> None:
     print(f"memory of all processes: {memory.early:.0f} MB in the first tenth, {memory.late:.0f} MB in the last")
 
 
-def match_colours() -> None:
-    """What remains of known casts, as a share of the start (mean CIEDE2000) and as hue error of skin in degrees."""
-    print(
-        f"{'portrait':<12} {'cast':<8} {'start':>5}  {'M-K':>5} {'hue':>5}  {'Reinhard':>8} {'hue':>5}  {'no look':>7}"
-    )
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scene:
+    """A portrait under a known cast: as it is seen, as it was before, and where its face is."""
+
+    portrait: str
+    cast: str
+    seen: np.ndarray
+    plain: np.ndarray
+    face: match.Box
+
+    @property
+    def start(self) -> float:
+        return _difference(self.seen, self.plain)
+
+    def left(self, graded: np.ndarray) -> tuple[float, float]:
+        """What remains of the starting difference, and the hue error of skin in degrees."""
+        skins = [
+            match.sample_pictures(eight_bit(picture)[None], self.face).skin_mean for picture in (graded, self.plain)
+        ]
+        hues = colour.hue_degrees(colour.lab_of_rgb(np.stack(skins)))
+        return _difference(graded, self.plain) / self.start, abs(float(hues[0] - hues[1]))
+
+
+def match_colours(root: Path) -> None:
+    """What remains of known casts, as a share of the start (mean CIEDE2000) and as hue error of skin in degrees; ours beside others."""
+    scenes = list(_scenes())
+    public = _public_reinhard(scenes, root)
+    heads = ("M-K", "Reinhard", "package", "no look")
+    print(f"{'portrait':<12} {'cast':<8} {'start':>5}" + "".join(f"  {head:>8} {'hue':>5}" for head in heads))
+    worst: dict[str, list[tuple[float, float]]] = {head: [] for head in heads}
+    for scene, package in zip(scenes, public, strict=True):
+        sample, truth = (match.sample_pictures(eight_bit(p)[None], scene.face) for p in (scene.seen, scene.plain))
+        looks = [("monge-kantorovich", match.look_of(truth)), ("reinhard", match.look_of(truth)),
+                 ("monge-kantorovich", match.character_looks(["x"], [sample], {})["x"])]  # fmt: skip
+        still, plain, neutral = (
+            np.clip(match.estimate(sample, look, method=method)(scene.seen), 0, 1) for method, look in looks
+        )
+        row = dict(zip(heads, map(scene.left, (still, plain, package, neutral)), strict=True))
+        print(
+            f"{scene.portrait:<12} {scene.cast:<8} {scene.start:5.1f}"
+            + "".join(f"  {s:8.2f} {h:5.2f}" for s, h in row.values())
+        )
+        for head, found in row.items():
+            worst[head].append(found)
+    for head, found in worst.items():
+        shares, hues = np.array(found).T
+        print(
+            f"{head:<9} left: mean {shares.mean():.3f}, worst {shares.max():.3f}; skin hue: worst {hues.max():.2f} deg"
+        )
+
+
+def _scenes() -> Iterator[Scene]:
     for name, face in FACES.items():
         with Image.open(PORTRAITS / f"{name}.png") as image:
             image.thumbnail((160, 160), Image.Resampling.BOX)
             own = np.asarray(image.convert("RGB")) / 255
         plain = _light(own, np.linalg.inv(_own_cast(f"{name}.png")))
-        truth = match.sample_pictures(eight_bit(plain)[None], face)
         for kind, gains in {"its own": None, **CASTS}.items():
             seen = own if gains is None else _light(plain, np.diag(gains))
-            sample = match.sample_pictures(eight_bit(seen)[None], face)
-            start, row = _difference(seen, plain), ""
-            for method in ("monge-kantorovich", "reinhard"):
-                graded = np.clip(match.estimate(sample, match.look_of(truth), method=method)(seen), 0, 1)
-                skin = match.sample_pictures(eight_bit(graded)[None], face).skin_mean
-                hue = colour.hue_degrees(colour.lab_of_rgb(np.stack([skin, truth.skin_mean])))
-                row += f"  {_difference(graded, plain) / start:5.2f} {abs(hue[0] - hue[1]):5.2f}"
-            goal = match.character_looks(["x"], [sample], {})["x"]
-            neutral = np.clip(match.estimate(sample, goal, method="monge-kantorovich")(seen), 0, 1)
-            print(f"{name:<12} {kind:<8} {start:5.1f} {row}  {_difference(neutral, plain) / start:7.2f}")
+            yield Scene(name, kind, seen, plain, face)
+
+
+def _public_reinhard(scenes: list[Scene], root: Path) -> list[np.ndarray]:
+    """The same by a package that others made, in its own environment. It takes logarithms, so no value may be zero."""
+    pairs = {f"source_{n}": np.maximum(eight_bit(scene.seen), 1) for n, scene in enumerate(scenes)}
+    pairs |= {f"reference_{n}": np.maximum(eight_bit(scene.plain), 1) for n, scene in enumerate(scenes)}
+    np.savez(root / "pairs.npz", **pairs)
+    script = Path(__file__).with_name("color_matcher.sh")
+    subprocess.run([script, root / "pairs.npz", root / "out.npz"], check=True)
+    with np.load(root / "out.npz") as moved:
+        return [moved[str(n)] / 255 for n in range(len(scenes))]
 
 
 def _light(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
