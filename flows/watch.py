@@ -109,7 +109,11 @@ VERSIONS = (
     " (SELECT count(*) FROM checks c WHERE c.version = d.version AND verdict = 'fail') AS fails,"
     " (SELECT count(*) FROM checks c WHERE c.version = d.version AND verdict = 'warn') AS warns,"
     " (SELECT string_agg(name || ': ' || value, '; ') FROM checks c WHERE c.version = d.version"
-    " AND name IN ('slates', 'talkers')) AS marks"
+    " AND name IN ('slates', 'talkers')) AS marks,"
+    " (SELECT string_agg(detail->>'check' || ' by ' || actor || ': ' || (detail->>'reason'), '; ') FROM events e"
+    " WHERE e.name = 'waived' AND e.subject = d.version) AS waived,"
+    " (SELECT max(subject) FROM events e WHERE e.name = 'purged'"
+    " AND list_contains(CAST(e.detail->'versions' AS VARCHAR[]), d.version)) AS purged"
     " FROM deliverables d GROUP BY version ORDER BY version"
 )
 FAILURES = "SELECT subject, reason FROM rejects WHERE run_id = (SELECT arg_max(run_id, finished_at) FROM runs)"
@@ -126,7 +130,9 @@ def lines(now: Status) -> list[str]:
     for version in now.versions:
         marks = f", marked {version['marks']}" if version["marks"] else ""
         checks = f"{version['files']} files, {version['fails']} failed checks, {version['warns']} warnings"
-        said.append(f"  {version['version']}: {checks}{marks}")
+        waived = f", waived {version['waived']}" if version["waived"] else ""
+        purged = f", purged for {version['purged']}" if version["purged"] else ""
+        said.append(f"  {version['version']}: {checks}{marks}{waived}{purged}")
     return said + [f"  failed: {one['subject']}: {one['reason']}" for one in now.failures]
 
 

@@ -128,6 +128,8 @@ def test_the_verbs_end_with_their_codes(scene: Film, capsys: pytest.CaptureFixtu
     assert code("waive", folder, "v001", "loudnes", "--reason", "x") == 2
     assert code("waive", folder, "v001", "loudness", "--reason", "x") == 0
     assert "latest is v001" in capsys.readouterr().out
+    code("status", folder)
+    assert f"waived loudness by {getpass.getuser()}: x" in capsys.readouterr().out
     assert code("consent", "list", "robin example", folder) == 0
     assert "v001/web.mp4" in capsys.readouterr().out
     assert code("consent", "revoke", "Robin Example", folder, "--yes") == 0
@@ -135,6 +137,8 @@ def test_the_verbs_end_with_their_codes(scene: Film, capsys: pytest.CaptureFixtu
     assert code("consent", "purge", "Robin Example", folder) == 0
     assert "Nothing was deleted" in capsys.readouterr().out
     assert code("consent", "purge", "Robin Example", folder, "--yes") == 1  # a recording that two speak in stays
+    code("status", folder)
+    assert "purged for Robin Example" in capsys.readouterr().out
     assert code("verify", web) == 1
     assert "purged" in capsys.readouterr().out
     assert code("consent", "purge", "Robin Example", folder, "--covers", "soul") == 2
