@@ -98,8 +98,12 @@ def _check_captions(draft: Draft) -> list[Check]:
     rate = draft.job.picture.rate
     rules = captions.rules_for(draft.film.production.language)
     findings = captions.lint(draft.shown, rate=rate, shot_changes=_changes(draft), rules=rules)
-    heard = [cue for cue in draft.reel.cues if cue.start < draft.master.samples]  # an editor may have shortened the film
-    return qc.check_captions(draft.shown, heard, findings, version=draft.name, rate=rate)
+    return qc.check_captions(draft.shown, _spoken(draft), findings, version=draft.name, rate=rate)
+
+
+def _spoken(draft: Draft) -> list[Cue]:
+    """The lines of the film: an editor may have shortened it."""
+    return [cue for cue in draft.reel.cues if cue.start < draft.master.samples]
 
 
 def _changes(draft: Draft) -> list[int]:
@@ -156,5 +160,5 @@ def _listen_to(draft: Draft) -> list[Check]:
         lead = draft.pass_of(profile).job.lead_frames / rate
         heard = hearing.hear(path, draft.film.root / draft.master.path, lead=Fraction(lead))
         checks.append(hearing.check_offset(heard, version=draft.name, profile=profile, rate=rate))
-        checks.append(hearing.check_lines(heard, draft.reel.cues, version=draft.name, profile=profile, rate=rate))
+        checks.append(hearing.check_lines(heard, _spoken(draft), version=draft.name, profile=profile, rate=rate))
     return checks
