@@ -7,6 +7,7 @@ number for people. A shot's identity is a digest of everything that shapes its p
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import json
 import re
@@ -150,15 +151,14 @@ def cut(
     )
     moods = {actor.character: actor.default_emotion for actor in actors}
     numbers, dissolves = _numbers(pieces, labels), _dissolves(pieces, settings)
+    handles, found = _handles(pieces, dissolves, settings), _Heard(heard)
     return [
         _decided(
             piece,
-            heard,
+            found,
             by_id,
             mood=moods.get(piece.character, "neutral 1"),
-            place=_Place(
-                order, numbers[order], settings.rate, dissolves[order], _handles(piece, pieces, dissolves, settings)
-            ),
+            place=_Place(order, numbers[order], settings.rate, dissolves[order], handles[order]),
         )
         for order, piece in enumerate(pieces)
     ]
@@ -225,13 +225,16 @@ def _dissolves(pieces: Sequence[Piece], settings: CutSettings) -> list[int]:
     return lengths
 
 
-def _handles(piece: Piece, pieces: Sequence[Piece], dissolves: Sequence[int], settings: CutSettings) -> tuple[int, int]:
-    """Frames to draw before and after a piece: what its dissolves need, at least those asked for, none outside the timeline."""
-    into = next(dissolve for other, dissolve in zip(pieces, dissolves, strict=True) if other is piece)
-    after = next((d for other, d in zip(pieces, dissolves, strict=True) if other.start == piece.end), 0)
-    head = max(settings.handle_frames, into // 2)
-    tail = max(settings.handle_frames, after - after // 2)
-    return min(head, piece.start), min(tail, pieces[-1].end - piece.end)
+def _handles(pieces: Sequence[Piece], dissolves: Sequence[int], settings: CutSettings) -> list[tuple[int, int]]:
+    """Frames to draw before and after each piece: what its dissolves need, at least those asked for, none outside the timeline."""
+    into_frame = {piece.start: dissolve for piece, dissolve in zip(reversed(pieces), reversed(dissolves), strict=True)}
+    handles = []
+    for piece, into in zip(pieces, dissolves, strict=True):
+        after = into_frame.get(piece.end, 0)
+        head = max(settings.handle_frames, into // 2)
+        tail = max(settings.handle_frames, after - after // 2)
+        handles.append((min(head, piece.start), min(tail, pieces[-1].end - piece.end)))
+    return handles
 
 
 def _utterance(cue: Cue, lines: Mapping[str, Line]) -> Utterance:
@@ -251,12 +254,27 @@ def _pauses(cue: Cue) -> Iterable[tuple[int, int]]:
             yield end, onset
 
 
-def _decided(piece: Piece, heard: Sequence[Cue], lines: Mapping[str, Line], *, mood: str, place: _Place) -> DecidedShot:
+class _Heard:
+    """Cues in order of their starts, found by time without looking at all of them."""
+
+    def __init__(self, cues: Sequence[Cue]) -> None:
+        self._cues = cues
+        self._starts = [cue.start for cue in cues]
+        self._latest_ends = list(itertools.accumulate((cue.end for cue in cues), max))
+
+    def within(self, piece: Piece, rate: Fraction) -> list[Cue]:
+        """The cues that count as heard in a piece."""
+        span = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
+        first, last = bisect.bisect_right(self._latest_ends, span[0]), bisect.bisect_left(self._starts, span[1])
+        return [cue for cue in self._cues[first:last] if span[0] < cue.end and _is_in(cue, span, rate)]
+
+
+def _decided(piece: Piece, heard: _Heard, lines: Mapping[str, Line], *, mood: str, place: _Place) -> DecidedShot:
     rate, (head, tail) = place.rate, place.handles
     drawn = replace(piece, start=piece.start - head, end=piece.end + tail)
-    cues = _heard_in(drawn, heard, rate)
+    cues = heard.within(drawn, rate)
     own = [
-        cue for cue in _heard_in(piece, heard, rate) if cue.character == piece.character
+        cue for cue in heard.within(piece, rate) if cue.character == piece.character
     ]  # not what only the handles reach
     spoken = tuple(_spoken(cue, drawn, lines, rate, speaks=cue in own) for cue in cues)
     first = next((cue.line_id for cue in [*own, *cues]), "")
@@ -267,11 +285,6 @@ def _decided(piece: Piece, heard: Sequence[Cue], lines: Mapping[str, Line], *, m
         performance=_performance(own, drawn, mood, rate), lang=lines[first].lang if first in lines else "en",
         layout=piece.layout, layer=piece.layer, dissolve_frames=place.dissolve, handles=place.handles,
     )  # fmt: skip
-
-
-def _heard_in(piece: Piece, heard: Sequence[Cue], rate: Fraction) -> list[Cue]:
-    span = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
-    return [cue for cue in heard if cue.start < span[1] and span[0] < cue.end and _is_in(cue, span, rate)]
 
 
 def _is_in(cue: Cue, span: tuple[int, int], rate: Fraction) -> bool:

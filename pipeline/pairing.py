@@ -29,9 +29,13 @@ def share(
     `layout_of` a scene; `longest`: frames above which a two-hander is not joined further. Where nobody else speaks in a scene, its
     shots stay single."""
     shared: list[Piece] = []
+    seen: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        if utterance.seen:
+            seen.setdefault(utterance.scene, []).append(utterance)
     for scene, group in itertools.groupby(pieces, key=lambda piece: piece.scene):
         own, layout = list(group), layout_of(scene)
-        company = _Company([u for u in utterances if u.scene == scene and u.seen], rate)
+        company = _Company(seen.get(scene, []), rate)
         if layout == "two-hander":
             shared += [part for run in _runs(own, longest) for part in _side_by_side(run, company)]
         elif layout == "picture-in-picture":
