@@ -23,7 +23,14 @@ from manifests.errors import InputError, Problem, ToolError
 T = TypeVar("T")
 ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.1
-_FOR_GOOD = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)  # asking again does not help
+_FOR_GOOD = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+)  # asking again does not help
 
 
 def checked_url(url: str) -> str:

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the farm costs beside bare Ray actors, and what a second worker brings.
+
+    python -m benchmarks.farm [--shots 1000] [--repeats 5] [--burn 0.1]
+
+Every shot burns the same CPU seconds in a talker that is loaded here only. `bare`: the calls `Worker.make` by Ray actors alone, two in
+flight, nothing recorded. `flow`: the whole generate step inside a Prefect flow: queue, events, rows, retries, steering. Both make the
+same takes with the same encoder in one run, interleaved; the fixed start (Ray's actors and the first import) is measured and taken off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from flows.engines import settle
+from flows.farm.cluster import connected
+from flows.farm.policy import Task
+from flows.farm.pool import FarmSettings
+from flows.farm.worker import Job, Worker
+from flows.film import Film, open_film
+from flows.generate import Farm, generate
+from flows.starter import write_starter
+from manifests.rows import Shot
+from model.emotion import Performance, held
+from model.talker import Frame, Portrait, Settings, Speech, TakeMeasures, Talker
+
+FRAMES = 8
+SIDE = 64
+BURN = "CALLSHEET_BENCHMARK_BURN"  # seconds of CPU a shot; the environment reaches the workers
+
+
+@dataclass
+class BurningClip:
+    """Some grey frames, and as much work as was asked for."""
+
+    frames: int
+    seconds: float
+    width: int = SIDE
+    height: int = SIDE
+
+    def __iter__(self) -> Iterator[Frame]:
+        until = time.process_time() + self.seconds
+        while time.process_time() < until:
+            sum(range(1000))
+        for _ in range(self.frames):
+            yield np.full((self.height, self.width, 3), 128, dtype=np.uint8)
+
+    def measures(self) -> TakeMeasures:
+        return TakeMeasures(face_box=(0.25, 0.25, 0.75, 0.75))
+
+
+@dataclass
+class BurningTalker:
+    """Fills the talker's contract with heat."""
+
+    name: str = "burning"
+    version: str = "1"
+    weights_digest: str = ""
+    context_seconds: float = 0.0
+    licences: tuple[str, ...] = ()
+
+    def talk(self, _portrait: Portrait, speech: Speech, _performance: Performance, _seed: int) -> BurningClip:
+        return BurningClip(frames=speech.frames, seconds=float(os.environ[BURN]))
+
+
+def burning(_name: str, _settings: Settings) -> Talker:
+    """Loads the talker of this benchmark."""
+    return BurningTalker()
+
+
+def shots(count: int) -> list[Shot]:
+    """Shots of two people in turn, without sound."""
+    mood = json.dumps(Performance.of(held("neutral"), start=0, end=FRAMES).plain())
+    return [
+        Shot(
+            shot_id=f"{i:032x}", number=f"sh{i:05}", order=i, scene="1", character="A", actor="A", role="speaking", line_ids="",
+            text="", lang="en", performance=mood, start_frame=i * FRAMES, end_frame=(i + 1) * FRAMES, rate_num=25, rate_den=1,
+            portrait=("portraits/alex.jpg", "portraits/robin.jpg")[i % 2], portrait_digest=str(i % 2), face="only",
+            audio_digest="", seed=0, width=SIDE, height=SIDE, talker="previs", talker_version="", weights_digest="",
+            talker_settings="{}",
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def through_the_flow(film: Film, wanted: Sequence[Shot], workers: int) -> None:
+    """The generate step as a task of a flow."""
+    from prefect import flow, task
+
+    farm = Farm(settings=FarmSettings(workers=workers), load=burning)
+
+    @task(name="Takes")
+    def takes() -> int:
+        return generate(film, wanted, (), run_id="benchmark", farm=farm).made
+
+    @flow(name="benchmark", validate_parameters=False)
+    def run() -> int:
+        return takes()
+
+    made = run()
+    if made != len(wanted):
+        raise RuntimeError(f"{made} of {len(wanted)} shots were made")
+
+
+def through_bare_actors(film: Film, wanted: Sequence[Shot], workers: int) -> None:
+    """The same calls with nothing around them: two in flight at each actor, the next when one returns."""
+    with connected("", cpus=0) as ray:
+        job = Job(
+            folder=film.folder,
+            root=film.root,
+            recordings=(),
+            talker="previs",
+            settings=film.talker_settings,
+            run_id="benchmark",
+            load=burning,
+        )
+        actors = [ray.remote(num_cpus=1)(Worker).remote(job) for _ in range(workers)]
+        ray.get([actor.begin.remote() for actor in actors])
+        waiting = iter(wanted)
+        flying = {actor.make.remote(Task(shot=shot)): actor for actor in actors * 2 for shot in [next(waiting)]}
+        while flying:
+            (done,), _ = ray.wait(list(flying))
+            actor = flying.pop(done)
+            ray.get(done)
+            following = next(waiting, None)
+            if following is not None:
+                flying[actor.make.remote(Task(shot=following))] = actor
+        for actor in actors:
+            ray.kill(actor)
+
+
+def seconds(way: Callable[[Film, Sequence[Shot], int], None], wanted: Sequence[Shot], workers: int) -> float:
+    """How long one way takes to make shots into a fresh build folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "scene"
+        write_starter(place)
+        film = dataclasses.replace(open_film(place))
+        began = time.perf_counter()
+        way(film, wanted, workers)
+        spent = time.perf_counter() - began
+        shutil.rmtree(place)
+        return spent
+
+
+def overhead(count: int, repeats: int) -> dict[str, float]:
+    """Flow against bare actors with two workers, both less what four shots take (the fixed start)."""
+    ratios, own = [], []
+    for _ in range(repeats):
+        bare = seconds(through_bare_actors, shots(count), 2) - seconds(through_bare_actors, shots(4), 2)
+        flow = seconds(through_the_flow, shots(count), 2) - seconds(through_the_flow, shots(4), 2)
+        ratios.append(flow / bare)
+        own.append(1000 * (flow - bare) * 2 / (count - 4))
+    return {
+        "flow over bare": round(statistics.median(ratios), 3),
+        "own milliseconds of a worker a shot": round(statistics.median(own), 2),
+    }
+
+
+def scaling(count: int, repeats: int) -> dict[str, float]:
+    """What a second worker brings, interleaved, start taken off."""
+    gains = []
+    for _ in range(repeats):
+        one = seconds(through_the_flow, shots(count), 1) - seconds(through_the_flow, shots(4), 1)
+        two = seconds(through_the_flow, shots(count), 2) - seconds(through_the_flow, shots(4), 2)
+        gains.append(one / two)
+    return {"one worker to two": round(statistics.median(gains), 3)}
+
+
+def main() -> None:
+    """Measure and print, with the load that the machine had."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shots", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--burn", type=float, default=0.1, help="seconds of CPU a shot")
+    options = parser.parse_args()
+    os.environ[BURN] = str(options.burn)
+    settle()
+    load = os.getloadavg()[0]
+    with connected("", cpus=2):
+        found = overhead(options.shots, 1) | scaling(max(options.shots // 5, 20), options.repeats)
+    print(json.dumps({"shots": options.shots, "burn": options.burn, "load before": round(load, 1), **found}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

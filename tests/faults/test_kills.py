@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever is killed whenever: the production comes out as if nothing had happened, every shot made and recorded once."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from conftest import Engines, Rendered
+from flows.film import open_film
+from tests.faults.harness import (
+    KINDS,
+    Tally,
+    check_record,
+    fresh_copy,
+    prefect_server,
+    prepare,
+    render_under_fire,
+    result_of,
+    write_log,
+)
+from tests.faults.short_shots import write_production
+
+SEED = int(os.environ.get("CALLSHEET_FAULTS_SEED", "20261122"))
+
+
+def survive(folder: Path, *, shots: int, wanted: Counter[str], a_round: int) -> Tally:
+    """Render the same production anew, round after round, until everything wanted was killed; each must come out the same.
+
+    `a_round`: about how many kills one rendering gets."""
+    prepared = prepare(write_production(folder / "prepared", shots=shots))
+    tally = Tally(random.Random(SEED))
+    with prefect_server(folder / "prefect") as server:
+        undisturbed = fresh_copy(prepared, folder / "undisturbed")
+        render_under_fire(undisturbed, server, tally, Counter())
+        truth = result_of(undisturbed)
+        assert len(truth.takes) == shots
+        number = 0
+        while any(tally.killed[kind] < count for kind, count in wanted.items()):
+            number += 1
+            here = fresh_copy(prepared, folder / f"round{number}")
+            before = len(tally.decisions)
+            render_under_fire(here, server, tally, share(wanted, tally, a_round))
+            check_record(open_film(here), tally.decisions[before:])
+            assert result_of(here) == truth
+            write_log(tally, folder / "kills.log")
+    return tally
+
+
+def share(wanted: Counter[str], tally: Tally, count: int) -> Counter[str]:
+    """The tally after which a round has had its kills: those least done first."""
+    goal = Counter(tally.killed)
+    for _ in range(count):
+        open_kinds = [kind for kind in KINDS if goal[kind] < wanted[kind]]
+        if open_kinds:
+            goal[min(open_kinds, key=lambda kind: goal[kind] / wanted[kind])] += 1
+    return goal
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(2700)
+def test_a_hundred_and_twenty_kills_change_nothing(tmp_path: Path) -> None:
+    wanted = Counter(worker=36, actor=36, head=12, driver=12, prefect=12, writer=12)
+    tally = survive(tmp_path, shots=60, wanted=wanted, a_round=20)
+    print("\n".join(tally.log))  # noqa: T201 - the protocol of the proof, with -s
+    assert all(tally.killed[kind] >= 10 for kind in KINDS)
+    assert sum(tally.killed.values()) >= 120
+    assert tally.decisions
+
+
+@dataclass(frozen=True)
+class Running:
+    """The suite's Prefect server."""
+
+    url: str
+
+    def wait(self) -> None:
+        """It runs as long as the suite."""
+
+
+def test_a_killed_worker_and_a_killed_writer_change_nothing(engines: Engines, film: Rendered, tmp_path: Path) -> None:
+    truth = result_of(film.folder)
+    folder = film.copy(tmp_path / "scene")
+    for made in ("deliverables", "media/takes", "manifests/takes", "manifests/deliverables"):
+        shutil.rmtree(folder / "build" / made, ignore_errors=True)
+    tally, wanted = Tally(random.Random(SEED)), Counter(actor=1, writer=1)
+    render_under_fire(folder, Running(engines.prefect), tally, wanted, ray=engines.ray)
+    assert tally.killed == wanted
+    check_record(open_film(folder), tally.decisions)
+    assert result_of(folder) == truth
