@@ -8,7 +8,8 @@ SOURCES := manifests model pipeline flows tests benchmarks examples infra
 .DEFAULT_GOAL := help
 FIXTURES ?= tests/model/dice/fixtures
 CORPUS ?= .cache/listening
-.PHONY: help setup demo test check format docs bench bench-listening parity proof proof-dice clean
+ONLY ?=
+.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long test-faults parity proof proof-dice clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,10 +43,16 @@ bench: $(READY) ## speed: previs, DICE-Talk, finishing, each beside its referenc
 	@$(BIN)/python -m benchmarks.finishing colour
 	@$(BIN)/python -m benchmarks.finishing loudness
 
-bench-listening: $(READY) ## listening on a corpus that it makes itself, in the folder CORPUS
-	@bash infra/voices.sh $(CORPUS)
-	@$(BIN)/python -m benchmarks.listening_corpus mix $(CORPUS)
-	@$(BIN)/python -m benchmarks.listening $(CORPUS)
+bench-listening: $(READY) ## listening on a corpus that it makes itself, in the folder CORPUS (a part of it: ONLY=t2a)
+	@bash infra/voices.sh $(CORPUS) $(ONLY)
+	@$(BIN)/python -m benchmarks.listening_corpus mix $(CORPUS) --only "$(ONLY)"
+	@$(BIN)/python -m benchmarks.listening $(CORPUS) $(if $(ONLY),,--only report,zz)
+
+bench-listening-long: $(READY) ## two hours of that corpus through listening: memory, time (about 40 minutes)
+	@$(BIN)/python -m benchmarks.listening_long $(CORPUS)
+
+test-faults: $(READY) ## kill what can be killed, at random moments, until nothing is lost (at most 45 minutes)
+	@$(BIN)/python -m pytest -m faults tests/faults
 
 parity: $(READY) ## compare the DICE-Talk networks with golden tensors: make parity FIXTURES=DIR
 	@$(BIN)/python -m benchmarks.dice_parity $(FIXTURES)
