@@ -203,16 +203,24 @@ def _frames(path: Path, layer: Layer, frames: int, stage: Stage) -> Any:
     import ffmpeg
 
     cut = layer.cut
-    available = cut.take_frames or cut.take_frame + cut.frames
-    first, last = max(0, layer.first), min(available, layer.first + frames)
+    first, last, held = _available(layer, frames)
     stream = ffmpeg.input(f"file:{path.resolve()}", threads=1).video
-    stream = stream.filter("trim", start_frame=first, end_frame=max(last, first + 1))
-    held = {"start": max(0, -layer.first), "stop": max(0, layer.first + frames - available)}
+    stream = stream.filter("trim", start_frame=first, end_frame=last)
     if any(held.values()):  # a dissolve that reaches past the handles holds the nearest frame
         stream = stream.filter("tpad", start_mode="clone", stop_mode="clone", **held)
     stream = stream.filter("setpts", f"N/({_ratio(stage.picture.rate)})/TB")
     left, top, width, height = map(int, cut.crop.split(","))
     return stream.filter("crop", width, height, left, top, exact=1)
+
+
+def _available(layer: Layer, frames: int) -> tuple[int, int, dict[str, int]]:
+    """Which of a take's frames a layer reads, at least one, and how often its first and last are held where there are none."""
+    available = layer.cut.take_frames or layer.cut.take_frame + layer.cut.frames
+    first = min(max(0, layer.first), available - 1)
+    last = max(min(available, layer.first + frames), first + 1)
+    missing = frames - (last - first)
+    before = min(max(0, -layer.first), missing)
+    return first, last, {"start": before, "stop": missing - before}
 
 
 def _scaled(stream: Any, wide: int, high: int) -> Any:
