@@ -11,6 +11,7 @@ import datetime
 import functools
 import json
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def key_folder() -> Path:
 def signing_key(folder: Path) -> Path:
     """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds none.
 
-    Raises InputError when only one of the two is there.
+    Raises InputError when only one of the two is there, or when others than its owner may read the key.
     """
     key, chain = folder / KEY, folder / CHAIN
     if key.exists() != chain.exists():
@@ -78,6 +79,10 @@ def signing_key(folder: Path) -> Path:
         )
     if not key.exists():
         _make_test_key(folder)
+    mode = stat.S_IMODE(key.stat().st_mode)
+    if mode & 0o077:
+        message = "others can read the signing key"
+        raise InputError(Problem(file=str(key), message=message, expected="mode 600 (chmod 600)", got=f"{mode:o}"))
     return folder
 
 

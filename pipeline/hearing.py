@@ -37,8 +37,12 @@ class Hearing:
 
 
 def hear(path: Path, master: Path, *, lead: Fraction = Fraction(0)) -> Hearing:
-    """Read the sound of a file and its master, which begins in the file after `lead` seconds (of a slate). Raises ToolError."""
-    return Hearing(file=_levels(path)[round(lead * HZ) :], master=_levels(master))
+    """Read the sound of a file and its master, which begins in the file after `lead` seconds (of a slate). Raises ToolError.
+
+    Sound that the container lets begin before or after the picture is moved by as much: so it is played."""
+    info = media.probe(path)
+    late = info.audio.start - info.video.start if info.audio and info.video else Fraction(0)
+    return Hearing(file=_moved(_levels(path), round((late - lead) * HZ)), master=_levels(master))
 
 
 def check_offset(hearing: Hearing, *, version: str, profile: str, rate: Fraction) -> Check:
@@ -71,6 +75,11 @@ def _levels(path: Path) -> Levels:
     power = np.concatenate(parts) if parts else np.zeros(1)
     levels: Levels = np.maximum(10 * np.log10(power + 1e-12), FLOOR_DB)
     return levels
+
+
+def _moved(levels: Levels, later: int) -> Levels:
+    """A curve that begins so many steps later (in silence), or earlier when that is negative."""
+    return np.concatenate([np.full(later, FLOOR_DB), levels]) if later > 0 else levels[-later:]
 
 
 def _offset(file: Levels, master: Levels) -> float | None:

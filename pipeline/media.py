@@ -41,11 +41,12 @@ SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", ",".join(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioInfo:
-    """First audio stream: sampling rate in Hz, channels, codec."""
+    """First audio stream: sampling rate in Hz, channels, codec, and where on the file's clock it begins (seconds)."""
 
     hz: int
     channels: int
     codec: str
+    start: Fraction = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class VideoInfo:
     frames: int
     codec: str
     pixel_format: str
+    start: Fraction = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,9 +416,22 @@ def _media_info(path: Path, container: object) -> MediaInfo:
         path=path,
         container=container.format.name,  # type: ignore[attr-defined]
         seconds=Fraction(duration or 0, 1_000_000),
-        audio=audio and AudioInfo(hz=audio.rate, channels=audio.channels, codec=audio.codec_context.name),
+        audio=audio and _audio_info(audio),
         video=video and _video_info(video),
     )
+
+
+def _audio_info(stream: object) -> AudioInfo:
+    return AudioInfo(
+        hz=stream.rate,  # type: ignore[attr-defined]
+        channels=stream.channels,  # type: ignore[attr-defined]
+        codec=stream.codec_context.name,  # type: ignore[attr-defined]
+        start=_start(stream),
+    )
+
+
+def _start(stream: object) -> Fraction:
+    return (stream.start_time or 0) * (stream.time_base or ZERO)  # type: ignore[attr-defined,no-any-return]
 
 
 def _video_info(stream: object) -> VideoInfo:
@@ -428,6 +443,7 @@ def _video_info(stream: object) -> VideoInfo:
         frames=stream.frames,  # type: ignore[attr-defined]
         codec=codec.name,
         pixel_format=codec.pix_fmt or "",
+        start=_start(stream),
     )
 
 

@@ -100,6 +100,13 @@ def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(finish
     assert "early" in check.advice
 
 
+def test_sound_that_only_the_container_delays_fails_too(finished: Finished, tmp_path: Path) -> None:
+    streams = ("-itsoffset", "0.2", "-i", str(finished.file), "-map", "0:v", "-map", "1:a", "-c", "copy")
+    late = finished.broken(tmp_path / "b.mp4", *streams)
+    check = hearing.check_offset(hearing.hear(late, finished.master), **finished.about)
+    assert (check.verdict, check.value) == ("fail", "+200 ms (+5.0 frames)")
+
+
 def test_a_muted_line_fails_with_its_words_and_place(finished: Finished, tmp_path: Path) -> None:
     cue = finished.cues[1]
     span = f"{cue.start / 48000},{cue.end / 48000}"

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import random
 import stat
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,13 +62,33 @@ def test_a_signed_file_is_valid_still_plays_and_says_that_it_was_generated(files
     assert sorted(p.name for p in path.parent.iterdir()) == ["master.mov", "web.mp4"]
 
 
-def test_one_flipped_byte_is_found(files, keys: Path) -> None:
-    credentials.sign(files["web"], CLAIM, keys=keys)
-    data = bytearray(files["web"].read_bytes())
-    place = data.rindex(b"mdat") + 40
-    data[place] ^= 1
-    files["web"].write_bytes(data)
-    assert credentials.verify(files["web"]).state == "tampered"
+def store_box(data: bytes) -> tuple[int, int]:
+    """Where the credentials themselves lie: parts of them (padding, the signature's unprotected header) are signed by nobody."""
+    place = 0
+    while place < len(data):
+        size, kind = struct.unpack(">I4s", data[place : place + 8])
+        if kind == b"uuid":
+            return place, place + size
+        place += size if size > 1 else struct.unpack(">Q", data[place + 8 : place + 16])[0]
+    raise LookupError("no credentials in this file")
+
+
+@pytest.mark.parametrize("profile", ["web", "master"])
+def test_one_flipped_byte_is_found_wherever_it_is(files, keys: Path, profile: str) -> None:
+    credentials.sign(files[profile], CLAIM, keys=keys)
+    sound = files[profile].read_bytes()
+    picture = sound.rindex(b"mdat") + 40
+    first, last = store_box(sound)
+    anywhere = [place for place in random.Random(1).sample(range(8, len(sound)), 40) if not first <= place < last]
+    for place in [picture, len(sound) - 1, *anywhere[:8]]:
+        data = bytearray(sound)
+        data[place] ^= 1 << place % 8
+        files[profile].write_bytes(data)
+        assert credentials.verify(files[profile]).state in ("tampered", "missing"), place
+    data = bytearray(sound)
+    data[picture] ^= 1
+    files[profile].write_bytes(data)
+    assert credentials.verify(files[profile]).state == "tampered"
 
 
 def test_credentials_that_were_stripped_are_missing(files, keys: Path, tmp_path: Path) -> None:
@@ -82,6 +104,23 @@ def test_the_key_is_private_and_made_once(keys: Path) -> None:
     before = key.read_bytes()
     assert credentials.signing_key(keys) == keys
     assert key.read_bytes() == before
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    folder = credentials.signing_key(tmp_path / "signing")
+    (folder / credentials.KEY).chmod(0o644)
+    with pytest.raises(InputError, match="others can read"):
+        credentials.signing_key(folder)
+
+
+def test_a_signer_of_ones_own_is_named_by_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSHEET_SIGNING", str(tmp_path / "ours"))
+    assert credentials.key_folder() == tmp_path / "ours"
+    monkeypatch.delenv("CALLSHEET_SIGNING")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert credentials.key_folder() == tmp_path / "config" / "callsheet" / "signing"
+    repository = Path(__file__).parents[2]
+    assert not credentials.key_folder().is_relative_to(repository)
 
 
 def test_half_a_key_is_refused(tmp_path: Path) -> None:
