@@ -154,7 +154,8 @@ class Shot(Row):
 
     `layout` is how the picture is shared (`pipeline.layout`); `layer` 0 covers the timeline, others are seen at the same time.
     `dissolve_frames`: how long it comes up over the shot before it. `head_frames` and `tail_frames` are drawn beyond the cut, for dissolves
-    and for an editor; frames in `performance` and `voiced` count from the first frame that is drawn."""
+    and for an editor; frames in `performance` and `voiced` count from the first frame that is drawn. `before_frames`: how much of the same
+    stretch lies before this piece of a long shot that was split, so that blinks and sway go on across the seam."""
 
     shot_id: str
     number: str
@@ -190,6 +191,7 @@ class Shot(Row):
     dissolve_frames: int = 0
     head_frames: int = 0
     tail_frames: int = 0
+    before_frames: int = 0
 
     @property
     def frames(self) -> int:

@@ -43,7 +43,8 @@ class Portrait:
 class Speech:
     """The sound a shot is animated to. `samples`: mono 16 kHz in [-1, 1]; the span of the shot with up to `Talker.context_seconds`
     before (`lead` samples) and after it. `frames` at `rate` are asked for; frame i starts at sample `lead + i * 16000 / rate`.
-    `text`: the words spoken in the span when known. A `listening` portrait hears the sound but does not speak it."""
+    `text`: the words spoken in the span when known. A `listening` portrait hears the sound but does not speak it.
+    `before_frames`: frames of the same uncut stretch before frame 0; what moves by itself (blinks, sway) goes on from there."""
 
     samples: Float32[np.ndarray, " samples"]
     lead: int
@@ -52,6 +53,7 @@ class Speech:
     text: str | None = None
     language: str = "en"
     role: Role = "speaking"
+    before_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

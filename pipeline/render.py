@@ -70,6 +70,7 @@ def speech_of(shot: Shot, recordings: Sequence[Recording], *, root: Path, contex
         text=shot.text or None,
         language=shot.lang,
         role=cast(Role, shot.role),
+        before_frames=max(0, shot.before_frames - shot.head_frames),
     )
 
 
