@@ -36,7 +36,7 @@ Voice = Float32[np.ndarray, " dimension"]
 
 log = logging.getLogger(__name__)
 
-VERSION = "5"  # of what this module makes of the same sound and settings
+VERSION = "6"  # of what this module makes of the same sound and settings
 LEAST_PIECE_SECONDS = 0.6  # below this a voice vector says little
 _RATIO = MASTER_HZ // ANALYSIS_HZ
 

@@ -18,7 +18,7 @@ LONG_SILENCE_SAMPLES = round(0.3 * ANALYSIS_HZ)
 MARGIN_SAMPLES = round(0.03 * ANALYSIS_HZ)
 TAIL_SAMPLES = round(0.18 * ANALYSIS_HZ)
 SLIVER_SAMPLES = round(0.06 * ANALYSIS_HZ)  # what is left of a span beside a silence, if no more than this, is nothing
-ROOM_BEFORE, ROOM_AFTER = round(0.02 * ANALYSIS_HZ), round(0.04 * ANALYSIS_HZ)
+ROOM_BEFORE, ROOM_AFTER = round(0.02 * ANALYSIS_HZ), round(0.03 * ANALYSIS_HZ)
 JOIN_SAMPLES = round(0.1 * ANALYSIS_HZ)  # a shorter silence does not end a piece of speech
 
 
