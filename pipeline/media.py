@@ -28,11 +28,13 @@ from jaxtyping import Float32, UInt8
 from manifests.errors import InputError, Problem, ToolError
 
 DEMUXERS = ("wav", "w64", "flac", "mp3", "mov", "mp4", "m4a", "ogg", "matroska", "webm", "aiff", "aac")
-NEEDED_FILTERS = tuple(
-    "alphamerge ass astats blackdetect blend ebur128 extractplanes freezedetect loudnorm lut3d lutrgb mergeplanes overlay setparams"
-    " silencedetect tpad zscale".split()
-)
-NEEDED_ENCODERS = tuple("aac ffv1 flac libopus libvpx-vp9 libx264 libx264rgb pcm_s24le prores_aw prores_ks".split())
+NEEDED_FILTERS = (
+    "alphamerge", "ass", "astats", "blackdetect", "blend", "ebur128", "extractplanes", "freezedetect", "loudnorm", "lut3d", "lutrgb",
+    "mergeplanes", "overlay", "setparams", "silencedetect", "tpad", "zscale",
+)  # fmt: skip
+NEEDED_ENCODERS = (
+    "aac", "ffv1", "flac", "libopus", "libvpx-vp9", "libx264", "libx264rgb", "pcm_s24le", "prores_aw", "prores_ks",
+)  # fmt: skip
 LONGEST_SECONDS = 12 * 3600  # a longer "recording" is a mistake or a decompression bomb
 
 ZERO = Fraction(0)
