@@ -11,10 +11,9 @@ same takes with the same encoder in one run, interleaved; the fixed start (Ray's
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import datetime
 import json
 import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -32,6 +31,7 @@ from flows.farm.worker import Job, Worker
 from flows.film import Film, open_film
 from flows.generate import Farm, generate
 from flows.starter import write_starter
+from flows.steer import steering
 from manifests.rows import Shot
 from model.emotion import Performance, held
 from model.talker import Frame, Portrait, Settings, Speech, TakeMeasures, Talker
@@ -99,7 +99,8 @@ def through_the_flow(film: Film, wanted: Sequence[Shot], workers: int) -> None:
     """The generate step as a task of a flow."""
     from prefect import flow, task
 
-    farm = Farm(settings=FarmSettings(workers=workers), load=burning)
+    steer = steering(film, wanted, began=datetime.datetime.now(datetime.UTC).isoformat())
+    farm = Farm(settings=FarmSettings(workers=workers), steer=steer, load=burning)
 
     @task(name="Takes")
     def takes() -> int:
@@ -146,12 +147,10 @@ def seconds(way: Callable[[Film, Sequence[Shot], int], None], wanted: Sequence[S
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "scene"
         write_starter(place)
-        film = dataclasses.replace(open_film(place))
+        film = open_film(place)
         began = time.perf_counter()
         way(film, wanted, workers)
-        spent = time.perf_counter() - began
-        shutil.rmtree(place)
-        return spent
+        return time.perf_counter() - began
 
 
 def overhead(count: int, repeats: int) -> dict[str, float]:

@@ -25,6 +25,7 @@ from model.talker import describe
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+STEER_SHARE = 20  # asking what people want takes at most this part of the time, however long the record has grown
 START_SECONDS = 600.0  # weights of gigabytes load from slow disks
 LOST_IN_VAIN = 4  # times as many workers as there are places may be lost without a take between
 CONTROL = "control"  # calls that are answered while a take is being made
@@ -109,6 +110,7 @@ class _Pool:
         self._making: dict[Any, str] = {}
         self._numbers = itertools.count()
         self._in_vain = 0
+        self._steered_at = 0.0
         self._note = ""
         self._useful_at = _now()  # when a worker was last ready
         gpus = 1 if describe(job.talker, job.settings).wants_gpu and ray.cluster_resources().get("GPU") else 0
@@ -142,8 +144,11 @@ class _Pool:
     def _tick(self, now: float) -> None:
         """What is done once a second."""
         board = self._board
-        for worker, shot_id in board.steer(self._hooks.steer()):
-            self._control(worker).cancel.options(concurrency_group=CONTROL).remote(shot_id)
+        if now >= self._steered_at:
+            wanted = self._hooks.steer()
+            self._steered_at = now + STEER_SHARE * (_now() - now)
+            for worker, shot_id in board.steer(wanted):
+                self._actors[worker].handle.cancel.options(concurrency_group=CONTROL).remote(shot_id)
         board.check_limits(now)
         for worker in board.hung(now):
             self._end_process(worker)
@@ -152,7 +157,8 @@ class _Pool:
         looked_at = set(self._looks.values())
         for worker, post in board.posts.items():
             if post.tasks and worker not in looked_at:
-                self._looks[self._control(worker).look.options(concurrency_group=CONTROL).remote()] = worker
+                look = self._actors[worker].handle.look
+                self._looks[look.options(concurrency_group=CONTROL).remote()] = worker
 
     def _fill(self, now: float) -> None:
         """Start workers until every place has one, but not more than there are shots."""
@@ -295,9 +301,6 @@ class _Pool:
     def _places(self) -> int:
         """How many workers there may be now: clusters grow and shrink."""
         return self._wanted or _capacity(self._ray.cluster_resources(), self._job.threads, self._gpus)
-
-    def _control(self, worker: str) -> Any:
-        return self._actors[worker].handle
 
 
 def _now() -> float:
