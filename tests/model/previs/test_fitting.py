@@ -29,7 +29,7 @@ def line() -> np.ndarray:
     rate = soundfile.info(RECORDING).samplerate
     sound, _ = soundfile.read(RECORDING, start=int(4.6 * rate), frames=int(5.15 * rate), always_2d=True)
     common = int(np.gcd(rate, HZ))
-    return resample_poly(sound.mean(axis=1), HZ // common, rate // common).astype(np.float32)
+    return np.asarray(resample_poly(sound.mean(axis=1), HZ // common, rate // common), dtype=np.float32)
 
 
 @given(first=st.integers(0, 2), last=st.integers(4, 6), extra=st.lists(st.sampled_from(["ZH", "OY", "NG"]), max_size=5))

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all judges share: the talker, the speech, the portraits, and clips of them measured once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+from benchmarks.previs_judge.networks import JUDGES, embedding
+from model import weights
+from model.emotion import Performance, parse_curve
+from model.previs import portrait, score
+from model.previs.landmarks import Face, Landmarker
+from model.previs.phones import Phones
+from model.previs.talker import PrevisTalker, load
+from model.previs.warp import Pose
+from model.talker import Portrait, Speech
+from pipeline import portraits
+
+RATE = Fraction(25)
+SIZE = 512
+OVAL = (10, 338, 297, 332, 284, 251, 389, 454, 361, 164, 132, 234, 162, 21, 54, 103, 67, 109)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be judged: portraits, a recording, where to start in it, and how many seconds a clip lasts."""
+
+    portraits: tuple[Path, ...]
+    speech: Path
+    start: float
+    seconds: float
+    text: str | None
+
+
+class Bench:
+    """The talker, the speech and the portraits, and clips made of them (kept, so that judges share them)."""
+
+    def __init__(self, asked: Asked) -> None:
+        """Read everything."""
+        talker = load(settings={"size": SIZE})
+        if not isinstance(talker, PrevisTalker):
+            raise TypeError("the previs talker is judged here")
+        self.talker = talker
+        self.samples = _heard(asked.speech, asked.start, asked.seconds)
+        self.other = _heard(asked.speech, asked.start + 2 * asked.seconds, asked.seconds)
+        self.text = asked.text
+        self.frames = int(asked.seconds * RATE)
+        self.actors = [portraits.read(path, face="largest") for path in asked.portraits]
+        self.landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+        self._tracks: dict[tuple[str, str], Track] = {}
+
+    @property
+    def speech(self) -> Speech:
+        """The judged speech."""
+        return Speech(samples=self.samples, lead=0, frames=self.frames, rate=RATE, text=self.text)
+
+    def held(self, emotion: str) -> Performance:
+        """An emotion held through the clip."""
+        return Performance.of(parse_curve(emotion), start=0, end=self.frames)
+
+    def clip(self, actor: Portrait, emotion: str) -> Iterator[np.ndarray]:
+        """The frames of a clip."""
+        return iter(self.talker.talk(actor, self.speech, self.held(emotion), 0))
+
+    def poses(self, emotion: str) -> list[Pose]:
+        """The acting of a clip; the same for every portrait."""
+        return list(score.poses(self.speech, self.held(emotion), 0, phones=Phones()))
+
+    def track(self, actor: Portrait, emotion: str) -> Track:
+        """What is measured on a clip, made when it is first asked for."""
+        key = (actor.name, emotion)
+        if key not in self._tracks:
+            self._tracks[key] = Track(self, actor, emotion)
+        return self._tracks[key]
+
+    def follow(self, frame: np.ndarray, face: Face) -> Face:
+        """The face in a frame, from where it was before: two passes of the mesh."""
+        return self.landmarker.follow(frame, self.landmarker.follow(frame, face))
+
+
+class Track:
+    """What was measured on one clip: landmarks of every frame, emotion and colour of every third, identity of every ninth."""
+
+    def __init__(self, bench: Bench, actor: Portrait, emotion: str) -> None:
+        """Make the clip and measure it."""
+        puppet = bench.talker.puppet(actor)
+        face, home = puppet.whole_face, embedding(portrait.scaled(actor, SIZE)[0], puppet.whole_face)
+        logs: dict[str, list[np.ndarray]] = {name: [] for name in JUDGES}
+        colours = []
+        self.rest = puppet.whole_face
+        self.faces: list[Face] = []
+        self.distances: list[float] = []
+        for index, frame in enumerate(bench.clip(actor, emotion)):
+            face = bench.follow(frame, face)
+            self.faces.append(face)
+            if index % 3 == 0:
+                colours.append(_face_colour(frame, face))
+                for name, judge in JUDGES.items():
+                    logs[name].append(judge(frame, face))
+            if index % 9 == 0:
+                self.distances.append(float(np.linalg.norm(embedding(frame, face) - home)))
+        self.colour = np.mean(colours, axis=0)
+        self.mean_logs = {name: np.mean(values, axis=0) for name, values in logs.items()}
+
+    def gap(self) -> np.ndarray:
+        """Distance of the inner lips in IOD, for each frame."""
+        return np.array([gap_of(face) for face in self.faces])
+
+
+def gap_of(face: Face) -> float:
+    """Distance of the inner lips in IOD."""
+    return float((face.points[14, :2] - face.points[13, :2]) @ face.axes[:, 1] / face.unit)
+
+
+def _heard(path: Path, start: float, seconds: float) -> np.ndarray:
+    """Part of a recording, mono, 16 kHz."""
+    rate = soundfile.info(path).samplerate
+    sound, _ = soundfile.read(path, start=int(start * rate), frames=int(seconds * rate), always_2d=True)
+    common = int(np.gcd(rate, 16_000))
+    return np.asarray(resample_poly(sound.mean(axis=1), 16_000 // common, rate // common), dtype=np.float32)
+
+
+def _face_colour(frame: np.ndarray, face: Face) -> np.ndarray:
+    """Mean CIELAB of the skin inside the face oval above the mouth (the mouth's inside is not skin)."""
+    mask = np.zeros(frame.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.rint(face.points[list(OVAL), :2]).astype(np.int32)], 255)
+    lab = cv2.cvtColor((frame[::2, ::2] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    return np.asarray(lab[mask[::2, ::2] > 0].mean(axis=0))
