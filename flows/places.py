@@ -11,7 +11,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from manifests.identity import digest
+from manifests.identity import digest_bytes
 from manifests.rows import Shot
 
 MANY = 12  # so many rewritten neighbours of one character are paired in order, not by likeness
@@ -27,7 +27,7 @@ def places(shots: Sequence[Shot]) -> list[str]:
         last = shot.line_ids.rpartition("|")[2] or last
         lines = shot.line_ids or f"after {last}"
         key = (shot.episode, shot.character, lines)
-        found.append(digest([*key, count[key]]))
+        found.append(digest_bytes("\x1f".join((*key, str(count[key]))).encode()))
         count[key] += 1
     return found
 

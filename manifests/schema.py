@@ -65,9 +65,13 @@ def from_record(kind: type[R], record: Record) -> R:
         )
     for step in range(version, VERSIONS[name]):
         record = UPGRADES[name, step](record)
-    known = {field.name for field in _fields(kind) if field.default is dataclasses.MISSING}
-    known |= {field.name for field in _fields(kind) if record.get(field.name) is not None}
-    return kind(**{field: record[field] for field in known})
+    needed, others = _NAMES[kind]
+    given = {name: record[name] for name in needed}
+    for field in others:
+        value = record.get(field)
+        if value is not None:
+            given[field] = value
+    return kind(**given)
 
 
 def _fields(kind: type[rows.Row]) -> tuple[dataclasses.Field[Any], ...]:
@@ -78,6 +82,16 @@ def _field(name: str, hint: Any) -> pa.Field:
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     (plain,) = (option for option in options if option is not types.NoneType)
     return pa.field(name, _ARROW[plain], nullable=types.NoneType in options)
+
+
+def _names(kind: type[rows.Row]) -> tuple[list[str], list[str]]:
+    """The fields without and with a default."""
+    fields = _fields(kind)
+    needed = [field.name for field in fields if field.default is dataclasses.MISSING]
+    return needed, [field.name for field in fields if field.default is not dataclasses.MISSING]
+
+
+_NAMES = {kind: _names(kind) for kind in ROW_TYPES}  # asked for every row that is read
 
 
 def as_markdown() -> str:

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the record and the plan bear size and age: `python -m benchmarks.record plan|nights|writers ...`.
+
+`plan N`: a production of N shots, made by script, listened to, planned in processes of their own. `nights`: a record of 25,000 shots a
+night for 400 nights. `writers`: three writers, a compactor and a reader at once. Seconds are CPU seconds of the process measured beside
+wall seconds, since machines are shared; each says what it was held to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+T = TypeVar("T")
+LINE_SECONDS, GAP_SECONDS = 2.0, 0.5
+RECORDING_SECONDS = 3600
+EXAMPLE = ROOT / "pipeline" / "starter"
+
+
+def main() -> None:
+    """Run one benchmark and print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    planned = verbs.add_parser("plan")
+    planned.add_argument("shots", type=int)
+    planned.add_argument("--keep", type=Path, help="a folder to keep the production in")
+    aged = verbs.add_parser("nights")
+    aged.add_argument("--nights", type=int, default=400)
+    aged.add_argument("--shots", type=int, default=25_000)
+    aged.add_argument("--keep", type=Path, help="a folder to keep the record in")
+    written = verbs.add_parser("writers")
+    written.add_argument("commits", type=int, nargs="?", default=2000)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(getattr(given, "keep", None) or scratch)
+        if given.verb == "plan":
+            plan(place / "production", given.shots)
+        elif given.verb == "nights":
+            from benchmarks.record_nights import nights
+
+            nights(place, nights=given.nights, shots=given.shots)
+        else:
+            found = writers(place, commits=given.commits)
+            print(json.dumps(found))
+            if found["lost"] or found["twice"] or found["torn"]:
+                sys.exit(1)
+
+
+def measured(name: str, work: Callable[[], T]) -> T:
+    """Do something and print wall and CPU seconds and the largest memory so far."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = work()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{name}: {time.perf_counter() - wall:.2f} s, CPU {time.process_time() - cpu:.2f} s, at most {memory:.0f} MB so far",
+        flush=True,
+    )
+    return result
+
+
+def plan(folder: Path, shots: int) -> None:
+    """Plan a big production: first from nothing heard of its spans, then with everything kept, then its inputs alone."""
+    if not (folder / "production.toml").is_file():
+        measured(f"making {shots} lines", lambda: make_production(folder, shots))
+        _call("listen to it (once, marked as heard)", folder, "heard")
+    _call("plan, first time", folder, "plan")
+    _call("plan, all kept", folder, "plan")
+    _call("plan --inputs", folder, "inputs")
+
+
+def make_production(folder: Path, shots: int) -> None:
+    """Two people in turn, one line a shot, at times that the sheet gives; recordings of an hour each of quiet noise."""
+    import soundfile
+
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("recordings", "script.fountain", "build"))
+    (folder / "recordings").mkdir()
+    per_recording = int(RECORDING_SECONDS / (LINE_SECONDS + GAP_SECONDS))
+    names = [f"recordings/part{number:02}.flac" for number in range(-(-shots // per_recording))]
+    noise = (np.random.default_rng(1).normal(0, 300, 16_000 * 60)).astype(np.int16)
+    for name in names:
+        with soundfile.SoundFile(folder / name, "w", 16_000, 1, "PCM_16") as file:
+            for _ in range(RECORDING_SECONDS // 60):
+                file.write(np.roll(noise, int(time.monotonic_ns() % 977)))
+    with (folder / "script.csv").open("w", newline="") as file:
+        sheet = csv.writer(file)
+        sheet.writerow(["line_id", "scene", "character", "text", "emotion", "audio_file", "start", "end"])
+        for index in range(shots):
+            part, at = divmod(index, per_recording)
+            start = at * (LINE_SECONDS + GAP_SECONDS) + 0.25
+            mood = ("happy 0.6", "angry 0.8", "sad 0.5", "neutral")[index % 4]
+            row = [
+                f"l{index:06}",
+                index // 40 + 1,
+                ("ALEX", "ROBIN")[index % 2],
+                f"This is line {index} of many.",
+                mood,
+            ]
+            sheet.writerow([*row, names[part], f"{start:.3f}", f"{start + LINE_SECONDS:.3f}"])
+    text = (folder / "production.toml").read_text()
+    kept = [line for line in text.splitlines() if not line.startswith(("script", "recordings", "size"))]
+    listed = ", ".join(f'"{name}"' for name in names)
+    head = f'size = "320x180"\nscript = "script.csv"\nrecordings = [{listed}]\n'
+    (folder / "production.toml").write_text(head + "\n".join(kept) + "\n\n[generate]\nsize = 256\n")
+
+
+def mark_as_heard(folder: Path) -> None:
+    """Bring the recordings in and record that nothing was heard in them: every line has its time in the sheet."""
+    from flows import listening
+    from flows.film import open_film
+    from flows.inputs import read_inputs
+    from manifests.store import event
+    from pipeline import diarize, transcribe
+
+    film = open_film(folder)
+    inputs = read_inputs(film)
+    recordings = listening.bring_in(film, inputs)
+    keys = {
+        "diarized": diarize.key(recordings, listening.speaker_settings(film, inputs)),
+        "transcribed": transcribe.key(recordings, listening.word_settings(film)),
+    }
+    film.store.append([event(name, key, actor="benchmark", detail="0 rows") for name, key in keys.items()])
+
+
+def _call(name: str, folder: Path, what: str) -> None:
+    """Run a step in a process of its own, as a person would, and print what it took from start to end."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "benchmarks.record_child", what, str(folder)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(result.stderr[-3000:])
+    print(f"{name}: {time.perf_counter() - began:.2f} s with the start of Python; {result.stdout.strip()}", flush=True)
+
+
+def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | int]:
+    """Three writers, one compactor (which also vacuums what is an hour old: nothing here) and one reader, all at once.
+
+    Returns how many rows were lost or written twice, how many reads were torn (a commit of which only a part was seen), and the rate."""
+    from manifests.rows import Event
+    from manifests.store import Store
+
+    context = multiprocessing.get_context("spawn")
+    each = commits // hands
+    began = time.perf_counter()
+    working = [context.Process(target=_write, args=(str(root), hand, each)) for hand in range(hands)]
+    stop = context.Event()
+    torn = context.Value("i", 0)
+    reads = context.Value("i", 0)
+    helping = [
+        context.Process(target=_compact, args=(str(root), stop)),
+        context.Process(target=_read, args=(str(root), stop, torn, reads)),
+    ]
+    for process in [*working, *helping]:
+        process.start()
+    for process in working:
+        process.join()
+    seconds = time.perf_counter() - began
+    stop.set()
+    for process in helping:
+        process.join()
+    if any(process.exitcode for process in [*working, *helping]):
+        sys.exit("a process failed")
+    subjects = [row.subject for row in Store(root).rows(Event)]
+    wanted = {f"{hand}/{number}/{part}" for hand in range(hands) for number in range(each) for part in range(PARTS)}
+    return {
+        "commits": each * hands,
+        "rows": len(subjects),
+        "lost": len(wanted - set(subjects)),
+        "twice": len(subjects) - len(set(subjects)),
+        "torn": torn.value,
+        "reads": reads.value,
+        "files": len(Store(root).files(Event)),
+        "commits_per_second": round(each * hands / seconds, 1),
+    }
+
+
+PARTS = 5  # rows of a commit, of which a reader must see all or none
+
+
+def _write(root: str, hand: int, commits: int) -> None:
+    from manifests.store import Store, event
+
+    store = Store(root)
+    for number in range(commits):
+        names = ("queued", "running", "done", "approved", "failed")
+        store.append([event(names[part], f"{hand}/{number}/{part}", actor=f"writer {hand}") for part in range(PARTS)])
+
+
+def _compact(root: str, stop: multiprocessing.synchronize.Event) -> None:
+    from manifests.rows import Event
+    from manifests.store import Store
+    from manifests.upkeep import maintain
+
+    store = Store(root)
+    while not stop.is_set():
+        if store.files(Event):
+            maintain(store, kinds=[Event], many=2, keep_hours=1)
+        time.sleep(0.2)
+
+
+def _read(
+    root: str,
+    stop: multiprocessing.synchronize.Event,
+    torn: multiprocessing.sharedctypes.Synchronized[int],
+    reads: multiprocessing.sharedctypes.Synchronized[int],
+) -> None:
+    from collections import Counter
+
+    from manifests.rows import Event
+    from manifests.store import Store
+
+    store = Store(root)
+    last = 0
+    while not stop.is_set():
+        seen = Counter(row.subject.rpartition("/")[0] for row in store.rows(Event))
+        torn.value += sum(count != PARTS for count in seen.values()) + (len(seen) < last)
+        last = len(seen)
+        reads.value += 1
+        time.sleep(0.1)
+
+
+def blocks(total: int, size: int) -> Iterator[int]:
+    """Sizes of the parts of a total."""
+    for start in range(0, total, size):
+        yield min(size, total - start)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
