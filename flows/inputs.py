@@ -10,9 +10,10 @@ from flows.film import Film
 from flows.inventory import inventory
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Line, ModelFile
-from model.talker import describe
+from model.talker import MATTED, describe
 from pipeline import cast, consent, diarize, media, script, transcribe
 from pipeline import production as productions
+from pipeline.faces import WEIGHTS as FACE_WEIGHTS
 
 LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 
@@ -67,7 +68,7 @@ def _read_lines(film: Film, words: script.Words) -> list[Line]:
 def weights_used(film: Film) -> list[ModelFile]:
     """The weight files that renders of this production use, with their licences."""
     talker = describe(film.production.talker, film.talker_settings)
-    named = {*LISTENING_WEIGHTS, *talker.weights}
+    named = {*LISTENING_WEIGHTS, *FACE_WEIGHTS, *talker.weights}
     return [row for row in inventory() if row.name in named] + _named_by_the_production(film)
 
 
@@ -86,11 +87,8 @@ def _unusable_recordings(film: Film) -> list[Problem]:
 
 def _no_mattes(film: Film) -> list[Problem]:
     """Transparent profiles of a talker that draws no mattes."""
-    if not film.production.delivery.needs_matte:
-        return []
     talker = film.production.talker
-    described = gather([], lambda: describe(talker, film.talker_settings))  # what is wrong with it is told above
-    if described is None or described.mattes:
+    if not film.production.delivery.needs_matte or talker in MATTED:
         return []
     message = f"the talker {talker!r} draws no mattes, so its people cannot be cut out"
     expected = "profiles without alpha and alpha-web, or the talker 'previs'"

@@ -23,6 +23,7 @@ Matte = UInt8[np.ndarray, "height width"]
 Role = Literal["speaking", "listening"]
 Settings = dict[str, Any]
 TALKERS = ("previs", "dice")
+MATTED = ("previs",)  # talkers whose clips are `Layered`
 MATTE = "matte"  # in the talker settings of a shot whose take is written with the talker's matte
 
 
@@ -118,7 +119,7 @@ class Talker(Protocol):
 class Description:
     """What a plan needs to know of a talker without loading it. `label` is how its frames are called wherever they are shown.
     `weights`: names in the catalogue of `model.weights`. `shaping`: those of its settings that shape pixels, for identities.
-    `mattes`: its clips are `Layered`. `wants_gpu`: it takes a GPU of its own where there is one. `frugal`: settings that hold less in
+    `wants_gpu`: it takes a GPU of its own where there is one. `frugal`: settings that hold less in
     memory at once and change no pixels, for another try after it ran out."""
 
     name: str
@@ -129,7 +130,6 @@ class Description:
     licences: tuple[str, ...]
     weights: tuple[str, ...] = ()
     shaping: Settings = field(default_factory=dict)
-    mattes: bool = False
     wants_gpu: bool = False
     frugal: Settings = field(default_factory=dict)
 

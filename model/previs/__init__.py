@@ -63,5 +63,4 @@ def describe(settings: Mapping[str, object]) -> Description:
         licences=LICENCES,
         weights=WEIGHTS,
         shaping={"size": chosen.size},
-        mattes=True,
     )

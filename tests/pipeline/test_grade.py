@@ -190,3 +190,24 @@ def test_a_reference_that_cannot_be_read_is_one_clear_error(tmp_path: Path, name
         (tmp_path / text).write_text("no picture")
     with pytest.raises(InputError, match=name):
         grade.grade(film.shots, film.takes, look=grade.LookSettings(reference=tmp_path / name), root=tmp_path)
+
+
+def test_another_shot_can_be_the_look_and_its_take_makes_the_grades_identity(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    for picture in (portrait("mara"), cast(portrait("mara"), "warm")):
+        film.add(moving(picture))
+    look = grade.LookSettings(reference_shot="sc01_sh010")
+    own, other = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    graded = colour.apply_cube(colour.read_cube(tmp_path / other.cube_path), cast(portrait("mara"), "warm"))
+    assert difference(graded, portrait("mara")) < 0.5
+    kept = colour.apply_cube(colour.read_cube(tmp_path / own.cube_path), portrait("mara"))
+    assert difference(kept, portrait("mara")) < 0.5
+    pairs = list(zip(film.shots, film.takes, strict=True))
+    assert grade.grade_ids(pairs, look) != grade.grade_ids(pairs, grade.LookSettings())
+
+
+def test_a_look_that_is_no_shot_names_the_nearest(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    with pytest.raises(InputError, match="sc01_sh010"):
+        grade.grade(film.shots, film.takes, look=grade.LookSettings(reference_shot="sc01_sh001"), root=tmp_path)

@@ -114,3 +114,29 @@ def test_whatever_is_accepted_lies_inside(relative: str) -> None:
     except ValueError:
         return
     assert path.resolve().is_relative_to(folder.resolve())
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ('[delivery]\nprofiles = ["stems"]', "at least one profile with a picture"),
+        ('[delivery]\nprofiles = ["alfa"]', "alpha"),
+        ("[look]\nreference_face = [0.2, 0.3]", "left, top, right and bottom"),
+        ("[look]\nreference_face = [0.8, 0.3, 0.2, 0.5]", "left, top, right and bottom"),
+        ('[layout]\nscenes = { sc01 = "two hander" }', "two-hander"),
+        ("[cut]\nscene_dissolve_frames = 1000", "100"),
+    ],
+)
+def test_wrong_settings_of_finishing_are_told_with_what_is_right(folder: Path, setting: str, words: str) -> None:
+    (folder / "production.toml").write_text(f"{LEAST}\n{setting}\n")
+    with pytest.raises(InputError, match=words):
+        production.load(folder)
+
+
+def test_a_talker_without_mattes_cannot_deliver_transparent_files(folder: Path) -> None:
+    from flows.film import open_film
+    from flows.inputs import read_inputs
+
+    (folder / "production.toml").write_text(f'talker = "dice"\n{LEAST}\n[delivery]\nprofiles = ["web", "alpha"]\n')
+    with pytest.raises(InputError, match=r"delivery\.profiles.*'dice' draws no mattes"):
+        read_inputs(open_film(folder))
