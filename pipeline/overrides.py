@@ -101,8 +101,8 @@ def changes(table: Table, *, characters: Iterable[str]) -> list[Override]:
     problems: list[Problem] = []
     for record in table.records:
         try:
-            *before, at = json.loads(_plain(record["exported"]))
-        except ValueError:
+            *before, at = _exported(record)
+        except (ValueError, RecursionError):
             problems.append(table.problem(record, "exported", "this column says what was exported; leave it as it is"))
             continue
         for name, was in zip(FIELDS, before, strict=True):
@@ -210,12 +210,20 @@ def _canonical(table: Table, record: Record, name: str, characters: Mapping[str,
             raise InputError(table.problem(record, name, f"unknown character {text!r}", nearest=near))
         return characters[text.casefold()]
     if name == "take":
-        if text and not (text.isdecimal() and int(text) > 0):
+        if text and not (text.isdecimal() and len(text) < 5 and int(text) > 0):
             raise InputError(table.problem(record, name, "not the number of a take", expected="1, 2, ...", got=text))
         return str(int(text)) if text else ""
     if text.casefold() not in (*YES, *NO):
         raise InputError(table.problem(record, name, "not an answer", expected="yes or nothing", got=text))
     return "yes" if text.casefold() in YES else ""
+
+
+def _exported(record: Record) -> list[str]:
+    """What stood in the row's `FIELDS` when it was exported, and when that was. Raises ValueError, RecursionError."""
+    said = json.loads(_plain(record["exported"]))
+    if not (isinstance(said, list) and len(said) == len(FIELDS) + 1 and all(isinstance(one, str) for one in said)):
+        raise ValueError("not what was exported")
+    return said
 
 
 def _samples(table: Table, record: Record, name: str, text: str) -> str:

@@ -208,7 +208,40 @@ def _append(path: Path, text: str) -> None:
         stream.write(text)
 
 
+ODD_NAMES = (
+    "a'b;c,[d] %e.flac",
+    "\U0001f600 \u05e9\u05dc\u05d5\u05dd.flac",
+    "a=b&c|d`e$(f).flac",
+    "x" * 240 + ".flac",
+    "..flac",
+    " a .flac",
+)
+"""Names that a file may have."""
+
+
+def renamed(name: str) -> Spoil:
+    """Give the recording another name, and call it so."""
+
+    def spoil(folder: Path) -> None:
+        (folder / "recordings" / "dialogue.flac").rename(folder / "recordings" / name)
+        setting("recordings", json.dumps([f"recordings/{name}"], ensure_ascii=False))(folder)
+
+    return spoil
+
+
+def odd_portrait(name: str) -> Spoil:
+    """Give a portrait another name, and call it so."""
+
+    def spoil(folder: Path) -> None:
+        (folder / "portraits" / "alex.jpg").rename(folder / "portraits" / name)
+        cell("cast.csv", "portraits/alex.jpg", f"portraits/{name}")(folder)
+
+    return spoil
+
+
 FORMS = [
+    *(Bad(f"a recording is called {name[:30]}", renamed(name), ()) for name in ODD_NAMES),
+    *(Bad(f"a portrait is called {name[:30]}", odd_portrait(name.replace(".flac", ".jpg")), ()) for name in ODD_NAMES),
     *(Bad(f"{file} is {what}", write(file, data), (file,)) for file in ("production.toml", "script.fountain", "cast.csv", "consents.csv")
       for what, data in {"empty": b"", "NUL bytes": b"\0" * 4096, "UTF-16": "\ufeffcharacter,actor\nA,B\n".encode("utf-16"),
                          "Latin-1": "character,actor,portrait\nCaf\u00e9,x,y\n".encode("latin-1"), "random": bytes(range(256)) * 16,
@@ -223,7 +256,7 @@ FORMS = [
     Bad("recordings are a hundred thousand", setting("recordings", json.dumps(["x.wav"] * 100_000)), ("recordings",)),
     Bad("a recording stands twice", setting("recordings", '["recordings/dialogue.flac", "recordings/dialogue.flac"]'), ()),
     Bad("a row has ten megabytes", write("cast.csv", STARTER_CAST + "X," + "y" * (10 << 20) + ",portraits/alex.jpg\n"), ("cast.csv",)),
-    Bad("a sheet has thirty thousand rows", sheet_of_rows(30_000), ("cast.csv", "rows")),
+    Bad("a sheet has twenty thousand rows", sheet_of_rows(20_100), ("cast.csv", "rows")),
     Bad("a sheet has ten thousand columns", write("cast.csv", ",".join(f"c{n}" for n in range(10_000)) + "\n" + "x," * 9_999 + "x\n"), ("cast.csv",)),
     Bad("a sheet has quotes without end", write("cast.csv", 'character,actor,portrait\n"' + 'a"' * 5001), ("cast.csv",)),
     Bad("a sheet has only a header", write("cast.csv", "character,actor,portrait\n"), ("cast.csv", "empty")),

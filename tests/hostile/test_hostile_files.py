@@ -19,7 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from flows import corrections
 from manifests.errors import InputError, ToolError
+from manifests.rows import Actor, Event
+from manifests.store import Store
 from pipeline import colour, credentials, ingest, media, portraits, timeline
 
 STARTER = Path(__file__).parents[2] / "pipeline" / "starter"
@@ -86,12 +89,12 @@ def apng_of_many_frames(path: Path) -> None:
 
 
 def with_profile_bomb(path: Path) -> None:
-    bomb = b"x\0\0" + zlib.compress(b"\0" * (300 << 20), 9)
+    bomb = b"x\0\0" + zlib.compress(b"\0" * (90 << 20), 9)
     path.write_bytes(png(300, 300, extra=chunk(b"iCCP", bomb), data=zlib.compress(b"\0" * (300 * 901))))
 
 
 def with_text_bomb(path: Path) -> None:
-    bombs = b"".join(chunk(b"zTXt", b"k\0\0" + zlib.compress(b"A" * (60 << 20), 9)) for _ in range(4))
+    bombs = b"".join(chunk(b"zTXt", b"k\0\0" + zlib.compress(b"A" * (20 << 20), 9)) for _ in range(4))
     path.write_bytes(png(300, 300, extra=bombs, data=zlib.compress(b"\0" * (300 * 901))))
 
 
@@ -284,6 +287,38 @@ def test_a_hostile_timeline_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "timeline.otio"
     path.write_text(TIMELINES[name])
     refused(lambda: timeline.conform([], path))
+
+
+COLUMNS = "line_id,character,text,start,end,take,takes,ignore,status,confidence,reasons,exported\n"
+EXPORTED = '"[""1.0"",""2.0"",""ALEX"","""","""",""2026-01-01T00:00:00+00:00""]"'
+CORRECTIONS = {
+    "nothing": "",
+    "a text": "hello",
+    "NUL bytes": "\0\0",
+    "other columns": "a,b\n1,2\n",
+    "an export that is no JSON": COLUMNS + "l1,ALEX,x,1,2,,1,,matched,1,,hello\n",
+    "an export of another kind": COLUMNS + 'l1,ALEX,x,1,2,,1,,matched,1,,"{""a"": 1}"\n',
+    "an export that is a number": COLUMNS + "l1,ALEX,x,1,2,,1,,matched,1,,5\n",
+    "an export that is too short": COLUMNS + 'l1,ALEX,x,1,2,,1,,matched,1,,"[1]"\n',
+    "an export of numbers": COLUMNS + 'l1,ALEX,x,1,2,,1,,matched,1,,"[1,2,3,4,5,6]"\n',
+    "an export that nests": COLUMNS + "l1,ALEX,x,1,2,,1,,matched,1,," + "[" * 5000 + "\n",
+    "a time that is not one": COLUMNS + f"l1,ALEX,x,nan,2,,1,,matched,1,,{EXPORTED}\n",
+    "an infinite time": COLUMNS + f"l1,ALEX,x,1e999,2,,1,,matched,1,,{EXPORTED}\n",
+    "a formula for a time": COLUMNS + f"l1,ALEX,x,=1+1,2,,1,,matched,1,,{EXPORTED}\n",
+    "a take beyond counting": COLUMNS + f"l1,ALEX,x,1,2,{'9' * 5000},1,,matched,1,,{EXPORTED}\n",
+    "another's character": COLUMNS + f"l1,../../x,x,1,2,,1,,matched,1,,{EXPORTED}\n",
+    "an answer that is none": COLUMNS + f"l1,ALEX,x,1,2,,1,$(id),matched,1,,{EXPORTED}\n",
+}
+
+
+@pytest.mark.parametrize("name", CORRECTIONS)
+def test_a_hostile_sheet_of_corrections_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "listening").mkdir()
+    (tmp_path / corrections.SHEET).write_text(CORRECTIONS[name])
+    store = Store(tmp_path / "manifests")
+    alex = Actor(character="ALEX", actor="Alex", portrait="a.jpg")
+    refused(lambda: corrections.take_in(store, tmp_path, [alex]))
+    assert store.rows(Event) == []
 
 
 def test_files_that_hold_no_readable_credentials_are_told_apart_without_a_crash(tmp_path: Path) -> None:
