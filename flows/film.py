@@ -59,7 +59,7 @@ def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
 
     Nothing is written, so that it may be asked while a render runs; a render commits them (`commit_orphans`)."""
     wanted = list(dict.fromkeys(shot.shot_id for shot in shots))
-    takes = {take.shot_id: take for take in film.store.rows(Take, shot_id=wanted)}
+    takes = {take.shot_id: take for take in film.store.find(Take, "shot_id", wanted)}
     takes = {key: take for key, take in takes.items() if (film.root / take.path).is_file()}
     orphans = (render.adopt(key, root=film.root) for key in wanted if key not in takes)
     return takes | {take.shot_id: take for take in orphans if take is not None}
@@ -69,7 +69,7 @@ def commit_orphans(film: Film, takes: Mapping[str, Take]) -> None:
     """Commit the rows of takes that stand without one. Only for the one run that holds the production."""
     if not takes:
         return
-    known = {take.shot_id for take in film.store.rows(Take, shot_id=list(takes))}
+    known = film.store.known(Take, "shot_id", takes)
     film.store.append([take for key, take in takes.items() if key not in known])
 
 

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
 
+from benchmarks.record import writers
 from manifests import report
 from manifests.errors import InputError
 from manifests.events import EventLog
-from manifests.rows import Consent, Event, Reject
+from manifests.rows import Consent, Event, Reject, Take
 from manifests.store import Store, event
+from manifests.upkeep import maintain
+from tests.flows.some_shots import shot, take_of
 
 
 def consent(name: str, covers: str = "likeness") -> Consent:
@@ -50,25 +54,78 @@ def test_an_empty_set_is_a_set(tmp_path: Path) -> None:
     assert store.current_rows(Consent) == []
 
 
-def _append_many(root: Path, writer: int) -> None:
-    store = Store(root)
-    for number in range(10):
-        store.append([event("done", f"shot {writer}/{number}", actor="writer")])
+def test_three_writers_a_compactor_and_a_reader_at_once_lose_nothing_and_tear_nothing(tmp_path: Path) -> None:
+    found = writers(tmp_path, commits=120)
+    assert (found["rows"], found["lost"], found["twice"], found["torn"]) == (600, 0, 0, 0)
+    assert found["reads"] > 0
 
 
-def test_three_writers_and_a_compactor_at_once_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_append_many, args=(tmp_path, writer)) for writer in range(3)]
-    for writer in writers:
-        writer.start()
+@pytest.mark.faults
+@pytest.mark.timeout(1500)
+def test_two_thousand_commits_at_once_lose_nothing(tmp_path: Path) -> None:
+    found = writers(tmp_path, commits=2000)
+    assert (found["lost"], found["twice"], found["torn"]) == (0, 0, 0)
+
+
+def some_take(number: int, worker: str = "w") -> Take:
+    made = shot(f"l{number}")
+    return dataclasses.replace(take_of(made), worker=worker)
+
+
+def test_rows_are_found_by_many_keys_newest_files_first(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    while any(writer.is_alive() for writer in writers):
-        if store.dataset(Event) is not None:
-            store.compact(Event)
-    for writer in writers:
-        writer.join()
-    subjects = sorted(row.subject for row in store.rows(Event))
-    assert subjects == sorted(f"shot {writer}/{number}" for writer in range(3) for number in range(10))
+    takes = [some_take(number) for number in range(12)]
+    for take in takes:
+        store.append([take])
+    wanted = [takes[index].shot_id for index in (0, 5, 11)]
+    assert {take.shot_id for take in store.find(Take, "shot_id", [*wanted, "unknown"])} == set(wanted)
+    assert store.known(Take, "shot_id", [*wanted, "unknown"]) == set(wanted)
+    assert store.known(Take, "shot_id", []) == set()
+    assert store.newest(Take, 1) == takes[-1:]
+    assert len(store.newest(Take, 100)) == 12
+    assert Store(tmp_path / "none").newest(Take, 5) == []
+
+
+def test_rows_since_a_moment_are_those_committed_from_then_on(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.append([some_take(1)])
+    moment = event("x", "y", actor="z").happened_at
+    store.append([some_take(2)])
+    assert store.rows(Take, since=moment) == [some_take(2)]
+    assert len(store.rows(Take, since="2020-01-01")) == 2
+
+
+def test_a_kept_record_has_few_files_and_all_its_rows(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(6):
+        store.append([event(("done", "queued")[number % 2], f"shot {number}", actor="a")])
+        store.replace(Consent, [consent(f"c{number}")])
+    before = store.rows(Event)
+    assert maintain(store, many=100) == []
+    (kept,) = maintain(store, many=4)
+    assert (kept.table, kept.before, kept.after) == ("events", 12, 3)  # one file for each name
+    assert store.rows(Event) == before
+    assert len(store.files(Consent)) == 6  # sets are found by their id as long as each has a file
+    assert len(store.files(Consent, snapshot=str(store.current(Consent)))) == 1
+
+
+def test_a_reader_that_opened_the_record_before_it_was_kept_reads_on(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(5):
+        store.append([event("done", f"shot {number}", actor="a")])
+    opened = store.dataset(Event)
+    assert opened is not None
+    maintain(store, many=2)
+    assert opened.to_table().num_rows == 5
+
+
+def test_rows_of_a_record_that_was_not_parted_yet_are_added_to(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parents[1] / "data" / "schemas" / "v1" / "events", tmp_path / "events")
+    store = Store(tmp_path)
+    store.append([event("done", "shot 1", actor="a")])
+    assert [row.subject for row in store.rows(Event, name="done")] == ["shot 1"]
+    assert len(store.rows(Event)) == 2
+    assert report.query(store, "select count(*) from events").rows == ((2,),)
 
 
 def test_the_event_log_commits_in_batches_and_on_leaving(tmp_path: Path) -> None:
