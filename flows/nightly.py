@@ -73,9 +73,9 @@ def night(root: Path, asked: Asked) -> Summary:
     running = _Night(root, asked, may)
     try:
         running.work(folders)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:  # Ctrl-C; and SIGTERM, of which Ray's handler makes an exit
         running.end("stopped", STOPPED)
-        raise
+        raise KeyboardInterrupt from stop
     code = exit_code(running.summary.reports)
     running.end({DONE: "done", SOME_LEFT: "some left", BAD_INPUT: "refused"}.get(code, "failed"), code)
     return _posted(running.summary, hook) if hook else running.summary
@@ -158,6 +158,9 @@ class _Night:
         film = open_film(candidate.folder)
         budget = self._budget_left()
         with held(film.root, purpose="nightly"):
+            now = look(candidate.folder, candidate.report, root=self._root)
+            if now.state != "left":  # somebody made it since the night began
+                return now
             outcome: Outcome = episode(
                 str(candidate.folder),
                 ray=self._asked.ray,
