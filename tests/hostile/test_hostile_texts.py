@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import c2pa
@@ -19,7 +22,10 @@ from hostile_productions import FORMULAS, INJECTIONS
 from manifests.rows import Cue
 from pipeline import assemble, captions, credentials, deliver, media, overrides, sheet, sheets, sound, stems, timeline
 from pipeline.align import Alignment
-from tiny_film import TinyFilm, tone
+
+sys.path.append(str(Path(__file__).parents[1] / "pipeline"))
+tiny_film: Any = importlib.import_module("tiny_film")
+TinyFilm, tone = tiny_film.TinyFilm, tiny_film.tone
 
 RATE = Fraction(25)
 ODD_NAMES = [":a,b;[c]'d\\e%f.mkv", "- option.mkv", "\u202eteif.mkv", "\U0001f600 a=b.mkv"]
