@@ -15,6 +15,7 @@ from manifests.identity import digest, digest_file
 from manifests.rows import Event, Recording, Turn, Word
 from manifests.store import event
 from pipeline import align, diarize, ingest, overrides, transcribe
+from pipeline.lesson import timing
 
 SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
 
@@ -119,8 +120,14 @@ def _placed(film: Film, inputs: Inputs, recordings: Sequence[Recording]) -> list
     """The recordings in their order and place on the timeline, under the names that the production gives them."""
     names = film.production.recordings
     characters = [actor.character for actor in inputs.actors]
-    begins = ingest.offsets(names, [recording.samples for recording in recordings], characters=characters)
+    begins = ingest.offsets(names, _lengths(film, recordings), characters=characters)
     return [
         dataclasses.replace(recording, source=name, order=order, offset_samples=begin)
         for order, (recording, name, begin) in enumerate(zip(recordings, names, begins, strict=True))
     ]
+
+
+def _lengths(film: Film, recordings: Sequence[Recording]) -> list[int]:
+    """Samples that each recording takes on the timeline: in a lesson whole frames, so that a new one moves the others by whole frames."""
+    step = timing.sample_step(film.production.rate) if film.production.kind == "lesson" else 1
+    return [-(-recording.samples // step) * step for recording in recordings]

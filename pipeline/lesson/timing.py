@@ -8,12 +8,13 @@ about; its chapter begins at the frame of that word. A build comes up at the fra
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from manifests.rows import Cue, Shot
-from manifests.timebase import MASTER_HZ, round_half_up
+from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up
 from pipeline.lesson.script import LessonScript, Section
 
 
@@ -67,6 +68,18 @@ def lay_out(script: LessonScript, cues: Sequence[Cue], shots: Sequence[Shot], *,
         for (number, section, chapter), start, end in zip(heard, begins, ends, strict=True)
         if start < end
     ]  # fmt: skip
+
+
+def sample_step(rate: Fraction) -> int:
+    """The fewest samples at 48 kHz that are whole frames, and whole samples at 16 kHz: recordings of a lesson begin on this grid.
+
+    So a recording that becomes longer moves the later ones by whole frames, and their takes stay what they are.
+
+    >>> sample_step(Fraction(25)), sample_step(Fraction(30000, 1001))
+    (1920, 24024)
+    """
+    of_frames = (MASTER_HZ / rate).numerator
+    return math.lcm(of_frames, MASTER_HZ // ANALYSIS_HZ)
 
 
 def not_heard(script: LessonScript, stretches: Sequence[Stretch]) -> list[Section]:
