@@ -30,11 +30,16 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    where = f"Ray at {address}" if address else "Ray"
     try:
         _connect(ray, address, cpus)
+    except Exception as error:
+        ray.shutdown()
+        raise ToolError(f"{where} does not start or answer: {error}") from error  # it raises plain Exceptions too
+    try:
         yield ray
-    except (ray.exceptions.RayError, ConnectionError) as error:
-        raise ToolError(f"Ray{f' at {address}' if address else ''} failed: {error}") from error
+    except ray.exceptions.RayError as error:
+        raise ToolError(f"{where} failed: {error}") from error
     finally:
         ray.shutdown()
 

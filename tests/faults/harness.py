@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import random
 import re
@@ -30,10 +29,11 @@ from typing import Protocol
 import numpy as np
 import psutil
 
+from flows.decisions import decide
 from flows.film import Film, open_film
+from flows.places import places
 from manifests.identity import digest_file
 from manifests.rows import Event, Shot, Take
-from manifests.store import event
 from pipeline import media
 
 KINDS = ("worker", "actor", "head", "driver", "prefect", "writer")
@@ -46,17 +46,21 @@ LONGEST_SECONDS = 600  # of one render
 
 @dataclass(slots=True)
 class Tally:
-    """What was killed when, and what people decided meanwhile. `log` is one line a kill."""
+    """What was killed when, and what people decided meanwhile. One line a kill is written to `file` as it happens."""
 
     chance: random.Random
+    file: Path
     killed: Counter[str] = field(default_factory=Counter)
-    log: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
     runs: int = 0
 
     def note(self, kind: str, detail: str) -> None:
         self.killed[kind] += 1
-        self.log.append(f"{time.strftime('%H:%M:%S')} kill {sum(self.killed.values())}: {kind}: {detail}")
+        self.say(f"kill {sum(self.killed.values())}: {kind}: {detail}")
+
+    def say(self, line: str) -> None:
+        with self.file.open("a") as file:
+            file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
 
 class Served(Protocol):
@@ -214,6 +218,7 @@ def render_under_fire(folder: Path, server: Served, tally: Tally, wanted: Counte
     """Render until it is done, killing what is still wanted; decisions are recorded all the while. Raises when it never ends."""
     for _ in range(60):
         tally.runs += 1
+        tally.say(f"run {tally.runs} of {folder.name}")
         render = Render(folder, server, ray=ray)
         try:
             _fire(render, server, tally, wanted)
@@ -247,8 +252,10 @@ def _decide(folder: Path, tally: Tally) -> None:
     """Record a decision of a person, from another process than the run's."""
     film = open_film(folder)
     shots = film.store.current_rows(Shot)
-    if shots and tally.chance.random() < 0.5:
-        said = event("note", tally.chance.choice(shots).shot_id, actor="person", detail="as it is")
+    if shots and tally.chance.random() < 0.2:
+        index = tally.chance.randrange(len(shots))
+        words: dict[str, object] = {"text": "look again"} if tally.chance.random() < 0.5 else {"priority": index % 5}
+        said = decide("note" if "text" in words else "priority", places(shots)[index], shots[index], **words)
         film.store.append([said])
         tally.decisions.append(said.event_id)
 
@@ -289,7 +296,7 @@ def check_record(film: Film, decisions: Sequence[str]) -> None:
         assert digest_file(film.root / take.path) == take.media_digest
     names = (path.name for path in (film.root / "media" / "takes").iterdir())
     assert sorted(names) == sorted(f"{shot}.{kind}" for shot in shots for kind in ("mkv", "json"))
-    said = Counter(row.event_id for row in film.store.rows(Event) if row.actor == "person")
+    said = Counter(row.event_id for row in film.store.rows(Event) if row.name in ("note", "priority"))
     assert said == dict.fromkeys(decisions, 1)
 
 
@@ -308,9 +315,3 @@ def prepare(folder: Path) -> Path:
         timeout=600,
     )
     return folder
-
-
-def write_log(tally: Tally, path: Path) -> None:
-    """The kills, one line each, and how often what."""
-    lines = [*tally.log, json.dumps({"runs": tally.runs, "decisions": len(tally.decisions), **tally.killed})]
-    path.write_text("\n".join(lines) + "\n")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import tempfile
 import time
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.emotion import Performance
+from manifests.rows import Shot
+from model.emotion import Performance, held
 from model.talker import Frame, Portrait, Settings, Speech, TakeMeasures, Talker
 
 
@@ -56,6 +58,20 @@ class ThirstyTalker(GreyTalker):
 
     def talk(self, _portrait: Portrait, _speech: Speech, _performance: Performance, _seed: int) -> GreyClip:
         raise MemoryError("DefaultCPUAllocator: can't allocate memory")
+
+
+def silent_shots(count: int, *, portrait: str, frames: int = 10) -> list[Shot]:
+    """Shots without sound, for talkers that do not look at their portrait."""
+    mood = json.dumps(Performance.of(held("neutral"), start=0, end=frames).plain())
+    return [
+        Shot(
+            shot_id=f"{i:032x}", number=f"sh{i:04}", order=i, scene="1", character="A", actor="A", role="speaking", line_ids="",
+            text="", lang="en", performance=mood, start_frame=i * frames, end_frame=(i + 1) * frames, rate_num=25, rate_den=1,
+            portrait=portrait, portrait_digest="p", face="only", audio_digest="", seed=0, width=64, height=64, talker="previs",
+            talker_version="", weights_digest="", talker_settings="{}",
+        )
+        for i in range(count)
+    ]  # fmt: skip
 
 
 def quick(_name: str, _settings: Settings) -> Talker:

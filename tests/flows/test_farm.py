@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -14,11 +15,13 @@ from pathlib import Path
 import psutil
 
 from conftest import Engines, Rendered
+from flows.farm import shared
 from flows.farm.pool import FarmSettings, Hooks, make_takes
 from flows.farm.steering import Steering
-from flows.farm.worker import Failure, Job
+from flows.farm.worker import Failure, Job, scratch
 from flows.film import open_film
 from manifests.rows import Recording, Shot, Take
+from pipeline.storage import Storage
 from tests.flows import farm_talkers
 
 
@@ -187,3 +190,22 @@ def test_ray_listens_on_loopback_only_and_holds_no_frames(film: Rendered, tmp_pa
     assert sockets
     assert {c.laddr.ip.removeprefix("::ffff:") for c in sockets} == {"127.0.0.1"}
     assert max(stores) == 0
+
+
+def test_machines_without_a_common_disk_hand_takes_over_through_storage(film: Rendered, tmp_path: Path) -> None:
+    shots, job = job_of(film, tmp_path / "build")
+    storage = Storage(str(tmp_path / "shared"))
+    portraits = shared.send_inputs(storage, shots[:2], job.recordings, folder=job.folder, root=job.root)
+    nowhere = Path("/nowhere")
+    far = replace(job, folder=nowhere, root=nowhere, storage=storage.url, portraits=portraits)
+    results: list[Take | Failure] = []
+    make_takes(shots[:2], job=far, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
+    wanted = [shot.shot_id for shot in shots[:2]]
+    assert [result.shot_id for result in results if isinstance(result, Take)] == wanted
+    assert list((scratch(storage.url) / "media/takes").iterdir()) == [], "nothing stays on the worker's machine"
+    brought = shared.bring(storage, wanted, root=tmp_path / "here")
+    truth = {take.shot_id: take.media_digest for take in open_film(film.folder).store.rows(Take)}
+    assert {take.shot_id: take.media_digest for take in brought} == {shot_id: truth[shot_id] for shot_id in wanted}
+    (tmp_path / "shared" / "takes" / f"{wanted[0]}.mkv").write_bytes(b"damaged")
+    assert [take.shot_id for take in shared.bring(storage, wanted, root=tmp_path / "there")] == wanted[1:]
+    shutil.rmtree(scratch(storage.url))
