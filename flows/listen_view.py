@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows import corrections
+from flows import corrections, listening
 from flows.corrections import Corrected
-from flows.film import open_film
+from flows.film import Film, open_film
 from flows.inputs import read_inputs
 from flows.overview import DONE, listen
 from flows.screen import say, say_json, short, table
 from manifests.timebase import MASTER_HZ, clock
+from pipeline import transcribe
 from pipeline.turns import rttm as turns_as_rttm
 
 
@@ -25,10 +26,19 @@ def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
     rttm.write_text(turns_as_rttm(cutting.turns, uri=film.production.episode))
     if as_json:
         say_json(
-            {"cues": heard.cues, "left_over": heard.found.left_over, "sheet": sheet, "rttm": rttm, **complaints(heard)}
+            {
+                "cues": heard.cues,
+                "left_over": heard.found.left_over,
+                "sheet": sheet,
+                "rttm": rttm,
+                "notes": notes(film),
+                **complaints(heard),
+            }
         )
     else:
         _show_heard(heard, sheet, rttm)
+        for said in notes(film):
+            say(said)
     return DONE
 
 
@@ -56,6 +66,12 @@ def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
     say(
         f"Correct start, end, character, take or ignore in {short(sheet)}; the next plan takes it in. Turns: {short(rttm)}"
     )
+
+
+def notes(film: Film) -> list[str]:
+    """What people must know of how this production is listened to."""
+    deaf = transcribe.deaf(listening.word_settings(film))
+    return [deaf] if deaf else []
 
 
 def complaints(heard: Corrected) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 from flows.cut import Cutting
 from flows.film import Film, open_film
 from flows.inputs import Inputs, read_inputs, weights_used
-from flows.listen_view import complaints
+from flows.listen_view import complaints, notes
 from flows.overview import DONE, compare_with_record, listen
 from flows.plan import PLANNED, Estimate, Plan, PlannedShot
 from flows.screen import say, say_json, table
@@ -53,6 +53,8 @@ def _show(planned: Plan, cutting: Cutting) -> None:
     for cue in cutting.heard.needs_an_ear:
         say(f"{cue.status}: {cue.character}: {cue.text} ({cue.reasons})")
     for said in (f"{kind}: {one}" for kind, several in complaints(cutting.heard).items() for one in several):
+        say(said)
+    for said in notes(cutting.film):
         say(said)
     allowed = _allowed(cutting.film, cutting.inputs)
     for row in allowed["licences"]:
@@ -119,6 +121,7 @@ def _as_json(planned: Plan, cutting: Cutting) -> dict[str, Any]:
         "unsure": cutting.heard.needs_an_ear,
         **complaints(cutting.heard),
         **_allowed(cutting.film, cutting.inputs),
+        "notes": notes(cutting.film),
         "problems": [],
     }
 
