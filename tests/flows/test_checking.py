@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.film import Film, open_film
-from manifests.rows import Actor, Check, Cue, Cut, Shot, Take
+from manifests.rows import Actor, Check, Cue, Cut, ModelFile, Shot, Take
 from pipeline import faces, hearing, lipsync, media, portraits, viewing
 from pipeline.faces import Scene, Screen
 
@@ -141,3 +141,11 @@ def test_without_the_weights_the_version_says_what_was_not_measured(
 ) -> None:
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
     assert faces.missing_weights() == list(faces.WEIGHTS)
+
+
+def test_the_licences_of_weights_stand_in_every_row(finished: Finished) -> None:
+    store = finished.film.store
+    used = {row.name: row for row in store.current_rows(ModelFile)}
+    assert set(faces.WEIGHTS) <= set(used)
+    assert all(row.licence and row.commercial in ("yes", "no", "unclear") for row in used.values())
+    assert all(take.licences for take in store.rows(Take))

@@ -127,3 +127,14 @@ def test_half_a_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / credentials.KEY).write_text("key")
     with pytest.raises(InputError, match=r"chain\.pem"):
         credentials.signing_key(tmp_path)
+
+
+def test_a_signed_file_that_was_cut_short_is_tampered_with_and_a_text_holds_nothing(
+    files, keys: Path, tmp_path: Path
+) -> None:
+    credentials.sign(files["web"], CLAIM, keys=keys)
+    data = files["web"].read_bytes()
+    files["web"].write_bytes(data[: len(data) // 2])
+    assert credentials.verify(files["web"]).state == "tampered"
+    (tmp_path / "notes.txt").write_text("hello")
+    assert credentials.verify(tmp_path / "notes.txt").state == "missing"
