@@ -121,7 +121,7 @@ def verify(path: Path) -> Credentials:
         broken = _holds_store(
             path
         )  # a file that cannot be opened is tampered with only when there is something to tamper with
-        return Credentials(state="tampered" if broken else "missing", trusted=False, signer="", detail=str(error))
+        return Credentials(state="tampered" if signed else "missing", trusted=False, signer="", detail=str(error))
     failures = [status["code"] for status in store.get("validation_status", [])]
     broken = [code for code in failures if code != UNTRUSTED]
     signature = store["manifests"][store["active_manifest"]].get("signature_info", {})
