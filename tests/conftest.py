@@ -53,6 +53,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     ray.init(
+        address="local",  # not one that somebody else has running on this machine
         num_cpus=2,
         num_gpus=2,  # logical ones: they show that talkers do not share
         include_dashboard=False,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -103,7 +104,9 @@ def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(pre
     from ray.cluster_utils import Cluster
 
     film = open_film(prepared)
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    own = tempfile.mkdtemp(prefix="ray")  # short, as sockets need; where others do not look for a running cluster
+    head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": own}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
     results: list[Take | Failure] = []
     trouble = threading.Thread(target=_slow_one_then_lose_one, args=(cluster, nodes[0], results))
