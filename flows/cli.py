@@ -18,7 +18,7 @@ import typer
 
 from flows.engines import settle
 from flows.screen import complain, say_json
-from flows.verbs import checks, clip, consent, finishing, machine, nightly, production, shot, weights
+from flows.verbs import checks, clip, consent, finishing, lesson, machine, nightly, production, shot, weights
 from flows.verbs.options import BAD_INPUT, DONE, STOPPED, TOOL_FAILED, group
 from manifests.errors import InputError, Problem, ToolError
 
@@ -27,10 +27,11 @@ app = group(
     help="A script, an actor sheet and recorded dialogue in; a finished episode of talking portraits out.",
     no_args_is_help=True,
 )
-for verbs in (production, finishing, checks, nightly, clip, machine):
+for verbs in (production, finishing, checks, nightly, lesson, clip, machine):
     app.add_typer(verbs.app)
 app.add_typer(weights.app, name="weights")
 app.add_typer(shot.app, name="shot")
+app.add_typer(lesson.xliff, name="xliff")
 app.add_typer(consent.app, name="consent")
 
 

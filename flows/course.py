@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A course: all lessons below a folder, rendered by one command, with one list of what there is.
+
+The rendering is a night without limits (`nightly`): one bad lesson never stops the others, what stands is not made again, and the
+night's summary tells what is wrong. The list, `course.json`, is for whatever publishes the lessons.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flows.film import open_film
+from flows.nightly import Asked, night
+from flows.reel import DELIVERABLES
+from flows.summary import STATES, Report, Summary
+from manifests.errors import InputError
+from manifests.rows import Deliverable
+
+LIST = "course.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonRow:
+    """One lesson of a course. `name` is its folder below the course's; paths are below it too, "" for what there is not."""
+
+    name: str
+    title: str
+    state: str
+    version: str = ""
+    seconds: float = 0.0
+    video: str = ""
+    package: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """A course as it was rendered: its lessons in the order of their folders, and the night's summary."""
+
+    lessons: list[LessonRow]
+    summary: Summary
+
+    @property
+    def seconds(self) -> float:
+        """How long all lessons are together."""
+        return sum(lesson.seconds for lesson in self.lessons)
+
+
+def render(root: Path, asked: Asked) -> Course:
+    """Render every lesson below `root` that is not as it should be, and write the list. Raises InputError when there is none."""
+    summary = night(root, asked)
+    lessons = [_row(report, root.resolve()) for report in sorted(summary.reports, key=lambda report: report.name)]
+    place = root.resolve() / LIST
+    partial = place.with_name(f".{LIST}.{os.getpid()}")
+    partial.write_text(
+        json.dumps([asdict(lesson) for lesson in lessons], indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    partial.replace(place)
+    return Course(lessons=lessons, summary=summary)
+
+
+def _row(report: Report, root: Path) -> LessonRow:
+    """What of a lesson stands now: its newest version, also when this time something failed."""
+    row = LessonRow(name=report.name, title=report.title, state=STATES[report.state], reason=report.reason)
+    if not report.version:
+        return row
+    try:
+        film = open_film(root / report.name)
+    except InputError:
+        return row
+    files = {made.profile: made for made in film.store.rows(Deliverable, version=report.version)}
+    paths = {name: str((film.root / DELIVERABLES / made.path).relative_to(root)) for name, made in files.items()}
+    return LessonRow(
+        name=report.name, title=report.title, state=row.state, version=report.version, reason=report.reason,
+        seconds=max((made.seconds for made in files.values()), default=0.0), video=paths.get("web", ""), package=paths.get("scorm12", ""),
+    )  # fmt: skip
