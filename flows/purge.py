@@ -17,6 +17,7 @@ from pathlib import Path
 
 from flows.consents import PURGED, PURGING, revoke, touched, withdrawals
 from flows.film import Film
+from flows.lease import held
 from manifests.rows import Actor, Cue, Event, Grade, Recording, Shot, Take
 from manifests.store import event
 from model.weights import cache_folder
@@ -68,26 +69,34 @@ def plan(film: Film, person: str, *, covers: Sequence[str] = COVERS) -> Purge:
 
 
 def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
-    """Revoke, delete, leave a tombstone. The revocation stands first, so nothing is made again while or after this runs."""
+    """Revoke, delete, leave a tombstone. The revocation stands first, so nothing is published again while or after this runs.
+
+    Raises BusyError when a run works on the production; it will not publish, and the purge can be started again when it is over."""
     begun = {one.covers for one in withdrawals(film) if one.word == "purged" and one.person == purge.person}
     if not begun.issuperset(purge.covers):
         revoke(film, purge.person, covers=purge.covers, reason=reason, name=PURGING)
-    latest = film.root / "deliverables" / LATEST
-    if latest.is_symlink() and latest.readlink().name in purge.versions:
-        latest.unlink()
-    for version in purge.versions:
-        _bury(film, version, purge)
-    freed = purge.bytes
-    for path in purge.files:
-        path.unlink(missing_ok=True)
-    for version in purge.versions:
-        _remove_empty_folders(film.root / "deliverables" / version)
+    with held(film.root, purpose="purge"):
+        purge = plan(film, purge.person, covers=purge.covers)  # again: a run may have made more since
+        freed = purge.bytes
+        _delete(film, purge)
     gone = [{"path": one.path, "digest": one.media_digest} for one in touched(film, purge.person) if not one.stands]
     detail = {"files": len(purge.files), "bytes": freed, "covers": purge.covers, "versions": purge.versions}
     detail |= {"deliverables": gone, "remains": purge.remains, "reason": reason}
     made = event(PURGED, purge.person, actor=getpass.getuser(), detail=json.dumps(detail, ensure_ascii=False))
     film.store.append([made])
     return made
+
+
+def _delete(film: Film, purge: Purge) -> None:
+    latest = film.root / "deliverables" / LATEST
+    if latest.is_symlink() and latest.readlink().name in purge.versions:
+        latest.unlink()
+    for version in purge.versions:
+        _bury(film, version, purge)
+    for path in purge.files:
+        path.unlink(missing_ok=True)
+    for version in purge.versions:
+        _remove_empty_folders(film.root / "deliverables" / version)
 
 
 def tombstone(path: Path) -> dict[str, object] | None:

@@ -118,9 +118,7 @@ def verify(path: Path) -> Credentials:
     except c2pa.C2paError as error:
         if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error):
             return Credentials(state="missing", trusted=False, signer="", detail="the file holds no credentials")
-        broken = _holds_store(
-            path
-        )  # a file that cannot be opened is tampered with only when there is something to tamper with
+        signed = _holds_store(path)  # what holds no credentials is only unreadable
         return Credentials(state="tampered" if signed else "missing", trusted=False, signer="", detail=str(error))
     failures = [status["code"] for status in store.get("validation_status", [])]
     broken = [code for code in failures if code != UNTRUSTED]

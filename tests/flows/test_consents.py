@@ -11,6 +11,7 @@ import pytest
 from flows import consents, finish, purge, verifying
 from flows.film import Film, open_film
 from flows.inputs import read_inputs
+from flows.lease import BusyError, held
 from flows.reel import Reel
 from manifests.errors import InputError
 from manifests.rows import Cue, Deliverable, Event, Recording, Shot, Take
@@ -131,6 +132,7 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(scene: Film, tm
     assert not {"portraits/alex.jpg", "build/deliverables/v001/web.mp4"} & after
     assert "build/deliverables/v001/purged.json" in after
     assert not (scene.root / "deliverables" / "latest").exists()
+    after = {name for name in after if not name.startswith("build/lease")}
     assert after < before | {"build/deliverables/v001/purged.json"}
     assert sorted(path.read_text() for path in (tmp_path / "cache" / "previs").iterdir()) == ["robin"]
     assert (tmp_path / "outside" / "mine.mkv").read_text() == "not yours"
@@ -155,6 +157,15 @@ def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Film) -> No
     purge.carry_out(scene, purge.plan(scene, ALEX))
     assert purge.plan(scene, ALEX).files == {}
     assert len(scene.store.rows(Event, name=consents.PURGING)) == 1
+
+
+def test_a_purge_waits_for_the_run_that_works_but_stops_its_publishing(scene: Film) -> None:
+    before = left(scene)
+    with held(scene.root, purpose="render"), pytest.raises(BusyError, match="render"):
+        purge.carry_out(scene, purge.plan(scene, ALEX))
+    assert before <= left(scene)
+    with pytest.raises(InputError, match="purged on"):
+        consents.hold(scene)
 
 
 def test_a_purge_follows_no_link_out_of_the_production(scene: Film, tmp_path: Path) -> None:
