@@ -239,6 +239,7 @@ def _warm_up(known: Known) -> None:
         recording = _ingest(known.sound, Path(folder))
         sound = ingest.read_span([recording], 0, 8 * MASTER_HZ, hz=ANALYSIS_HZ, root=Path(folder))
         _bare(sound, count=2)
+        diarize.speaker_spans(sound, settings=diarize.Settings(speakers=2))
 
 
 if __name__ == "__main__":
