@@ -72,6 +72,7 @@ class DecidedShot:
     layer: int = 0
     dissolve_frames: int = 0
     handles: tuple[int, int] = (0, 0)
+    before_frames: int = 0
 
     @property
     def first_drawn(self) -> int:
@@ -183,6 +184,8 @@ def identity(shot: Shot) -> str:
 
     Where it stands in the film, what it is called, its look, scene and paths are not in it."""
     fields = {name: getattr(shot, name) for name in SHAPING}
+    if shot.before_frames:  # only then: shots that were never split keep their identities
+        fields["before_frames"] = shot.before_frames
     return digest({"version": IDENTITY_VERSION, **fields})
 
 
@@ -283,7 +286,7 @@ def _decided(piece: Piece, heard: _Heard, lines: Mapping[str, Line], *, mood: st
         role="speaking" if any(line.speaks for line in spoken) else "listening",
         start_frame=piece.start, end_frame=piece.end, rate=rate, lines=spoken,
         performance=_performance(own, drawn, mood, rate), lang=lines[first].lang if first in lines else "en",
-        layout=piece.layout, layer=piece.layer, dissolve_frames=place.dissolve, handles=place.handles,
+        layout=piece.layout, layer=piece.layer, dissolve_frames=place.dissolve, handles=place.handles, before_frames=piece.before,
     )  # fmt: skip
 
 
@@ -377,7 +380,7 @@ def _shot(decided: DecidedShot, actor: Actor, making: Making, audio_digest: str)
         seed=actor.seed, width=width, height=height, talker=making.talker, talker_version=making.talker_version,
         weights_digest=making.weights_digest, talker_settings=making.shaping, episode=making.episode, look=actor.look,
         voiced=_json(decided.voiced), layer=decided.layer, layout=decided.layout, dissolve_frames=decided.dissolve_frames,
-        head_frames=head, tail_frames=tail,
+        head_frames=head, tail_frames=tail, before_frames=decided.before_frames,
     )  # fmt: skip
 
     return replace(unnamed, shot_id=identity(unnamed))

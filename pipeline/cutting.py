@@ -83,7 +83,9 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Frames `[start, end)` of the timeline that show one character in one scene; in a shared picture, on a `layer` of its own."""
+    """Frames `[start, end)` of the timeline that show one character in one scene; in a shared picture, on a `layer` of its own.
+
+    `before`: how much of an uncut stretch lies before it, when it was split at a pause."""
 
     start: int
     end: int
@@ -91,6 +93,7 @@ class Piece:
     scene: str
     layout: str = "single"
     layer: int = 0
+    before: int = 0
 
 
 def cut(
@@ -163,14 +166,20 @@ def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
 
 
 def _without_flashes(stretches: list[Stretch], total_samples: int, settings: CutSettings) -> list[Stretch]:
-    """Give the shortest stretch to its neighbour until none is under the minimum, or one is left."""
-    while len(stretches) > 1:
-        lengths = [end - start for start, end in itertools.pairwise(_edges(stretches, total_samples, settings))]
-        shortest = min(range(len(lengths)), key=lengths.__getitem__)
-        if lengths[shortest] >= settings.minimum_frames:
-            break
-        stretches = _absorbed(stretches, shortest)
-    return stretches
+    """Give the shortest stretch to its neighbour until none is under the minimum, or one is left.
+
+    Absorbing one changes only what is near it, so nothing else is looked at again: films have thousands of interjections."""
+    kept, edges = list(stretches), _edges(stretches, total_samples, settings)
+    lengths = [end - start for start, end in itertools.pairwise(edges)]
+    while len(kept) > 1 and (least := min(lengths)) < settings.minimum_frames:
+        shortest = lengths.index(least)
+        first, last = max(0, shortest - 2), min(len(kept), shortest + 3)
+        left, right = max(0, first - 1), min(len(kept), last + 1)  # those beside, whose edges move
+        near = [*kept[left:first], *_absorbed(kept[first:last], shortest - first), *kept[last:right]]
+        kept[left:right] = near
+        edges[left + 1 : right] = [_edit_point(before, after, settings) for before, after in itertools.pairwise(near)]
+        lengths[left:right] = [end - start for start, end in itertools.pairwise(edges[left : left + len(near) + 1])]
+    return kept
 
 
 def _absorbed(stretches: list[Stretch], index: int) -> list[Stretch]:
@@ -247,6 +256,6 @@ def _split(piece: Piece, splits: Sequence[int], settings: CutSettings) -> list[P
         count = -(-(piece.end - start) // settings.maximum_frames)
         wanted = start + (piece.end - start) // count
         _, at = min((abs(frame - wanted), frame) for frame in allowed)
-        parts.append(replace(piece, start=start, end=at))
+        parts.append(replace(piece, start=start, end=at, before=start - piece.start))
         start = at
-    return [*parts, replace(piece, start=start)]
+    return [*parts, replace(piece, start=start, before=start - piece.start)]

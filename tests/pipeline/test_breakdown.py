@@ -219,7 +219,7 @@ CHANGED: dict[str, Any] = {
     "role": "listening", "text": "Who?", "lang": "de", "performance": "[[0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]]", "end_frame": 1000,
     "rate_num": 30, "rate_den": 1001, "portrait_digest": "x", "face": "left", "audio_digest": "x", "seed": 99, "width": 64, "height": 64,
     "talker": "dice", "talker_version": "2.0.0", "weights_digest": "x", "talker_settings": '{"mouth":2}', "voiced": "[[0,5]]",
-    "head_frames": 5, "tail_frames": 5,
+    "head_frames": 5, "tail_frames": 5, "before_frames": 7,
 }  # fmt: skip
 UNCHANGED: dict[str, Any] = {
     "number": "sc09_sh990", "order": 77, "scene": "9", "character": "X", "actor": "X", "line_ids": "X", "portrait": "other/place.png",

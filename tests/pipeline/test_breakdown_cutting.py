@@ -186,3 +186,13 @@ def test_under_a_voice_over_somebody_listens(spoken: list[Utterance], shown: lis
 
 def test_what_lies_behind_the_end_of_the_recording_is_not_shown() -> None:
     assert seen_by(say("A", 0, 4), say("B", 12, 14), seconds=5) == [("A", 0, 125)]
+
+
+def test_parts_of_a_split_stretch_know_how_much_of_it_lies_before_them() -> None:
+    long = [say("A", start, start + 4) for start in range(1, 36, 5)]
+    pieces = cut(long, total_samples=40 * SECOND, settings=settings(maximum=10))
+    assert len(pieces) > 2
+    assert [piece.before for piece in pieces] == [piece.start for piece in pieces]
+    assert [
+        piece.before for piece in cut([say("A", 1, 4), say("B", 5, 9)], total_samples=10 * SECOND, settings=settings())
+    ] == [0, 0]
