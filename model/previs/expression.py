@@ -150,7 +150,7 @@ EMOTIONS: dict[str, dict[str, float]] = {
         **{"AU10": -0.2, "AU15": 0.4, "AU16": 0.1, "AU17": 0.6, "AU24": 1.6},
     },
     "contempt": {"AU14L": 1.0, "AU6": 0.4, "AU7": 0.1, "AU24": 0.4},
-    "disgusted": {"AU9": 1.5, "AU10": 1.2, "AU4": 0.9, "AU7": 0.8, "AU6": 0.6, "AU15": 0.5, "AU17": 0.5},
+    "disgusted": {"AU9": 1.5, "AU10": 1.05, "AU4": 0.9, "AU7": 0.8, "AU6": 0.6, "AU15": 0.2, "AU17": 0.45},
     "fear": {
         **{"AU1": 1.4, "AU2": 0.7, "AU4": 0.5, "AU5": 1.35, "AU20": 0.8},
         **{"AU25": 0.4, "AU26": 0.7, "AU16": 0.1},
@@ -299,6 +299,6 @@ def _lip_move(unit: LipUnit, place: int, *, upper: bool, inner: bool) -> tuple[f
     side = float(np.sign(place - 5))
     corner, middle = (GENTLE if unit.gentle else CORNER)[from_corner], MIDDLE[from_corner]
     own = (unit.upper if upper else unit.lower)[1 if inner else 0]
-    even = unit.even * (0.1 + 0.9 * middle) if upper else 0.0
+    even = unit.even * (0.25 + 0.75 * middle) if upper else 0.0
     out = unit.corner[0] * corner + unit.narrow * (1 - corner)
     return (side * out, unit.corner[1] * corner + own * middle + even)
