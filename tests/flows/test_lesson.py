@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from fractions import Fraction
@@ -12,23 +13,29 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image, ImageDraw, ImageFont
 
 from conftest import STARTER, Engines
+from flows.course import render
 from flows.episode import Outcome, episode
 from flows.film import open_film
+from flows.finishing import Reel, standing
 from flows.inputs import read_inputs
+from flows.nightly import Asked
+from flows.translation import export, take_in
 from manifests.errors import InputError
-from manifests.rows import Cue, Event, Take
+from manifests.rows import Cue, Event, Recording, Shot, Take
 from pipeline import media
 
 SIZE = (480, 270)
+PAUSE = 3650  # milliseconds: between the first line and the others
 PRODUCTION = """
 title = "First lesson"
 kind = "lesson"
 size = "480x270"
 script = "lesson.md"
-recordings = ["recordings/dialogue.flac"]
+recordings = ["recordings/first.flac", "recordings/rest.flac"]
 [lesson]
 slides = "slides"
 layout = "corner, bottom-right, size 35%"
@@ -68,6 +75,9 @@ def small_lesson(folder: Path) -> Path:
     shutil.copytree(STARTER, folder)
     (folder / "production.toml").write_text(PRODUCTION)
     (folder / "lesson.md").write_text(LESSON)
+    whole, hz = soundfile.read(folder / "recordings" / "dialogue.flac")
+    soundfile.write(folder / "recordings" / "first.flac", whole[: PAUSE * hz // 1000], hz)
+    soundfile.write(folder / "recordings" / "rest.flac", whole[PAUSE * hz // 1000 :], hz)
     (folder / "slides").mkdir()
     draw_slide(folder / "slides" / "1.png", ("A script and a recording", (20, 30)))
     draw_slide(folder / "slides" / "2a.png", ("Nobody", (20, 30)))
@@ -155,14 +165,10 @@ def test_no_word_of_a_slide_is_covered(lesson: tuple[Path, Outcome]) -> None:
 
 
 def test_a_second_render_finds_nothing_to_do(lesson: tuple[Path, Outcome]) -> None:
-    from flows.finishing import Reel, standing
-
     folder, outcome = lesson
     film = open_film(folder)
     assert outcome.version is not None
     store = film.store
-    from manifests.rows import Recording, Shot
-
     reel = Reel(
         shots=store.current_rows(Shot), takes=store.rows(Take), cues=store.current_rows(Cue), recordings=store.current_rows(Recording)
     )  # fmt: skip
@@ -190,6 +196,47 @@ def test_a_changed_mood_makes_one_take_and_one_section_again(lesson: tuple[Path,
     (folder / "lesson.md").write_text(LESSON.replace("(surprised)", "(sad)"))
     outcome = episode(str(folder))
     assert (outcome.made, told_sections(folder)[-1]) == (1, "1 of 3 rendered")
+
+
+def test_a_longer_narration_of_one_slide_leaves_later_takes_as_they_are(
+    lesson: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(lesson[0], folder, symlinks=True)
+    before = open_film(folder).store.current_rows(Shot)
+    sound, hz = soundfile.read(folder / "recordings" / "first.flac")
+    soundfile.write(folder / "recordings" / "first.flac", np.concatenate([sound[: 4 * hz // 10 + 77], sound]), hz)
+    outcome = episode(str(folder))
+    after = open_film(folder).store.current_rows(Shot)
+    moved = after[-1].start_frame - before[-1].start_frame
+    assert moved in (10, 11) and after[-1].shot_id == before[-1].shot_id
+    assert outcome.made <= 2  # its own take, and at most the one whose cut lies in the pause beside it
+
+
+def test_a_course_is_one_command_and_one_list(lesson: tuple[Path, Outcome], tmp_path: Path) -> None:
+    course = tmp_path / "course"
+    shutil.copytree(lesson[0], course / "01-first", symlinks=True)
+    broken = small_lesson(course / "02-broken")
+    (broken / "lesson.md").write_text(LESSON.replace("slide 3", "slide 33"))
+    made = render(course, Asked())
+    assert made.summary.exit_code == 1
+    first, second = json.loads((course / "course.json").read_text())
+    assert (first["name"], first["state"], first["version"]) == ("01-first", "nothing to do", "v001")
+    assert (course / first["video"]).is_file() and (course / first["package"]).is_file()
+    assert second["state"] == "bad input" and "'33'" in second["reason"]
+
+
+def test_a_script_goes_to_translators_and_comes_back_as_a_lesson(tmp_path: Path) -> None:
+    folder = small_lesson(tmp_path / "lesson")
+    assert export(folder, language="de", out=tmp_path / "de.xlf") == 7
+    sent = (tmp_path / "de.xlf").read_text()
+    filled = re.sub(r"<source>(.*?)</source>", r"<source>\1</source><target>[\1]</target>", sent)
+    (tmp_path / "de.xlf").write_text(filled)
+    assert take_in(folder, tmp_path / "de.xlf", out=folder / "lesson.de.md") == "de"
+    (folder / "production.toml").write_text(PRODUCTION.replace("lesson.md", "lesson.de.md"))
+    lines = read_inputs(open_film(folder)).lines
+    assert [line.text for line in lines][-1] == "[Then give us your own faces.]"
+    assert [line.performance for line in lines] == ["", "happy 0.8", "", "surprised 1"]
 
 
 def test_what_is_wrong_with_a_lesson_is_told_at_once(tmp_path: Path) -> None:
