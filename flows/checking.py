@@ -11,7 +11,7 @@ from fractions import Fraction
 from flows.beside import grades_of
 from flows.marks import marked
 from flows.reel import Draft, loudness_settings
-from manifests.rows import Actor, Check
+from manifests.rows import Actor, Check, Cue
 from manifests.timebase import MASTER_HZ
 from model.weights import FETCH
 from pipeline import assemble, captions, credentials, faces, hearing, lipsync, qc, viewing
