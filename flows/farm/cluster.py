@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,11 +33,16 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
         yield ray
         return
     where = f"Ray at {address}" if address else "Ray"
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         _connect(ray, address, cpus)
     except Exception as error:
         ray.shutdown()
         raise ToolError(f"{where} does not start or answer: {error}") from error  # it raises plain Exceptions too
+    if threading.current_thread() is threading.main_thread() and on_sigterm is not None:
+        signal.signal(
+            signal.SIGTERM, on_sigterm
+        )  # Ray took it, to leave without a word; whoever runs us wants to say why it ended
     try:
         yield ray
     except ray.exceptions.RayError as error:
