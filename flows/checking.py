@@ -142,7 +142,7 @@ def _look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, pro
                   limit="", verdict="warn", advice=advice)
         ]  # fmt: skip
     portraits = {
-        actor.character: read_portrait(draft.film.production.path(actor.portrait), face=actor.face).pixels
+        actor.character: read_portrait(draft.film.production.path(actor.portrait), face=actor.face)
         for actor in draft.film.store.current_rows(Actor)
     }
     sightings = faces.see(screen, faces.chosen(scenes), portraits)

@@ -14,7 +14,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from manifests.errors import InputError
 from model.previs.landmarks import Face, Landmarker
+from model.previs.portrait import find_face
+from model.talker import Portrait
 
 SIDE = 150
 MEAN = np.array([122.782, 117.001, 104.298], np.float32)
@@ -34,16 +37,27 @@ class Recogniser:
 
     def __init__(self, landmarker: Landmarker, weights: Path, layout: Path) -> None:
         """`weights`, `layout`: catalogue names `dlib-face` and `dlib-face-layout`."""
-        self._landmarker = landmarker
+        self.landmarker = landmarker
         self._tensors = _tensors(weights, layout)
 
-    def largest(self, rgb: Rgb) -> Face | None:
-        """The largest face of a picture, None when there is none."""
-        found = self._landmarker.detect(rgb)
+    def at(self, rgb: Rgb, place: tuple[float, float]) -> Face | None:
+        """The face whose middle is nearest to a place (fractions of the picture), None when there is no face at all."""
+        height, width = rgb.shape[:2]
+        wanted = np.array([place[0] * width, place[1] * height])
+        found = self.landmarker.detect(rgb)
         if not found:
             return None
-        face = self._landmarker.mesh(rgb, max(found, key=lambda one: one.size))
+        nearest = min(found, key=lambda one: float(np.hypot(*(np.array(one.box).reshape(2, 2).mean(axis=0) - wanted))))
+        face = self.landmarker.mesh(rgb, nearest)
         return face if face.confidence > 0.5 else None
+
+    def of_portrait(self, portrait: Portrait) -> Embedding | None:
+        """The face that a cast sheet chooses of a portrait; the one nearest to the middle when previs could not act with it."""
+        try:
+            face: Face | None = find_face(portrait, self.landmarker)
+        except InputError:
+            face = self.at(portrait.pixels, (0.5, 0.5))
+        return None if face is None else self.embed(portrait.pixels, face)
 
     def embed(self, rgb: Rgb, face: Face) -> Embedding:
         """The 128 numbers of a face."""

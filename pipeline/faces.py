@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -19,8 +20,12 @@ from jaxtyping import Float32, UInt8
 from manifests.rows import Check, Cut, Take
 from manifests.timebase import timecode
 from model import weights
+from model.talker import Portrait
 from pipeline import media
 from pipeline.colour import LUMA
+
+if TYPE_CHECKING:
+    from model.likeness import Recogniser
 
 WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
 MOST_SHOTS = 8  # shots of a film that are opened
@@ -60,6 +65,13 @@ class Scene:
     place: Box
     face: Box
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The middle of the framed face, as fractions of `place`."""
+        left, top, right, bottom = self.place
+        across, down = (self.face[0] + self.face[2]) / 2, (self.face[1] + self.face[3]) / 2
+        return (across - left) / (right - left), (down - top) / (bottom - top)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
@@ -81,6 +93,15 @@ class Sighting:
 def missing_weights() -> list[str]:
     """Names of the weights that are not here; nothing is looked at without them."""
     return [name for name in WEIGHTS if not weights.present(name)]
+
+
+def load_recogniser() -> Recogniser:
+    """The networks. Raises InputError when their weights are not here."""
+    from model.likeness import Recogniser
+    from model.previs.landmarks import Landmarker
+
+    landmarker = Landmarker(weights.path(WEIGHTS[0]), weights.path(WEIGHTS[1]))
+    return Recogniser(landmarker, weights.path(WEIGHTS[2]), weights.path(WEIGHTS[3]))
 
 
 def scenes(
@@ -111,22 +132,19 @@ def chosen(scenes: Sequence[Scene], *, most: int = MOST_SHOTS) -> list[Scene]:
     return sorted(picked.values(), key=lambda scene: scene.cut.start_frame)
 
 
-def see(screen: Screen, wanted: Sequence[Scene], portraits: Mapping[str, Frame]) -> list[Sighting]:
-    """Open a few frames of each scene of a file and compare its faces with the portraits (RGB by character).
+def see(screen: Screen, wanted: Sequence[Scene], portraits: Mapping[str, Portrait]) -> list[Sighting]:
+    """Open a few frames of each scene of a file and compare its faces with the cast's portraits (by character).
 
     Raises InputError when the weights are missing, ToolError when the file cannot be read."""
-    from model.likeness import Recogniser, distance
-    from model.previs.landmarks import Landmarker
+    from model.likeness import distance
 
-    landmarker = Landmarker(weights.path(WEIGHTS[0]), weights.path(WEIGHTS[1]))
-    recogniser = Recogniser(landmarker, weights.path(WEIGHTS[2]), weights.path(WEIGHTS[3]))
-    cast = {
-        name: embedding for name, rgb in portraits.items() if (embedding := _embedding(recogniser, rgb)) is not None
-    }
+    recogniser = load_recogniser()
+    known = {name: recogniser.of_portrait(portrait) for name, portrait in portraits.items()}
+    cast = {name: home for name, home in known.items() if home is not None}
     sightings = []
     for scene in wanted:
         frames = [frame for frame in _frames(screen, scene) if float((frame @ LUMA).mean()) > DARK]
-        seen = _embeddings(recogniser, frames)
+        seen = _embeddings(recogniser, frames, scene.middle)
         distances = {name: min(distance(one, home) for one in seen) for name, home in cast.items() if seen}
         sightings.append(Sighting(scene=scene, frames=len(frames), found=len(seen), distances=distances))
     return sightings
@@ -182,20 +200,15 @@ def _frames(screen: Screen, scene: Scene) -> list[Frame]:
     return list(window(screen, scene, first, count))[::APART]
 
 
-def _embeddings(recogniser: object, frames: Sequence[Frame]) -> list[Embedding]:
+def _embeddings(recogniser: Recogniser, frames: Sequence[Frame], place: tuple[float, float]) -> list[Embedding]:
     """Of every frame with a face. When the first two hold none the others are not searched: searching in vain takes longest."""
     seen: list[Embedding] = []
     for number, frame in enumerate(frames):
         if number == 2 and not seen:
             break
-        found = _embedding(recogniser, frame)
-        seen += [found] if found is not None else []
+        face = recogniser.at(frame, place)
+        seen += [recogniser.embed(frame, face)] if face is not None else []
     return seen
-
-
-def _embedding(recogniser: object, rgb: Frame) -> Embedding | None:
-    face = recogniser.largest(rgb)  # type: ignore[attr-defined]
-    return None if face is None else recogniser.embed(rgb, face)  # type: ignore[attr-defined]
 
 
 def _is_another(one: Sighting) -> bool:

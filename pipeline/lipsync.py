@@ -12,15 +12,18 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64
 
 from manifests.rows import Check
 from manifests.timebase import ANALYSIS_HZ, timecode
-from model import weights
 from pipeline import media
-from pipeline.faces import WEIGHTS, Frame, Scene, Screen, window
+from pipeline.faces import Frame, Scene, Screen, load_recogniser, window
+
+if TYPE_CHECKING:
+    from model.likeness import Recogniser
 
 MOST_SHOTS, MOST_SECONDS, LEAST_SECONDS = 3, 3.0, 1.2
 LONGEST_LAG = 12  # frames, either way
@@ -53,14 +56,12 @@ def chosen(scenes: Sequence[Scene], *, rate: Fraction) -> list[Scene]:
 
 def measure(screen: Screen, scenes: Sequence[Scene]) -> list[Lag]:
     """The lag of each scene in which a face could be followed. Raises InputError when weights are missing, ToolError."""
-    from model.previs.landmarks import Landmarker
-
-    landmarker = Landmarker(weights.path(WEIGHTS[0]), weights.path(WEIGHTS[1]))
+    recogniser = load_recogniser()
     lags = []
     for scene in scenes:
         count = min(scene.cut.frames, round(MOST_SECONDS * screen.rate))
         first = scene.cut.start_frame + (scene.cut.frames - count) // 2
-        gap = _gap(landmarker, window(screen, scene, first, count))
+        gap = _gap(recogniser, scene, window(screen, scene, first, count))
         if gap is not None and len(gap) > 2 * LONGEST_LAG:
             frames, correlation = best_lag(gap, _opening(screen, first, len(gap)))
             lags.append(Lag(scene=scene, frames=frames, correlation=correlation))
@@ -102,16 +103,13 @@ def check(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction) ->
     return Check(**about, value=value, verdict=verdict, timecode=at, advice=advice)
 
 
-def _gap(landmarker: object, frames: Iterable[Frame]) -> Series | None:
-    """Distance of the inner lips in inter-ocular distances, frame by frame, from the first frame in which there is a face."""
+def _gap(recogniser: Recogniser, scene: Scene, frames: Iterable[Frame]) -> Series | None:
+    """Distance of the inner lips in inter-ocular distances, frame by frame; None when the first frame holds no face."""
     face, gaps = None, []
     for frame in frames:
+        face = recogniser.at(frame, scene.middle) if face is None else recogniser.landmarker.follow(frame, face)
         if face is None:
-            found = landmarker.detect(frame)  # type: ignore[attr-defined]
-            if not found:
-                return None
-            face = landmarker.mesh(frame, max(found, key=lambda one: one.size))  # type: ignore[attr-defined]
-        face = landmarker.follow(frame, face)  # type: ignore[attr-defined]
+            return None
         gaps.append(float((face.points[14, :2] - face.points[13, :2]) @ face.axes[:, 1] / face.unit))
     return np.array(gaps) if gaps else None
 

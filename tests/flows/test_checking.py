@@ -57,7 +57,7 @@ def finished(film) -> Finished:
 @pytest.fixture(scope="module")
 def cast(finished: Finished) -> dict:
     actors = finished.film.store.current_rows(Actor)
-    return {actor.character: portraits.read(finished.film.production.path(actor.portrait)).pixels for actor in actors}
+    return {actor.character: portraits.read(finished.film.production.path(actor.portrait)) for actor in actors}
 
 
 def named(checks: list[Check], name: str) -> Check:

@@ -24,7 +24,7 @@ def recogniser() -> Recogniser:
 
 
 def embedding(recogniser: Recogniser, rgb: np.ndarray) -> np.ndarray:
-    face = recogniser.largest(rgb)
+    face = recogniser.at(rgb, (0.5, 0.5))
     assert face is not None
     return recogniser.embed(rgb, face)
 
@@ -42,4 +42,17 @@ def test_a_face_is_nearer_to_itself_in_other_light_and_size_than_to_others(recog
 
 
 def test_where_there_is_no_face_there_is_none(recogniser: Recogniser) -> None:
-    assert recogniser.largest(np.full((200, 300, 3), 90, np.uint8)) is None
+    assert recogniser.at(np.full((200, 300, 3), 90, np.uint8), (0.5, 0.5)) is None
+
+
+def test_the_face_that_is_meant_is_taken_of_several(recogniser: Recogniser) -> None:
+    rgb = {name: portraits.read(EXAMPLE / f"{name}.png").pixels[::2, ::2] for name in ("henrik", "mara")}
+    home = {name: embedding(recogniser, pixels) for name, pixels in rgb.items()}
+    both = np.hstack([rgb["henrik"], rgb["mara"]])
+    for place, choice, name in (((0.25, 0.5), "left", "henrik"), ((0.75, 0.5), "right", "mara")):
+        face = recogniser.at(both, place)
+        assert face is not None
+        assert distance(home[name], recogniser.embed(both, face)) < 0.2
+        chosen = recogniser.of_portrait(portraits.of_pixels(both, name="both", face=choice))
+        assert chosen is not None
+        assert distance(home[name], chosen) < 0.2
