@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from flows.farm import shared
 from flows.farm.pool import Ended, FarmSettings, Hooks, make_takes
 from flows.farm.steering import Steer, unsteered
-from flows.farm.worker import Failure, Job, Loader
+from flows.farm.worker import Failure, Job, Loader, kind_of
 from flows.film import Film, commit_orphans, done
 from flows.progress import reporter
 from flows.slates import SLATE, make_slates
+from manifests.errors import InputError, ToolError
 from manifests.events import EventLog, RowLog
 from manifests.rows import Recording, Reject, Shot, Take
 from model import talker as talkers
@@ -114,7 +115,16 @@ def next_moment(clock: str, *, now: float) -> float:
 def generate(
     film: Film, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str, farm: Farm
 ) -> Generated:
-    """Make what is missing. Shots of the same identity (a repeat of the same moment) are made once."""
+    """Make what is missing. Shots of the same identity (a repeat of the same moment) are made once.
+
+    Raises ToolError when Ray or the storage fails, or the disk is full where takes are not written by workers."""
+    with _full_disk_told(film):
+        return _generate(film, shots, recordings, run_id=run_id, farm=farm)
+
+
+def _generate(
+    film: Film, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str, farm: Farm
+) -> Generated:
     storage = Storage(film.production.storage.url) if film.production.storage.url else None
     _sweep(film)
     missing = _missing(film, shots, storage)
@@ -199,6 +209,19 @@ def _make_groups(
 def _budget_left(settings: FarmSettings, ended: Sequence[Ended]) -> float:
     spent = sum(one.seconds for one in ended)
     return max(settings.budget_seconds - spent, 0.001) if settings.budget_seconds else 0.0
+
+
+@contextmanager
+def _full_disk_told(film: Film) -> Iterator[None]:
+    """Whatever met the full disk first (the record, a rename, an encoder), people are told one thing."""
+    try:
+        yield
+    except (InputError, ToolError):
+        raise
+    except Exception as error:
+        if kind_of(error) != "full":
+            raise
+        raise ToolError(f"no space left on the disk of {film.root}; free some and render again: {error}") from error
 
 
 def _sweep(film: Film) -> None:

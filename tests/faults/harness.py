@@ -94,7 +94,7 @@ class PrefectServer:
 
     def wait(self) -> None:
         """Until it answers."""
-        for _ in range(600):
+        for _ in range(3000):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
                 return
             time.sleep(0.1)
@@ -125,8 +125,9 @@ class Render:
         self.folder = folder
         self._known: dict[int, psutil.Process] = {}
         environment = {**os.environ, "PREFECT_API_URL": server.url, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
+        environment |= {"RAY_ADDRESS": ray} if ray else {}  # as inside a cluster
         self._said = (folder / "render.log").open("ab")
-        command = [*RENDER, str(folder), "--workers", "2", "--json", *(["--ray", ray] if ray else [])]
+        command = [*RENDER, str(folder), "--workers", "2", "--json"]
         self.process = subprocess.Popen(
             command, env=environment, stdout=self._said, stderr=self._said, start_new_session=True
         )
