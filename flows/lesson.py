@@ -213,8 +213,8 @@ def _write_package(draft: Draft, lesson: Lesson) -> Path | None:
         return None
     told = transcript.entries(lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides)
     package = scorm.Package(
-        title=production.title, identifier=f"{production.title}-{production.episode}", language=production.language,
-        rate=production.rate, transcript=told, video=draft.files["web"], captions=draft.folder / "captions.vtt",
+        title=production.title, identifier=f"lesson-{production.episode}-{identity.digest(production.title)[:8]}",
+        language=production.language, rate=production.rate, transcript=told, video=draft.files["web"], captions=draft.folder / "captions.vtt",
         chapters=draft.folder / "chapters.vtt", poster=draft.folder / "poster.jpg",
     )  # fmt: skip
     return scorm.write(package, draft.folder / "scorm12.zip")

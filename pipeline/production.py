@@ -205,6 +205,7 @@ def _unfit_for_its_kind(production: Production, text: str) -> Iterator[Problem]:
     others = sorted(set(production.delivery.profiles) - {"web", "master"})
     if others:
         yield wrong("delivery.profiles", f"a lesson is not made as {', '.join(others)}", expected="web, master")
+    yield from (wrong(key, "lessons are made without this so far") for key in _not_in_lessons(production))
     found = (
         locate(production.folder, slides)
         if slides
@@ -212,6 +213,15 @@ def _unfit_for_its_kind(production: Production, text: str) -> Iterator[Problem]:
     )
     if isinstance(found, Absent) and not (slides and _is_folder(production.folder, slides)):
         yield wrong("lesson.slides", found.message, expected=found.expected, nearest=found.nearest)
+
+
+def _not_in_lessons(production: Production) -> Iterator[str]:
+    """Keys of an episode's finishing that are set and would be passed over in a lesson."""
+    for name in ("label", "burn_captions", "slate_seconds", "end_card_seconds"):
+        if getattr(production.delivery, name):
+            yield f"delivery.{name}"
+    if production.layout != LayoutTable():
+        yield "layout"
 
 
 def _is_folder(folder: Path, relative: str) -> bool:

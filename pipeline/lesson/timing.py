@@ -102,15 +102,16 @@ def _begins(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[
 
     They never run backwards, also where the sound does not follow the script's order."""
     begins = list[int]()
-    for position, (section, chapter) in enumerate(heard):
+    before = -1  # the first word of the section before, which keeps its own slide
+    for section, chapter in heard:
         own = [
             shot.start_frame
             for shot in base
-            if shot.scene == section.title and shot.start_frame <= chapter < shot.end_frame
+            if shot.scene == section.title and before < shot.start_frame <= chapter < shot.end_frame
         ]
-        wanted = 0 if position == 0 else own[0] if own else chapter
-        after_last = heard[position - 1][1] + 1 if position else 0  # the chapter before keeps its first word
-        begins.append(max(wanted, after_last, begins[-1] if begins else 0))
+        wanted = own[0] if own else chapter
+        begins.append(max(wanted, before + 1, begins[-1]) if begins else 0)
+        before = chapter
     return begins
 
 

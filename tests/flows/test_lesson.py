@@ -251,8 +251,9 @@ def test_what_is_wrong_with_a_lesson_is_told_at_once(tmp_path: Path) -> None:
         read_inputs(open_film(folder))
     assert "no slide '9'" in str(error.value) and "nearest: 'round'" in str(error.value)
     (folder / "production.toml").write_text(
-        PRODUCTION.replace('"slides"', '"slide"').replace('["web"]', '["web", "vertical"]')
+        PRODUCTION.replace('"slides"', '"slide"').replace('["web"]', '["web", "vertical"]\nlabel = true')
     )
     with pytest.raises(InputError) as error:
         open_film(folder)
     assert "lesson.slides" in str(error.value) and "not made as vertical" in str(error.value)
+    assert "delivery.label" in str(error.value)

@@ -116,3 +116,19 @@ def test_a_build_whose_line_was_not_heard_comes_up_with_the_next_that_was() -> N
     cues = [cue(ids[0], 0, 40_000), cue(ids[1], -1, -1), cue(ids[2], 96_000, 120_000)]
     (only,) = timing.lay_out(script, cues, [shot("Section 1", 0, 80, Fraction(25))], rate=Fraction(25))
     assert [(shown.slide, shown.start, shown.end) for shown in only.slides] == [("1a", 0, 50), ("1c", 50, 80)]
+
+
+def test_sections_of_one_title_in_one_shot_begin_with_their_own_first_words() -> None:
+    script = markdown.parse("# Same\nwords one.\n\n# Same\nwords two.\n", file="x.md", words=WORDS)
+    ids = [line.line_id for line in script.lines]
+    cues = [cue(ids[0], 9_600, 40_000), cue(ids[1], 96_000, 120_000)]
+    one, two = timing.lay_out(script, cues, [shot("Same", 0, 80, Fraction(25))], rate=Fraction(25))
+    assert (one.start, one.chapter, one.end) == (0, 5, 50) and (two.start, two.chapter, two.end) == (50, 50, 80)
+
+
+@given(RATES, st.lists(st.integers(1, 500_000), min_size=1, max_size=6))
+def test_recordings_on_the_grid_of_a_lesson_begin_on_whole_frames(rate: Fraction, lengths: list[int]) -> None:
+    step, now = timing.sample_step(rate), 0
+    for length in lengths:
+        assert (now * rate / 48_000).denominator == 1 and now % 3 == 0
+        now += -(-length // step) * step
