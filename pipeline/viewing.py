@@ -25,9 +25,8 @@ THUMB = (64, 36)
 NEAR_FRAMES = 3  # how far around an edit point the jump is looked for
 JUMP = 4.0  # mean luma difference (of 255) of a cut that can be seen at all
 BLOCK = 4  # thumbnail px; flicker is measured in blocks of 4 x 4
-FLICKER = (
-    0.8  # luma levels of 255 by which blocks outside the face may jump from their running median, root mean square
-)
+# Levels of 255 by which blocks outside the face may jump from their running median (root mean square).
+FLICKER = 0.4
 FACE_GROWTH = (0.5, 0.6)  # of the face box: how far hair and cheeks reach beside it and above it; below it is the body
 STILL = 0.5  # luma levels of 255 by which a corner may wander within a shot
 
