@@ -46,7 +46,7 @@ def _digested(recordings: Sequence[Recording], spans: Sequence[Span], *, root: P
             open_spans[waiting.pop()] = hashlib.sha256()
         if not open_spans:
             continue
-        pcm = as_int16(read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root))
+        pcm = as_int16(read_span(_sounding(recordings, start, end), start, end, hz=ANALYSIS_HZ, root=root))
         origin = _grid(start)
         for span, sha in list(open_spans.items()):
             first, last = (min(max(_grid(edge) - origin, 0), len(pcm)) for edge in span)
@@ -54,6 +54,15 @@ def _digested(recordings: Sequence[Recording], spans: Sequence[Span], *, root: P
             if span[1] <= end:
                 done[span] = open_spans.pop(span).hexdigest()[:DIGITS]
     return done
+
+
+def _sounding(recordings: Sequence[Recording], start: int, end: int) -> list[Recording]:
+    """The recordings that can be heard in a block, so that the others are not opened for it."""
+    return [
+        row
+        for row in recordings
+        if row.offset_samples < end + MASTER_HZ and start < row.offset_samples + row.samples + MASTER_HZ
+    ]
 
 
 def _blocks(spans: Sequence[Span]) -> Iterator[Span]:
