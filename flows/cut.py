@@ -97,7 +97,13 @@ def _making(film: Film, talker: Description, drawn: Mapping[str, _Drawn]) -> bre
 def _cut_settings(production: Production) -> breakdown.CutSettings:
     layouts = tuple(sorted(production.layout.scenes.items()))
     own = production.cut.model_dump()
-    return breakdown.CutSettings(rate=production.rate, layout=production.layout.default, scene_layouts=layouts, **own)
+    return breakdown.CutSettings(
+        rate=production.rate,
+        layout=production.layout.default,
+        overlap_layout=production.layout.overlaps,
+        scene_layouts=layouts,
+        **own,
+    )
 
 
 def remember(film: Film, inputs: Inputs, cues: Sequence[Cue], shots: Sequence[Shot]) -> None:

@@ -35,6 +35,7 @@ SHAPING = (
 )  # fmt: skip
 EASE_SECONDS = Fraction(2, 5)  # how long a face takes to turn to the next line's mood
 PAUSE_SAMPLES = MASTER_HZ * 3 // 10  # a gap between two words of a line at which a long shot may be split
+OVERLAP_SAMPLES = MASTER_HZ  # of people talking over each other make a scene of two
 _SCENE_NUMBER = re.compile(r"(?P<number>\d{1,3}[A-Za-z]?)(?:\s|$)")
 
 
@@ -146,7 +147,7 @@ def cut(
             Problem(file="recordings", message="no line of the script was heard, so there is nobody to show")
         )
     labels = _scene_labels([piece.scene for piece in pieces], lines)
-    layouts = _layouts(labels, settings)
+    layouts = _layouts(labels, utterances, settings)
     pieces = pairing.share(
         pieces, utterances, layout_of=layouts.__getitem__, rate=settings.rate, longest=settings.maximum_frames
     )
@@ -200,7 +201,7 @@ class _Place:
     handles: tuple[int, int]
 
 
-def _layouts(labels: Mapping[str, str], settings: CutSettings) -> dict[str, str]:
+def _layouts(labels: Mapping[str, str], utterances: Sequence[Utterance], settings: CutSettings) -> dict[str, str]:
     """Each scene's layout. Scenes are named by their numbers (`sc03`) or as the script names them."""
     known = {**{scene: scene for scene in labels}, **{label: scene for scene, label in labels.items()}}
     unknown = [name for name, _ in settings.scene_layouts if name not in known]
@@ -214,7 +215,12 @@ def _layouts(labels: Mapping[str, str], settings: CutSettings) -> dict[str, str]
             ]
         )  # fmt: skip
     own = {known[name]: layout for name, layout in settings.scene_layouts}
-    return {scene: own.get(scene, settings.layout) for scene in labels}
+    usual = dict.fromkeys(labels, settings.layout)
+    if settings.overlap_layout:
+        usual |= {
+            scene: settings.overlap_layout for scene in labels if pairing.overlap(utterances, scene) >= OVERLAP_SAMPLES
+        }
+    return {**usual, **own}
 
 
 def _dissolves(pieces: Sequence[Piece], settings: CutSettings) -> list[int]:

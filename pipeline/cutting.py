@@ -32,7 +32,8 @@ class CutSettings:
     `long_pause_seconds`: of a longer pause only as much as of this one goes to the next speaker; the rest is listening.
     `sound_leads_frames` (a J-cut) and `picture_leads_frames` (an L-cut): by how much at most picture and sound are cut apart where a
     reply comes on the heels of what was said. `scene_dissolve_frames`: how long a scene comes up over the one before it, 0 for a plain
-    cut. `handle_frames` are drawn before and after every shot. `layout` and, for single scenes, `scene_layouts` (scene and layout)."""
+    cut. `handle_frames` are drawn before and after every shot. `layout`, for scenes in which people talk over each other `overlap_layout`
+    (unless empty), and for single scenes `scene_layouts` (scene and layout)."""
 
     rate: Fraction
     minimum_shot_seconds: float
@@ -43,6 +44,7 @@ class CutSettings:
     scene_dissolve_frames: int = 0
     handle_frames: int = 0
     layout: str = "single"
+    overlap_layout: str = ""
     scene_layouts: tuple[tuple[str, str], ...] = ()
 
     @property

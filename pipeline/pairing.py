@@ -45,6 +45,20 @@ def share(
     return shared
 
 
+def overlap(utterances: Sequence[Utterance], scene: str) -> int:
+    """For how many samples two or more who can be seen speak at the same time in a scene.
+
+    >>> both = [Utterance(start=0, end=10, character="A", scene="1"), Utterance(start=7, end=20, character="B", scene="1")]
+    >>> overlap(both, "1"), overlap(both, "2")
+    (3, 0)
+    """
+    found, spoken_until = 0, 0
+    for utterance in sorted((u for u in utterances if u.scene == scene and u.seen), key=lambda u: u.start):
+        found += max(0, min(spoken_until, utterance.end) - utterance.start)
+        spoken_until = max(spoken_until, utterance.end)
+    return found
+
+
 class _Company:
     """Who speaks in a scene, in order of their first word."""
 

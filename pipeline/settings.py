@@ -99,6 +99,8 @@ class LayoutTable(Table):
     """`single`, `full-plate` (uncropped), `two-hander` (side by side) or `picture-in-picture` (the listener in a corner)."""
     scenes: dict[str, Layout] = {}
     """The layout of single scenes, by number or name: `{ sc03 = "two-hander" }`."""
+    overlaps: Literal["", "two-hander", "picture-in-picture"] = ""
+    """The layout of scenes in which people talk over each other for a second or more; empty: as any other."""
 
 
 class LookTable(Table):

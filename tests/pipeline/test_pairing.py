@@ -65,6 +65,18 @@ def test_in_a_picture_in_picture_the_corner_shows_the_listener() -> None:
     assert len({shot.number for shot in decided}) == len(decided)
 
 
+def test_scenes_in_which_people_talk_over_each_other_can_have_a_layout_of_their_own() -> None:
+    heated = [
+        *SCENES[:2], spoken("L3", "MARA", 7, 11, scene="2"), spoken("L4", "JONAS", 9.5, 13, scene="2"),
+    ]  # fmt: skip
+    decided = cut(*heated, seconds=14, rules=rules(overlap_layout="two-hander"))
+    assert [(shot.scene, shot.layout) for shot in decided] == [
+        ("1", "single"), ("1", "single"), ("2", "two-hander"), ("2", "two-hander"),
+    ]  # fmt: skip
+    tagged = cut(*heated, seconds=14, rules=rules(overlap_layout="two-hander", scene_layouts=(("2", "single"),)))
+    assert {shot.layout for shot in tagged} == {"single"}
+
+
 def test_who_is_alone_in_a_scene_stays_alone_in_the_picture() -> None:
     monologue = [spoken("L1", "MARA", 0.5, 3), spoken("L2", "MARA", 4, 6)]
     for layout in ("two-hander", "picture-in-picture"):

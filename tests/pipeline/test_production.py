@@ -84,7 +84,7 @@ def test_every_setting_goes_into_the_record_as_plain_text_and_numbers(folder: Pa
     plain = production.as_plain(production.load(folder))
     assert plain["rate"] == "25"
     assert plain["cut"]["minimum_shot_seconds"] == 1.2
-    assert plain["layout"] == {"default": "single", "scenes": {}}
+    assert plain["layout"] == {"default": "single", "scenes": {}, "overlaps": ""}
     assert "folder" not in plain
 
 
