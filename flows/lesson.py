@@ -212,10 +212,11 @@ def _write_package(draft: Draft, lesson: Lesson) -> Path | None:
     if not production.lesson.scorm or "web" not in draft.files:
         return None
     told = transcript.entries(lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides)
+    name = f"{production.episode}-{identity.digest(production.title)[:8]}"
     package = scorm.Package(
-        title=production.title, identifier=f"lesson-{production.episode}-{identity.digest(production.title)[:8]}",
-        language=production.language, rate=production.rate, transcript=told, video=draft.files["web"], captions=draft.folder / "captions.vtt",
-        chapters=draft.folder / "chapters.vtt", poster=draft.folder / "poster.jpg",
+        title=production.title, identifier=f"lesson-{name}", language=production.language, rate=production.rate, transcript=told,
+        video=draft.files["web"], captions=draft.folder / "captions.vtt", chapters=draft.folder / "chapters.vtt",
+        poster=draft.folder / "poster.jpg",
     )  # fmt: skip
     return scorm.write(package, draft.folder / "scorm12.zip")
 
