@@ -28,6 +28,7 @@ BLOCK = 4  # thumbnail px; flicker is measured in blocks of 4 x 4
 # Levels of 255 by which blocks outside the face may jump from their running median (root mean square).
 FLICKER = 0.4
 FACE_GROWTH = (0.5, 0.6)  # of the face box: how far hair and cheeks reach beside it and above it; below it is the body
+CORNER = 12  # the share of the height that counts as upper corner is one in so many
 STILL = 0.5  # luma levels of 255 by which a corner may wander within a shot
 
 Series = Float64[np.ndarray, " frames"]
@@ -51,7 +52,8 @@ def view(path: Path) -> Viewing:
     for frame in read_frames(path, width=wide, height=high, filters=f"scale={wide}:{high}:flags=area+accurate_rnd"):
         luma = frame.astype(np.float64) @ LUMA
         change.append(0.0 if before is None else float(np.abs(luma - before).mean()))
-        corner.append(float(np.concatenate([luma[: high // 6, : wide // 8], luma[: high // 6, -wide // 8 :]]).mean()))
+        top = luma[: high // CORNER]  # in an upright picture hair comes lower into the corners than this
+        corner.append(float(np.concatenate([top[:, : wide // 8], top[:, -wide // 8 :]]).mean()))
         blocks.append(luma.reshape(high // BLOCK, BLOCK, wide // BLOCK, BLOCK).mean(axis=(1, 3)).astype(np.float32))
         before = luma
     stacked = np.stack(blocks) if blocks else np.zeros((0, high // BLOCK, wide // BLOCK), np.float32)
