@@ -41,8 +41,11 @@ def _load_torch() -> str:
 def _work_on_ray() -> str:
     from flows.farm.cluster import connected
 
+    def add(one: int, other: int) -> int:
+        return one + other
+
     with connected("", cpus=1) as ray:
-        answer = ray.get(ray.remote(sum).remote([1, 2]), timeout=60)
+        answer = ray.get(ray.remote(add).remote(1, 2), timeout=60)
         return f"Ray {ray.__version__} added two numbers: {answer}"
 
 
