@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a production wants delivered: every profile with its own picture, cards, stems, and rows that say so. No engine is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows import deliveries
+from flows.film import Film, open_film
+from flows.reel import Draft, Reel, loudness_settings
+from manifests.rows import Cue
+from pipeline import assemble, deliver, media, sound
+from tests.pipeline.tiny_film import TinyFilm, eight_bit, portrait, tone
+
+SETTINGS = """
+title = "The Lamp"
+size = "160x90"
+recordings = ["a.wav"]
+[delivery]
+profiles = ["alpha-web", "web", "stems", "vertical"]
+slate_seconds = 0.2
+burn_captions = true
+label = true
+"""
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Film, Reel]:
+    folder = tmp_path / "production"
+    folder.mkdir()
+    for name in ("script.fountain", "cast.csv", "consents.csv", "a.wav"):
+        (folder / name).touch()
+    (folder / "production.toml").write_text(SETTINGS)
+    film = open_film(folder)
+    tiny = TinyFilm(film.root)
+    for number in range(2):
+        tiny.add([eight_bit(portrait("mara"))] * 10)
+        tiny.cut_out(number, [np.full((128, 128), 255, np.uint8)] * 10)
+    cue = Cue(line_id="l0", recording_id="r", character="MARA", start=2000, end=20000, text="Light it.", performance="",
+              status="matched", confidence=1.0)  # fmt: skip
+    return film, Reel(shots=tiny.shots, takes=tiny.takes, cues=[cue], recordings=[tiny.record(tone(tiny.samples))])
+
+
+def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(made: tuple[Film, Reel]) -> None:
+    film, reel = made
+    passes = deliveries.passes(film, reel, assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90)))
+    assert [[profile.name for profile in one.job.profiles] for one in passes] == [["web"], ["vertical"], ["alpha-web"]]
+    assert [one.job.picture.size for one in passes] == [(160, 90), (90, 160), (160, 90)]
+    assert [one.frames for one in passes] == [25, 25, 20], "elements for compositing have no cards"
+    assert [one.job.captions is not None for one in passes] == [True, True, False]
+    assert passes[0].shown[0].start_frame == 5
+
+
+def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
+    made: tuple[Film, Reel], tmp_path: Path
+) -> None:
+    film, reel = made
+    cuts = assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
+    master = sound.master(reel.recordings, samples=38400, settings=loudness_settings(film), root=film.root)
+    passes = deliveries.passes(film, reel, cuts)
+    folder = tmp_path / "v001"
+    files = deliveries.render(passes, folder=folder)
+    stems = deliveries.write_stems(film, reel, master, folder=folder)
+    draft = Draft(
+        film=film, reel=reel, passes=passes, master=master, name="v001", folder=folder, files=files, shown=[], stems=stems
+    )  # fmt: skip
+    rows = deliveries.describe(draft)
+    assert sorted(row.path for row in rows) == [
+        "v001/alpha.webm", "v001/stems/mara.wav", "v001/stems/room.wav", "v001/vertical.mp4", "v001/web.mp4",
+    ]  # fmt: skip
+    assert len({row.deliverable_id for row in rows}) == len(rows)
+    for row in rows:
+        if row.width:
+            seen = list(media.read_frames(tmp_path / row.path, width=row.width, height=row.height))
+            assert len(seen) == row.frames
+    checks = {check.name: check for check in deliveries.check_sound(draft)}
+    assert checks["stems add up to the master"].verdict == "pass"
+    assert checks["picture against sound"].verdict == "pass"
+    assert checks["dialogue loudness"].value.endswith("LUFS")
+
+
+def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(made: tuple[Film, Reel]) -> None:
+    film, reel = made
+    cuts = assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
+
+    def ids() -> list[str]:
+        opened = open_film(film.folder)
+        return [
+            deliver.deliverable_id(one.cuts, one.job, profile)
+            for one in deliveries.passes(opened, reel, cuts)
+            for profile in one.job.profiles
+        ]
+
+    first = ids()
+    assert ids() == first
+    toml = film.folder / "production.toml"
+    toml.write_text(SETTINGS.replace("label = true", "label = false"))
+    assert not set(ids()) & set(first)
