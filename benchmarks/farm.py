@@ -5,7 +5,7 @@
 
 Every shot burns the same CPU seconds in a talker that is loaded here only. `bare`: the calls `Worker.make` by Ray actors alone, two in
 flight, nothing recorded. `flow`: the whole generate step inside a Prefect flow: queue, events, rows, retries, steering. Both make the
-same takes with the same encoder in one run, interleaved; the fixed start (Ray's actors and the first import) is measured and taken off.
+same takes with the same encoder in one run; the fixed start (actors, first imports) is measured with four shots and taken off.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from model.talker import Frame, Portrait, Settings, Speech, TakeMeasures, Talker
 
 FRAMES = 8
 SIDE = 64
+START = 4  # shots whose time counts as the fixed start
 BURN = "CALLSHEET_BENCHMARK_BURN"  # seconds of CPU a shot; the environment reaches the workers
 
 
@@ -142,39 +143,51 @@ def through_bare_actors(film: Film, wanted: Sequence[Shot], workers: int) -> Non
             ray.kill(actor)
 
 
-def seconds(way: Callable[[Film, Sequence[Shot], int], None], wanted: Sequence[Shot], workers: int) -> float:
-    """How long one way takes to make shots into a fresh build folder."""
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on the clock, and seconds of CPU that the driver itself took."""
+
+    wall: float
+    driver: float
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.wall - other.wall, self.driver - other.driver)
+
+
+def cost(way: Callable[[Film, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
+    """What it takes to make so many shots into a fresh build folder, beyond the fixed start: what four of them take."""
+    return _cost(way, count + START, workers) - _cost(way, START, workers)
+
+
+def _cost(way: Callable[[Film, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "scene"
         write_starter(place)
         film = open_film(place)
-        began = time.perf_counter()
-        way(film, wanted, workers)
-        return time.perf_counter() - began
+        wall, driver = time.perf_counter(), time.process_time()
+        way(film, shots(count), workers)
+        return Cost(time.perf_counter() - wall, time.process_time() - driver)
 
 
-def overhead(count: int, repeats: int) -> dict[str, float]:
-    """Flow against bare actors with two workers, both less what four shots take (the fixed start)."""
-    ratios, own = [], []
-    for _ in range(repeats):
-        bare = seconds(through_bare_actors, shots(count), 2) - seconds(through_bare_actors, shots(4), 2)
-        flow = seconds(through_the_flow, shots(count), 2) - seconds(through_the_flow, shots(4), 2)
-        ratios.append(flow / bare)
-        own.append(1000 * (flow - bare) * 2 / (count - 4))
+def overhead(count: int) -> dict[str, float]:
+    """Flow against bare actors with two workers."""
+    bare, flow = cost(through_bare_actors, count, 2), cost(through_the_flow, count, 2)
     return {
-        "flow over bare": round(statistics.median(ratios), 3),
-        "own milliseconds of a worker a shot": round(statistics.median(own), 2),
+        "bare seconds": round(bare.wall, 2),
+        "flow seconds": round(flow.wall, 2),
+        "flow over bare": round(flow.wall / bare.wall, 3),
+        "own milliseconds a shot": round(1000 * (flow.wall - bare.wall) / count, 2),
+        "driver milliseconds of CPU a shot, flow": round(1000 * flow.driver / count, 2),
+        "driver milliseconds of CPU a shot, bare": round(1000 * bare.driver / count, 2),
     }
 
 
 def scaling(count: int, repeats: int) -> dict[str, float]:
-    """What a second worker brings, interleaved, start taken off."""
+    """What a second worker brings, interleaved."""
     gains = []
     for _ in range(repeats):
-        one = seconds(through_the_flow, shots(count), 1) - seconds(through_the_flow, shots(4), 1)
-        two = seconds(through_the_flow, shots(count), 2) - seconds(through_the_flow, shots(4), 2)
-        gains.append(one / two)
-    return {"one worker to two": round(statistics.median(gains), 3)}
+        gains.append(cost(through_the_flow, count, 1).wall / cost(through_the_flow, count, 2).wall)
+    return {"one worker to two, median": round(statistics.median(gains), 3), "repeats": repeats}
 
 
 def main() -> None:
@@ -188,7 +201,7 @@ def main() -> None:
     settle()
     load = os.getloadavg()[0]
     with connected("", cpus=2):
-        found = overhead(options.shots, 1) | scaling(max(options.shots // 5, 20), options.repeats)
+        found = overhead(options.shots) | scaling(max(options.shots // 5, 20), options.repeats)
     print(json.dumps({"shots": options.shots, "burn": options.burn, "load before": round(load, 1), **found}, indent=1))
 
 

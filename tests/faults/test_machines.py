@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flows.engines import settle
 from flows.farm.cluster import keep_to_loopback
 from flows.farm.pool import FarmSettings, Hooks, make_takes
 from flows.farm.worker import Failure, Job
@@ -99,7 +100,9 @@ def test_storage_that_fails_one_call_of_twenty_gives_the_same_film(
 
 
 def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(prepared: Path, tmp_path: Path) -> None:
+    settle()
     keep_to_loopback()
+    import ray
     from ray.cluster_utils import Cluster
 
     film = open_film(prepared)
@@ -108,7 +111,6 @@ def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(pre
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
     results: list[Take | Failure] = []
-    trouble = threading.Thread(target=_slow_one_then_lose_one, args=(cluster, nodes[0], results))
     job = Job(
         folder=film.folder,
         root=tmp_path,
@@ -119,12 +121,15 @@ def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(pre
         load=farm_talkers.slow,
     )
     wanted = farm_talkers.silent_shots(30, portrait="portraits/alex.jpg", frames=25)
+    settings, hooks = FarmSettings(silence_seconds=30), Hooks(result=results.append)
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
-        trouble.start()
-        settings = FarmSettings(address=cluster.address, silence_seconds=30)
-        ended = make_takes(wanted, job=job, settings=settings, hooks=Hooks(result=results.append))
-        trouble.join()
+        with ThreadPoolExecutor(1) as aside:
+            running = aside.submit(make_takes, wanted, job=job, settings=settings, hooks=hooks)
+            _slow_one_then_lose_one(cluster, nodes[0], results)
+            ended = running.result(timeout=300)
     finally:
+        ray.shutdown()
         cluster.shutdown()
     assert (ended.left, ended.stopped) == ((), "")
     assert sorted(r.shot_id for r in results if isinstance(r, Take)) == sorted(shot.shot_id for shot in wanted)
