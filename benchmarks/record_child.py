@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import resource
 import sys
 import time
 from pathlib import Path
@@ -30,7 +29,8 @@ def main() -> None:
             from flows import plan_view
 
             plan_view.plan(folder, out=None, only_inputs=what == "inputs", as_json=False)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status").read_text()  # getrusage would count the parent's memory before exec
+    memory = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     last = (said.getvalue().strip().splitlines() or [""])[-1]
     print(f"{time.perf_counter() - wall:.2f} s, CPU {time.process_time():.2f} s, {memory:.0f} MB: {last}")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import write_deltalake
 
 from manifests import upkeep
@@ -24,7 +25,7 @@ from manifests.rows import Event, Row, Run, Shot, Take
 from manifests.schema import arrow_schema, table_name
 from manifests.store import PARTITIONS, Store, event
 
-FIRST_NIGHT = datetime.datetime(2026, 1, 1, 22, tzinfo=datetime.UTC)
+MEASURED, IN_A_FILE = 10, 6  # nights; a file of upkeep (16 MB) holds the takes of about six
 COMMITS = 8  # of takes and of events a night; a farm commits once a second, this keeps the making of the record short
 REPORTS = {
     "takes, seconds and worker hours by talker": "SELECT talker, count(*), sum(seconds), sum(wall_seconds) / 3600 FROM takes GROUP BY 1",
@@ -35,26 +36,66 @@ REPORTS = {
 
 
 def nights(root: Path, *, nights: int, shots: int) -> None:
-    """Make the record, print how a night's cost grew, then the current state and the reports."""
+    """Make the record, print what a night costs when it is young and when it is old, then the current state and the reports.
+
+    The nights between are laid down as upkeep leaves them: in files of many nights, the cut of each night by itself."""
     store, random = Store(root / "manifests"), np.random.default_rng(1)
-    cut = _hexes(random, shots)
-    costs: list[tuple[float, float]] = []
-    for night in range(nights):
-        changed = random.choice(shots, shots // 10, replace=False)
-        for index, fresh in zip(changed, _hexes(random, len(changed)), strict=True):
-            cut[index] = fresh
-        tables = _night(random, cut, night)
-        wall, cpu = time.perf_counter(), time.process_time()
-        _write(store, tables, night, shots)
-        costs.append((time.perf_counter() - wall, time.process_time() - cpu))
+    cut, costs = _hexes(random, shots), dict[int, tuple[float, float]]()
+    night = 0
+    while night < nights:
+        block = min(IN_A_FILE, nights - MEASURED - night)
+        if night < MEASURED or block <= 0:
+            costs[night] = _one_night(store, random, cut, night)
+            night += 1
+        else:
+            _lay_down(store, random, cut, range(night, night + block))
+            night += block
         if night % 20 == 0:
-            print(f"night {night + 1}: {costs[-1][0]:.2f} s, CPU {costs[-1][1]:.2f} s", flush=True)
-    first, last = costs[1:21], costs[-20:]
-    for name, part in (("first 20 nights after the first", first), ("last 20 nights", last)):
-        wall, cpu = (statistics.median(cost[index] for cost in part) for index in (0, 1))
-        most = max(cost[1] for cost in part)
-        print(f"a night, {name}: median {wall:.2f} s, CPU {cpu:.2f} s, at most CPU {most:.2f} s (files are joined)")
+            print(f"{night} nights", flush=True)
+    for name, part in (("young", range(1, MEASURED)), ("old", range(nights - MEASURED, nights))):
+        wall, cpu = (statistics.median(costs[one][index] for one in part) for index in (0, 1))
+        most = max(costs[one][1] for one in part)
+        print(
+            f"a night of a {name} record: median {wall:.2f} s, CPU {cpu:.2f} s; CPU {most:.2f} s when files are joined"
+        )
     ask(root)
+
+
+def _one_night(store: Store, random: np.random.Generator, cut: list[str], night: int) -> tuple[float, float]:
+    """Write a night as a run does; wall and CPU seconds of writing it."""
+    tables = _tables(random, cut, night)
+    wall, cpu = time.perf_counter(), time.process_time()
+    _write(store, tables, night, len(cut))
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _lay_down(store: Store, random: np.random.Generator, cut: list[str], several: range) -> None:
+    takes, events, runs = [], [], []
+    for night in several:
+        tables = _tables(random, cut, night)
+        _append(store, Shot, _as_snapshot(store, tables[Shot]))
+        takes.append(tables[Take])
+        events.append(tables[Event])
+        runs.append(_run(night, len(cut)))
+    _append(store, Take, pa.concat_tables(takes))
+    _append(store, Event, pa.concat_tables(events))
+    store.append(runs)
+
+
+def _as_snapshot(store: Store, cut: pa.Table) -> pa.Table:
+    """The cut as a set of its own, made current."""
+    snapshot = uuid.uuid4().hex
+    store.append([event("snapshot", table_name(Shot), actor="callsheet", detail=snapshot)])
+    column = pa.repeat(pa.scalar(snapshot), cut.num_rows)
+    return cut.set_column(cut.schema.get_field_index("snapshot"), "snapshot", column).cast(arrow_schema(Shot))
+
+
+def _run(night: int, shots: int) -> Run:
+    moment = datetime.datetime.now(datetime.UTC).isoformat()
+    return Run(
+        run_id=f"night {night:04}", flow="episode", version=f"v{night:03}", outcome="done", started_at=moment,
+        finished_at=moment, shots=shots, takes_made=shots, takes_cached=0, rejects=0,
+    )  # fmt: skip
 
 
 def ask(root: Path) -> None:
@@ -83,24 +124,13 @@ def ask(root: Path) -> None:
 
 def _write(store: Store, tables: dict[type[Row], pa.Table], night: int, shots: int) -> None:
     """What a run commits: the cut, takes and events in batches, the run, then upkeep."""
-    snapshot = uuid.uuid4().hex
-    cut = tables[Shot]
-    cut = cut.set_column(cut.schema.get_field_index("snapshot"), "snapshot", pa.array([snapshot] * cut.num_rows))
-    _append(store, Shot, cut.cast(arrow_schema(Shot)))
-    run_id = f"night {night:04}"
-    store.append([event("snapshot", table_name(Shot), actor="callsheet", detail=snapshot)])
-    store.append([event("run", run_id, actor="callsheet")])
+    _append(store, Shot, _as_snapshot(store, tables[Shot]))
+    store.append([event("run", f"night {night:04}", actor="callsheet")])
     size = -(-shots // COMMITS)
     for start in range(0, shots, size):
         _append(store, Event, tables[Event].slice(3 * start, 3 * size))
         _append(store, Take, tables[Take].slice(start, size))
-    moment = datetime.datetime.now(datetime.UTC).isoformat()
-    store.append(
-        [
-            Run(run_id=run_id, flow="episode", version=f"v{night:03}", outcome="done", started_at=moment, finished_at=moment,
-                shots=shots, takes_made=shots, takes_cached=0, rejects=0)
-        ]
-    )  # fmt: skip
+    store.append([_run(night, shots)])
     upkeep.maintain(store, keep_hours=1)
 
 
@@ -111,37 +141,37 @@ def _append(store: Store, kind: type[Row], table: pa.Table) -> None:
     )
 
 
-def _night(random: np.random.Generator, cut: list[str], night: int) -> dict[type[Row], pa.Table]:
-    """The tables of one night, a take and three events for each shot."""
+def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[type[Row], pa.Table]:
+    """The tables of one night, a tenth of the cut new, a take and three events for each shot."""
     count, run_id = len(cut), f"night {night:04}"
-    workers = [f"host{index % 8}/{1000 + index % 8}" for index in range(count)]
-    numbers = [f"sc{index // 40 + 1:02}_sh{index % 40 + 1:02}0" for index in range(count)]
-    shots = {"shot_id": cut, "number": numbers, "order": range(count), "start_frame": range(0, 50 * count, 50),
-             "end_frame": range(50, 50 * count + 50, 50), "rate_num": [25] * count, "rate_den": [1] * count,
-             "character": ["MARA", "HENRIK"] * (count // 2), "audio_digest": _hexes(random, count), "layer": [0] * count,
-             "performance": ["[[0,0,0,0,0,0,1,0,0]]"] * count, "line_ids": numbers}  # fmt: skip
-    takes = {"shot_id": cut, "path": [f"media/takes/{name}.mkv" for name in cut], "media_digest": _hexes(random, count),
-             "frames": [50] * count, "rate_num": [25] * count, "rate_den": [1] * count, "talker": ["previs"] * count,
-             "label": ["previs"] * count, "worker": workers, "run_id": [run_id] * count,
+    changed = random.choice(count, count // 10, replace=False)
+    for index, fresh in zip(changed, _hexes(random, len(changed)), strict=True):
+        cut[index] = fresh
+    ids = pa.array(cut)
+    workers = pa.array([f"host{index % 8}/{1000 + index % 8}" for index in range(count)])
+    numbers = pa.array([f"sc{index // 40 + 1:02}_sh{index % 40 + 1:02}0" for index in range(count)])
+    thrice = pa.array(np.repeat(np.arange(count), 3))
+    shots = {"shot_id": ids, "number": numbers, "order": np.arange(count), "start_frame": np.arange(0, 50 * count, 50),
+             "end_frame": np.arange(50, 50 * count + 50, 50), "rate_num": 25, "character": numbers, "layer": 0, "line_ids": numbers,
+             "audio_digest": _hexes(random, count), "performance": "[[0,0,0,0,0,0,1,0,0]]"}  # fmt: skip
+    takes = {"shot_id": ids, "path": pc.binary_join_element_wise("media/takes/", ids, ".mkv", ""), "frames": 50, "rate_num": 25,
+             "media_digest": _hexes(random, count), "talker": "previs", "label": "previs", "worker": workers, "run_id": run_id,
              "wall_seconds": np.round(random.uniform(1, 4, count), 3)}  # fmt: skip
-    names = [name for _ in range(count) for name in ("queued", "running", "done")]
-    moment = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
-    events = {"event_id": _hexes(random, 3 * count), "happened_at": [moment] * (3 * count), "name": names,
-              "subject": [name for name in cut for _ in range(3)], "actor": ["farm"] * (3 * count),
-              "run_id": [run_id] * (3 * count), "detail": [worker for worker in workers for _ in range(3)]}  # fmt: skip
+    events = {"event_id": _hexes(random, 3 * count), "name": pa.array(["queued", "running", "done"] * count), "actor": "farm",
+              "happened_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"), "run_id": run_id,
+              "subject": ids.take(thrice), "detail": workers.take(thrice)}  # fmt: skip
     return {Shot: _table(Shot, shots, count), Take: _table(Take, takes, count), Event: _table(Event, events, 3 * count)}
 
 
 def _table(kind: type[Row], given: dict[str, Any], count: int) -> pa.Table:
-    """Rows as Arrow: given columns, the rest empty."""
+    """Rows as Arrow: given columns, or one value for all; the rest empty."""
     empty = {pa.string(): "", pa.int64(): 1, pa.int16(): 1, pa.float64(): 0.5, pa.bool_(): False}
     now = datetime.datetime.now(datetime.UTC)
-    columns = [
-        pa.array(given[field.name], field.type)
-        if field.name in given
-        else pa.array([empty.get(field.type, now)] * count, field.type)
-        for field in arrow_schema(kind)
-    ]
+    columns = []
+    for field in arrow_schema(kind):
+        value = given.get(field.name, empty.get(field.type, now))
+        whole = isinstance(value, pa.Array | np.ndarray | list)
+        columns.append(pa.array(value, field.type) if whole else pa.repeat(pa.scalar(value, field.type), count))
     return pa.table(columns, schema=arrow_schema(kind))
 
 
