@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where slide and presenter lie in the picture. Pure arithmetic on rectangles; all edges are even, as video needs.
 
-A presenter in a corner goes where the slide has no text: into the corner that was asked for, into another, else into any free place,
-then a little smaller, and only when a slide leaves no room at all over the least text. Of free corners one without drawings goes first.
+A presenter in a corner goes where the slide has no text: into the corner that was asked for, into another, into one of them a little
+smaller, else into any free place, and only when a slide leaves no room at all over the least text. Of free corners one without drawings
+goes first.
 """
 
 from __future__ import annotations
@@ -185,19 +186,21 @@ def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placed:
 
 
 def _corner(arrangement: Arrangement, size: tuple[int, int], text: Sequence[Rect], art: Sequence[Rect]) -> Rect:
-    """A square for the presenter: in its corner if that is free of text, else elsewhere, else smaller, else over the least text."""
+    """A square for the presenter: in its corner if that is free of text, else in another, also smaller, else anywhere, else over the
+    least text."""
     width, height = size
     edge = min(_even(arrangement.margin * height), width // 8 * 2, height // 8 * 2)
     most = min(width, height) - 2 * edge
     sides = [max(2, min(_even(arrangement.size * height * share), most // 2 * 2)) for share in SMALLER]
     boxes, all_ink = _array(_outward(text)), _array(_outward([*text, *art]))
     for side in sides:
-        corners = _corners(arrangement, size, side, edge)
-        free = [rect for rect in corners if not _covered(rect, boxes)]
-        best = next((rect for rect in free if not _covered(rect, all_ink)), free[0] if free else None)
-        best = best or _nearest_free(corners[0], size, edge, boxes)
-        if best:
-            return best
+        free = [rect for rect in _corners(arrangement, size, side, edge) if not _covered(rect, boxes)]
+        if free:
+            return next((rect for rect in free if not _covered(rect, all_ink)), free[0])
+    for side in sides:
+        found = _nearest_free(_corners(arrangement, size, side, edge)[0], size, edge, boxes)
+        if found:
+            return found
     return min(_corners(arrangement, size, sides[-1], edge), key=lambda rect: sum(rect.overlap(box) for box in text))
 
 

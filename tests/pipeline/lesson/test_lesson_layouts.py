@@ -95,6 +95,19 @@ def test_a_crowded_slide_makes_the_presenter_smaller_before_anything_is_covered(
     assert placed.presenter.width < 90 and placed.presenter.width >= 90 * SMALLER[-1] - 2
 
 
+def test_a_smaller_presenter_in_a_corner_goes_before_a_large_one_in_the_middle() -> None:
+    text = [Rect(0, 0, 240, 180)]  # leaves a strip of 80 px at the right
+    placed = place(Arrangement(corner="bottom-left", size=0.5, margin=0), SIZE, text).presenter
+    assert placed == Rect(244, 104, 76, 76)
+
+
+def test_without_a_free_corner_the_presenter_goes_to_the_nearest_free_place() -> None:
+    text = [Rect(0, 0, 320, 40), Rect(0, 140, 320, 40)]
+    placed = place(Arrangement(corner="top-right", size=0.5, margin=0), SIZE, text)
+    assert placed.covered == 0 and placed.presenter is not None
+    assert placed.presenter.right == 320 and placed.presenter.top == 40
+
+
 def test_a_picture_to_the_edges_hides_a_presenter_unless_the_script_asks_for_one() -> None:
     assert place(Arrangement(), SIZE, [], full_bleed=True).presenter is None
     assert place(parse("corner"), SIZE, [], full_bleed=True).presenter is not None
