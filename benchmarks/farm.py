@@ -184,9 +184,7 @@ def overhead(count: int) -> dict[str, float]:
 
 def scaling(count: int, repeats: int) -> dict[str, float]:
     """What a second worker brings, interleaved."""
-    gains = []
-    for _ in range(repeats):
-        gains.append(cost(through_the_flow, count, 1).wall / cost(through_the_flow, count, 2).wall)
+    gains = [cost(through_the_flow, count, 1).wall / cost(through_the_flow, count, 2).wall for _ in range(repeats)]
     return {"one worker to two, median": round(statistics.median(gains), 3), "repeats": repeats}
 
 
