@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Speed of the previs talker on one core, beside the simplest method that gives the same kind of picture, in one run.
 
-    python benchmarks/previs.py PORTRAIT.png [PLATE.png]
+    python -m benchmarks.previs PORTRAIT.png [PLATE.png]
 
 The reference is the method that the talker began with: displacement basis on a 128x128 grid over the whole picture, two inversion
 steps for either lip, the source copied and shaded, one remap of the whole RGBA picture, the mouth's inside painted over its whole box,
@@ -57,7 +57,7 @@ def _row(name: str, given: Portrait, size: int | None) -> str:
         os.environ["CALLSHEET_CACHE"] = folder
         cold = _seconds(lambda: talker.puppet(given), times=1)
         puppet = talker.puppet(given)
-        key = next(cache.folder().glob("*.npz")).name.split("-")[0]
+        key = next(cache.folder().glob("*.npz")).name.rsplit("-", 2)[0]
         cached = _seconds(lambda: cache.load(key))
         del os.environ["CALLSHEET_CACHE"]
     talking, happy = (_rate(puppet, emotion) for emotion in ("neutral", "happy 1"))
