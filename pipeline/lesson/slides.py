@@ -22,6 +22,7 @@ from jaxtyping import Float64, UInt8
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_bytes, digest_file
 from pipeline.lesson.layouts import Rect
+from pipeline.lesson.script import SLIDE_NAME
 
 VERSION = "1"  # of how slides are drawn and read
 STILLS = "media/slides"
@@ -88,9 +89,10 @@ def names(path: Path) -> list[str]:
 
 
 def page_names(document: Any) -> list[str]:
-    """A PDF's page labels as slides' names; where a label repeats (steps of one slide), `3a`, `3b`; without labels, page numbers."""
+    """A PDF's page labels as slides' names; where a label repeats (steps of one slide), `3a`, `3b`; without labels, or with some that
+    no script can name, page numbers."""
     labels = [re.sub(r"\s+", "-", document.get_page_label(index).strip()) for index in range(len(document))]
-    if not all(labels):
+    if not all(map(SLIDE_NAME.fullmatch, labels)):
         return [str(index + 1) for index in range(len(labels))]
     counts, seen = Counter(labels), Counter[str]()
     named = []
@@ -101,19 +103,20 @@ def page_names(document: Any) -> list[str]:
 
 
 def name_of_picture(file: Path) -> str:
-    """A picture's slide name: the last number in its file name and a letter after it, else the whole stem.
+    """A picture's slide name: the last number in its file name and a letter after it, else the whole stem
+    with hyphens for what no script can name.
 
     >>> name_of_picture(Path("slide-03b.png")), name_of_picture(Path("cover.png"))
     ('3b', 'cover')
     """
     found = _NUMBERED.fullmatch(file.stem)
-    return f"{found['number']}{found['letter'].lower()}" if found else file.stem
+    return f"{found['number']}{found['letter'].lower()}" if found else re.sub(r"[^\w.-]+", "-", file.stem)[:60]
 
 
 def fitted(size: tuple[int, int], into: tuple[int, int]) -> Rect:
     """The largest rectangle of the shape of `size` in the middle of a picture of size `into`."""
     scale = min(into[0] / size[0], into[1] / size[1])
-    width, height = min(into[0], round(size[0] * scale)), min(into[1], round(size[1] * scale))
+    width, height = (max(1, min(most, round(side * scale))) for side, most in zip(size, into, strict=True))
     return Rect((into[0] - width) // 2, (into[1] - height) // 2, width, height)
 
 
@@ -230,9 +233,15 @@ def _opened(path: Path) -> Any:
 
 
 def _pdf_pages(path: Path, size: tuple[int, int]) -> Iterator[_Page]:
+    import pypdfium2
+
     with _opened(path) as document:
         for index, name in enumerate(page_names(document)):
-            yield _pdf_page(document[index], name, size)
+            try:
+                yield _pdf_page(document[index], name, size)
+            except pypdfium2.PdfiumError as error:
+                message = f"page {index + 1} cannot be drawn"
+                raise InputError(Problem(file=path.name, message=message, got=str(error))) from error
 
 
 def _pdf_page(page: Any, name: str, size: tuple[int, int]) -> _Page:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +122,7 @@ def test_a_slide_is_fitted_whole_into_the_picture(width: int, height: int) -> No
     assert place.width == SIZE[0] or place.height == SIZE[1]
 
 
-@given(st.lists(st.sampled_from(["1", "2", "3", "iv", ""]), min_size=1, max_size=60))
+@given(st.lists(st.sampled_from(["1", "2", "3", "iv", "a(b)", ""]), min_size=1, max_size=60))
 def test_page_labels_become_different_names(labels: list[str]) -> None:
     class Labelled:
         def __len__(self) -> int:
@@ -149,6 +151,19 @@ def test_files_that_are_no_slides_are_refused_by_name(tmp_path: Path) -> None:
             slides.names(tmp_path / name)
     with pytest.raises(InputError, match="not a picture"):
         slides.read(tmp_path / "torn", size=SIZE, root=tmp_path)
+
+
+def test_a_damaged_pdf_is_read_or_refused_and_nothing_else(tmp_path: Path) -> None:
+    whole = SAMPLE.read_bytes()
+    chance = random.Random(7)
+    for number in range(8):
+        damaged = bytearray(whole[: len(whole) - 700 * number])
+        for _ in range(20):
+            damaged[chance.randrange(len(damaged) - 5000, len(damaged))] = chance.randrange(256)
+        path = tmp_path / f"{number}.pdf"
+        path.write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            assert slides.read(path, size=(160, 90), root=tmp_path)
 
 
 def test_two_pictures_of_one_number_are_named(tmp_path: Path) -> None:
