@@ -67,7 +67,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What rendering runs on. `price`: of one worker's hour, None when nobody said. `gate`: talker whose shots want approval, "" for none."""
+    """What rendering runs on. `price`: of a worker's hour, None when nobody said. `gate`: the talker that wants approval, or ""."""
 
     workers: int
     price: float | None = None
