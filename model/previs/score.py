@@ -29,9 +29,12 @@ EASE_SECONDS = 0.4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
-    """Consecutive frames: `times` seconds from the start of the shot (frame centres) and what is heard then."""
+    """Consecutive frames: `times` seconds from the start of the shot (frame centres) and what is heard then.
+
+    `lived`: the same from the start of the stretch that the shot is a piece of: what moves by itself follows this clock."""
 
     times: Float64[np.ndarray, " frames"]
+    lived: Float64[np.ndarray, " frames"]
     speech: Float64[np.ndarray, "frames 5"]
     beat: Float64[np.ndarray, " frames"]
     speaking: Float64[np.ndarray, " frames"]
@@ -73,7 +76,9 @@ def blocks(speech: Speech, phones: Phones | None, seed: int = 0) -> Iterator[Blo
         frames = np.arange(start, min(start + BLOCK_FRAMES, speech.frames))
         times = (frames + 0.5) / float(speech.rate)
         ticks = (times + before) * visemes.HZ - 0.5
-        yield Block(times=times, speech=rows.at(ticks), beat=_sampled(beat, ticks), speaking=_sampled(speaking, ticks))
+        lived = times + speech.before_frames / float(speech.rate)
+        heard, stressed, open_mouth = rows.at(ticks), _sampled(beat, ticks), _sampled(speaking, ticks)
+        yield Block(times=times, lived=lived, speech=heard, beat=stressed, speaking=open_mouth)
 
 
 def _heard(speech: Speech) -> tuple[np.ndarray, float]:
@@ -131,18 +136,18 @@ class Actor:
 
     def act(self, block: Block) -> Iterator[Pose]:
         """One pose for each frame of the block."""
-        felt = self.felt(block.times)
+        felt = self.felt(block.times, block.lived)
         lid, look, bow = (felt @ self._bearings).T
         moved = felt @ self._emotions
         head = self._head(block, bow)
-        blink = np.repeat(self._blinks.closure(block.times)[:, None], 2, axis=1)
+        blink = np.repeat(self._blinks.closure(block.lived)[:, None], 2, axis=1)
         if self._filmed is not None:
             taken, head, blink = self._filmed.at(block.times)
             moved = moved + taken
         units = self._units(block, moved)
         closure = np.clip(lid[:, None] + (1 - lid[:, None]) * blink, 0, 1)
-        gaze = self._glances.at(block.times) + np.stack([0 * look, look], axis=1)
-        sides = 0.12 * np.stack([gesture.drift(block.times, self._seed, 20 + k, 3.0) for k in (0, 1)], axis=1)
+        gaze = self._glances.at(block.lived) + np.stack([0 * look, look], axis=1)
+        sides = 0.12 * np.stack([gesture.drift(block.lived, self._seed, 20 + k, 3.0) for k in (0, 1)], axis=1)
         for i in range(len(block.times)):
             yield Pose(
                 units=units[i].astype(np.float32),
@@ -153,11 +158,11 @@ class Actor:
                 sides=(float(sides[i, 0]), float(sides[i, 1])),
             )
 
-    def felt(self, times: np.ndarray) -> Float64[np.ndarray, "frames 8"]:
+    def felt(self, times: np.ndarray, lived: np.ndarray) -> Float64[np.ndarray, "frames 8"]:
         """Emotion weights: the curve, smoothed at its corners, eased in where a line begins, slowly alive."""
         spread = np.array([-0.12, -0.04, 0.04, 0.12])
         asked = np.mean([self._performance.at((times + shift) * self._rate - 0.5) for shift in spread], axis=0)
-        alive = 1 + 0.10 * gesture.drift(times, self._seed, 1, 0.9)
+        alive = 1 + 0.10 * gesture.drift(lived, self._seed, 1, 0.9)
         if self._begins:
             share = np.clip(times / EASE_SECONDS, 0, 1)
             alive = alive * (0.5 + 0.5 * share**2 * (3 - 2 * share))
@@ -190,10 +195,10 @@ class Actor:
 
     def _head(self, block: Block, bow: np.ndarray) -> Float64[np.ndarray, "frames head"]:
         right, down, roll, yaw, pitch = (
-            gesture.drift(block.times, self._seed, 10 + k, seconds)
+            gesture.drift(block.lived, self._seed, 10 + k, seconds)
             for k, seconds in enumerate((0.9, 0.6, 1.0, 0.95, 0.75))
         )
-        rise = gesture.breath(block.times, self._seed)
+        rise = gesture.breath(block.lived, self._seed)
         return np.stack(
             [
                 0.010 * right,

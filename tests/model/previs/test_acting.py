@@ -87,7 +87,8 @@ def test_silence_keeps_the_lips_closed() -> None:
 def test_lips_close_on_a_bilabial_whatever_is_felt(feeling: str) -> None:
     phones = [Phone("AA", 0, 20), Phone("M", 20, 30), Phone("AA", 30, 50)]
     rows = visemes.from_phones(phones, 50)
-    block = score.Block(times=np.arange(50) / 100 + 2, speech=rows, beat=np.zeros(50), speaking=np.ones(50))
+    times = np.arange(50) / 100 + 2
+    block = score.Block(times=times, lived=times, speech=rows, beat=np.zeros(50), speaking=np.ones(50))
     silent = Speech(samples=np.zeros(0, np.float32), lead=0, frames=1, rate=Fraction(25))
     actor = score.Actor(silent, Performance.of(parse_curve(feeling), start=0, end=1000), 0)
     units = np.stack([pose.units for pose in actor.act(block)])
