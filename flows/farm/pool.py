@@ -162,8 +162,9 @@ class _Pool:
 
     def _fill(self, now: float) -> None:
         """Start workers until every place has one, but not more than there are shots."""
-        waiting = len(self._board.waiting) + sum(len(post.tasks) for post in self._board.posts.values())
-        for _ in range(min(self._places() - self._closed, waiting) - len(self._actors)):
+        wanted = sum(len(post.tasks) for post in self._board.posts.values())
+        wanted += 0 if self._board.stopped else len(self._board.waiting)
+        for _ in range(min(self._places() - self._closed, wanted) - len(self._actors)):
             actor = _Actor(self._actor.remote(self._job))
             worker = f"w{next(self._numbers)}"
             self._actors[worker] = actor
