@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from flows.film import open_film
@@ -24,7 +24,8 @@ LIST = "course.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonRow:
-    """One lesson of a course. `name` is its folder below the course's; paths are below it too, "" for what there is not."""
+    """One lesson of a course. `name` is its folder below the course's; paths are below it too, "" for what there is not. `advice`: what to
+    mend, as the night's summary says it."""
 
     name: str
     title: str
@@ -34,6 +35,7 @@ class LessonRow:
     video: str = ""
     package: str = ""
     reason: str = ""
+    advice: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,9 @@ def render(root: Path, asked: Asked) -> Course:
 
 def _row(report: Report, root: Path) -> LessonRow:
     """What of a lesson stands now: its newest version, also when this time something failed."""
-    row = LessonRow(name=report.name, title=report.title, state=STATES[report.state], reason=report.reason)
+    row = LessonRow(
+        name=report.name, title=report.title, state=STATES[report.state], reason=report.reason, advice=report.advice
+    )  # fmt: skip
     if not report.version:
         return row
     try:
@@ -73,7 +77,7 @@ def _row(report: Report, root: Path) -> LessonRow:
         return row
     files = {made.profile: made for made in film.store.rows(Deliverable, version=report.version)}
     paths = {name: str((film.root / DELIVERABLES / made.path).relative_to(root)) for name, made in files.items()}
-    return LessonRow(
-        name=report.name, title=report.title, state=row.state, version=report.version, reason=report.reason,
-        seconds=max((made.seconds for made in files.values()), default=0.0), video=paths.get("web", ""), package=paths.get("scorm12", ""),
+    seconds = max((made.seconds for made in files.values()), default=0.0)
+    return replace(
+        row, version=report.version, seconds=seconds, video=paths.get("web", ""), package=paths.get("scorm12", "")
     )  # fmt: skip

@@ -41,6 +41,9 @@ def course(
         (row.name, row.title, row.version or "-", clock(row.seconds), row.state, row.reason) for row in made.lessons
     ]
     table(("lesson", "title", "version", "length", "state", ""), rows)
+    for row in made.lessons:
+        for line in row.advice:
+            say(f"{row.name}: {line}")
     fine = sum(bool(row.version) for row in made.lessons)
     say(f"{fine} of {len(made.lessons)} lessons stand, {clock(made.seconds)} together. {root / 'course.json'}")
     return made.summary.exit_code

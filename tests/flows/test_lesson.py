@@ -223,7 +223,7 @@ def test_a_course_is_one_command_and_one_list(lesson: tuple[Path, Outcome], tmp_
     first, second = json.loads((course / "course.json").read_text())
     assert (first["name"], first["state"], first["version"]) == ("01-first", "nothing to do", "v001")
     assert (course / first["video"]).is_file() and (course / first["package"]).is_file()
-    assert second["state"] == "bad input" and "'33'" in second["reason"]
+    assert second["state"] == "bad input" and "'33'" in " ".join(second["advice"])
 
 
 def test_a_script_goes_to_translators_and_comes_back_as_a_lesson(tmp_path: Path) -> None:
