@@ -15,6 +15,8 @@ from hypothesis import settings
 from flows.engines import settle
 from flows.farm.cluster import keep_to_loopback
 
+settle()  # before any test module imports an engine: some read their environment then
+
 # A property is about results; how long one example takes on a busy machine is not a finding.
 settings.register_profile("callsheet", deadline=None)
 settings.load_profile("callsheet")
