@@ -128,7 +128,7 @@ function begin() {
   }
 
   function toggle() {
-    if (video.paused) video.play();
+    if (video.paused) video.play().catch(() => {}); // paused again before it began: nothing is wrong
     else video.pause();
   }
 
