@@ -18,11 +18,12 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import cut, finishing, inputs, listening, marks, record
+from flows import cut, inputs, listening, marks, record
 from flows import generate as generation
 from flows.farm.pool import FarmSettings
 from flows.film import Film, open_film
-from flows.finishing import Reel, Version
+from flows.finishing import kinds as finishing
+from flows.finishing.kinds import Reel, Version
 from flows.generate import Generated
 from flows.inputs import Inputs
 from flows.progress import reporter

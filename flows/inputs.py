@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flows.consents import known_withdrawn, refusals
 from flows.film import Film
 from flows.inventory import inventory
+from flows.trust.consents import known_withdrawn, refusals
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Line, ModelFile
 from model.talker import MATTED, describe
@@ -59,7 +59,7 @@ def _read_lines(film: Film, words: script.Words) -> list[Line]:
     """The script's lines; a lesson's script is checked against its slides."""
     wanted = film.production
     if wanted.kind == "lesson":
-        from flows import lesson_inputs
+        from flows.lesson import inputs as lesson_inputs
 
         return list(lesson_inputs.read_script(film, words).lines)
     return script.read(wanted.path(wanted.script), words=words, language=wanted.language, folder=film.folder)

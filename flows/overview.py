@@ -88,7 +88,7 @@ def _standing(film: Film, inputs: Inputs) -> list[Deliverable] | None:
     takes = done(film, cutting.shots)
     if any(shot.shot_id not in takes for shot in cutting.shots):
         return None
-    from flows.finishing import Reel, standing
+    from flows.finishing.kinds import Reel, standing
 
     reel = Reel(shots=cutting.shots, takes=list(takes.values()), cues=cutting.heard.cues, recordings=known)
     return standing(film, reel)

@@ -19,7 +19,7 @@ def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="a delivered file")], as_json: Json = False
 ) -> int:
     """Read a file's content credentials (valid, tampered with, stripped, missing), measure it, compare it with the record."""
-    from flows import verifying
+    from flows.trust import verifying
 
     found = verifying.verify(file)
     if as_json:
@@ -50,8 +50,8 @@ def waive(
     as_json: Json = False,
 ) -> int:
     """Let a failed check of one version pass, with your name and reason; publish the version when nothing else stops it."""
-    from flows import waivers
     from flows.film import open_film
+    from flows.trust import waivers
 
     outcome = waivers.waive(open_film(folder, out), version, check, reason=reason)
     if as_json:

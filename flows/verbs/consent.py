@@ -31,7 +31,7 @@ KINDS = {"likeness": ("likeness",), "voice": ("voice",), "both": ("likeness", "v
 @app.command("list")
 def consent_list(actor: Person, productions: Folders, as_json: Json = False) -> int:
     """Show consents, revocations, and every file that was ever delivered with this person in it."""
-    from flows import consents
+    from flows.trust import consents
 
     found = [consents.facts(film, person) for film, person in _each(actor, productions)]
     if as_json:
@@ -60,7 +60,7 @@ def revoke(
     as_json: Json = False,
 ) -> int:
     """Take consents back: nothing with this person is planned, rendered or published any more. Files stay; see purge."""
-    from flows import consents
+    from flows.trust import consents
 
     kinds = _kinds(covers)
     found: list[tuple[Path, str, list[str]]] = []
@@ -89,7 +89,7 @@ def purge(
     as_json: Json = False,
 ) -> int:
     """List, and with --yes delete, all media made of and from this person, in all versions; rows, digests and a tombstone stay."""
-    from flows import purge as purging
+    from flows.trust import purge as purging
 
     kinds, found = _kinds(covers), []
     for film, person in _each(actor, productions):
@@ -118,8 +118,8 @@ def _show(film: Film, files: dict[Path, str], remains: tuple[str, ...], *, done:
 
 def _each(actor: str, productions: list[Path]) -> Iterator[tuple[Film, str]]:
     """Every production with the person as it is written there. Raises InputError for the first that does not know them."""
-    from flows import consents
     from flows.film import open_film
+    from flows.trust import consents
 
     films = [open_film(folder) for folder in productions]
     yield from [(film, consents.person_named(film, actor)) for film in films]

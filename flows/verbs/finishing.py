@@ -23,7 +23,7 @@ def conform(
     as_json: Json = False,
 ) -> int:
     """Make a version of an edited timeline: trims, slips, splits, another order, dissolves. Nothing is generated or graded again."""
-    from flows.conforming import conform as make
+    from flows.finishing.conforming import conform as make
 
     made = make(folder, edited, out=out, wait_seconds=wait)
     if as_json:

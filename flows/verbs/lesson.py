@@ -27,8 +27,8 @@ def course(
     as_json: Json = False,
 ) -> int:
     """Render every lesson of a course that is not as it should be; print and write one list (course.json)."""
-    from flows.course import render
-    from flows.nightly import Asked
+    from flows.lesson.course import render
+    from flows.night.nightly import Asked
     from flows.progress import bars
     from manifests.timebase import clock
 
@@ -59,7 +59,7 @@ def export_script(
     as_json: Json = False,
 ) -> int:
     """Write a lesson's script as XLIFF 1.2, one unit a line and a title."""
-    from flows.translation import export
+    from flows.lesson.translation import export
 
     target = out or folder / f"script.{to}.xlf"
     units = export(folder, language=to, out=target)
@@ -77,7 +77,7 @@ def import_script(
     as_json: Json = False,
 ) -> int:
     """Write the script in the translation's words, as Markdown; refuse it when anything is missing or no longer fits."""
-    from flows.translation import take_in
+    from flows.lesson.translation import take_in
 
     target = out or folder / f"{translated.name.removesuffix('.xlf').removesuffix('.xliff')}.md"
     language = take_in(folder, translated, out=target)

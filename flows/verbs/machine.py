@@ -23,7 +23,7 @@ def doctor(
     as_json: Json = False,
 ) -> int:
     """Check this machine: Python, ffmpeg, weights, engines, disk, clock; say how to mend what is wrong."""
-    from flows.doctor import examine
+    from flows.doctor.examine import examine
 
     findings = examine(folder, deep=deep)
     if as_json:

@@ -36,7 +36,7 @@ def nightly(
     as_json: Json = False,
 ) -> int:
     """Render what changed in every production below ROOT, within a deadline and a budget; write a morning summary."""
-    from flows.nightly import Asked, night
+    from flows.night.nightly import Asked, night
     from flows.progress import bars
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a service manager: the summary still says so
@@ -54,11 +54,11 @@ def nightly(
     with bars():
         summary = night(root, asked)
     if as_json:
-        from flows.summary import plain
+        from flows.night.summary import plain
 
         say_json(plain(summary))
     else:
-        from flows.summary import lines
+        from flows.night.summary import lines
 
         for line in lines(summary):
             say(line)
@@ -75,7 +75,7 @@ def serve(
     as_json: Json = False,
 ) -> int:
     """Serve the nights of ROOT on their schedule, with the Prefect server of PREFECT_API_URL or one of its own."""
-    from flows.deployments import serve as serve_nights
+    from flows.night.deployments import serve as serve_nights
 
     def announce(url: str) -> None:
         facts = {"root": root.resolve(), "prefect": url}

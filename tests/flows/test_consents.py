@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from flows import consents, finish, purge, verifying
 from flows.film import Film, open_film
+from flows.finishing import finish
+from flows.finishing.reel import Reel
 from flows.inputs import read_inputs
 from flows.lease import BusyError, held
-from flows.reel import Reel
+from flows.trust import consents, purge, verifying
 from manifests.errors import InputError
 from manifests.rows import Cue, Deliverable, Event, Recording, Shot, Take
 from pipeline import portraits

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import deliveries
 from flows.film import Film, open_film
-from flows.reel import Draft, Reel, loudness_settings
+from flows.finishing import deliveries
+from flows.finishing.reel import Draft, Reel, loudness_settings
 from manifests.rows import Cue
 from pipeline import assemble, deliver, media, sound
 from tests.pipeline.tiny_film import TinyFilm, eight_bit, portrait, tone

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Engines, Rendered
-from flows import cli, doctor_places
-from flows.doctor import examine, memory_gib
-from flows.doctor_finding import Finding
+from flows import cli
+from flows.doctor import places as doctor_places
+from flows.doctor.examine import examine, memory_gib
+from flows.doctor.finding import Finding
 
 
 def found(findings: list[Finding], name: str) -> Finding:

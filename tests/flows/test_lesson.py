@@ -17,13 +17,13 @@ import soundfile
 from PIL import Image, ImageDraw, ImageFont
 
 from conftest import STARTER, Engines
-from flows.course import render
 from flows.episode import Outcome, episode
 from flows.film import open_film
-from flows.finishing import Reel, standing
+from flows.finishing.kinds import Reel, standing
 from flows.inputs import read_inputs
-from flows.nightly import Asked
-from flows.translation import export, take_in
+from flows.lesson.course import render
+from flows.lesson.translation import export, take_in
+from flows.night.nightly import Asked
 from manifests.errors import InputError
 from manifests.rows import Cue, Event, Recording, Shot, Take
 from pipeline import media

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.nightly_limits import UNLIMITED, Limits, limits
+from flows.night.limits import UNLIMITED, Limits, limits
 from manifests.errors import InputError
 
 NOW = datetime(2026, 11, 22, 22, 30, tzinfo=UTC)

@@ -17,7 +17,7 @@ import pytest
 from conftest import Engines, Rendered
 from flows.film import open_film
 from flows.lease import FOLDER
-from flows.summary import NIGHTS
+from flows.night.summary import NIGHTS
 from manifests.rows import Take
 
 CALLSHEET = [sys.executable, "-m", "flows"]

@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.nightly_limits import Limits
-from flows.summary import Report, Summary, duration, for_others, page, without_paths
+from flows.night.limits import Limits
+from flows.night.summary import Report, Summary, duration, for_others, page, without_paths
 
 ROOT = Path("/srv/show")
 NASTY = Report(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import consents, verifying, waivers
 from flows.cli import main
 from flows.film import Film, open_film
+from flows.trust import consents, verifying, waivers
 from manifests.errors import InputError
 from manifests.rows import Check
 from pipeline import media, qc

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from flows.webhook import DELIVERY, SECRET, SIGNATURE, Webhook, post, signature, webhook
+from flows.night.webhook import DELIVERY, SECRET, SIGNATURE, Webhook, post, signature, webhook
 from manifests.errors import InputError, ToolError
 
 KEY = "a secret of both sides"

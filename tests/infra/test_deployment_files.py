@@ -147,8 +147,8 @@ def test_prefect_can_read_what_runs_when() -> None:
     assert names["every-night"].work_pool is not None
     assert names["every-night"].work_pool.name == "callsheet"
     assert [deployment.entrypoint for deployment in read.deployments] == [
-        "flows.deployments.nightly",
-        "flows.deployments.render",
+        "flows.night.deployments.nightly",
+        "flows.night.deployments.render",
     ]
 
 

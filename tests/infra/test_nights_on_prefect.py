@@ -24,7 +24,7 @@ import psutil
 import pytest
 
 from conftest import Engines, Rendered
-from flows.summary import NIGHTS
+from flows.night.summary import NIGHTS
 
 INFRA = Path(__file__).parents[2] / "infra"
 CALLSHEET = [sys.executable, "-m", "flows"]
@@ -42,7 +42,7 @@ def test_nights_are_deployed_with_schedule_and_limit_and_run_as_flows(
 ) -> None:
     from prefect.client.orchestration import get_client
 
-    from flows.deployments import POOL, deploy, nightly  # after the engines are settled
+    from flows.night.deployments import POOL, deploy, nightly  # after the engines are settled
 
     monkeypatch.setenv("PREFECT_API_URL", engines.prefect)
     monkeypatch.setenv("CALLSHEET_ROOT", str(root))

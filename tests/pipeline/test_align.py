@@ -364,6 +364,15 @@ def test_a_word_or_two_tell_little_of_a_voice() -> None:
     assert "only 0% of it in HENRIK's voice" in cue.reasons
 
 
+def test_a_word_that_two_characters_say_in_turn_is_told_by_its_voice_however_short() -> None:
+    script = (*SCRIPT, ("MARA", "Hello?"), ("HENRIK", "Hello?"))
+    for voices, statuses in ((("A", "B"), ["matched"] * 2), (("B", "A"), ["doubtful"] * 2)):
+        stage = _spoken(range(8))
+        for voice in voices:
+            stage.say(voice, "Hello?")
+        assert [cue.status for cue in stage.cues(script)[8:]] == statuses
+
+
 def test_nothing_heard_means_every_line_is_missing() -> None:
     assert {cue.status for cue in Stage().cues()} == {"missing"}
     assert align.align([], [], [], recordings=[]) == []

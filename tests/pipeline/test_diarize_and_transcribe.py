@@ -6,11 +6,13 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
+from threadpoolctl import threadpool_limits
 
 from manifests.errors import InputError
 from manifests.rows import Actor, Cue, Line, Recording, Turn, Word
@@ -18,6 +20,7 @@ from manifests.timebase import MASTER_HZ
 from pipeline import align, breakdown, diarize, ingest, transcribe
 from tests.pipeline.second_recording import DATA, EXAMPLE, Spoken, example_truth, second_recording
 
+TELEPHONE = Path(str(find_spec("pyannote.audio").origin)).parent / "sample" / "sample.wav"  # type: ignore[union-attr]
 TEN_MS = MASTER_HZ // 100
 
 
@@ -161,6 +164,22 @@ def test_keys_follow_sound_place_and_settings_and_nothing_else(heard: Listened) 
 def test_the_english_recogniser_does_not_pretend_to_know_other_languages() -> None:
     assert transcribe.can_hear(transcribe.Settings(language="en-GB"))
     assert not transcribe.can_hear(transcribe.Settings(language="de"))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1], ids=["a telephone", "noise in which the recogniser guesses"])
+def test_the_same_sound_gives_the_same_turns_and_words_whatever_the_threads(noise: float, tmp_path: Path) -> None:
+    sound, rate = sf.read(TELEPHONE, dtype="float32")
+    part = sound[7 * rate : 15 * rate]
+    part = part + np.random.default_rng(0).normal(0, noise, len(part))
+    sf.write(tmp_path / "part.wav", np.clip(part, -1, 1), rate)
+    recording = ingest.ingest(tmp_path / "part.wav", order=0, offset_samples=0, media=tmp_path / "m", folder=tmp_path)
+    results = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            turns = diarize.diarize([recording], root=tmp_path, settings=diarize.Settings(speakers=2))
+            results.append((turns, transcribe.transcribe([recording], root=tmp_path, settings=transcribe.Settings())))
+    assert results[0][1]
+    assert results[0] == results[1]
 
 
 def test_silence_is_nobody() -> None:

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from flows.film import open_film
 from flows.lease import BusyError, held
-from flows.nightly_limits import Limits, limits
-from flows.nightly_look import DEPTH, look, scan
-from flows.nightly_report import finished, refused, unexpected
+from flows.night.limits import Limits, limits
+from flows.night.look import DEPTH, look, scan
+from flows.night.report import finished, refused, unexpected
+from flows.night.summary import FINE, NIGHTS, Report, Summary, for_others, write
+from flows.night.webhook import Webhook, post
+from flows.night.webhook import webhook as read_webhook
 from flows.progress import reporter
-from flows.summary import FINE, NIGHTS, Report, Summary, for_others, write
-from flows.webhook import Webhook, post
-from flows.webhook import webhook as read_webhook
 from manifests.errors import InputError, Problem, ToolError, gather
 
 if TYPE_CHECKING:

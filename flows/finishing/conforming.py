@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows import finish, listening
+from flows import listening
 from flows.film import Film, done, open_film
+from flows.finishing import finish
+from flows.finishing.reel import Reel, Version
 from flows.inputs import read_inputs
 from flows.lease import held
-from flows.reel import Reel, Version
 from manifests import identity
 from manifests.errors import InputError, Problem
 from manifests.rows import Cue, Cut, Shot

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows import beside, checking, consents
 from flows.film import Film
-from flows.lesson_inputs import base_layout, read_script, words_of
+from flows.finishing import beside, checking
+from flows.finishing.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
+from flows.lesson.inputs import base_layout, read_script, words_of
 from flows.progress import reporter
-from flows.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
+from flows.trust import consents
 from manifests import identity
 from manifests.rows import Check, Cut, Deliverable, Grade, Shot
 from manifests.store import event

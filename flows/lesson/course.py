@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from flows.film import open_film
-from flows.nightly import Asked, night
-from flows.reel import DELIVERABLES
-from flows.summary import STATES, Report, Summary
+from flows.finishing.reel import DELIVERABLES
+from flows.night.nightly import Asked, night
+from flows.night.summary import STATES, Report, Summary
 from manifests.errors import InputError
 from manifests.rows import Deliverable
 

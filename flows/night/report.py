@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.film import Film
-from flows.reel import DELIVERABLES
-from flows.summary import Report
+from flows.finishing.reel import DELIVERABLES
+from flows.night.summary import Report
 from manifests.errors import InputError
 from manifests.rows import Check, Cue, Reject, Shot, Take
 

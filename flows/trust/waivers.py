@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows import consents
 from flows.film import Film
-from flows.reel import DELIVERABLES
+from flows.finishing.reel import DELIVERABLES
+from flows.trust import consents
 from manifests.errors import InputError, Problem, nearest
 from manifests.rows import Check, Event
 from manifests.store import Store, event

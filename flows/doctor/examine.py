@@ -15,8 +15,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows import doctor_places
-from flows.doctor_finding import Finding, broken, doubtful, fine
+from flows.doctor import places as doctor_places
+from flows.doctor.finding import Finding, broken, doubtful, fine
 from flows.inventory import inventory, is_here
 from model import weights
 
@@ -45,7 +45,7 @@ def examine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
     if folder is not None:
         findings += doctor_places.production(folder, deep=deep)
     if deep:
-        from flows import doctor_engines
+        from flows.doctor import engines as doctor_engines
 
         findings += doctor_engines.start_all()
     return findings

@@ -2,7 +2,7 @@
 """Consents and the record: what was revoked, what a person is in, and the gate at plan and at publish.
 
 A revocation is an event and outranks the sheet, whatever the sheet says later; only a consent of another id, given since, opens the gate
-again. Deleting what was made is `flows.purge`.
+again. Deleting what was made is `flows.trust.purge`.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ import importlib.metadata
 from collections.abc import Sequence
 from fractions import Fraction
 
-from flows.beside import grades_of
+from flows.finishing.beside import grades_of
+from flows.finishing.reel import Draft, loudness_settings
 from flows.marks import marked
-from flows.reel import Draft, loudness_settings
 from manifests.rows import Actor, Check, Cue
 from manifests.timebase import MASTER_HZ
 from model.weights import FETCH

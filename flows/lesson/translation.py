@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from flows.film import Film, open_film
-from flows.lesson_inputs import read_script, words_of
+from flows.lesson.inputs import read_script, words_of
 from manifests.errors import InputError, Problem
 from pipeline.lesson import markdown, xliff
 from pipeline.lesson.script import LessonScript

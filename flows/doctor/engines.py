@@ -6,8 +6,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from flows.doctor import SETUP
-from flows.doctor_finding import Finding, broken, fine
+from flows.doctor.examine import SETUP
+from flows.doctor.finding import Finding, broken, fine
 
 
 def start_all() -> Iterator[Finding]:

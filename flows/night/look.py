@@ -12,8 +12,8 @@ from flows import listening
 from flows.cut import Cutting, cut
 from flows.film import done, open_film
 from flows.inputs import read_inputs
+from flows.night.summary import Report
 from flows.overview import compare_with_record
-from flows.summary import Report
 from manifests.errors import InputError, Problem
 from pipeline.production import FILE
 
@@ -62,7 +62,7 @@ def look(folder: Path, known: Report, *, root: Path) -> Report:
 
 def _standing(cutting: Cutting) -> str:
     """The version that is exactly what would be delivered now, "" when there is none."""
-    from flows.finishing import Reel, standing
+    from flows.finishing.kinds import Reel, standing
 
     takes = list(done(cutting.film, cutting.shots).values())
     reel = Reel(shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings)

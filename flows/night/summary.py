@@ -16,7 +16,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.nightly_limits import UNLIMITED, Limits
+from flows.night.limits import UNLIMITED, Limits
 
 NIGHTS = ".callsheet/nights"
 State = Literal["done", "standing", "left", "busy", "failed", "refused"]

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import flows
-from flows.doctor_finding import Finding, broken, doubtful, fine
+from flows.doctor.finding import Finding, broken, doubtful, fine
 from flows.film import Film, open_film
 from flows.inputs import read_inputs, weights_used
 from manifests.errors import InputError, ToolError

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows import finish, lesson
 from flows.film import Film
-from flows.reel import Reel, Version
+from flows.finishing import finish
+from flows.finishing.reel import Reel, Version
+from flows.lesson import finish as lesson
 from manifests.rows import Cut, Deliverable, Grade
 
 __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from flows.film import Film
-from flows.reel import Reel
+from flows.finishing.reel import Reel
 from manifests.rows import Cut, Grade, Shot
 from pipeline import assemble, captions, sheet, timeline
 from pipeline import grade as grading

@@ -29,8 +29,8 @@ from prefect.states import Completed, Failed
 from flows.episode import Outcome, episode
 from flows.film import open_film
 from flows.lease import held
-from flows.nightly import DONE, SOME_LEFT, Asked, night
-from flows.summary import headline
+from flows.night.nightly import DONE, SOME_LEFT, Asked, night
+from flows.night.summary import headline
 from manifests.errors import InputError, Problem, ToolError
 
 POOL = "callsheet"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flows.purge import tombstone
+from flows.trust.purge import tombstone
 from manifests.errors import InputError, ToolError
 from manifests.identity import digest_file
 from manifests.rows import Deliverable

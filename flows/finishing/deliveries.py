@@ -8,10 +8,10 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from flows import beside
 from flows.film import Film
+from flows.finishing import beside
+from flows.finishing.reel import Draft, Reel, loudness_settings
 from flows.progress import reporter
-from flows.reel import Draft, Reel, loudness_settings
 from manifests import identity
 from manifests.rows import Check, Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.consents import PURGED, PURGING, revoke, touched, withdrawals
 from flows.film import Film
 from flows.lease import held
+from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
 from manifests.rows import Actor, Cue, Event, Grade, Recording, Shot, Take
 from manifests.store import event
 from model.weights import cache_folder
