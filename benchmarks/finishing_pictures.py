@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from flows import finish, listening
+from flows import listening
 from flows.cut import Cutting, cut
 from flows.film import Film, open_film
+from flows.finishing import finish
+from flows.finishing.reel import Reel
 from flows.inputs import read_inputs
-from flows.reel import Reel
 from flows.starter import write_starter
 from manifests.rows import Take
 from model.talker import load
