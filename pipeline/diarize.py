@@ -29,7 +29,7 @@ from manifests.identity import digest
 from manifests.rows import Recording, Turn
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from model import weights
-from pipeline import ingest, loudness, media, named_models, resegment, turns
+from pipeline import ingest, loudness, media, named_models, repeatable, resegment, turns
 from pipeline.turns import SpeakerSpan
 
 Voice = Float32[np.ndarray, " dimension"]
@@ -92,22 +92,26 @@ def speaker_spans(sound: Float32[np.ndarray, " samples"], *, settings: Settings)
 
     Exclusive spans leave out silences; full spans keep the short ones, as annotations of speech do.
     """
-    import torch
-
-    torch.set_num_threads(1)  # spinning threads make diarization many times slower on shared cores
     if not np.any(sound):
         return []
     pipeline = _pipeline(settings)
+    with repeatable.one_thread():
+        spans = _heard_by(pipeline, sound, settings=settings)
+        if settings.refine and not settings.pipeline:
+            spans = _refined(spans, sound, speakers=settings.speakers)
+    levels = loudness.levels(sound)
+    heard = turns.with_room(turns.without_silence(turns.exclusive(spans), levels), levels)
+    return turns.numbered([*heard, *(span for span in spans if not span.exclusive)])
+
+
+def _heard_by(pipeline: Any, sound: Float32[np.ndarray, " samples"], *, settings: Settings) -> list[SpeakerSpan]:
+    import torch
+
     counts = {"num_speakers": settings.speakers, "min_speakers": settings.minimum, "max_speakers": settings.maximum}
     file = {"waveform": torch.from_numpy(sound)[None], "sample_rate": ANALYSIS_HZ, "uri": "timeline"}
     with _quiet():
         output = pipeline(file, **counts)
-    spans = _spans(output, length=len(sound))
-    if settings.refine and not settings.pipeline:
-        spans = _refined(spans, sound, speakers=settings.speakers)
-    levels = loudness.levels(sound)
-    heard = turns.with_room(turns.without_silence(turns.exclusive(spans), levels), levels)
-    return turns.numbered([*heard, *(span for span in spans if not span.exclusive)])
+    return _spans(output, length=len(sound))
 
 
 def _refined(

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from manifests.errors import InputError
 from manifests.rows import Actor, Cue, Line, Recording, Turn, Word
@@ -166,20 +166,34 @@ def test_the_english_recogniser_does_not_pretend_to_know_other_languages() -> No
     assert not transcribe.can_hear(transcribe.Settings(language="de"))
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.1], ids=["a telephone", "noise in which the recogniser guesses"])
-def test_the_same_sound_gives_the_same_turns_and_words_whatever_the_threads(noise: float, tmp_path: Path) -> None:
+def _on_the_telephone(folder: Path, *, noise: float) -> Recording:
+    """Eight seconds of two real voices under white noise."""
     sound, rate = sf.read(TELEPHONE, dtype="float32")
     part = sound[7 * rate : 15 * rate]
     part = part + np.random.default_rng(0).normal(0, noise, len(part))
-    sf.write(tmp_path / "part.wav", np.clip(part, -1, 1), rate)
-    recording = ingest.ingest(tmp_path / "part.wav", order=0, offset_samples=0, media=tmp_path / "m", folder=tmp_path)
-    results = []
+    sf.write(folder / "part.wav", np.clip(part, -1, 1), rate)
+    return ingest.ingest(folder / "part.wav", order=0, offset_samples=0, media=folder / "media", folder=folder)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.07], ids=["clear enough", "so noisy that the recogniser guesses"])
+def test_the_same_sound_gives_the_same_words_whatever_the_threads(noise: float, tmp_path: Path) -> None:
+    recording = _on_the_telephone(tmp_path, noise=noise)
+    words = []
     for threads in (1, 2):
         with threadpool_limits(limits=threads, user_api="blas"):
-            turns = diarize.diarize([recording], root=tmp_path, settings=diarize.Settings(speakers=2))
-            results.append((turns, transcribe.transcribe([recording], root=tmp_path, settings=transcribe.Settings())))
-    assert results[0][1]
-    assert results[0] == results[1]
+            words.append(transcribe.transcribe([recording], root=tmp_path, settings=transcribe.Settings()))
+    assert len(words[0]) > 10
+    assert words[0] == words[1]
+
+
+def test_the_same_sound_gives_the_same_turns_whatever_the_threads(tmp_path: Path) -> None:
+    recording = _on_the_telephone(tmp_path, noise=0.0)
+    turns = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            turns.append(diarize.diarize([recording], root=tmp_path, settings=diarize.Settings(speakers=2)))
+    assert len({turn.speaker for turn in turns[0]}) == 2
+    assert turns[0] == turns[1]
 
 
 def test_silence_is_nobody() -> None:
