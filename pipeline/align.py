@@ -164,12 +164,15 @@ def _judged(heard: _Listened, take: Take, cue: Cue, names: Mapping[str, str], *,
     """The cue with its words, its speaker and how sure it is."""
     seconds = heard.voices.seconds((cue.start, cue.end))
     words = takes.timed_words(heard.script, heard.words, take, (cue.start, cue.end))
+    agreement = heard.voices.agreement(cue, names)
+    if takes.echoed(heard.script, take.reading.line):
+        agreement = agreement.as_only_evidence()
     return replace(
         judging.judged(
             cue,
             take,
             [heard.words.words[word].probability for _, word in take.pairs],
-            agreement=heard.voices.agreement(cue, names),
+            agreement=agreement,
             in_order=in_order,
         ),
         speaker=max(seconds, key=lambda speaker: seconds[speaker], default=""),

@@ -2,7 +2,8 @@
 """How sure a cue is, and why: how much of the line was heard, in whose voice, at what pace, in which place.
 
 Pure. Each doubt is a factor of the confidence with a reason in words. A voice is told by seconds of speech, so a word or two in the
-wrong one weigh little; a line of which little was heard gains where its voice and its place in the script agree.
+wrong one weigh little, unless another character says the same words next to it; a line of which little was heard gains where its
+voice and its place in the script agree.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ class Agreement:
 
     share: float | None
     seconds: float
+
+    def as_only_evidence(self) -> Agreement:
+        """The same, counted in full however short it is: where a line's words are another's too, only the voice tells them apart."""
+        return replace(self, seconds=max(self.seconds, TELLING_SECONDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,6 +163,14 @@ def _chosen(readings: Sequence[Reading], circled: int | None) -> int:
     return max(i for i, reading in enumerate(readings) if reading.coverage >= enough)
 
 
+def echoed(script: Script, line: int) -> bool:
+    """Whether another character says all words of this line right before or after it ("Hello?" "Hello?")."""
+    own = set(script.tokens[line])
+    beside = [i for i in (line - 1, line + 1) if 0 <= i < len(script.lines)]
+    others = [i for i in beside if script.lines[i].character != script.lines[line].character]
+    return any(own <= set(script.tokens[i]) for i in others)
+
+
 def reading_span(heard: Heard, reading: Reading) -> tuple[int, int]:
     """From the first to the last word of a reading (in words), in samples."""
     words = heard.words[reading.start : reading.end]
