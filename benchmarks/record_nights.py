@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import write_deltalake
 
 from manifests import upkeep
 from manifests.report import query
 from manifests.rows import Event, Row, Run, Shot, Take
 from manifests.schema import arrow_schema, table_name
-from manifests.store import PARTITIONS, Store, event
+from manifests.store import Store, event
 
 MEASURED, IN_A_FILE = 10, 6  # nights; a file of upkeep (16 MB) holds the takes of about six
 COMMITS = 8  # of takes and of events a night; a farm commits once a second, this keeps the making of the record short
@@ -73,13 +72,20 @@ def _lay_down(store: Store, random: np.random.Generator, cut: list[str], several
     takes, events, runs = [], [], []
     for night in several:
         tables = _tables(random, cut, night)
-        _append(store, Shot, _as_snapshot(store, tables[Shot]))
+        store.append_table(Shot, _as_snapshot(store, tables[Shot]))
+        store.append([_begun(night)])
         takes.append(tables[Take])
         events.append(tables[Event])
         runs.append(_run(night, len(cut)))
-    _append(store, Take, pa.concat_tables(takes))
-    _append(store, Event, pa.concat_tables(events))
+    store.append_table(Take, pa.concat_tables(takes))
+    store.append_table(Event, pa.concat_tables(events))
     store.append(runs)
+    upkeep.maintain(store, keep_hours=1)
+
+
+def _begun(night: int) -> Event:
+    """With this a run begins: the current state is what was said since the last of them."""
+    return event("run", f"night {night:04}", actor="callsheet")
 
 
 def _as_snapshot(store: Store, cut: pa.Table) -> pa.Table:
@@ -124,21 +130,14 @@ def ask(root: Path) -> None:
 
 def _write(store: Store, tables: dict[type[Row], pa.Table], night: int, shots: int) -> None:
     """What a run commits: the cut, takes and events in batches, the run, then upkeep."""
-    _append(store, Shot, _as_snapshot(store, tables[Shot]))
-    store.append([event("run", f"night {night:04}", actor="callsheet")])
+    store.append_table(Shot, _as_snapshot(store, tables[Shot]))
+    store.append([_begun(night)])
     size = -(-shots // COMMITS)
     for start in range(0, shots, size):
-        _append(store, Event, tables[Event].slice(3 * start, 3 * size))
-        _append(store, Take, tables[Take].slice(start, size))
+        store.append_table(Event, tables[Event].slice(3 * start, 3 * size))
+        store.append_table(Take, tables[Take].slice(start, size))
     store.append([_run(night, shots)])
     upkeep.maintain(store, keep_hours=1)
-
-
-def _append(store: Store, kind: type[Row], table: pa.Table) -> None:
-    fresh = not store.files(kind)
-    write_deltalake(
-        store.uri(kind), table, mode="append", schema_mode="merge", partition_by=PARTITIONS.get(kind) if fresh else None
-    )
 
 
 def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[type[Row], pa.Table]:

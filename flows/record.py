@@ -58,9 +58,9 @@ def newest_run(store: Store) -> NewestRun | None:
     return NewestRun(run_id=last.subject, began_at=last.happened_at, ended_at=ended[-1] if ended else "")
 
 
-def farm_events(store: Store, run: NewestRun | None) -> list[Event]:
-    """All that the farm said of shots in the newest run, and the failures of those before it."""
-    failures = store.rows(Event, name="failed")
+def farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -> list[Event]:
+    """All that the farm said of shots in the newest run, and the failures of these shots in those before it."""
+    failures = store.rows(Event, name="failed", subject=[shot.shot_id for shot in shots])
     if run is None:
         return failures
     return [*failures, *store.rows(Event, since=run.began_at, name=[name for name in FARM if name != "failed"])]
@@ -69,7 +69,7 @@ def farm_events(store: Store, run: NewestRun | None) -> list[Event]:
 def ledger(film: Film, shots: Sequence[Shot], *, done: Collection[str]) -> list[ShotState]:
     """The state of every shot of a cut. `done`: identities whose takes stand."""
     run = newest_run(film.store)
-    return told(film, shots, farm_events(film.store, run), run=run, done=done)
+    return told(film, shots, farm_events(film.store, run, shots=shots), run=run, done=done)
 
 
 def told(

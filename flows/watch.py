@@ -79,7 +79,7 @@ def look(film: Film) -> Status:
     shots = store.current_rows(Shot)
     done = store.known(Take, "shot_id", [shot.shot_id for shot in shots])
     run = record.newest_run(store)
-    farm = record.farm_events(store, run)
+    farm = record.farm_events(store, run, shots=shots)
     ledger = record.told(film, shots, farm, run=run, done=done)
     counts, marks = Counter(entry.state for entry in ledger), Counter(m for entry in ledger for m in entry.marks)
     working = run is not None and not run.ended_at

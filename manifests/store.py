@@ -27,13 +27,17 @@ from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
 from manifests.identity import digest
-from manifests.rows import Event, Row
+from manifests.rows import Event, Row, Shot
 from manifests.schema import VERSIONS, arrow_schema, from_record, table_name, to_record
 
 R = TypeVar("R", bound=Row)
 Value = str | int | Sequence[str]
 RETRIES = 12
 PARTITIONS: dict[type[Row], list[str]] = {Event: ["name"]}  # decisions and pointers are few among what the farm says
+INDEXED = 32  # columns of which the log keeps statistics, from the first one on; our own are the last
+STATISTICS: dict[type[Row], list[str]] = {
+    Shot: ["snapshot", "committed_at", "actor"]
+}  # of tables with more columns than that
 PRUNING_VALUES, PRUNING_LENGTH = 64, 60
 
 
@@ -57,8 +61,24 @@ class Store:
         kind = type(rows[0])
         now = datetime.datetime.now(datetime.UTC)
         own = {"schema_version": VERSIONS[kind.__name__], "snapshot": snapshot, "committed_at": now}
-        table = pa.Table.from_pylist([to_record(row) | own for row in rows], schema=arrow_schema(kind))
-        self._commit(kind, table)
+        self.append_table(kind, pa.Table.from_pylist([to_record(row) | own for row in rows], schema=arrow_schema(kind)))
+
+    def append_table(self, kind: type[Row], table: pa.Table) -> None:
+        """Commit rows that are a table of `arrow_schema(kind)` already, all or none. Raises DeltaError when the commit keeps failing."""
+
+        def commit() -> None:
+            standing = self._table(kind)
+            write_deltalake(
+                self.uri(kind) if standing is None else standing,
+                table,
+                mode="append",
+                schema_mode="merge",
+                storage_options=self._options,
+                partition_by=PARTITIONS.get(kind) if standing is None else None,
+                configuration=_configuration(kind) if standing is None else None,
+            )
+
+        retried(commit)
 
     def replace(self, kind: type[R], rows: Sequence[R]) -> str:
         """Make these rows the current set of their type; returns the snapshot's id. Writes only what is not there yet."""
@@ -161,20 +181,6 @@ class Store:
         table = self._table(kind)
         return None if table is None else table.to_pyarrow_dataset(file_pruning_predicate=_predicate(equals, since))
 
-    def _commit(self, kind: type[Row], table: pa.Table) -> None:
-        def commit() -> None:
-            standing = self._table(kind)
-            write_deltalake(
-                self.uri(kind) if standing is None else standing,
-                table,
-                mode="append",
-                schema_mode="merge",
-                storage_options=self._options,
-                partition_by=PARTITIONS.get(kind) if standing is None else None,
-            )
-
-        retried(commit)
-
     def _records(
         self, kind: type[Row], equals: Mapping[str, Value], *, since: str = "", columns: Sequence[str] | None = None
     ) -> list[dict[str, Any]]:
@@ -242,6 +248,12 @@ def retried(commit: Callable[[], object]) -> None:
             if attempt == RETRIES - 1:
                 raise
             time.sleep(0.02 * 2**attempt * (0.5 + random.random()))  # noqa: S311 - so that two do not meet again
+
+
+def _configuration(kind: type[Row]) -> dict[str, str | None] | None:
+    """Properties of a new table."""
+    columns = STATISTICS.get(kind)
+    return {"delta.dataSkippingStatsColumns": ",".join(columns)} if columns else None
 
 
 def _terms(equals: Mapping[str, Value], since: str = "") -> ds.Expression | None:

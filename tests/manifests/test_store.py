@@ -13,8 +13,9 @@ from benchmarks.record import writers
 from manifests import report
 from manifests.errors import InputError
 from manifests.events import EventLog
-from manifests.rows import Consent, Event, Reject, Take
-from manifests.store import Store, event
+from manifests.rows import ROW_TYPES, Consent, Event, Reject, Shot, Take
+from manifests.schema import arrow_schema
+from manifests.store import INDEXED, STATISTICS, Store, event
 from manifests.upkeep import maintain
 from tests.flows.some_shots import shot, take_of
 
@@ -45,6 +46,16 @@ def test_going_back_to_an_earlier_set_writes_no_row_twice(tmp_path: Path) -> Non
         assert store.current_rows(Consent) == rows
     assert len(store.rows(Consent)) == 3
     assert len(store.rows(Event, name="snapshot")) == 3
+
+
+def test_the_current_set_is_found_without_opening_the_files_of_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(3):
+        store.replace(Shot, [dataclasses.replace(shot("s1"), seed=number)])
+    assert len(store.files(Shot)) == 3
+    assert len(store.files(Shot, snapshot=store.current(Shot) or "")) == 1
+    wide = {kind for kind in ROW_TYPES if len(arrow_schema(kind)) > INDEXED}
+    assert wide <= set(STATISTICS)
 
 
 def test_an_empty_set_is_a_set(tmp_path: Path) -> None:
