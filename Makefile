@@ -9,7 +9,7 @@ SOURCES := manifests model pipeline flows tests benchmarks examples infra
 FIXTURES ?= tests/model/dice/fixtures
 CORPUS ?= .cache/listening
 ONLY ?=
-.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long test-faults judge-previs parity proof proof-dice clean
+.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights judge-previs parity proof proof-dice clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,18 @@ bench-listening-long: $(READY) ## two hours of that corpus through listening: me
 
 test-faults: $(READY) ## kill what can be killed, at random moments, until nothing is lost (at most 45 minutes)
 	@$(BIN)/python -m pytest -m faults tests/faults
+
+bench-farm: $(READY) ## the farm's own cost beside bare Ray actors, and one worker beside two
+	@$(BIN)/python -m benchmarks.farm
+
+bench-record: $(READY) ## the record at size and age: plans of 5,000 and 50,000 shots, 2,000 commits, 400 nights
+	@$(BIN)/python -m benchmarks.record plan 5000
+	@$(BIN)/python -m benchmarks.record plan 50000
+	@$(BIN)/python -m benchmarks.record writers 2000
+	@$(BIN)/python -m benchmarks.record nights
+
+test-nights: $(READY) ## nights at once, kills and SIGTERM among them; schedules on PostgreSQL
+	@$(BIN)/python -m pytest -m proof tests/infra tests/flows/test_nights_at_once.py tests/flows/test_doctor.py
 
 judge-previs: $(READY) ## judge the previs talker with networks that had no part in making it (about ten minutes)
 	@bash infra/judge.sh

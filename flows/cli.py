@@ -8,6 +8,7 @@ Exit codes: 0 done, 1 some items failed (named), 2 bad input, 3 a tool is missin
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
@@ -40,10 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settle()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    code = _run(given)
-    if code == STOPPED:
-        _leave_at_once(code)
-    sys.exit(code)
+    sys.exit(_run(given))
+
+
+def leave() -> NoReturn:
+    """The `callsheet` command of the shell: `main`, then out at once."""
+    try:
+        main()
+    except SystemExit as done:
+        _leave_at_once(int(done.code or DONE))
+    raise AssertionError("main always exits")
 
 
 def _run(arguments: list[str]) -> int:
@@ -67,10 +74,11 @@ def _run(arguments: list[str]) -> int:
 
 
 def _leave_at_once(code: int) -> NoReturn:
-    """Run the exit hooks (the orchestrator's server is stopped there) and go: engines that were interrupted in the middle of their
-    native code may otherwise crash while the interpreter takes itself apart."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    """Run the exit hooks (the orchestrator's server is stopped there) and go: native threads of engines may otherwise abort the process
+    while the interpreter takes itself apart, after the work is done and told."""
+    with contextlib.suppress(BrokenPipeError):  # whoever read our output has gone
+        sys.stdout.flush()
+        sys.stderr.flush()
     atexit._run_exitfuncs()
     os._exit(code)
 
