@@ -9,15 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline import sheets
-
 
 def main() -> None:
     """Do one of the three and print seconds, CPU seconds and memory."""
     what, folder = sys.argv[1], Path(sys.argv[2])
-    sheets.MAXIMUM_ROWS = (
-        100_000  # a line sheet ends at 20,000 rows; a production of 50,000 shots has more lines than one may hold
-    )
     wall = time.perf_counter()
     said = io.StringIO()
     with contextlib.redirect_stdout(said):

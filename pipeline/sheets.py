@@ -19,8 +19,9 @@ from manifests.errors import InputError, Problem, nearest
 SUFFIXES = (".csv", ".xlsx", ".yaml", ".yml")
 MAXIMUM_BYTES = 16 << 20
 MAXIMUM_UNPACKED_BYTES = 128 << 20  # a workbook is a zip archive; this bounds what it may unpack to
-MAXIMUM_ROWS = 20_000
+MAXIMUM_ROWS = 60_000  # with header and empty rows: an episode has at most about 50,000 lines
 MAXIMUM_COLUMNS = 64
+MAXIMUM_AREA = 14_000_000  # cells of the rectangle that a workbook spans: 8 bytes each are taken also where it is empty
 MAXIMUM_CELL = 10_000  # characters
 MAXIMUM_DEPTH = 4  # of YAML: cast > row > list of aliases
 _CELL_NAME = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)(\d+)["']""")  # in a worksheet's XML: <c r="B12">
@@ -74,7 +75,9 @@ def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> Table:
 
 
 def decode(path: Path, file: str | None = None, *, maximum: int = MAXIMUM_BYTES) -> str:
-    """A text file's content: UTF-8 with or without a byte order mark, at most `maximum` bytes. Raises InputError naming the first bad line."""
+    """A text file's content: UTF-8 with or without a byte order mark, at most `maximum` bytes.
+
+    Raises InputError naming the first bad line."""
     _check_size(path, file or path.name, maximum)
     data = path.read_bytes()
     try:
@@ -121,10 +124,12 @@ def _csv_grid(path: Path, file: str) -> _Grid:
     try:
         frame = pd.read_csv(
             path, sep=separator, header=None, names=range(MAXIMUM_COLUMNS), dtype=str, keep_default_na=False, na_filter=False,
-            encoding="utf-8-sig", skip_blank_lines=False, index_col=False, engine="c",
+            encoding="utf-8-sig", skip_blank_lines=False, index_col=False, engine="c", nrows=MAXIMUM_ROWS + 1,
         )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(_csv_problem(str(error), file)) from error
+    if len(frame) > MAXIMUM_ROWS:  # the rest was not read
+        raise InputError(Problem(file=file, message=f"more than {MAXIMUM_ROWS} rows"))
     return _grid(frame)
 
 
@@ -169,13 +174,27 @@ def _check_archive(path: Path, file: str) -> None:
 
 def _check_extent(worksheet: bytes, file: str) -> None:
     """Refuse a cell far out: readers allocate the whole rectangle up to it, and one cell at XFD1048576 would take all memory."""
+    across, down = 0, 0
     for found in _CELL_NAME.finditer(worksheet):
         if len(found[1]) > 2 or int(found[2][:9]) > MAXIMUM_ROWS:  # two letters are 702 columns
-            cell = (found[1] + found[2]).decode()
-            limit = f"at most {MAXIMUM_ROWS} rows and {MAXIMUM_COLUMNS} columns"
-            raise InputError(
-                Problem(file=file, message=f"a cell lies far outside any sheet: {cell[:20]}", expected=limit)
-            )
+            raise InputError(_far_out(found, file))
+        across, down = max(across, _column_number(found[1])), max(down, int(found[2]))
+        if across * down > MAXIMUM_AREA:
+            raise InputError(_far_out(found, file))
+
+
+def _far_out(found: re.Match[bytes], file: str) -> Problem:
+    limit = f"at most {MAXIMUM_ROWS} rows and {MAXIMUM_COLUMNS} columns"
+    cell = (found[1] + found[2]).decode()
+    return Problem(file=file, message=f"a cell lies far outside any sheet: {cell[:20]}", expected=limit)
+
+
+def _column_number(letters: bytes) -> int:
+    """The number of a column with one or two letters: A is 1, Z 26, AA 27."""
+    number = 0
+    for letter in letters.upper():
+        number = 26 * number + letter - ord("A") + 1
+    return number
 
 
 def _grid(frame: Any) -> _Grid:
@@ -191,8 +210,6 @@ def _cell(value: object) -> str:
 def _table(grid: _Grid, file: str) -> Table:
     if len(grid.rows) < 2:
         raise InputError(Problem(file=file, message="the sheet is empty", expected="a header and at least one row"))
-    if len(grid.rows) > MAXIMUM_ROWS:
-        raise InputError(Problem(file=file, message=f"more than {MAXIMUM_ROWS} rows", got=f"{len(grid.rows)} rows"))
     (_, header), *body = grid.rows
     width = max(index + 1 for index, name in enumerate(header) if name)
     columns = tuple(_column(name) for name in header[:width])

@@ -76,6 +76,25 @@ def test_numbers_of_a_workbook_are_the_shortest_text(tmp_path: Path) -> None:
     assert texts(tmp_path / "sheet.xlsx") == [(2, ("7", "2.5", "True"))]
 
 
+@pytest.mark.parametrize("far", [f"A{sheets.MAXIMUM_ROWS + 1}", f"KA{sheets.MAXIMUM_ROWS}", "AAA1"])
+def test_a_workbook_that_spans_too_much_is_refused_before_it_is_opened(tmp_path: Path, far: str) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(COLUMNS)
+    book.active[far] = "x"
+    book.save(tmp_path / "sheet.xlsx")
+    with pytest.raises(InputError, match=f"far outside any sheet: {far}"):
+        texts(tmp_path / "sheet.xlsx")
+
+
+def test_an_episode_of_fifty_thousand_lines_is_read_and_blank_lines_end_it_too(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.csv"
+    path.write_text("one,two,three\n" + "1,2,3\n" * 50_000)
+    assert len(texts(path)) == 50_000
+    path.write_text("one,two,three\n1,2,3\n" + "\n" * sheets.MAXIMUM_ROWS)
+    with pytest.raises(InputError, match="more than 60000 rows"):
+        texts(path)
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -86,7 +105,7 @@ def test_numbers_of_a_workbook_are_the_shortest_text(tmp_path: Path) -> None:
         (b'one,two,three\n1,"2,3\n', "row 2: a quotation mark"),
         (b"one,two,three,\n1,2,3,4\n", "row 2: more cells than the header has columns"),
         (b"one,,two,three\n1,,2,3\n", "column (no name): unknown column"),
-        (b"one,two,three\n" + b"1,2,3\n" * 20_001, "more than 20000 rows"),
+        (b"one,two,three\n" + b"1,2,3\n" * 60_000, "more than 60000 rows"),
         (b"x" * (17 << 20), "at most 16 MB"),
     ],
 )  # fmt: skip
