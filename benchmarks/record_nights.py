@@ -62,9 +62,10 @@ def nights(root: Path, *, nights: int, shots: int) -> None:
 
 def _one_night(store: Store, random: np.random.Generator, cut: list[str], night: int) -> tuple[float, float]:
     """Write a night as a run does; wall and CPU seconds of writing it."""
+    begun = _begun(night)  # what is committed from now on was said in this run
     tables = _tables(random, cut, night)
     wall, cpu = time.perf_counter(), time.process_time()
-    _write(store, tables, night, len(cut))
+    _write(store, tables, begun, _run(night, len(cut)))
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
@@ -128,15 +129,15 @@ def ask(root: Path) -> None:
         print(f"{table_name(kind)}: {len(film.store.files(kind))} files")
 
 
-def _write(store: Store, tables: dict[type[Row], pa.Table], night: int, shots: int) -> None:
+def _write(store: Store, tables: dict[type[Row], pa.Table], begun: Event, run: Run) -> None:
     """What a run commits: the cut, takes and events in batches, the run, then upkeep."""
     store.append_table(Shot, _as_snapshot(store, tables[Shot]))
-    store.append([_begun(night)])
-    size = -(-shots // COMMITS)
-    for start in range(0, shots, size):
+    store.append([begun])
+    size = -(-run.shots // COMMITS)
+    for start in range(0, run.shots, size):
         store.append_table(Event, tables[Event].slice(3 * start, 3 * size))
         store.append_table(Take, tables[Take].slice(start, size))
-    store.append([_run(night, shots)])
+    store.append([run])
     upkeep.maintain(store, keep_hours=1)
 
 

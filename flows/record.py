@@ -59,27 +59,28 @@ def newest_run(store: Store) -> NewestRun | None:
 
 
 def farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -> list[Event]:
-    """All that the farm said of shots in the newest run, and the failures of these shots in those before it."""
-    failures = store.rows(Event, name="failed", subject=[shot.shot_id for shot in shots])
+    """All that the farm said of these shots in the newest run, and their failures in those before it."""
+    ids = [shot.shot_id for shot in shots]
+    if not ids:
+        return []
+    failures = store.rows(Event, name="failed", subject=ids)
     if run is None:
         return failures
-    return [*failures, *store.rows(Event, since=run.began_at, name=[name for name in FARM if name != "failed"])]
+    others = [name for name in FARM if name != "failed"]
+    return [*failures, *store.rows(Event, since=run.began_at, name=others, subject=ids)]
 
 
 def ledger(film: Film, shots: Sequence[Shot], *, done: Collection[str]) -> list[ShotState]:
     """The state of every shot of a cut. `done`: identities whose takes stand."""
-    run = newest_run(film.store)
-    return told(film, shots, farm_events(film.store, run, shots=shots), run=run, done=done)
+    return told(film, shots, run=newest_run(film.store), done=done)
 
 
-def told(
-    film: Film, shots: Sequence[Shot], farm: Sequence[Event], *, run: NewestRun | None, done: Collection[str]
-) -> list[ShotState]:
-    """As `ledger`, from events of the farm that were read already."""
+def told(film: Film, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]) -> list[ShotState]:
+    """As `ledger`, with the newest run known already. What the farm said of shots that are done is not asked for: their takes say it."""
     return states(
         shots,
         done=done,
-        farm=farm,
+        farm=farm_events(film.store, run, shots=[shot for shot in shots if shot.shot_id not in done]),
         decisions=decisions(film.store, shots),
         over={run.run_id} if run is not None and run.ended_at else (),
     )

@@ -79,10 +79,9 @@ def look(film: Film) -> Status:
     shots = store.current_rows(Shot)
     done = store.known(Take, "shot_id", [shot.shot_id for shot in shots])
     run = record.newest_run(store)
-    farm = record.farm_events(store, run, shots=shots)
-    ledger = record.told(film, shots, farm, run=run, done=done)
+    ledger = record.told(film, shots, run=run, done=done)
     counts, marks = Counter(entry.state for entry in ledger), Counter(m for entry in ledger for m in entry.marks)
-    working = run is not None and not run.ended_at
+    pace = _pace(film, run) if run is not None and not run.ended_at else None
     return Status(
         title=film.production.title,
         episode=film.production.episode,
@@ -93,10 +92,10 @@ def look(film: Film) -> Status:
         else 0.0,
         states={state: counts[state] for state in STATES if counts[state]},
         marks=dict(marks),
-        run="" if run is None else "running" if working else "over",
+        run="" if run is None else "running" if pace else "over",
         began_at=run.began_at if run else "",
-        eta_seconds=_eta(ledger, [one.happened_at for one in farm if one.name == "done"]) if working else None,
-        quiet_seconds=_quiet(max((one.happened_at for one in farm), default=run.began_at)) if run and working else None,
+        eta_seconds=_eta(ledger, pace) if pace else None,
+        quiet_seconds=_quiet(pace.last_word) if pace else None,
         workers=tuple(_worker(entry) for entry in ledger if entry.state == "running"),
         errors=_last_errors(ledger),
         versions=_dicts(film, VERSIONS),
@@ -115,6 +114,10 @@ VERSIONS = (
     " (SELECT max(subject) FROM events e WHERE e.name = 'purged'"
     " AND list_contains(CAST(e.detail->'versions' AS VARCHAR[]), d.version)) AS purged"
     " FROM deliverables d GROUP BY version ORDER BY version"
+)
+PACE = (
+    "SELECT count(*) FILTER (name = 'done'), min(happened_at) FILTER (name = 'done'), max(happened_at) FILTER (name = 'done'),"
+    " max(happened_at) FROM events WHERE happened_at >= ?"
 )
 FAILURES = "SELECT subject, reason FROM rejects WHERE run_id = (SELECT arg_max(run_id, finished_at) FROM runs)"
 
@@ -178,13 +181,28 @@ def _looks(film: Film, now: Status) -> Iterator[Status]:
         complain("no longer watching; the run goes on")
 
 
-def _eta(ledger: Sequence[ShotState], made: Sequence[str]) -> float | None:
-    """Seconds left by the pace of the run so far. `made`: when each of its takes was done (UTC, ISO 8601)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pace:
+    """How a run goes: takes made, when the first and the last of them was, and when anything was last said (UTC, ISO 8601)."""
+
+    made: int
+    first: str
+    last: str
+    last_word: str
+
+
+def _pace(film: Film, run: record.NewestRun) -> _Pace:
+    ((made, first, last, last_word),) = query(film.store, PACE, [run.began_at]).rows
+    return _Pace(made=made, first=first or "", last=last or "", last_word=last_word or run.began_at)
+
+
+def _eta(ledger: Sequence[ShotState], pace: _Pace) -> float | None:
+    """Seconds left by the pace of the run so far."""
     left = sum(entry.state in ("queued", "running") for entry in ledger)
-    if len(made) < 2 or not left:
+    if pace.made < 2 or not left:
         return None
-    first, last = (datetime.datetime.fromisoformat(moment) for moment in (min(made), max(made)))
-    return (last - first).total_seconds() / (len(made) - 1) * left
+    first, last = (datetime.datetime.fromisoformat(moment) for moment in (pace.first, pace.last))
+    return (last - first).total_seconds() / (pace.made - 1) * left
 
 
 def _quiet(last: str) -> float:
