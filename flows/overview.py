@@ -16,7 +16,7 @@ from flows.plan import Plan, Terms
 from flows.plan import plan as compare
 from flows.progress import bars, reporter
 from flows.screen import complain, say, say_json, short
-from manifests.rows import Deliverable, Shot, Take
+from manifests.rows import Deliverable, Take
 from manifests.timebase import clock
 
 DONE, SOME_FAILED = 0, 1
@@ -62,7 +62,7 @@ def compare_with_record(cutting: Cutting) -> Plan:
     missing = any(shot.shot_id not in made for shot in cutting.shots)
     return compare(
         record.ledger(cutting.film, cutting.shots, done=set(made)),
-        before=store.current_rows(Shot) if missing else (),
+        before=record.cut_before(store, cutting.shots) if missing else (),
         history=store.newest(Take, HISTORY) if missing else (),
         terms=_terms(cutting.film),
     )

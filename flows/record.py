@@ -48,6 +48,17 @@ def held(store: Store, shots: Sequence[Shot]) -> list[str]:
     return [shot.number for place, shot in zip(places(shots), shots, strict=True) if decided.get(place, UNDECIDED).held]
 
 
+def cut_before(store: Store, shots: Sequence[Shot]) -> list[Shot]:
+    """The recorded cut that this one is compared with: the last, or the one before it when this one is recorded already.
+
+    A run records its cut first; what it did not make (held, failed, stopped) still differs from what was there."""
+    last = store.current_rows(Shot)
+    if [shot.shot_id for shot in last] != [shot.shot_id for shot in shots]:
+        return last
+    former = store.former(Shot)
+    return store.rows(Shot, snapshot=former) if former else []
+
+
 def newest_run(store: Store) -> NewestRun | None:
     """The run that began last, from its first event; None before the first."""
     began = store.rows(Event, name=RUN)

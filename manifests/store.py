@@ -92,10 +92,13 @@ class Store:
 
     def current(self, kind: type[Row]) -> str | None:
         """The id of the current snapshot of a row type, None before the first."""
-        pointers = self._records(
-            Event, {"name": "snapshot", "subject": table_name(kind)}, columns=["happened_at", "detail"]
-        )
-        return max(pointers, key=lambda pointer: pointer["happened_at"])["detail"] if pointers else None
+        pointed = self._pointed(kind)
+        return pointed[-1] if pointed else None
+
+    def former(self, kind: type[Row]) -> str | None:
+        """The id of the snapshot that was current before this one, None when there was no other."""
+        pointed = self._pointed(kind)
+        return next((snapshot for snapshot in reversed(pointed) if snapshot != pointed[-1]), None)
 
     def current_rows(self, kind: type[R]) -> list[R]:
         """The rows of the current snapshot, in the order in which they were written."""
@@ -170,6 +173,13 @@ class Store:
     def uri(self, kind: type[Row]) -> str:
         """Where the table of a row type lies."""
         return f"{self.root.rstrip('/')}/{table_name(kind)}"
+
+    def _pointed(self, kind: type[Row]) -> list[str]:
+        """The ids of all snapshots that were current, oldest first."""
+        pointers = self._records(
+            Event, {"name": "snapshot", "subject": table_name(kind)}, columns=["happened_at", "detail"]
+        )
+        return [pointer["detail"] for pointer in sorted(pointers, key=lambda pointer: pointer["happened_at"])]
 
     def _table(self, kind: type[Row]) -> DeltaTable | None:
         try:

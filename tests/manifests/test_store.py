@@ -46,6 +46,8 @@ def test_going_back_to_an_earlier_set_writes_no_row_twice(tmp_path: Path) -> Non
         assert store.current_rows(Consent) == rows
     assert len(store.rows(Consent)) == 3
     assert len(store.rows(Event, name="snapshot")) == 3
+    assert store.rows(Consent, snapshot=store.former(Consent) or "") == second
+    assert store.former(Event) is None
 
 
 def test_the_current_set_is_found_without_opening_the_files_of_others(tmp_path: Path) -> None:
