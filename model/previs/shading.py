@@ -48,6 +48,10 @@ SOCKET: Lines = [
     [(225, 0, 0), (224, 0, 0), (223, 0, 0), (222, 0, 0), (221, 0, 0)],
     [(445, 0, 0), (444, 0, 0), (443, 0, 0), (442, 0, 0), (441, 0, 0)],
 ]
+BROW: Lines = [
+    [(70, 0, 0.025), (63, 0, 0.025), (105, 0, 0.025), (66, 0, 0.025), (107, 0, 0.025)],
+    [(300, 0, 0.025), (293, 0, 0.025), (334, 0, 0.025), (296, 0, 0.025), (336, 0, 0.025)],
+]
 RIM = 0.35
 # lines, (width, blur, share of the light rim), and how deep per unit
 MAPS: tuple[tuple[Lines, tuple[float, float, float], dict[str, float]], ...] = (
@@ -59,9 +63,10 @@ MAPS: tuple[tuple[Lines, tuple[float, float, float], dict[str, float]], ...] = (
     (FROWN, (0.020, 0.030, RIM), {"AU15": 0.09, "AU17": 0.05}),
     (NASOLABIAL[:1] + DIMPLE_RIGHT, (0.030, 0.030, RIM), {"AU14R": 0.11}),
     (NASOLABIAL[1:] + DIMPLE_LEFT, (0.030, 0.030, RIM), {"AU14L": 0.11}),
+    (BROW, (0.05, 0.04, 0.0), {"AU4": 0.28, "AU1": -0.09, "AU2": -0.09}),  # its hair stands closer, or thinner
     (SOCKET, (0.10, 0.09, 0.0), {"AU4": 0.13, "AU1": -0.085, "AU2": -0.08}),
 )
-LIGHTEST = np.array([0.0] * (len(MAPS) - 1) + [-0.2], np.float32)  # a line is never light; a socket may be
+LIGHTEST = np.array([0.0] * (len(MAPS) - 2) + [-0.2, -0.2], np.float32)  # a line is never light; brow and socket may be
 
 
 DEPTHS = np.stack([expression.vector(depths) for _, _, depths in MAPS]).astype(np.float32)
