@@ -86,10 +86,13 @@ class Running:
 def test_a_killed_worker_and_a_killed_writer_change_nothing(engines: Engines, film: Rendered, tmp_path: Path) -> None:
     truth = result_of(film.folder)
     folder = film.copy(tmp_path / "scene")
-    for made in ("deliverables", "media/takes", "manifests/takes", "manifests/deliverables"):
-        shutil.rmtree(folder / "build" / made, ignore_errors=True)
     tally, wanted = Tally(random.Random(SEED), tmp_path / "kills.log"), Counter(actor=1, writer=1)
-    render_under_fire(folder, Running(engines.prefect), tally, wanted, ray=engines.ray)
+    for _ in range(4):  # a short film may be over before there was a moment to strike in
+        for made in ("deliverables", "media/takes", "manifests/takes", "manifests/deliverables"):
+            shutil.rmtree(folder / "build" / made, ignore_errors=True)
+        render_under_fire(folder, Running(engines.prefect), tally, wanted, ray=engines.ray)
+        if tally.killed == wanted:
+            break
     assert tally.killed == wanted
     check_record(open_film(folder), tally.decisions)
     assert result_of(folder) == truth
