@@ -141,9 +141,9 @@ OPENERS = ("AU18", "AU24", "AU25", "AU26")  # gives way to speech, which opens a
 EMOTIONS: dict[str, dict[str, float]] = {
     "angry": {
         **{
-            "AU1": -0.4,
-            "AU2": -0.6,
-            "AU4": 2.5,
+            "AU1": -0.35,
+            "AU2": -0.5,
+            "AU4": 2.1,
             "AU5": 1.1,
             "AU7": 0.8,
         },  # the whole brow comes down and together over wide eyes
