@@ -120,4 +120,5 @@ def test_sound_that_is_moved_is_found_where_it_is(late: int, seed: int) -> None:
     heard = hearing.Hearing(file=np.roll(level, late)[100:900], master=level[100:900])
     check = hearing.check_offset(heard, **ABOUT)
     assert abs(float(check.value.split(" ms")[0]) - 10 * late) <= 5
-    assert (check.verdict == "fail") == (abs(late) >= 4)
+    if abs(late) != 4:  # a frame of 40 ms to the hundredth: either side of the limit is right
+        assert (check.verdict == "fail") == (abs(late) > 4)
