@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -170,6 +171,14 @@ def test_a_deadline_that_is_past_leaves_everything(film: Rendered, tmp_path: Pat
     assert (ended.stopped, len(ended.left)) == ("deadline", len(shots))
 
 
+def listening(process: psutil.Process) -> list[Any]:
+    """The sockets on which a process listens; none when it has ended since it was listed."""
+    try:
+        return [one for one in process.net_connections(kind="inet") if one.status == "LISTEN"]
+    except psutil.NoSuchProcess:
+        return []
+
+
 def test_ray_listens_on_loopback_only_and_holds_no_frames(film: Rendered, tmp_path: Path) -> None:
     import ray
     from ray._private.internal_api import node_stats
@@ -184,9 +193,7 @@ def test_ray_listens_on_loopback_only_and_holds_no_frames(film: Rendered, tmp_pa
 
     make_takes(shots[:2], job=replace(job, load=farm_talkers.quick), settings=FarmSettings(), hooks=Hooks(result=look))
     me = psutil.Process()
-    sockets = [
-        c for p in (me, *me.children(recursive=True)) for c in p.net_connections(kind="inet") if c.status == "LISTEN"
-    ]
+    sockets = [c for p in (me, *me.children(recursive=True)) for c in listening(p)]
     assert sockets
     assert {c.laddr.ip.removeprefix("::ffff:") for c in sockets} == {"127.0.0.1"}
     assert max(stores) == 0
