@@ -30,8 +30,8 @@ from flows.farm.pool import FarmSettings
 from flows.farm.worker import Job, Worker
 from flows.film import Film, open_film
 from flows.generate import Farm, generate
+from flows.ledger.steer import steering
 from flows.starter import write_starter
-from flows.steer import steering
 from manifests.rows import Shot
 from model.emotion import Performance, held
 from model.talker import Frame, Portrait, Settings, Speech, TakeMeasures, Talker

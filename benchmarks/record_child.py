@@ -21,7 +21,7 @@ def main() -> None:
 
             mark_as_heard(folder)
         else:
-            from flows import plan_view
+            from flows.view import plan as plan_view
 
             plan_view.plan(folder, out=None, only_inputs=what == "inputs", as_json=False)
     status = Path("/proc/self/status").read_text()  # getrusage would count the parent's memory before exec

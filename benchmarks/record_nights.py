@@ -108,7 +108,7 @@ def _run(night: int, shots: int) -> Run:
 def ask(root: Path) -> None:
     """Print what the current state and the reports of all time take."""
     from flows.film import Film
-    from flows.watch import look
+    from flows.view.status import look
     from pipeline.production import Production
 
     production = Production(title="old", recordings=["none.wav"], folder=root)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.progress import reporter
+from flows.view.progress import reporter
 from manifests.errors import InputError, Problem
 from model.previs.filmed import Filmed
 from model.previs.talker import PrevisClip, PrevisTalker

@@ -18,9 +18,9 @@ from typing import NoReturn
 import typer
 
 from flows.engines import settle
-from flows.screen import complain, say_json
 from flows.verbs import checks, clip, consent, finishing, lesson, machine, nightly, production, shot, weights
 from flows.verbs.options import BAD_INPUT, DONE, STOPPED, TOOL_FAILED, group
+from flows.view.screen import complain, say_json
 from manifests.errors import InputError, Problem, ToolError
 
 app = group(

@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flows import listening, record
+from flows import listening
 from flows.corrections import Corrected
-from flows.direction import direct
 from flows.film import Film, length
 from flows.inputs import Inputs
+from flows.ledger import record
+from flows.ledger.direction import direct
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
 from model.talker import Description, describe

@@ -18,7 +18,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import cut, inputs, listening, marks, record
+from flows import cut, inputs, listening
 from flows import generate as generation
 from flows.farm.pool import FarmSettings
 from flows.film import Film, open_film
@@ -26,8 +26,9 @@ from flows.finishing import kinds as finishing
 from flows.finishing.kinds import Reel, Version
 from flows.generate import Generated
 from flows.inputs import Inputs
-from flows.progress import reporter
-from flows.steer import steering
+from flows.ledger import marks, record
+from flows.ledger.steer import steering
+from flows.view.progress import reporter
 from manifests.errors import ToolError
 from manifests.rows import Cue, ModelFile, Recording, Reject, Run, Shot
 from manifests.store import event

@@ -15,8 +15,8 @@ from flows.farm.pool import Ended, FarmSettings, Hooks, make_takes
 from flows.farm.steering import Steer, unsteered
 from flows.farm.worker import Failure, Job, Loader, kind_of
 from flows.film import Film, commit_orphans, done
-from flows.progress import reporter
-from flows.slates import SLATE, make_slates
+from flows.ledger.slates import SLATE, make_slates
+from flows.view.progress import reporter
 from manifests.errors import InputError, ToolError
 from manifests.events import EventLog, RowLog
 from manifests.rows import Recording, Reject, Shot, Take

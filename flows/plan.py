@@ -11,9 +11,9 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.causes import causes
-from flows.ledger import SLATE, ShotState
-from flows.places import predecessors
+from flows.ledger.causes import causes
+from flows.ledger.places import predecessors
+from flows.ledger.states import SLATE, ShotState
 from manifests.rows import Shot, Take
 
 PLANNED = ("new", "changed", "cached", "held", "skipped")

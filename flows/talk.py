@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.progress import reporter
+from flows.view.progress import reporter
 from manifests.errors import InputError, Problem, nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering
 from model.emotion import EmotionError, Performance, parse_curve

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from flows.finishing.beside import grades_of
 from flows.finishing.reel import Draft, loudness_settings
-from flows.marks import marked
+from flows.ledger.marks import marked
 from manifests.rows import Actor, Check, Cue
 from manifests.timebase import MASTER_HZ
 from model.weights import FETCH

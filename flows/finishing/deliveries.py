@@ -11,7 +11,7 @@ from pathlib import Path
 from flows.film import Film
 from flows.finishing import beside
 from flows.finishing.reel import Draft, Reel, loudness_settings
-from flows.progress import reporter
+from flows.view.progress import reporter
 from manifests import identity
 from manifests.rows import Check, Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame

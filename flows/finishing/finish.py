@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from flows.film import Film
 from flows.finishing import beside, checking, deliveries
 from flows.finishing.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
-from flows.progress import reporter
 from flows.trust import consents
+from flows.view.progress import reporter
 from manifests.rows import Check, Cut, Deliverable, Grade, Shot, Take
 from manifests.timebase import sample_of_frame
 from pipeline import assemble, captions, deliver, qc, sound

@@ -18,8 +18,8 @@ from flows.film import Film
 from flows.finishing import beside, checking
 from flows.finishing.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
 from flows.lesson.inputs import base_layout, read_script, words_of
-from flows.progress import reporter
 from flows.trust import consents
+from flows.view.progress import reporter
 from manifests import identity
 from manifests.rows import Check, Cut, Deliverable, Grade, Shot
 from manifests.store import event

@@ -13,7 +13,7 @@ from flows.cut import Cutting, cut
 from flows.film import done, open_film
 from flows.inputs import read_inputs
 from flows.night.summary import Report
-from flows.overview import compare_with_record
+from flows.view.overview import compare_with_record
 from manifests.errors import InputError, Problem
 from pipeline.production import FILE
 

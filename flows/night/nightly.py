@@ -28,7 +28,7 @@ from flows.night.report import finished, refused, unexpected
 from flows.night.summary import FINE, NIGHTS, Report, Summary, for_others, write
 from flows.night.webhook import Webhook, post
 from flows.night.webhook import webhook as read_webhook
-from flows.progress import reporter
+from flows.view.progress import reporter
 from manifests.errors import InputError, Problem, ToolError, gather
 
 if TYPE_CHECKING:

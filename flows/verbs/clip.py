@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from flows.screen import complain, say, say_json
 from flows.verbs.options import DONE, Json, group
+from flows.view.screen import complain, say, say_json
 
 app = group()
 
@@ -39,8 +39,8 @@ def talk(
     as_json: Json = False,
 ) -> int:
     """Make one clip from one portrait and one recording."""
-    from flows.progress import bars
     from flows.talk import Request, make
+    from flows.view.progress import bars
     from manifests.timebase import parse_rate
 
     request = Request(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.screen import say, say_json, table
 from flows.verbs.options import DONE, SOME_FAILED, Json, group
+from flows.view.screen import say, say_json, table
 from manifests.errors import InputError, Problem
 
 if TYPE_CHECKING:

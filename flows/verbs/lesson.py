@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from flows.screen import say, say_json, table
 from flows.verbs.options import DONE, Folder, Json, group
+from flows.view.screen import say, say_json, table
 
 app = group()
 xliff = group(help="A lesson's script to translators and back (XLIFF 1.2).", no_args_is_help=True)
@@ -29,7 +29,7 @@ def course(
     """Render every lesson of a course that is not as it should be; print and write one list (course.json)."""
     from flows.lesson.course import render
     from flows.night.nightly import Asked
-    from flows.progress import bars
+    from flows.view.progress import bars
     from manifests.timebase import clock
 
     with bars():

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from flows.screen import say, say_json, table
 from flows.verbs.options import DONE, Folder, Json, Out, group
+from flows.view.screen import say, say_json, table
 
 app = group()
 
@@ -34,7 +34,7 @@ def plan(
     as_json: Json = False,
 ) -> int:
     """Show what would be rendered and why, and how long it would take. Listens first when that is not cached."""
-    from flows import plan_view
+    from flows.view import plan as plan_view
 
     return plan_view.plan(folder, out=out, only_inputs=inputs, as_json=as_json)
 
@@ -42,7 +42,7 @@ def plan(
 @app.command()
 def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     """Show who says which line when and what needs an ear; write cues.csv to correct it, and the turns as RTTM."""
-    from flows import listen_view
+    from flows.view import listen as listen_view
 
     return listen_view.hear(folder, out=out, as_json=as_json)
 
@@ -57,7 +57,7 @@ def render(
     as_json: Json = False,
 ) -> int:
     """Render the production: listen, cut, generate, colour-match, assemble, deliver, check."""
-    from flows import overview
+    from flows.view import overview
 
     return overview.render(folder, out=out, ray=ray, workers=workers, wait_seconds=wait, as_json=as_json)
 
@@ -70,7 +70,7 @@ def status(
     as_json: Json = False,
 ) -> int:
     """Show what the record says: shots and their states, who makes what since when, versions, failures."""
-    from flows import watch as watching
+    from flows.view import status as watching
 
     return watching.status(folder, out=out, watch=watch, as_json=as_json)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.screen import complain, say, say_json, table
 from flows.verbs.options import DONE, Folder, Json, Out, group
+from flows.view.screen import complain, say, say_json, table
 
 if TYPE_CHECKING:
-    from flows.shot import Chosen, Decided
+    from flows.ledger.shot import Chosen, Decided
 
 app = group(
     help="Decide about shots: a number (sc01_sh030), a range (sc01_sh010..sc01_sh060), a query (character=MARA, state=failed,"
@@ -26,7 +26,7 @@ Shots = Annotated[list[str], typer.Argument(metavar="SHOT...", help="which shots
 @app.command()
 def approve(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
     """What was looked at is right; a changed input withdraws it."""
-    from flows import shot
+    from flows.ledger import shot
 
     return _told(shot.approve(_chosen(folder, shots, out)), as_json)
 
@@ -41,7 +41,7 @@ def retry(
     as_json: Json = False,
 ) -> int:
     """Try again what failed; with another seed, make another take of what is done."""
-    from flows import shot
+    from flows.ledger import shot
 
     return _told(shot.retry(_chosen(folder, shots, out), seed=seed, new_seed=new_seed), as_json)
 
@@ -49,7 +49,7 @@ def retry(
 @app.command()
 def hold(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
     """Do not make them and deliver nothing until they are released."""
-    from flows import shot
+    from flows.ledger import shot
 
     return _told(shot.hold(_chosen(folder, shots, out)), as_json)
 
@@ -57,7 +57,7 @@ def hold(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -
 @app.command()
 def release(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
     """Take up again what was held or skipped."""
-    from flows import shot
+    from flows.ledger import shot
 
     return _told(shot.release(_chosen(folder, shots, out)), as_json)
 
@@ -65,7 +65,7 @@ def release(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False
 @app.command()
 def skip(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
     """Put a slate with the line's text in their place; the episode goes out marked."""
-    from flows import shot
+    from flows.ledger import shot
 
     return _told(shot.skip(_chosen(folder, shots, out)), as_json)
 
@@ -79,7 +79,7 @@ def priority(
     as_json: Json = False,
 ) -> int:
     """Make them before others, or after."""
-    from flows import shot
+    from flows.ledger import shot
 
     return _told(shot.priority(_chosen(folder, shots, out), urgency), as_json)
 
@@ -93,7 +93,7 @@ def note(
     as_json: Json = False,
 ) -> int:
     """Write something down about them."""
-    from flows import shot
+    from flows.ledger import shot
 
     return _told(shot.note(_chosen(folder, shots, out), text), as_json)
 
@@ -107,7 +107,7 @@ def take(
     as_json: Json = False,
 ) -> int:
     """List their takes with what was measured of each, or circle one: then that one is used."""
-    from flows import shot
+    from flows.ledger import shot
 
     chosen = _chosen(folder, shots, out)
     if circle is not None:
@@ -137,7 +137,7 @@ def take(
 
 
 def _chosen(folder: Path, shots: Sequence[str], out: Path | None) -> Chosen:
-    from flows.shot import choose
+    from flows.ledger.shot import choose
 
     return choose(folder, shots, out=out)
 

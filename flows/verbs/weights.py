@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from flows.screen import complain, say, say_json, table
 from flows.verbs.options import DONE, Json, group
+from flows.view.screen import complain, say, say_json, table
 from manifests.errors import InputError, Problem
 
 app = group(help="The weight files: what is needed, where it comes from, its licence.", no_args_is_help=True)

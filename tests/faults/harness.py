@@ -29,9 +29,9 @@ from typing import Protocol
 import numpy as np
 import psutil
 
-from flows.decisions import decide
 from flows.film import Film, open_film
-from flows.places import places
+from flows.ledger.decisions import decide
+from flows.ledger.places import places
 from manifests.identity import digest_file
 from manifests.rows import Event, Shot, Take
 from pipeline import media

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from some_shots import cut, ids, said, shot, take_of
 
-from flows.causes import CAUSES, DRAWN_BY, causes, seen, withdrawn
-from flows.decisions import NAMES, decide, fold, moves
-from flows.direction import direct
-from flows.ledger import STATES, states
-from flows.marks import marked
-from flows.places import places, predecessors
+from flows.ledger.causes import CAUSES, DRAWN_BY, causes, seen, withdrawn
+from flows.ledger.decisions import NAMES, decide, fold, moves
+from flows.ledger.direction import direct
+from flows.ledger.marks import marked
+from flows.ledger.places import places, predecessors
+from flows.ledger.select import select
+from flows.ledger.states import STATES, states
+from flows.ledger.steer import steered
 from flows.plan import Terms, plan
-from flows.select import select
-from flows.steer import steered
 from manifests.errors import InputError
 from manifests.rows import Cut, Event, Shot
 

@@ -9,8 +9,8 @@ from flows import corrections, listening
 from flows.corrections import Corrected
 from flows.film import Film, open_film
 from flows.inputs import read_inputs
-from flows.overview import DONE, listen
-from flows.screen import say, say_json, short, table
+from flows.view.overview import DONE, listen
+from flows.view.screen import say, say_json, short, table
 from manifests.timebase import MASTER_HZ, clock
 from pipeline import transcribe
 from pipeline.turns import rttm as turns_as_rttm

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from flows.decisions import NAMES, UNDECIDED, Decision, fold, moves
 from flows.film import Film
-from flows.ledger import FARM, ShotState, states
-from flows.places import places
+from flows.ledger.decisions import NAMES, UNDECIDED, Decision, fold, moves
+from flows.ledger.places import places
+from flows.ledger.states import FARM, ShotState, states
 from manifests.rows import Event, Run, Shot
 from manifests.store import Store
 

@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flows import record
 from flows.film import Film, open_film
-from flows.ledger import STATES, ShotState
-from flows.overview import DONE, SOME_FAILED
-from flows.screen import complain, say, say_json
+from flows.ledger import record
+from flows.ledger.states import STATES, ShotState
+from flows.view.overview import DONE, SOME_FAILED
+from flows.view.screen import complain, say, say_json
 from manifests.report import query
 from manifests.rows import Shot, Take
 

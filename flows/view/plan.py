@@ -11,10 +11,10 @@ from typing import Any
 from flows.cut import Cutting
 from flows.film import Film, open_film
 from flows.inputs import Inputs, read_inputs, weights_used
-from flows.listen_view import complaints, notes
-from flows.overview import DONE, compare_with_record, listen
 from flows.plan import PLANNED, Estimate, Plan, PlannedShot
-from flows.screen import say, say_json, table
+from flows.view.listen import complaints, notes
+from flows.view.overview import DONE, compare_with_record, listen
+from flows.view.screen import say, say_json, table
 from manifests.timebase import timecode
 
 ALWAYS = ("new", "changed", "cached")  # counted in the last line also when there are none

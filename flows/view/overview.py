@@ -7,15 +7,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from flows import listening, record
+from flows import listening
 from flows.cut import Cutting, cut, needs_approval
 from flows.film import Film, done, open_film
 from flows.inputs import Inputs, read_inputs
 from flows.lease import Note, held
+from flows.ledger import record
 from flows.plan import Plan, Terms
 from flows.plan import plan as compare
-from flows.progress import bars, reporter
-from flows.screen import complain, say, say_json, short
+from flows.view.progress import bars, reporter
+from flows.view.screen import complain, say, say_json, short
 from manifests.rows import Deliverable, Take
 from manifests.timebase import clock
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from flows.decisions import NAMES, Decision, fold
 from flows.farm.steering import Steer, Steering
 from flows.film import Film
-from flows.ledger import SLATE
-from flows.places import places
+from flows.ledger.decisions import NAMES, Decision, fold
+from flows.ledger.places import places
+from flows.ledger.states import SLATE
 from manifests.rows import Event, Shot
 
 

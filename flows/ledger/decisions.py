@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flows.causes import Seen
-from flows.places import predecessors
+from flows.ledger.causes import Seen
+from flows.ledger.places import predecessors
 from manifests.rows import Event, Shot
 from manifests.store import event
 

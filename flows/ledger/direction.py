@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from flows.causes import withdrawn
-from flows.decisions import UNDECIDED, Decision
-from flows.places import places
+from flows.ledger.causes import withdrawn
+from flows.ledger.decisions import UNDECIDED, Decision
+from flows.ledger.places import places
 from manifests.rows import Shot
 from pipeline import breakdown, slate
 

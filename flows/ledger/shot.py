@@ -12,15 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows import listening, record
-from flows.causes import seen
+from flows import listening
 from flows.cut import Cutting, cut
-from flows.decisions import decide
-from flows.direction import seeded
 from flows.film import Film, done, open_film
 from flows.inputs import read_inputs
-from flows.ledger import SLATE, ShotState
-from flows.select import WHERE, select
+from flows.ledger import record
+from flows.ledger.causes import seen
+from flows.ledger.decisions import decide
+from flows.ledger.direction import seeded
+from flows.ledger.select import WHERE, select
+from flows.ledger.states import SLATE, ShotState
 from manifests.errors import InputError, Problem
 from manifests.rows import Event, Take
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.causes import withdrawn
-from flows.decisions import UNDECIDED, Decision
-from flows.places import places
+from flows.ledger.causes import withdrawn
+from flows.ledger.decisions import UNDECIDED, Decision
+from flows.ledger.places import places
 from manifests.rows import Event, Shot
 
 STATES = ("new", "queued", "running", "done", "failed", "held", "skipped")
