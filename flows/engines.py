@@ -38,7 +38,7 @@ def settle() -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     if not ({"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (Path.home() / ".ray/auth_token").exists()):
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # Ray listens on more than loopback
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # whoever reaches its ports must know it
     if "PREFECT_API_URL" not in os.environ:  # Prefect starts a server of its own on loopback: only we may talk to it
         own = f"callsheet:{secrets.token_hex(16)}"
         os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", own)

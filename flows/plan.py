@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from flows.ledger.causes import causes
 from flows.ledger.places import predecessors
-from flows.ledger.states import SLATE, ShotState
+from flows.ledger.states import ShotState
 from manifests.rows import Shot, Take
+from pipeline.slate import SLATE
 
 PLANNED = ("new", "changed", "cached", "held", "skipped")
 FIRST_GUESS = {  # seconds of one worker per frame before anything was rendered here

@@ -22,10 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
+from manifests.errors import ToolError
 from manifests.identity import digest
 from manifests.rows import Event, Row, Shot
 from manifests.schema import VERSIONS, arrow_schema, from_record, table_name, to_record
@@ -33,6 +34,7 @@ from manifests.schema import VERSIONS, arrow_schema, from_record, table_name, to
 R = TypeVar("R", bound=Row)
 Value = str | int | Sequence[str]
 RETRIES = 12
+NO_SPACE = "no space left"
 PARTITIONS: dict[type[Row], list[str]] = {Event: ["name"]}  # decisions and pointers are few among what the farm says
 INDEXED = 32  # columns of which the log keeps statistics, from the first one on; our own are the last
 STATISTICS: dict[type[Row], list[str]] = {
@@ -55,7 +57,7 @@ class Store:
         return "://" not in self.root
 
     def append(self, rows: Sequence[Row], *, snapshot: str = "") -> None:
-        """Commit rows of one type, all or none. Raises DeltaError when the commit keeps failing."""
+        """Commit rows of one type, all or none. Raises ToolError when the commit keeps failing."""
         if not rows:
             return
         kind = type(rows[0])
@@ -64,7 +66,7 @@ class Store:
         self.append_table(kind, pa.Table.from_pylist([to_record(row) | own for row in rows], schema=arrow_schema(kind)))
 
     def append_table(self, kind: type[Row], table: pa.Table) -> None:
-        """Commit rows that are a table of `arrow_schema(kind)` already, all or none. Raises DeltaError when the commit keeps failing."""
+        """Commit rows that are a table of `arrow_schema(kind)` already, all or none. Raises ToolError when the commit keeps failing."""
 
         def commit() -> None:
             standing = self._table(kind)
@@ -249,14 +251,16 @@ def event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str 
 
 
 def retried(commit: Callable[[], object]) -> None:
-    """Commit again when another writer created or changed the table at the same moment. Raises DeltaError when it keeps failing."""
+    """Commit again when another writer created or changed the table at the same moment.
+
+    Raises ToolError when it keeps failing, and at once when there is no space left: that does not pass by itself."""
     for attempt in range(RETRIES):
         try:
             commit()
             return
-        except (CommitFailedError, DeltaError):
-            if attempt == RETRIES - 1:
-                raise
+        except (DeltaError, OSError) as error:
+            if attempt == RETRIES - 1 or NO_SPACE in str(error).lower():
+                raise ToolError(f"the record could not be written: {error}") from error
             time.sleep(0.02 * 2**attempt * (0.5 + random.random()))  # noqa: S311 - so that two do not meet again
 
 

@@ -19,9 +19,10 @@ from manifests import identity
 from manifests.errors import ToolError
 from manifests.rows import Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from pipeline import assemble, edit, media
+from pipeline import assemble, chapters, edit, media
 from pipeline.assemble import Overlay, Picture, Stage
 from pipeline.captions import Caption, write_ass
+from pipeline.chapters import Chapter
 from pipeline.profiles import ALPHA, ALPHA_WEB, BT709, MASTER, PROFILES, VERTICAL, WEB, Profile
 
 __all__ = [
@@ -55,14 +56,6 @@ class Card:
     path: Path
     frames: int
     digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chapter:
-    """A named stretch of the programme that begins at a frame and lasts until the next."""
-
-    frame: int
-    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +120,8 @@ def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
     ]  # fmt: skip
     picture = [job.picture.width, job.picture.height, job.picture.rate, job.stage.pixel_format]
     cards = [[card.frames, card.digest] if card else None for card in (job.slate, job.end_card)]
-    chapters = [[chapter.frame, chapter.title] for chapter in job.chapters]
-    extras = [job.burn_in, job.label, job.title, cards, chapters, job.captions[1] if job.captions else ""]
+    named = [[chapter.frame, chapter.title] for chapter in job.chapters]
+    extras = [job.burn_in, job.label, job.title, cards, named, job.captions[1] if job.captions else ""]
     return identity.digest([VERSION, events, picture, job.sound_id, profile.plain(), extras])
 
 
@@ -145,12 +138,12 @@ def render(
     Raises ToolError naming the event whose take cannot be read, or the encoder's last words.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    chapters = folder / ".chapters.txt"
-    chapters.write_text(chapter_text(job.chapters, cuts, job), encoding="utf-8")
+    listed = folder / ".chapters.txt"
+    listed.write_text(chapter_text(cuts, job), encoding="utf-8")
     try:
-        media.run_piped(sources(cuts, job), encoder(cuts, job, folder=folder, chapters=chapters), progress=progress)
+        media.run_piped(sources(cuts, job), encoder(cuts, job, folder=folder, chapters=listed), progress=progress)
     finally:
-        chapters.unlink(missing_ok=True)
+        listed.unlink(missing_ok=True)
     return {profile.name: folder / profile.file for profile in job.profiles}
 
 
@@ -200,19 +193,10 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
     ]
 
 
-def chapter_text(chapters: Sequence[Chapter], cuts: Sequence[Cut], job: Job) -> str:
-    """Chapters as an ffmetadata file, on the frame grid."""
-    rate, shift = job.picture.rate, job.lead_frames
-    ends = [*(chapter.frame for chapter in chapters[1:]), edit.total_frames(cuts)]
-    lines = [";FFMETADATA1"]
-    for chapter, end in zip(chapters, ends, strict=False):
-        plain = " ".join(chapter.title.split()).replace(
-            "\\", "＼"
-        )  # ffmpeg takes an escaped backslash for an escaped line end
-        title = re.sub(r"([=;#])", r"\\\1", plain)
-        lines += ["[CHAPTER]", f"TIMEBASE={rate.denominator}/{rate.numerator}", f"START={chapter.frame + shift}"]
-        lines += [f"END={end + shift}", f"title={title}"]
-    return "\n".join(lines) + "\n"
+def chapter_text(cuts: Sequence[Cut], job: Job) -> str:
+    """The job's chapters as an ffmetadata file, behind its slate."""
+    moved = [Chapter(frame=chapter.frame + job.lead_frames, title=chapter.title) for chapter in job.chapters]
+    return chapters.metadata(moved, end=edit.total_frames(cuts) + job.lead_frames, rate=job.picture.rate)
 
 
 def describe(files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: str) -> list[Deliverable]:
@@ -269,16 +253,25 @@ def burnable(captions: Sequence[Caption], job: Job) -> Job:
     return replace(job, captions=(path, digest))
 
 
+def version_number(name: str) -> int:
+    """The number in a version's name.
+
+    >>> version_number("v012")
+    12
+    """
+    return int(name[1:])
+
+
 def versions(deliverables: Path) -> list[str]:
     """The versions that stand, oldest first: folders named v001, v002 ..."""
     names = [entry.name for entry in deliverables.iterdir()] if deliverables.is_dir() else []
-    return sorted((name for name in names if re.fullmatch(r"v\d{3,}", name)), key=lambda name: int(name[1:]))
+    return sorted((name for name in names if re.fullmatch(r"v\d{3,}", name)), key=version_number)
 
 
 def next_version(deliverables: Path) -> str:
     """The name of the version to be made."""
     standing = versions(deliverables)
-    return f"v{int(standing[-1][1:]) + 1 if standing else 1:03}"
+    return f"v{version_number(standing[-1]) + 1 if standing else 1:03}"
 
 
 @contextmanager

@@ -23,16 +23,14 @@ from model import weights
 from model.talker import Portrait
 from pipeline import media
 from pipeline.colour import LUMA
+from pipeline.slate import SLATE
 
 if TYPE_CHECKING:
     from model.likeness import Recogniser
 
 WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
 MOST_SHOTS = 8  # shots of a film that are opened
-FRAMES, APART = (
-    5,
-    8,
-)  # frames of a shot, and how far apart; feelings come up over half a second, so the first one is near rest
+FRAMES, APART = 5, 8  # of a shot, and how far apart: feelings come up over half a second, so the first is near rest
 UNLIKE = 0.6  # L2 beyond which the author of the network calls two faces two people's
 UNLIKE_ADVICE = "a face is far from its portrait and from all others: look at the shots"
 MARGIN = 0.05  # L2 by which one portrait must be nearer than another
@@ -111,7 +109,7 @@ def scenes(
     found = []
     for cut in cuts:
         take = takes.get(cut.shot_id)
-        if take is None or cut.shot_id not in speakers or cut.label == "slate":
+        if take is None or cut.shot_id not in speakers or cut.label == SLATE:
             continue
         character, speaking = speakers[cut.shot_id]
         place = _place(cut, size)

@@ -36,13 +36,13 @@ class Hearing:
     master: Levels
 
 
-def hear(path: Path, master: Path, *, lead: Fraction = Fraction(0)) -> Hearing:
-    """Read the sound of a file and its master, which begins in the file after `lead` seconds (of a slate). Raises ToolError.
+def hear(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> Hearing:
+    """Read the sound of a file. `master`: the levels of its master, which begins after `lead` seconds (of a slate). Raises ToolError.
 
     Sound that the container lets begin before or after the picture is moved by as much: so it is played."""
     info = media.probe(path)
     late = info.audio.start - info.video.start if info.audio and info.video else Fraction(0)
-    return Hearing(file=_moved(_levels(path), round((late - lead) * HZ)), master=_levels(master))
+    return Hearing(file=_moved(levels(path), round((late - lead) * HZ)), master=master)
 
 
 def check_offset(hearing: Hearing, *, version: str, profile: str, rate: Fraction) -> Check:
@@ -67,19 +67,20 @@ def check_lines(hearing: Hearing, cues: Sequence[Cue], *, version: str, profile:
                  limit="0 lines", verdict="fail" if lost else "pass", timecode=at, advice=advice)  # fmt: skip
 
 
-def _levels(path: Path) -> Levels:
+def levels(path: Path) -> Levels:
+    """The level of a file's sound each 10 ms. Raises ToolError."""
     parts = []
     for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1):
         whole = block[: len(block) // HOP * HOP, 0].reshape(-1, HOP)
         parts.append(np.einsum("ts,ts->t", whole, whole, dtype=np.float64) / HOP)
     power = np.concatenate(parts) if parts else np.zeros(1)
-    levels: Levels = np.maximum(10 * np.log10(power + 1e-12), FLOOR_DB)
-    return levels
+    found: Levels = np.maximum(10 * np.log10(power + 1e-12), FLOOR_DB)
+    return found
 
 
-def _moved(levels: Levels, later: int) -> Levels:
+def _moved(curve: Levels, later: int) -> Levels:
     """A curve that begins so many steps later (in silence), or earlier when that is negative."""
-    return np.concatenate([np.full(later, FLOOR_DB), levels]) if later > 0 else levels[-later:]
+    return np.concatenate([np.full(later, FLOOR_DB), curve]) if later > 0 else curve[-later:]
 
 
 def _offset(file: Levels, master: Levels) -> float | None:

@@ -7,6 +7,7 @@ on the hub is known by its name and revision. Nothing is loaded here; loading un
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -55,7 +56,19 @@ def identity(model: str) -> str:
     if not place.is_dir():
         return model
     files = sorted(path for path in place.rglob("*") if path.is_file() and _counts(path.relative_to(place)))
-    return digest({path.relative_to(place).as_posix(): digest_file(path) for path in files})
+    return digest({path.relative_to(place).as_posix(): _digest(path, *_state(path)) for path in files})
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """What changes when a file does."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+@functools.cache
+def _digest(path: Path, _bytes: int, _changed: int) -> str:
+    """Gigabytes are read once a process: keys of steps ask for them again and again."""
+    return digest_file(path)
 
 
 def _counts(path: Path) -> bool:

@@ -22,7 +22,7 @@ from pipeline import breakdown
 from pipeline.render import wants_matte
 from pipeline.sheet import INK, PAPER, QUIET, font
 
-NAME = LABEL = "slate"
+SLATE = "slate"  # its name as a talker, and the label of its takes
 VERSION = "1.0.0"
 LONGEST_TEXT = 600  # characters; more would be too small to read
 MARGIN = 0.1  # of the picture's sides, EBU R 95 keeps 5 % free
@@ -33,7 +33,7 @@ def in_place_of(shot: Shot, *, size: tuple[int, int]) -> Shot:
     settings = f'{{"{MATTE}": true}}' if wants_matte(shot) else "{}"
     slate = replace(
         shot,
-        talker=NAME,
+        talker=SLATE,
         talker_version=VERSION,
         weights_digest="",
         talker_settings=settings,
@@ -115,7 +115,7 @@ class Slate:
     """A talker that holds up one shot's slate."""
 
     shot: Shot
-    name: str = NAME
+    name: str = SLATE
     version: str = VERSION
     weights_digest: str = ""
     context_seconds: float = 0.0

@@ -7,7 +7,7 @@ The file is decoded once at thumbnail size. Measures are plain differences of lu
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -88,22 +88,8 @@ def check_steadiness(
     base = [cut for cut in cuts if not cut.layer]
     ends = {cut: after.start_frame - after.dissolve_frames // 2 for cut, after in itertools.pairwise(base)}
     wander = {cut: _wander(viewing.corner, cut, ends.get(cut, cut.end_frame)) for cut in base if cut.frames > 2}
-    worst = max(wander, key=lambda cut: wander[cut], default=None)
-    if worst is None:
-        return []
-    unsteady = wander[worst] > STILL
-    return [
-        Check(
-            version=version,
-            profile=profile,
-            name="background steadiness",
-            value=f"{wander[worst]:.2f} of 255 in {worst.number}",
-            limit=f"{STILL:g} of 255",
-            verdict="warn" if unsteady else "pass",
-            timecode=timecode(worst.start_frame, rate) if unsteady else "",
-            advice="the background pumps or moves: look at the take" if unsteady else "",
-        )
-    ]
+    about = {"version": version, "profile": profile, "name": "background steadiness"}
+    return _worst(wander, STILL, about, rate=rate, advice="the background pumps or moves: look at the take")
 
 
 def check_flicker(
@@ -111,20 +97,28 @@ def check_flicker(
 ) -> list[Check]:
     """How much what is no face (nor the body under it) flickers within a shot, at worst. Slow changes are `check_steadiness`'s."""
     restless = {scene.cut: found for scene in scenes if (found := _flicker(viewing.blocks, scene)) is not None}
-    worst = max(restless, key=lambda cut: restless[cut], default=None)
+    about = {"version": version, "profile": profile, "name": "flicker outside the face"}
+    return _worst(
+        restless, FLICKER, about, rate=rate, advice="what stands still in the shot flickers: look at the take"
+    )
+
+
+def _worst(
+    found: Mapping[Cut, float], limit: float, about: Mapping[str, str], *, rate: Fraction, advice: str
+) -> list[Check]:
+    """One row about the shot with the highest measure, a warning over the limit; none when nothing was measured."""
+    worst = max(found, key=lambda cut: found[cut], default=None)
     if worst is None:
         return []
-    flickers = restless[worst] > FLICKER
+    over = found[worst] > limit
     return [
         Check(
-            version=version,
-            profile=profile,
-            name="flicker outside the face",
-            value=f"{restless[worst]:.2f} of 255 in {worst.number}",
-            limit=f"{FLICKER:g} of 255",
-            verdict="warn" if flickers else "pass",
-            timecode=timecode(worst.start_frame, rate) if flickers else "",
-            advice="what stands still in the shot flickers: look at the take" if flickers else "",
+            **about,
+            value=f"{found[worst]:.2f} of 255 in {worst.number}",
+            limit=f"{limit:g} of 255",
+            verdict="warn" if over else "pass",
+            timecode=timecode(worst.start_frame, rate) if over else "",
+            advice=advice if over else "",
         )
     ]
 

@@ -156,9 +156,10 @@ def _look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, pro
 def _listen_to(draft: Draft) -> list[Check]:
     """Whether the sound of every file lies where the master lies, and every line is heard in it."""
     checks, rate = [], draft.job.picture.rate
+    master = hearing.levels(draft.film.root / draft.master.path)
     for profile, path in draft.files.items():
         lead = draft.pass_of(profile).job.lead_frames / rate
-        heard = hearing.hear(path, draft.film.root / draft.master.path, lead=Fraction(lead))
+        heard = hearing.hear(path, master, lead=Fraction(lead))
         checks.append(hearing.check_offset(heard, version=draft.name, profile=profile, rate=rate))
         checks.append(hearing.check_lines(heard, _spoken(draft), version=draft.name, profile=profile, rate=rate))
     return checks

@@ -7,19 +7,18 @@ pure decisions and the engines are in `pipeline`; here they meet the record.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from flows.film import Film
-from flows.finishing import beside, checking, deliveries
+from flows.finishing import beside, checking, deliveries, recorded
 from flows.finishing.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
 from flows.trust import consents
 from flows.view.progress import reporter
-from manifests.rows import Check, Cut, Deliverable, Grade, Shot, Take
+from manifests.rows import Cut, Deliverable, Grade, Shot, Take
 from manifests.timebase import sample_of_frame
 from pipeline import assemble, captions, deliver, qc, sound
 from pipeline import grade as grading
-from pipeline.slate import LABEL as SLATE
+from pipeline.slate import SLATE
 
 __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
 
@@ -28,8 +27,7 @@ def colour_match(film: Film, reel: Reel) -> list[Grade]:
     """One transform per shot; recorded when new."""
     shots, takes = _with_faces(reel)
     grades = grading.grade(shots, takes, look=look_settings(film), root=film.root, progress=reporter().count)
-    known = {row.grade_id for row in film.store.rows(Grade, grade_id=[grade.grade_id for grade in grades])}
-    film.store.append(list({g.grade_id: g for g in grades if g.grade_id not in known}.values()))
+    recorded.remember_grades(film, grades)
     return grades
 
 
@@ -51,16 +49,13 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     take_of = {take.shot_id: take for take in takes}
     pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
     ids = grading.grade_ids(pairs, look_settings(film))
-    grades = film.store.rows(Grade, grade_id=list(ids.values()))
-    if len({grade.grade_id for grade in grades}) < len(set(ids.values())):
+    grades = recorded.known_grades(film, ids)
+    if grades is None:
         return None
     passes = deliveries.passes(film, reel, edit(film, reel, grades))
     wanted = [deliver.deliverable_id(one.cuts, one.job, profile) for one in passes for profile in one.job.profiles]
     wanted += deliveries.stem_ids(film, reel, passes).values()
-    found = film.store.rows(Deliverable, deliverable_id=wanted)
-    found = [row for row in found if (film.root / DELIVERABLES / row.path).is_file()]
-    newest = [row for row in found if row.version == max(row.version for row in found)]
-    return newest if {row.deliverable_id for row in newest} == set(wanted) else None
+    return recorded.standing_version(film, wanted)
 
 
 def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
@@ -87,13 +82,5 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         deliverables = deliveries.describe(draft)
         consents.hold(film)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
-    _remember(film, cuts, deliverables, checks, version=name)
+    recorded.remember_version(film, name, cuts, checks, deliverables)
     return Version(name=name, folder=final, deliverables=deliverables, checks=checks)
-
-
-def _remember(
-    film: Film, cuts: Sequence[Cut], deliverables: Sequence[Deliverable], checks: Sequence[Check], *, version: str
-) -> None:
-    film.store.append([dataclasses.replace(cut, version=version) for cut in cuts])
-    film.store.append(checks)
-    film.store.append(deliverables)

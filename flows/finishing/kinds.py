@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from flows.film import Film
 from flows.finishing import finish
@@ -14,25 +15,35 @@ from manifests.rows import Cut, Deliverable, Grade
 __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
 
 
+class Finishing(Protocol):
+    """What both modules are: the steps of finishing."""
+
+    def colour_match(self, film: Film, reel: Reel) -> list[Grade]: ...
+    def edit(self, film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]: ...
+    def make_version(self, film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version: ...
+    def standing(self, film: Film, reel: Reel) -> list[Deliverable] | None: ...
+
+
+def of(film: Film) -> Finishing:
+    """The finishing of a production's kind."""
+    return lesson if film.production.kind == "lesson" else finish
+
+
 def colour_match(film: Film, reel: Reel) -> list[Grade]:
     """One transform per shot; recorded when new."""
-    return lesson.colour_match(film, reel) if _is_lesson(film) else finish.colour_match(film, reel)
+    return of(film).colour_match(film, reel)
 
 
 def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list; its version is named when it is delivered."""
-    return lesson.edit(film, reel, grades) if _is_lesson(film) else finish.edit(film, reel, grades)
+    return of(film).edit(film, reel, grades)
 
 
 def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     """A version that stands in its folder, whole, with its checks."""
-    return lesson.make_version(film, reel, cuts) if _is_lesson(film) else finish.make_version(film, reel, cuts)
+    return of(film).make_version(film, reel, cuts)
 
 
 def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     """The deliverables when a version with this very cut, sound and settings stands, else None."""
-    return lesson.standing(film, reel) if _is_lesson(film) else finish.standing(film, reel)
-
-
-def _is_lesson(film: Film) -> bool:
-    return film.production.kind == "lesson"
+    return of(film).standing(film, reel)

@@ -25,6 +25,7 @@ CAUSES = {
     "role": "role",
     "lang": "language",
     "voiced": "who is heard",
+    "before_frames": "where a long stretch is split",
 }
 DRAWN_BY = ("talker", "talker_version", "weights_digest", "talker_settings", "width", "height")
 HEARD = ("audio_digest",)  # with as much context as the talker reads

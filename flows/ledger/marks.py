@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from manifests.rows import Check, Cut
-from pipeline.slate import LABEL
+from pipeline.slate import SLATE
 
 MARKS = ("slates", "talkers")
 NAMED = 12  # shots that are named before the rest is counted
@@ -16,10 +16,10 @@ NAMED = 12  # shots that are named before the rest is counted
 def marked(cuts: Sequence[Cut], *, version: str) -> list[Check]:
     """A warning for slates and one for mixed talkers; none for a film that is of one kind."""
     labels = Counter(cut.label for cut in cuts)
-    slates = labels.pop(LABEL, 0)
+    slates = labels.pop(SLATE, 0)
     checks = []
     if slates:
-        names = [cut.number for cut in cuts if cut.label == LABEL]
+        names = [cut.number for cut in cuts if cut.label == SLATE]
         more = f" and {slates - NAMED} more" if slates > NAMED else ""
         advice = f"skipped: {', '.join(names[:NAMED])}{more}; `callsheet shot release` takes them up again"
         checks.append(_warning("slates", f"{slates} of {len(cuts)} shots", "none", advice, version))

@@ -21,9 +21,10 @@ from flows.ledger.causes import seen
 from flows.ledger.decisions import decide
 from flows.ledger.direction import seeded
 from flows.ledger.select import WHERE, select
-from flows.ledger.states import SLATE, ShotState
+from flows.ledger.states import ShotState
 from manifests.errors import InputError, Problem
 from manifests.rows import Event, Take
+from pipeline.slate import SLATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,6 @@ from manifests.rows import Recording, Shot, Take
 from model.talker import Portrait
 from pipeline import render, slate
 
-SLATE = slate.NAME
-
 
 def make_slates(
     film: Film,
@@ -25,13 +23,13 @@ def make_slates(
     run_id: str,
     on_take: Callable[[Take], None] = lambda _take: None,
 ) -> list[Take]:
-    """The takes of skipped shots (`shot.talker` is `SLATE`); each is handed over as it is made."""
+    """The takes of skipped shots (`shot.talker` is `slate.SLATE`); each is handed over as it is made."""
     studio = render.Studio(
         root=film.root,
         recordings=recordings,
         worker=f"{socket.gethostname()}/{os.getpid()}",
         run_id=run_id,
-        label=slate.LABEL,
+        label=slate.SLATE,
     )
     nobody = Portrait(name="", pixels=np.zeros((1, 1, 3), dtype=np.uint8), digest="")
     takes = []

@@ -13,11 +13,11 @@ from flows.ledger.causes import withdrawn
 from flows.ledger.decisions import UNDECIDED, Decision
 from flows.ledger.places import places
 from manifests.rows import Event, Shot
+from pipeline.slate import SLATE
 
 STATES = ("new", "queued", "running", "done", "failed", "held", "skipped")
 MARKS = ("approved", "circled")
 FARM = ("queued", "running", "done", "failed", "retried", "stopped")
-SLATE = "slate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from flows.farm.steering import Steer, Steering
 from flows.film import Film
 from flows.ledger.decisions import NAMES, Decision, fold
 from flows.ledger.places import places
-from flows.ledger.states import SLATE
 from manifests.rows import Event, Shot
+from pipeline.slate import SLATE
 
 
 def steering(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:

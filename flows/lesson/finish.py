@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.film import Film
-from flows.finishing import beside, checking
+from flows.finishing import beside, checking, recorded
 from flows.finishing.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
 from flows.lesson.inputs import base_layout, read_script, words_of
 from flows.trust import consents
@@ -24,17 +24,18 @@ from manifests import identity
 from manifests.rows import Check, Cut, Deliverable, Grade, Shot
 from manifests.store import event
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from pipeline import captions, deliver, qc, sheet, sound, viewing
+from pipeline import captions, chapters, deliver, qc, sheet, sound, viewing
 from pipeline import grade as grading
 from pipeline.assemble import Picture
+from pipeline.chapters import Chapter
 from pipeline.lesson import compose, scorm, slides, timing, transcript
 from pipeline.lesson.compose import Composed, Making
 from pipeline.lesson.script import LessonScript
 from pipeline.lesson.timing import Stretch
 from pipeline.profiles import PROFILES, Profile
+from pipeline.slate import SLATE
 
 VERSION = "1"
-SLATE = "slate"
 THUMBNAIL = (640, 360)
 
 
@@ -78,8 +79,7 @@ def colour_match(film: Film, reel: Reel) -> list[Grade]:
             shots, reel.takes, look=look_settings(film), root=film.root, progress=reporter().count
         )
     ]
-    known = {row.grade_id for row in film.store.rows(Grade, grade_id=[grade.grade_id for grade in grades])}
-    film.store.append(list({g.grade_id: g for g in grades if g.grade_id not in known}.values()))
+    recorded.remember_grades(film, grades)
     return grades
 
 
@@ -91,15 +91,12 @@ def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
 def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     """The deliverables when a version of exactly this lesson stands, else None. Opens no takes."""
     ids = _grade_ids(film, reel)
-    grades = film.store.rows(Grade, grade_id=list(ids.values()))
-    if len({grade.grade_id for grade in grades}) < len(set(ids.values())):
+    grades = recorded.known_grades(film, ids)
+    if grades is None:
         return None
     lesson = lay_out(film, reel, grades)
     wanted = {_deliverable_id(film, reel, lesson, profile) for profile in _profiles(film)}
-    found = film.store.rows(Deliverable, deliverable_id=list(wanted))
-    found = [row for row in found if (film.root / DELIVERABLES / row.path).is_file()]
-    newest = [row for row in found if row.version == max(row.version for row in found)]
-    return newest if {row.deliverable_id for row in newest} == wanted else None
+    return recorded.standing_version(film, wanted)
 
 
 def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
@@ -126,9 +123,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         deliverables = _describe(draft, lesson, package)
         consents.hold(film)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
-    film.store.append([dataclasses.replace(cut, version=name) for cut in cuts])
-    film.store.append(checks)
-    film.store.append(deliverables)
+    recorded.remember_version(film, name, cuts, checks, deliverables)
     return Version(name=name, folder=final, deliverables=deliverables, checks=checks)
 
 
@@ -155,7 +150,12 @@ def _join(film: Film, lesson: Lesson, sound_path: Path, folder: Path) -> dict[st
     marks = transcript.entries(lesson.stretches, lesson.script, [], lesson.making.slides)
     written = folder / ".chapters.txt"
     written.write_text(
-        transcript.chapters_metadata(marks, frames=lesson.frames, rate=film.production.rate), encoding="utf-8"
+        chapters.metadata(
+            [Chapter(frame=mark.frame, title=mark.title) for mark in marks],
+            end=lesson.frames,
+            rate=film.production.rate,
+        ),
+        encoding="utf-8",
     )
     files = {profile.name: folder / profile.file for profile in _profiles(film)}
     heard = compose.Heard(sound=sound_path, chapters=written, title=film.production.title)

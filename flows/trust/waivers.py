@@ -84,7 +84,7 @@ def _publish(film: Film, version: str) -> bool:
     place = film.root / DELIVERABLES
     latest = place / deliver.LATEST
     now = latest.readlink().name if latest.is_symlink() else ""
-    if now and int(now[1:]) >= int(version[1:]):
+    if now and deliver.version_number(now) >= deliver.version_number(version):
         return False
     deliver.point_latest(place, version)
     return True

@@ -8,7 +8,6 @@ criteria 1.2.1 and 1.2.8). Chapters are WebVTT for players, and ffmetadata (ffmp
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -90,25 +89,6 @@ def chapters_vtt(transcript: Sequence[Entry], *, frames: int, rate: Fraction) ->
         if entry.frame < end
     ]
     return "\n\n".join(["WEBVTT", *blocks]) + "\n"
-
-
-def chapters_metadata(transcript: Sequence[Entry], *, frames: int, rate: Fraction) -> str:
-    """Chapters as ffmetadata, on the frame grid."""
-    ends = [*(entry.frame for entry in transcript[1:]), frames]
-    lines = [";FFMETADATA1"]
-    for entry, end in zip(transcript, ends, strict=True):
-        plain = " ".join(entry.title.split()).replace(
-            "\\", "＼"
-        )  # ffmpeg takes an escaped backslash for an escaped line end
-        title = re.sub(r"([=;#])", r"\\\1", plain)
-        lines += [
-            "[CHAPTER]",
-            f"TIMEBASE={rate.denominator}/{rate.numerator}",
-            f"START={entry.frame}",
-            f"END={end}",
-            f"title={title}",
-        ]
-    return "\n".join(lines) + "\n"
 
 
 def minutes(frame: int, rate: Fraction) -> str:

@@ -89,7 +89,7 @@ def test_a_picture_without_a_face_is_a_warning(finished: Finished, cast: dict, t
 
 def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(finished: Finished, tmp_path: Path) -> None:
     late = finished.broken(tmp_path / "b.mp4", "-c:v", "copy", "-af", "adelay=240:all=1,atrim=end=11.96")
-    heard = hearing.hear(late, finished.master)
+    heard = hearing.hear(late, hearing.levels(finished.master))
     offset = hearing.check_offset(heard, **finished.about)
     assert (offset.verdict, offset.value.split(" ms ")[1]) == ("fail", "(+6.0 frames)")
     assert "late" in offset.advice
@@ -103,7 +103,7 @@ def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(finish
 def test_sound_that_only_the_container_delays_fails_too(finished: Finished, tmp_path: Path) -> None:
     streams = ("-itsoffset", "0.2", "-i", str(finished.file), "-map", "0:v", "-map", "1:a", "-c", "copy")
     late = finished.broken(tmp_path / "b.mp4", *streams)
-    check = hearing.check_offset(hearing.hear(late, finished.master), **finished.about)
+    check = hearing.check_offset(hearing.hear(late, hearing.levels(finished.master)), **finished.about)
     assert (check.verdict, check.value.split(" ms ")[1]) == ("fail", "(+5.0 frames)")
 
 
@@ -111,7 +111,7 @@ def test_a_muted_line_fails_with_its_words_and_place(finished: Finished, tmp_pat
     cue = finished.cues[1]
     span = f"{cue.start / 48000},{cue.end / 48000}"
     muted = finished.broken(tmp_path / "b.mp4", "-c:v", "copy", "-af", f"volume=0:enable='between(t,{span})'")
-    check = hearing.check_lines(hearing.hear(muted, finished.master), finished.cues, **finished.about)
+    check = hearing.check_lines(hearing.hear(muted, hearing.levels(finished.master)), finished.cues, **finished.about)
     assert (check.verdict, check.value) == ("fail", "1 lines are not heard")
     assert cue.text[:20] in check.advice
     assert check.timecode

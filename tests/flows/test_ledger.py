@@ -23,6 +23,7 @@ from flows.ledger.steer import steered
 from flows.plan import Terms, plan
 from manifests.errors import InputError
 from manifests.rows import Cut, Event, Shot
+from pipeline import breakdown
 
 SIZE = (640, 360)
 TERMS = Terms(workers=2)
@@ -306,3 +307,8 @@ def test_events_of_decisions_can_be_read_by_people() -> None:
     one = decide("held", "p", shot("a", number="sc01_sh010"))
     assert json.loads(one.detail) == {"number": "sc01_sh010", "character": "MARA"}
     assert one.actor
+
+
+def test_every_input_that_shapes_a_shot_has_a_word_for_its_change() -> None:
+    own = {"frames", "rate"}  # both are told as the length
+    assert {*breakdown.SHAPING, "before_frames"} - own == set(CAUSES)

@@ -11,11 +11,11 @@ import pytest
 
 from benchmarks.record import writers
 from manifests import report
-from manifests.errors import InputError
+from manifests.errors import InputError, ToolError
 from manifests.events import EventLog
 from manifests.rows import ROW_TYPES, Consent, Event, Reject, Shot, Take
 from manifests.schema import arrow_schema
-from manifests.store import INDEXED, STATISTICS, Store, event
+from manifests.store import INDEXED, STATISTICS, Store, event, retried
 from manifests.upkeep import maintain
 from tests.flows.some_shots import shot, take_of
 
@@ -193,3 +193,15 @@ def test_a_query_that_is_not_one_select_over_the_manifests_is_refused(tmp_path: 
     with pytest.raises(InputError):
         report.query(store, sql.replace("OUT", str(tmp_path / "out")))
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_full_disk_is_a_tool_error_at_once() -> None:
+    tried = []
+
+    def commit() -> None:
+        tried.append(1)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ToolError, match=r"the record could not be written: .*No space left"):
+        retried(commit)
+    assert len(tried) == 1

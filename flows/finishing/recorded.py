@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What finishing asks of the record and tells it, for episodes and lessons alike: grades, and versions that stand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+
+from flows.film import Film
+from flows.finishing.reel import DELIVERABLES
+from manifests.rows import Check, Cut, Deliverable, Grade
+from pipeline.deliver import version_number
+
+
+def known_grades(film: Film, ids: Mapping[str, str]) -> list[Grade] | None:
+    """The transforms of these identities (by shot), None when one of them was not made yet."""
+    grades = film.store.rows(Grade, grade_id=list(ids.values()))
+    return grades if {grade.grade_id for grade in grades} == set(ids.values()) else None
+
+
+def remember_grades(film: Film, grades: Sequence[Grade]) -> None:
+    """Record the transforms that are new."""
+    made = {grade.grade_id: grade for grade in grades}
+    known = {row.grade_id for row in film.store.rows(Grade, grade_id=list(made))}
+    film.store.append([grade for key, grade in made.items() if key not in known])
+
+
+def standing_version(film: Film, wanted: Collection[str]) -> list[Deliverable] | None:
+    """The newest version's files when they are exactly these deliverables and stand, else None."""
+    found = film.store.rows(Deliverable, deliverable_id=list(wanted))
+    found = [row for row in found if (film.root / DELIVERABLES / row.path).is_file()]
+    latest = max((version_number(row.version) for row in found), default=0)
+    newest = [row for row in found if version_number(row.version) == latest]
+    return newest if {row.deliverable_id for row in newest} == set(wanted) else None
+
+
+def remember_version(
+    film: Film, version: str, cuts: Sequence[Cut], checks: Sequence[Check], deliverables: Sequence[Deliverable]
+) -> None:
+    """Record a version that stands."""
+    film.store.append([dataclasses.replace(cut, version=version) for cut in cuts])
+    film.store.append(checks)
+    film.store.append(deliverables)
