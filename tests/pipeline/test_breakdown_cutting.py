@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from random import Random
@@ -75,17 +76,23 @@ def test_shots_cover_the_whole_timeline_once(
 turns = st.tuples(st.sampled_from("ABC"), st.integers(0, 4 * SECOND), st.integers(SECOND // 4, 6 * SECOND))
 
 
-@given(st.lists(turns, min_size=1, max_size=10), st.sampled_from(RATES))
-def test_cuts_fall_into_the_pauses_of_speakers_who_wait(parts: list[tuple[str, int, int]], rate: Fraction) -> None:
+@given(st.lists(turns, min_size=1, max_size=10), st.sampled_from(RATES), st.sampled_from([0, 8]))
+def test_cuts_fall_into_pauses_or_where_there_is_none_a_few_frames_beside_the_turn(
+    parts: list[tuple[str, int, int]], rate: Fraction, leads: int
+) -> None:
     end, spoken = 0, []
     for character, pause, length in parts:
         spoken.append(Utterance(start=end + pause, end=end + pause + length, character=character, scene="1"))
         end += pause + length
-    pieces = cut(spoken, total_samples=end + SECOND, settings=settings(rate))
-    for piece in pieces[1:]:
-        place = piece.start * MASTER_HZ / rate
-        frame = MASTER_HZ / rate
-        assert not any(u.start <= place and place + frame < u.end for u in spoken), "inside words"
+    rules = replace(settings(rate), sound_leads_frames=leads, picture_leads_frames=leads)
+    frame = MASTER_HZ / rate
+    for piece in cut(spoken, total_samples=end + SECOND, settings=rules)[1:]:
+        place = piece.start * frame
+        crossed = [u for u in spoken if u.start <= place and place + frame < u.end]
+        assert all(min(place - u.start, u.end - place) <= (leads + 1) * frame for u in crossed if leads), (
+            "far inside words"
+        )
+        assert leads or not crossed, "inside words"
 
 
 @given(utterances)
