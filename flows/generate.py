@@ -135,6 +135,7 @@ def _generate(
         slates = [shot for shot in missing if shot.talker == SLATE]
         make_slates(film, slates, recordings, run_id=run_id, on_take=record.ended)
         ended = _make_groups(film, _by_talker(missing), recordings, farm=farm, record=record)
+    _sweep(film)
     if storage is not None:
         shared.bring(storage, [shot.shot_id for shot in missing], root=film.root)
     rejects = [

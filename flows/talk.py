@@ -83,7 +83,7 @@ def make(request: Request) -> Made:
     try:
         _write_frames(request, clip, frames, speech)
         reporter().step("Encoding")
-        encode(frames, request.speech, request.out, picture=_picture(request))
+        encode(frames, request.speech, request.out, picture=_picture(request), seconds=clip.frames / request.rate)
     finally:
         frames.unlink(missing_ok=True)
     return Made(
@@ -97,13 +97,26 @@ def make(request: Request) -> Made:
     )
 
 
-def encode(frames: Path, sound: Path, out: Path, *, picture: Sequence[str]) -> None:
-    """Lay the sound under the frames and write the finished file. `picture`: the encoder's options."""
+def encode(frames: Path, sound: Path, out: Path, *, picture: Sequence[str], seconds: Fraction) -> None:
+    """Lay the sound under the frames and write the finished file of exactly `seconds`. `picture`: the encoder's options.
+
+    The length is said, not left to `-shortest`: how much padding that lets through depends on how far the sound ran ahead."""
     partial = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
     coded = {".mkv": ["flac"], ".webm": ["libopus"]}.get(out.suffix, ["aac", "-b:a", "192k", "-ar", "48000"])
     chosen = [*picture, "-c:a", *coded, *(["-movflags", "+faststart"] if out.suffix in {".mp4", ".mov"} else [])]
     inputs = ["-i", f"file:{frames.resolve()}", *media.SAFE_INPUT, "-i", f"file:{sound.resolve()}"]
-    laid = ["-map", "0:v:0", "-map", "1:a:0", *chosen, "-af", "apad", "-shortest", f"file:{partial.resolve()}"]
+    laid = [
+        "-map",
+        "0:v:0",
+        "-map",
+        "1:a:0",
+        *chosen,
+        "-af",
+        "apad",
+        "-t",
+        f"{float(seconds):.6f}",
+        f"file:{partial.resolve()}",
+    ]
     try:
         media.run([*inputs, *laid])
         partial.replace(out)
