@@ -378,6 +378,33 @@ class ModelFile(Row):
     commercial: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusClip(Row):
+    """One clip of a training corpus: who performs what. `clip_id` is the digest of what the clip was made or read from.
+
+    `corpus`: `synthetic`, `units` (faces moved by the units of a 3D model, for testing only), `mead`, `hdtf`, `crema-d`. `emotion` is
+    one of `model.emotion.LABELS`; `level` 1 to 3, 0 where a corpus has none; `intensity` is what that level stands for. `split`
+    (`train`, `val`, `test`) follows the identity. `frames` are 25 a second. Paths are relative to the corpus' folder; `audio` and
+    `video` are "" where they were not kept. `source` is the file that a clip was read from, or what made it."""
+
+    clip_id: str
+    corpus: str
+    identity: str
+    emotion: str
+    split: str
+    frames: int
+    prepared: str
+    level: int = 0
+    intensity: float = 1.0
+    voice: str = ""
+    text: str = ""
+    text_id: str = ""
+    audio: str = ""
+    video: str = ""
+    licence: str = ""
+    source: str = ""
+
+
 ROW_TYPES: tuple[type[Row], ...] = (
     Line,
     Actor,
@@ -396,5 +423,6 @@ ROW_TYPES: tuple[type[Row], ...] = (
     Run,
     Event,
     ModelFile,
+    CorpusClip,
 )
 """All row types, in film order."""
