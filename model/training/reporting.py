@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a training says what it is at: a callback of named numbers, and the curve that stands beside a checkpoint.
+
+Not a display: flows draw bars and write TensorBoard's files from the same callback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+Report = Callable[[int, Mapping[str, float]], None]
+"""`report(step, {"loss/total": 1.25, ...})`, after each step or less often."""
+
+
+def silent(_step: int, _values: Mapping[str, float]) -> None:
+    """Nobody listens."""
+
+
+class Curve:
+    """The numbers of each step, one JSON object a line, so that two curves can be compared byte by byte."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` need not exist."""
+        self.path = path
+
+    def rewind(self, step: int) -> None:
+        """Forget what was written at `step` and after it: a resumed training goes through those steps again."""
+        kept = [line for line in self._lines() if json.loads(line)["step"] < step]
+        half = self.path.with_suffix(".part")
+        half.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        half.replace(self.path)
+
+    def __call__(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a step."""
+        line = json.dumps({"step": step, **values})
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def read(self) -> list[dict[str, float]]:
+        """All steps, in order."""
+        return [json.loads(line) for line in self._lines()]
+
+    def _lines(self) -> list[str]:
+        """Whole lines only: a killed process may leave half of one."""
+        if not self.path.is_file():
+            return []
+        text = self.path.read_text(encoding="utf-8")
+        return [line for line in text[: text.rfind("\n") + 1].split("\n") if line]
+
+
+def all_of(*reports: Report) -> Report:
+    """One report that tells several."""
+
+    def tell(step: int, values: Mapping[str, float]) -> None:
+        for report in reports:
+            report(step, values)
+
+    return tell
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file whole or not at all."""
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several processes that train one model, each on its share of every batch; or one process alone, with the same code.
+
+Not the starting of processes: `flows/farm/training.py` does that with Ray Train, which sets up torch.distributed. A contrastive loss
+needs the whole batch, so embeddings are gathered with their gradients and every worker computes the whole loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """`rank` of this process among `count`. The default is a process alone, for which nothing is sent."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes checkpoints and reports."""
+        return self.rank == 0
+
+    def share(self, batch: int) -> slice:
+        """This worker's part of a batch. Raises ValueError when the batch does not divide evenly."""
+        if batch % self.count:
+            raise ValueError(f"a batch of {batch} does not divide among {self.count} workers")
+        part = batch // self.count
+        return slice(self.rank * part, (self.rank + 1) * part)
+
+    def gather(self, values: Tensor) -> Tensor:
+        """All workers' rows in the order of ranks; gradients flow back to the worker that each row came from.
+
+        The gradient that arrives is the sum of all workers' losses', `count` times one loss; `average` divides it again."""
+        if self.count == 1:
+            return values
+        from torch.distributed.nn.functional import all_gather
+
+        return torch.cat(list(all_gather(values.contiguous())))  # type: ignore[no-untyped-call]
+
+    def average(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Give all workers the mean of their gradients, in one message."""
+        if self.count == 1:
+            return
+        from torch import distributed
+
+        used = [p for p in parameters if p.grad is not None]
+        flat = torch.cat([p.grad.reshape(-1) for p in used if p.grad is not None])
+        distributed.all_reduce(flat)
+        flat /= self.count
+        for p, part in zip(used, torch.split(flat, [p.numel() for p in used]), strict=True):
+            p.grad = part.view_as(p)
