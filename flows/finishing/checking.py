@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from flows.finishing.beside import grades_of
 from flows.finishing.reel import Draft, loudness_settings
 from flows.ledger.marks import marked
-from manifests.rows import Actor, Check, Cue
+from manifests.rows import Actor, Check, Cue, Cut
 from manifests.timebase import MASTER_HZ
 from model.weights import FETCH
 from pipeline import assemble, captions, credentials, faces, hearing, lipsync, qc, viewing
@@ -36,7 +36,9 @@ def check_version(draft: Draft) -> list[Check]:
             dataclasses.replace(check, profile=f"edit of {one.job.profiles[0].name}")
             for check in qc.check_edit(one.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate)
         ]
-    return checks + marked(draft.cuts, version=draft.name) + _listen_to(draft) + _look_at(draft)
+    leads = {profile: draft.pass_of(profile).job.lead_frames for profile in draft.files}
+    heard = listen(draft, rate=draft.job.picture.rate, leads=leads)
+    return checks + marked(draft.cuts, version=draft.name) + heard + _look_at(draft)
 
 
 def sign(draft: Draft) -> list[Check]:
@@ -122,18 +124,23 @@ def _look_at(draft: Draft) -> list[Check]:
 def _look_at_pass(draft: Draft, made: Pass) -> list[Check]:
     profile, picture = made.job.profiles[0].name, made.job.picture
     path, rate, cuts = draft.files[profile], picture.rate, made.shown
-    seen, screen = viewing.view(path), faces.Screen(path=path, size=picture.size, rate=rate)
-    speakers = {shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.reel.shots}
-    scenes = faces.scenes(cuts, {take.shot_id: take for take in draft.reel.takes}, speakers, size=picture.size)
+    seen, scenes = viewing.view(path), scenes_of(draft, cuts, size=picture.size)
+    screen = faces.Screen(path=path, size=picture.size, rate=rate)
     return [
         *viewing.check_cuts(seen, cuts, version=draft.name, profile=profile, rate=rate),
         *viewing.check_steadiness(seen, cuts, version=draft.name, profile=profile, rate=rate),
         *viewing.check_flicker(seen, scenes, version=draft.name, profile=profile, rate=rate),
-        *_look_at_faces(draft, screen, scenes, profile=profile, lips=made is draft.passes[0]),
+        *look_at_faces(draft, screen, scenes, profile=profile, lips=made is draft.passes[0]),
     ]
 
 
-def _look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, profile: str, lips: bool) -> list[Check]:
+def scenes_of(draft: Draft, cuts: Sequence[Cut], *, size: tuple[int, int]) -> list[Scene]:
+    """The events of an edit in which somebody should be seen."""
+    speakers = {shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.reel.shots}
+    return faces.scenes(cuts, {take.shot_id: take for take in draft.reel.takes}, speakers, size=size)
+
+
+def look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, profile: str, lips: bool) -> list[Check]:
     """Who is seen, and (`lips`) whether they are in sync; a warning when the weights for it are not here."""
     if missing := faces.missing_weights():
         advice = f"run `{FETCH} {' '.join(missing)}`"
@@ -153,13 +160,14 @@ def _look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, pro
     return checks
 
 
-def _listen_to(draft: Draft) -> list[Check]:
-    """Whether the sound of every file lies where the master lies, and every line is heard in it."""
-    checks, rate = [], draft.job.picture.rate
+def listen(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Check]:
+    """Whether the sound of every file lies where the master lies, and every line is heard in it.
+
+    `leads`: frames of slate before the film, by profile; none where a profile is not named."""
+    checks = []
     master = hearing.levels(draft.film.root / draft.master.path)
     for profile, path in draft.files.items():
-        lead = draft.pass_of(profile).job.lead_frames / rate
-        heard = hearing.hear(path, master, lead=Fraction(lead))
+        heard = hearing.hear(path, master, lead=leads.get(profile, 0) / rate)
         checks.append(hearing.check_offset(heard, version=draft.name, profile=profile, rate=rate))
         checks.append(hearing.check_lines(heard, _spoken(draft), version=draft.name, profile=profile, rate=rate))
     return checks

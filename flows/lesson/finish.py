@@ -28,6 +28,7 @@ from pipeline import captions, chapters, deliver, qc, sheet, sound, viewing
 from pipeline import grade as grading
 from pipeline.assemble import Picture
 from pipeline.chapters import Chapter
+from pipeline.faces import Screen
 from pipeline.lesson import compose, scorm, slides, timing, transcript
 from pipeline.lesson.compose import Composed, Making
 from pipeline.lesson.script import LessonScript
@@ -264,9 +265,20 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
     checks += qc.check_captions(draft.shown, draft.reel.cues, findings, version=draft.name, rate=rate)
     grades = list(lesson.making.grades.values())
     checks += qc.check_edit(lesson.cuts, grades, version=draft.name, size=picture.size, rate=rate)
-    profile, path = next(iter(draft.files.items()))
-    checks += viewing.check_cuts(viewing.view(path), lesson.cuts, version=draft.name, profile=profile, rate=rate)
+    checks += checking.listen(draft, rate=rate, leads={}) + _look_at(draft, lesson)
     return [*checks, _covered(draft.name, lesson), _unheard(draft.name, lesson)]
+
+
+def _look_at(draft: Draft, lesson: Lesson) -> list[Check]:
+    """What the first file shows: the others are of the same frames. Slides are no scenes, so nothing but presenters is measured."""
+    picture, (profile, path) = lesson.making.picture, next(iter(draft.files.items()))
+    rate, seen = picture.rate, viewing.view(path)
+    scenes = checking.scenes_of(draft, lesson.cuts, size=picture.size)
+    screen = Screen(path=path, size=picture.size, rate=rate)
+    return [
+        *viewing.check_cuts(seen, lesson.cuts, version=draft.name, profile=profile, rate=rate),
+        *checking.look_at_faces(draft, screen, scenes, profile=profile, lips=True),
+    ]
 
 
 def _covered(version: str, lesson: Lesson) -> Check:

@@ -126,6 +126,14 @@ def test_a_lesson_is_delivered_whole_with_all_that_belongs_to_it(lesson: tuple[P
     assert "ROBIN: Then give us your own faces." in (version / "transcript.txt").read_text()
 
 
+def test_a_lesson_is_looked_at_and_listened_to_like_an_episode(lesson: tuple[Path, Outcome]) -> None:
+    _, outcome = lesson
+    assert outcome.version is not None
+    verdicts = {check.name: check.verdict for check in outcome.version.checks if check.profile == "web"}
+    looked = ("face present", "identity", "lip-sync", "sound offset", "lines heard", "cut points")
+    assert {name: verdicts[name] for name in looked} == dict.fromkeys(looked, "pass")
+
+
 def test_chapters_lie_on_the_first_words_of_their_sections(lesson: tuple[Path, Outcome]) -> None:
     folder, outcome = lesson
     cues = sorted(open_film(folder).store.current_rows(Cue), key=lambda cue: cue.start)
