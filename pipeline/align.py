@@ -84,7 +84,8 @@ def match(
         words=takes.heard_words(words),
         voices=Voices(speech=byturns.speech(turns), under=overlapped(turns)),
     )
-    given = {i: cue for i, line in enumerate(lines) if (cue := _given(line, recordings)) is not None}
+    begins = {Path(row.source).name: row.offset_samples for row in reversed(recordings)}
+    given = {i: cue for i, line in enumerate(lines) if (cue := _given(line, begins)) is not None}
     found = takes.find(heard.script, heard.words, recordings, circled=known.circled)
     taken = [take for take in found if take.reading.line not in given]
     names = _names(heard, taken, known)
@@ -125,12 +126,13 @@ class _Gap:
     speech: list[Speech]
 
 
-def _given(line: Line, recordings: Sequence[Recording]) -> Cue | None:
-    """The cue of a line whose sheet says where it is: in its audio file when it names one, else on the timeline."""
+def _given(line: Line, begins: Mapping[str, int]) -> Cue | None:
+    """The cue of a line whose sheet says where it is: in its audio file when it names one, else on the timeline.
+
+    `begins`: where the recording of each file name begins."""
     if line.start_seconds is None or line.end_seconds is None or line.end_seconds <= line.start_seconds:
         return None
-    named = [r for r in recordings if line.audio_file and Path(r.source).name == Path(line.audio_file).name]
-    offset = named[0].offset_samples if named else 0
+    offset = begins.get(Path(line.audio_file).name, 0) if line.audio_file else 0
     start, end = (offset + round(seconds * MASTER_HZ) for seconds in (line.start_seconds, line.end_seconds))
     return _new_cue(line, (start, end), confidence=1.0, reasons="times given in the sheet")
 

@@ -14,6 +14,7 @@ import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int16
@@ -147,9 +148,19 @@ def span_digest(recordings: Sequence[Recording], start: int, end: int, *, root: 
     """Identity of what is heard in a timeline span: SHA-256 of its 16-bit 16 kHz mono PCM, streamed in blocks of ten seconds."""
     sha = hashlib.sha256()
     for begin in range(start, end, 10 * MASTER_HZ):
-        block = read_span(recordings, begin, min(end, begin + 10 * MASTER_HZ), hz=ANALYSIS_HZ, root=root)
-        sha.update(as_int16(block).tobytes())
+        sha.update(read_pcm(recordings, begin, min(end, begin + 10 * MASTER_HZ), root=root).data)
     return sha.hexdigest()[:DIGITS]
+
+
+def read_pcm(recordings: Sequence[Recording], start: int, end: int, *, root: Path) -> Int16[np.ndarray, " samples"]:
+    """`as_int16` of `read_span` at 16 kHz, in the whole numbers in which it is stored: for digests of hours of sound."""
+    first, last = _grid(start, ANALYSIS_HZ), _grid(end, ANALYSIS_HZ)
+    mixed = np.zeros(last - first, dtype="<i4" if len(recordings) > 1 else "<i2")
+    for recording in recordings:
+        begins = _grid(recording.offset_samples, ANALYSIS_HZ)
+        for at, block in _stored(root / recording.analysis_path, first - begins, len(mixed), dtype="int16"):
+            mixed[at : at + len(block)] += block[:, 0]
+    return mixed if len(recordings) <= 1 else np.clip(mixed, -32768, 32767).astype("<i2")
 
 
 def as_int16(samples: Float32[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
@@ -258,19 +269,24 @@ def _grid(sample: int, hz: int) -> int:
 
 def _add(mixed: Block, path: Path, first: int) -> None:
     """Add a file's samples from `first` (negative: it begins later) to `mixed`."""
+    for at, block in _stored(path, first, len(mixed), dtype="float32"):
+        mixed[at : at + len(block)] += block.mean(axis=1, keepdims=True) if mixed.shape[1] == 1 else block
+
+
+def _stored(path: Path, first: int, wanted: int, *, dtype: str) -> Iterator[tuple[int, Any]]:
+    """A file's samples from `first` (negative: it begins later) in blocks (samples, channels), each with its place among those wanted."""
     import soundfile
 
-    lead = max(0, -first)
-    if lead >= len(mixed):
+    at = max(0, -first)
+    if at >= wanted:
         return
     with soundfile.SoundFile(path) as file:
         if first >= file.frames:
             return
         file.seek(max(0, first))
-        wanted = len(mixed) - lead
-        for block in file.blocks(_READ_SAMPLES, frames=wanted, dtype="float32", always_2d=True):
-            mixed[lead : lead + len(block)] += block.mean(axis=1, keepdims=True) if mixed.shape[1] == 1 else block
-            lead += len(block)
+        for block in file.blocks(_READ_SAMPLES, frames=wanted - at, dtype=dtype, always_2d=True):
+            yield at, block
+            at += len(block)
 
 
 def _check_promises(path: Path, seconds: float) -> None:

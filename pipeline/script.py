@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -175,8 +175,9 @@ def _read_sheet(path: Path, words: Words, language: str, folder: Path) -> list[L
     table = sheets.read(path, needed=NEEDED, known=COLUMNS)
     problems: list[Problem] = []
     lines = []
+    there = {name: production.locate(folder, name) for name in {r["audio_file"] for r in table.records} if name}
     for record in table.records:
-        found = list(_row_problems(table, record, words, folder))
+        found = list(_row_problems(table, record, words, there))
         problems += found
         if not found:
             lines.append(_line_of_row(record, words, language))
@@ -188,7 +189,10 @@ def _read_sheet(path: Path, words: Words, language: str, folder: Path) -> list[L
     return _finished(lines, problems, path.name)
 
 
-def _row_problems(table: sheets.Table, record: sheets.Record, words: Words, folder: Path) -> Iterator[Problem]:
+def _row_problems(
+    table: sheets.Table, record: sheets.Record, words: Words, there: Mapping[str, Path | production.Absent]
+) -> Iterator[Problem]:
+    """What is wrong in a row. `there`: the audio files that the sheet names, found or not."""
     for column in ("character", "text"):
         if not record[column]:
             yield table.problem(record, column, "this cell is empty")
@@ -200,7 +204,7 @@ def _row_problems(table: sheets.Table, record: sheets.Record, words: Words, fold
         except EmotionError as error:
             yield problem_with(error, words, table.problem(record, "emotion", str(error)))
     if record["audio_file"]:
-        found = production.locate(folder, record["audio_file"])
+        found = there[record["audio_file"]]
         if isinstance(found, production.Absent):
             yield table.problem(record, "audio_file", found.message, expected=found.expected, nearest=found.nearest)
     if record["lang"] and not _LANGUAGE.fullmatch(record["lang"]):

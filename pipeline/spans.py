@@ -16,7 +16,7 @@ from pathlib import Path
 from manifests.identity import DIGITS, digest
 from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
-from pipeline.ingest import as_int16, read_span
+from pipeline.ingest import read_pcm
 
 FOLDER = "media/spans"
 BLOCK = 60 * MASTER_HZ  # of the timeline, decoded at once
@@ -46,11 +46,11 @@ def _digested(recordings: Sequence[Recording], spans: Sequence[Span], *, root: P
             open_spans[waiting.pop()] = hashlib.sha256()
         if not open_spans:
             continue
-        pcm = as_int16(read_span(_sounding(recordings, start, end), start, end, hz=ANALYSIS_HZ, root=root))
+        pcm = read_pcm(_sounding(recordings, start, end), start, end, root=root)
         origin = _grid(start)
         for span, sha in list(open_spans.items()):
             first, last = (min(max(_grid(edge) - origin, 0), len(pcm)) for edge in span)
-            sha.update(pcm[first:last].tobytes())
+            sha.update(pcm[first:last].data)
             if span[1] <= end:
                 done[span] = open_spans.pop(span).hexdigest()[:DIGITS]
     return done

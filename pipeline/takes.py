@@ -8,7 +8,7 @@ and how sure that is, `align` and `edges` decide.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,14 +95,23 @@ def find(script: Script, heard: Heard, recordings: Sequence[Recording], circled:
 
 def _scopes(lines: Sequence[Line], recordings: Sequence[Recording]) -> dict[tuple[int, ...], list[Recording]]:
     """Which lines (by number) a recording can hold: those that name it, the line or the character it is named after, else all."""
+    by_file = _numbers_by(lines, lambda line: Path(line.audio_file).name)
+    by_id = _numbers_by(lines, lambda line: line.line_id)
+    by_character = _numbers_by(lines, lambda line: line.character)
     scopes: dict[tuple[int, ...], list[Recording]] = {}
     for recording in recordings:
         name, stem = Path(recording.source).name.casefold(), Path(recording.source).stem.casefold()
-        named = [i for i, line in enumerate(lines) if Path(line.audio_file).name.casefold() == name]
-        named = named or [i for i, line in enumerate(lines) if line.line_id.casefold() == stem]
-        named = named or [i for i, line in enumerate(lines) if line.character.casefold() == stem]
+        named = by_file.get(name) or by_id.get(stem) or by_character.get(stem)
         scopes.setdefault(tuple(named or range(len(lines))), []).append(recording)
     return scopes
+
+
+def _numbers_by(lines: Sequence[Line], name_of: Callable[[Line], str]) -> dict[str, list[int]]:
+    """The numbers of the lines that share a name, whatever its case."""
+    numbers: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        numbers.setdefault(name_of(line).casefold(), []).append(number)
+    return numbers
 
 
 def _of_recordings(heard: Heard, ids: set[str]) -> Heard:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.rows import Recording
-from manifests.timebase import MASTER_HZ
+from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from pipeline import ingest, spans
 
 SECONDS = 62  # more than a block
@@ -26,7 +27,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Recording],
     recordings = []
     for number, seconds in enumerate((SECONDS, 20)):
         path = folder / f"{number}.wav"
-        soundfile.write(path, noise.uniform(-0.4, 0.4, seconds * 8000), 8000)
+        soundfile.write(path, noise.uniform(-0.8, 0.8, seconds * 8000), 8000)
         recordings.append(
             ingest.ingest(
                 path,
@@ -52,6 +53,17 @@ def test_spans_of_one_pass_are_what_each_is_by_itself(
         path.unlink()
     alone = [ingest.span_digest(recordings, start, end, root=root) for start, end in wanted]
     assert spans.span_digests(recordings, wanted, root=root) == alone
+
+
+@settings(max_examples=30)
+@given(start=edges, seconds=st.fractions(0, 12))
+def test_stored_whole_numbers_are_what_the_samples_round_to(
+    recorded: tuple[list[Recording], Path], start: int, seconds: Fraction
+) -> None:
+    recordings, root = recorded
+    end = start + int(seconds * MASTER_HZ)
+    samples = ingest.read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root)
+    assert np.array_equal(ingest.read_pcm(recordings, start, end, root=root), ingest.as_int16(samples))
 
 
 def test_known_spans_are_not_decoded_again(recorded: tuple[list[Recording], Path], tmp_path: Path) -> None:
