@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The review server's addresses. What it sends is looked up by id through the record, never by a path from a URL."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import time
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from flows.review.auth import Gate, Guard
+from flows.review.desk import Desk
+
+PAGE = Path(str(resources.files("flows.review") / "page"))
+TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".txt": "text/plain",
+    ".svg": "image/svg+xml",
+}
+WAIT_SECONDS, LOOK_SECONDS = 25.0, 0.5
+NOT_FOUND = "there is nothing here\n"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def make_app(desk: Desk, gate: Gate) -> Starlette:
+    """The server of one desk behind one gate."""
+    routes = [
+        Route("/api/production", _production(desk)),
+        Route("/api/changes", _changes(desk)),
+        *_page_routes(),
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(Guard, gate=gate)])
+
+
+def _production(desk: Desk) -> Handler:
+    async def production(_request: Request) -> Response:
+        return Response(await run_in_threadpool(desk.text), media_type="application/json")
+
+    return production
+
+
+def _changes(desk: Desk) -> Handler:
+    async def changes(request: Request) -> Response:
+        since = request.query_params.get("since", "")
+        until = time.monotonic() + WAIT_SECONDS
+        while await run_in_threadpool(desk.revision) == since and time.monotonic() < until:
+            if await request.is_disconnected():
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        return JSONResponse(await run_in_threadpool(desk.changes, since))
+
+    return changes
+
+
+def _page_routes() -> list[Route]:
+    """One route for each file of the page, listed once: no path of a URL ever reaches the file system."""
+    files = {path.relative_to(PAGE).as_posix(): path for path in sorted(PAGE.rglob("*")) if path.suffix in TYPES}
+    routes = [Route(f"/{name}", _file(path)) for name, path in files.items()]
+    index = files.get("index.html")
+    return [*routes, Route("/", _file(index) if index else _nothing)]
+
+
+def _file(path: Path) -> Handler:
+    kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+    async def file(_request: Request) -> Response:
+        return FileResponse(path, media_type=kind, headers={"Cache-Control": "no-cache"})
+
+    return file
+
+
+async def _nothing(_request: Request) -> Response:
+    return PlainTextResponse(NOT_FOUND, status_code=404)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The desk of a review: the newest document, made once a revision, and what changed since an older one."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flows.film import Film
+from flows.review.document import Changes, Document
+from flows.review.payload import document
+from flows.review.reading import Reading, read, revision_of
+
+KEPT = 8  # documents of earlier revisions, to say what changed since
+FRESH_SECONDS = 0.4  # so long a look at the record is good for everybody who asks
+SAME_CUT = ("version", "frames", "cuts", "captions_text", "title", "speakers", "characters")
+
+
+class Desk:
+    """One production under review by one server. Threads may ask at once."""
+
+    def __init__(self, film: Film, *, reviewer: str) -> None:
+        """Nothing is read until somebody asks."""
+        self.film = film
+        self.reviewer = reviewer
+        self._lock = threading.Lock()
+        self._looked = 0.0
+        self._reading: Reading | None = None
+        self._documents: OrderedDict[str, Document] = OrderedDict()
+        self._text = b""
+
+    def reading(self, *, now: bool = False) -> Reading:
+        """What the record says, at most `FRESH_SECONDS` old; with `now`, as it is."""
+        with self._lock:
+            if self._reading is None:
+                return self._read()
+            if now or time.monotonic() - self._looked > FRESH_SECONDS:
+                revision = revision_of(self.film)
+                self._looked = time.monotonic()
+                if revision != self._reading.revision:
+                    return self._read()
+            return self._reading
+
+    def document(self) -> Document:
+        """The newest document."""
+        revision = self.reading().revision
+        return self._documents[revision]
+
+    def text(self) -> bytes:
+        """The newest document as JSON."""
+        self.reading()
+        return self._text
+
+    def revision(self) -> str:
+        """The newest revision."""
+        return self.reading().revision
+
+    def changes(self, since: str) -> Changes:
+        """What differs between an earlier revision and now."""
+        now = self.document()
+        before = self._documents.get(since)
+        if before is None or any(before[name] != now[name] for name in SAME_CUT):  # type: ignore[literal-required]
+            return Changes(revision=now["revision"], reload=True, shots=[], cues=[], checks=[], decisions=[])
+        if [shot["shot_id"] for shot in before["shots"]] != [shot["shot_id"] for shot in now["shots"]]:
+            return Changes(revision=now["revision"], reload=True, shots=[], cues=[], checks=[], decisions=[])
+        known = {one["event_id"] for one in before["decisions"]}
+        return Changes(
+            revision=now["revision"],
+            reload=False,
+            shots=_differing(before["shots"], now["shots"], lambda one: one["number"]),
+            cues=_differing(before["cues"], now["cues"], lambda one: one["line_id"]),
+            checks=_differing(before["checks"], now["checks"], lambda one: (one["id"], one["value"])),
+            decisions=[one for one in now["decisions"] if one["event_id"] not in known],
+        )
+
+    def _read(self) -> Reading:
+        self._reading = reading = read(self.film)
+        self._looked = time.monotonic()
+        made = document(reading, reviewer=self.reviewer)
+        self._documents[reading.revision] = made
+        while len(self._documents) > KEPT:
+            self._documents.popitem(last=False)
+        self._text = json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
+        return reading
+
+
+def _differing(before: Sequence[Any], now: Sequence[Any], key: Callable[[Any], object]) -> list[Any]:
+    """The entries of now that were not like that before."""
+    known = {key(one): one for one in before}
+    return [one for one in now if known.get(key(one)) != one]

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one document that the review page reads, as types: what stands where, in which unit. No behaviour.
+
+`GET /api/production` answers with a `Document`; an export and the `report.html` of a version hold the same one in `data.js`
+(`window.CALLSHEET = {...}`). Frames count on the episode's timeline from 0 (without a slate before it) and spans are half-open, except
+where a comment says otherwise. Texts are plain text: nothing in them is markup.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+FORMAT = 1  # raised when the meaning of a field changes
+
+DecisionName = Literal["approve", "retry", "hold", "release", "skip", "circle", "note", "priority", "cue", "waive"]
+
+
+class Speaker(TypedDict):
+    """One character, in order of first appearance. `color`: `#rrggbb`, readable on dark and light grounds."""
+
+    character: str
+    actor: str
+    color: str
+
+
+class TakeEntry(TypedDict):
+    """One take of a shot. `take_id` is what decisions and URLs name it by; `current`: the one that the recorded cut uses.
+
+    `first_frame`: of the timeline, at which its file begins (before the shot's own when it has handles); `frames`: of the file. `url` is
+    a small all-intra H.264 file of exactly these frames, ungraded, framed as delivered, with the sound of its span. Two takes may
+    share a seed and differ in their `emotion`."""
+
+    take_id: str
+    shot_id: str
+    seed: int
+    emotion: str
+    label: str
+    current: bool
+    circled: bool
+    first_frame: int
+    frames: int
+    url: str
+    measures: dict[str, float]
+    warnings: list[str]
+    worker: str
+    seconds: float
+
+
+class ShotCheck(TypedDict):
+    """A check of the version that names this shot or a time in it. `id` and `state` as in `CheckEntry`."""
+
+    id: str
+    name: str
+    state: str
+    ok: bool
+    value: str
+    limit: str
+    says: str
+
+
+class ShotEntry(TypedDict):
+    """One shot of the recorded cut, in film order.
+
+    `state`: one of the ledger's states (new, queued, running, done, failed, held, skipped); `states`: `approved`, `circled` when they
+    hold; `withdrawn`: why an approval no longer holds; `pending`: what a decision changed that the next render makes (`emotion`,
+    `seed`, `slate` ...); `reason`: class and words of the last failure.
+
+    `first_frame` and `end_frame` (and `frames` between them) on the timeline; `layer` above 0 is seen at the same time as the shot
+    below. `video_frame`: the frame of the file `video` at which the shot begins in it, None when the version does not hold this very
+    take. `curve`: `[frame from first_frame, {label: weight}]`, linear between, held outside. `log`: one line an event; None means that
+    `GET /api/log/<shot_id>` says it (`{"log": "..."}`)."""
+
+    shot_id: str
+    number: str
+    scene: str
+    character: str
+    actor: str
+    role: str
+    line_id: str
+    line_ids: list[str]
+    text: str
+    first_frame: int
+    end_frame: int
+    frames: int
+    layer: int
+    video_frame: int | None
+    emotion: str
+    curve: list[tuple[int, dict[str, float]]]
+    seed: int
+    talker: str
+    label: str
+    state: str
+    states: list[str]
+    withdrawn: list[str]
+    pending: list[str]
+    reason: str
+    worker: str
+    since: str
+    seconds: float
+    measures: dict[str, float]
+    warnings: list[str]
+    checks: list[ShotCheck]
+    takes: list[TakeEntry]
+    thumb: str
+    before: str
+    notes: list[str]
+    note: str
+    priority: int
+    log: str | None
+
+
+class CueEntry(TypedDict):
+    """Where a line is spoken, with what was decided by hand. Seconds on the timeline, three decimals; None when it was not heard.
+
+    `state`: `matched`, `doubtful` or `missing`; `pending`: a decision since the last run, which the next plan takes in; `shots`: the
+    numbers of the shots in which it is heard."""
+
+    line_id: str
+    character: str
+    text: str
+    start: float | None
+    end: float | None
+    confidence: float
+    state: str
+    reasons: list[str]
+    needs_ear: bool
+    pending: bool
+    shots: list[str]
+
+
+class Waiver(TypedDict):
+    """Who let a failed check pass, when and why."""
+
+    who: str
+    at: str
+    why: str
+
+
+class CheckEntry(TypedDict):
+    """One measurement of the version. `id` is what a waiver names (`web: loudness`); `state`: ok, warn, failed or waived; `frame` and
+    `shot` (its number) when it has a place, else None."""
+
+    id: str
+    name: str
+    profile: str
+    state: str
+    ok: bool
+    waived: Waiver | None
+    value: str
+    limit: str
+    says: str
+    frame: int | None
+    shot: str | None
+
+
+class DecisionEntry(TypedDict):
+    """One decision. `shot` is a number, `line` a line id, `check` a check's name with its profile; those it is not about are "".
+    `words`: for people."""
+
+    event_id: str
+    at: str
+    who: str
+    name: str
+    shot: str
+    line: str
+    check: str
+    words: str
+
+
+class Document(TypedDict):
+    """A production as it stands.
+
+    `revision` is opaque: send it back as `since` and as `seen`. `digest` names the production, for `notes.json` and what a browser keeps.
+    `rate`: frames a second as a fraction; `size`: of the delivered picture; `frames`: of the timeline. `label`: what the frames of the
+    version are (`previs`, `DICE-Talk`, `mixed`, "" without a version). `video`: the graded version or None; its frame
+    `programme_starts + n` shows frame n of the timeline. `sound`: the whole timeline from frame 0, None where `video` has to do.
+    `peaks`: a URL that answers with `{"peaks": [[min, max], ...]}` (-1 to 1, one pair a frame, fewer with `?width=`), or the list itself,
+    or None while there is no sound. `captions`: a URL of WebVTT or None, `captions_text` its text (times of `video`). `cuts`: first
+    frames of the shots. `characters`, `emotions` (labels), `intensity_limit` (of any weight): what decisions may name. `decisions`: the
+    last 500, newest last. `exported`: no server; decisions are kept for `notes.json`."""
+
+    format: int
+    title: str
+    episode: str
+    kind: str
+    rate: tuple[int, int]
+    size: tuple[int, int]
+    frames: int
+    version: str | None
+    label: str
+    exported: bool
+    reviewer: str
+    revision: str
+    digest: str
+    speakers: list[Speaker]
+    shots: list[ShotEntry]
+    cues: list[CueEntry]
+    checks: list[CheckEntry]
+    decisions: list[DecisionEntry]
+    captions: str | None
+    captions_text: str
+    cuts: list[int]
+    video: str | None
+    programme_starts: int
+    sound: str | None
+    peaks: list[tuple[float, float]] | str | None
+    characters: list[str]
+    emotions: list[str]
+    intensity_limit: float
+
+
+class Changes(TypedDict):
+    """`GET /api/changes?since=REVISION` waits up to 25 s and answers with whole entries that differ, and new decisions.
+
+    `reload`: the cut or the version is another one, or the revision is unknown: ask for the document again."""
+
+    revision: str
+    reload: bool
+    shots: list[ShotEntry]
+    cues: list[CueEntry]
+    checks: list[CheckEntry]
+    decisions: list[DecisionEntry]
+
+
+class Decision(TypedDict):
+    """The body of `POST /api/decisions`, and one of the `decisions` of `notes.json`.
+
+    `shots`: shot ids of the recorded cut, or numbers (of all but `cue` and `waive`). `line_id`: of `cue`. `seen`: the revision that was
+    looked at. `at`: when it was made (UTC, ISO 8601), in notes. `words` by name:
+
+    - approve: `take_id` (optional: the take that was looked at; it is circled too when it is not the one in use); hold, release, skip: none
+    - retry: `seed` (a number, "new", "same" or left out), `emotion` (a curve: `angry 0.8`, `neutral -> sad`; "as written" takes an
+      earlier one back; "" keeps it), `intensity` (times the weights; None keeps them), `note`. A seed, an emotion or an intensity make
+      another take; with none of them a failure is cleared
+    - circle: `take_id`, or `seed` of the takes that perform as the shot does now
+    - note: `text`
+    - priority: `priority` (-1000 to 1000; 0 is film order)
+    - cue: `start`, `end` (seconds), `character`, `ignore` (true or false); what is left out stays
+    - waive: `check` (its id, or its name for all files), `reason`, `version` (the document's when left out)
+    """
+
+    name: str
+    shots: NotRequired[list[str]]
+    line_id: NotRequired[str]
+    words: NotRequired[dict[str, object]]
+    seen: NotRequired[str]
+    at: NotRequired[str]
+
+
+class Decided(TypedDict):
+    """The answer to a decision (status 200): what was written, what it means in words, and which decisions of other people on the same
+    shot, line or check were made after `seen`.
+
+    Nothing is refused because somebody was quicker: both are events, the later one counts, and whoever made it is told."""
+
+    event_ids: list[str]
+    revision: str
+    follows: list[DecisionEntry]
+    says: list[str]
+
+
+class ProblemEntry(TypedDict):
+    """What is wrong with a request (status 422: `{"problems": [...]}`); `field`: `name`, `shots`, `line_id`, or one of `words`."""
+
+    field: str
+    message: str
+    expected: str | None
+    nearest: str | None
+
+
+class Notes(TypedDict):
+    """`notes.json`, which an exported page saves and `callsheet review --import` reads. `digest`: the document's."""
+
+    format: int
+    digest: str
+    reviewer: str
+    decisions: list[Decision]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the record says of a production, read once for a look at it: the recorded cut, its takes, its newest version, what people decided.
+
+Read from the record alone, as `status` does, so that reviewing works on any machine that sees it. A decision is about what was looked at:
+the recorded cut, not the one that today's files would give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flows import corrections
+from flows.film import Film, done
+from flows.finishing.reel import DELIVERABLES
+from flows.ledger import record
+from flows.ledger.decisions import NAMES
+from flows.ledger.direction import direct, seeded
+from flows.ledger.states import ShotState
+from flows.trust import waivers
+from flows.trust.waivers import WAIVED, Waived
+from manifests.identity import digest
+from manifests.rows import Actor, Check, Cue, Cut, Deliverable, Event, Line, Recording, Shot, Take
+from pipeline import deliver
+from pipeline.overrides import Override
+
+WATCHED = (Event, Deliverable)  # a commit to one of these is news; all others go with an event or a version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A look at the record. `ledger` and `wanted` go with `shots`, one each: the state, and the shot as decisions want it.
+
+    `takes`: by shot id, also those that are not in use; `cuts`, `checks`, `files` are of `version` (None before the first one).
+    `events`: all decisions of people, oldest first."""
+
+    film: Film
+    revision: str
+    shots: Sequence[Shot]
+    ledger: Sequence[ShotState]
+    wanted: Sequence[Shot]
+    variants: Mapping[str, Sequence[Shot]]
+    takes: Mapping[str, Take]
+    cues: Sequence[Cue]
+    lines: Sequence[Line]
+    actors: Sequence[Actor]
+    recordings: Sequence[Recording]
+    overrides: Sequence[Override]
+    events: Sequence[Event]
+    version: str | None
+    cuts: Sequence[Cut]
+    checks: Sequence[Check]
+    waived: Waived
+    files: Sequence[Deliverable]
+
+    def entry(self, key: str) -> ShotState | None:
+        """The shot with this id or number; None when the recorded cut has none."""
+        folded = key.casefold()
+        return next((one for one in self.ledger if folded in (one.shot.shot_id, one.shot.number.casefold())), None)
+
+
+def revision_of(film: Film) -> str:
+    """A short text that is another one after every commit that is news. Costs a look at the tables' logs."""
+    return digest([sorted(film.store.files(kind)) for kind in WATCHED])[:16]
+
+
+def read(film: Film) -> Reading:
+    """All of it. The revision is taken first: what is committed meanwhile is news again."""
+    revision, store = revision_of(film), film.store
+    shots = store.current_rows(Shot)
+    decided = record.decisions(store, shots)
+    size = (film.production.width, film.production.height)
+    wanted = direct(shots, decisions=decided, size=size)
+    standing = done(film, shots)
+    ledger = record.told(film, shots, run=record.newest_run(store), done=set(standing))
+    variants = {entry.place: _variants(entry) for entry in ledger}
+    others = [shot for several in variants.values() for shot in several if shot.shot_id not in standing]
+    version = _newest_version(film)
+    return Reading(
+        film=film, revision=revision, shots=shots, ledger=ledger, wanted=wanted, variants=variants,
+        takes=standing | done(film, others) if others else standing,
+        cues=store.current_rows(Cue), lines=store.current_rows(Line), actors=store.current_rows(Actor),
+        recordings=store.current_rows(Recording), overrides=corrections.decided(store), events=_decisions(film),
+        version=version,
+        cuts=store.rows(Cut, version=version) if version else [],
+        checks=store.rows(Check, version=version) if version else [],
+        waived=waivers.waived(store, version) if version else {},
+        files=store.rows(Deliverable, version=version) if version else [],
+    )  # fmt: skip
+
+
+def _variants(entry: ShotState) -> list[Shot]:
+    """The shot and what it was with other seeds, in order of seeds."""
+    return [seeded(entry.shot, seed) for seed in sorted({entry.shot.seed, *entry.decision.seeds})]
+
+
+def _newest_version(film: Film) -> str | None:
+    """The version that was made last and stands, whether or not a failed check keeps `latest` from it."""
+    known = {row.version for row in film.store.rows(Deliverable)}
+    standing = [name for name in deliver.versions(film.root / DELIVERABLES) if name in known]
+    return standing[-1] if standing else None
+
+
+def _decisions(film: Film) -> list[Event]:
+    rows = film.store.rows(Event, name=[*NAMES, corrections.EVENT, WAIVED])
+    return sorted((row for row in rows if row.name != "moved"), key=lambda row: (row.happened_at, row.event_id))

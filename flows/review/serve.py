@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the review server on loopback until it is stopped, and hand out its links."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+
+from flows.film import Film
+from flows.review.app import make_app
+from flows.review.auth import Gate
+from flows.review.desk import Desk
+from manifests.errors import InputError, Problem
+
+LOOPBACK = "127.0.0.1"
+GOODBYE_SECONDS = 1  # how long a page that waits for news may go on when the server is stopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewing:
+    """A server that is about to run, its gate, and the socket that it listens on."""
+
+    server: uvicorn.Server
+    gate: Gate
+    desk: Desk
+    listening: socket.socket
+
+    def run(self) -> None:
+        """Serve until stopped (`server.should_exit`, or Ctrl-C in the main thread)."""
+        with self.listening:
+            self.server.run(sockets=[self.listening])
+
+
+def prepare(film: Film, *, reviewer: str, port: int = 0) -> Reviewing:
+    """Listen on a port of loopback (0: any that is free). Raises InputError when it is taken."""
+    listening = _listen(port)
+    gate = Gate(listening.getsockname()[1])
+    desk = Desk(film, reviewer=reviewer)
+    config = uvicorn.Config(
+        make_app(desk, gate),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=GOODBYE_SECONDS,
+    )
+    return Reviewing(server=uvicorn.Server(config), gate=gate, desk=desk, listening=listening)
+
+
+def hand_out(reviewing: Reviewing, *, show: Callable[[str], None], browser: bool) -> None:
+    """Show the link, open it when asked to, and show another one whenever Enter is pressed (for a second window)."""
+    link = reviewing.gate.link()
+    show(link)
+    if browser:
+        webbrowser.open(link)
+    if sys.stdin.isatty():
+        threading.Thread(target=_more, args=(reviewing.gate, show), daemon=True).start()
+
+
+def _more(gate: Gate, show: Callable[[str], None]) -> None:
+    for _ in sys.stdin:
+        show(gate.link())
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((LOOPBACK, port))
+    except OSError as error:
+        listening.close()
+        message = f"port {port} cannot be used: {error.strerror or error}"
+        raise InputError(Problem(file="--port", message=message, expected="a free port, or 0")) from error
+    return listening
