@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clips of a split as the embedder takes them, all in memory, and the drawing of batches from them.
+
+A batch holds a few identities, each once in every emotion: so each clip meets the same emotion in others (positives) and itself in
+other emotions (hard negatives). Draws come from the generator that is given, always for the whole batch, so that workers who take a
+share of it see what one would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from manifests.errors import InputError, Problem
+from manifests.rows import CorpusClip
+from model.emotion import LABELS
+from model.training.corpus import Corpus
+from model.training.facespace import FaceSpace, fit
+from model.training.priors import NEUTRAL
+from model.training.senses import FRAMES_PER_TOKEN, senses
+
+FITTED_FRAMES = 6  # of each clip; neighbours tell little more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clips:
+    """A split: senses filled up with zeros to the longest clip, `lengths` in tokens. `emotions` are places in `LABELS`, `identities`
+    places in `names`. A neutral clip has intensity 0."""
+
+    heard: Float[Tensor, "clips tokens hearing"]
+    seen: Float[Tensor, "clips tokens seeing"]
+    lengths: Int[Tensor, " clips"]
+    emotions: Int[Tensor, " clips"]
+    identities: Int[Tensor, " clips"]
+    intensities: Float[Tensor, " clips"]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """How many clips."""
+        return len(self.lengths)
+
+    def window(self, clips: Tensor, starts: Tensor, length: int) -> tuple[Tensor, Tensor, Bool[Tensor, "batch tokens"]]:
+        """`length` tokens of some clips from `starts` on: heard, seen, and which of them are real."""
+        places = starts[:, None] + torch.arange(length)
+        real = places < self.lengths[clips, None]
+        places = places.clamp(max=self.heard.shape[1] - 1)
+        return self.heard[clips[:, None], places], self.seen[clips[:, None], places], real
+
+
+def gather(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> Clips:
+    """Read and describe clips. Raises InputError when there is none, or a file is missing."""
+    if not rows:
+        raise InputError(
+            Problem(file=str(corpus.folder), message="no clips in this split", expected="train, val and test")
+        )
+    found = [senses(corpus.load(row), space) for row in rows]
+    names = tuple(sorted({row.identity for row in rows}))
+    lengths = torch.tensor([min(len(one.heard), len(one.seen)) for one in found])
+    longest = int(lengths.max())
+    return Clips(
+        heard=_filled([one.heard for one in found], longest),
+        seen=_filled([one.seen for one in found], longest),
+        lengths=lengths,
+        emotions=torch.tensor([LABELS.index(row.emotion) for row in rows]),
+        identities=torch.tensor([names.index(row.identity) for row in rows]),
+        intensities=torch.tensor([0.0 if LABELS.index(row.emotion) == NEUTRAL else row.intensity for row in rows]),
+        names=names,
+    )
+
+
+def fit_space(corpus: Corpus, rows: Sequence[CorpusClip], *, axes: int) -> FaceSpace:
+    """The landmark coordinates of some clips, from a few frames of each."""
+    points = []
+    for row in rows:
+        every = max(row.frames // FITTED_FRAMES, 1)
+        whole = np.asarray(corpus.array(row, "points"), np.float32)
+        points.append(whole[: row.frames // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN : every])
+    return fit(points, [row.identity for row in rows], axes=axes)
+
+
+class Sampler:
+    """Draws batches of `identities` x eight clips. An emotion that an identity does not perform is replaced by one that it does."""
+
+    def __init__(self, clips: Clips, *, identities: int) -> None:
+        """Raises InputError when there are fewer than two identities (nobody to be contrasted with)."""
+        if len(clips.names) < 2:
+            raise InputError(Problem(file="corpus", message="training needs two identities at least"))
+        self.identities = identities
+        self.clips = clips
+        own = [
+            [torch.nonzero((clips.identities == i) & (clips.emotions == e))[:, 0] for e in range(len(LABELS))]
+            for i in range(len(clips.names))
+        ]
+        for row in own:
+            performed = torch.cat(row)
+            row[:] = [one if len(one) else performed for one in row]
+        self.counts = torch.tensor([[len(one) for one in row] for row in own])
+        self.table = torch.zeros(*self.counts.shape, int(self.counts.max()), dtype=torch.long)
+        for i, row in enumerate(own):
+            for e, one in enumerate(row):
+                self.table[i, e, : len(one)] = one
+
+    def draw(self, generator: torch.Generator) -> Int[Tensor, " batch"]:
+        """Places of clips, identity after identity."""
+        names = len(self.clips.names)
+        repeats = -(-self.identities // names)
+        order = torch.cat([torch.randperm(names, generator=generator) for _ in range(repeats)])[: self.identities]
+        chances = torch.rand(self.identities, len(LABELS), generator=generator)
+        picks = (chances * self.counts[order]).long()
+        return self.table[order].gather(2, picks[..., None])[..., 0].reshape(-1)
+
+
+def _filled(rows: Sequence[np.ndarray], longest: int) -> Tensor:
+    filled = np.zeros((len(rows), longest, rows[0].shape[1]), np.float32)
+    for place, one in zip(filled, rows, strict=True):
+        kept = min(len(one), longest)
+        place[:kept] = one[:kept]
+    return torch.from_numpy(filled)

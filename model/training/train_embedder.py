@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the emotion embedder: read `train` from top to bottom.
+
+Everything that is random in a step is drawn from the seed and the step, for the whole batch; so a training that was killed goes on to
+the same numbers, and two workers who share a batch do what one does. Results are in docs/experiments.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from manifests.errors import InputError, Problem
+from manifests.rows import CorpusClip
+from model.emotion import LABELS
+from model.training import checkpoint, losses
+from model.training.batches import Clips, Sampler, fit_space, gather
+from model.training.corpus import Corpus
+from model.training.embedder import BOTH, DIMS, EmbedderSizes, EmotionEmbedder, Gaussian, Modality
+from model.training.priors import class_priors
+from model.training.reporting import Curve, Report, all_of, silent
+from model.training.resuming import Training, seeded
+from model.training.senses import PITCHES
+from model.training.settings import one_of, within
+from model.training.workers import ALONE, Workers
+
+KIND = "emotion embedder"
+STATE, CURVE = "state.safetensors", "curve.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedderSettings:
+    """`identities`: in a batch, each in eight emotions. `objective`: what pulls emotions apart (`none` for the ablation).
+
+    `hard_weight`: of negatives of the same identity. `audio_only`, `video_only`: shares of clips that lose the other sense.
+    `identity_noise`: how far faces are moved as if they were others', in spreads of the training identities; `pitch_noise` the same for
+    voices (log Hz); `feature_noise` on all inputs, in standard deviations. Others are weights of losses and sizes of `EmbedderSizes`."""
+
+    seed: int = within(0, 0, 2**31)
+    steps: int = within(1000, 1, 1_000_000)
+    identities: int = within(8, 2, 1024)
+    learning_rate: float = within(2e-3, 1e-6, 1)
+    weight_decay: float = within(0.05, 0, 1)
+    objective: str = one_of("infonce", "crossentropy", "none")
+    temperature: float = within(0.1, 0.01, 10)
+    hard_weight: float = within(2.0, 0, 100)
+    kl_weight: float = within(0.001, 0, 10)
+    identity_weight: float = within(0.3, 0, 100)
+    intensity_weight: float = within(1.0, 0, 100)
+    audio_only: float = within(0.25, 0, 1)
+    video_only: float = within(0.25, 0, 1)
+    identity_noise: float = within(0.7, 0, 10)
+    pitch_noise: float = within(0.1, 0, 2)
+    feature_noise: float = within(0.3, 0, 10)
+    axes: int = within(40, 2, 400)
+    width: int = within(64, 8, 1024)
+    squeezed: int = within(16, 2, 256)
+    window: int = within(25, 2, 1000)
+    attend: bool = True
+    save_every: int = within(100, 1, 1_000_000)
+
+    @property
+    def sizes(self) -> EmbedderSizes:
+        """The network's."""
+        return EmbedderSizes(
+            axes=self.axes, width=self.width, squeezed=self.squeezed, window=self.window, attend=self.attend
+        )
+
+
+def train(
+    corpus: Corpus,
+    settings: EmbedderSettings,
+    out: Path,
+    *,
+    report: Report = silent,
+    workers: Workers = ALONE,
+) -> EmotionEmbedder:
+    """Train on the split `train` and write the checkpoint, with class priors, to `out`; goes on where a killed training stopped.
+
+    Raises InputError when the corpus cannot be trained on, or `out` holds a training with other settings."""
+    rows = training_rows(corpus)
+    space = fit_space(corpus, rows, axes=settings.axes)
+    clips = gather(corpus, rows, space)
+    sampler = Sampler(clips, identities=settings.identities)
+
+    torch.manual_seed(settings.seed)  # first weights
+    embedder = EmotionEmbedder(settings.sizes, space)
+    learn_scales(embedder, clips)
+    classifier = nn.Linear(DIMS, len(LABELS))
+    modules = {"embedder": embedder, "classifier": classifier}
+    parameters = [*embedder.parameters(), *classifier.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    facts = {"settings": asdict(settings), "data": corpus.digest}
+    training = Training(modules=modules, optimiser=optimiser, facts=facts)
+
+    out.mkdir(parents=True, exist_ok=True)
+    first, curve = training.restore(out / STATE), Curve(out / CURVE)
+    if workers.leads:
+        curve.rewind(first)
+        report = all_of(curve, report)
+    for step in range(first, settings.steps):
+        batch = draw(clips, sampler, embedder, settings, step)
+        gaussian, intensity = embedder.train()(**batch.inputs(workers.share(len(batch.emotions))))
+        felt = Gaussian(mean=workers.gather(gaussian.mean), logvar=workers.gather(gaussian.logvar))
+        parts = parts_of_loss(settings, felt, workers.gather(intensity), batch, classifier)
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * cosine(step, settings.steps)
+        optimiser.zero_grad()
+        parts["loss/total"].backward()  # type: ignore[no-untyped-call]
+        workers.average(parameters)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        if workers.leads:
+            report(step, {name: float(value.detach()) for name, value in parts.items()})
+            if (step + 1) % settings.save_every == 0:
+                training.save(out / STATE, step=step + 1)
+    if workers.leads:
+        write(embedder.eval(), clips, out, config=config_of(settings, corpus))
+    return embedder.eval()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """What one step is made of, all of it drawn already. `noise`: unit normal, to sample the Gaussians with."""
+
+    heard: Float[Tensor, "batch tokens hearing"]
+    seen: Float[Tensor, "batch tokens seeing"]
+    real: Bool[Tensor, "batch tokens"]
+    hears: Bool[Tensor, " batch"]
+    sees: Bool[Tensor, " batch"]
+    noise: Float[Tensor, "batch 256"]
+    emotions: Int[Tensor, " batch"]
+    identities: Int[Tensor, " batch"]
+    intensities: Float[Tensor, " batch"]
+
+    def inputs(self, share: slice) -> dict[str, Tensor]:
+        """What the embedder takes, of a worker's share."""
+        return {name: getattr(self, name)[share] for name in ("heard", "seen", "real", "hears", "sees")}
+
+
+def draw(clips: Clips, sampler: Sampler, embedder: EmotionEmbedder, settings: EmbedderSettings, step: int) -> Batch:
+    """The batch of a step: clips, windows, lost senses, and changes of face, voice and features that keep the emotion."""
+    generator = seeded(settings.seed, step)
+    chosen = sampler.draw(generator)
+    count = len(chosen)
+    spare = (clips.lengths[chosen] - settings.window).clamp(min=0)
+    starts = (torch.rand(count, generator=generator) * (spare + 1)).long()
+    heard, seen, real = clips.window(chosen, starts, settings.window)
+    heard = heard + settings.feature_noise * embedder.audio.scale * torch.randn(heard.shape, generator=generator)
+    seen = seen + settings.feature_noise * embedder.video.scale * torch.randn(seen.shape, generator=generator)
+    others = torch.randn(count, settings.axes, generator=generator) @ torch.from_numpy(embedder.space.spread)
+    seen[..., : settings.axes] += settings.identity_noise * others[:, None]
+    voices = settings.pitch_noise * torch.randn(count, 1, generator=generator)
+    for column in PITCHES:
+        heard[..., column] += voices
+    lost = torch.rand(count, generator=generator)
+    return Batch(
+        heard=heard,
+        seen=seen,
+        real=real,
+        hears=lost >= settings.video_only,
+        sees=lost < 1 - settings.audio_only,
+        noise=torch.randn(count, DIMS, generator=generator),
+        emotions=clips.emotions[chosen],
+        identities=clips.identities[chosen],
+        intensities=clips.intensities[chosen],
+    )
+
+
+def parts_of_loss(
+    settings: EmbedderSettings, felt: Gaussian, intensity: Tensor, batch: Batch, classifier: nn.Module
+) -> dict[str, Tensor]:
+    """Each loss by its name, and their weighted sum as `loss/total`."""
+    vectors, emotions, identities = felt.sample(batch.noise), batch.emotions, batch.identities
+    kl = losses.kl_to_unit(felt.mean, felt.logvar)
+    share = losses.identity_share(felt.mean, emotions, identities)
+    strength = functional.mse_loss(intensity, batch.intensities)
+    total = settings.kl_weight * kl + settings.identity_weight * share + settings.intensity_weight * strength
+    parts = {"loss/kl": kl, "loss/identity": share, "loss/intensity": strength}
+    if settings.objective == "infonce":
+        parts["loss/infonce"] = losses.info_nce(
+            vectors, emotions, identities, temperature=settings.temperature, hard_weight=settings.hard_weight
+        )
+    elif settings.objective == "crossentropy":
+        parts["loss/crossentropy"] = functional.cross_entropy(classifier(vectors), emotions)
+    apart = parts.get("loss/" + settings.objective, torch.zeros(()))
+    return {"loss/total": total + apart, **parts}
+
+
+def training_rows(corpus: Corpus) -> list[CorpusClip]:
+    """The clips of the split `train`. Raises InputError when an emotion is never performed."""
+    rows = corpus.split("train")
+    missing = sorted(set(LABELS) - {row.emotion for row in rows})
+    if missing:
+        message = f"no training clip performs {', '.join(missing)}"
+        raise InputError(Problem(file=str(corpus.folder), message=message, expected="clips of all eight emotions"))
+    return rows
+
+
+def learn_scales(embedder: EmotionEmbedder, clips: Clips) -> None:
+    """Let the encoders standardise as the training clips need it."""
+    real = torch.arange(clips.heard.shape[1]) < clips.lengths[:, None]
+    embedder.audio.learn_scale(clips.heard[real])
+    embedder.video.learn_scale(clips.seen[real])
+
+
+@torch.no_grad()
+def encode_all(
+    embedder: EmotionEmbedder, clips: Clips, modalities: Sequence[Modality] = BOTH
+) -> tuple[Gaussian, Float[Tensor, " clips"]]:
+    """Gaussians and intensities of all clips, from the middle window of each."""
+    length = embedder.sizes.window
+    means, logvars, intensities = [], [], []
+    for part in torch.split(torch.arange(len(clips)), 256):
+        starts = (clips.lengths[part] - length).clamp(min=0) // 2
+        heard, seen, real = clips.window(part, starts, length)
+        hears, sees = (torch.full((len(part),), name in modalities) for name in BOTH)
+        found, intensity = embedder.eval()(heard, seen, real=real, hears=hears, sees=sees)
+        means.append(found.mean)
+        logvars.append(found.logvar)
+        intensities.append(intensity)
+    return Gaussian(mean=torch.cat(means), logvar=torch.cat(logvars)), torch.cat(intensities)
+
+
+def config_of(settings: EmbedderSettings, corpus: Corpus) -> dict[str, Any]:
+    """What stands beside the weights."""
+    return {
+        "kind": KIND,
+        "sizes": asdict(settings.sizes),
+        "settings": asdict(settings),
+        "data": {"digest": corpus.digest, "corpora": sorted({clip.corpus for clip in corpus.split("train")})},
+        "licences": list(corpus.licences),
+    }
+
+
+def write(embedder: EmotionEmbedder, clips: Clips, out: Path, *, config: Mapping[str, Any]) -> None:
+    """Write the checkpoint and its class priors."""
+    found, _ = encode_all(embedder, clips)
+    class_priors(found, clips.emotions, clips.intensities).save(out)
+    embedder.digest = checkpoint.write(out, embedder, config)
+
+
+def cosine(step: int, steps: int) -> float:
+    """A short rise, then half a cosine down to nearly nothing.
+
+    >>> round(cosine(500, 1000), 2), cosine(1000, 1000) < 0.01
+    (0.5, True)
+    """
+    rise = max(steps // 20, 1)
+    return min((step + 1) / rise, 1) * (0.5 + 0.5 * math.cos(math.pi * min(step / steps, 1)))
