@@ -405,6 +405,44 @@ class CorpusClip(Row):
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement(Row):
+    """What one measure says of one clip. `subject` is who made the pictures: `real` (the corpus' own clip), a talker, or a folder of clips.
+
+    Clip, identity, emotion and level are those of the `CorpusClip` whose portrait and sound the clip was made from. `value` is null where
+    nothing could be measured. The measures are told in docs/judges.md."""
+
+    run_id: str
+    subject: str
+    clip_id: str
+    corpus: str
+    identity: str
+    emotion: str
+    measure: str
+    value: float | None
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score(Row):
+    """One measure over the clips of a subject, with the ends of its 95 % interval (null where there is none).
+
+    `clips` and `identities` are how many stand behind it. `reference` is what the number is to be read against, and `compared` says what
+    that is: chance, wrong sound, the same clips of the corpus."""
+
+    run_id: str
+    subject: str
+    corpus: str
+    measure: str
+    value: float
+    low: float | None
+    high: float | None
+    clips: int
+    identities: int
+    reference: float | None = None
+    compared: str = ""
+
+
 ROW_TYPES: tuple[type[Row], ...] = (
     Line,
     Actor,
@@ -424,5 +462,7 @@ ROW_TYPES: tuple[type[Row], ...] = (
     Event,
     ModelFile,
     CorpusClip,
+    Judgement,
+    Score,
 )
 """All row types, in film order."""
