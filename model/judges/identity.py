@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a clip still shows the person of its portrait: distances of dlib's face recognition network, and the choice among ten portraits.
+
+The network (`model.likeness`) was trained by others on photographs; it had no part in making anything here. Crops of 64 px are enlarged
+before it sees them, so its distances are larger than for photographs; the choice among portraits that are as small is the fairer number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from model.judges.points import Faces, Followed, follow
+from model.likeness import Recogniser, distance
+
+PORTRAITS = 10
+LOOKED_AT = 3  # frames of a clip
+
+Embedding = Float32[np.ndarray, " 128"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """How far a clip's face is from its portrait (L2, mean over frames), and whether no other of the portraits is nearer."""
+
+    distance: float
+    right: bool
+
+
+def embeddings(recogniser: Recogniser, followed: Followed) -> list[Embedding]:
+    """The 128 numbers of the face in a few frames, evenly over the clip."""
+    places = ((np.arange(LOOKED_AT) + 0.5) * len(followed.faces) / LOOKED_AT).astype(int)
+    return [recogniser.embed(followed.pictures[place], followed.faces[place]) for place in dict.fromkeys(places)]
+
+
+def of_portrait(recogniser: Recogniser, face: Faces) -> Embedding:
+    """The numbers of a prepared portrait [1, height, width, 3]."""
+    return embeddings(recogniser, follow(recogniser.landmarker, face))[0]
+
+
+def compare(seen: Sequence[Embedding], own: str, portraits: Mapping[str, Embedding]) -> Likeness:
+    """A clip against portraits by identity, its own among them."""
+    distances = {name: float(np.mean([distance(one, home) for one in seen])) for name, home in portraits.items()}
+    return Likeness(distance=distances[own], right=min(distances, key=lambda name: distances[name]) == own)
+
+
+def lineup(own: str, everybody: Sequence[str], *, seed: int, count: int = PORTRAITS) -> list[str]:
+    """`own` and others drawn from everybody, at most `count` in all, in no telling order."""
+    others = sorted(set(everybody) - {own})
+    chance = np.random.default_rng([seed, *own.encode()])
+    drawn = chance.permutation(len(others))[: count - 1]
+    return sorted([own, *(others[place] for place in drawn)])

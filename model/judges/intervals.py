@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How sure a number is: 95 % intervals of proportions and of means over clips of few people.
+
+Clips of one person are alike, so means are resampled by person, not by clip (cluster bootstrap; Efron & Tibshirani 1993, ch. 8). When
+every clip says the same, resampling says nothing, so proportions also keep to the interval of Wilson (1927).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+DRAWS = 4000
+TAILS = (2.5, 97.5)  # per cent
+Z = 1.959963984540054  # of the normal distribution, 95 %
+
+Values = Float64[np.ndarray, " clips"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A number, the ends of its 95 % interval, and how many clips stand behind it."""
+
+    value: float
+    low: float
+    high: float
+    count: int
+
+
+def wilson(right: int, count: int) -> Interval:
+    """A proportion of `count` independent trials.
+
+    >>> made = wilson(8, 10)
+    >>> round(made.low, 3), round(made.high, 3)
+    (0.49, 0.943)
+    """
+    if not 0 <= right <= count or count == 0:
+        raise ValueError(f"{right} of {count} is no proportion")
+    share = right / count
+    middle = (share + Z * Z / (2 * count)) / (1 + Z * Z / count)
+    half = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count)) / (1 + Z * Z / count)
+    return Interval(value=share, low=max(middle - half, 0.0), high=min(middle + half, 1.0), count=count)
+
+
+def mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
+    """The mean over clips; `groups` says whose clip each is. Of one person nothing follows for others: the ends are nan."""
+    sums, counts = _by_group(values, groups)
+    value = float(sums.sum() / counts.sum())
+    if len(sums) < 2:
+        return Interval(value=value, low=math.nan, high=math.nan, count=len(values))
+    drawn = _draws(len(sums), seed)
+    low, high = np.percentile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), TAILS)
+    return Interval(value=value, low=float(low), high=float(high), count=len(values))
+
+
+def proportion(right: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
+    """A share of clips (values 0 and 1): the wider ends of the cluster bootstrap's and of Wilson's interval."""
+    resampled = mean(right, groups, seed=seed)
+    trials = wilson(round(float(right.sum())), len(right))
+    low, high = np.nanmin([resampled.low, trials.low]), np.nanmax([resampled.high, trials.high])
+    return Interval(value=trials.value, low=float(low), high=float(high), count=trials.count)
+
+
+def ratio(above: Values, below: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
+    """Mean of `above` over mean of `below`, of the same clips in the same order; persons are resampled for both at once."""
+    (tops, counts), (bottoms, _) = _by_group(above, groups), _by_group(below, groups)
+    value = _shares(tops.sum(), bottoms.sum())
+    if len(counts) < 2:
+        return Interval(value=float(value), low=math.nan, high=math.nan, count=len(above))
+    drawn = _draws(len(counts), seed)
+    low, high = np.nanpercentile(_shares(tops[drawn].sum(axis=1), bottoms[drawn].sum(axis=1)), TAILS)
+    return Interval(value=float(value), low=float(low), high=float(high), count=len(above))
+
+
+def _by_group(values: Values, groups: Sequence[str]) -> tuple[Values, Values]:
+    if len(values) != len(groups) or not len(values):
+        raise ValueError(f"{len(values)} values of {len(groups)} clips")
+    _, place = np.unique(np.asarray(groups), return_inverse=True)
+    return np.bincount(place, weights=values), np.bincount(place).astype(np.float64)
+
+
+def _draws(groups: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, groups, (DRAWS, groups))
+
+
+def _shares(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Quotients, nan where nothing is below."""
+    none = np.full_like(np.asarray(above, np.float64), np.nan)
+    return np.asarray(np.divide(above, below, out=none, where=np.asarray(below) != 0))

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A judge of emotion that others made: the expression network of @vladmandic/face-api (npm), on photographs of faces.
+
+330 kB of separable convolutions on 112 px, seven classes (contempt is not among them). It is asked how much more of an emotion it sees than
+in the person's neutral portrait: the mean log-probability over frames less the portrait's; neutral wins unless a class gains 0.5. The
+package is under MIT; what pictures the network was trained on is not said.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, UInt8
+from torch import Tensor
+from torch.nn import functional
+
+from manifests.errors import InputError, Problem
+from model import weights
+from model.judges.points import Followed
+from model.previs.landmarks import Face
+from model.weights import Weight
+
+ORDER = ("neutral", "happy", "sad", "angry", "fear", "disgusted", "surprised")
+BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336)
+MEAN = (122.782, 117.001, 104.298)
+SIDE = 112
+ROOM = 0.1  # of the box, on every side
+FLOOR = (
+    1e-3  # a probability below this is noise; without a floor classes that are never seen win by differences of nothing
+)
+GAIN = 0.5  # of log-probability by which an emotion must exceed the portrait's
+LOOKED_AT = 8  # frames of a clip
+
+Rgb = UInt8[np.ndarray, "height width 3"]
+Logs = Float64[np.ndarray, " 7"]
+
+
+def _weight(name: str, member: str, sha256: str) -> Weight:
+    return Weight(
+        name=name,
+        purpose="judging emotion in `callsheet evaluate`",
+        package="@vladmandic/face-api",
+        version="1.7.15",
+        member=f"package/model/{member}",
+        sha256=sha256,
+        licence="MIT",
+        commercial="yes",
+        registry="npm",
+    )
+
+
+FILES = (
+    _weight(
+        "face-api-expression",
+        "face_expression_model.bin",
+        "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d",
+    ),
+    _weight(
+        "face-api-expression-layout",
+        "face_expression_model-weights_manifest.json",
+        "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PackagedJudge:
+    """The network's tensors by name."""
+
+    tensors: dict[str, Tensor]
+
+    @torch.inference_mode()
+    def logs(self, rgb: Rgb, face: Face) -> Logs:
+        """Log-probabilities of `ORDER` for one face."""
+        x = (torch.from_numpy(_squared(rgb, _box(face)).astype(np.float32)) - torch.tensor(MEAN)) / 255
+        x = x.permute(2, 0, 1)[None]
+        for name in ("dense0", "dense1", "dense2", "dense3"):
+            x = self._dense(x, name)
+        seen = functional.avg_pool2d(x, 7, 2).permute(0, 2, 3, 1).flatten(1)
+        logits = seen @ self.tensors["fc/weights"] + self.tensors["fc/bias"]
+        return np.asarray(np.log(np.maximum(functional.softmax(logits, dim=1)[0].double().numpy(), FLOOR)))
+
+    def verdict(self, clip: Followed, portrait: Followed) -> str:
+        """Which of `ORDER` a clip shows, against the neutral portrait of its person."""
+        places = ((np.arange(LOOKED_AT) + 0.5) * len(clip.faces) / LOOKED_AT).astype(int)
+        seen = np.mean([self.logs(clip.pictures[place], clip.faces[place]) for place in dict.fromkeys(places)], axis=0)
+        gain = (seen - self.logs(portrait.pictures[0], portrait.faces[0]))[1:]
+        return ORDER[1 + int(gain.argmax())] if gain.max() > GAIN else ORDER[0]
+
+    def _dense(self, x: Tensor, name: str) -> Tensor:
+        """Four convolutions, each of the sum of all before it."""
+        seen = total = self._separable(x, f"{name}/conv0", stride=2).relu()
+        for number in (1, 2, 3):
+            seen = total.relu() if number > 1 else seen
+            total = total + self._separable(seen, f"{name}/conv{number}")
+        return total.relu()
+
+    def _separable(self, x: Tensor, name: str, *, stride: int = 1) -> Tensor:
+        bias = self.tensors[f"{name}/bias"]
+        x = functional.pad(x, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1))
+        if f"{name}/filters" in self.tensors:
+            return functional.conv2d(x, self.tensors[f"{name}/filters"].permute(3, 2, 0, 1), bias, stride=stride)
+        depthwise = self.tensors[f"{name}/depthwise_filter"].permute(2, 3, 0, 1)
+        x = functional.conv2d(x, depthwise, stride=stride, groups=x.shape[1])
+        return functional.conv2d(x, self.tensors[f"{name}/pointwise_filter"].permute(3, 2, 0, 1), bias)
+
+
+def place(weight: Weight) -> Path:
+    """Where one of `FILES` lies in the cache."""
+    return weights.cache_folder() / "weights" / (weight.name + Path(weight.member).suffix)
+
+
+def load() -> PackagedJudge:
+    """The network, fetched from its package when it is not in the cache. Raises ToolError when it cannot be had."""
+    missing = [weight for weight in FILES if not place(weight).is_file()]
+    if missing:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = weights.npm_tarball(missing[0].package, missing[0].version, Path(folder))
+            for weight in missing:
+                weights.unpack(weight, archive, Path(folder))
+    return PackagedJudge(tensors=_tensors(place(FILES[0]), place(FILES[1])))
+
+
+def _tensors(file: Path, layout: Path) -> dict[str, Tensor]:
+    """A flat file by its layout; eight-bit tensors are unfolded with their scale and least value."""
+    raw, at, made = file.read_bytes(), 0, {}
+    entries: Sequence[Any] = [entry for part in json.loads(layout.read_text()) for entry in part["weights"]]
+    for entry in entries:
+        packing = entry.get("quantization")
+        kind = np.dtype(packing["dtype"] if packing else "float32")
+        count = int(np.prod(entry["shape"]))
+        if at + count * kind.itemsize > len(raw):
+            raise InputError(
+                Problem(file=str(file), message="shorter than its layout says; delete it to fetch it again")
+            )
+        values = np.frombuffer(raw, kind, count, at).astype(np.float32)
+        at += count * kind.itemsize
+        values = values * packing["scale"] + packing["min"] if packing else values
+        made[str(entry["name"])] = torch.from_numpy(values.astype(np.float32).reshape(entry["shape"]))
+    return made
+
+
+def _box(face: Face) -> tuple[float, float, float, float]:
+    """The smallest upright box around brows, jaw and chin, with some room: what face-api calls an aligned face."""
+    points = face.points[:, :2]
+    low, high = points.min(axis=0), points.max(axis=0)
+    low = np.array([low[0], points[list(BROWS), 1].min()])
+    room = ROOM * (high - low)
+    (left, top), (right, bottom) = low - room, high + room
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _squared(rgb: Rgb, box: tuple[float, float, float, float]) -> Float32[np.ndarray, "112 112 3"]:
+    """The box in 112 px, centred, black beside it."""
+    left, top, right, bottom = box
+    scale = SIDE / max(right - left, bottom - top)
+    half = SIDE / 2
+    matrix = np.array([[scale, 0, half - scale * (left + right) / 2], [0, scale, half - scale * (top + bottom) / 2]])
+    crop = cv2.warpAffine(rgb, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA)
+    across, down = (round((SIDE - scale * length) / 2) for length in (right - left, bottom - top))
+    black: Float32[np.ndarray, "112 112 3"] = np.zeros(crop.shape, np.float32)
+    inside = (slice(down, SIDE - down), slice(across, SIDE - across))
+    black[inside] = crop[inside]
+    return black
