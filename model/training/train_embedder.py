@@ -26,14 +26,12 @@ from model.training.batches import Clips, Sampler, fit_space, gather
 from model.training.corpus import Corpus
 from model.training.embedder import BOTH, DIMS, EmbedderSizes, EmotionEmbedder, Gaussian, Modality
 from model.training.priors import class_priors
-from model.training.reporting import Curve, Report, all_of, silent
 from model.training.resuming import Training, seeded
+from model.training.run import Run
 from model.training.senses import PITCHES
 from model.training.settings import one_of, within
-from model.training.workers import ALONE, Workers
 
 KIND = "emotion embedder"
-STATE, CURVE = "state.safetensors", "curve.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +73,10 @@ class EmbedderSettings:
         )
 
 
-def train(
-    corpus: Corpus,
-    settings: EmbedderSettings,
-    out: Path,
-    *,
-    report: Report = silent,
-    workers: Workers = ALONE,
-) -> EmotionEmbedder:
-    """Train on the split `train` and write the checkpoint, with class priors, to `out`; goes on where a killed training stopped.
+def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedder:
+    """Train on the split `train` and write the checkpoint, with class priors, to `run.out`; goes on where a killed training stopped.
 
-    Raises InputError when the corpus cannot be trained on, or `out` holds a training with other settings."""
+    Raises InputError when the corpus cannot be trained on, or the folder holds a training with other settings."""
     rows = training_rows(corpus)
     space = fit_space(corpus, rows, axes=settings.axes)
     clips = gather(corpus, rows, space)
@@ -101,29 +92,21 @@ def train(
     facts = {"settings": asdict(settings), "data": corpus.digest}
     training = Training(modules=modules, optimiser=optimiser, facts=facts)
 
-    out.mkdir(parents=True, exist_ok=True)
-    first, curve = training.restore(out / STATE), Curve(out / CURVE)
-    if workers.leads:
-        curve.rewind(first)
-        report = all_of(curve, report)
-    for step in range(first, settings.steps):
+    for step in range(run.begin(training), settings.steps):
         batch = draw(clips, sampler, embedder, settings, step)
-        gaussian, intensity = embedder.train()(**batch.inputs(workers.share(len(batch.emotions))))
-        felt = Gaussian(mean=workers.gather(gaussian.mean), logvar=workers.gather(gaussian.logvar))
-        parts = parts_of_loss(settings, felt, workers.gather(intensity), batch, classifier)
+        gaussian, intensity = embedder.train()(**batch.inputs(run.workers.share(len(batch.emotions))))
+        felt = Gaussian(mean=run.workers.gather(gaussian.mean), logvar=run.workers.gather(gaussian.logvar))
+        parts = parts_of_loss(settings, felt, run.workers.gather(intensity), batch, classifier)
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * cosine(step, settings.steps)
         optimiser.zero_grad()
         parts["loss/total"].backward()  # type: ignore[no-untyped-call]
-        workers.average(parameters)
+        run.workers.average(parameters)
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        if workers.leads:
-            report(step, {name: float(value.detach()) for name, value in parts.items()})
-            if (step + 1) % settings.save_every == 0:
-                training.save(out / STATE, step=step + 1)
-    if workers.leads:
-        write(embedder.eval(), clips, out, config=config_of(settings, corpus))
+        run.stepped(step, parts, training, save_every=settings.save_every)
+    if run.workers.leads:
+        write(embedder.eval(), clips, run.out, config=config_of(settings, corpus))
     return embedder.eval()
 
 
@@ -236,9 +219,14 @@ def config_of(settings: EmbedderSettings, corpus: Corpus) -> dict[str, Any]:
         "kind": KIND,
         "sizes": asdict(settings.sizes),
         "settings": asdict(settings),
-        "data": {"digest": corpus.digest, "corpora": sorted({clip.corpus for clip in corpus.split("train")})},
+        "data": data_of(corpus),
         "licences": list(corpus.licences),
     }
+
+
+def data_of(corpus: Corpus) -> dict[str, Any]:
+    """What a checkpoint says of the data that it was trained on."""
+    return {"digest": corpus.digest, "corpora": sorted({clip.corpus for clip in corpus.split("train")})}
 
 
 def write(embedder: EmotionEmbedder, clips: Clips, out: Path, *, config: Mapping[str, Any]) -> None:

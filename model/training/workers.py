@@ -43,6 +43,16 @@ class Workers:
 
         return torch.cat(list(all_gather(values.contiguous())))  # type: ignore[no-untyped-call]
 
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of a number that each worker has of its share, for reports."""
+        if self.count == 1:
+            return value
+        from torch import distributed
+
+        total = value.clone()
+        distributed.all_reduce(total)
+        return total / self.count
+
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
         """Give all workers the mean of their gradients, in one message."""
         if self.count == 1:

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the emotion bank on a trained embedder: read `train` from top to bottom.
+
+The bank's tokens must move a neutral face as a clip does. A small performer is given an identity's neutral landmarks and the tokens of
+the emotion, felt in *another* identity's clip, and says how the landmarks move; so tokens carry emotions and no people. Both ways of
+asking the bank learn in each step. Blends are trained as blends: two emotions of one identity are mixed on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from manifests.rows import CorpusClip
+from model.emotion import LABELS
+from model.training import checkpoint
+from model.training.bank import KIND, SIZES, EmotionBank
+from model.training.batches import Clips, Sampler, gather
+from model.training.corpus import Corpus
+from model.training.embedder import DIMS, EmotionEmbedder, Gaussian
+from model.training.priors import Priors, class_priors
+from model.training.resuming import Training, seeded
+from model.training.run import Run
+from model.training.settings import within
+from model.training.train_embedder import cosine, data_of, encode_all, training_rows
+
+MOVED = 16  # first coordinates of a face that the performer moves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankSettings:
+    """`codes`, `tokens`, `hidden`: sizes of the bank. `named`: share of clips whose emotion is given as its class prior at the clip's
+    intensity, instead of what is felt in the clip. `dropped`: share of priors that become zero, for guidance without emotion.
+
+    `blended`: share of clips that are mixed with another emotion of the same identity. `codebook_weight`: of the quantisation loss."""
+
+    seed: int = within(0, 0, 2**31)
+    steps: int = within(1500, 1, 1_000_000)
+    identities: int = within(16, 2, 1024)
+    learning_rate: float = within(1e-3, 1e-6, 1)
+    weight_decay: float = within(0.01, 0, 1)
+    codes: int = within(64, 2, 4096)
+    tokens: int = within(4, 1, 64)
+    hidden: int = within(128, 8, 4096)
+    codebook_weight: float = within(1.0, 0, 100)
+    named: float = within(0.5, 0, 1)
+    dropped: float = within(0.1, 0, 1)
+    blended: float = within(0.5, 0, 1)
+    revive_every: int = within(50, 1, 1_000_000)
+    with_bank: bool = True
+    save_every: int = within(100, 1, 1_000_000)
+
+
+class Performer(nn.Module):
+    """Neutral coordinates of a face and tokens of an emotion to how the coordinates move. A teacher for the bank, not a talker."""
+
+    def __init__(self, *, axes: int, tokens: int, dim: int) -> None:
+        """`axes`: coordinates of the neutral face."""
+        super().__init__()
+        self.moves = nn.Sequential(
+            nn.Linear(axes + tokens * dim, 128), nn.GELU(), nn.Linear(128, 128), nn.GELU(), nn.Linear(128, MOVED)
+        )
+
+    def forward(self, neutral: Float[Tensor, "batch axes"], tokens: Float[Tensor, "batch tokens dim"]) -> Tensor:
+        """Movement of the first `MOVED` coordinates."""
+        joined = torch.cat([neutral, rearrange(tokens, "batch tokens dim -> batch (tokens dim)")], dim=-1)
+        moved: Tensor = self.moves(joined)
+        return moved
+
+
+class Unbanked(nn.Module):
+    """What stands where the bank was in the ablation: one linear layer from the prior to as many tokens."""
+
+    def __init__(self, *, tokens: int, dim: int) -> None:
+        """Tokens as the bank gives."""
+        super().__init__()
+        self.dim = dim
+        self.linear = nn.Linear(DIMS, tokens * dim)
+
+    def tokens(self, priors: Tensor) -> Tensor:
+        """Tokens of the priors; there is nothing to retrieve."""
+        given: Tensor = rearrange(self.linear(priors), "... (tokens dim) -> ... tokens dim", dim=self.dim)
+        return given
+
+
+def train(
+    corpus: Corpus, embedder: EmotionEmbedder, settings: BankSettings, run: Run
+) -> tuple[EmotionBank | Unbanked, Performer]:
+    """Train on the split `train` and write the bank to `run.out`; goes on where a killed training stopped.
+
+    Raises InputError as the embedder's training does."""
+    acted = performances(corpus, training_rows(corpus), embedder)
+    sampler = Sampler(acted.clips, identities=settings.identities)
+
+    torch.manual_seed(settings.seed)  # first weights
+    sizes = replace(SIZES, bank=settings.codes, tokens=settings.tokens, hidden=settings.hidden)
+    bank = EmotionBank(sizes) if settings.with_bank else Unbanked(tokens=sizes.tokens, dim=sizes.dim)
+    performer = Performer(axes=acted.neutral.shape[1], tokens=sizes.tokens, dim=sizes.dim)
+    parameters = [*bank.parameters(), *performer.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    facts = {"settings": asdict(settings), "data": corpus.digest, "embedder": embedder.digest}
+    training = Training(modules={"bank": bank, "performer": performer}, optimiser=optimiser, facts=facts)
+
+    for step in range(run.begin(training), settings.steps):
+        generator = seeded(settings.seed, step)
+        scene = draw(acted, sampler, settings, generator)
+        if isinstance(bank, EmotionBank):
+            if step == 0 or (step + 1) % settings.revive_every == 0:
+                bank.revive(scene.priors, generator)
+            bank.note_use(bank.codebook(scene.priors)[1])
+        parts = parts_of_loss(settings, scene.of(run.workers.share(len(scene.priors))), bank, performer)
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * cosine(step, settings.steps)
+        optimiser.zero_grad()
+        parts["loss/total"].backward()  # type: ignore[no-untyped-call]
+        run.workers.average(parameters)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        told = {name: float(run.workers.mean(value.detach())) for name, value in parts.items()}
+        used = {"bank/perplexity": bank.perplexity()} if isinstance(bank, EmotionBank) else {}
+        run.stepped(step, told | used, training, save_every=settings.save_every)
+    if run.workers.leads and isinstance(bank, EmotionBank):
+        bank.digest = checkpoint.write(run.out, bank, config_of(settings, corpus, embedder, bank))
+    return bank.eval(), performer.eval()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Performances:
+    """A split as the bank sees it: what is felt in each clip, the neutral face of who performs it, and how that face is moved."""
+
+    clips: Clips
+    felt: Gaussian
+    priors: Priors
+    neutral: Float[Tensor, "clips axes"]
+    moves: Float[Tensor, "clips moved"]
+
+    def named(self, clips: Tensor) -> Float[Tensor, "batch 256"]:
+        """The class priors of some clips' emotions at the clips' intensities."""
+        weights = functional.one_hot(self.clips.emotions[clips], len(LABELS)) * self.clips.intensities[clips, None]
+        return self.priors.at(weights)
+
+
+def performances(
+    corpus: Corpus, rows: Sequence[CorpusClip], embedder: EmotionEmbedder, priors: Priors | None = None
+) -> Performances:
+    """Read clips and neutral faces. `priors`: class means to go by; made of these clips when None."""
+    space = embedder.space
+    clips = gather(corpus, rows, space)
+    felt, _ = encode_all(embedder, clips)
+    faces = np.stack([np.asarray(corpus.portrait(name).points, np.float32) for name in clips.names])
+    neutral = torch.from_numpy(space.coordinates(faces))[clips.identities]
+    return Performances(
+        clips=clips,
+        felt=felt,
+        priors=priors or class_priors(felt, clips.emotions, clips.intensities),
+        neutral=neutral,
+        moves=settled(clips)[:, :MOVED] - neutral[:, :MOVED],
+    )
+
+
+def settled(clips: Clips) -> Float[Tensor, "clips seeing"]:
+    """What is seen of each clip on average after its first third, when its emotion has set in."""
+    places = torch.arange(clips.seen.shape[1])
+    late = (places >= clips.lengths[:, None] // 3) & (places < clips.lengths[:, None])
+    return (clips.seen * late[..., None]).sum(1) / late.sum(1, keepdim=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scene:
+    """What one step is made of. `dropped`: whose prior becomes zero."""
+
+    priors: Float[Tensor, "batch 256"]
+    neutral: Float[Tensor, "batch axes"]
+    moves: Float[Tensor, "batch moved"]
+    dropped: Bool[Tensor, "batch 1"]
+
+    def of(self, share: slice) -> Scene:
+        """A worker's part."""
+        return Scene(**{name: getattr(self, name)[share] for name in Scene.__slots__})
+
+
+def draw(acted: Performances, sampler: Sampler, settings: BankSettings, generator: torch.Generator) -> Scene:
+    """The clips of a step: what they are conditioned on, and what is to come of it."""
+    chosen = sampler.draw(generator)
+    count = len(chosen)
+    noise = torch.randn(count, DIMS, generator=generator)
+    felt = Gaussian(mean=acted.felt.mean[chosen], logvar=acted.felt.logvar[chosen]).sample(noise)
+    by_name = torch.rand(count, 1, generator=generator) < settings.named
+    priors = torch.where(by_name, acted.named(chosen), felt)
+    moves = acted.moves[chosen]
+    shift = int(torch.randint(1, len(LABELS), (1,), generator=generator))
+    share = torch.rand(count, 1, generator=generator)
+    share = torch.where(torch.rand(count, 1, generator=generator) < settings.blended, share, 0)
+    return Scene(
+        priors=torch.lerp(priors, _other_emotion(priors, shift), share),
+        neutral=acted.neutral[chosen],
+        moves=torch.lerp(moves, _other_emotion(moves, shift), share),
+        dropped=torch.rand(count, 1, generator=generator) < settings.dropped,
+    )
+
+
+def parts_of_loss(
+    settings: BankSettings, scene: Scene, bank: EmotionBank | Unbanked, performer: Performer
+) -> dict[str, Tensor]:
+    """Each loss by its name, and their weighted sum as `loss/total`."""
+    if isinstance(bank, Unbanked):
+        priors = torch.where(scene.dropped, 0.0, scene.priors)
+        moved = functional.mse_loss(performer(scene.neutral, bank.tokens(priors)), scene.moves)
+        return {"loss/total": moved, "loss/attended": moved}
+    attended = performer(scene.neutral, bank(scene.priors, dropped=scene.dropped))
+    tokens, quantised = bank.retrieve(scene.priors, dropped=scene.dropped)
+    parts = {
+        "loss/attended": functional.mse_loss(attended, scene.moves),
+        "loss/retrieved": functional.mse_loss(performer(scene.neutral, tokens), scene.moves),
+        "loss/codebook": quantised,
+    }
+    total = parts["loss/attended"] + parts["loss/retrieved"] + settings.codebook_weight * quantised
+    return {"loss/total": total, **parts}
+
+
+def config_of(settings: BankSettings, corpus: Corpus, embedder: EmotionEmbedder, bank: EmotionBank) -> dict[str, Any]:
+    """What stands beside the weights."""
+    return {
+        "kind": KIND,
+        "sizes": bank.plain_sizes(),
+        "settings": asdict(settings),
+        "embedder": embedder.digest,
+        "data": data_of(corpus),
+        "licences": list(corpus.licences),
+    }
+
+
+def _other_emotion(values: Tensor, shift: int) -> Tensor:
+    """Each clip's row exchanged for that of the same identity `shift` emotions on."""
+    grouped = rearrange(values, "(identity emotion) width -> identity emotion width", emotion=len(LABELS))
+    return rearrange(grouped.roll(shift, dims=1), "identity emotion width -> (identity emotion) width")
