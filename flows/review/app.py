@@ -17,8 +17,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from flows.review import media
 from flows.review.auth import Gate, Guard
 from flows.review.desk import Desk
+from flows.review.reading import Reading, log
+from pipeline import dailies
 
 PAGE = Path(str(resources.files("flows.review") / "page"))
 TYPES = {
@@ -39,6 +42,13 @@ def make_app(desk: Desk, gate: Gate) -> Starlette:
     routes = [
         Route("/api/production", _production(desk)),
         Route("/api/changes", _changes(desk)),
+        Route("/api/peaks", _peaks(desk)),
+        Route("/api/log/{shot_id}", _log(desk)),
+        Route("/media/take/{key}.mp4", _media(desk, media.take_copy, "video/mp4")),
+        Route("/media/thumb/{key}.jpg", _media(desk, media.thumbnail, "image/jpeg")),
+        Route("/media/version/{key}/web.mp4", _media(desk, media.version_file, "video/mp4")),
+        Route("/media/sound.flac", _media(desk, lambda reading, _key: media.master(reading), "audio/flac")),
+        Route("/media/captions.vtt", _captions(desk)),
         *_page_routes(),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard, gate=gate)])
@@ -62,6 +72,45 @@ def _changes(desk: Desk) -> Handler:
         return JSONResponse(await run_in_threadpool(desk.changes, since))
 
     return changes
+
+
+def _peaks(desk: Desk) -> Handler:
+    async def peaks(request: Request) -> Response:
+        width = request.query_params.get("width", "")
+        found = await run_in_threadpool(lambda: media.peaks(desk.reading()))
+        if width.isdecimal() and 0 < len(width) < 8 and int(width):
+            found = dailies.fewer(found, int(width))
+        return JSONResponse({"peaks": found})
+
+    return peaks
+
+
+def _log(desk: Desk) -> Handler:
+    async def told(request: Request) -> Response:
+        said = await run_in_threadpool(lambda: log(desk.reading(), request.path_params["shot_id"]))
+        return JSONResponse({"log": said}) if said is not None else await _nothing(request)
+
+    return told
+
+
+def _captions(desk: Desk) -> Handler:
+    async def captions(_request: Request) -> Response:
+        text = (await run_in_threadpool(desk.document))["captions_text"]
+        return Response(text or "WEBVTT\n", media_type="text/vtt")
+
+    return captions
+
+
+def _media(desk: Desk, find: Callable[[Reading, str], Path | None], kind: str) -> Handler:
+    """A file found through the record; parts of it are sent when a part is asked for (Range)."""
+
+    async def send(request: Request) -> Response:
+        path = await run_in_threadpool(lambda: find(desk.reading(), request.path_params.get("key", "")))
+        if path is None or not path.is_file():
+            return await _nothing(request)
+        return FileResponse(path, media_type=kind, headers={"Cache-Control": "private, max-age=60"})
+
+    return send
 
 
 def _page_routes() -> list[Route]:

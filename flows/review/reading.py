@@ -7,7 +7,7 @@ the recorded cut, not the one that today's files would give.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows import corrections
@@ -16,7 +16,7 @@ from flows.finishing.reel import DELIVERABLES
 from flows.ledger import record
 from flows.ledger.decisions import NAMES
 from flows.ledger.direction import direct, seeded
-from flows.ledger.states import ShotState
+from flows.ledger.states import FARM, ShotState
 from flows.trust import waivers
 from flows.trust.waivers import WAIVED, Waived
 from manifests.identity import digest
@@ -89,6 +89,22 @@ def read(film: Film) -> Reading:
     )  # fmt: skip
 
 
+def log(reading: Reading, key: str) -> str | None:
+    """What the farm said of a shot, a line an event, oldest first; None for a shot that there is not."""
+    entry = reading.entry(key)
+    if entry is None:
+        return None
+    shot = entry.shot
+    rows = reading.film.store.rows(Event, name=list(FARM), subject=shot.shot_id)
+    told = [f"{row.happened_at[:19]}Z  {row.name}  {row.detail}".rstrip() for row in _in_order(rows)]
+    take = reading.takes.get(shot.shot_id)
+    if take is not None:
+        told.append(
+            f"take of {take.frames} frames in {take.wall_seconds:.1f} s by {take.worker} ({take.talker} {take.talker_version})"
+        )
+    return "\n".join(told)
+
+
 def _variants(entry: ShotState) -> list[Shot]:
     """The shot and what it was with other seeds, in order of seeds."""
     return [seeded(entry.shot, seed) for seed in sorted({entry.shot.seed, *entry.decision.seeds})]
@@ -103,4 +119,8 @@ def _newest_version(film: Film) -> str | None:
 
 def _decisions(film: Film) -> list[Event]:
     rows = film.store.rows(Event, name=[*NAMES, corrections.EVENT, WAIVED])
-    return sorted((row for row in rows if row.name != "moved"), key=lambda row: (row.happened_at, row.event_id))
+    return [row for row in _in_order(rows) if row.name != "moved"]
+
+
+def _in_order(rows: Iterable[Event]) -> list[Event]:
+    return sorted(rows, key=lambda row: (row.happened_at, row.event_id))

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pictures and sounds of a review, by id: looked up in the record, made when they are asked for first, one at a time."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from flows.film import Film
+from flows.finishing.reel import loudness_settings
+from flows.review.payload import programme_starts, timeline_frames, web_file
+from flows.review.reading import Reading
+from manifests.rows import Cut, Shot, Take
+from manifests.timebase import sample_of_frame
+from pipeline import assemble, dailies, sound
+from pipeline.dailies import Framing, Heard, Pairs, Still
+from pipeline.profiles import WEB
+
+_ONE_AT_A_TIME = threading.Lock()  # an encoder uses all cores by itself
+
+
+def take_copy(reading: Reading, take_id: str) -> Path | None:
+    """A take as browsers play it; None when no shot has such a take."""
+    found = _variant(reading, take_id)
+    take = reading.takes.get(take_id)
+    if found is None or take is None:
+        return None
+    entry_shot, variant = found
+    with _ONE_AT_A_TIME:
+        return dailies.copy(
+            take, _framing(reading, entry_shot, variant), heard(reading, variant), root=reading.film.root
+        )
+
+
+def thumbnail(reading: Reading, shot_id: str) -> Path | None:
+    """A shot's middle frame, from the version when that shows it, else from its take; None when there is neither."""
+    entry, film = reading.entry(shot_id), reading.film
+    if entry is None:
+        return None
+    shot, video = entry.shot, web_file(reading)
+    cut = next((cut for cut in reading.cuts if cut.shot_id == shot.shot_id and not cut.layer), None)
+    if cut is not None and video is not None:
+        key = next(row.media_digest for row in reading.files if row.profile == WEB.name)
+        frame = programme_starts(reading) + (cut.start_frame + cut.end_frame) // 2
+        return dailies.thumbnail(Still(video=video, key=key, frame=frame, rate=shot.rate), root=film.root)
+    take = reading.takes.get(shot.shot_id)
+    if take is None:
+        return None
+    still = Still(
+        video=film.root / take.path, key=take.media_digest, frame=take.frames // 2, rate=shot.rate, crop=_framing(reading, shot, shot).crop
+    )  # fmt: skip
+    return dailies.thumbnail(still, root=film.root)
+
+
+def heard(reading: Reading, shot: Shot) -> Heard | None:
+    """The master sound under a shot; None when nothing was recorded."""
+    path = master(reading)
+    return Heard(sound_id=path.stem, path=path, first_frame=shot.first_drawn) if path else None
+
+
+def master(reading: Reading) -> Path | None:
+    """The sound of the whole timeline as it is delivered, made when no version needed it yet; None when nothing was recorded."""
+    if not reading.recordings or not reading.shots:
+        return None
+    samples = sample_of_frame(timeline_frames(reading), reading.film.production.rate)
+    settings, root = loudness_settings(reading.film), reading.film.root
+    path = sound.path_of(sound.sound_id(reading.recordings, samples=samples, settings=settings), root=root)
+    if not path.is_file():
+        sound.master(reading.recordings, samples=samples, settings=settings, root=root)
+    return path
+
+
+def peaks(reading: Reading) -> Pairs:
+    """The waveform of the timeline, a pair a frame; empty when nothing was recorded."""
+    path = master(reading)
+    if path is None:
+        return []
+    return dailies.peaks(
+        path,
+        sound_id=path.stem,
+        frames=timeline_frames(reading),
+        rate=reading.film.production.rate,
+        root=reading.film.root,
+    )
+
+
+def version_file(reading: Reading, version: str) -> Path | None:
+    """The newest version's file for browsers; None for any other version."""
+    return web_file(reading) if version == reading.version else None
+
+
+def _variant(reading: Reading, take_id: str) -> tuple[Shot, Shot] | None:
+    """The shot that a take belongs to, and the shot that it was made from."""
+    return next(
+        (
+            (entry.shot, variant)
+            for entry in reading.ledger
+            for variant in reading.variants[entry.place]
+            if variant.shot_id == take_id
+        ),
+        None,
+    )
+
+
+def _framing(reading: Reading, shot: Shot, variant: Shot) -> Framing:
+    """As the version shows the shot, so that takes can be laid over it; as it would be shown when it is in no version."""
+    size = (reading.film.production.width, reading.film.production.height)
+    known = next((cut for cut in reading.cuts if cut.shot_id == shot.shot_id), None)
+    return dailies.framing(known or _framed(reading.film, variant, reading.takes[variant.shot_id]), size=size)
+
+
+def _framed(film: Film, shot: Shot, take: Take) -> Cut:
+    event = Cut(
+        version="", order=0, shot_id=shot.shot_id, grade_id="", start_frame=0, end_frame=take.frames, take_path=take.path, cube_path=""
+    )  # fmt: skip
+    size = (film.production.width, film.production.height)
+    return assemble.reframe([event], [shot], [take], size=size)[0]
