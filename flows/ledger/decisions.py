@@ -7,34 +7,48 @@ take was made from, so that a change of input withdraws it and can be named.
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.ledger.causes import Seen
 from flows.ledger.places import predecessors
+from flows.who import me
 from manifests.rows import Event, Shot
 from manifests.store import event
 
-NAMES = ("approved", "retry", "seed", "circled", "held", "released", "skipped", "priority", "note", "moved")
+NAMES = ("approved", "retry", "seed", "directed", "circled", "held", "released", "skipped", "priority", "note", "moved")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """How a shot is performed instead of as the script says. `performance`: as in `Shot`, over a take of `frames`; `words`: for people."""
+
+    performance: str
+    frames: int
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What holds for one place. `retried_at`: when a failure was last cleared (UTC, ISO 8601), "" for never."""
+    """What holds for one place. `retried_at`: when a failure was last cleared (UTC, ISO 8601), "" for never.
+
+    `seeds` and `performances`: those that takes of this place were ever asked for with; `written`: the performance before the first
+    direction, "" when there is none."""
 
     held: bool = False
     skipped: bool = False
     priority: int = 0
     seed: int | None = None
+    direction: Direction | None = None
     approved: Seen | None = None
     circled: Seen | None = None
     retried_at: str = ""
     notes: tuple[str, ...] = ()
     seeds: frozenset[int] = frozenset()
+    performances: frozenset[str] = frozenset()
+    written: str = ""
 
 
 UNDECIDED = Decision()
@@ -45,7 +59,7 @@ def decide(name: str, place: str, shot: Shot, **detail: object) -> Event:
     if name not in NAMES:
         raise ValueError(f"{name!r} is no decision")
     said = {"number": shot.number, "character": shot.character, **detail}
-    return event(name, place, actor=_me(), detail=json.dumps(said, ensure_ascii=False, sort_keys=True))
+    return event(name, place, actor=me(), detail=json.dumps(said, ensure_ascii=False, sort_keys=True))
 
 
 def fold(events: Iterable[Event]) -> dict[str, Decision]:
@@ -83,6 +97,8 @@ def _changes(before: Decision, one: Event, detail: Mapping[str, object]) -> dict
             changes = {"priority": _number(detail["priority"])}
         case "seed":
             changes = {"seed": _number(detail["seed"]), "circled": None}
+        case "directed":
+            changes = {"circled": None}
         case "circled":
             changes = {"seed": _seen(detail).seed, "circled": _seen(detail)}
         case "approved":
@@ -91,7 +107,18 @@ def _changes(before: Decision, one: Event, detail: Mapping[str, object]) -> dict
             changes = {"notes": (*before.notes, str(detail["text"]))}
     if "seed" in changes:
         changes["seeds"] = before.seeds | {changes["seed"], *_numbers(detail, "was")}
-    return changes
+    return changes | (_directions(before, detail) if "performance" in detail else {})
+
+
+def _directions(before: Decision, detail: Mapping[str, object]) -> dict[str, Any]:
+    """How the place is performed after a direction, or after a take that performs otherwise was circled; "" is as written."""
+    wanted, was = str(detail["performance"]), str(detail["performed"])
+    direction = Direction(performance=wanted, frames=_number(detail["frames"]), words=str(detail["words"]))
+    return {
+        "direction": direction if wanted else None,
+        "performances": before.performances | {was, *filter(None, [wanted])},
+        "written": (before.written if before.direction else was) if wanted else "",
+    }
 
 
 def _seen(detail: Mapping[str, object]) -> Seen:
@@ -106,14 +133,6 @@ def _number(value: object) -> int:
 
 def _numbers(detail: Mapping[str, object], name: str) -> tuple[int, ...]:
     return (_number(detail[name]),) if name in detail else ()
-
-
-def _me() -> str:
-    """Who decides: CALLSHEET_USER, else the name that this system knows."""
-    try:
-        return os.environ.get("CALLSHEET_USER") or getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for its user
-        return "somebody"
 
 
 def moves(events: Iterable[Event], *, now: Sequence[Shot], before: Sequence[Shot]) -> list[Event]:

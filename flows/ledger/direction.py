@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions applied to the cut: seeds, slates in place of skipped shots, and previs in place of what is not approved yet. Pure."""
+"""Decisions applied to the cut: seeds, other performances, slates in place of skipped shots, and previs in place of what is not approved
+yet. Pure."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flows.ledger.causes import withdrawn
-from flows.ledger.decisions import UNDECIDED, Decision
+from flows.ledger.decisions import UNDECIDED, Decision, Direction
 from flows.ledger.places import places
 from manifests.rows import Shot
+from model.emotion import LABELS, MAXIMUM, Curve, EmotionError, Key, Performance
 from pipeline import breakdown, slate
 
 
@@ -28,14 +31,19 @@ def direct(
     directed = []
     for number, (place, preview) in enumerate(zip(places(cut), cut, strict=True)):
         decision = decisions.get(place, UNDECIDED)
-        shown = seeded(preview, decision.seed)
+        shown = as_decided(preview, decision)
         if decision.skipped:
             directed.append(slate.in_place_of(shown, size=size))
-        elif finals is not None and is_approved(decision, shown, seeded(finals[number], decision.seed)):
-            directed.append(seeded(finals[number], decision.seed))
+        elif finals is not None and is_approved(decision, shown, final := as_decided(finals[number], decision)):
+            directed.append(final)
         else:
             directed.append(shown)
     return directed
+
+
+def as_decided(shot: Shot, decision: Decision) -> Shot:
+    """The shot with the seed and the performance that people want, under its own identity."""
+    return performed(seeded(shot, decision.seed), decision.direction)
 
 
 def is_approved(decision: Decision, *variants: Shot) -> bool:
@@ -53,3 +61,52 @@ def seeded(shot: Shot, seed: int | None) -> Shot:
         return shot
     other = replace(shot, seed=seed)
     return replace(other, shot_id=breakdown.identity(other))
+
+
+def performed(shot: Shot, direction: Direction | None) -> Shot:
+    """The shot with another performance, under its own identity. Keys keep their place in the take when its length has changed."""
+    if direction is None:
+        return shot
+    performance = Performance.from_plain(json.loads(direction.performance))
+    if direction.frames != shot.frames:
+        keys = {round(key.frame * shot.frames / direction.frames): key.weights for key in performance.keys}
+        performance = Performance(tuple(Key(frame, weights) for frame, weights in sorted(keys.items())))
+    return with_performance(shot, as_text(performance))
+
+
+def with_performance(shot: Shot, performance: str) -> Shot:
+    """The shot with that performance (as in `Shot.performance`), under its own identity."""
+    if json.loads(performance) == json.loads(shot.performance):
+        return shot
+    other = replace(shot, performance=performance)
+    return replace(other, shot_id=breakdown.identity(other))
+
+
+def as_text(performance: Performance) -> str:
+    """As it stands in `Shot.performance`."""
+    return json.dumps(performance.plain(), separators=(",", ":"))
+
+
+def performance(shot: Shot, curve: Curve | None, *, intensity: float = 1.0) -> Performance:
+    """The curve over the shot's own frames (None: what it performs now), with all weights but neutral's times `intensity`.
+
+    Raises EmotionError when a weight would be more than a face can do."""
+    length = shot.end_frame - shot.start_frame
+    if curve is None:
+        now = Performance.from_plain(json.loads(shot.performance))
+    else:
+        now = Performance.of(curve, start=shot.head_frames, end=shot.head_frames + length)
+    return Performance(tuple(Key(key.frame, _stronger(key.weights, intensity)) for key in now.keys))
+
+
+def _stronger(weights: Sequence[float], intensity: float) -> tuple[float, ...]:
+    scaled = tuple(
+        weight if label == "neutral" else round(weight * intensity, 6)
+        for label, weight in zip(LABELS, weights, strict=True)
+    )
+    most = max(scaled)
+    if most > MAXIMUM:
+        raise EmotionError(
+            f"intensity {most:g} of {LABELS[scaled.index(most)]!r} is above {MAXIMUM}", got=f"{intensity:g}"
+        )
+    return scaled

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions about shots, made and recorded: approve, retry, hold, release, skip, priority, take, note.
+"""Decisions about shots, made and recorded: approve, retry, direct, hold, release, skip, priority, take, note.
 
 A shot means what `plan` shows now, so the cut is computed from today's files (what was listened to is kept); the decision is about its
 place and is one event, which a run that goes on elsewhere sees within a second.
@@ -11,24 +11,38 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from flows import listening
 from flows.cut import Cutting, cut
 from flows.film import Film, done, open_film
 from flows.inputs import read_inputs
 from flows.ledger import record
-from flows.ledger.causes import seen
-from flows.ledger.decisions import decide
-from flows.ledger.direction import seeded
+from flows.ledger.causes import prints, seen
+from flows.ledger.decisions import Direction, decide
+from flows.ledger.direction import as_text, performance, seeded, with_performance
 from flows.ledger.select import WHERE, select
 from flows.ledger.states import ShotState
 from manifests.errors import InputError, Problem
-from manifests.rows import Event, Take
+from manifests.rows import Event, Shot, Take
+from model.emotion import EmotionError, parse_curve
+from pipeline import script
 from pipeline.slate import SLATE
+
+AS_WRITTEN = "as written"  # in place of an emotion: takes an earlier direction back
+
+
+class Chosen(Protocol):
+    """A production and the shots that somebody means."""
+
+    @property
+    def film(self) -> Film: ...
+    @property
+    def shots(self) -> Sequence[ShotState]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenNow:
     """A production, its cut as it stands, and the shots that somebody means."""
 
     film: Film
@@ -48,9 +62,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceTake:
-    """One take of a place: it differs from the shot only in its seed. `current`: the one that is used."""
+    """One take of a place: it differs from the shot only in seed and performance. `current`: the one that is used."""
 
     number: str
+    shot_id: str
     seed: int
     path: str
     label: str
@@ -61,7 +76,7 @@ class PlaceTake:
     warnings: tuple[str, ...]
 
 
-def choose(folder: Path, wanted: Sequence[str], *, out: Path | None) -> Chosen:
+def choose(folder: Path, wanted: Sequence[str], *, out: Path | None) -> ChosenNow:
     """The shots that the texts name. Raises InputError for names of nothing, and when nobody listened to the recordings yet."""
     film = open_film(folder, out)
     inputs = read_inputs(film)
@@ -71,7 +86,7 @@ def choose(folder: Path, wanted: Sequence[str], *, out: Path | None) -> Chosen:
         raise InputError(Problem(file=WHERE, message=message, expected=f"callsheet plan {folder}, once"))
     cutting = cut(film, inputs, recordings)
     ledger = record.ledger(film, cutting.shots, done=set(done(film, cutting.shots)))
-    return Chosen(film=film, cutting=cutting, shots=select(ledger, wanted))
+    return ChosenNow(film=film, cutting=cutting, shots=select(ledger, wanted))
 
 
 def approve(chosen: Chosen) -> list[Decided]:
@@ -133,13 +148,48 @@ def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) ->
     ]  # fmt: skip
 
 
+def direct(chosen: Chosen, *, emotion: str = "", intensity: float = 1.0) -> list[Decided]:
+    """Perform them otherwise than the script says, in another take. `emotion`: a curve over the shot (`angry 0.8`, `neutral -> sad`), ""
+    for the one there is, `AS_WRITTEN` for the script's; `intensity` times its weights.
+
+    Raises InputError for what is no emotion, for more than a face can do, and when nothing would change."""
+    directions = _directions(chosen, emotion, intensity)
+    same = [entry for entry in chosen.shots if _performs_so(entry, directions[entry.place])]
+    _refuse(same, "is performed so already", "another --emotion, or an --intensity other than 1")
+    said = AS_WRITTEN if emotion == AS_WRITTEN else "performed {words}"
+    _decide(chosen, "retry", lambda _entry: {}, "")
+    decided = _decide(chosen, "directed", lambda entry: _told(directions[entry.place], entry), said)
+    return [
+        Decided(number=one.number, character=one.character, text=one.text,
+                decision=one.decision.format(words=directions[entry.place].words))
+        for one, entry in zip(decided, chosen.shots, strict=True)
+    ]  # fmt: skip
+
+
+def variants(entry: ShotState) -> list[Shot]:
+    """The shot with every seed and performance that takes of its place were asked for with; the one that is used among them."""
+    texts = {entry.shot.performance, *entry.decision.performances}
+    found = [
+        with_performance(seeded(entry.shot, seed), text) for seed in sorted(_seeds(entry)) for text in sorted(texts)
+    ]
+    return list({variant.shot_id: variant for variant in found}.values())
+
+
+def is_circled(entry: ShotState, variant: Shot) -> bool:
+    """Whether that variant's take is the one that was circled."""
+    look = entry.decision.circled
+    if look is None or look.seed != variant.seed:
+        return False
+    return look.prints.get("performance") in (None, prints(variant)["performance"])
+
+
 def takes(chosen: Chosen) -> list[PlaceTake]:
-    """All takes of the chosen shots that differ from what is used only in the seed, with their measures."""
+    """All takes of the chosen shots that differ from what is used only in seed and performance, with their measures."""
     found = []
     for entry in chosen.shots:
-        variants = {variant.shot_id: variant for seed in _seeds(entry) if (variant := seeded(entry.shot, seed))}
-        rows = done(chosen.film, list(variants.values()))
-        found += [_place_take(entry, row) for row in sorted(rows.values(), key=lambda row: row.seed)]
+        known = variants(entry)
+        rows = done(chosen.film, known)
+        found += [_place_take(entry, variant, rows[variant.shot_id]) for variant in known if variant.shot_id in rows]
     return found
 
 
@@ -148,11 +198,17 @@ def circle(chosen: Chosen, seed: int) -> list[Decided]:
     made = {(take.number, take.seed) for take in takes(chosen)}
     without = [entry for entry in chosen.shots if (entry.shot.number, seed) not in made]
     _refuse(without, f"has no take with seed {seed}", "a seed that `callsheet shot take` lists")
+    return circle_variants(chosen, [seeded(entry.shot, seed) for entry in chosen.shots])
+
+
+def circle_variants(chosen: Chosen, wanted: Sequence[Shot]) -> list[Decided]:
+    """These takes (one of `variants` for each shot) are the ones; where one performs otherwise, the shot does so from now on."""
+    by_place = {entry.place: variant for entry, variant in zip(chosen.shots, wanted, strict=True)}
     return _decide(
         chosen,
         "circled",
-        lambda entry: {**seen(seeded(entry.shot, seed)), "was": entry.shot.seed},
-        f"the take with seed {seed} is circled",
+        lambda entry: _circle(entry, by_place[entry.place]),
+        f"the take with seed {', '.join(sorted({str(variant.seed) for variant in wanted}))} is circled",
     )
 
 
@@ -171,6 +227,56 @@ def _refuse(entries: Sequence[ShotState], message: str, expected: str) -> None:
         raise InputError(problems)
 
 
+def _circle(entry: ShotState, variant: Shot) -> dict[str, object]:
+    detail = {**seen(variant), "was": entry.shot.seed}
+    if variant.performance == entry.shot.performance:
+        return detail
+    written = variant.performance == entry.decision.written
+    direction = Direction(
+        performance="" if written else variant.performance, frames=variant.frames, words="as in its take"
+    )
+    return detail | _told(direction, entry)
+
+
+def _told(direction: Direction, entry: ShotState) -> dict[str, object]:
+    """A direction for the detail of its event. `performed`: what was performed before it."""
+    return {
+        "performance": direction.performance,
+        "frames": direction.frames,
+        "words": direction.words,
+        "performed": entry.shot.performance,
+    }
+
+
+def _directions(chosen: Chosen, emotion: str, intensity: float) -> dict[str, Direction]:
+    """The direction of each place. Raises InputError with all that cannot be."""
+    if emotion == AS_WRITTEN:
+        return {e.place: Direction(performance="", frames=e.shot.frames, words=AS_WRITTEN) for e in chosen.shots}
+    wanted = chosen.film.production
+    words = script.words(wanted.path(wanted.emotions) if wanted.emotions else None)
+    found, problems = dict[str, Direction](), dict[str, Problem]()
+    for entry in chosen.shots:
+        try:
+            curve = parse_curve(emotion, words=words) if emotion.strip() else None
+            keys = as_text(performance(entry.shot, curve, intensity=intensity))
+        except EmotionError as error:
+            problems[str(error)] = Problem(
+                file="--emotion", message=str(error), got=error.got, nearest=error.nearest_names
+            )
+            continue
+        named = " ".join(part for part in (str(curve or ""), f"times {intensity:g}" if intensity != 1 else "") if part)
+        found[entry.place] = Direction(performance=keys, frames=entry.shot.frames, words=named)
+    if problems:
+        raise InputError(problems.values())
+    return found
+
+
+def _performs_so(entry: ShotState, direction: Direction) -> bool:
+    if not direction.performance:
+        return entry.decision.direction is None
+    return bool(json.loads(direction.performance) == json.loads(entry.shot.performance))
+
+
 def _seeds(entry: ShotState) -> set[int]:
     return {entry.shot.seed, *entry.decision.seeds}
 
@@ -180,15 +286,15 @@ def _fresh_seed(entry: ShotState) -> int:
     return max(_seeds(entry)) + 1
 
 
-def _place_take(entry: ShotState, take: Take) -> PlaceTake:
-    circled = entry.decision.circled
+def _place_take(entry: ShotState, variant: Shot, take: Take) -> PlaceTake:
     return PlaceTake(
         number=entry.shot.number,
+        shot_id=take.shot_id,
         seed=take.seed,
         path=take.path,
         label=take.label,
         current=take.shot_id == entry.shot.shot_id,
-        circled=circled is not None and circled.seed == take.seed,
+        circled=is_circled(entry, variant),
         wall_seconds=take.wall_seconds,
         measures=json.loads(take.measures),
         warnings=tuple(json.loads(take.warnings)),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from flows.farm.steering import Steer, Steering
 from flows.film import Film
 from flows.ledger.decisions import NAMES, Decision, fold
+from flows.ledger.direction import as_decided
 from flows.ledger.places import places
 from manifests.rows import Event, Shot
 from pipeline.slate import SLATE
@@ -24,8 +25,8 @@ def steering(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
 
 
 def steered(by_place: Mapping[str, Shot], decisions: Mapping[str, Decision], *, began: str) -> Steering:
-    """The steering that decisions mean for the shots of a run. What was skipped or given another seed since the run began waits: it
-    is another shot now, and made in the run's next pass."""
+    """The steering that decisions mean for the shots of a run. What was skipped or given another seed or emotion since the run began
+    waits: it is another shot now, and made in the run's next pass."""
     known = [(by_place[place], decision) for place, decision in decisions.items() if place in by_place]
     return Steering(
         held=frozenset(shot.shot_id for shot, decision in known if decision.held or _is_another(shot, decision)),
@@ -37,4 +38,4 @@ def steered(by_place: Mapping[str, Shot], decisions: Mapping[str, Decision], *, 
 def _is_another(shot: Shot, decision: Decision) -> bool:
     if shot.talker == SLATE:
         return not decision.skipped
-    return decision.skipped or decision.seed not in (None, shot.seed)
+    return decision.skipped or as_decided(shot, decision).shot_id != shot.shot_id

@@ -13,7 +13,7 @@ from flows.verbs.options import DONE, Folder, Json, Out, group
 from flows.view.screen import complain, say, say_json, table
 
 if TYPE_CHECKING:
-    from flows.ledger.shot import Chosen, Decided
+    from flows.ledger.shot import ChosenNow, Decided
 
 app = group(
     help="Decide about shots: a number (sc01_sh030), a range (sc01_sh010..sc01_sh060), a query (character=MARA, state=failed,"
@@ -37,13 +37,25 @@ def retry(
     shots: Shots,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="another take, with this seed")] = None,
     new_seed: Annotated[bool, typer.Option("--new-seed", help="another take, with a seed not used yet")] = False,
+    emotion: Annotated[
+        str, typer.Option("--emotion", help="performed so: 'angry 0.8', 'neutral -> sad'; 'as written' takes it back")
+    ] = "",
+    intensity: Annotated[
+        float, typer.Option("--intensity", min=0, max=10, help="times the weights of its emotion")
+    ] = 1.0,
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Try again what failed; with another seed, make another take of what is done."""
+    """Try again what failed; with another seed, emotion or intensity, make another take of what is done."""
     from flows.ledger import shot
 
-    return _told(shot.retry(_chosen(folder, shots, out), seed=seed, new_seed=new_seed), as_json)
+    chosen = _chosen(folder, shots, out)
+    decided: list[Decided] = []
+    if emotion or intensity != 1:
+        decided = shot.direct(chosen, emotion=emotion, intensity=intensity)
+    if not decided or seed is not None or new_seed:
+        decided += shot.retry(chosen, seed=seed, new_seed=new_seed)
+    return _told(decided, as_json)
 
 
 @app.command()
@@ -136,7 +148,7 @@ def take(
     return DONE
 
 
-def _chosen(folder: Path, shots: Sequence[str], out: Path | None) -> Chosen:
+def _chosen(folder: Path, shots: Sequence[str], out: Path | None) -> ChosenNow:
     from flows.ledger.shot import choose
 
     return choose(folder, shots, out=out)
