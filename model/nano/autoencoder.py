@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames as latents beside a portrait: a small variational autoencoder whose decoder moves and repaints the portrait.
+
+The latent says how a frame differs from its portrait, so a face is the same person by construction and what diffusion must learn is
+motion. The decoder warps the portrait by a flow and paints over it where a mask says so, as in first-order motion models.
+
+References: Kingma & Welling (2014), auto-encoding variational Bayes; Siarohin et al. (2019), first order motion model;
+Ni et al. (2023), conditional image-to-video generation with latent flow diffusion models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.nano.layers import Residual
+from model.nano.sizes import Sizes
+
+FLOW_SCALE = 0.25  # of half the picture's side, for a flow of 1
+MASK_BIAS = -2.0  # a fresh decoder shows the portrait
+
+Picture = Float[Tensor, "images 3 side side"]
+Latent = Float[Tensor, "images latent grid grid"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A portrait as the decoder knows it: its picture in [-1, 1], and features at a half, a quarter and an eighth of its side."""
+
+    picture: Picture
+    features: tuple[Tensor, Tensor, Tensor]
+
+    def of(self, rows: Tensor | slice) -> Look:
+        """The portraits of some rows, or one portrait for many (`rows` may repeat)."""
+        half, quarter, eighth = (feature[rows] for feature in self.features)
+        return Look(self.picture[rows], (half, quarter, eighth))
+
+
+class Autoencoder(nn.Module):
+    """Encoder and decoder. `scale` and `shift` make latents of the training corpus zero-mean with unit deviation per channel."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, sizes: Sizes) -> None:
+        """Fresh weights; scale 1 and shift 0 until a stage sets them."""
+        super().__init__()
+        first, second, third = sizes.picture
+        self.look_steps = _steps(12, sizes.picture)
+        self.look_head = nn.Conv2d(third, sizes.look, 1)
+        self.encode_steps = _steps(24, sizes.picture)
+        self.encode_head = nn.Conv2d(third, 2 * sizes.latent, 1)
+        self.decode_in = nn.Conv2d(sizes.latent + sizes.look, third, 3, padding=1)
+        self.decode_eighth = Residual(third, third)
+        self.decode_quarter = Residual(third + second, second)
+        self.decode_half = Residual(second + first, first)
+        self.decode_head = nn.Conv2d(first, 24, 3, padding=1)
+        nn.init.zeros_(self.decode_head.weight)
+        nn.init.zeros_(self.decode_head.bias)  # type: ignore[arg-type]
+        self.register_buffer("scale", torch.ones(sizes.latent))
+        self.register_buffer("shift", torch.zeros(sizes.latent))
+
+    def look(self, portrait: Picture) -> Look:
+        """What the decoder and the denoiser know of a portrait in [-1, 1]."""
+        half, quarter, eighth = _climb(self.look_steps, functional.pixel_unshuffle(portrait, 2))
+        return Look(portrait, (half, quarter, self.look_head(eighth)))
+
+    def encode(self, frames: Picture, portraits: Picture) -> tuple[Latent, Latent]:
+        """Mean and log-variance of each frame's latent, not normalised."""
+        both = functional.pixel_unshuffle(torch.cat((frames, portraits), 1), 2)
+        mean, spread = self.encode_head(_climb(self.encode_steps, both)[-1]).chunk(2, dim=1)
+        return mean, spread.clamp(-12, 6)
+
+    def decode(self, latents: Latent, look: Look) -> Picture:
+        """Frames of latents (not normalised), with one portrait for each."""
+        half, quarter, eighth = look.features
+        x = self.decode_eighth(self.decode_in(torch.cat((latents, eighth), 1)))
+        x = self.decode_quarter(torch.cat((_doubled(x), quarter), 1))
+        x = self.decode_half(torch.cat((_doubled(x), half), 1))
+        flow, mask, paint = self.decode_head(functional.silu(x)).float().split((8, 4, 12), dim=1)
+        moved = _warped(look.picture, functional.pixel_shuffle(flow, 2) * FLOW_SCALE)
+        share = torch.sigmoid(functional.pixel_shuffle(mask, 2) + MASK_BIAS)
+        painted = torch.tanh(functional.pixel_shuffle(paint, 2))
+        return torch.lerp(moved, painted, share)
+
+    def normalised(self, latents: Float[Tensor, "*batch latent grid grid"]) -> Float[Tensor, "*batch latent grid grid"]:
+        """Latents as the denoiser has them."""
+        return (latents - self.shift[:, None, None]) / self.scale[:, None, None]
+
+    def restored(self, latents: Float[Tensor, "*batch latent grid grid"]) -> Float[Tensor, "*batch latent grid grid"]:
+        """The inverse of `normalised`."""
+        return latents * self.scale[:, None, None] + self.shift[:, None, None]
+
+
+def signed(pixels: Tensor) -> Picture:
+    """Pictures `[images, height, width, 3]` of bytes as the networks take them."""
+    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def levels(pictures: Picture) -> Tensor:
+    """The inverse of `signed`, rounded: bytes `[images, height, width, 3]`."""
+    return ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def _steps(inputs: int, channels: tuple[int, int, int]) -> nn.ModuleList:
+    """Three levels, each half as wide as the one before: a convolution, then a residual block."""
+    steps = nn.ModuleList()
+    for level, out in enumerate(channels):
+        convolution = nn.Conv2d(inputs, out, 3, stride=2 if level else 1, padding=1)
+        steps.append(nn.Sequential(convolution, Residual(out, out)))
+        inputs = out
+    return steps
+
+
+def _climb(steps: nn.ModuleList, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    half = steps[0](x)
+    quarter = steps[1](half)
+    return half, quarter, steps[2](quarter)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def _warped(pictures: Picture, flow: Float[Tensor, "images 2 side side"]) -> Picture:
+    """Each picture read at its places plus the flow (in halves of the side), edges held."""
+    side = pictures.shape[-1]
+    ticks = (torch.arange(side, device=flow.device, dtype=flow.dtype) * 2 + 1) / side - 1
+    places = torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"))
+    grid = (places + flow).permute(0, 2, 3, 1)
+    return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)

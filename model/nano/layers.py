@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Building blocks of the small talker's networks: convolutions in space, mixing of neighbouring frames, attention.
+
+Tensors are images: a batch of windows with their frames flattened into it, window after window.
+"""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+GROUPS = 8
+
+Images = Float[Tensor, "images channels height width"]
+Told = Float[Tensor, "images told"]
+
+
+class Residual(nn.Module):
+    """Two convolutions beside a shortcut. `told` > 0: the second norm is scaled and shifted by what each image is told (FiLM)."""
+
+    def __init__(self, channels: int, out: int, *, told: int = 0) -> None:
+        """The last convolution starts at zero, so that a fresh block passes its input on."""
+        super().__init__()
+        self.norm1 = nn.GroupNorm(GROUPS, channels)
+        self.conv1 = nn.Conv2d(channels, out, 3, padding=1)
+        self.norm2 = nn.GroupNorm(GROUPS, out)
+        self.conv2 = nn.Conv2d(out, out, 3, padding=1)
+        self.shortcut = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
+        self.film = nn.Linear(told, 2 * out) if told else None
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Images, told: Told | None = None) -> Images:
+        """The same grid."""
+        hidden = self.norm2(self.conv1(functional.silu(self.norm1(x))))
+        if self.film is not None:
+            scale, shift = self.film(told)[..., None, None].chunk(2, dim=1)
+            hidden = torch.addcmul(hidden + shift, hidden, scale)
+        summed: Tensor = self.shortcut(x) + self.conv2(functional.silu(hidden))
+        return summed
+
+
+class Neighbours(nn.Module):
+    """Mixes every frame with the one before and the one after, place by place; starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        """One 1x1 convolution over three frames' channels."""
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.mix = nn.Conv2d(3 * channels, channels, 1)
+        nn.init.zeros_(self.mix.weight)
+        nn.init.zeros_(self.mix.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Images, frames: int) -> Images:
+        """`frames`: of each window in the batch; beyond a window's ends its first and last frame stand."""
+        hidden = rearrange(functional.silu(self.norm(x)), "(b f) c h w -> b f c h w", f=frames)
+        before = torch.cat((hidden[:, :1], hidden[:, :-1]), 1)
+        after = torch.cat((hidden[:, 1:], hidden[:, -1:]), 1)
+        beside = torch.cat((before, hidden, after), 2).flatten(0, 1)
+        summed: Tensor = x + self.mix(beside.contiguous(memory_format=torch.channels_last))
+        return summed
+
+
+class Attention(nn.Module):
+    """Each place attends along time to itself in all frames of the window, then to the tokens of its frame."""
+
+    def __init__(self, channels: int, *, context: int, heads: int) -> None:
+        """`context`: width of the tokens."""
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.GroupNorm(GROUPS, channels)
+        self.along = nn.Linear(channels, 3 * channels)
+        self.along_out = nn.Linear(channels, channels)
+        self.norm2 = nn.GroupNorm(GROUPS, channels)
+        self.ask = nn.Linear(channels, channels)
+        self.tell = nn.Linear(context, 2 * channels)
+        self.tell_out = nn.Linear(channels, channels)
+        for layer in (self.along_out, self.tell_out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Images, frames: int, tokens: Float[Tensor, "images tokens context"]) -> Images:
+        """`frames`: of each window. Places in time come as waves added to the channels."""
+        height = x.shape[-2]
+        columns = rearrange(self.norm1(x), "(b f) c h w -> (b h w) f c", f=frames)
+        columns = columns + waves(frames, columns.shape[-1]).to(columns)
+        along = self.along_out(self._attend(*self.along(columns).chunk(3, dim=-1)))
+        x = x + rearrange(along, "(b h w) f c -> (b f) c h w", h=height, w=x.shape[-1])
+        places = rearrange(self.norm2(x), "n c h w -> n (h w) c")
+        told = self.tell_out(self._attend(self.ask(places), *self.tell(tokens).chunk(2, dim=-1)))
+        summed: Tensor = x + rearrange(told, "n (h w) c -> n c h w", h=height)
+        return summed
+
+    def _attend(self, *three: Tensor) -> Tensor:
+        q, k, v = (rearrange(x, "b n (heads c) -> b heads n c", heads=self.heads) for x in three)
+        shares = (q * q.shape[-1] ** -0.5) @ k.mT  # short rows: written out it is faster than the fused kernel
+        joined: Tensor = rearrange(shares.softmax(-1) @ v, "b heads n c -> b n (heads c)")
+        return joined
+
+
+def waves(count: int, width: int, *, longest: float = 100.0) -> Float[Tensor, "count width"]:
+    """Sines and cosines of the numbers 0 to count - 1 (Vaswani et al. 2017)."""
+    rates = longest ** (-torch.arange(0, width, 2) / width)
+    angles = torch.arange(count)[:, None] * rates
+    return torch.cat((angles.sin(), angles.cos()), 1)

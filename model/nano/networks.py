@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The four networks of the small talker together, and their checkpoint: half-precision safetensors with a config beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from manifests.errors import InputError, Problem
+from model.nano.autoencoder import Autoencoder
+from model.nano.conditions import Feeling, Hearing
+from model.nano.sizes import Sizes
+from model.nano.unet import NanoUNet
+from model.training import checkpoint
+
+KIND = "diffusion demonstration"
+WEIGHTS = Path(__file__).with_name("weights")
+"""The checkpoint that ships with the package."""
+
+
+class Nano(nn.Module):
+    """Autoencoder, denoiser, and what it hears and feels."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        """Fresh weights."""
+        super().__init__()
+        self.sizes = sizes
+        self.autoencoder = Autoencoder(sizes)
+        self.unet = NanoUNet(sizes)
+        self.hearing = Hearing(sizes)
+        self.feeling = Feeling(sizes)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def fresh(cls, sizes: Sizes, *, seed: int = 0) -> Nano:
+        """Random weights from a seed; the global generator is left as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(sizes)
+
+    @classmethod
+    def load(cls, folder: Path = WEIGHTS) -> Nano:
+        """A finished checkpoint, ready to sample. Raises InputError when it is none or does not fit."""
+        config = read_config(folder)
+        nano = cls.fresh(Sizes.from_plain(config["sizes"]))
+        checkpoint.load_into(nano, folder)
+        return nano.eval().requires_grad_(False)
+
+    def save(self, folder: Path, facts: Mapping[str, Any], *, dtype: torch.dtype = torch.float16) -> str:
+        """Write a checkpoint; `facts` (data, licences, settings, seed) go into its config. Returns its digest."""
+        config = {"kind": KIND, "sizes": self.sizes.plain(), **facts}
+        return checkpoint.write(folder, self, config, dtype=dtype)
+
+
+def read_config(folder: Path = WEIGHTS) -> dict[str, Any]:
+    """The config beside a checkpoint. Raises InputError when it is of something else."""
+    config = checkpoint.read_config(folder)
+    if config.get("kind") != KIND:
+        raise InputError(
+            Problem(file=str(folder), message="not weights of this talker", expected=KIND, got=repr(config.get("kind")))
+        )
+    return config
+
+
+def parameters(module: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames of 64 px from arrays: what judges and training ask for. The talker adds sound, faces in pictures and any frame rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from model.nano.autoencoder import Look, levels, signed
+from model.nano.conditions import around
+from model.nano.networks import Nano
+from model.nano.sampling import Plan, Run, Told, stream
+
+DEFAULT = Plan()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """A clip to sample. `face`: the portrait's crop. `heard`: encoder states, two a frame; `prosody`: one row a frame; both may be
+    longer or shorter than the clip (ends are held). `weights`: of the eight emotions at each frame, or one row for all."""
+
+    face: UInt8[Tensor, "side side 3"]
+    heard: Float[Tensor, "states heard"]
+    prosody: Float[Tensor, "rows prosody"]
+    weights: Float[Tensor, "rows 8"]
+    frames: int
+
+
+@torch.no_grad()
+def sample(nano: Nano, asked: Asked, *, seed: int, plan: Plan = DEFAULT) -> UInt8[Tensor, "frames side side 3"]:
+    """Exactly `asked.frames` frames. The same seed gives the same frames on one machine."""
+    look = nano.autoencoder.look(signed(asked.face[None]))
+    run = Run(plan=plan, generator=torch.Generator().manual_seed(seed))
+    pieces = stream(nano, look.features[2][0], told_by(nano, asked), frames=asked.frames, run=run)
+    return torch.cat([shown(nano, piece, look) for piece in pieces])
+
+
+@torch.no_grad()
+def shown(
+    nano: Nano, latents: Float[Tensor, "frames latent grid grid"], look: Look
+) -> UInt8[Tensor, "frames side side 3"]:
+    """Frames of normalised latents of one portrait."""
+    rows = torch.zeros(len(latents), dtype=torch.long)
+    return levels(nano.autoencoder.decode(nano.autoencoder.restored(latents), look.of(rows)))
+
+
+def told_by(nano: Nano, asked: Asked) -> Told:
+    """The conditions of a clip whose sound is there as a whole."""
+    sizes = nano.sizes
+
+    @torch.no_grad()
+    def told(frames: range) -> tuple[Tensor, Tensor]:
+        states = around(asked.heard.float(), frames=frames, size=sizes.rows, stride=2)
+        prosody = around(asked.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1)
+        weights = asked.weights[torch.arange(frames.start, frames.stop).clamp(max=len(asked.weights) - 1)]
+        heard = nano.hearing(states[None], prosody[None])[0]
+        felt = nano.feeling(weights[None])[0]
+        return heard, felt
+
+    return told

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop that the stages of diffusion training share: draw, slice, sum gradients, step, average weights, save, tell, show.
+
+A stage brings three functions: what is drawn for a step (for the whole batch, whoever computes it), the loss of a slice of those draws,
+and what is to be shown. Slices are micro-batches of one process and shares of several workers alike, so how a batch is divided changes
+rounding and nothing else. Killed at any moment, a training goes on from its last save to the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor, nn
+
+from model.training.ema import Ema
+from model.training.resuming import Training
+from model.training.run import Run
+from model.training.workers import Workers
+
+CLIP = 1.0  # longest gradient
+
+Draws = dict[str, Tensor]
+"""What a step is made of, batch first."""
+Losses = dict[str, Tensor]
+"""Losses by name; `loss/total` is what is minimised."""
+Film = UInt8[Tensor, "frames height width 3"]
+Show = Callable[[int, Mapping[str, Film]], None]
+"""`show(step, films)`: samples to look at, by name."""
+
+
+def unseen(_step: int, _films: Mapping[str, Film]) -> None:
+    """Nobody looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How long and how: `batch` is divided into `accumulate` slices; `bf16`: networks compute in bfloat16 (weights stay 32 bits)."""
+
+    steps: int
+    batch: int
+    accumulate: int = 1
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    ema: float = 0.998
+    bf16: bool = False
+    save_every: int = 200
+    show_every: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What is trained and how its loss is made. `facts`: plain values that must be the same when it goes on."""
+
+    module: nn.Module
+    draw: Callable[[int], Draws]
+    loss: Callable[[Draws], Losses]
+    films: Callable[[nn.Module], Mapping[str, Film]] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def follow(stage: Stage, course: Course, run: Run, *, show: Show = unseen) -> nn.Module:
+    """Train `stage.module` and return its running mean. State and curve are kept in the run's folder."""
+    wanted = [parameter for parameter in stage.module.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(wanted, lr=course.learning_rate, weight_decay=course.weight_decay, betas=(0.9, 0.99))
+    ema = Ema(stage.module, decay=course.ema)
+    training = Training(modules={"own": stage.module, "mean": ema.mean}, optimiser=optimiser, facts=stage.facts)
+    for step in range(run.begin(training), course.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = course.learning_rate * pace(step, course.steps)
+        optimiser.zero_grad()
+        values = _gradients(stage, course, step, run.workers)
+        run.workers.average(wanted)
+        length = nn.utils.clip_grad_norm_(wanted, CLIP)
+        optimiser.step()
+        ema.update(stage.module, step)
+        run.stepped(step, {**values, "gradient": length}, training, save_every=course.save_every)
+        if run.workers.leads and stage.films and course.show_every and (step + 1) % course.show_every == 0:
+            show(step + 1, stage.films(ema.mean))
+    return ema.mean
+
+
+def pace(step: int, steps: int) -> float:
+    """The share of the learning rate at a step: a short rise, then half a cosine down to a twentieth.
+
+    >>> pace(0, 1000), round(pace(525, 1000), 3), round(pace(999, 1000), 3)
+    (0.02, 0.525, 0.05)
+    """
+    rise = max(steps // 20, 1)
+    done = max(step - rise, 0) / max(steps - rise, 1)
+    return min((step + 1) / rise, 1) * (0.525 + 0.475 * math.cos(math.pi * done))
+
+
+def _gradients(stage: Stage, course: Course, step: int, workers: Workers) -> dict[str, float]:
+    """Sum the gradients of this worker's slices; returns the mean of each loss over them."""
+    draws = stage.draw(step)
+    share = workers.share(course.batch)
+    mine = {name: values[share] for name, values in draws.items()}
+    size = (share.stop - share.start) // course.accumulate
+    total: dict[str, float] = {}
+    for first in range(0, share.stop - share.start, size):
+        part = {name: values[first : first + size] for name, values in mine.items()}
+        with torch.autocast("cpu", torch.bfloat16, enabled=course.bf16):
+            losses = stage.loss(part)
+        (losses["loss/total"] / course.accumulate).backward()  # type: ignore[no-untyped-call]
+        for name, value in losses.items():
+            total[name] = total.get(name, 0.0) + float(value.detach()) / course.accumulate
+    return total

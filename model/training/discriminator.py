@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emotion discriminator: reads the emotion from the denoiser's deepest features, and keeps predicted latents in the wanted one.
+
+Published are a classifier over 1280 channels of UNet features and that emotion is classified during training; which feature, which
+inputs and which weights is open. Chosen here: the features in the middle of the UNet, of windows whose emotion was *not* told (else the
+features would repeat the condition). Two losses share the classifier:
+- reading: real latents at their noise level; moves the classifier and the UNet's way down ("co-trained");
+- keeping: the clean latents that the UNet predicted, seen at a low noise level through the UNet as it stands; moves the prediction only.
+Both are weighted by 1 / (1 + sigma^2): at high noise a latent shows no emotion, so a mistake there says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.emotion import LABELS
+
+Features = Float[Tensor, "batch frames channels height width"]
+
+
+class EmotionReader(nn.Module):
+    """Logits over the eight labels from features of a window: mean over places, mean and spread over frames, two layers."""
+
+    def __init__(self, channels: int, *, hidden: int = 64) -> None:
+        """`channels`: of the features."""
+        super().__init__()
+        self.norm = nn.LayerNorm(2 * channels)
+        self.first = nn.Linear(2 * channels, hidden)
+        self.second = nn.Linear(hidden, len(LABELS))
+
+    def forward(self, features: Features) -> Float[Tensor, "batch 8"]:
+        """One row a window."""
+        placed = features.float().mean((3, 4))
+        pooled = torch.cat((placed.mean(1), placed.std(1, correction=0)), 1)
+        logits: Tensor = self.second(functional.silu(self.first(self.norm(pooled))))
+        return logits
+
+
+def weight(sigma: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    """How much a window at a noise level counts: the share of its variance that is signal.
+
+    >>> weight(torch.tensor([0.0, 1.0, 3.0])).tolist()
+    [1.0, 0.5, 0.10000000149011612]
+    """
+    return 1 / (1 + sigma.square())
+
+
+def loss(
+    logits: Float[Tensor, "batch 8"], labels: Int64[Tensor, " batch"], sigma: Float[Tensor, " batch"], *, of: float
+) -> Float[Tensor, ""]:
+    """Cross-entropy, weighted by the noise level at which each window was seen or predicted, summed and divided by `of`.
+
+    `of`: how many windows are examined on average, so that slices of a batch add up to the whole."""
+    return (functional.cross_entropy(logits, labels, reduction="none") * weight(sigma)).sum() / of
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Inside, the module's parameters take no gradient, but what flows through them does."""
+    wanted = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in wanted:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in wanted:
+            parameter.requires_grad_(True)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Samples to look at while the denoiser trains: for some portraits a strip of every few frames, beside the clip that was asked for."""
+
+from __future__ import annotations
+
+import torch
+
+from model.nano.networks import Nano
+from model.nano.sample import Asked, sample
+from model.nano.sampling import Plan
+from model.training.course import Film
+from model.training.reel import Reel
+
+CLIPS = 6
+EVERY = 2
+PLAN = Plan()
+
+
+def strips(nano: Nano, reel: Reel, *, seed: int = 0) -> dict[str, Film]:
+    """`strip`: one picture, clip after clip (the real one above the made one); `film`: real and made frames side by side, moving."""
+    nano.eval()
+    frames = nano.sizes.window
+    pairs = [_pair(nano, reel, int(clip), frames, seed) for clip in torch.linspace(0, len(reel.starts) - 1, CLIPS)]
+    rows = [torch.cat(list(one[::EVERY]), 1) for pair in pairs for one in pair]
+    beside = [torch.cat((real, made), 1) for real, made in pairs]
+    return {"strip": torch.cat(rows)[None], "film": torch.cat(beside, 2)}
+
+
+def _pair(nano: Nano, reel: Reel, clip: int, frames: int, seed: int) -> tuple[Film, Film]:
+    corpus, row = reel.references.corpus, reel.references.rows[clip]
+    asked = Asked(
+        face=reel.references.faces[clip],
+        heard=torch.from_numpy(corpus.array(row, "heard")),
+        prosody=torch.from_numpy(corpus.array(row, "prosody")),
+        weights=reel.weights(torch.tensor([clip])),
+        frames=frames,
+    )
+    real = torch.from_numpy(corpus.array(row, "faces", slice(0, frames)))
+    return real, sample(nano, asked, seed=seed, plan=PLAN)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first stage of diffusion training: frames to latents beside a portrait, and back.
+
+The loss is the absolute error of levels and of their differences to neighbours, with more weight where a face acts, and a small pull of
+the latent toward a unit Gaussian, so that what no frame needs stays empty. Afterwards latents are scaled to unit deviation by channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from model.nano.autoencoder import Autoencoder, levels, signed
+from model.nano.networks import Nano
+from model.previs import anatomy
+from model.training import course
+from model.training.course import Course, Draws, Film, Losses, Show, Stage, unseen
+from model.training.reel import References, emphasis
+from model.training.resuming import seeded
+from model.training.run import Run
+from model.training.settings import within
+
+ACTING = tuple(sorted({*anatomy.LIPS, *anatomy.EYE_POINTS, *anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.CHEEKS}))
+SCALED_FRAMES = 4096  # from which the latents' deviation is taken
+LEAST_SCALE = 0.25  # of the widest channel: an empty one is not blown up
+SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoencoderSettings:
+    """`acting`: additional weight where a face acts; `edges`: of differences to neighbours; `empty`: of the pull to a unit Gaussian."""
+
+    seed: int = within(0, 0, 2**31)
+    steps: int = within(1200, 1, 10_000_000)
+    batch: int = within(64, 1, 65_536)
+    accumulate: int = within(1, 1, 65_536)
+    learning_rate: float = within(2e-3, 1e-7, 1)
+    acting: float = within(4.0, 0, 100)
+    edges: float = within(1.0, 0, 100)
+    empty: float = within(3e-3, 0, 10)
+    bf16: bool = True
+    save_every: int = within(200, 1, 1_000_000)
+    show_every: int = within(0, 0, 1_000_000)
+
+    @property
+    def course(self) -> Course:
+        """The loop's part of these."""
+        return Course(
+            steps=self.steps,
+            batch=self.batch,
+            accumulate=self.accumulate,
+            learning_rate=self.learning_rate,
+            bf16=self.bf16,
+            save_every=self.save_every,
+            show_every=self.show_every,
+        )
+
+
+def train(
+    nano: Nano,
+    references: References,
+    settings: AutoencoderSettings,
+    run: Run,
+    *,
+    show: Show = unseen,
+) -> None:
+    """Train the autoencoder inside `nano`, in place; state and curve are kept in the run's folder."""
+
+    def draw(step: int) -> Draws:
+        generator = seeded(settings.seed, step)
+        clips = torch.randint(len(references.rows), (settings.batch,), generator=generator)
+        chance = torch.rand(settings.batch, generator=generator)
+        places = (chance * references.lengths[clips]).long()
+        sizes = nano.sizes
+        noise = torch.randn(settings.batch, sizes.latent, sizes.grid, sizes.grid, generator=generator)
+        return {"clips": clips, "places": places, "noise": noise}
+
+    def loss(part: Draws) -> Losses:
+        faces, points = references.frames(part["clips"], part["places"])
+        weights = 1 + settings.acting * emphasis(points, chosen=ACTING, side=nano.sizes.side)
+        portraits = signed(references.faces[part["clips"]])
+        kit = Kit(weights=weights, noise=part["noise"], settings=settings)
+        return losses(nano.autoencoder, signed(faces), portraits, kit=kit)
+
+    def films(mean: nn.Module) -> dict[str, Film]:
+        assert isinstance(mean, Autoencoder)
+        return {"autoencoder": rebuilt(mean, references)}
+
+    stage = Stage(
+        module=nano.autoencoder,
+        draw=draw,
+        loss=loss,
+        films=films,
+        facts={"settings": asdict(settings), "sizes": nano.sizes.plain(), "references": references.identity},
+    )
+    mean = course.follow(stage, settings.course, run, show=show)
+    nano.autoencoder.load_state_dict(mean.state_dict())
+    nano.autoencoder.eval()
+    rescale(nano.autoencoder, references)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kit:
+    """What a loss needs beside the pictures: weights of places, unit noise for the latents, settings."""
+
+    weights: Float[Tensor, "batch side side"]
+    noise: Tensor
+    settings: AutoencoderSettings
+
+
+def losses(
+    autoencoder: Autoencoder,
+    frames: Float[Tensor, "batch 3 side side"],
+    portraits: Float[Tensor, "batch 3 side side"],
+    *,
+    kit: Kit,
+) -> Losses:
+    """Each part of the loss, and their sum."""
+    weights, settings = kit.weights, kit.settings
+    mean, spread = (values.float() for values in autoencoder.encode(frames, portraits))
+    made = autoencoder.decode(mean + kit.noise * (0.5 * spread).exp(), autoencoder.look(portraits))
+    error = made - frames
+    seen = (error.abs() * weights[:, None]).mean()
+    edges = (error.diff(dim=-1).abs() * weights[:, None, :, 1:]).mean()
+    edges = edges + (error.diff(dim=-2).abs() * weights[:, None, 1:]).mean()
+    empty = 0.5 * (mean.square() + spread.exp() - 1 - spread).mean()
+    return {
+        "loss/total": seen + settings.edges * edges + settings.empty * empty,
+        "loss/seen": seen,
+        "loss/empty": empty,
+        "psnr": -10 * (error.detach().square().mean() / 4).log10(),
+    }
+
+
+@torch.no_grad()
+def rescale(autoencoder: Autoencoder, references: References) -> None:
+    """Set the latents' scale and shift from frames of the training clips."""
+    generator = seeded(0, 0)
+    clips = torch.randint(len(references.rows), (SCALED_FRAMES,), generator=generator)
+    places = (torch.rand(SCALED_FRAMES, generator=generator) * references.lengths[clips]).long()
+    found = []
+    for some, at in zip(torch.split(clips, 128), torch.split(places, 128), strict=True):
+        faces, _ = references.frames(some, at)
+        found.append(autoencoder.encode(signed(faces), signed(references.faces[some]))[0])
+    latents = torch.cat(found)
+    scale = latents.std((0, 2, 3))
+    autoencoder.scale.copy_(scale.clamp(min=LEAST_SCALE * float(scale.max())))
+    autoencoder.shift.copy_(latents.mean((0, 2, 3)))
+
+
+@torch.no_grad()
+def rebuilt(autoencoder: Autoencoder, references: References) -> Film:
+    """One picture: references above, frames in the middle, what is made of them below."""
+    clips = torch.linspace(0, len(references.rows) - 1, SHOWN).long()
+    faces, _ = references.frames(clips, references.lengths[clips] // 2)
+    still = references.faces[clips]
+    mean, _ = autoencoder.encode(signed(faces), signed(still))
+    made = levels(autoencoder.decode(mean, autoencoder.look(signed(still))))
+    rows = [torch.cat(list(row), 1) for row in (still, faces, made)]
+    return torch.cat(rows)[None]

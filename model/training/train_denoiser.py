@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second and third stage of diffusion training: motion without emotion, then emotion. One loop, other settings.
+
+A window of a clip's latents is noised, and the denoiser says v of it, told the portrait, the sound, the emotion and in half of the
+windows the first frames. Conditions are dropped now and then for the branches of guidance; in the motion stage emotion always is. With a
+discriminator, part of the batch is also asked for its emotion (see `discriminator`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from model.nano.networks import Nano
+from model.nano.unet import Scene
+from model.training import course, diffusion, discriminator
+from model.training.course import Course, Draws, Film, Losses, Show, Stage, unseen
+from model.training.diffusion import Dropout, Noise
+from model.training.discriminator import EmotionReader
+from model.training.reel import Reel
+from model.training.resuming import seeded
+from model.training.run import Run
+from model.training.samples import strips
+from model.training.settings import within
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenoiserSettings:
+    """`emotion`: whether emotions are told. `noise_mean`, `noise_deviation`: of ln sigma. `drop_*`: shares of windows that lose both,
+    the emotion, or the sound. `given`: share of windows that know their first frames; `given_noise`: deviation added to those, since
+    when talking they are made ones. `discriminator`: its weight, 0 for none; `examined`: share of the batch it looks at;
+    `examined_noise`: noise level at which it looks at predictions."""
+
+    seed: int = within(0, 0, 2**31)
+    emotion: bool = True
+    steps: int = within(2000, 1, 10_000_000)
+    batch: int = within(16, 1, 65_536)
+    accumulate: int = within(1, 1, 65_536)
+    learning_rate: float = within(1e-3, 1e-7, 1)
+    ema: float = within(0.995, 0, 0.99999)
+    noise_mean: float = within(0.0, -10, 10)
+    noise_deviation: float = within(1.4, 0.01, 10)
+    drop_both: float = within(0.1, 0, 1)
+    drop_emotion: float = within(0.1, 0, 1)
+    drop_sound: float = within(0.05, 0, 1)
+    given: float = within(0.5, 0, 1)
+    given_noise: float = within(0.1, 0, 10)
+    discriminator: float = within(0.0, 0, 100)
+    examined: float = within(0.25, 0, 1)
+    examined_noise: float = within(0.2, 0.001, 10)
+    bf16: bool = True
+    checkpointing: bool = False
+    save_every: int = within(100, 1, 1_000_000)
+    show_every: int = within(0, 0, 1_000_000)
+
+    @property
+    def course(self) -> Course:
+        """The loop's part of these."""
+        return Course(
+            steps=self.steps,
+            batch=self.batch,
+            accumulate=self.accumulate,
+            learning_rate=self.learning_rate,
+            ema=self.ema,
+            bf16=self.bf16,
+            save_every=self.save_every,
+            show_every=self.show_every,
+        )
+
+
+class Learner(nn.Module):
+    """What learns in these stages: the denoiser, its hearing and feeling, and the discriminator's reader."""
+
+    def __init__(self, nano: Nano, *, seed: int) -> None:
+        """Takes the networks of `nano`, which learn in place."""
+        super().__init__()
+        self.unet, self.hearing, self.feeling = nano.unet, nano.hearing, nano.feeling
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.reader = EmotionReader(nano.sizes.channels[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kit:
+    """Clips to learn from, clips of other people for samples, and what else the training depends on."""
+
+    reel: Reel
+    shown: Reel
+    facts: dict[str, Any]
+
+
+def train(nano: Nano, kit: Kit, settings: DenoiserSettings, run: Run, *, show: Show = unseen) -> None:
+    """Train everything of `nano` but its autoencoder, in place; state and curve are kept in the run's folder."""
+    learner = Learner(nano, seed=settings.seed)
+    nano.unet.checkpointing = settings.checkpointing
+
+    def films(mean: nn.Module) -> dict[str, Film]:
+        worn = Nano.fresh(nano.sizes)
+        own = {name: value for name, value in mean.state_dict().items() if not name.startswith("reader.")}
+        worn.load_state_dict(nano.state_dict() | own)
+        return strips(worn, kit.shown)
+
+    stage = Stage(
+        module=learner,
+        draw=lambda step: draw(kit.reel, nano, settings, step),
+        loss=lambda part: losses(learner, batch_of(kit.reel, nano, part), settings),
+        films=films,
+        facts={"settings": asdict(settings), **kit.facts},
+    )
+    mean = course.follow(stage, settings.course, run, show=show)
+    learner.load_state_dict(mean.state_dict())
+    nano.unet.checkpointing = False
+    nano.eval()
+
+
+def draw(reel: Reel, nano: Nano, settings: DenoiserSettings, step: int) -> Draws:
+    """All that is random in a step."""
+    generator, sizes, count = seeded(settings.seed, step), nano.sizes, settings.batch
+    clips = torch.randint(len(reel.starts), (count,), generator=generator)
+    spare = reel.references.lengths[clips] - sizes.window + 1
+    shape = (count, sizes.window, sizes.latent, sizes.grid, sizes.grid)
+    dropout = Dropout(everything=settings.drop_both, emotion=settings.drop_emotion, sound=settings.drop_sound)
+    silent, moodless = dropout.draw(count, generator)
+    noise = Noise(mean=settings.noise_mean, deviation=settings.noise_deviation)
+    return {
+        "clips": clips,
+        "firsts": (torch.rand(count, generator=generator) * spare).long(),
+        "sigma": noise.draw(count, generator),
+        "silent": silent,
+        "moodless": moodless if settings.emotion else torch.ones_like(moodless),
+        "given": torch.rand(count, generator=generator) < settings.given,
+        "examined": torch.rand(count, generator=generator) < settings.examined,
+        "noise": torch.randn(shape, generator=generator),
+        "given_noise": torch.randn(shape, generator=generator) * settings.given_noise,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """Draws together with the clips they speak of."""
+
+    clean: Tensor
+    states: Tensor
+    prosody: Tensor
+    look: Tensor
+    weights: Tensor
+    labels: Tensor
+    given: Tensor
+    part: Draws
+
+
+def batch_of(reel: Reel, nano: Nano, part: Draws) -> Batch:
+    """Read what a slice of draws speaks of."""
+    sizes, clips = nano.sizes, part["clips"]
+    places = list(zip(clips.tolist(), part["firsts"].tolist(), strict=True))
+    sounds = [reel.sound(clip, first, sizes=sizes) for clip, first in places]
+    given = part["given"][:, None] & (torch.arange(sizes.window) < sizes.overlap)
+    return Batch(
+        clean=torch.stack([reel.window(clip, first, sizes.window) for clip, first in places]),
+        states=torch.stack([states for states, _ in sounds]),
+        prosody=torch.stack([prosody for _, prosody in sounds]),
+        look=reel.looks[clips],
+        weights=reel.weights(clips)[:, None].expand(-1, sizes.window, -1),
+        labels=reel.labels[clips],
+        given=given,
+        part=part,
+    )
+
+
+def losses(learner: Learner, batch: Batch, settings: DenoiserSettings) -> Losses:
+    """The error of v, and what the discriminator adds."""
+    part, clean, sigma = batch.part, batch.clean, batch.part["sigma"]
+    scene = Scene(
+        batch.look,
+        clean + part["given_noise"],
+        batch.given,
+        learner.hearing(batch.states, batch.prosody, dropped=part["silent"]),
+        learner.feeling(batch.weights, dropped=part["moodless"]),
+    )
+    noisy = diffusion.noised(clean, part["noise"], sigma)
+    v = learner.unet(diffusion.scaled(noisy, sigma), sigma, scene).float()
+    error = diffusion.v_loss(v, diffusion.v_target(clean, part["noise"], sigma), free=~batch.given)
+    found = {"loss/total": error, "loss/v": error}
+    chosen = part["examined"] & ~part["moodless"]
+    if settings.discriminator and bool(chosen.any()):
+        made = diffusion.clean_of(noisy, v, sigma)[chosen]
+        found |= _examined(learner, batch, made, chosen, settings)
+        found["loss/total"] = error + settings.discriminator * (found["loss/read"] + found["loss/kept"])
+    return found
+
+
+def _examined(learner: Learner, batch: Batch, made: Tensor, chosen: Tensor, settings: DenoiserSettings) -> Losses:
+    """Read the emotion of real windows (which trains reader and UNet), and of predicted ones (which trains the prediction)."""
+    part, labels, sigma = batch.part, batch.labels[chosen], batch.part["sigma"][chosen]
+    count, frames = made.shape[:2]
+    untold = torch.ones(count, dtype=torch.bool)
+    scene = Scene(
+        batch.look[chosen],
+        torch.zeros_like(made),
+        torch.zeros(count, frames, dtype=torch.bool),
+        learner.hearing.silence(count, frames),
+        learner.feeling(batch.weights[chosen], dropped=untold),
+    )
+    noisy = diffusion.noised(batch.clean[chosen], part["noise"][chosen], sigma)
+    real = learner.reader(learner.unet.deepest(diffusion.scaled(noisy, sigma), sigma, scene))
+    usual = settings.examined * len(part["sigma"])
+    low = torch.full_like(sigma, settings.examined_noise)
+    blurred = diffusion.noised(made, part["noise"][chosen].flip(1), low)
+    with discriminator.frozen(learner.unet), discriminator.frozen(learner.reader):
+        predicted = learner.reader(learner.unet.deepest(diffusion.scaled(blurred, low), low, scene))
+    return {
+        "loss/read": discriminator.loss(real, labels, sigma, of=usual),
+        "loss/kept": discriminator.loss(predicted, labels, sigma, of=usual),
+        "accuracy/read": (real.argmax(1) == labels).float().mean(),
+        "accuracy/kept": (predicted.argmax(1) == labels).float().mean(),
+    }
