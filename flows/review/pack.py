@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page's files as they lie in a folder that opens from disk: its modules joined into one classic script.
+
+Browsers load no ES module from `file://`. The page therefore keeps to two plain forms of import and four of export (see below), which are
+read here line by line; anything else is an error, so that a page that would not open is never written. This is no bundler: nothing is
+renamed, shortened or left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+PAGE = Path(__file__).parent / "page"
+ENTRY = "main.js"
+MODULE = f'<script type="module" src="{ENTRY}"></script>'
+SCRIPTS = '<script src="data.js"></script>\n<script src="page.js" defer></script>'
+
+_NAMED = re.compile(r'import\s*\{([^{}]*)\}\s*from\s*"(\.[^"]+)";?')  # import { a, b as c } from "./x.js"
+_WHOLE = re.compile(r'import\s+\*\s+as\s+(\w+)\s+from\s+"(\.[^"]+)";?')
+_DEFAULT = re.compile(r'import\s+(\w+)\s+from\s+"(\.[^"]+)";?')
+_DECLARED = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))", re.MULTILINE)
+_LISTED = re.compile(r"export\s*\{([^{}]*)\};?\s*$")  # at the end of a file: export { a, b as c };
+_FALLBACK = re.compile(r"export default (?=function)")
+_LEFT = re.compile(r"^\s*(?:import|export)\b", re.MULTILINE)
+
+
+def files() -> dict[str, bytes]:
+    """What an export holds besides `data.js` and media, by name: `index.html`, `page.css`, `page.js`, and the toolkit's licences."""
+    index = (PAGE / "index.html").read_text(encoding="utf-8")
+    if MODULE not in index:
+        raise ValueError(f"index.html does not load {ENTRY}")
+    licences = {f"licences/{path.name}": path.read_bytes() for path in sorted((PAGE / "vendor").glob("*.txt"))}
+    return {
+        "index.html": index.replace(MODULE, SCRIPTS).encode(),
+        "page.css": (PAGE / "page.css").read_bytes(),
+        "page.js": script().encode(),
+        **licences,
+    }
+
+
+def script() -> str:
+    """All modules of the page as one classic script, those that others need first."""
+    sources = {path.relative_to(PAGE).as_posix(): path.read_text(encoding="utf-8") for path in PAGE.rglob("*.js")}
+    parts = [_wrapped(name, sources[name]) for name in order(sources)]
+    return '"use strict";\n(() => {\nconst modules = {};\n' + "\n".join(parts) + "\n})();\n"
+
+
+def order(sources: Mapping[str, str]) -> list[str]:
+    """The modules that the entry needs, each after those that it imports. Raises ValueError for circles and for files that are not there."""
+    found: list[str] = []
+    path: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in path:
+            raise ValueError(f"modules import each other: {' -> '.join([*path, name])}")
+        if name in found:
+            return
+        if name not in sources:
+            raise ValueError(f"{path[-1] if path else 'the page'} imports {name}, which is not there")
+        path.append(name)
+        for needed in _needs(name, sources[name]):
+            visit(needed)
+        path.pop()
+        found.append(name)
+
+    visit(ENTRY)
+    return found
+
+
+def _needs(name: str, source: str) -> list[str]:
+    forms = (_NAMED, _WHOLE, _DEFAULT)
+    return [_resolved(name, match[2]) for form in forms for match in form.finditer(source)]
+
+
+def _resolved(name: str, target: str) -> str:
+    """`../x.js`, seen from a module, as a name within the page."""
+    parts: list[str] = []
+    for part in (PurePosixPath(name).parent / target).parts:
+        if part == "..":
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _wrapped(name: str, source: str) -> str:
+    """A module as a function of its own that leaves its exports behind. Raises ValueError for forms that are not read here."""
+    exported: dict[str, str] = {match[1]: match[1] for match in _DECLARED.finditer(source)}
+    body = _DECLARED.sub("", source)
+    if listed := _LISTED.search(body):
+        exported |= {outer: inner for inner, outer in _pairs(listed[1])}
+        body = body[: listed.start()]
+    if _FALLBACK.search(body):
+        exported["default"] = "fallback"
+        body = _FALLBACK.sub("const fallback = ", body)
+    body = _NAMED.sub(lambda match: f"const {{ {_taken(match[1])} }} = {_module(name, match[2])};", body)
+    body = _WHOLE.sub(lambda match: f"const {match[1]} = {_module(name, match[2])};", body)
+    body = _DEFAULT.sub(lambda match: f"const {match[1]} = {_module(name, match[2])}.default;", body)
+    if left := _LEFT.search(body):
+        line = body[left.start() :].strip().splitlines()[0]
+        raise ValueError(f"{name}: cannot be joined: {line[:80]}")
+    given = ", ".join(f"{outer}: {inner}" for outer, inner in exported.items())
+    return f'modules["{name}"] = (() => {{\n{body.rstrip()}\nreturn {{ {given} }};\n}})();'
+
+
+def _module(name: str, target: str) -> str:
+    return f'modules["{_resolved(name, target)}"]'
+
+
+def _taken(names: str) -> str:
+    """`a, b as c` as a pattern that takes an object apart."""
+    return ", ".join(inner if inner == outer else f"{inner}: {outer}" for inner, outer in _pairs(names))
+
+
+def _pairs(names: str) -> list[tuple[str, str]]:
+    """`a, b as c` as pairs: the name inside the module that exports or is imported from, and the name outside or here."""
+    pairs = []
+    for part in names.split(","):
+        words = part.split()
+        if words:
+            pairs.append((words[0], words[-1]))
+    return pairs
