@@ -384,7 +384,7 @@ class CorpusClip(Row):
 
     `corpus`: `synthetic`, `units` (faces moved by the units of a 3D model, for testing only), `mead`, `hdtf`, `crema-d`. `emotion` is
     one of `model.emotion.LABELS`; `level` 1 to 3, 0 where a corpus has none; `intensity` is what that level stands for. `split`
-    (`train`, `val`, `test`) follows the identity. `frames` are 25 a second. Paths are relative to the corpus' folder; `audio` and
+    (`train`, `judge`, `val`, `test`) follows the identity. `frames` are 25 a second. Paths are relative to the corpus' folder; `audio` and
     `video` are "" where they were not kept. `source` is the file that a clip was read from, or what made it."""
 
     clip_id: str

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from pipeline import ingest, loudness, named_models, repeatable
 
 VERSION = "2"  # of what this module makes of the same sound and settings
 WINDOW_SECONDS = 28.0  # the recogniser always looks at 30 s; nearly full windows waste least
+LONGEST_SECONDS = 30  # that the recogniser sees at once
 BLOCK_SECONDS = 600  # how much sound is held in memory at once
 SEED = 0  # any, but the same each time
 ENGLISH_ONLY_VOCABULARY = 51864  # tokens of the `.en` models; the others have more
@@ -115,6 +117,17 @@ def transcribe(recordings: Sequence[Recording], *, root: Path, settings: Setting
     return words
 
 
+def states(sound: Sound, *, settings: Settings) -> Float32[np.ndarray, "states width"]:
+    """What the recogniser's encoder makes of mono 16 kHz sound: its last hidden states, 50 a second. At most 30 s at once."""
+    if len(sound) > LONGEST_SECONDS * ANALYSIS_HZ:
+        raise ValueError(f"the encoder sees at most {LONGEST_SECONDS} s at once")
+    model = _encoder(settings)
+    with repeatable.one_thread():
+        features = model.feature_extractor(np.asarray(sound, np.float32), padding=0)
+        encoded: Float32[np.ndarray, "states width"] = np.asarray(model.encode(features), dtype=np.float32)[0]
+    return encoded
+
+
 def windows(sound: Sound, *, seconds: float = WINDOW_SECONDS) -> list[tuple[int, int]]:
     """Cut 16 kHz sound into spans of at most `seconds`, each cut in the quietest moment of the last two thirds of its span."""
     longest = round(seconds * ANALYSIS_HZ)
@@ -165,6 +178,11 @@ def _model(settings: Settings) -> Any:
         SEED
     )  # read by a new model when it first samples: where it is unsure, it guesses at random
     return WhisperModel(str(settings.folder()), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
+
+
+@cache
+def _encoder(settings: Settings) -> Any:
+    return _model(settings)
 
 
 def _vocabulary(folder: Path) -> set[str]:

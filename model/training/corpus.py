@@ -27,7 +27,8 @@ POINTS = 468
 HEARD_WIDTH = 384
 HEARD_PER_FRAME = 2
 SAMPLES_PER_FRAME = HZ // RATE
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "judge", "val", "test")
+"""`judge` trains what judges a generator: the generator never sees it."""
 PROSODY = ("log_f0", "voiced", "log_energy", "energy_step", "tilt", "rate")
 """Columns of `Prepared.prosody`: log of f0 in Hz (0 where unvoiced), voiced 0 or 1, energy in dB / 20, its step from the frame before,
 spectral tilt (high over low band, dB / 20), and energy peaks a second around the frame."""
@@ -78,7 +79,7 @@ class Corpus:
         return tuple(sorted({clip.licence for clip in self.clips}))
 
     def split(self, name: str, *, corpus: str | None = None) -> list[CorpusClip]:
-        """The clips of `train`, `val` or `test`. `corpus` keeps one source (`synthetic`, `units`, ...); without it, `units` stays out:
+        """The clips of one of `SPLITS`. `corpus` keeps one source (`synthetic`, `units`, ...); without it, `units` stays out:
         that set is another kind of picture and is reported beside the rest."""
         wanted = [clip for clip in self.clips if clip.split == name]
         if corpus is not None:
@@ -124,7 +125,7 @@ def _read(path: Path, name: str, span: slice = slice(None)) -> Any:
 
 
 TINY_FRAMES = 16
-TINY_SPLITS = ("train",) * 5 + ("val",) + ("test",) * 2
+TINY_SPLITS = ("train",) * 4 + ("judge", "val") + ("test",) * 2
 
 
 def tiny(folder: Path, *, seed: int = 0) -> Corpus:
