@@ -24,7 +24,7 @@ from model.training import checkpoint
 KIND = "emotion bank"
 SIZES = EmotionSizes(prior=256, hidden=128, tokens=4, dim=256, bank=64, heads=8, feature=1)
 MEMORY = 0.98  # of a usage from one step to the next: about the last fifty batches count
-DEAD = 0.1  # of an even share of use: below it an entry is dead
+DEAD = 0.25  # of an even share of use: below it an entry is dead
 
 
 class EmotionBank(EmotionModel):

@@ -51,6 +51,16 @@ class Curve:
         return [line for line in text[: text.rfind("\n") + 1].split("\n") if line]
 
 
+def all_of(*reports: Report) -> Report:
+    """One report that tells several."""
+
+    def tell(step: int, values: Mapping[str, float]) -> None:
+        for report in reports:
+            report(step, values)
+
+    return tell
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a small file whole or not at all."""
     half = path.with_name(f".{path.name}.{os.getpid()}")

@@ -58,7 +58,7 @@ class EmbedderSettings:
     identity_noise: float = within(0.7, 0, 10)
     pitch_noise: float = within(0.1, 0, 2)
     feature_noise: float = within(0.3, 0, 10)
-    axes: int = within(40, 2, 400)
+    axes: int = within(40, 16, 400)
     width: int = within(64, 8, 1024)
     squeezed: int = within(16, 2, 256)
     window: int = within(25, 2, 1000)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training on several Ray workers: Ray Train starts them and connects them; what they do is the same loop as on one.
+
+Workers must reach the corpus and the folder of results under the same paths. Losses are those of one worker with the same batch
+(docs/training.md).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from flows.farm.cluster import connected
+from manifests.errors import InputError, ToolError
+from model.training.workers import Workers
+
+Work = Callable[[Workers], None]
+
+
+def on_workers(work: Work, count: int, *, address: str = "") -> None:
+    """Run `work` in `count` Ray workers at once, one CPU each. Raises ToolError when Ray or a worker fails, InputError as `work` does."""
+    with connected(address, cpus=count), tempfile.TemporaryDirectory(prefix="callsheet-train-") as notes:
+        from ray.train import RunConfig, ScalingConfig, TrainingFailedError
+        from ray.train.torch import TorchConfig, TorchTrainer
+
+        trainer = TorchTrainer(
+            _worker,
+            train_loop_config={"work": work},
+            torch_config=TorchConfig(backend="gloo"),
+            scaling_config=ScalingConfig(num_workers=count, resources_per_worker={"CPU": 1}),
+            run_config=RunConfig(storage_path=notes, name="training"),
+        )
+        try:
+            trainer.fit()
+        except TrainingFailedError as error:
+            raise _cause(error) from error
+
+
+def _cause(error: Any) -> Exception:
+    """What a worker said was wrong with its input, else that Ray Train failed."""
+    failures = getattr(error, "worker_failures", {}).values()
+    for failure in failures:
+        told = getattr(failure, "cause", failure)
+        if isinstance(told, InputError):
+            return told
+    return ToolError(f"training on Ray failed: {error}")
+
+
+def _worker(config: dict[str, Any]) -> None:
+    from ray import train
+
+    place = train.get_context()
+    config["work"](Workers(rank=place.get_world_rank(), count=place.get_world_size()))

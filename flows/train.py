@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`callsheet train`: read the settings, bring corpus and trainer together, on this machine or on Ray workers.
+
+Not the training: `model/training` does that and knows neither files of settings nor Ray. The only door to TensorBoard's event files.
+"""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.view.progress import reporter
+from manifests.errors import InputError, Problem, gather, nearest
+
+if TYPE_CHECKING:
+    from model.training.reporting import Report
+    from model.training.workers import Workers
+
+KINDS: dict[str, tuple[str, ...]] = {"embedder": ("embedder", "bank"), "diffusion": ("diffusion",)}
+"""What can be trained, and the tables of the settings file that say how."""
+EVENTS = "events"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings:
+    """The top of a settings file. Paths are relative to the file. `workers`: more than one are Ray workers, on the cluster at
+    `address` or on this machine. `threads`: of each worker."""
+
+    corpus: str = ""
+    out: str = ""
+    workers: int = field(default=1, metadata={"range": (1, 1024)})
+    threads: int = field(default=1, metadata={"range": (1, 256)})
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a training left. `seconds`: of this call, which may have gone on from an earlier one."""
+
+    kind: str
+    out: Path
+    digests: dict[str, str]
+    seconds: float
+
+
+def train(kind: str, config: Path) -> Trained:
+    """Train what `config` says and write it to the folder that it names. Raises InputError with every problem of the settings."""
+    started = time.monotonic()
+    settings = read(kind, config)
+    if settings.workers == 1:
+        run_stages(kind, config)
+    else:
+        from flows.farm.training import on_workers
+
+        on_workers(partial(run_stages, kind, config.resolve()), settings.workers, address=settings.address)
+    out = config.parent / settings.out
+    digests = {place.parent.name: place.read_text(encoding="utf-8").strip() for place in sorted(out.glob("*/digest"))}
+    return Trained(kind=kind, out=out, digests=digests, seconds=time.monotonic() - started)
+
+
+def read(kind: str, config: Path) -> TrainSettings:
+    """The top of the settings file, when all of the file is in order."""
+    settings, _ = _read(kind, config)
+    return settings
+
+
+def run_stages(kind: str, config: Path, workers: Workers | None = None) -> None:
+    """In one worker: the corpus, then each stage of a training after the other."""
+    import torch
+
+    from model.training.workers import ALONE
+    from pipeline.corpus import read as read_corpus
+
+    settings, stages = _read(kind, config)
+    torch.set_num_threads(settings.threads)
+    corpus = read_corpus(config.parent / settings.corpus)
+    stage: Callable[..., None] = {"embedder": _embedder_and_bank, "diffusion": _diffusion}[kind]
+    stage(corpus, stages, config.parent / settings.out, workers or ALONE)
+
+
+def _embedder_and_bank(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Workers) -> None:
+    from model.training import train_bank, train_embedder
+    from model.training.run import Run
+
+    for name in KINDS["embedder"]:
+        wanted = stages[name]
+        with scalars(out / name, workers, wanted.steps) as report:
+            run = Run(out=out / name, report=report, workers=workers)
+            if name == "embedder":
+                embedder = train_embedder.train(corpus, wanted, run)
+            else:
+                train_bank.train(corpus, embedder, wanted, run)
+
+
+def _diffusion(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Workers) -> None:
+    from model.training import train_diffusion
+    from model.training.run import Run
+
+    wanted = stages["diffusion"]
+    with scalars(out / "diffusion", workers, wanted.steps) as report:
+        train_diffusion.train(corpus, wanted, Run(out=out / "diffusion", report=report, workers=workers))
+
+
+@contextmanager
+def scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
+    """A report that moves the bar and writes TensorBoard scalars to `out/events`; silent in workers that do not lead."""
+    from model.training.reporting import silent
+
+    if not workers.leads:
+        yield silent
+        return
+    from tensorboardX import SummaryWriter
+
+    reporter().step(f"Training: {out.name}")
+    writer = SummaryWriter(str(out / EVENTS))
+
+    def report(step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            writer.add_scalar(name, value, step)
+        reporter().count(step + 1, steps)
+
+    try:
+        yield report
+    finally:
+        writer.close()
+
+
+def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
+    """The top of the file and the settings of each stage."""
+    from model.training import settings as tables
+
+    if kind not in KINDS:
+        message = f"nothing called {kind!r} is trained"
+        raise InputError(
+            Problem(file="train", message=message, expected=" or ".join(KINDS), nearest=nearest(kind, KINDS))
+        )
+    given = _toml(config)
+    stages = {name: given.pop(name, {}) for name in KINDS[kind]}
+    problems, read = list[Problem](), dict[str, Any]()
+    top = gather(problems, lambda: tables.read(TrainSettings, given, file=str(config), name=""))
+    for name, table in stages.items():
+        read[name] = gather(problems, partial(_stage, name, table, str(config)))
+    problems += _missing(top, config) if top else []
+    if problems or top is None:
+        raise InputError(problems)
+    return top, read
+
+
+def _stage(name: str, table: object, file: str) -> Any:
+    from model.training import settings as tables
+
+    if not isinstance(table, dict):
+        raise InputError(Problem(file=file, column=name, message="not a table", expected=f"[{name}]"))
+    return tables.read(_kind_of(name), table, file=file, name=name)
+
+
+def _kind_of(name: str) -> type[Any]:
+    """The settings that a table holds."""
+    if name == "embedder":
+        from model.training.train_embedder import EmbedderSettings
+
+        return EmbedderSettings
+    if name == "bank":
+        from model.training.train_bank import BankSettings
+
+        return BankSettings
+    from model.training import train_diffusion
+
+    diffusion: type[Any] = train_diffusion.DiffusionSettings
+    return diffusion
+
+
+def _missing(top: TrainSettings, config: Path) -> list[Problem]:
+    """What must be there and is not."""
+    problems = [
+        Problem(file=str(config), column=name, message="must be given", expected=f'{name} = "a folder"')
+        for name in ("corpus", "out")
+        if not getattr(top, name)
+    ]
+    if top.corpus and not (config.parent / top.corpus).is_dir():
+        problems.append(Problem(file=str(config), column="corpus", message="no such folder", got=top.corpus))
+    return problems
+
+
+def _toml(config: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            Problem(file=str(config), message="no such file", expected="a settings file (TOML)")
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(Problem(file=str(config), message=f"not a settings file: {error}")) from error

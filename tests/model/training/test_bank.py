@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emotion bank: asked as the published one is, used widely, and well-behaved in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from manifests.errors import InputError
+from model.dice.config import EmotionSizes
+from model.dice.emotion import EmotionModel
+from model.emotion import LABELS
+from model.training import train_bank, train_embedder
+from model.training.bank import SIZES, EmotionBank, perplexity
+from model.training.batches import Sampler
+from model.training.corpus import Corpus, tiny
+from model.training.resuming import seeded
+from model.training.run import Run
+from model.training.train_bank import BankSettings, Performances, Performer, draw, performances
+
+SETTINGS = BankSettings(steps=150, identities=5, codes=16, revive_every=20)
+SMALL = EmotionSizes(prior=256, hidden=32, tokens=2, dim=256, bank=8, heads=4, feature=1)
+
+
+def drawn(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def bank() -> EmotionBank:
+    torch.manual_seed(0)
+    return EmotionBank(SMALL)
+
+
+def test_both_ways_of_asking_are_those_of_the_released_model(bank: EmotionBank) -> None:
+    released = EmotionModel(SMALL)
+    state = {key: value for key, value in bank.state_dict().items() if key != "usage"}
+    released.load_state_dict(state, strict=False)
+    priors = drawn(1, 5, 256)
+    torch.testing.assert_close(bank.tokens(priors), released(priors))
+    torch.testing.assert_close(bank.tokens(priors, retrieve=True), released.retrieve(priors)[0])
+
+
+def test_retrieval_takes_the_nearest_entry_and_passes_gradients_straight_to_the_question(bank: EmotionBank) -> None:
+    priors = drawn(2, 3, 256)
+    entry, place, loss = bank.codebook(priors)
+    wanted, entries = bank.codebook.fc(priors), bank.codebook.codebook.weight
+    assert torch.equal(place, torch.cdist(wanted, entries).argmin(1))
+    torch.testing.assert_close(entry, entries[place])
+    torch.testing.assert_close(loss, 1.25 * (entries[place] - wanted).square().mean())
+    entry.sum().backward()
+    assert bank.codebook.codebook.weight.grad is None or not bank.codebook.codebook.weight.grad.any()
+    assert bool(bank.codebook.fc.weight.grad.any())
+
+
+def test_attention_over_the_bank_teaches_its_projection_and_not_its_entries(bank: EmotionBank) -> None:
+    bank.tokens(drawn(3, 4, 256)).square().sum().backward()  # type: ignore[no-untyped-call]
+    assert bank.codebook.codebook.weight.grad is None
+    assert bool(bank.kv_tokens_linear.proj1.weight.grad.any())
+    assert bool(bank.attention.fc_v.weight.grad.any())
+
+
+def test_the_quantisation_loss_moves_entries_and_questions_towards_each_other(bank: EmotionBank) -> None:
+    priors = drawn(4, 6, 256)
+    optimiser = torch.optim.SGD(bank.parameters(), lr=1.0)
+    before = float(bank.retrieve(priors)[1].detach())
+    for _ in range(20):
+        optimiser.zero_grad()
+        bank.retrieve(priors)[1].backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    assert float(bank.retrieve(priors)[1].detach()) < 0.9 * before
+
+
+def test_usage_follows_what_is_retrieved_and_stays_a_share(bank: EmotionBank) -> None:
+    for _ in range(300):
+        bank.note_use(torch.tensor([2, 2, 5, 2]))
+    assert bank.usage.tolist() == pytest.approx([0, 0, 0.75, 0, 0, 0.25, 0, 0], abs=0.01)
+    assert float(bank.usage.sum()) == pytest.approx(1, abs=1e-4)
+    assert bank.perplexity() == pytest.approx(1.755, abs=0.06)
+
+
+def test_dead_entries_come_to_life_where_they_are_asked_for(bank: EmotionBank) -> None:
+    for _ in range(300):
+        bank.note_use(torch.tensor([2, 5]))
+    priors = drawn(5, 16, 256)
+    living = bank.codebook.codebook.weight[[2, 5]].clone()
+    assert bank.revive(priors, torch.Generator().manual_seed(0)) == 6
+    assert torch.equal(bank.codebook.codebook.weight[[2, 5]], living)
+    asked = bank.codebook.fc(priors)
+    nearest = torch.cdist(bank.codebook.codebook.weight[[0, 1, 3, 4, 6, 7]], asked).min(1).values
+    assert float(nearest.max().detach()) < 1e-3
+    assert bank.revive(priors, torch.Generator().manual_seed(0)) == 0
+
+
+def test_perplexity_counts_entries_used_evenly() -> None:
+    assert perplexity(torch.full((64,), 1 / 64)) == pytest.approx(64, rel=1e-4)
+    assert perplexity(torch.eye(64)[0]) == pytest.approx(1)
+
+
+@dataclass(frozen=True)
+class Taught:
+    folder: Path
+    corpus: Corpus
+    bank: EmotionBank
+    performer: Performer
+    acted: Performances
+    curve: list[dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taught]:
+    folder = tmp_path_factory.mktemp("bank")
+    corpus = tiny(folder)
+    small = train_embedder.EmbedderSettings(steps=60, identities=4, axes=16, width=32)
+    embedder = train_embedder.train(corpus, small, Run(out=folder / "embedder"))
+    run = Run(out=folder / "bank")
+    bank, performer = train_bank.train(corpus, embedder, SETTINGS, run)
+    assert isinstance(bank, EmotionBank)
+    acted = performances(corpus, corpus.split("train"), embedder)
+    yield Taught(folder, corpus, bank, performer, acted, run.curve.read())
+
+
+def test_both_paths_learn_to_move_faces(taught: Taught) -> None:
+    still = float(taught.acted.moves.square().mean())
+    last = taught.curve[-1]
+    assert last["loss/attended"] < 0.4 * still
+    assert last["loss/retrieved"] < 0.4 * still
+
+
+def test_half_the_entries_are_in_use_by_the_scenes_of_training(taught: Taught) -> None:
+    sampler = Sampler(taught.acted.clips, identities=5)
+    scenes = [draw(taught.acted, sampler, SETTINGS, seeded(99, step)) for step in range(30)]
+    places = torch.cat([taught.bank.codebook(scene.priors)[1] for scene in scenes])
+    assert perplexity(torch.bincount(places, minlength=16) / len(places)) >= 8
+
+
+@torch.no_grad()
+def test_more_intensity_moves_a_face_further_along_its_way(taught: Taught) -> None:
+    neutral = taught.acted.neutral[:1].expand(5, -1)
+    falls = 0
+    for label in range(len(LABELS)):
+        if LABELS[label] == "neutral":
+            continue
+        steps = torch.linspace(0, 1, 5)[:, None] * torch.eye(8)[label] * 0.7
+        moved = taught.performer(neutral, taught.bank.tokens(taught.acted.priors.at(steps)))
+        way = moved[-1] - moved[0]
+        along = (moved - moved[0]) @ way / way.square().sum()
+        falls += int((along.diff() < 0).sum())
+        assert float(along.min()) >= -0.1
+        assert float(along.max()) <= 1.1
+    assert falls <= 2  # of 28 steps
+
+
+def test_a_bank_comes_back_from_its_files(taught: Taught) -> None:
+    loaded = EmotionBank.load(taught.folder / "bank")
+    priors = taught.acted.priors.mean
+    torch.testing.assert_close(loaded.tokens(priors), taught.bank.tokens(priors), rtol=0.02, atol=0.02)
+    assert loaded.perplexity() == pytest.approx(taught.bank.perplexity(), rel=0.01)
+    with pytest.raises(InputError, match="not an emotion bank"):
+        EmotionBank.load(taught.folder / "embedder")
+
+
+def test_sizes_of_the_released_bank_are_built_without_memory() -> None:
+    with torch.device("meta"):
+        bank = EmotionBank(EmotionSizes())
+    assert sum(p.numel() for p in bank.parameters()) == 74_860_822 - 792_854  # without the classifier
+    assert replace(SIZES, bank=64) == SIZES

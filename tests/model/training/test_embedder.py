@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The embedder on a tiny corpus: it learns, it does without a sense, its words and its files are what they should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.errors import InputError
+from model.emotion import LABELS, parse_curve
+from model.training.batches import Sampler, gather
+from model.training.corpus import Corpus, tiny
+from model.training.embedder import BOTH, DIMS, EmotionEmbedder, Gaussian
+from model.training.facespace import fit
+from model.training.priors import NEUTRAL, Priors
+from model.training.run import Run
+from model.training.senses import hearing, prosody_numbers
+from model.training.settings import read
+from model.training.train_embedder import EmbedderSettings, encode_all, train
+
+SETTINGS = EmbedderSettings(steps=100, identities=5, axes=16, width=48, save_every=40)
+
+
+@dataclass(frozen=True)
+class Taught:
+    corpus: Corpus
+    folder: Path
+    embedder: EmotionEmbedder
+    priors: Priors
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
+    folder = tmp_path_factory.mktemp("embedder")
+    corpus = tiny(folder)
+    train(corpus, SETTINGS, Run(out=folder / "out"))
+    return Taught(corpus, folder / "out", EmotionEmbedder.load(folder / "out"), Priors.load(folder / "out"))
+
+
+@pytest.mark.parametrize("modalities", [BOTH, ("audio",), ("video",)])
+def test_emotions_of_people_never_seen_are_nearest_to_their_class_mean(taught: Taught, modalities: tuple) -> None:
+    clips = gather(taught.corpus, taught.corpus.split("test"), taught.embedder.space)
+    found, _ = encode_all(taught.embedder, clips, modalities)
+    assert float((taught.priors.nearest(found.mean) == clips.emotions).float().mean()) >= 0.9
+
+
+def test_one_clip_is_encoded_as_it_is_among_others(taught: Taught) -> None:
+    rows = taught.corpus.split("test")
+    together, intensities = encode_all(taught.embedder, gather(taught.corpus, rows, taught.embedder.space))
+    alone, intensity = taught.embedder.encode(taught.corpus.load(rows[3]))
+    torch.testing.assert_close(alone.mean, together.mean[3], rtol=1e-4, atol=1e-4)
+    assert intensity == pytest.approx(float(intensities[3]), abs=1e-4)
+    assert alone.embedder == taught.embedder.digest != ""
+
+
+def test_a_long_clip_is_the_mean_of_its_windows(taught: Taught) -> None:
+    embedder = EmotionEmbedder(replace(taught.embedder.sizes, window=4), taught.embedder.space)
+    embedder.load_state_dict(taught.embedder.state_dict())
+    clip = taught.corpus.load(taught.corpus.split("test")[0])  # eight tokens: two windows of four
+    whole, _ = embedder.encode(clip)
+    halves = []
+    for first in (0, 8):
+        part = {name: getattr(clip, name)[first : first + 8] for name in ("faces", "points", "prosody")}
+        half = replace(clip, **part, heard=clip.heard[2 * first : 2 * first + 16])
+        halves.append(embedder.encode(half)[0].mean)
+    assert float((whole.mean - (halves[0] + halves[1]) / 2).abs().max()) < 0.35 * float(whole.mean.abs().max())
+
+
+def test_a_missing_sense_does_not_shape_what_is_felt(taught: Taught) -> None:
+    clip = taught.corpus.load(taught.corpus.split("test")[0])
+    deaf = replace(clip, heard=clip.heard * 0 + 5, prosody=clip.prosody * 0)
+    one, other = (taught.embedder.encode(each, ("video",))[0].mean for each in (clip, deaf))
+    assert torch.equal(one, other)
+    blind = replace(clip, points=clip.points * 0)
+    assert bool(taught.embedder.encode(blind, ("audio",))[0].mean.isfinite().all())
+
+
+def test_without_sense_there_is_nothing_to_encode(taught: Taught) -> None:
+    clip = taught.corpus.load(taught.corpus.split("test")[0])
+    with pytest.raises(InputError, match="neither sound nor face"):
+        taught.embedder.encode(clip, ())
+
+
+def test_a_clip_is_put_in_words(taught: Taught) -> None:
+    row = next(row for row in taught.corpus.split("test") if row.emotion == "sad")
+    felt, intensity = taught.embedder.encode(taught.corpus.load(row))
+    weights = taught.priors.mix(felt, intensity=intensity).at(0)
+    assert LABELS[int(weights.argmax())] == "sad"
+    assert weights.sum() == pytest.approx(row.intensity, abs=0.25)
+
+
+def test_a_prior_is_put_in_its_own_words(taught: Taught) -> None:
+    for text in ("happy 0.6", "angry 0.5 + fear 0.3", "neutral 1"):
+        weights = torch.from_numpy(parse_curve(text).at(0)).float()
+        found = taught.priors.mix(Gaussian(mean=taught.priors.at(weights), logvar=torch.zeros(DIMS)))
+        np.testing.assert_allclose(found.at(0), parse_curve(text).at(0), atol=0.02)
+
+
+@given(share=st.floats(0, 1), one=st.sampled_from(range(8)), other=st.sampled_from(range(8)))
+def test_priors_of_blends_lie_between_their_ends(taught: Taught, share: float, one: int, other: int) -> None:
+    ends = torch.eye(8)[[one, other]]
+    mixed = taught.priors.at(share * ends[0] + (1 - share) * ends[1])
+    expected = share * taught.priors.at(ends[0]) + (1 - share) * taught.priors.at(ends[1])
+    torch.testing.assert_close(mixed, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_intensity_leads_from_neutral_to_the_class(taught: Taught) -> None:
+    happy = torch.eye(8)[LABELS.index("happy")]
+    torch.testing.assert_close(taught.priors.at(0 * happy), taught.priors.mean[NEUTRAL])
+    strength = float(taught.priors.intensity[LABELS.index("happy")])
+    torch.testing.assert_close(taught.priors.at(strength * happy), taught.priors.mean[LABELS.index("happy")])
+
+
+def test_files_that_were_changed_are_refused(taught: Taught, tmp_path: Path) -> None:
+    for file in taught.folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace("CC0-1.0", "MIT"))
+    with pytest.raises(InputError, match="not those that were written"):
+        EmotionEmbedder.load(tmp_path)
+    with pytest.raises(InputError, match="not a checkpoint"):
+        EmotionEmbedder.load(tmp_path / "nowhere")
+
+
+def test_a_batch_shows_each_identity_in_each_emotion(taught: Taught) -> None:
+    clips = gather(taught.corpus, taught.corpus.split("train"), taught.embedder.space)
+    places = Sampler(clips, identities=4).draw(torch.Generator().manual_seed(3))
+    who, what = clips.identities[places].reshape(4, 8), clips.emotions[places].reshape(4, 8)
+    assert len(set(who[:, 0].tolist())) == 4
+    assert bool((who == who[:, :1]).all())
+    assert bool((what == torch.arange(8)).all())
+
+
+def test_a_corpus_without_an_emotion_is_refused_by_name(taught: Taught, tmp_path: Path) -> None:
+    rows = [row for row in taught.corpus.clips if row.emotion != "fear"]
+    with pytest.raises(InputError, match="performs fear"):
+        train(Corpus(rows, taught.corpus.folder), SETTINGS, Run(out=tmp_path))
+
+
+def test_settings_tell_all_their_problems_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        read(
+            EmbedderSettings,
+            {"stepps": 3, "objective": "infonc", "width": 1.5, "attend": 1},
+            file="t.toml",
+            name="embedder",
+        )
+    told = str(caught.value)
+    assert "t.toml, column embedder.stepps: unknown setting" in told
+    assert "nearest: 'steps'" in told
+    assert "infonce or crossentropy or none" in told
+    assert "a whole number from 8 to 1024" in told
+    assert "true or false" in told
+
+
+@given(
+    angle=st.floats(-3, 3), size=st.floats(0.2, 5), x=st.floats(-2, 2), y=st.floats(-2, 2), seed=st.integers(0, 1000)
+)
+def test_coordinates_do_not_change_with_place_size_and_roll(
+    angle: float, size: float, x: float, y: float, seed: int
+) -> None:
+    chance = np.random.default_rng(seed)
+    clips = [chance.normal(0, 0.02, (5, 30, 2)) + np.random.default_rng(7).normal(0, 1, (30, 2)) for _ in range(6)]
+    space = fit(clips, ["a", "a", "b", "b", "c", "c"], axes=4)
+    turn = size * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    moved = clips[0] @ turn + (x, y)
+    np.testing.assert_allclose(space.coordinates(moved), space.coordinates(clips[0]), atol=1e-3)
+
+
+def test_prosody_numbers_hear_pitch_loudness_and_pauses() -> None:
+    frames = np.zeros((50, 6), np.float32)
+    frames[:, 0], frames[:, 1], frames[:, 2], frames[:, 5] = np.log(200), 1, -1, 4
+    frames[40:, :2], frames[40:, 2] = 0, -4
+    pitch, pitch_range, energy, energy_range, _, rate, voiced, pause = prosody_numbers(frames)
+    assert pitch == pytest.approx(np.log(200 / 160), abs=1e-5)
+    assert pitch_range == pytest.approx(0, abs=1e-6)
+    assert (energy, energy_range, rate) == pytest.approx((-1, 0, 4))
+    assert (voiced, pause) == pytest.approx((0.8, 0.2))
+
+
+def test_hearing_has_a_row_for_two_frames(taught: Taught) -> None:
+    clip = taught.corpus.load(taught.corpus.split("test")[0])
+    assert hearing(clip).shape == (8, 398)
+    assert hearing(replace(clip, heard=clip.heard[:-3], prosody=clip.prosody[:-1])).shape == (7, 398)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trainings that are killed go on to the same numbers."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from manifests.errors import InputError
+from model.training.corpus import tiny
+from model.training.reporting import Curve
+from model.training.resuming import Training, seeded
+from model.training.run import STATE, Run
+from model.training.train_embedder import EmbedderSettings, train
+
+SETTINGS = "EmbedderSettings(steps=40, identities=2, axes=16, width=16, save_every=10)"
+PROGRAM = f"""
+import sys, torch
+from pathlib import Path
+from model.training.corpus import tiny
+from model.training.run import Run
+from model.training.train_embedder import EmbedderSettings, train
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+train(tiny(folder), {SETTINGS}, Run(out=folder / "out"))
+"""
+
+
+def test_a_training_killed_in_the_middle_ends_with_the_same_curve_and_weights(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path / "killed")])
+    curve = Curve(tmp_path / "killed" / "out" / "curve.jsonl")
+    deadline = time.monotonic() + 120
+    while len(curve.read()) < 15:
+        assert time.monotonic() < deadline
+        assert child.poll() is None
+        time.sleep(0.005)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert len(curve.read()) < 40
+    settings = EmbedderSettings(steps=40, identities=2, axes=16, width=16, save_every=10)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for name in ("killed", "whole"):
+            train(tiny(tmp_path / name), settings, Run(out=tmp_path / name / "out"))
+    finally:
+        torch.set_num_threads(threads)
+    whole = Curve(tmp_path / "whole" / "out" / "curve.jsonl")
+    assert curve.read() == whole.read()
+    assert [int(line["step"]) for line in curve.read()] == list(range(40))
+    digests = [(tmp_path / name / "out" / "digest").read_text() for name in ("killed", "whole")]
+    assert digests[0] == digests[1]
+
+
+def small() -> tuple[nn.Linear, torch.optim.Optimizer]:
+    module = nn.Linear(3, 2)
+    return module, torch.optim.AdamW(module.parameters(), lr=0.1)
+
+
+def test_a_state_of_another_training_is_refused_with_what_differs(tmp_path: Path) -> None:
+    module, optimiser = small()
+    Training(modules={"a": module}, optimiser=optimiser, facts={"seed": 1, "data": "x"}).save(tmp_path / STATE, step=3)
+    other = Training(modules={"a": module}, optimiser=optimiser, facts={"seed": 2, "data": "x"})
+    with pytest.raises(InputError, match=r"column seed.*expected 1; got 2"):
+        other.restore(tmp_path / STATE)
+    (tmp_path / STATE).write_bytes(b"no safetensors")
+    with pytest.raises(InputError, match="not the state of a training"):
+        other.restore(tmp_path / STATE)
+
+
+def test_nothing_saved_means_from_the_start(tmp_path: Path) -> None:
+    module, optimiser = small()
+    assert Training(modules={"a": module}, optimiser=optimiser, facts={}).restore(tmp_path / STATE) == 0
+
+
+def test_half_a_line_of_a_curve_is_forgotten(tmp_path: Path) -> None:
+    curve = Curve(tmp_path / "curve.jsonl")
+    for step in range(4):
+        curve(step, {"loss": step / 3})
+    with curve.path.open("a") as file:
+        file.write('{"step": 4, "lo')
+    curve.rewind(3)
+    assert [line["step"] for line in curve.read()] == [0, 1, 2]
+    assert curve.read()[1]["loss"] == 1 / 3
+
+
+def test_draws_of_a_step_do_not_depend_on_what_was_drawn_before() -> None:
+    one = torch.randn(4, generator=seeded(7, 100))
+    torch.randn(1000, generator=seeded(7, 99))
+    assert torch.equal(one, torch.randn(4, generator=seeded(7, 100)))
+    assert not torch.equal(one, torch.randn(4, generator=seeded(8, 100)))
