@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import threading
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -86,7 +87,7 @@ def copy(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
     """The browser's copy of a take, with the sound of its span. Made when it is not there. Raises ToolError."""
     path = copy_path(take, seen, heard, root=root)
     if path.is_file():
-        os.utime(path)  # so that it is among the last to go
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # so that it is among the last to go
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(path)
@@ -103,7 +104,7 @@ def prune(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> list[Pat
     """Delete the copies that were not used for longest until the rest is within `most_bytes`; returns them. `keep` stays."""
     copies = [(path.stat(), path) for path in folder.glob("*.mp4") if not path.name.startswith(".")]
     left, gone = sum(facts.st_size for facts, _ in copies), []
-    for facts, path in sorted(copies, key=lambda one: one[0].st_mtime):
+    for facts, path in sorted(copies, key=lambda one: one[0].st_atime_ns):
         if left <= most_bytes:
             break
         if path != keep:

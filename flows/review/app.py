@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import mimetypes
 import time
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,10 @@ from starlette.routing import Route
 from flows.review import media
 from flows.review.auth import Gate, Guard
 from flows.review.desk import Desk
+from flows.review.document import ProblemEntry
 from flows.review.reading import Reading, log
+from manifests.errors import InputError, Problem, ToolError
+from manifests.identity import digest
 from pipeline import dailies
 
 PAGE = Path(str(resources.files("flows.review") / "page"))
@@ -32,6 +36,7 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 WAIT_SECONDS, LOOK_SECONDS = 25.0, 0.5
+LONGEST_BODY = 256 * 1024  # the shot ids of 5,000 shots
 NOT_FOUND = "there is nothing here\n"
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -42,6 +47,7 @@ def make_app(desk: Desk, gate: Gate) -> Starlette:
     routes = [
         Route("/api/production", _production(desk)),
         Route("/api/changes", _changes(desk)),
+        Route("/api/decisions", _decisions(desk), methods=["POST"]),
         Route("/api/peaks", _peaks(desk)),
         Route("/api/log/{shot_id}", _log(desk)),
         Route("/media/take/{key}.mp4", _media(desk, media.take_copy, "video/mp4")),
@@ -72,6 +78,42 @@ def _changes(desk: Desk) -> Handler:
         return JSONResponse(await run_in_threadpool(desk.changes, since))
 
     return changes
+
+
+def _decisions(desk: Desk) -> Handler:
+    async def decisions(request: Request) -> Response:
+        try:
+            body = await _json(request)
+            return JSONResponse(await run_in_threadpool(desk.decide, body))
+        except InputError as error:
+            return JSONResponse({"problems": [_problem(one) for one in error.problems]}, status_code=422)
+        except ToolError as error:
+            return JSONResponse({"error": str(error)}, status_code=503)
+
+    return decisions
+
+
+async def _json(request: Request) -> object:
+    """The body of a request. Raises InputError when it is too long or no JSON."""
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > LONGEST_BODY:
+            raise InputError(Problem(file="decision", message="too long", expected=f"at most {LONGEST_BODY} bytes"))
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    try:
+        if kind != "application/json":
+            raise ValueError(f"content-type {kind or 'missing'}")
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        problem = Problem(file="decision", message="not a decision", expected="application/json", got=str(error)[:100])
+        raise InputError(problem) from error
+
+
+def _problem(problem: Problem) -> ProblemEntry:
+    return ProblemEntry(
+        field=problem.column or "name", message=problem.message, expected=problem.expected, nearest=problem.nearest
+    )
 
 
 def _peaks(desk: Desk) -> Handler:
@@ -108,7 +150,8 @@ def _media(desk: Desk, find: Callable[[Reading, str], Path | None], kind: str) -
         path = await run_in_threadpool(lambda: find(desk.reading(), request.path_params.get("key", "")))
         if path is None or not path.is_file():
             return await _nothing(request)
-        return FileResponse(path, media_type=kind, headers={"Cache-Control": "private, max-age=60"})
+        tag = digest([path.name, path.stat().st_size])  # not the time: copies are touched when they are used
+        return FileResponse(path, media_type=kind, headers={"Cache-Control": "private, max-age=60", "ETag": f'"{tag}"'})
 
     return send
 

@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flows.film import Film
-from flows.review.document import Changes, Document
-from flows.review.payload import document
+from flows.review import decide, wishes
+from flows.review.document import Changes, Decided, Document
+from flows.review.payload import decisions, document
 from flows.review.reading import Reading, read, revision_of
+from manifests.rows import Event
 
 KEPT = 8  # documents of earlier revisions, to say what changed since
 FRESH_SECONDS = 0.4  # so long a look at the record is good for everybody who asks
+BEFORE_ALL = "2000"  # a moment before any decision
 SAME_CUT = ("version", "frames", "cuts", "captions_text", "title", "speakers", "characters")
 
 
@@ -28,6 +31,8 @@ class Desk:
         self.film = film
         self.reviewer = reviewer
         self._lock = threading.Lock()
+        self._deciding = threading.Lock()
+        self._moments: dict[str, str] = {}
         self._looked = 0.0
         self._reading: Reading | None = None
         self._documents: OrderedDict[str, Document] = OrderedDict()
@@ -77,9 +82,28 @@ class Desk:
             decisions=[one for one in now["decisions"] if one["event_id"] not in known],
         )
 
+    def decide(self, body: object) -> Decided:
+        """Carry out a decision. Raises InputError with every problem, having written nothing, and ToolError."""
+        with self._deciding:
+            before = self.reading(now=True)
+            wish = wishes.read(body, before)
+            drawn = decide.draw_up(wish, before, who=self.reviewer)
+            ids, says = decide.write([drawn], before, who=self.reviewer)
+            after = self.reading(now=True)
+        follows = [
+            one for one in self.later_than(wish.seen, after) if one.subject in wish.subjects and one.event_id not in ids
+        ]
+        return Decided(event_ids=ids, revision=after.revision, follows=decisions(after, follows), says=says)
+
+    def later_than(self, seen: str, reading: Reading) -> list[Event]:
+        """The decisions that were made after a revision, or after a moment (UTC, ISO 8601); none when it is not known."""
+        moment = self._moments.get(seen, seen if seen[:2] == "20" else "")
+        return [one for one in reading.events if one.happened_at > moment] if moment else []
+
     def _read(self) -> Reading:
         self._reading = reading = read(self.film)
         self._looked = time.monotonic()
+        self._moments[reading.revision] = reading.events[-1].happened_at if reading.events else BEFORE_ALL
         made = document(reading, reviewer=self.reviewer)
         self._documents[reading.revision] = made
         while len(self._documents) > KEPT:

@@ -14,6 +14,7 @@ from pathlib import Path
 from flows.corrections import EVENT as CUE
 from flows.finishing.reel import DELIVERABLES
 from flows.ledger.causes import causes
+from flows.ledger.shot import is_circled
 from flows.ledger.states import ShotState
 from flows.review import words
 from flows.review.document import (
@@ -149,10 +150,9 @@ def _takes(entry: ShotState, reading: Reading) -> list[TakeEntry]:
 
 
 def _take(variant: Shot, take: Take, entry: ShotState) -> TakeEntry:
-    circled = entry.decision.circled
     return TakeEntry(
         take_id=take.shot_id, shot_id=take.shot_id, seed=take.seed, emotion=words.emotion(json.loads(variant.performance)),
-        label=take.label, current=take.shot_id == entry.shot.shot_id, circled=circled is not None and circled.shot_id == take.shot_id,
+        label=take.label, current=take.shot_id == entry.shot.shot_id, circled=is_circled(entry, variant),
         first_frame=variant.first_drawn, frames=take.frames, url=f"/media/take/{take.shot_id}.mp4",
         measures=json.loads(take.measures), warnings=json.loads(take.warnings), worker=take.worker, seconds=take.wall_seconds,
     )  # fmt: skip

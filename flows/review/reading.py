@@ -15,7 +15,8 @@ from flows.film import Film, done
 from flows.finishing.reel import DELIVERABLES
 from flows.ledger import record
 from flows.ledger.decisions import NAMES
-from flows.ledger.direction import direct, seeded
+from flows.ledger.direction import direct
+from flows.ledger.shot import variants
 from flows.ledger.states import FARM, ShotState
 from flows.trust import waivers
 from flows.trust.waivers import WAIVED, Waived
@@ -73,11 +74,11 @@ def read(film: Film) -> Reading:
     wanted = direct(shots, decisions=decided, size=size)
     standing = done(film, shots)
     ledger = record.told(film, shots, run=record.newest_run(store), done=set(standing))
-    variants = {entry.place: _variants(entry) for entry in ledger}
-    others = [shot for several in variants.values() for shot in several if shot.shot_id not in standing]
+    asked = {entry.place: variants(entry) for entry in ledger}
+    others = [shot for several in asked.values() for shot in several if shot.shot_id not in standing]
     version = _newest_version(film)
     return Reading(
-        film=film, revision=revision, shots=shots, ledger=ledger, wanted=wanted, variants=variants,
+        film=film, revision=revision, shots=shots, ledger=ledger, wanted=wanted, variants=asked,
         takes=standing | done(film, others) if others else standing,
         cues=store.current_rows(Cue), lines=store.current_rows(Line), actors=store.current_rows(Actor),
         recordings=store.current_rows(Recording), overrides=corrections.decided(store), events=_decisions(film),
@@ -103,11 +104,6 @@ def log(reading: Reading, key: str) -> str | None:
             f"take of {take.frames} frames in {take.wall_seconds:.1f} s by {take.worker} ({take.talker} {take.talker_version})"
         )
     return "\n".join(told)
-
-
-def _variants(entry: ShotState) -> list[Shot]:
-    """The shot and what it was with other seeds, in order of seeds."""
-    return [seeded(entry.shot, seed) for seed in sorted({entry.shot.seed, *entry.decision.seeds})]
 
 
 def _newest_version(film: Film) -> str | None:

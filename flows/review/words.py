@@ -49,6 +49,7 @@ DECIDED = {
     "note": "{text}",
     "priority": "priority {priority}",
     "seed": "another take, with seed {seed}",
+    "directed": "performed {words}",
     "circled": "the take with seed {seed}",
     "waived": "{reason}",
     "retry": "tried again",

@@ -27,8 +27,9 @@ def review(
     """Open the page where shots are looked at and decided about. It works on this machine only, until Ctrl-C."""
     from flows.film import open_film
     from flows.review.serve import hand_out, prepare
+    from flows.who import me
 
-    reviewing = prepare(open_film(folder, out), reviewer=name, port=port)
+    reviewing = prepare(open_film(folder, out), reviewer=name or me(), port=port)
     show = (lambda link: say_json({"url": link})) if as_json else say
     hand_out(reviewing, show=show, browser=not no_browser)
     if not as_json:
