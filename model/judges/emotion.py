@@ -17,11 +17,11 @@ from jaxtyping import Float, Float64, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from manifests.errors import InputError, Problem
 from manifests.rows import CorpusClip
 from model.emotion import LABELS
 from model.judges.augment import Variation, varied
 from model.judges.kept import Origin
+from model.judges.shares import Shares
 from model.judges.stability import luma
 from model.training.corpus import Corpus
 from model.training.reporting import Report, silent
@@ -30,7 +30,6 @@ VERSION = 1
 WIDTH = 64
 FRAMES = 8  # of a clip that are looked at
 DRAWN = 4  # of those in one step of training
-HELD_OUT = 4  # every so manyth identity of the judge's own chooses the epoch
 NEUTRAL = LABELS.index("neutral")
 
 Faces = UInt8[np.ndarray, "frames 64 64 3"]
@@ -100,11 +99,9 @@ def features(net: EmotionJudge, faces: Faces) -> Float64[np.ndarray, "frames wid
     return made
 
 
-def train(
-    corpus: Corpus, clips: Sequence[CorpusClip], settings: Settings, report: Report = silent
-) -> tuple[EmotionJudge, Origin]:
-    """Train on some clips, keep the epoch that does best on every fourth of their identities. Raises InputError when they are too few."""
-    learnt, aside = apart(clips)
+def train(corpus: Corpus, shares: Shares, settings: Settings, report: Report = silent) -> tuple[EmotionJudge, Origin]:
+    """Train on the clips to learn from, keep the epoch that does best on those aside."""
+    learnt, aside = shares.learnt, shares.aside
     torch.manual_seed(settings.seed)
     net, chance = EmotionJudge(), np.random.default_rng(settings.seed)
     inputs, checks = _Gathered(corpus, learnt), _Gathered(corpus, aside)
@@ -128,18 +125,7 @@ def train(
             best, kept = right, {name: value.clone() for name, value in net.state_dict().items()}
     net.load_state_dict(kept)
     net.eval()
-    return net, _origin(corpus, clips, settings, best)
-
-
-def apart(clips: Sequence[CorpusClip]) -> tuple[list[CorpusClip], list[CorpusClip]]:
-    """Clips to learn from, and those of every fourth identity, which choose. Raises InputError when nobody is left for either."""
-    people = sorted({clip.identity for clip in clips})
-    held = set(people[:: max(min(HELD_OUT, len(people)), 1)])
-    learnt, aside = [c for c in clips if c.identity not in held], [c for c in clips if c.identity in held]
-    if not learnt or not aside:
-        message = "a judge needs clips of at least two identities that no generator saw"
-        raise InputError(Problem(file="corpus", message=message, got=f"{len(people)} identities"))
-    return learnt, aside
+    return net, shares.origin(corpus, settings, judge="emotion", version=VERSION, score=("right", best))
 
 
 class _Gathered:
@@ -181,20 +167,3 @@ class _Gathered:
 def _spread(frames: int) -> np.ndarray:
     """Places of `FRAMES` frames evenly over a clip; a short clip's are shown twice."""
     return ((np.arange(FRAMES) + 0.5) * frames / FRAMES).astype(int)
-
-
-def _origin(corpus: Corpus, clips: Sequence[CorpusClip], settings: Settings, best: float) -> Origin:
-    return Origin(
-        judge="emotion",
-        version=VERSION,
-        corpus="+".join(sorted({clip.corpus for clip in clips})),
-        data=corpus.digest,
-        split="+".join(sorted({clip.split for clip in clips})),
-        identities=len({clip.identity for clip in clips}),
-        clips=len(clips),
-        seed=settings.seed,
-        licences=tuple(sorted({clip.licence for clip in clips})),
-        scores={"held-out identities": best},
-        chosen_by="held-out identities",
-        settings={name: float(getattr(settings, name)) for name in Settings.__slots__},
-    )

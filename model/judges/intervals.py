@@ -43,7 +43,12 @@ def wilson(right: int, count: int) -> Interval:
     share = right / count
     middle = (share + Z * Z / (2 * count)) / (1 + Z * Z / count)
     half = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count)) / (1 + Z * Z / count)
-    return Interval(value=share, low=max(middle - half, 0.0), high=min(middle + half, 1.0), count=count)
+    return Interval(
+        value=share,
+        low=0.0 if right == 0 else middle - half,
+        high=1.0 if right == count else middle + half,
+        count=count,
+    )
 
 
 def mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:

@@ -20,8 +20,8 @@ from torch.nn import functional
 from manifests.rows import CorpusClip
 from model.judges import sound
 from model.judges.augment import Variation, varied
-from model.judges.emotion import apart
 from model.judges.kept import Origin
+from model.judges.shares import Shares
 from model.judges.stability import luma, mouth_part
 from model.training.corpus import FACE_PX, Corpus
 from model.training.reporting import Report, silent
@@ -91,13 +91,20 @@ def measure(net: SyncNet, faces: Faces, speech: Samples, *, first: int = 0) -> S
     return Sync(confidence=float(np.median(list(table.values())) - table[least]), offset=least)
 
 
-def opening_correlation(gap: Series, speech: Samples, *, first: int = 0) -> float:
-    """How closely the measured gap of the lips follows the level of the voice in the same frames; 0 when one of them stands still."""
-    loud = sound.level(speech, max(len(speech) // (sound.STEP * sound.STEPS_PER_FRAME), first + len(gap)))
-    heard = loud[first : first + len(gap)]
-    if gap.std() < 1e-6 or heard.std() < 1e-6:
+def correlation(gap: Series, level: Series) -> float:
+    """How closely the measured gap of the lips follows the level of the voice in the same frames (`sound.level`).
+
+    0 when one of them stands still; the longer is cut to the shorter."""
+    count = min(len(gap), len(level))
+    seen, heard = gap[:count], level[:count]
+    if count < 2 or seen.std() < 1e-6 or heard.std() < 1e-6:
         return 0.0
-    return float(np.corrcoef(gap, heard)[0, 1])
+    return float(np.corrcoef(seen, heard)[0, 1])
+
+
+def correlations(gaps: Sequence[Series], levels: Sequence[Series]) -> Float64[np.ndarray, "gaps levels"]:
+    """Every mouth against every voice; the diagonal is each with its own."""
+    return np.array([[correlation(gap, level) for level in levels] for gap in gaps])
 
 
 def shuffled(table: Float64[np.ndarray, "clips clips"], *, seed: int = 0, draws: int = 2000) -> float:
@@ -114,11 +121,9 @@ def shuffled(table: Float64[np.ndarray, "clips clips"], *, seed: int = 0, draws:
     return float(np.percentile(means, 95))
 
 
-def train(
-    corpus: Corpus, clips: Sequence[CorpusClip], settings: Settings, report: Report = silent
-) -> tuple[SyncNet, Origin]:
-    """Train on some clips, keep the state that does best on every fourth of their identities. Raises InputError when they are too few."""
-    learnt, aside = apart(clips)
+def train(corpus: Corpus, shares: Shares, settings: Settings, report: Report = silent) -> tuple[SyncNet, Origin]:
+    """Train on the clips to learn from, keep the state that does best on those aside."""
+    learnt, aside = shares.learnt, shares.aside
     torch.manual_seed(settings.seed)
     net, chance = SyncNet(), np.random.default_rng(settings.seed)
     inputs, checks = _Gathered(corpus, learnt), _Gathered(corpus, aside)
@@ -142,7 +147,9 @@ def train(
                 best, kept = right, {name: value.clone() for name, value in net.state_dict().items()}
     net.load_state_dict(kept)
     net.eval()
-    return net, _origin(corpus, clips, settings, best)
+    return net, shares.origin(
+        corpus, settings, judge="lipsync", version=VERSION, score=("own sound nearest of eight", best)
+    )
 
 
 def _layer(before: int, after: int, *, stride: int) -> list[nn.Module]:
@@ -223,20 +230,3 @@ def _distances(net: SyncNet, faces: Faces, speech: Samples, first: int) -> dict[
         if kept.sum() * 2 >= len(seen_times):
             table[offset] = float(apart_by[seen_times[kept], where[kept]].mean())
     return table
-
-
-def _origin(corpus: Corpus, clips: Sequence[CorpusClip], settings: Settings, best: float) -> Origin:
-    return Origin(
-        judge="lipsync",
-        version=VERSION,
-        corpus="+".join(sorted({clip.corpus for clip in clips})),
-        data=corpus.digest,
-        split="+".join(sorted({clip.split for clip in clips})),
-        identities=len({clip.identity for clip in clips}),
-        clips=len(clips),
-        seed=settings.seed,
-        licences=tuple(sorted({clip.licence for clip in clips})),
-        scores={"held-out moments": best},
-        chosen_by="held-out moments",
-        settings={name: float(getattr(settings, name)) for name in Settings.__slots__},
-    )

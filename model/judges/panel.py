@@ -15,12 +15,14 @@ from jaxtyping import Float64, Int16, UInt8
 
 from model import weights
 from model.emotion import LABELS
-from model.judges import emotion, identity, lipsync, packaged, stability
+from model.judges import emotion, identity, lipsync, packaged, sound, stability
+from model.judges.foreign.guests import Guests, Told
 from model.judges.identity import Embedding
 from model.judges.kept import Origin, fill
 from model.judges.points import Followed, follow
 from model.likeness import Recogniser
 from model.previs.landmarks import Landmarker
+from model.training.corpus import SAMPLES_PER_FRAME
 
 NETS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
 LEAST_FRAMES = 8  # of a clip that can be judged: three moments of the lip-sync net, and some movement
@@ -33,7 +35,7 @@ Faces = UInt8[np.ndarray, "frames 64 64 3"]
 class Shown:
     """A clip as it is judged. `speech`: the sound of the whole clip; the first picture belongs to its frame `first`, at 25 a second.
 
-    `others`: sounds of other clips, none of which the lips should follow. `portraits`: who else it might be, the own identity among them."""
+    `others`: sounds of other clips, none of which the lips should follow. `portraits`: who it might be, the own identity among them."""
 
     identity: str
     emotion: str
@@ -46,18 +48,22 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verdict:
-    """What was measured of a clip: numbers by name, the gap of its lips, and the features of its frames by net."""
+    """What was measured of a clip: numbers by name, the gap of its lips and the level of its voice, the features of its frames by net."""
 
     numbers: dict[str, float]
     gap: Float64[np.ndarray, " frames"]
+    level: Float64[np.ndarray, " frames"]
     features: dict[str, Float64[np.ndarray, "frames width"]]
 
 
 class Panel:
     """Holds the judges and what they know of the portraits."""
 
-    def __init__(self, folder: Path, portraits: Mapping[str, UInt8[np.ndarray, "64 64 3"]]) -> None:
-        """`folder`: of the trained judges. `portraits`: the neutral face of everybody who may be shown or stand beside them.
+    def __init__(
+        self, folder: Path, portraits: Mapping[str, UInt8[np.ndarray, "64 64 3"]], *, foreign: Sequence[str] = ()
+    ) -> None:
+        """`folder`: of the trained judges. `portraits`: the neutral face of everybody who may be shown or stand beside them. `foreign`:
+        names of the field's judges to ask too.
 
         Raises InputError when judges or weights are missing, ToolError when the packaged judge cannot be fetched."""
         landmarker = Landmarker(weights.path(NETS[0]), weights.path(NETS[1]))
@@ -69,6 +75,7 @@ class Panel:
         )
         self.portraits = portraits
         self._rest = {name: follow(landmarker, face[None]) for name, face in portraits.items()}
+        self.guests = Guests(foreign, self._rest)
         self._known: dict[str, Embedding] = {
             name: identity.embeddings(self.recogniser, rest)[0] for name, rest in self._rest.items()
         }
@@ -76,6 +83,7 @@ class Panel:
     def judge(self, shown: Shown) -> Verdict:
         """Everything about one clip. A measure that needs a face is missing where the mesh found none."""
         followed = follow(self.recogniser.landmarker, shown.faces)
+        level = _level(shown)
         numbers = self._emotion(shown) | self._lips(shown)
         numbers |= {
             "flicker": stability.flicker(shown.faces),
@@ -86,8 +94,9 @@ class Panel:
         if followed.found > 0.5:
             seen = identity.embeddings(self.recogniser, followed)
             features["dlib"] = np.stack(seen).astype(np.float64)
-            numbers |= self._face(shown, followed, seen)
-        return Verdict(numbers=numbers, gap=followed.gap, features=features)
+            numbers |= self._face(shown, followed, seen) | self.guests.numbers(_told(shown, followed))
+            numbers["opening_correlation"] = lipsync.correlation(followed.gap, level)
+        return Verdict(numbers=numbers, gap=followed.gap, level=level, features=features)
 
     def _emotion(self, shown: Shown) -> dict[str, float]:
         own = LABELS.index(shown.emotion)
@@ -120,3 +129,19 @@ class Panel:
             said = self.packaged.verdict(followed, self._rest[shown.identity])
             numbers["emotion_packaged_right"] = float(said == shown.emotion)
         return numbers
+
+
+def _level(shown: Shown) -> Float64[np.ndarray, " frames"]:
+    """The level of the voice in the frames that are shown."""
+    whole = sound.level(shown.speech, len(shown.speech) // SAMPLES_PER_FRAME)
+    return whole[shown.first : shown.first + len(shown.faces)]
+
+
+def _told(shown: Shown, followed: Followed) -> Told:
+    return Told(
+        faces=shown.faces,
+        followed=followed,
+        speech=shown.speech[shown.first * SAMPLES_PER_FRAME :],
+        identity=shown.identity,
+        emotion=shown.emotion,
+    )

@@ -49,6 +49,11 @@ MEASURES = (
     Measure(name="flicker", line="flicker (levels)"),
     Measure(name="jitter", line="unrest of the head's points (IOD)", digits=4),
     Measure(name="face_found", line="frames in which a face was found"),
+    Measure(name="hsemotion_right", line="emotion, HSEmotion", share=True, chance=1 / len(LABELS)),
+    Measure(name="arcface_similarity", line="similarity to the portrait (ArcFace, cosine)"),
+    Measure(name="syncnet_v2_confidence", line="SyncNet v2: confidence (LSE-C)"),
+    Measure(name="syncnet_v2_distance", line="SyncNet v2: least distance (LSE-D)"),
+    Measure(name="syncnet_v2_offset", line="SyncNet v2: offset (frames)", digits=1),
 )
 RATIOS = ("emotion_right", "emotion_packaged_right", "mouth_motion", "opening_spread")
 DISTANCES = {
@@ -76,9 +81,8 @@ def _score(judgements: Sequence[Judgement], measure: Measure) -> Score | None:
         return None
     values, people = _values(told), [one.identity for one in told]
     interval = (intervals.proportion if measure.share else intervals.mean)(values, people)
-    return score_row(
-        told[0], measure.name, interval, people, measure.chance, "chance" if measure.chance is not None else ""
-    )
+    against = None if measure.chance is None else (measure.chance, "chance")
+    return score_row(told[0], measure.name, interval, people, against=against)
 
 
 def _ratio(own: Sequence[Judgement], real: Sequence[Judgement], name: str) -> Score | None:
@@ -91,7 +95,7 @@ def _ratio(own: Sequence[Judgement], real: Sequence[Judgement], name: str) -> Sc
     interval = intervals.ratio(_values(told), _values(against), people)
     if math.isnan(interval.value):
         return None
-    return score_row(told[0], f"{name}_of_real", interval, people, 1.0, "the same clips of the corpus")
+    return score_row(told[0], f"{name}_of_real", interval, people)
 
 
 def score_row(
@@ -99,10 +103,10 @@ def score_row(
     measure: str,
     interval: Interval,
     people: Iterable[str],
-    reference: float | None = None,
-    compared: str = "",
+    *,
+    against: tuple[float, str] | None = None,
 ) -> Score:
-    """A row; ends that are not known are null."""
+    """A row; ends that are not known are null. `about` says whose it is, `against` what it is read against, and what that is."""
     low, high = (None if math.isnan(end) else end for end in (interval.low, interval.high))
     return Score(
         run_id=about.run_id,
@@ -114,8 +118,8 @@ def score_row(
         high=high,
         clips=interval.count,
         identities=len(set(people)),
-        reference=reference,
-        compared=compared,
+        reference=None if against is None else against[0],
+        compared="" if against is None else against[1],
     )
 
 

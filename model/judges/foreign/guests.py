@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The field's own judges at the same table: what those that a user asked for say of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float64, Int16
+
+from manifests.errors import InputError, Problem, gather
+from model.judges import foreign
+from model.judges.foreign import onnx, syncnet
+from model.judges.points import Faces, Followed
+
+LOOKED_AT = 8  # frames of a clip that networks for pictures see
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Told:
+    """What a guest is shown of a clip: its crops, the face in them, the sound from the first of them on, whose it is and how they act."""
+
+    faces: Faces
+    followed: Followed
+    speech: Int16[np.ndarray, " samples"]
+    identity: str
+    emotion: str
+
+
+class Guests:
+    """Those of `foreign.KNOWN` that were asked for, loaded. I3D says nothing of single clips: `foreign.i3d`."""
+
+    def __init__(self, names: Sequence[str], rest: Mapping[str, Followed]) -> None:
+        """`rest`: the face of every portrait. Raises InputError for all names that are unknown or whose files are not here."""
+        self.names = tuple(dict.fromkeys(names))
+        _check(self.names)
+        self._syncnet = syncnet.load() if "syncnet-v2" in self.names else None
+        self._hsemotion = onnx.Graph("hsemotion") if "hsemotion" in self.names else None
+        self._arcface = onnx.Graph("arcface") if "arcface" in self.names else None
+        self._homes = {name: _arc(self._arcface, face) for name, face in rest.items()} if self._arcface else {}
+
+    def numbers(self, told: Told) -> dict[str, float]:
+        """Their measures by name. A clip that is too short for SyncNet has none of it."""
+        made: dict[str, float] = {}
+        if self._syncnet and len(told.faces) >= syncnet.SPAN:
+            heard = syncnet.measure(self._syncnet, told.faces, told.speech)
+            made |= {
+                "syncnet_v2_confidence": heard.confidence,
+                "syncnet_v2_distance": heard.distance,
+                "syncnet_v2_offset": float(heard.offset),
+            }
+        if self._arcface:
+            made["arcface_similarity"] = float(_arc(self._arcface, told.followed) @ self._homes[told.identity])
+        if self._hsemotion:
+            seen = _over(told.followed)
+            logits = [
+                onnx.hsemotion(self._hsemotion, told.followed.pictures[at], told.followed.faces[at]) for at in seen
+            ]
+            said = onnx.HSEMOTION_LABELS[int(np.mean(logits, axis=0).argmax())]
+            made["hsemotion_right"] = float(said == told.emotion)
+        return made
+
+
+def _check(names: Sequence[str]) -> None:
+    problems: list[Problem] = []
+    for name in names:
+        gather(problems, partial(foreign.place, name))
+    if problems:
+        raise InputError(problems)
+
+
+def _arc(graph: onnx.Graph, followed: Followed) -> Float64[np.ndarray, " 512"]:
+    """The mean of a clip's directions, of length 1."""
+    numbers = [onnx.arcface(graph, followed.pictures[at], followed.faces[at]) for at in _over(followed)]
+    middle = np.mean(numbers, axis=0)
+    return np.asarray(middle / np.linalg.norm(middle))
+
+
+def _over(followed: Followed) -> list[int]:
+    """Places evenly over a clip, none twice."""
+    places = ((np.arange(LOOKED_AT) + 0.5) * len(followed.faces) / LOOKED_AT).astype(int)
+    return list(dict.fromkeys(places.tolist()))

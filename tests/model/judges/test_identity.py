@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identity and framing: ten rendered heads, cut small as a corpus cuts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from manifests.errors import InputError
+from model import weights
+from model.judges import framing, identity, points
+from model.likeness import Recogniser
+from model.previs.landmarks import Landmarker
+
+HEADS = sorted((Path(__file__).parents[2] / "data" / "heads").glob("*.jpg"))
+NETS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
+needs_weights = pytest.mark.skipif(not all(map(weights.present, NETS)), reason="needs `callsheet weights fetch`")
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    cv2.setNumThreads(1)
+    return Recogniser(Landmarker(*map(weights.path, NETS[:2])), *map(weights.path, NETS[2:]))
+
+
+def picture(path: Path) -> np.ndarray:
+    return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
+
+
+@needs_weights
+def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_framing(recogniser: Recogniser) -> None:
+    names = [path.stem for path in HEADS[:10]]
+    assert len(names) == 10
+    known, clips = {}, {}
+    for path in HEADS[:10]:
+        full = picture(path)
+        known[path.stem] = identity.of_portrait(recogniser, framing.cropped([full], recogniser.landmarker, name=""))
+        darker = cv2.warpAffine(
+            (full * 0.75).astype(np.uint8), np.array([[0.93, 0.04, 9.0], [-0.04, 0.93, 5.0]]), full.shape[1::-1]
+        )
+        clips[path.stem] = framing.cropped([darker] * 3, recogniser.landmarker, name="")
+    found = [
+        identity.compare(identity.embeddings(recogniser, points.follow(recogniser.landmarker, clip)), name, known)
+        for name, clip in clips.items()
+    ]
+    assert np.mean([one.right for one in found]) >= 0.9
+    assert all(0 < one.distance < 1.2 for one in found)
+
+
+@needs_weights
+def test_lips_that_part_in_small_pictures_are_seen_to(recogniser: Recogniser) -> None:
+    face = framing.cropped([picture(HEADS[0])], recogniser.landmarker, name="")[0]
+    followed = points.follow(recogniser.landmarker, np.stack([face] * 4))
+    assert followed.found == 1
+    assert followed.gap.std() < 0.02
+    mouth = (followed.points[0, [13, 14]].mean(axis=0) * 64).round().astype(int)
+    opened = face.copy()
+    cv2.ellipse(opened, tuple(int(v) for v in (mouth[0], mouth[1] + 2)), (4, 4), 0, 0, 360, (40, 10, 10), -1)
+    assert points.follow(recogniser.landmarker, opened[None]).gap[0] > followed.gap[0] + 0.05
+
+
+@needs_weights
+def test_a_clip_without_a_face_is_refused_by_name(recogniser: Recogniser) -> None:
+    with pytest.raises(InputError, match=r"clip\.mp4: no face"):
+        framing.cropped([np.full((128, 128, 3), 90, np.uint8)], recogniser.landmarker, name="clip.mp4")
+
+
+def test_a_lineup_holds_the_own_portrait_and_nobody_twice() -> None:
+    everybody = [f"p{number}" for number in range(30)]
+    made = identity.lineup("p3", everybody, seed=5)
+    assert len(set(made)) == len(made) == 10
+    assert "p3" in made
+    assert made == identity.lineup("p3", everybody, seed=5) != identity.lineup("p3", everybody, seed=6)
+    assert len(identity.lineup("p3", everybody[:4], seed=0)) == 4

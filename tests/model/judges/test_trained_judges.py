@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two judges that are trained here: they learn what can be learnt, on people whom they do not know."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from manifests.errors import InputError
+from model.emotion import LABELS
+from model.judges import emotion, kept, lipsync, sound, training
+from model.judges.shares import Shares, shares
+from model.training import corpus as corpora
+from model.training.corpus import Corpus
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return corpora.tiny(tmp_path_factory.mktemp("tiny"))
+
+
+def learning(corpus: Corpus) -> Shares:
+    """More people than `shares` finds in so small a corpus."""
+    return Shares(learnt=corpus.split("train"), aside=corpus.split("val"))
+
+
+@pytest.fixture(scope="module")
+def lips(corpus: Corpus) -> lipsync.SyncNet:
+    """Trained for a few seconds on four people."""
+    settings = lipsync.Settings(steps=36, clips_per_step=8, look_every=18)
+    return lipsync.train(corpus, learning(corpus), settings)[0]
+
+
+def test_emotions_of_people_whom_it_does_not_know_are_read(corpus: Corpus, tmp_path: Path) -> None:
+    net, origin = emotion.train(corpus, learning(corpus), emotion.Settings(epochs=10))
+    said = [
+        emotion.probabilities(net, corpus.array(clip, "faces"), corpus.portrait(clip.identity).face)
+        for clip in corpus.split("test")
+    ]
+    wanted = [LABELS.index(clip.emotion) for clip in corpus.split("test")]
+    assert np.mean(np.argmax(said, axis=1) == wanted) > 0.5  # chance is 1/8
+    assert np.allclose(np.sum(said, axis=1), 1)
+    written = kept.keep(net, origin, tmp_path)
+    again = emotion.EmotionJudge()
+    assert kept.fill(again, "emotion", tmp_path) == written
+    clip = corpus.split("test")[0]
+    faces, face = corpus.array(clip, "faces"), corpus.portrait(clip.identity).face
+    assert np.array_equal(emotion.probabilities(net, faces, face), emotion.probabilities(again, faces, face))
+
+
+def test_lips_with_their_own_sound_are_told_from_lips_with_anothers(corpus: Corpus, lips: lipsync.SyncNet) -> None:
+    clips = [corpus.load(clip) for clip in corpus.split("test")]
+    right = [lipsync.measure(lips, clip.faces, clip.speech) for clip in clips]
+    wrong = [
+        lipsync.measure(lips, one.faces, other.speech) for one, other in zip(clips, clips[1:] + clips[:1], strict=True)
+    ]
+    assert np.mean([one.confidence for one in right]) > 1.5 * np.mean([one.confidence for one in wrong])
+    assert np.mean([one.offset == 0 for one in right]) > np.mean([one.offset == 0 for one in wrong]) + 0.3
+
+
+def test_a_picture_that_is_late_by_three_frames_is_said_to_be(corpus: Corpus, lips: lipsync.SyncNet) -> None:
+    offsets = []
+    for clip in corpus.split("test"):
+        prepared = corpus.load(clip)
+        early = prepared.speech[3 * 640 :]  # the sound begins three frames later in the clip
+        offsets.append(lipsync.measure(lips, prepared.faces, early).offset)
+    assert np.median(offsets) == 3
+
+
+def test_a_clip_in_the_middle_of_its_sound_is_matched_there(corpus: Corpus, lips: lipsync.SyncNet) -> None:
+    offsets = []
+    for clip in corpus.split("test"):
+        prepared = corpus.load(clip)
+        offsets.append(lipsync.measure(lips, prepared.faces[4:13], prepared.speech, first=4).offset)
+    assert np.median(offsets) == 0
+
+
+def test_four_pictures_are_too_few_for_lip_sync() -> None:
+    with pytest.raises(ValueError, match="too few"):
+        lipsync.measure(lipsync.SyncNet(), np.zeros((4, 64, 64, 3), np.uint8), np.zeros(6400, np.int16))
+
+
+def test_a_mouth_that_follows_its_voice_stands_above_shuffled_sounds_and_noise_does_not() -> None:
+    chance = np.random.default_rng(0)
+    voices = [np.abs(np.sin(np.arange(40) * chance.uniform(0.3, 1.2) + chance.uniform(0, 3))) for _ in range(20)]
+    following = [voice + chance.normal(0, 0.3, 40) for voice in voices]
+    noise = [chance.normal(0, 1, 40) for _ in voices]
+    for gaps, follows in ((following, True), (noise, False)):
+        table = lipsync.correlations(gaps, voices)
+        assert bool(np.diagonal(table).mean() > lipsync.shuffled(table)) is follows
+
+
+def test_the_level_of_a_voice_is_one_where_it_speaks_and_nought_where_it_is_silent() -> None:
+    tone = 9000 * np.sin(np.arange(16_000) * 2 * np.pi * 1000 / 16_000)
+    level = sound.level(np.concatenate([tone, np.zeros(16_000)]).astype(np.int16), 50)
+    assert level[2:23].min() > 0.9
+    assert level[27:].max() < 0.05
+
+
+def test_judges_learn_from_people_of_their_own_and_keep_a_page_about_it(corpus: Corpus, tmp_path: Path) -> None:
+    heard: set[str] = set()
+    origins = training.train(
+        corpus,
+        tmp_path,
+        looks=emotion.Settings(epochs=1),
+        lips=lipsync.Settings(steps=1, clips_per_step=2),
+        report=lambda _, values: heard.update(values),
+    )
+    assert [(one.judge, one.split, one.identities) for one in origins] == [
+        ("emotion", "judge+val", 1),
+        ("lipsync", "judge+val", 1),
+    ]
+    assert heard == {"emotion/loss", "emotion/right", "lipsync/loss", "lipsync/right"}
+    assert kept.complete(tmp_path)
+
+
+def test_a_corpus_without_people_for_judges_gives_them_some_of_its_choosing_people(corpus: Corpus) -> None:
+    named = {"tiny-0": "train", "tiny-1": "test"}
+    rows = [dataclasses.replace(clip, split=named.get(clip.identity, "val")) for clip in corpus.clips]
+    made = shares(Corpus(rows, corpus.folder))
+    learnt, aside = ({clip.identity for clip in some} for some in (made.learnt, made.aside))
+    assert learnt and aside and not learnt & aside
+    assert not (learnt | aside) & set(named)
+
+
+def test_a_corpus_with_nobody_for_judges_is_refused(corpus: Corpus) -> None:
+    rows = [clip for clip in corpus.clips if clip.split == "train"]
+    with pytest.raises(InputError, match="no generator learnt from"):
+        shares(Corpus(rows, corpus.folder))
+
+
+def test_weights_that_are_not_those_of_their_page_are_refused(corpus: Corpus, tmp_path: Path) -> None:
+    net, origin = emotion.train(corpus, learning(corpus), emotion.Settings(epochs=1))
+    kept.keep(net, origin, tmp_path)
+    weights = tmp_path / "emotion.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x00")
+    with pytest.raises(InputError, match="not the weights of its page"):
+        kept.fill(emotion.EmotionJudge(), "emotion", tmp_path)
+
+
+def test_a_missing_judge_is_named_with_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--train") as caught:
+        kept.fill(emotion.EmotionJudge(), "emotion", tmp_path)
+    assert len(caught.value.problems) == 2
