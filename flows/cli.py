@@ -18,7 +18,22 @@ from typing import NoReturn
 import typer
 
 from flows.engines import settle
-from flows.verbs import checks, clip, consent, corpus, finishing, lesson, machine, nightly, production, review, shot, train, weights
+from flows.verbs import (
+    checks,
+    clip,
+    consent,
+    corpus,
+    evaluate,
+    finishing,
+    lesson,
+    machine,
+    nightly,
+    production,
+    review,
+    shot,
+    train,
+    weights,
+)
 from flows.verbs.options import BAD_INPUT, DONE, STOPPED, TOOL_FAILED, group
 from flows.view.screen import complain, say_json
 from manifests.errors import InputError, Problem, ToolError
@@ -28,7 +43,7 @@ app = group(
     help="A script, an actor sheet and recorded dialogue in; a finished episode of talking portraits out.",
     no_args_is_help=True,
 )
-for verbs in (production, review, finishing, checks, nightly, lesson, clip, train, machine):
+for verbs in (production, review, finishing, checks, nightly, lesson, clip, train, evaluate, machine):
     app.add_typer(verbs.app)
 app.add_typer(weights.app, name="weights")
 app.add_typer(shot.app, name="shot")

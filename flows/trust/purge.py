@@ -21,6 +21,7 @@ from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
 from manifests.rows import Actor, Cue, Event, Grade, Recording, Shot, Take
 from manifests.store import event
 from model.weights import cache_folder
+from pipeline import dailies
 from pipeline.consent import COVERS
 from pipeline.deliver import LATEST, versions
 
@@ -118,6 +119,7 @@ def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Pat
         yield from _if_there(film.root / grade.cube_path, "colour match")
     if ids:
         yield from ((path, "section of a lesson") for path in _below(film.root / SECTIONS))
+        yield from ((path, "copy for dailies") for path in _below(film.root / dailies.FOLDER))
     for portrait in sorted({shot.portrait_digest for shot in shots}):
         yield from (
             (path, "solved portrait in the cache") for path in (cache_folder() / "previs").glob(f"{portrait[:20]}-*")
@@ -144,7 +146,7 @@ def _voice(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, 
         else:
             yield from _if_there(film.folder / row.source, "recording")
     if any(names & characters for names in heard.values()):
-        for folder in (MASTERS, SPANS):
+        for folder in (MASTERS, SPANS, dailies.FOLDER):
             yield from ((path, "mixed sound") for path in _below(film.root / folder))
     yield from _own_files(film, person, ("voice_sample",), remains)
 

@@ -120,6 +120,9 @@ def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Fi
 
 
 def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(scene: Film, tmp_path: Path) -> None:
+    copy = scene.root / "media" / "dailies" / "take.mp4"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(b"what a review page played")
     before, rows = left(scene), len(scene.store.rows(Take))
     takes = {shot.shot_id: shot.actor for shot in scene.store.current_rows(Shot)}
     digests = {row.path: row.media_digest for row in scene.store.rows(Deliverable)}
@@ -128,6 +131,7 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(scene: Film, tm
     media = {name for name in after if name.endswith((".mkv", ".flac", ".jpg", ".mp4", ".mov", ".png", ".cube"))}
     robins = {f"build/media/takes/{shot}.mkv" for shot, actor in takes.items() if actor == ROBIN}
     assert robins <= media
+    assert not copy.exists()
     assert {"portraits/robin.jpg", "recordings/dialogue.flac"} <= media
     assert not any(shot in name for name in after for shot, actor in takes.items() if actor == ALEX)
     assert not {"portraits/alex.jpg", "build/deliverables/v001/web.mp4"} & after
