@@ -71,10 +71,12 @@ def proportion(right: Values, groups: Sequence[str], *, seed: int = 0) -> Interv
 
 
 def ratio(above: Values, below: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
-    """Mean of `above` over mean of `below`, of the same clips in the same order; persons are resampled for both at once."""
+    """Mean of `above` over mean of `below`, of the same clips in the same order; persons are resampled for both at once.
+
+    All is nan when nothing is below."""
     (tops, counts), (bottoms, _) = _by_group(above, groups), _by_group(below, groups)
     value = _shares(tops.sum(), bottoms.sum())
-    if len(counts) < 2:
+    if len(counts) < 2 or np.isnan(value):
         return Interval(value=float(value), low=math.nan, high=math.nan, count=len(above))
     drawn = _draws(len(counts), seed)
     low, high = np.nanpercentile(_shares(tops[drawn].sum(axis=1), bottoms[drawn].sum(axis=1)), TAILS)

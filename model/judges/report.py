@@ -16,6 +16,7 @@ import numpy as np
 from manifests.rows import Judgement, Score
 from model.emotion import LABELS
 from model.judges import intervals
+from model.judges.identity import PORTRAITS
 from model.judges.intervals import Interval
 from model.judges.kept import Origin
 from model.judges.packaged import ORDER
@@ -38,7 +39,7 @@ class Measure:
 MEASURES = (
     Measure(name="emotion_right", line="emotion, judge trained here", share=True, chance=1 / len(LABELS)),
     Measure(name="emotion_packaged_right", line="emotion, face-api (seven classes)", share=True, chance=1 / len(ORDER)),
-    Measure(name="identity_right", line="identity among portraits", share=True, chance=0.1),
+    Measure(name="identity_right", line=f"identity among {PORTRAITS} portraits", share=True),
     Measure(name="identity_distance", line="distance to the portrait (dlib, L2)"),
     Measure(name="sync_confidence", line="lip-sync confidence, net trained here"),
     Measure(name="sync_confidence_wrong_sound", line="the same with another clip's sound"),
@@ -64,7 +65,9 @@ DISTANCES = {
 
 
 def scores(judgements: Sequence[Judgement]) -> list[Score]:
-    """Scores of all measures, by corpus and subject, and ratios to the corpus' own clips where a talker was judged on the same ones."""
+    """Scores of all measures, by corpus and subject, and ratios to the corpus' own clips where a talker was judged on the same ones.
+
+    Chance among portraits follows from how many people there are."""
     made = []
     for corpus, subject in sorted({(one.corpus, one.subject) for one in judgements}):
         own = [one for one in judgements if (one.corpus, one.subject) == (corpus, subject)]
@@ -81,7 +84,8 @@ def _score(judgements: Sequence[Judgement], measure: Measure) -> Score | None:
         return None
     values, people = _values(told), [one.identity for one in told]
     interval = (intervals.proportion if measure.share else intervals.mean)(values, people)
-    against = None if measure.chance is None else (measure.chance, "chance")
+    chance = 1 / min(PORTRAITS, len(set(people))) if measure.name == "identity_right" else measure.chance
+    against = None if chance is None else (chance, "chance")
     return score_row(told[0], measure.name, interval, people, against=against)
 
 

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judge a corpus, and what a talker or a folder of clips makes of its portraits and sounds: rows, scores, and a page.
+
+The judges are those of the corpus (`CORPUS/judges`, made by `train`) or else those that ship. The corpus' own clips are always judged
+too: a judge's number means nothing without its score on them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.view.progress import reporter
+from manifests.errors import InputError, Problem, nearest
+from manifests.identity import digest
+from manifests.rows import Score
+from manifests.store import Store
+from model.talker import TALKERS
+
+if TYPE_CHECKING:
+    from model.judges.kept import Origin
+    from model.judges.sitting import Maker, Sitting
+    from model.training.corpus import Corpus
+
+SPLITS = ("test", "val", "train", "judge")
+UNITS, REAL = "units", "real"
+LEAST_FRAMES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for. `clips`: a folder of films named by clip id; `talker`: who makes clips instead. `frames`: of each clip's middle
+    that are judged, 0 for all. `limit`: clips a corpus, 0 for all. `foreign`: the field's judges to ask too."""
+
+    corpus: Path
+    out: Path
+    clips: Path | None = None
+    talker: str = ""
+    split: str = "test"
+    frames: int = 0
+    limit: int = 0
+    seed: int = 0
+    train: bool = False
+    foreign: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What came out: scores, where they are written, and which judges said it."""
+
+    run_id: str
+    scores: list[Score]
+    page: Path
+    record: Path
+    judges: Path
+
+
+def evaluate(request: Request) -> Evaluation:
+    """Judge, write `report.md` and the tables `judgements` and `scores` into `out`. Raises InputError, ToolError."""
+    from pipeline.corpus import read
+
+    _check(request)
+    corpus = read(request.corpus)
+    judges = _judges(request, corpus)
+    sitting = _sitting(request, corpus, judges)
+    _refuse_learnt(request, corpus, sitting.panel.origins)
+    _hear(sitting, REAL, sitting.real)
+    for name, make in _makers(request, corpus, sitting):
+        _hear(sitting, name, make)
+    return _written(request, sitting, judges)
+
+
+def train_judges(folder: Path, *, seed: int = 0) -> tuple[Origin, ...]:
+    """Train the judges of a corpus and keep them in `folder/judges`. Raises InputError."""
+    from pipeline.corpus import read
+
+    return _trained(read(folder), seed)
+
+
+def _check(request: Request) -> None:
+    problems = list[Problem]()
+    if request.talker and request.clips:
+        problems.append(Problem(file="--clips", message="either a talker is judged or a folder of clips, not both"))
+    if request.talker and request.talker not in TALKERS:
+        expected, near = " or ".join(TALKERS), nearest(request.talker, TALKERS)
+        message = f"unknown talker {request.talker!r}"
+        problems.append(Problem(file="--talker", message=message, expected=expected, nearest=near))
+    if request.clips and not request.clips.is_dir():
+        problems.append(Problem(file=str(request.clips), message="no such folder"))
+    if request.out.exists() and not request.out.is_dir():
+        problems.append(Problem(file=str(request.out), message="not a folder"))
+    if request.split not in SPLITS:
+        expected, near = " or ".join(SPLITS), nearest(request.split, SPLITS)
+        message = f"unknown split {request.split!r}"
+        problems.append(Problem(file="--split", message=message, expected=expected, nearest=near))
+    if 0 < request.frames < LEAST_FRAMES:
+        message = "too few frames to judge"
+        problems.append(Problem(file="--frames", message=message, expected=f"{LEAST_FRAMES} or more, or 0 for all"))
+    if problems:
+        raise InputError(problems)
+
+
+def _judges(request: Request, corpus: Corpus) -> Path:
+    """The folder of the judges: trained now, or the corpus' own, or those that ship."""
+    from model.judges import kept
+
+    own = corpus.folder / "judges"
+    if request.train:
+        _trained(corpus, request.seed)
+    return own if kept.complete(own) else kept.SHIPPED
+
+
+def _trained(corpus: Corpus, seed: int) -> tuple[Origin, ...]:
+    import torch
+
+    from model.judges import emotion, lipsync, training
+
+    torch.set_num_threads(1)
+    looks, lips = emotion.Settings(seed=seed), lipsync.Settings(seed=seed)
+    reporter().step("training judges")
+    total = looks.epochs + lips.steps
+
+    def tell(step: int, values: Mapping[str, float]) -> None:
+        first = any(name.startswith("emotion/") for name in values)
+        reporter().count(step + 1 if first else looks.epochs + step, total)
+
+    return training.train(corpus, corpus.folder / "judges", looks=looks, lips=lips, report=tell)
+
+
+def _sitting(request: Request, corpus: Corpus, judges: Path) -> Sitting:
+    import cv2
+    import torch
+
+    from model.judges.panel import Panel
+    from model.judges.sitting import Sitting, Window, chosen
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    clips = chosen(corpus, split=request.split, limit=request.limit, seed=request.seed)
+    if any(clip.corpus == UNITS and clip.split == request.split for clip in corpus.clips):
+        clips += chosen(corpus, split=request.split, source=UNITS, limit=request.limit, seed=request.seed)
+    people = sorted({clip.identity for clip in clips})
+    portraits = {name: corpus.portrait(name).face for name in people}
+    return Sitting(
+        corpus=corpus,
+        clips=clips,
+        panel=Panel(judges, portraits, foreign=request.foreign),
+        window=Window(frames=request.frames),
+        run_id=_run_id(request, corpus),
+        seed=request.seed,
+    )
+
+
+def _run_id(request: Request, corpus: Corpus) -> str:
+    asked = {name: getattr(request, name) for name in ("talker", "split", "frames", "limit", "seed", "foreign")}
+    return digest([corpus.digest, asked, str(request.clips or ""), time.time_ns()])
+
+
+def _makers(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tuple[str, Maker]]:
+    """Who is judged beside the corpus' own clips."""
+    from flows import subjects
+
+    landmarker = sitting.panel.recogniser.landmarker
+    if request.talker:
+        yield request.talker, subjects.of_talker(request.talker, corpus, landmarker, seed=request.seed)
+    if request.clips:
+        yield request.clips.resolve().name, subjects.of_folder(request.clips, sitting.clips, landmarker)
+
+
+def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) -> None:
+    """Judges do not judge what they learnt from."""
+    learnt = [one.judge for one in origins if one.data == corpus.digest and request.split in one.split.split("+")]
+    if learnt:
+        message = f"the judges ({', '.join(learnt)}) learnt from the clips of split {request.split!r}"
+        raise InputError(Problem(file="--split", message=message, expected="another split"))
+
+
+def _hear(sitting: Sitting, subject: str, make: Maker) -> None:
+    """Judge one subject, telling how far it is."""
+    reporter().step(f"judging {subject}")
+    for done, _ in enumerate(sitting.judge(subject, make), start=1):
+        reporter().count(done, len(sitting.clips))
+
+
+def _written(request: Request, sitting: Sitting, judges: Path) -> Evaluation:
+    from model.judges import report
+
+    scores = sitting.scores()
+    request.out.mkdir(parents=True, exist_ok=True)
+    store = Store(request.out / "record")
+    store.append(sitting.rows)
+    store.append(scores)
+    facts = {
+        "corpus": f"{request.corpus.name}, data {sitting.corpus.digest[:12]}, split {request.split}",
+        "frames": f"the middle {request.frames} of each clip" if request.frames else "all of each clip",
+        "judges": str(judges.name if judges.is_relative_to(request.corpus) else "those that ship"),
+        "seed": str(request.seed),
+    }
+    page = request.out / "report.md"
+    page.write_text(report.page(scores, sitting.panel.origins, facts), encoding="utf-8")
+    return Evaluation(run_id=sitting.run_id, scores=scores, page=page, record=Path(store.root), judges=judges)

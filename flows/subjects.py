@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is judged beside a corpus' own clips: a talker, given the corpus' portraits, sounds and emotions, or a folder of films.
+
+Films are named by clip id (`CLIP.mp4`) and show what the clip says, from its first frame on, at 25 frames a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from manifests.errors import InputError, Problem
+from manifests.rows import CorpusClip
+from model.emotion import Performance, held
+from model.talker import Speech, Talker, load
+from model.training.corpus import RATE, Corpus
+from pipeline import media, portraits
+
+if TYPE_CHECKING:
+    from model.judges.sitting import Faces, Maker
+    from model.previs.landmarks import Landmarker
+
+FILMS = (".mp4", ".mkv", ".mov", ".webm")
+SHORT_SIDE = 256  # px at which previs draws: the corpus' portraits have no more
+
+
+def of_talker(name: str, corpus: Corpus, landmarker: Landmarker, *, seed: int) -> Maker:
+    """A maker that asks a talker for every clip, in the clip's emotion held at its intensity. Raises InputError as talkers do."""
+    talker = load(name, {"size": SHORT_SIDE} if name == "previs" else {})
+
+    def make(clip: CorpusClip, window: slice) -> Faces:
+        frames = _talked(talker, clip, corpus, seed)
+        return _windowed(frames, window, landmarker, name=f"{name}, clip {clip.clip_id}")
+
+    return make
+
+
+def of_folder(folder: Path, clips: Iterable[CorpusClip], landmarker: Landmarker) -> Maker:
+    """A maker that reads films. Raises InputError that names every clip without a film."""
+    films = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS}
+    missing = [clip.clip_id for clip in clips if clip.clip_id not in films]
+    if missing:
+        message, expected = "no film of this clip", f"CLIP.mp4 ({', '.join(FILMS)})"
+        raise InputError([Problem(file=str(folder / name), message=message, expected=expected) for name in missing])
+
+    def make(clip: CorpusClip, window: slice) -> Faces:
+        return _windowed(_filmed(films[clip.clip_id]), window, landmarker, name=str(films[clip.clip_id]))
+
+    return make
+
+
+def _talked(talker: Talker, clip: CorpusClip, corpus: Corpus, seed: int) -> Iterator[np.ndarray]:
+    portrait = portraits.read(corpus.folder / "portraits" / f"{clip.identity}.png", face="largest")
+    samples = corpus.array(clip, "speech").astype(np.float32) / 32768
+    text = clip.text or None
+    speech = Speech(samples=samples, lead=0, frames=clip.frames, rate=Fraction(RATE), text=text)
+    performance = Performance.of(held(clip.emotion, clip.intensity), start=0, end=clip.frames)
+    return iter(talker.talk(portrait, speech, performance, seed))
+
+
+def _filmed(path: Path) -> Iterator[np.ndarray]:
+    info = media.probe(path)
+    if info.video is None:
+        raise InputError(Problem(file=str(path), message="there is no picture in this file"))
+    return media.read_frames(path, width=info.video.width, height=info.video.height, filters=f"fps={RATE}")
+
+
+def _windowed(frames: Iterator[np.ndarray], window: slice, landmarker: Landmarker, *, name: str) -> Faces:
+    from model.judges.framing import cropped
+
+    faces = cropped(islice(frames, window.stop), landmarker, name=name)
+    if len(faces) < window.stop:
+        expected, got = f"{window.stop} frames", str(len(faces))
+        raise InputError(Problem(file=name, message="shorter than the clip", expected=expected, got=got))
+    return faces[window]
