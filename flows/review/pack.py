@@ -48,7 +48,7 @@ def script() -> str:
 
 
 def order(sources: Mapping[str, str]) -> list[str]:
-    """The modules that the entry needs, each after those that it imports. Raises ValueError for circles and for files that are not there."""
+    """The modules that the entry needs, each after those that it imports. Raises ValueError for circles and missing files."""
     found: list[str] = []
     path: list[str] = []
 

@@ -13,8 +13,9 @@ let rate = 25;
 let frames = 1;
 let starts = 0; // the leader's frame at which the timeline begins: a slate may come before it
 let leader = null;
-let wanted = null; // the frame of the seek under way
-let next = null; // the frame asked for meanwhile
+let goal = null; // the frame that was gone to last; null while the picture runs by itself
+let seeking = false; // seeks wait for each other, and only the newest counts
+let behind = false; // another frame was asked for meanwhile
 let loop = null; // [first, end) in frames
 let stopAt = null; // seconds of the timeline at which a line that is played on its own has ended
 
@@ -50,7 +51,7 @@ export function lead(element) {
     quit();
     for (const [name, handler] of Object.entries(events)) element.removeEventListener(name, handler);
     if (leader === element) leader = null;
-    wanted = null;
+    seeking = behind = false;
   };
 }
 
@@ -66,24 +67,22 @@ export function join(element, place) {
   };
 }
 
-// Where the playhead is going to be once all seeks are done.
+// Where the playhead is going to be once all seeks are done and their picture is there.
 export function target() {
-  return next ?? wanted ?? clock.frame;
+  return goal ?? clock.frame;
 }
 
-// Go to a frame: into its middle, so that no rounding shows its neighbour. Seeks wait for each other; only the newest counts.
+// Go to a frame: into its middle, so that no rounding shows its neighbour.
 export function seek(frame) {
-  const goal = Math.min(Math.max(0, Math.round(frame)), frames - 1);
+  goal = Math.min(Math.max(0, Math.round(frame)), frames - 1);
   stopAt = null;
-  if (wanted !== null) {
-    next = goal;
-    return;
-  }
+  behind = seeking;
+  if (seeking) return;
   if (!leader || leader.error) {
     show(goal);
     return;
   }
-  wanted = goal;
+  seeking = true;
   leader.currentTime = (goal + starts + 0.5) / rate;
   follow();
 }
@@ -124,7 +123,7 @@ export function setLoop(range) {
 export function playSpan(start, end) {
   if (!leader) return;
   pause();
-  wanted = next = null;
+  goal = null;
   leader.currentTime = start + starts / rate;
   leader.play().then(() => { stopAt = end; watchTime(); }).catch(() => {});
 }
@@ -135,21 +134,19 @@ export function seconds() {
 }
 
 function arrived() {
-  const goal = next;
-  wanted = next = null;
-  if (goal !== null) seek(goal);
+  seeking = false;
+  if (behind) seek(goal);
   else if (!(leader instanceof HTMLVideoElement)) show(Math.floor(leader.currentTime * rate));
 }
 
 function lost() {
-  const goal = target();
-  wanted = next = null;
-  show(goal);
+  seeking = behind = false;
+  show(target());
 }
 
 // Somebody may have asked for a frame before the file was there.
 function restored() {
-  if (clock.frame > 0 && wanted === null && leader.currentTime === 0) seek(clock.frame);
+  if (target() > 0 && !seeking && leader.currentTime === 0) seek(target());
 }
 
 function changed() {
@@ -181,6 +178,7 @@ function watchTime() {
 
 function show(frame) {
   clock.frame = Math.min(Math.max(0, frame), frames - 1);
+  if (clock.playing && !seeking) goal = null;
   if (clock.playing && loop && stopAt === null && (clock.frame >= loop[1] - 1 || clock.frame < loop[0])) seek(loop[0]);
   follow();
   tell();

@@ -13,8 +13,13 @@ export function List({ id, label, rows, height, keyOf, active, marked = NONE, on
   const [seen, setSeen] = useState({ top: 0, height: 400 });
   const at = rows.findIndex((row) => keyOf(row) === active);
 
+  const look = () => {
+    const list = place.current; // gone when the list has just been put away
+    if (list) setSeen({ top: list.scrollTop, height: list.clientHeight });
+  };
+
   useEffect(() => {
-    const observer = new ResizeObserver(() => setSeen({ top: place.current.scrollTop, height: place.current.clientHeight }));
+    const observer = new ResizeObserver(look);
     observer.observe(place.current);
     return () => observer.disconnect();
   }, []);
@@ -42,7 +47,7 @@ export function List({ id, label, rows, height, keyOf, active, marked = NONE, on
   };
   const activeDescendant = at >= first && at < last ? idOf(rows[at]) : undefined;
   return html`<div class="list" id=${id} ref=${place} role="listbox" tabindex="0" aria-label=${label} aria-multiselectable=${marked === NONE ? undefined : "true"}
-      aria-activedescendant=${activeDescendant} onKeyDown=${move} onScroll=${() => setSeen({ top: place.current.scrollTop, height: place.current.clientHeight })}>
+      aria-activedescendant=${activeDescendant} onKeyDown=${move} onScroll=${look}>
     ${rows.length ? html`<div class="rows" role="presentation" style=${{ height: `${rows.length * height}px` }}>${rows.slice(first, last).map((row, index) => option(row, first + index))}</div>`
       : html`<div class="empty" role="option" aria-selected="false">${empty}</div>`}
   </div>`;

@@ -21,6 +21,7 @@ async function begin() {
     page.replaceChildren();
     render(html`<${App} written=${written} />`, page);
     document.documentElement.dataset.ready = "yes";
+    performance.mark("ready");
     if (!get().doc.exported) listen();
   } catch (error) {
     page.textContent = error.message;

@@ -97,8 +97,7 @@ export function followPlayhead() {
   const follow = () => {
     const { doc, selected, loop } = get();
     if (loop && clock.playing) return;
-    const frame = clock.playing ? clock.frame : target();
-    const shot = shotAt(doc, frame, selected);
+    const shot = shotAt(doc, target(), selected);
     if (shot && shot.number !== selected) set({ selected: shot.number });
   };
   const loopShot = () => {

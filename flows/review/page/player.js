@@ -149,7 +149,7 @@ function Counter({ doc }) {
     else seek(frame);
   };
   return html`<div class="counter"><span class="timecode" ref=${code}></span>
-    <label class="frame"><span>Frame</span> <input ref=${field} id="frame" inputmode="numeric" autocomplete="off" onChange=${go} onKeyDown=${(event) => event.key === "Enter" && event.target.blur()} /></label>
+    <label class="frame"><span>Frame</span> <input ref=${field} id="frame" aria-label="Frame" inputmode="numeric" autocomplete="off" onChange=${go} onKeyDown=${(event) => event.key === "Enter" && event.target.blur()} /></label>
     <span class="of">of ${doc.frames}</span></div>`;
 }
 
