@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from manifests.errors import InputError, Problem
+
 LONGEST_NAME = 80
 _acting: ContextVar[str] = ContextVar("acting", default="")
 
@@ -19,6 +21,16 @@ def me() -> str:
         return _acting.get() or os.environ.get("CALLSHEET_USER") or getpass.getuser()
     except (KeyError, OSError):  # a container without a name for its user
         return "somebody"
+
+
+def checked(name: str) -> str:
+    """A name that somebody gives, without spaces around it. Raises InputError when it is too long or cannot be shown."""
+    given = name.strip()
+    if len(given) > LONGEST_NAME or not (given.isprintable() or not given):
+        raise InputError(
+            Problem(file="--as", message="not a name", expected=f"at most {LONGEST_NAME} letters", got=given[:40])
+        )
+    return given
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -45,8 +45,12 @@ def contact_sheet(
 
     The video is decoded once. `cell_size`: width and height of one picture in pixels.
     """
+    return lay_out(pick(video, [cell.frame for cell in cells], size=cell_size), cells, path, rate=rate)
+
+
+def lay_out(pictures: Mapping[int, Frame], cells: Sequence[Cell], path: Path, *, rate: Fraction) -> Path:
+    """Write the sheet of pictures that are at hand, by frame."""
     ordered = sorted(cells, key=lambda cell: cell.frame)
-    pictures = dict(zip(sorted({cell.frame for cell in cells}), _pick(video, ordered, cell_size), strict=True))
     labelled = [(pictures[cell.frame], cell.title, f"{timecode(cell.frame, rate)}  {cell.note}") for cell in ordered]
     return tile(labelled, path, columns=_columns(len(cells)))
 
@@ -55,7 +59,7 @@ def poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) -> Pat
     """Write one frame of a video as a JPEG of the given width and height. Raises ToolError."""
     from PIL import Image
 
-    (picture,) = _pick(video, [Cell(frame=frame, title="", note="")], size)
+    (picture,) = pick(video, [frame], size=size).values()
     partial = path.with_name(f".{path.stem}.{os.getpid()}.jpg")
     Image.fromarray(picture).save(partial, quality=92, subsampling=0)
     partial.replace(path)
@@ -117,13 +121,14 @@ def fit(text: str, size: int, width: int) -> str:
     return plain.rstrip() + "…"
 
 
-def _pick(video: Path, cells: Sequence[Cell], size: tuple[int, int]) -> list[Frame]:
-    """The frames of the cells, each once, in order of time."""
-    wanted = "+".join(f"eq(n\\,{frame})" for frame in sorted({cell.frame for cell in cells}))
-    if not wanted:
-        return []
+def pick(video: Path, frames: Iterable[int], *, size: tuple[int, int]) -> dict[int, Frame]:
+    """Frames of a video by number, each once, in `size` (width, height), from one decode. Raises ToolError."""
+    numbers = sorted(set(frames))
+    if not numbers:
+        return {}
+    wanted = "+".join(f"eq(n\\,{frame})" for frame in numbers)
     chain = f"select='{wanted}',scale={size[0]}:{size[1]}:flags=area+accurate_rnd+full_chroma_int"
-    return list(read_frames(video, width=size[0], height=size[1], filters=chain))
+    return dict(zip(numbers, read_frames(video, width=size[0], height=size[1], filters=chain), strict=True))
 
 
 def _columns(count: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flows.film import Film
 from flows.finishing.reel import Reel
+from flows.review import export
 from manifests.rows import Cut, Grade, Shot
 from pipeline import assemble, captions, sheet, timeline
 from pipeline import grade as grading
@@ -43,7 +44,7 @@ def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path,
 
 
 def write_pictures(film: Film, reel: Reel, shown: Pass, *, video: Path, folder: Path) -> None:
-    """Contact sheet, poster, and each character's first shot before and after grading, from a file of a pass."""
+    """Contact sheet, thumbnails, poster, and each character's first shot before and after grading, from a file of a pass."""
     picture, cuts = shown.job.picture, [cut for cut in shown.shown if not cut.layer]
     _contact_sheet(reel, cuts, video, folder, picture)
     longest = max(cuts, key=lambda cut: cut.frames)
@@ -63,7 +64,7 @@ def _contact_sheet(reel: Reel, cuts: Sequence[Cut], video: Path, folder: Path, p
     shots = {shot.shot_id: shot for shot in reel.shots}
     cells = [
         sheet.Cell(
-            frame=(cut.start_frame + cut.end_frame) // 2,
+            frame=export.middle(cut),
             title=f"{shot.number}  {shot.character}",
             note=_mood(shot, moods) or shot.role,
         )
@@ -72,7 +73,9 @@ def _contact_sheet(reel: Reel, cuts: Sequence[Cut], video: Path, folder: Path, p
     ]
     wide = 320 if picture.width >= picture.height else 180
     size = (wide, round(wide * picture.height / picture.width))
-    sheet.contact_sheet(video, cells, folder / "contact_sheet.png", rate=picture.rate, cell_size=size)
+    pictures = sheet.pick(video, [cell.frame for cell in cells], size=size)
+    sheet.lay_out(pictures, cells, folder / "contact_sheet.png", rate=picture.rate)
+    export.keep_thumbs(pictures, cuts, folder)
 
 
 def _mood(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:

@@ -7,11 +7,13 @@ pure decisions and the engines are in `pipeline`; here they meet the record.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from flows.film import Film
 from flows.finishing import beside, checking, deliveries, recorded
 from flows.finishing.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
+from flows.review import export
 from flows.trust import consents
 from flows.view.progress import reporter
 from manifests.rows import Cut, Deliverable, Grade, Shot, Take
@@ -79,8 +81,9 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         )  # fmt: skip
         checks = checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign(draft)
         qc.write(checks, folder)
-        deliverables = deliveries.describe(draft)
+        made = Version(name=name, folder=folder, deliverables=deliveries.describe(draft), checks=checks)
+        export.write_report(film, made, cuts)
         consents.hold(film)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
-    recorded.remember_version(film, name, cuts, checks, deliverables)
-    return Version(name=name, folder=final, deliverables=deliverables, checks=checks)
+    recorded.remember_version(film, name, cuts, checks, made.deliverables)
+    return dataclasses.replace(made, folder=final)

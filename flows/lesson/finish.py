@@ -18,6 +18,7 @@ from flows.film import Film
 from flows.finishing import beside, checking, recorded
 from flows.finishing.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
 from flows.lesson.inputs import base_layout, read_script, words_of
+from flows.review import export
 from flows.trust import consents
 from flows.view.progress import reporter
 from manifests import identity
@@ -105,8 +106,10 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     lesson = lay_out(film, reel, film.store.rows(Grade, grade_id=list({cut.grade_id for cut in cuts})))
     place = film.root / DELIVERABLES
     name = deliver.next_version(place)
-    made = compose.render(lesson.composed, lesson.making, _profiles(film), progress=reporter().count)
-    film.store.append([event("sections", name, actor="callsheet", detail=f"{made} of {len(lesson.composed)} rendered")])
+    fresh = compose.render(lesson.composed, lesson.making, _profiles(film), progress=reporter().count)
+    film.store.append(
+        [event("sections", name, actor="callsheet", detail=f"{fresh} of {len(lesson.composed)} rendered")]
+    )
     samples = sample_of_frame(lesson.frames, film.production.rate)
     master = sound.master(reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root)
     with deliver.staging(place, name) as folder:
@@ -121,11 +124,12 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         _write_pictures(draft, lesson)
         package = _write_package(draft, lesson)
         qc.write(checks, folder)
-        deliverables = _describe(draft, lesson, package)
+        made = Version(name=name, folder=folder, deliverables=_describe(draft, lesson, package), checks=checks)
+        export.write_report(film, made, cuts)
         consents.hold(film)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
-    recorded.remember_version(film, name, cuts, checks, deliverables)
-    return Version(name=name, folder=final, deliverables=deliverables, checks=checks)
+    recorded.remember_version(film, name, cuts, checks, made.deliverables)
+    return dataclasses.replace(made, folder=final)
 
 
 def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
@@ -198,7 +202,11 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
         note = f"slide {', '.join(shown.slide for shown in one.stretch.slides)}"
         cells.append(sheet.Cell(frame=one.stretch.start + within, title=one.stretch.section.title, note=note))
     video = next(iter(draft.files.values()))
-    sheet.contact_sheet(video, cells, draft.folder / "contact_sheet.png", rate=picture.rate)
+    shown = [cut for cut in lesson.cuts if cut.label != compose.SLIDE]
+    frames = [*(cell.frame for cell in cells), *map(export.middle, shown)]
+    pictures = sheet.pick(video, frames, size=_inside((320, 180), picture.size))
+    sheet.lay_out(pictures, cells, draft.folder / "contact_sheet.png", rate=picture.rate)
+    export.keep_thumbs(pictures, shown, draft.folder)
     first = lesson.stretches[0]
     sheet.poster(
         compose.section_path(lesson.composed[0], lesson.making, profile),

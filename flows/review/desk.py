@@ -69,18 +69,20 @@ class Desk:
         now = self.document()
         before = self._documents.get(since)
         if before is None or any(before[name] != now[name] for name in SAME_CUT):  # type: ignore[literal-required]
-            return Changes(revision=now["revision"], reload=True, shots=[], cues=[], checks=[], decisions=[])
+            return Changes(revision=now["revision"], reload=True, shots=[], cues=[], decisions=[])
         if [shot["shot_id"] for shot in before["shots"]] != [shot["shot_id"] for shot in now["shots"]]:
-            return Changes(revision=now["revision"], reload=True, shots=[], cues=[], checks=[], decisions=[])
+            return Changes(revision=now["revision"], reload=True, shots=[], cues=[], decisions=[])
         known = {one["event_id"] for one in before["decisions"]}
-        return Changes(
+        changed = Changes(
             revision=now["revision"],
             reload=False,
             shots=_differing(before["shots"], now["shots"], lambda one: one["number"]),
             cues=_differing(before["cues"], now["cues"], lambda one: one["line_id"]),
-            checks=_differing(before["checks"], now["checks"], lambda one: (one["id"], one["value"])),
             decisions=[one for one in now["decisions"] if one["event_id"] not in known],
         )
+        if before["checks"] != now["checks"]:
+            changed["checks"] = now["checks"]
+        return changed
 
     def decide(self, body: object) -> Decided:
         """Carry out a decision. Raises InputError with every problem, having written nothing, and ToolError."""

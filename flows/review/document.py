@@ -210,7 +210,8 @@ class Document(TypedDict):
 
 
 class Changes(TypedDict):
-    """`GET /api/changes?since=REVISION` waits up to 25 s and answers with whole entries that differ, and new decisions.
+    """`GET /api/changes?since=REVISION` waits up to 25 s and answers with whole entries that differ, new decisions, and all checks when one
+    of them differs.
 
     `reload`: the cut or the version is another one, or the revision is unknown: ask for the document again."""
 
@@ -218,7 +219,7 @@ class Changes(TypedDict):
     reload: bool
     shots: list[ShotEntry]
     cues: list[CueEntry]
-    checks: list[CheckEntry]
+    checks: NotRequired[list[CheckEntry]]
     decisions: list[DecisionEntry]
 
 

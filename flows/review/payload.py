@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from flows.corrections import EVENT as CUE
-from flows.finishing.reel import DELIVERABLES
 from flows.ledger.causes import causes
 from flows.ledger.shot import is_circled
 from flows.ledger.states import ShotState
@@ -81,8 +80,8 @@ def timeline_frames(reading: Reading) -> int:
 
 def web_file(reading: Reading) -> Path | None:
     """The version's file for browsers, when it stands."""
-    row = next((row for row in reading.files if row.profile == WEB.name), None)
-    path = reading.film.root / DELIVERABLES / row.path if row else None
+    wanted = any(row.profile == WEB.name for row in reading.files)
+    path = reading.folder / WEB.file if reading.folder and wanted else None
     return path if path is not None and path.is_file() else None
 
 
@@ -263,5 +262,5 @@ def _decision(one: Event, numbers: Mapping[str, str]) -> DecisionEntry:
 
 
 def _captions(reading: Reading) -> str:
-    path = reading.film.root / DELIVERABLES / (reading.version or "") / "captions.vtt"
-    return path.read_text(encoding="utf-8") if reading.version and path.is_file() else ""
+    path = reading.folder / "captions.vtt" if reading.folder else None
+    return path.read_text(encoding="utf-8") if path is not None and path.is_file() else ""

@@ -8,11 +8,12 @@ the recorded cut, not the one that today's files would give.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from flows import corrections
 from flows.film import Film, done
-from flows.finishing.reel import DELIVERABLES
+from flows.finishing.reel import DELIVERABLES, Version
 from flows.ledger import record
 from flows.ledger.decisions import NAMES
 from flows.ledger.direction import direct
@@ -32,7 +33,8 @@ WATCHED = (Event, Deliverable)  # a commit to one of these is news; all others g
 class Reading:
     """A look at the record. `ledger` and `wanted` go with `shots`, one each: the state, and the shot as decisions want it.
 
-    `takes`: by shot id, also those that are not in use; `cuts`, `checks`, `files` are of `version` (None before the first one).
+    `variants` (by place) and `takes` (by shot id) hold also what is not in use. `cuts`, `checks`, `waived`, `files` and `folder` are of
+    `version`; None before the first one.
     `events`: all decisions of people, oldest first."""
 
     film: Film
@@ -53,6 +55,7 @@ class Reading:
     checks: Sequence[Check]
     waived: Waived
     files: Sequence[Deliverable]
+    folder: Path | None
 
     def entry(self, key: str) -> ShotState | None:
         """The shot with this id or number; None when the recorded cut has none."""
@@ -87,23 +90,41 @@ def read(film: Film) -> Reading:
         checks=store.rows(Check, version=version) if version else [],
         waived=waivers.waived(store, version) if version else {},
         files=store.rows(Deliverable, version=version) if version else [],
+        folder=film.root / DELIVERABLES / version if version else None,
     )  # fmt: skip
+
+
+def of_version(film: Film, made: Version, cuts: Sequence[Cut]) -> Reading:
+    """The record with a version that is about to stand and is not in it yet. `made.folder`: where its files are now."""
+    return replace(
+        read(film),
+        version=made.name,
+        cuts=cuts,
+        checks=made.checks,
+        waived={},
+        files=made.deliverables,
+        folder=made.folder,
+    )
 
 
 def log(reading: Reading, key: str) -> str | None:
     """What the farm said of a shot, a line an event, oldest first; None for a shot that there is not."""
     entry = reading.entry(key)
-    if entry is None:
-        return None
-    shot = entry.shot
-    rows = reading.film.store.rows(Event, name=list(FARM), subject=shot.shot_id)
-    told = [f"{row.happened_at[:19]}Z  {row.name}  {row.detail}".rstrip() for row in _in_order(rows)]
-    take = reading.takes.get(shot.shot_id)
-    if take is not None:
-        told.append(
-            f"take of {take.frames} frames in {take.wall_seconds:.1f} s by {take.worker} ({take.talker} {take.talker_version})"
-        )
-    return "\n".join(told)
+    return logs(reading, [entry.shot])[entry.shot.shot_id] if entry else None
+
+
+def logs(reading: Reading, shots: Sequence[Shot]) -> dict[str, str]:
+    """The same for many shots, by id, in one look at the record."""
+    rows = reading.film.store.rows(Event, name=list(FARM), subject=[shot.shot_id for shot in shots]) if shots else []
+    told: dict[str, list[str]] = {shot.shot_id: [] for shot in shots}
+    for row in _in_order(rows):
+        told[row.subject].append(f"{row.happened_at[:19]}Z  {row.name}  {row.detail}".rstrip())
+    for key, lines in told.items():
+        take = reading.takes.get(key)
+        if take is not None:
+            made = f"{take.frames} frames in {take.wall_seconds:.1f} s by {take.worker}"
+            lines.append(f"take: {made} ({take.talker} {take.talker_version})")
+    return {key: "\n".join(lines) for key, lines in told.items()}
 
 
 def _newest_version(film: Film) -> str | None:

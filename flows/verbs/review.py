@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.verbs.options import DONE, Folder, Json, Out, group
-from flows.view.screen import complain, say, say_json
+from flows.view.progress import bars, reporter
+from flows.view.screen import complain, say, say_json, short
+
+if TYPE_CHECKING:
+    from flows.film import Film
 
 app = group()
 
@@ -22,17 +28,63 @@ def review(
     name: Annotated[
         str, typer.Option("--as", help="whose decisions they are; default: CALLSHEET_USER or your login")
     ] = "",
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FOLDER", help="write the page as a folder that opens from disk")
+    ] = None,
+    notes: Annotated[
+        Path | None, typer.Option("--import", metavar="NOTES", help="record what was decided in an exported page")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Open the page where shots are looked at and decided about. It works on this machine only, until Ctrl-C."""
     from flows.film import open_film
-    from flows.review.serve import hand_out, prepare
-    from flows.who import me
+    from flows.who import checked, me
 
-    reviewing = prepare(open_film(folder, out), reviewer=name or me(), port=port)
-    show = (lambda link: say_json({"url": link})) if as_json else say
-    hand_out(reviewing, show=show, browser=not no_browser)
-    if not as_json:
-        complain("Each link opens one window, once. Enter prints another; Ctrl-C ends the review.")
-    reviewing.run()
+    film, reviewer = open_film(folder, out), checked(name) or me()
+    if notes is not None:
+        _take_in(film, notes, as_json=as_json)
+    if export is not None:
+        _export(film, export, reviewer=reviewer, as_json=as_json)
+    if notes is None and export is None:
+        _serve(film, reviewer=reviewer, port=port, browser=not no_browser, as_json=as_json)
     return DONE
+
+
+def _serve(film: Film, *, reviewer: str, port: int, browser: bool, as_json: bool) -> None:
+    from flows.review.serve import hand_out, prepare
+
+    def show(link: str) -> None:
+        say_json({"url": link}) if as_json else say(link)
+        sys.stdout.flush()  # whoever reads it through a pipe waits for it
+
+    reviewing = prepare(film, reviewer=reviewer, port=port)
+    hand_out(reviewing, show=show, browser=browser)
+    complain("Each link opens one window, once. Enter prints another; Ctrl-C ends the review.")
+    reviewing.run()
+
+
+def _export(film: Film, folder: Path, *, reviewer: str, as_json: bool) -> None:
+    from flows.review.export import export
+    from flows.review.reading import read
+
+    with bars():
+        reporter().step("Copies for the browser")
+        page = export(read(film), folder, reviewer=reviewer, progress=reporter().count)
+    say_json({"page": page}) if as_json else say(
+        f"{short(page)} opens without a server; its notes.json comes back with --import"
+    )
+
+
+def _take_in(film: Film, notes: Path, *, as_json: bool) -> None:
+    from flows.review.notes import take_in
+
+    taken = take_in(film, notes)
+    if as_json:
+        say_json(taken)
+        return
+    for line in taken.says:
+        say(line)
+    for one in taken.follows:
+        about = f"{one['shot'] or one['line'] or one['check']}: {one['name']} {one['words']}".rstrip()
+        say(f"{one['who']} decided this after the notes were made; the notes count now: {about}")
+    say(f"{len(taken.event_ids)} events of {taken.reviewer}")
