@@ -21,6 +21,7 @@ PLANNED = ("new", "changed", "cached", "held", "skipped")
 FIRST_GUESS = {  # seconds of one worker per frame before anything was rendered here
     "previs": (0.02, 0.08),
     "dice": (0.3, 6.0),
+    "nano": (0.03, 0.2),
     SLATE: (0.0005, 0.005),
 }
 ENOUGH = 4  # takes from which a pace is learnt

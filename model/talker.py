@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The talker contract: portrait, speech, performance and seed in; exactly the asked number of frames out.
 
-Both talkers fill it (`model/previs`, `model/dice`). A talker streams: memory does not grow with the length of the clip.
+All talkers fill it (`model/previs`, `model/dice`, `model/nano`). A talker streams: memory does not grow with the length of the clip.
 The same inputs and seed give the same frames on one build, whatever was asked before.
 """
 
@@ -22,7 +22,7 @@ Frame = UInt8[np.ndarray, "height width 3"]
 Matte = UInt8[np.ndarray, "height width"]
 Role = Literal["speaking", "listening"]
 Settings = dict[str, Any]
-TALKERS = ("previs", "dice")
+TALKERS = ("previs", "dice", "nano")
 MATTED = ("previs",)  # talkers whose clips are `Layered`
 MATTE = "matte"  # in the talker settings of a shot whose take is written with the talker's matte
 
@@ -144,6 +144,10 @@ def describe(name: str, settings: Settings) -> Description:
         from model import dice
 
         return dice.describe(settings)
+    if name == "nano":
+        from model import nano
+
+        return nano.describe(settings)
     message = f"unknown talker {name!r}"
     raise InputError(
         Problem(file="talker", message=message, expected=" or ".join(TALKERS), nearest=nearest(name, TALKERS))
@@ -152,10 +156,15 @@ def describe(name: str, settings: Settings) -> Description:
 
 def load(name: str, settings: Settings) -> Talker:
     """Load a talker with its weights. Raises InputError as `describe` does."""
-    if describe(name, settings).name == "previs":
+    known = describe(name, settings).name
+    if known == "previs":
         from model.previs.talker import load as load_previs
 
         return load_previs(settings=settings)
+    if known == "nano":
+        from model.nano.talker import load as load_nano
+
+        return load_nano(settings=settings)
     from model.dice.talker import load as load_dice
 
     return load_dice(settings=settings)

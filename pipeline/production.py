@@ -120,12 +120,12 @@ class Production(Table):
     """A table `word, emotion` that extends the words for emotions (`pipeline/synonyms.csv`)."""
     recordings: Annotated[list[str], Field(min_length=1, max_length=1000)]
     """The recorded dialogue, in the order of the timeline."""
-    talker: Literal["previs", "dice"] = "previs"
-    """Who draws the frames: `previs` (any CPU) or `dice` (DICE-Talk)."""
+    talker: Literal["previs", "dice", "nano"] = "previs"
+    """Who draws the frames: `previs` (any CPU), `dice` (DICE-Talk) or `nano` (the diffusion demonstration)."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """What a night renders first: higher before lower."""
     talker_settings: dict[str, str | int | float | bool] = {}  # noqa: RUF012 - pydantic copies it
-    """Settings of the talker, see docs/previs.md and docs/dice.md."""
+    """Settings of the talker, see docs/previs.md, docs/dice.md and docs/nano.md."""
     listen: ListenTable = ListenTable()
     cut: CutTable = CutTable()
     layout: LayoutTable = LayoutTable()

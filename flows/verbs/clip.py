@@ -26,7 +26,7 @@ def talk(
     fps: Annotated[str, typer.Option(help="frames per second, e.g. 25 or 30000/1001")] = "25",
     seed: Annotated[int, typer.Option(min=0, help="another seed: other blinks and head motion")] = 0,
     face: Annotated[str, typer.Option(help="only, left, right, largest, or a number from the left")] = "only",
-    talker: Annotated[str, typer.Option(help="previs or dice")] = "previs",
+    talker: Annotated[str, typer.Option(help="previs, dice or nano")] = "previs",
     lossless: Annotated[bool, typer.Option("--lossless", help="FFV1 and FLAC in Matroska")] = False,
     alpha: Annotated[
         bool, typer.Option("--alpha", help="with the person's matte: .mov ProRes 4444, .webm VP9")

@@ -77,15 +77,22 @@ class Autoencoder(nn.Module):
 
     def decode(self, latents: Latent, look: Look) -> Picture:
         """Frames of latents (not normalised), with one portrait for each."""
+        flow, mask, paint = self.draw(latents, look)
+        return torch.lerp(_warped(look.picture, flow), paint, mask)
+
+    def draw(self, latents: Latent, look: Look) -> tuple[Tensor, Tensor, Tensor]:
+        """What a frame is made of: where each place is read from the portrait (two channels, in halves of the side, added to the
+        place itself), the share of the painting (one), and the painting (three, in [-1, 1])."""
         half, quarter, eighth = look.features
         x = self.decode_eighth(self.decode_in(torch.cat((latents, eighth), 1)))
         x = self.decode_quarter(torch.cat((_doubled(x), quarter), 1))
         x = self.decode_half(torch.cat((_doubled(x), half), 1))
         flow, mask, paint = self.decode_head(functional.silu(x)).float().split((8, 4, 12), dim=1)
-        moved = _warped(look.picture, functional.pixel_shuffle(flow, 2) * FLOW_SCALE)
-        share = torch.sigmoid(functional.pixel_shuffle(mask, 2) + MASK_BIAS)
-        painted = torch.tanh(functional.pixel_shuffle(paint, 2))
-        return torch.lerp(moved, painted, share)
+        return (
+            functional.pixel_shuffle(flow, 2) * FLOW_SCALE,
+            torch.sigmoid(functional.pixel_shuffle(mask, 2) + MASK_BIAS),
+            torch.tanh(functional.pixel_shuffle(paint, 2)),
+        )
 
     def normalised(self, latents: Float[Tensor, "*batch latent grid grid"]) -> Float[Tensor, "*batch latent grid grid"]:
         """Latents as the denoiser has them."""

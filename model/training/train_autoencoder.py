@@ -24,7 +24,7 @@ from model.training.run import Run
 from model.training.settings import within
 
 ACTING = tuple(sorted({*anatomy.LIPS, *anatomy.EYE_POINTS, *anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.CHEEKS}))
-SCALED_FRAMES = 4096  # from which the latents' deviation is taken
+SCALED_FRAMES = 2048  # at most, from which the latents' deviation is taken
 LEAST_SCALE = 0.25  # of the widest channel: an empty one is not blown up
 SHOWN = 6
 
@@ -139,8 +139,9 @@ def losses(
 def rescale(autoencoder: Autoencoder, references: References) -> None:
     """Set the latents' scale and shift from frames of the training clips."""
     generator = seeded(0, 0)
-    clips = torch.randint(len(references.rows), (SCALED_FRAMES,), generator=generator)
-    places = (torch.rand(SCALED_FRAMES, generator=generator) * references.lengths[clips]).long()
+    count = min(SCALED_FRAMES, int(references.lengths.sum()))
+    clips = torch.randint(len(references.rows), (count,), generator=generator)
+    places = (torch.rand(count, generator=generator) * references.lengths[clips]).long()
     found = []
     for some, at in zip(torch.split(clips, 128), torch.split(places, 128), strict=True):
         faces, _ = references.frames(some, at)

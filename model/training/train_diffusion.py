@@ -71,7 +71,7 @@ def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> P
     chosen, window = stages.diffusion, stages.sizes.window
     cache = Path(chosen.cache) if chosen.cache else run.out / "cache"
     references = References.of(corpus, corpus.split("train"), cache=cache, least=window)
-    seen = References.of(corpus, _spread(corpus.split("val")), cache=cache, least=window)
+    seen = References.of(corpus, _spread(corpus.split("val") or corpus.split("train")), cache=cache, least=window)
     facts = facts_of(corpus, stages)
     nano = _begun(stages)
 

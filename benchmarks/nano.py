@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train, sample and pack the small diffusion talker from the command line, for docs/experiments.md.
+
+    python -m benchmarks.nano train CORPUS OUT [--config FILE] [--start FOLDER] [--cache FOLDER] [--discriminator W] ...
+    python -m benchmarks.nano pack FOLDER            the checkpoint that ships, in half precision
+    python -m benchmarks.nano strip CORPUS FOLDER PNG    the picture in docs/nano.md
+
+`callsheet train diffusion` does the same training; this one writes PNGs to look at while it runs, and prints CPU seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from model.nano.networks import WEIGHTS, Nano, parameters, read_config
+from model.training import settings as tables
+from model.training.course import Film
+from model.training.run import Run
+from model.training.train_autoencoder import AutoencoderSettings
+from model.training.train_denoiser import DenoiserSettings
+from model.training.train_diffusion import DiffusionSettings, Stages, train
+from pipeline import corpus
+
+KINDS: dict[str, type[Any]] = {
+    "diffusion": DiffusionSettings,
+    "autoencoder": AutoencoderSettings,
+    "motion": DenoiserSettings,
+    "emotion": DenoiserSettings,
+}
+EVERY = 20  # steps between printed lines
+
+
+def stages_of(arguments: argparse.Namespace) -> Stages:
+    """The stages of a settings file, with what the command line says on top."""
+    given: dict[str, Any] = {}
+    if arguments.config:
+        given = tomllib.loads(Path(arguments.config).read_text(encoding="utf-8"))
+    read = {
+        name: tables.read(kind, given.get(name, {}), file=str(arguments.config), name=name)
+        for name, kind in KINDS.items()
+    }
+    named = {name: str(Path(getattr(arguments, name))) for name in ("start", "cache") if getattr(arguments, name)}
+    read["diffusion"] = replace(read["diffusion"], **named)
+    if arguments.discriminator is not None:
+        read["emotion"] = replace(read["emotion"], discriminator=arguments.discriminator)
+    return Stages(**read)
+
+
+def run_training(arguments: argparse.Namespace) -> None:
+    """Train, and say how it goes."""
+    torch.set_num_threads(arguments.threads)
+    out = Path(arguments.out)
+    stages = stages_of(arguments)
+    print(f"{parameters(Nano.fresh(stages.sizes)):,} parameters, {stages.steps} steps", flush=True)
+    begun = time.process_time(), time.monotonic()
+
+    def report(step: int, values: Mapping[str, float]) -> None:
+        if step % EVERY == 0:
+            shown = "  ".join(f"{name.partition('/')[2]} {value:.4f}" for name, value in values.items())
+            cpu, wall = time.process_time() - begun[0], time.monotonic() - begun[1]
+            print(f"{step:6d}  {cpu:7.1f} CPU s  {wall:7.1f} s  {next(iter(values)).partition('/')[0]}  {shown}", flush=True)
+
+    def show(step: int, films: Mapping[str, Film]) -> None:
+        for name, film in films.items():
+            if len(film) == 1:
+                picture(film[0].numpy(), out / "shown" / f"{name.replace('/', '-')}-{step:06d}.png", scale=1.5)
+
+    finished = train(corpus.read(Path(arguments.corpus)), stages, Run(out=out, report=report), show=show)
+    print(f"{finished}: {time.process_time() - begun[0]:.0f} CPU s, {time.monotonic() - begun[1]:.0f} s", flush=True)
+
+
+def pack(arguments: argparse.Namespace) -> None:
+    """Write a finished stage as the checkpoint of the package: half precision, and a config without this machine's paths."""
+    folder = Path(arguments.folder)
+    config = read_config(folder)
+    facts = {name: value for name, value in config.items() if name not in ("kind", "sizes", "begun from")}
+    digest = Nano.load(folder).save(WEIGHTS, {**facts, "weights licence": "Apache-2.0"})
+    size = (WEIGHTS / "model.safetensors").stat().st_size
+    print(json.dumps({"digest": digest, "bytes": size}))
+
+
+def picture(rgb: np.ndarray, path: Path, *, scale: float) -> None:
+    """Write a PNG, enlarged so that one can look at it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    enlarged = cv2.resize(rgb[..., ::-1], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(path), enlarged)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    training = commands.add_parser("train")
+    training.add_argument("corpus")
+    training.add_argument("out")
+    training.add_argument("--config", default="")
+    training.add_argument("--start", default="")
+    training.add_argument("--cache", default="")
+    training.add_argument("--discriminator", type=float)
+    training.add_argument("--threads", type=int, default=1)
+    training.set_defaults(run=run_training)
+    packing = commands.add_parser("pack")
+    packing.add_argument("folder")
+    packing.set_defaults(run=pack)
+    arguments = parser.parse_args()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The diffusion demonstration: a talker of 64 px and under five million parameters, trained here on made faces. It is not DICE-Talk.
+
+Nothing heavy is imported here; see `talker` for the work and docs/nano.md for what it can and cannot do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from manifests.errors import InputError, Problem, nearest
+
+if TYPE_CHECKING:
+    from model.talker import Description
+
+NAME = "nano"
+VERSION = "1.0.0"
+LABEL = "diffusion demonstration"
+CONTEXT_SECONDS = 0.5
+FACE_WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh")
+HEARING_WEIGHTS = ("whisper-tiny-en",)
+LICENCES: tuple[str, ...] = (
+    "diffusion demonstration (weights of this package): Apache-2.0, trained on CC0 made faces and synthetic speech",
+    "MediaPipe face detector and face mesh: Apache-2.0",
+    "Whisper tiny.en: MIT",
+)
+WEIGHTS = Path(__file__).with_name("weights")
+"""The checkpoint that ships with the package."""
+FILE = "nano settings"
+RANGES: dict[str, tuple[float, float]] = {"steps": (1, 200), "guidance": (0, 20), "size": (128, 4320)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`steps` of denoising. `guidance`: 1 follows sound and emotion as learnt (one branch), more exaggerates them (two branches).
+    `size`: short side of the frames in px, None for the portrait's own. `weights`: folder of a checkpoint of your own training."""
+
+    steps: int = 10
+    guidance: float = 2.0
+    size: int | None = None
+    weights: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where the checkpoint lies."""
+        return Path(self.weights).expanduser() if self.weights else WEIGHTS
+
+
+def read_settings(given: Mapping[str, object]) -> Settings:
+    """Check a mapping from a settings file. Raises InputError with every problem."""
+    known = [field.name for field in fields(Settings)]
+    problems = [
+        Problem(file=FILE, column=name, message=f"unknown setting {name!r}", nearest=nearest(name, known))
+        for name in given
+        if name not in known
+    ]
+    values: dict[str, Any] = {name: given[name] for name in known if given.get(name) is not None}
+    problems += [problem for name, value in values.items() if (problem := _problem(name, value))]
+    if problems:
+        raise InputError(problems)
+    return Settings(**values)
+
+
+def describe(settings: Mapping[str, object]) -> Description:
+    """What a plan needs to know. Raises InputError for bad settings or missing weights."""
+    from manifests.identity import digest
+    from model import weights
+    from model.talker import Description
+
+    chosen = read_settings(settings)
+    needed = FACE_WEIGHTS + HEARING_WEIGHTS
+    for name in needed:
+        weights.path(name)
+    shaping = {name: value for name, value in asdict(chosen).items() if name != "weights"}
+    return Description(
+        name=NAME,
+        version=VERSION,
+        label=LABEL,
+        weights_digest=digest([_digest(chosen.folder), weights.digest(needed)]),
+        context_seconds=CONTEXT_SECONDS,
+        licences=LICENCES,
+        weights=needed,
+        shaping=shaping,
+    )
+
+
+def _digest(folder: Path) -> str:
+    """What the checkpoint's writer noted, without reading the weights."""
+    noted = folder / "digest"
+    if not noted.is_file():
+        message = "the weights of the diffusion demonstration are not there"
+        expected = "a folder that `callsheet train diffusion` finished"
+        raise InputError(Problem(file=str(folder), message=message, expected=expected))
+    return noted.read_text(encoding="utf-8").strip()
+
+
+def _problem(name: str, value: object) -> Problem | None:
+    if name == "weights":
+        good, expected = isinstance(value, str), "a folder"
+    else:
+        low, high = RANGES[name]
+        whole = name != "guidance"
+        number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        good = number and low <= float(str(value)) <= high
+        expected = f"a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+    return None if good else Problem(file=FILE, column=name, message=f"bad {name}", expected=expected, got=repr(value))

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One clip of the small talker: windows of latents, brought to the asked frame rate, drawn and placed in the portrait, as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from model.emotion import Performance
+from model.nano.autoencoder import Look
+from model.nano.conditions import around
+from model.nano.framing import ENLARGED, Drawn, Framing
+from model.nano.hearing import Track
+from model.nano.networks import Nano
+from model.nano.sampling import Plan, Progress, Run, stream
+from model.talker import Frame, Speech, TakeMeasures
+from model.training.corpus import HEARD_PER_FRAME, RATE
+
+APART = 7_919  # between seeds of pieces of one stretch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Request:
+    """What a clip is made of. `name`: what errors call the portrait."""
+
+    name: str
+    framing: Framing
+    look: Look
+    speech: Speech
+    performance: Performance
+    track: Track
+    seed: int
+
+
+class NanoClip:
+    """Frames are made as they are asked for. Set `progress` to be told (steps done, steps) before every step of denoising."""
+
+    def __init__(self, nano: Nano, plan: Plan, request: Request) -> None:
+        """Nothing is computed yet."""
+        self.height, self.width = request.framing.plate.shape[:2]
+        self.frames = request.speech.frames
+        self.progress: Progress | None = None
+        self._nano = nano
+        self._request = request
+        seed = request.seed + APART * request.speech.before_frames
+        self._run = Run(plan=plan, generator=torch.Generator().manual_seed(seed % 2**63), progress=self._tell)
+        self._done = 0
+        self._begun = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield exactly `frames` RGB frames, once."""
+        if self._begun:
+            raise RuntimeError(f"{self._request.name}: a clip is iterated once; ask the talker for another")
+        self._begun = True
+        for latents in between(self._latents(), frames=self.frames, rate=self._request.speech.rate):
+            self._done += 1
+            yield self._request.framing.place(self._drawn(latents))
+
+    def measures(self) -> TakeMeasures:
+        """Face box, warnings, and what the making took."""
+        framing, count = self._request.framing, self._run.count
+        warnings = ["diffusion demonstration: a small network trained on made faces, 64 px; not DICE-Talk"]
+        if framing.enlargement >= ENLARGED:
+            warnings.append(
+                f"what is painted has {len(framing.face)} px and is enlarged {framing.enlargement:.1f} times"
+            )
+        return TakeMeasures(
+            face_box=framing.box,
+            warnings=tuple(warnings),
+            numbers={
+                "frames": float(self._done),
+                "steps": float(self._run.plan.steps),
+                "branches": float(self._run.plan.branches),
+                "windows": float(count.windows),
+                "frame_evaluations": float(count.evaluations),
+                "enlargement": round(framing.enlargement, 2),
+            },
+        )
+
+    def _latents(self) -> Iterator[Float[Tensor, "latent grid grid"]]:
+        """One latent for each frame at 25 a second."""
+        look = self._request.look.features[2][0]
+        frames = generated(self.frames, self._request.speech.rate)
+        for piece in stream(self._nano, look, self._told, frames=frames, run=self._run):
+            yield from piece
+
+    @torch.no_grad()
+    def _told(self, frames: range) -> tuple[Tensor, Tensor]:
+        """What is heard and felt at the frames of a window."""
+        sizes, nano = self._nano.sizes, self._nano
+        reach = max(sizes.rows, sizes.prosody_frames)  # frames enough on either side for what stands around a frame
+        heard, prosody = self._request.track.rows(range(frames.start - reach, frames.stop + reach))
+        inner = range(reach, reach + len(frames))
+        states = around(heard, frames=inner, size=sizes.rows, stride=HEARD_PER_FRAME)
+        beside = around(prosody, frames=inner, size=sizes.prosody_frames, stride=1)
+        ratio = float(self._request.speech.rate / RATE)
+        weights = torch.from_numpy(self._request.performance.at(number * ratio for number in frames)).float()
+        return nano.hearing(states[None], beside[None])[0], nano.feeling(weights[None])[0]
+
+    @torch.no_grad()
+    def _drawn(self, latents: Float[Tensor, "latent grid grid"]) -> Drawn:
+        autoencoder = self._nano.autoencoder
+        flow, mask, paint = autoencoder.draw(autoencoder.restored(latents[None]), self._request.look)
+        return Drawn(
+            flow=flow[0].permute(1, 2, 0).contiguous().numpy(),
+            mask=mask[0, 0].contiguous().numpy(),
+            paint=((paint[0].permute(1, 2, 0) + 1) * 127.5).contiguous().numpy(),
+        )
+
+    def _tell(self, done: int, steps: int) -> None:
+        if self.progress is not None:
+            self.progress(done, steps)
+
+
+def generated(frames: int, rate: Fraction) -> int:
+    """The least number of frames at 25 a second between which all asked frames lie.
+
+    >>> generated(24, Fraction(24)), generated(1, Fraction(30)), generated(60, Fraction(30))
+    (25, 1, 51)
+    """
+    last = (frames - 1) * RATE / rate
+    return -(-last.numerator // last.denominator) + 1
+
+
+def between(latents: Iterator[Tensor], *, frames: int, rate: Fraction) -> Iterator[Tensor]:
+    """The latent at each asked frame: one of the given, or the straight way between two."""
+    stream_of = enumerate(latents)
+    number, after = next(stream_of)
+    before = after
+    for frame in range(frames):
+        place = frame * RATE / rate
+        while number < place:
+            before = after
+            number, after = next(stream_of)
+        share = float(place - (number - 1)) if number > place else 1.0
+        yield torch.lerp(before, after, share)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sound of a shot as the small talker was trained to hear it: encoder states of the packaged Whisper and prosody, stretch by stretch.
+
+Training clips are about two seconds long, so long sound is heard in stretches of that length with a margin on either side; memory does not
+grow with the shot. The same arithmetic as in the preparation of a corpus (`pipeline/corpus`), which this layer cannot call.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from model import weights
+from model.dice.speech import FFT_SAMPLES, HOP_SAMPLES
+from model.talker import Speech
+from model.training import prosody
+from model.training.corpus import HEARD_PER_FRAME, SAMPLES_PER_FRAME
+
+WEIGHTS = ("whisper-tiny-en",)
+STRETCH = 48  # frames that are heard together
+MARGIN = 6  # frames of sound heard on either side of a stretch
+BINS = 80
+
+Sound = Float32[np.ndarray, " samples"]
+
+
+class Ears:
+    """Holds the encoder. One thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: the Whisper model for CTranslate2 (catalogue name `whisper-tiny-en`)."""
+        from ctranslate2.models import Whisper  # type: ignore[import-untyped]
+
+        self._encoder: Any = Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=1)
+
+    def states(self, sound: Sound) -> Float32[np.ndarray, "states heard"]:
+        """Last hidden states, 50 a second, of at most 30 s of sound."""
+        from ctranslate2 import StorageView
+
+        mel = np.ascontiguousarray(log_mel(sound)[None])
+        encoded: Float32[np.ndarray, "states heard"] = np.asarray(self._encoder.encode(StorageView.from_array(mel)))[0]
+        return encoded
+
+
+class Track:
+    """What is heard around the frames of one shot, at 25 frames a second; stretches are heard when they are first asked for."""
+
+    def __init__(self, ears: Ears, speech: Speech) -> None:
+        """A listening portrait hears silence."""
+        self._ears = ears
+        self._sound = speech.samples if speech.role == "speaking" else np.zeros_like(speech.samples)
+        self._lead = speech.lead
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def rows(self, frames: range) -> tuple[Float[Tensor, "states heard"], Float[Tensor, "frames 6"]]:
+        """Encoder states (two a frame) and prosody of the frames of a range; it may begin before the shot and end after it."""
+        numbers = range(frames.start // STRETCH, (frames.stop - 1) // STRETCH + 1)
+        parts = [self._stretch(number) for number in numbers]
+        for old in [number for number in self._kept if number < numbers.start]:
+            del self._kept[old]
+        first = frames.start - numbers.start * STRETCH
+        states = torch.cat([states for states, _ in parts])
+        rows = torch.cat([rows for _, rows in parts])
+        heard = states[HEARD_PER_FRAME * first : HEARD_PER_FRAME * (first + len(frames))]
+        return heard, rows[first : first + len(frames)]
+
+    def _stretch(self, number: int) -> tuple[Tensor, Tensor]:
+        if number not in self._kept:
+            first = number * STRETCH - MARGIN
+            sound = self._cut(first, STRETCH + 2 * MARGIN)
+            inner = slice(MARGIN, MARGIN + STRETCH)
+            rows = prosody.frames(sound.astype(np.float64))[inner]
+            states = self._ears.states(sound)
+            wide = slice(HEARD_PER_FRAME * inner.start, HEARD_PER_FRAME * inner.stop)
+            self._kept[number] = torch.from_numpy(states[wide].copy()), torch.from_numpy(rows)
+        return self._kept[number]
+
+    def _cut(self, first: int, frames: int) -> Sound:
+        """Samples of some frames, silence where the shot's sound does not reach."""
+        start = self._lead + first * SAMPLES_PER_FRAME
+        wanted = frames * SAMPLES_PER_FRAME
+        found = self._sound[max(start, 0) : max(start + wanted, 0)]
+        before = min(max(-start, 0), wanted)
+        return np.pad(found, (before, wanted - before - len(found))).astype(np.float32)
+
+
+def log_mel(sound: Sound) -> Float32[np.ndarray, "bins steps"]:
+    """Whisper's log-mel of sound at 16 kHz as long as it is (not padded to 30 s), 100 steps a second."""
+    window = torch.hann_window(FFT_SAMPLES)
+    spectrum = torch.stft(torch.from_numpy(sound), FFT_SAMPLES, HOP_SAMPLES, window=window, return_complex=True)
+    power = _filters() @ spectrum[:, :-1].abs().square()
+    level = power.clamp(min=1e-10).log10()
+    scaled: Float32[np.ndarray, "bins steps"] = ((level.clamp(min=float(level.max()) - 8) + 4) / 4).numpy()
+    return scaled
+
+
+@cache
+def ears() -> Ears:
+    """The packaged encoder, loaded once. Raises InputError when it is missing."""
+    return Ears(weights.path(WEIGHTS[0]))
+
+
+@cache
+def _filters() -> Tensor:
+    from transformers import WhisperFeatureExtractor
+
+    return torch.from_numpy(WhisperFeatureExtractor(feature_size=BINS).mel_filters).float().T
