@@ -18,8 +18,9 @@ import numpy as np
 from flows.view.progress import reporter
 from manifests.errors import InputError, Problem, nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering
-from model.emotion import EmotionError, Performance, parse_curve
-from model.talker import Clip, Portrait, Settings, Speech, TakeMeasures, Talker, describe, load
+from model.emotion import Curve, EmotionError, Performance, parse_curve
+from model.talker import Clip, Feeling, Feels, Portrait, Settings, Speech, TakeMeasures, Talker, describe, load
+from model.training.packaged import VARIABLE
 from pipeline import media, portraits
 from pipeline.assemble import TO_BT709
 from pipeline.profiles import BT709
@@ -36,12 +37,14 @@ MATTE_SUFFIXES = (".mov", ".webm", ".mkv")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for. `emotion` is a curve of the grammar over the whole clip; `face` as in the cast sheet."""
+    """What is asked for. `emotion` is a curve of the grammar over the whole clip; `emotion_from`: a sample of a performance whose emotion
+    is taken instead. `face` as in the cast sheet."""
 
     portrait: Path
     speech: Path
     out: Path
     emotion: str = "neutral"
+    emotion_from: Path | None = None
     text: str | None = None
     language: str = "en"
     rate: Fraction = Fraction(25)
@@ -72,12 +75,18 @@ class Made:
 def make(request: Request) -> Made:
     """Make the clip. Raises InputError with all problems of the request before anything is written."""
     performance_text = _checked(request)
+    felt = feel(request.emotion_from, request.talker, request.settings) if request.emotion_from else None
     portrait = portraits.read(request.portrait, face=request.face)
     speech = _speech(request)
-    performance = Performance.of(parse_curve(performance_text), start=0, end=speech.frames)
+    curve = felt if isinstance(felt, Curve) else parse_curve(performance_text)
+    performance = Performance.of(curve, start=0, end=speech.frames)
     reporter().step(f"Loading {request.talker}")
     talker = load(request.talker, request.settings)
-    clip = _begin(request, talker, portrait, speech, performance)
+    if isinstance(felt, Feeling):
+        assert isinstance(talker, Feels)  # its description says so
+        clip = talker.talk_as(portrait, speech, felt, request.seed)
+    else:
+        clip = _begin(request, talker, portrait, speech, performance)
     reporter().step("Frames")
     frames = request.out.with_name(f".{request.out.stem}.{os.getpid()}.frames.mkv")
     try:
@@ -95,6 +104,24 @@ def make(request: Request) -> Made:
         label=describe(request.talker, request.settings).label,
         measures=clip.measures(),
     )
+
+
+def feel(sample: Path, talker: str, settings: Settings) -> Curve | Feeling:
+    """What a sample feels like to a talker: a Gaussian when its weights were trained with the embedder, a mix of labels when with none.
+
+    Raises InputError when they were trained with another embedder."""
+    from pipeline import emotion_sample
+
+    reporter().step("Emotion")
+    felt = emotion_sample.feel(sample)
+    wanted = describe(talker, settings).embedder
+    if not wanted:
+        return felt.words
+    if wanted != felt.gaussian.embedder:
+        message = f"the talker {talker!r} was trained with another emotion embedder; name its folder in {VARIABLE}"
+        raise InputError(Problem(file="--emotion-from", message=message, expected=wanted, got=felt.gaussian.embedder))
+    mean, logvar = felt.gaussian.mean.numpy(), felt.gaussian.logvar.numpy()
+    return Feeling(mean=mean, logvar=logvar, embedder=felt.gaussian.embedder)
 
 
 def encode(frames: Path, sound: Path, out: Path, *, picture: Sequence[str], seconds: Fraction) -> None:
@@ -180,7 +207,10 @@ def _checked(request: Request) -> str:
         parse_curve(request.emotion)
     except EmotionError as error:
         problems.append(Problem(file="--emotion", message=str(error), got=error.got, nearest=error.nearest_names))
-    for path in (request.portrait, request.speech, request.performance_from):
+    if request.emotion_from and request.emotion != "neutral":
+        message = "either an emotion in words or a sample of one, not both"
+        problems.append(Problem(file="--emotion-from", message=message, got=request.emotion))
+    for path in (request.portrait, request.speech, request.performance_from, request.emotion_from):
         if path is not None and not path.is_file():
             problems.append(Problem(file=str(path), message="no such file"))
     if problems:

@@ -11,18 +11,25 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from flows.view.progress import reporter
 from manifests.errors import InputError, Problem, gather, nearest
+from pipeline import media
 
 if TYPE_CHECKING:
     from model.training.reporting import Report
     from model.training.workers import Workers
 
-KINDS: dict[str, tuple[str, ...]] = {"embedder": ("embedder", "bank"), "diffusion": ("diffusion",)}
+KINDS: dict[str, tuple[str, ...]] = {
+    "embedder": ("embedder", "bank"),
+    "diffusion": ("diffusion", "autoencoder", "motion", "emotion"),
+}
 """What can be trained, and the tables of the settings file that say how."""
 EVENTS = "events"
 
@@ -102,9 +109,22 @@ def _diffusion(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Worke
     from model.training import train_diffusion
     from model.training.run import Run
 
-    wanted = stages["diffusion"]
-    with scalars(out / "diffusion", workers, wanted.steps) as report:
-        train_diffusion.train(corpus, wanted, Run(out=out / "diffusion", report=report, workers=workers))
+    wanted = train_diffusion.Stages(**stages)
+    place = out / "diffusion"
+    with scalars(place, workers, wanted.steps) as report:
+        run = Run(out=place, report=report, workers=workers)
+        train_diffusion.train(corpus, wanted, run, show=partial(_write_samples, place / "samples"))
+
+
+def _write_samples(folder: Path, step: int, films: Mapping[str, Any]) -> None:
+    """What a training shows on its way, as lossless films (frames, height, width, 3) of 25 frames a second."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, film in films.items():
+        frames = np.asarray(film)
+        path = folder / f"{step:06}-{name.replace('/', '-')}.mkv"
+        with media.FrameWriter(path, size=(frames.shape[2], frames.shape[1]), rate=Fraction(25)) as writer:
+            for frame in frames:
+                writer.write(np.ascontiguousarray(frame))
 
 
 @contextmanager
@@ -162,18 +182,17 @@ def _stage(name: str, table: object, file: str) -> Any:
 
 def _kind_of(name: str) -> type[Any]:
     """The settings that a table holds."""
-    if name == "embedder":
-        from model.training.train_embedder import EmbedderSettings
+    from model.training import train_autoencoder, train_bank, train_denoiser, train_diffusion, train_embedder
 
-        return EmbedderSettings
-    if name == "bank":
-        from model.training.train_bank import BankSettings
-
-        return BankSettings
-    from model.training import train_diffusion
-
-    diffusion: type[Any] = train_diffusion.DiffusionSettings
-    return diffusion
+    kinds: dict[str, type[Any]] = {
+        "embedder": train_embedder.EmbedderSettings,
+        "bank": train_bank.BankSettings,
+        "diffusion": train_diffusion.DiffusionSettings,
+        "autoencoder": train_autoencoder.AutoencoderSettings,
+        "motion": train_denoiser.DenoiserSettings,
+        "emotion": train_denoiser.DenoiserSettings,
+    }
+    return kinds[name]
 
 
 def _missing(top: TrainSettings, config: Path) -> list[Problem]:

@@ -100,6 +100,24 @@ class Stepped(Protocol):
     progress: Callable[[int, int], None] | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Feeling:
+    """An emotion that no label names: a Gaussian in the space of the embedder whose digest is `embedder`."""
+
+    mean: Float32[np.ndarray, " 256"]
+    logvar: Float32[np.ndarray, " 256"]
+    embedder: str
+
+
+@runtime_checkable
+class Feels(Protocol):
+    """A talker that takes a Gaussian of its own embedder (`Description.embedder`) in place of labels."""
+
+    def talk_as(self, portrait: Portrait, speech: Speech, feeling: Feeling, seed: int) -> Clip:
+        """Begin a clip in one emotion. Raises InputError as `Talker.talk` does."""
+        ...
+
+
 class Talker(Protocol):
     """Anything that makes a portrait talk. `version` is semantic: it changes when pixels change. `weights_digest` covers every
     weight file that shapes pixels. `context_seconds` is how much sound around a span it reads."""
@@ -120,7 +138,8 @@ class Description:
     """What a plan needs to know of a talker without loading it. `label` is how its frames are called wherever they are shown.
     `weights`: names in the catalogue of `model.weights`. `shaping`: those of its settings that shape pixels, for identities.
     `wants_gpu`: it takes a GPU of its own where there is one. `frugal`: settings that hold less in
-    memory at once and change no pixels, for another try after it ran out."""
+    memory at once and change no pixels, for another try after it ran out. `embedder`: digest of the emotion embedder that its weights
+    were trained with, "" when they know the eight labels only."""
 
     name: str
     version: str
@@ -132,6 +151,7 @@ class Description:
     shaping: Settings = field(default_factory=dict)
     wants_gpu: bool = False
     frugal: Settings = field(default_factory=dict)
+    embedder: str = ""
 
 
 def describe(name: str, settings: Settings) -> Description:

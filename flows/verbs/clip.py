@@ -20,6 +20,9 @@ def talk(
     speech: Annotated[Path, typer.Option("--speech", help="a recording")],
     out: Annotated[Path, typer.Option("-o", "--out", help="the clip to write (.mp4; .mkv with --lossless)")],
     emotion: Annotated[str, typer.Option(help="e.g. 'happy 0.8' or 'neutral -> angry 0.9'")] = "neutral",
+    emotion_from: Annotated[
+        Path | None, typer.Option(help="a clip, recording or picture whose emotion is taken instead")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="what is said, when known: the mouth follows it")] = None,
     lang: Annotated[str, typer.Option(help="language of the speech")] = "en",
     size: Annotated[int | None, typer.Option(help="short side of the frames; default: the portrait's")] = None,
@@ -48,6 +51,7 @@ def talk(
         speech=speech,
         out=out,
         emotion=emotion,
+        emotion_from=emotion_from,
         text=text,
         language=lang,
         rate=parse_rate(fps, file="--fps"),

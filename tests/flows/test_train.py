@@ -75,6 +75,7 @@ def test_every_problem_of_a_settings_file_is_told_at_once(tmp_path: Path) -> Non
 
 
 @pytest.mark.proof
+@pytest.mark.filterwarnings("ignore:.*(deprecated|Configure).*:Warning")  # Ray's own, of Ray's own
 def test_two_ray_workers_have_the_losses_of_one(tmp_path: Path, engines: object) -> None:
     curves = []
     for workers in (1, 2):
@@ -89,9 +90,10 @@ def test_two_ray_workers_have_the_losses_of_one(tmp_path: Path, engines: object)
 
 
 @pytest.mark.proof
+@pytest.mark.filterwarnings("ignore:.*(deprecated|Configure).*:Warning")  # Ray's own, of Ray's own
 def test_what_is_wrong_with_the_input_is_told_by_ray_workers_too(tmp_path: Path, engines: object) -> None:
     config = written(tmp_path, "workers = 2")
-    portrait = next((tmp_path / "corpus" / "prepared").glob("*.safetensors"))
-    portrait.unlink()
+    for portrait in (tmp_path / "corpus" / "prepared").glob("*.portrait.safetensors"):
+        portrait.unlink()
     with pytest.raises(InputError, match="the corpus has no such file"):
         train("embedder", config)
