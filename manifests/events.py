@@ -1,29 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows that come one by one, committed in batches: a commit costs tens of milliseconds, so rows wait for 64 of their kind or a second.
 
-The batch is committed by a thread of its own, so that a quiet moment does not keep a row from being seen.
+The batch is committed by a thread of its own, so that a quiet moment does not keep a row from being seen. Every commit leaves small
+files, and opening a table costs more the more it has; so that the last commit of a long run costs what the first did, the same thread
+joins them now and then.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from manifests.errors import ToolError
 from manifests.rows import Event, Row
 from manifests.store import Store, event
+from manifests.upkeep import maintain
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Row)
 BATCH_ROWS = 64
 BATCH_SECONDS = 1.0
+JOIN_COMMITS = 200  # of a run, after which its small files are joined
 
 
 class RowLog(Generic[R]):
     """Collects rows of one type and commits them in batches. Use as a context manager; leaving it commits the rest."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, join_commits: int = JOIN_COMMITS) -> None:
         """Nothing is committed before the first row."""
         self._store = store
+        self._join_commits = join_commits
         self._waiting: list[R] = []
         self._guard = threading.Condition()
         self._closed = False
@@ -54,6 +63,7 @@ class RowLog(Generic[R]):
             raise self._failure
 
     def _commit_batches(self) -> None:
+        commits = 0
         while True:
             with self._guard:
                 self._guard.wait_for(lambda: self._closed or len(self._waiting) >= BATCH_ROWS, timeout=BATCH_SECONDS)
@@ -65,6 +75,17 @@ class RowLog(Generic[R]):
                 self._failure = failure
             if closed:
                 return
+            commits += bool(batch)
+            if commits >= self._join_commits:
+                commits = 0
+                self._join(type(batch[0]))
+
+    def _join(self, kind: type[R]) -> None:
+        """Join the small files of this run's commits. What does not succeed now is done later, or at the end of the run."""
+        try:
+            maintain(self._store, kinds=[kind])
+        except ToolError as error:
+            log.warning("the record could not be tidied while it is written: %s", error)
 
 
 class EventLog(RowLog[Event]):

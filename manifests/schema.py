@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from manifests import rows
 from manifests.rows import ROW_TYPES
@@ -74,6 +75,23 @@ def from_record(kind: type[R], record: Record) -> R:
     return kind(**given)
 
 
+def from_table(kind: type[R], table: pa.Table) -> list[R]:
+    """As `from_record` for every row of a stored table, column by column where all of them are of today's version."""
+    if pc.unique(table["schema_version"]).to_pylist() != [VERSIONS[kind.__name__]]:
+        return [from_record(kind, record) for record in table.to_pylist()]
+    needed, others = _NAMES[kind]
+    columns = {name: table[name].to_pylist() for name in needed}
+    for name, default in others.items():
+        if name in table.column_names:
+            column = table[name].to_pylist()
+            columns[name] = column if default is None or None not in column else _filled(column, default)
+    return [kind(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+
+
+def _filled(column: list[Any], default: object) -> list[Any]:
+    return [default if value is None else value for value in column]
+
+
 def _fields(kind: type[rows.Row]) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(kind)  # type: ignore[arg-type] # all rows are dataclasses, their common base is not
 
@@ -84,11 +102,11 @@ def _field(name: str, hint: Any) -> pa.Field:
     return pa.field(name, _ARROW[plain], nullable=types.NoneType in options)
 
 
-def _names(kind: type[rows.Row]) -> tuple[list[str], list[str]]:
-    """The fields without and with a default."""
+def _names(kind: type[rows.Row]) -> tuple[list[str], dict[str, object]]:
+    """The fields without a default, and those with one."""
     fields = _fields(kind)
     needed = [field.name for field in fields if field.default is dataclasses.MISSING]
-    return needed, [field.name for field in fields if field.default is not dataclasses.MISSING]
+    return needed, {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
 
 
 _NAMES = {kind: _names(kind) for kind in ROW_TYPES}  # asked for every row that is read

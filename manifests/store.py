@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import datetime
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,7 +30,7 @@ from pyarrow.fs import PyFileSystem
 from manifests.errors import ToolError
 from manifests.identity import digest
 from manifests.rows import Event, Row, Shot
-from manifests.schema import VERSIONS, arrow_schema, from_record, table_name, to_record
+from manifests.schema import VERSIONS, arrow_schema, from_table, table_name, to_record
 
 R = TypeVar("R", bound=Row)
 Value = str | int | Sequence[str]
@@ -41,6 +42,10 @@ STATISTICS: dict[type[Row], list[str]] = {
     Shot: ["snapshot", "committed_at", "actor"]
 }  # of tables with more columns than that
 PRUNING_VALUES, PRUNING_LENGTH = 64, 60
+LOG: dict[str, str | None] = {  # what is read to open a table: the last checkpoint and the commits since then
+    "delta.checkpointInterval": "20",
+    "delta.logRetentionDuration": "interval 1 days",  # of commits before a checkpoint, else a night of seconds leaves thousands
+}
 
 
 class Store:
@@ -50,11 +55,20 @@ class Store:
         """Nothing is created until the first append."""
         self.root = str(root)
         self._options = options
+        self._opened: dict[type[Row], DeltaTable | None] | None = None
+        self._written: dict[type[Row], DeltaTable] = {}
+        self._writing = threading.Lock()
 
     @property
     def is_local(self) -> bool:
         """Whether the record lies in a folder of this machine."""
         return "://" not in self.root
+
+    def as_it_stands(self) -> Store:
+        """The same record for one look that asks many questions: each table is opened once, and read as it stood then."""
+        still = Store(self.root, options=self._options)
+        still._opened = {}
+        return still
 
     def append(self, rows: Sequence[Row], *, snapshot: str = "") -> None:
         """Commit rows of one type, all or none. Raises ToolError when the commit keeps failing."""
@@ -69,16 +83,19 @@ class Store:
         """Commit rows that are a table of `arrow_schema(kind)` already, all or none. Raises ToolError when the commit keeps failing."""
 
         def commit() -> None:
-            standing = self._table(kind)
-            write_deltalake(
-                self.uri(kind) if standing is None else standing,
-                table,
-                mode="append",
-                schema_mode="merge",
-                storage_options=self._options,
-                partition_by=PARTITIONS.get(kind) if standing is None else None,
-                configuration=_configuration(kind) if standing is None else None,
-            )
+            with self._writing:
+                standing = self._caught_up(kind)
+                write_deltalake(
+                    self.uri(kind) if standing is None else standing,
+                    table,
+                    mode="append",
+                    schema_mode="merge",
+                    storage_options=self._options,
+                    partition_by=PARTITIONS.get(kind) if standing is None else None,
+                    configuration=_configuration(kind) if standing is None else None,
+                )
+                if standing is not None:
+                    self._written[kind] = standing
 
         retried(commit)
 
@@ -111,7 +128,8 @@ class Store:
         """All rows whose fields equal the given values (or are among them), oldest commit first; upgraded to today's type.
 
         `since`: only rows that were committed from then on (UTC, ISO 8601)."""
-        return [from_record(kind, record) for record in self._records(kind, equals, since=since)]
+        table = self._sorted(kind, equals, since=since)
+        return [] if table is None else from_table(kind, table)
 
     def has(self, kind: type[Row], **equals: Value) -> bool:
         """Whether at least one such row is committed."""
@@ -121,9 +139,9 @@ class Store:
     def find(self, kind: type[R], column: str, keys: Iterable[str]) -> list[R]:
         """The rows whose `column` is among many keys. Newest files are looked into first, and no others once every key is found."""
         return [
-            from_record(kind, record)
+            row
             for files, found in self._holding(kind, column, keys)
-            for record in files.to_table(filter=ds.field(column).isin(list(found))).to_pylist()
+            for row in from_table(kind, files.to_table(filter=ds.field(column).isin(list(found))))
         ]
 
     def known(self, kind: type[Row], column: str, keys: Iterable[str]) -> set[str]:
@@ -134,7 +152,7 @@ class Store:
         """About the last `count` rows (at least as many when there are, in whole files), newest files first."""
         rows: list[R] = []
         for files in self._newest_files(kind):
-            rows += [from_record(kind, record) for record in files.to_table().to_pylist()]
+            rows += from_table(kind, files.to_table())
             if len(rows) >= count:
                 break
         return rows
@@ -163,8 +181,11 @@ class Store:
 
         def join() -> None:
             table = DeltaTable(self.uri(kind), storage_options=self._options)
+            if not LOG.items() <= table.metadata().configuration.items():  # begun before 2026-11-22
+                table.alter.set_table_properties({name: str(value) for name, value in LOG.items()})
             table.optimize.compact(target_size=file_bytes)
             table.create_checkpoint()
+            table.cleanup_metadata()
 
         retried(join)
         if vacuum_hours is None:
@@ -178,12 +199,27 @@ class Store:
 
     def _pointed(self, kind: type[Row]) -> list[str]:
         """The ids of all snapshots that were current, oldest first."""
-        pointers = self._records(
-            Event, {"name": "snapshot", "subject": table_name(kind)}, columns=["happened_at", "detail"]
-        )
-        return [pointer["detail"] for pointer in sorted(pointers, key=lambda pointer: pointer["happened_at"])]
+        where = {"name": "snapshot", "subject": table_name(kind)}
+        pointers = self._sorted(Event, where, columns=["happened_at", "detail"])
+        found = [] if pointers is None else pointers.to_pylist()
+        return [pointer["detail"] for pointer in sorted(found, key=lambda pointer: pointer["happened_at"])]
 
     def _table(self, kind: type[Row]) -> DeltaTable | None:
+        if self._opened is None:
+            return self._newly_opened(kind)
+        if kind not in self._opened:
+            self._opened[kind] = self._newly_opened(kind)
+        return self._opened[kind]
+
+    def _caught_up(self, kind: type[Row]) -> DeltaTable | None:
+        """The table as we wrote it last, with what others committed since: then a commit costs the same however old the record is."""
+        standing = self._written.pop(kind, None)  # and kept again when the commit succeeds
+        if standing is None:
+            return self._newly_opened(kind)
+        standing.update_incremental()
+        return standing
+
+    def _newly_opened(self, kind: type[Row]) -> DeltaTable | None:
         try:
             return DeltaTable(self.uri(kind), storage_options=self._options)
         except TableNotFoundError:
@@ -193,15 +229,16 @@ class Store:
         table = self._table(kind)
         return None if table is None else table.to_pyarrow_dataset(file_pruning_predicate=_predicate(equals, since))
 
-    def _records(
+    def _sorted(
         self, kind: type[Row], equals: Mapping[str, Value], *, since: str = "", columns: Sequence[str] | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> pa.Table | None:
+        """The rows with the given values as a table, oldest commit first; None when nothing was written yet."""
         dataset = self._dataset(kind, equals, since)
         if dataset is None:
-            return []
+            return None
         wanted = None if columns is None else [*columns, "committed_at"]
         table = dataset.to_table(columns=wanted, filter=_terms(equals, since))
-        return list(table.take(pc.sort_indices(table, [("committed_at", "ascending")])).to_pylist())
+        return table.take(pc.sort_indices(table, [("committed_at", "ascending")]))
 
     def _newest_files(self, kind: type[Row]) -> Iterator[ds.Dataset]:
         """The table in parts of one, two, four ... files, newest first."""
@@ -264,10 +301,10 @@ def retried(commit: Callable[[], object]) -> None:
             time.sleep(0.02 * 2**attempt * (0.5 + random.random()))  # noqa: S311 - so that two do not meet again
 
 
-def _configuration(kind: type[Row]) -> dict[str, str | None] | None:
+def _configuration(kind: type[Row]) -> dict[str, str | None]:
     """Properties of a new table."""
     columns = STATISTICS.get(kind)
-    return {"delta.dataSkippingStatsColumns": ",".join(columns)} if columns else None
+    return LOG | ({"delta.dataSkippingStatsColumns": ",".join(columns)} if columns else {})
 
 
 def _terms(equals: Mapping[str, Value], since: str = "") -> ds.Expression | None:

@@ -7,21 +7,24 @@ With `--watch` it is shown again and again until the run is over: drawn on a ter
 from __future__ import annotations
 
 import datetime
+import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows.film import Film, open_film
 from flows.ledger import record
 from flows.ledger.states import STATES, ShotState
+from flows.trust.consents import PURGED
+from flows.trust.waivers import WAIVED
 from flows.view.overview import DONE, SOME_FAILED
 from flows.view.screen import complain, say, say_json
 from manifests.report import query
-from manifests.rows import Shot, Take
+from manifests.rows import Event, Shot, Take
 
 EVERY_SECONDS = 1.0
 QUIET_SECONDS = 600.0  # after so long without a word a run that did not end is perhaps dead
@@ -75,6 +78,7 @@ def status(folder: Path, *, out: Path | None, watch: bool = False, as_json: bool
 
 def look(film: Film) -> Status:
     """What the record says now."""
+    film = replace(film, store=film.store.as_it_stands())
     store = film.store
     shots = store.current_rows(Shot)
     done = store.known(Take, "shot_id", [shot.shot_id for shot in shots])
@@ -98,7 +102,7 @@ def look(film: Film) -> Status:
         quiet_seconds=_quiet(pace.last_word) if pace else None,
         workers=tuple(_worker(entry) for entry in ledger if entry.state == "running"),
         errors=_last_errors(ledger),
-        versions=_dicts(film, VERSIONS),
+        versions=_versions(film),
         failures=_dicts(film, FAILURES),
     )
 
@@ -108,11 +112,7 @@ VERSIONS = (
     " (SELECT count(*) FROM checks c WHERE c.version = d.version AND verdict = 'fail') AS fails,"
     " (SELECT count(*) FROM checks c WHERE c.version = d.version AND verdict = 'warn') AS warns,"
     " (SELECT string_agg(name || ': ' || value, '; ') FROM checks c WHERE c.version = d.version"
-    " AND name IN ('slates', 'talkers')) AS marks,"
-    " (SELECT string_agg(detail->>'check' || ' by ' || actor || ': ' || (detail->>'reason'), '; ') FROM events e"
-    " WHERE e.name = 'waived' AND e.subject = d.version) AS waived,"
-    " (SELECT max(subject) FROM events e WHERE e.name = 'purged'"
-    " AND list_contains(CAST(e.detail->'versions' AS VARCHAR[]), d.version)) AS purged"
+    " AND name IN ('slates', 'talkers')) AS marks"
     " FROM deliverables d GROUP BY version ORDER BY version"
 )
 PACE = (
@@ -219,6 +219,23 @@ def _last_errors(ledger: Sequence[ShotState]) -> tuple[dict[str, str], ...]:
         {"number": entry.shot.number, "error": entry.error, "reason": entry.reason.split("\n")[0], "at": entry.since}
         for entry in failed[-LAST_ERRORS:]
     )
+
+
+def _versions(film: Film) -> tuple[dict[str, Any], ...]:
+    """All versions, with what people waived of them and for whom they were purged, each None when nothing was."""
+    versions = _dicts(film, VERSIONS)
+    said = film.store.rows(Event, name=[WAIVED, PURGED]) if versions else []
+    told = [(row, json.loads(row.detail)) for row in sorted(said, key=lambda row: row.happened_at)]
+    for version in versions:
+        name = version["version"]
+        waived = [
+            f"{detail['check']} by {row.actor}: {detail['reason']}"
+            for row, detail in told
+            if row.name == WAIVED and row.subject == name
+        ]
+        purged = [row.subject for row, detail in told if row.name == PURGED and name in detail["versions"]]
+        version |= {"waived": "; ".join(waived) or None, "purged": purged[-1] if purged else None}
+    return versions
 
 
 def _dicts(film: Film, sql: str) -> tuple[dict[str, Any], ...]:

@@ -4,19 +4,23 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from benchmarks.record import writers
 from manifests import report
 from manifests.errors import InputError, ToolError
-from manifests.events import EventLog
+from manifests.events import EventLog, RowLog
 from manifests.rows import ROW_TYPES, Consent, Event, Reject, Shot, Take
 from manifests.schema import arrow_schema
-from manifests.store import INDEXED, STATISTICS, Store, event, retried
-from manifests.upkeep import maintain
+from manifests.store import INDEXED, LOG, STATISTICS, Store, event, retried
+from manifests.upkeep import MANY_FILES, maintain
 from tests.flows.some_shots import shot, take_of
 
 
@@ -150,6 +154,55 @@ def test_the_event_log_commits_in_batches_and_on_leaving(tmp_path: Path) -> None
     dataset = store.dataset(Event)
     assert dataset is not None
     assert len(list(dataset.get_fragments())) <= 4
+
+
+def test_a_long_run_joins_its_small_files_while_it_writes(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(MANY_FILES):
+        store.append([event("done", f"shot {number}", actor="a")])
+    with RowLog[Event](store, join_commits=1) as log:
+        log.add(event("done", "the next one", actor="a"))
+        until = time.monotonic() + 30
+        while len(store.files(Event)) > 1 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert len(store.files(Event)) == 1
+    assert [row.subject for row in store.rows(Event)][-1] == "the next one"
+    assert len(store.rows(Event)) == MANY_FILES + 1
+
+
+def test_opening_a_table_reads_a_checkpoint_and_few_commits_however_many_there_were(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    log = tmp_path / "events" / "_delta_log"
+    for number in range(45):
+        store.append([event("done", f"shot {number}", actor="a")])
+    assert 44 - json.loads((log / "_last_checkpoint").read_text())["version"] < 20
+    for file in log.iterdir():
+        os.utime(file, (0, 0))  # commits of long ago
+    for number in range(20):
+        store.append([event("done", f"shot {number}", actor="a")])
+    assert len(list(log.glob("*.json"))) < 45, "those that no reader needs are gone"
+    assert len(store.rows(Event)) == 65
+
+
+def test_a_table_that_was_begun_before_keeps_its_log_short_from_its_next_upkeep_on(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parents[1] / "data" / "schemas" / "v1" / "events", tmp_path / "events")
+    store = Store(tmp_path)
+    assert not LOG.items() <= DeltaTable(store.uri(Event)).metadata().configuration.items()
+    store.append([event("done", "shot 1", actor="a")])
+    maintain(store, kinds=[Event], many=1)
+    assert LOG.items() <= DeltaTable(store.uri(Event)).metadata().configuration.items()
+    assert len(store.rows(Event)) == 2
+
+
+def test_one_look_sees_the_record_as_it_stood_and_still_writes_to_it_as_it_is(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.replace(Consent, [consent("c1")])
+    look = store.as_it_stands()
+    assert look.current_rows(Consent) == [consent("c1")]
+    store.replace(Consent, [consent("c2")])
+    assert look.current_rows(Consent) == [consent("c1")]
+    look.append([consent("c3")])
+    assert {row.consent_id for row in store.rows(Consent)} == {"c1", "c2", "c3"}
 
 
 def test_a_query_sees_the_current_set_and_all_history(tmp_path: Path) -> None:
