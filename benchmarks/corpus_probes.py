@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is a corpus neither trivial nor hopeless? Simple classifiers of emotion, trained on the identities of `train`, tried on those of `test`.
+
+    python -m benchmarks.corpus_probes FOLDER [--corpus synthetic]
+
+landmarks: logistic regression on the mean over time of the 468 points, the portrait's neutral face not subtracted; as they lie in the
+crop, and with place, size and roll of each face taken out. prosody: logistic regression on the eight numbers of
+`model.training.prosody.SUMMARY`. Prints a table with 95 % intervals over identities (bootstrap).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from manifests.rows import CorpusClip
+from model.emotion import LABELS
+from model.training import prosody
+from model.training.corpus import Corpus
+from pipeline.corpus import read
+
+DRAWS = 1000
+
+
+def landmarks(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
+    """Mean points in the crop."""
+    return np.asarray(corpus.array(clip, "points"), np.float64).mean(axis=0).ravel()
+
+
+def aligned(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
+    """Mean points in the axes of the eyes: between them, in eye distances, level."""
+    points = landmarks(corpus, clip).reshape(-1, 2)
+    left, right = points[[33, 133]].mean(axis=0), points[[263, 362]].mean(axis=0)
+    across = right - left
+    axes = np.array([across, [-across[1], across[0]]]) / (across @ across)
+    return ((points - (left + right) / 2) @ axes.T).ravel()
+
+
+def voice(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
+    """The eight numbers of prosody."""
+    return prosody.summary(np.asarray(corpus.array(clip, "speech"), np.float64) / 32768)
+
+
+PROBES = {"landmarks in the crop": landmarks, "landmarks, aligned": aligned, "eight prosody numbers": voice}
+
+
+def probe(corpus: Corpus, name: str, *, test: list[CorpusClip]) -> np.ndarray:
+    """Whether each test clip's emotion was told."""
+    train = corpus.split("train")
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
+    model.fit(np.stack([PROBES[name](corpus, clip) for clip in train]), [LABELS.index(clip.emotion) for clip in train])
+    told = model.predict(np.stack([PROBES[name](corpus, clip) for clip in test]))
+    return np.asarray(told == [LABELS.index(clip.emotion) for clip in test])
+
+
+def interval(right: np.ndarray, test: list[CorpusClip]) -> tuple[float, float]:
+    """95 % of the means when identities are drawn anew."""
+    people = sorted({clip.identity for clip in test})
+    by_person = [right[[clip.identity == person for clip in test]] for person in people]
+    chance = np.random.default_rng(0)
+    draws = [
+        np.concatenate([by_person[i] for i in chance.integers(len(people), size=len(people))]) for _ in range(DRAWS)
+    ]
+    low, high = np.quantile([draw.mean() for draw in draws], [0.025, 0.975])
+    return float(low), float(high)
+
+
+def main() -> None:
+    """Read the command line and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--corpus", default="synthetic", help="which test clips: synthetic or units")
+    asked = parser.parse_args()
+    corpus = read(asked.folder)
+    test = corpus.split("test", corpus=asked.corpus)
+    print(
+        f"{asked.corpus} corpus, {len(corpus.split('train'))} clips to train on, {len(test)} to test, digest {corpus.digest}"
+    )
+    for name in PROBES:
+        right = probe(corpus, name, test=test)
+        low, high = interval(right, test)
+        levels = ", ".join(
+            f"level {level}: {right[[clip.level == level for clip in test]].mean():.2f}"
+            for level in sorted({clip.level for clip in test})
+        )
+        print(f"{name:24} {right.mean():.3f} ({low:.2f} to {high:.2f}); {levels}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make or read a corpus: clips in processes, rows into the record, whatever was made before left as it is."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.view.progress import reporter
+from manifests.errors import InputError, Problem, ToolError, nearest
+from manifests.rows import CorpusClip, Reject
+from pipeline import corpus
+from pipeline.corpus import synthetic, units
+from pipeline.corpus.layout import Performed
+from pipeline.corpus.synthetic import LINES, PORTRAITS, UNITS, Planned, SpokenLine
+from pipeline.corpus.units import PlannedUnits
+
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+BATCH_ROWS = 200  # a commit
+PARTS = ("synthetic", "units")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """What a corpus got: clips that are there now, those of them that are new, and what was refused."""
+
+    folder: str
+    clips: int
+    new: int
+    rejects: list[Reject]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What one piece of work came to."""
+
+    clips: list[CorpusClip]
+    rejects: list[Reject]
+
+
+Work = tuple[Callable[..., Done], tuple[object, ...]]
+"""What one process does at a time: a function at the top of a module, and what it is given."""
+
+
+def make(folder: Path, *, identities: int | None, seed: int, jobs: int, only: str = "") -> Filled:
+    """Make the synthetic corpus from the portraits and lines in `folder`, and the units set from its stills when they are there.
+
+    `only` is `synthetic` or `units`. Raises InputError when what a part is made from is missing."""
+    if only not in ("", *PARTS):
+        raise InputError(Problem(file="--only", message="no such part", expected=" or ".join(PARTS), got=only))
+    lines = synthetic.read_lines(folder / LINES)
+    there = {row.clip_id for row in corpus.record(folder).rows(CorpusClip)}
+    work: list[Work] = []
+    if only != "units":
+        work += _by_identity(folder, _plan(folder, lines, identities=identities, seed=seed), there)
+    if only == "units" or (not only and (folder / UNITS / "units.csv").is_file()):
+        work += _by_identity(folder, units.plan(folder / UNITS, lines, seed=seed), there)
+    return _fill(folder, work, jobs=jobs)
+
+
+def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
+    """Prepare a published corpus that lies in `source` as it was published. Raises InputError when nothing of it is found there."""
+    from pipeline.corpus import recorded
+
+    known = recorded.KNOWN
+    if name not in known:
+        problem = Problem(file="corpus", message=f"no reader for {name!r}", expected=" or ".join(known))
+        raise InputError(dataclasses.replace(problem, nearest=nearest(name, known)))
+    found = known[name].layout(source)
+    if not found.performed:
+        raise InputError(
+            Problem(file=str(source), message=f"no clip of {name} is here", expected=known[name].layout.__doc__)
+        )
+    there = {(row.source, row.text_id) for row in corpus.record(folder).rows(CorpusClip)}
+    missing: dict[str, list[Performed]] = {}
+    for one in found.performed:
+        if (one.video.relative_to(source).as_posix(), one.text_id) not in there:
+            missing.setdefault(one.identity, []).append(one)
+    work: list[Work] = [(_prepare, (name, source, folder, some)) for some in missing.values()]
+    strange = [rejected(path, reason) for path, reason in recorded.strangers(found, source)]
+    return _fill(folder, work, jobs=jobs, rejects=strange)
+
+
+def _plan(folder: Path, lines: Sequence[SpokenLine], *, identities: int | None, seed: int) -> list[Planned]:
+    people = synthetic.read_people(folder / PORTRAITS, most=identities)
+    synthetic.check(people, lines)
+    return synthetic.plan(people, lines, seed=seed)
+
+
+def _by_identity(folder: Path, planned: Sequence[Planned] | Sequence[PlannedUnits], there: set[str]) -> list[Work]:
+    """One piece of work for each identity that still lacks clips."""
+    missing: dict[str, list[Planned | PlannedUnits]] = {}
+    for clip in planned:
+        if clip.clip_id not in there:
+            missing.setdefault(clip.identity, []).append(clip)
+    return [(_perform, (folder, clips)) for clips in missing.values()]
+
+
+def _fill(folder: Path, work: Sequence[Work], *, jobs: int, rejects: Sequence[Reject] = ()) -> Filled:
+    record, rejects = corpus.record(folder), list(rejects)
+    waiting: list[CorpusClip] = []
+    new, told = 0, reporter()
+    told.step("corpus")
+    for count, done in enumerate(_done(work, jobs), 1):
+        waiting += done.clips
+        rejects += done.rejects
+        new += len(done.clips)
+        if len(waiting) >= BATCH_ROWS or count == len(work):
+            record.append(waiting)
+            waiting = []
+        told.count(count, len(work))
+    record.append(rejects)
+    filled = corpus.read(folder)
+    return Filled(folder=str(folder), clips=len(filled.clips), new=new, rejects=rejects, digest=filled.digest)
+
+
+def _done(work: Sequence[Work], jobs: int) -> Iterator[Done]:
+    """Results as they come: from this process, or from several of one thread each."""
+    if jobs <= 1:
+        yield from (function(*given) for function, given in work)
+        return
+    with _single_threads(), ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(function, *given) for function, given in work]):
+            yield future.result()
+
+
+@contextlib.contextmanager
+def _single_threads() -> Iterator[None]:
+    """Processes that are started within read these variables as they load their libraries."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+_LOADED: dict[str, Any] = {}  # of this process: networks are loaded once
+
+
+def _perform(folder: Path, planned: Sequence[Planned | PlannedUnits]) -> Done:
+    """All missing clips of one identity, in this process."""
+    from pipeline.corpus.generate import Studio
+    from pipeline.corpus.prepare import UnfitError
+
+    if "studio" not in _LOADED or _LOADED["studio"].folder != folder:
+        _LOADED["studio"] = Studio(folder)
+    studio: Studio = _LOADED["studio"]
+    identity, is_units = planned[0].identity, isinstance(planned[0], PlannedUnits)
+    try:
+        studio.portrait(identity, among=UNITS if is_units else PORTRAITS)
+    except (UnfitError, InputError) as error:
+        return Done(clips=[], rejects=[rejected(identity, str(error))])
+    clips, rejects = [], []
+    for one in planned:
+        try:
+            clips.append(studio.make_units(one) if isinstance(one, PlannedUnits) else studio.make(one))
+        except (UnfitError, InputError) as error:
+            rejects.append(rejected(one.clip_id, str(error)))
+    return Done(clips=clips, rejects=rejects)
+
+
+def _prepare(name: str, source: Path, folder: Path, performed: Sequence[Performed]) -> Done:
+    """All missing clips of one identity of a published corpus, in this process."""
+    from pipeline.corpus import recorded
+    from pipeline.corpus.prepare import Preparer, UnfitError
+
+    if "preparer" not in _LOADED:
+        _LOADED["preparer"] = Preparer()
+    preparer: Preparer = _LOADED["preparer"]
+    clips, rejects = [], []
+    for one in performed:
+        try:
+            clips.append(recorded.prepare(one, preparer, root=source, folder=folder, corpus=recorded.KNOWN[name]))
+        except (UnfitError, InputError, ToolError) as error:
+            rejects.append(rejected(one.video.relative_to(source).as_posix(), str(error)))
+    return Done(clips=clips, rejects=rejects)
+
+
+def rejected(subject: str, reason: str) -> Reject:
+    """An item that could not be used."""
+    return Reject(run_id=uuid.uuid4().hex, stage="corpus", subject=subject, kind="input", reason=reason)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs about corpora for training: make the synthetic one, read a published one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.verbs.options import DONE, SOME_FAILED, Json, group
+from flows.view.screen import complain, say, say_json
+
+app = group(help="Corpora for training: make the synthetic one, read a published one.", no_args_is_help=True)
+
+Corpus = Annotated[Path, typer.Argument(metavar="FOLDER", help="the corpus; what is there already is kept")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="processes at once, one thread each")]
+
+
+@app.command()
+def make(
+    folder: Corpus,
+    identities: Annotated[int | None, typer.Option(min=8, help="use about so many of the portraits")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="another seed: other voices, lines and draws")] = 0,
+    jobs: Jobs = 2,
+    only: Annotated[str, typer.Option(help="synthetic, units, or both (default)")] = "",
+    as_json: Json = False,
+) -> int:
+    """Make the synthetic corpus from FOLDER/portraits and FOLDER/lines (infra/corpus.sh makes those)."""
+    from flows import corpus
+    from flows.view.progress import bars
+
+    with bars():
+        made = corpus.make(folder, identities=identities, seed=seed, jobs=jobs, only=only)
+    return _told(made, as_json)
+
+
+@app.command()
+def read(
+    name: Annotated[str, typer.Argument(metavar="CORPUS", help="mead, hdtf or crema-d")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="the folder with its files, laid out as published")],
+    folder: Corpus,
+    jobs: Jobs = 2,
+    as_json: Json = False,
+) -> int:
+    """Prepare a published corpus: faces, landmarks and sound of every clip that fits; the others are listed with their reason."""
+    from flows import corpus
+    from flows.view.progress import bars
+
+    with bars():
+        filled = corpus.read(name, source, folder, jobs=jobs)
+    return _told(filled, as_json)
+
+
+def _told(filled: object, as_json: bool) -> int:
+    from flows.corpus import Filled
+
+    assert isinstance(filled, Filled)
+    if as_json:
+        say_json(filled)
+    else:
+        say(f"{filled.folder}: {filled.clips} clips, {filled.new} of them new, digest {filled.digest}")
+        for reject in filled.rejects:
+            complain(f"left out: {reject.subject}: {reject.reason}")
+    return SOME_FAILED if filled.rejects else DONE

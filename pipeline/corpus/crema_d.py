@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layout of CREMA-D (Cao et al. 2014): `VideoFlash/1001_DFA_ANG_XX.flv` beside `AudioWAV/1001_DFA_ANG_XX.wav`.
+
+Actor, sentence, emotion (six), level (low, middle, high, unspecified). Converted videos (.mp4, .mkv) are read as well.
+Open Database License."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pipeline.corpus.layout import Layout, Performed
+
+NAME = "crema-d"
+LICENCE = "ODbL-1.0"
+EMOTIONS = {"ANG": "angry", "DIS": "disgusted", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
+LEVELS = {"LO": (1, 0.4), "MD": (2, 0.7), "HI": (3, 1.0), "XX": (0, 0.7)}
+SENTENCES = {
+    "IEO": "It's eleven o'clock.",
+    "TIE": "That is exactly what happened.",
+    "IOM": "I'm on my way to the meeting.",
+    "IWW": "I wonder what this is about.",
+    "TAI": "The airplane is almost full.",
+    "MTI": "Maybe tomorrow it will be cold.",
+    "IWL": "I would like a new alarm clock.",
+    "ITH": "I think I have a doctor's appointment.",
+    "DFA": "Don't forget a jacket.",
+    "ITS": "I think I've seen this before.",
+    "TSI": "The surface is slick.",
+    "WSI": "We'll stop in a couple of minutes.",
+}
+VIDEOS = (".flv", ".mp4", ".mkv")
+_NAME = re.compile(r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>[A-Z]{3})_(?P<level>LO|MD|HI|XX|X)")
+
+
+def layout(root: Path) -> Layout:
+    """All performances under `root`, in the order of their names."""
+    found = Layout()
+    for video in sorted(path for path in (root / "VideoFlash").glob("*") if path.suffix in VIDEOS):
+        named = _NAME.fullmatch(video.stem)
+        if named is None or named["emotion"] not in EMOTIONS or named["sentence"] not in SENTENCES:
+            found.strange.append((video, "not ACTOR_SENTENCE_EMOTION_LEVEL with CREMA-D's codes"))
+            continue
+        audio = root / "AudioWAV" / f"{video.stem}.wav"
+        if not audio.is_file():
+            found.strange.append((video, f"no sound AudioWAV/{audio.name}"))
+            continue
+        level, intensity = LEVELS[named["level"].ljust(2, "X")]
+        found.performed.append(
+            Performed(
+                identity=f"crema-d-{named['actor']}",
+                emotion=EMOTIONS[named["emotion"]],
+                level=level,
+                intensity=intensity,
+                video=video,
+                audio=audio,
+                text_id=named["sentence"],
+                text=SENTENCES[named["sentence"]],
+            )
+        )
+    return found

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layout of HDTF (Zhang et al. 2021) as its list makes it: videos `RD_Radio1_000.mp4`, `WDA_AdamSchiff_000.mp4`, `WRA_..._001.mp4`.
+
+The corpus is published as addresses, times and crops; what a user has is one cut video for each entry, in one folder or in one for each
+subset. Talking heads without acted emotion: every clip is neutral, level 0. Long videos are read in stretches of ten seconds. CC BY 4.0
+is the list's licence; the videos have their own."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+from manifests.errors import InputError
+from pipeline import media
+from pipeline.corpus.layout import WINDOW_SECONDS, Layout, Performed
+
+NAME = "hdtf"
+LICENCE = "HDTF (list CC-BY-4.0, videos of their owners)"
+_NAME = re.compile(r"(?P<subset>RD|WDA|WRA)_(?P<person>.+?)_(?P<clip>\d+)")
+
+
+def layout(root: Path) -> Layout:
+    """All stretches of all videos under `root`, in the order of their names. A last one of less than half the length is left away."""
+    found = Layout()
+    for video in sorted(root.rglob("*.mp4")):
+        named = _NAME.fullmatch(video.stem)
+        if named is None:
+            found.strange.append((video, "not SUBSET_PERSON_NNN.mp4 with SUBSET one of RD, WDA, WRA"))
+            continue
+        try:
+            seconds = media.probe(video).seconds
+        except InputError as error:
+            found.strange.append((video, str(error)))
+            continue
+        for window in range(max(1, round(seconds / WINDOW_SECONDS))):
+            found.performed.append(
+                Performed(
+                    identity=f"hdtf-{named['subset']}-{named['person']}",
+                    emotion="neutral",
+                    video=video,
+                    text_id=f"{video.stem}-{window}",
+                    start=Fraction(window * WINDOW_SECONDS),
+                )
+            )
+    return found

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layout of MEAD (Wang et al. 2020): `M003/video/front/angry/level_3/001.mp4` beside `M003/audio/angry/level_3/001.m4a`.
+
+Eight emotions with our very names, three levels (neutral has one), seven cameras of which only the frontal one is read. The licence
+is for research; it is the user's to hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from model.emotion import LABELS
+from pipeline.corpus.layout import Layout, Performed
+
+NAME = "mead"
+LICENCE = "MEAD licence (research, non-commercial)"
+CAMERA = "front"
+INTENSITY = {1: 0.4, 2: 0.7, 3: 1.0}
+_LEVEL = re.compile(r"level_([123])")
+_PERSON = re.compile(r"[MW]\d{3}")
+
+
+def layout(root: Path) -> Layout:
+    """All frontal performances under `root`, in the order of their paths."""
+    found = Layout()
+    for video in sorted(root.glob(f"*/video/{CAMERA}/*/*/*.mp4")):
+        person, emotion, level = video.parts[-6], video.parts[-3], _LEVEL.fullmatch(video.parts[-2])
+        if not _PERSON.fullmatch(person) or emotion not in LABELS or level is None:
+            found.strange.append((video, "not PERSON/video/front/EMOTION/level_N/NNN.mp4 with MEAD's names"))
+            continue
+        audio = root / person / "audio" / emotion / video.parts[-2] / f"{video.stem}.m4a"
+        if not audio.is_file():
+            found.strange.append((video, f"no sound {audio.relative_to(root)}"))
+            continue
+        number = int(level[1])
+        found.performed.append(
+            Performed(
+                identity=f"mead-{person}",
+                emotion=emotion,
+                level=number,
+                intensity=INTENSITY[number] if emotion != "neutral" else 1.0,
+                video=video,
+                audio=audio,
+                text_id=f"{emotion}-{video.stem}",
+            )
+        )
+    return found

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From pictures and sound to the arrays of a prepared clip: face crops, landmarks, what the recogniser's encoder hears, prosody.
+
+One square crop serves a whole clip: 1.6 times the face in its first frame, so that head motion stays. Nothing is guessed: a clip that
+does not fit is refused with its reason (`UnfitError`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float16, Float32, Int16, UInt8
+
+from model import weights
+from model.training import crop, prosody
+from model.training.corpus import (
+    FACE_PX,
+    HEARD_PER_FRAME,
+    HEARD_WIDTH,
+    RATE,
+    SAMPLES_PER_FRAME,
+    Prepared,
+    PreparedPortrait,
+)
+from pipeline import transcribe
+
+Frame = UInt8[np.ndarray, "height width 3"]
+LEAST_FRAMES, MOST_FRAMES = 12, 250
+LEAST_FACE = 40.0  # px
+LEAST_CONFIDENCE = 0.5
+MOST_LOST = 0.1  # share of frames in which the face may be lost
+MOST_YAW = 45.0
+RIVAL = 0.5  # another face of this share of the largest makes a clip unfit
+QUIET = 1e-3  # RMS below which a clip has no speech
+MOST_APART = 0.4  # seconds by which sound and picture may differ in length
+
+
+class UnfitError(ValueError):
+    """A clip that cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framing:
+    """How the crop differs from the exact one: factor on its side, shift (right, down) in sides. `quality`: JPEG quality, 0 for none."""
+
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    quality: int = 0
+
+
+EXACT = Framing()
+
+
+class Preparer:
+    """Holds the networks. One for each process."""
+
+    def __init__(self, *, every: int = 1) -> None:
+        """Load the landmark networks; the encoder follows with the first sound. Landmarks are found in every `every`-th frame and
+        lie on a line between. Raises InputError when weights are missing."""
+        import cv2
+
+        from model.previs.landmarks import Landmarker
+
+        cv2.setNumThreads(1)
+        self._cv2: Any = cv2
+        self._every = every
+        self._landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+
+    def clip(
+        self, frames: Iterable[Frame], sound: Float32[np.ndarray, " samples"], *, framing: Framing = EXACT
+    ) -> Prepared:
+        """Prepare a clip of 25 frames a second and mono 16 kHz sound. Raises UnfitError."""
+        faces, points = self.pictures(frames, framing=framing)
+        speech, heard, measured = self.sounds(sound, len(faces))
+        return Prepared(faces=faces, points=points, speech=speech, heard=heard, prosody=measured)
+
+    def pictures(
+        self, frames: Iterable[Frame], *, framing: Framing = EXACT
+    ) -> tuple[UInt8[np.ndarray, "frames 64 64 3"], Float16[np.ndarray, "frames 468 2"]]:
+        """Faces and landmarks of a silent clip. Raises UnfitError."""
+        faces, points = self._followed(iter(frames), framing)
+        return faces, points.astype(np.float16)
+
+    def sounds(
+        self, sound: Float32[np.ndarray, " samples"], frames: int
+    ) -> tuple[Int16[np.ndarray, " samples"], Float16[np.ndarray, "states 384"], Float32[np.ndarray, "frames 6"]]:
+        """Speech of exactly `frames`, the encoder's states and the prosody of mono 16 kHz sound. Raises UnfitError."""
+        fitted = _fitted(sound, frames)
+        speech = np.rint(np.clip(fitted, -1, 1) * 32767).astype(np.int16)
+        return speech, self._heard(fitted, frames), prosody.frames(fitted.astype(np.float64))
+
+    def portrait(self, picture: Frame) -> PreparedPortrait:
+        """Prepare a still. Raises UnfitError."""
+        face = self._largest(picture)
+        area = crop.square(face.points[:, :2])
+        return PreparedPortrait(
+            face=self._shrunk(crop.cut(picture, area)),
+            points=crop.inside(face.points[:, :2], area).astype(np.float16),
+        )
+
+    def _followed(self, frames: Iterator[Frame], framing: Framing) -> tuple[np.ndarray, np.ndarray]:
+        first = next(frames, None)
+        if first is None:
+            raise UnfitError("no frames")
+        face = self._largest(first)
+        area = crop.square(face.points[:, :2], scale=framing.scale, shift=framing.shift)
+        whole: crop.Square = (0, 0, area[2])
+        face = face.moved(1.0, area[:2])
+        faces, points, lost = [], [], 0
+        for index, frame in enumerate(itertools.islice(_chain(first, frames), MOST_FRAMES)):
+            seen = self._pressed(crop.cut(frame, area), framing.quality)
+            faces.append(self._shrunk(seen))
+            if index % self._every == 0:
+                face = self._landmarker.follow(seen, face)
+                lost += face.confidence < LEAST_CONFIDENCE
+                points.append(crop.inside(face.points[:, :2], whole))
+        if len(faces) < LEAST_FRAMES:
+            raise UnfitError(f"only {len(faces)} frames, at least {LEAST_FRAMES}")
+        if lost > MOST_LOST * len(points):
+            raise UnfitError(f"the face is lost in {lost} of {len(points)} frames")
+        return np.stack(faces), _between(np.stack(points), self._every, len(faces))
+
+    def _largest(self, picture: Frame) -> Any:
+        found = sorted(self._landmarker.detect(picture), key=lambda one: -one.size)
+        if not found:
+            raise UnfitError("no face in the first frame")
+        if len(found) > 1 and found[1].size > RIVAL * found[0].size:
+            raise UnfitError(f"{len(found)} faces in the first frame")
+        if found[0].size < LEAST_FACE:
+            raise UnfitError(f"a face of {found[0].size:.0f} px, at least {LEAST_FACE:.0f}")
+        face = self._landmarker.mesh(picture, found[0])
+        if face.confidence < LEAST_CONFIDENCE:
+            raise UnfitError("no face in the first frame")
+        if abs(face.yaw_degrees) > MOST_YAW:
+            raise UnfitError(f"the face is turned by {face.yaw_degrees:+.0f} degrees")
+        return face
+
+    def _pressed(self, picture: Frame, quality: int) -> Frame:
+        if not quality:
+            return picture
+        _, packed = self._cv2.imencode(".jpg", picture, [self._cv2.IMWRITE_JPEG_QUALITY, quality])
+        return np.asarray(self._cv2.imdecode(packed, self._cv2.IMREAD_COLOR))
+
+    def _shrunk(self, picture: Frame) -> Frame:
+        return np.asarray(self._cv2.resize(picture, (FACE_PX, FACE_PX), interpolation=self._cv2.INTER_AREA))
+
+    def _heard(self, sound: np.ndarray, frames: int) -> Float16[np.ndarray, "states 384"]:
+        states = transcribe.states(sound, settings=transcribe.Settings())[: frames * HEARD_PER_FRAME]
+        heard = np.zeros((frames * HEARD_PER_FRAME, HEARD_WIDTH), np.float16)
+        heard[: len(states)] = states
+        return heard
+
+
+def _fitted(sound: np.ndarray, frames: int) -> Float32[np.ndarray, " samples"]:
+    """As much sound as there are frames; raises UnfitError when there is much less, or no speech in it."""
+    wanted = frames * SAMPLES_PER_FRAME
+    missing = (wanted - len(sound)) / (SAMPLES_PER_FRAME * RATE)
+    if missing > MOST_APART:
+        raise UnfitError(f"the sound is {missing:.1f} s shorter than the picture")
+    fitted = np.pad(np.asarray(sound[:wanted], np.float32), (0, max(0, wanted - len(sound))))
+    if float(np.sqrt(np.mean(fitted**2))) < QUIET:
+        raise UnfitError("no speech")
+    return fitted
+
+
+def _between(points: np.ndarray, every: int, frames: int) -> np.ndarray:
+    """Points of every frame from those of every `every`-th."""
+    place = np.minimum(np.arange(frames) / every, len(points) - 1)
+    below = place.astype(int)
+    above = np.minimum(below + 1, len(points) - 1)
+    share = (place - below)[:, None, None]
+    return np.asarray(points[below] * (1 - share) + points[above] * share)
+
+
+def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:
+    yield first
+    yield from rest

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clips of published corpora: a performance that a layout found becomes the arrays of a prepared clip and its row."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from manifests.identity import digest, digest_file
+from manifests.rows import CorpusClip
+from manifests.timebase import ANALYSIS_HZ
+from model.training.corpus import RATE, PreparedPortrait, save
+from pipeline import media
+from pipeline.corpus import crema_d, hdtf, mead
+from pipeline.corpus.generate import frames_of, prepared_path
+from pipeline.corpus.layout import WINDOW_SECONDS, Layout, Performed, split_of
+from pipeline.corpus.prepare import Preparer, UnfitError
+
+VERSION = "1"  # of what is made of the same files
+SHORT_SIDE = 512  # px to which larger pictures are scaled before anything is measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A corpus whose layout is known."""
+
+    name: str
+    licence: str
+    layout: Callable[[Path], Layout]
+
+
+KNOWN = {one.NAME: Published(name=one.NAME, licence=one.LICENCE, layout=one.layout) for one in (mead, hdtf, crema_d)}
+
+
+def identity_of(performed: Performed) -> str:
+    """The digest of what a clip is read from: the bytes of its files and the stretch of them."""
+    sound = "" if performed.audio is None else digest_file(performed.audio)
+    stretch = [str(performed.start), RATE, SHORT_SIDE]
+    return digest(["recorded", VERSION, digest_file(performed.video), sound, *stretch])
+
+
+def prepare(performed: Performed, preparer: Preparer, *, root: Path, folder: Path, corpus: Published) -> CorpusClip:
+    """Prepare a performance under `folder`, or find it prepared. Raises UnfitError, InputError and ToolError."""
+    clip_id = identity_of(performed)
+    path = folder / prepared_path(clip_id)
+    if not path.is_file():
+        made = preparer.clip(_frames(performed), _sound(performed))
+        save(made, path)
+        _keep_portrait(performed, PreparedPortrait(face=made.faces[0], points=made.points[0]), folder)
+    return CorpusClip(
+        clip_id=clip_id,
+        corpus=corpus.name,
+        identity=performed.identity,
+        emotion=performed.emotion,
+        level=performed.level,
+        intensity=performed.intensity,
+        voice=performed.identity,
+        text=performed.text,
+        text_id=performed.text_id,
+        split=split_of(performed.identity),
+        frames=frames_of(path),
+        prepared=prepared_path(clip_id),
+        licence=corpus.licence,
+        source=performed.video.relative_to(root).as_posix(),
+    )
+
+
+def _keep_portrait(performed: Performed, portrait: PreparedPortrait, folder: Path) -> None:
+    """The first frame of an identity's neutral clip is its portrait; of any clip, until there is a neutral one."""
+    path = folder / "prepared" / f"{performed.identity}.portrait.safetensors"
+    if performed.emotion == "neutral" or not path.is_file():
+        save(portrait, path)
+
+
+def _frames(performed: Performed) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+    video = media.probe(performed.video).video
+    if video is None:
+        raise UnfitError("no picture")
+    scale = min(1.0, SHORT_SIDE / min(video.width, video.height))
+    width, height = (max(2, round(side * scale / 2) * 2) for side in (video.width, video.height))
+    frames = media.read_frames(
+        performed.video, width=width, height=height, filters=f"fps={RATE}", start=performed.start
+    )
+    return itertools.islice(frames, WINDOW_SECONDS * RATE)
+
+
+def _sound(performed: Performed) -> Float32[np.ndarray, " samples"]:
+    path = performed.audio or performed.video
+    if media.probe(path).audio is None:
+        raise UnfitError("no sound")
+    wanted = WINDOW_SECONDS * ANALYSIS_HZ
+    blocks = media.read_audio(path, hz=ANALYSIS_HZ, channels=1, block_seconds=WINDOW_SECONDS, start=performed.start)
+    first = next(blocks, np.zeros((0, 1), np.float32))
+    return np.asarray(first[:wanted, 0])
+
+
+def strangers(layout: Layout, root: Path) -> list[tuple[str, str]]:
+    """Files that are no performances, as (relative path, reason)."""
+    return [(path.relative_to(root).as_posix(), reason) for path, reason in layout.strange]

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sheets beside portraits and recordings of a corpus: read, and checked so that all problems are told at once."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from manifests.errors import InputError, Problem, nearest
+
+
+def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a CSV. Raises InputError when the file or one of the columns is missing, or nothing is in it."""
+    if not path.is_file():
+        raise InputError(
+            Problem(
+                file=str(path), message="this sheet is missing", expected="made by infra/corpus.sh (docs/corpus.md)"
+            )
+        )
+    with path.open(encoding="utf-8", newline="") as file:
+        table = csv.DictReader(file)
+        rows, there = list(table), table.fieldnames or ()
+    refuse(
+        Problem(file=str(path), message=f"no column {column!r}", nearest=nearest(column, there))
+        for column in columns
+        if column not in there
+    )
+    if not rows:
+        raise InputError(Problem(file=str(path), message="no rows"))
+    return rows
+
+
+def missing(sheet: Path, file: Path, number: int) -> Problem | None:
+    """What to say when a row's file is not there."""
+    return None if file.is_file() else Problem(file=str(sheet), row=number, message="no such file", got=str(file))
+
+
+def not_of(sheet: Path, row: dict[str, str], column: str, allowed: Sequence[str], number: int) -> Problem | None:
+    """What to say when a value is none of those allowed."""
+    if row[column] in allowed:
+        return None
+    return Problem(
+        file=str(sheet),
+        row=number,
+        column=column,
+        message="unknown value",
+        expected=" or ".join(allowed),
+        got=row[column],
+        nearest=nearest(row[column], allowed),
+    )
+
+
+def refuse(problems: Iterable[Problem | None]) -> None:
+    """Raise InputError with all problems, if there are any."""
+    found = [problem for problem in problems if problem is not None]
+    if found:
+        raise InputError(found)
