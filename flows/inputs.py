@@ -11,7 +11,7 @@ from flows.trust.consents import known_withdrawn, refusals
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Line, ModelFile
 from model.talker import MATTED, describe
-from pipeline import cast, consent, diarize, media, script, transcribe
+from pipeline import cast, consent, diarize, emotion_sample, media, script, transcribe
 from pipeline import production as productions
 from pipeline.faces import WEIGHTS as FACE_WEIGHTS
 
@@ -40,7 +40,7 @@ def read_inputs(film: Film) -> Inputs:
     own = wanted.path(wanted.emotions) if wanted.emotions else None
     words = gather(problems, lambda: script.words(own)) or script.words()
     lines = gather(problems, lambda: _read_lines(film, words))
-    actors = gather(problems, lambda: cast.read(wanted.path(wanted.cast), words=words, folder=film.folder))
+    actors = gather(problems, lambda: _read_cast(film, words))
     consents = _read_consents(film, problems)
     if lines and actors:
         problems += cast.check(lines, actors)
@@ -63,6 +63,13 @@ def _read_lines(film: Film, words: script.Words) -> list[Line]:
 
         return list(lesson_inputs.read_script(film, words).lines)
     return script.read(wanted.path(wanted.script), words=words, language=wanted.language, folder=film.folder)
+
+
+def _read_cast(film: Film, words: script.Words) -> list[Actor]:
+    """The actor sheet; default emotions that it does not write are taken from the samples."""
+    wanted = film.production
+    actors = cast.read(wanted.path(wanted.cast), words=words, folder=film.folder)
+    return cast.felt(actors, feel=lambda sample: emotion_sample.words(wanted.path(sample)))
 
 
 def weights_used(film: Film) -> list[ModelFile]:

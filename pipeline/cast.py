@@ -8,11 +8,11 @@ can be animated is for the talker to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, gather, nearest
 from manifests.rows import Actor, Line
 from model.emotion import EmotionError, parse_curve
 from pipeline import production, sheets
@@ -28,6 +28,7 @@ SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".mp4", ".mo
 
 def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]:
     """The rows of the actor sheet. `words`: what emotions may be called; `folder`: the production's, else the sheet's own.
+    `default_emotion` stays "" where only an `emotion_sample` is given (`felt` fills it).
 
     Raises InputError with every problem of the sheet, each with its row and column."""
     table = sheets.read(path, needed=NEEDED, known=COLUMNS)
@@ -37,6 +38,21 @@ def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]
     if problems:
         raise InputError(sorted(problems, key=lambda problem: problem.row or problem.line or 0))
     return [_actor(record, words) for record in table.records]
+
+
+def felt(actors: Iterable[Actor], *, feel: Callable[[str], str]) -> list[Actor]:
+    """The actors with the default emotion that their samples show. `feel`: from the path in the sheet to the text of an emotion.
+
+    Raises InputError with the problems of all samples."""
+    problems, found = list[Problem](), list[Actor]()
+    for actor in actors:
+        mood: str | None = actor.default_emotion
+        if not mood:
+            mood = gather(problems, lambda sample=actor.emotion_sample: feel(sample))  # type: ignore[misc]
+        found.append(replace(actor, default_emotion=mood or ""))
+    if problems:
+        raise InputError(problems)
+    return found
 
 
 def check(lines: Sequence[Line], actors: Sequence[Actor]) -> list[Problem]:
@@ -95,9 +111,16 @@ def _actor(record: sheets.Record, words: Words) -> Actor:
         character=record["character"], actor=record["actor"], portrait=record["portrait"],
         aliases="|".join(_aliases(record["aliases"])), face=record["face"].casefold() or default.face,
         voice_sample=record["voice_sample"], emotion_sample=record["emotion_sample"],
-        default_emotion=str(parse_curve(record["default_emotion"] or default.default_emotion, words=words)),
+        default_emotion=_mood(record, default.default_emotion, words),
         seed=int(record["seed"] or default.seed), look=record["look"], consent=record["consent"],
     )  # fmt: skip
+
+
+def _mood(record: sheets.Record, usual: str, words: Words) -> str:
+    """The default emotion as written; "" where a sample is to say it."""
+    if record["emotion_sample"] and not record["default_emotion"]:
+        return ""
+    return str(parse_curve(record["default_emotion"] or usual, words=words))
 
 
 def _row_problems(table: sheets.Table, record: sheets.Record, words: Words, folder: Path) -> Iterator[Problem]:
