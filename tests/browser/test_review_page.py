@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import DESK, LAPTOP, PHONE, until
-from tests.browser.make_document import HOSTILE, TAKE_MARK, number_in
+from browser.conftest import DESK, LAPTOP, PHONE, until
+from browser.make_document import HOSTILE, TAKE_MARK, number_in
 
 Opened = Callable[..., Any]
 

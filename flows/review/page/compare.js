@@ -10,7 +10,7 @@ export function keyOf(take) {
 
 // What can be put on the stage for a shot, with names for people.
 export function choices(doc, shot) {
-  const takes = shot.takes.map((take) => ({ key: keyOf(take), name: takeName(shot, take), ...source(shot, take) }));
+  const takes = shot.takes.filter((take) => take.url).map((take) => ({ key: keyOf(take), name: takeName(shot, take), ...source(shot, take) }));
   return doc.video ? [{ key: FILM, name: `Film ${doc.version ?? ""}`.trim(), url: doc.video }, ...takes] : takes;
 }
 
@@ -39,13 +39,13 @@ export function sides(doc, shot, { left, right }) {
 // The panes of the stage in a mode; each has a role that says where it is. The film leads and is therefore always there.
 export function panes(doc, shot, { mode, left, right }) {
   const used = takeInUse(shot);
-  if (mode === "before" && used) return arranged(doc, [{ ...before(shot, used), role: "whole" }]);
+  if (mode === "before" && used?.url) return arranged(doc, [{ ...before(shot, used), role: "whole" }]);
   if (mode === "side" || mode === "wipe") {
     const [first, second] = sides(doc, shot, { left, right });
     if (first && second) return arranged(doc, [{ ...first, role: mode === "side" ? "left" : "under" }, { ...second, role: mode === "side" ? "right" : "over" }]);
   }
   if (doc.video) return arranged(doc, [{ key: FILM, name: "", url: doc.video, role: "whole" }]);
-  return used ? arranged(doc, [{ key: keyOf(used), name: takeName(shot, used), ...source(shot, used), role: "whole" }]) : [];
+  return used?.url ? arranged(doc, [{ key: keyOf(used), name: takeName(shot, used), ...source(shot, used), role: "whole" }]) : [];
 }
 
 function before(shot, take) {

@@ -69,14 +69,15 @@ function Standing({ shot, doc }) {
 function Takes({ shot }) {
   if (!shot.takes.length) return html`<h3>Takes</h3><p class="nothing">None yet.</p>`;
   const names = [...new Set(shot.takes.flatMap((take) => Object.keys(take.measures ?? {})))].filter((name) => name !== "frames").slice(0, 3);
+  const comparable = shot.takes.filter((take) => take.url).length > 1;
   const compare = (take) => {
     setCompared(1, keyOf(take));
     compareAs("side");
   };
-  return html`<h3>Takes <span class="aside">${shot.takes.length > 1 ? "S and W compare them" : ""}</span></h3>
+  return html`<h3>Takes <span class="aside">${comparable ? "S and W compare them" : ""}</span></h3>
     <ul class="takes">${shot.takes.map((take) => html`<li class=${take.circled ? "circled" : ""}><span class="name">${takeName(shot, take)}</span>
       <span class="numbers">${names.map((name) => html`<span title=${plain(name)}>${plain(name)} <b>${measured(take.measures[name] ?? "")}</b></span>`)}</span>
-      <span class="choose">${shot.takes.length > 1 && html`<button type="button" onClick=${() => compare(take)}>Compare<span class="unseen"> take ${take.seed}</span></button>`}
+      <span class="choose">${comparable && html`<button type="button" onClick=${() => compare(take)}>Compare<span class="unseen"> take ${take.seed}</span></button>`}
       <button type="button" aria-pressed=${String(Boolean(take.circled))} onClick=${() => decisions.circle(take)}>Circle<span class="unseen"> take ${take.seed}</span></button></span></li>`)}</ul>`;
 }
 

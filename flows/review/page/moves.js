@@ -35,8 +35,8 @@ export function goToOpen() {
 export function compareAs(mode) {
   const { mode: now } = get();
   const shot = currentShot(get());
-  if (now !== mode && !shot?.takes.length) {
-    say(`${shot?.number ?? "It"} has no take yet.`);
+  if (now !== mode && !shot?.takes.some((take) => take.url)) {
+    say(shot?.takes.length ? "This report holds no takes, only the film." : `${shot?.number ?? "It"} has no take yet.`);
     return;
   }
   const next = now === mode ? "film" : mode;
