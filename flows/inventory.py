@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All weight files that Callsheet knows of: those it fetches itself, and DICE-Talk's, which their user downloads and imports."""
+"""All weight files that Callsheet knows of: those it fetches itself, those it carries, and DICE-Talk's, which their user imports."""
 
 from __future__ import annotations
 
 from manifests.rows import ModelFile
-from model import weights
+from model import nano, weights
 from model.dice import released
+from model.training import packaged
+
+CARRIED = {
+    "nano": (nano.WEIGHTS, f"{nano.LABEL}, trained on made faces and synthetic speech"),
+    "emotion-embedder": (packaged.PACKAGED, f"emotions from samples, {packaged.LABEL}"),
+}
 
 
 def inventory() -> list[ModelFile]:
@@ -32,11 +38,17 @@ def inventory() -> list[ModelFile]:
         )
         for source in (*released.SOURCES, released.EMOTIONS)
     ]
-    return own + dice
+    carried = [
+        ModelFile(name=name, purpose=purpose, source="this package", sha256="", licence="Apache-2.0", commercial="yes")
+        for name, (_, purpose) in CARRIED.items()
+    ]
+    return own + carried + dice
 
 
 def is_here(row: ModelFile) -> bool:
     """Whether the weights are in place."""
+    if row.name in CARRIED:
+        return CARRIED[row.name][0].is_dir()
     if any(weight.name == row.name for weight in weights.CATALOGUE):
         return weights.present(row.name)
     return (released.folder() / released.RECORD).is_file()

@@ -23,6 +23,8 @@ Matte = UInt8[np.ndarray, "height width"]
 Role = Literal["speaking", "listening"]
 Settings = dict[str, Any]
 TALKERS = ("previs", "dice", "nano")
+MARKS = {"previs": "PREVIS", "diffusion demonstration": "DIFFUSION DEMONSTRATION"}
+"""What is written into pictures that are no finals, by the label of their frames."""
 MATTED = ("previs",)  # talkers whose clips are `Layered`
 MATTE = "matte"  # in the talker settings of a shot whose take is written with the talker's matte
 

@@ -19,6 +19,7 @@ from manifests import identity
 from manifests.errors import ToolError
 from manifests.rows import Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
+from model.talker import MARKS
 from pipeline import assemble, chapters, edit, media
 from pipeline.assemble import Overlay, Picture, Stage
 from pipeline.captions import Caption, write_ass
@@ -219,10 +220,11 @@ def describe(files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: 
 
 
 def overlays(segment: edit.Segment, job: Job) -> list[Overlay]:
-    """What is laid over a segment's frames: the mark when it shows a previs take, the label when it is asked for."""
+    """What is laid over a segment's frames: the mark of takes that are no finals, the label when it is asked for."""
     laid = []
-    if job.burn_in and any(layer.cut.label == "previs" for layer in segment.layers):
-        laid.append(Overlay(path=_mark("PREVIS", job), corner="right"))
+    marks = sorted({MARKS[layer.cut.label] for layer in segment.layers if layer.cut.label in MARKS})
+    if job.burn_in and marks:
+        laid.append(Overlay(path=_mark(" + ".join(marks), job), corner="right"))
     if job.label:
         laid.append(Overlay(path=_mark(LABEL, job), corner="left"))
     return laid

@@ -27,7 +27,7 @@ from jaxtyping import Float32, UInt8
 
 from manifests.errors import InputError, Problem, ToolError
 
-DEMUXERS = ("wav", "w64", "flac", "mp3", "mov", "mp4", "m4a", "ogg", "matroska", "webm", "aiff", "aac")
+DEMUXERS = ("wav", "w64", "flac", "mp3", "mov", "mp4", "m4a", "ogg", "matroska", "webm", "aiff", "aac", "flv")
 NEEDED_FILTERS = (
     "alphamerge", "ass", "astats", "blackdetect", "blend", "ebur128", "extractplanes", "freezedetect", "loudnorm", "lut3d", "lutrgb",
     "mergeplanes", "overlay", "setparams", "silencedetect", "tpad", "zscale",

@@ -124,7 +124,7 @@ class DeliveryTable(Table):
     loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
     """Integrated loudness of the programme (EBU R 128); the peak limit of -1.5 dBTP wins."""
     burn_in: bool = True
-    """Write PREVIS into the picture of previs takes."""
+    """Write PREVIS into the picture of previs takes, and DIFFUSION DEMONSTRATION into those of nano."""
     label: bool = False
     """Write "AI-generated" into a corner of every picture, all through."""
     burn_captions: bool = False

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from manifests import identity
 from manifests.rows import Cut, Grade, Shot, Take
+from model.talker import MARKS
 from pipeline import edit, layout, media
 from pipeline.assemble import TO_BT709, Picture
 from pipeline.lesson import slides as slide_stills
@@ -245,8 +246,9 @@ def reader(segment: edit.Segment, composed: Composed, making: Making, profile: P
         paper = making.slides[layer.cut.number.removeprefix("slide ")].paper if layer.cut.label == SLIDE else ""
         picture = graph.slide(layer.cut, paper) if paper else graph.take(layer, segment.frames)
         stream = graph.over(stream, picture, layer.cut) if stream else picture
-    if making.burn_in and any(layer.cut.label == "previs" for layer in segment.layers):
-        stream = graph.marked(stream, composed.placed.presenter)
+    marks = sorted({MARKS[layer.cut.label] for layer in segment.layers if layer.cut.label in MARKS})
+    if making.burn_in and marks:
+        stream = graph.marked(stream, " + ".join(marks), composed.placed.presenter)
     finish = ":".join(f"{name}={value}" for name, value in TO_BT709.items())
     graph.chain(stream, f"zscale={finish},format={profile.pixel_format},setsar=1", "out")
     return [
@@ -303,10 +305,10 @@ class _Graph:
         left, top = cut.place.split(",")[:2] if cut.place else ("0", "0")
         return self.chain([below, above], f"overlay={left}:{top}:format=gbrp")
 
-    def marked(self, stream: str, presenter: Rect | None) -> str:
-        """The previs mark, low in the presenter's picture."""
+    def marked(self, stream: str, text: str, presenter: Rect | None) -> str:
+        """The mark of what is no final, low in the presenter's picture."""
         where = presenter or Rect(0, 0, *self.making.picture.size)
-        path, (wide, high) = _mark(where.height, self.making.root)
+        path, (wide, high) = _mark(text, where, self.making.root)
         left, top = where.left + (where.width - wide) // 2, where.bottom - high - max(2, where.height // 24)
         return self.chain([stream, self._input([], path)], f"overlay={left}:{top}:format=gbrp")
 
@@ -319,20 +321,22 @@ class _Graph:
         return f"{number}:v"
 
 
-def _mark(height: int, root: Path) -> tuple[Path, tuple[int, int]]:
-    """The word PREVIS as a picture with alpha for a presenter of `height` pixels, made once, and its size."""
+def _mark(text: str, where: Rect, root: Path) -> tuple[Path, tuple[int, int]]:
+    """The mark's words as a picture with alpha that fits into a presenter's place, made once, and its size."""
     from PIL import Image, ImageDraw, ImageFont
 
-    high = max(10, round(min(height * MARK_SHARE, 40)) // 2 * 2)
-    font = ImageFont.load_default(size=high * 0.6)
-    wide = round(font.getlength("PREVIS") + high) // 2 * 2
-    path = root / MASKS / f"previs_{high}.png"
+    high = max(10, round(min(where.height * MARK_SHARE, 40)) // 2 * 2)
+    size = high * 0.6
+    room = where.width - high
+    font = ImageFont.load_default(size=min(size, size * room / ImageFont.load_default(size=size).getlength(text)))
+    wide = round(font.getlength(text) + high) // 2 * 2
+    path = root / MASKS / f"{text.lower().replace(' ', '_')}_{wide}x{high}.png"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         image = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
         draw = ImageDraw.Draw(image)
         draw.rounded_rectangle((0, 0, wide - 1, high - 1), radius=high // 2, fill=(0, 0, 0, 120))
-        draw.text((wide // 2, high // 2), "PREVIS", font=font, fill=(255, 255, 255, 210), anchor="mm")
+        draw.text((wide // 2, high // 2), text, font=font, fill=(255, 255, 255, 210), anchor="mm")
         partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
         image.save(partial)
         partial.replace(path)

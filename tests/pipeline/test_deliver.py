@@ -127,10 +127,11 @@ def test_files_are_tagged_bt709_limited_range(tmp_path: Path) -> None:
         assert re.search(r"Video: .*\(tv, bt709[,)/]", said), said
 
 
-def test_a_previs_take_carries_its_mark_and_a_final_one_does_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("label", ["previs", "diffusion demonstration"])
+def test_a_take_that_is_no_final_carries_its_mark_and_a_final_one_does_not(label: str, tmp_path: Path) -> None:
     film = TinyFilm(tmp_path / "media")
     grey = np.full((180, 320, 3), 90, np.uint8)
-    film.add([grey] * 2, label="previs")
+    film.add([grey] * 2, label=label)
     film.add([grey] * 2, label="DICE-Talk")
     files = render(film, job_for(film, tone(film.samples)), tmp_path / "out")
     frames = list(media.read_frames(files["web"], width=320, height=180))
