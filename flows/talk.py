@@ -19,10 +19,23 @@ from flows.view.progress import reporter
 from manifests.errors import InputError, Problem, nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering
 from model.emotion import Curve, EmotionError, Performance, parse_curve
-from model.talker import Clip, Feeling, Feels, Portrait, Settings, Speech, TakeMeasures, Talker, describe, load
+from model.talker import (
+    Clip,
+    Description,
+    Feeling,
+    Feels,
+    Portrait,
+    Settings,
+    Speech,
+    TakeMeasures,
+    Talker,
+    describe,
+    load,
+)
 from model.training.packaged import VARIABLE
 from pipeline import media, portraits
 from pipeline.assemble import TO_BT709
+from pipeline.emotion_sample import Felt
 from pipeline.profiles import BT709
 
 LONGEST_SECONDS = 2 * 3600
@@ -107,21 +120,25 @@ def make(request: Request) -> Made:
 
 
 def feel(sample: Path, talker: str, settings: Settings) -> Curve | Feeling:
-    """What a sample feels like to a talker: a Gaussian when its weights were trained with the embedder, a mix of labels when with none.
-
-    Raises InputError when they were trained with another embedder."""
+    """What a sample feels like to a talker: see `as_understood`. Raises InputError when there is nothing to be felt in it."""
     from pipeline import emotion_sample
 
     reporter().step("Emotion")
-    felt = emotion_sample.feel(sample)
-    wanted = describe(talker, settings).embedder
-    if not wanted:
+    return as_understood(emotion_sample.feel(sample), describe(talker, settings))
+
+
+def as_understood(felt: Felt, talker: Description) -> Curve | Feeling:
+    """A Gaussian for a talker whose weights were trained with the same embedder, a mix of labels for one that knows labels only.
+
+    Raises InputError when its weights were trained with another embedder."""
+    if not talker.embedder:
         return felt.words
-    if wanted != felt.gaussian.embedder:
-        message = f"the talker {talker!r} was trained with another emotion embedder; name its folder in {VARIABLE}"
-        raise InputError(Problem(file="--emotion-from", message=message, expected=wanted, got=felt.gaussian.embedder))
-    mean, logvar = felt.gaussian.mean.numpy(), felt.gaussian.logvar.numpy()
-    return Feeling(mean=mean, logvar=logvar, embedder=felt.gaussian.embedder)
+    gaussian = felt.gaussian
+    if talker.embedder != gaussian.embedder:
+        message = f"the talker {talker.name!r} was trained with another emotion embedder; name its folder in {VARIABLE}"
+        expected, got = f"embedder {talker.embedder}", f"embedder {gaussian.embedder}"
+        raise InputError(Problem(file="--emotion-from", message=message, expected=expected, got=got))
+    return Feeling(mean=gaussian.mean.numpy(), logvar=gaussian.logvar.numpy(), embedder=gaussian.embedder)
 
 
 def encode(frames: Path, sound: Path, out: Path, *, picture: Sequence[str], seconds: Fraction) -> None:

@@ -25,6 +25,7 @@ NEUTRAL = LABELS.index("neutral")
 FILE = "priors.safetensors"
 LEAST_WEIGHT = 0.08  # of a decoded blend: less is noise, and nobody would write it in a script
 MOST_LABELS = 3
+STEPS = 20  # weights are told in twentieths: another machine's last digits must not make another film
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,8 +59,8 @@ class Priors:
         if not kept or (intensity is not None and intensity < LEAST_WEIGHT):
             return parse_curve("neutral")
         factor = 1.0 if intensity is None else intensity / total
-        words = [f"{label} {min(max(weight * factor, 0), MAXIMUM):.2f}" for label, weight in kept.items()]
-        return parse_curve(" + ".join(words))
+        words = {label: round(min(weight * factor, MAXIMUM) * STEPS) / STEPS for label, weight in kept.items()}
+        return parse_curve(" + ".join(f"{label} {weight:g}" for label, weight in words.items() if weight) or "neutral")
 
     def save(self, folder: Path) -> None:
         """Write them beside their embedder."""
