@@ -20,7 +20,7 @@ class Sizes:
     numbers. `banked`: an emotion bank stands between prior and tokens."""
 
     side: int = 64
-    picture: tuple[int, int, int] = (32, 56, 80)
+    picture: tuple[int, int, int] = (24, 48, 80)
     latent: int = 8
     look: int = 24
     channels: tuple[int, int] = (64, 128)

@@ -32,12 +32,13 @@ from model.training.train_autoencoder import AutoencoderSettings
 from model.training.train_denoiser import DenoiserSettings
 
 SHOWN_CLIPS = 64  # of people not trained on, for samples
+STAGES = ("autoencoder", "motion", "emotion")
 LISTENED_CLIPS = 400  # from which mean and deviation of prosody are taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffusionSettings:
-    """`start`: folder of a finished stage of another training to go on from ("" to begin at the beginning). `embedder`, `bank`: folders
+    """`start`: folder of a finished stage of another training to go on after ("" to begin at the beginning). `embedder`, `bank`: folders
     of checkpoints whose priors and tokens say what emotions are ("" for fixed random directions and a projection learnt here).
     `cache`: where latents are kept, to be shared by trainings ("" for a folder of this one)."""
 
@@ -59,9 +60,16 @@ class Stages:
 
     @property
     def steps(self) -> int:
-        """Of all stages that are to be done."""
-        own = self.autoencoder.steps + self.motion.steps
-        return self.emotion.steps + (0 if self.diffusion.start else own)
+        """Steps of all stages that are to be done."""
+        return sum(getattr(self, name).steps for name in self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The stages that are to be done, in order. Raises InputError when `start` is no finished stage."""
+        if not self.diffusion.start:
+            return STAGES
+        done = str(read_config(Path(self.diffusion.start)).get("stage"))
+        return STAGES[STAGES.index(done) + 1 :] or STAGES[-1:]
 
 
 def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> Path:
@@ -75,7 +83,7 @@ def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> P
     facts = facts_of(corpus, stages)
     nano = _begun(stages)
 
-    if not chosen.start and not _taken_up(nano, run.out / "autoencoder", facts):
+    if "autoencoder" in stages.names and not _taken_up(nano, run.out / "autoencoder", facts):
         listen(nano, references)
         part = _part(run, "autoencoder", 0)
         train_autoencoder.train(nano, references, stages.autoencoder, part, show=_named(show, part))
@@ -147,12 +155,15 @@ def _begun(stages: Stages) -> Nano:
 
 
 def _denoising(stages: Stages) -> list[tuple[str, DenoiserSettings, int]]:
-    """Name, settings and steps before each stage of the denoiser."""
-    if stages.diffusion.start:
-        return [("emotion", stages.emotion, 0)]
-    first = stages.autoencoder.steps
-    motion = replace(stages.motion, emotion=False)
-    return [("motion", motion, first), ("emotion", stages.emotion, first + motion.steps)]
+    """Name, settings and steps before each stage of the denoiser that is to be done."""
+    before, found = 0, []
+    for name in stages.names:
+        if name == "motion":
+            found.append((name, replace(stages.motion, emotion=False), before))
+        elif name == "emotion":
+            found.append((name, stages.emotion, before))
+        before += getattr(stages, name).steps
+    return found
 
 
 def _part(run: Run, name: str, before: int) -> Run:
@@ -191,7 +202,7 @@ def _plain(value: Any) -> Any:
 
 def _finish(nano: Nano, part: Run, facts: Mapping[str, Any]) -> None:
     if part.workers.leads:
-        nano.save(part.out, facts, dtype=torch.float32)
+        nano.save(part.out, {**facts, "stage": part.out.name}, dtype=torch.float32)
 
 
 def _spread(rows: Sequence[CorpusClip]) -> list[CorpusClip]:

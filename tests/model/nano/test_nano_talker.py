@@ -47,7 +47,9 @@ def speech(frames: int, *, rate: Fraction = Fraction(25), seed: int = 0, role: s
 @pytest.fixture(scope="module")
 def portrait() -> Portrait:
     path = min((*PICTURE.rglob("*.png"), *PICTURE.rglob("*.jpg")))
-    pixels = cv2.imread(str(path))[..., ::-1]
+    read = cv2.imread(str(path))
+    assert read is not None
+    pixels = read[..., ::-1]
     return Portrait(name=path.name, pixels=np.ascontiguousarray(pixels), digest="portrait")
 
 
