@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 PAGE = Path(__file__).parent / "page"
 ENTRY = "main.js"
 MODULE = f'<script type="module" src="{ENTRY}"></script>'
+PRELOADS = re.compile(r'<link rel="modulepreload" href="([^"]+)">\n')  # all modules at once, not one after the other
 SCRIPTS = '<script src="data.js"></script>\n<script src="page.js" defer></script>'
 
 _NAMED = re.compile(r'import\s*\{([^{}]*)\}\s*from\s*"(\.[^"]+)";?')  # import { a, b as c } from "./x.js"
@@ -33,7 +34,7 @@ def files() -> dict[str, bytes]:
         raise ValueError(f"index.html does not load {ENTRY}")
     licences = {f"licences/{path.name}": path.read_bytes() for path in sorted((PAGE / "vendor").glob("*.txt"))}
     return {
-        "index.html": index.replace(MODULE, SCRIPTS).encode(),
+        "index.html": PRELOADS.sub("", index).replace(MODULE, SCRIPTS).encode(),
         "page.css": (PAGE / "page.css").read_bytes(),
         "page.js": script().encode(),
         **licences,
@@ -43,7 +44,7 @@ def files() -> dict[str, bytes]:
 def script() -> str:
     """All modules of the page as one classic script, those that others need first."""
     sources = {path.relative_to(PAGE).as_posix(): path.read_text(encoding="utf-8") for path in PAGE.rglob("*.js")}
-    parts = [_wrapped(name, sources[name]) for name in order(sources)]
+    parts = [joined(name, sources[name]) for name in order(sources)]
     return '"use strict";\n(() => {\nconst modules = {};\n' + "\n".join(parts) + "\n})();\n"
 
 
@@ -85,7 +86,7 @@ def _resolved(name: str, target: str) -> str:
     return "/".join(parts)
 
 
-def _wrapped(name: str, source: str) -> str:
+def joined(name: str, source: str) -> str:
     """A module as a function of its own that leaves its exports behind. Raises ValueError for forms that are not read here."""
     exported: dict[str, str] = {match[1]: match[1] for match in _DECLARED.finditer(source)}
     body = _DECLARED.sub("", source)

@@ -37,7 +37,7 @@ export function CuePanel({ cue, doc }) {
     <header class="heading"><h2>${cue.character}</h2><p>${cue.line_id}</p><p class=${`state ${cue.needs_ear ? "failed" : ""}`}>${cue.needs_ear ? "needs an ear" : plain(cue.state)}</p></header>
     <div class="actions" role="group" aria-label="Cue">${acts.map(([name, key, act, off, look = ""]) => html`<button type="button" class=${`act ${look}`} disabled=${off} aria-keyshortcuts=${key || undefined} onClick=${act}>${name} ${key && html`<kbd aria-hidden="true">${key}</kbd>`}</button>`)}</div>
     <blockquote>${cue.text}</blockquote>
-    ${(cue.reasons.length > 0 || cue.pending) && html`<ul class="standing">${cue.pending && html`<li>Corrected: the next plan takes it in.</li>`}${cue.reasons.map((reason) => html`<li class="warn">${plain(reason)}</li>`)}</ul>`}
+    ${(cue.reasons.length > 0 || cue.pending) && html`<ul class="standing">${cue.pending && html`<li>Corrected: the next plan takes it in.</li>`}${cue.reasons.map((reason) => html`<li class=${cue.needs_ear ? "warn" : ""}>${plain(reason)}</li>`)}</ul>`}
     <h3>Measures</h3><dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     ${cue.shots.length > 0 && html`<h3>Heard in</h3><p class="shots">${cue.shots.map((number) => html`<button type="button" onClick=${() => goToShot(number)}>${number}</button>`)}</p>`}
   </div>`;

@@ -137,6 +137,12 @@ function drawCurve(context, box, shot, limit, theme) {
   for (const key of shot.curve) context.lineTo(x(key), y(key));
   context.lineTo(box.left + box.width, y(shot.curve[shot.curve.length - 1]));
   context.stroke();
+  context.lineTo(box.left + box.width, box.top + box.height - 2);
+  context.lineTo(box.left + 2, box.top + box.height - 2);
+  context.globalAlpha = 0.16;
+  context.fillStyle = theme.curve;
+  context.fill();
+  context.globalAlpha = 1;
 }
 
 function drawLabel(context, box, shot, theme) {

@@ -59,7 +59,10 @@ function Pane({ pane, doc, split }) {
 // The number of the picture that this very video shows, counted on the timeline.
 function Decoded({ video, first, url }) {
   const place = useRef();
-  useEffect(() => watchFrames(video.current, (frame) => { place.current.textContent = String(frame + first); }), [url, first]);
+  useEffect(() => {
+    if (first <= 0 && !clock.playing) place.current.textContent = String(clock.frame); // the film is there already
+    return watchFrames(video.current, (frame) => { place.current.textContent = String(frame + first); });
+  }, [url, first]);
   return html`<span class="decoded" ref=${place}></span>`;
 }
 

@@ -82,7 +82,7 @@ function flipped({ selected, marked }, number) {
 function ShotRow({ shot, doc }) {
   const color = doc.speakers.find((speaker) => speaker.character === shot.character)?.color;
   const state = standing(shot);
-  return html`<span class="thumb">${shot.thumb && html`<img src=${shot.thumb} alt="" loading="lazy" decoding="async" />`}</span>
+  return html`<span class="thumb">${shot.thumb && html`<img key=${shot.thumb} src=${shot.thumb} alt="" loading="lazy" decoding="async" onError=${(event) => { event.target.hidden = true; }} />`}</span>
     <span class="about"><span class="first"><b>${shot.number}</b> <i class="swatch" style=${{ background: color }}></i> <span class="who">${shot.character}</span></span>
       <span class="line">${shot.text}</span>
       <span class="felt">${shot.emotion}${shot.pending.length ? `, ${shot.pending.join(", ")} for the next render` : ""}</span></span>
@@ -99,7 +99,11 @@ function Cues({ doc, narrow }) {
   const fresh = use((state) => state.fresh);
   const rows = useMemo(() => cueRows(doc, earsOnly), [doc.cues, earsOnly]);
   const ears = doc.cues.filter((cue) => cue.needs_ear).length;
-  useEffect(() => { if (!active && rows.length) set({ cue: rows[0].line_id }); }, [active, rows]);
+  useEffect(() => { // the tab opens at what is heard in the shot that is looked at
+    const { selected, cue } = get();
+    const here = doc.cues.find((one) => one.line_id === cue)?.shots.includes(selected);
+    if (!here) set({ cue: (doc.cues.find((one) => one.shots.includes(selected)) ?? rows[0])?.line_id ?? "" });
+  }, []);
   return html`<div class="finding"><label class="check"><input type="checkbox" checked=${earsOnly} onChange=${(event) => set({ earsOnly: event.target.checked })} /> Only those that need an ear (${ears})</label></div>
     <${List} id="cues" label="Cues" rows=${rows} height=${64} keyOf=${(cue) => cue.line_id} active=${active} onActive=${(cue) => goToCue(cue.line_id)}
       classOf=${(cue) => `${cue.needs_ear ? "ear" : ""} ${fresh.has(cue.line_id) ? "fresh" : ""}`} draw=${(cue) => html`<${CueRow} cue=${cue} />`} empty="Nothing here needs an ear." />

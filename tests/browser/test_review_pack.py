@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page's modules joined into one script: in order, completely, and only when every form is one that is read."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from flows.review import pack
+
+
+def sources() -> dict[str, str]:
+    return {path.relative_to(pack.PAGE).as_posix(): path.read_text() for path in pack.PAGE.rglob("*.js")}
+
+
+def test_every_module_of_the_page_is_joined_after_those_that_it_needs() -> None:
+    found = pack.order(sources())
+    assert sorted(found) == sorted(sources())
+    assert (
+        found.index("vendor/preact.js")
+        < found.index("vendor/hooks.js")
+        < found.index("toolkit.js")
+        < found.index("main.js")
+    )
+    script = pack.script()
+    assert [script.count(f'modules["{name}"] = ') for name in found] == [1] * len(found)
+    assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
+
+
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    index = (pack.PAGE / "index.html").read_text()
+    assert sorted([*pack.PRELOADS.findall(index), pack.ENTRY]) == sorted(sources())
+    written = pack.files()["index.html"].decode()
+    assert "module" not in written
+    assert written.index("data.js") < written.index("page.js")
+
+
+def test_the_toolkits_licences_lie_beside_it() -> None:
+    files = pack.files()
+    assert b"MIT License" in files["licences/preact.LICENSE.txt"]
+    assert b"Apache License" in files["licences/htm.LICENSE.txt"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'const x = await import("./a.js");\nexport let y = 1;',
+        "export let x = 1;",
+        'export * from "./a.js";',
+        'import "./a.js";',
+    ],
+)
+def test_a_form_that_is_not_read_is_an_error(source: str) -> None:
+    with pytest.raises(ValueError, match="cannot be joined"):
+        pack.joined("a.js", source)
+
+
+def test_modules_that_need_each_other_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"main\.js -> a\.js -> main\.js"):
+        pack.order({"main.js": 'import { a } from "./a.js";', "a.js": 'import { b } from "./main.js";'})
+
+
+def test_names_inside_and_outside_a_module_may_differ() -> None:
+    joined = pack.joined(
+        "parts/a.js", 'import { x as y } from "../b.js";\nexport function f() { return y; }\nexport { f as g };\n'
+    )
+    assert 'const { x: y } = modules["b.js"];' in joined
+    assert "return { f: f, g: f };" in joined
