@@ -63,7 +63,7 @@ class Studio:
             frames = self._performed(planned, take, said)
             sound = said.sound.astype(np.float32)
             save(self._preparer.clip(performance.filmed(frames, take), sound, framing=take.framing), path)
-        return _row(planned, take.intensity, frames=frames_of(path))
+        return row(planned, take.intensity, frames=frames_of(path))
 
     def make_units(self, planned: PlannedUnits) -> CorpusClip:
         """Make a clip of the units set, or find it made. Raises UnfitError."""
@@ -143,7 +143,8 @@ class Known(Phones):
         return self._moved
 
 
-def _row(planned: Planned, intensity: float, *, frames: int) -> CorpusClip:
+def row(planned: Planned, intensity: float, *, frames: int) -> CorpusClip:
+    """What the record says of a clip."""
     return CorpusClip(
         clip_id=planned.clip_id,
         corpus="synthetic",

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`callsheet corpus`: clips are made once and recorded, published corpora are read from their layout, and what fails is named."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from flows import cli
+from flows import corpus as filling
+from manifests.errors import InputError
+from manifests.rows import CorpusClip, Reject
+from model.training.corpus import HZ
+from pipeline import corpus, media
+from pipeline.corpus import generate, synthetic
+
+ROOT = Path(__file__).parents[2]
+PORTRAIT = ROOT / "examples/lighthouse/portraits/mara.png"
+
+
+def sheet(path: Path, *rows: tuple[object, ...]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def small(path: Path) -> np.ndarray:
+    picture = cv2.imread(str(PORTRAIT))
+    shrunk = np.asarray(cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), shrunk)
+    return shrunk
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus to be made: one person, one line, and the stills of one clip of units. All clips but two are recorded already."""
+    import soundfile
+
+    folder = tmp_path_factory.mktemp("corpus")
+    picture = small(folder / "portraits/mara.png")
+    sheet(folder / "portraits/people.csv", synthetic.PERSON_COLUMNS, ("mara", "female", "test", "CC0-1.0"))
+    sound, hz = soundfile.read(ROOT / "examples/lighthouse/recordings/dialogue.flac", stop=96_000)
+    (folder / "lines").mkdir()
+    soundfile.write(folder / "lines/line.flac", sound[:: hz // HZ][: 2 * HZ], HZ)
+    columns = synthetic.LINE_COLUMNS
+    sheet(folder / "lines/lines.csv", columns, ("cara", "female", "test", "t0", "It is midnight.", "line.flac"))
+    small(folder / "portraits/units/u000.png")
+    cv2.imwrite(str(folder / "portraits/units/u000-happy.png"), np.vstack([picture, picture[:, ::-1]]))
+    row = ("u000", "female", "happy", 2, 2, "CC0-1.0", "u000-happy.png")
+    sheet(
+        folder / "portraits/units/units.csv", ("identity", "sex", "emotion", "level", "stills", "licence", "file"), row
+    )
+    people, lines = synthetic.read_people(folder / "portraits"), synthetic.read_lines(folder / "lines")
+    planned = synthetic.plan(people, lines, seed=0)
+    corpus.record(folder).append([generate.row(one, 0.5, frames=40) for one in planned[2:]])
+    return folder
+
+
+def test_missing_clips_are_made_and_a_second_run_makes_nothing(folder: Path) -> None:
+    made = filling.make(folder, identities=None, seed=0, jobs=1)
+    assert (made.new, made.rejects) == (3, [])
+    again = filling.make(folder, identities=None, seed=0, jobs=1)
+    assert (again.new, again.clips, again.digest) == (0, made.clips, made.digest)
+    standing = corpus.read(folder)
+    assert len(standing.split("test")) == 24
+    (clip,) = standing.split("test", corpus="units")
+    prepared = standing.load(clip)
+    assert prepared.frames == clip.frames
+    assert prepared.faces.std() > 10
+    assert standing.portrait("mara").face.shape == (64, 64, 3)
+
+
+def test_the_same_clip_made_again_is_the_same(folder: Path, tmp_path: Path) -> None:
+    filling.make(folder, identities=None, seed=0, jobs=1)
+    for part in ("portraits", "lines"):
+        shutil.copytree(folder / part, tmp_path / part)
+    planned = synthetic.plan(
+        synthetic.read_people(tmp_path / "portraits"), synthetic.read_lines(tmp_path / "lines"), seed=0
+    )
+    row = generate.Studio(tmp_path).make(planned[0])
+    first, again = ((place / row.prepared).read_bytes() for place in (folder, tmp_path))
+    assert first == again
+
+
+def test_an_unknown_part_or_corpus_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="synthetic or units"):
+        filling.make(folder, identities=None, seed=0, jobs=1, only="films")
+    with pytest.raises(InputError, match="nearest: 'crema-d'"):
+        filling.read("crema", tmp_path, folder, jobs=1)
+    with pytest.raises(InputError, match="no clip of mead is here"):
+        filling.read("mead", tmp_path, folder, jobs=1)
+
+
+def filmed(path: Path, *, frames: int, sound: bool) -> None:
+    """A video of Mara at 30 frames a second, or her voice alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = ["-f", "lavfi", "-t", str(frames / 30), "-i", "anoisesrc=r=48000:a=0.1"]
+    picture = ["-framerate", "30", "-loop", "1", "-t", str(frames / 30), "-i", str(PORTRAIT), "-s", "320x320"]
+    command = [media.ffmpeg_path(), "-v", "error", *(noise if sound else [*picture, "-pix_fmt", "yuv420p"]), str(path)]
+    subprocess.run(command, check=True)
+
+
+@pytest.fixture(scope="module")
+def mead(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A miniature MEAD: one good clip, one too short, one without its sound."""
+    root = tmp_path_factory.mktemp("MEAD")
+    for number, frames in (("001", 24), ("002", 6), ("003", 6)):
+        filmed(root / f"M003/video/front/happy/level_2/{number}.mp4", frames=frames, sound=False)
+    for number in ("001", "002"):
+        filmed(root / f"M003/audio/happy/level_2/{number}.m4a", frames=24, sound=True)
+    return root
+
+
+def test_a_published_corpus_is_prepared_and_its_bad_clips_are_listed(
+    mead: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["corpus", "read", "mead", str(mead), str(tmp_path), "--jobs", "1", "--json"])
+    assert left.value.code == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["clips"], told["new"], len(told["rejects"])) == (1, 1, 2)
+    (clip,) = corpus.read(tmp_path).clips
+    assert (clip.corpus, clip.identity, clip.emotion, clip.level, clip.frames) == ("mead", "mead-M003", "happy", 2, 20)
+    reasons = {reject.subject: reject.reason for reject in corpus.record(tmp_path).rows(Reject)}
+    assert "only 5 frames" in reasons["M003/video/front/happy/level_2/002.mp4"]
+    assert "no sound" in reasons["M003/video/front/happy/level_2/003.mp4"]
+    assert [row.clip_id for row in corpus.record(tmp_path).rows(CorpusClip)] == [clip.clip_id]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A line said in another manner measures as it was asked to, and emotions overlap without being the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.emotion import LABELS
+from model.training import prosody
+from model.training.corpus import HZ
+from pipeline.corpus import moods, psola
+from pipeline.corpus.psola import Manner, said
+
+NAMES = {name: place for place, name in enumerate(prosody.SUMMARY)}
+
+
+@pytest.fixture(scope="module")
+def line() -> np.ndarray:
+    """1.6 s of something like speech: syllables whose pitch rises and falls, over a little breath."""
+    times = np.arange(round(1.6 * HZ)) / HZ
+    phase = 2 * np.pi * np.cumsum(140 * 2 ** (0.15 * np.sin(2 * np.pi * 1.3 * times))) / HZ
+    voice = sum(np.sin(k * phase) / k for k in range(1, 20))
+    syllables = np.clip(np.sin(2 * np.pi * 3.1 * times), 0, None) ** 0.5
+    breath = np.random.default_rng(0).normal(0, 0.002, len(times))
+    return 0.2 * np.asarray(voice) * syllables + breath
+
+
+def measured(sound: np.ndarray, name: str) -> float:
+    return float(prosody.summary(sound)[NAMES[name]])
+
+
+def test_unchanged_is_nearly_the_same(line: np.ndarray) -> None:
+    again = said(line, Manner()).sound
+    assert len(again) == len(line)
+    for name in ("pitch", "energy", "pitch_range"):
+        assert measured(again, name) == pytest.approx(measured(line, name), abs=0.8)
+
+
+@pytest.mark.parametrize("semitones", [-3.0, 4.0])
+def test_the_pitch_moves_by_what_was_asked(line: np.ndarray, semitones: float) -> None:
+    moved = measured(said(line, Manner(pitch_semitones=semitones)).sound, "pitch")
+    assert moved - measured(line, "pitch") == pytest.approx(semitones, abs=0.5)
+
+
+def test_a_wider_range_is_wider(line: np.ndarray) -> None:
+    narrow, wide = (measured(said(line, Manner(pitch_range=factor)).sound, "pitch_range") for factor in (0.5, 1.8))
+    assert wide > 2 * narrow
+
+
+def test_faster_is_shorter_and_keeps_its_pitch(line: np.ndarray) -> None:
+    fast = said(line, Manner(rate=1.25)).sound
+    assert len(fast) == round(len(line) / 1.25)
+    assert measured(fast, "pitch") == pytest.approx(measured(line, "pitch"), abs=0.5)
+
+
+def test_loudness_and_tilt_follow(line: np.ndarray) -> None:
+    assert measured(said(line, Manner(energy_db=-6)).sound, "energy") < measured(line, "energy") - 4
+    assert measured(said(line, Manner(tilt_db=6)).sound, "tilt") > measured(line, "tilt") + 3
+
+
+@given(st.floats(0.6, 1.6), st.integers(0, 40_000), st.integers(0, 8_000), st.lists(st.floats(0, 50_000), min_size=2))
+def test_what_came_later_is_heard_later(rate: float, pause_at: int, pause: int, places: list[float]) -> None:
+    moved = psola.Said(sound=np.zeros(0), rate=rate, pause_at=pause_at, pause=pause)
+    heard = [moved.at(place) for place in sorted(places)]
+    assert heard == sorted(heard)
+
+
+def test_a_pause_is_silence_where_the_voice_is_quietest(line: np.ndarray) -> None:
+    paused = said(line, Manner(pause_seconds=0.2))
+    assert len(paused.sound) == len(line) + HZ // 5
+    assert not paused.sound[paused.pause_at : paused.pause_at + paused.pause].any()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(LABELS), st.floats(0.2, 1.3), st.integers(0, 1000))
+def test_every_draw_can_be_said(emotion: str, intensity: float, seed: int) -> None:
+    manner = moods.draw(emotion, intensity, np.random.default_rng(seed))
+    assert 0.5 < manner.rate < 1.6
+    assert manner.pitch_range > 0
+    assert manner.pause_seconds == 0 or manner.pause_seconds > moods.SHORTEST_PAUSE
+
+
+def test_emotions_lie_apart_on_the_whole_and_overlap_in_single_draws() -> None:
+    chance = np.random.default_rng(0)
+    happy, sad, neutral = (
+        np.array([moods.draw(emotion, 0.6, chance).pitch_semitones for _ in range(300)])
+        for emotion in ("happy", "sad", "neutral")
+    )
+    assert happy.mean() > neutral.mean() > sad.mean()
+    assert happy.min() < neutral.max()
+    assert sad.max() > neutral.min()
