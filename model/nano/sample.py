@@ -9,10 +9,13 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from manifests.rows import CorpusClip
+from model.emotion import LABELS
 from model.nano.autoencoder import Look, levels, signed
 from model.nano.conditions import around
 from model.nano.networks import Nano
 from model.nano.sampling import Plan, Run, Told, stream
+from model.training.corpus import Corpus
 
 DEFAULT = Plan()
 
@@ -45,6 +48,19 @@ def shown(
     """Frames of normalised latents of one portrait."""
     rows = torch.zeros(len(latents), dtype=torch.long)
     return levels(nano.autoencoder.decode(nano.autoencoder.restored(latents), look.of(rows)))
+
+
+def of_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> Asked:
+    """What would be asked to make a clip of a corpus anew: its person's portrait, its sound, its emotion at its intensity."""
+    weights = torch.zeros(1, len(LABELS))
+    weights[0, LABELS.index(clip.emotion)] = clip.intensity
+    return Asked(
+        face=torch.from_numpy(corpus.portrait(clip.identity).face),
+        heard=torch.from_numpy(corpus.array(clip, "heard")),
+        prosody=torch.from_numpy(corpus.array(clip, "prosody")),
+        weights=weights,
+        frames=frames,
+    )
 
 
 def told_by(nano: Nano, asked: Asked) -> Told:
