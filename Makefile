@@ -9,7 +9,8 @@ SOURCES := manifests model pipeline flows tests benchmarks examples infra
 FIXTURES ?= tests/model/dice/fixtures
 CORPUS ?= .cache/listening
 ONLY ?=
-.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights judge-previs parity proof proof-dice clean
+FACES ?= .cache/corpus
+.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights judge-previs corpus corpus-probes parity proof proof-dice clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +70,12 @@ test-nights: $(READY) ## nights at once, kills and SIGTERM among them; schedules
 judge-previs: $(READY) ## judge the previs talker with networks that had no part in making it (about ten minutes)
 	@bash infra/judge.sh
 	@.cache/judge/bin/python -m benchmarks.previs_judge $(PORTRAITS)
+
+corpus: $(READY) ## the synthetic corpus for training, in the folder FACES (about an hour)
+	@bash infra/corpus.sh $(FACES)
+
+corpus-probes: $(READY) ## simple classifiers on that corpus: neither trivial nor hopeless
+	@$(BIN)/python -m benchmarks.corpus_probes $(FACES)
 
 parity: $(READY) ## compare the DICE-Talk networks with golden tensors: make parity FIXTURES=DIR
 	@$(BIN)/python -m benchmarks.dice_parity $(FIXTURES)
