@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is a corpus neither trivial nor hopeless? Simple classifiers of emotion, trained on the identities of `train`, tried on those of `test`.
 
-    python -m benchmarks.corpus_probes FOLDER [--corpus synthetic]
+    python -m benchmarks.corpus_probes FOLDER [--corpus synthetic] [--picture sheet.png]
 
 landmarks: logistic regression on the mean over time of the 468 points, the portrait's neutral face not subtracted; as they lie in the
 crop, and with place, size and roll of each face taken out. prosody: logistic regression on the eight numbers of
 `model.training.prosody.SUMMARY`. Prints a table with 95 % intervals over identities (bootstrap).
+`--picture` writes a sheet instead: a row for each of a few test identities, a column for each emotion.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import cv2
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -70,13 +72,31 @@ def interval(right: np.ndarray, test: list[CorpusClip]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def sheet(corpus: Corpus, out: Path) -> None:
+    """Six identities of the synthetic test set and two of the units set, one frame of each emotion, levels mixed."""
+    chance = np.random.default_rng(0)
+    rows = []
+    for source, count in (("synthetic", 6), ("units", 2)):
+        people = corpus.identities("test", corpus=source)
+        for person in chance.choice(people, min(count, len(people)), replace=False):
+            own = [clip for clip in corpus.split("test", corpus=source) if clip.identity == person]
+            chosen = [[clip for clip in own if clip.emotion == label] for label in LABELS]
+            clips = [some[int(chance.integers(len(some)))] for some in chosen]
+            rows.append(np.hstack([corpus.array(clip, "faces", slice(-12, -11))[0] for clip in clips]))
+    cv2.imwrite(str(out), cv2.resize(np.vstack(rows)[..., ::-1], None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC))
+
+
 def main() -> None:
     """Read the command line and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--corpus", default="synthetic", help="which test clips: synthetic or units")
+    parser.add_argument("--picture", type=Path, help="write a sheet of test clips to look at, and no table")
     asked = parser.parse_args()
     corpus = read(asked.folder)
+    if asked.picture:
+        sheet(corpus, asked.picture)
+        return
     test = corpus.split("test", corpus=asked.corpus)
     print(
         f"{asked.corpus} corpus, {len(corpus.split('train'))} clips to train on, {len(test)} to test, digest {corpus.digest}"

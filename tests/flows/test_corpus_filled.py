@@ -64,8 +64,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_missing_clips_are_made_and_a_second_run_makes_nothing(folder: Path) -> None:
-    made = filling.make(folder, identities=None, seed=0, jobs=1)
+@pytest.fixture(scope="module")
+def made(folder: Path) -> filling.Filled:
+    return filling.make(folder, identities=None, seed=0, jobs=1)
+
+
+def test_missing_clips_are_made_and_a_second_run_makes_nothing(folder: Path, made: filling.Filled) -> None:
     assert (made.new, made.rejects) == (3, [])
     again = filling.make(folder, identities=None, seed=0, jobs=1)
     assert (again.new, again.clips, again.digest) == (0, made.clips, made.digest)
@@ -78,8 +82,8 @@ def test_missing_clips_are_made_and_a_second_run_makes_nothing(folder: Path) -> 
     assert standing.portrait("mara").face.shape == (64, 64, 3)
 
 
+@pytest.mark.usefixtures("made")
 def test_the_same_clip_made_again_is_the_same(folder: Path, tmp_path: Path) -> None:
-    filling.make(folder, identities=None, seed=0, jobs=1)
     for part in ("portraits", "lines"):
         shutil.copytree(folder / part, tmp_path / part)
     planned = synthetic.plan(
@@ -99,13 +103,27 @@ def test_an_unknown_part_or_corpus_is_refused_by_name(folder: Path, tmp_path: Pa
         filling.read("mead", tmp_path, folder, jobs=1)
 
 
-def filmed(path: Path, *, frames: int, sound: bool) -> None:
-    """A video of Mara at 30 frames a second, or her voice alone."""
+def filmed(path: Path, *, frames: int, picture: bool = True, sound: bool = False) -> None:
+    """Mara at 30 frames a second, her voice (noise), or both."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = ["-f", "lavfi", "-t", str(frames / 30), "-i", "anoisesrc=r=48000:a=0.1"]
-    picture = ["-framerate", "30", "-loop", "1", "-t", str(frames / 30), "-i", str(PORTRAIT), "-s", "320x320"]
-    command = [media.ffmpeg_path(), "-v", "error", *(noise if sound else [*picture, "-pix_fmt", "yuv420p"]), str(path)]
-    subprocess.run(command, check=True)
+    seconds = str(frames / 30)
+    shown = [
+        "-framerate",
+        "30",
+        "-loop",
+        "1",
+        "-t",
+        seconds,
+        "-i",
+        str(PORTRAIT),
+        "-s",
+        "320x320",
+        "-pix_fmt",
+        "yuv420p",
+    ]
+    heard = ["-f", "lavfi", "-t", seconds, "-i", "anoisesrc=r=44100:a=0.1"]
+    inputs = [*(heard if sound else []), *(shown if picture else [])]
+    subprocess.run([media.ffmpeg_path(), "-v", "error", *inputs, str(path)], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +131,32 @@ def mead(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A miniature MEAD: one good clip, one too short, one without its sound."""
     root = tmp_path_factory.mktemp("MEAD")
     for number, frames in (("001", 24), ("002", 6), ("003", 6)):
-        filmed(root / f"M003/video/front/happy/level_2/{number}.mp4", frames=frames, sound=False)
+        filmed(root / f"M003/video/front/happy/level_2/{number}.mp4", frames=frames)
     for number in ("001", "002"):
-        filmed(root / f"M003/audio/happy/level_2/{number}.m4a", frames=24, sound=True)
+        filmed(root / f"M003/audio/happy/level_2/{number}.m4a", frames=24, picture=False, sound=True)
     return root
+
+
+def test_crema_d_is_prepared_from_flash_video(tmp_path: Path) -> None:
+    filmed(tmp_path / "CREMA-D/VideoFlash/1001_DFA_ANG_HI.flv", frames=24)
+    filmed(tmp_path / "CREMA-D/AudioWAV/1001_DFA_ANG_HI.wav", frames=24, picture=False, sound=True)
+    filled = filling.read("crema-d", tmp_path / "CREMA-D", tmp_path / "corpus", jobs=1)
+    (clip,) = corpus.read(tmp_path / "corpus").clips
+    assert not filled.rejects
+    assert (clip.identity, clip.emotion, clip.level, clip.text) == (
+        "crema-d-1001",
+        "angry",
+        3,
+        "Don't forget a jacket.",
+    )
+
+
+def test_hdtf_is_prepared_from_videos_with_sound(tmp_path: Path) -> None:
+    filmed(tmp_path / "HDTF/RD/RD_Radio1_000.mp4", frames=24, sound=True)
+    filled = filling.read("hdtf", tmp_path / "HDTF", tmp_path / "corpus", jobs=1)
+    (clip,) = corpus.read(tmp_path / "corpus").clips
+    assert not filled.rejects
+    assert (clip.identity, clip.emotion, clip.level) == ("hdtf-RD-Radio1", "neutral", 0)
 
 
 def test_a_published_corpus_is_prepared_and_its_bad_clips_are_listed(
