@@ -23,7 +23,10 @@ import cv2
 import numpy as np
 import torch
 
+from model.emotion import LABELS
 from model.nano.networks import WEIGHTS, Nano, parameters, read_config
+from model.nano.sample import of_clip, sample
+from model.nano.sampling import Plan
 from model.training import settings as tables
 from model.training.course import Film
 from model.training.run import Run
@@ -39,6 +42,7 @@ KINDS: dict[str, type[Any]] = {
     "emotion": DenoiserSettings,
 }
 EVERY = 20  # steps between printed lines
+STRIP_FRAMES, STRIP_EVERY = 24, 4
 
 
 def stages_of(arguments: argparse.Namespace) -> Stages:
@@ -69,7 +73,10 @@ def run_training(arguments: argparse.Namespace) -> None:
         if step % EVERY == 0:
             shown = "  ".join(f"{name.partition('/')[2]} {value:.4f}" for name, value in values.items())
             cpu, wall = time.process_time() - begun[0], time.monotonic() - begun[1]
-            print(f"{step:6d}  {cpu:7.1f} CPU s  {wall:7.1f} s  {next(iter(values)).partition('/')[0]}  {shown}", flush=True)
+            print(
+                f"{step:6d}  {cpu:7.1f} CPU s  {wall:7.1f} s  {next(iter(values)).partition('/')[0]}  {shown}",
+                flush=True,
+            )
 
     def show(step: int, films: Mapping[str, Film]) -> None:
         for name, film in films.items():
@@ -88,6 +95,31 @@ def pack(arguments: argparse.Namespace) -> None:
     digest = Nano.load(folder).save(WEIGHTS, {**facts, "weights licence": "Apache-2.0"})
     size = (WEIGHTS / "model.safetensors").stat().st_size
     print(json.dumps({"digest": digest, "bytes": size}))
+
+
+def strip(arguments: argparse.Namespace) -> None:
+    """A row for each emotion, each of another unseen person: the portrait, the real clip, and what is made of portrait and sound."""
+    made_of = corpus.read(Path(arguments.corpus))
+    nano, plan = Nano.load(Path(arguments.folder)), Plan(guidance=arguments.guidance)
+    people = made_of.identities("test")
+    rows = []
+    for number, label in enumerate(LABELS):
+        person = people[number % len(people)]
+        clips = [
+            c for c in made_of.split("test") if (c.identity, c.emotion) == (person, label) and c.frames >= STRIP_FRAMES
+        ]
+        if not clips:
+            continue
+        clip = max(clips, key=lambda one: one.level)
+        made = sample(nano, of_clip(made_of, clip, frames=STRIP_FRAMES), seed=0, plan=plan).numpy()
+        real = made_of.array(clip, "faces", slice(0, STRIP_FRAMES))
+        portrait = made_of.portrait(person).face
+        gap = np.full((64, 8, 3), 255, np.uint8)
+        picked = range(2, STRIP_FRAMES, STRIP_EVERY)
+        rows.append(
+            np.concatenate([portrait, gap, *(real[i] for i in picked), gap, *(made[i] for i in picked)], axis=1)
+        )
+    picture(np.concatenate(rows), Path(arguments.png), scale=1.5)
 
 
 def picture(rgb: np.ndarray, path: Path, *, scale: float) -> None:
@@ -113,6 +145,12 @@ def main() -> None:
     packing = commands.add_parser("pack")
     packing.add_argument("folder")
     packing.set_defaults(run=pack)
+    stripping = commands.add_parser("strip")
+    stripping.add_argument("corpus")
+    stripping.add_argument("folder")
+    stripping.add_argument("png")
+    stripping.add_argument("--guidance", type=float, default=Plan().guidance)
+    stripping.set_defaults(run=strip)
     arguments = parser.parse_args()
     arguments.run(arguments)
 

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from manifests.errors import InputError, Problem
-from manifests.identity import digest_bytes
+from manifests.identity import digest, digest_bytes
 from manifests.rows import CorpusClip
 from model.nano.networks import Nano, read_config
 from model.nano.sizes import Sizes
@@ -110,11 +110,22 @@ def facts_of(corpus: Corpus, stages: Stages) -> dict[str, Any]:
         if folder
     }
     return {
-        "data": {"digest": corpus.digest, "corpora": sorted({clip.corpus for clip in corpus.split("train")})},
+        "data": data_of(corpus),
         "licences": list(corpus.licences),
         "settings": {name: asdict(getattr(stages, name)) for name in ("autoencoder", "motion", "emotion")},
         "seed": stages.emotion.seed,
         "told by": digests,
+    }
+
+
+def data_of(corpus: Corpus) -> dict[str, Any]:
+    """What was trained on: the clips of the split `train`, by their digest and number."""
+    clips = corpus.split("train")
+    return {
+        "digest": digest([clip.clip_id for clip in clips]),
+        "clips": len(clips),
+        "people": len({clip.identity for clip in clips}),
+        "corpora": sorted({clip.corpus for clip in clips}),
     }
 
 
