@@ -31,13 +31,14 @@ SHOWN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoencoderSettings:
-    """`acting`: additional weight where a face acts; `edges`: of differences to neighbours; `empty`: of the pull to a unit Gaussian."""
+    """`ema`: decay of the running mean of weights. `acting`: additional weight where a face acts; `edges`: of differences to neighbours; `empty`: of the pull to a unit Gaussian."""
 
     seed: int = within(0, 0, 2**31)
     steps: int = within(1200, 1, 10_000_000)
     batch: int = within(64, 1, 65_536)
     accumulate: int = within(1, 1, 65_536)
     learning_rate: float = within(2e-3, 1e-7, 1)
+    ema: float = within(0.99, 0, 0.99999)
     acting: float = within(4.0, 0, 100)
     edges: float = within(1.0, 0, 100)
     empty: float = within(3e-3, 0, 10)
@@ -53,6 +54,7 @@ class AutoencoderSettings:
             batch=self.batch,
             accumulate=self.accumulate,
             learning_rate=self.learning_rate,
+            ema=self.ema,
             bf16=self.bf16,
             save_every=self.save_every,
             show_every=self.show_every,
