@@ -31,7 +31,8 @@ SHOWN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoencoderSettings:
-    """`ema`: decay of the running mean of weights. `acting`: additional weight where a face acts; `edges`: of differences to neighbours; `empty`: of the pull to a unit Gaussian."""
+    """`ema`: decay of the running mean of weights. `acting`: additional weight where a face acts; `edges`: of differences to neighbours;
+    `empty`: of the pull to a unit Gaussian."""
 
     seed: int = within(0, 0, 2**31)
     steps: int = within(1200, 1, 10_000_000)
