@@ -91,6 +91,15 @@ def measure(net: SyncNet, faces: Faces, speech: Samples, *, first: int = 0) -> S
     return Sync(confidence=float(np.median(list(table.values())) - table[least]), offset=least)
 
 
+@torch.inference_mode()
+def features(net: SyncNet, faces: Faces) -> Float64[np.ndarray, "moments width"]:
+    """What is seen of every five frames of the mouth's part, for distances between sets of clips."""
+    mouths = _mouths(faces)
+    moments = torch.stack([mouths[start : start + SPAN] for start in range(len(mouths) - SPAN + 1)])
+    made: Float64[np.ndarray, "moments width"] = functional.normalize(net.see(moments), dim=1).double().numpy()
+    return made
+
+
 def correlation(gap: Series, level: Series) -> float:
     """How closely the measured gap of the lips follows the level of the voice in the same frames (`sound.level`).
 

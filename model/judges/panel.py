@@ -81,27 +81,40 @@ class Panel:
         }
 
     def judge(self, shown: Shown) -> Verdict:
-        """Everything about one clip. A measure that needs a face is missing where the mesh found none."""
+        """Everything about one clip. Where the mesh finds no face, emotion and identity are not right, and the rest of it is missing."""
         followed = follow(self.recogniser.landmarker, shown.faces)
         level = _level(shown)
-        numbers = self._emotion(shown) | self._lips(shown)
-        numbers |= {
+        numbers = self._lips(shown) | {
             "flicker": stability.flicker(shown.faces),
             "mouth_motion": stability.mouth_motion(shown.faces),
             "face_found": followed.found,
+            "emotion_right": 0.0,
+            "identity_right": 0.0,
         }
-        features = {"emotion": emotion.features(self.emotion, shown.faces)}
+        features = {"mouth": lipsync.features(self.lips, shown.faces)}
         if followed.found > 0.5:
             seen = identity.embeddings(self.recogniser, followed)
             features["dlib"] = np.stack(seen).astype(np.float64)
-            numbers |= self._face(shown, followed, seen) | self.guests.numbers(_told(shown, followed))
-            numbers["opening_correlation"] = lipsync.correlation(followed.gap, level)
+            numbers |= self._emotion(shown, followed) | self._likeness(shown, seen)
+            numbers |= self.guests.numbers(_told(shown, followed)) | {
+                "opening_spread": float(followed.gap.std()),
+                "opening_correlation": lipsync.correlation(followed.gap, level),
+                "jitter": stability.jitter(followed.points),
+            }
         return Verdict(numbers=numbers, gap=followed.gap, level=level, features=features)
 
-    def _emotion(self, shown: Shown) -> dict[str, float]:
-        own = LABELS.index(shown.emotion)
-        said = emotion.probabilities(self.emotion, shown.faces, self.portraits[shown.identity])
-        return {"emotion_right": float(said.argmax() == own), "emotion_chance": float(said[own])}
+    def _emotion(self, shown: Shown, followed: Followed) -> dict[str, float]:
+        own, rest = LABELS.index(shown.emotion), self._rest[shown.identity]
+        said = emotion.probabilities(self.emotion, followed, rest)
+        numbers = {"emotion_right": float(said.argmax() == own), "emotion_chance": float(said[own])}
+        if shown.emotion in packaged.ORDER:
+            numbers["emotion_packaged_right"] = float(self.packaged.verdict(followed, rest) == shown.emotion)
+        return numbers
+
+    def _likeness(self, shown: Shown, seen: Sequence[Embedding]) -> dict[str, float]:
+        known = {name: self._known[name] for name in shown.portraits}
+        likeness = identity.compare(seen, shown.identity, known)
+        return {"identity_right": float(likeness.right), "identity_distance": likeness.distance}
 
     def _lips(self, shown: Shown) -> dict[str, float]:
         right = lipsync.measure(self.lips, shown.faces, shown.speech, first=shown.first)
@@ -113,21 +126,6 @@ class Panel:
         }
         if wrong:
             numbers["sync_confidence_wrong_sound"] = float(np.mean([one.confidence for one in wrong]))
-        return numbers
-
-    def _face(self, shown: Shown, followed: Followed, seen: Sequence[Embedding]) -> dict[str, float]:
-        """What is said of a face that was found."""
-        known = {name: self._known[name] for name in shown.portraits}
-        likeness = identity.compare(seen, shown.identity, known)
-        numbers = {
-            "identity_right": float(likeness.right),
-            "identity_distance": likeness.distance,
-            "opening_spread": float(followed.gap.std()),
-            "jitter": stability.jitter(followed.points),
-        }
-        if shown.emotion in packaged.ORDER:
-            said = self.packaged.verdict(followed, self._rest[shown.identity])
-            numbers["emotion_packaged_right"] = float(said == shown.emotion)
         return numbers
 
 

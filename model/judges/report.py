@@ -58,8 +58,8 @@ MEASURES = (
 )
 RATIOS = ("emotion_right", "emotion_packaged_right", "mouth_motion", "opening_spread")
 DISTANCES = {
-    "frechet_emotion": "Frechet distance, frame features of the emotion judge (64)",
-    "frechet_dlib": "Frechet distance, dlib's face embeddings (128)",
+    "frechet_dlib": "Frechet distance of faces: dlib's embeddings (128)",
+    "frechet_mouth": "Frechet distance of five frames of the mouth: lip-sync net's features (64)",
     "frechet_i3d": "Frechet distance, I3D's features of clips (400)",
 }
 

@@ -129,7 +129,7 @@ class Sitting:
         else:
             sides = [list(verdicts.values()), list(real.values())]
         made = []
-        for net in ("emotion", "dlib"):
+        for net in ("dlib", "mouth"):
             one, other = (_features(side, net) for side in sides)
             if min(len(one), len(other)) > one.shape[-1]:
                 value = distances.frechet(one, other)

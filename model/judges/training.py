@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from model import weights
 from model.judges import emotion, lipsync
 from model.judges.kept import Origin, keep
 from model.judges.shares import shares
+from model.previs.landmarks import Landmarker
 from model.training.corpus import Corpus
 from model.training.reporting import Report, silent
 
@@ -26,9 +28,12 @@ def train(
 ) -> tuple[Origin, ...]:
     """Train both judges and keep them in `folder`. `report` hears `emotion/...` by epoch and `lipsync/...` by step.
 
-    Raises InputError when the corpus has too few clips for it."""
+    Raises InputError when the corpus has too few clips for it, or the mesh is not here."""
     who = shares(corpus)
-    net, origin = emotion.train(corpus, who, looks or emotion.Settings(), _named(report, "emotion"))
+    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    net, origin = emotion.train(
+        corpus, who, looks or emotion.Settings(), landmarker=landmarker, report=_named(report, "emotion")
+    )
     kept = [keep(net, origin, folder)]
     sync, origin = lipsync.train(corpus, who, lips or lipsync.Settings(), _named(report, "lipsync"))
     return (*kept, keep(sync, origin, folder))
