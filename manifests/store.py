@@ -29,18 +29,21 @@ from pyarrow.fs import PyFileSystem
 
 from manifests.errors import ToolError
 from manifests.identity import digest
-from manifests.rows import Event, Row, Shot
+from manifests.rows import Event, Row, Shot, Take
 from manifests.schema import VERSIONS, arrow_schema, from_table, table_name, to_record
 
 R = TypeVar("R", bound=Row)
 Value = str | int | Sequence[str]
 RETRIES = 12
+HANDLE_COMMITS = 8  # with one opened table: its state is a list that grows with each
 NO_SPACE = "no space left"
 PARTITIONS: dict[type[Row], list[str]] = {Event: ["name"]}  # decisions and pointers are few among what the farm says
 INDEXED = 32  # columns of which the log keeps statistics, from the first one on; our own are the last
-STATISTICS: dict[type[Row], list[str]] = {
-    Shot: ["snapshot", "committed_at", "actor"]
-}  # of tables with more columns than that
+STATISTICS: dict[type[Row], list[str]] = {  # of columns that are asked for: a log with less in it is opened sooner
+    Event: ["subject", "run_id", "committed_at"],
+    Shot: ["snapshot", "committed_at", "actor"],
+    Take: ["shot_id", "run_id", "committed_at"],
+}
 PRUNING_VALUES, PRUNING_LENGTH = 64, 60
 LOG: dict[str, str | None] = {  # what is read to open a table: the last checkpoint and the commits since then
     "delta.checkpointInterval": "20",
@@ -56,7 +59,7 @@ class Store:
         self.root = str(root)
         self._options = options
         self._opened: dict[type[Row], DeltaTable | None] | None = None
-        self._written: dict[type[Row], DeltaTable] = {}
+        self._written: dict[type[Row], tuple[DeltaTable, int]] = {}
         self._writing = threading.Lock()
 
     @property
@@ -84,7 +87,7 @@ class Store:
 
         def commit() -> None:
             with self._writing:
-                standing = self._caught_up(kind)
+                standing, commits = self._caught_up(kind)
                 write_deltalake(
                     self.uri(kind) if standing is None else standing,
                     table,
@@ -94,8 +97,8 @@ class Store:
                     partition_by=PARTITIONS.get(kind) if standing is None else None,
                     configuration=_configuration(kind) if standing is None else None,
                 )
-                if standing is not None:
-                    self._written[kind] = standing
+                if standing is not None and commits < HANDLE_COMMITS:
+                    self._written[kind] = standing, commits + 1
 
         retried(commit)
 
@@ -211,13 +214,14 @@ class Store:
             self._opened[kind] = self._newly_opened(kind)
         return self._opened[kind]
 
-    def _caught_up(self, kind: type[Row]) -> DeltaTable | None:
-        """The table as we wrote it last, with what others committed since: then a commit costs the same however old the record is."""
-        standing = self._written.pop(kind, None)  # and kept again when the commit succeeds
+    def _caught_up(self, kind: type[Row]) -> tuple[DeltaTable | None, int]:
+        """The table as we wrote it last, with what others committed since, and how often we did: opening it anew costs more the older it
+        is, and so does going on with it for long."""
+        standing, commits = self._written.pop(kind, (None, 0))  # kept again when the commit succeeds
         if standing is None:
-            return self._newly_opened(kind)
+            return self._newly_opened(kind), 1
         standing.update_incremental()
-        return standing
+        return standing, commits
 
     def _newly_opened(self, kind: type[Row]) -> DeltaTable | None:
         try:
