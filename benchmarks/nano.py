@@ -4,6 +4,7 @@
     python -m benchmarks.nano train CORPUS OUT [--config FILE] [--start FOLDER] [--cache FOLDER] [--discriminator W] ...
     python -m benchmarks.nano pack FOLDER            the checkpoint that ships, in half precision
     python -m benchmarks.nano strip CORPUS FOLDER PNG    the picture in docs/nano.md
+    python -m benchmarks.nano measure CORPUS FOLDER ... [--split test] [--limit N] [--guidance 1 2 3]    what judges say
 
 `callsheet train diffusion` does the same training; this one writes PNGs to look at while it runs, and prints CPU seconds.
 """
@@ -23,11 +24,14 @@ import cv2
 import numpy as np
 import torch
 
+from manifests.rows import CorpusClip
 from model.emotion import LABELS
+from model.judges.sitting import Maker
 from model.nano.networks import WEIGHTS, Nano, parameters, read_config
 from model.nano.sample import of_clip, sample
 from model.nano.sampling import Plan
 from model.training import settings as tables
+from model.training.corpus import Corpus
 from model.training.course import Film
 from model.training.run import Run
 from model.training.train_autoencoder import AutoencoderSettings
@@ -122,6 +126,54 @@ def strip(arguments: argparse.Namespace) -> None:
     picture(np.concatenate(rows), Path(arguments.png), scale=1.5)
 
 
+def measure(arguments: argparse.Namespace) -> None:
+    """What judges say of real clips and of those made by each checkpoint at each guidance, with 95 % intervals."""
+    from model.judges import kept
+    from model.judges.panel import Panel
+    from model.judges.sitting import Sitting, Window, chosen
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    made_of = corpus.read(Path(arguments.corpus))
+    own = made_of.folder / "judges"
+    clips = chosen(made_of, split=arguments.split, limit=arguments.limit, seed=arguments.seed)
+    faces = {name: made_of.portrait(name).face for name in sorted({clip.identity for clip in clips})}
+    panel = Panel(own if kept.complete(own) else kept.SHIPPED, faces)
+    sitting = Sitting(
+        corpus=made_of,
+        clips=clips,
+        panel=panel,
+        window=Window(frames=arguments.frames),
+        run_id="nano",
+        seed=arguments.seed,
+    )
+    for subject, make in [("real", sitting.real), *_makers(arguments, made_of)]:
+        begun = time.process_time()
+        print(
+            f"{subject}: {len(list(sitting.judge(subject, make)))} clips, {time.process_time() - begun:.0f} CPU s",
+            flush=True,
+        )
+    for score in sitting.scores():
+        print(score, flush=True)
+
+
+def _makers(arguments: argparse.Namespace, made_of: Corpus) -> list[tuple[str, Maker]]:
+    """A maker for every checkpoint and guidance."""
+    found: list[tuple[str, Maker]] = []
+    for folder in arguments.folders:
+        nano = Nano.load(Path(folder))
+        for guidance in arguments.guidance:
+            found.append((f"{folder} at {guidance:g}", _maker(made_of, nano, Plan(guidance=guidance), arguments.seed)))
+    return found
+
+
+def _maker(made_of: Corpus, nano: Nano, plan: Plan, seed: int) -> Maker:
+    def make(clip: CorpusClip, window: slice) -> np.ndarray:
+        return sample(nano, of_clip(made_of, clip, frames=window.stop), seed=seed, plan=plan).numpy()[window]
+
+    return make
+
+
 def picture(rgb: np.ndarray, path: Path, *, scale: float) -> None:
     """Write a PNG, enlarged so that one can look at it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,6 +203,15 @@ def main() -> None:
     stripping.add_argument("png")
     stripping.add_argument("--guidance", type=float, default=Plan().guidance)
     stripping.set_defaults(run=strip)
+    measuring = commands.add_parser("measure")
+    measuring.add_argument("corpus")
+    measuring.add_argument("folders", nargs="*")
+    measuring.add_argument("--guidance", type=float, nargs="+", default=[Plan().guidance])
+    measuring.add_argument("--split", default="val")
+    measuring.add_argument("--limit", type=int, default=48)
+    measuring.add_argument("--frames", type=int, default=16)
+    measuring.add_argument("--seed", type=int, default=0)
+    measuring.set_defaults(run=measure)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
