@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 import threading
@@ -39,6 +40,7 @@ class Reviewing:
 
 def prepare(film: Film, *, reviewer: str, port: int = 0) -> Reviewing:
     """Listen on a port of loopback (0: any that is free). Raises InputError when it is taken."""
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # its lines hold the links' tokens
     listening = _listen(port)
     gate = Gate(listening.getsockname()[1])
     desk = Desk(film, reviewer=reviewer)
