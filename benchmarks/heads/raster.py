@@ -64,5 +64,5 @@ def _cross(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _nearest(pixel: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """Indices of the nearest candidate of each pixel."""
     order = np.lexsort((depth, pixel))
-    last = np.flatnonzero(np.append(np.diff(pixel[order]) != 0, True))
+    last = np.flatnonzero(np.append(np.diff(pixel[order]) != 0, len(pixel) > 0))
     return order[last]
