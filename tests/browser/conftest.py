@@ -55,15 +55,18 @@ def opened(chromium: Any) -> Iterator[Callable[..., Any]]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: None if is_near(request.url) else complaints.append(f"asked {request.url}"))
 
-    def open_page(address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark", touch: bool = False) -> Any:
+    def open_page(address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark", wait: bool = True) -> Any:
         viewport = {"width": size[0], "height": size[1]}
         windows.append(
-            chromium.new_context(viewport=viewport, color_scheme=scheme, has_touch=touch, reduced_motion="reduce")
+            chromium.new_context(
+                viewport=viewport, color_scheme=scheme, has_touch=size == PHONE, reduced_motion="reduce"
+            )
         )
         page = windows[-1].new_page()
         listen(page)
         page.goto(address)
-        until(page, "document.documentElement.dataset.ready === 'yes'")
+        if wait:
+            until(page, "document.documentElement.dataset.ready === 'yes'")
         return page
 
     yield open_page

@@ -67,3 +67,14 @@ def test_names_inside_and_outside_a_module_may_differ() -> None:
     )
     assert 'const { x: y } = modules["b.js"];' in joined
     assert "return { f: f, g: f };" in joined
+
+
+def test_the_manual_names_every_key_of_the_page() -> None:
+    manual = (pack.PAGE.parents[2] / "docs" / "review.md").read_text()
+    table = (pack.PAGE / "keys.js").read_text().partition("export const GROUPS")[2].partition("];\n\n")[0]
+    rows = re.findall(r'^    \["(.+?)", "(.+?)", ', table, re.MULTILINE)
+    names = {" ": "Space", "ArrowUp": "↑", "ArrowDown": "↓", "A": "Shift A"}
+    assert len(rows) > 25
+    for key, does in rows:
+        shown = names.get(key, key.upper())
+        assert f"| {shown} | {does.removesuffix(' (Shift)')} |" in manual, (key, does)

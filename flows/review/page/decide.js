@@ -7,13 +7,19 @@ import { cueOf, takeInUse } from "./shots.js";
 import { currentShot, get, say, set, targets } from "./store.js";
 import { count, did } from "./words.js";
 
-// Send one decision. Resolves to whether it was recorded; what is wrong is shown in the open dialog, or told.
-export async function decide(body) {
-  const state = get();
-  if (state.sending) return false;
+let before = Promise.resolve();
+
+// Send one decision, after those before it: quick keys lose nothing. `seen` is what was looked at when the key was pressed.
+// Resolves to whether it was recorded; what is wrong is shown in the open dialog, or told.
+export function decide(body) {
+  const full = { ...body, seen: get().doc.revision };
+  before = before.then(() => send(full));
+  return before;
+}
+
+async function send(body) {
   set({ sending: true, problems: [] });
-  const full = { ...body, seen: state.doc.revision };
-  const { done, problems } = state.doc.exported ? record(full) : await post(full);
+  const { done, problems } = get().doc.exported ? record(body) : await post(body);
   set({ sending: false });
   if (problems) {
     set({ problems });

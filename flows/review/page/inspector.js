@@ -41,13 +41,12 @@ function Heading({ shot, doc }) {
 export function Actions() {
   const many = use((state) => state.marked.length);
   const kept = use((state) => targets(state).every((shot) => shot.state === "held" || shot.state === "skipped"));
-  const sending = use((state) => state.sending);
   const acts = [
     ["Approve", "A", () => decisions.approve(), "first"], ["Retake", "R", decisions.retake], [kept ? "Release" : "Hold", "H", decisions.hold],
     ["Circle", "T", () => decisions.circle()], ["Note", "N", decisions.note], ["Skip", "X", decisions.skip], ["Priority", "P", decisions.priority],
   ];
   return html`<div class="actions" role="group" aria-label=${many > 1 ? `Decide about ${count(many, "marked shot")}` : "Decide"}>
-    ${acts.map(([name, key, act, look = ""]) => html`<button type="button" class=${`act ${look}`} disabled=${sending} aria-keyshortcuts=${key} onClick=${act}>${name} <kbd aria-hidden="true">${key}</kbd></button>`)}
+    ${acts.map(([name, key, act, look = ""]) => html`<button type="button" class=${`act ${look}`} aria-keyshortcuts=${key} onClick=${act}>${name} <kbd aria-hidden="true">${key}</kbd></button>`)}
     ${many > 1 && html`<p class="many">About ${count(many, "marked shot")}</p>`}
   </div>`;
 }

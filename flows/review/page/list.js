@@ -46,7 +46,7 @@ export function List({ id, label, rows, height, keyOf, active, marked = NONE, on
     onActive(rows[Math.min(Math.max(0, goal), rows.length - 1)], { extend: event.shiftKey });
   };
   const activeDescendant = at >= first && at < last ? idOf(rows[at]) : undefined;
-  return html`<div class="list" id=${id} ref=${place} role="listbox" tabindex="0" aria-label=${label} aria-multiselectable=${marked === NONE ? undefined : "true"}
+  return html`<div class="list" id=${id} ref=${place} role="listbox" tabindex="0" aria-label=${label} aria-multiselectable=${marked === NONE ? undefined : "true"} style=${{ "--all": `${Math.max(2, rows.length) * height}px` }}
       aria-activedescendant=${activeDescendant} onKeyDown=${move} onScroll=${look}>
     ${rows.length ? html`<div class="rows" role="presentation" style=${{ height: `${rows.length * height}px` }}>${rows.slice(first, last).map((row, index) => option(row, first + index))}</div>`
       : html`<div class="empty" role="option" aria-selected="false">${empty}</div>`}

@@ -117,8 +117,7 @@ function Transport({ doc, mode }) {
       <${Move} name="Forward one frame" icon="forward" keys="." act=${() => step(1)} />
       <${Move} name="Next shot" icon="next" keys="ArrowDown" act=${() => stepShot(1)} />
     </div>
-    <${Speed} />
-    <div class="switches" role="group" aria-label="Looking">${switches.map(([name, key, on, act]) => html`<button type="button" class="switch" aria-pressed=${String(on)} aria-keyshortcuts=${key} onClick=${act}>${name} <kbd aria-hidden="true">${key}</kbd></button>`)}</div>
+    <div class="switches" role="group" aria-label="Looking">${switches.map(([name, key, on, act]) => html`<button type="button" class="switch" aria-pressed=${String(on)} aria-keyshortcuts=${key} onClick=${act}>${name} <kbd aria-hidden="true">${key}</kbd></button>`)}<${Speed} /></div>
   </div>`;
 }
 
