@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ ARMS = (
     Arm(name="cross-entropy instead", change={"objective": "crossentropy"}),
     Arm(name="no cross-attention", change={"attend": False}),
 )
+RESULTS = "results.jsonl"
 BANKS = {"bank": True, "no bank": False}
 
 
@@ -61,30 +63,51 @@ def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(1)
     corpus = read(arguments.corpus)
-    results = arguments.out / "results.jsonl"
     arguments.out.mkdir(parents=True, exist_ok=True)
+    for seed in arguments.seeds:  # what others build on comes first
+        train_embedders(corpus, arguments, seed, ARMS[:1])
+        train_banks(corpus, arguments, seed)
     for seed in arguments.seeds:
-        seen, left_out = without_pairs(corpus, seed)
-        for arm in ARMS:
-            folder = arguments.out / f"{arm.name.replace(' ', '-')}-{seed}"
-            settings = replace(EmbedderSettings(seed=seed, **arm.change), steps=arguments.steps)
-            if not done(results, arm.name, seed):
-                started = time.process_time(), time.monotonic()
-                embedder = train_embedder.train(seen, settings, Run(out=folder))
-                spent = time.process_time() - started[0], time.monotonic() - started[1]
-                keep(results, arm.name, seed, spent, embedder_measures(seen, folder, seed, split=arguments.split))
-        embedder = EmotionEmbedder.load(arguments.out / f"full-{seed}")
-        for name, with_bank in BANKS.items():
-            wanted = BankSettings(seed=seed, steps=arguments.bank_steps, with_bank=with_bank)
-            if not done(results, name, seed):
-                started = time.process_time(), time.monotonic()
-                folder = arguments.out / f"{name.replace(' ', '-')}-{seed}"
-                bank, performer = train_bank.train(seen, embedder, wanted, Run(out=folder))
-                spent = time.process_time() - started[0], time.monotonic() - started[1]
-                priors = Priors.load(arguments.out / f"full-{seed}")
-                asked = Asked(seen, embedder, priors, bank, performer)
-                keep(results, name, seed, spent, bank_measures(asked, left_out, split=arguments.split))
-    write(results, arguments.out)
+        train_embedders(corpus, arguments, seed, ARMS[1:])
+    write(arguments.out)
+
+
+def train_embedders(corpus: Corpus, arguments: argparse.Namespace, seed: int, arms: Sequence[Arm]) -> None:
+    """Train the embedder in some arms and measure it."""
+    seen, _ = without_pairs(corpus, seed)
+    for arm in arms:
+        if done(arguments.out, arm.name, seed):
+            continue
+        folder = arguments.out / f"{arm.name.replace(' ', '-')}-{seed}"
+        settings = EmbedderSettings(seed=seed, steps=arguments.steps, **arm.change)
+        with spent() as seconds:
+            train_embedder.train(seen, settings, Run(out=folder))
+        keep(arguments.out, arm.name, seed, seconds | embedder_measures(seen, folder, seed, split=arguments.split))
+
+
+def train_banks(corpus: Corpus, arguments: argparse.Namespace, seed: int) -> None:
+    """Train on the full embedder, with and without bank, and measure both."""
+    seen, left_out = without_pairs(corpus, seed)
+    place = arguments.out / f"full-{seed}"
+    embedder, priors = EmotionEmbedder.load(place), Priors.load(place)
+    for name, with_bank in BANKS.items():
+        if done(arguments.out, name, seed):
+            continue
+        wanted = BankSettings(seed=seed, steps=arguments.bank_steps, with_bank=with_bank)
+        with spent() as seconds:
+            run = Run(out=arguments.out / f"{name.replace(' ', '-')}-{seed}")
+            bank, performer = train_bank.train(seen, embedder, wanted, run)
+        asked = Asked(seen, embedder, priors, bank, performer)
+        keep(arguments.out, name, seed, seconds | bank_measures(asked, left_out, split=arguments.split))
+
+
+@contextmanager
+def spent() -> Iterator[dict[str, float]]:
+    """What passes meanwhile: this process' own seconds, and the clock's."""
+    seconds = dict[str, float]()
+    cpu, wall = time.process_time(), time.monotonic()
+    yield seconds
+    seconds |= {"cpu seconds": time.process_time() - cpu, "wall seconds": time.monotonic() - wall}
 
 
 def without_pairs(corpus: Corpus, seed: int) -> tuple[Corpus, list[CorpusClip]]:
@@ -247,24 +270,25 @@ def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(torch.corrcoef(torch.stack([one, other.float()]))[0, 1])
 
 
-def done(results: Path, arm: str, seed: int) -> bool:
+def done(out: Path, arm: str, seed: int) -> bool:
+    """Whether this was trained and measured before."""
+    results = out / RESULTS
     lines = results.read_text().splitlines() if results.is_file() else []
     return any((row["arm"], row["seed"]) == (arm, seed) for row in map(json.loads, lines))
 
 
-def keep(results: Path, arm: str, seed: int, spent: tuple[float, float], measures: dict[str, float]) -> None:
-    row = {"arm": arm, "seed": seed, "cpu seconds": spent[0], "wall seconds": spent[1], **measures}
-    with results.open("a") as file:
+def keep(out: Path, arm: str, seed: int, measures: dict[str, float]) -> None:
+    """Add a row."""
+    row = {"arm": arm, "seed": seed, **measures}
+    with (out / RESULTS).open("a") as file:
         file.write(json.dumps(row) + "\n")
-    print(
-        json.dumps({name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()}),
-        flush=True,
-    )
+    shown = {name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()}
+    print(json.dumps(shown), flush=True)
 
 
-def write(results: Path, out: Path) -> None:
+def write(out: Path) -> None:
     """All rows as Parquet, and their means over seeds with the least and the greatest as Markdown."""
-    table = pandas.DataFrame([json.loads(line) for line in results.read_text().splitlines()])
+    table = pandas.DataFrame([json.loads(line) for line in (out / RESULTS).read_text().splitlines()])
     table.to_parquet(out / "results.parquet")
     lines = ["Synthetic corpus. Mean over seeds (least to greatest).", ""]
     arms = list(dict.fromkeys(table["arm"]))
