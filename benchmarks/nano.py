@@ -162,8 +162,8 @@ def _makers(arguments: argparse.Namespace, made_of: Corpus) -> list[tuple[str, M
     found: list[tuple[str, Maker]] = []
     for folder in arguments.folders:
         nano = Nano.load(Path(folder))
-        for guidance in arguments.guidance:
-            found.append((f"{folder} at {guidance:g}", _maker(made_of, nano, Plan(guidance=guidance), arguments.seed)))
+        plans = [Plan(guidance=guidance) for guidance in arguments.guidance]
+        found += [(f"{folder} at {plan.guidance:g}", _maker(made_of, nano, plan, arguments.seed)) for plan in plans]
     return found
 
 

@@ -54,9 +54,20 @@ def clean_of(x: Latents, v: Latents, sigma: Levels) -> Latents:
     return x / (s.square() + 1) - v * s / (s.square() + 1).sqrt()
 
 
-def v_loss(v: Latents, target: Latents, *, free: Bool[Tensor, "batch frames"] | None = None) -> Float[Tensor, ""]:
-    """Mean squared error of v. Frames that are not `free` count as right, so that slices of a batch add up to the whole."""
-    errors = (v.float() - target).square().mean((2, 3, 4))
+def v_loss(
+    v: Latents,
+    target: Latents,
+    *,
+    free: Bool[Tensor, "batch frames"] | None = None,
+    places: Float[Tensor, "batch height width"] | None = None,
+) -> Float[Tensor, ""]:
+    """Mean squared error of v. Frames that are not `free` count as right, so that slices of a batch add up to the whole.
+
+    `places`: how much each place of the latent counts, 1 on average."""
+    squares = (v.float() - target).square()
+    if places is not None:
+        squares = squares * places[:, None, None]
+    errors = squares.mean((2, 3, 4))
     return errors.mean() if free is None else (errors * free.to(errors)).mean()
 
 

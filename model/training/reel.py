@@ -24,9 +24,12 @@ from model.emotion import LABELS
 from model.nano.autoencoder import Autoencoder, signed
 from model.nano.conditions import NEUTRAL, around
 from model.nano.sizes import Sizes
-from model.training.corpus import HEARD_PER_FRAME, Corpus
+from model.previs import anatomy
+from model.training.corpus import FACE_PX, HEARD_PER_FRAME, Corpus
 from model.training.references import reference
 
+ACTING = tuple(sorted({*anatomy.LIPS, *anatomy.EYE_POINTS, *anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.CHEEKS}))
+"""Points of the mesh that act: lips, lids, brows, cheeks."""
 VERSION = 1  # of what the caches hold
 ENCODED_AT_ONCE = 128
 
@@ -66,11 +69,13 @@ class References:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reel:
-    """What the denoiser learns from: normalised latents of all frames, clip after clip from `starts` on, and each clip's portrait."""
+    """What the denoiser learns from: normalised latents of all frames, clip after clip from `starts` on; each clip's portrait;
+    and how much of each place of its latents acts (0 to 1)."""
 
     references: References
     latents: Float[Tensor, "frames latent grid grid"]
     looks: Float[Tensor, "clips look grid grid"]
+    acting: Float[Tensor, "clips grid grid"]
     starts: Int[Tensor, " clips"]
     labels: Int[Tensor, " clips"]
     intensities: Float[Tensor, " clips"]
@@ -92,6 +97,7 @@ class Reel:
             references=references,
             latents=latents,
             looks=torch.cat(looks),
+            acting=_acting(references, grid=looks[0].shape[-1]),
             starts=lengths.cumsum(0) - lengths,
             labels=labels,
             intensities=torch.where(labels == NEUTRAL, 0.0, strengths),
@@ -137,6 +143,20 @@ def emphasis(
     ticks = (torch.arange(side) + 0.5) / side
     across, down = ((-((ticks - points[:, list(chosen), axis, None]) * side / 3).square()).exp() for axis in (0, 1))
     return torch.einsum("bpy,bpx->byx", down, across).clamp(max=1)
+
+
+def _acting(references: References, *, grid: int) -> Float[Tensor, "clips grid grid"]:
+    """Near to acting landmarks in the middle of each clip."""
+    rows = references.rows
+    middle = [
+        references.corpus.array(row, "points", slice(row.frames // 2, row.frames // 2 + 1)).astype(np.float32)
+        for row in rows
+    ]
+    near = [
+        emphasis(part, chosen=ACTING, side=FACE_PX)
+        for part in torch.split(torch.from_numpy(np.concatenate(middle)), 64)
+    ]
+    return torch.nn.functional.adaptive_avg_pool2d(torch.cat(near)[:, None], grid)[:, 0]
 
 
 def _references(corpus: Corpus, rows: Sequence[CorpusClip]) -> Tensor:

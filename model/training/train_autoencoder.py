@@ -15,15 +15,13 @@ from torch import Tensor, nn
 
 from model.nano.autoencoder import Autoencoder, levels, signed
 from model.nano.networks import Nano
-from model.previs import anatomy
 from model.training import course
 from model.training.course import Course, Draws, Film, Losses, Show, Stage, unseen
-from model.training.reel import References, emphasis
+from model.training.reel import ACTING, References, emphasis
 from model.training.resuming import seeded
 from model.training.run import Run
 from model.training.settings import within
 
-ACTING = tuple(sorted({*anatomy.LIPS, *anatomy.EYE_POINTS, *anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.CHEEKS}))
 SCALED_FRAMES = 2048  # at most, from which the latents' deviation is taken
 LEAST_SCALE = 0.25  # of the widest channel: an empty one is not blown up
 SHOWN = 6

@@ -31,8 +31,8 @@ from model.training.settings import within
 class DenoiserSettings:
     """`emotion`: whether emotions are told. `noise_mean`, `noise_deviation`: of ln sigma. `drop_*`: shares of windows that lose both,
     the emotion, or the sound. `given`: share of windows that know their first frames; `given_noise`: deviation added to those, since
-    when talking they are made ones. `discriminator`: its weight, 0 for none; `examined`: share of the batch it looks at;
-    `examined_noise`: noise level at which it looks at predictions."""
+    when talking they are made ones. `acting`: additional weight of places that act. `discriminator`: its weight, 0 for none;
+    `examined`: share of the batch it looks at; `examined_noise`: noise level at which it looks at predictions."""
 
     seed: int = within(0, 0, 2**31)
     emotion: bool = True
@@ -48,6 +48,7 @@ class DenoiserSettings:
     drop_sound: float = within(0.05, 0, 1)
     given: float = within(0.5, 0, 1)
     given_noise: float = within(0.1, 0, 10)
+    acting: float = within(4.0, 0, 100)
     discriminator: float = within(0.0, 0, 100)
     examined: float = within(0.25, 0, 1)
     examined_noise: float = within(0.2, 0.001, 10)
@@ -149,6 +150,7 @@ class Batch:
     weights: Tensor
     labels: Tensor
     given: Tensor
+    acting: Tensor
     part: Draws
 
 
@@ -166,6 +168,7 @@ def batch_of(reel: Reel, nano: Nano, part: Draws) -> Batch:
         weights=reel.weights(clips)[:, None].expand(-1, sizes.window, -1),
         labels=reel.labels[clips],
         given=given,
+        acting=reel.acting[clips],
         part=part,
     )
 
@@ -182,7 +185,9 @@ def losses(learner: Learner, batch: Batch, settings: DenoiserSettings) -> Losses
     )
     noisy = diffusion.noised(clean, part["noise"], sigma)
     v = learner.unet(diffusion.scaled(noisy, sigma), sigma, scene).float()
-    error = diffusion.v_loss(v, diffusion.v_target(clean, part["noise"], sigma), free=~batch.given)
+    places = 1 + settings.acting * batch.acting
+    places = places / places.mean((1, 2), keepdim=True)
+    error = diffusion.v_loss(v, diffusion.v_target(clean, part["noise"], sigma), free=~batch.given, places=places)
     found = {"loss/total": error, "loss/v": error}
     chosen = part["examined"] & ~part["moodless"]
     if settings.discriminator and bool(chosen.any()):
