@@ -159,6 +159,8 @@ def embedder_measures(corpus: Corpus, folder: Path, seed: int, *, split: str) ->
 
 def test_sets(corpus: Corpus, split: str) -> Iterator[tuple[str, list[CorpusClip]]]:
     """The split, and beside it the set whose expressions come from the 3D model's own units."""
+    if split != "val":
+        yield "val", corpus.split("val")  # settings are chosen by this one
     yield split, corpus.split(split)
     units = corpus.split("test", corpus="units")
     if units and split == "test":

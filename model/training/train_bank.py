@@ -106,7 +106,7 @@ def train(
     performer = Performer(axes=acted.neutral.shape[1], tokens=sizes.tokens, dim=sizes.dim)
     parameters = [*bank.parameters(), *performer.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    facts = {"settings": asdict(settings), "data": corpus.digest, "embedder": embedder.digest}
+    facts = {"settings": asdict(settings), "data": data_of(corpus), "embedder": embedder.digest}
     training = Training(modules={"bank": bank, "performer": performer}, optimiser=optimiser, facts=facts)
 
     for step in range(run.begin(training), settings.steps):

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from manifests.errors import InputError, Problem
+from manifests.identity import digest
 from manifests.rows import CorpusClip
 from model.emotion import LABELS
 from model.training import checkpoint, losses
@@ -89,7 +90,7 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedd
     modules = {"embedder": embedder, "classifier": classifier}
     parameters = [*embedder.parameters(), *classifier.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    facts = {"settings": asdict(settings), "data": corpus.digest}
+    facts = {"settings": asdict(settings), "data": data_of(corpus)}
     training = Training(modules=modules, optimiser=optimiser, facts=facts)
 
     for step in range(run.begin(training), settings.steps):
@@ -225,8 +226,13 @@ def config_of(settings: EmbedderSettings, corpus: Corpus) -> dict[str, Any]:
 
 
 def data_of(corpus: Corpus) -> dict[str, Any]:
-    """What a checkpoint says of the data that it was trained on."""
-    return {"digest": corpus.digest, "corpora": sorted({clip.corpus for clip in corpus.split("train")})}
+    """What a checkpoint says of the data that it was trained on: the clips of the split `train`, whatever else the corpus holds."""
+    rows = corpus.split("train")
+    return {
+        "digest": digest([row.clip_id for row in rows]),
+        "clips": len(rows),
+        "corpora": sorted({row.corpus for row in rows}),
+    }
 
 
 def write(embedder: EmotionEmbedder, clips: Clips, out: Path, *, config: Mapping[str, Any]) -> None:
