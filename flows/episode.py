@@ -30,7 +30,7 @@ from flows.ledger import marks, record
 from flows.ledger.steer import steering
 from flows.view.progress import reporter
 from manifests.errors import ToolError
-from manifests.rows import Cue, ModelFile, Recording, Reject, Run, Shot
+from manifests.rows import Cue, Event, ModelFile, Recording, Reject, Run, Shot
 from manifests.store import event
 from manifests.upkeep import maintain
 
@@ -38,7 +38,8 @@ from manifests.upkeep import maintain
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a run did. `version` is None when nothing was delivered: then `rejects`, `left` and `held` say why (as
-    `generate.Generated`). `marks`: what the version is marked with (slates, several talkers)."""
+    `generate.Generated`). `marks`: what the version is marked with (slates, several talkers). `seconds` of worker time were spent, also
+    on what failed."""
 
     run_id: str
     shots: int
@@ -51,6 +52,7 @@ class Outcome:
     note: str = ""
     held: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def _is_tool_error(_task: Any, _run: Any, state: Any) -> bool:
@@ -109,7 +111,8 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     Raises InputError with all problems of the inputs before anything is made."""
     film = open_film(Path(folder), Path(out) if out else None)
     run_id, began = uuid.uuid4().hex, _now()
-    film.store.append([event(record.RUN, run_id, actor="callsheet")])
+    begins = event(record.RUN, run_id, actor="callsheet")
+    film.store.append([begins])
 
     given = read_inputs(film)
     recordings = bring_in(film, given)
@@ -117,7 +120,7 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     words = hear_words(film, recordings)
     cues = match(film, given, turns, words, recordings).cues
     farm = generation.farm_settings(film, address=ray, workers=workers, until=until, budget_seconds=budget)
-    shots, generated = _make_takes(film, given, cues, recordings, run_id=run_id, settings=farm)
+    shots, generated = _make_takes(film, given, cues, recordings, run=begins, settings=farm)
     held = record.held(film.store, shots)
     version = None
     if not (generated.rejects or generated.left or held):
@@ -137,25 +140,27 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
         note=generated.note,
         held=held,
         marks=marks.said(version.checks) if version else [],
+        seconds=generated.seconds,
     )
     _remember_run(film, outcome, began)
     return outcome
 
 
 def _make_takes(  # noqa: PLR0913 - what the steps before know
-    film: Film, given: Inputs, cues: list[Cue], recordings: list[Recording], *, run_id: str, settings: FarmSettings
+    film: Film, given: Inputs, cues: list[Cue], recordings: list[Recording], *, run: Event, settings: FarmSettings
 ) -> tuple[list[Shot], Generated]:
     """The cut and its takes; again as long as people decide otherwise while takes are made."""
-    made, began = 0, _now()
+    made, seconds = 0, 0.0
     while True:
         shots = break_down(film, given, cues, recordings)
         cut.remember(film, given, cues, shots)
         decided = record.decisions(film.store, shots)
-        farm = generation.Farm(settings=settings, steer=steering(film, shots, began=began))
-        generated = generate(film, shots, recordings, run_id=run_id, farm=farm)
-        made += generated.made
+        left = replace(settings, budget_seconds=generation.budget_left(settings, seconds))
+        farm = generation.Farm(settings=left, steer=steering(film, shots, began=run.happened_at))
+        generated = generate(film, shots, recordings, run_id=run.subject, farm=farm)
+        made, seconds = made + generated.made, seconds + generated.seconds
         if generated.stopped or record.decisions(film.store, shots) == decided:
-            return shots, replace(generated, made=made)
+            return shots, replace(generated, made=made, seconds=seconds)
 
 
 def missing_lines(cues: list[Cue]) -> list[str]:

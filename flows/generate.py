@@ -202,14 +202,15 @@ def _make_groups(
         if before.stopped:
             ended.append(Ended(left=tuple(shots), stopped=before.stopped, note=before.note))
             continue
-        settings = replace(farm.settings, budget_seconds=_budget_left(farm.settings, ended))
+        spent = sum(one.seconds for one in ended)
+        settings = replace(farm.settings, budget_seconds=budget_left(farm.settings, spent))
         job = replace(_job(film, shots, recordings, run_id=record.run_id), load=farm.load)
         ended.append(make_takes(shots, job=job, settings=settings, hooks=hooks))
     return ended
 
 
-def _budget_left(settings: FarmSettings, ended: Sequence[Ended]) -> float:
-    spent = sum(one.seconds for one in ended)
+def budget_left(settings: FarmSettings, spent: float) -> float:
+    """What is left of a budget of worker seconds: never 0, which means that there is none."""
     return max(settings.budget_seconds - spent, 0.001) if settings.budget_seconds else 0.0
 
 

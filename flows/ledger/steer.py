@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from flows.farm.steering import Steer, Steering
 from flows.film import Film
 from flows.ledger.decisions import NAMES, Decision, fold
 from flows.ledger.direction import as_decided
 from flows.ledger.places import places
+from flows.who import me
 from manifests.rows import Event, Shot
+from manifests.store import event
 from pipeline.slate import SLATE
+
+DRAIN = "drain"  # somebody wants the run to end when what it makes now is made
 
 
 def steering(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
@@ -19,9 +24,16 @@ def steering(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
     by_place = dict(zip(places(shots), shots, strict=True))
 
     def steer() -> Steering:
-        return steered(by_place, fold(film.store.rows(Event, name=list(NAMES))), began=began)
+        events = film.store.rows(Event, name=[*NAMES, DRAIN])
+        stop = any(one.name == DRAIN and one.happened_at > began for one in events)
+        return replace(steered(by_place, fold(events), began=began), stop=stop)
 
     return steer
+
+
+def drain(film: Film) -> None:
+    """Let the run that works on a production finish what its workers make, and begin nothing more."""
+    film.store.append([event(DRAIN, film.production.episode, actor=me())])
 
 
 def steered(by_place: Mapping[str, Shot], decisions: Mapping[str, Decision], *, began: str) -> Steering:

@@ -49,7 +49,7 @@ def finished(film: Film, outcome: Outcome, known: Report) -> Report:
         shots=outcome.shots,
         made=outcome.made,
         left=len(outcome.left) + len(outcome.rejects),
-        seconds=round(sum(take.wall_seconds for take in takes), 3),
+        seconds=round(outcome.seconds, 3),
         ear=list(_to_hear(film)),
     )
     if outcome.version is None:

@@ -76,6 +76,24 @@ def status(
 
 
 @app.command()
+def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
+    """Let a render that goes on finish what its workers make and begin nothing more; the next render goes on from there."""
+    from flows.film import open_film
+    from flows.ledger import record, steer
+
+    film = open_film(folder, out)
+    run = record.newest_run(film.store)
+    goes_on = run is not None and not run.ended_at
+    if goes_on:
+        steer.drain(film)
+    if as_json:
+        say_json({"drained": goes_on})
+    else:
+        say("the run ends when its workers have made what they make now" if goes_on else "nobody renders this")
+    return DONE
+
+
+@app.command()
 def maintain(
     folder: Folder,
     out: Out = None,

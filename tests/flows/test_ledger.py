@@ -6,24 +6,29 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from some_shots import cut, ids, said, shot, take_of
 
+from flows.film import Film
 from flows.ledger.causes import CAUSES, DRAWN_BY, causes, seen, withdrawn
 from flows.ledger.decisions import NAMES, decide, fold, moves
 from flows.ledger.direction import direct
 from flows.ledger.marks import marked
 from flows.ledger.places import places, predecessors
+from flows.ledger.record import RUN
 from flows.ledger.select import select
 from flows.ledger.states import STATES, states
-from flows.ledger.steer import steered
+from flows.ledger.steer import drain, steered, steering
 from flows.plan import Terms, plan
 from manifests.errors import InputError
 from manifests.rows import Cut, Event, Shot
+from manifests.store import Store, event
 from pipeline import breakdown
+from pipeline.production import Production
 
 SIZE = (640, 360)
 TERMS = Terms(workers=2)
@@ -72,8 +77,8 @@ def test_a_shot_lives_through_its_states() -> None:
         ("failed", said("failed", one.shot_id, 3, detail="memory: it did not fit")),
     ]
     farm: list[Event] = []
-    for state, event in story:
-        farm += [event] if event else []
+    for state, told in story:
+        farm += [told] if told else []
         (entry,) = states(shots, done=(), farm=farm)
         assert entry.state == state
     assert (entry.error, entry.reason) == ("memory", "it did not fit")
@@ -207,6 +212,18 @@ def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_clea
     assert wanted.held == ids(shots[:2])
     assert wanted.priority == {shots[3].shot_id: 7}
     assert wanted.retry == ids(shots[2:3])
+
+
+def test_a_run_is_drained_by_who_asks_for_it_while_it_goes_on(tmp_path: Path) -> None:
+    production = Production(title="T", recordings=["x.wav"], folder=tmp_path)
+    film = Film(production=production, root=tmp_path, store=Store(tmp_path / "manifests"))
+    drain(film)  # the run before
+    begins = event(RUN, "r2", actor="callsheet")
+    film.store.append([begins])
+    steer = steering(film, cut("a", "b"), began=begins.happened_at)
+    assert not steer().stop
+    drain(film)
+    assert steer().stop
 
 
 def test_a_plan_says_what_changed_what_waits_and_what_failed() -> None:

@@ -187,6 +187,12 @@ def test_the_gate_is_passed_by_tiny_dice_and_the_version_is_marked_mixed(engines
     assert outcome.marks == ["talkers: 2 DICE-Talk tiny random, 2 previs"]
 
 
+def test_what_nobody_renders_cannot_be_drained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["drain", str(folder)]) == 0
+    assert capsys.readouterr().out == "nobody renders this\n"
+    assert not open_film(folder).store.has(Event, name="drain")
+
+
 def test_watching_without_a_terminal_tells_each_change_and_ends_with_the_run(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
