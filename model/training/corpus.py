@@ -70,8 +70,8 @@ class Corpus:
 
     @property
     def digest(self) -> str:
-        """Identity of the data: changes when a clip comes, goes or is made anew."""
-        return digest([clip.clip_id for clip in self.clips])
+        """Identity of the data: changes when a clip comes, goes or is made anew. `units` clips do not count: nothing is trained on them."""
+        return digest([clip.clip_id for clip in self.clips if clip.corpus != "units"])
 
     @property
     def licences(self) -> tuple[str, ...]:

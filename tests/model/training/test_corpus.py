@@ -51,6 +51,7 @@ def test_the_digest_follows_the_clips_and_not_their_order(corpus: Corpus) -> Non
 def test_faces_of_the_model_units_are_asked_for_by_name(corpus: Corpus) -> None:
     rows = [*corpus.clips, dataclasses.replace(corpus.split("test")[0], clip_id="units", corpus="units")]
     mixed = Corpus(rows, corpus.folder)
+    assert mixed.digest == corpus.digest
     assert mixed.split("test") == corpus.split("test")
     assert [clip.clip_id for clip in mixed.split("test", corpus="units")] == ["units"]
 
