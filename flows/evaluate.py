@@ -32,13 +32,15 @@ LEAST_FRAMES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for. `clips`: a folder of films named by clip id; `talker`: who makes clips instead. `frames`: of each clip's middle
+    """What is asked for. `clips`: a folder of films named by clip id; `talker`: who makes clips instead, nano with the
+    checkpoint in the folder `weights` ("": its own). `frames`: of each clip's middle
     that are judged, 0 for all. `limit`: clips a corpus, 0 for all. `foreign`: the field's judges to ask too."""
 
     corpus: Path
     out: Path
     clips: Path | None = None
     talker: str = ""
+    weights: str = ""
     split: str = "test"
     frames: int = 0
     limit: int = 0
@@ -88,6 +90,8 @@ def _check(request: Request) -> None:
         expected, near = " or ".join(TALKERS), nearest(request.talker, TALKERS)
         message = f"unknown talker {request.talker!r}"
         problems.append(Problem(file="--talker", message=message, expected=expected, nearest=near))
+    if request.weights and request.talker != "nano":
+        problems.append(Problem(file="--weights", message="only nano is judged with other weights: add --talker nano"))
     if request.clips and not request.clips.is_dir():
         problems.append(Problem(file=str(request.clips), message="no such folder"))
     if request.out.exists() and not request.out.is_dir():
@@ -155,7 +159,9 @@ def _sitting(request: Request, corpus: Corpus, judges: Path) -> Sitting:
 
 
 def _run_id(request: Request, corpus: Corpus) -> str:
-    asked = {name: getattr(request, name) for name in ("talker", "split", "frames", "limit", "seed", "foreign")}
+    asked = {
+        name: getattr(request, name) for name in ("talker", "weights", "split", "frames", "limit", "seed", "foreign")
+    }
     return digest([corpus.digest, asked, str(request.clips or ""), time.time_ns()])
 
 
@@ -164,7 +170,9 @@ def _makers(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tupl
     from flows import subjects
 
     landmarker = sitting.panel.recogniser.landmarker
-    if request.talker:
+    if request.talker == "nano":
+        yield "nano", subjects.of_nano(corpus, weights=request.weights, seed=request.seed)
+    elif request.talker:
         yield request.talker, subjects.of_talker(request.talker, corpus, landmarker, seed=request.seed)
     if request.clips:
         yield request.clips.resolve().name, subjects.of_folder(request.clips, sitting.clips, landmarker)
@@ -172,7 +180,12 @@ def _makers(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tupl
 
 def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) -> None:
     """Judges do not judge what they learnt from."""
-    learnt = [one.judge for one in origins if one.data == corpus.digest and request.split in one.split.split("+")]
+    from model.judges.shares import shares
+
+    if request.split == "test":
+        return
+    seen = shares(corpus)
+    learnt = [one.judge for one in origins if one.data == seen.data and request.split in seen.splits]
     if learnt:
         message = f"the judges ({', '.join(learnt)}) learnt from the clips of split {request.split!r}"
         raise InputError(Problem(file="--split", message=message, expected="another split"))

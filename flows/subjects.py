@@ -6,6 +6,7 @@ Films are named by clip id (`CLIP.mp4`) and show what the clip says, from its fi
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
@@ -18,7 +19,7 @@ from manifests.errors import InputError, Problem
 from manifests.rows import CorpusClip
 from model.emotion import Performance, held
 from model.talker import Speech, Talker, load
-from model.training.corpus import RATE, Corpus
+from model.training.corpus import HEARD_PER_FRAME, RATE, Corpus
 from pipeline import media, portraits
 
 if TYPE_CHECKING:
@@ -27,6 +28,30 @@ if TYPE_CHECKING:
 
 FILMS = (".mp4", ".mkv", ".mov", ".webm")
 SHORT_SIDE = 256  # px at which previs draws: the corpus' portraits have no more
+
+
+def of_nano(corpus: Corpus, *, weights: str, seed: int) -> Maker:
+    """A maker that asks the small diffusion talker for the crops that are judged, and no more frames than are judged.
+
+    `weights`: folder of a checkpoint, "" for the one that ships. Raises InputError when there is none."""
+    import torch
+
+    from model import nano
+    from model.nano.networks import Nano
+    from model.nano.sample import of_clip, sample
+
+    networks = Nano.load(nano.read_settings({"weights": weights}).folder)
+
+    def make(clip: CorpusClip, window: slice) -> Faces:
+        asked = of_clip(corpus, clip, frames=window.stop - window.start)
+        here = dataclasses.replace(
+            asked, heard=asked.heard[HEARD_PER_FRAME * window.start :], prosody=asked.prosody[window.start :]
+        )
+        with torch.inference_mode():
+            faces: Faces = sample(networks, here, seed=seed).numpy()
+        return faces
+
+    return make
 
 
 def of_talker(name: str, corpus: Corpus, landmarker: Landmarker, *, seed: int) -> Maker:

@@ -93,7 +93,7 @@ def train(
     rest = {name: follow(landmarker, corpus.portrait(name).face[None]) for name in sorted(people)}
     sides = [_gathered(corpus, clips, rest, landmarker) for clips in (shares.learnt, shares.aside)]
     net, right = fit(sides[0], sides[1], settings, report)
-    return net, shares.origin(corpus, settings, judge="emotion", version=VERSION, score=("right", right))
+    return net, shares.origin(settings, judge="emotion", version=VERSION, score=("right", right))
 
 
 def fit(

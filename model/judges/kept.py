@@ -27,9 +27,9 @@ Page = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a judge comes from: the page beside its weights. `data` is the digest of the corpus. `split`: all that it saw. `identities` and
-    `clips`: that it learnt from. `scores` are of clips that it did not learn from; the one by which its best epoch was chosen (`chosen_by`)
-    is therefore a little too good."""
+    """Where a judge comes from: the page beside its weights. `data` is the digest of the clips it saw, `split` theirs. `identities` and
+    `clips` are those it learnt from. `scores` are of clips that it did not learn from; the one by which its best epoch was chosen
+    (`chosen_by`) is therefore a little too good."""
 
     judge: str
     version: int

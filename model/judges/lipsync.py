@@ -43,7 +43,7 @@ Series = Float64[np.ndarray, " frames"]
 class Settings:
     """How the net is trained."""
 
-    steps: int = 900
+    steps: int = 1200
     clips_per_step: int = 12
     rate: float = 2e-3
     decay: float = 2e-2
@@ -156,9 +156,7 @@ def train(corpus: Corpus, shares: Shares, settings: Settings, report: Report = s
                 best, kept = right, {name: value.clone() for name, value in net.state_dict().items()}
     net.load_state_dict(kept)
     net.eval()
-    return net, shares.origin(
-        corpus, settings, judge="lipsync", version=VERSION, score=("own sound nearest of eight", best)
-    )
+    return net, shares.origin(settings, judge="lipsync", version=VERSION, score=("own sound nearest of eight", best))
 
 
 def _layer(before: int, after: int, *, stride: int) -> list[nn.Module]:

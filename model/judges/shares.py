@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from manifests.errors import InputError, Problem
+from manifests.identity import digest
 from manifests.rows import CorpusClip
 from model.judges.kept import Origin
 from model.training.corpus import Corpus
@@ -29,17 +30,25 @@ class Shares:
     learnt: Sequence[CorpusClip]
     aside: Sequence[CorpusClip]
 
-    def origin(
-        self, corpus: Corpus, settings: DataclassInstance, *, judge: str, version: int, score: tuple[str, float]
-    ) -> Origin:
+    @property
+    def data(self) -> str:
+        """Identity of what is seen."""
+        return digest([sorted(clip.clip_id for clip in side) for side in (self.learnt, self.aside)])
+
+    @property
+    def splits(self) -> frozenset[str]:
+        """The splits that they come from."""
+        return frozenset(clip.split for clip in (*self.learnt, *self.aside))
+
+    def origin(self, settings: DataclassInstance, *, judge: str, version: int, score: tuple[str, float]) -> Origin:
         """The page of a judge that was trained on these. `score`: what chose it, and how it did."""
         values: dict[str, Any] = {entry.name: getattr(settings, entry.name) for entry in fields(settings)}
         return Origin(
             judge=judge,
             version=version,
             corpus=_joined(clip.corpus for clip in self.learnt),
-            data=corpus.digest,
-            split=_joined(clip.split for clip in (*self.learnt, *self.aside)),
+            data=self.data,
+            split=_joined(self.splits),
             identities=len({clip.identity for clip in self.learnt}),
             clips=len(self.learnt),
             seed=int(values["seed"]),

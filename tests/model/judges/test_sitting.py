@@ -8,21 +8,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import talking_heads
 import torch
 
 from manifests.errors import InputError
-from manifests.rows import CorpusClip, Judgement, Score
+from manifests.rows import Judgement, Score
 from model import weights
-from model.judges import emotion, framing, kept, lipsync, packaged, report, sitting
-from model.judges.kept import Origin
+from model.judges import packaged, report, sitting
 from model.judges.panel import NETS, Panel
 from model.judges.sitting import Sitting, Window
-from model.previs.landmarks import Landmarker
 from model.training import corpus as corpora
-from model.training.corpus import Corpus, Prepared, PreparedPortrait
+from model.training.corpus import Corpus
 
-HEADS = sorted((Path(__file__).parents[2] / "data" / "heads").glob("actor_*.jpg"))[:4]
-FRAMES = 16
 needs_weights = pytest.mark.skipif(
     not all(map(weights.present, NETS)) or not all(packaged.place(one).is_file() for one in packaged.FILES),
     reason="needs `callsheet weights fetch` and the packaged judge",
@@ -31,66 +28,23 @@ needs_weights = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """Four heads, each speaking twice: a dark ellipse opens over the mouth as loud as the voice is."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    folder, rows = tmp_path_factory.mktemp("heads"), []
-    landmarker = Landmarker(*map(weights.path, NETS[:2]))
-    for person, path in enumerate(HEADS):
-        picture = np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
-        face = framing.cropped([picture], landmarker, name=path.name)[0]
-        points = np.zeros((468, 2), np.float16)
-        corpora.save(
-            PreparedPortrait(face=face, points=points), folder / "prepared" / f"{path.stem}.portrait.safetensors"
-        )
-        for number, label in enumerate(("happy", "contempt")):
-            row = clip(f"{person}{number}", path.stem, label)
-            corpora.save(speaking(face, person + 3 * number), folder / row.prepared)
-            rows.append(row)
-    return Corpus(rows, folder)
-
-
-def clip(clip_id: str, identity: str, label: str) -> CorpusClip:
-    return CorpusClip(
-        clip_id=clip_id, corpus="synthetic", identity=identity, emotion=label, split="test", frames=FRAMES, text_id=clip_id,
-        prepared=f"prepared/{clip_id}.safetensors", licence="CC0-1.0",
-    )  # fmt: skip
-
-
-def speaking(face: np.ndarray, number: int) -> Prepared:
-    opened = np.abs(np.sin(np.arange(FRAMES) * (0.5 + 0.13 * number) + number))
-    faces = np.stack([face] * FRAMES)
-    for picture, share in zip(faces, opened, strict=True):
-        cv2.ellipse(picture, (32, 46), (5, round(1 + 4 * share)), 0, 0, 360, (50, 15, 15), -1)
-    loud = np.repeat(opened, 640) * np.random.default_rng(number).normal(0, 5000, 640 * FRAMES)
-    return Prepared(
-        faces=faces,
-        points=np.zeros((FRAMES, 468, 2), np.float16),
-        speech=loud.astype(np.int16),
-        heard=np.zeros((2 * FRAMES, 384), np.float16),
-        prosody=np.zeros((FRAMES, 6), np.float32),
-    )
+    folder = tmp_path_factory.mktemp("heads")
+    return Corpus(talking_heads.write(folder), folder)
 
 
 @pytest.fixture(scope="module")
 def judged(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Sitting:
     """Both subjects, by judges that learnt nothing: what is asserted does not hang on them."""
     folder = tmp_path_factory.mktemp("judges")
-    for name, net in (("emotion", emotion.EmotionJudge()), ("lipsync", lipsync.SyncNet())):
-        kept.keep(net, origin(name), folder)
-    portraits = {path.stem: corpus.portrait(path.stem).face for path in HEADS}
+    talking_heads.write_judges(folder)
+    portraits = {path.stem: corpus.portrait(path.stem).face for path in talking_heads.HEADS}
     panel = Panel(folder, portraits)
     made = Sitting(corpus=corpus, clips=corpus.split("test"), panel=panel, window=Window(frames=12), run_id="run")
     assert len(list(made.judge("real", made.real))) == 8
     assert len(list(made.judge("still", lambda clip, _: np.stack([portraits[clip.identity]] * 12)))) == 8
     return made
-
-
-def origin(name: str) -> Origin:
-    return Origin(
-        judge=name, version=1, corpus="synthetic", data="0" * 32, split="judge", identities=1, clips=1, seed=0,
-        licences=("CC0-1.0",), scores={"right": 0.5}, chosen_by="right", settings={},
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def learning(corpus: Corpus) -> Shares:
 @pytest.fixture(scope="module")
 def lips(corpus: Corpus) -> lipsync.SyncNet:
     """Trained for a few seconds on four people."""
-    settings = lipsync.Settings(steps=36, clips_per_step=8, look_every=18)
+    settings = lipsync.Settings(steps=30, clips_per_step=8, look_every=15)
     return lipsync.train(corpus, learning(corpus), settings)[0]
 
 
@@ -58,7 +58,7 @@ def test_emotions_that_points_tell_are_learnt_and_kept_to_the_same_numbers(corpu
     with torch.inference_mode():
         said = net(torch.from_numpy(facts).float())
     assert float((said.argmax(dim=1).numpy() == labels).mean()) > 0.6
-    origin = learning(corpus).origin(corpus, emotion.Settings(), judge="emotion", version=1, score=("right", right))
+    origin = learning(corpus).origin(emotion.Settings(), judge="emotion", version=1, score=("right", right))
     written = kept.keep(net, origin, tmp_path)
     again = emotion.EmotionJudge()
     assert kept.fill(again, "emotion", tmp_path) == written
@@ -149,7 +149,7 @@ def test_a_corpus_with_nobody_for_judges_is_refused(corpus: Corpus) -> None:
 
 
 def test_weights_that_are_not_those_of_their_page_are_refused(corpus: Corpus, tmp_path: Path) -> None:
-    origin = learning(corpus).origin(corpus, emotion.Settings(), judge="emotion", version=1, score=("right", 0.5))
+    origin = learning(corpus).origin(emotion.Settings(), judge="emotion", version=1, score=("right", 0.5))
     kept.keep(emotion.EmotionJudge(), origin, tmp_path)
     file = tmp_path / "emotion.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")

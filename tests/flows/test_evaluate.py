@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`callsheet evaluate` on a corpus of four heads: rows, scores and a page, and what is said of bad input."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import talking_heads
+
+from flows.cli import main
+from manifests.rows import Judgement, Score
+from manifests.store import Store
+from model import weights
+from model.judges import packaged
+from model.judges.panel import NETS
+from model.training.corpus import Corpus
+from pipeline import corpus as corpora
+from pipeline import media
+
+needs_weights = pytest.mark.skipif(
+    not all(map(weights.present, NETS)) or not all(packaged.place(one).is_file() for one in packaged.FILES),
+    reason="needs `callsheet weights fetch` and the packaged judge",
+)
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as done:
+        main(["evaluate", *arguments])
+    return int(done.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("heads")
+    corpora.record(folder).append(talking_heads.write(folder))
+    talking_heads.write_judges(folder / "judges")
+    return folder
+
+
+@needs_weights
+def test_a_folder_of_films_is_judged_beside_the_corpus(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films = tmp_path / "stills"
+    films.mkdir()
+    for clip in Corpus(corpora.record(corpus).rows(corpora.CorpusClip), corpus).split("test"):
+        portrait = cv2.imread(str(corpus / "portraits" / f"{clip.identity}.png"))[..., ::-1]
+        with media.FrameWriter(
+            films / f"{clip.clip_id}.mkv", size=portrait.shape[1::-1], rate=Fraction(25), threads=1
+        ) as film:
+            for _ in range(12):
+                film.write(np.ascontiguousarray(portrait))
+    out = tmp_path / "out"
+    code = run(
+        "--corpus", str(corpus), "--out", str(out), "--clips", str(films), "--frames", "8", "--limit", "4", "--json"
+    )
+    assert code == 0
+    told = json.loads(capsys.readouterr().out)
+    scores = {(row["subject"], row["measure"]): row for row in told["scores"]}
+    assert scores["stills", "identity_right"]["value"] == 1
+    assert scores["stills", "mouth_motion"]["value"] < 0.2 < scores["real", "mouth_motion"]["value"]
+    store = Store(out / "record")
+    assert len(store.rows(Score)) == len(told["scores"])
+    assert {row.subject for row in store.rows(Judgement)} == {"real", "stills"}
+    page = (out / "report.md").read_text()
+    assert "synthetic corpus" in page
+    assert "no person acted here" in page
+
+
+@needs_weights
+def test_previs_is_judged_from_portraits_and_sounds(corpus: Path, tmp_path: Path) -> None:
+    asked = ["--corpus", str(corpus), "--out", str(tmp_path), "--talker", "previs", "--frames", "8", "--limit", "2"]
+    assert run(*asked) == 0
+    scores = {(row.subject, row.measure): row for row in Store(tmp_path / "record").rows(Score)}
+    assert scores["previs", "identity_right"].value == 1
+    assert scores["previs", "face_found"].value == 1
+
+
+def test_all_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--talker", "previz", "--clips", str(tmp_path / "none"), "--split", "tset", "--frames", "3"]
+    assert run("--corpus", str(tmp_path), "--out", str(tmp_path), *asked) == 2
+    told = capsys.readouterr().err
+    for part in ("not both", "nearest: 'previs'", "no such folder", "nearest: 'test'", "too few frames", "5 problems"):
+        assert part in told
+
+
+def test_a_folder_without_a_corpus_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--corpus", str(tmp_path), "--out", str(tmp_path / "out")) == 2
+    assert "there is no corpus here" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@needs_weights
+def test_clips_without_a_film_are_all_named(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--corpus", str(corpus), "--out", str(tmp_path / "out"), "--clips", str(tmp_path), "--limit", "2") == 2
+    assert capsys.readouterr().err.count("no film of this clip") == 2
