@@ -81,9 +81,9 @@ class Bench:
             self._tracks[key] = Track(self, actor, emotion)
         return self._tracks[key]
 
-    def follow(self, frame: np.ndarray, face: Face) -> Face:
-        """The face in a frame, from where it was before: two passes of the mesh."""
-        return self.landmarker.follow(frame, self.landmarker.follow(frame, face))
+    def follow(self, frame: np.ndarray, face: Face, rest: Face | None = None) -> Face:
+        """The face in a frame, from where it was before: two passes of the mesh. `rest`: see `Landmarker.follow`."""
+        return self.landmarker.follow(frame, self.landmarker.follow(frame, face, rest), rest)
 
 
 class Track:

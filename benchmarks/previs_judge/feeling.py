@@ -41,6 +41,11 @@ def _tell_emotions(bench: Bench, judge: str, intensity: float) -> None:
             if said != emotion:
                 wrong.append(f"{actor.name} {emotion}: {said} ({margin:+.2f})")
     print(f"{judge} {intensity}: {count - len(wrong)} of {count} right;", "; ".join(wrong))
+    plain = [
+        _most_probable(bench, judge, actor, f"{emotion} {intensity}") for actor in bench.actors for emotion in JUDGED
+    ]
+    told = [f"{emotion} {sum(said == emotion for said in plain[k :: len(JUDGED)])}" for k, emotion in enumerate(JUDGED)]
+    print(f"  most probable by itself, without the neutral clip, of {len(bench.actors)} each: {', '.join(told)}")
     for emotion, allowed in NEIGHBOURS.items():
         read = [_verdict(bench, judge, actor, f"{emotion} {intensity}")[0] for actor in bench.actors]
         print(f"  {emotion}: {sum(one in allowed for one in read)} of {len(read)} as {' or '.join(allowed)}: {read}")
@@ -56,6 +61,11 @@ def _verdict(bench: Bench, judge: str, actor: Portrait, asked: str) -> tuple[str
     best = int(shift.argmax())
     said = LABELS[best] if shift[best] > 0.5 else "neutral"
     return said, float(shift[LABELS.index(asked.split(maxsplit=1)[0])])
+
+
+def _most_probable(bench: Bench, judge: str, actor: Portrait, asked: str) -> str:
+    """The class with the highest mean log-probability: what the judge says of the clip alone."""
+    return LABELS[int(bench.track(actor, asked).mean_logs[judge].argmax())]
 
 
 def judge_identity(bench: Bench) -> None:

@@ -21,7 +21,9 @@ PATCH = 0.30  # side of the patches that optical flow follows, IOD
 def judge_jitter(bench: Bench) -> None:
     """Unrest, and the largest step of the upper face, by several means.
 
-    "Mesh": every frame as the mesh network sees it. "Awake": the same without the frames in which the talker shuts its lids and two on
+    "Mesh": every frame as the mesh network sees it through a crop that goes with all its points, the chin's too: the network answers
+    a crop that moves on a still picture with a face that moves. "Held": through the crop of the face at rest, carried along by points
+    that neither speech nor lids move. "Awake": the held crop without the frames in which the talker shuts its lids and two on
     either side, because the network shifts the whole face in them. "Flow": patches of the picture about the same points followed by
     optical flow (Lucas & Kanade), which knows nothing of faces. "Rig": where the talker itself moved the points."""
     for emotion in EMOTIONS:
@@ -32,7 +34,8 @@ def judge_jitter(bench: Bench) -> None:
             told = [f"{name} {jitter:.4f}, step {step:.3f}" for name, (jitter, step) in measured.items()]
             print(f"{emotion} {actor.name}: {'; '.join(told)}")
         means = np.mean(rows, axis=0)[::2]
-        print(f"{emotion} mean: mesh {means[0]:.4f}, awake {means[1]:.4f}, flow {means[2]:.4f}, rig {means[3]:.4f}")
+        told = [f"{name} {mean:.4f}" for name, mean in zip(measured, means, strict=True)]
+        print(f"{emotion} mean: {', '.join(told)}")
 
 
 def _unrests(bench: Bench, actor: Portrait, emotion: str) -> dict[str, tuple[float, float]]:
@@ -42,10 +45,11 @@ def _unrests(bench: Bench, actor: Portrait, emotion: str) -> dict[str, tuple[flo
     awake = minimum_filter1d(lids < np.median(lids) + 0.06, 5)
     every, unit = np.ones_like(awake), track.rest.unit
     upper = track.rest.local[:, 1] < 0.2
-    flow = _followed(bench, actor, emotion)
+    flow, held = _followed(bench, actor, emotion)
     return {
         "mesh": (_unrest(seen[:, STABLE] / unit, every), _step(seen[:, upper] / unit, every)),
-        "awake": (_unrest(seen[:, STABLE] / unit, awake), _step(seen[:, upper] / unit, awake)),
+        "held": (_unrest(held[:, STABLE] / unit, every), _step(held[:, upper] / unit, every)),
+        "awake": (_unrest(held[:, STABLE] / unit, awake), _step(held[:, upper] / unit, awake)),
         "flow": (_unrest(flow / unit, every), _step(flow / unit, every)),
         "rig": (_unrest(moved[:, STABLE] / unit, every), _step(moved[:, upper] / unit, every)),
     }
@@ -60,12 +64,12 @@ def _step(points: np.ndarray, kept: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(points, axis=0), axis=-1)[kept[1:]].max())
 
 
-def _followed(bench: Bench, actor: Portrait, emotion: str) -> np.ndarray:
-    """Places of the stable points in every frame (px), each patch followed from the first frame."""
-    face = bench.talker.puppet(actor).whole_face
+def _followed(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, np.ndarray]:
+    """In every frame (px): the stable points, each patch followed from the first frame, and all points through the held crop."""
+    face = rest = bench.talker.puppet(actor).whole_face
     side = max(round(PATCH * face.unit), 5) | 1
     start = face.points[list(STABLE), :2].astype(np.float32)[:, None]
-    first, places, rows = None, start, []
+    first, places, rows, held = None, start, [], []
     for frame in bench.clip(actor, emotion):
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         first = grey if first is None else first
@@ -73,7 +77,9 @@ def _followed(bench: Bench, actor: Portrait, emotion: str) -> np.ndarray:
             first, grey, start, places.copy(), winSize=(side, side), maxLevel=1, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
         )
         rows.append(places[:, 0])
-    return np.stack(rows)
+        face = bench.follow(frame, face, rest)
+        held.append(face.points[:, :2])
+    return np.stack(rows), np.stack(held)
 
 
 def _rig_motion(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, np.ndarray]:

@@ -30,6 +30,11 @@ NOSE_RIDGE = (168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 48, 278, 129, 358)
 CHEEKS = (205, 425, 50, 280)
 CHIN = 152
 SIDES = (234, 454)
+# Points that neither speech nor lids nor brows move: corners of the eyes, bridge and tip of the nose, forehead and temples.
+STEADY = (
+    *(33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 10, 151, 9, 8, 234, 454, 127, 356),
+    *(93, 323, 103, 332, 54, 284, 21, 251, 67, 297, 109, 338),
+)
 EYE_POINTS = tuple(sorted({i for lids in (*LID_UPPER, *LID_LOWER) for i in lids}))
 LIPS = tuple(sorted({*LIP_OUTER_UPPER, *LIP_OUTER_LOWER, *LIP_INNER_UPPER, *LIP_INNER_LOWER}))
 LOWER_LIP = tuple(sorted({*LIP_OUTER_LOWER, *LIP_INNER_LOWER, *LIP_MIDDLE_LOWER} - set(CORNERS)))

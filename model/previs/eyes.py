@@ -18,7 +18,7 @@ from model.previs.landmarks import Face
 from model.previs.rig import Box
 
 # Of the way to a shut eye the upper lid goes this share, the lower lid the rest.
-UPPER_SHARE = 0.90
+UPPER_SHARE = 0.85
 SKIN_BELOW = 2.5  # lash lines below the lower lid at which the shut lids' skin ends
 FOLD, FOLD_DEPTH = 0.20, 0.08  # where the lid folds, of its height, and how dark
 LASHES = 0.9  # how much the line of shut lashes covers

@@ -66,11 +66,12 @@ def measure(
 
 def _followed(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterator[Face | None]:
     face: Face | None = None
+    rest: Face | None = None
     for frame in frames:
-        face = landmarker.follow(frame, face) if face is not None else None
+        face = landmarker.follow(frame, face, rest) if face is not None else None
         if face is None or face.confidence < 0.5:
             found = landmarker.detect(frame)
-            face = landmarker.mesh(frame, max(found, key=lambda one: one.size)) if found else None
+            rest = face = landmarker.mesh(frame, max(found, key=lambda one: one.size)) if found else None
         yield face
 
 

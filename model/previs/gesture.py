@@ -16,8 +16,8 @@ from jaxtyping import Float64
 Times = Float64[np.ndarray, " times"]
 BLOCK = 64
 # Seconds after its start at which an eyelid is (closed this much): fast down, slow up.
-BLINK_TIMES = (0.0, 0.03, 0.07, 0.11, 0.15, 0.20, 0.26, 0.32)
-BLINK_SHAPE = (0.0, 0.45, 0.95, 1.0, 0.75, 0.35, 0.1, 0.0)
+BLINK_TIMES = (0.0, 0.04, 0.08, 0.12, 0.15, 0.20, 0.26, 0.33, 0.40)
+BLINK_SHAPE = (0.0, 0.18, 0.68, 1.0, 0.98, 0.74, 0.38, 0.11, 0.0)
 
 
 def drift(times: Times, seed: int, channel: int, seconds: float) -> Times:

@@ -127,9 +127,12 @@ class Landmarker:
             face = self.follow(small, face)
         return face.moved(1 / scale)
 
-    def follow(self, rgb: Rgb, face: Face) -> Face:
-        """The points in a picture in which the face stands close to where it stood: one pass, for tracking."""
-        return self._mesh_at(rgb, _roi(face))
+    def follow(self, rgb: Rgb, face: Face, rest: Face | None = None) -> Face:
+        """The points in a picture in which the face stands close to where it stood: one pass, for tracking.
+
+        With `rest` (the same face, from any frame) the network looks through the crop of that face, carried along by points that
+        neither speech nor lids move. Without, the crop follows the chin, and the network answers a moved crop with a moved face."""
+        return self._mesh_at(rgb, _roi(face) if rest is None else _carried(rest, face))
 
     def _mesh_at(self, rgb: Rgb, roi: tuple[np.ndarray, float, float]) -> Face:
         crop, affine = _crop(rgb, roi, MESH_SIZE)
@@ -248,6 +251,17 @@ def _roi(face: Face) -> tuple[np.ndarray, float, float]:
     upright = points @ turn.T
     low, high = upright.min(axis=0), upright.max(axis=0)
     return turn.T @ ((low + high) / 2), float(max(high - low)) * 1.5, roll
+
+
+def _carried(rest: Face, face: Face) -> tuple[np.ndarray, float, float]:
+    """The region of `rest`, moved, turned and scaled as its steady points were (least squares)."""
+    held = list(anatomy.STEADY)
+    before, after = (one.points[held, :2] @ (1, 1j) for one in (rest, face))
+    start, end = before.mean(), after.mean()
+    turn = np.vdot(before - start, after - end) / np.vdot(before - start, before - start).real
+    centre, size, roll = _roi(rest)
+    placed = end + turn * (centre @ (1, 1j) - start)
+    return np.array([placed.real, placed.imag]), size * abs(turn), roll + float(np.angle(turn))
 
 
 def _crop(rgb: Rgb, roi: tuple[np.ndarray, float, float], side: int) -> tuple[Rgb, np.ndarray]:

@@ -25,6 +25,7 @@ from model.talker import Speech
 BLOCK_FRAMES = 32
 MARGIN_SECONDS = CONTEXT_SECONDS  # heard before and after the span, so that coarticulation crosses cuts
 EASE_SECONDS = 0.4
+JAW = 0.74  # how far the jaw opens for the widest vowel, in its unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -180,7 +181,7 @@ class Actor:
         def column(name: str) -> np.ndarray:
             return units[:, INDEX[name]]
 
-        column("AU26")[:] = (column("AU26") + 0.80 * jaw) * free * (1 - 0.5 * bite)
+        column("AU26")[:] = (column("AU26") + JAW * jaw) * free * (1 - 0.5 * bite)
         column("AU25")[:] = (column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread) * free * (1 - 0.5 * bite)
         for name in ("AU10", "AU16"):
             column(name)[:] *= free

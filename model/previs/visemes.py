@@ -21,6 +21,7 @@ HZ = 100
 HOP = ANALYSIS_HZ // HZ
 CHANNELS = ("jaw", "spread", "round", "press", "bite")
 LEAD_SECONDS = 0.04  # mouths move before they sound
+INERTIA = 2.4  # steps over which the weight of lips and jaw rounds a movement off (a jaw passes little above 6 Hz)
 ALIGN_SECONDS = 60.0  # longer spans are decoded piece by piece
 ALIGN_AT_ONCE_SECONDS = 6.0  # in longer spans the first piece is decoded, so that the first frame does not wait
 PIECE_SECONDS = (2.5, 5.0)
@@ -162,7 +163,7 @@ def from_phones(phones: Iterable[Phone], ticks: int) -> Channels:
         bell = weight * np.exp(-0.9 * ((times[near] - (low + high) / 2) / width) ** 2)
         pulled[near] += bell[:, None] * np.array(TARGETS.get(phone.name, REST))
         total[near] += bell
-    return np.asarray(gaussian_filter1d(pulled / total[:, None], 1.6, axis=0))
+    return np.asarray(gaussian_filter1d(pulled / total[:, None], INERTIA, axis=0))
 
 
 def _dominance(name: str, half: float) -> tuple[float, float]:

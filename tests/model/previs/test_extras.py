@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from manifests.errors import InputError
+from model import weights
 from model.emotion import LABELS, Performance, parse_curve
 from model.previs import cache
 from model.previs.expression import INDEX, vector
+from model.previs.landmarks import Landmarker
 from model.previs.talker import PrevisTalker, load
 from model.previs.warp import Pose, Renderer
 from model.talker import Portrait, Speech
@@ -89,6 +91,25 @@ def test_a_filmed_performance_leads_the_brows(talker: PrevisTalker, actor: Portr
     assert len(led) == 22
     with pytest.raises(InputError, match="no face can be followed"):
         talker.film([np.zeros((64, 64, 3), np.uint8)] * 3, Fraction(25), name="black.mp4")
+
+
+def test_a_still_head_that_speaks_is_seen_as_still_through_a_crop_that_does_not_follow_the_chin(
+    talker: PrevisTalker, actor: Portrait
+) -> None:
+    puppet = talker.puppet(actor)
+    renderer, rest = Renderer(puppet), puppet.whole_face
+    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    unrest = {}
+    for kept in (None, rest):
+        face, bridge = rest, []
+        for jaw in (0.0, 0.2, 0.6, 0.3) * 4:
+            open_mouth = vector({"AU26": jaw}).astype(np.float32)
+            frame = renderer.frame(Pose(units=open_mouth, head=np.zeros(6, np.float32)))
+            face = landmarker.follow(frame, face, kept)
+            bridge.append(face.points[[168, 6, 197], :2].mean(axis=0) / rest.unit)
+        unrest[kept is rest] = float(np.linalg.norm(np.std(bridge[4:], axis=0)))
+    assert unrest[True] < 0.004
+    assert unrest[True] < 0.6 * unrest[False]
 
 
 def test_what_is_kept_on_disk_gives_the_same_frames_and_rubbish_is_solved_anew(
