@@ -38,7 +38,7 @@ HOSTILE = (
 
 
 def make(folder: Path, *, shots: int = 1000) -> Path:
-    """Write the folder and return its `index.html`."""
+    """Write the folder and return its `index.html`. Beside it, `unfinished.html` is the same without a version: sound and takes only."""
     for name, data in pack.files().items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +52,17 @@ def make(folder: Path, *, shots: int = 1000) -> Path:
         film(folder / take["url"], (mark + frame for frame in range(take["frames"])))
     Image.new("RGB", (160, 90), (96, 96, 96)).save(media_folder / "thumb.jpg")
     (folder / "data.js").write_text(f"window.CALLSHEET = {json.dumps(written)};\n")
+    unfinished = {
+        **written,
+        "video": None,
+        "version": None,
+        "checks": [],
+        "sound": written["video"],
+        "digest": "unfinished",
+    }
+    (folder / "unfinished.js").write_text(f"window.CALLSHEET = {json.dumps(unfinished)};\n")
+    page = (folder / "index.html").read_text()
+    (folder / "unfinished.html").write_text(page.replace('"data.js"', '"unfinished.js"'))
     return folder / "index.html"
 
 

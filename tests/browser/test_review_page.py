@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from browser.conftest import DESK, LAPTOP, PHONE, until
+from browser.conftest import DESK, LAPTOP, PHONE, absent, until
 from browser.make_document import HOSTILE, TAKE_MARK, number_in
 
 Opened = Callable[..., Any]
@@ -112,6 +112,20 @@ def test_takes_stand_side_by_side_and_under_a_wipe_at_the_same_frame(opened: Ope
     page.keyboard.press("b")
     until(page, "document.querySelector('.decoded').textContent === '5'")
     assert page.locator(".pane.whole figcaption").inner_text() == "Before colour 5"
+
+
+def test_without_a_version_the_takes_are_seen_and_tell_the_frame(opened: Opened, made_up: Path) -> None:
+    page = opened(made_up.with_name("unfinished.html").as_uri())
+    page.keyboard.press("ArrowDown")
+    for frame, key in ((4, ""), (5, "."), (6, "."), (5, ",")):
+        if key:
+            page.keyboard.press(key)
+        come_to(page, frame)
+        until(page, f"document.querySelector('.decoded').textContent === '{frame}'")
+        assert burned_in(page, "take:take-sc01_sh020-7") == frame - 2
+    page.keyboard.press("s")
+    until(page, "document.querySelectorAll('.decoded').length === 2")
+    until(page, "[...document.querySelectorAll('.decoded')].every((one) => one.textContent === '5')")
 
 
 def test_a_shot_is_looped_until_somebody_stops_it(opened: Opened, made_up: Path) -> None:
@@ -251,6 +265,25 @@ def test_single_keys_can_be_switched_off(opened: Opened, made_up: Path) -> None:
     page.locator("dialog input[type=checkbox]").check()
 
 
+def test_keys_work_after_a_click_and_belong_to_fields_that_were_tabbed_to(opened: Opened, made_up: Path) -> None:
+    page = opened(made_up.as_uri())
+    page.get_by_role("button", name="Wider").click()
+    page.keyboard.press(" ")
+    until(page, "document.querySelector('.play').ariaLabel === 'Pause'")
+    page.keyboard.press(" ")
+    page.select_option("select[aria-label='Which shots']", "open")
+    page.locator("select[aria-label='Which shots']").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    assert len(kept(page)) == 1
+    page.keyboard.press("2")
+    page.locator(".check input").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press(" ")
+    assert page.locator(".check input").is_checked()
+
+
 def test_everything_is_reached_with_the_tab_key_and_has_a_name(opened: Opened, made_up: Path) -> None:
     page = opened(made_up.as_uri())
     names = []
@@ -273,8 +306,11 @@ def test_everything_is_reached_with_the_tab_key_and_has_a_name(opened: Opened, m
 def test_axe_finds_nothing_to_complain_about(
     opened: Opened, made_up: Path, size: tuple[int, int], scheme: str, views: str
 ) -> None:
-    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
-    axe = (Path(package.__path__[0]) / "axe.min.js").read_text()
+    try:
+        import axe_playwright_python as package
+    except ImportError:
+        absent("axe-playwright-python")
+    axe = (Path(package.__file__).parent / "axe.min.js").read_text()
     page = opened(made_up.as_uri(), size=size, scheme=scheme)
     page.evaluate(axe)
     found = {}

@@ -46,7 +46,7 @@ export function lead(element) {
   leader = element;
   const events = { play: changed, pause: changed, ended: changed, seeked: arrived, error: lost, loadedmetadata: restored };
   for (const [name, handler] of Object.entries(events)) element.addEventListener(name, handler);
-  const quit = element instanceof HTMLVideoElement ? watchFrames(element, (frame) => show(frame - starts)) : () => {};
+  const quit = hasFilm() ? watchFrames(element, (frame) => show(frame - starts)) : () => {};
   return () => {
     quit();
     for (const [name, handler] of Object.entries(events)) element.removeEventListener(name, handler);
@@ -55,16 +55,31 @@ export function lead(element) {
   };
 }
 
-// Let the picture of a take follow: frame `first` of the timeline is its frame 0.
+// Let the picture of a take follow: frame `first` of the timeline is its frame 0. Where sound leads, it is the take that knows the frame.
 export function join(element, place) {
   followers.set(element, place);
   const ready = () => follow();
+  const quit = watchFrames(element, (frame) => { if (!hasFilm() && !clock.playing) show(frame + place.first); });
   element.addEventListener("loadedmetadata", ready);
   follow();
   return () => {
+    quit();
     element.removeEventListener("loadedmetadata", ready);
     followers.delete(element);
   };
+}
+
+function hasFilm() {
+  return leader instanceof HTMLVideoElement;
+}
+
+// Whether a take shows the frame that was gone to.
+function isPictured() {
+  return [...followers.entries()].some(([element, place]) => !element.error && isInside(place, target()));
+}
+
+function isInside({ first, frames: length }, frame) {
+  return frame >= first && frame < first + length;
 }
 
 // Where the playhead is going to be once all seeks are done and their picture is there.
@@ -136,7 +151,7 @@ export function seconds() {
 function arrived() {
   seeking = false;
   if (behind) seek(goal);
-  else if (!(leader instanceof HTMLVideoElement)) show(Math.floor(leader.currentTime * rate));
+  else if (!hasFilm() && !isPictured()) show(Math.floor(leader.currentTime * rate));
 }
 
 function lost() {
@@ -170,7 +185,7 @@ function watchTime() {
     if (!clock.playing) return;
     const now = leader.currentTime - starts / rate;
     if (stopAt !== null && now >= stopAt) pause();
-    if (!(leader instanceof HTMLVideoElement)) show(Math.floor(now * rate));
+    if (!hasFilm()) show(Math.floor(now * rate));
     requestAnimationFrame(ask);
   };
   requestAnimationFrame(ask);
@@ -190,13 +205,13 @@ function tell() {
 
 // Bring the takes' pictures to where the leader is: exactly when it stands, nearly while it plays.
 function follow() {
-  for (const [element, { first, frames: length }] of followers) {
-    const local = target() - first;
-    const inside = local >= 0 && local < length;
+  for (const [element, place] of followers) {
+    const local = target() - place.first;
+    const inside = isInside(place, target());
     element.dataset.outside = String(!inside);
     if (!inside || !clock.playing) element.pause();
     if (!inside) continue;
-    if (clock.playing) run(element, first);
+    if (clock.playing) run(element, place.first);
     else rest(element, (local + 0.5) / rate);
   }
 }

@@ -75,12 +75,19 @@ export function setSingleKeys(on) {
   say(on ? "Single keys on" : "Single keys off");
 }
 
+let byPointer = false; // what has the focus got it from a click: then letters and space are meant for the page
+
 // Whether what has the focus needs this key itself.
-function isTaken(event) {
-  const own = event.target.closest?.("input, textarea, select, [contenteditable]");
-  if (own && !(own.type === "range" && event.key.length === 1 && event.key !== " ") && own.type !== "checkbox") return true;
-  const pressed = event.target.closest?.("button, a, summary");
-  return Boolean(pressed) && (event.key === " " || event.key === "Enter");
+function isTaken({ target, key }) {
+  const field = target.closest?.("input, textarea, select, button, a, summary");
+  if (!field) return false;
+  const kind = field.type;
+  const isWritten = field.matches("textarea, input:not([type=checkbox], [type=radio], [type=range])");
+  if (isWritten) return true;
+  if (byPointer && key.length === 1) return false;
+  if (kind === "range") return !/^[a-z]$/i.test(key);
+  if (field.matches("select, [type=radio]")) return true;
+  return key === " " || key === "Enter";
 }
 
 // Capital letters are those with Shift, whatever Caps Lock says.
@@ -91,6 +98,8 @@ function keyOf(event) {
 
 export function listenToKeys() {
   set({ singleKeys: singleKeys() });
+  document.addEventListener("pointerdown", () => { byPointer = true; }, true);
+  document.addEventListener("keydown", (event) => { if (event.key === "Tab") byPointer = false; }, true);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || get().dialog || isTaken(event)) return;
     const act = TABLE.get(keyOf(event));

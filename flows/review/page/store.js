@@ -10,6 +10,7 @@ let state = {
   selected: "", // number of the shot under the playhead
   marked: [], // numbers of further shots that the next decision is about
   tab: "shots",
+  decision: "", // key of the decision that is looked at
   cue: "", // line of the cue that is looked at
   check: "", // id of the check that is looked at
   filter: { text: "", only: "all" },
@@ -24,7 +25,9 @@ let state = {
   problems: [], // what the server refused in it
   sending: false,
   status: "", // announced to screen readers, shown for a moment
+  announced: 0, // how often something was said: the same words twice are two announcements
   trouble: "", // stands until it is over: no connection, session over
+  reviewer: "", // who saves notes, where that is somebody else than the one who exported the page
   notes: [], // decisions of a page from disk, until they are saved as notes.json
   singleKeys: true,
   view: { first: 0, span: 1 }, // frames that the timeline shows
@@ -62,12 +65,9 @@ export function use(pick) {
   return shown.current;
 }
 
-let announced = 0;
-
-// Tell people something, those who listen too. The same words twice are told twice.
+// Tell people something, those who listen too.
 export function say(words) {
-  announced += 1;
-  set({ status: words, announced });
+  set({ status: words, announced: state.announced + 1 });
 }
 
 export function currentShot({ doc, selected }) {
