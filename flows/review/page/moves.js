@@ -92,7 +92,7 @@ export function goToCheck(check) {
 
 // The shot under the playhead is the one that is looked at. Its decisions are those of the keys, so it changes with the picture.
 export function followPlayhead() {
-  setTimeline(get().doc);
+  let known = null;
   let looped = "";
   const follow = () => {
     const { doc, selected, loop } = get();
@@ -108,8 +108,17 @@ export function followPlayhead() {
     looped = now;
     setLoop(now ? [shot.first_frame, shot.first_frame + shot.frames] : null);
   };
-  const quits = [onClock(follow), subscribe(loopShot)];
-  return () => quits.forEach((quit) => quit());
+  const readAnew = () => { // a render may have made the film another one
+    const { doc } = get();
+    if (doc === known) return;
+    known = doc;
+    setTimeline(doc);
+    follow();
+  };
+  readAnew();
+  onClock(follow);
+  subscribe(readAnew);
+  subscribe(loopShot);
 }
 
 // Nobody wants to miss what goes on behind an open dialog.

@@ -84,7 +84,7 @@ function Caption({ doc }) {
     load(doc).then((captions) => { known = captions; draw(); });
     return onClock(draw);
   }, [doc.captions, doc.captions_text, on]);
-  return html`<p class="caption" ref=${place} lang=${doc.language}></p>`;
+  return html`<p class="caption" ref=${place}></p>`;
 }
 
 function Compared({ doc, shot, mode }) {
