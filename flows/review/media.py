@@ -16,7 +16,7 @@ from pipeline import assemble, dailies, sound
 from pipeline.dailies import Framing, Heard, Pairs, Still
 from pipeline.profiles import WEB
 
-_ONE_AT_A_TIME = threading.Lock()  # an encoder uses all cores by itself
+_ONE_AT_A_TIME = threading.RLock()  # an encoder uses all cores by itself
 
 
 def take_copy(reading: Reading, take_id: str) -> Path | None:
@@ -26,10 +26,13 @@ def take_copy(reading: Reading, take_id: str) -> Path | None:
     if found is None or take is None:
         return None
     entry_shot, variant = found
+    seen, sounding, root = _framing(reading, entry_shot, variant), heard(reading, variant), reading.film.root
+    if dailies.copy_path(
+        take, seen, sounding, root=root
+    ).is_file():  # whoever steps through it does not wait for other takes
+        return dailies.copy(take, seen, sounding, root=root)
     with _ONE_AT_A_TIME:
-        return dailies.copy(
-            take, _framing(reading, entry_shot, variant), heard(reading, variant), root=reading.film.root
-        )
+        return dailies.copy(take, seen, sounding, root=root)
 
 
 def thumbnail(reading: Reading, shot_id: str) -> Path | None:
@@ -66,7 +69,8 @@ def master(reading: Reading) -> Path | None:
     settings, root = loudness_settings(reading.film), reading.film.root
     path = sound.path_of(sound.sound_id(reading.recordings, samples=samples, settings=settings), root=root)
     if not path.is_file():
-        sound.master(reading.recordings, samples=samples, settings=settings, root=root)
+        with _ONE_AT_A_TIME:
+            sound.master(reading.recordings, samples=samples, settings=settings, root=root)
     return path
 
 

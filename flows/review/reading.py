@@ -69,22 +69,23 @@ def revision_of(film: Film) -> str:
 
 
 def read(film: Film) -> Reading:
-    """All of it. The revision is taken first: what is committed meanwhile is news again."""
-    revision, store = revision_of(film), film.store
+    """All of it, as it stood at one moment."""
+    still = replace(film, store=film.store.as_it_stands())
+    store, revision = still.store, revision_of(still)
     shots = store.current_rows(Shot)
     decided = record.decisions(store, shots)
     size = (film.production.width, film.production.height)
     wanted = direct(shots, decisions=decided, size=size)
-    standing = done(film, shots)
-    ledger = record.told(film, shots, run=record.newest_run(store), done=set(standing))
+    standing = done(still, shots)
+    ledger = record.told(still, shots, run=record.newest_run(store), done=set(standing))
     asked = {entry.place: variants(entry) for entry in ledger}
     others = [shot for several in asked.values() for shot in several if shot.shot_id not in standing]
-    version = _newest_version(film)
+    version = _newest_version(still)
     return Reading(
         film=film, revision=revision, shots=shots, ledger=ledger, wanted=wanted, variants=asked,
-        takes=standing | done(film, others) if others else standing,
+        takes=standing | done(still, others) if others else standing,
         cues=store.current_rows(Cue), lines=store.current_rows(Line), actors=store.current_rows(Actor),
-        recordings=store.current_rows(Recording), overrides=corrections.decided(store), events=_decisions(film),
+        recordings=store.current_rows(Recording), overrides=corrections.decided(store), events=_decisions(still),
         version=version,
         cuts=store.rows(Cut, version=version) if version else [],
         checks=store.rows(Check, version=version) if version else [],
