@@ -32,7 +32,7 @@ from model.talker import (
     describe,
     load,
 )
-from model.training.packaged import VARIABLE
+from model.training.packaged import LABEL, VARIABLE, own
 from pipeline import media, portraits
 from pipeline.assemble import TO_BT709
 from pipeline.emotion_sample import Felt
@@ -74,7 +74,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """The clip that was made. `label` says what its frames are."""
+    """The clip that was made. `label` says what its frames are. `felt`: what was taken from a sample of a performance, and by whom."""
 
     path: Path
     frames: int
@@ -83,6 +83,7 @@ class Made:
     seconds: float
     label: str
     measures: TakeMeasures
+    felt: str = ""
 
 
 def make(request: Request) -> Made:
@@ -116,6 +117,7 @@ def make(request: Request) -> Made:
         seconds=float(clip.frames / request.rate),
         label=describe(request.talker, request.settings).label,
         measures=clip.measures(),
+        felt=told(felt) if felt else "",
     )
 
 
@@ -139,6 +141,12 @@ def as_understood(felt: Felt, talker: Description) -> Curve | Feeling:
         expected, got = f"embedder {talker.embedder}", f"embedder {gaussian.embedder}"
         raise InputError(Problem(file="--emotion-from", message=message, expected=expected, got=got))
     return Feeling(mean=gaussian.mean.numpy(), logvar=gaussian.logvar.numpy(), embedder=gaussian.embedder)
+
+
+def told(felt: Curve | Feeling) -> str:
+    """What was felt in a sample, in a line; an embedder that knows no people is called that."""
+    words = str(felt) if isinstance(felt, Curve) else "an emotion without a name"
+    return f"{words}, as felt by the packaged embedder ({LABEL})" if not own() else words
 
 
 def encode(frames: Path, sound: Path, out: Path, *, picture: Sequence[str], seconds: Fraction) -> None:

@@ -71,6 +71,8 @@ def talk(
         say_json(made)
     else:
         say(f"{made.path}: {made.frames} frames, {made.seconds:.2f} s, {made.width}x{made.height}, by {made.label}")
+        if made.felt:
+            complain(f"emotion: {made.felt}")
         for warning in made.measures.warnings:
             complain(f"warning: {warning}")
     return DONE

@@ -29,6 +29,6 @@ def folder() -> Path:
     return place
 
 
-def label() -> str:
-    """What must be said of its answers; "" for the user's own."""
-    return "" if os.environ.get(VARIABLE) else LABEL
+def own() -> bool:
+    """Whether the user named an embedder; of the packaged one `LABEL` must be said."""
+    return bool(os.environ.get(VARIABLE))

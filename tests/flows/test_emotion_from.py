@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`talk --emotion-from` with the packaged embedder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+from model.training.embedder import EmotionEmbedder
+from model.training.packaged import PACKAGED
+from model.training.priors import Priors
+
+STARTER = Path(__file__).parents[2] / "pipeline" / "starter"
+FACE = STARTER / "portraits" / "robin.jpg"
+
+
+def talked(tmp_path: Path, *more: str) -> int:
+    from pipeline import media
+
+    speech = tmp_path / "short.wav"
+    media.run(["-t", "0.5", "-i", str(STARTER / "recordings" / "dialogue.flac"), str(speech)])
+    wanted = ["--portrait", str(FACE), "--speech", str(speech), "-o", str(tmp_path / "clip.mp4"), "--size", "160"]
+    with pytest.raises(SystemExit) as done:
+        main(["talk", *wanted, *more])
+    return int(done.value.code or 0)
+
+
+def test_a_clip_takes_its_emotion_from_a_picture_and_says_which(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert talked(tmp_path, "--emotion-from", str(FACE)) == 0
+    assert (tmp_path / "clip.mp4").is_file()
+    told = capsys.readouterr().err
+    assert "emotion: " in told
+    assert "trained on a synthetic corpus" in told
+
+
+def test_words_and_a_sample_are_too_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert talked(tmp_path, "--emotion-from", str(FACE), "--emotion", "sad") == 2
+    assert "not both" in capsys.readouterr().err
+
+
+def test_the_packaged_embedder_is_whole_and_small() -> None:
+    assert EmotionEmbedder.load(PACKAGED).digest
+    assert Priors.load(PACKAGED).mean.shape == (8, 256)
+    assert sum(file.stat().st_size for file in PACKAGED.iterdir()) < 8_000_000
