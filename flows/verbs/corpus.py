@@ -13,6 +13,7 @@ from flows.view.screen import complain, say, say_json
 
 app = group(help="Corpora for training: make the synthetic one, read a published one.", no_args_is_help=True)
 
+MOST_SHOWN = 20
 Corpus = Annotated[Path, typer.Argument(metavar="FOLDER", help="the corpus; what is there already is kept")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="processes at once, one thread each")]
 
@@ -60,6 +61,8 @@ def _told(filled: object, as_json: bool) -> int:
         say_json(filled)
     else:
         say(f"{filled.folder}: {filled.clips} clips, {filled.new} of them new, digest {filled.digest}")
-        for reject in filled.rejects:
+        for reject in filled.rejects[:MOST_SHOWN]:
             complain(f"left out: {reject.subject}: {reject.reason}")
+        if len(filled.rejects) > MOST_SHOWN:
+            complain(f"left out: {len(filled.rejects)} in all; the record's rejects name them")
     return SOME_FAILED if filled.rejects else DONE

@@ -72,8 +72,7 @@ class Studio:
             chance = np.random.default_rng(planned.number)
             take = performance.draw(planned.emotion, planned.level, chance)  # its light, crop and compression
             said = psola.said(self._dry(planned.line)[0], moods.draw(planned.emotion, take.intensity, chance))
-            tall = portraits.read(self.folder / UNITS / planned.file).pixels
-            stills = tall.reshape(planned.stills, -1, *tall.shape[1:])
+            stills = units.stills(self.folder / UNITS / planned.file, planned.stills)
             frames = units.blended(stills, min(len(said.sound) // SAMPLES_PER_FRAME, MOST_FRAMES))
             sound = said.sound.astype(np.float32)
             save(self._preparer.clip(performance.filmed(frames, take), sound, framing=take.framing), path)

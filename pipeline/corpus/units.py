@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
+from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
 from manifests.rows import CorpusClip
 from model.emotion import LABELS
@@ -54,7 +56,16 @@ def plan(folder: Path, lines: Sequence[SpokenLine], *, seed: int) -> list[Planne
             ),
         ]
     )
+    refuse(_no_number(path, row, number) for number, row in enumerate(rows, 2))
     return [_planned(folder, row, lines, seed) for row in rows]
+
+
+def _no_number(path: Path, row: dict[str, str], number: int) -> Problem | None:
+    if row["stills"].isdecimal() and int(row["stills"]) >= 2:
+        return None
+    return Problem(
+        file=str(path), row=number, column="stills", message="not a count", expected="2 or more", got=row["stills"]
+    )
 
 
 def _planned(folder: Path, row: dict[str, str], lines: Sequence[SpokenLine], seed: int) -> PlannedUnits:
@@ -76,12 +87,25 @@ def _planned(folder: Path, row: dict[str, str], lines: Sequence[SpokenLine], see
     )
 
 
-def blended(stills: np.ndarray, frames: int) -> Iterator[np.ndarray]:
+def stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height width 3"]:
+    """The stills of a tall picture, from top to bottom. Raises InputError when it does not fall into so many."""
+    import cv2
+
+    tall = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if tall is None or len(tall) % count:
+        got = "no picture" if tall is None else f"{tall.shape[1]} x {tall.shape[0]} px"
+        raise InputError(
+            Problem(file=str(path), message="not a picture of stills", expected=f"{count} of them", got=got)
+        )
+    return np.asarray(tall.reshape(count, -1, *tall.shape[1:]), np.uint8)
+
+
+def blended(pictures: np.ndarray, frames: int) -> Iterator[np.ndarray]:
     """`frames` pictures from stills [k, height, width, 3], each a mix of the two that it lies between."""
-    for place in np.linspace(0, len(stills) - 1, frames):
-        below = min(int(place), len(stills) - 2)
+    for place in np.linspace(0, len(pictures) - 1, frames):
+        below = min(int(place), len(pictures) - 2)
         share = place - below
-        yield np.rint(stills[below] * (1 - share) + stills[below + 1] * share).astype(np.uint8)
+        yield np.rint(pictures[below] * (1 - share) + pictures[below + 1] * share).astype(np.uint8)
 
 
 def row(planned: PlannedUnits, *, frames: int, prepared: str) -> CorpusClip:

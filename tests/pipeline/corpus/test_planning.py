@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,6 +94,13 @@ def test_draws_stay_within_what_is_documented(emotion: str, level: int, seed: in
     weights = np.array(take.performance().keys[-1].weights)
     assert LABELS[int(weights.argmax())] == emotion
     assert weights.sum() - weights.max() <= performance.TRACE
+
+
+def test_a_picture_that_does_not_fall_into_its_stills_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "tall.png"), np.zeros((30, 8, 3), np.uint8))
+    assert units.stills(tmp_path / "tall.png", 3).shape == (3, 10, 8, 3)
+    with pytest.raises(InputError, match="4 of them; got 8 x 30 px"):
+        units.stills(tmp_path / "tall.png", 4)
 
 
 def test_stills_are_blended_from_the_first_to_the_last() -> None:

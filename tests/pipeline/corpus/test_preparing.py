@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model.training.corpus import HEARD_PER_FRAME, HZ, SAMPLES_PER_FRAME
-from pipeline import portraits
+from pipeline import portraits, transcribe
 from pipeline.corpus import performance
 from pipeline.corpus.prepare import Framing, Preparer, UnfitError
 
@@ -42,6 +42,13 @@ def test_a_clip_becomes_arrays_on_one_clock(preparer: Preparer, mara: np.ndarray
     assert len(made.speech) == FRAMES * SAMPLES_PER_FRAME
     assert made.points.min() > 0
     assert made.points.max() < 1
+
+
+def test_the_encoder_has_fifty_states_a_second_and_sees_thirty_seconds() -> None:
+    settings = transcribe.Settings()
+    assert transcribe.states(noise(50), settings=settings).shape == (100, 384)
+    with pytest.raises(ValueError, match="at most 30 s"):
+        transcribe.states(np.zeros(31 * HZ, np.float32), settings=settings)
 
 
 def test_head_motion_stays_in_the_crop(preparer: Preparer, mara: np.ndarray) -> None:
