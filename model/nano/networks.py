@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,19 @@ class Nano(nn.Module):
         nano = cls.fresh(Sizes.from_plain(config["sizes"]))
         checkpoint.load_into(nano, folder)
         return nano.eval().requires_grad_(False)
+
+    def take_over(self, other: Nano) -> None:
+        """Another's weights. How it feels is only taken over when both feel in the same way (`Sizes.banked`).
+
+        Raises InputError when the sizes differ in anything else."""
+        if replace(other.sizes, banked=self.sizes.banked) != self.sizes:
+            message = "networks of other sizes"
+            raise InputError(
+                Problem(file="checkpoint", message=message, expected=f"{self.sizes}", got=f"{other.sizes}")
+            )
+        same = other.sizes.banked == self.sizes.banked
+        own = {name: value for name, value in other.state_dict().items() if same or not name.startswith("feeling.")}
+        self.load_state_dict(self.state_dict() | own)
 
     def save(self, folder: Path, facts: Mapping[str, Any], *, dtype: torch.dtype = torch.float16) -> str:
         """Write a checkpoint; `facts` (data, licences, settings, seed) go into its config. Returns its digest."""

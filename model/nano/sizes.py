@@ -66,6 +66,6 @@ def tiny() -> Sizes:
         window=8,
         overlap=2,
         squeezed=4,
-        tokens=2,
+        tokens=4,
         told=16,
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save as to_bytes
+from torch import nn
 
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_bytes
@@ -89,7 +90,7 @@ def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> P
         train_autoencoder.train(nano, references, stages.autoencoder, part, show=_named(show, part))
         _finish(nano, part, facts)
 
-    weights = digest_of(nano)
+    weights = digest_of(nano.autoencoder)
     reel = Reel.of(references, nano.autoencoder, cache=cache, weights=weights)
     shown = Reel.of(seen, nano.autoencoder, cache=cache, weights=weights)
     for name, settings, before in _denoising(stages):
@@ -138,9 +139,9 @@ def listen(nano: Nano, references: References) -> None:
     nano.hearing.spread.copy_(prosody.std(0).clamp(min=1e-3))
 
 
-def digest_of(nano: Nano) -> str:
+def digest_of(module: nn.Module) -> str:
     """Identity of all weights as they are now."""
-    return digest_bytes(to_bytes({name: value.contiguous() for name, value in nano.state_dict().items()}))
+    return digest_bytes(to_bytes({name: value.contiguous() for name, value in module.state_dict().items()}))
 
 
 def _begun(stages: Stages) -> Nano:
@@ -149,9 +150,7 @@ def _begun(stages: Stages) -> Nano:
     sizes = replace(stages.sizes, banked=True) if chosen.bank else stages.sizes
     nano = Nano.fresh(sizes, seed=stages.autoencoder.seed)
     if chosen.start:
-        place = Path(chosen.start)
-        read_config(place)
-        checkpoint.load_into(nano, place)
+        nano.take_over(Nano.load(Path(chosen.start)))
     if bool(chosen.bank) and not chosen.embedder:
         message = "a bank is asked in the priors of its embedder"
         raise InputError(

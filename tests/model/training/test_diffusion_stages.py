@@ -15,6 +15,7 @@ from model.emotion import LABELS
 from model.nano.autoencoder import signed
 from model.nano.networks import Nano, read_config
 from model.nano.sizes import tiny
+from model.training import checkpoint
 from model.training import corpus as corpora
 from model.training import settings as tables
 from model.training.corpus import Corpus
@@ -205,3 +206,28 @@ def test_wrong_settings_are_all_told_at_once() -> None:
     with pytest.raises(InputError) as caught:
         tables.read(DenoiserSettings, table, file="train.toml", name="motion")
     assert {problem.column for problem in caught.value.problems} == {"motion.stepz", "motion.batch", "motion.bf16"}
+
+
+def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
+    from model.training.bank import EmotionBank
+    from model.training.priors import Priors
+
+    priors = Priors(mean=torch.randn(8, 256), logvar=torch.zeros(8, 256), intensity=torch.ones(8))
+    (tmp_path / "embedder").mkdir()
+    priors.save(tmp_path / "embedder")
+    (tmp_path / "embedder" / "digest").write_text("of the embedder\n")
+    bank = EmotionBank()
+    checkpoint.write(tmp_path / "bank", bank, {"kind": "emotion bank", "sizes": bank.plain_sizes()})
+    told = DiffusionSettings(
+        start=str(trained.parent / "motion"),
+        cache=str(trained.parent / "cache"),
+        embedder=str(tmp_path / "embedder"),
+        bank=str(tmp_path / "bank"),
+    )
+    arm = train(corpus, replace(QUICK, diffusion=told), Run(out=tmp_path / "arm"))
+    nano, config = Nano.load(arm), read_config(arm)
+    assert config["told by"]["embedder"] == "of the embedder"
+    assert nano.sizes.banked
+    kept = nano.feeling.bank.codebook.codebook.weight
+    assert kept == pytest.approx(bank.codebook.codebook.weight.detach(), abs=1e-4)
+    assert nano.feeling.priors == pytest.approx(priors.mean, abs=2e-3)
