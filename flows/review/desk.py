@@ -18,7 +18,8 @@ from flows.review.reading import Reading, read, revision_of
 from manifests.rows import Event
 
 KEPT = 8  # documents of earlier revisions, to say what changed since
-FRESH_SECONDS = 0.4  # so long a look at the record is good for everybody who asks
+FRESH_SECONDS = 0.4  # so long a look at the record is good for everybody who asks,
+PATIENCE = 4  # or so many times what reading it took: a run that says much does not keep a processor busy here
 BEFORE_ALL = "2000"  # a moment before any decision
 SAME_CUT = ("version", "frames", "cuts", "captions_text", "title", "speakers", "characters")
 
@@ -34,16 +35,17 @@ class Desk:
         self._deciding = threading.Lock()
         self._moments: dict[str, str] = {}
         self._looked = 0.0
+        self._fresh = FRESH_SECONDS
         self._reading: Reading | None = None
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._text = b""
 
     def reading(self, *, now: bool = False) -> Reading:
-        """What the record says, at most `FRESH_SECONDS` old; with `now`, as it is."""
+        """What the record says, a moment old at most; with `now`, as it is."""
         with self._lock:
             if self._reading is None:
                 return self._read()
-            if now or time.monotonic() - self._looked > FRESH_SECONDS:
+            if now or time.monotonic() - self._looked > self._fresh:
                 revision = revision_of(self.film)
                 self._looked = time.monotonic()
                 if revision != self._reading.revision:
@@ -103,14 +105,16 @@ class Desk:
         return [one for one in reading.events if one.happened_at > moment] if moment else []
 
     def _read(self) -> Reading:
+        began = time.monotonic()
         self._reading = reading = read(self.film)
-        self._looked = time.monotonic()
         self._moments[reading.revision] = reading.events[-1].happened_at if reading.events else BEFORE_ALL
         made = document(reading, reviewer=self.reviewer)
         self._documents[reading.revision] = made
         while len(self._documents) > KEPT:
             self._documents.popitem(last=False)
         self._text = json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
+        self._looked = time.monotonic()
+        self._fresh = max(FRESH_SECONDS, PATIENCE * (self._looked - began))
         return reading
 
 
