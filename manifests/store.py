@@ -10,6 +10,7 @@ writes no row twice. Writers may work at once: conflicting commits are retried.
 from __future__ import annotations
 
 import datetime
+import logging
 import random
 import threading
 import time
@@ -22,7 +23,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
@@ -32,9 +33,12 @@ from manifests.identity import digest
 from manifests.rows import Event, Row, Shot, Take
 from manifests.schema import VERSIONS, arrow_schema, from_table, table_name, to_record
 
+log = logging.getLogger(__name__)
+
 R = TypeVar("R", bound=Row)
 Value = str | int | Sequence[str]
 RETRIES = 12
+NOTHING_MORE = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 HANDLE_COMMITS = 8  # with one opened table: its state is a list that grows with each
 NO_SPACE = "no space left"
 PARTITIONS: dict[type[Row], list[str]] = {Event: ["name"]}  # decisions and pointers are few among what the farm says
@@ -45,10 +49,9 @@ STATISTICS: dict[type[Row], list[str]] = {  # of columns that are asked for: a l
     Take: ["shot_id", "run_id", "committed_at"],
 }
 PRUNING_VALUES, PRUNING_LENGTH = 64, 60
-LOG: dict[str, str | None] = {  # what is read to open a table: the last checkpoint and the commits since then
-    "delta.checkpointInterval": "20",
-    "delta.logRetentionDuration": "interval 1 days",  # of commits before a checkpoint, else a night of seconds leaves thousands
-}
+CHECKPOINT_COMMITS = 20  # to open a table, its last checkpoint is read, and the commits since then
+LOG_KEPT = "interval 1 days"  # of commits before a checkpoint: a long night leaves thousands
+LOG: dict[str, str | None] = {"delta.logRetentionDuration": LOG_KEPT}
 
 
 class Store:
@@ -96,9 +99,12 @@ class Store:
                     storage_options=self._options,
                     partition_by=PARTITIONS.get(kind) if standing is None else None,
                     configuration=_configuration(kind) if standing is None else None,
+                    post_commithook_properties=NOTHING_MORE,
                 )
-                if standing is not None and commits < HANDLE_COMMITS:
-                    self._written[kind] = standing, commits + 1
+                if standing is not None:
+                    _shorten_log(standing)
+                    if commits < HANDLE_COMMITS:
+                        self._written[kind] = standing, commits + 1
 
         retried(commit)
 
@@ -303,6 +309,17 @@ def retried(commit: Callable[[], object]) -> None:
             if attempt == RETRIES - 1 or NO_SPACE in str(error).lower():
                 raise ToolError(f"the record could not be written: {error}") from error
             time.sleep(0.02 * 2**attempt * (0.5 + random.random()))  # noqa: S311 - so that two do not meet again
+
+
+def _shorten_log(table: DeltaTable) -> None:
+    """Now and then, after a commit: what fails here must not look like a commit that failed, which would be done again."""
+    if table.version() % CHECKPOINT_COMMITS:
+        return
+    try:
+        table.create_checkpoint()
+        table.cleanup_metadata()
+    except (DeltaError, OSError) as error:
+        log.warning("the log of %s was not shortened: %s", table.table_uri, error)
 
 
 def _configuration(kind: type[Row]) -> dict[str, str | None]:

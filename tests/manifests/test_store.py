@@ -19,7 +19,7 @@ from manifests.errors import InputError, ToolError
 from manifests.events import EventLog, RowLog
 from manifests.rows import ROW_TYPES, Consent, Event, Reject, Shot, Take
 from manifests.schema import arrow_schema
-from manifests.store import INDEXED, LOG, STATISTICS, Store, event, retried
+from manifests.store import CHECKPOINT_COMMITS, INDEXED, LOG, STATISTICS, Store, event, retried
 from manifests.upkeep import MANY_FILES, maintain
 from tests.flows.some_shots import shot, take_of
 
@@ -182,6 +182,17 @@ def test_opening_a_table_reads_a_checkpoint_and_few_commits_however_many_there_w
         store.append([event("done", f"shot {number}", actor="a")])
     assert len(list(log.glob("*.json"))) < 45, "those that no reader needs are gone"
     assert len(store.rows(Event)) == 65
+
+
+def test_a_commit_whose_checkpoint_fails_is_a_commit_and_not_done_twice(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(CHECKPOINT_COMMITS):
+        store.append([event("done", f"shot {number}", actor="a")])
+    (
+        tmp_path / "events" / "_delta_log" / f"{CHECKPOINT_COMMITS:020}.checkpoint.parquet"
+    ).mkdir()  # nothing can be written there
+    store.append([event("done", "the last", actor="a")])
+    assert len(store.rows(Event)) == CHECKPOINT_COMMITS + 1
 
 
 def test_a_table_that_was_begun_before_keeps_its_log_short_from_its_next_upkeep_on(tmp_path: Path) -> None:
