@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from manifests.errors import InputError, Problem
@@ -50,7 +50,7 @@ def keep(net: nn.Module, origin: Origin, folder: Path) -> Origin:
     """Write weights and page; returns the page with the digest of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     target, half = folder / f"{origin.judge}.safetensors", folder / f".{origin.judge}.part"
-    save_file({name: value.detach().contiguous() for name, value in net.state_dict().items()}, half)
+    half.write_bytes(save({name: value.detach().contiguous() for name, value in net.state_dict().items()}))
     page = {name: getattr(origin, name) for name in Origin.__slots__} | {"weights": digest_file(half)}
     half.replace(target)
     (folder / f"{origin.judge}.json").write_text(json.dumps(page, indent=1) + "\n")
