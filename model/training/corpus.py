@@ -121,7 +121,9 @@ def _read(path: Path, name: str, span: slice = slice(None)) -> Any:
     if not path.is_file():
         raise InputError(Problem(file=str(path), message="the corpus has no such file", expected="a prepared clip"))
     with safe_open(path, framework="numpy") as file:
-        return file.get_tensor(name) if span == slice(None) else file.get_slice(name)[span]
+        part = file.get_slice(name)
+        start, stop, step = span.indices(part.get_shape()[0])
+        return part[start:stop][::step]
 
 
 TINY_FRAMES = 16

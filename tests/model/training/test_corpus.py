@@ -29,7 +29,9 @@ def test_all_arrays_of_a_clip_run_on_one_clock(corpus: Corpus) -> None:
 
 def test_a_stretch_is_what_the_whole_has_there(corpus: Corpus) -> None:
     clip = corpus.clips[0]
-    assert np.array_equal(corpus.array(clip, "points", slice(3, 9)), corpus.load(clip).points[3:9])
+    points = corpus.load(clip).points
+    for stretch in (slice(3, 9), slice(-4, None), slice(None, None, 2), slice(5, 5)):
+        assert np.array_equal(corpus.array(clip, "points", stretch), points[stretch])
 
 
 def test_nobody_performs_in_two_splits(corpus: Corpus) -> None:
