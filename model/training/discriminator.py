@@ -16,33 +16,34 @@ from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from model.emotion import LABELS
 
-Features = Float[Tensor, "batch frames channels height width"]
+Features = Float[torch.Tensor, "batch frames channels height width"]
 
 
 class EmotionReader(nn.Module):
-    """Logits over the eight labels from features of a window: mean over places, mean and spread over frames, two layers."""
+    """Logits over the eight labels from features of a window: mean over frames, place by place, then two layers.
 
-    def __init__(self, channels: int, *, hidden: int = 64) -> None:
-        """`channels`: of the features."""
+    The published classifier takes the mean over places; in so small a UNet that mean hardly knows the emotion (docs/experiments.md)."""
+
+    def __init__(self, channels: int, places: int, *, hidden: int = 64) -> None:
+        """`channels` of the features, `places`: their height times width."""
         super().__init__()
-        self.norm = nn.LayerNorm(2 * channels)
-        self.first = nn.Linear(2 * channels, hidden)
+        self.norm = nn.LayerNorm(channels * places)
+        self.first = nn.Linear(channels * places, hidden)
         self.second = nn.Linear(hidden, len(LABELS))
 
-    def forward(self, features: Features) -> Float[Tensor, "batch 8"]:
+    def forward(self, features: Features) -> Float[torch.Tensor, "batch 8"]:
         """One row a window."""
-        placed = features.float().mean((3, 4))
-        pooled = torch.cat((placed.mean(1), placed.std(1, correction=0)), 1)
-        logits: Tensor = self.second(functional.silu(self.first(self.norm(pooled))))
+        placed = features.float().mean(1).flatten(1)
+        logits: torch.Tensor = self.second(functional.silu(self.first(self.norm(placed))))
         return logits
 
 
-def weight(sigma: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+def weight(sigma: Float[torch.Tensor, " batch"]) -> Float[torch.Tensor, " batch"]:
     """How much a window at a noise level counts: the share of its variance that is signal.
 
     >>> weight(torch.tensor([0.0, 1.0, 3.0])).tolist()
@@ -52,8 +53,12 @@ def weight(sigma: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
 
 
 def loss(
-    logits: Float[Tensor, "batch 8"], labels: Int64[Tensor, " batch"], sigma: Float[Tensor, " batch"], *, of: float
-) -> Float[Tensor, ""]:
+    logits: Float[torch.Tensor, "batch 8"],
+    labels: Int64[torch.Tensor, " batch"],
+    sigma: Float[torch.Tensor, " batch"],
+    *,
+    of: float,
+) -> Float[torch.Tensor, ""]:
     """Cross-entropy, weighted by the noise level at which each window was seen or predicted, summed and divided by `of`.
 
     `of`: how many windows are examined on average, so that slices of a batch add up to the whole."""

@@ -50,7 +50,7 @@ class DenoiserSettings:
     given_noise: float = within(0.1, 0, 10)
     acting: float = within(4.0, 0, 100)
     discriminator: float = within(0.0, 0, 100)
-    examined: float = within(0.25, 0, 1)
+    examined: float = within(0.5, 0, 1)
     examined_noise: float = within(0.2, 0.001, 10)
     bf16: bool = True
     checkpointing: bool = False
@@ -81,7 +81,7 @@ class Learner(nn.Module):
         self.unet, self.hearing, self.feeling = nano.unet, nano.hearing, nano.feeling
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.reader = EmotionReader(nano.sizes.channels[1])
+            self.reader = EmotionReader(nano.sizes.channels[1], (nano.sizes.grid // 2) ** 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -121,7 +121,7 @@ def test_the_pace_rises_and_falls_and_ends_low() -> None:
 
 def test_the_discriminator_learns_a_readable_emotion_and_noise_discounts_it() -> None:
     torch.manual_seed(0)
-    reader = EmotionReader(16)
+    reader = EmotionReader(16, 4)
     labels = torch.arange(len(LABELS))
     features = torch.randn(len(LABELS), 3, 16, 2, 2)
     optimiser = torch.optim.Adam(reader.parameters(), lr=0.02)
