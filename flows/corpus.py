@@ -77,9 +77,7 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
         raise InputError(dataclasses.replace(problem, nearest=nearest(name, known)))
     found = known[name].layout(source)
     if not found.performed:
-        raise InputError(
-            Problem(file=str(source), message=f"no clip of {name} is here", expected=known[name].layout.__doc__)
-        )
+        raise InputError(Problem(file=str(source), message=f"no clip of {name} is here", expected=known[name].shape))
     there = {(row.source, row.text_id) for row in corpus.record(folder).rows(CorpusClip)}
     missing: dict[str, list[Performed]] = {}
     for one in found.performed:

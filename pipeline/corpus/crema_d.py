@@ -13,6 +13,7 @@ from pipeline.corpus.layout import Layout, Performed
 
 NAME = "crema-d"
 LICENCE = "ODbL-1.0"
+SHAPE = "VideoFlash/ACTOR_SENTENCE_EMOTION_LEVEL.flv and AudioWAV/ACTOR_SENTENCE_EMOTION_LEVEL.wav"
 EMOTIONS = {"ANG": "angry", "DIS": "disgusted", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
 LEVELS = {"LO": (1, 0.4), "MD": (2, 0.7), "HI": (3, 1.0), "XX": (0, 0.7)}
 SENTENCES = {
@@ -39,7 +40,7 @@ def layout(root: Path) -> Layout:
     for video in sorted(path for path in (root / "VideoFlash").glob("*") if path.suffix in VIDEOS):
         named = _NAME.fullmatch(video.stem)
         if named is None or named["emotion"] not in EMOTIONS or named["sentence"] not in SENTENCES:
-            found.strange.append((video, "not ACTOR_SENTENCE_EMOTION_LEVEL with CREMA-D's codes"))
+            found.strange.append((video, f"not {SHAPE} with CREMA-D's codes"))
             continue
         audio = root / "AudioWAV" / f"{video.stem}.wav"
         if not audio.is_file():

@@ -17,6 +17,7 @@ from pipeline.corpus.layout import WINDOW_SECONDS, Layout, Performed
 
 NAME = "hdtf"
 LICENCE = "HDTF (list CC-BY-4.0, videos of their owners)"
+SHAPE = "SUBSET_PERSON_NNN.mp4 with SUBSET one of RD, WDA, WRA"
 _NAME = re.compile(r"(?P<subset>RD|WDA|WRA)_(?P<person>.+?)_(?P<clip>\d+)")
 
 
@@ -26,7 +27,7 @@ def layout(root: Path) -> Layout:
     for video in sorted(root.rglob("*.mp4")):
         named = _NAME.fullmatch(video.stem)
         if named is None:
-            found.strange.append((video, "not SUBSET_PERSON_NNN.mp4 with SUBSET one of RD, WDA, WRA"))
+            found.strange.append((video, f"not {SHAPE}"))
             continue
         try:
             seconds = media.probe(video).seconds

@@ -14,6 +14,7 @@ from pipeline.corpus.layout import Layout, Performed
 
 NAME = "mead"
 LICENCE = "MEAD licence (research, non-commercial)"
+SHAPE = "PERSON/video/front/EMOTION/level_N/NNN.mp4 and PERSON/audio/EMOTION/level_N/NNN.m4a"
 CAMERA = "front"
 INTENSITY = {1: 0.4, 2: 0.7, 3: 1.0}
 _LEVEL = re.compile(r"level_([123])")
@@ -26,7 +27,7 @@ def layout(root: Path) -> Layout:
     for video in sorted(root.glob(f"*/video/{CAMERA}/*/*/*.mp4")):
         person, emotion, level = video.parts[-6], video.parts[-3], _LEVEL.fullmatch(video.parts[-2])
         if not _PERSON.fullmatch(person) or emotion not in LABELS or level is None:
-            found.strange.append((video, "not PERSON/video/front/EMOTION/level_N/NNN.mp4 with MEAD's names"))
+            found.strange.append((video, f"not {SHAPE}"))
             continue
         audio = root / person / "audio" / emotion / video.parts[-2] / f"{video.stem}.m4a"
         if not audio.is_file():

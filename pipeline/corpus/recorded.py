@@ -27,14 +27,18 @@ SHORT_SIDE = 512  # px to which larger pictures are scaled before anything is me
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A corpus whose layout is known."""
+    """A corpus whose layout is known. `shape`: how its files are named, for people."""
 
     name: str
     licence: str
+    shape: str
     layout: Callable[[Path], Layout]
 
 
-KNOWN = {one.NAME: Published(name=one.NAME, licence=one.LICENCE, layout=one.layout) for one in (mead, hdtf, crema_d)}
+KNOWN = {
+    one.NAME: Published(name=one.NAME, licence=one.LICENCE, shape=one.SHAPE, layout=one.layout)
+    for one in (mead, hdtf, crema_d)
+}
 
 
 def identity_of(performed: Performed) -> str:

@@ -46,7 +46,7 @@ def test_mead_names_what_it_does_not_know(tmp_path: Path) -> None:
         tmp_path / "M003/video/front/happy/level_2/002.mp4",
     )
     assert [reason for _, reason in mead.layout(tmp_path).strange] == [
-        "not PERSON/video/front/EMOTION/level_N/NNN.mp4 with MEAD's names",
+        f"not {mead.SHAPE}",
         "no sound M003/audio/happy/level_2/002.m4a",
     ]
 
