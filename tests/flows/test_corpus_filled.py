@@ -103,7 +103,7 @@ def test_an_unknown_part_or_corpus_is_refused_by_name(folder: Path, tmp_path: Pa
         filling.make(folder, identities=None, seed=0, jobs=1, only="films")
     with pytest.raises(InputError, match="nearest: 'crema-d'"):
         filling.read("crema", tmp_path, folder, jobs=1)
-    with pytest.raises(InputError, match="no clip of mead is here.*expected PERSON/video/front"):
+    with pytest.raises(InputError, match=r"no clip of mead is here.*expected PERSON/video/front"):
         filling.read("mead", tmp_path, folder, jobs=1)
 
 
