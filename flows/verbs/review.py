@@ -58,6 +58,8 @@ def _serve(film: Film, *, reviewer: str, port: int, browser: bool, as_json: bool
         sys.stdout.flush()  # whoever reads it through a pipe waits for it
 
     reviewing = prepare(film, reviewer=reviewer, port=port)
+    if not reviewing.desk.reading().shots:
+        complain("Nothing is recorded yet: the page stays empty until `callsheet render` has begun.")
     hand_out(reviewing, show=show, browser=browser)
     complain("Each link opens one window, once. Enter prints another; Ctrl-C ends the review.")
     reviewing.run()

@@ -59,6 +59,7 @@ def test_a_production_becomes_an_episode(film: Rendered) -> None:
         "timeline.otio",
         "checks.json",
         "contact_sheet.png",
+        "report.html",
     }
 
 
