@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the record and the plan bear size and age: `python -m benchmarks.record plan|nights|writers ...`.
+"""How the record and the plan bear size and age: `python -m benchmarks.record plan|nights|run|writers ...`.
 
 `plan N`: a production of N shots, made by script, listened to, planned in processes of their own. `nights`: a record of 25,000 shots a
-night for 400 nights. `writers`: three writers, a compactor and a reader at once. Seconds are CPU seconds of the process measured beside
-wall seconds, since machines are shared; each says what it was held to.
+night for 400 nights. `run N`: one run that commits N times, as a farm does every second. `writers`: three writers, a compactor and a
+reader at once. Seconds are CPU seconds of the process measured beside wall seconds, since machines are shared; each says what it was
+held to.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def main() -> None:
     aged.add_argument("--nights", type=int, default=400)
     aged.add_argument("--shots", type=int, default=25_000)
     aged.add_argument("--keep", type=Path, help="a folder to keep the record in")
+    long = verbs.add_parser("run")
+    long.add_argument("commits", type=int, nargs="?", default=2000)
     written = verbs.add_parser("writers")
     written.add_argument("commits", type=int, nargs="?", default=2000)
     given = parser.parse_args()
@@ -54,6 +57,8 @@ def main() -> None:
             from benchmarks.record_nights import nights
 
             nights(place, nights=given.nights, shots=given.shots)
+        elif given.verb == "run":
+            run(place, commits=given.commits)
         else:
             found = writers(place, commits=given.commits)
             print(json.dumps(found))
@@ -149,6 +154,26 @@ def _call(name: str, folder: Path, what: str) -> None:
     if result.returncode:
         sys.exit(result.stderr[-3000:])
     print(f"{name}: {time.perf_counter() - began:.2f} s with the start of Python; {result.stdout.strip()}", flush=True)
+
+
+def run(root: Path, *, commits: int) -> None:
+    """Commit three events at a time, joining small files as often as a run does; print what the first and the last hundred took."""
+    from manifests.events import JOIN_COMMITS
+    from manifests.rows import Event
+    from manifests.store import Store, event
+    from manifests.upkeep import maintain
+
+    store, seconds = Store(root), list[float]()
+    for number in range(1, commits + 1):
+        began = time.process_time()
+        store.append([event(name, str(number), actor="farm", run_id="r") for name in ("queued", "running", "done")])
+        if number % JOIN_COMMITS == 0:
+            maintain(store, kinds=[Event])
+        seconds.append(time.process_time() - began)
+        if number % 500 == 0:
+            print(f"{number} commits", flush=True)
+    for name, part in (("first", seconds[:JOIN_COMMITS]), ("last", seconds[-JOIN_COMMITS:])):
+        print(f"the {name} {JOIN_COMMITS} commits: CPU {1000 * sum(part) / len(part):.1f} ms each, joining included")
 
 
 def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | int]:

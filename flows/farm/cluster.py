@@ -6,12 +6,14 @@ Inside a cluster (`ray job submit`) RAY_ADDRESS names it. A cluster's token come
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from flows.engines import settle
@@ -34,10 +36,12 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
         return
     where = f"Ray at {address}" if address else "Ray"
     on_sigterm = signal.getsignal(signal.SIGTERM)
+    before = children()
     try:
         _connect(ray, address, cpus)
     except Exception as error:
         ray.shutdown()
+        end(children() - before)
         raise ToolError(f"{where} does not start or answer: {error}") from error  # it raises plain Exceptions too
     if threading.current_thread() is threading.main_thread() and on_sigterm is not None:
         signal.signal(
@@ -49,6 +53,22 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
         raise ToolError(f"{where} failed: {error}") from error
     finally:
         ray.shutdown()
+
+
+def children() -> set[int]:
+    """The processes that this one began and that are there still; none where there is no Linux to ask."""
+    found = set[int]()
+    for path in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+            found.update(map(int, path.read_text().split()))
+    return found
+
+
+def end(pids: Iterable[int]) -> None:
+    """Kill what a Ray that did not come up leaves running until we end: on a machine that is slow already, the next try is slower still."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def keep_to_loopback() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -17,6 +18,7 @@ import psutil
 
 from conftest import Engines, Rendered
 from flows.farm import shared
+from flows.farm.cluster import children, end
 from flows.farm.pool import FarmSettings, Hooks, make_takes
 from flows.farm.steering import Steering
 from flows.farm.worker import Failure, Job, scratch
@@ -162,6 +164,14 @@ def test_no_two_talkers_share_a_gpu_and_each_keeps_to_its_cpus(film: Rendered, t
     threads = {name: n for take in takes for name, n in json.loads(take.measures).items() if name.startswith("threads")}
     assert len(threads) >= 3
     assert set(threads.values()) == {float(job.threads)}
+
+
+def test_what_a_ray_that_does_not_come_up_left_running_is_ended() -> None:
+    before = children()
+    with subprocess.Popen(["sleep", "60"]) as left:
+        assert left.pid in children() - before
+        end([left.pid])
+        assert left.wait(timeout=10) == -signal.SIGKILL
 
 
 def test_a_deadline_that_is_past_leaves_everything(film: Rendered, tmp_path: Path) -> None:
