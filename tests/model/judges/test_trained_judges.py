@@ -115,6 +115,15 @@ def test_the_level_of_a_voice_is_one_where_it_speaks_and_nought_where_it_is_sile
     assert level[27:].max() < 0.05
 
 
+def test_the_judges_that_ship_are_small_and_tell_what_they_learnt_from() -> None:
+    for name, net in (("emotion", emotion.EmotionJudge()), ("lipsync", lipsync.SyncNet())):
+        origin = kept.fill(net, name, kept.SHIPPED)
+        assert (origin.judge, origin.corpus, origin.split) == (name, "synthetic", "judge+val")
+        assert origin.licences == ("CC0-1.0",)
+        assert origin.identities >= 10
+        assert (kept.SHIPPED / f"{name}.safetensors").stat().st_size < 2e6
+
+
 @needs_mesh
 def test_judges_learn_from_people_of_their_own_and_keep_a_page_about_it(corpus: Corpus, tmp_path: Path) -> None:
     heard: set[str] = set()
