@@ -45,6 +45,7 @@ MEASURES = (
     Measure(name="sync_confidence_wrong_sound", line="the same with another clip's sound"),
     Measure(name="sync_offset_right", line="lip-sync offset at most one frame", share=True),
     Measure(name="opening_correlation", line="mouth opening against level of the voice (r)"),
+    Measure(name="opening_correlation_shuffled", line="95th percentile of the same with shuffled sound"),
     Measure(name="opening_spread", line="spread of the mouth opening (IOD)", digits=4),
     Measure(name="mouth_motion", line="movement in the mouth's part (levels a frame)"),
     Measure(name="flicker", line="flicker (levels)"),
@@ -170,10 +171,9 @@ def _table(rows: Sequence[Score]) -> list[str]:
 
 
 def _lines() -> dict[str, tuple[str, int]]:
-    plain = {measure.name: (measure.line, measure.digits) for measure in MEASURES}
-    shuffled = {"opening_correlation_shuffled": ("95th percentile of the same with shuffled sound", 3)}
-    ratios = {f"{name}_of_real": (f"{plain[name][0]}: share of the real clips'", 3) for name in RATIOS}
-    return plain | shuffled | ratios | {name: (text, 3) for name, text in DISTANCES.items()}
+    lines = {measure.name: (measure.line, measure.digits) for measure in MEASURES}
+    ratios = {f"{name}_of_real": (f"{lines[name][0]}: share of the real clips'", 3) for name in RATIOS}
+    return lines | ratios | {name: (text, 3) for name, text in DISTANCES.items()}
 
 
 def _cell(row: Score, digits: int) -> str:
