@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -126,9 +127,22 @@ def _done(work: Sequence[Work], jobs: int) -> Iterator[Done]:
     if jobs <= 1:
         yield from (function(*given) for function, given in work)
         return
-    with _single_threads(), ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with _single_threads(), ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_leave_with_parent) as pool:
         for future in as_completed([pool.submit(function, *given) for function, given in work]):
             yield future.result()
+
+
+def _leave_with_parent() -> None:
+    """End this process when the one that started it is killed; it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager
