@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from manifests.rows import CorpusClip
-from model.previs import score
+from model.previs import NAME, VERSION, score
 from model.previs.phones import TICK, Phone, Phones, Samples
 from model.previs.talker import PrevisTalker, load
 from model.previs.warp import Renderer
@@ -30,7 +30,6 @@ from pipeline.corpus.units import PlannedUnits
 
 MOST_FRAMES = 60
 LANDMARKS_EVERY = 2  # frames
-MADE_BY = "previs"
 
 
 class Studio:
@@ -158,5 +157,5 @@ def row(planned: Planned, intensity: float, *, frames: int) -> CorpusClip:
         frames=frames,
         prepared=prepared_path(planned.clip_id),
         licence=planned.person.licence,
-        source=MADE_BY,
+        source=f"{NAME} {VERSION}",
     )

@@ -52,7 +52,7 @@ class SpokenLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One clip to be made. `clip_id` is the digest of everything that shapes it; `number` seeds its draws."""
+    """One clip to be made. `clip_id` is the digest of portrait, line and draws (not of the talker: `source` names it); `number` seeds them."""
 
     clip_id: str
     person: Person
