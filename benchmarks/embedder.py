@@ -27,10 +27,11 @@ from manifests.rows import CorpusClip
 from model.emotion import LABELS
 from model.training import probes, train_bank, train_embedder
 from model.training.bank import EmotionBank, perplexity
-from model.training.batches import Clips, gather
+from model.training.batches import Clips, Sampler, gather
 from model.training.corpus import Corpus
 from model.training.embedder import BOTH, EmotionEmbedder
 from model.training.priors import NEUTRAL, Priors
+from model.training.resuming import seeded
 from model.training.run import Run
 from model.training.senses import PROSODY_NUMBERS
 from model.training.train_bank import BankSettings, Performances, performances
@@ -66,9 +67,11 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed in arguments.seeds:  # what others build on comes first
         train_embedders(corpus, arguments, seed, ARMS[:1])
-        train_banks(corpus, arguments, seed)
+        if arguments.only != "embedders":
+            train_banks(corpus, arguments, seed)
     for seed in arguments.seeds:
-        train_embedders(corpus, arguments, seed, ARMS[1:])
+        if arguments.only != "banks":
+            train_embedders(corpus, arguments, seed, ARMS[1:])
     write(arguments.out)
 
 
@@ -182,7 +185,17 @@ class Asked:
         if not isinstance(self.bank, EmotionBank):
             return {"direct": self.bank.tokens}
         bank = self.bank
-        return {"attended": bank.tokens, "retrieved": lambda priors: bank.tokens(priors, retrieve=True)}
+        return {
+            "attended": bank.tokens,
+            "retrieved": lambda priors: bank.tokens(priors, retrieve=True),
+            "entry alone": lambda priors: bank.recall(
+                priors, blind=all_of(priors, True), dropped=all_of(priors, False)
+            )[0],
+        }
+
+
+def all_of(priors: torch.Tensor, value: bool) -> torch.Tensor:
+    return torch.full((len(priors), 1), value)
 
 
 @torch.no_grad()
@@ -201,17 +214,25 @@ def bank_measures(asked: Asked, left_out: list[CorpusClip], *, split: str) -> di
         if which == split:
             found |= between(asked, acted)
         if which == "train" and isinstance(asked.bank, EmotionBank):
-            places = asked.bank.codebook(acted.felt.mean)[1]
-            drawn = asked.bank.codebook(
-                acted.felt.sample(torch.randn(acted.felt.mean.shape, generator=torch.Generator().manual_seed(0)))
-            )[1]
-            codes = asked.bank.sizes.bank
-            found |= {
-                "perplexity in training": asked.bank.perplexity(),
-                "perplexity of means": perplexity(torch.bincount(places, minlength=codes) / len(places)),
-                "perplexity of draws": perplexity(torch.bincount(drawn, minlength=codes) / len(drawn)),
-                "codes": float(codes),
-            }
+            found |= use(asked.bank, acted)
+    return found
+
+
+def use(bank: EmotionBank, acted: Performances) -> dict[str, float]:
+    """How many entries are in use: by what training asks, by draws from what is felt in clips, by the means of that."""
+    settings, codes = BankSettings(), bank.sizes.bank
+    sampler = Sampler(acted.clips, identities=settings.identities)
+    scenes = [train_bank.draw(acted, sampler, settings, seeded(10_000, step)) for step in range(30)]
+    noise = torch.randn(acted.felt.mean.shape, generator=seeded(10_000, 30))
+    asked = {
+        "scenes": torch.cat([scene.priors for scene in scenes]),
+        "draws": acted.felt.sample(noise),
+        "means": acted.felt.mean,
+    }
+    found = {"codes": float(codes)}
+    for name, priors in asked.items():
+        places = bank.codebook(priors)[1]
+        found[f"perplexity of {name}"] = perplexity(torch.bincount(places, minlength=codes) / len(places))
     return found
 
 
@@ -318,6 +339,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=EmbedderSettings().steps)
     parser.add_argument("--bank-steps", type=int, default=BankSettings().steps)
+    parser.add_argument("--only", choices=("embedders", "banks"), help="a part of it")
     parser.add_argument("--split", choices=("val", "test"), default="test", help="val while settings are chosen")
     return parser.parse_args()
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -46,6 +46,15 @@ class EmotionBank(EmotionModel):
         """What a talker is conditioned on: attention over the whole bank, or over the nearest entry only."""
         return self.retrieve(priors)[0] if retrieve else self(priors)
 
+    def recall(
+        self, priors: Float[Tensor, "batch 256"], *, blind: Bool[Tensor, "batch 1"], dropped: Bool[Tensor, "batch 1"]
+    ) -> tuple[Float[Tensor, "batch tokens dim"], Float[Tensor, ""]]:
+        """Retrieval in which some questions are `blind`: the nearest entry is found, but asked with a zero prior, so that the entry itself
+        must say what the emotion is. Without it questions say all, and entries become alike. Gives the bank's loss too."""
+        entry, _, loss = self.codebook(priors)
+        keys, values = self.attention.keys_values(self.kv_tokens_linear(entry.masked_fill(dropped, 0)))
+        return self.attention(self.emo_linear(priors.masked_fill(dropped | blind, 0)), keys, values), loss
+
     @torch.no_grad()
     def note_use(self, places: Int[Tensor, " batch"]) -> None:
         """Take into account which entries a batch retrieved."""
@@ -54,13 +63,14 @@ class EmotionBank(EmotionModel):
 
     @torch.no_grad()
     def revive(self, priors: Float[Tensor, "batch 256"], generator: torch.Generator) -> int:
-        """Move dead entries onto what some drawn priors ask for, and count them as used a fair share; returns how many."""
+        """Move dead entries onto what some of the priors ask for; returns how many.
+
+        Give priors without sampling noise: in 256 dimensions an entry that was put on a noisy draw is farther from every other draw than
+        the middle of its class is, and dies again."""
         dead = torch.nonzero(self.usage < DEAD / self.sizes.bank)[:, 0]
         if len(dead):
             drawn = torch.randint(len(priors), (len(dead),), generator=generator)
             self.codebook.codebook.weight[dead] = self.codebook.fc(priors[drawn])
-            self.usage[dead] = 1 / self.sizes.bank
-            self.usage /= self.usage.sum()
         return len(dead)
 
     def perplexity(self) -> float:

@@ -37,13 +37,15 @@ MOVED = 16  # first coordinates of a face that the performer moves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankSettings:
-    """`codes`, `tokens`, `hidden`: sizes of the bank. `named`: share of clips whose emotion is given as its class prior at the clip's
-    intensity, instead of what is felt in the clip. `dropped`: share of priors that become zero, for guidance without emotion.
+    """`codes`, `tokens`, `hidden`: sizes of the bank. `codebook_weight`: of the quantisation loss. The rest is about what a step asks:
 
-    `blended`: share of clips that are mixed with another emotion of the same identity. `codebook_weight`: of the quantisation loss."""
+    `named`: share of clips whose emotion is given as its class prior at the clip's intensity, instead of what is felt in the clip.
+    `noise`: of the draws from what is felt (1: as the Gaussian says). `blended`: share of clips that are mixed with another emotion of
+    the same identity. `dropped`: share of priors that become zero, for guidance without emotion. `blind`: share of retrievals in which
+    only the entry says the emotion (`EmotionBank.recall`)."""
 
     seed: int = within(0, 0, 2**31)
-    steps: int = within(1500, 1, 1_000_000)
+    steps: int = within(500, 1, 1_000_000)
     identities: int = within(16, 2, 1024)
     learning_rate: float = within(1e-3, 1e-6, 1)
     weight_decay: float = within(0.01, 0, 1)
@@ -53,7 +55,9 @@ class BankSettings:
     codebook_weight: float = within(1.0, 0, 100)
     named: float = within(0.5, 0, 1)
     dropped: float = within(0.1, 0, 1)
+    noise: float = within(1.0, 0, 1)
     blended: float = within(0.5, 0, 1)
+    blind: float = within(0.5, 0, 1)
     revive_every: int = within(50, 1, 1_000_000)
     with_bank: bool = True
     save_every: int = within(100, 1, 1_000_000)
@@ -114,7 +118,7 @@ def train(
         scene = draw(acted, sampler, settings, generator)
         if isinstance(bank, EmotionBank):
             if step == 0 or (step + 1) % settings.revive_every == 0:
-                bank.revive(scene.priors, generator)
+                bank.revive(scene.clean, generator)
             bank.note_use(bank.codebook(scene.priors)[1])
         parts = parts_of_loss(settings, scene.of(run.workers.share(len(scene.priors))), bank, performer)
         for group in optimiser.param_groups:
@@ -175,12 +179,15 @@ def settled(clips: Clips) -> Float[Tensor, "clips seeing"]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scene:
-    """What one step is made of. `dropped`: whose prior becomes zero."""
+    """What one step is made of. `clean`: the priors before noise. `dropped`: whose prior becomes zero. `blind`: who asks nothing of
+    what is retrieved."""
 
     priors: Float[Tensor, "batch 256"]
+    clean: Float[Tensor, "batch 256"]
     neutral: Float[Tensor, "batch axes"]
     moves: Float[Tensor, "batch moved"]
     dropped: Bool[Tensor, "batch 1"]
+    blind: Bool[Tensor, "batch 1"]
 
     def of(self, share: slice) -> Scene:
         """A worker's part."""
@@ -191,19 +198,22 @@ def draw(acted: Performances, sampler: Sampler, settings: BankSettings, generato
     """The clips of a step: what they are conditioned on, and what is to come of it."""
     chosen = sampler.draw(generator)
     count = len(chosen)
-    noise = torch.randn(count, DIMS, generator=generator)
-    felt = Gaussian(mean=acted.felt.mean[chosen], logvar=acted.felt.logvar[chosen]).sample(noise)
+    noise = settings.noise * torch.randn(count, DIMS, generator=generator)
+    felt = Gaussian(mean=acted.felt.mean[chosen], logvar=acted.felt.logvar[chosen])
     by_name = torch.rand(count, 1, generator=generator) < settings.named
-    priors = torch.where(by_name, acted.named(chosen), felt)
+    clean = torch.where(by_name, acted.named(chosen), felt.mean)
+    priors = torch.where(by_name, clean, felt.sample(noise))
     moves = acted.moves[chosen]
     shift = int(torch.randint(1, len(LABELS), (1,), generator=generator))
     share = torch.rand(count, 1, generator=generator)
     share = torch.where(torch.rand(count, 1, generator=generator) < settings.blended, share, 0)
     return Scene(
         priors=torch.lerp(priors, _other_emotion(priors, shift), share),
+        clean=torch.lerp(clean, _other_emotion(clean, shift), share),
         neutral=acted.neutral[chosen],
         moves=torch.lerp(moves, _other_emotion(moves, shift), share),
         dropped=torch.rand(count, 1, generator=generator) < settings.dropped,
+        blind=torch.rand(count, 1, generator=generator) < settings.blind,
     )
 
 
@@ -216,7 +226,7 @@ def parts_of_loss(
         moved = functional.mse_loss(performer(scene.neutral, bank.tokens(priors)), scene.moves)
         return {"loss/total": moved, "loss/attended": moved}
     attended = performer(scene.neutral, bank(scene.priors, dropped=scene.dropped))
-    tokens, quantised = bank.retrieve(scene.priors, dropped=scene.dropped)
+    tokens, quantised = bank.recall(scene.priors, blind=scene.blind, dropped=scene.dropped)
     parts = {
         "loss/attended": functional.mse_loss(attended, scene.moves),
         "loss/retrieved": functional.mse_loss(performer(scene.neutral, tokens), scene.moves),
