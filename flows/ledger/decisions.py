@@ -34,8 +34,8 @@ class Direction:
 class Decision:
     """What holds for one place. `retried_at`: when a failure was last cleared (UTC, ISO 8601), "" for never.
 
-    `seeds` and `performances`: those that takes of this place were ever asked for with; `written`: the performance before the first
-    direction, "" when there is none."""
+    `seeds` and `performances`: those that takes of this place were ever asked for with; `written`: the performance that the first
+    direction took the place of, "" when there was none."""
 
     held: bool = False
     skipped: bool = False
@@ -114,10 +114,11 @@ def _directions(before: Decision, detail: Mapping[str, object]) -> dict[str, Any
     """How the place is performed after a direction, or after a take that performs otherwise was circled; "" is as written."""
     wanted, was = str(detail["performance"]), str(detail["performed"])
     direction = Direction(performance=wanted, frames=_number(detail["frames"]), words=str(detail["words"]))
+    known = before.direction is not None or was in before.performances
     return {
         "direction": direction if wanted else None,
         "performances": before.performances | {was, *filter(None, [wanted])},
-        "written": (before.written if before.direction else was) if wanted else "",
+        "written": before.written if known and before.written else was,
     }
 
 

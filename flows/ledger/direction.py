@@ -63,6 +63,12 @@ def seeded(shot: Shot, seed: int | None) -> Shot:
     return replace(other, shot_id=breakdown.identity(other))
 
 
+def as_written(shot: Shot, decision: Decision) -> Shot:
+    """A shot of a recorded cut without the direction that it was recorded with, where that was taken back since."""
+    stale = decision.direction is None and shot.performance in decision.performances
+    return with_performance(shot, decision.written) if stale and decision.written else shot
+
+
 def performed(shot: Shot, direction: Direction | None) -> Shot:
     """The shot with another performance, under its own identity. Keys keep their place in the take when its length has changed."""
     if direction is None:

@@ -20,7 +20,7 @@ from flows.inputs import read_inputs
 from flows.ledger import record
 from flows.ledger.causes import prints, seen
 from flows.ledger.decisions import Direction, decide
-from flows.ledger.direction import as_text, performance, seeded, with_performance
+from flows.ledger.direction import as_text, performance, performed, seeded, with_performance
 from flows.ledger.select import WHERE, select
 from flows.ledger.states import ShotState
 from manifests.errors import InputError, Problem
@@ -228,10 +228,12 @@ def _refuse(entries: Sequence[ShotState], message: str, expected: str) -> None:
 
 
 def _circle(entry: ShotState, variant: Shot) -> dict[str, object]:
-    detail = {**seen(variant), "was": entry.shot.seed}
-    if variant.performance == entry.shot.performance:
+    """The detail of a circled take; with a direction when the shot is to perform otherwise than it does by what was decided so far."""
+    detail, decision = {**seen(variant), "was": entry.shot.seed}, entry.decision
+    written = variant.performance == decision.written
+    now = decision.direction and performed(entry.shot, decision.direction).performance
+    if not decision.performances or variant.performance == now or (now is None and written):
         return detail
-    written = variant.performance == entry.decision.written
     direction = Direction(
         performance="" if written else variant.performance, frames=variant.frames, words="as in its take"
     )

@@ -15,8 +15,9 @@ from flows import corrections
 from flows.film import Film, done
 from flows.finishing.reel import DELIVERABLES, Version
 from flows.ledger import record
-from flows.ledger.decisions import NAMES
-from flows.ledger.direction import direct
+from flows.ledger.decisions import NAMES, UNDECIDED
+from flows.ledger.direction import as_written, direct
+from flows.ledger.places import places
 from flows.ledger.shot import variants
 from flows.ledger.states import FARM, ShotState
 from flows.trust import waivers
@@ -75,7 +76,10 @@ def read(film: Film) -> Reading:
     shots = store.current_rows(Shot)
     decided = record.decisions(store, shots)
     size = (film.production.width, film.production.height)
-    wanted = direct(shots, decisions=decided, size=size)
+    undirected = [
+        as_written(shot, decided.get(place, UNDECIDED)) for place, shot in zip(places(shots), shots, strict=True)
+    ]
+    wanted = direct(undirected, decisions=decided, size=size)
     standing = done(still, shots)
     ledger = record.told(still, shots, run=record.newest_run(store), done=set(standing))
     asked = {entry.place: variants(entry) for entry in ledger}

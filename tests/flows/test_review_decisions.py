@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from flows.trust import waivers
 from flows.view.overview import compare_with_record
 from manifests.errors import InputError
 from manifests.rows import Check, Event, Take
+from manifests.store import event
 from manifests.timebase import MASTER_HZ
 from pipeline import qc
 
@@ -106,8 +108,10 @@ def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(scene:
     media = scene.root / "media" / "takes" / f"{entry.shot.shot_id}.mkv"
     media.write_bytes((scene.root / old.path).read_bytes())  # as if the farm had made it
     scene.store.append([_as(old, entry.shot.shot_id, entry.shot.seed)])
+    scene.store.append([event("done", entry.shot.shot_id, actor="callsheet")])
     assert planned(scene)[1].state == "cached"
-    takes = desk.reading(now=True) and desk.document()["shots"][1]["takes"]
+    desk.reading(now=True)
+    takes = desk.document()["shots"][1]["takes"]
     assert [(take["emotion"], take["seed"]) for take in takes] == [("happy 0.8", 2), ("angry 1", 3)]
     assert len(shot.takes(chosen(scene, SECOND))) == 2
     decided(desk, "approve", take_id=before["shot_id"])  # the old one was right after all
@@ -120,8 +124,6 @@ def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(scene:
 
 
 def _as(take: Take, shot_id: str, seed: int) -> Take:
-    import dataclasses
-
     return dataclasses.replace(take, shot_id=shot_id, seed=seed, path=f"media/takes/{shot_id}.mkv")
 
 
