@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from flows.view.progress import reporter
 from manifests.errors import InputError, Problem, nearest
 from manifests.identity import digest
-from manifests.rows import Score
+from manifests.rows import CorpusClip, Score
 from manifests.store import Store
 from model.talker import TALKERS
 
 if TYPE_CHECKING:
+    from flows.subjects import Subject
     from model.judges.kept import Origin
     from model.judges.sitting import Maker, Sitting
     from model.training.corpus import Corpus
@@ -69,9 +70,9 @@ def evaluate(request: Request) -> Evaluation:
     judges = _judges(request, corpus)
     sitting = _sitting(request, corpus, judges)
     _refuse_learnt(request, corpus, sitting.panel.origins)
-    _hear(sitting, REAL, sitting.real)
-    for name, make in _makers(request, corpus, sitting):
-        _hear(sitting, name, make)
+    _hear(sitting, REAL, sitting.real, sitting.clips)
+    for name, subject in _subjects(request, corpus, sitting):
+        _hear(sitting, name, subject.make, subject.clips)
     return _written(request, sitting, judges)
 
 
@@ -165,17 +166,20 @@ def _run_id(request: Request, corpus: Corpus) -> str:
     return digest([corpus.digest, asked, str(request.clips or ""), time.time_ns()])
 
 
-def _makers(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tuple[str, Maker]]:
+def _subjects(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tuple[str, Subject]]:
     """Who is judged beside the corpus' own clips."""
     from flows import subjects
 
-    landmarker = sitting.panel.recogniser.landmarker
+    landmarker, clips = sitting.panel.recogniser.landmarker, sitting.clips
     if request.talker == "nano":
-        yield "nano", subjects.of_nano(corpus, weights=request.weights, seed=request.seed)
+        yield "nano", subjects.of_nano(corpus, clips, weights=request.weights, seed=request.seed)
     elif request.talker:
-        yield request.talker, subjects.of_talker(request.talker, corpus, landmarker, seed=request.seed)
+        yield (
+            request.talker,
+            subjects.of_talker(request.talker, corpus, clips, landmarker=landmarker, seed=request.seed),
+        )
     if request.clips:
-        yield request.clips.resolve().name, subjects.of_folder(request.clips, sitting.clips, landmarker)
+        yield request.clips.resolve().name, subjects.of_folder(request.clips, clips, landmarker)
 
 
 def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) -> None:
@@ -191,11 +195,11 @@ def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) 
         raise InputError(Problem(file="--split", message=message, expected="another split"))
 
 
-def _hear(sitting: Sitting, subject: str, make: Maker) -> None:
+def _hear(sitting: Sitting, name: str, make: Maker, clips: Sequence[CorpusClip]) -> None:
     """Judge one subject, telling how far it is."""
-    reporter().step(f"judging {subject}")
-    for done, _ in enumerate(sitting.judge(subject, make), start=1):
-        reporter().count(done, len(sitting.clips))
+    reporter().step(f"judging {name}")
+    for done, _ in enumerate(sitting.judge(name, make, clips), start=1):
+        reporter().count(done, len(clips))
 
 
 def _written(request: Request, sitting: Sitting, judges: Path) -> Evaluation:

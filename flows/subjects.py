@@ -7,7 +7,8 @@ Films are named by clip id (`CLIP.mp4`) and show what the clip says, from its fi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -30,8 +31,16 @@ FILMS = (".mp4", ".mkv", ".mov", ".webm")
 SHORT_SIDE = 256  # px at which previs draws: the corpus' portraits have no more
 
 
-def of_nano(corpus: Corpus, *, weights: str, seed: int) -> Maker:
-    """A maker that asks the small diffusion talker for the crops that are judged, and no more frames than are judged.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Who makes pictures, and of which clips."""
+
+    make: Maker
+    clips: Sequence[CorpusClip]
+
+
+def of_nano(corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: int) -> Subject:
+    """Asks the small diffusion talker for the crops that are judged, and for no more frames than that.
 
     `weights`: folder of a checkpoint, "" for the one that ships. Raises InputError when there is none."""
     import torch
@@ -51,24 +60,31 @@ def of_nano(corpus: Corpus, *, weights: str, seed: int) -> Maker:
             faces: Faces = sample(networks, here, seed=seed).numpy()
         return faces
 
-    return make
+    return Subject(make=make, clips=clips)
 
 
-def of_talker(name: str, corpus: Corpus, landmarker: Landmarker, *, seed: int) -> Maker:
-    """A maker that asks a talker for every clip, in the clip's emotion held at its intensity. Raises InputError as talkers do."""
+def of_talker(name: str, corpus: Corpus, clips: Sequence[CorpusClip], *, landmarker: Landmarker, seed: int) -> Subject:
+    """Asks a talker for every clip whose person has a portrait, in the clip's emotion held at its intensity.
+
+    Raises InputError as talkers do, and when nobody has a portrait."""
+    known = [clip for clip in clips if _portrait(corpus, clip).is_file()]
+    if not known:
+        raise InputError([Problem(file=str(_portrait(corpus, clip)), message="no such portrait") for clip in clips[:1]])
     talker = load(name, {"size": SHORT_SIDE} if name == "previs" else {})
 
     def make(clip: CorpusClip, window: slice) -> Faces:
         frames = _talked(talker, clip, corpus, seed)
         return _windowed(frames, window, landmarker, name=f"{name}, clip {clip.clip_id}")
 
-    return make
+    return Subject(make=make, clips=known)
 
 
-def of_folder(folder: Path, clips: Iterable[CorpusClip], landmarker: Landmarker) -> Maker:
-    """A maker that reads films. Raises InputError that names every clip without a film."""
+def of_folder(folder: Path, clips: Sequence[CorpusClip], landmarker: Landmarker) -> Subject:
+    """Reads films of every clip of those corpora of which there is any film. Raises InputError that names every clip without one."""
     films = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS}
-    missing = [clip.clip_id for clip in clips if clip.clip_id not in films]
+    filmed = {clip.corpus for clip in clips if clip.clip_id in films}
+    wanted = [clip for clip in clips if clip.corpus in filmed or not filmed]
+    missing = [clip.clip_id for clip in wanted if clip.clip_id not in films]
     if missing:
         message, expected = "no film of this clip", f"CLIP.mp4 ({', '.join(FILMS)})"
         raise InputError([Problem(file=str(folder / name), message=message, expected=expected) for name in missing])
@@ -76,16 +92,20 @@ def of_folder(folder: Path, clips: Iterable[CorpusClip], landmarker: Landmarker)
     def make(clip: CorpusClip, window: slice) -> Faces:
         return _windowed(_filmed(films[clip.clip_id]), window, landmarker, name=str(films[clip.clip_id]))
 
-    return make
+    return Subject(make=make, clips=wanted)
 
 
 def _talked(talker: Talker, clip: CorpusClip, corpus: Corpus, seed: int) -> Iterator[np.ndarray]:
-    portrait = portraits.read(corpus.folder / "portraits" / f"{clip.identity}.png", face="largest")
+    portrait = portraits.read(_portrait(corpus, clip), face="largest")
     samples = corpus.array(clip, "speech").astype(np.float32) / 32768
     text = clip.text or None
     speech = Speech(samples=samples, lead=0, frames=clip.frames, rate=Fraction(RATE), text=text)
     performance = Performance.of(held(clip.emotion, clip.intensity), start=0, end=clip.frames)
     return iter(talker.talk(portrait, speech, performance, seed))
+
+
+def _portrait(corpus: Corpus, clip: CorpusClip) -> Path:
+    return corpus.folder / "portraits" / f"{clip.identity}.png"
 
 
 def _filmed(path: Path) -> Iterator[np.ndarray]:

@@ -59,9 +59,9 @@ class Sitting:
     verdicts: dict[tuple[str, str], dict[str, Verdict]] = field(default_factory=dict)
     pictures: dict[tuple[str, str], list[Faces]] = field(default_factory=dict)  # for I3D, when it was asked
 
-    def judge(self, subject: str, make: Maker) -> Iterator[CorpusClip]:
-        """Judge what a maker makes of every clip; yields each clip when it is done."""
-        for clip in self.clips:
+    def judge(self, subject: str, make: Maker, clips: Sequence[CorpusClip] | None = None) -> Iterator[CorpusClip]:
+        """Judge what a maker makes of every clip, or of those that it can make; yields each when it is done."""
+        for clip in self.clips if clips is None else clips:
             shown = self._shown(clip, make)
             verdict = self.panel.judge(shown)
             if "i3d" in self.panel.guests.names:
