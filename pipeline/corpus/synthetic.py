@@ -52,7 +52,8 @@ class SpokenLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One clip to be made. `clip_id` is the digest of portrait, line and draws (not of the talker: `source` names it); `number` seeds them."""
+    """One clip to be made. `clip_id` is the digest of portrait, line and draws, not of the talker, which `source` names; `number` seeds
+    the draws."""
 
     clip_id: str
     person: Person
