@@ -122,7 +122,7 @@ def _shot(  # noqa: PLR0913 - all that is known of one shot
         emotion=words.emotion(keys),
         curve=[(int(frame) - shot.head_frames, words.mix(weights)) for frame, *weights in keys],
         seed=shot.seed, talker=shot.talker, label=take.label if take else "",
-        state=entry.state, states=list(entry.marks), withdrawn=[*entry.withdrawn, *entry.unfit], pending=_pending(entry, wanted),
+        state=entry.state, states=list(entry.marks), withdrawn=list(entry.withdrawn), pending=_pending(entry, wanted),
         reason=f"{entry.error}: {entry.reason}" if entry.error else entry.reason,
         worker=entry.worker or (take.worker if take else ""), since=entry.since, seconds=take.wall_seconds if take else 0.0,
         measures=json.loads(take.measures) if take else {}, warnings=json.loads(take.warnings) if take else [],
