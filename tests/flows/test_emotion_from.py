@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 
 from flows.cli import main
+from flows.film import open_film
+from flows.inputs import read_inputs
+from model.emotion import parse_curve
 from model.training.embedder import EmotionEmbedder
 from model.training.packaged import PACKAGED
 from model.training.priors import Priors
+from pipeline import emotion_sample
 
 STARTER = Path(__file__).parents[2] / "pipeline" / "starter"
 FACE = STARTER / "portraits" / "robin.jpg"
@@ -46,3 +51,16 @@ def test_the_packaged_embedder_is_whole_and_small() -> None:
     assert EmotionEmbedder.load(PACKAGED).digest
     assert Priors.load(PACKAGED).mean.shape == (8, 256)
     assert sum(file.stat().st_size for file in PACKAGED.iterdir()) < 8_000_000
+
+
+def test_a_production_takes_an_actors_usual_emotion_from_the_sample_in_the_sheet(production: Path) -> None:
+    sheet = production / "cast.csv"
+    head, *rows = list(csv.DictReader(sheet.read_text().splitlines()))
+    with sheet.open("w") as file:
+        writer = csv.DictWriter(file, list(head))
+        writer.writeheader()
+        writer.writerow({**head, "default_emotion": "", "emotion_sample": head["portrait"]})
+        writer.writerows(rows)
+    first, second = read_inputs(open_film(production)).actors
+    assert first.default_emotion == emotion_sample.words(production / head["portrait"])
+    assert second.default_emotion == str(parse_curve(rows[0].get("default_emotion") or "neutral"))
