@@ -115,7 +115,7 @@ def prune(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> list[Pat
 
 
 def thumbnail(still: Still, *, root: Path) -> Path:
-    """A small JPEG of one frame of a file."""
+    """A small JPEG of one frame of a file; where the file has no such frame, none is written."""
     path = root / FOLDER / f"{digest([VERSION, still.key, still.frame, still.crop])}.jpg"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,9 @@ def thumbnail(still: Still, *, root: Path) -> Path:
         left, top, wide, high = still.crop.split(",") if still.crop else ("", "", "", "")
         filters = f"crop={wide}:{high}:{left}:{top}" if still.crop else ""
         with contextlib.closing(_frames(still.video, filters, start)) as frames:
-            save(next(frames), path)
+            picture = next(frames, None)
+        if picture is not None:
+            save(picture, path)
     return path
 
 

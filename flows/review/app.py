@@ -42,11 +42,11 @@ NOT_FOUND = "there is nothing here\n"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(desk: Desk, gate: Gate) -> Starlette:
-    """The server of one desk behind one gate."""
+def make_app(desk: Desk, gate: Gate, *, stopping: Callable[[], bool] = lambda: False) -> Starlette:
+    """The server of one desk behind one gate. `stopping`: whether it is about to end, so that pages need not wait for news."""
     routes = [
         Route("/api/production", _production(desk)),
-        Route("/api/changes", _changes(desk)),
+        Route("/api/changes", _changes(desk, stopping)),
         Route("/api/decisions", _decisions(desk), methods=["POST"]),
         Route("/api/peaks", _peaks(desk)),
         Route("/api/log/{shot_id}", _log(desk)),
@@ -67,12 +67,12 @@ def _production(desk: Desk) -> Handler:
     return production
 
 
-def _changes(desk: Desk) -> Handler:
+def _changes(desk: Desk, stopping: Callable[[], bool]) -> Handler:
     async def changes(request: Request) -> Response:
         since = request.query_params.get("since", "")
         until = time.monotonic() + WAIT_SECONDS
         while await run_in_threadpool(desk.revision) == since and time.monotonic() < until:
-            if await request.is_disconnected():
+            if stopping() or await request.is_disconnected():
                 break
             await asyncio.sleep(LOOK_SECONDS)
         return JSONResponse(await run_in_threadpool(desk.changes, since))

@@ -44,8 +44,9 @@ def prepare(film: Film, *, reviewer: str, port: int = 0) -> Reviewing:
     listening = _listen(port)
     gate = Gate(listening.getsockname()[1])
     desk = Desk(film, reviewer=reviewer)
+    servers: list[uvicorn.Server] = []  # the app is there before the server that it asks whether it is stopping
     config = uvicorn.Config(
-        make_app(desk, gate),
+        make_app(desk, gate, stopping=lambda: any(server.should_exit for server in servers)),
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -53,7 +54,8 @@ def prepare(film: Film, *, reviewer: str, port: int = 0) -> Reviewing:
         ws="none",
         timeout_graceful_shutdown=GOODBYE_SECONDS,
     )
-    return Reviewing(server=uvicorn.Server(config), gate=gate, desk=desk, listening=listening)
+    servers.append(uvicorn.Server(config))
+    return Reviewing(server=servers[0], gate=gate, desk=desk, listening=listening)
 
 
 def hand_out(reviewing: Reviewing, *, show: Callable[[str], None], browser: bool) -> None:
