@@ -63,7 +63,7 @@ class SyncNet(nn.Module):
     """Two nets into one space."""
 
     def __init__(self) -> None:
-        """About 350,000 parameters."""
+        """About 280,000 parameters."""
         super().__init__()
         high, wide = mouth_part(np.empty((1, FACE_PX, FACE_PX))).shape[1:]
         self.see = nn.Sequential(
