@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from manifests.errors import InputError
 from model.emotion import Key, Performance
-from model.nano import LABEL, describe, read_settings
+from model.nano import LABEL, WEIGHTS, describe, read_settings
 from model.nano.clip import between, generated
 from model.nano.conditions import around
 from model.nano.framing import Drawn, Framing
 from model.nano.hearing import STRETCH, Track, ears
-from model.nano.networks import Nano, parameters
+from model.nano.networks import Nano, parameters, read_config
 from model.nano.sample import Asked, sample
 from model.nano.sampling import Plan, Run, spans, stream
 from model.nano.sizes import Sizes, tiny
@@ -232,6 +232,26 @@ def test_sampling_from_arrays_gives_bytes_of_the_right_shape(weights: Path) -> N
 def test_the_shipped_size_is_below_five_million_parameters() -> None:
     assert parameters(Nano.fresh(Sizes())) < 5_000_000
     assert parameters(Nano.fresh(Sizes(banked=True))) < 5_000_000
+
+
+def test_the_shipped_checkpoint_is_small_and_says_where_it_comes_from() -> None:
+    config, size = read_config(WEIGHTS), (WEIGHTS / "model.safetensors").stat().st_size
+    assert size < 30_000_000
+    assert config["data"]["corpora"] == ["synthetic"]
+    assert config["licences"] == ["CC0-1.0"]
+    assert config["weights licence"] == "Apache-2.0"
+    assert "/" not in str(config["data"]) + str(config["settings"])
+    assert describe({}) == describe({"weights": str(WEIGHTS)})
+
+
+def test_the_shipped_talker_moves_a_face_it_never_saw_and_keeps_the_rest(portrait: Portrait) -> None:
+    clip = load("nano", {"steps": 3, "size": 256}).talk(portrait, speech(4), performance(), 0)
+    frames = np.stack(list(clip)).astype(np.float32)
+    left, top, right, bottom = clip.measures().face_box
+    height, width = frames.shape[1:3]
+    face = frames[:, int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
+    assert float(np.abs(np.diff(face, axis=0)).mean()) > 0.1
+    assert float(np.abs(np.diff(frames[:, :4], axis=0)).max()) == 0
 
 
 def test_rows_around_a_frame_stand_around_its_middle() -> None:
