@@ -7,6 +7,7 @@ they were made from, so they are never stale.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,7 +168,7 @@ def _references(corpus: Corpus, rows: Sequence[CorpusClip]) -> Tensor:
 def _cached(path: Path, make: Callable[[], Tensor]) -> Tensor:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(".part")
+        half = path.with_name(f".{path.name}.{os.getpid()}")  # workers may make it at the same time
         save_file({"values": make().contiguous()}, half)
         half.replace(path)
     values: Tensor = load_file(path)["values"]
