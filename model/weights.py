@@ -53,7 +53,7 @@ class Weight:
     registry: Literal["pypi", "npm"] = "pypi"
 
 
-def _dlib(name: str, purpose: str, member: str, sha256: str) -> Weight:
+def _face_api(name: str, purpose: str, member: str, sha256: str, licence: str) -> Weight:
     return Weight(
         name=name,
         purpose=purpose,
@@ -61,10 +61,13 @@ def _dlib(name: str, purpose: str, member: str, sha256: str) -> Weight:
         version="1.7.15",
         member=f"package/model/{member}",
         sha256=sha256,
-        licence="CC0-1.0 (dlib's weights, in a package under MIT)",
+        licence=licence,
         commercial="yes",
         registry="npm",
     )
+
+
+DLIB = "CC0-1.0 (dlib's weights, in a package under MIT)"
 
 
 def _mediapipe(name: str, purpose: str, member: str, sha256: str) -> Weight:
@@ -165,17 +168,33 @@ CATALOGUE: tuple[Weight, ...] = (
         commercial="yes",
         kind="installed",
     ),
-    _dlib(
+    _face_api(
         "dlib-face",
         "telling whose face it is, in checks of finished files",
         "face_recognition_model.bin",
         "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+        DLIB,
     ),
-    _dlib(
+    _face_api(
         "dlib-face-layout",
         "the layout of dlib-face",
         "face_recognition_model-weights_manifest.json",
         "cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b",
+        DLIB,
+    ),
+    _face_api(
+        "face-api-expression",
+        "judging emotion in `callsheet evaluate`",
+        "face_expression_model.bin",
+        "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d",
+        "MIT",
+    ),
+    _face_api(
+        "face-api-expression-layout",
+        "the layout of face-api-expression",
+        "face_expression_model-weights_manifest.json",
+        "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
+        "MIT",
     ),
 )
 

@@ -9,7 +9,6 @@ package is under MIT; what pictures the network was trained on is not said.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,6 @@ from manifests.errors import InputError, Problem
 from model import weights
 from model.judges.points import Followed
 from model.previs.landmarks import Face
-from model.weights import Weight
 
 ORDER = ("neutral", "happy", "sad", "angry", "fear", "disgusted", "surprised")
 BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336)
@@ -43,32 +41,7 @@ Rgb = UInt8[np.ndarray, "height width 3"]
 Logs = Float64[np.ndarray, " 7"]
 
 
-def _weight(name: str, member: str, sha256: str) -> Weight:
-    return Weight(
-        name=name,
-        purpose="judging emotion in `callsheet evaluate`",
-        package="@vladmandic/face-api",
-        version="1.7.15",
-        member=f"package/model/{member}",
-        sha256=sha256,
-        licence="MIT",
-        commercial="yes",
-        registry="npm",
-    )
-
-
-FILES = (
-    _weight(
-        "face-api-expression",
-        "face_expression_model.bin",
-        "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d",
-    ),
-    _weight(
-        "face-api-expression-layout",
-        "face_expression_model-weights_manifest.json",
-        "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
-    ),
-)
+NAMES = ("face-api-expression", "face-api-expression-layout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,20 +86,9 @@ class PackagedJudge:
         return functional.conv2d(x, self.tensors[f"{name}/pointwise_filter"].permute(3, 2, 0, 1), bias)
 
 
-def place(weight: Weight) -> Path:
-    """Where one of `FILES` lies in the cache."""
-    return weights.cache_folder() / "weights" / (weight.name + Path(weight.member).suffix)
-
-
 def load() -> PackagedJudge:
-    """The network, fetched from its package when it is not in the cache. Raises ToolError when it cannot be had."""
-    missing = [weight for weight in FILES if not place(weight).is_file()]
-    if missing:
-        with tempfile.TemporaryDirectory() as folder:
-            archive = weights.npm_tarball(missing[0].package, missing[0].version, Path(folder))
-            for weight in missing:
-                weights.unpack(weight, archive, Path(folder))
-    return PackagedJudge(tensors=_tensors(place(FILES[0]), place(FILES[1])))
+    """The network. Raises InputError, with the command that mends it, when it was not fetched."""
+    return PackagedJudge(tensors=_tensors(*map(weights.path, NAMES)))
 
 
 def _tensors(file: Path, layout: Path) -> dict[str, Tensor]:

@@ -15,17 +15,9 @@ import talking_heads
 from flows.cli import main
 from manifests.rows import Judgement, Score
 from manifests.store import Store
-from model import weights
-from model.judges import packaged
-from model.judges.panel import NETS
 from model.training.corpus import Corpus
 from pipeline import corpus as corpora
 from pipeline import media
-
-needs_weights = pytest.mark.skipif(
-    not all(map(weights.present, NETS)) or not all(packaged.place(one).is_file() for one in packaged.FILES),
-    reason="needs `callsheet weights fetch` and the packaged judge",
-)
 
 
 def run(*arguments: str) -> int:
@@ -42,7 +34,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@needs_weights
 def test_a_folder_of_films_is_judged_beside_the_corpus(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,7 +63,6 @@ def test_a_folder_of_films_is_judged_beside_the_corpus(
     assert "no person acted here" in page
 
 
-@needs_weights
 def test_previs_is_judged_from_portraits_and_sounds(corpus: Path, tmp_path: Path) -> None:
     asked = ["--corpus", str(corpus), "--out", str(tmp_path), "--talker", "previs", "--frames", "8", "--limit", "2"]
     assert run(*asked) == 0
@@ -95,7 +85,6 @@ def test_a_folder_without_a_corpus_is_refused(tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "out").exists()
 
 
-@needs_weights
 def test_clips_without_a_film_are_all_named(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--corpus", str(corpus), "--out", str(tmp_path / "out"), "--clips", str(tmp_path), "--limit", "2") == 2
     assert capsys.readouterr().err.count("no film of this clip") == 2

@@ -17,7 +17,6 @@ from model.previs.landmarks import Landmarker
 
 HEADS = sorted((Path(__file__).parents[2] / "data" / "heads").glob("*.jpg"))
 NETS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
-needs_weights = pytest.mark.skipif(not all(map(weights.present, NETS)), reason="needs `callsheet weights fetch`")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,6 @@ def picture(path: Path) -> np.ndarray:
     return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
 
 
-@needs_weights
 def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_framing(recogniser: Recogniser) -> None:
     names = [path.stem for path in HEADS[:10]]
     assert len(names) == 10
@@ -50,7 +48,6 @@ def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_frami
     assert all(0 < one.distance < 1.2 for one in found)
 
 
-@needs_weights
 def test_lips_that_part_in_small_pictures_are_seen_to(recogniser: Recogniser) -> None:
     face = framing.cropped([picture(HEADS[0])], recogniser.landmarker, name="")[0]
     followed = points.follow(recogniser.landmarker, np.stack([face] * 4))
@@ -62,7 +59,6 @@ def test_lips_that_part_in_small_pictures_are_seen_to(recogniser: Recogniser) ->
     assert points.follow(recogniser.landmarker, opened[None]).gap[0] > followed.gap[0] + 0.05
 
 
-@needs_weights
 def test_a_clip_without_a_face_is_refused_by_name(recogniser: Recogniser) -> None:
     with pytest.raises(InputError, match=r"clip\.mp4: no face"):
         framing.cropped([np.full((128, 128, 3), 90, np.uint8)], recogniser.landmarker, name="clip.mp4")

@@ -13,17 +13,11 @@ import torch
 
 from manifests.errors import InputError
 from manifests.rows import Judgement, Score
-from model import weights
-from model.judges import packaged, report, sitting
-from model.judges.panel import NETS, Panel
+from model.judges import report, sitting
+from model.judges.panel import Panel
 from model.judges.sitting import Sitting, Window
 from model.training import corpus as corpora
 from model.training.corpus import Corpus
-
-needs_weights = pytest.mark.skipif(
-    not all(map(weights.present, NETS)) or not all(packaged.place(one).is_file() for one in packaged.FILES),
-    reason="needs `callsheet weights fetch` and the packaged judge",
-)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +46,6 @@ def scores(judged: Sitting) -> dict[tuple[str, str], Score]:
     return {(score.subject, score.measure): score for score in judged.scores()}
 
 
-@needs_weights
 def test_a_talker_that_shows_a_still_keeps_the_person_and_moves_nothing(scores: dict[tuple[str, str], Score]) -> None:
     assert scores["still", "identity_right"].value == 1
     assert scores["still", "identity_distance"].value == pytest.approx(0, abs=0.05)
@@ -61,7 +54,6 @@ def test_a_talker_that_shows_a_still_keeps_the_person_and_moves_nothing(scores: 
     assert scores["still", "jitter"].value < 0.01
 
 
-@needs_weights
 def test_mouths_that_open_with_the_voice_stand_above_shuffled_sounds_and_stills_do_not(
     scores: dict[tuple[str, str], Score],
 ) -> None:
@@ -70,7 +62,6 @@ def test_mouths_that_open_with_the_voice_stand_above_shuffled_sounds_and_stills_
     assert abs(scores["still", "opening_correlation"].value) < 0.3
 
 
-@needs_weights
 def test_every_score_says_what_stands_behind_it(scores: dict[tuple[str, str], Score]) -> None:
     right = scores["real", "emotion_right"]
     assert (right.clips, right.identities, right.reference, right.compared) == (8, 4, 0.125, "chance")
@@ -81,7 +72,6 @@ def test_every_score_says_what_stands_behind_it(scores: dict[tuple[str, str], Sc
     assert scores["real", "identity_right"].reference == pytest.approx(1 / 4)  # four portraits
 
 
-@needs_weights
 def test_the_page_says_that_nobody_acted_and_puts_the_real_clips_first(judged: Sitting) -> None:
     page = report.page(judged.scores(), judged.panel.origins, {"corpus": "heads"})
     assert "## synthetic corpus" in page
@@ -90,7 +80,6 @@ def test_the_page_says_that_nobody_acted_and_puts_the_real_clips_first(judged: S
     assert "lipsync 1: 1 clips of 1 identities" in page
 
 
-@needs_weights
 def test_the_same_clips_are_judged_alike_again(judged: Sitting, corpus: Corpus) -> None:
     again = Sitting(corpus=corpus, clips=judged.clips[:1], panel=judged.panel, window=judged.window, run_id="run")
     list(again.judge("real", again.real))

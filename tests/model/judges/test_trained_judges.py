@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from manifests.errors import InputError
-from model import weights
 from model.emotion import LABELS
 from model.judges import emotion, kept, lipsync, sound, training
 from model.judges.shares import Shares, shares
@@ -19,10 +18,6 @@ from model.training import corpus as corpora
 from model.training.corpus import Corpus
 
 torch.set_num_threads(1)
-needs_mesh = pytest.mark.skipif(
-    not all(map(weights.present, ("mediapipe-face-detector", "mediapipe-face-mesh"))),
-    reason="needs `callsheet weights fetch`",
-)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +119,6 @@ def test_the_judges_that_ship_are_small_and_tell_what_they_learnt_from() -> None
         assert (kept.SHIPPED / f"{name}.safetensors").stat().st_size < 2e6
 
 
-@needs_mesh
 def test_judges_learn_from_people_of_their_own_and_keep_a_page_about_it(corpus: Corpus, tmp_path: Path) -> None:
     heard: set[str] = set()
     origins = training.train(
