@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +83,24 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(corpus: Corpus, 
     finished = train(corpus, QUICK, Run(out=tmp_path))
     for name in ("autoencoder", "motion", "emotion"):
         assert (tmp_path / name / "curve.jsonl").read_text() == (trained.parent / name / "curve.jsonl").read_text()
+    assert (finished / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+
+
+def test_a_process_that_was_killed_outright_goes_on_to_the_same_weights(trained: Path, tmp_path: Path) -> None:
+    corpus = corpora.tiny(tmp_path / "corpus")
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_diffusion_stages as here; "
+        "from model.training.corpus import tiny; place = Path(sys.argv[2]); "
+        "here.train(tiny(place / 'corpus'), here.QUICK, here.Run(out=place / 'out'))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])
+    first, until = tmp_path / "out" / "autoencoder" / "curve.jsonl", time.monotonic() + 120
+    while not (first.is_file() and first.read_text().count("\n") >= 3) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    finished = train(corpus, QUICK, Run(out=tmp_path / "out"))
+    assert first.read_text() == (trained.parent / "autoencoder" / "curve.jsonl").read_text()
     assert (finished / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
 
 
