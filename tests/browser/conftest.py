@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One Chromium for all tests of the page, pages in which nothing may complain, and the made-up production they look at."""
+"""One Chromium for all tests of a module, pages in which nothing may complain, and the made-up production they look at."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def absent(what: str) -> None:
     pytest.skip(f"{what} is not installed")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # not the session: its driver keeps an event loop running, in which no other may be started
 def chromium() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright

@@ -9,28 +9,27 @@ from hypothesis import strategies as st
 
 from model.training.probes import discriminant, halves, identity_probe, ridge, shuffled_identity_probes
 
-CHANCE = np.random.default_rng(4)
 IDENTITIES = np.repeat(np.arange(6), 24)
 EMOTIONS = np.tile(np.repeat(np.arange(8), 3), 6)
 
 
 def test_groups_apart_are_told_apart_whatever_the_scale_of_a_feature() -> None:
-    labels = np.repeat([3, 5, 9], 40)
-    features = CHANCE.normal(0, 1, (120, 4)) * (1, 1e4, 1e-4, 1) + (labels == 5)[:, None] * (8, 0, 0, 0)
+    chance, labels = np.random.default_rng(4), np.repeat([3, 5, 9], 40)
+    features = chance.normal(0, 1, (120, 4)) * (1, 1e4, 1e-4, 1) + (labels == 5)[:, None] * (8, 0, 0, 0)
     features[labels == 9, 2] += 8e-4
     for classify in (discriminant, ridge):
         assert (classify(features, labels, features) == labels).mean() > 0.97
 
 
 def test_a_discriminant_looks_across_what_varies_within_classes() -> None:
-    labels = np.repeat([0, 1], 300)
-    common = CHANCE.normal(0, 3, 600)
-    features = np.column_stack([common, common + np.where(labels == 1, 1.0, -1.0) + CHANCE.normal(0, 0.3, 600)])
+    chance, labels = np.random.default_rng(4), np.repeat([0, 1], 300)
+    common = chance.normal(0, 3, 600)
+    features = np.column_stack([common, common + np.where(labels == 1, 1.0, -1.0) + chance.normal(0, 0.3, 600)])
     assert (discriminant(features, labels, features) == labels).mean() > 0.9
 
 
 def test_an_identity_that_is_written_in_the_features_is_found_and_a_shuffled_one_is_not() -> None:
-    noise = CHANCE.normal(0, 1, (144, 10))
+    noise = np.random.default_rng(4).normal(0, 1, (144, 10))
     written = noise + 3 * np.eye(10)[IDENTITIES]
     assert identity_probe(written, IDENTITIES, EMOTIONS, seed=0) > 0.9
     shuffled = shuffled_identity_probes(written, IDENTITIES, EMOTIONS, seed=0, times=40)
