@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests share: hypothesis settings, one Ray, one Prefect server and one small film per run of the suite."""
+"""What all tests share: hypothesis settings, a browser, one Ray, one Prefect server and one small film per run of the suite."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,31 @@ settings.load_profile("callsheet")
 
 STARTER = Path(__file__).parents[1] / "pipeline" / "starter"
 SMALL = 'size = "320x180"\n'
+
+
+def absent(what: str) -> None:
+    """Skip, naming what is not here; fail where nothing may be missing."""
+    if os.environ.get("CALLSHEET_REQUIRE") == "all":
+        pytest.fail(f"{what} is not installed")
+    pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture(
+    scope="module"
+)  # not the session: its driver keeps an event loop running, in which no other may be started
+def chromium() -> Iterator[Any]:
+    """The browser of a test module."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        absent("the Python package playwright")
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        absent("chromium")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--mute-audio"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One Chromium for all tests of a module, pages in which nothing may complain, and the made-up production they look at."""
+"""Pages in which nothing may complain, and the made-up production they look at."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,31 +12,8 @@ import pytest
 
 from browser.make_document import make
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 DESK, LAPTOP, PHONE = (1440, 900), (1024, 768), (390, 844)
 PATIENCE = 20.0
-
-
-def absent(what: str) -> None:
-    if os.environ.get("CALLSHEET_REQUIRE") == "all":
-        pytest.fail(f"{what} is not installed")
-    pytest.skip(f"{what} is not installed")
-
-
-@pytest.fixture(
-    scope="module"
-)  # not the session: its driver keeps an event loop running, in which no other may be started
-def chromium() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        absent("the Python package playwright")
-    if not BROWSER:
-        absent("chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--mute-audio"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from browser.conftest import DESK, LAPTOP, PHONE, absent, until
+from browser.conftest import DESK, LAPTOP, PHONE, until
 from browser.make_document import HOSTILE, TAKE_MARK, number_in
+from conftest import absent
 
 Opened = Callable[..., Any]
 

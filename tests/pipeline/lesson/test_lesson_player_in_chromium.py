@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import re
-import shutil
 import threading
 import time
 import zipfile
@@ -22,7 +20,6 @@ from pipeline import media
 from pipeline.lesson import scorm
 from pipeline.lesson.transcript import Entry
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 SECONDS = 6
 # A learning system as SCORM 1.2 describes one: an object named API in a page around the lesson. It keeps what it is told in the tab.
 SYSTEM = """<!doctype html><title>Learning system</title><script>
@@ -93,26 +90,6 @@ def small_package(folder: Path) -> Path:
         captions=folder / "captions.vtt", chapters=folder / "chapters.vtt", poster=folder / "poster.jpg",
     )  # fmt: skip
     return scorm.write(package, folder / "lesson.zip")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        absent("the Python package playwright")
-    if not BROWSER:
-        absent("chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--mute-audio"])
-        yield browser
-        browser.close()
-
-
-def absent(what: str) -> None:
-    if os.environ.get("CALLSHEET_REQUIRE") == "all":
-        pytest.fail(f"{what} is not installed")
-    pytest.skip(f"{what} is not installed")
 
 
 @pytest.fixture
