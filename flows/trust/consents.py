@@ -8,12 +8,12 @@ again. Deleting what was made is `flows.trust.purge`.
 from __future__ import annotations
 
 import datetime
-import getpass
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flows import who
 from flows.film import Film
 from manifests.errors import InputError, Problem, gather, nearest
 from manifests.report import query
@@ -110,7 +110,7 @@ def revoke(film: Film, person: str, *, covers: Sequence[str] = COVERS, reason: s
     """Record that somebody takes back what they allowed. From now on nothing with them is planned, rendered or published here."""
     given = [one.consent_id for one in consent.of_person(on_file(film, []), person) if one.covers in covers]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
-    made = event(name, person, actor=getpass.getuser(), detail=json.dumps(detail, ensure_ascii=False))
+    made = event(name, person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False))
     film.store.append([made])
     return made
 

@@ -8,13 +8,13 @@ that several speak in is told, not deleted.
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows import who
 from flows.film import Film
 from flows.lease import held
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
@@ -83,7 +83,7 @@ def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
     gone = [{"path": one.path, "digest": one.media_digest} for one in touched(film, purge.person) if not one.stands]
     detail = {"files": len(purge.files), "bytes": freed, "covers": purge.covers, "versions": purge.versions}
     detail |= {"deliverables": gone, "remains": purge.remains, "reason": reason}
-    made = event(PURGED, purge.person, actor=getpass.getuser(), detail=json.dumps(detail, ensure_ascii=False))
+    made = event(PURGED, purge.person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False))
     film.store.append([made])
     return made
 
@@ -168,7 +168,7 @@ def _bury(film: Film, version: str, purge: Purge) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     at = event(PURGED, purge.person, actor="").happened_at
     files = [one for one in touched(film, purge.person) if one.version == version]
-    said = {"version": version, "purged_at": at, "by": getpass.getuser(), "because": "consent withdrawn"}
+    said = {"version": version, "purged_at": at, "by": who.me(), "because": "consent withdrawn"}
     said["files"] = [{"path": one.path, "media_digest": one.media_digest} for one in files]  # type: ignore[assignment]
     partial = folder / f".{TOMBSTONE}"
     partial.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")

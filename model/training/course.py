@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -50,6 +50,12 @@ class Course:
     bf16: bool = False
     save_every: int = 200
     show_every: int = 0
+
+    @classmethod
+    def of(cls, settings: object) -> Course:
+        """The loop's part of a stage's settings: the fields that have the same names."""
+        names = [one.name for one in fields(cls) if hasattr(settings, one.name)]
+        return cls(**{name: getattr(settings, name) for name in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

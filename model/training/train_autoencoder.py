@@ -45,20 +45,6 @@ class AutoencoderSettings:
     save_every: int = within(200, 1, 1_000_000)
     show_every: int = within(0, 0, 1_000_000)
 
-    @property
-    def course(self) -> Course:
-        """The loop's part of these."""
-        return Course(
-            steps=self.steps,
-            batch=self.batch,
-            accumulate=self.accumulate,
-            learning_rate=self.learning_rate,
-            ema=self.ema,
-            bf16=self.bf16,
-            save_every=self.save_every,
-            show_every=self.show_every,
-        )
-
 
 def train(
     nano: Nano,
@@ -97,7 +83,7 @@ def train(
         films=films,
         facts={"settings": asdict(settings), "sizes": nano.sizes.plain(), "references": references.identity},
     )
-    mean = course.follow(stage, settings.course, run, show=show)
+    mean = course.follow(stage, Course.of(settings), run, show=show)
     nano.autoencoder.load_state_dict(mean.state_dict())
     nano.autoencoder.eval()
     rescale(nano.autoencoder, references)

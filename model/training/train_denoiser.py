@@ -57,20 +57,6 @@ class DenoiserSettings:
     save_every: int = within(100, 1, 1_000_000)
     show_every: int = within(0, 0, 1_000_000)
 
-    @property
-    def course(self) -> Course:
-        """The loop's part of these."""
-        return Course(
-            steps=self.steps,
-            batch=self.batch,
-            accumulate=self.accumulate,
-            learning_rate=self.learning_rate,
-            ema=self.ema,
-            bf16=self.bf16,
-            save_every=self.save_every,
-            show_every=self.show_every,
-        )
-
 
 class Learner(nn.Module):
     """What learns in these stages: the denoiser, its hearing and feeling, and the discriminator's reader."""
@@ -111,7 +97,7 @@ def train(nano: Nano, kit: Kit, settings: DenoiserSettings, run: Run, *, show: S
         films=films,
         facts={"settings": asdict(settings), **kit.facts},
     )
-    mean = course.follow(stage, settings.course, run, show=show)
+    mean = course.follow(stage, Course.of(settings), run, show=show)
     learner.load_state_dict(mean.state_dict())
     nano.unet.checkpointing = False
     nano.eval()
