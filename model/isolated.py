@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TorchScript archives that others published, each run in a process of its own: such a file may carry any code.
+
+A module that uses one asks here (`ask`), and run as a program answers here (`answer`): one array in on stdin, one out on stdout.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from manifests.errors import ToolError
+
+
+def ask(module: str, archive: Path, given: np.ndarray, *, what: str, seconds: float) -> np.ndarray:
+    """What the archive makes of an array, by way of `python -m module`. Raises ToolError when it fails or takes longer than `seconds`."""
+    command = [sys.executable, "-m", module, str(archive)]
+    try:
+        done = subprocess.run(command, input=_packed(given), capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"{what} took longer than {seconds:g} s", command=command) from error
+    if done.returncode:
+        stderr = done.stderr.decode(errors="replace")
+        raise ToolError(f"{what} failed", command=command, code=done.returncode, stderr=stderr)
+    made: np.ndarray = np.load(io.BytesIO(done.stdout), allow_pickle=False)
+    return made
+
+
+def answer(run: Callable[[Any, np.ndarray], np.ndarray]) -> None:
+    """The other side: load the archive that the command line names, `run(network, given)`, send what it returns."""
+    import torch
+
+    torch.set_num_threads(1)
+    given = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
+    load: Any = torch.jit.load
+    network = load(sys.argv[1], map_location="cpu").eval()
+    with torch.no_grad():
+        sys.stdout.buffer.write(_packed(run(network, given)))
+
+
+def _packed(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values, allow_pickle=False)
+    return file.getvalue()
