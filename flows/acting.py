@@ -17,6 +17,7 @@ import numpy as np
 
 from flows.view.progress import reporter
 from manifests.errors import InputError, Problem
+from manifests.whole import whole
 from model.previs.filmed import Filmed
 from model.previs.talker import PrevisClip, PrevisTalker
 from model.previs.track import Row
@@ -60,16 +61,11 @@ def write_layers(clip: PrevisClip, path: Path, speech: Speech) -> None:
 
 def write_track(rows: Iterable[Row], rate: Fraction, path: Path) -> None:
     """One JSON object: the frame rate and a row for each frame, written as it comes."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps({"rate": [rate.numerator, rate.denominator]})[:-1] + ', "frames": [\n')
-            for number, row in enumerate(rows):
-                file.write((",\n" if number else "") + json.dumps(row))
-            file.write("\n]}\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps({"rate": [rate.numerator, rate.denominator]})[:-1] + ', "frames": [\n')
+        for number, row in enumerate(rows):
+            file.write((",\n" if number else "") + json.dumps(row))
+        file.write("\n]}\n")
 
 
 def contact_sheet(talker: PrevisTalker, portrait: Portrait, path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from manifests.rows import Actor, Cue, Event
 from manifests.store import Store, event
+from manifests.whole import whole
 from pipeline import overrides, sheets
 from pipeline.align import Alignment
 from pipeline.overrides import Conflict, Override
@@ -60,8 +61,6 @@ def export(root: Path, corrected: Corrected) -> Path:
     """Write the sheet anew, with all decisions in it."""
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     path = root / SHEET
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(overrides.export(replace(corrected.found, cues=corrected.cues), at=at), encoding="utf-8")
-    partial.replace(path)
+    with whole(path) as partial:
+        partial.write_text(overrides.export(replace(corrected.found, cues=corrected.cues), at=at), encoding="utf-8")
     return path

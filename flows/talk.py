@@ -18,6 +18,7 @@ import numpy as np
 from flows.view.progress import reporter
 from manifests.errors import InputError, Problem, nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering
+from manifests.whole import whole
 from model.emotion import Curve, EmotionError, Performance, parse_curve
 from model.talker import (
     Clip,
@@ -153,27 +154,12 @@ def encode(frames: Path, sound: Path, out: Path, *, picture: Sequence[str], seco
     """Lay the sound under the frames and write the finished file of exactly `seconds`. `picture`: the encoder's options.
 
     The length is said, not left to `-shortest`: how much padding that lets through depends on how far the sound ran ahead."""
-    partial = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
     coded = {".mkv": ["flac"], ".webm": ["libopus"]}.get(out.suffix, ["aac", "-b:a", "192k", "-ar", "48000"])
     chosen = [*picture, "-c:a", *coded, *(["-movflags", "+faststart"] if out.suffix in {".mp4", ".mov"} else [])]
     inputs = ["-i", f"file:{frames.resolve()}", *media.SAFE_INPUT, "-i", f"file:{sound.resolve()}"]
-    laid = [
-        "-map",
-        "0:v:0",
-        "-map",
-        "1:a:0",
-        *chosen,
-        "-af",
-        "apad",
-        "-t",
-        f"{float(seconds):.6f}",
-        f"file:{partial.resolve()}",
-    ]
-    try:
-        media.run([*inputs, *laid])
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    laid = ["-map", "0:v:0", "-map", "1:a:0", *chosen, "-af", "apad", "-t", f"{float(seconds):.6f}"]
+    with whole(out) as partial:
+        media.run([*inputs, *laid, f"file:{partial.resolve()}"])
 
 
 def _begin(request: Request, talker: Talker, portrait: Portrait, speech: Speech, performance: Performance) -> Clip:

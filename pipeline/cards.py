@@ -6,7 +6,6 @@ They name the title, the format and what made the pictures; no date and no machi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from manifests import identity
 from manifests.rows import Cut
 from manifests.timebase import round_half_up, timecode
+from manifests.whole import whole
 from pipeline import edit, sheet
 from pipeline.assemble import Picture
 from pipeline.deliver import LABEL, Card
@@ -71,10 +71,8 @@ def _draw(lines: Lines, picture: Picture, path: Path) -> None:
         text, font = _fitted(line, size, round(picture.width * 0.9))
         draw.text((picture.width / 2, top), text, font=font, fill=QUIET if number else INK, anchor="ma")
         top += size * 1.7
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
-    image.save(partial)
-    partial.replace(path)
+    with whole(path) as partial:
+        image.save(partial)
 
 
 def _fitted(text: str, size: int, width: int) -> tuple[str, Any]:

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from manifests.whole import whole
+
 Colours = Float64[np.ndarray, "*shape 3"]
 Values = Float64[np.ndarray, "*shape"]
 Matrix = Float64[np.ndarray, "3 3"]
@@ -152,13 +154,11 @@ def cube_of(mapping: Mapping, points: int = CUBE_POINTS) -> Float64[np.ndarray, 
 def write_cube(path: Path, cube: Float64[np.ndarray, "points points points 3"], *, title: str, note: str = "") -> None:
     """Write a 3D LUT (Adobe Cube 1.0): red runs fastest; `note` becomes its first comment. It appears whole or not at all."""
     name = "".join(c if c.isprintable() and c != '"' else "_" for c in title)
-    path.parent.mkdir(parents=True, exist_ok=True)
     head = f"# {note}\n" if note else ""
     head += f'TITLE "{name}"\nLUT_3D_SIZE {len(cube)}\nDOMAIN_MIN 0 0 0\nDOMAIN_MAX 1 1 1\n'
     body = "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in cube.reshape(-1, 3))
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(head + body + "\n", encoding="utf-8")
-    partial.replace(path)
+    with whole(path) as partial:
+        partial.write_text(head + body + "\n", encoding="utf-8")
 
 
 def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:

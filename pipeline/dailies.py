@@ -12,7 +12,6 @@ import contextlib
 import itertools
 import json
 import os
-import threading
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from jaxtyping import Float32, UInt8
 from manifests.identity import digest
 from manifests.rows import Cut, Take
 from manifests.timebase import sample_of_frame
+from manifests.whole import whole
 from pipeline import assemble, media
 from pipeline.assemble import Picture, Stage
 from pipeline.edit import Layer, Segment
@@ -89,13 +89,8 @@ def copy(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
     if path.is_file():
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # so that it is among the last to go
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    try:
+    with whole(path) as partial:
         media.run_piped([_source(take, seen, root)], _sink(take, seen, heard, partial))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     prune(path.parent, keep=path)
     return path
 
@@ -118,7 +113,6 @@ def thumbnail(still: Still, *, root: Path) -> Path:
     """A small JPEG of one frame of a file; where the file has no such frame, none is written."""
     path = root / FOLDER / f"{digest([VERSION, still.key, still.frame, still.crop])}.jpg"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
         start = max(Fraction(0), (still.frame - Fraction(1, 4)) / still.rate)
         left, top, wide, high = still.crop.split(",") if still.crop else ("", "", "", "")
         filters = f"crop={wide}:{high}:{left}:{top}" if still.crop else ""
@@ -137,19 +131,16 @@ def save(picture: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
     """Write RGB pixels as a JPEG, in one step."""
     from PIL import Image
 
-    partial = _partial(path)
-    Image.fromarray(picture).save(partial, quality=82)
-    partial.replace(path)
+    with whole(path) as partial:
+        Image.fromarray(picture).save(partial, quality=82)
 
 
 def peaks(sound: Path, *, sound_id: str, frames: int, rate: Fraction, root: Path) -> Pairs:
     """The lowest and highest sample (-1 to 1, three decimals) of each frame of the timeline."""
     path = root / FOLDER / f"{digest([VERSION, sound_id, frames, str(rate)])}.peaks.json"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = _partial(path)
-        partial.write_text(json.dumps(list(_peaks(sound, frames, rate)), separators=(",", ":")))
-        partial.replace(path)
+        with whole(path) as partial:
+            partial.write_text(json.dumps(list(_peaks(sound, frames, rate)), separators=(",", ":")))
     return [(low, high) for low, high in json.loads(path.read_text())]
 
 
@@ -233,10 +224,6 @@ def _sink(take: Take, seen: Framing, heard: Heard | None, path: Path) -> list[st
         arguments += ["-i", f"file:{heard.path.resolve()}", "-map", "0:v", "-map", "1:a"]
         options |= {**AAC, "b:a": "128k", "af": f"{trim}{early},apad=whole_len={last - first}"}
     return arguments + [part for name, value in options.items() for part in (f"-{name}", str(value))] + [f"file:{path}"]
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}")
 
 
 def _even(length: float) -> int:

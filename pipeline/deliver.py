@@ -19,6 +19,7 @@ from manifests import identity
 from manifests.errors import ToolError
 from manifests.rows import Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
+from manifests.whole import whole
 from model.talker import MARKS
 from pipeline import assemble, chapters, edit, media
 from pipeline.assemble import Overlay, Picture, Stage
@@ -235,7 +236,6 @@ def _mark(text: str, job: Job) -> Path:
     short_side = min(job.picture.size)
     path = job.root / "media" / "marks" / f"{text.lower()}_{short_side}.png"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         _draw_mark(path, text, short_side)
     return path
 
@@ -339,6 +339,5 @@ def _draw_mark(path: Path, text: str, short_side: int) -> None:
     image = Image.new("RGBA", (right - left + 4, bottom - top + 4), (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
     draw.text((2 - left, 2 - top), spaced, font=font, fill=MARK_INK, stroke_width=1, stroke_fill=MARK_EDGE)
-    partial = path.with_suffix(f".{os.getpid()}.png")
-    image.save(partial)
-    partial.replace(path)
+    with whole(path) as partial:
+        image.save(partial)

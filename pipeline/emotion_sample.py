@@ -20,6 +20,7 @@ import numpy as np
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
 from manifests.timebase import ANALYSIS_HZ, frames_covering
+from manifests.whole import whole
 from model.emotion import Curve, parse_curve
 from model.weights import cache_folder
 from pipeline import media, portraits
@@ -71,10 +72,8 @@ def words(path: Path) -> str:
     if kept.is_file():
         return str(parse_curve(json.loads(kept.read_text(encoding="utf-8"))["words"]))
     found = str(feel(path).words)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    half = kept.with_suffix(".part")
-    half.write_text(json.dumps({"words": found}) + "\n", encoding="utf-8")
-    half.replace(kept)
+    with whole(kept) as partial:
+        partial.write_text(json.dumps({"words": found}) + "\n", encoding="utf-8")
     return found
 
 

@@ -23,6 +23,7 @@ from manifests.errors import InputError, Problem
 from manifests.identity import DIGITS, digest_file
 from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
+from manifests.whole import whole
 from pipeline import media as ffmpeg
 
 LONGEST_SECONDS = 4 * 3600
@@ -233,16 +234,10 @@ def _write_analysis(master: Path, target: Path, *, samples: int) -> Path:
     import soundfile
 
     wanted = -(-samples // _RATIO)
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with soundfile.SoundFile(
-            partial, "w", samplerate=ANALYSIS_HZ, channels=1, subtype="PCM_16", format="FLAC"
-        ) as file:
-            for block in _exactly(wanted, _mono(master)):
-                file.write(as_int16(block))
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    settings = {"samplerate": ANALYSIS_HZ, "channels": 1, "subtype": "PCM_16", "format": "FLAC"}
+    with whole(target) as partial, soundfile.SoundFile(partial, "w", **settings) as file:
+        for block in _exactly(wanted, _mono(master)):
+            file.write(as_int16(block))
     return target
 
 

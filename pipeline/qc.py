@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from manifests.errors import InputError, ToolError
 from manifests.rows import Check, Cue, Cut, Grade
 from manifests.timebase import MASTER_HZ, round_half_up, timecode
+from manifests.whole import whole
 from pipeline import edit, media, sound
 from pipeline.captions import Caption, Finding
 from pipeline.credentials import Credentials
@@ -238,11 +238,9 @@ def write(
         for check in checks
     ]
     path = folder / "checks.json"
-    partial = folder / f".checks.{os.getpid()}.json"
-    partial.write_text(
-        json.dumps({"summary": counts, "checks": rows}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    partial.replace(path)
+    text = json.dumps({"summary": counts, "checks": rows}, indent=2, ensure_ascii=False) + "\n"
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     return path
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from manifests.errors import InputError, Problem, ToolError
 from manifests.identity import digest_file
 from manifests.rows import Recording, Shot, Take
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, sample_of_frame
+from manifests.whole import whole
 from model.emotion import Performance
 from model.talker import MATTE, Clip, Frame, Layered, Matte, Portrait, Role, Speech, Stepped, Talker
 from pipeline.ingest import read_span
@@ -105,17 +105,12 @@ def generate(
     clip = talker.talk(portrait, speech, performance, shot.seed)
     if isinstance(clip, Stepped):
         clip.progress = progress
-    path = take_path(shot.shot_id, root=studio.root)
-    partial = path.with_name(f".{shot.shot_id}.{os.getpid()}{path.suffix}")
-    try:
+    with whole(take_path(shot.shot_id, root=studio.root)) as partial:
         written = _write_frames(clip, shot, partial, studio=studio, progress=progress)
         if written != shot.frames:
             raise ToolError(f"the talker made {written} frames of {shot.shot_id}, {shot.frames} were asked for")
         take = _take(shot, clip, studio, file=partial, seconds=time.monotonic() - began)
         _write_row(take, root=studio.root)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return take
 
 
@@ -171,13 +166,8 @@ def row_path(shot_id: str, *, root: Path) -> Path:
 
 
 def _write_row(take: Take, *, root: Path) -> None:
-    path = row_path(take.shot_id, root=root)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.json")
-    try:
+    with whole(row_path(take.shot_id, root=root)) as partial:
         partial.write_text(json.dumps(dataclasses.asdict(take)))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _take(shot: Shot, clip: Clip, studio: Studio, *, file: Path, seconds: float) -> Take:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from manifests.timebase import timecode
+from manifests.whole import whole
 from pipeline.media import read_frames
 
 INK, QUIET, PAPER = (235, 235, 235), (150, 150, 150), (24, 24, 26)
@@ -60,9 +60,8 @@ def poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) -> Pat
     from PIL import Image
 
     (picture,) = pick(video, [frame], size=size).values()
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.jpg")
-    Image.fromarray(picture).save(partial, quality=92, subsampling=0)
-    partial.replace(path)
+    with whole(path) as partial:
+        Image.fromarray(picture).save(partial, quality=92, subsampling=0)
     return path
 
 
@@ -90,10 +89,8 @@ def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int
         image.paste(Image.fromarray(picture), (left, top))
         draw.text((left, top + high + 4), fit(title, 15, wide), font=font(15), fill=INK)
         draw.text((left, top + high + 24), fit(note, 13, wide), font=font(13), fill=QUIET)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
-    image.save(partial)
-    partial.replace(path)
+    with whole(path) as partial:
+        image.save(partial)
     return path
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from manifests.identity import DIGITS, digest
 from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
+from manifests.whole import whole
 from pipeline.ingest import read_pcm
 
 FOLDER = "media/spans"
@@ -92,7 +92,5 @@ def _read(path: Path) -> dict[Span, str]:
 
 
 def _write(path: Path, known: dict[Span, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps([[*span, found] for span, found in known.items()], separators=(",", ":")))
-    partial.replace(path)
+    with whole(path) as partial:
+        partial.write_text(json.dumps([[*span, found] for span, found in known.items()], separators=(",", ":")))

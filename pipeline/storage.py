@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import random
 import time
 import uuid
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from manifests.errors import InputError, Problem, ToolError
+from manifests.whole import whole
 
 T = TypeVar("T")
 ATTEMPTS = 6
@@ -69,13 +69,8 @@ class Storage:
 
     def get(self, name: str, target: Path) -> None:
         """Fetch a file; it appears at `target` when it is whole. Raises FileNotFoundError when there is none, else ToolError."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.stem}.{os.getpid()}.{uuid.uuid4().hex[:8]}{target.suffix}")
-        try:
+        with whole(target) as partial:
             self._retried(f"reading {name}", lambda: self._system.get_file(self._at(name), str(partial)))
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def text(self, name: str) -> str | None:
         """The text of a small file, None when there is none. Raises ToolError."""

@@ -8,7 +8,6 @@ night's summary tells what is wrong. The list, `course.json`, is for whatever pu
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from flows.night.nightly import Asked, night
 from flows.night.summary import STATES, Report, Summary
 from manifests.errors import InputError
 from manifests.rows import Deliverable
+from manifests.whole import whole
 
 LIST = "course.json"
 
@@ -55,12 +55,9 @@ def render(root: Path, asked: Asked) -> Course:
     """Render every lesson below `root` that is not as it should be, and write the list. Raises InputError when there is none."""
     summary = night(root, asked)
     lessons = [_row(report, root.resolve()) for report in sorted(summary.reports, key=lambda report: report.name)]
-    place = root.resolve() / LIST
-    partial = place.with_name(f".{LIST}.{os.getpid()}")
-    partial.write_text(
-        json.dumps([asdict(lesson) for lesson in lessons], indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    partial.replace(place)
+    text = json.dumps([asdict(lesson) for lesson in lessons], indent=1, ensure_ascii=False) + "\n"
+    with whole(root.resolve() / LIST) as partial:
+        partial.write_text(text, encoding="utf-8")
     return Course(lessons=lessons, summary=summary)
 
 

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from flows.film import Film, open_film
 from flows.lesson.inputs import read_script, words_of
 from manifests.errors import InputError, Problem
+from manifests.whole import whole
 from pipeline.lesson import markdown, xliff
 from pipeline.lesson.script import LessonScript
 from pipeline.production import FILE
@@ -44,6 +44,5 @@ def _lesson(folder: Path) -> tuple[Film, LessonScript]:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.night.limits import UNLIMITED, Limits
+from manifests.whole import whole
 
 NIGHTS = ".callsheet/nights"
 State = Literal["done", "standing", "left", "busy", "failed", "refused"]
@@ -137,9 +138,8 @@ def write(summary: Summary, folder: Path) -> None:
         "summary.html": page(summary, folder),
     }
     for name, text in texts.items():
-        partial = folder / f".{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(folder / name)
+        with whole(folder / name) as partial:
+            partial.write_text(text, encoding="utf-8")
 
 
 def page(summary: Summary, folder: Path) -> str:

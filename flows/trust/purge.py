@@ -20,6 +20,7 @@ from flows.lease import held
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
 from manifests.rows import Actor, Cue, Event, Grade, Recording, Shot, Take
 from manifests.store import event
+from manifests.whole import whole
 from model.weights import cache_folder
 from pipeline import dailies
 from pipeline.consent import COVERS
@@ -170,9 +171,8 @@ def _bury(film: Film, version: str, purge: Purge) -> None:
     files = [one for one in touched(film, purge.person) if one.version == version]
     said = {"version": version, "purged_at": at, "by": who.me(), "because": "consent withdrawn"}
     said["files"] = [{"path": one.path, "media_digest": one.media_digest} for one in files]  # type: ignore[assignment]
-    partial = folder / f".{TOMBSTONE}"
-    partial.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder / TOMBSTONE)
+    with whole(folder / TOMBSTONE) as partial:
+        partial.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
 
 
 def _is_ours(film: Film, path: Path) -> bool:

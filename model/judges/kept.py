@@ -18,6 +18,7 @@ from torch import nn
 
 from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
+from manifests.whole import whole
 
 SHIPPED = Path(__file__).parent / "weights"
 NAMES = ("emotion", "lipsync")
@@ -48,11 +49,10 @@ class Origin:
 
 def keep(net: nn.Module, origin: Origin, folder: Path) -> Origin:
     """Write weights and page; returns the page with the digest of the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target, half = folder / f"{origin.judge}.safetensors", folder / f".{origin.judge}.part"
-    half.write_bytes(save({name: value.detach().contiguous() for name, value in net.state_dict().items()}))
-    page = {name: getattr(origin, name) for name in Origin.__slots__} | {"weights": digest_file(half)}
-    half.replace(target)
+    target = folder / f"{origin.judge}.safetensors"
+    with whole(target) as partial:
+        partial.write_bytes(save({name: value.detach().contiguous() for name, value in net.state_dict().items()}))
+    page = {name: getattr(origin, name) for name in Origin.__slots__} | {"weights": digest_file(target)}
     (folder / f"{origin.judge}.json").write_text(json.dumps(page, indent=1) + "\n")
     return _origin(page)
 

@@ -7,7 +7,6 @@ A file that cannot be read is solved anew and replaced; writing is atomic, so th
 from __future__ import annotations
 
 import logging
-import tempfile
 import zipfile
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from manifests.identity import digest, digest_file
+from manifests.whole import whole
 from model import weights
 from model.previs import VERSION
 from model.previs.warp import Puppet
@@ -52,10 +52,8 @@ def save(key: str, puppet: Puppet) -> None:
     arrays: dict[str, np.ndarray] = {}
     _pack(puppet, "", arrays)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        Path(file.name).replace(path)
+        with whole(path) as partial:
+            np.savez(partial, **arrays)  # type: ignore[arg-type]
         _prune(path.parent)
     except OSError as error:
         log.warning("cannot keep a solved portrait in %s: %s", path.parent, error)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
-from model.training.reporting import write_whole
+from manifests.whole import whole
 
 MODEL, CONFIG, DIGEST = "model.safetensors", "config.json", "digest"
 
@@ -33,9 +33,10 @@ def write(folder: Path, module: nn.Module, config: Mapping[str, Any], *, dtype: 
         for key, value in module.state_dict().items()
     }
     save_file(state, folder / MODEL)
-    write_whole(folder / CONFIG, json.dumps(dict(config), indent=1, sort_keys=True) + "\n")
+    (folder / CONFIG).write_text(json.dumps(dict(config), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     found = _digest(folder)
-    write_whole(folder / DIGEST, found + "\n")
+    with whole(folder / DIGEST) as partial:
+        partial.write_text(found + "\n", encoding="utf-8")
     return found
 
 

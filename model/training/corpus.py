@@ -18,6 +18,7 @@ from jaxtyping import Float16, Float32, Int16, UInt8
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from manifests.rows import CorpusClip
+from manifests.whole import whole
 from model.emotion import LABELS
 
 RATE = 25
@@ -108,11 +109,9 @@ def save(arrays: Prepared | PreparedPortrait, path: Path) -> None:
     """Write the arrays under `path`, whole or not at all."""
     from safetensors.numpy import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
     named = {name: np.ascontiguousarray(getattr(arrays, name)) for name in type(arrays).__slots__}
-    save_file(named, half)
-    half.replace(path)
+    with whole(path) as partial:
+        save_file(named, partial)
 
 
 def _read(path: Path, name: str, span: slice = slice(None)) -> Any:

@@ -7,7 +7,6 @@ they were made from, so they are never stale.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from manifests.rows import CorpusClip
+from manifests.whole import whole
 from model.emotion import LABELS
 from model.nano.autoencoder import Autoencoder, signed
 from model.nano.conditions import NEUTRAL, around
@@ -167,9 +167,7 @@ def _references(corpus: Corpus, rows: Sequence[CorpusClip]) -> Tensor:
 
 def _cached(path: Path, make: Callable[[], Tensor]) -> Tensor:
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(f".{path.name}.{os.getpid()}")  # workers may make it at the same time
-        save_file({"values": make().contiguous()}, half)
-        half.replace(path)
+        with whole(path) as partial:  # workers may make it at the same time
+            save_file({"values": make().contiguous()}, partial)
     values: Tensor = load_file(path)["values"]
     return values

@@ -7,9 +7,10 @@ Not a display: flows draw bars and write TensorBoard's files from the same callb
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from manifests.whole import whole
 
 Report = Callable[[int, Mapping[str, float]], None]
 """`report(step, {"loss/total": 1.25, ...})`, after each step or less often."""
@@ -29,9 +30,8 @@ class Curve:
     def rewind(self, step: int) -> None:
         """Forget what was written at `step` and after it: a resumed training goes through those steps again."""
         kept = [line for line in self._lines() if json.loads(line)["step"] < step]
-        half = self.path.with_suffix(".part")
-        half.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        half.replace(self.path)
+        with whole(self.path) as partial:
+            partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def __call__(self, step: int, values: Mapping[str, float]) -> None:
         """Add a step."""
@@ -59,10 +59,3 @@ def all_of(*reports: Report) -> Report:
             report(step, values)
 
     return tell
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)

@@ -8,7 +8,6 @@ training is of are JSON in the file's header. Draws are seeded by (seed, step), 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from manifests.errors import InputError, Problem
+from manifests.whole import whole
 
 HEADER = "training"
 
@@ -44,11 +44,9 @@ class Training:
         for name, module in self.modules.items():
             tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
         header = {"step": step, "groups": state["param_groups"], "facts": dict(self.facts)}
-        half = path.with_name(f".{path.name}.{os.getpid()}")
-        save_file(
-            {key: value.contiguous() for key, value in tensors.items()}, half, metadata={HEADER: json.dumps(header)}
-        )
-        half.replace(path)
+        written = {key: value.contiguous() for key, value in tensors.items()}
+        with whole(path) as partial:
+            save_file(written, partial, metadata={HEADER: json.dumps(header)})
 
     def restore(self, path: Path) -> int:
         """The step to go on from; 0 when nothing was saved. Raises InputError when the file is of another training."""

@@ -8,7 +8,6 @@ are laid over each other as 8-bit RGB, which is what both are, and become BT.709
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from manifests import identity
 from manifests.rows import Cut, Grade, Shot, Take
+from manifests.whole import whole
 from model.talker import MARKS
 from pipeline import edit, layout, media
 from pipeline.assemble import TO_BT709, Picture
@@ -116,9 +116,6 @@ def missing(composed: Sequence[Composed], making: Making, profiles: Sequence[Pro
 def render_section(composed: Composed, making: Making, profiles: Sequence[Profile]) -> None:
     """Encode a section's pictures in every profile. Files appear under their names when they are whole. Raises ToolError."""
     for profile in profiles:
-        path = section_path(composed, making, profile)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
         segments = edit.segments([_from_zero(cut, composed.stretch.start) for cut in composed.cuts])
         sources = [
             media.Source(
@@ -126,8 +123,8 @@ def render_section(composed: Composed, making: Making, profiles: Sequence[Profil
             )
             for segment in segments
         ]
-        media.run_piped(sources, _encoder(making.picture, profile, partial))
-        partial.replace(path)
+        with whole(section_path(composed, making, profile)) as partial:
+            media.run_piped(sources, _encoder(making.picture, profile, partial))
 
 
 def join(composed: Sequence[Composed], making: Making, profile: Profile, *, heard: Heard, out: Path) -> None:
@@ -226,12 +223,10 @@ def _mask(side: int, root: Path) -> Path:
 
     path = root / MASKS / f"disc_{side}.png"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
         large = Image.new("L", (side * MASK_SCALE, side * MASK_SCALE), 0)
         ImageDraw.Draw(large).ellipse((0, 0, side * MASK_SCALE - 1, side * MASK_SCALE - 1), fill=255)
-        partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
-        large.resize((side, side), Image.Resampling.BOX).save(partial)
-        partial.replace(path)
+        with whole(path) as partial:
+            large.resize((side, side), Image.Resampling.BOX).save(partial)
     return path
 
 
@@ -332,14 +327,12 @@ def _mark(text: str, where: Rect, root: Path) -> tuple[Path, tuple[int, int]]:
     wide = round(font.getlength(text) + high) // 2 * 2
     path = root / MASKS / f"{text.lower().replace(' ', '_')}_{wide}x{high}.png"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
         image = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
         draw = ImageDraw.Draw(image)
         draw.rounded_rectangle((0, 0, wide - 1, high - 1), radius=high // 2, fill=(0, 0, 0, 120))
         draw.text((wide // 2, high // 2), text, font=font, fill=(255, 255, 255, 210), anchor="mm")
-        partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
-        image.save(partial)
-        partial.replace(path)
+        with whole(path) as partial:
+            image.save(partial)
     return path, (wide, high)
 
 

@@ -9,7 +9,6 @@ without a learning system too. The ADL schemas are not ours to give away, so pac
 from __future__ import annotations
 
 import html
-import os
 import re
 import xml.etree.ElementTree as ET
 import zipfile
@@ -19,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests.errors import InputError, Problem
+from manifests.whole import whole
 from pipeline.lesson.transcript import Entry, minutes, sections_html
 
 PLAYER = Path(__file__).with_name("player")
@@ -66,15 +66,13 @@ def write(package: Package, path: Path) -> Path:
     problems = check(manifest, files={*texts, *media})
     if problems:
         raise InputError(problems)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with zipfile.ZipFile(partial, "w") as archive:
+    with whole(path) as partial, zipfile.ZipFile(partial, "w") as archive:
         for name, text in {MANIFEST: manifest, **texts}.items():
             archive.writestr(_entry(name), text.encode())
         for name, source in media.items():
             with source.open("rb") as file, archive.open(_entry(name), "w", force_zip64=True) as target:
                 while block := file.read(1 << 20):
                     target.write(block)
-    partial.replace(path)
     return path
 
 

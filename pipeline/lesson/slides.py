@@ -8,7 +8,6 @@ boxes come from a PDF's text layer; of pictures, cells full of fine strokes coun
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from jaxtyping import Float64, UInt8
 
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_bytes, digest_file
+from manifests.whole import whole
 from pipeline.lesson.layouts import Rect
 from pipeline.lesson.script import SLIDE_NAME
 
@@ -326,10 +326,8 @@ def _slide(page: _Page, root: Path) -> Slide:
     identity = digest_bytes(np.ascontiguousarray(page.pixels).tobytes() + str(page.pixels.shape).encode())
     path = root / STILLS / f"{identity}.png"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{identity}.{os.getpid()}.png")
-        Image.fromarray(page.pixels).save(partial, compress_level=4)
-        partial.replace(path)
+        with whole(path) as partial:
+            Image.fromarray(page.pixels).save(partial, compress_level=4)
     return Slide(
         name=page.name, digest=identity, path=path, boxes=page.boxes, art=tuple(ink(page.pixels)), text=page.text,
         paper=bytes(_paper(page.pixels)).hex(), full_bleed=is_full_bleed(page.pixels),
@@ -357,10 +355,8 @@ def _plain(slide: Slide, root: Path) -> dict[str, Any]:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _letters(number: int) -> str:

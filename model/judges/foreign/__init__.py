@@ -9,12 +9,12 @@ its own.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from manifests.errors import InputError, Problem, nearest
 from manifests.identity import sha256_file
+from manifests.whole import whole
 from model.weights import cache_folder
 
 
@@ -89,9 +89,8 @@ def place(name: str) -> Path:
         raise InputError(Problem(file=str(path), message=message))
     found, note = sha256_file(path), path.with_name(f"{judge.file}.sha256")
     if not note.is_file():
-        half = note.with_name(f".{note.name}.{os.getpid()}")
-        half.write_text(found + "\n")
-        half.replace(note)
+        with whole(note) as partial:
+            partial.write_text(found + "\n")
     recorded = note.read_text().strip()
     if recorded != found:
         message = f"not the file that was used before; delete {note.name} if it was changed on purpose"

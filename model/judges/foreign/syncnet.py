@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from manifests.errors import InputError, Problem
+from manifests.whole import whole
 from model.conversion import read_pickle
 from model.judges import foreign, sound
 
@@ -133,9 +134,8 @@ def cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
 def _converted(published: Path) -> Path:
     target = published.with_name("syncnet_v2.safetensors")
     if not target.is_file() or target.stat().st_mtime < published.stat().st_mtime:
-        half = target.with_suffix(".part")
-        save_file({name: value.contiguous() for name, value in read_pickle(published).items()}, half)
-        half.replace(target)
+        with whole(target) as partial:
+            save_file({name: value.contiguous() for name, value in read_pickle(published).items()}, partial)
     return target
 
 
