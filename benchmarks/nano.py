@@ -4,6 +4,7 @@
     python -m benchmarks.nano train CORPUS OUT [--config FILE] [--start FOLDER] [--cache FOLDER] [--discriminator W] ...
     python -m benchmarks.nano pack FOLDER            the checkpoint that ships, in half precision
     python -m benchmarks.nano strip CORPUS FOLDER PNG    the picture in docs/nano.md
+    python -m benchmarks.nano speed PORTRAIT ...     CPU milliseconds a frame
     python -m benchmarks.nano measure CORPUS FOLDER ... [--split test] [--limit N] [--guidance 1 2 3]    what judges say
 
 `callsheet train diffusion` does the same training; this one writes PNGs to look at while it runs, and prints CPU seconds.
@@ -17,6 +18,7 @@ import time
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,14 @@ import numpy as np
 import torch
 
 from manifests.rows import CorpusClip
-from model.emotion import LABELS
+from model.emotion import LABELS, Performance, parse_curve
 from model.judges.sitting import Maker
 from model.nano.networks import WEIGHTS, Nano, parameters, read_config
 from model.nano.sample import of_clip, sample
 from model.nano.sampling import Plan
+from model.nano.talker import load
+from model.talker import Speech
+from model.training import corpus as corpora
 from model.training import settings as tables
 from model.training.corpus import Corpus
 from model.training.course import Film
@@ -37,7 +42,7 @@ from model.training.run import Run
 from model.training.train_autoencoder import AutoencoderSettings
 from model.training.train_denoiser import DenoiserSettings
 from model.training.train_diffusion import DiffusionSettings, Stages, train
-from pipeline import corpus
+from pipeline import corpus, portraits
 
 KINDS: dict[str, type[Any]] = {
     "diffusion": DiffusionSettings,
@@ -174,6 +179,21 @@ def _maker(made_of: Corpus, nano: Nano, plan: Plan, seed: int) -> Maker:
     return make
 
 
+def speed(arguments: argparse.Namespace) -> None:
+    """CPU milliseconds a frame of the talker on portraits, what is made once per clip included: four seconds of a humming voice."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    talker, count = load(settings={}), 4 * corpora.RATE
+    times = np.arange(4 * corpora.HZ) / corpora.HZ
+    hum = np.sin(2 * np.pi * 140 * times) * np.sin(2 * np.pi * 2 * times) ** 2
+    speech = Speech(samples=hum.astype(np.float32), lead=0, frames=count, rate=Fraction(corpora.RATE))
+    mood = Performance.of(parse_curve("happy 0.8"), start=0, end=count)
+    for path in arguments.portraits:
+        portrait, begun = portraits.read(Path(path), face="largest"), time.process_time()
+        frames = sum(1 for _ in talker.talk(portrait, speech, mood, 0))
+        print(f"{path}: {1000 * (time.process_time() - begun) / frames:.0f} ms of CPU a frame", flush=True)
+
+
 def picture(rgb: np.ndarray, path: Path, *, scale: float) -> None:
     """Write a PNG, enlarged so that one can look at it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,6 +223,9 @@ def main() -> None:
     stripping.add_argument("png")
     stripping.add_argument("--guidance", type=float, default=Plan().guidance)
     stripping.set_defaults(run=strip)
+    timing = commands.add_parser("speed")
+    timing.add_argument("portraits", nargs="+")
+    timing.set_defaults(run=speed)
     measuring = commands.add_parser("measure")
     measuring.add_argument("corpus")
     measuring.add_argument("folders", nargs="*")

@@ -60,7 +60,7 @@ class Store:
     def __init__(self, root: Path | str, *, options: dict[str, str] | None = None) -> None:
         """Nothing is created until the first append."""
         self.root = str(root)
-        self._options = options
+        self.options = options
         self._opened: dict[type[Row], DeltaTable | None] | None = None
         self._written: dict[type[Row], tuple[DeltaTable, int]] = {}
         self._writing = threading.Lock()
@@ -72,7 +72,7 @@ class Store:
 
     def as_it_stands(self) -> Store:
         """The same record for one look that asks many questions: each table is opened once, and read as it stood then."""
-        still = Store(self.root, options=self._options)
+        still = Store(self.root, options=self.options)
         still._opened = {}
         return still
 
@@ -96,7 +96,7 @@ class Store:
                     table,
                     mode="append",
                     schema_mode="merge",
-                    storage_options=self._options,
+                    storage_options=self.options,
                     partition_by=PARTITIONS.get(kind) if standing is None else None,
                     configuration=_configuration(kind) if standing is None else None,
                     post_commithook_properties=NOTHING_MORE,
@@ -189,7 +189,7 @@ class Store:
         Returns how many files were deleted. Readers keep the version that they opened; writers go on."""
 
         def join() -> None:
-            table = DeltaTable(self.uri(kind), storage_options=self._options)
+            table = DeltaTable(self.uri(kind), storage_options=self.options)
             if not LOG.items() <= table.metadata().configuration.items():  # begun before 2026-11-22
                 table.alter.set_table_properties({name: str(value) for name, value in LOG.items()})
             table.optimize.compact(target_size=file_bytes)
@@ -199,7 +199,7 @@ class Store:
         retried(join)
         if vacuum_hours is None:
             return 0
-        table = DeltaTable(self.uri(kind), storage_options=self._options)
+        table = DeltaTable(self.uri(kind), storage_options=self.options)
         return len(table.vacuum(vacuum_hours, dry_run=False, enforce_retention_duration=False))
 
     def uri(self, kind: type[Row]) -> str:
@@ -231,7 +231,7 @@ class Store:
 
     def _newly_opened(self, kind: type[Row]) -> DeltaTable | None:
         try:
-            return DeltaTable(self.uri(kind), storage_options=self._options)
+            return DeltaTable(self.uri(kind), storage_options=self.options)
         except TableNotFoundError:
             return None
 
@@ -262,7 +262,7 @@ class Store:
             else None
         )
         paths = (added if order is None else added.take(order))["path"].to_pylist()
-        filesystem = PyFileSystem(DeltaStorageHandler(table.table_uri, self._options))
+        filesystem = PyFileSystem(DeltaStorageHandler(table.table_uri, self.options))
         schema = pa.schema(table.schema().to_arrow())
         count = 1
         while paths:

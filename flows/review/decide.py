@@ -42,7 +42,7 @@ class Gathering(Store):
 
     def __init__(self, store: Store) -> None:
         """`store`: the record."""
-        super().__init__(store.root, options=store._options)
+        super().__init__(store.root, options=store.options)
         self.events: list[Event] = []
 
     def append(self, rows: Sequence[Row], *, snapshot: str = "") -> None:

@@ -169,7 +169,7 @@ def test_what_is_decided_from_disk_is_kept_and_saved_as_notes(opened: Opened, ma
     page.keyboard.press("Enter")
     until(page, "!document.querySelector('dialog')")
     page.keyboard.press("t")
-    page.locator("dialog").get_by_role("radio", name="Take 8").check()
+    page.locator("dialog").get_by_role("radio", name="Take, seed 8").check()
     page.keyboard.press("Enter")
     until(page, "!document.querySelector('dialog')")
     page.keyboard.press("f")

@@ -18,7 +18,7 @@ export function choices(doc, shot) {
 export function takeName(shot, take) {
   const marks = [take.circled ? "circled" : "", take === takeInUse(shot) ? "in use" : ""].filter(Boolean);
   const felt = take.emotion && take.emotion !== shot.emotion ? `, ${take.emotion}` : "";
-  return `Take ${take.seed}${felt}${marks.length ? ` (${marks.join(", ")})` : ""}`;
+  return `Take, seed ${take.seed}${felt}${marks.length ? ` (${marks.join(", ")})` : ""}`;
 }
 
 function source(shot, take) {

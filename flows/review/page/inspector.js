@@ -76,8 +76,8 @@ function Takes({ shot }) {
   return html`<h3>Takes <span class="aside">${comparable ? "S and W compare them" : ""}</span></h3>
     <ul class="takes">${shot.takes.map((take) => html`<li class=${take.circled ? "circled" : ""}><span class="name">${takeName(shot, take)}</span>
       <span class="numbers">${names.map((name) => html`<span title=${plain(name)}>${plain(name)} <b>${measured(take.measures[name] ?? "")}</b></span>`)}</span>
-      <span class="choose">${comparable && html`<button type="button" onClick=${() => compare(take)}>Compare<span class="unseen"> take ${take.seed}</span></button>`}
-      <button type="button" aria-pressed=${String(Boolean(take.circled))} onClick=${() => decisions.circle(take)}>Circle<span class="unseen"> take ${take.seed}</span></button></span></li>`)}</ul>`;
+      <span class="choose">${comparable && html`<button type="button" onClick=${() => compare(take)}>Compare<span class="unseen"> take, seed ${take.seed}</span></button>`}
+      <button type="button" aria-pressed=${String(Boolean(take.circled))} onClick=${() => decisions.circle(take)}>Circle<span class="unseen"> take, seed ${take.seed}</span></button></span></li>`)}</ul>`;
 }
 
 function ShotChecks({ shot }) {
