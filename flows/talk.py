@@ -224,6 +224,10 @@ def _checked(request: Request) -> str:
     for path in (request.portrait, request.speech, request.performance_from, request.emotion_from):
         if path is not None and not path.is_file():
             problems.append(Problem(file=str(path), message="no such file"))
+    try:
+        describe(request.talker, request.settings)
+    except InputError as error:
+        problems += error.problems
     if problems:
         raise InputError(problems)
     return request.emotion

@@ -99,3 +99,15 @@ def test_what_only_previs_can_do_is_refused_for_other_talkers(speech: Path, tmp_
     request = Request(portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mov", talker="dice", alpha=True)
     with pytest.raises(InputError, match="--alpha: the talker 'dice' cannot do this"):
         make(replace(request, settings={"build": "tiny"}))
+
+
+def test_everything_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path) -> None:
+    request = Request(
+        portrait=tmp_path / "nobody.png", speech=tmp_path / "silence.wav", out=tmp_path / "o.gif", emotion="hapy",
+        talker="dise", settings={"size": 256},
+    )  # fmt: skip
+    with pytest.raises(InputError) as told:
+        make(request)
+    assert len(told.value.problems) == 5
+    assert "unknown talker 'dise'" in str(told.value)
+    assert list(tmp_path.iterdir()) == []
