@@ -54,8 +54,9 @@ class Desk:
 
     def document(self) -> Document:
         """The newest document."""
-        revision = self.reading().revision
-        return self._documents[revision]
+        self.reading()
+        with self._lock:
+            return next(reversed(self._documents.values()))
 
     def text(self) -> bytes:
         """The newest document as JSON."""

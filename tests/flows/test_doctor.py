@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,10 @@ def found(findings: list[Finding], name: str) -> Finding:
     return next(finding for finding in findings if finding.name == name)
 
 
-def test_a_look_at_a_production_is_quick_and_leaves_nothing_behind(film: Rendered, tmp_path: Path) -> None:
+def test_a_look_at_a_production_leaves_nothing_behind(film: Rendered, tmp_path: Path) -> None:
     folder = film.copy(tmp_path / "scene")
     before = sorted(folder.rglob("*"))
-    began = time.process_time()
     findings = examine(folder)
-    assert time.process_time() - began < 5
     assert {finding.state for finding in findings} <= {"ok", "warn"}
     assert {finding.name for finding in findings} >= {"inputs", "licence profile", "build folder", "clock", "ray token"}
     assert sorted(folder.rglob("*")) == before

@@ -78,7 +78,7 @@ def test_a_killed_holder_is_taken_over_at_once(tmp_path: Path) -> None:
         process.wait(10)  # a signal takes a moment to end a process on a busy machine
         began = time.monotonic()
         with held(tmp_path, purpose="the next", pace=Pace(patience_seconds=60)) as lease:
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 30  # of the sixty that a holder on another machine is given
             assert lease.number == 2
 
 

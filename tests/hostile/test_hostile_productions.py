@@ -17,7 +17,7 @@ from flows.inputs import read_inputs
 from manifests.errors import InputError
 
 STARTER = Path(__file__).parents[2] / "pipeline" / "starter"
-SECONDS, MEBIBYTES = 5.0, 600
+SECONDS, MEBIBYTES = 30.0, 600  # a production that is a bomb takes minutes or for ever
 
 
 def starter(folder: Path) -> Path:
