@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,11 +31,12 @@ from benchmarks.listening_truth import (
     line_errors,
     read_folder,
     right_share,
+    within,
 )
-from manifests.errors import InputError
+from manifests.errors import InputError, Problem, ToolError
 from manifests.rows import Cue, Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
-from pipeline import align, diarize, ingest, transcribe
+from pipeline import align, diarize, ingest, media, transcribe
 
 # What pyannote's own pipeline of this family ships with.
 STOCK = diarize.Settings(method="centroid", threshold=0.7, refine=False)
@@ -68,8 +69,10 @@ class Scores:
 
 def evaluate(known: Known, root: Path, *, full: bool = True) -> tuple[Scores, list[Cue]]:
     """Listen to one recording and compare with its truth. `full`: also unknown count, stock settings and bare engine calls."""
-    count = len({turn.speaker for turn in known.turns})
     recording, ingest_seconds = _timed(lambda: _ingest(known.sound, root))
+    known, left_out = within(known, recording.samples)
+    print(*left_out, sep="\n", end="\n" if left_out else "", file=sys.stderr)
+    count = len({turn.speaker for turn in known.turns})
     settings = diarize.Settings(speakers=count)
     turns, diarize_seconds = _timed(lambda: diarize.diarize([recording], root=root, settings=settings))
     words, transcribe_seconds = _timed(
@@ -111,7 +114,8 @@ def _score_others(scores: Scores, known: Known, recording: Recording, root: Path
 
 
 def _ingest(wav: Path, root: Path) -> Recording:
-    return ingest.ingest(wav, order=0, offset_samples=0, media=root / "media", folder=wav.parent)
+    recording = ingest.ingest(wav, order=0, offset_samples=0, media=root / "media", folder=wav.parent)
+    return replace(recording, source="")  # named like a line or a character it would be searched for that alone
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -216,16 +220,45 @@ def main() -> None:
     try:
         known, left_out = read_folder(asked.folder, only=asked.only)
         print(*left_out, sep="\n", end="\n" if left_out else "", file=sys.stderr)
-        _warm_up(known[0])
-        results = []
-        for number, one in enumerate(known, 1):
-            print(f"{number} of {len(known)}: {one.sound.name}", file=sys.stderr, flush=True)
-            results.append(_evaluated(one, full=not asked.quick))
+        _check_sounds(known)
     except InputError as error:
         raise SystemExit(str(error)) from None
-    print(table(results))
+    results, failed = _evaluate_all(known, full=not asked.quick)
+    if results:
+        print(table(results))
     if asked.json:
         asked.json.write_text(json.dumps([asdict(scores) for scores in results], indent=1) + "\n", encoding="utf-8")
+    if failed:
+        raise SystemExit("\n".join(failed))
+
+
+def _check_sounds(known: Sequence[Known]) -> None:
+    """Raise InputError for all that are no sound, before the first is listened to."""
+    problems: list[Problem] = []
+    for one in known:
+        try:
+            media.probe(one.sound)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+
+
+def _evaluate_all(known: Sequence[Known], *, full: bool) -> tuple[list[Scores], list[str]]:
+    """The scores of the recordings that could be listened to, and what was wrong with the others."""
+    results: list[Scores] = []
+    failed: list[str] = []
+    for number, one in enumerate(known, 1):
+        print(f"{number} of {len(known)}: {one.sound.name}", file=sys.stderr, flush=True)
+        try:
+            if not results:
+                _warm_up(one)
+            results.append(_evaluated(one, full=full))
+        except InputError as error:
+            failed.append(str(error))
+        except ToolError as error:
+            failed.append(f"{one.sound.name}: {error}")
+    return results, failed
 
 
 def _evaluated(known: Known, *, full: bool) -> Scores:

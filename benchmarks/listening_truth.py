@@ -8,9 +8,11 @@ wrongly is worse than none.
 from __future__ import annotations
 
 import csv
+import io
+import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import numpy as np
 from manifests.errors import InputError, Problem, nearest
 from manifests.rows import Cue, Line, Turn
 from manifests.timebase import MASTER_HZ
+from pipeline import sheets
 from pipeline.turns import SpeakerSpan
 
 COLLAR = 0.25
@@ -26,7 +29,15 @@ STEP = MASTER_HZ // 100
 HALF_FOUND = 0.5  # a line is found when cue and truth share half of their union
 SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".mp4", ".mov", ".mkv")
 NEEDED = ("character", "text", "start", "end")
-ALSO = {"start_seconds": "start", "end_seconds": "end", "speaker": "character", "id": "line_id", "line": "line_id"}
+ALSO = {
+    "start_seconds": "start", "start_time": "start", "start_s": "start", "end_seconds": "end", "end_time": "end", "end_s": "end",
+    "speaker": "character", "id": "line_id", "line": "line_id",
+}  # fmt: skip
+# As NIST writes it, but that names may hold spaces: `SPEAKER name channel start duration <NA> <NA> speaker [<NA> [<NA>]]`.
+_TURN = re.compile(
+    r"(?P<recording>.+?)\s+\S+\s+(?P<start>\S+)\s+(?P<length>\S+)\s+<NA>\s+<NA>\s+(?P<speaker>.+?)(\s+(<NA>|\d*\.\d+)){0,2}"
+)
+OTHER_FIELDS = 8  # the other line types of RTTM have as many, or more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +64,12 @@ def read_folder(folder: Path, *, only: str = "") -> tuple[list[Known], list[str]
     `only`: beginnings of names, with commas between them."""
     if not folder.is_dir():
         raise InputError(Problem(file=str(folder), message="no such folder"))
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.startswith(tuple(only.split(","))))
+    named = tuple(only.split(","))
+    files = sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file() and path.name.startswith(named) and not path.name.startswith(".")
+    )
     known: list[Known] = []
     problems: list[Problem] = []
     for truth in (path for path in files if path.suffix.lower() == ".rttm"):
@@ -74,8 +90,9 @@ def read_folder(folder: Path, *, only: str = "") -> tuple[list[Known], list[str]
 
 
 def _known(truth: Path, files: Sequence[Path]) -> Known:
-    sounds = [path for path in files if path.stem == truth.stem and path.suffix.lower() in SOUNDS]
-    if len(sounds) != 1:
+    beside = {path.suffix.lower(): path for path in files if path.stem == truth.stem}
+    sounds = [path for suffix, path in beside.items() if suffix in SOUNDS]
+    if ".wav" not in beside and len(sounds) != 1:
         got = ", ".join(path.name for path in sounds) or "none"
         raise InputError(
             Problem(file=truth.name, message="this needs one recording", expected=f"{truth.stem}.wav", got=got)
@@ -87,46 +104,45 @@ def _known(truth: Path, files: Sequence[Path]) -> Known:
         turns = read_turns(truth)
     except InputError as error:
         problems += error.problems
-    lines = truth.with_suffix(".csv")
     try:
-        sheet = read_sheet(lines) if lines in files else []
+        sheet = read_sheet(beside[".csv"]) if ".csv" in beside else []
     except InputError as error:
         problems += error.problems
     if problems:
         raise InputError(problems)
-    return Known(sound=sounds[0], turns=turns, sheet=sheet)
+    return Known(sound=beside.get(".wav", *sounds[:1]), turns=turns, sheet=sheet)
 
 
 def read_turns(path: Path) -> list[SpeakerSpan]:
     """The SPEAKER lines of an RTTM file as full spans in samples at 48 kHz, speakers numbered as they come.
 
-    Raises InputError with every line that is none, and when there are no turns or those of several recordings."""
-    spans: list[SpeakerSpan] = []
+    Of a file with several recordings, those of the one that it is named after. Turns without length are passed over. Raises InputError
+    with every line that is none, and when there are no turns or several recordings, none of that name."""
+    found: list[tuple[str, float, float, str]] = []
     problems: list[Problem] = []
-    speakers: dict[str, int] = {}
-    recordings: set[str] = set()
-    for number, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, text in enumerate(sheets.decode(path).splitlines(), 1):
         fields = text.split()
-        if not fields or fields[0].startswith((";", "#")) or (fields[0] != "SPEAKER" and len(fields) >= 8):
-            continue  # comments and the other line types of RTTM
+        if not fields or fields[0].startswith((";", "#")):
+            continue
+        if fields[0].upper() != "SPEAKER" and len(fields) >= OTHER_FIELDS:
+            continue
         try:
-            start, length = float(fields[3]), float(fields[4])
-            if not (fields[0] == "SPEAKER" and start >= 0 and 0 < length < 1e6):
-                raise ValueError(text)
-            speaker = speakers.setdefault(fields[7], len(speakers))
-        except (ValueError, IndexError):
+            found.append(_turn(text.strip()))
+        except ValueError:
             expected = "SPEAKER name 1 start duration <NA> <NA> speaker <NA> <NA>, in seconds"
             problems.append(
                 Problem(file=path.name, line=number, message="not a turn", expected=expected, got=text[:80])
             )
-            continue
-        recordings.add(fields[1])
-        begin, end = round(start * MASTER_HZ), round((start + length) * MASTER_HZ)
-        spans.append(SpeakerSpan(start=begin, end=max(begin + 1, end), speaker=speaker, exclusive=False))
-    if len(recordings) > 1:
+    recordings = {name for name, *_ in found}
+    if len(recordings) > 1 and path.stem not in recordings:
         problems.append(
-            Problem(file=path.name, message="turns of several recordings", got=", ".join(sorted(recordings)))
+            Problem(
+                file=path.name,
+                message=f"turns of several recordings, none of them {path.stem!r}",
+                got=", ".join(sorted(recordings)),
+            )
         )
+    spans = _spans([one for one in found if len(recordings) == 1 or one[0] == path.stem])
     if not spans and not problems:
         problems.append(Problem(file=path.name, message="there are no turns in it"))
     if problems:
@@ -134,21 +150,74 @@ def read_turns(path: Path) -> list[SpeakerSpan]:
     return spans
 
 
+def _turn(text: str) -> tuple[str, float, float, str]:
+    """Recording, start, length and speaker of a SPEAKER line. Raises ValueError."""
+    kind, *fields = text.split()
+    if kind.upper() != "SPEAKER" or len(fields) < 7:
+        raise ValueError(text)
+    match = _TURN.fullmatch(text[len(kind) :].strip())
+    if match:
+        recording, speaker = match["recording"], match["speaker"]
+        start, length = float(match["start"]), float(match["length"])
+    else:  # other words than <NA>, or none
+        recording, speaker = fields[0], fields[6]
+        start, length = float(fields[2]), float(fields[3])
+    if not (start >= 0 and 0 <= length < 1e6):
+        raise ValueError(text)
+    return recording, start, length, speaker
+
+
+def _spans(found: Sequence[tuple[str, float, float, str]]) -> list[SpeakerSpan]:
+    speakers: dict[str, int] = {}
+    spans = []
+    for _, start, length, name in found:
+        if length:
+            begin, end = round(start * MASTER_HZ), round((start + length) * MASTER_HZ)
+            speaker = speakers.setdefault(name, len(speakers))
+            spans.append(SpeakerSpan(start=begin, end=max(begin + 1, end), speaker=speaker, exclusive=False))
+    return spans
+
+
+def within(known: Known, samples: int) -> tuple[Known, list[str]]:
+    """What is true of the first `samples` (48 kHz) of a recording, and what was left out, for people.
+
+    An excerpt often comes with the truth of the whole. Raises InputError when nothing is true of the recording at all."""
+    name, ends = known.sound.name, f"{samples / MASTER_HZ:.1f} s"
+    turns = [replace(turn, end=min(turn.end, samples)) for turn in known.turns if turn.start < samples]
+    sheet = [true for true in known.sheet if true.start < samples]
+    if not turns:
+        first = min(turn.start for turn in known.turns) / MASTER_HZ
+        message = "no turn of its RTTM lies in this recording"
+        raise InputError(
+            Problem(file=name, message=message, expected=f"turns before {ends}", got=f"the first at {first:.1f} s")
+        )
+    left_out = [
+        f"{name} ends at {ends}: {count} {what} after that left out"
+        for count, what in ((len(known.turns) - len(turns), "turns"), (len(known.sheet) - len(sheet), "lines"))
+        if count
+    ]
+    return replace(known, turns=turns, sheet=sheet), left_out
+
+
 def read_sheet(path: Path) -> list[TrueLine]:
     """The line sheet: `character, text, start, end` (seconds or M:SS.mmm, empty for a line that nobody speaks), if given
     `line_id, scene`; other columns are passed over. Raises InputError with every cell that makes no sense."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file)
-        names = {name: _column(name) for name in table.fieldnames or () if name}
-        missing = [name for name in NEEDED if name not in names.values()]
-        if missing:
-            raise InputError([_no_column(path, name, list(names)) for name in missing])
-        rows = [{new: (row[old] or "").strip() for old, new in names.items()} for row in table]
+    text = sheets.decode(path)
+    header = text.partition("\n")[0]
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    try:
+        names = _columns(path, [name for name in table.fieldnames or () if name])
+        rows = [(table.line_num, {new: (row[old] or "").strip() for new, old in names.items()}) for row in table]
+    except csv.Error as error:
+        raise InputError(Problem(file=path.name, row=table.line_num, message=f"not a sheet: {error}")) from error
+    rows = [(number, row) for number, row in rows if any(row.values())]
+    if not rows:
+        raise InputError(Problem(file=path.name, message="there are no lines in it"))
     lines: list[TrueLine] = []
     problems: list[Problem] = []
-    for number, row in enumerate(rows, 2):
+    for order, (number, row) in enumerate(rows):
         try:
-            lines.append(_true_line(path, row, number))
+            lines.append(_true_line(path, row, number, order=order))
         except InputError as error:
             problems += error.problems
     if problems:
@@ -156,9 +225,14 @@ def read_sheet(path: Path) -> list[TrueLine]:
     return lines
 
 
-def _column(name: str) -> str:
-    plain = name.strip().casefold().replace(" ", "_").replace("-", "_")
-    return ALSO.get(plain, plain)
+def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
+    """Our name of each column that is understood, and the sheet's; its own name counts before another name for it."""
+    plain = {re.sub(r"[\s-]+", "_", name.strip().casefold()): name for name in header}
+    names = {ALSO[name]: written for name, written in plain.items() if name in ALSO} | plain
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        raise InputError([_no_column(path, name, list(names)) for name in missing])
+    return names
 
 
 def _no_column(path: Path, name: str, columns: list[str]) -> Problem:
@@ -167,7 +241,7 @@ def _no_column(path: Path, name: str, columns: list[str]) -> Problem:
     )
 
 
-def _true_line(path: Path, row: dict[str, str], number: int) -> TrueLine:
+def _true_line(path: Path, row: dict[str, str], number: int, *, order: int) -> TrueLine:
     problems: list[Problem] = []
     times = []
     for column in ("start", "end"):
@@ -191,8 +265,8 @@ def _true_line(path: Path, row: dict[str, str], number: int) -> TrueLine:
     if problems:
         raise InputError(problems)
     line = Line(
-        line_id=row.get("line_id") or f"L{number - 1:03}",
-        order=number - 2,
+        line_id=row.get("line_id") or f"L{order + 1:03}",
+        order=order,
         scene=row.get("scene") or "1",
         character=row["character"],
         text=row["text"],
@@ -203,7 +277,7 @@ def _true_line(path: Path, row: dict[str, str], number: int) -> TrueLine:
 def _samples(text: str) -> int:
     if not text:
         return -1
-    seconds = sum(float(part) * 60.0**i for i, part in enumerate(reversed(text.split(":"))))
+    seconds = sum(float(part.replace(",", ".")) * 60.0**i for i, part in enumerate(reversed(text.split(":"))))
     if not 0 <= seconds < 1e6:
         raise ValueError(text)
     return round(seconds * MASTER_HZ)

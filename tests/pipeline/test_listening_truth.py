@@ -64,6 +64,61 @@ def test_all_mistakes_of_a_folder_are_told_at_once_with_their_places(tmp_path: P
     ]  # fmt: skip
 
 
+def test_truth_is_read_as_other_tools_write_it(tmp_path: Path) -> None:
+    """Names with spaces, several recordings in one file, turns of no length, spreadsheets with semicolons, files of a Mac."""
+    (tmp_path / "Take 1.WAV").write_text("")
+    (tmp_path / "Take 1.mp4").write_text("")
+    (tmp_path / "._Take 1.rttm").write_bytes(b"\x00\x05\x16\x07")
+    (tmp_path / "Take 1.rttm").write_text(
+        "SPEAKER Take 1 1 2.0 1.5 <NA> <NA> Speaker 1 <NA> <NA>\r\n"
+        "speaker\tTake 1\t1\t4.0\t0.0\t<NA>\t<NA>\tSpeaker 2\t0.97\t<NA>\r\n"
+        "SPEAKER Take 1 1 5.0 1.0 <NA> <NA> Speaker 2\r\n"
+        "SPEAKER Take 2 1 0.0 9.0 <NA> <NA> Speaker 3 <NA> <NA>\r\n"
+        "SPEAKER Take_1x 1 0.0 9.0 speech unknown X\r\n"
+    )
+    (tmp_path / "Take 1.CSV").write_text(
+        'character;speaker;text;start_time;end_time\nANNA;S1;"Yes; I do.";2,0;3,5\n;;;;\n'
+    )
+    known, left_out = truth.read_folder(tmp_path)
+    second = MASTER_HZ
+    assert not left_out
+    assert known[0].sound.name == "Take 1.WAV"
+    assert [(span.start, span.end, span.speaker) for span in known[0].turns] == [
+        (2 * second, round(3.5 * second), 0),
+        (5 * second, 6 * second, 1),
+    ]
+    assert [(one.line.character, one.line.text, one.start, one.end) for one in known[0].sheet] == [
+        ("ANNA", "Yes; I do.", 2 * second, round(3.5 * second))
+    ]
+
+
+@pytest.mark.parametrize("kind", ["rttm", "csv"])
+def test_truth_that_is_no_text_is_one_clear_problem(tmp_path: Path, kind: str) -> None:
+    _folder(tmp_path, a_wav="", a_rttm="SPEAKER a 1 1 1 <NA> <NA> A <NA> <NA>\n")
+    (tmp_path / f"a.{kind}").write_text("SPEAKER a 1 1 1 <NA> <NA> \xc4nna <NA> <NA>\n", encoding="utf-16")
+    with pytest.raises(InputError, match=rf"a\.{kind}, line 1: this is not UTF-8 text"):
+        truth.read_folder(tmp_path)
+
+
+def test_what_is_true_after_the_end_of_an_excerpt_is_left_out_and_told(tmp_path: Path) -> None:
+    _folder(
+        tmp_path,
+        a_wav="",
+        a_rttm="SPEAKER a 1 1 9 <NA> <NA> A <NA> <NA>\nSPEAKER a 1 20 1 <NA> <NA> B <NA> <NA>\n",
+        a_csv="character,text,start,end\nA,One.,1,2\nB,Two.,20,21\nC,Three.,,\n",
+    )
+    (whole,), _ = truth.read_folder(tmp_path)
+    known, left_out = truth.within(whole, 5 * MASTER_HZ)
+    assert [(turn.start, turn.end) for turn in known.turns] == [(MASTER_HZ, 5 * MASTER_HZ)]
+    assert [one.line.text for one in known.sheet] == ["One.", "Three."]
+    assert left_out == [
+        "a.wav ends at 5.0 s: 1 turns after that left out",
+        "a.wav ends at 5.0 s: 1 lines after that left out",
+    ]
+    with pytest.raises(InputError, match="no turn of its RTTM lies in this recording"):
+        truth.within(whole, MASTER_HZ)
+
+
 @pytest.mark.parametrize("made", [False, True])
 def test_a_folder_with_nothing_to_measure_says_what_it_wants(tmp_path: Path, made: bool) -> None:
     folder = tmp_path / "corpus"
