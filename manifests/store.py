@@ -51,7 +51,13 @@ STATISTICS: dict[type[Row], list[str]] = {  # of columns that are asked for: a l
 PRUNING_VALUES, PRUNING_LENGTH = 64, 60
 CHECKPOINT_COMMITS = 20  # to open a table, its last checkpoint is read, and the commits since then
 LOG_KEPT = "interval 1 days"  # of commits before a checkpoint: a long night leaves thousands
-LOG: dict[str, str | None] = {"delta.logRetentionDuration": LOG_KEPT}
+REMOVED_HOURS = (
+    48  # checkpoints name files that were joined into others for so long: a long night leaves tens of thousands
+)
+LOG: dict[str, str | None] = {
+    "delta.logRetentionDuration": LOG_KEPT,
+    "delta.deletedFileRetentionDuration": f"interval {REMOVED_HOURS} hours",
+}
 
 
 class Store:
@@ -186,7 +192,9 @@ class Store:
     def compact(self, kind: type[Row], *, file_bytes: int | None = None, vacuum_hours: int | None = None) -> int:
         """Join small Parquet files up to `file_bytes`; with `vacuum_hours` also delete files that no version of the last hours needs.
 
-        Returns how many files were deleted. Readers keep the version that they opened; writers go on."""
+        Files that the log does not name are among them (a writer that was killed left them, or they were joined long ago), unless
+        `vacuum_hours` are more than the log remembers. Returns how many files were deleted. Readers keep the version that they opened;
+        writers go on."""
 
         def join() -> None:
             table = DeltaTable(self.uri(kind), storage_options=self.options)
@@ -200,7 +208,8 @@ class Store:
         if vacuum_hours is None:
             return 0
         table = DeltaTable(self.uri(kind), storage_options=self.options)
-        return len(table.vacuum(vacuum_hours, dry_run=False, enforce_retention_duration=False))
+        unnamed_too = vacuum_hours <= REMOVED_HOURS
+        return len(table.vacuum(vacuum_hours, dry_run=False, enforce_retention_duration=False, full=unnamed_too))
 
     def uri(self, kind: type[Row]) -> str:
         """Where the table of a row type lies."""

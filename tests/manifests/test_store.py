@@ -136,6 +136,23 @@ def test_a_reader_that_opened_the_record_before_it_was_kept_reads_on(tmp_path: P
     assert opened.to_table().num_rows == 5
 
 
+def test_what_a_killed_writer_left_in_a_table_is_deleted_and_what_readers_may_need_is_not(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(5):
+        store.append([event("done", f"shot {number}", actor="a")])
+    files = [Path(file) for file in store.files(Event)]
+    orphan, fresh = (files[0].with_name(f"part-{name}.parquet") for name in ("orphan", "being-written"))
+    for copy in (orphan, fresh):
+        shutil.copy(files[0], copy)
+    for file in (*files, orphan):
+        os.utime(file, (0, 0))  # written long ago; the others were only now joined into one
+    (kept,) = maintain(store, many=2)
+    assert kept.deleted == 1
+    assert not orphan.exists()
+    assert fresh.exists()
+    assert all(file.exists() for file in files)
+
+
 def test_rows_of_a_record_that_was_not_parted_yet_are_added_to(tmp_path: Path) -> None:
     shutil.copytree(Path(__file__).parents[1] / "data" / "schemas" / "v1" / "events", tmp_path / "events")
     store = Store(tmp_path)
