@@ -14,6 +14,7 @@ from model.talker import MATTED, describe
 from pipeline import cast, consent, diarize, emotion_sample, media, script, transcribe
 from pipeline import production as productions
 from pipeline.faces import WEIGHTS as FACE_WEIGHTS
+from pipeline.profiles import PROFILES, UNCOMMON
 
 LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 
@@ -50,6 +51,7 @@ def read_inputs(film: Film) -> Inputs:
     problems += _unusable_weights(film)
     problems += _unusable_listening(film)
     problems += _no_mattes(film)
+    problems += _no_encoders(film)
     if problems:
         raise InputError(problems)
     return Inputs(lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or [])
@@ -100,6 +102,23 @@ def _no_mattes(film: Film) -> list[Problem]:
     message = f"the talker {talker!r} draws no mattes, so its people cannot be cut out"
     expected = "profiles without alpha and alpha-web, or the talker 'previs'"
     return [Problem(file=productions.FILE, column="delivery.profiles", message=message, expected=expected)]
+
+
+def _no_encoders(film: Film) -> list[Problem]:
+    """Profiles that the ffmpeg of this machine cannot encode; asked only for those that not every ffmpeg knows."""
+    wanted = [PROFILES[name] for name in film.production.delivery.profiles if name in UNCOMMON]
+    needed = {encoder: profile.name for profile in wanted for encoder in profile.encoders}
+    lacking = media.missing_encoders(list(needed))
+    message = "this machine's ffmpeg cannot make {}: it has no encoder {}"
+    return [
+        Problem(
+            file=productions.FILE,
+            column="delivery.profiles",
+            message=message.format(needed[encoder], encoder),
+            expected="another profile, or the packaged ffmpeg (without CALLSHEET_FFMPEG)",
+        )
+        for encoder in lacking
+    ]
 
 
 def _unusable_weights(film: Film) -> list[Problem]:

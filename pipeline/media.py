@@ -33,7 +33,8 @@ NEEDED_FILTERS = (
     "mergeplanes", "overlay", "setparams", "silencedetect", "tpad", "zscale",
 )  # fmt: skip
 NEEDED_ENCODERS = (
-    "aac", "ffv1", "flac", "libopus", "libvpx-vp9", "libx264", "libx264rgb", "pcm_s24le", "prores_aw", "prores_ks",
+    "aac", "ffv1", "flac", "libopus", "libsvtav1", "libvpx-vp9", "libx264", "libx264rgb", "libx265", "pcm_s24le", "prores_aw",
+    "prores_ks",
 )  # fmt: skip
 LONGEST_SECONDS = 12 * 3600  # a longer "recording" is a mistake or a decompression bomb
 
@@ -108,6 +109,12 @@ def missing_features(executable: str) -> list[str]:
     return [name for name in NEEDED_FILTERS if name not in filters] + [
         name for name in NEEDED_ENCODERS if name not in encoders
     ]
+
+
+def missing_encoders(wanted: Sequence[str]) -> list[str]:
+    """Those of the wanted encoders that the ffmpeg that will run lacks; it is not asked when none are wanted."""
+    known = _names(ffmpeg_path(), "-encoders") if wanted else set()
+    return [name for name in wanted if name not in known]
 
 
 def probe(path: Path) -> MediaInfo:

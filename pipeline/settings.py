@@ -63,7 +63,7 @@ Rate = Annotated[Fraction, BeforeValidator(_rate)]
 Size = Annotated[str, AfterValidator(_size)]
 Text = Annotated[str, AfterValidator(_one_line)]
 Layout = Literal["single", "full-plate", "two-hander", "picture-in-picture"]
-ProfileName = Literal["web", "master", "vertical", "alpha", "alpha-web", "stems"]
+ProfileName = Literal["web", "master", "hevc", "av1", "vertical", "alpha", "alpha-web", "stems"]
 SHOT_REFERENCE = "shot:"  # before the number of a shot that is the look
 
 
@@ -120,7 +120,7 @@ class DeliveryTable(Table):
     """`[delivery]`: what is made. `burn_in` writes the previs mark into previs pictures."""
 
     profiles: Annotated[list[ProfileName], Field(min_length=1), AfterValidator(_with_a_picture)] = ["web", "master"]
-    """The files of a version: `web`, `master`, `vertical` (9:16), `alpha` and `alpha-web` (the people alone, transparent), `stems`."""
+    """The files of a version: `web`, `master`, `hevc`, `av1`, `vertical` (9:16), `alpha` and `alpha-web` (people alone), `stems`."""
     loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
     """Integrated loudness of the programme (EBU R 128); the peak limit of -1.5 dBTP wins."""
     burn_in: bool = True

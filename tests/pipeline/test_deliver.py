@@ -13,7 +13,7 @@ import pytest
 
 from manifests.errors import ToolError
 from manifests.rows import Cut
-from pipeline import assemble, colour, deliver, media, sound
+from pipeline import assemble, colour, deliver, media, profiles, sound
 from pipeline.captions import Caption
 from tiny_film import BARS, TinyFilm, bars, clicks, eight_bit, portrait, tone
 
@@ -41,7 +41,11 @@ def test_colour_bars_come_back_within_two_levels_in_every_profile(tmp_path: Path
     job = job_for(film, tone(film.samples))
     cuts = [_graded(cut) for cut in assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)]
     files = {}
-    for same in ((deliver.WEB, deliver.MASTER), (deliver.VERTICAL,), (deliver.ALPHA, deliver.ALPHA_WEB)):
+    for same in (
+        (deliver.WEB, deliver.MASTER, profiles.HEVC, profiles.AV1),
+        (deliver.VERTICAL,),
+        (deliver.ALPHA, deliver.ALPHA_WEB),
+    ):
         files |= deliver.render(cuts, dataclasses.replace(job, profiles=same), folder=tmp_path / "out")
     for name, path in files.items():
         frame = list(media.read_frames(path, width=SIZE[0], height=SIZE[1]))[2].astype(int)

@@ -128,3 +128,8 @@ def test_a_clip_that_is_short_of_frames_is_named(tmp_path: Path) -> None:
 def _raw(path: Path, *, frames: int) -> media.Source:
     arguments = ("-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
     return media.Source(name=path.name, arguments=arguments, frames=frames)
+
+
+def test_encoders_that_this_ffmpeg_lacks_are_named() -> None:
+    assert media.missing_encoders([]) == []
+    assert media.missing_encoders(["libx265", "libx266plus", "libsvtav1"]) == ["libx266plus"]

@@ -12,7 +12,7 @@ import pytest
 from test_captions import cue
 
 from manifests.rows import Check
-from pipeline import assemble, captions, deliver, media, qc, sound
+from pipeline import assemble, captions, deliver, media, profiles, qc, sound
 from tiny_film import TinyFilm, eight_bit, portrait
 
 SIZE = (320, 180)
@@ -37,7 +37,10 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyFilm, deliver.Jo
     recording = film.record(speechlike(film.samples))
     master = sound.master([recording], samples=film.samples, settings=LOUD, root=film.root)
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=film.rate)
-    job = deliver.Job(picture=picture, sound_id=master.sound_id, sound_path=film.root / master.path, root=film.root)
+    wanted = (deliver.WEB, deliver.MASTER, profiles.HEVC, profiles.AV1)
+    job = deliver.Job(
+        picture=picture, sound_id=master.sound_id, sound_path=film.root / master.path, root=film.root, profiles=wanted
+    )
     cuts = assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
     expected = qc.Expected(
         frames=100, rate=film.rate, width=SIZE[0], height=SIZE[1], loudness=LOUD, speech=[(0.2, 3.8)]
@@ -49,7 +52,7 @@ def verdicts(checks: list[Check]) -> dict[str, str]:
     return {check.name: check.verdict for check in checks}
 
 
-@pytest.mark.parametrize("profile", ["web", "master"])
+@pytest.mark.parametrize("profile", ["web", "master", "hevc", "av1"])
 def test_a_sound_deliverable_passes_every_check(film, profile: str) -> None:
     _, _, files, expected = film
     checks = qc.check(files[profile], expected, version="v001", profile=profile)
