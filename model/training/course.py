@@ -27,7 +27,8 @@ CLIP = 1.0  # longest gradient
 Draws = dict[str, Tensor]
 """What a step is made of, batch first."""
 Losses = dict[str, Tensor]
-"""Losses by name; `loss/total` is what is minimised."""
+"""Losses by name, each the mean over a slice, so that slices average to the whole; `loss/total` is what is minimised. Two numbers are a
+share: how many were right, of how many. Every slice must give the same names."""
 Film = UInt8[Tensor, "frames height width 3"]
 Show = Callable[[int, Mapping[str, Film]], None]
 """`show(step, films)`: samples to look at, by name."""
@@ -81,10 +82,11 @@ def follow(stage: Stage, course: Course, run: Run, *, show: Show = unseen) -> nn
         optimiser.zero_grad()
         values = _gradients(stage, course, step, run.workers)
         run.workers.average(wanted)
+        told = _told(values, run.workers)
         length = nn.utils.clip_grad_norm_(wanted, CLIP)
         optimiser.step()
         ema.update(stage.module, step)
-        run.stepped(step, {**values, "gradient": length}, training, save_every=course.save_every)
+        run.stepped(step, {**told, "gradient": length}, training, save_every=course.save_every)
         if run.workers.leads and stage.films and course.show_every and (step + 1) % course.show_every == 0:
             show(step + 1, stage.films(ema.mean))
     return ema.mean
@@ -101,18 +103,31 @@ def pace(step: int, steps: int) -> float:
     return min((step + 1) / rise, 1) * (0.525 + 0.475 * math.cos(math.pi * done))
 
 
-def _gradients(stage: Stage, course: Course, step: int, workers: Workers) -> dict[str, float]:
+def _gradients(stage: Stage, course: Course, step: int, workers: Workers) -> Losses:
     """Sum the gradients of this worker's slices; returns the mean of each loss over them."""
     draws = stage.draw(step)
     share = workers.share(course.batch)
     mine = {name: values[share] for name, values in draws.items()}
     size = (share.stop - share.start) // course.accumulate
-    total: dict[str, float] = {}
+    total: Losses = {}
     for first in range(0, share.stop - share.start, size):
         part = {name: values[first : first + size] for name, values in mine.items()}
         with torch.autocast("cpu", torch.bfloat16, enabled=course.bf16):
             losses = stage.loss(part)
         (losses["loss/total"] / course.accumulate).backward()  # type: ignore[no-untyped-call]
         for name, value in losses.items():
-            total[name] = total.get(name, 0.0) + float(value.detach()) / course.accumulate
+            total[name] = total.get(name, 0) + value.detach().float() / course.accumulate
     return total
+
+
+def _told(values: Losses, workers: Workers) -> dict[str, float]:
+    """The mean over all workers, in one message; shares as quotients, and none of what nobody was asked."""
+    flat = workers.mean(torch.cat([value.reshape(-1) for value in values.values()]))
+    parts = torch.split(flat, [value.numel() for value in values.values()])
+    told: dict[str, float] = {}
+    for name, part in zip(values, parts, strict=True):
+        if part.numel() == 1:
+            told[name] = float(part)
+        elif part[1] > 0:
+            told[name] = float(part[0] / part[1])
+    return told

@@ -180,6 +180,8 @@ def losses(learner: Learner, batch: Batch, settings: DenoiserSettings) -> Losses
         made = diffusion.clean_of(noisy, v, sigma)[chosen]
         found |= _examined(learner, batch, made, chosen, settings)
         found["loss/total"] = error + settings.discriminator * (found["loss/read"] + found["loss/kept"])
+    elif settings.discriminator:
+        found |= _unexamined()
     return found
 
 
@@ -205,6 +207,21 @@ def _examined(learner: Learner, batch: Batch, made: Tensor, chosen: Tensor, sett
     return {
         "loss/read": discriminator.loss(real, labels, sigma, of=usual),
         "loss/kept": discriminator.loss(predicted, labels, sigma, of=usual),
-        "accuracy/read": (real.argmax(1) == labels).float().mean(),
-        "accuracy/kept": (predicted.argmax(1) == labels).float().mean(),
+        "accuracy/read": _right(real, labels),
+        "accuracy/kept": _right(predicted, labels),
     }
+
+
+def _unexamined() -> Losses:
+    """What `_examined` says of no window."""
+    return {
+        "loss/read": torch.zeros(()),
+        "loss/kept": torch.zeros(()),
+        "accuracy/read": torch.zeros(2),
+        "accuracy/kept": torch.zeros(2),
+    }
+
+
+def _right(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many are right, and of how many."""
+    return torch.stack([(logits.argmax(1) == labels).sum(), torch.tensor(len(labels))]).float()

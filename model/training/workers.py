@@ -44,7 +44,7 @@ class Workers:
         return torch.cat(list(all_gather(values.contiguous())))  # type: ignore[no-untyped-call]
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean of a number that each worker has of its share, for reports."""
+        """The mean of numbers that each worker has of its share, for reports."""
         if self.count == 1:
             return value
         from torch import distributed
@@ -54,13 +54,15 @@ class Workers:
         return total / self.count
 
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give all workers the mean of their gradients, in one message."""
+        """Give all workers the mean of their gradients. What a share did not reach counts as zero there; what none reached stays None."""
         if self.count == 1:
             return
         from torch import distributed
 
-        used = [p for p in parameters if p.grad is not None]
-        flat = torch.cat([p.grad.reshape(-1) for p in used if p.grad is not None])
+        wanted = list(parameters)
+        reached = self.mean(torch.tensor([float(p.grad is not None) for p in wanted]))
+        used = [p for p, share in zip(wanted, reached.tolist(), strict=True) if share > 0]
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in used])
         distributed.all_reduce(flat)
         flat /= self.count
         for p, part in zip(used, torch.split(flat, [p.numel() for p in used]), strict=True):

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes that share every batch do what one does, also where a share has nothing to learn from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributed, nn
+
+from model.training.course import Course, Draws, Losses, Stage, follow
+from model.training.resuming import seeded
+from model.training.run import Run
+from model.training.workers import ALONE, Workers
+
+COURSE = Course(steps=6, batch=4, accumulate=2, learning_rate=0.1)
+CHILD = """
+import sys; sys.path.insert(0, sys.argv[1])
+import test_workers as here; from pathlib import Path
+here.trained(Path(sys.argv[2]), rank=1, store=Path(sys.argv[3]))
+"""
+
+
+class Pupil(nn.Module):
+    """Two layers; the second is asked about some rows only, as the discriminator is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.always, self.seldom = nn.Linear(3, 1), nn.Linear(3, 1)
+        for weight in self.parameters():
+            nn.init.constant_(weight, 0.5)  # the same in both processes
+
+
+def stage() -> Stage:
+    pupil = Pupil()
+
+    def draw(step: int) -> Draws:
+        rows = torch.randn(COURSE.batch, 3, generator=seeded(1, step))
+        return {"rows": rows, "asked": torch.arange(COURSE.batch) < step % 3}  # nobody, the first share alone
+
+    def loss(part: Draws) -> Losses:
+        error = pupil.always(part["rows"]).square().mean()
+        asked, seen = part["asked"], torch.zeros(())
+        if bool(asked.any()):
+            seen = pupil.seldom(part["rows"])[asked].square().sum() / len(asked)
+        right = torch.stack([(part["rows"][:, 0] > 0)[asked].sum(), asked.sum()])
+        return {"loss/total": error + seen, "loss/seen": seen, "accuracy/seen": right}
+
+    return Stage(module=pupil, draw=draw, loss=loss)
+
+
+def trained(out: Path, *, rank: int, store: Path) -> nn.Module:
+    """One of two processes that train together."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", store=distributed.FileStore(str(store), 2), rank=rank, world_size=2)
+    try:
+        return follow(stage(), COURSE, Run(out=out, workers=Workers(rank=rank, count=2)))
+    finally:
+        distributed.destroy_process_group()
+
+
+def test_two_processes_have_curve_and_weights_of_one(tmp_path: Path) -> None:
+    here, store = str(Path(__file__).parent), tmp_path / "store"
+    other = subprocess.Popen([sys.executable, "-c", CHILD, here, str(tmp_path / "two"), str(store)])
+    together = trained(tmp_path / "two", rank=0, store=store)
+    assert other.wait() == 0
+    run = Run(out=tmp_path / "one", workers=ALONE)
+    alone = follow(stage(), COURSE, run)
+    for one, two in zip(run.curve.read(), Run(out=tmp_path / "two").curve.read(), strict=True):
+        assert two == pytest.approx(one, abs=1e-6)
+    for name, value in alone.state_dict().items():
+        assert together.state_dict()[name] == pytest.approx(value, abs=1e-6), name
+
+
+def test_a_share_is_told_of_all_that_were_asked_and_of_nobody_not_at_all(tmp_path: Path) -> None:
+    run = Run(out=tmp_path)
+    follow(stage(), COURSE, run)
+    told = run.curve.read()
+    assert ["accuracy/seen" in line for line in told] == [False, True, True, False, True, True]
+    rows = torch.randn(COURSE.batch, 3, generator=seeded(1, 2))[:2]
+    assert told[2]["accuracy/seen"] == pytest.approx(float((rows[:, 0] > 0).float().mean()))
