@@ -2,7 +2,8 @@
 """Slides as stills: a PDF or a folder of pictures, each fitted into the delivered picture, with where its text is. The door to pypdfium2.
 
 A slide's identity is the digest of its rendered pixels, so a PDF that is written again without a visible change changes nothing. Text
-boxes come from a PDF's text layer; of pictures, cells full of fine strokes count as text (`ink`), which errs on the side of too much.
+boxes come from a PDF's text layer; of pictures, also those in a PDF, and of pages without that layer, cells full of fine strokes count
+as text (`ink`), which errs on the side of too much.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from manifests.whole import whole
 from pipeline.lesson.layouts import Rect
 from pipeline.lesson.script import SLIDE_NAME
 
-VERSION = "1"  # of how slides are drawn and read
+VERSION = "2"  # of how slides are drawn and read
 STILLS = "media/slides"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 LARGEST_FILE, MOST_SLIDES, MOST_PIXELS = 512 << 20, 500, 100_000_000
 CLEARANCE = 0.012  # of the height is kept free around text
 FULL_BLEED = 0.25  # of the border's pixels differ visibly from their neighbours where a picture reaches the edges
 VISIBLE = 6  # of 255: a difference between neighbours that is no gradient
+BACKDROP = 0.8  # of the slide is covered by a picture that text stands on: what it shows is no text
 INK_CELL = 45  # cells in the height
 INK_STROKE, INK_SHARE = 40, 0.06  # of 255, and of a cell's pixels: strokes as strong and as many as letters have
 _NUMBERED = re.compile(r"(?:.*?[^0-9])?0*(?P<number>\d+)[-_ ]?(?P<letter>[a-z]?)", re.IGNORECASE)
@@ -247,24 +249,56 @@ def _pdf_pages(path: Path, size: tuple[int, int]) -> Iterator[_Page]:
 def _pdf_page(page: Any, name: str, size: tuple[int, int]) -> _Page:
     width, height = page.get_size()
     place = fitted((max(1, width), max(1, height)), size)
-    scale = place.width / max(1, width)
-    drawn = page.render(scale=scale, rev_byteorder=True).to_numpy()[..., :3]
+    drawn = page.render(scale=place.width / max(1, width), rev_byteorder=True)
+    pixels = _on_paper(drawn.to_numpy()[..., :3], place, size)
+    to_pixels = drawn.get_posconv(page).to_bitmap  # knows of rotated pages and of those that do not begin at 0, 0
+
+    def box_of(edges: tuple[float, float, float, float]) -> Rect:
+        (left, top), (right, bottom) = (to_pixels(*edges[:2]), to_pixels(*edges[2:]))
+        across, down = sorted((left, right)), sorted((top, bottom))
+        return _clipped(place.left + across[0], place.top + down[0], place.left + across[1], place.top + down[1], size)
+
     text = page.get_textpage()
-    boxes = [text.get_rect(index) for index in range(text.count_rects())]
+    words = [box_of(text.get_rect(index)) for index in range(text.count_rects())]
     return _Page(
         name=name,
-        pixels=_on_paper(drawn, place, size),
-        boxes=tuple(_box(box, scale, height, place, size) for box in boxes),
+        pixels=pixels,
+        boxes=_cleared([*words, *_drawn_words(pixels, words, [box_of(edges) for edges in _pictures_on(page)])], size),
         text="\n".join(text.get_text_range().split("\r\n")).strip(),
     )
 
 
-def _box(box: tuple[float, float, float, float], scale: float, high: float, place: Rect, size: tuple[int, int]) -> Rect:
-    """A text box of a page (left, bottom, right, top in points from below) in pixels, with its clearance, inside the picture."""
-    clear = CLEARANCE * size[1]
-    left, right = place.left + box[0] * scale - clear, place.left + box[2] * scale + clear
-    top, bottom = place.top + (high - box[3]) * scale - clear, place.top + (high - box[1]) * scale + clear
-    return _clipped(left, top, right, bottom, size)
+def _pictures_on(page: Any) -> list[tuple[float, float, float, float]]:
+    """The edges of a page's pictures, in points of the page; of those in nested forms nothing is known."""
+    import pypdfium2.raw
+
+    return [item.get_bounds() for item in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=1)]
+
+
+def _drawn_words(pixels: Picture, words: Sequence[Rect], pictures: Sequence[Rect]) -> list[Rect]:
+    """What looks like text and is in no text layer: strokes in pictures, or anywhere on a slide without words (a scan)."""
+    if not words:
+        return ink(pixels)
+    backdrop = BACKDROP * pixels.shape[0] * pixels.shape[1]
+    inside = [picture for picture in pictures if picture.width * picture.height < backdrop]
+    strokes = ink(pixels) if inside else []
+    shared = [_shared(stroke, picture) for picture in inside for stroke in strokes]
+    return [rect for rect in shared if rect.width and rect.height]
+
+
+def _shared(one: Rect, other: Rect) -> Rect:
+    left, top = max(one.left, other.left), max(one.top, other.top)
+    right, bottom = min(one.right, other.right), min(one.bottom, other.bottom)
+    return Rect(left, top, max(0, right - left), max(0, bottom - top))
+
+
+def _cleared(boxes: Sequence[Rect], size: tuple[int, int]) -> tuple[Rect, ...]:
+    """Boxes with the clearance around them, inside the picture."""
+    clear = round(CLEARANCE * size[1])
+    return tuple(
+        _clipped(box.left - clear, box.top - clear, box.right + clear - 1, box.bottom + clear - 1, size)
+        for box in boxes
+    )
 
 
 def _clipped(left: float, top: float, right: float, bottom: float, size: tuple[int, int]) -> Rect:
@@ -273,25 +307,23 @@ def _clipped(left: float, top: float, right: float, bottom: float, size: tuple[i
 
 
 def _picture_pages(folder: Path, size: tuple[int, int]) -> Iterator[_Page]:
-    clear = round(CLEARANCE * size[1])
     for file in _files(folder):
         drawn = _read_picture(file, folder.name, size)
         place = fitted((drawn.shape[1], drawn.shape[0]), size)
         pixels = _on_paper(drawn, place, size)
-        boxes = [
-            _clipped(r.left - clear, r.top - clear, r.right + clear - 1, r.bottom + clear - 1, size)
-            for r in ink(pixels)
-        ]
-        yield _Page(name=name_of_picture(file), pixels=pixels, boxes=tuple(boxes), text="")
+        yield _Page(name=name_of_picture(file), pixels=pixels, boxes=_cleared(ink(pixels), size), text="")
 
 
 def _read_picture(file: Path, folder: str, size: tuple[int, int]) -> Picture:
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
-        with Image.open(file) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise ValueError(f"{image.width}x{image.height} pixels")
+        with Image.open(file) as stored:
+            if stored.width * stored.height > MOST_PIXELS:
+                raise ValueError(f"{stored.width}x{stored.height} pixels")
+            image = ImageOps.exif_transpose(stored)
+            if image.mode.startswith("I;16"):  # Pillow makes 8 bits of 16 by cutting off what is above 255
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             opaque = Image.new("RGB", image.size, (255, 255, 255))
             opaque.paste(image.convert("RGB"), mask=image.convert("RGBA").getchannel("A"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pypdfium2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,13 +51,73 @@ def test_a_pdf_gives_stills_of_the_delivered_size_under_their_page_labels(tmp_pa
     assert "Rings of glass" in found[1].text
 
 
+def unboxed_strokes(slide: slides.Slide) -> int:
+    """How many dark pixels of a slide lie in none of its text boxes."""
+    dark = pixels_of(slide.path).astype(int).sum(axis=2) < 300
+    for box in slide.boxes:
+        dark[box.top : box.bottom, box.left : box.right] = False
+    return int(dark.sum())
+
+
 def test_every_dark_stroke_of_a_text_slide_lies_in_its_text_boxes_or_is_a_drawing(tmp_path: Path) -> None:
     build = slides.read(SAMPLE, size=(1280, 720), root=tmp_path)[2]  # 3a: a title, a line, a yellow bar at the left
-    pixels = pixels_of(build.path).astype(int)
-    dark = pixels.sum(axis=2) < 300
-    for box in build.boxes:
-        dark[box.top : box.bottom, box.left : box.right] = False
-    assert not dark.any()
+    assert unboxed_strokes(build) == 0
+
+
+@contextlib.contextmanager
+def slide_changed(path: Path) -> Iterator[pypdfium2.PdfDocument]:
+    """A PDF of the sample's slide 3a alone, saved to `path` when its page was changed."""
+    with pypdfium2.PdfDocument(SAMPLE) as document, pypdfium2.PdfDocument.new() as single:
+        single.import_pages(document, [2])
+        yield single
+        single.save(path)
+
+
+@pytest.mark.parametrize("turned", [90, 180])
+def test_text_is_found_where_it_is_drawn_on_turned_and_cropped_pages(tmp_path: Path, turned: int) -> None:
+    with slide_changed(tmp_path / "turned.pdf") as document:
+        document[0].set_rotation(turned)
+        document[0].set_cropbox(50, 60, 930, 540)
+    (build,) = slides.read(tmp_path / "turned.pdf", size=SIZE, root=tmp_path)
+    assert build.boxes and unboxed_strokes(build) == 0
+
+
+def test_words_of_a_scanned_page_are_text(tmp_path: Path) -> None:
+    drawn("Words that a scanner saw").save(tmp_path / "scan.pdf")
+    (scan,) = slides.read(tmp_path / "scan.pdf", size=SIZE, root=tmp_path)
+    assert scan.boxes and unboxed_strokes(scan) == 0
+
+
+def test_words_in_a_picture_on_a_slide_are_text_and_those_of_a_backdrop_are_not(tmp_path: Path) -> None:
+    screenshot = drawn("A button in a screenshot")
+    for name, share in (("part", 0.6), ("backdrop", 1.0)):
+        with slide_changed(tmp_path / f"{name}.pdf") as document:
+            page = document[0]
+            picture = pypdfium2.PdfImage.new(document)
+            picture.set_bitmap(pypdfium2.PdfBitmap.from_pil(screenshot))
+            picture.set_matrix(pypdfium2.PdfMatrix().scale(960 * share, 540 * share))
+            page.insert_obj(picture)
+            page.gen_content()
+    with slide_changed(tmp_path / "plain.pdf"):
+        pass
+    plain, part, backdrop = (
+        slides.read(tmp_path / f"{name}.pdf", size=SIZE, root=tmp_path)[0].boxes
+        for name in ("plain", "part", "backdrop")
+    )
+    assert set(plain) < set(part) and plain == backdrop
+    assert all(box.top > 144 - 6 and box.right < 384 + 6 for box in set(part) - set(plain))
+
+
+def test_pictures_of_sixteen_bits_and_turned_photographs_are_seen_as_people_see_them(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, **{"1": Image.fromarray(np.full((90, 160), 0x4000, dtype=np.uint16))})
+    turned = Image.new("RGB", (90, 160), (10, 20, 30))
+    turned.paste((240, 230, 220), (0, 0, 90, 80))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "the right side is the top"
+    turned.save(folder / "2.jpg", quality=95, exif=exif)
+    deep, photograph = (pixels_of(slide.path) for slide in slides.read(folder, size=SIZE, root=tmp_path))
+    assert (deep == 0x40).all()
+    assert photograph[180, 600].max() > 200 and photograph[180, 40].max() < 50
 
 
 def test_on_the_sample_slides_no_pixel_of_text_lies_under_the_presenter(tmp_path: Path) -> None:
