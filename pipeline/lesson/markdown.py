@@ -11,8 +11,8 @@
     **ANNA:** Count the seconds.
 
 A parenthetical that begins a paragraph and notes in double brackets mean what they mean in an episode's script. Not spoken: headings
-below the first level, quotations, fenced code, pictures. A backslash makes any mark a plain character. This is the part of CommonMark
-that people write notes in, not all of it: tables and HTML are refused.
+below the first level, quotations, fenced code, pictures, footnotes, where links lead, a YAML table before the first section. A backslash
+makes any mark a plain character. This is the part of CommonMark that people write notes in, not all of it: tables and HTML are refused.
 """
 
 from __future__ import annotations
@@ -49,6 +49,10 @@ _PARENTHETICAL = re.compile(r"\((?P<inside>[^()]{1,200})\)\s*(?P<rest>.*)", re.D
 _EMOTION = re.compile(r"emotion\s*[:=]\s*(?P<curve>.*)", re.IGNORECASE | re.DOTALL)
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s+(?P<rest>.*)", re.DOTALL)
 _LINK = re.compile(r"!?\[(?P<text>[^\[\]]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
+_FOOTNOTE = re.compile(r"\[\^[^\[\]\s]+\]")
+_NAMED_LINK = re.compile(r"\[(?P<text>[^\[\]]+)\]\[[^\[\]]*\]")
+_DEFINITION = re.compile(r"\[[^\[\]]+\]:\s.*", re.DOTALL)  # a footnote's text, or where links lead
+_UNDERLINE = re.compile("={2,}")  # under a heading of the first level
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _RULE = re.compile(r"([-*_])(?:\s*\1){2,}")
 
@@ -72,7 +76,7 @@ class _Chapter:
 
     title: str
     source_line: int
-    layout: str = ""
+    layout: str | None = None
     drafts: list[_Draft] = field(default_factory=list)
     character: str = NARRATOR
     waiting: list[tuple[str, int]] = field(default_factory=list)
@@ -110,6 +114,7 @@ def parse(text: str, *, file: str, words: Words, language: str = "en", narrator:
     if not reader.chapters and not reader.problems:
         reader.wrong(1, "nothing is said in this script", expected="'# Title' and under it what is spoken")
     for chapter in reader.chapters:
+        _tell_unspoken(reader, chapter)
         if not any(draft.text for draft in chapter.drafts):
             reader.wrong(
                 chapter.source_line, f"nothing is said under {chapter.title!r}", expected="at least one sentence"
@@ -138,13 +143,16 @@ def _blocks(text: str) -> Iterator[tuple[int, str]]:
     """Blocks with the number of their first line: headings, rules and quotations by line, paragraphs and list items whole."""
     block: list[str] = []
     begins, fence = 0, ""
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(_without_front_matter(text.splitlines()), start=1):
         line = _ESCAPE.sub(lambda found: chr(_ESCAPED + ord(found[1])), raw.strip())
         inside = bool(block) and bool(_OPEN.search("\n".join(block)))
         if fence or (not inside and line.startswith(("```", "~~~"))):
             fence = "" if fence and line.startswith(fence) else fence or line[:3]
             line = ""
             inside = False
+        if block and not inside and _UNDERLINE.fullmatch(line):
+            yield begins, f"# {' '.join(block)}"
+            line, block = "", []
         alone = not inside and (line.startswith(("#", ">", "|")) or bool(_RULE.fullmatch(line)))
         if block and not inside and (not line or alone or _ITEM.fullmatch(line)):
             yield begins, "\n".join(block)
@@ -158,6 +166,15 @@ def _blocks(text: str) -> Iterator[tuple[int, str]]:
         yield begins, "\n".join(block)
 
 
+def _without_front_matter(lines: list[str]) -> list[str]:
+    """The lines, a YAML table before them emptied: it tells programs about the script."""
+    if lines and lines[0].rstrip() == "---":
+        end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() in {"---", "..."}), 0)
+        if not any(line.startswith("#") for line in lines[:end]):
+            return [""] * (end + 1) + lines[end + 1 :]
+    return lines
+
+
 def _take(reader: _Reader, number: int, block: str) -> None:
     if heading := _HEADING.fullmatch(block):
         title = _plain(heading["title"])
@@ -166,7 +183,14 @@ def _take(reader: _Reader, number: int, block: str) -> None:
         reader.chapters.append(_Chapter(title=title, source_line=number, character=reader.narrator))
     elif block.startswith("|"):
         reader.wrong(number, "a table cannot be spoken", expected="sentences; a quotation (>) for what is only read")
-    elif block.startswith(("#", ">")) or _RULE.fullmatch(block):
+    elif block.startswith("#") and not re.match(r"#{2,6}(\s|$)", block):
+        reader.wrong(
+            number,
+            "not a heading, and not spoken",
+            expected=r"a space after #; \# for the sign itself",
+            got=repr(block[:40]),
+        )
+    elif block.startswith(("#", ">")) or _RULE.fullmatch(block) or _DEFINITION.fullmatch(block):
         return
     elif not reader.chapters:
         if _ASIDE.sub("", block).strip():
@@ -226,11 +250,22 @@ def _take_comment(reader: _Reader, chapter: _Chapter, comment: str, line: int) -
     elif name == "slide":
         if chapter.drafts[-1].text:
             chapter.drafts.append(_Draft(character=chapter.character, source_line=line))
+        _tell_unspoken(reader, chapter)
         chapter.waiting = [(value, line)]
+    elif name == "layout" and chapter.layout not in {None, value}:
+        reader.wrong(line, "a second layout for one section", expected=f"only {chapter.layout!r}", got=repr(value))
     elif name == "layout":
         chapter.layout = value
     elif near := nearest((comment.split() or [""])[0].rstrip(":=").casefold(), ["slide", "build", "layout"]):
         reader.wrong(line, "this comment is nearly a directive", got=repr(comment.strip()[:60]), nearest=near)
+
+
+def _tell_unspoken(reader: _Reader, chapter: _Chapter) -> None:
+    """A slide waits for the first word after it: where there is none before the next slide or section, it would never be seen."""
+    for slide, line in chapter.waiting:
+        reader.wrong(
+            line, f"nothing is said on slide {slide}", expected="the sentence with which it comes up, after it"
+        )
 
 
 def _take_note(reader: _Reader, chapter: _Chapter, note: str, line: int) -> None:
@@ -273,7 +308,7 @@ def _finished(reader: _Reader, language: str) -> LessonScript:
                 title=chapter.title,
                 steps=tuple(steps),
                 line_ids=ids,
-                layout=chapter.layout,
+                layout=chapter.layout or "",
                 source_line=chapter.source_line,
             )
         )
@@ -299,8 +334,10 @@ def _paragraph(line: Line, speaking: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """What is spoken of a text: without pictures, link targets, code ticks and emphasis."""
+    """What is spoken of a text: without pictures, link targets, footnote marks, code ticks, emphasis and backslashes that break a line."""
+    text = re.sub(r"\\\n", "\n", text)
     text = _LINK.sub(lambda found: "" if found[0].startswith("!") else found["text"], text)
+    text = _NAMED_LINK.sub(lambda found: found["text"], _FOOTNOTE.sub("", text))
     return _restored(html.unescape(fountain.plain(text.replace("`", ""))))
 
 

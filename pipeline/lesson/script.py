@@ -123,6 +123,17 @@ def _section(title: str, lines: Sequence[Line], number: int, problems: list[Prob
                 )
             elif name == "slide":
                 steps.append(Step(slide=value, line_id=line.line_id, source_line=line.source_line))
+            elif name == "layout" and layout not in {"", value}:
+                problems.append(
+                    Problem(
+                        file=line.source,
+                        row=line.source_line,
+                        column="notes",
+                        message="a second layout for one section",
+                        expected=f"only {layout!r}",
+                        got=repr(value),
+                    )
+                )
             elif name == "layout":
                 layout = value
     if not steps or steps[0].line_id != lines[0].line_id:

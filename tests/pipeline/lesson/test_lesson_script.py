@@ -71,6 +71,25 @@ def test_what_is_only_read_is_not_spoken() -> None:
     assert [line.text for line in script.lines] == ["Spoken."] and len(script.sections) == 1
 
 
+def test_what_markdown_keeps_for_readers_is_not_spoken() -> None:
+    script = read(
+        "---\ntitle: Lights\n---\n\nOne\n===\nSee [this][1] lamp[^a],\\\nand that.\n\n[1]: https://example.org\n\n[^a]: by the sea\n"
+    )
+    assert script.sections[0].title == "One" and script.lines[0].source_line == 7
+    assert [line.text for line in script.lines] == ["See this lamp, and that."]
+
+
+def test_nothing_of_a_script_is_left_out_in_silence() -> None:
+    told = problems(
+        "# One\n<!-- slide 1 -->\n<!-- slide 2 -->\n<!-- layout: slide only -->\nHi.\n\n#1 is the lamp.\n\n"
+        "<!-- layout: corner -->\nBye.\n\n<!-- slide 3 -->\n"
+    )
+    assert any("line 2" in one and "nothing is said on slide 1" in one for one in told)
+    assert any("line 7" in one and "not a heading" in one for one in told)
+    assert any("line 9" in one and "second layout" in one for one in told)
+    assert any("line 12" in one and "nothing is said on slide 3" in one for one in told)
+
+
 def test_a_line_keeps_its_id_when_other_lines_come_and_go() -> None:
     before = read("# One\nHello.\n\nGoodbye.\n")
     after = read("# One\nHello.\n\nA new line.\n\n(sad) Goodbye.\n")
@@ -99,8 +118,7 @@ sections = st.lists(st.tuples(sentences, st.lists(sentences, min_size=1, max_siz
 
 
 @given(sections)
-def test_whatever_is_said_is_read_again_as_it_was_written(told: list[tuple[str, list[str]]]) -> None:
-    body = [("title", [])] and [(title, lines) for title, lines in told]
+def test_whatever_is_said_is_read_again_as_it_was_written(body: list[tuple[str, list[str]]]) -> None:
     seed = read(
         "\n\n".join(f"# S{number}\n" + "\n\n".join("words" for _ in lines) for number, (_, lines) in enumerate(body))
     )
