@@ -10,7 +10,7 @@ from flows.film import Film
 from flows.finishing.reel import Reel
 from flows.review import export
 from manifests.rows import Cut, Grade, Shot
-from pipeline import assemble, captions, sheet, timeline
+from pipeline import assemble, captions, sheet, timeline, ttml
 from pipeline import grade as grading
 from pipeline.assemble import Picture
 from pipeline.captions import Caption
@@ -26,6 +26,12 @@ def compose_captions(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Captio
         shot_changes=[cut.start_frame for cut in cuts if not cut.layer],
         rules=captions.rules_for(film.production.language),
     )
+
+
+def write_captions(film: Film, shown: Sequence[Caption], *, folder: Path) -> None:
+    """Captions on the frames of the files, as SRT, WebVTT and TTML."""
+    captions.write(shown, folder, rate=film.production.rate)
+    ttml.write(shown, folder, rate=film.production.rate, language=film.production.language)
 
 
 def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path, at: Path) -> None:

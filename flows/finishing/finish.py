@@ -73,7 +73,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         stems = deliveries.write_stems(film, reel, master, folder=folder)
         shown = beside.compose_captions(film, reel, cuts)
         lead = passes[0].job.lead_frames
-        captions.write(captions.later(shown, lead), folder, rate=film.production.rate)
+        beside.write_captions(film, captions.later(shown, lead), folder=folder)
         beside.write_timeline(film, reel, cuts, folder=folder, at=place / name)
         beside.write_pictures(film, reel, passes[0], video=files[passes[0].job.profiles[0].name], folder=folder)
         draft = Draft(

@@ -173,7 +173,7 @@ def _join(film: Film, lesson: Lesson, sound_path: Path, folder: Path) -> dict[st
 def _write_texts(draft: Draft, lesson: Lesson) -> None:
     """Captions, chapters, transcript, and a list of the sections for people and programs."""
     production, rate = draft.film.production, draft.film.production.rate
-    captions.write(draft.shown, draft.folder, rate=rate)
+    beside.write_captions(draft.film, draft.shown, folder=draft.folder)
     told = transcript.entries(lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides)
     texts = {
         "chapters.vtt": transcript.chapters_vtt(told, frames=lesson.frames, rate=rate),

@@ -55,6 +55,7 @@ def test_a_production_becomes_an_episode(film: Rendered) -> None:
         "web.mp4",
         "master.mov",
         "captions.srt",
+        "captions.ttml",
         "captions.vtt",
         "timeline.otio",
         "checks.json",

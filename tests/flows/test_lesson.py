@@ -118,7 +118,7 @@ def test_a_lesson_is_delivered_whole_with_all_that_belongs_to_it(lesson: tuple[P
     assert outcome.version is not None and outcome.version.failed == []
     assert {path.name for path in version.iterdir()} >= {
         "web.mp4", "captions.srt", "captions.vtt", "chapters.vtt", "transcript.txt", "transcript.html", "thumbnails", "poster.jpg",
-        "contact_sheet.png", "sections.json", "checks.json", "scorm12.zip",
+        "captions.ttml", "contact_sheet.png", "sections.json", "checks.json", "scorm12.zip",
         "report.html",
     }  # fmt: skip
     assert len(list((version / "thumbnails").iterdir())) == 3
