@@ -10,7 +10,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -24,13 +24,15 @@ from pipeline import media
 
 if TYPE_CHECKING:
     from model.training.reporting import Report
+    from model.training.train_diffusion import DiffusionSettings
     from model.training.workers import Workers
 
 KINDS: dict[str, tuple[str, ...]] = {
     "embedder": ("embedder", "bank"),
     "diffusion": ("diffusion", "autoencoder", "motion", "emotion"),
 }
-"""What can be trained, and the tables of the settings file that say how."""
+"""What can be trained, and the tables of the settings file that say how. One file may hold the tables of both."""
+TABLES = tuple(name for names in KINDS.values() for name in names)
 EVENTS = "events"
 
 
@@ -66,9 +68,13 @@ def train(kind: str, config: Path) -> Trained:
         from flows.farm.training import on_workers
 
         on_workers(partial(run_stages, kind, config.resolve()), settings.workers, address=settings.address)
-    out = config.parent / settings.out
-    digests = {place.parent.name: place.read_text(encoding="utf-8").strip() for place in sorted(out.glob("*/digest"))}
-    return Trained(kind=kind, out=out, digests=digests, seconds=time.monotonic() - started)
+    out = beside(config, settings.out)
+    return Trained(kind=kind, out=out, digests=_digests(out, kind), seconds=time.monotonic() - started)
+
+
+def beside(config: Path, folder: str) -> Path:
+    """A folder that a settings file names: relative to the file, or of one's home."""
+    return config.parent / Path(folder).expanduser()
 
 
 def read(kind: str, config: Path) -> TrainSettings:
@@ -86,9 +92,9 @@ def run_stages(kind: str, config: Path, workers: Workers | None = None) -> None:
 
     settings, stages = _read(kind, config)
     torch.set_num_threads(settings.threads)
-    corpus = read_corpus(config.parent / settings.corpus)
+    corpus = read_corpus(beside(config, settings.corpus))
     stage: Callable[..., None] = {"embedder": _embedder_and_bank, "diffusion": _diffusion}[kind]
-    stage(corpus, stages, config.parent / settings.out, workers or ALONE)
+    stage(corpus, stages, beside(config, settings.out), workers or ALONE)
 
 
 def _embedder_and_bank(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Workers) -> None:
@@ -138,17 +144,20 @@ def scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
     from tensorboardX import SummaryWriter
 
     reporter().step(f"Training: {out.name}")
-    writer = SummaryWriter(str(out / EVENTS))
+    writers: list[SummaryWriter] = []
 
     def report(step: int, values: Mapping[str, float]) -> None:
+        if not writers:  # steps that a training goes through again are shown once
+            writers.append(SummaryWriter(str(out / EVENTS), purge_step=step))
         for name, value in values.items():
-            writer.add_scalar(name, value, step)
+            writers[0].add_scalar(name, value, step)
         reporter().count(step + 1, steps)
 
     try:
         yield report
     finally:
-        writer.close()
+        for writer in writers:
+            writer.close()
 
 
 def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
@@ -160,16 +169,53 @@ def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
         raise InputError(
             Problem(file="train", message=message, expected=" or ".join(KINDS), nearest=nearest(kind, KINDS))
         )
-    given = _toml(config)
-    stages = {name: given.pop(name, {}) for name in KINDS[kind]}
-    problems, read = list[Problem](), dict[str, Any]()
-    top = gather(problems, lambda: tables.read(TrainSettings, given, file=str(config), name=""))
-    for name, table in stages.items():
-        read[name] = gather(problems, partial(_stage, name, table, str(config)))
-    problems += _missing(top, config) if top else []
+    given, file = _toml(config), str(config)
+    wanted = {name: given.pop(name, {}) for name in TABLES if name in given or name in KINDS[kind]}
+    problems, stages = list[Problem](), dict[str, Any]()
+    top = gather(problems, lambda: tables.read(TrainSettings, given, file=file, name="", beside=TABLES))
+    for name, table in wanted.items():
+        stages[name] = gather(problems, partial(_stage, name, table, file))
+    problems += _missing(given, config)
+    if kind == "diffusion" and stages["diffusion"]:
+        stages["diffusion"] = gather(problems, partial(_folders, stages["diffusion"], config))
+    if top and not problems:
+        problems += _undivided(_gone_through(kind, stages), top.workers, file)
     if problems or top is None:
         raise InputError(problems)
-    return top, read
+    return top, {name: stages[name] for name in KINDS[kind]}
+
+
+def _folders(chosen: DiffusionSettings, config: Path) -> DiffusionSettings:
+    """The folders that diffusion begins with, found from the settings file. Raises InputError when they hold something else."""
+    from model.training import train_diffusion
+
+    named = {name: getattr(chosen, name) for name in ("start", "embedder", "bank", "cache")}
+    found = replace(chosen, **{name: str(beside(config, folder)) for name, folder in named.items() if folder})
+    train_diffusion.check(found)
+    return found
+
+
+def _gone_through(kind: str, stages: Mapping[str, Any]) -> dict[str, Any]:
+    """The stages that will be trained: not those before the one that diffusion begins after."""
+    from model.training import train_diffusion
+
+    if kind == "embedder":
+        return {name: stages[name] for name in KINDS[kind]}
+    named = train_diffusion.Stages(diffusion=stages["diffusion"]).names
+    return {name: stages[name] for name in named}
+
+
+def _undivided(stages: Mapping[str, Any], workers: int, file: str) -> list[Problem]:
+    """Batches of which not every worker, and every slice of a worker, would get as much."""
+    problems = list[Problem]()
+    for name, stage in stages.items():
+        column, parts = ("batch", workers * stage.accumulate) if hasattr(stage, "batch") else ("identities", workers)
+        size = getattr(stage, column)
+        if size % parts:
+            message = f"does not divide into {parts} equal parts (workers, and slices of each)"
+            expected, place = f"a multiple of {parts}", f"{name}.{column}"
+            problems.append(Problem(file=file, column=place, message=message, expected=expected, got=str(size)))
+    return problems
 
 
 def _stage(name: str, table: object, file: str) -> Any:
@@ -195,16 +241,28 @@ def _kind_of(name: str) -> type[Any]:
     return kinds[name]
 
 
-def _missing(top: TrainSettings, config: Path) -> list[Problem]:
+def _missing(given: Mapping[str, object], config: Path) -> list[Problem]:
     """What must be there and is not."""
     problems = [
         Problem(file=str(config), column=name, message="must be given", expected=f'{name} = "a folder"')
         for name in ("corpus", "out")
-        if not getattr(top, name)
+        if given.get(name, "") == ""
     ]
-    if top.corpus and not (config.parent / top.corpus).is_dir():
-        problems.append(Problem(file=str(config), column="corpus", message="no such folder", got=top.corpus))
+    corpus = given.get("corpus")
+    if isinstance(corpus, str) and corpus and not beside(config, corpus).is_dir():
+        problems.append(Problem(file=str(config), column="corpus", message="no such folder", got=corpus))
     return problems
+
+
+def _digests(out: Path, kind: str) -> dict[str, str]:
+    """What stands finished: checkpoints by their place below `out`."""
+    found = sorted({*out.glob("*/digest"), *out.glob("*/*/digest")})
+    places = {place.parent.relative_to(out): place for place in found}
+    return {
+        name.as_posix(): place.read_text(encoding="utf-8").strip()
+        for name, place in places.items()
+        if name.parts[0] in KINDS[kind]
+    }
 
 
 def _toml(config: Path) -> dict[str, Any]:

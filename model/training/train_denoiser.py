@@ -9,7 +9,7 @@ discriminator, part of the batch is also asked for its emotion (see `discriminat
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,8 @@ class DenoiserSettings:
     checkpointing: bool = False
     save_every: int = within(100, 1, 1_000_000)
     show_every: int = within(0, 0, 1_000_000)
+
+    SHARES: ClassVar = ("drop_both", "drop_emotion", "drop_sound")
 
 
 class Learner(nn.Module):

@@ -8,8 +8,9 @@ it was last saved, and a stage that is done is not done again. Results are in do
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from manifests.errors import InputError, Problem
+from manifests.errors import InputError, Problem, gather
 from manifests.identity import digest, digest_bytes
 from manifests.rows import CorpusClip
 from model.nano.networks import Nano, read_config
@@ -26,6 +27,7 @@ from model.training import checkpoint, train_autoencoder, train_denoiser
 from model.training.bank import EmotionBank
 from model.training.corpus import Corpus
 from model.training.course import Film, Show, unseen
+from model.training.embedder import EmotionEmbedder
 from model.training.priors import Priors
 from model.training.reel import Reel, References
 from model.training.run import Run
@@ -69,8 +71,29 @@ class Stages:
         """The stages that are to be done, in order. Raises InputError when `start` is no finished stage."""
         if not self.diffusion.start:
             return STAGES
-        done = str(read_config(Path(self.diffusion.start)).get("stage"))
-        return STAGES[STAGES.index(done) + 1 :] or STAGES[-1:]
+        return STAGES[STAGES.index(_stage_of(Path(self.diffusion.start))) + 1 :] or STAGES[-1:]
+
+
+def check(chosen: DiffusionSettings) -> None:
+    """Whether the folders hold what they should. Raises InputError with every problem."""
+    problems, digests = list[Problem](), dict[str, str]()
+    looks: dict[str, Callable[[Path], str]] = {"start": _stage_of, "embedder": _told_by, "bank": _asked_by}
+    for name, look in looks.items():
+        folder, found = getattr(chosen, name), list[Problem]()
+        if folder:
+            digests[name] = gather(found, partial(look, Path(folder))) or ""
+        problems += [replace(problem, column=f"diffusion.{name}") for problem in found]
+    column = "diffusion.bank"
+    if chosen.bank and not chosen.embedder:
+        message, expected = "a bank is asked in the priors of its embedder", "the embedder's folder as well"
+        problems.append(Problem(file=chosen.bank, column=column, message=message, expected=expected))
+    elif chosen.bank and not problems and digests["bank"] != digests["embedder"]:
+        message, expected = "the bank of another embedder", f"one of {digests['embedder']}"
+        problems.append(
+            Problem(file=chosen.bank, column=column, message=message, expected=expected, got=digests["bank"])
+        )
+    if problems:
+        raise InputError(problems)
 
 
 def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> Path:
@@ -78,6 +101,7 @@ def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> P
 
     Raises InputError when the corpus cannot be trained on, or the run's folder holds a training with other settings."""
     chosen, window = stages.diffusion, stages.sizes.window
+    check(chosen)
     cache = Path(chosen.cache) if chosen.cache else run.out / "cache"
     references = References.of(corpus, corpus.split("train"), cache=cache, least=window)
     seen = References.of(corpus, _spread(corpus.split("val") or corpus.split("train")), cache=cache, least=window)
@@ -110,13 +134,14 @@ def facts_of(corpus: Corpus, stages: Stages) -> dict[str, Any]:
         for name, folder in (("embedder", stages.diffusion.embedder), ("bank", stages.diffusion.bank))
         if folder
     }
-    return {
+    facts = {
         "data": data_of(corpus),
         "licences": list(corpus.licences),
-        "settings": {name: asdict(getattr(stages, name)) for name in ("autoencoder", "motion", "emotion")},
+        "settings": {name: asdict(getattr(stages, name)) for name in stages.names},
         "seed": stages.emotion.seed,
         "told by": digests,
     }
+    return facts | ({"begun after": _origin(Path(stages.diffusion.start))} if stages.diffusion.start else {})
 
 
 def data_of(corpus: Corpus) -> dict[str, Any]:
@@ -144,6 +169,35 @@ def digest_of(module: nn.Module) -> str:
     return digest_bytes(to_bytes({name: value.contiguous() for name, value in module.state_dict().items()}))
 
 
+def _stage_of(folder: Path) -> str:
+    """Which stage a checkpoint ended. Raises InputError when it is none of this training's."""
+    stage = str(read_config(folder).get("stage"))
+    if stage not in STAGES:
+        message = "not a finished stage of a training"
+        raise InputError(Problem(file=str(folder), message=message, expected=" or ".join(STAGES), got=stage))
+    return stage
+
+
+def _told_by(folder: Path) -> str:
+    """The digest of an embedder whose priors are there."""
+    embedder = EmotionEmbedder.load(folder)
+    Priors.load(folder)
+    return embedder.digest
+
+
+def _asked_by(folder: Path) -> str:
+    """The digest of the embedder that a bank belongs to."""
+    EmotionBank.load(folder)
+    return str(checkpoint.read_config(folder).get("embedder"))
+
+
+def _origin(folder: Path) -> dict[str, Any]:
+    """What a checkpoint that is gone on from was made of: this training does not know its data and settings otherwise."""
+    config = read_config(folder)
+    kept = ("stage", "data", "licences", "settings", "seed", "told by", "begun after")
+    return {"digest": checkpoint.read_digest(folder), **{name: config[name] for name in kept if name in config}}
+
+
 def _begun(stages: Stages) -> Nano:
     """Fresh networks, or those of the stage that is gone on from, with the emotions that were asked for."""
     chosen = stages.diffusion
@@ -151,11 +205,6 @@ def _begun(stages: Stages) -> Nano:
     nano = Nano.fresh(sizes, seed=stages.autoencoder.seed)
     if chosen.start:
         nano.take_over(Nano.load(Path(chosen.start)))
-    if bool(chosen.bank) and not chosen.embedder:
-        message = "a bank is asked in the priors of its embedder"
-        raise InputError(
-            Problem(file="diffusion", column="embedder", message=message, expected="the embedder's folder")
-        )
     if chosen.embedder:
         nano.feeling.adopt(Priors.load(Path(chosen.embedder)).mean)
     if chosen.bank:

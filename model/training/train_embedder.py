@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -65,6 +65,8 @@ class EmbedderSettings:
     window: int = within(25, 2, 1000)
     attend: bool = True
     save_every: int = within(100, 1, 1_000_000)
+
+    SHARES: ClassVar = ("audio_only", "video_only")
 
     @property
     def sizes(self) -> EmbedderSizes:

@@ -22,8 +22,12 @@ from model.nano.sizes import tiny
 from model.training import checkpoint
 from model.training import corpus as corpora
 from model.training import settings as tables
+from model.training.bank import EmotionBank
 from model.training.corpus import Corpus
 from model.training.course import Film
+from model.training.embedder import EmbedderSizes, EmotionEmbedder
+from model.training.packaged import PACKAGED
+from model.training.priors import Priors
 from model.training.reel import Reel, References, emphasis
 from model.training.run import Run
 from model.training.train_autoencoder import AutoencoderSettings, Kit
@@ -231,15 +235,14 @@ def test_wrong_settings_are_all_told_at_once() -> None:
 
 
 def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
-    from model.training.bank import EmotionBank
-    from model.training.priors import Priors
-
     priors = Priors(mean=torch.randn(8, 256), logvar=torch.zeros(8, 256), intensity=torch.ones(8))
-    (tmp_path / "embedder").mkdir()
+    felt, bank = EmotionEmbedder(EmbedderSizes()), EmotionBank()
+    own = {"kind": "emotion embedder", "sizes": felt.plain_sizes()}
+    digest = checkpoint.write(tmp_path / "embedder", felt, own)
     priors.save(tmp_path / "embedder")
-    (tmp_path / "embedder" / "digest").write_text("of the embedder\n")
-    bank = EmotionBank()
-    checkpoint.write(tmp_path / "bank", bank, {"kind": "emotion bank", "sizes": bank.plain_sizes()})
+    for name, embedder in (("bank", digest), ("other bank", "of another")):
+        facts = {"kind": "emotion bank", "sizes": bank.plain_sizes(), "embedder": embedder}
+        checkpoint.write(tmp_path / name, bank, facts)
     told = DiffusionSettings(
         start=str(trained.parent / "motion"),
         cache=str(trained.parent / "cache"),
@@ -248,8 +251,20 @@ def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(corpus: Corpus, trai
     )
     arm = train(corpus, replace(QUICK, diffusion=told), Run(out=tmp_path / "arm"))
     nano, config = Nano.load(arm), read_config(arm)
-    assert config["told by"]["embedder"] == "of the embedder"
+    assert config["told by"]["embedder"] == digest
+    assert config["begun after"]["digest"] == checkpoint.read_digest(trained.parent / "motion")
+    assert list(config["settings"]) == ["emotion"]
     assert nano.sizes.banked
     kept = nano.feeling.bank.codebook.codebook.weight
     assert kept == pytest.approx(bank.codebook.codebook.weight.detach(), abs=1e-4)
     assert nano.feeling.priors == pytest.approx(priors.mean, abs=2e-3)
+    with pytest.raises(InputError, match=r"other bank, column diffusion.bank: the bank of another embedder"):
+        train(corpus, replace(QUICK, diffusion=replace(told, bank=str(tmp_path / "other bank"))), Run(out=tmp_path))
+
+
+def test_folders_to_begin_with_that_hold_something_else_are_all_told_at_once(corpus: Corpus, tmp_path: Path) -> None:
+    wrong = DiffusionSettings(start=str(tmp_path), embedder=str(PACKAGED), bank=str(tmp_path / "none"))
+    with pytest.raises(InputError) as caught:
+        train(corpus, replace(QUICK, diffusion=wrong), Run(out=tmp_path / "out"))
+    assert [problem.column for problem in caught.value.problems] == ["diffusion.start", "diffusion.bank"]
+    assert not (tmp_path / "out").exists()
