@@ -17,8 +17,9 @@ from flows.ledger.direction import direct
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
 from model.talker import Description, describe
-from pipeline import breakdown, portraits, render
+from pipeline import breakdown, grade, portraits, render
 from pipeline.production import Production
+from pipeline.settings import SHOT_REFERENCE
 from pipeline.spans import span_digests
 
 PREVIEW = "previs"  # who draws what is not approved yet
@@ -69,6 +70,9 @@ def break_down(film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequ
         return breakdown.shots(decided, actors=actors, making=making, audio_digest_of=lambda shot: heard[id(shot)])
 
     gated = needs_approval(production)
+    if production.look.reference.startswith(SHOT_REFERENCE):
+        numbers = [shot.number for shot in decided]
+        grade.check_reference_shot(numbers, production.look.reference.removeprefix(SHOT_REFERENCE))
     shots = made_with(PREVIEW if gated else production.talker)
     return direct(
         shots,

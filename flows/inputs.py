@@ -11,10 +11,11 @@ from flows.trust.consents import known_withdrawn, refusals
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Line, ModelFile
 from model.talker import MATTED, describe
-from pipeline import cast, consent, diarize, emotion_sample, media, script, transcribe
+from pipeline import cast, consent, diarize, emotion_sample, grade, media, script, transcribe
 from pipeline import production as productions
 from pipeline.faces import WEIGHTS as FACE_WEIGHTS
 from pipeline.profiles import PROFILES, UNCOMMON
+from pipeline.settings import SHOT_REFERENCE
 
 LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 
@@ -50,6 +51,7 @@ def read_inputs(film: Film) -> Inputs:
     problems += _unusable_recordings(film)
     problems += _unusable_weights(film)
     problems += _unusable_listening(film)
+    problems += _unusable_looks(film, actors or [])
     problems += _no_mattes(film)
     problems += _no_encoders(film)
     if problems:
@@ -138,6 +140,20 @@ def _unusable_listening(film: Film) -> list[Problem]:
     problems, named = list[Problem](), film.production.listen
     gather(problems, lambda: diarize.located(named.diarization, folder=film.folder))
     gather(problems, lambda: transcribe.located(named.recogniser, folder=film.folder))
+    return problems
+
+
+def _unusable_looks(film: Film, actors: list[Actor]) -> list[Problem]:
+    """What shots are to be matched to and that is no picture and no `.cube`: told before takes are made, not after."""
+    problems, look = list[Problem](), film.production.look
+    if look.reference and not look.reference.startswith(SHOT_REFERENCE):
+        left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
+        still = grade.Still(
+            path=film.production.path(look.reference), face=(left, top, right, bottom) if look.reference_face else None
+        )
+        gather(problems, lambda: grade.check_reference(still))
+    for name in sorted({actor.look for actor in actors if actor.look}):
+        gather(problems, lambda n=name: grade.check_reference(grade.Still(path=film.production.path(n))))  # type: ignore[misc]
     return problems
 
 

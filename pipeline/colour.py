@@ -31,6 +31,7 @@ XYZ_OF_RGB = np.array(
 RGB_OF_XYZ = np.linalg.inv(XYZ_OF_RGB)
 WHITE = XYZ_OF_RGB.sum(axis=1)  # so that rgb (1, 1, 1) is exactly L* = 100, a* = b* = 0
 CUBE_POINTS = 33
+MOST_POINTS, MOST_POINTS_1D = 129, 65536  # a side of a 3D table; of a 1D one as the format allows
 LARGEST_CUBE = 96 << 20  # bytes; 129 points a side with nine digits are 64 MB
 
 _LAB_EDGE = 6 / 29
@@ -162,21 +163,28 @@ def write_cube(path: Path, cube: Float64[np.ndarray, "points points points 3"], 
 
 
 def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
-    """Read a 3D LUT of domain [0, 1]. Raises ValueError when it is not one."""
+    """Read a LUT (Adobe Cube 1.0, Resolve's input ranges too) as a 3D one of domain [0, 1]; of one that has another domain, or is 1D, it
+    is sampled anew. Raises ValueError when it is none, saying why."""
     if path.stat().st_size > LARGEST_CUBE:
-        raise ValueError(f"not a 3D .cube: larger than {LARGEST_CUBE >> 20} MB")
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    sizes = [line.removeprefix("LUT_3D_SIZE ").strip() for line in lines if line.startswith("LUT_3D_SIZE ")]
-    if len(sizes) != 1 or not re.fullmatch("[0-9]{1,3}", sizes[0]) or not 2 <= int(sizes[0]) <= 129:
-        raise ValueError("not a 3D .cube: LUT_3D_SIZE of 2 to 129 is missing")
-    points = int(sizes[0])
-    rows = [line.split() for line in lines if line[:1] in set("0123456789-+.")]
-    if len(rows) != points**3 or any(len(row) != 3 for row in rows):
-        raise ValueError(f"a .cube of size {points} needs {points**3} rows of three numbers, this has {len(rows)}")
-    values = np.array(rows, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("a .cube of numbers that are not finite")
-    return values.reshape(points, points, points, 3)
+        raise ValueError(f"not a .cube: larger than {LARGEST_CUBE >> 20} MB")
+    lines = [line.split("#")[0].split() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
+    keys = {words[0].upper(): words[1:] for words in lines if words and words[0][0].isalpha()}
+    rows = [words for words in lines if words and words[0][0] in "0123456789-+."]
+    sizes = [key for key in ("LUT_3D_SIZE", "LUT_1D_SIZE") if key in keys]
+    if len(sizes) != 1:
+        raise ValueError("not a .cube: it needs one LUT_3D_SIZE or LUT_1D_SIZE" + (", not both" if sizes else ""))
+    dimensions, most = (3, MOST_POINTS) if sizes[0] == "LUT_3D_SIZE" else (1, MOST_POINTS_1D)
+    points = _cube_size(keys[sizes[0]], most)
+    table = _cube_numbers(rows, points**dimensions).reshape(*[points] * dimensions, 3)
+    low, high = _cube_domain(keys, dimensions)
+    if dimensions == 3 and not low.any() and (high == 1).all():
+        return table
+
+    def mapping(rgb: Colours) -> Colours:
+        place = np.clip((rgb - low) / (high - low), 0, 1)
+        return apply_cube(table, place) if dimensions == 3 else _apply_curves(table, place)
+
+    return cube_of(mapping, max(CUBE_POINTS, points if dimensions == 3 else 0))
 
 
 def read_note(path: Path) -> str:
@@ -202,6 +210,43 @@ def apply_cube(cube: Float64[np.ndarray, "points points points 3"], rgb: Colours
         value = value + (after - before) * np.take_along_axis(rest, channel, -1)
     looked_up: Colours = value
     return looked_up
+
+
+def _cube_size(words: list[str], most: int) -> int:
+    if len(words) != 1 or not re.fullmatch("[0-9]{1,5}", words[0]) or not 2 <= int(words[0]) <= most:
+        raise ValueError(f"not a .cube: its size is {' '.join(words)[:40]!r}, not a number of 2 to {most}")
+    return int(words[0])
+
+
+def _cube_numbers(rows: list[list[str]], count: int) -> Float64[np.ndarray, "rows 3"]:
+    if len(rows) != count or any(len(row) != 3 for row in rows):
+        raise ValueError(f"a .cube of its size needs {count} rows of three numbers, this has {len(rows)}")
+    try:
+        values = np.array(rows, dtype=np.float64)
+    except ValueError as error:
+        raise ValueError(f"a .cube holds something that is no number: {error}") from error
+    if not np.isfinite(values).all():
+        raise ValueError("a .cube of numbers that are not finite")
+    return values
+
+
+def _cube_domain(keys: dict[str, list[str]], dimensions: int) -> tuple[Vector, Vector]:
+    """The inputs that the first and the last point of a table stand for."""
+    both = keys.get(f"LUT_{dimensions}D_INPUT_RANGE", ["0", "1"])
+    low, high = keys.get("DOMAIN_MIN", both[:1] * 3), keys.get("DOMAIN_MAX", both[1:] * 3)
+    try:
+        first, last = (np.array([float(word) for word in words]) for words in (low, high))
+    except ValueError as error:
+        raise ValueError(f"a .cube whose domain is no number: {error}") from error
+    if len(first) != 3 or len(last) != 3 or not np.isfinite([first, last]).all() or (first >= last).any():
+        raise ValueError(f"a .cube of domain {' '.join(low)} to {' '.join(high)}: each needs three numbers that rise")
+    return first, last
+
+
+def _apply_curves(table: Float64[np.ndarray, "points 3"], place: Colours) -> Colours:
+    """A 1D table: a curve a channel, straight between its points."""
+    axis = np.linspace(0, 1, len(table))
+    return np.stack([np.interp(place[..., channel], axis, table[:, channel]) for channel in range(3)], axis=-1)
 
 
 def _polar(lab: Colours, stretch: Values) -> tuple[Values, Values]:

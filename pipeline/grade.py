@@ -2,7 +2,7 @@
 """Colour-match: one transform per shot toward the production's look, written as a 33-point `.cube`. Applied later, once, by assembly.
 
 The transform is estimated (`match`) from a few pooled frames of the take and never changes within a shot. The look is a reference
-still (one for all, or one a character), a `.cube` that all shots share, or, when there is none, neutral light.
+still or a `.cube` (one for all, or one a character), another shot, or, when there is none, neutral light.
 """
 
 from __future__ import annotations
@@ -14,36 +14,48 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 from manifests import identity
 from manifests.errors import InputError, Problem, nearest
 from manifests.rows import Grade, Shot, Take
+from model import weights
+from model.weights import FETCH
 from pipeline import colour, match
 from pipeline.media import read_frames
 
-VERSION = "3"
+VERSION = "4"
 GRADES = "media/grades"
 SAMPLE_SIZE = 160  # longest edge of the pooled frames, in pixels: statistics need no more
 SAMPLE_FRAMES = 5
+SEARCHED_SIZE = 1280  # longest edge of a still in which its face is looked for
+SURE_OF_A_FACE = 0.5
+FACE_WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh")
 
 Pair = tuple[Shot, Take]
 Picture = UInt8[np.ndarray, "height width 3"]
+Cube = Float64[np.ndarray, "points points points 3"]
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still:
-    """A reference picture, and where its face is (left, top, right, bottom as fractions; None: nothing of it counts as skin)."""
+    """What shots are matched to: a picture, and where its face is (left, top, right, bottom as fractions; None: the largest that is
+    found), or a `.cube`."""
 
     path: Path
     face: match.Box | None = None
 
+    @property
+    def is_cube(self) -> bool:
+        """Whether it is a transform already."""
+        return self.path.suffix.lower() == ".cube"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookSettings:
-    """What shots are matched to: `reference`, a still or a `.cube` (None: neutral light), a still of a character's own in `stills`, or
-    another shot by its number (`reference_shot`).
+    """What shots are matched to: `reference`, a still or a `.cube` (None: neutral light), or another shot by its number
+    (`reference_shot`); what a character has of its own in `stills` goes before both.
 
     `strength` in [0, 1] scales the transform; `limit` is the largest mean shift in CIEDE2000, beyond which a shot is flagged."""
 
@@ -56,7 +68,7 @@ class LookSettings:
     limit: float = 14.0
 
     def still(self, character: str) -> Still | None:
-        """The reference still of a character."""
+        """What a character is matched to; None: another shot, or neutral light."""
         shared = Still(path=self.reference, face=self.reference_face) if self.reference else None
         return self.stills.get(character, shared)
 
@@ -78,16 +90,23 @@ def grade(
     pairs = [(shot, found[shot.shot_id]) for shot in shots if shot.shot_id in found]
     ids = grade_ids(pairs, look)
     standing = [_standing(pair[0], ids[pair[0].shot_id], look, root) for pair in pairs]
-    missing = [pair for pair, row in zip(pairs, standing, strict=True) if row is None]
-    made: dict[str, Grade] = {}
-    if missing and _is_cube(look.reference):
-        made = {shot.shot_id: _copy_cube(shot, ids[shot.shot_id], look, root) for shot, _ in missing}
-    elif missing:
-        affected = {shot.character for shot, _ in missing}
+    missing = [shot for (shot, _), row in zip(pairs, standing, strict=True) if row is None]
+    given = [shot for shot in missing if _is_cube(look.still(shot.character))]
+    made = {shot.shot_id: _copy_cube(shot, ids[shot.shot_id], look, root) for shot in given}
+    matched = [shot for shot in missing if shot.shot_id not in made]
+    if matched:
+        affected = {shot.character for shot in matched}
         company = [pair for pair in pairs if pair[0].character in affected]
         transforms = _transforms(company, look, reference=_reference_pair(pairs, look), root=root, progress=progress)
-        made = {s.shot_id: _write(s, ids[s.shot_id], transforms[s.shot_id], look=look, root=root) for s, _ in missing}
+        made |= {s.shot_id: _write(s, ids[s.shot_id], transforms[s.shot_id], look=look, root=root) for s in matched}
     return [row or made[pair[0].shot_id] for pair, row in zip(pairs, standing, strict=True)]
+
+
+def check_reference_shot(numbers: Sequence[str], wanted: str) -> None:
+    """Raises InputError when shots are to be matched to one that the cut does not have."""
+    if wanted and wanted not in numbers:
+        message, near = f"no shot is numbered {wanted!r}", nearest(wanted, list(numbers))
+        raise InputError(Problem(file="production.toml", column="look.reference", message=message, nearest=near))
 
 
 def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
@@ -130,17 +149,37 @@ def sample_take(path: Path, take: Take, frames: int = SAMPLE_FRAMES) -> match.Sa
 
 
 def read_reference(path: Path, face: match.Box | None) -> match.Sample:
-    """A sample of a reference still. Raises InputError when it is not a picture."""
-    from PIL import Image
+    """A sample of a reference still, whose face is looked for when nobody says where it is.
+
+    Raises InputError when it is not a picture, or the weights to find a face are not here."""
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
-            small = image.convert("RGB")
-            small.thumbnail((SAMPLE_SIZE, SAMPLE_SIZE), Image.Resampling.BOX)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+            picture = ImageOps.exif_transpose(image).convert("RGB")
+            picture.thumbnail((SEARCHED_SIZE, SEARCHED_SIZE), Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         message = "the look's reference still cannot be read"
         raise InputError(Problem(file=str(path), message=message, got=str(error))) from error
-    return match.sample_pictures(np.asarray(small)[None], face)
+    face = face or _face_in(np.asarray(picture), path)
+    picture.thumbnail((SAMPLE_SIZE, SAMPLE_SIZE), Image.Resampling.BOX)
+    return match.sample_pictures(np.asarray(picture)[None], face)
+
+
+def read_cube(path: Path) -> Cube:
+    """The `.cube` of a look. Raises InputError when it is none."""
+    try:
+        return colour.read_cube(path)
+    except (OSError, ValueError) as error:
+        raise InputError(Problem(file=str(path), message=str(error), expected="a .cube file")) from error
+
+
+def check_reference(still: Still) -> None:
+    """Open what shots are to be matched to, before anything is made. Raises InputError when that cannot be."""
+    if still.is_cube:
+        read_cube(still.path)
+    else:
+        read_reference(still.path, still.face)
 
 
 def _transforms(
@@ -154,7 +193,7 @@ def _transforms(
             progress(done, len(pairs))
     characters = [shot.character for shot, _ in pairs]
     shared = match.look_of(sample_take(root / reference[1].path, reference[1])) if reference else None
-    goals = {character: shared or _goal(look.still(character)) for character in set(characters)}
+    goals = {character: _goal(character, look, shared) for character in set(characters)}
     targets = match.character_looks(characters, samples, goals)
     return {
         shot.shot_id: match.estimate(
@@ -168,13 +207,8 @@ def _reference_pair(pairs: Sequence[Pair], look: LookSettings) -> Pair | None:
     """The shot that is the look, when one is. Raises InputError when there is no such shot."""
     if not look.reference_shot:
         return None
-    found = next((pair for pair in pairs if pair[0].number == look.reference_shot), None)
-    if found is None:
-        numbers = [shot.number for shot, _ in pairs]
-        message = f"no shot is numbered {look.reference_shot!r}"
-        near = nearest(look.reference_shot, numbers)
-        raise InputError(Problem(file="production.toml", column="look.reference", message=message, nearest=near))
-    return found
+    check_reference_shot([shot.number for shot, _ in pairs], look.reference_shot)
+    return next(pair for pair in pairs if pair[0].number == look.reference_shot)
 
 
 def _write(shot: Shot, grade_id: str, transform: match.Transform, *, look: LookSettings, root: Path) -> Grade:
@@ -185,19 +219,17 @@ def _write(shot: Shot, grade_id: str, transform: match.Transform, *, look: LookS
 
 
 def _copy_cube(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Grade:
-    """A look that is a `.cube` already is blended with the identity by its strength, the same for every shot."""
-    assert look.reference is not None
-    try:
-        cube = colour.read_cube(look.reference)
-    except (OSError, ValueError) as error:
-        raise InputError(Problem(file=str(look.reference), message=str(error), expected="a 3D .cube")) from error
+    """A look that is a `.cube` already is blended with the identity by its strength, the same for every shot of a character."""
+    still = look.still(shot.character)
+    assert still is not None
+    cube = read_cube(still.path)
 
     def blend(rgb: colour.Colours) -> colour.Colours:
         blended: colour.Colours = rgb + look.strength * (colour.apply_cube(cube, rgb) - rgb)
         return blended
 
     facts = {"limited": False, "before": 0.0, "after": 0.0}
-    name = f"{shot.number} {look.reference.stem}"
+    name = f"{shot.number} {still.path.stem}"
     colour.write_cube(_cube_path(grade_id, root), colour.cube_of(blend), title=name, note=json.dumps(facts))
     return _row(shot, grade_id, look, root)
 
@@ -214,7 +246,7 @@ def _row(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Grade:
         grade_id=grade_id,
         shot_id=shot.shot_id,
         cube_path=path.relative_to(root).as_posix(),
-        method="cube" if _is_cube(look.reference) else look.method,
+        method="cube" if _is_cube(look.still(shot.character)) else look.method,
         strength=look.strength,
         limited=facts["limited"],
         delta_e_before=facts["before"],
@@ -226,12 +258,33 @@ def _cube_path(grade_id: str, root: Path) -> Path:
     return root / GRADES / f"{grade_id}.cube"
 
 
-def _is_cube(reference: Path | None) -> bool:
-    return reference is not None and reference.suffix.lower() == ".cube"
+def _is_cube(still: Still | None) -> bool:
+    return still is not None and still.is_cube
 
 
-def _goal(still: Still | None) -> match.Look | None:
-    return match.look_of(read_reference(still.path, still.face)) if still else None
+def _goal(character: str, look: LookSettings, shared: match.Look | None) -> match.Look | None:
+    """A character's own still, else the shot that all are matched to, else the still for all."""
+    still = None if shared and character not in look.stills else look.still(character)
+    return match.look_of(read_reference(still.path, still.face)) if still else shared
+
+
+def _face_in(picture: Picture, path: Path) -> match.Box | None:
+    """Where the largest face of a still is, None when it shows none."""
+    missing = [name for name in FACE_WEIGHTS if not weights.present(name)]
+    if missing:
+        message = "the weights that find the face in the look's reference still are not here"
+        expected = f"look.reference_face, or `{FETCH} {' '.join(missing)}`"
+        raise InputError(Problem(file=str(path), message=message, expected=expected))
+    from model.previs.landmarks import Landmarker
+
+    landmarker = Landmarker(*map(weights.path, FACE_WEIGHTS))
+    found = max(landmarker.detect(picture), key=lambda one: one.size, default=None)
+    face = landmarker.mesh(picture, found) if found else None
+    if face is None or face.confidence < SURE_OF_A_FACE:
+        return None
+    points = face.points[:, :2] / picture.shape[1::-1]
+    left, top, right, bottom = (float(edge) for edge in np.clip([*points.min(axis=0), *points.max(axis=0)], 0, 1))
+    return left, top, right, bottom
 
 
 def _digest(reference: Path) -> str:

@@ -55,6 +55,11 @@ class Sample:
         return bool(self.skin.sum() >= 1)
 
     @property
+    def evened(self) -> Sample:
+        """The same with nothing taken for skin, to be weighed against a picture in which nobody knows where the skin is."""
+        return replace(self, skin=np.zeros_like(self.skin))
+
+    @property
     def skin_mean(self) -> colour.Vector:
         """Mean colour of the skin."""
         return colour.moments(self.pixels, self.skin + 1e-9).mean
@@ -66,7 +71,7 @@ class Sample:
 
     @property
     def weights(self) -> Weights:
-        """Skin counts as much as everything else together."""
+        """Skin counts as much as everything else together; where there is none every pixel counts the same."""
         share = self.skin.sum() / max((1 - self.skin).sum(), 1e-9)
         weights: Weights = self.skin + (1 - self.skin) * min(share, 1.0) + 1e-9
         return weights
@@ -113,6 +118,7 @@ class Transform:
 
 def estimate(sample: Sample, look: Look, *, method: Method, strength: float = 1.0, limit: float = 14.0) -> Transform:
     """The transform of one shot toward a look, scaled by `strength`; its mean shift of skin or rest is held within `limit` (CIEDE2000)."""
+    sample = sample if look.has_skin else sample.evened
     matrix, offset = _unlimited(sample, look, method)
     shift = strength * _shift(sample, matrix, offset)
     share = strength * min(1.0, limit / max(shift, 1e-9))
@@ -151,11 +157,13 @@ def character_looks(
     groups: dict[str, list[Sample]] = defaultdict(list)
     for character, sample in zip(characters, samples, strict=True):
         groups[character].append(sample)
-    means = {character: _mean_look([look_of(sample) for sample in group]) for character, group in groups.items()}
-    return {character: _goal(own, looks.get(character)) for character, own in means.items()}
+    return {character: _goal(group, looks.get(character)) for character, group in groups.items()}
 
 
-def _goal(own: Look, look: Look | None) -> Look:
+def _goal(group: Sequence[Sample], look: Look | None) -> Look:
+    """The look of one character's shots. They are evened when skin is not known in all of them and in the look: like against like."""
+    known = all(sample.has_skin for sample in group) and (look is None or look.has_skin)
+    own = _mean_look([look_of(sample if known else sample.evened) for sample in group])
     if look is not None and _sameness(own, look) == 1:
         return look
     return _gained(own, _log_gains(own, look))

@@ -104,7 +104,7 @@ class LayoutTable(Table):
 
 
 class LookTable(Table):
-    """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or "" for none."""
+    """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or "" for none; `look` in the actor sheet goes before it."""
 
     method: Literal["monge-kantorovich", "reinhard", "none"] = "monge-kantorovich"
     """How colour is matched."""
@@ -113,7 +113,7 @@ class LookTable(Table):
     reference: str = ""
     """A still or a `.cube` to match to, or a shot of this film (`"shot:sc01_sh030"`); empty: neutral light."""
     reference_face: Annotated[list[Annotated[float, Field(ge=0, le=1)]], AfterValidator(_box)] = []
-    """Where the face is in a reference still: left, top, right, bottom as shares of its sides. Without it nothing of it counts as skin."""
+    """Where the face is in a reference still: left, top, right, bottom as shares of its sides. Empty: the largest face that is found in it."""
 
 
 class DeliveryTable(Table):

@@ -28,7 +28,7 @@ __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"
 def colour_match(film: Film, reel: Reel) -> list[Grade]:
     """One transform per shot; recorded when new."""
     shots, takes = _with_faces(reel)
-    grades = grading.grade(shots, takes, look=look_settings(film), root=film.root, progress=reporter().count)
+    grades = grading.grade(shots, takes, look=look_settings(film, shots), root=film.root, progress=reporter().count)
     recorded.remember_grades(film, grades)
     return grades
 
@@ -50,7 +50,7 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     shots, takes = _with_faces(reel)
     take_of = {take.shot_id: take for take in takes}
     pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
-    ids = grading.grade_ids(pairs, look_settings(film))
+    ids = grading.grade_ids(pairs, look_settings(film, shots))
     grades = recorded.known_grades(film, ids)
     if grades is None:
         return None

@@ -74,9 +74,10 @@ class Version:
         return qc.failures(self.checks)
 
 
-def look_settings(film: Film) -> grading.LookSettings:
-    """What shots are matched to."""
+def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
+    """What shots are matched to: the production's look, and before it what the actor sheet names for a character."""
     look = film.production.look
+    own = {shot.character: grading.Still(path=film.production.path(shot.look)) for shot in shots if shot.look}
     shot = look.reference.removeprefix(SHOT_REFERENCE) if look.reference.startswith(SHOT_REFERENCE) else ""
     left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
     return grading.LookSettings(
@@ -85,6 +86,7 @@ def look_settings(film: Film) -> grading.LookSettings:
         reference=film.production.path(look.reference) if look.reference and not shot else None,
         reference_face=(left, top, right, bottom) if look.reference_face else None,
         reference_shot=shot,
+        stills=own,
     )
 
 

@@ -78,7 +78,7 @@ def colour_match(film: Film, reel: Reel) -> list[Grade]:
         grade
         for shots in groups
         for grade in grading.grade(
-            shots, reel.takes, look=look_settings(film), root=film.root, progress=reporter().count
+            shots, reel.takes, look=look_settings(film, shots), root=film.root, progress=reporter().count
         )
     ]
     recorded.remember_grades(film, grades)
@@ -315,7 +315,7 @@ def _unheard(version: str, lesson: Lesson) -> Check:
 def _groups(film: Film, reel: Reel) -> list[list[Shot]]:
     """The shots that are graded together: those of a section, or all when they are matched to a shot of the lesson itself."""
     shots = [shot for shot in reel.shots if shot.talker != SLATE and shot.layer == 0]
-    if getattr(look_settings(film), "reference_shot", ""):
+    if look_settings(film, shots).reference_shot:
         return [shots]
     stretches = timing.lay_out(read_script(film, words_of(film)), reel.cues, reel.shots, rate=film.production.rate)
     first = {shot.shot_id: stretch.number for stretch in reversed(stretches) for shot in stretch.shots}
@@ -327,7 +327,7 @@ def _grade_ids(film: Film, reel: Reel) -> dict[str, str]:
     ids: dict[str, str] = {}
     for group in _groups(film, reel):
         ids |= grading.grade_ids(
-            [(shot, takes[shot.shot_id]) for shot in group if shot.shot_id in takes], look_settings(film)
+            [(shot, takes[shot.shot_id]) for shot in group if shot.shot_id in takes], look_settings(film, group)
         )
     return ids
 

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from flows.film import Film, open_film
-from flows.finishing import deliveries
+from flows.finishing import deliveries, finish
 from flows.finishing.reel import Draft, Reel, loudness_settings
 from manifests.rows import Cue
-from pipeline import assemble, deliver, media, sound
+from pipeline import assemble, colour, deliver, media, sound
 from tests.pipeline.tiny_film import TinyFilm, eight_bit, portrait, tone
 
 SETTINGS = """
@@ -42,6 +43,15 @@ def made(tmp_path: Path) -> tuple[Film, Reel]:
     cue = Cue(line_id="l0", recording_id="r", character="MARA", start=2000, end=20000, text="Light it.", performance="",
               status="matched", confidence=1.0)  # fmt: skip
     return film, Reel(shots=tiny.shots, takes=tiny.takes, cues=[cue], recordings=[tiny.record(tone(tiny.samples))])
+
+
+def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(made: tuple[Film, Reel]) -> None:
+    film, reel = made
+    (film.folder / "half.cube").write_text("LUT_1D_SIZE 2\n0 0 0\n0.5 0.5 0.5\n")
+    shots = [reel.shots[0], replace(reel.shots[1], character="KOFI", look="half.cube")]
+    own, given = finish.colour_match(film, replace(reel, shots=shots))
+    assert (own.method, given.method) == ("monge-kantorovich", "cube")
+    assert colour.read_cube(film.root / given.cube_path).max() == pytest.approx(0.5)
 
 
 def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(made: tuple[Film, Reel]) -> None:

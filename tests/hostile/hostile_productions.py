@@ -147,6 +147,15 @@ PATHS = [
     *(Bad(f"a script is {name}", setting("script", f'"{value}"'), ("script",)) for name, value in ESCAPES.items()),
     *(Bad(f"a look is {name}", change("production.toml", 'reference = ""', f'reference = "{value}"'), ("look.reference",))
       for name, value in ESCAPES.items() if value),
+    *(Bad(f"a look is {name}", both(write(file, text), change("production.toml", 'reference = ""', f'reference = "{file}"')), (file, said))
+      for name, file, text, said in (
+          ("a text called .cube", "look.cube", "hello", "LUT_3D_SIZE"),
+          ("an empty .cube", "look.cube", "", "LUT_3D_SIZE"),
+          ("a text called .png", "look.png", "hello", "cannot be read"),
+          ("an empty .jpg", "look.jpg", "", "cannot be read"),
+      )),
+    Bad("a character's look is a text called .cube", both(write("own.cube", "x"), change("cast.csv", "neutral,2,,", "neutral,2,own.cube,")),
+        ("own.cube", "LUT_3D_SIZE")),
     Bad("a portrait leads out", change("cast.csv", "portraits/alex.jpg", "../../alex.jpg"), ("cast.csv, row 2", "leaves")),
     Bad("a portrait is a device", change("cast.csv", "portraits/alex.jpg", "/dev/zero"), ("cast.csv, row 2",)),
     Bad("a voice sample is an option", change("cast.csv", "only,,,neutral,1", "only,-f,,neutral,1"), ("voice_sample", "option")),

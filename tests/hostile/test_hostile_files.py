@@ -176,7 +176,7 @@ CUBES = {
     "words": f"LUT_3D_SIZE 2\n{IDENTITY}".replace("1 0 0", "1 x 0"),
     "too few rows": f"LUT_3D_SIZE 3\n{IDENTITY}",
     "rows of four": f"LUT_3D_SIZE 2\n{IDENTITY}".replace("1 0 0", "1 0 0 0"),
-    "a table of one dimension": "LUT_1D_SIZE 2\n0 0 0\n1 1 1\n",
+    "a short table of one dimension": "LUT_1D_SIZE 3\n0 0 0\n1 1 1\n",
     "an endless row": "LUT_3D_SIZE 2\n" + "1 " * 2_000_000,
     "a hundred megabytes": None,
 }

@@ -97,6 +97,68 @@ def test_a_cube_file_keeps_an_affine_map_between_its_points(tmp_path: Path) -> N
     assert [p.name for p in tmp_path.iterdir()] == ["a.cube"]
 
 
+GREYS = ["0 0 0", "1 0 0", "0 1 0", "1 1 0", "0 0 1", "1 0 1", "0 1 1", "1 1 1"]  # an identity of two points a side
+
+
+def halved(rows: list[str]) -> list[str]:
+    return [row.replace("1", "0.5") for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("lines", "gain"),
+    [
+        (["LUT_3D_SIZE 2", *GREYS], 1),
+        (
+            ["# made by hand", "", '  TITLE "a # b"', "lut_3d_size\t2  # points", *(f"  {row}\t" for row in GREYS), ""],
+            1,
+        ),
+        (["LUT_3D_SIZE 2", "DOMAIN_MIN 0 0 0", "DOMAIN_MAX 2 2 2", *GREYS], 0.5),
+        (["LUT_3D_SIZE 2", "DOMAIN_MIN -1 -1 -1", "DOMAIN_MAX 1 1 1", *(r.replace("0", "-1") for r in GREYS)], 1),
+        (["LUT_3D_SIZE 2", "LUT_3D_INPUT_RANGE 0.0 4.0", *GREYS], 0.25),
+        (["LUT_1D_SIZE 2", "0 0 0", "0.5 0.5 0.5"], 0.5),
+        (["LUT_1D_SIZE 3", "LUT_1D_INPUT_RANGE 0 2", "0 0 0", "1 1 1", "2 2 2"], 1),
+        (["DOMAIN_MAX 1 1 1", "LUT_3D_SIZE 2", *halved(GREYS)], 0.5),
+    ],
+    ids=[
+        "plain",
+        "loosely written",
+        "domain to 2",
+        "domain from -1",
+        "input range",
+        "1D",
+        "1D with range",
+        "size second",
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_cubes_are_read_as_grading_programs_write_them(
+    tmp_path: Path, lines: list[str], gain: float, newline: str
+) -> None:
+    (tmp_path / "look.cube").write_text("\ufeff" + newline.join(lines), encoding="utf-8", newline="")
+    rgb = np.random.default_rng(1).uniform(0, 1, (50, 3))
+    looked_up = colour.apply_cube(colour.read_cube(tmp_path / "look.cube"), rgb)
+    assert np.abs(looked_up - gain * rgb).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["LUT_3D_SIZE 2", "LUT_1D_SIZE 2", *GREYS], "not both"),
+        (["LUT_3D_SIZE 2", "DOMAIN_MAX 0 0 0", *GREYS], "domain"),
+        (["LUT_3D_SIZE 2", "DOMAIN_MAX 1 1", *GREYS], "domain"),
+        (["LUT_3D_SIZE 2", "DOMAIN_MIN x y z", *GREYS], "domain"),
+        (["LUT_3D_SIZE two", *GREYS], "size"),
+        (["LUT_3D_SIZE 2", *GREYS[:-1], "1 1 0x1"], "no number"),
+        (["LUT_1D_SIZE 70000", "0 0 0"], "size"),
+        (["hello"], "LUT_3D_SIZE"),
+    ],
+)
+def test_a_cube_that_is_none_says_what_is_wrong(tmp_path: Path, lines: list[str], said: str) -> None:
+    (tmp_path / "look.cube").write_text("\n".join(lines))
+    with pytest.raises(ValueError, match=said):
+        colour.read_cube(tmp_path / "look.cube")
+
+
 def test_a_cube_of_the_wrong_size_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.cube").write_text("LUT_3D_SIZE 2\n0 0 0\n")
     with pytest.raises(ValueError, match="needs 8 rows"):

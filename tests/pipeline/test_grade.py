@@ -105,6 +105,41 @@ def test_a_still_of_ones_own_goes_before_the_shared_one(tmp_path: Path) -> None:
         assert difference(graded, portrait(who)) < 1.0
 
 
+def test_a_look_of_the_same_scene_without_a_known_face_changes_nothing(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    look = dataclasses.replace(reference(tmp_path, "mara"), reference_face=None)  # painted: no face is found in it
+    for method in ("monge-kantorovich", "reinhard"):
+        (made,) = grade.grade(film.shots, film.takes, look=dataclasses.replace(look, method=method), root=tmp_path)
+        graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("mara"))
+        assert difference(graded, portrait("mara")) < 0.5
+        assert made.delta_e_after <= made.delta_e_before < 1
+
+
+def test_the_face_of_a_reference_still_is_found_when_nobody_says_where_it_is() -> None:
+    sample = grade.read_reference(Path("pipeline/starter/portraits/alex.jpg"), None)
+    assert sample.has_skin
+    lightness, a, b = colour.lab_of_rgb(sample.skin_mean)
+    assert 40 < lightness < 85
+    assert a > 5
+    assert b > 5
+
+
+def test_a_cube_of_ones_own_goes_before_the_still_for_all(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    for who in ("mara", "kofi"):
+        film.add(moving(portrait(who)), character=who)
+    half = colour.cube_of(lambda rgb: rgb / 2, points=2)
+    colour.write_cube(tmp_path / "half.cube", half, title="half")
+    look = dataclasses.replace(reference(tmp_path, "mara"), stills={"kofi": grade.Still(path=tmp_path / "half.cube")})
+    mara, kofi = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    assert (mara.method, kofi.method) == ("monge-kantorovich", "cube")
+    dimmed = colour.apply_cube(colour.read_cube(tmp_path / kofi.cube_path), portrait("kofi"))
+    assert np.abs(dimmed - portrait("kofi") / 2).max() < 1e-4
+    again = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    assert again == [mara, kofi]
+
+
 def test_before_and_after_are_shown_side_by_side(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(cast(portrait("mara"), "dim")))
