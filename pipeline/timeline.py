@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cut for an editor: `timeline.otio` (OpenTimelineIO) and `timeline.edl` (CMX 3600). The one door to opentimelineio.
+"""The cut for an editor: `timeline.otio` (OpenTimelineIO), `timeline.xml` (Final Cut Pro 7) and `timeline.edl` (CMX 3600). The one door
+to opentimelineio.
 
 Media are named by URLs relative to the timeline's own folder, so that a production can be moved as a whole. All that is ours stands
-under the one metadata key `callsheet`.
+under the one metadata key `callsheet`. Final Cut's XML is written by OpenTimelineIO's own adapter and counts everything in frames.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from manifests.timebase import MASTER_HZ, frames_covering, round_half_up, timeco
 from pipeline.edit import dissolve_span, segments
 
 KEY = "callsheet"
+FCP = "fcp_xml"  # under this key the adapter for Final Cut's XML finds what OpenTimelineIO has no word for
 RATE_TOLERANCE = 0.002  # frames a second: 29.97 and 30000/1001 are the same
 LONGEST_FILE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
-    """What a timeline is written of. `root`: the media folder; `take_frames`: how many frames each take file holds, by shot."""
+    """What a timeline is written of. `root`: the media folder; `take_frames`: how many frames each take file holds, by shot.
+    `size`: width and height of the delivered picture."""
 
     title: str
     rate: Fraction
@@ -39,6 +42,7 @@ class Programme:
     recordings: Sequence[Recording]
     root: Path
     take_frames: Mapping[str, int]
+    size: tuple[int, int] = (0, 0)
 
 
 def write(programme: Programme, *, folder: Path, at: Path | None = None) -> Path:
@@ -47,6 +51,21 @@ def write(programme: Programme, *, folder: Path, at: Path | None = None) -> Path
 
     path = folder / "timeline.otio"
     otio.adapters.write_to_file(_timeline(programme, at or folder), str(path))
+    return path
+
+
+def write_fcp_xml(programme: Programme, *, folder: Path, at: Path | None = None) -> Path | None:
+    """Write `timeline.xml` into `folder` for programs that read Final Cut Pro 7's XML (Premiere Pro, DaVinci Resolve, Avid by way of them).
+
+    The format counts sound in frames, too: a recording that begins between two lies up to half a frame off. Returns None and writes nothing
+    at rates that it cannot name (others than 23.976, 24, 25, 29.97, 30, 48, 50, 59.94 and 60)."""
+    import opentimelineio as otio
+
+    if not otio.opentime.RationalTime.is_smpte_timecode_rate(float(programme.rate)):
+        return None
+    path = folder / "timeline.xml"
+    declaration, _, tree = otio.adapters.write_to_string(_fcp_timeline(programme, at or folder), FCP).partition("\n")
+    path.write_text(f"{declaration}\n<!DOCTYPE xmeml>\n{tree}", encoding="utf-8")
     return path
 
 
@@ -226,17 +245,54 @@ def _gaps(events: Sequence[Event], path: Path) -> list[Problem]:
 
 
 def _timeline(programme: Programme, folder: Path) -> Any:
+    rate = programme.rate
+    timeline = _pictures(programme, folder)
+    timeline.metadata[KEY] = {"rate": f"{rate.numerator}/{rate.denominator}", "version": _version(programme.cuts)}
+    for recording in programme.recordings:
+        timeline.tracks.append(_sound_track(recording, programme, folder, ticks=Fraction(MASTER_HZ)))
+    return timeline
+
+
+def _pictures(programme: Programme, folder: Path) -> Any:
+    """The timeline with its picture tracks."""
     import opentimelineio as otio
 
     timeline = otio.schema.Timeline(_one_line(programme.title))
     timeline.global_start_time = otio.opentime.RationalTime(0, float(programme.rate))
-    rate = programme.rate
-    timeline.metadata[KEY] = {"rate": f"{rate.numerator}/{rate.denominator}", "version": _version(programme.cuts)}
     for layer in sorted({cut.layer for cut in programme.cuts}):
         timeline.tracks.append(_picture_track(layer, programme, folder))
-    for recording in programme.recordings:
-        timeline.tracks.append(_sound_track(recording, programme, folder))
     return timeline
+
+
+def _fcp_timeline(programme: Programme, folder: Path) -> Any:
+    """The timeline for Final Cut's XML: sound in frames, a track for each channel, and what the format says about files."""
+    timeline = _pictures(programme, folder)
+    drop = timecode(0, programme.rate)[-3] == ";"
+    width, height = programme.size
+    shape = {"samplecharacteristics": {"width": width, "height": height, "pixelaspectratio": "square"}}
+    timeline.metadata[FCP] = {
+        "timecode": {"displayformat": "DF" if drop else "NDF"},
+        "media": {"video": {"format": shape}},
+    }
+    for clip in timeline.find_clips():
+        about = clip.metadata[KEY]
+        said = {name: _one_line(about.get(name, "")) for name in ("scene", "text")}
+        clip.metadata[FCP] = {"logginginfo": {"scene": said["scene"], "description": said["text"]}}
+        clip.media_reference.metadata[FCP] = {"media": {"video": {"duration": _length(clip)}}}
+    for recording in programme.recordings:
+        channels = min(2, recording.source_channels)
+        for channel in range(1, channels + 1):
+            track = _sound_track(recording, programme, folder, ticks=programme.rate)
+            clip = track[-1]
+            clip.metadata[FCP] = {"sourcetrack": {"mediatype": "audio", "trackindex": channel}}
+            clip.media_reference.metadata[FCP] = {"media": {"audio": {"channelcount": channels}}}
+            timeline.tracks.append(track)
+    return timeline
+
+
+def _length(clip: Any) -> int:
+    frames: float = clip.media_reference.available_range.duration.value
+    return round(frames)
 
 
 def _clip(cut: Cut, programme: Programme, folder: Path) -> Any:
@@ -264,6 +320,7 @@ def _dissolve(cut: Cut, rate: float) -> Any:
 
     start, end = dissolve_span(cut)
     return otio.schema.Transition(
+        "Cross Dissolve",
         transition_type=otio.schema.TransitionTypes.SMPTE_Dissolve,
         in_offset=otio.opentime.RationalTime(cut.start_frame - start, rate),
         out_offset=otio.opentime.RationalTime(end - cut.start_frame, rate),
@@ -286,15 +343,18 @@ def _picture_track(layer: int, programme: Programme, folder: Path) -> Any:
     return track
 
 
-def _sound_track(recording: Recording, programme: Programme, folder: Path) -> Any:
-    """One track a recording: silence up to its place, then the whole file."""
+def _sound_track(recording: Recording, programme: Programme, folder: Path, *, ticks: Fraction) -> Any:
+    """One track a recording: silence up to its place, then the whole file, counted in `ticks` a second."""
     import opentimelineio as otio
 
     path = programme.root / recording.master_path
     track = otio.schema.Track(_one_line(Path(recording.source).name), kind=otio.schema.TrackKind.Audio)
-    if recording.offset_samples > 0:
-        track.append(otio.schema.Gap(source_range=_range(0, recording.offset_samples, MASTER_HZ)))
-    whole = _range(0, recording.samples, MASTER_HZ)
+    offset, length = (
+        round_half_up(samples * ticks / MASTER_HZ) for samples in (recording.offset_samples, recording.samples)
+    )
+    if offset > 0:
+        track.append(otio.schema.Gap(source_range=_range(0, offset, float(ticks))))
+    whole = _range(0, length, float(ticks))
     media = otio.schema.ExternalReference(target_url=_url(path, folder), available_range=whole)
     clip = otio.schema.Clip(track.name, media_reference=media, source_range=whole)
     clip.metadata[KEY] = {

@@ -33,6 +33,7 @@ PACKAGES = (
     "opencv-python-headless",
     "c2pa-python",
     "OpenTimelineIO",
+    "otio-fcp-adapter",
 )
 SETUP = "run `make setup`"
 LEAST_MEMORY_GIB = 2.0  # of one worker: a talker, its frames and an encoder

@@ -35,7 +35,7 @@ def write_captions(film: Film, shown: Sequence[Caption], *, folder: Path) -> Non
 
 
 def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path, at: Path) -> None:
-    """The cut as OpenTimelineIO and EDL; `at` is where the version will stand."""
+    """The cut as OpenTimelineIO, Final Cut's XML and EDL; `at` is where the version will stand."""
     programme = timeline.Programme(
         title=film.production.title,
         rate=film.production.rate,
@@ -44,8 +44,10 @@ def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path,
         recordings=reel.recordings,
         root=film.root,
         take_frames={take.shot_id: take.frames for take in reel.takes},
+        size=(film.production.width, film.production.height),
     )
     timeline.write(programme, folder=folder, at=at)
+    timeline.write_fcp_xml(programme, folder=folder, at=at)
     timeline.write_edl(programme, folder=folder)
 
 

@@ -58,6 +58,7 @@ def test_a_production_becomes_an_episode(film: Rendered) -> None:
         "captions.ttml",
         "captions.vtt",
         "timeline.otio",
+        "timeline.xml",
         "checks.json",
         "contact_sheet.png",
         "report.html",

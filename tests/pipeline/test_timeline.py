@@ -168,3 +168,38 @@ def test_clips_that_leave_their_words_are_found(tmp_path: Path) -> None:
     assert timeline.moved_from_sound(made.cuts, made.shots) == []
     slipped = dataclasses.replace(made.cuts[1], take_frame=2, end_frame=made.cuts[1].end_frame - 2)
     assert timeline.moved_from_sound([made.cuts[0], slipped], made.shots) == [(slipped, -2)]
+
+
+def test_final_cuts_xml_comes_back_frame_for_frame_with_its_sound_and_its_dissolve(tmp_path: Path) -> None:
+    filmed = programme(tmp_path / "media", title='It\'s <b>"T"</b> & 2\x07')
+    for rate in (Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(50)):
+        plain = dataclasses.replace(filmed, rate=rate)
+        stereo = dataclasses.replace(plain.recordings[1], source_channels=2)
+        cuts = [plain.cuts[0], dataclasses.replace(plain.cuts[1], take_frame=1, dissolve_frames=2), plain.cuts[2]]
+        shots = {key: dataclasses.replace(shot, text="Light\x00 it\n& go.") for key, shot in plain.shots.items()}
+        made = dataclasses.replace(
+            plain, cuts=cuts, shots=shots, recordings=[plain.recordings[0], stereo], size=(64, 36)
+        )
+        path = timeline.write_fcp_xml(made, folder=tmp_path)
+        assert path is not None
+        back = otio.adapters.read_from_file(str(path))
+        assert back.name == 'It\'s <b>"T"</b> & 2'
+        (pictures,) = back.video_tracks()
+        shown = [(clip.name, clip.range_in_parent(), clip.source_range) for clip in pictures.find_clips()]
+        assert [name for name, _, _ in shown] == [cut.number for cut in cuts]
+        assert [round(where.start_time.value) for _, where, _ in shown] == [cut.start_frame for cut in cuts]
+        assert [round(where.duration.value) for _, where, _ in shown] == [cut.frames for cut in cuts]
+        assert [round(source.start_time.value) for _, _, source in shown] == [cut.take_frame for cut in cuts]
+        assert all(abs(where.start_time.rate - float(rate)) < 0.01 for _, where, _ in shown)
+        assert sum(isinstance(item, otio.schema.Transition) for item in pictures) == 1
+        starts = [
+            clip.range_in_parent().start_time.value for track in back.audio_tracks() for clip in track.find_clips()
+        ]
+        assert starts == [0, round(6000 * rate / 48000), round(6000 * rate / 48000)], "a track for each channel"
+        for clip in back.find_clips():
+            assert (path.parent / urllib.parse.unquote(clip.media_reference.target_url)).is_file()
+
+
+def test_final_cuts_xml_is_not_written_at_a_rate_that_it_cannot_name(tmp_path: Path) -> None:
+    assert timeline.write_fcp_xml(programme(tmp_path / "media", rate=Fraction(25, 2)), folder=tmp_path) is None
+    assert not list(tmp_path.glob("*.xml"))
