@@ -27,6 +27,7 @@ from pipeline.corpus.units import PlannedUnits
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BATCH_ROWS = 200  # a commit
 PARTS = ("synthetic", "units")
+MOST_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +77,19 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
     if name not in known:
         problem = Problem(file="corpus", message=f"no reader for {name!r}", expected=" or ".join(known))
         raise InputError(dataclasses.replace(problem, nearest=nearest(name, known)))
+    if not source.is_dir():
+        raise InputError(Problem(file=str(source), message="no such folder", expected=f"{name} as it was published"))
     found = known[name].layout(source)
+    strange = [rejected(path, reason) for path, reason in recorded.strangers(found, source)]
     if not found.performed:
-        raise InputError(Problem(file=str(source), message=f"no clip of {name} is here", expected=known[name].shape))
+        none = Problem(file=str(source), message=f"no clip of {name} is here", expected=known[name].shape)
+        raise InputError([none, *_told(strange)])
     there = {(row.source, row.text_id) for row in corpus.record(folder).rows(CorpusClip)}
     missing: dict[str, list[Performed]] = {}
     for one in found.performed:
         if (one.video.relative_to(source).as_posix(), one.text_id) not in there:
             missing.setdefault(one.identity, []).append(one)
     work: list[Work] = [(_prepare, (name, source, folder, some)) for some in missing.values()]
-    strange = [rejected(path, reason) for path, reason in recorded.strangers(found, source)]
     return _fill(folder, work, jobs=jobs, rejects=strange)
 
 
@@ -118,6 +122,8 @@ def _fill(folder: Path, work: Sequence[Work], *, jobs: int, rejects: Sequence[Re
             waiting = []
         told.count(count, len(work))
     record.append(rejects)
+    if rejects and not record.rows(CorpusClip):
+        raise InputError([Problem(file=str(folder), message="no clip could be used"), *_told(rejects)])
     filled = corpus.read(folder)
     return Filled(folder=str(folder), clips=len(filled.clips), new=new, rejects=rejects, digest=filled.digest)
 
@@ -194,7 +200,7 @@ def _prepare(name: str, source: Path, folder: Path, performed: Sequence[Performe
     for one in performed:
         try:
             clips.append(recorded.prepare(one, preparer, root=source, folder=folder, corpus=recorded.KNOWN[name]))
-        except (UnfitError, InputError, ToolError) as error:
+        except (UnfitError, InputError, ToolError, OSError) as error:  # the last: a file that may not be read
             rejects.append(rejected(one.video.relative_to(source).as_posix(), str(error)))
     return Done(clips=clips, rejects=rejects)
 
@@ -202,3 +208,8 @@ def _prepare(name: str, source: Path, folder: Path, performed: Sequence[Performe
 def rejected(subject: str, reason: str) -> Reject:
     """An item that could not be used."""
     return Reject(run_id=uuid.uuid4().hex, stage="corpus", subject=subject, kind="input", reason=reason)
+
+
+def _told(rejects: Sequence[Reject]) -> list[Problem]:
+    """The first few refusals as problems, where nothing but refusals is left."""
+    return [Problem(file=reject.subject, message=reject.reason) for reject in rejects[:MOST_TOLD]]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The layout of CREMA-D (Cao et al. 2014): `VideoFlash/1001_DFA_ANG_XX.flv` beside `AudioWAV/1001_DFA_ANG_XX.wav`.
 
-Actor, sentence, emotion (six), level (low, middle, high, unspecified). Converted videos (.mp4, .mkv) are read as well.
+Actor, sentence, emotion (six), level (low, middle, high, unspecified). Converted files (`layout.VIDEOS`, `layout.SOUNDS`) are read as well.
 Open Database License."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pipeline.corpus.layout import Layout, Performed
+from pipeline.corpus.layout import Layout, Performed, films, sound_of
 
 NAME = "crema-d"
 LICENCE = "ODbL-1.0"
@@ -30,21 +30,21 @@ SENTENCES = {
     "TSI": "The surface is slick.",
     "WSI": "We'll stop in a couple of minutes.",
 }
-VIDEOS = (".flv", ".mp4", ".mkv")
 _NAME = re.compile(r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>[A-Z]{3})_(?P<level>LO|MD|HI|XX|X)")
 
 
 def layout(root: Path) -> Layout:
     """All performances under `root`, in the order of their names."""
-    found = Layout()
-    for video in sorted(path for path in (root / "VideoFlash").glob("*") if path.suffix in VIDEOS):
+    there = films((root / "VideoFlash").glob("*"), published=".flv")
+    found = Layout(strange=list(there.unread))
+    for video in there.videos:
         named = _NAME.fullmatch(video.stem)
         if named is None or named["emotion"] not in EMOTIONS or named["sentence"] not in SENTENCES:
             found.strange.append((video, f"not {SHAPE} with CREMA-D's codes"))
             continue
-        audio = root / "AudioWAV" / f"{video.stem}.wav"
-        if not audio.is_file():
-            found.strange.append((video, f"no sound AudioWAV/{audio.name}"))
+        audio = sound_of(root / "AudioWAV" / video.stem, published=".wav")
+        if audio is None:
+            found.strange.append((video, f"no sound AudioWAV/{video.stem}.wav"))
             continue
         level, intensity = LEVELS[named["level"].ljust(2, "X")]
         found.performed.append(

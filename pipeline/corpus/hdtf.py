@@ -13,7 +13,7 @@ from pathlib import Path
 
 from manifests.errors import InputError
 from pipeline import media
-from pipeline.corpus.layout import WINDOW_SECONDS, Layout, Performed
+from pipeline.corpus.layout import WINDOW_SECONDS, Layout, Performed, films
 
 NAME = "hdtf"
 LICENCE = "HDTF (list CC-BY-4.0, videos of their owners)"
@@ -23,15 +23,16 @@ _NAME = re.compile(r"(?P<subset>RD|WDA|WRA)_(?P<person>.+?)_(?P<clip>\d+)")
 
 def layout(root: Path) -> Layout:
     """All stretches of all videos under `root`, in the order of their names. A last one of less than half the length is left away."""
-    found = Layout()
-    for video in sorted(root.rglob("*.mp4")):
+    there = films(root.rglob("*"), published=".mp4")
+    found = Layout(strange=list(there.unread))
+    for video in there.videos:
         named = _NAME.fullmatch(video.stem)
         if named is None:
             found.strange.append((video, f"not {SHAPE}"))
             continue
         try:
             seconds = media.probe(video).seconds
-        except InputError as error:
+        except (InputError, OSError) as error:
             found.strange.append((video, str(error)))
             continue
         for window in range(max(1, round(seconds / WINDOW_SECONDS))):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,9 @@ from model.training.corpus import SPLITS
 SHARES = {"train": 0.55, "judge": 0.15, "val": 0.10, "test": 0.20}
 WINDOW_SECONDS = 10  # a longer recording is read in stretches of this length
 ZERO = Fraction(0)
+VIDEOS = (".mp4", ".mkv", ".mov", ".webm", ".flv", ".m4v")
+UNREAD = (".avi", ".wmv", ".mpg", ".mpeg", ".ts", ".3gp")
+SOUNDS = (".wav", ".m4a", ".flac", ".mp3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,38 @@ class Layout:
 
     performed: list[Performed] = field(default_factory=list)
     strange: list[tuple[Path, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Films:
+    """The videos of a folder, one for each name, and those in containers that are not read."""
+
+    videos: list[Path]
+    unread: list[tuple[Path, str]]
+
+
+def films(paths: Iterable[Path], *, published: str) -> Films:
+    """Videos among `paths`, in their order. A performance may have been converted: of files that differ in their ending alone, the one
+    that ends as `published` counts, else the first of `VIDEOS`. Hidden files are none."""
+    found: dict[Path, Path] = {}
+    unread = []
+    order = [published, *(one for one in VIDEOS if one != published)]
+    for path in sorted(path for path in paths if not path.name.startswith(".") and path.is_file()):
+        ending, performance = path.suffix.lower(), path.with_suffix("")
+        if ending in UNREAD:
+            unread.append((path, f"{ending} is not read; convert it to .mp4 or .mkv"))
+        elif ending in VIDEOS:
+            found[performance] = min(
+                found.get(performance, path), path, key=lambda one: order.index(one.suffix.lower())
+            )
+    return Films(videos=list(found.values()), unread=[one for one in unread if one[0].with_suffix("") not in found])
+
+
+def sound_of(stem: Path, *, published: str) -> Path | None:
+    """The sound that lies under a path without its ending, as published or converted."""
+    endings: Sequence[str] = [published, *SOUNDS]
+    named = (stem.parent / (stem.name + ending) for low in endings for ending in (low, low.upper()))
+    return next((path for path in named if path.is_file()), None)
 
 
 def split_of(identity: str) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The layout of MEAD (Wang et al. 2020): `M003/video/front/angry/level_3/001.mp4` beside `M003/audio/angry/level_3/001.m4a`.
 
-Eight emotions with our very names, three levels (neutral has one), seven cameras of which only the frontal one is read. The licence
-is for research; it is the user's to hold."""
+Eight emotions with our very names, three levels (neutral has one), seven cameras of which only the frontal one is read. Converted files
+(`layout.VIDEOS`, `layout.SOUNDS`) are read as well. The licence is for research; it is the user's to hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from model.emotion import LABELS
-from pipeline.corpus.layout import Layout, Performed
+from pipeline.corpus.layout import Layout, Performed, films, sound_of
 
 NAME = "mead"
 LICENCE = "MEAD licence (research, non-commercial)"
@@ -23,15 +23,17 @@ _PERSON = re.compile(r"[MW]\d{3}")
 
 def layout(root: Path) -> Layout:
     """All frontal performances under `root`, in the order of their paths."""
-    found = Layout()
-    for video in sorted(root.glob(f"*/video/{CAMERA}/*/*/*.mp4")):
+    there = films(root.glob(f"*/video/{CAMERA}/*/*/*"), published=".mp4")
+    found = Layout(strange=list(there.unread))
+    for video in there.videos:
         person, emotion, level = video.parts[-6], video.parts[-3], _LEVEL.fullmatch(video.parts[-2])
         if not _PERSON.fullmatch(person) or emotion not in LABELS or level is None:
             found.strange.append((video, f"not {SHAPE}"))
             continue
-        audio = root / person / "audio" / emotion / video.parts[-2] / f"{video.stem}.m4a"
-        if not audio.is_file():
-            found.strange.append((video, f"no sound {audio.relative_to(root)}"))
+        stem = root / person / "audio" / emotion / video.parts[-2] / video.stem
+        audio = sound_of(stem, published=".m4a")
+        if audio is None:
+            found.strange.append((video, f"no sound {stem.relative_to(root)}.m4a"))
             continue
         number = int(level[1])
         found.performed.append(

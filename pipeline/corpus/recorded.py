@@ -54,8 +54,8 @@ def prepare(performed: Performed, preparer: Preparer, *, root: Path, folder: Pat
     path = folder / prepared_path(clip_id)
     if not path.is_file():
         made = preparer.clip(_frames(performed), _sound(performed))
-        save(made, path)
         _keep_portrait(performed, PreparedPortrait(face=made.faces[0], points=made.points[0]), folder)
+        save(made, path)  # last: a clip that stands has its person's portrait
     return CorpusClip(
         clip_id=clip_id,
         corpus=corpus.name,

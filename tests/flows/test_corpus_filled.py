@@ -141,6 +141,21 @@ def mead(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def test_a_file_that_may_not_be_read_is_listed_and_reasons_are_told_where_nothing_is_left(tmp_path: Path) -> None:
+    source, into = tmp_path / "CREMA D", tmp_path / "corpus"
+    for path in ("VideoFlash/1001_DFA_ANG_HI.flv", "AudioWAV/1001_DFA_ANG_HI.wav"):
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"no clip could be used[^$]*1001_DFA_ANG_HI.flv: .*not a media file"):
+        filling.read("crema-d", source, into, jobs=1)
+    (source / "VideoFlash/1001_DFA_ANG_HI.flv").unlink()
+    (source / "VideoFlash/1001_DFA_ANG_HI.flv").symlink_to("/proc/self/mem")  # opens and cannot be read, whoever asks
+    with pytest.raises(InputError, match=r"no clip could be used[^$]*Input/output error"):
+        filling.read("crema-d", source, into, jobs=1)
+    with pytest.raises(InputError, match="no such folder"):
+        filling.read("crema-d", tmp_path / "nowhere", into, jobs=1)
+
+
 def test_crema_d_is_prepared_from_flash_video(tmp_path: Path) -> None:
     filmed(tmp_path / "CREMA-D/VideoFlash/1001_DFA_ANG_HI.flv", frames=24)
     filmed(tmp_path / "CREMA-D/AudioWAV/1001_DFA_ANG_HI.wav", frames=24, picture=False, sound=True)
