@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.leftovers import sweep
 from manifests.errors import ToolError
 
 log = logging.getLogger(__name__)
@@ -120,10 +121,12 @@ def held(
 ) -> Iterator[Lease]:
     """Hold the lease on a build folder while the block runs.
 
-    Waits up to `wait_seconds` for a living holder, calling `on_wait(holder)` once. Raises BusyError when it is still there then, and at the
-    end of the block when the lease was lost meanwhile: what was made is kept, but another run works on it too."""
+    What runs before this one left half is removed. Waits up to `wait_seconds` for a living holder, calling `on_wait(holder)` once. Raises
+    BusyError when it is still there then, and at the end of the block when the lease was lost meanwhile: what was made is kept, but
+    another run works on it too."""
     lease = acquire(root, purpose=purpose, wait_seconds=wait_seconds, pace=pace, on_wait=on_wait)
     try:
+        sweep(root)
         yield lease
     finally:
         lease.release()
@@ -161,6 +164,16 @@ def acquire(
             on_wait(holder or Note())
             told = True
         time.sleep(min(pace.beat_seconds, 1.0) / 4)
+
+
+def is_abandoned(root: Path, *, since: str) -> bool:
+    """Whether a run that began at `since` (UTC, ISO 8601) and was not heard of again is known to be gone: its lease was let go, went to
+    another, or was held by a process of this machine that is no more."""
+    number, holder = _newest(root / FOLDER)
+    if number == 0 or holder is None:
+        return False
+    gone = holder.released or datetime.fromisoformat(holder.since) > datetime.fromisoformat(since)
+    return gone or (holder.machine == _machine() and _born(holder.pid) != holder.born)
 
 
 class _Watch:
@@ -208,6 +221,9 @@ def _take(folder: Path, number: int, *, purpose: str, pace: Pace) -> Lease | Non
     for old in _numbers(folder):
         if old <= number - KEPT:
             _path(folder, old).unlink(missing_ok=True)
+    for half in folder.glob("*.partial"):  # of heartbeats that were cut short
+        if int(half.name[:8]) < number:
+            half.unlink(missing_ok=True)
     return Lease(folder, number, note, pace=pace)
 
 

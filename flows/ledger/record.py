@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from flows.film import Film
+from flows.lease import is_abandoned
 from flows.ledger.decisions import NAMES, UNDECIDED, Decision, fold, moves
 from flows.ledger.places import places
 from flows.ledger.states import FARM, ShotState, states
@@ -18,11 +19,17 @@ RUN = "run"  # the event with which a run begins
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewestRun:
-    """The run that began last. `ended_at` is "" while it works, or when it was killed."""
+    """The run that began last. `ended_at` is "" while it works, or when it was killed; `interrupted`: it is known to be gone."""
 
     run_id: str
     began_at: str
     ended_at: str = ""
+    interrupted: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody works on it any more, as far as that can be seen from here."""
+        return bool(self.ended_at) or self.interrupted
 
 
 def decisions(store: Store, shots: Sequence[Shot]) -> dict[str, Decision]:
@@ -59,14 +66,17 @@ def cut_before(store: Store, shots: Sequence[Shot]) -> list[Shot]:
     return store.rows(Shot, snapshot=former) if former else []
 
 
-def newest_run(store: Store) -> NewestRun | None:
+def newest_run(film: Film) -> NewestRun | None:
     """The run that began last, from its first event; None before the first."""
-    began = store.rows(Event, name=RUN)
+    began = film.store.rows(Event, name=RUN)
     if not began:
         return None
     last = max(began, key=lambda row: row.happened_at)
-    ended = [row.finished_at for row in store.rows(Run, run_id=last.subject)]
-    return NewestRun(run_id=last.subject, began_at=last.happened_at, ended_at=ended[-1] if ended else "")
+    ended = [row.finished_at for row in film.store.rows(Run, run_id=last.subject)]
+    if ended:
+        return NewestRun(run_id=last.subject, began_at=last.happened_at, ended_at=ended[-1])
+    gone = is_abandoned(film.root, since=last.happened_at)
+    return NewestRun(run_id=last.subject, began_at=last.happened_at, interrupted=gone)
 
 
 def farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -> list[Event]:
@@ -83,7 +93,7 @@ def farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -
 
 def ledger(film: Film, shots: Sequence[Shot], *, done: Collection[str]) -> list[ShotState]:
     """The state of every shot of a cut. `done`: identities whose takes stand."""
-    return told(film, shots, run=newest_run(film.store), done=done)
+    return told(film, shots, run=newest_run(film), done=done)
 
 
 def told(film: Film, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]) -> list[ShotState]:
@@ -93,5 +103,5 @@ def told(film: Film, shots: Sequence[Shot], *, run: NewestRun | None, done: Coll
         done=done,
         farm=farm_events(film.store, run, shots=[shot for shot in shots if shot.shot_id not in done]),
         decisions=decisions(film.store, shots),
-        over={run.run_id} if run is not None and run.ended_at else (),
+        over={run.run_id} if run is not None and run.is_over else (),
     )

@@ -81,7 +81,7 @@ def read(film: Film) -> Reading:
     ]
     wanted = direct(undirected, decisions=decided, size=size)
     standing = done(still, shots)
-    ledger = record.told(still, shots, run=record.newest_run(store), done=set(standing))
+    ledger = record.told(still, shots, run=record.newest_run(still), done=set(standing))
     asked = {entry.place: variants(entry) for entry in ledger}
     others = [shot for several in asked.values() for shot in several if shot.shot_id not in standing]
     version = _newest_version(still)

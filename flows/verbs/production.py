@@ -82,8 +82,8 @@ def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     from flows.ledger import record, steer
 
     film = open_film(folder, out)
-    run = record.newest_run(film.store)
-    goes_on = run is not None and not run.ended_at
+    run = record.newest_run(film)
+    goes_on = run is not None and not run.is_over
     if goes_on:
         steer.drain(film)
     if as_json:

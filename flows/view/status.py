@@ -29,11 +29,14 @@ from manifests.rows import Event, Shot, Take
 EVERY_SECONDS = 1.0
 QUIET_SECONDS = 600.0  # after so long without a word a run that did not end is perhaps dead
 LAST_ERRORS = 5
+STOPPED = "the run that began at {} UTC was stopped or failed before its end; `callsheet render` goes on from there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """One look at a production. `states`: shots in each; `workers`: who makes which shot since when (UTC); `errors`: the last ones.
+
+    `run`: the newest one is `running`, `over` or `interrupted` (it ended without a word), "" before the first.
 
     `eta_seconds`: what is left, by the pace of the newest run; None when nothing runs or nothing is done yet. `quiet_seconds`: since the
     farm last said something."""
@@ -82,10 +85,10 @@ def look(film: Film) -> Status:
     store = film.store
     shots = store.current_rows(Shot)
     done = store.known(Take, "shot_id", [shot.shot_id for shot in shots])
-    run = record.newest_run(store)
+    run = record.newest_run(film)
     ledger = record.told(film, shots, run=run, done=done)
     counts, marks = Counter(entry.state for entry in ledger), Counter(m for entry in ledger for m in entry.marks)
-    pace = _pace(film, run) if run is not None and not run.ended_at else None
+    pace = _pace(film, run) if run is not None and not run.is_over else None
     return Status(
         title=film.production.title,
         episode=film.production.episode,
@@ -96,7 +99,7 @@ def look(film: Film) -> Status:
         else 0.0,
         states={state: counts[state] for state in STATES if counts[state]},
         marks=dict(marks),
-        run="" if run is None else "running" if pace else "over",
+        run="" if run is None else "running" if pace else "interrupted" if run.interrupted else "over",
         began_at=run.began_at if run else "",
         eta_seconds=_eta(ledger, pace) if pace else None,
         quiet_seconds=_quiet(pace.last_word) if pace else None,
@@ -128,6 +131,7 @@ def lines(now: Status) -> list[str]:
     states = [f"{count} {state}" for state, count in [*now.states.items(), *now.marks.items()]]
     said += [f"  {', '.join(states)}"] if states else []
     said += [f"  {_progress(now)}"] if not now.is_over else []
+    said += [f"  {STOPPED.format(now.began_at[11:19])}"] if now.run == "interrupted" else []
     said += [f"  {one['worker']}: {one['number']} since {one['since'][11:19]} UTC" for one in now.workers]
     said += [f"  last error: {one['number']}: {one['error']}: {one['reason']}" for one in now.errors]
     for version in now.versions:

@@ -17,7 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from flows.film import Film
+from flows.finishing.reel import DELIVERABLES
 from flows.lease import FOLDER, BusyError, Note, Pace, acquire, held
+from flows.view.status import look
+from manifests.store import Store, event
+from pipeline import render
+from pipeline.production import Production
 
 QUICK = Pace(beat_seconds=0.05, patience_seconds=0.5)
 
@@ -70,6 +76,38 @@ def test_a_second_run_is_told_who_holds_the_production(tmp_path: Path) -> None:
         pytest.raises(BusyError, match=rf"a test on .* \(process {process.pid}, since 20"),
     ):
         acquire(tmp_path, purpose="another", pace=QUICK)
+
+
+def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write_is_not(tmp_path: Path) -> None:
+    takes, versions = tmp_path / render.TAKES, tmp_path / DELIVERABLES
+    media = takes.parent
+    staged, film = versions / ".v001.99.partial", takes / ".a.1.2.mkv"
+    old, fresh = media / "masters" / ".old.1.2.flac", media / "masters" / ".fresh.1.2.flac"
+    stay = [fresh, takes / "a.mkv", media / "masters" / "b.flac", versions / "v000" / "web.mp4"]
+    for file in (staged / "web.mp4", film, old, *stay):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (versions / ".latest.99").symlink_to("v001")
+    os.utime(old, (0, 0))
+    with held(tmp_path, purpose="the next", pace=QUICK):
+        assert sorted(path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != FOLDER) == sorted(
+            stay
+        )
+        assert [path.name for path in versions.iterdir()] == ["v000"]
+
+
+def test_status_tells_a_run_that_goes_on_from_one_that_was_killed(tmp_path: Path) -> None:
+    film = Film(
+        production=Production(title="t", recordings=["none.wav"], folder=tmp_path), root=tmp_path, store=Store(tmp_path)
+    )
+    with holding(tmp_path) as process:
+        film.store.append([event("run", "r1", actor="callsheet")])
+        assert (look(film).run, look(film).is_over) == ("running", False)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+        assert (look(film).run, look(film).is_over) == ("interrupted", True)
+        elsewhere(tmp_path)
+        assert look(film).run == "running"  # nobody here can know
 
 
 def test_a_killed_holder_is_taken_over_at_once(tmp_path: Path) -> None:

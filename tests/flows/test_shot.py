@@ -202,4 +202,4 @@ def test_watching_without_a_terminal_tells_each_change_and_ends_with_the_run(
     assert told[0] == "4 of 4 takes done; 4 done"
     assert "4 shots, 4 takes done" in told[1]
     assert time.monotonic() - began < 60
-    assert record.newest_run(open_film(folder).store) is not None
+    assert record.newest_run(open_film(folder)) is not None

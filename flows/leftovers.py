@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs that were killed left half in a build folder, removed by the next run that holds the production.
+
+Half-written files and folders have hidden names (`manifests.whole`, `pipeline.deliver.staging`). Takes and versions are made under the
+lease only; other media are also kept by verbs that need none (`plan`, `review`), so those must have been left alone for a while.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+MEDIA = "media"
+OURS = ("media/takes", "deliverables")  # written under the lease only; by name, since who holds a lease needs no stage
+QUIET_SECONDS = 3600.0  # a writer that still works touches its file more often
+
+
+def sweep(root: Path) -> None:
+    """Remove them. Only for whoever holds the lease on `root`."""
+    for path in _left(root):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _left(root: Path) -> Iterator[Path]:
+    for name in OURS:
+        yield from _hidden(root / name)
+    before = time.time() - QUIET_SECONDS
+    for folder in (root / MEDIA).iterdir() if (root / MEDIA).is_dir() else ():
+        for path in _hidden(folder):
+            with contextlib.suppress(FileNotFoundError):  # its writer was ready just now
+                if path.lstat().st_mtime < before:
+                    yield path
+
+
+def _hidden(folder: Path) -> list[Path]:
+    return list(folder.glob(".*")) if folder.is_dir() else []
