@@ -160,7 +160,9 @@ def chosen(corpus: Corpus, *, split: str, source: str | None = None, limit: int 
     clips = [clip for clip in corpus.split(split, corpus=source) if clip.frames >= LEAST_FRAMES]
     if not clips:
         message = f"no clips of split {split!r} that can be judged"
-        raise InputError(Problem(file=str(corpus.folder), message=message, expected=f"{LEAST_FRAMES} frames or more"))
+        there = sorted({clip.split for clip in corpus.clips if clip.frames >= LEAST_FRAMES})
+        expected = f"clips of {LEAST_FRAMES} frames or more; there are some of {', '.join(there) or 'no split'}"
+        raise InputError(Problem(file=str(corpus.folder), message=message, expected=expected))
     order = [clips[place] for place in np.random.default_rng(seed).permutation(len(clips))]
     rank = dict.fromkeys(LABELS, 0)
     turns = []

@@ -55,7 +55,7 @@ class Training:
         header, tensors = _read(path)
         same = json.loads(json.dumps(dict(self.facts)))  # as it would come back: tuples are lists there
         if header["facts"] != same:
-            raise InputError(_differences(path, header["facts"], same))
+            raise InputError(differences(path, header["facts"], same))
         for name, module in self.modules.items():
             module.load_state_dict(_below(tensors, f"{name}."))
         state: dict[int, dict[str, Tensor]] = {}
@@ -85,12 +85,20 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _differences(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Problem]:
-    message = "the training that stands here was begun with another value; use another folder, or delete this file"
+def differences(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Problem]:
+    """A problem for each fact in which a training that stands at `path` differs from the one that is wanted."""
+    message = "the training that stands here was begun with another value; use another folder, or delete this"
+    one, other = _flat(saved), _flat(wanted)
     return [
-        Problem(
-            file=str(path), column=name, message=message, expected=repr(saved.get(name)), got=repr(wanted.get(name))
-        )
-        for name in sorted({*saved, *wanted})
-        if saved.get(name) != wanted.get(name)
+        Problem(file=str(path), column=name, message=message, expected=repr(one.get(name)), got=repr(other.get(name)))
+        for name in sorted({*one, *other})
+        if one.get(name) != other.get(name)
     ]
+
+
+def _flat(facts: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Facts within facts by their whole name: `settings.steps`."""
+    flat: dict[str, Any] = {}
+    for name, value in facts.items():
+        flat |= _flat(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
+    return flat

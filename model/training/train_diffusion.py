@@ -30,6 +30,7 @@ from model.training.course import Film, Show, unseen
 from model.training.embedder import EmotionEmbedder
 from model.training.priors import Priors
 from model.training.reel import Reel, References
+from model.training.resuming import differences
 from model.training.run import Run
 from model.training.train_autoencoder import AutoencoderSettings
 from model.training.train_denoiser import DenoiserSettings
@@ -246,10 +247,9 @@ def _taken_up(nano: Nano, folder: Path, facts: Mapping[str, Any]) -> bool:
     if not (folder / checkpoint.DIGEST).is_file():
         return False
     config = checkpoint.read_config(folder)
-    changed = sorted(name for name in facts if config.get(name) != _plain(facts[name]))
-    if changed:
-        message = "this stage was done with other values; use another folder"
-        raise InputError([Problem(file=str(folder), column=name, message=message) for name in changed])
+    problems = differences(folder, {name: config.get(name) for name in facts}, _plain(facts))
+    if problems:
+        raise InputError(problems)
     checkpoint.load_into(nano, folder)
     return True
 

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
 from manifests.identity import digest, digest_file
 from manifests.rows import CorpusClip
 from manifests.timebase import ANALYSIS_HZ
+from manifests.whole import whole
 from model.training.corpus import RATE, PreparedPortrait, save
 from pipeline import media
 from pipeline.corpus import crema_d, hdtf, mead
 from pipeline.corpus.generate import frames_of, prepared_path
 from pipeline.corpus.layout import WINDOW_SECONDS, Layout, Performed, split_of
-from pipeline.corpus.prepare import Preparer, UnfitError
+from pipeline.corpus.prepare import Frame, Preparer, UnfitError
+from pipeline.corpus.synthetic import PORTRAITS
 
 VERSION = "1"  # of what is made of the same files
 SHORT_SIDE = 512  # px to which larger pictures are scaled before anything is measured
@@ -53,8 +55,12 @@ def prepare(performed: Performed, preparer: Preparer, *, root: Path, folder: Pat
     clip_id = identity_of(performed)
     path = folder / prepared_path(clip_id)
     if not path.is_file():
-        made = preparer.clip(_frames(performed), _sound(performed))
-        _keep_portrait(performed, PreparedPortrait(face=made.faces[0], points=made.points[0]), folder)
+        frames = _frames(performed)
+        first = next(frames, None)
+        if first is None:
+            raise UnfitError("no frames")
+        made = preparer.clip(itertools.chain([first], frames), _sound(performed))
+        _keep_portrait(performed, PreparedPortrait(face=made.faces[0], points=made.points[0]), first, folder=folder)
         save(made, path)  # last: a clip that stands has its person's portrait
     return CorpusClip(
         clip_id=clip_id,
@@ -74,14 +80,19 @@ def prepare(performed: Performed, preparer: Preparer, *, root: Path, folder: Pat
     )
 
 
-def _keep_portrait(performed: Performed, portrait: PreparedPortrait, folder: Path) -> None:
-    """The first frame of an identity's neutral clip is its portrait; of any clip, until there is a neutral one."""
+def _keep_portrait(performed: Performed, portrait: PreparedPortrait, picture: Frame, *, folder: Path) -> None:
+    """The first frame of an identity's neutral clip is its portrait, prepared and as a picture for talkers; of any clip, until there
+    is a neutral one."""
     path = folder / "prepared" / f"{performed.identity}.portrait.safetensors"
     if performed.emotion == "neutral" or not path.is_file():
+        import cv2
+
+        with whole(folder / PORTRAITS / f"{performed.identity}.png") as partial:
+            cv2.imwrite(str(partial), picture[..., ::-1])
         save(portrait, path)
 
 
-def _frames(performed: Performed) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+def _frames(performed: Performed) -> Iterator[Frame]:
     video = media.probe(performed.video).video
     if video is None:
         raise UnfitError("no picture")

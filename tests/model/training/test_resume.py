@@ -61,9 +61,11 @@ def small() -> tuple[nn.Linear, torch.optim.Optimizer]:
 
 def test_a_state_of_another_training_is_refused_with_what_differs(tmp_path: Path) -> None:
     module, optimiser = small()
-    Training(modules={"a": module}, optimiser=optimiser, facts={"seed": 1, "data": "x"}).save(tmp_path / STATE, step=3)
-    other = Training(modules={"a": module}, optimiser=optimiser, facts={"seed": 2, "data": "x"})
-    with pytest.raises(InputError, match=r"column seed.*expected 1; got 2"):
+    Training(modules={"a": module}, optimiser=optimiser, facts={"of": {"seed": 1}, "data": "x"}).save(
+        tmp_path / STATE, step=3
+    )
+    other = Training(modules={"a": module}, optimiser=optimiser, facts={"of": {"seed": 2}, "data": "x"})
+    with pytest.raises(InputError, match=r"column of\.seed.*expected 1; got 2"):
         other.restore(tmp_path / STATE)
     (tmp_path / STATE).write_bytes(b"no safetensors")
     with pytest.raises(InputError, match="not the state of a training"):
