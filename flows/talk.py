@@ -44,9 +44,11 @@ TO_YUV = "zscale=" + ":".join(f"{name}={value}" for name, value in TO_BT709.item
 TAGS = tuple(part for name, value in BT709.items() for part in (f"-{name}", str(value)))
 WEB = ("-vf", f"{TO_YUV},format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "16", *TAGS)
 LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-pix_fmt", "gbrp")
+LOSSLESS_MATTE = (*LOSSLESS[:-1], "bgra")
 SUFFIXES = (".mp4", ".mov", ".mkv")
 LOSSLESS_SUFFIXES = (".mkv",)
 MATTE_SUFFIXES = (".mov", ".webm", ".mkv")
+SHEET_SUFFIXES = (".png", ".jpg", ".webp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,24 +198,18 @@ def _watched(clip: Clip, request: Request) -> Clip:
 
 
 def _picture(request: Request) -> Sequence[str]:
+    if request.lossless:
+        return LOSSLESS_MATTE if request.alpha else LOSSLESS
     if request.alpha:
         from flows.acting import MATTES
 
         return MATTES[request.out.suffix]
-    return LOSSLESS if request.lossless else WEB
+    return WEB
 
 
 def _checked(request: Request) -> str:
     """The emotion, when all of the request is in order."""
-    problems = list[Problem]()
-    known = MATTE_SUFFIXES if request.alpha else LOSSLESS_SUFFIXES if request.lossless else SUFFIXES
-    if request.out.suffix not in known:
-        kind = "a clip with a matte" if request.alpha else "a lossless clip" if request.lossless else "a clip"
-        near = nearest(request.out.suffix, known)
-        message = f"not a file name for {kind}"
-        problems.append(Problem(file=str(request.out), message=message, expected=" or ".join(known), nearest=near))
-    if not request.out.resolve().parent.is_dir():
-        problems.append(Problem(file=str(request.out), message="its folder does not exist"))
+    problems = _misplaced(request)
     try:
         parse_curve(request.emotion)
     except EmotionError as error:
@@ -221,8 +217,8 @@ def _checked(request: Request) -> str:
     if request.emotion_from and request.emotion != "neutral":
         message = "either an emotion in words or a sample of one, not both"
         problems.append(Problem(file="--emotion-from", message=message, got=request.emotion))
-    for path in (request.portrait, request.speech, request.performance_from, request.emotion_from):
-        if path is not None and not path.is_file():
+    for _, path in _files_read(request):
+        if not path.is_file():
             problems.append(Problem(file=str(path), message="no such file"))
     try:
         describe(request.talker, request.settings)
@@ -231,6 +227,52 @@ def _checked(request: Request) -> str:
     if problems:
         raise InputError(problems)
     return request.emotion
+
+
+def _misplaced(request: Request) -> list[Problem]:
+    """What is wrong with the names of the files to be written."""
+    problems = [_misnamed(request)]
+    if request.contact_sheet and request.contact_sheet.suffix.lower() not in SHEET_SUFFIXES:
+        expected = " or ".join(SHEET_SUFFIXES)
+        message = "not a file name for a contact sheet"
+        problems.append(Problem(file=str(request.contact_sheet), message=message, expected=expected))
+    taken = {path.resolve(): name for name, path in _files_read(request)}
+    for path in (request.out, request.track, request.contact_sheet):
+        if path is None:
+            continue
+        if not path.resolve().parent.is_dir():
+            problems.append(Problem(file=str(path), message="its folder does not exist"))
+        elif path.is_dir():
+            problems.append(Problem(file=str(path), message="this is a folder", expected="the name of a file"))
+        elif path.resolve() in taken:
+            message = f"would be written over {taken[path.resolve()]}"
+            problems.append(Problem(file=str(path), message=message, expected="another name"))
+        taken.setdefault(path.resolve(), "another file of this clip")
+    return [problem for problem in problems if problem is not None]
+
+
+def _misnamed(request: Request) -> Problem | None:
+    """The problem of a clip's name that does not say a container which can hold it."""
+    kind, known = "a clip", tuple[str, ...](SUFFIXES)
+    if request.lossless:
+        kind, known = "a lossless clip", LOSSLESS_SUFFIXES
+    elif request.alpha:
+        kind, known = "a clip with a matte", MATTE_SUFFIXES
+    if request.out.suffix in known:
+        return None
+    near = nearest(request.out.suffix, known)
+    message = f"not a file name for {kind}"
+    return Problem(file=str(request.out), message=message, expected=" or ".join(known), nearest=near)
+
+
+def _files_read(request: Request) -> list[tuple[str, Path]]:
+    named = {
+        "the portrait": request.portrait,
+        "the speech": request.speech,
+        "the filmed performance": request.performance_from,
+        "the sample of an emotion": request.emotion_from,
+    }
+    return [(name, path) for name, path in named.items() if path is not None]
 
 
 def _speech(request: Request) -> Speech:
@@ -244,6 +286,10 @@ def _speech(request: Request) -> Speech:
     samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
     if not len(samples):
         raise InputError(Problem(file=str(request.speech), message="there is no sound in this file"))
+    broken = np.flatnonzero(~np.isfinite(samples))
+    if len(broken):
+        message, got = "the sound is broken", f"no numbers from {broken[0] / ANALYSIS_HZ:.2f} s on"
+        raise InputError(Problem(file=str(request.speech), message=message, expected="finite samples", got=got))
     return Speech(
         samples=samples,
         lead=0,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from model.talker import Description
 
 NAME = "previs"
-VERSION = "1.2.0"
+VERSION = "1.3.0"
 LABEL = "previs"
 WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "mediapipe-iris", "mediapipe-selfie")
 LICENCES: tuple[str, ...] = (

@@ -51,14 +51,14 @@ def measure(
     frames: Iterable[UInt8[np.ndarray, "height width 3"]], rate: Fraction, landmarker: Landmarker, *, name: str
 ) -> Filmed:
     """Measure a film of one face. Raises InputError when there is no face in more than a fifth of it. `name` is for errors."""
-    seen = list(_followed(frames, landmarker))
-    lost = sum(face is None for face in seen) / max(len(seen), 1)
-    if not seen or lost > MOST_LOST:
-        message = "no face can be followed in this film" if seen else "the film has no frames"
+    nothing = np.full(12, np.nan)
+    rows = np.array([nothing if face is None else _measures(face) for face in _followed(frames, landmarker)])
+    lost = np.isnan(rows).any(axis=-1).sum() / max(len(rows), 1)
+    if not len(rows) or lost > MOST_LOST:
+        message = "no face can be followed in this film" if len(rows) else "the film has no frames"
         raise InputError(
             Problem(file=name, message=message, expected="one face in every frame", got=f"{100 * lost:.0f} % lost")
         )
-    rows = np.array([np.full(12, np.nan) if face is None else _measures(face) for face in seen])
     bridged = np.stack([_bridged(column) for column in rows.T], axis=1)
     change = bridged - np.median(bridged, axis=0)
     return Filmed(rate=rate, units=_units(change), head=_head(change), lids=_lids(bridged))

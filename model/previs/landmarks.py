@@ -26,6 +26,9 @@ MESH_SIZE = 192
 IRIS_SIZE = 64
 THRESHOLD = 0.5
 TILE_STEPS = (1.0, 0.6, 0.36, 0.21, 0.12)
+SEEN = 0.16  # of a tile's side: larger faces are found for sure
+SURE = 0.75  # score of a face and of hardly anything else
+LESSER = 3.0  # faces this much smaller than the largest stand in the background
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,6 +118,20 @@ class Landmarker:
             if kept:
                 return sorted(kept, key=lambda one: one.box[0])
         return []
+
+    def survey(self, rgb: Rgb, least: float) -> list[Found]:
+        """All faces of at least `least` px that are not far smaller than the largest, from left to right.
+
+        `detect` stops at the tiles in which it finds any, and there may be smaller ones; this looks on. Slower for that."""
+        kept: list[Found] = []
+        for share in TILE_STEPS:
+            found = [one for x, y, side in _tiles(rgb.shape, share) for one in self._detect_tile(rgb, x, y, side)]
+            sure = [one for one in kept if one.score >= SURE]
+            kept = _without_overlaps([*kept, *(one for one in found if _apart(one, sure))])
+            largest = max((one.size for one in kept if one.score >= SURE), default=0.0)
+            if largest and SEEN * share * max(rgb.shape[:2]) <= max(least, largest / LESSER):
+                break
+        return sorted(kept, key=lambda one: one.box[0])
 
     def mesh(self, rgb: Rgb, found: Found, rounds: int = 3) -> Face:
         """The points of a detected face; the crop is refined from the points themselves `rounds` times."""
@@ -229,9 +246,13 @@ def _decode(scores: np.ndarray, boxes: np.ndarray, anchors: np.ndarray, tile: tu
 def _without_overlaps(found: list[Found]) -> list[Found]:
     kept: list[Found] = []
     for one in sorted(found, key=lambda one: -one.score):
-        if all(_overlap(one.box, other.box) < 0.3 for other in kept):
+        if _apart(one, kept):
             kept.append(one)
     return kept
+
+
+def _apart(one: Found, others: list[Found]) -> bool:
+    return all(_overlap(one.box, other.box) < 0.3 for other in others)
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:

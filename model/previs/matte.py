@@ -83,6 +83,15 @@ def plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
     return np.asarray(np.clip(np.rint(mixed), 0, 255), dtype=np.uint8)
 
 
+def bled(rgb: Rgb, cover: UInt8[np.ndarray, "height width"]) -> Rgb:
+    """A cut-out's own colours, carried on under its transparent pixels. `rgb`: multiplied by `cover`, its opacity."""
+    if not cover.any():
+        return rgb
+    share = np.maximum(cover, 1).astype(np.float32)[..., None] / 255
+    filled = _push_pull(rgb / share, np.minimum(cover.astype(np.float32) / 128, 1))
+    return np.asarray(np.clip(np.rint(filled), 0, 255), dtype=np.uint8)
+
+
 def _push_pull(values: np.ndarray, known: Matte) -> np.ndarray:
     """Fill where `known` is 0 with ever coarser averages of what is known."""
     height, width = known.shape

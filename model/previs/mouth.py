@@ -23,7 +23,6 @@ TOOTH_LIGHT = (1.0, 0.97, 0.9, 0.78, 0.62)
 GUM = 34  # texture rows of gum above the teeth
 TEXTURE = (300, 120 + GUM)
 APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.25, 0.45, 0.85, 1.0))  # gap in IOD, and how much light it lets in
-RED = (17, 84, 314, 72, 302, 11, 16, 85, 315)  # points on the red of the lips
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,14 +93,6 @@ def _faded(colour: tuple[float, float, float], chroma: float) -> np.ndarray:
     """A colour drawn toward its own grey, as in a picture of that chroma."""
     full = np.array(colour, np.float32)
     return np.asarray(full.mean() + (full - full.mean()) * chroma, dtype=np.float32)
-
-
-def contrast(rgb: np.ndarray, face: Face) -> float:
-    """How far the colour of the lips lies from that of the cheeks (CIELAB, Euclid): little when something covers the mouth."""
-    points = face.points[:, :2]
-    both = np.stack([_colours(rgb, points[list(part)]).mean(axis=0) for part in (RED, anatomy.CHEEKS)])
-    lab = cv2.cvtColor((both[None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)[0]
-    return float(np.linalg.norm(lab[0] - lab[1]))
 
 
 def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from manifests.errors import InputError, Problem
-from model.previs import anatomy, expression, eyes, lips, matte, mouth, rig, shading
+from model.previs import anatomy, covered, expression, eyes, lips, matte, mouth, rig, shading
 from model.previs.landmarks import Face, Found, Irises, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.rig import Box
@@ -23,8 +23,8 @@ LEAST_CONFIDENCE = 0.5
 MOST_YAW = 32.0  # degrees beyond which the far side of the face has too few pixels
 WARN_YAW = 18.0
 SCORE_GAP_TURNED = 0.06  # upright faces score 0.1 to 0.4 more than the same faces upside down
+BACKDROP = 128  # grey behind a cut-out portrait
 WARN_UNIT = 40.0  # px between the eyes
-LEAST_CONTRAST = 3.0
 PARTING = 0.075  # IOD by which AU25 at 1 opens the lips
 SMILING = 0.06  # IOD by which the corners stand above the middle of the lips in a smile
 
@@ -40,8 +40,8 @@ class Networks:
 
 def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
     """The face that `portrait.face` chooses. Raises InputError: none, several without a choice, too small, turned away."""
-    pixels = portrait.pixels
-    found = [(one, landmarker.mesh(pixels, one)) for one in landmarker.detect(pixels)]
+    pixels = portrait.pixels if portrait.alpha is None else _opaque(portrait.pixels, portrait.alpha)
+    found = [(one, landmarker.mesh(pixels, one)) for one in landmarker.survey(pixels, LEAST_FACE)]
     found = _distinct([(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE])
     if not found:
         raise _refusal(portrait, "no face was found", expected="one face, seen from the front")
@@ -51,7 +51,17 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
             portrait, "the face is too small", expected=f"at least {LEAST_FACE} px", got=f"{one.size:.0f} px"
         )
     _check_face(portrait, face, _stands_on_head(pixels, one, landmarker))
+    hidden = covered.look(pixels, face).covered
+    if hidden:
+        raise _refusal(portrait, "the mouth is covered", expected="lips that can be seen", got=hidden)
     return face
+
+
+def _opaque(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """A cut-out before the backdrop: what its transparent pixels hold is not part of the picture."""
+    share = cv2.merge([alpha, alpha, alpha])
+    behind = cv2.convertScaleAbs(cv2.bitwise_not(share), alpha=BACKDROP / 255)
+    return np.asarray(cv2.add(cv2.multiply(rgb, share, scale=1 / 255), behind))
 
 
 def _check_face(portrait: Portrait, face: Face, on_head: bool) -> None:
@@ -104,7 +114,8 @@ def _choice(portrait: Portrait, found: list[Found]) -> int:
         f"{i}: {one.size:.0f} px at x {one.box[0]:.0f}, y {one.box[1]:.0f}" for i, one in enumerate(found, 1)
     )
     expected = "face = left, right, largest or a number up to " + str(len(found))
-    raise _refusal(portrait, f"{len(found)} faces were found ({listed})", expected=expected, got=portrait.face)
+    faces = "1 face was" if len(found) == 1 else f"{len(found)} faces were"
+    raise _refusal(portrait, f"{faces} found ({listed})", expected=expected, got=portrait.face)
 
 
 def _refusal(portrait: Portrait, message: str, *, expected: str | None = None, got: str | None = None) -> InputError:
@@ -116,10 +127,14 @@ def scaled(portrait: Portrait, size: int | None) -> tuple[np.ndarray, float]:
     height, width = portrait.pixels.shape[:2]
     factor = min(1.0, (size or LARGEST) / min(height, width))
     target = (max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2))
-    rgba = portrait.pixels if portrait.alpha is None else np.dstack([portrait.pixels, portrait.alpha])
+    made, cover = portrait.pixels, portrait.alpha
+    if cover is not None:  # averaged as they show, so that nothing of what transparent pixels hold comes in
+        made = np.dstack([cv2.multiply(made, cv2.merge([cover] * 3), scale=1 / 255), cover])
     if target != (width, height):
-        rgba = cv2.resize(rgba, target, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(rgba), target[0] / width
+        made = cv2.resize(made, target, interpolation=cv2.INTER_AREA)
+    if cover is not None:
+        made = np.dstack([matte.bled(made[..., :3], made[..., 3]), made[..., 3]])
+    return np.ascontiguousarray(made), target[0] / width
 
 
 def build(portrait: Portrait, networks: Networks, size: int | None) -> Puppet:
@@ -140,8 +155,8 @@ def assemble(picture: np.ndarray, face: Face, networks: Networks) -> Puppet:
         cover = opaque if opaque.any() else np.ones_like(opaque)
     else:
         cover = networks.segmenter.person(near, face.moved(1.0, (left, top)))
-    plate = rgb.copy()
-    plate[top:bottom, left:right] = matte.plate(near, cover, face.unit)
+    plate = rgb.copy() if picture.shape[2] == 3 else _opaque(rgb, picture[..., 3])
+    plate[top:bottom, left:right] = matte.plate(plate[top:bottom, left:right], cover, face.unit)
     box = _tight(cover, round(matte.BAND * face.unit))
     source = np.dstack([near, np.rint(cover * 255).astype(np.uint8)])[box[1] : box[3], box[0] : box[2]]
     place = (left + box[0], top + box[1], left + box[2], top + box[3])
@@ -183,9 +198,9 @@ def _warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
     said = []
     if abs(face.yaw_degrees) > WARN_YAW:
         said.append(f"the face is turned by {face.yaw_degrees:+.0f} degrees: its far side may look stretched")
-    contrast = mouth.contrast(rgb, face)
-    if contrast < LEAST_CONTRAST:
-        said.append(f"the mouth may be covered: its colour differs from the cheeks' by only {contrast:.1f} (CIELAB)")
+    doubt = covered.look(rgb, face).doubtful
+    if doubt:
+        said.append(f"the mouth may be covered: {doubt}")
     if face.unit < WARN_UNIT:
         said.append(f"the eyes are only {face.unit:.0f} px apart: teeth and lids will be coarse")
     return tuple(said)

@@ -87,7 +87,8 @@ def _heard(speech: Speech) -> tuple[np.ndarray, float]:
     margin = round(MARGIN_SECONDS * ANALYSIS_HZ)
     start = max(0, speech.lead - margin)
     length = int(speech.frames * Fraction(ANALYSIS_HZ) / speech.rate)
-    return speech.samples[start : speech.lead + length + margin], (speech.lead - start) / ANALYSIS_HZ
+    heard = np.nan_to_num(speech.samples[start : speech.lead + length + margin], posinf=0.0, neginf=0.0)
+    return heard, (speech.lead - start) / ANALYSIS_HZ
 
 
 def _sampled(track: np.ndarray, ticks: np.ndarray) -> np.ndarray:

@@ -111,3 +111,33 @@ def test_everything_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path)
     assert len(told.value.problems) == 5
     assert "unknown talker 'dise'" in str(told.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clip_is_never_written_over_what_it_is_made_of(speech: Path, tmp_path: Path) -> None:
+    recorded = speech.rename(tmp_path / "speech.mkv")
+    before = recorded.read_bytes()
+    request = Request(portrait=PORTRAIT, speech=recorded, out=tmp_path / "folder" / ".." / "speech.mkv")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError) as told:
+        make(replace(request, contact_sheet=tmp_path / "sheet.txt", track=tmp_path / "none" / "track.json"))
+    assert len(told.value.problems) == 3
+    assert "would be written over the speech" in str(told.value)
+    with pytest.raises(InputError, match="would be written over another file of this clip"):
+        make(replace(request, out=tmp_path / "o.mp4", track=tmp_path / "o.mp4"))
+    assert recorded.read_bytes() == before
+
+
+def test_a_matte_can_be_lossless(speech: Path, tmp_path: Path) -> None:
+    request = Request(portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mkv", settings={"size": 128})
+    made = make(replace(request, alpha=True, lossless=True))
+    info = media.probe(made.path).video
+    assert info is not None
+    assert (info.codec, info.pixel_format) == ("ffv1", "bgra")
+
+
+def test_sound_that_holds_no_numbers_is_refused(tmp_path: Path) -> None:
+    samples = np.zeros(16_000, np.float32)
+    samples[8_000:8_010] = np.nan
+    soundfile.write(tmp_path / "broken.wav", samples, 16_000, subtype="FLOAT")
+    with pytest.raises(InputError, match=r"broken\.wav: the sound is broken"):
+        make(Request(portrait=PORTRAIT, speech=tmp_path / "broken.wav", out=tmp_path / "o.mp4"))

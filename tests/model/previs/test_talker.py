@@ -8,16 +8,21 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from manifests.errors import InputError
+from model import weights
 from model.emotion import Performance, parse_curve
+from model.previs import covered
+from model.previs.landmarks import Landmarker
 from model.previs.talker import PrevisTalker, load
 from model.talker import Portrait, Speech
 from pipeline import portraits
 
 PORTRAITS = Path(__file__).parents[3] / "examples" / "lighthouse" / "portraits"
+HEADS = Path(__file__).parents[2] / "data" / "heads"
 HZ = 16_000
 
 
@@ -142,12 +147,62 @@ def test_two_faces_without_a_choice_are_listed_and_a_choice_is_followed(
     assert boxes[0][2] < 0.5 < boxes[1][0]
 
 
+def test_a_far_smaller_face_beside_the_first_one_is_found_too(
+    talker: PrevisTalker, actors: tuple[Portrait, Portrait]
+) -> None:
+    wide = np.full((700, 2000, 3), 120, np.uint8)
+    for actor, side, left in zip(actors, (660, 300), (100, 1500), strict=True):
+        wide[20 : 20 + side, left : left + side] = cv2.resize(
+            actor.pixels[:1000, :1000], (side, side), interpolation=cv2.INTER_AREA
+        )
+    with pytest.raises(InputError, match="2 faces were found"):
+        talker.puppet(portraits.of_pixels(wide, name="wide.png"))
+
+
+MASK = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 197)
+
+
+@pytest.mark.parametrize("colour", [(140, 175, 200), (225, 225, 225), (40, 40, 42), "skin"])
+def test_a_covered_mouth_is_refused_with_what_was_measured(
+    talker: PrevisTalker, actors: tuple[Portrait, Portrait], colour: tuple[int, int, int] | str
+) -> None:
+    picture, points = actors[0].pixels.copy(), talker.puppet(actors[0]).whole_face.points[:, :2]
+    points = np.rint(points * picture.shape[1] / 256).astype(int)
+    skin = picture[points[50, 1], points[50, 0]].tolist()
+    cv2.fillPoly(picture, [points[list(MASK)]], skin if colour == "skin" else colour)
+    with pytest.raises(InputError, match=r"masked\.png: the mouth is covered .*CIELAB"):
+        talker.puppet(portraits.of_pixels(picture, name="masked.png"))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in HEADS.glob("*.jpg")))
+def test_lips_in_grey_dark_and_dull_pictures_are_not_taken_for_covered(name: str) -> None:
+    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    picture = portraits.read(HEADS / f"{name}.jpg").pixels
+    face = landmarker.mesh(picture, landmarker.detect(picture)[0])
+    grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    dull = (128 + (picture.astype(float) - 128) * 0.3).astype(np.uint8)
+    for shown in (picture, grey, (picture * 0.2).astype(np.uint8), dull):
+        assert covered.look(shown, face).covered is None
+    assert covered.look(picture, face).doubtful is None
+
+
+def test_what_transparent_pixels_hold_is_never_seen(talker: PrevisTalker, actors: tuple[Portrait, Portrait]) -> None:
+    rgb = cv2.resize(actors[0].pixels[:1000, :1000], (400, 400), interpolation=cv2.INTER_AREA)
+    alpha = np.zeros((400, 400), np.uint8)
+    cv2.ellipse(alpha, (200, 200), (130, 180), 0, 0, 360, 255, -1, cv2.LINE_AA)
+    clips = []
+    for hidden in (rgb, np.full_like(rgb, (0, 255, 0))):
+        under = np.where(alpha[..., None] > 0, rgb, hidden)
+        cut = portraits.of_pixels(under, name="cut.png", alpha=alpha)
+        clips.append(np.stack(list(talker.talk(cut, speech(voice(0.2), 3), acted("happy 1", 3), 0))))
+    assert np.array_equal(*clips)
+    assert (clips[0][0][2, 2] == 128).all()
+
+
 def test_a_face_that_is_too_small_is_refused_with_its_size(
     talker: PrevisTalker, actors: tuple[Portrait, Portrait]
 ) -> None:
     wide = np.full((900, 1200, 3), 120, np.uint8)
-    import cv2
-
     wide[100:260, 100:260] = cv2.resize(actors[0].pixels[:1000, :1000], (160, 160), interpolation=cv2.INTER_AREA)
     with pytest.raises(InputError, match="the face is too small"):
         talker.talk(portraits.of_pixels(wide, name="wide.png"), speech(voice(0.2), 5), acted("neutral", 5), 0)
