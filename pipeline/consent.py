@@ -91,7 +91,7 @@ def withdrawn(consents: Sequence[Consent], withdrawals: Sequence[Withdrawal]) ->
 
 def of_person(consents: Sequence[Consent], person: str) -> list[Consent]:
     """The consents that somebody gave."""
-    return [consent for consent in consents if _same(consent.subject, person)]
+    return [consent for consent in consents if same_person(consent.subject, person)]
 
 
 def _actor_problems(
@@ -104,17 +104,19 @@ def _actor_problems(
     for name in unknown if terms.required else []:
         message = f"{who} names the consent {name!r}, which is not in this sheet"
         yield Problem(file=terms.file, message=message, nearest=nearest(name, known))
-    held = [one for one in consents if (one.consent_id in named if named else _same(one.subject, actor.actor))]
+    held = [one for one in consents if (one.consent_id in named if named else same_person(one.subject, actor.actor))]
     for consent in held:
-        if not _same(consent.subject, actor.actor):
+        if not same_person(consent.subject, actor.actor):
             message = f"{who} names the consent {consent.consent_id!r}, which was given by {consent.subject!r}"
             yield Problem(file=terms.file, message=message)
-    mine = [one for one in withdrawals if _same(one.person, actor.actor)]
+    mine = [one for one in withdrawals if same_person(one.person, actor.actor)]
     for covers in COVERS:
         recorded = [one for one in mine if one.covers == covers]
         if covers == "voice" and not (actor.voice_sample or recorded):
             continue
-        of_kind = [consent for consent in held if consent.covers == covers and _same(consent.subject, actor.actor)]
+        of_kind = [
+            consent for consent in held if consent.covers == covers and same_person(consent.subject, actor.actor)
+        ]
         reasons = [_refusal(consent, terms) for consent in of_kind]
         stopped = bool(recorded) or any(reason.startswith("revoked") for reason in reasons)
         if all(reasons) and (stopped or terms.required) and (recorded or not unknown):
@@ -155,7 +157,8 @@ def _subjects(consents: Sequence[Consent], held: Sequence[Consent]) -> list[str]
     return [] if held else sorted({consent.subject for consent in consents})
 
 
-def _same(one: str, other: str) -> bool:
+def same_person(one: str, other: str) -> bool:
+    """Whether two spellings name one person: case and spaces do not matter."""
     return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
 
 

@@ -68,13 +68,22 @@ def words(path: Path) -> str:
     from model.training import checkpoint, packaged
 
     embedder = checkpoint.read_digest(packaged.folder())
-    kept = cache_folder() / "emotions" / f"{digest([VERSION, digest_file(path), embedder])}.json"
-    if kept.is_file():
-        return str(parse_curve(json.loads(kept.read_text(encoding="utf-8"))["words"]))
+    place = _kept_in() / f"{digest_file(path)}-{digest([VERSION, embedder])}.json"
+    if place.is_file():
+        return str(parse_curve(json.loads(place.read_text(encoding="utf-8"))["words"]))
     found = str(feel(path).words)
-    with whole(kept) as partial:
+    with whole(place) as partial:
         partial.write_text(json.dumps({"words": found}) + "\n", encoding="utf-8")
     return found
+
+
+def kept(path: Path) -> list[Path]:
+    """The files of the cache that were made of a sample, by whatever embedder."""
+    return sorted(_kept_in().glob(f"{digest_file(path)}-*.json"))
+
+
+def _kept_in() -> Path:
+    return cache_folder() / "emotions"
 
 
 def prepared(path: Path) -> tuple[Prepared, tuple[str, ...]]:

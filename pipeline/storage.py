@@ -89,6 +89,11 @@ class Storage:
             return sorted(f"{folder}/{path.rsplit('/', 1)[-1]}" for path in found)
         return []
 
+    def remove(self, name: str) -> None:
+        """Delete a file; it is no matter when there is none. Raises ToolError."""
+        with contextlib.suppress(FileNotFoundError):
+            self._retried(f"deleting {name}", lambda: self._system.rm_file(self._at(name)))
+
     def _at(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 

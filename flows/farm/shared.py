@@ -17,6 +17,7 @@ from pipeline import render
 from pipeline.storage import Storage
 
 INPUTS = "inputs"
+PORTRAITS = f"{INPUTS}/portraits"
 TAKES = "takes"
 AT_ONCE = 8
 
@@ -89,4 +90,4 @@ def _brought(storage: Storage, shot_id: str, stored: set[str], root: Path) -> Ta
 
 
 def _stored(path: Path) -> str:
-    return f"{INPUTS}/portraits/{digest_file(path)}{path.suffix.lower()}"
+    return f"{PORTRAITS}/{digest_file(path)}{path.suffix.lower()}"

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows import who
-from flows.film import Film
+from flows.film import BUILD, Film
 from manifests.errors import InputError, Problem, gather, nearest
 from manifests.report import query
 from manifests.rows import Actor, Consent, Event
-from manifests.store import event
+from manifests.store import Store, event
 from pipeline import consent
 from pipeline.consent import COVERS, Terms, Withdrawal
 
@@ -90,7 +90,8 @@ def on_file(film: Film, problems: list[Problem]) -> list[Consent]:
 
 def withdrawals(film: Film) -> list[Withdrawal]:
     """What was revoked or purged in this production, oldest first."""
-    rows = sorted(film.store.rows(Event, name=[REVOKED, PURGING]), key=lambda row: row.happened_at)
+    found = {row.event_id: row for store in _stores(film) for row in store.rows(Event, name=[REVOKED, PURGING])}
+    rows = sorted(found.values(), key=lambda row: row.happened_at)
     return [
         Withdrawal(
             person=row.subject,
@@ -107,21 +108,28 @@ def withdrawals(film: Film) -> list[Withdrawal]:
 
 
 def revoke(film: Film, person: str, *, covers: Sequence[str] = COVERS, reason: str = "", name: str = REVOKED) -> Event:
-    """Record that somebody takes back what they allowed. From now on nothing with them is planned, rendered or published here."""
+    """Record that somebody takes back what they allowed. From now on nothing with them is planned, rendered or published here, wherever
+    the results go: it is recorded in the production's own build folder too."""
     given = [one.consent_id for one in consent.of_person(on_file(film, []), person) if one.covers in covers]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
     made = event(name, person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False))
-    film.store.append([made])
+    for store in _stores(film):
+        store.append([made])
     return made
 
 
-def person_named(film: Film, name: str) -> str:
-    """The actor's name as the record or the sheets write it. Raises InputError with the nearest names."""
+def _stores(film: Film) -> list[Store]:
+    """The record, and that of the production's own build folder when results go elsewhere (`--out`)."""
+    home = (film.folder / BUILD).resolve()
+    return [film.store] if film.root == home else [film.store, Store(home / "manifests")]
+
+
+def people_named(film: Film, name: str) -> list[str]:
+    """The actor's name as the record and the sheets write it, every spelling. Raises InputError with the nearest names."""
     known = {row.actor for row in film.store.rows(Actor)} | {row.subject for row in on_file(film, [])}
     known |= {actor for actor in _cast_now(film) if actor}
-    for one in sorted(known):
-        if one.casefold() == name.casefold():
-            return one
+    if found := [one for one in sorted(known) if consent.same_person(one, name)]:
+        return found
     message = f"nobody called {name!r} is or was in this production"
     raise InputError(Problem(file=str(film.folder), message=message, nearest=nearest(name, known)))
 

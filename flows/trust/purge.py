@@ -2,8 +2,8 @@
 """Purge: delete what was made of a person and from them; keep rows, digests and a tombstone.
 
 What goes is worked out from rows, which stay, so a purge that was interrupted is finished by running it again. Nothing outside the
-production, its build folder and the cache is touched, links are removed and never followed, and what others are in too stays: a recording
-that several speak in is told, not deleted.
+production, its build folder, the storage it names and the cache is touched, links are removed and never followed, and what others are in
+too stays: a recording that several speak in is told, not deleted.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows import who
 from flows.film import Film
 from flows.lease import held
+from flows.trust import elsewhere
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
 from manifests.rows import Actor, Cue, Event, Grade, Recording, Shot, Take
 from manifests.store import event
@@ -25,20 +26,25 @@ from model.weights import cache_folder
 from pipeline import dailies
 from pipeline.consent import COVERS
 from pipeline.deliver import LATEST, versions
+from pipeline.emotion_sample import PICTURES
 
 TOMBSTONE = "purged.json"
 MASTERS, SPANS, TAKES, SECTIONS = "media/masters", "media/spans", "media/takes", "media/sections"
+SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aiff", ".aif")  # a likeness cannot be in these
+GRADES, RECORDINGS = "media/grades", "media/recordings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
-    """What would go: files, each with why; the versions that become tombstones; and what cannot go, with why."""
+    """What would go: files, each with why, and names in the shared storage; the versions that become tombstones; and what cannot go,
+    with why."""
 
     person: str
     covers: tuple[str, ...]
     files: dict[Path, str]
     versions: tuple[str, ...]
     remains: tuple[str, ...]
+    stored: dict[str, str] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -66,7 +72,8 @@ def plan(film: Film, person: str, *, covers: Sequence[str] = COVERS) -> Purge:
         covers=tuple(covers),
         files={path: why for path, why in files.items() if _is_ours(film, path)},
         versions=tuple(doomed),
-        remains=tuple(remains),
+        remains=(*dict.fromkeys(remains), *_unfollowed(film), *elsewhere.other_machines(film)),
+        stored=_stored(film, person, covers),
     )
 
 
@@ -82,7 +89,12 @@ def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
         freed = purge.bytes
         _delete(film, purge)
     gone = [{"path": one.path, "digest": one.media_digest} for one in touched(film, purge.person) if not one.stands]
-    detail = {"files": len(purge.files), "bytes": freed, "covers": purge.covers, "versions": purge.versions}
+    detail = {
+        "files": len(purge.files) + len(purge.stored),
+        "bytes": freed,
+        "covers": purge.covers,
+        "versions": purge.versions,
+    }
     detail |= {"deliverables": gone, "remains": purge.remains, "reason": reason}
     made = event(PURGED, purge.person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False))
     film.store.append([made])
@@ -95,6 +107,9 @@ def _delete(film: Film, purge: Purge) -> None:
         latest.unlink()
     for version in purge.versions:
         _bury(film, version, purge)
+    storage = elsewhere.storage_of(film)
+    for name in purge.stored if storage else ():
+        storage.remove(name)  # type: ignore[union-attr]
     for path in purge.files:
         path.unlink(missing_ok=True)
     for version in purge.versions:
@@ -112,8 +127,8 @@ def tombstone(path: Path) -> dict[str, object] | None:
 def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
     shots = film.store.rows(Shot, actor=person)
     ids = sorted({shot.shot_id for shot in shots})
-    for shot_id in ids:
-        yield from ((path, "take") for path in _below(film.root / TAKES) if path.name.startswith(shot_id))
+    known = set(ids)
+    yield from ((path, "take") for path in _below(film.root / TAKES) if elsewhere.stem(path.name) in known)
     for take in film.store.rows(Take, shot_id=ids) if ids else []:
         yield from _if_there(film.root / take.path, "take")
     for grade in film.store.rows(Grade, shot_id=ids) if ids else []:
@@ -125,23 +140,18 @@ def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Pat
         yield from (
             (path, "solved portrait in the cache") for path in (cache_folder() / "previs").glob(f"{portrait[:20]}-*")
         )
-    yield from _own_files(film, person, ("portrait", "emotion_sample"), remains)
+    yield from elsewhere.cached(film, shot_ids=ids, portraits=_named(film, person, "portrait"))
+    yield from elsewhere.felt(_named(film, person, "emotion_sample"))
+    yield from _own_files(film, person, ("portrait", "emotion_sample", "look"), remains, without=(".cube", *SOUNDS))
 
 
 def _voice(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
     """Copies that hold the voice go, they can be made again of what is left; a source goes when nobody else speaks in it."""
-    characters = {row.character for row in film.store.rows(Actor, actor=person)}
-    heard: dict[str, set[str]] = {}
-    for cue in film.store.rows(Cue):
-        if cue.start >= 0:
-            heard.setdefault(cue.recording_id, set()).add(cue.character)
-    for row in {row.recording_id: row for row in film.store.rows(Recording)}.values():
-        speakers = heard.get(row.recording_id, set())
-        if not speakers & characters:
-            continue
+    characters, heard = _characters(film, person), _heard(film)
+    for row in _spoken_in(film, person):
         for copy in (row.master_path, row.analysis_path):
             yield from _if_there(film.root / copy, "copy of a recording")
-        others = sorted(speakers - characters)
+        others = sorted(heard[row.recording_id] - characters)
         if others:
             remains.append(f"{row.source}: {', '.join(others)} speak in it too; cut the voice out of it, or delete it")
         else:
@@ -149,14 +159,65 @@ def _voice(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, 
     if any(names & characters for names in heard.values()):
         for folder in (MASTERS, SPANS, dailies.FOLDER):
             yield from ((path, "mixed sound") for path in _below(film.root / folder))
-    yield from _own_files(film, person, ("voice_sample",), remains)
+    yield from elsewhere.cached_sound(film, _spoken_in(film, person))
+    yield from elsewhere.felt(_named(film, person, "emotion_sample"))
+    yield from _own_files(film, person, ("voice_sample", "emotion_sample"), remains, without=PICTURES)
 
 
-def _own_files(film: Film, person: str, columns: Sequence[str], remains: list[str]) -> Iterator[tuple[Path, str]]:
-    """Files that the cast names for this person and for nobody else."""
+def _stored(film: Film, person: str, covers: Sequence[str]) -> dict[str, str]:
+    """What lies in the shared storage."""
+    found: dict[str, str] = {}
+    if "likeness" in covers:
+        ids = sorted({shot.shot_id for shot in film.store.rows(Shot, actor=person)})
+        found |= elsewhere.stored(film, shot_ids=ids, portraits=_named(film, person, "portrait"))
+    if "voice" in covers:
+        found |= elsewhere.stored_sound(film, _spoken_in(film, person))
+    return found
+
+
+def _characters(film: Film, person: str) -> set[str]:
+    return {row.character for row in film.store.rows(Actor, actor=person)}
+
+
+def _heard(film: Film) -> dict[str, set[str]]:
+    """Who was ever heard in each recording."""
+    heard: dict[str, set[str]] = {}
+    for cue in film.store.rows(Cue):
+        if cue.start >= 0:
+            heard.setdefault(cue.recording_id, set()).add(cue.character)
+    return heard
+
+
+def _spoken_in(film: Film, person: str) -> list[Recording]:
+    """The recordings in which somebody speaks."""
+    characters, heard = _characters(film, person), _heard(film)
+    rows = {row.recording_id: row for row in film.store.rows(Recording)}
+    return [row for key, row in rows.items() if heard.get(key, set()) & characters]
+
+
+def _named(film: Film, person: str, column: str) -> list[Path]:
+    """The files that the cast ever named for this person, those of others too left out."""
+    rows = film.store.rows(Actor)
+    others = {str(getattr(row, column)) for row in rows if row.actor != person}
+    mine = {str(getattr(row, column)) for row in rows if row.actor == person} - others
+    return [path for name in sorted(filter(None, mine)) if _is_ours(film, path := film.folder / name)]
+
+
+def _unfollowed(film: Film) -> list[str]:
+    """Folders of the build that lead elsewhere: what lies there is not ours to delete."""
+    names = ("media", "deliverables", TAKES, GRADES, MASTERS, SPANS, SECTIONS, RECORDINGS, dailies.FOLDER)
+    linked = [film.root / name for name in names if (film.root / name).is_symlink()]
+    return [f"{path} leads to {path.resolve()}, where nothing is deleted: look there" for path in linked]
+
+
+def _own_files(
+    film: Film, person: str, columns: Sequence[str], remains: list[str], *, without: Sequence[str]
+) -> Iterator[tuple[Path, str]]:
+    """Files that the cast names for this person and for nobody else, but for kinds of files that cannot hold what is purged."""
     rows = film.store.rows(Actor)
     for column in columns:
         mine = {str(getattr(row, column)) for row in rows if row.actor == person and getattr(row, column)}
+        mine = {name for name in mine if not name.lower().endswith(tuple(without))}
         others = {str(getattr(row, column)) for row in rows if row.actor != person}
         remains += [f"{name}: it is another's {column.replace('_', ' ')} too" for name in sorted(mine & others)]
         for name in sorted(mine - others):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.verbs.options import DONE, SOME_FAILED, Json, group
+from flows.verbs.options import DONE, SOME_FAILED, Json, Out, group
 from flows.view.screen import say, say_json, table
 from manifests.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from flows.film import Film
+    from flows.trust.purge import Purge
 
 app = group(
     help="What an actor allowed and is in; taking it back; deleting what was made of them.", no_args_is_help=True
@@ -29,11 +30,11 @@ KINDS = {"likeness": ("likeness",), "voice": ("voice",), "both": ("likeness", "v
 
 
 @app.command("list")
-def consent_list(actor: Person, productions: Folders, as_json: Json = False) -> int:
+def consent_list(actor: Person, productions: Folders, out: Out = None, as_json: Json = False) -> int:
     """Show consents, revocations, and every file that was ever delivered with this person in it."""
     from flows.trust import consents
 
-    found = [consents.facts(film, person) for film, person in _each(actor, productions)]
+    found = [consents.facts(film, person) for film, person in _each(actor, productions, out)]
     if as_json:
         say_json(found)
         return DONE
@@ -57,6 +58,7 @@ def revoke(
     covers: Covers = "both",
     reason: Reason = "",
     yes: Yes = False,
+    out: Out = None,
     as_json: Json = False,
 ) -> int:
     """Take consents back: nothing with this person is planned, rendered or published any more. Files stay; see purge."""
@@ -64,7 +66,7 @@ def revoke(
 
     kinds = _kinds(covers)
     found: list[tuple[Path, str, list[str]]] = []
-    for film, person in _each(actor, productions):
+    for film, person in _each(actor, productions, out):
         if yes:
             consents.revoke(film, person, covers=kinds, reason=reason)
         found.append((film.folder, person, [one.path for one in consents.touched(film, person) if one.stands]))
@@ -86,43 +88,50 @@ def purge(
     covers: Covers = "both",
     reason: Reason = "",
     yes: Yes = False,
+    out: Out = None,
     as_json: Json = False,
 ) -> int:
     """List, and with --yes delete, all media made of and from this person, in all versions; rows, digests and a tombstone stay."""
     from flows.trust import purge as purging
 
     kinds, found = _kinds(covers), []
-    for film, person in _each(actor, productions):
+    for film, person in _each(actor, productions, out):
         planned = purging.plan(film, person, covers=kinds)
+        found.append((film, planned, planned.bytes))
         if yes:
             purging.carry_out(film, planned, reason=reason)
-        found.append((film, planned))
     if as_json:
-        say_json([{"production": film.folder, "purged": yes, "bytes": sum(p.lstat().st_size for p in one.files if p.exists()), "plan": {
+        say_json([{"production": film.folder, "purged": yes, "bytes": size, "plan": {
             "person": one.person, "covers": one.covers, "versions": one.versions, "remains": one.remains,
-            "files": [{"path": path, "why": why} for path, why in one.files.items()]}} for film, one in found])  # fmt: skip
+            "files": [{"path": path, "why": why} for path, why in one.files.items()],
+            "stored": [{"name": name, "why": why} for name, why in one.stored.items()]}} for film, one, size in found])  # fmt: skip
     else:
-        for film, one in found:
-            _show(film, one.files, one.remains, done=yes)
+        for film, one, _ in found:
+            _show(film, one, done=yes)
         if not yes:
             say("Nothing was deleted: add --yes.")
-    return SOME_FAILED if yes and any(one.remains for _, one in found) else DONE
+    return SOME_FAILED if yes and any(one.remains for _, one, _ in found) else DONE
 
 
-def _show(film: Film, files: dict[Path, str], remains: tuple[str, ...], *, done: bool) -> None:
-    table(("deleted" if done else "would be deleted", "because"), list(files.items()))
-    for one in remains:
-        say(f"stays: {one}")
-    say(f"{film.folder}: {len(files)} files")
+def _show(film: Film, one: Purge, *, done: bool) -> None:
+    stored = [(f"{film.production.storage.url}/{name}", why) for name, why in one.stored.items()]
+    table(("deleted" if done else "would be deleted", "because"), [*one.files.items(), *stored])
+    for left in one.remains:
+        say(f"stays: {left}")
+    say(f"{film.folder}: {len(one.files) + len(stored)} files")
 
 
-def _each(actor: str, productions: list[Path]) -> Iterator[tuple[Film, str]]:
-    """Every production with the person as it is written there. Raises InputError for the first that does not know them."""
+def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tuple[Film, str]]:
+    """Every production with the person as it is written there, every spelling. Raises InputError for the first that does not know them."""
     from flows.film import open_film
     from flows.trust import consents
 
-    films = [open_film(folder) for folder in productions]
-    yield from [(film, consents.person_named(film, actor)) for film in films]
+    if out is not None and len(productions) > 1:
+        raise InputError(
+            Problem(file="--out", message="one build folder of several productions", expected="one PRODUCTION")
+        )
+    films = [open_film(folder, out) for folder in productions]
+    yield from [(film, person) for film in films for person in consents.people_named(film, actor)]
 
 
 def _kinds(covers: str) -> tuple[str, ...]:

@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from flows.cli import main
+from flows.farm.shared import fetch_recordings, send_inputs
+from flows.farm.worker import scratch
 from flows.film import Film, open_film
 from flows.finishing import finish
 from flows.finishing.reel import Reel
@@ -15,8 +20,10 @@ from flows.inputs import read_inputs
 from flows.lease import BusyError, held
 from flows.trust import consents, purge, verifying
 from manifests.errors import InputError
-from manifests.rows import Cue, Deliverable, Event, Recording, Shot, Take
+from manifests.identity import digest_file
+from manifests.rows import Actor, Cue, Deliverable, Event, Recording, Shot, Take
 from pipeline import portraits
+from pipeline.storage import Storage
 
 ALEX, ROBIN = "Alex Example", "Robin Example"
 
@@ -63,9 +70,9 @@ def test_one_query_lists_every_delivered_file_that_a_person_is_in(scene: Film) -
     }
     assert all(one.media_digest for one in found)
     assert consents.touched(scene, "Nobody") == []
-    assert consents.person_named(scene, "alex example") == ALEX
+    assert consents.people_named(scene, "alex  example") == [ALEX]
     with pytest.raises(InputError, match="nearest: 'Alex Example'"):
-        consents.person_named(scene, "Alex Exampel")
+        consents.people_named(scene, "Alex Exampel")
 
 
 def test_a_revocation_outranks_the_sheet_until_a_new_consent_is_given(scene: Film) -> None:
@@ -191,3 +198,65 @@ def test_likeness_and_voice_are_purged_apart(scene: Film) -> None:
     likeness = set(purge.plan(scene, ALEX, covers=["likeness"]).files.values())
     assert "take" not in voice
     assert not {"mixed sound", "copy of a recording"} & likeness
+
+
+def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(scene: Film, tmp_path: Path) -> None:
+    elsewhere = open_film(scene.folder, tmp_path / "results")
+    shutil.copytree(scene.root, elsewhere.root, symlinks=True)
+    consents.revoke(open_film(scene.folder), ALEX)
+    assert "revoked on" in refusal(elsewhere)
+    with pytest.raises(InputError, match="Alex Example"):
+        consents.hold(elsewhere)
+    with pytest.raises(SystemExit) as code:  # 1, because a recording that both speak in stays
+        main(["consent", "purge", ALEX, str(scene.folder), "--out", str(elsewhere.root), "--yes", "--json"])
+    assert code.value.code == 1
+    assert purge.plan(elsewhere, ALEX).files == {}
+    assert not (elsewhere.root / "deliverables" / "v001" / "web.mp4").exists()
+    assert (scene.root / "deliverables" / "v001" / "web.mp4").exists()
+    assert "purged on" in refusal(open_film(scene.folder))
+
+
+def test_a_purge_reaches_the_shared_storage_and_the_caches_of_this_machine(scene: Film, tmp_path: Path) -> None:
+    url = str(tmp_path / "shared")
+    toml = scene.folder / "production.toml"
+    toml.write_text(toml.read_text() + f'\n[storage]\nurl = "{url}"\n')
+    film = open_film(scene.folder)
+    shots, recordings = film.store.current_rows(Shot), film.store.rows(Recording)
+    storage = Storage(url)
+    send_inputs(storage, shots, recordings, folder=film.folder, root=film.root)
+    for take in film.store.rows(Take):
+        storage.put(film.root / take.path, f"takes/{take.shot_id}.mkv")
+        storage.put(film.root / take.path, f"takes/{take.shot_id}.json")
+    fetch_recordings(storage, recordings, root=scratch(url))
+    shutil.copytree(f"{url}/inputs/portraits", scratch(url) / "inputs" / "portraits")
+    shutil.copytree(f"{url}/takes", scratch(url) / "media" / "takes")
+    purge.carry_out(film, purge.plan(film, ALEX))
+    robins = {shot.shot_id for shot in shots if shot.actor == ROBIN}
+    for place in (Path(url), scratch(url)):
+        assert {path.stem for path in place.rglob("takes/*")} == robins
+        assert len(list(place.rglob("portraits/*"))) == 1
+        assert not list(place.rglob("*.flac"))
+    assert any("other machines" in one for one in purge.plan(film, ALEX).remains)
+
+
+def test_a_purge_takes_the_look_and_what_was_felt_of_a_sample_and_says_what_a_link_hides(
+    scene: Film, tmp_path: Path
+) -> None:
+    shutil.copy(scene.folder / "portraits" / "alex.jpg", scene.folder / "feeling.jpg")
+    shutil.copy(scene.folder / "portraits" / "alex.jpg", scene.folder / "graded.jpg")
+    (row,) = [row for row in scene.store.current_rows(Actor) if row.actor == ALEX]
+    others = [row for row in scene.store.current_rows(Actor) if row.actor != ALEX]
+    scene.store.replace(Actor, [replace(row, emotion_sample="feeling.jpg", look="graded.jpg"), *others])
+    felt = tmp_path / "cache" / "emotions" / f"{digest_file(scene.folder / 'feeling.jpg')}-any.json"
+    felt.parent.mkdir()
+    felt.write_text("{}")
+    takes = scene.root / "media" / "takes"
+    takes.rename(tmp_path / "moved")
+    takes.symlink_to(tmp_path / "moved")
+    planned = purge.plan(scene, ALEX)
+    assert any(str(tmp_path / "moved") in one for one in planned.remains)
+    purge.carry_out(scene, planned)
+    assert not felt.exists()
+    assert not (scene.folder / "feeling.jpg").exists()
+    assert not (scene.folder / "graded.jpg").exists()
+    assert "feeling.jpg" not in {path.name for path in purge.plan(scene, ALEX, covers=["voice"]).files}

@@ -52,12 +52,13 @@ def test_a_recording_is_felt_by_its_sound_and_a_picture_by_its_face(embedder: Pa
 
 
 def test_words_are_found_once_for_the_same_file(embedder: Path) -> None:
-    name = digest([emotion_sample.VERSION, digest_file(SPEECH), (embedder / "digest").read_text().strip()])
-    kept = cache_folder() / "emotions" / f"{name}.json"
+    name = digest([emotion_sample.VERSION, (embedder / "digest").read_text().strip()])
+    kept = cache_folder() / "emotions" / f"{digest_file(SPEECH)}-{name}.json"
     kept.unlink(missing_ok=True)
     try:
         first = emotion_sample.words(SPEECH)
         assert str(parse_curve(first)) == first
+        assert emotion_sample.kept(SPEECH) == [kept]
         kept.write_text('{"words": "sad 0.25"}')
         assert emotion_sample.words(SPEECH) == "sad 0.25"
     finally:

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What there is of a person outside the production and its build folder: in the storage that a cluster shares, and in this machine's cache.
+
+Workers of other machines keep copies of portraits and recordings in caches of their own; nobody here can reach those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from flows.farm import shared
+from flows.farm.worker import scratch
+from flows.film import Film
+from manifests.identity import digest_file
+from manifests.rows import Recording
+from model.weights import cache_folder
+from pipeline import emotion_sample
+from pipeline.storage import Storage
+
+
+def storage_of(film: Film) -> Storage | None:
+    """What the production's cluster shares, None when it shares the build folder."""
+    url = film.production.storage.url
+    return Storage(url) if url else None
+
+
+def stored(film: Film, *, shot_ids: Sequence[str], portraits: Iterable[Path]) -> dict[str, str]:
+    """Takes and portraits in the shared storage, each name with what it is. Raises ToolError when the storage does not answer."""
+    storage = storage_of(film)
+    if storage is None:
+        return {}
+    known, digests = set(shot_ids), {digest_file(path) for path in portraits if path.is_file()}
+    found = {name: "take" for name in storage.names(shared.TAKES) if stem(name) in known}
+    return found | {name: "portrait" for name in storage.names(shared.PORTRAITS) if stem(name) in digests}
+
+
+def stored_sound(film: Film, recordings: Iterable[Recording]) -> dict[str, str]:
+    """Copies of recordings in the shared storage."""
+    storage = storage_of(film)
+    names = [f"{shared.INPUTS}/{row.analysis_path}" for row in recordings]
+    return {name: "copy of a recording" for name in names if storage and storage.has(name)}
+
+
+def cached(film: Film, *, shot_ids: Sequence[str], portraits: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """What workers of this machine fetched from the shared storage, or left half made."""
+    if not film.production.storage.url:
+        return
+    place, known = scratch(film.production.storage.url), set(shot_ids)
+    digests = {digest_file(path) for path in portraits if path.is_file()}
+    for path in _files(place / "media" / "takes"):
+        if stem(path.name) in known:
+            yield path, "take in a worker's cache"
+    for path in _files(place / shared.PORTRAITS):
+        if stem(path.name) in digests:
+            yield path, "portrait in a worker's cache"
+
+
+def cached_sound(film: Film, recordings: Iterable[Recording]) -> Iterator[tuple[Path, str]]:
+    """Copies of recordings that workers of this machine fetched."""
+    if film.production.storage.url:
+        place = scratch(film.production.storage.url)
+        for row in recordings:
+            if (place / row.analysis_path).is_file():
+                yield place / row.analysis_path, "copy of a recording in a worker's cache"
+
+
+def felt(samples: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """What the embedder made of emotion samples."""
+    for sample in samples:
+        if sample.is_file():
+            yield from ((path, "feeling of a sample in the cache") for path in emotion_sample.kept(sample))
+
+
+def other_machines(film: Film) -> list[str]:
+    """What to do where nobody here can."""
+    url = film.production.storage.url
+    if not url:
+        return []
+    place = scratch(url).relative_to(cache_folder())
+    return [f"caches of other machines that worked through {url}: delete {place} in their Callsheet cache"]
+
+
+def stem(name: str) -> str:
+    """A file's name up to its first point, hidden ones without the point before it."""
+    return name.rpartition("/")[2].lstrip(".").partition(".")[0]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
