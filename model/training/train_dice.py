@@ -48,7 +48,9 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chance:
-    """What is random about a window: its noise, its one noise level, which conditions are dropped, how the bank is asked."""
+    """What is random about a window: its noise, its one noise level, which conditions are dropped, how the bank is asked.
+
+    `seed`: of the classifier's dropout, so that a step has the same numbers whatever was drawn before it."""
 
     noise: Float[Tensor, "frames 4 height width"]
     sigma: Float[Tensor, ""]
@@ -56,6 +58,7 @@ class Chance:
     without_sound: bool = False
     without_emotion: bool = False
     retrieve: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,8 @@ class DiceLearner(nn.Module):
                 pose,
             )
         error = diffusion.v_loss(v, diffusion.v_target(clean, chance.noise[None], sigma))
-        logits = self.emotion.classifier(deepest[0].float())
+        with _drawing(chance.seed, deepest[0].device):
+            logits = self.emotion.classifier(deepest[0].float())
         wanted = shot.emotion.expand(len(logits))
         read = functional.cross_entropy(logits, wanted) * discriminator.weight(chance.sigma)
         total = error + weights.emotion * read + weights.bank * bank
@@ -146,3 +150,11 @@ def _seen(module: nn.Module) -> Iterator[list[Tensor]]:
         yield found
     finally:
         handle.remove()
+
+
+@contextmanager
+def _drawing(seed: int, device: torch.device) -> Iterator[None]:
+    """Inside, modules that draw for themselves do so from `seed`; the global generators are left as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

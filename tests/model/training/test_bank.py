@@ -19,6 +19,7 @@ from model.training import train_bank, train_embedder
 from model.training.bank import SIZES, EmotionBank, perplexity
 from model.training.batches import Sampler
 from model.training.corpus import Corpus, tiny
+from model.training.embedder import EmotionEmbedder
 from model.training.resuming import seeded
 from model.training.run import Run
 from model.training.train_bank import BankSettings, Performances, Performer, draw, performances
@@ -169,6 +170,22 @@ def test_more_intensity_moves_a_face_further_along_its_way(taught: Taught) -> No
         assert float(along.min()) >= -0.1
         assert float(along.max()) <= 1.1
     assert falls <= 2  # of 28 steps
+
+
+def test_a_bank_that_was_stopped_goes_on_to_the_same_curve_and_weights(taught: Taught, tmp_path: Path) -> None:
+    embedder = EmotionEmbedder.load(taught.folder / "embedder")
+    few = replace(SETTINGS, steps=12, save_every=5, revive_every=4)
+
+    def stopped(step: int, _: object) -> None:
+        if step == 7:
+            raise KeyboardInterrupt
+
+    train_bank.train(taught.corpus, embedder, few, Run(out=tmp_path / "whole"))
+    with pytest.raises(KeyboardInterrupt):
+        train_bank.train(taught.corpus, embedder, few, Run(out=tmp_path / "stopped", report=stopped))
+    train_bank.train(taught.corpus, embedder, few, Run(out=tmp_path / "stopped"))
+    for name in ("curve.jsonl", "digest"):
+        assert (tmp_path / "whole" / name).read_text() == (tmp_path / "stopped" / name).read_text()
 
 
 def test_a_bank_comes_back_from_its_files(taught: Taught) -> None:

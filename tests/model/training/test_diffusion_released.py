@@ -75,6 +75,22 @@ def test_steps_at_reduced_width_lower_the_loss(learner: DiceLearner) -> None:
     assert seen[-1]["loss/emotion"] < seen[0]["loss/emotion"]
 
 
+def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLearner) -> None:
+    asked = shot(tiny(), side=64)
+
+    def read(seed: int) -> float:
+        with torch.no_grad():
+            return (
+                learner.train().losses(asked, replace(chance(asked), seed=seed), DiceWeights())["loss/emotion"].item()
+            )
+
+    first = read(0)
+    before = torch.random.get_rng_state()
+    assert read(0) == first  # the classifier drops what the seed says
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert read(1) != first
+
+
 def test_gradients_reach_adapters_audio_and_the_bank(learner: DiceLearner) -> None:
     asked = shot(tiny(), side=64)
     learner.zero_grad()
