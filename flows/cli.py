@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -37,6 +38,12 @@ from flows.verbs import (
 from flows.verbs.options import BAD_INPUT, DONE, STOPPED, TOOL_FAILED, group
 from flows.view.screen import complain, say_json
 from manifests.errors import InputError, Problem, ToolError
+
+DISK = {
+    getattr(errno, name)
+    for name in ("EACCES", "EDQUOT", "EFBIG", "EIO", "ENOSPC", "ENOTDIR", "EPERM", "EROFS", "ESTALE")
+    if hasattr(errno, name)
+}  # not bugs: a disk that is full, away, read-only or another's
 
 app = group(
     name="callsheet",
@@ -76,9 +83,8 @@ def _run(arguments: list[str]) -> int:
         return _stopped() if code == STOPPED else code
     except InputError as error:
         return _report(list(error.problems), as_json)
-    except ToolError as error:
-        say_json({"error": "tool", "message": str(error)}) if as_json else complain(str(error))
-        return TOOL_FAILED
+    except (ToolError, OSError) as error:
+        return _tool_failed(error, as_json)
     except KeyboardInterrupt:
         return _stopped()
     except typer.Exit as leave:
@@ -102,6 +108,17 @@ def _leave_at_once(code: int) -> NoReturn:
 def _stopped() -> int:
     complain("Stopped. What was finished is kept; the same command goes on from here.")
     return STOPPED
+
+
+def _tool_failed(error: ToolError | OSError, as_json: bool) -> int:
+    """A tool, or the disk. Raises any other OSError: that is a bug."""
+    message = str(error)
+    if isinstance(error, OSError):
+        if error.errno not in DISK:
+            raise error
+        message = f"{error.strerror}: {error.filename or 'a file of the run'}"
+    say_json({"error": "tool", "message": message}) if as_json else complain(message)
+    return TOOL_FAILED
 
 
 def _report(problems: list[Problem], as_json: bool) -> int:

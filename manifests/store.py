@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import random
 import threading
 import time
@@ -40,7 +41,13 @@ Value = str | int | Sequence[str]
 RETRIES = 12
 NOTHING_MORE = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 HANDLE_COMMITS = 8  # with one opened table: its state is a list that grows with each
-NO_SPACE = "no space left"
+LASTING = (
+    "no space left",
+    "quota exceeded",
+    "read-only file system",
+    "permission denied",
+    "not permitted",
+)  # no use to try again
 PARTITIONS: dict[type[Row], list[str]] = {Event: ["name"]}  # decisions and pointers are few among what the farm says
 INDEXED = 32  # columns of which the log keeps statistics, from the first one on; our own are the last
 STATISTICS: dict[type[Row], list[str]] = {  # of columns that are asked for: a log with less in it is opened sooner
@@ -93,6 +100,8 @@ class Store:
 
     def append_table(self, kind: type[Row], table: pa.Table) -> None:
         """Commit rows that are a table of `arrow_schema(kind)` already, all or none. Raises ToolError when the commit keeps failing."""
+
+        self._refuse_unwritable()
 
         def commit() -> None:
             with self._writing:
@@ -196,6 +205,8 @@ class Store:
         `vacuum_hours` are more than the log remembers. Returns how many files were deleted. Readers keep the version that they opened;
         writers go on."""
 
+        self._refuse_unwritable()
+
         def join() -> None:
             table = DeltaTable(self.uri(kind), storage_options=self.options)
             if not LOG.items() <= table.metadata().configuration.items():  # begun before 2026-11-22
@@ -221,6 +232,14 @@ class Store:
         pointers = self._sorted(Event, where, columns=["happened_at", "detail"])
         found = [] if pointers is None else pointers.to_pylist()
         return [pointer["detail"] for pointer in sorted(found, key=lambda pointer: pointer["happened_at"])]
+
+    def _refuse_unwritable(self) -> None:
+        """Say that nothing may be written here before deltalake tries, whose threads panic over it at length."""
+        if not self.is_local:
+            return
+        place = next(place for place in (Path(self.root), *Path(self.root).absolute().parents) if place.exists())
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise ToolError(f"the record cannot be written: {place} is read-only, another user's, or no folder")
 
     def _table(self, kind: type[Row]) -> DeltaTable | None:
         if self._opened is None:
@@ -309,13 +328,14 @@ def event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str 
 def retried(commit: Callable[[], object]) -> None:
     """Commit again when another writer created or changed the table at the same moment.
 
-    Raises ToolError when it keeps failing, and at once when there is no space left: that does not pass by itself."""
+    Raises ToolError when it keeps failing, and at once when there is no space left or nothing may be written: that does not pass by
+    itself."""
     for attempt in range(RETRIES):
         try:
             commit()
             return
         except (DeltaError, OSError) as error:
-            if attempt == RETRIES - 1 or NO_SPACE in str(error).lower():
+            if attempt == RETRIES - 1 or any(words in str(error).lower() for words in LASTING):
                 raise ToolError(f"the record could not be written: {error}") from error
             time.sleep(0.02 * 2**attempt * (0.5 + random.random()))  # noqa: S311 - so that two do not meet again
 

@@ -7,6 +7,7 @@ digested is kept in one file per arrangement of recordings (`media/spans`), whic
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -92,5 +93,6 @@ def _read(path: Path) -> dict[Span, str]:
 
 
 def _write(path: Path, known: dict[Span, str]) -> None:
-    with whole(path) as partial:
+    """What cannot be kept (a production that may only be read) is found out again."""
+    with contextlib.suppress(OSError), whole(path) as partial:
         partial.write_text(json.dumps([[*span, found] for span, found in known.items()], separators=(",", ":")))

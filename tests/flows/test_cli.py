@@ -47,6 +47,14 @@ def test_a_wrong_input_is_one_clear_error_and_nothing_is_written(
     assert contents(tmp_path) == before
 
 
+def test_a_place_where_nothing_can_be_written_is_one_line_and_a_failed_tool(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert run(["init", str(tmp_path / "file" / "show")]) == 3
+    assert capsys.readouterr().err.startswith("Not a directory: ")
+
+
 def test_all_problems_of_all_inputs_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "lighthouse"
     lighthouse(folder)

@@ -276,13 +276,20 @@ def test_a_query_that_is_not_one_select_over_the_manifests_is_refused(tmp_path: 
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_full_disk_is_a_tool_error_at_once() -> None:
+@pytest.mark.parametrize("words", ["No space left on device", "Read-only file system (os error 30)"])
+def test_a_full_or_read_only_disk_is_a_tool_error_at_once(words: str) -> None:
     tried = []
 
     def commit() -> None:
         tried.append(1)
-        raise OSError(28, "No space left on device")
+        raise OSError(words)
 
-    with pytest.raises(ToolError, match=r"the record could not be written: .*No space left"):
+    with pytest.raises(ToolError, match=rf"the record could not be written: .*{words[:8]}"):
         retried(commit)
     assert len(tried) == 1
+
+
+def test_a_record_in_a_place_where_nothing_may_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "build").touch()  # a file, in which there can be no folder whoever one is
+    with pytest.raises(ToolError, match=r"the record cannot be written: .*build is read-only"):
+        Store(tmp_path / "build" / "manifests").append([event("done", "shot 1", actor="a")])

@@ -81,3 +81,17 @@ def test_what_is_kept_may_be_damaged(recorded: tuple[list[Recording], Path]) -> 
     for path in (root / spans.FOLDER).glob("*.json"):
         path.write_text('[["half')
     assert spans.span_digests(recordings, [(0, 3000)], root=root) == first
+
+
+def test_a_production_that_may_only_be_read_is_planned_all_the_same(
+    recorded: tuple[list[Recording], Path], tmp_path: Path
+) -> None:
+    recordings, root = recorded
+    (tmp_path / "media").mkdir()
+    for path in (root / "media").iterdir():
+        (tmp_path / "media" / path.name).symlink_to(path)
+    place = tmp_path / spans.FOLDER
+    place.unlink(missing_ok=True)
+    place.touch()  # a file, in which nothing can be kept whoever one is
+    wanted = [(0, MASTER_HZ)]
+    assert spans.span_digests(recordings, wanted, root=tmp_path) == spans.span_digests(recordings, wanted, root=root)
