@@ -8,12 +8,11 @@ under the one metadata key `callsheet`. Final Cut's XML is written by OpenTimeli
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -82,26 +81,28 @@ def edl_lines(programme: Programme) -> list[str]:
     drop = timecode(0, rate)[-3] == ";"
     lines = [f"TITLE: {_one_line(programme.title)[:70]}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}"]
     base = [cut for cut in programme.cuts if not cut.layer]  # a CMX list knows one picture at a time
-    for number, (before, cut) in enumerate(itertools.pairwise([None, *base]), start=1):
-        assert cut is not None
-        lines += _edl_event(number, before, cut, rate)
+    for number, (before, cut, after) in enumerate(zip([None, *base], base, [*base[1:], None], strict=False), start=1):
+        end = dissolve_span(after)[0] if after else cut.end_frame
+        lines += _edl_event(number, before, cut, end=end, rate=rate)
     return lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A clip of a returned timeline: our shot ("" when it is not ours), its frames on the timeline, its first frame in the take, and
-    how long it comes up over the clip before it. `layer` counts picture tracks; `rate` is of its times; `retimed`: at another speed."""
+    """A clip of a returned timeline: our shot ("" when it does not say so), its frames on the timeline, its first frame in the take, and
+    how long it comes up over the clip before it. `file`: the name of its media, by which a clip is known that lost its metadata;
+    `layer` counts picture tracks; `rate` is of its times; `unfit`: what about it cannot be conformed."""
 
     shot_id: str
     name: str
+    file: str = ""
     start: int
     end: int
     take_frame: int
     dissolve_frames: int = 0
     layer: int = 0
     rate: float = 0.0
-    retimed: bool = False
+    unfit: tuple[str, ...] = ()
 
 
 def read(path: Path) -> list[Event]:
@@ -113,13 +114,7 @@ def read(path: Path) -> list[Event]:
     unreadable += (AttributeError, RuntimeError, TypeError, OverflowError)
     try:
         timeline = otio.adapters.read_from_file(str(path))
-        tracks = timeline.video_tracks()
-        events = [
-            _event(clip, before if isinstance(before, otio.schema.Transition) else None, layer=layer)
-            for layer, track in enumerate(tracks)
-            for before, clip in itertools.pairwise([None, *track])
-            if isinstance(clip, otio.schema.Clip)
-        ]
+        events = [event for layer, track in enumerate(timeline.video_tracks()) for event in _events(track, layer)]
     except unreadable as error:
         raise InputError(Problem(file=str(path), message="not an OpenTimelineIO timeline", got=str(error))) from error
     if not events:
@@ -134,22 +129,24 @@ def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
     or an overlap, and with a dissolve that cannot be. A shot that is to last longer than its take must be generated anew: ask for
     handles (`[cut] handle_frames`).
     """
-    ours = {cut.shot_id: cut for cut in cuts}
+    ours = {Path(cut.take_path).name: cut for cut in cuts} | {cut.shot_id: cut for cut in cuts}
     events = sorted(read(path), key=lambda event: (event.start, event.layer))
-    problems = [problem for event in events for problem in _problems(event, ours.get(event.shot_id), path)]
+    found = [ours.get(event.shot_id or event.file) for event in events]
+    problems = [problem for event, cut in zip(events, found, strict=True) for problem in _problems(event, cut, path)]
     problems += _gaps([event for event in events if not event.layer], path)
     if problems:
         raise InputError(problems)
     conformed = [
         replace(
-            ours[event.shot_id],
+            cut,
             order=order,
             start_frame=event.start,
             end_frame=event.end,
             take_frame=event.take_frame,
             dissolve_frames=event.dissolve_frames,
         )
-        for order, event in enumerate(events)
+        for order, (event, cut) in enumerate(zip(events, found, strict=True))
+        if cut is not None
     ]
     try:
         segments(conformed)
@@ -178,8 +175,9 @@ def _check_form(path: Path) -> None:
         raise InputError(Problem(file=str(path), message="not an OpenTimelineIO timeline", got=str(error))) from error
 
 
-def _edl_event(number: int, before: Cut | None, cut: Cut, rate: Fraction) -> list[str]:
-    """One event; a dissolve is two lines of one number, the first of no length, and begins where the incoming picture does."""
+def _edl_event(number: int, before: Cut | None, cut: Cut, *, end: int, rate: Fraction) -> list[str]:
+    """One event, until the next one begins (`end`); a dissolve is two lines of one number, the first of no length, and begins where the
+    incoming picture does."""
     early = cut.start_frame - dissolve_span(cut)[0]
     source = max(cut.take_frame - early, 0)
     lines = []
@@ -189,40 +187,92 @@ def _edl_event(number: int, before: Cut | None, cut: Cut, rate: Fraction) -> lis
         at = timecode(cut.start_frame - early, rate)
         lines.append(f"{number:03}  {_reel(before.number, number):<8} V     C        {out} {out} {at} {at}")
         kind = f"D    {cut.dissolve_frames:03}"
-    times = (source, source + cut.frames + early, cut.start_frame - early, cut.end_frame)
-    lines.append(
-        f"{number:03}  {_reel(cut.number, number):<8} V     {kind} {' '.join(timecode(t, rate) for t in times)}"
+    start = cut.start_frame - early
+    times = " ".join(timecode(frame, rate) for frame in (source, source + end - start, start, end))
+    lines.append(f"{number:03}  {_reel(cut.number, number):<8} V     {kind} {times}")
+    names = [("FROM", before), ("TO", cut)] if cut.dissolve_frames and before is not None else [("FROM", cut)]
+    return [*lines, *(f"* {word} CLIP NAME: {_one_line(named.number)}" for word, named in names)]
+
+
+def _events(track: Any, layer: int) -> list[Event]:
+    """The clips of one track, with the dissolves between them."""
+    import opentimelineio as otio
+
+    events: list[Event] = []
+    children = list(track)
+    for before, item, after in zip([None, *children], children, [*children[1:], None], strict=False):
+        if isinstance(item, otio.schema.Transition):
+            if after is None and events:
+                events[-1] = replace(events[-1], unfit=(*events[-1].unfit, "fades out"))
+        elif not isinstance(item, otio.schema.Gap):
+            events.append(_event(item, layer=layer))
+            if isinstance(before, otio.schema.Transition):
+                events[-2:] = _dissolved(events[-2:], before)
+    return events
+
+
+def _dissolved(events: list[Event], dissolve: Any) -> list[Event]:
+    """The event that comes up in a transition, and the one before it, if any. Ours are centred on the edit point; one that is not shows
+    the same frames as a centred one on another edit point."""
+    *earlier, event = events
+    early, late = (round(side.rescaled_to(event.rate).value) for side in (dissolve.in_offset, dissolve.out_offset))
+    shift = (early + late) // 2 - early
+    comes_up = replace(
+        event,
+        start=event.start + shift,
+        take_frame=event.take_frame + shift,
+        dissolve_frames=early + late,
+        unfit=(*event.unfit, *_no_dissolve(dissolve)),
     )
-    return [*lines, f"* FROM CLIP NAME: {_one_line(cut.number)}"]
+    return [*(replace(one, end=one.end + shift) for one in earlier), comes_up]
 
 
-def _event(clip: Any, dissolve: Any, *, layer: int) -> Event:
+def _event(clip: Any, *, layer: int) -> Event:
     span, source = clip.range_in_parent(), clip.trimmed_range()
-    start = round(span.start_time.value)
+    rate = span.duration.rate
+    start = round(span.start_time.rescaled_to(rate).value)
+    media = getattr(getattr(clip, "media_reference", None), "target_url", "")
     return Event(
         shot_id=str(clip.metadata.get(KEY, {}).get("shot_id", "")),
         name=_one_line(clip.name),
+        file=Path(urllib.parse.unquote(media)).name,
         start=start,
         end=start + round(span.duration.value),
-        take_frame=round(source.start_time.value),
-        dissolve_frames=round((dissolve.in_offset + dissolve.out_offset).value) if dissolve is not None else 0,
+        take_frame=round(source.start_time.rescaled_to(rate).value),
         layer=layer,
-        rate=float(span.duration.rate),
-        retimed=any(
-            "TimeWarp" in effect.schema_name() or effect.schema_name() == "FreezeFrame" for effect in clip.effects
-        ),
+        rate=float(rate),
+        unfit=tuple(_unfit(clip)),
     )
+
+
+def _unfit(clip: Any) -> Iterator[str]:
+    import opentimelineio as otio
+
+    if not isinstance(clip, otio.schema.Clip):
+        yield "is a sequence of its own, not a clip"
+    if any("TimeWarp" in effect.schema_name() or effect.schema_name() == "FreezeFrame" for effect in clip.effects):
+        yield "is played at another speed"
+    if not clip.enabled:
+        yield "is switched off"
+
+
+def _no_dissolve(transition: Any) -> Iterator[str]:
+    import opentimelineio as otio
+
+    if transition.transition_type != otio.schema.TransitionTypes.SMPTE_Dissolve:
+        yield f"comes in by {_one_line(transition.transition_type) or 'a transition'}, which is no dissolve"
 
 
 def _problems(event: Event, cut: Cut | None, path: Path) -> list[Problem]:
     """Everything that is wrong with one event."""
+    found = [Problem(file=path.name, message=f"{event.name} {reason}") for reason in event.unfit]
     if cut is None:
-        return [Problem(file=path.name, message=f"the clip {event.name!r} is no shot of this production")]
-    found = []
+        return found or [Problem(file=path.name, message=f"the clip {event.name!r} is no shot of this production")]
+    if event.layer != cut.layer:
+        message, expected = f"{event.name} lies on picture track {event.layer + 1}", f"track {cut.layer + 1}"
+        found.append(Problem(file=path.name, message=message, expected=expected))
     if event.end <= event.start:
         found.append(Problem(file=path.name, message=f"{event.name} is empty"))
-    if event.retimed:
-        found.append(Problem(file=path.name, message=f"{event.name} is played at another speed", expected="its own"))
     rate = Fraction(cut.rate_num, cut.rate_den) if cut.rate_num else None
     if rate and abs(event.rate - float(rate)) > RATE_TOLERANCE:
         message = f"the times of {event.name} are in another frame rate"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shutil
 import urllib.parse
 from collections.abc import Callable
@@ -134,6 +135,79 @@ def test_dissolves_come_back_from_the_timeline_and_stand_in_the_edl(tmp_path: Pa
     lines = timeline.edl_lines(dissolving)
     assert lines[4] == "002  C01SH010 V     C        00:00:00:02 00:00:00:02 00:00:00:02 00:00:00:02"
     assert lines[5] == "002  C01SH020 V     D    003 00:00:00:00 00:00:00:06 00:00:00:02 00:00:00:08"
+
+
+def test_events_of_the_edl_follow_each_other_without_gap_or_overlap_also_where_they_dissolve(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+    cuts = [made.cuts[0], *(dataclasses.replace(cut, dissolve_frames=2) for cut in made.cuts[1:])]
+    lines = [line.split() for line in timeline.edl_lines(dataclasses.replace(made, cuts=cuts)) if line[:3].isdigit()]
+    times = [[int(time[-2:]) for time in words[-4:]] for words in lines]
+    assert [words[0] for words in lines] == ["001", "002", "002", "003", "003"]
+    assert all(after[2] == before[3] for before, after in itertools.pairwise(times))
+    assert all(source_out - source_in == out - start for source_in, source_out, start, out in times)
+
+
+def test_a_dissolve_on_either_side_of_its_edit_point_shows_the_same_frames(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+    cuts = [
+        dataclasses.replace(cut, take_frame=4, take_frames=cut.frames + 8, dissolve_frames=4 * (number == 1))
+        for number, cut in enumerate(made.cuts)
+    ]
+    with_handles = dataclasses.replace(made, cuts=cuts, take_frames={cut.shot_id: cut.take_frames for cut in cuts})
+    path = timeline.write(with_handles, folder=tmp_path)
+
+    def begins_at_the_cut(track: otio.schema.Track) -> None:
+        first, dissolve, second = track[0], track[1], track[2]
+        dissolve.in_offset, dissolve.out_offset = (otio.opentime.RationalTime(value, 25) for value in (0, 4))
+        first.source_range = span(4, cuts[0].frames - 2)
+        second.source_range = span(2, cuts[1].frames + 2)
+
+    assert timeline.conform(cuts, path) == cuts
+    assert timeline.conform(cuts, returned(path, begins_at_the_cut)) == cuts
+
+
+def test_clips_that_lost_their_metadata_are_known_by_their_media(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+
+    def forget(track: otio.schema.Track) -> None:
+        for clip in track:
+            clip.metadata.clear()
+            clip.name = ""
+
+    assert timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), forget)) == list(made.cuts)
+
+
+def test_what_an_editor_can_do_and_we_cannot_is_named(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+    half = otio.opentime.RationalTime(1, 25)
+
+    def change(track: otio.schema.Track) -> None:
+        track[0].enabled = False
+        nested = otio.schema.Stack("compound", children=[track[2].clone()])
+        track[2] = nested
+        track.append(otio.schema.Transition(transition_type="SMPTE_Dissolve", in_offset=half, out_offset=half))
+        track.insert(1, otio.schema.Transition(transition_type="Custom_Transition", in_offset=half, out_offset=half))
+
+    with pytest.raises(InputError) as raised:
+        timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
+    text = str(raised.value)
+    for words in ("sh010 is switched off", "compound is a sequence", "compound fades out", "no dissolve"):
+        assert words in text
+
+
+def test_a_clip_on_anothers_track_is_named(tmp_path: Path) -> None:
+    made = programme(tmp_path / "media")
+    path = timeline.write(made, folder=tmp_path)
+    edited = otio.adapters.read_from_file(str(path))
+    track = edited.video_tracks()[0]
+    lifted, length = track[2].clone(), track[2].duration()
+    track[2] = otio.schema.Gap(duration=length)
+    upper = otio.schema.Track("V2", kind=otio.schema.TrackKind.Video)
+    upper.extend([otio.schema.Gap(source_range=span(0, made.cuts[2].start_frame)), lifted])
+    edited.tracks.insert(1, upper)
+    otio.adapters.write_to_file(edited, str(path))
+    with pytest.raises(InputError, match=r"lies on picture track 2 \(expected track 1\)"):
+        timeline.conform(made.cuts, path)
 
 
 def test_a_shared_picture_has_a_track_for_each_layer_and_comes_back(tmp_path: Path) -> None:
