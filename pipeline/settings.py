@@ -63,7 +63,8 @@ Rate = Annotated[Fraction, BeforeValidator(_rate)]
 Size = Annotated[str, AfterValidator(_size)]
 Text = Annotated[str, AfterValidator(_one_line)]
 Layout = Literal["single", "full-plate", "two-hander", "picture-in-picture"]
-ProfileName = Literal["web", "master", "hevc", "av1", "vertical", "alpha", "alpha-web", "stems"]
+PackageName = Literal["scorm12", "scorm2004", "xapi"]
+ProfileName = Literal["web", "master", "hevc", "av1", "hls", "vertical", "alpha", "alpha-web", "stems"]
 SHOT_REFERENCE = "shot:"  # before the number of a shot that is the look
 
 
@@ -120,7 +121,7 @@ class DeliveryTable(Table):
     """`[delivery]`: what is made. `burn_in` writes the previs mark into previs pictures."""
 
     profiles: Annotated[list[ProfileName], Field(min_length=1), AfterValidator(_with_a_picture)] = ["web", "master"]
-    """The files of a version: `web`, `master`, `hevc`, `av1`, `vertical` (9:16), `alpha` and `alpha-web` (people alone), `stems`."""
+    """The files of a version: `web`, `master`, `hevc`, `av1`, `hls`, `vertical` (9:16), `alpha` and `alpha-web` (people alone), `stems`."""
     loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
     """Integrated loudness of the programme (EBU R 128); the peak limit of -1.5 dBTP wins."""
     burn_in: bool = True
@@ -231,5 +232,5 @@ class LessonTable(Table):
     """Where the presenter is when the script says nothing of it: `corner`, `presenter full`, `slide only` or `side by side`."""
     presenter: Text = "PRESENTER"
     """The character who speaks when the script names nobody."""
-    scorm: bool = True
-    """Write a SCORM 1.2 package for learning systems."""
+    packages: list[PackageName] = ["scorm12"]
+    """The packages for learning systems: `scorm12`, `scorm2004` (4th Edition), `xapi` (`tincan.xml`); `[]` for none."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 from flows.film import open_film
 from flows.finishing.reel import DELIVERABLES
@@ -18,14 +19,15 @@ from flows.night.summary import STATES, Report, Summary
 from manifests.errors import InputError
 from manifests.rows import Deliverable
 from manifests.whole import whole
+from pipeline.settings import PackageName
 
 LIST = "course.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonRow:
-    """One lesson of a course. `name` is its folder below the course's; paths are below it too, "" for what there is not. `advice`: what to
-    mend, as the night's summary says it."""
+    """One lesson of a course. `name` is its folder below the course's; paths are below it too, "" for what there is not. `package` is the
+    first of `packages`, which are for learning systems. `advice`: what to mend, as the night's summary says it."""
 
     name: str
     title: str
@@ -34,6 +36,7 @@ class LessonRow:
     seconds: float = 0.0
     video: str = ""
     package: str = ""
+    packages: list[str] = field(default_factory=list)
     reason: str = ""
     advice: list[str] = field(default_factory=list)
 
@@ -75,6 +78,7 @@ def _row(report: Report, root: Path) -> LessonRow:
     files = {made.profile: made for made in film.store.rows(Deliverable, version=report.version)}
     paths = {name: str((film.root / DELIVERABLES / made.path).relative_to(root)) for name, made in files.items()}
     seconds = max((made.seconds for made in files.values()), default=0.0)
+    packages = [paths[kind] for kind in get_args(PackageName) if kind in paths]
     return replace(
-        row, version=report.version, seconds=seconds, video=paths.get("web", ""), package=paths.get("scorm12", "")
+        row, version=report.version, seconds=seconds, video=paths.get("web", ""), package=next(iter(packages), ""), packages=packages,
     )  # fmt: skip

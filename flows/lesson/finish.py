@@ -30,14 +30,14 @@ from pipeline import grade as grading
 from pipeline.assemble import Picture
 from pipeline.chapters import Chapter
 from pipeline.faces import Screen
-from pipeline.lesson import compose, scorm, slides, timing, transcript
+from pipeline.lesson import compose, packages, slides, timing, transcript
 from pipeline.lesson.compose import Composed, Making
 from pipeline.lesson.script import LessonScript
 from pipeline.lesson.timing import Stretch
 from pipeline.profiles import PROFILES, Profile
 from pipeline.slate import SLATE
 
-VERSION = "1"
+VERSION = "2"
 THUMBNAIL = (640, 360)
 
 
@@ -122,9 +122,9 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         _write_texts(draft, lesson)
         checks = _check(draft, lesson) + checking.sign(draft)
         _write_pictures(draft, lesson)
-        package = _write_package(draft, lesson)
+        written = _write_packages(draft, lesson)
         qc.write(checks, folder)
-        made = Version(name=name, folder=folder, deliverables=_describe(draft, lesson, package), checks=checks)
+        made = Version(name=name, folder=folder, deliverables=_describe(draft, lesson, written), checks=checks)
         export.write_report(film, made, cuts)
         consents.hold(film)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
@@ -216,31 +216,32 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     )
 
 
-def _write_package(draft: Draft, lesson: Lesson) -> Path | None:
-    """The SCORM package, when it is wanted and there is a file that browsers play."""
+def _write_packages(draft: Draft, lesson: Lesson) -> dict[str, Path]:
+    """The packages that are wanted, by their kind, when there is a file that browsers play."""
     production = draft.film.production
-    if not production.lesson.scorm or "web" not in draft.files:
-        return None
+    if "web" not in draft.files:
+        return {}
     told = transcript.entries(lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides)
     name = f"{production.episode}-{identity.digest(production.title)[:8]}"
-    package = scorm.Package(
+    package = packages.Package(
         title=production.title, identifier=f"lesson-{name}", language=production.language, rate=production.rate, transcript=told,
         video=draft.files["web"], captions=draft.folder / "captions.vtt", chapters=draft.folder / "chapters.vtt",
         poster=draft.folder / "poster.jpg",
     )  # fmt: skip
-    return scorm.write(package, draft.folder / "scorm12.zip")
+    wanted = dict.fromkeys(production.lesson.packages)
+    return {kind: packages.write(package, draft.folder / f"{kind}.zip", kind=kind) for kind in wanted}
 
 
-def _describe(draft: Draft, lesson: Lesson, package: Path | None) -> list[Deliverable]:
-    """The rows of the files; the package is one of them, under the identity of the video in it."""
+def _describe(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[Deliverable]:
+    """The rows of the files; packages are among them, under the identity of the video in them."""
     picture = lesson.making.picture
     made = [
         (profile, draft.files[profile.name], _deliverable_id(draft.film, draft.reel, lesson, profile))
         for profile in _profiles(draft.film)
     ]
     named = [(profile.name, path, key) for profile, path, key in made]
-    if package is not None:
-        named.append(("scorm12", package, identity.digest(["scorm12", *(key for _, _, key in named)])))
+    keys = [key for _, _, key in made]
+    named += [(kind, path, identity.digest([kind, *keys])) for kind, path in written.items()]
     return [
         Deliverable(
             deliverable_id=key, version=draft.name, profile=name, path=f"{draft.name}/{path.name}", media_digest=identity.digest_file(path),
@@ -338,7 +339,7 @@ def _deliverable_id(film: Film, reel: Reel, lesson: Lesson, profile: Profile) ->
     samples = sample_of_frame(lesson.frames, film.production.rate)
     sound_id = sound.sound_id(reel.recordings, samples=samples, settings=loudness_settings(film))
     named = [[stretch.chapter, stretch.section.title] for stretch in lesson.stretches]
-    extras = [film.production.title, film.production.language, film.production.lesson.scorm]
+    extras = [film.production.title, film.production.language, film.production.lesson.packages]
     return identity.digest([VERSION, sections, sound_id, profile.plain(), named, extras])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lesson's script to translators and back: XLIFF 1.2 out, a Markdown script in the other language in."""
+"""A lesson's script to translators and back: XLIFF out, a Markdown script in the other language in."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from manifests.errors import InputError, Problem
 from manifests.whole import whole
 from pipeline.lesson import markdown, xliff
 from pipeline.lesson.script import LessonScript
+from pipeline.lesson.xliff import Version
 from pipeline.production import FILE
 
 
-def export(folder: Path, *, language: str, out: Path) -> int:
+def export(folder: Path, *, language: str, out: Path, version: Version = "1.2") -> int:
     """Write a lesson's script as XLIFF to be translated into `language`, and return how many units it has. Raises InputError."""
+    if not xliff.LANGUAGE.fullmatch(language):
+        raise InputError(Problem(file="--to", message="not a language", expected="de, or pt-BR", got=language))
     film, script = _lesson(folder)
     production = film.production
-    text = xliff.export(script, original=production.script, source=production.language, target=language)
+    text = xliff.export(
+        script, original=production.script, source=production.language, target=language, version=version
+    )
     _write(out, text)
     return len(script.sections) + len(script.lines)
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from flows.verbs.options import DONE, Folder, Json, group
 from flows.view.screen import say, say_json, table
 
 app = group()
-xliff = group(help="A lesson's script to translators and back (XLIFF 1.2).", no_args_is_help=True)
+xliff = group(help="A lesson's script to translators and back (XLIFF 1.2 and 2.1).", no_args_is_help=True)
 
 Language = Annotated[str, typer.Option("--to", help="the language to translate into, such as de or pt-BR")]
 
@@ -56,13 +56,16 @@ def export_script(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="the file to write; default: PRODUCTION/script.LANGUAGE.xlf")
     ] = None,
+    version: Annotated[
+        Literal["1.2", "2.1"], typer.Option("--xliff", help="the version of XLIFF that the translators' tool reads")
+    ] = "1.2",
     as_json: Json = False,
 ) -> int:
-    """Write a lesson's script as XLIFF 1.2, one unit a line and a title."""
+    """Write a lesson's script as XLIFF, one unit a line and a title."""
     from flows.lesson.translation import export
 
     target = out or folder / f"script.{to}.xlf"
-    units = export(folder, language=to, out=target)
+    units = export(folder, language=to, out=target, version=version)
     say_json({"units": units, "file": target}) if as_json else say(f"{target}: {units} units")
     return DONE
 

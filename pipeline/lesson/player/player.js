@@ -1,47 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lesson's player: keys, chapters, captions, and where the learner stopped, told to a SCORM 1.2 learning system or kept in the browser.
+// The lesson's player: keys, chapters, captions, and where the learner stopped, told to the learning system for which the package was made
+// (`scorm.js`, `xapi.js`) or kept in the browser.
 "use strict";
 
 const WATCHED_SHARE = 0.9; // of the lesson must have played for it to count as completed
 const SAVE_EVERY = 5; // seconds of playing
-const LONGEST_DATA = 4000; // characters of suspend_data: SCORM 1.2 promises 4096
-
-function findApi(start) {
-  let place = start;
-  for (let steps = 0; place && steps < 12; steps += 1) {
-    try {
-      if (place.API) return place.API;
-    } catch {
-      return null; // a page of another origin
-    }
-    if (place.parent === place) return null;
-    place = place.parent;
-  }
-  return null;
-}
-
-function learningSystem() {
-  const api = findApi(window) || (window.opener ? findApi(window.opener) : null);
-  if (!api || String(api.LMSInitialize("")) !== "true") return null;
-  const status = api.LMSGetValue("cmi.core.lesson_status");
-  if (status === "" || status === "not attempted") api.LMSSetValue("cmi.core.lesson_status", "incomplete");
-  const begun = Date.now();
-  return {
-    read: () => ({ position: Number(api.LMSGetValue("cmi.core.lesson_location")) || 0, watched: parsed(api.LMSGetValue("cmi.suspend_data")) }),
-    write: (state) => {
-      api.LMSSetValue("cmi.core.lesson_location", state.position.toFixed(1));
-      api.LMSSetValue("cmi.suspend_data", JSON.stringify(state.watched).slice(0, LONGEST_DATA));
-      api.LMSSetValue("cmi.core.session_time", timespan((Date.now() - begun) / 1000));
-      if (state.completed && !["passed", "failed"].includes(status)) api.LMSSetValue("cmi.core.lesson_status", "completed");
-      api.LMSCommit("");
-    },
-    finish: (state) => {
-      api.LMSSetValue("cmi.core.exit", state.completed ? "" : "suspend");
-      api.LMSCommit("");
-      api.LMSFinish("");
-    },
-  };
-}
 
 function browser() {
   const key = `lesson:${document.body.dataset.lesson}`;
@@ -71,12 +34,6 @@ function parsed(text, otherwise = []) {
   }
 }
 
-function timespan(seconds) {
-  const whole = Math.floor(seconds);
-  const two = (value) => String(value).padStart(2, "0");
-  return `${String(Math.floor(whole / 3600)).padStart(4, "0")}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}.00`;
-}
-
 function clock(seconds) {
   return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds) % 60).padStart(2, "0")}`;
 }
@@ -92,16 +49,20 @@ function joined(spans) {
   return result;
 }
 
-function begin() {
+async function begin() {
   const video = document.getElementById("video");
   const status = document.getElementById("status");
   const play = document.getElementById("play");
   const captions = document.getElementById("captions");
   const chapters = [...document.querySelectorAll("#chapters button")];
-  const store = learningSystem() || browser();
+  const systems = { scorm12, scorm2004, xapi };
+  const system = await systems[document.body.dataset.system]();
+  const store = system || browser();
   const before = store.read();
   let saved = 0;
-  let completed = false;
+  let at = 0; // where the picture was when it last moved on by itself
+  let resuming = false;
+  let completed = before.completed === true;
 
   function watched() {
     const spans = [];
@@ -109,21 +70,42 @@ function begin() {
     return joined([...before.watched, ...spans]);
   }
 
+  function shareOf(spans) {
+    const seconds = spans.reduce((sum, [start, end]) => sum + end - start, 0);
+    return video.duration > 0 ? Math.min(1, Math.round((1000 * seconds) / video.duration) / 1000) : 0;
+  }
+
+  function position() {
+    if (!(video.duration > 0)) return before.position; // left before the video was there: the place is still the old one
+    return video.currentTime > video.duration - 1 ? 0 : video.currentTime;
+  }
+
   function save() {
     const spans = watched();
-    const seconds = spans.reduce((sum, [start, end]) => sum + end - start, 0);
-    completed = completed || (video.duration > 0 && seconds >= WATCHED_SHARE * video.duration);
-    const atEnd = video.duration > 0 && video.currentTime > video.duration - 1;
-    const state = { position: atEnd ? 0 : video.currentTime, watched: spans, completed };
+    const share = shareOf(spans);
+    const wasCompleted = completed;
+    completed = completed || share >= WATCHED_SHARE;
+    const state = { position: position(), watched: spans, share, completed };
+    if (completed && !wasCompleted) tell("completed");
     store.write(state);
     saved = video.currentTime;
     return state;
   }
 
+  // Learning systems that want to know of every event are told; the others only where the learner stopped and whether that was all.
+  function tell(verb, facts = {}) {
+    if (!store.tell || !(video.duration > 0)) return;
+    store.tell(verb, { time: video.currentTime, length: video.duration, share: shareOf(watched()), ...facts });
+  }
+
   function resume() {
+    tell("initialized");
     if (before.position > 1 && before.position < video.duration - 1) {
+      resuming = true;
       video.currentTime = before.position;
       status.textContent = `Resumed at ${clock(before.position)}`;
+    } else if (!system && window.location.search.includes("endpoint=")) {
+      status.textContent = "The learning system does not answer: your place is kept in this browser.";
     }
   }
 
@@ -177,24 +159,39 @@ function begin() {
   for (const name of ["play", "pause"]) {
     video.addEventListener(name, () => {
       play.textContent = video.paused ? "Play" : "Pause";
-      play.setAttribute("aria-pressed", String(!video.paused));
     });
   }
   video.addEventListener("timeupdate", () => {
     const now = current();
     chapters.forEach((button, index) => button.setAttribute("aria-current", String(index === now)));
+    if (!video.seeking) at = video.currentTime;
     if (Math.abs(video.currentTime - saved) >= SAVE_EVERY) save();
   });
-  video.addEventListener("pause", save);
-  video.addEventListener("ended", save);
+  video.addEventListener("play", () => tell("played"));
+  video.addEventListener("seeked", () => {
+    if (!resuming) tell("seeked", { start: at, playing: !video.paused });
+    resuming = false;
+    at = video.currentTime;
+  });
+  video.addEventListener("pause", () => {
+    tell("paused");
+    save();
+  });
+  video.addEventListener("ended", () => save());
   let left = false;
   const leave = () => {
     if (left) return;
     left = true;
-    store.finish(save());
+    if (!video.paused) tell("paused");
+    const state = save();
+    tell("terminated");
+    store.finish(state);
   };
   window.addEventListener("pagehide", leave);
   window.addEventListener("beforeunload", leave);
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) window.location.reload(); // back from the browser's cache: a new session
+  });
   if (video.readyState >= 1) resume();
   else video.addEventListener("loadedmetadata", resume, { once: true });
 }

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
-from pipeline.lesson import markdown, scorm, transcript, xliff
+from pipeline.lesson import markdown, packages, scorm, tincan, transcript, xliff
 from pipeline.lesson.script import LessonScript
 from pipeline.lesson.transcript import Entry
 from pipeline.moods import words
+from pipeline.settings import PackageName
 
 RATE = Fraction(25)
 HOSTILE = '<script>alert(1)</script> & "quotes" {{title}} ]]> --> \\ = ; #'
@@ -30,10 +33,13 @@ def script() -> LessonScript:
     return markdown.parse("# One\n(happy) Hello.\n\n# Two\n**ANNA:** Goodbye & thanks.\n", file="x.md", words=words())
 
 
-def package(tmp_path: Path) -> scorm.Package:
+SCRIPT = script()
+
+
+def package(tmp_path: Path) -> packages.Package:
     for name in ("a.mp4", "a.vtt", "c.vtt", "p.jpg"):
         (tmp_path / name).write_bytes(name.encode())
-    return scorm.Package(
+    return packages.Package(
         title=HOSTILE, identifier="Ünter 1/2", language="en", rate=RATE, transcript=TOLD, video=tmp_path / "a.mp4",
         captions=tmp_path / "a.vtt", chapters=tmp_path / "c.vtt", poster=tmp_path / "p.jpg",
     )  # fmt: skip
@@ -55,16 +61,21 @@ def test_chapters_for_players_lie_on_their_frames() -> None:
     assert "-->" not in vtt.splitlines()[-1]
 
 
-def test_a_package_holds_what_its_manifest_lists_and_the_manifest_keeps_the_rules(tmp_path: Path) -> None:
-    path = scorm.write(package(tmp_path), tmp_path / "lesson.zip")
+@pytest.mark.parametrize("kind", ["scorm12", "scorm2004"])
+def test_a_package_holds_what_its_manifest_lists_and_the_manifest_keeps_the_rules(
+    tmp_path: Path, kind: PackageName
+) -> None:
+    path, edition = packages.write(package(tmp_path), tmp_path / "lesson.zip", kind=kind), scorm.EDITIONS[kind]
     with zipfile.ZipFile(path) as archive:
         names, manifest = set(archive.namelist()), archive.read(scorm.MANIFEST).decode()
         page = archive.read("index.html").decode()
-    assert scorm.check(manifest, files=names - {scorm.MANIFEST}) == []
+    assert scorm.check(manifest, edition=edition, files=names - {scorm.MANIFEST}) == []
     assert names == {
         scorm.MANIFEST,
         "index.html",
         "player.js",
+        "scorm.js",
+        "xapi.js",
         "player.css",
         "lesson.mp4",
         "captions.vtt",
@@ -72,14 +83,28 @@ def test_a_package_holds_what_its_manifest_lists_and_the_manifest_keeps_the_rule
         "poster.jpg",
     }
     root = ElementTree.fromstring(manifest)
-    assert root.find(f".//{{{scorm.CP}}}title").text.startswith("<script>")
+    assert root.find(f".//{{{edition.cp}}}title").text.startswith("<script>")
     assert "<script>alert" not in page and "{{" not in page.replace("{{title}} ]]&gt;", "")
-    assert 'data-seconds="4.000"' in page and "Content-Security-Policy" in page
+    assert 'data-seconds="4.000"' in page and "Content-Security-Policy" in page and "connect-src" not in page
+    assert f'data-system="{kind}"' in page and f"<schemaversion>{edition.version}<" in manifest
+
+
+def test_an_xapi_package_says_what_begins_it_and_keeps_its_name_when_it_is_mended(tmp_path: Path) -> None:
+    path = packages.write(package(tmp_path), tmp_path / "lesson.zip", kind="xapi")
+    with zipfile.ZipFile(path) as archive:
+        names, root = set(archive.namelist()), ElementTree.fromstring(archive.read(tincan.MANIFEST))
+        page = archive.read("index.html").decode()
+    (activity,) = root.findall(f"{{{tincan.NAMESPACE}}}activities/{{{tincan.NAMESPACE}}}activity")
+    told = {child.tag.partition("}")[2]: child.text for child in activity}
+    assert list(told) == ["name", "description", "launch"] and told["launch"] in names
+    assert told["name"].startswith("<script>") and scorm.MANIFEST not in names
+    assert activity.get("id") == tincan.activity("Ünter 1/2") and activity.get("id").startswith("urn:uuid:")
+    assert f'data-activity="{activity.get("id")}"' in page and "connect-src" in page
 
 
 def test_the_same_lesson_is_the_same_package(tmp_path: Path) -> None:
-    one = scorm.write(package(tmp_path), tmp_path / "one.zip").read_bytes()
-    assert one == scorm.write(package(tmp_path), tmp_path / "two.zip").read_bytes()
+    one = packages.write(package(tmp_path), tmp_path / "one.zip").read_bytes()
+    assert one == packages.write(package(tmp_path), tmp_path / "two.zip").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -89,20 +114,21 @@ def test_the_same_lesson_is_the_same_package(tmp_path: Path) -> None:
         ('default="other"', 'default="lesson"', "default organization"),
         ('href="absent.html"', 'href="player.js"', "listed and not packed"),
         ('scormtype="asset"', 'scormtype="sco"', "not a SCO"),
+        ("<schemaversion>1.3<", "<schemaversion>1.2<", "do not say ADL SCORM, 1.2"),
         ("<!DOCTYPE m [<!ENTITY x 'y'>]><manifest", "<manifest", "can be read"),
     ],
 )
-def test_a_manifest_that_breaks_a_rule_is_told_so(tmp_path: Path, wrong: str, right: str, message: str) -> None:
-    files = ["index.html", "player.js"]
-    manifest = scorm.manifest_xml(package(tmp_path), files=files)
-    assert scorm.check(manifest, files=set(files)) == []
-    found = scorm.check(manifest.replace(right, wrong, 1), files=set(files))
+def test_a_manifest_that_breaks_a_rule_is_told_so(wrong: str, right: str, message: str) -> None:
+    files, edition = ["index.html", "player.js"], scorm.EDITIONS["scorm12"]
+    manifest = scorm.manifest_xml("A lesson", identifier="a-lesson", edition=edition, files=files)
+    assert scorm.check(manifest, edition=edition, files=set(files)) == []
+    found = scorm.check(manifest.replace(right, wrong, 1), edition=edition, files=set(files))
     assert any(message in str(problem) for problem in found)
 
 
-def test_a_translation_comes_back_as_the_same_lesson_in_other_words(tmp_path: Path) -> None:
-    sent = xliff.export(script(), original="x.md", source="en", target="de")
-    back = sent
+@pytest.mark.parametrize("version", xliff.VERSIONS)
+def test_a_translation_comes_back_as_the_same_lesson_in_other_words(tmp_path: Path, version: xliff.Version) -> None:
+    back = xliff.export(script(), original="x.md", source="en", target="de", version=version)
     for english, german in (
         ("One", "Eins"),
         ("Two", "Zwei"),
@@ -120,6 +146,59 @@ def test_a_translation_comes_back_as_the_same_lesson_in_other_words(tmp_path: Pa
         ("PRESENTER", "Hallo.", "happy 1"),
         ("ANNA", "Tschüss & danke.", ""),
     ]
+
+
+def test_a_document_of_xliff_2_1_has_the_structure_that_the_standard_asks_for() -> None:
+    """Section 4.2 of the standard: which element holds which, in which order, and the attributes that must be there."""
+    odd = [replace(line, line_id="sc 1/ü") for line in script().lines[:1]]
+    named = replace(script().sections[0], line_ids=("sc 1/ü",))
+    text = xliff.export(
+        LessonScript(sections=(named,), lines=tuple(odd)), original="x.md", source="en", target="de", version="2.1"
+    )
+    root = ElementTree.fromstring(text.encode())
+    inside = {
+        "xliff": {"file"}, "file": {"group"}, "group": {"unit"}, "unit": {"notes", "segment"}, "notes": {"note"},
+        "segment": {"source"},
+    }  # fmt: skip
+    for element in root.iter():
+        space, _, name = element.tag[1:].partition("}")
+        assert space == "urn:oasis:names:tc:xliff:document:2.0"
+        assert {child.tag.partition("}")[2] for child in element} == inside.get(name, set())
+        if name in {"file", "group", "unit"}:
+            assert re.fullmatch(r"[\w.-]+", element.get("id"))
+    assert (root.get("version"), root.get("srcLang"), root.get("trgLang")) == ("2.1", "en", "de")
+    units = list(root.iter(f"{{{xliff.NAMESPACES['2.1']}}}unit"))
+    assert [unit.get("name") for unit in units] == ["title-1", "sc 1/ü"] and len({u.get("id") for u in units}) == 2
+    assert all([child.tag.partition("}")[2] for child in unit] == ["notes", "segment"] for unit in units)
+
+
+def test_segments_that_a_tool_split_or_turned_round_are_joined_again(tmp_path: Path) -> None:
+    given = markdown.parse("# One\nHello there. Come in!\n", file="x.md", words=words())
+    sent = xliff.export(given, original="x.md", source="en", target="de", version="2.1")
+    sent = sent.replace("<source>One</source>", '<source>One</source><target state="x">Eins</target>')
+    whole, split = (
+        "<segment><source>Hello there. Come in!</source></segment>",
+        '<segment id="s1"><source>Hello <mrk id="m1" type="term">there</mrk>.</source><target order="3">Hallo.</target></segment>'
+        "<ignorable><source> </source></ignorable>"
+        '<segment id="s2"><source>Come in!</source><target order="1">Kommen Sie herein!</target></segment>',
+    )
+    assert whole in re.sub(r">\s+<", "><", sent)
+    (tmp_path / "de.xlf").write_text(re.sub(r">\s+<(?!/source)", "><", sent).replace(whole, split), encoding="utf-8")
+    assert list(xliff.read(tmp_path / "de.xlf", given).texts.values()) == ["Kommen Sie herein! Hallo."]
+    torn = split.replace('<target order="3">Hallo.</target>', "")
+    (tmp_path / "de.xlf").write_text(re.sub(r">\s+<(?!/source)", "><", sent).replace(whole, torn), encoding="utf-8")
+    with pytest.raises(InputError, match="is not translated"):
+        xliff.read(tmp_path / "de.xlf", given)
+
+
+def test_a_target_that_only_stands_where_one_will_be_is_no_translation(tmp_path: Path) -> None:
+    sent = xliff.export(script(), original="x.md", source="en", target="de")
+    copied = re.sub(
+        r"<source>(.*?)</source>", r'<source>\1</source><target state="needs-translation">\1</target>', sent
+    )
+    (tmp_path / "de.xlf").write_text(copied, encoding="utf-8")
+    with pytest.raises(InputError, match="'title-1' is not translated"):
+        xliff.read(tmp_path / "de.xlf", script())
 
 
 def test_a_translation_that_does_not_fit_is_told_unit_by_unit(tmp_path: Path) -> None:
@@ -155,7 +234,7 @@ def test_hostile_and_broken_documents_are_refused(tmp_path: Path, hostile: str) 
 
 @given(st.text(max_size=40), st.text(max_size=60))
 def test_any_title_and_text_survive_the_way_through_xliff(title: str, text: str) -> None:
-    seed = script()
+    seed = SCRIPT
     changed = markdown.retitled(seed, {"1": title}, {seed.lines[0].line_id: text})
     root = ElementTree.fromstring(xliff.export(changed, original="x.md", source="en", target="de").encode())
-    assert len(list(root.iter(f"{{{xliff.NAMESPACE}}}trans-unit"))) == 4
+    assert len(list(root.iter(f"{{{xliff.NAMESPACES['1.2']}}}trans-unit"))) == 4

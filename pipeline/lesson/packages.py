@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packages for learning systems: the lesson's video, captions, chapters and transcript behind a small player page, as one zip file.
+
+The player (`player/`) is the same in every package. It resumes where the learner stopped, reports completion when nine tenths were
+watched, and works without a learning system too; the page says which kind of system it may look for. What differs is the manifest:
+`scorm` and `tincan` write it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from manifests.errors import InputError
+from manifests.whole import whole
+from pipeline.lesson import scorm, tincan
+from pipeline.lesson.transcript import Entry, minutes, sections_html
+from pipeline.settings import PackageName
+
+PLAYER = Path(__file__).with_name("player")
+PLAYER_FILES = ("player.js", "scorm.js", "xapi.js", "player.css")
+PAGE = "index.html"
+_DAY_ONE = (1980, 1, 1, 0, 0, 0)  # so that the same lesson is the same file
+_STORED = {".mp4", ".jpg", ".png"}  # packed already
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """What goes into a package. `identifier` names it for learning systems and must stay when the lesson is mended."""
+
+    title: str
+    identifier: str
+    language: str
+    rate: Fraction
+    transcript: Sequence[Entry]
+    video: Path
+    captions: Path
+    chapters: Path
+    poster: Path
+
+
+def write(package: Package, path: Path, *, kind: PackageName = "scorm12") -> Path:
+    """Write the package. Raises InputError when its own manifest would not be valid (a name that no XML can hold)."""
+    media = {
+        "lesson.mp4": package.video,
+        "captions.vtt": package.captions,
+        "chapters.vtt": package.chapters,
+        "poster.jpg": package.poster,
+    }
+    texts = {
+        PAGE: index_page(package, kind=kind),
+        **{name: (PLAYER / name).read_text(encoding="utf-8") for name in PLAYER_FILES},
+    }
+    name, manifest = _manifest(package, kind, files=[PAGE, *sorted({*texts, *media} - {PAGE})])
+    with whole(path) as partial, zipfile.ZipFile(partial, "w") as archive:
+        for file, text in {name: manifest, **texts}.items():
+            archive.writestr(_entry(file), text.encode())
+        for file, source in media.items():
+            with source.open("rb") as opened, archive.open(_entry(file), "w", force_zip64=True) as target:
+                while block := opened.read(1 << 20):
+                    target.write(block)
+    return path
+
+
+def index_page(package: Package, *, kind: PackageName) -> str:
+    """The player page with its chapters and transcript, for one kind of learning system."""
+    chapters = [
+        f'<li><button type="button" data-seconds="{float(entry.frame / package.rate):.3f}">'
+        f"<span>{minutes(entry.frame, package.rate)}</span> {html.escape(entry.title)}</button></li>"
+        for entry in package.transcript
+    ]
+    values = {
+        "language": html.escape(package.language),
+        "title": html.escape(printable(package.title)),
+        "identifier": html.escape(xml_name(package.identifier)),
+        "activity": html.escape(tincan.activity(package.identifier)),
+        "system": kind,
+        "connect": " connect-src http: https:;" if kind == "xapi" else "",
+        "chapters": "\n".join(chapters),
+        "transcript": "\n".join(sections_html(package.transcript, rate=package.rate, level=3)),
+    }
+    template = (PLAYER / PAGE).read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], template)
+
+
+def contents(path: Path) -> Mapping[str, int]:
+    """Names and sizes of what a package holds."""
+    with zipfile.ZipFile(path) as archive:
+        return {entry.filename: entry.file_size for entry in archive.infolist()}
+
+
+def xml_name(text: str) -> str:
+    """A name as XML's ID type allows."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")
+    return plain if re.match(r"[A-Za-z_]", plain) else f"callsheet-{plain}"
+
+
+def printable(text: str) -> str:
+    """A text in one line, without characters that no XML can hold."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _manifest(package: Package, kind: PackageName, *, files: Sequence[str]) -> tuple[str, str]:
+    """The manifest's file name and text."""
+    title = printable(package.title)
+    if kind == "xapi":
+        text = tincan.manifest_xml(title, identifier=package.identifier, language=package.language, page=PAGE)
+        return tincan.MANIFEST, text
+    edition = scorm.EDITIONS[kind]
+    text = scorm.manifest_xml(title, identifier=xml_name(package.identifier), edition=edition, files=files)
+    if problems := scorm.check(text, edition=edition, files=set(files)):
+        raise InputError(problems)
+    return scorm.MANIFEST, text
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _DAY_ONE)
+    entry.compress_type = zipfile.ZIP_STORED if Path(name).suffix in _STORED else zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry
