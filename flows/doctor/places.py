@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -72,8 +73,9 @@ def writable(name: str, folder: Path, *, mend: str) -> Finding:
     except OSError as error:
         return broken(name, f"{place}: {error.strerror or error}", mend)
     finally:
-        first.unlink(missing_ok=True)
-        second.unlink(missing_ok=True)
+        for left in (first, second):
+            with contextlib.suppress(OSError):  # on a disk that is read-only, not even what is not there can be removed
+                left.unlink()
     if abs(skew) > MOST_SKEW_SECONDS:
         found = f"{place} is written, but its clock differs from ours by {skew:+.0f} s"
         return doubtful(name, found, "set both clocks; file times on this storage mislead")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,17 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     refused = doctor_places.writable("cache", Path("/proc"), mend="choose another")
     assert (refused.state, refused.mend) == ("fail", "choose another")
+
+
+def test_a_disk_that_is_read_only_is_told(tmp_path: Path) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", tmp_path], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        refused = doctor_places.writable("build folder", tmp_path / "build", mend="give --out")
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert (refused.state, refused.mend) == ("fail", "give --out")
 
 
 def test_the_clock_of_this_machine_is_right() -> None:
