@@ -140,6 +140,8 @@ def render(
     Raises ToolError naming the event whose take cannot be read, or the encoder's last words.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for profile in job.profiles:
+        (folder / profile.file).parent.mkdir(exist_ok=True)
     listed = folder / ".chapters.txt"
     listed.write_text(chapter_text(cuts, job), encoding="utf-8")
     try:
@@ -173,11 +175,11 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
     heard = _sounds(cuts, job)
     outputs = [
         ffmpeg.output(
-            copies.stream(number).filter("format", profile.pixel_format),
+            _fitted(copies.stream(number), profile),
             heard[number],
             f"file:{(folder / profile.file).resolve()}",
-            **{**profile.picture, **BT709, **profile.sound, **profile.container},
-            **{"metadata": f"title={job.title}", "fflags": "+bitexact", "map_chapters": 2},
+            **{**profile.picture, **BT709, **profile.sound},
+            **{"metadata": f"title={job.title}", "fflags": "+bitexact", "map_chapters": 2, **profile.container},
         )
         for number, profile in enumerate(job.profiles)
     ]
@@ -193,6 +195,13 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
         f"file:{chapters.resolve()}",
         *arguments[first_output:],
     ]
+
+
+def _fitted(picture: Any, profile: Profile) -> Any:
+    """The picture in a profile's size and pixel format."""
+    if profile.size is not None:
+        picture = picture.filter("zscale", *profile.size, filter="spline36")
+    return picture.filter("format", profile.pixel_format)
 
 
 def chapter_text(cuts: Sequence[Cut], job: Job) -> str:
@@ -213,8 +222,8 @@ def describe(files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: 
             media_digest=identity.digest_file(files[profile.name]),
             frames=frames,
             seconds=float(frames / job.picture.rate),
-            width=job.picture.width,
-            height=job.picture.height,
+            width=(profile.size or job.picture.size)[0],
+            height=(profile.size or job.picture.size)[1],
         )
         for profile in job.profiles
     ]

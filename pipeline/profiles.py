@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 Options = Mapping[str, str | int]
 
@@ -16,7 +17,8 @@ class Profile:
     """One kind of file: its name, its file name, the pixel format it is encoded in, and ffmpeg's output options without their dash.
 
     `tall`: the picture is the production's turned upright (9:16 of a 16:9 production), framed anew from the takes. `transparent`: only
-    the people are shown. `signable`: whether C2PA knows how to put credentials into such a file."""
+    the people are shown. `signable`: whether C2PA knows how to put credentials into such a file. `size`: width and height when they
+    are others than the picture's."""
 
     name: str
     file: str
@@ -27,6 +29,7 @@ class Profile:
     tall: bool = False
     transparent: bool = False
     signable: bool = True
+    size: tuple[int, int] | None = None
 
     @property
     def kind(self) -> tuple[bool, bool]:
@@ -46,6 +49,7 @@ class Profile:
             *(dict(part) for part in (self.picture, self.sound, self.container)),
             self.tall,
             self.transparent,
+            *([list(self.size)] if self.size else []),
         ]
 
 
@@ -113,5 +117,57 @@ ALPHA_WEB = Profile(
     signable=False,
 )
 PROFILES = {profile.name: profile for profile in (WEB, MASTER, HEVC, AV1, VERTICAL, ALPHA, ALPHA_WEB)}
+UNSIGNABLE = frozenset(profile.name for profile in PROFILES.values() if not profile.signable)
 UNCOMMON = (HEVC.name, AV1.name)  # not every ffmpeg has encoders for these
+HLS = "hls"  # several files of one picture: `ladder`, and the playlists of `pipeline.hls`
 STEMS = "stems"  # a profile without a picture: `pipeline.stems`
+
+RUNGS = (
+    1440,
+    1080,
+    720,
+    540,
+    360,
+    234,
+)  # short sides, as in Apple's authoring specification for HLS; larger ones are the picture's own
+SEGMENT_SECONDS = 4
+LARGEST_BITS = 6_000_000  # a second of 1080p25 at most, on average over a second
+NEAR = Fraction(4, 5)  # a rung this near to the picture's own size is not worth its file
+
+
+def ladder(size: tuple[int, int], rate: Fraction) -> tuple[Profile, ...]:
+    """The renditions of a picture for HLS, largest first: its own size, then every rung that is clearly smaller; never an enlargement.
+
+    One fragmented MP4 each, sound included. Fragments begin with key frames at the same frames in all of them.
+
+    >>> [rendition.size for rendition in ladder((1280, 720), Fraction(25))]
+    [(1280, 720), (960, 540), (640, 360), (416, 234)]
+    """
+    short = min(size)
+    sizes = [size] + [_scaled(size, rung) for rung in RUNGS if rung <= short * NEAR]
+    return tuple(_rendition(one, rate) for one in sizes)
+
+
+def _scaled(size: tuple[int, int], short: int) -> tuple[int, int]:
+    """The size with another short side, both sides even."""
+    width, height = (2 * round(Fraction(side * short, 2 * min(size))) for side in size)
+    return width, height
+
+
+def _rendition(size: tuple[int, int], rate: Fraction) -> Profile:
+    """One rung. Its bits grow with the 0.75th power of the pixels (B. Waggoner, "Compression for Great Video and Audio", 2009) and with the
+    root of the rate."""
+    share = (size[0] * size[1] / (1920 * 1080)) ** 0.75 * (float(rate) / 25) ** 0.5
+    most = f"{max(100, round(LARGEST_BITS * share / 1000))}k"
+    frames = max(1, round(SEGMENT_SECONDS * rate))
+    grouped = {"g": frames, "keyint_min": frames, "sc_threshold": 0}  # key frames there and nowhere else
+    name = f"{min(size)}p"
+    return Profile(
+        name=f"{HLS}-{name}",
+        file=f"{HLS}/{name}.mp4",
+        pixel_format="yuv420p",
+        picture={**H264, "crf": 21, "maxrate": most, "bufsize": most, **grouped},
+        sound={**AAC, "b:a": "128k"},
+        container={"movflags": "+cmaf+frag_keyframe+default_base_moof+delay_moov+skip_trailer", "map_chapters": -1},
+        size=size,
+    )

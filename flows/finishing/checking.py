@@ -18,7 +18,7 @@ from pipeline import assemble, captions, credentials, faces, hearing, lipsync, q
 from pipeline.deliver import Pass
 from pipeline.faces import Scene, Screen
 from pipeline.portraits import read as read_portrait
-from pipeline.profiles import PROFILES
+from pipeline.profiles import UNSIGNABLE
 
 
 def check_version(draft: Draft) -> list[Check]:
@@ -26,7 +26,7 @@ def check_version(draft: Draft) -> list[Check]:
     checks = [
         check
         for kind, path in draft.files.items()
-        for check in qc.check(path, _expected(draft, draft.pass_of(kind)), version=draft.name, profile=kind)
+        for check in qc.check(path, _expected(draft, kind), version=draft.name, profile=kind)
     ]
     checks += _check_captions(draft)
     grades = grades_of(draft.film, draft.cuts)
@@ -54,14 +54,14 @@ def sign(draft: Draft) -> list[Check]:
         licences=[take.licences for take in draft.reel.takes],
         ingredients=[credentials.Ingredient(title=title, digest=digest) for title, digest in made_from],
     )
-    signed = [(profile, path) for profile, path in draft.files.items() if PROFILES[profile].signable]
+    signed = [(profile, path) for profile, path in draft.files.items() if profile not in UNSIGNABLE]
     signed += [(path.name, path) for path in draft.stems.values()]
     for _, path in signed:
         credentials.sign(path, claim, keys=keys)
     checks = [
         qc.check_credentials(credentials.verify(path), version=draft.name, profile=profile) for profile, path in signed
     ]
-    return checks + [_unsigned(draft, profile) for profile in draft.files if not PROFILES[profile].signable]
+    return checks + [_unsigned(draft, profile) for profile in draft.files if profile in UNSIGNABLE]
 
 
 def _unsigned(draft: Draft, profile: str) -> Check:
@@ -76,15 +76,17 @@ def _unsigned(draft: Draft, profile: str) -> Check:
     )
 
 
-def _expected(draft: Draft, made: Pass) -> qc.Expected:
+def _expected(draft: Draft, profile: str) -> qc.Expected:
+    made = draft.pass_of(profile)
+    width, height = draft.profile(profile).size or made.job.picture.size
     picture, lead = made.job.picture, made.job.lead_frames / made.job.picture.rate
     end = assemble.total_frames(made.cuts) / picture.rate + lead
     cards = [(Fraction(0), lead), (end, made.frames / picture.rate)]
     return qc.Expected(
         frames=made.frames,
         rate=picture.rate,
-        width=picture.width,
-        height=picture.height,
+        width=width,
+        height=height,
         loudness=loudness_settings(draft.film),
         missed_lu=draft.master.missed_lu,
         speech=[

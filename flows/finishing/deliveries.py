@@ -28,8 +28,7 @@ def passes(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Pass]:
     """The profiles of the production that show the same picture, together; those that show the whole picture first.
 
     `cuts`: the edit list; it is framed anew for every pass."""
-    names = film.production.delivery.profiles
-    wanted = [deliver.PROFILES[name] for name in names if name != profiles.STEMS]
+    wanted = _wanted(film)
     wanted.sort(key=lambda profile: (profile.transparent, profile.tall))
     made = []
     for _, group in itertools.groupby(wanted, key=lambda profile: profile.kind):
@@ -41,6 +40,18 @@ def passes(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Pass]:
         job = _job(film, reel, framed, picture=picture, wanted=same)
         made.append(Pass(cuts=framed, job=job))
     return made
+
+
+def _wanted(film: Film) -> list[profiles.Profile]:
+    """The profiles with a picture; HLS is a ladder of them."""
+    size = (film.production.width, film.production.height)
+    wanted = list[profiles.Profile]()
+    for name in film.production.delivery.profiles:
+        if name == profiles.HLS:
+            wanted += profiles.ladder(size, film.production.rate)
+        elif name != profiles.STEMS:
+            wanted.append(deliver.PROFILES[name])
+    return wanted
 
 
 def render(passes: Sequence[Pass], *, folder: Path) -> dict[str, Path]:

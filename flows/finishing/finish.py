@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from flows.film import Film
-from flows.finishing import beside, checking, deliveries, recorded
+from flows.finishing import beside, checking, deliveries, ladder, recorded
 from flows.finishing.reel import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
 from flows.review import export
 from flows.trust import consents
@@ -56,7 +56,7 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
         return None
     passes = deliveries.passes(film, reel, edit(film, reel, grades))
     wanted = [deliver.deliverable_id(one.cuts, one.job, profile) for one in passes for profile in one.job.profiles]
-    wanted += deliveries.stem_ids(film, reel, passes).values()
+    wanted += [*deliveries.stem_ids(film, reel, passes).values(), *ladder.ids(passes)]
     return recorded.standing_version(film, wanted)
 
 
@@ -80,8 +80,11 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
             film=film, reel=reel, passes=passes, master=master, name=name, folder=folder, files=files, shown=shown, stems=stems
         )  # fmt: skip
         checks = checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign(draft)
+        checks += ladder.write(draft)
         qc.write(checks, folder)
-        made = Version(name=name, folder=folder, deliverables=deliveries.describe(draft), checks=checks)
+        made = Version(
+            name=name, folder=folder, deliverables=[*deliveries.describe(draft), *ladder.describe(draft)], checks=checks
+        )
         export.write_report(film, made, cuts)
         consents.hold(film)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))

@@ -12,6 +12,7 @@ from manifests.rows import Check, Cue, Cut, Deliverable, Recording, Shot, Take
 from pipeline import deliver, qc, sound
 from pipeline import grade as grading
 from pipeline.captions import Caption
+from pipeline.profiles import Profile
 from pipeline.settings import SHOT_REFERENCE
 
 DELIVERABLES = "deliverables"
@@ -57,6 +58,10 @@ class Draft:
     def pass_of(self, profile: str) -> deliver.Pass:
         """The pass that renders a profile."""
         return next(one for one in self.passes if profile in {made.name for made in one.job.profiles})
+
+    def profile(self, name: str) -> Profile:
+        """A profile of its files."""
+        return next(made for made in self.pass_of(name).job.profiles if made.name == name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

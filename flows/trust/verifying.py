@@ -14,18 +14,21 @@ from manifests.errors import InputError, ToolError
 from manifests.identity import digest_file
 from manifests.rows import Deliverable
 from manifests.store import Store
-from pipeline import credentials, qc
+from pipeline import credentials, hls, qc
 from pipeline.credentials import Credentials
 
 FILMS = (".mp4", ".mov", ".webm", ".mkv")
+PLAYLIST = ".m3u8"
+CHANGED = "changed"
+NOT_DELIVERED = "it is not the file that was delivered: its digest differs from the record's"
 PURGED = "purged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """`state`: valid, tampered, stripped (it was signed and holds no credentials now), missing (never signed, as far as is known),
-    or purged. `delivered`: same or changed against the production's row, "" when it lies in no production. `problems`: why it is not
-    well; empty when it is."""
+    """`state`: valid, tampered, stripped (it was signed and holds no credentials now), missing (never signed, as far as is known), purged,
+    or playlist (of HLS: its renditions carry the credentials). `delivered`: same or changed against the production's row, "" when it lies
+    in no production. `problems`: why it is not well; empty when it is."""
 
     file: Path
     state: str
@@ -41,18 +44,44 @@ def verify(file: Path) -> Verified:
     if buried is not None and not file.is_file():
         why = f"{buried['because']}; deleted at {buried['purged_at']} by {buried['by']}"
         return Verified(file=file, state=PURGED, credentials=None, problems=[why])
-    found = credentials.verify(file)
     row = _row(file)
+    if file.suffix == PLAYLIST and file.is_file():
+        return _ladder(file, row)
+    found = credentials.verify(file)
     state = "stripped" if found.state == "missing" and _was_signed(file, row) else found.state
-    delivered = "" if row is None else "same" if digest_file(file) == row.media_digest else "changed"
+    delivered = _delivered(file, row)
     measured, problems = _measured(file, row)
     if state in ("tampered", "stripped", "missing"):
         problems.insert(0, f"credentials: {state}" + (f" ({found.detail})" if found.detail else ""))
-    if delivered == "changed":
-        problems.append("it is not the file that was delivered: its digest differs from the record's")
+    if delivered == CHANGED:
+        problems.append(NOT_DELIVERED)
     return Verified(
         file=file, state=state, credentials=found, delivered=delivered, measured=measured, problems=problems
     )
+
+
+def _ladder(master: Path, row: Deliverable | None) -> Verified:
+    """A master playlist against the files that it leads to; the credentials are in those."""
+    found = hls.look(master)
+    facts = {
+        "renditions": [rendition.path.name for rendition in found.renditions],
+        "segments": sum(len(rendition.content.fragments) for rendition in found.renditions),
+    }
+    problems = list(found.problems)
+    for rendition in found.renditions:
+        problems += [f"{rendition.path.name}: {problem}" for problem in verify(rendition.path).problems]
+    delivered = _delivered(master, row)
+    if delivered == CHANGED:
+        problems.append(NOT_DELIVERED)
+    return Verified(
+        file=master, state="playlist", credentials=None, delivered=delivered, measured=facts, problems=problems
+    )
+
+
+def _delivered(file: Path, row: Deliverable | None) -> str:
+    if row is None:
+        return ""
+    return "same" if digest_file(file) == row.media_digest else CHANGED
 
 
 def _row(file: Path) -> Deliverable | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flows.film import Film, open_film
-from flows.finishing import deliveries, finish
+from flows.finishing import deliveries, finish, ladder
 from flows.finishing.reel import Draft, Reel, loudness_settings
 from manifests.rows import Cue
 from pipeline import assemble, colour, deliver, media, sound
@@ -21,7 +21,7 @@ title = "The Lamp"
 size = "160x90"
 recordings = ["a.wav"]
 [delivery]
-profiles = ["alpha-web", "web", "stems", "vertical"]
+profiles = ["alpha-web", "web", "stems", "vertical", "hls"]
 slate_seconds = 0.2
 burn_captions = true
 label = true
@@ -57,7 +57,9 @@ def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(ma
 def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(made: tuple[Film, Reel]) -> None:
     film, reel = made
     passes = deliveries.passes(film, reel, assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90)))
-    assert [[profile.name for profile in one.job.profiles] for one in passes] == [["web"], ["vertical"], ["alpha-web"]]
+    assert [[profile.name for profile in one.job.profiles] for one in passes] == [
+        ["web", "hls-90p"], ["vertical"], ["alpha-web"],
+    ]  # fmt: skip
     assert [one.job.picture.size for one in passes] == [(160, 90), (90, 160), (160, 90)]
     assert [one.frames for one in passes] == [25, 25, 20], "elements for compositing have no cards"
     assert [one.job.captions is not None for one in passes] == [True, True, False]
@@ -79,13 +81,18 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
     )  # fmt: skip
     rows = deliveries.describe(draft)
     assert sorted(row.path for row in rows) == [
-        "v001/alpha.webm", "v001/stems/mara.wav", "v001/stems/room.wav", "v001/vertical.mp4", "v001/web.mp4",
+        "v001/alpha.webm", "v001/hls/90p.mp4", "v001/stems/mara.wav", "v001/stems/room.wav", "v001/vertical.mp4", "v001/web.mp4",
     ]  # fmt: skip
     assert len({row.deliverable_id for row in rows}) == len(rows)
     for row in rows:
         if row.width:
             seen = list(media.read_frames(tmp_path / row.path, width=row.width, height=row.height))
             assert len(seen) == row.frames
+    assert {check.verdict for check in ladder.write(draft)} == {"pass"}
+    (listed,) = ladder.describe(draft)
+    assert (tmp_path / listed.path).name == "master.m3u8"
+    assert [listed.deliverable_id] == ladder.ids(passes)
+    assert sorted(path.name for path in (folder / "hls").iterdir()) == ["90p.m3u8", "90p.mp4", "master.m3u8"]
     checks = {check.name: check for check in deliveries.check_sound(draft)}
     assert checks["stems add up to the master"].verdict == "pass"
     assert checks["picture against sound"].verdict == "pass"

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a fragmented MP4 holds: where its fragments lie, when they begin, whether they begin with key frames, and its codecs' names.
+
+Reads the boxes of ISO/IEC 14496-12 that this needs and no pictures. Codec names follow RFC 6381. Not a general reader: H.264 with AAC,
+one fragment a group of pictures, as `profiles.ladder` has them made.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from manifests.errors import InputError, Problem
+
+LARGEST_BOX = 64 << 20  # of those that are read whole: a header, a fragment's index
+NOT_SYNC = 0x10000  # of sample flags: not a key frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """Part of a file (`start` and `size` in bytes) with `frames` pictures from `time` (seconds) on; `key`: it begins with a key frame."""
+
+    start: int
+    size: int
+    time: Fraction
+    frames: int
+    key: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragmented:
+    """A fragmented file: the bytes of its header, its fragments in order, and its codecs, such as `avc1.64001F,mp4a.40.2`."""
+
+    header: int
+    fragments: tuple[Fragment, ...]
+    codecs: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A box of a file or of another box: where its content begins and ends."""
+
+    kind: bytes
+    start: int
+    body: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    number: int
+    ticks: int
+    codec: str
+    flags: int
+
+
+def read(path: Path) -> Fragmented:
+    """Read a file's boxes. Raises InputError when it is no fragmented MP4 with H.264."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            boxes = list(_boxes(data))
+            header = next(box for box in boxes if box.kind == b"moov")
+            tracks = _tracks(_body(data, header))
+            picture = next(track for track in tracks if track.codec.startswith("avc1"))
+            moofs = [box for box in boxes if box.kind == b"moof"]
+            last = max(box.end for box in boxes if box.kind == b"mdat")
+            ends = [*(box.start for box in moofs[1:]), last]
+            fragments = tuple(
+                _fragment(_body(data, box), picture, start=box.start, size=end - box.start)
+                for box, end in zip(moofs, ends, strict=True)
+            )
+    except (OSError, StopIteration, struct.error, IndexError, KeyError, ZeroDivisionError, ValueError) as error:
+        message = f"not a fragmented MP4 that can be read: {error}"
+        raise InputError(Problem(file=str(path), message=message)) from error
+    return Fragmented(header=header.end, fragments=fragments, codecs=",".join(track.codec for track in tracks))
+
+
+def _boxes(data: bytes | mmap.mmap) -> Iterator[_Box]:
+    """The boxes that lie one after another."""
+    place, end = 0, len(data)
+    while place + 8 <= end:
+        size, kind = struct.unpack(">I4s", data[place : place + 8])
+        body = place + 8
+        if size == 1:
+            (size,) = struct.unpack(">Q", data[body : body + 8])
+            body += 8
+        last = place + size if size else end
+        if not body <= last <= end:
+            raise ValueError(f"box {kind!r} at byte {place} is {size} bytes long")
+        yield _Box(kind, place, body, last)
+        place = last
+
+
+def _body(data: bytes | mmap.mmap, box: _Box) -> bytes:
+    if box.end - box.body > LARGEST_BOX:
+        raise ValueError(f"box {box.kind!r} is {box.end - box.body} bytes long")
+    return data[box.body : box.end]
+
+
+def _inside(data: bytes, *path: bytes) -> Iterator[bytes]:
+    """The contents of all boxes that lie at a path of names in a box's content."""
+    for box in _boxes(data):
+        if box.kind == path[0]:
+            body = _body(data, box)
+            yield from _inside(body, *path[1:]) if len(path) > 1 else (body,)
+
+
+def _tracks(header: bytes) -> list[_Track]:
+    """The tracks of a `moov` box with what `trex` says of their samples where fragments say nothing."""
+    extends = [struct.unpack(">5I", one[4:24]) for one in _inside(header, b"mvex", b"trex")]
+    defaults = {number: flags for number, _, _, _, flags in extends}
+    tracks = []
+    for track in _inside(header, b"trak"):
+        (about,) = _inside(track, b"tkhd")
+        (timing,) = _inside(track, b"mdia", b"mdhd")
+        (sample,) = _inside(track, b"mdia", b"minf", b"stbl", b"stsd")
+        (number,) = struct.unpack_from(">I", about, 20 if about[0] else 12)
+        (ticks,) = struct.unpack_from(">I", timing, 20 if timing[0] else 12)
+        tracks.append(_Track(number, ticks, _codec(sample[8:]), defaults.get(number, 0)))
+    return tracks
+
+
+def _codec(entries: bytes) -> str:
+    """The name of a sample description by RFC 6381."""
+    entry = next(_boxes(entries))
+    body = _body(entries, entry)
+    if entry.kind == b"avc1":
+        (record,) = _inside(body[78:], b"avcC")
+        return f"avc1.{record[1:4].hex().upper()}"
+    if entry.kind == b"mp4a":
+        (stream,) = _inside(body[28:], b"esds")
+        return f"mp4a.40.{_audio_object(stream)}"
+    return entry.kind.decode("latin-1")
+
+
+def _audio_object(stream: bytes) -> int:
+    """The audio object type of an `esds` box: the first five bits of the decoder's own configuration (ISO/IEC 14496-1 and -3)."""
+    place = 4
+    while stream[place] != 0x05:
+        tag = stream[place]
+        place = _past_length(stream, place + 1)
+        place += {0x03: 3, 0x04: 13}[tag]
+    return stream[_past_length(stream, place + 1)] >> 3
+
+
+def _past_length(stream: bytes, place: int) -> int:
+    """Behind a length of up to four bytes, of which the highest bit says that another follows."""
+    while stream[place] & 0x80:
+        place += 1
+    return place + 1
+
+
+def _fragment(index: bytes, picture: _Track, *, start: int, size: int) -> Fragment:
+    """What a `moof` box says of the pictures in its fragment."""
+    for part in _inside(index, b"traf"):
+        (head,) = _inside(part, b"tfhd")
+        flags, number = struct.unpack(">II", head[:8])
+        if number != picture.number:
+            continue
+        (when,) = _inside(part, b"tfdt")
+        (time,) = struct.unpack_from(">Q" if when[0] else ">I", when, 4)
+        runs = list(_inside(part, b"trun"))
+        first = _first_flags(runs[0], _default_flags(head, flags & 0xFFFFFF, picture))
+        frames = sum(struct.unpack(">I", run[4:8])[0] for run in runs)
+        return Fragment(
+            start=start, size=size, time=Fraction(time, picture.ticks), frames=frames, key=not first & NOT_SYNC
+        )
+    raise ValueError("a fragment without pictures")
+
+
+def _default_flags(head: bytes, flags: int, picture: _Track) -> int:
+    """The sample flags of a `tfhd` box, behind the optional fields that it says it has."""
+    if not flags & 0x20:
+        return picture.flags
+    place = 8 + sum(size for bit, size in ((0x1, 8), (0x2, 4), (0x8, 4), (0x10, 4)) if flags & bit)
+    (found,) = struct.unpack_from(">I", head, place)
+    return int(found)
+
+
+def _first_flags(run: bytes, default: int) -> int:
+    """The sample flags of the first sample of a `trun` box."""
+    flags = struct.unpack(">I", run[:4])[0] & 0xFFFFFF
+    place = 8 + (4 if flags & 0x1 else 0)
+    if flags & 0x4:
+        return int(struct.unpack_from(">I", run, place)[0])
+    if not flags & 0x400:
+        return default
+    place += sum(size for bit, size in ((0x100, 4), (0x200, 4)) if flags & bit)
+    return int(struct.unpack_from(">I", run, place)[0])
