@@ -7,8 +7,10 @@ Sizes are checked before anything is decoded.
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_bytes
 from model.talker import Portrait
 from pipeline import media
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 LEAST_SIDE, MOST_SIDE = 256, 8192
@@ -48,11 +53,43 @@ def _picture(path: Path, called: str) -> tuple[np.ndarray, np.ndarray | None]:
             _check_size(picture.size, called)
             upright = PIL.ImageOps.exif_transpose(picture)
             has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-            rgba = np.asarray(upright.convert("RGBA"))
+            rgba = np.asarray(_in_srgb(_in_eight_bits(upright)).convert("RGBA"))
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise _problem(called, f"not a readable picture: {error}", expected=" or ".join(FORMATS)) from error
     alpha = np.ascontiguousarray(rgba[..., 3]) if has_alpha and rgba[..., 3].min() < 255 else None
     return np.ascontiguousarray(rgba[..., :3]), alpha
+
+
+def _in_eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Grey of sixteen bits by its upper eight; Pillow would cut it off at 255."""
+    import PIL.Image
+
+    if not picture.mode.startswith("I"):
+        return picture
+    return PIL.Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+
+
+def _in_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """The colours that a profile in the file means (cameras and telephones write Display P3 or Adobe RGB). Without one it is sRGB already,
+    and a profile that cannot be used is passed over, as browsers do."""
+    import PIL.ImageCms
+
+    embedded = picture.info.get("icc_profile")
+    if not embedded:
+        return picture
+    if picture.mode in ("P", "LA", "PA"):
+        picture = picture.convert("RGBA")
+    try:
+        profile = PIL.ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+        if "srgb" in PIL.ImageCms.getProfileDescription(profile).lower():
+            return picture
+        mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+        found = PIL.ImageCms.profileToProfile(
+            picture, profile, PIL.ImageCms.createProfile("sRGB"), PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC, mode
+        )
+    except (PIL.ImageCms.PyCMSError, OSError, ValueError):
+        return picture
+    return found or picture
 
 
 def _best_frame(path: Path, called: str) -> np.ndarray:

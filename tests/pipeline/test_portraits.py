@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.ImageCms
 import pytest
 
 from manifests.errors import InputError
@@ -40,6 +41,48 @@ def test_a_camera_held_sideways_gives_an_upright_portrait(tmp_path: Path) -> Non
     assert read.pixels.shape == (320, 256, 3)
     assert read.pixels[160, 250, 0] > 150
     assert read.pixels[160, 5, 0] < 60
+
+
+def swapped_profile() -> bytes:
+    """A profile of our own: sRGB whose red and blue lights are exchanged, under another name."""
+    made = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
+    return (
+        made.replace(b"rXYZ", b"tmp ")
+        .replace(b"bXYZ", b"rXYZ")
+        .replace(b"tmp ", b"bXYZ")
+        .replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be"))
+    )
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
+def test_colours_are_those_that_the_embedded_profile_means(tmp_path: Path, name: str) -> None:
+    read = portraits.read(picture(tmp_path / name, icc_profile=swapped_profile()))
+    assert read.pixels[10, 10, 2] > 180
+    assert read.pixels[10, 10, 0] < 60
+
+
+@pytest.mark.parametrize("profile", [b"", b"rubbish" * 40, "sRGB"])
+def test_srgb_and_profiles_that_say_nothing_leave_pixels_as_they_are(tmp_path: Path, profile: bytes | str) -> None:
+    if isinstance(profile, str):
+        profile = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
+    read = portraits.read(picture(tmp_path / "a.png", icc_profile=profile))
+    assert tuple(read.pixels[10, 10]) == (200, 40, 10)
+
+
+def test_transparency_survives_a_profile(tmp_path: Path) -> None:
+    pixels = np.full((256, 256, 4), 255, np.uint8)
+    pixels[:128, :, 3] = 90
+    PIL.Image.fromarray(pixels).save(tmp_path / "cut.png", icc_profile=swapped_profile())
+    read = portraits.read(tmp_path / "cut.png")
+    assert read.alpha is not None
+    assert (read.alpha[0, 0], read.alpha[200, 0]) == (90, 255)
+
+
+def test_grey_of_sixteen_bits_is_read_by_its_upper_eight(tmp_path: Path) -> None:
+    grey = np.linspace(0, 65535, 256 * 256).astype(np.uint16).reshape(256, 256)
+    PIL.Image.fromarray(grey).save(tmp_path / "grey.png")
+    read = portraits.read(tmp_path / "grey.png")
+    assert (read.pixels[..., 0] == grey >> 8).all()
 
 
 def test_transparency_is_kept(tmp_path: Path) -> None:
