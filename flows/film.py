@@ -43,7 +43,10 @@ class Film:
 
     def settings_of(self, talker: str) -> Settings:
         """What a talker is asked for: the size of the frames, and the production's settings if it is the production's own."""
-        own = self.production.talker_settings if talker == self.production.talker else {}
+        own = dict(self.production.talker_settings) if talker == self.production.talker else {}
+        weights = own.get("weights")
+        if isinstance(weights, str) and weights:  # a folder: found from the production, wherever a worker stands
+            own["weights"] = str((self.folder / Path(weights).expanduser()).resolve())
         return {"size": self.production.generate.size, **own}
 
 

@@ -6,6 +6,7 @@ Nothing heavy is imported here; see `talker` for the work and docs/nano.md for w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -29,6 +30,10 @@ LICENCES: tuple[str, ...] = (
 )
 WEIGHTS = Path(__file__).with_name("weights")
 """The checkpoint that ships with the package."""
+CONFIG, DIGEST = "config.json", "digest"
+CHECKPOINT = ("model.safetensors", CONFIG, DIGEST)
+"""The files of a checkpoint, as `model.training.checkpoint` writes them; that module is not imported for a plan."""
+UNFINISHED = "autoencoder"  # the stage of training after which nothing can denoise yet
 FILE = "nano settings"
 RANGES: dict[str, tuple[float, float]] = {"steps": (1, 200), "guidance": (0, 20), "size": (128, 4320)}
 
@@ -88,13 +93,21 @@ def describe(settings: Mapping[str, object]) -> Description:
 
 
 def _digest(folder: Path) -> str:
-    """What the checkpoint's writer noted, without reading the weights."""
-    noted = folder / "digest"
-    if not noted.is_file():
-        message = "the weights of the diffusion demonstration are not there"
-        expected = "a folder that `callsheet train diffusion` finished"
+    """What the checkpoint's writer noted, without reading the weights. Raises InputError when it is no checkpoint of this talker."""
+    expected = "a folder that `callsheet train diffusion` finished"
+    missing = [name for name in CHECKPOINT if not (folder / name).is_file()]
+    if missing:
+        message = f"the weights of the diffusion demonstration are not there: {', '.join(missing)} missing"
         raise InputError(Problem(file=str(folder), message=message, expected=expected))
-    return noted.read_text(encoding="utf-8").strip()
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except ValueError:
+        config = None
+    kind, stage = (config.get(name) if isinstance(config, dict) else None for name in ("kind", "stage"))
+    if kind != LABEL or stage == UNFINISHED:
+        message, got = "not weights that this talker can talk with", repr(stage if kind == LABEL else kind)
+        raise InputError(Problem(file=str(folder / CONFIG), message=message, expected=expected, got=got))
+    return (folder / DIGEST).read_text(encoding="utf-8").strip()
 
 
 def _problem(name: str, value: object) -> Problem | None:

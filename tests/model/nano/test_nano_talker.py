@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
+from flows.film import open_film
 from manifests.errors import InputError
 from model.emotion import Key, Performance
 from model.nano import LABEL, WEIGHTS, describe, read_settings
@@ -130,6 +131,24 @@ def test_own_weights_shape_the_identity_by_their_digest_not_their_place(weights:
     assert one == other
     with pytest.raises(InputError, match="not there"):
         describe({"weights": str(tmp_path / "nowhere")})
+
+
+@pytest.mark.parametrize(
+    "config", ['{"kind": "emotion embedder"}', '{"kind": "diffusion demonstration", "stage": "autoencoder"}', "[]", "x"]
+)
+def test_a_plan_refuses_weights_of_something_else(weights: Path, tmp_path: Path, config: str) -> None:
+    folder = shutil.copytree(weights, tmp_path / "other")
+    (folder / "config.json").write_text(config)
+    with pytest.raises(InputError, match=r"config\.json: not weights that this talker can talk with"):
+        describe({"weights": str(folder)})
+
+
+def test_a_production_finds_weights_beside_itself(weights: Path, production: Path) -> None:
+    shutil.copytree(weights, production / "mine")
+    text = (production / "production.toml").read_text().replace('"previs"', '"nano"')
+    (production / "production.toml").write_text(f'{text}\n[talker_settings]\nweights = "mine"\n')
+    film = open_film(production)
+    assert describe(film.talker_settings).weights_digest == describe({"weights": str(weights)}).weights_digest
 
 
 def test_wrong_settings_are_all_told_at_once() -> None:
