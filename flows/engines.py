@@ -45,5 +45,5 @@ def settle() -> None:
         os.environ.setdefault("PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"])
     os.environ.setdefault("PREFECT_HOME", str(cache_folder() / "prefect"))
     warnings.filterwarnings("ignore", module=r"(pyannote|torch|torchaudio|lightning|pytorch_lightning)(\.|$)")
-    for noisy in ("httpx", "prefect", "ray", "pyannote", "faster_whisper", "speechbrain", "matplotlib"):
+    for noisy in ("httpx", "ray", "pyannote", "faster_whisper", "speechbrain", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

@@ -20,6 +20,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import cut, inputs, listening
 from flows import generate as generation
+from flows.disk import full_disk_told, is_full
 from flows.farm.pool import FarmSettings
 from flows.film import Film, open_film
 from flows.finishing import kinds as finishing
@@ -56,11 +57,11 @@ class Outcome:
 
 
 def _is_tool_error(_task: Any, _run: Any, state: Any) -> bool:
-    """Only a tool that failed is worth another try; what a person gave is not."""
+    """Only a tool that failed is worth another try; what a person gave is not, nor a full disk."""
     try:
         state.result()
-    except ToolError:
-        return True
+    except ToolError as error:
+        return not is_full(error)
     except Exception:  # noqa: BLE001 - any other error: no retry
         return False
     return False
@@ -110,6 +111,12 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
 
     Raises InputError with all problems of the inputs before anything is made."""
     film = open_film(Path(folder), Path(out) if out else None)
+    with full_disk_told(film):
+        return _made(film, address=ray, workers=workers, until=until, budget=budget)
+
+
+def _made(film: Film, *, address: str, workers: int, until: float, budget: float) -> Outcome:
+    """The steps, one after another."""
     run_id, began = uuid.uuid4().hex, _now()
     begins = event(record.RUN, run_id, actor="callsheet")
     film.store.append([begins])
@@ -119,7 +126,7 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     turns = split_by_speaker(film, recordings, given)
     words = hear_words(film, recordings)
     cues = match(film, given, turns, words, recordings).cues
-    farm = generation.farm_settings(film, address=ray, workers=workers, until=until, budget_seconds=budget)
+    farm = generation.farm_settings(film, address=address, workers=workers, until=until, budget_seconds=budget)
     shots, generated = _make_takes(film, given, cues, recordings, run=begins, settings=farm)
     held = record.held(film.store, shots)
     version = None

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from flows.disk import full_disk_told
 from flows.farm import shared
 from flows.farm.pool import Ended, FarmSettings, Hooks, make_takes
 from flows.farm.steering import Steer, unsteered
-from flows.farm.worker import Failure, Job, Loader, kind_of
+from flows.farm.worker import Failure, Job, Loader
 from flows.film import Film, commit_orphans, done
 from flows.ledger.slates import make_slates
 from flows.view.progress import reporter
-from manifests.errors import InputError, ToolError
 from manifests.events import EventLog, RowLog
 from manifests.rows import Recording, Reject, Shot, Take
 from model import talker as talkers
@@ -119,7 +119,7 @@ def generate(
     """Make what is missing. Shots of the same identity (a repeat of the same moment) are made once.
 
     Raises ToolError when Ray or the storage fails, or the disk is full where takes are not written by workers."""
-    with _full_disk_told(film):
+    with full_disk_told(film):
         return _generate(film, shots, recordings, run_id=run_id, farm=farm)
 
 
@@ -212,19 +212,6 @@ def _make_groups(
 def budget_left(settings: FarmSettings, spent: float) -> float:
     """What is left of a budget of worker seconds: never 0, which means that there is none."""
     return max(settings.budget_seconds - spent, 0.001) if settings.budget_seconds else 0.0
-
-
-@contextmanager
-def _full_disk_told(film: Film) -> Iterator[None]:
-    """Whatever met the full disk first (the record, a rename, an encoder), people are told one thing."""
-    try:
-        yield
-    except (InputError, ToolError):
-        raise
-    except Exception as error:
-        if kind_of(error) != "full":
-            raise
-        raise ToolError(f"no space left on the disk of {film.root}; free some and render again: {error}") from error
 
 
 def _sweep(film: Film) -> None:
