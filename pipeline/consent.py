@@ -71,7 +71,8 @@ def gate(
 ) -> list[Problem]:
     """What keeps these actors from being shown on these terms: nothing when the list is empty.
 
-    An actor needs a consent for the likeness, and one for the voice when a voice sample is used; the ones that its `consent` cell
+    An actor needs a consent for the likeness, and one for the voice when a voice sample is used or one was ever given (then it is theirs
+    that is heard, and it must hold); the ones that its `consent` cell
     names (`|` between several), else all whose subject is the actor. Where none is required, only a revoked consent still stops.
     `withdrawals` were recorded and outrank the sheet: what they name does not count, whatever the sheet says of it."""
     held = withdrawn(consents, withdrawals)
@@ -112,11 +113,9 @@ def _actor_problems(
     mine = [one for one in withdrawals if same_person(one.person, actor.actor)]
     for covers in COVERS:
         recorded = [one for one in mine if one.covers == covers]
-        if covers == "voice" and not (actor.voice_sample or recorded):
-            continue
-        of_kind = [
-            consent for consent in held if consent.covers == covers and same_person(consent.subject, actor.actor)
-        ]
+        of_kind = [one for one in held if one.covers == covers and same_person(one.subject, actor.actor)]
+        if covers == "voice" and not (actor.voice_sample or recorded or of_kind):
+            continue  # the recording may hold somebody else's voice
         reasons = [_refusal(consent, terms) for consent in of_kind]
         stopped = bool(recorded) or any(reason.startswith("revoked") for reason in reasons)
         if all(reasons) and (stopped or terms.required) and (recorded or not unknown):

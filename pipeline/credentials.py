@@ -111,7 +111,8 @@ def verify(path: Path) -> Credentials:
     import c2pa  # type: ignore[import-untyped]
 
     if not path.is_file():
-        raise InputError(Problem(file=str(path), message="no such file"))
+        message = "a folder, not a file" if path.is_dir() else "no such file"
+        raise InputError(Problem(file=str(path), message=message))
     try:
         with c2pa.Reader(str(path)) as reader:
             store = json.loads(reader.json())
@@ -119,7 +120,8 @@ def verify(path: Path) -> Credentials:
         if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error):
             return Credentials(state="missing", trusted=False, signer="", detail="the file holds no credentials")
         signed = _holds_store(path)  # what holds no credentials is only unreadable
-        return Credentials(state="tampered" if signed else "missing", trusted=False, signer="", detail=str(error))
+        state: State = "tampered" if signed else "missing"
+        return Credentials(state=state, trusted=False, signer="", detail=_why_unread(path, str(error)))
     failures = [status["code"] for status in store.get("validation_status", [])]
     broken = [code for code in failures if code != UNTRUSTED]
     signature = store["manifests"][store["active_manifest"]].get("signature_info", {})
@@ -129,6 +131,12 @@ def verify(path: Path) -> Credentials:
         signer=str(signature.get("common_name") or signature.get("issuer") or ""),
         detail=", ".join(broken or failures),
     )
+
+
+def _why_unread(path: Path, said: str) -> str:
+    if "NotSupported" in said:
+        return f"{path.suffix or 'a file without a suffix'} is no kind of file that can hold credentials"
+    return f"it cannot be read as {path.suffix}: {said}"
 
 
 def _holds_store(path: Path) -> bool:

@@ -96,6 +96,11 @@ def check(
         return [
             _row(_Verdict("decodes", why, "whole file", "fail", advice="render again"), version, profile, expected.rate)
         ]
+    return verdicts(report, expected, version=version, profile=profile)
+
+
+def verdicts(report: Report, expected: Expected, *, version: str, profile: str) -> list[Check]:
+    """What a report says of a file, against what was expected of it."""
     return [_row(verdict, version, profile, expected.rate) for verdict in judge(report, expected)]
 
 

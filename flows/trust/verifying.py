@@ -12,29 +12,32 @@ from typing import Any
 from flows.trust.purge import tombstone
 from manifests.errors import InputError, ToolError
 from manifests.identity import digest_file
-from manifests.rows import Deliverable
+from manifests.rows import Check, Deliverable
 from manifests.store import Store
-from pipeline import credentials, hls, qc
+from pipeline import credentials, hls, qc, sound
 from pipeline.credentials import Credentials
 
 FILMS = (".mp4", ".mov", ".webm", ".mkv")
 PLAYLIST = ".m3u8"
-CHANGED = "changed"
+SAME, CHANGED = "same", "changed"
 NOT_DELIVERED = "it is not the file that was delivered: its digest differs from the record's"
 PURGED = "purged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """`state`: valid, tampered, stripped (it was signed and holds no credentials now), missing (never signed, as far as is known), purged,
-    or playlist (of HLS: its renditions carry the credentials). `delivered`: same or changed against the production's row, "" when it lies
-    in no production. `problems`: why it is not well; empty when it is."""
+    """`state`: valid, tampered (its credentials say so, or its digest is not the record's), stripped (it was signed and holds no
+    credentials now), missing (never signed, as far as is known; no problem of a file that was delivered so), purged, or playlist (of HLS:
+    its renditions carry the credentials). `delivered`: same or changed against the production's row, "" when it lies in no production.
+    `checks`: those of its version when it is the file that was delivered, else what one decode of it tells. `problems`: why it is not
+    well; empty when it is."""
 
     file: Path
     state: str
     credentials: Credentials | None
     delivered: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -50,13 +53,24 @@ def verify(file: Path) -> Verified:
     found = credentials.verify(file)
     state = "stripped" if found.state == "missing" and _was_signed(file, row) else found.state
     delivered = _delivered(file, row)
-    measured, problems = _measured(file, row)
-    if state in ("tampered", "stripped", "missing"):
+    report, problems = _decoded(file)
+    measured, checks = (_facts(report), _checks(file, row, report)) if report else ({}, [])
+    problems += [_told(check) for check in checks if check.verdict == "fail" and delivered != SAME]
+    if state == "valid" and delivered == CHANGED:
+        state = "tampered"
+        problems.insert(0, "credentials: they hold, but the file was changed where no signature reaches")
+    elif state in ("tampered", "stripped", "missing") and not (state == "missing" and delivered == SAME):
         problems.insert(0, f"credentials: {state}" + (f" ({found.detail})" if found.detail else ""))
     if delivered == CHANGED:
         problems.append(NOT_DELIVERED)
     return Verified(
-        file=file, state=state, credentials=found, delivered=delivered, measured=measured, problems=problems
+        file=file,
+        state=state,
+        credentials=found,
+        delivered=delivered,
+        measured=measured,
+        checks=checks,
+        problems=problems,
     )
 
 
@@ -81,15 +95,26 @@ def _ladder(master: Path, row: Deliverable | None) -> Verified:
 def _delivered(file: Path, row: Deliverable | None) -> str:
     if row is None:
         return ""
-    return "same" if digest_file(file) == row.media_digest else CHANGED
+    return SAME if digest_file(file) == row.media_digest else CHANGED
+
+
+def _place(file: Path) -> Path | None:
+    """The folder of deliverables that a file lies in."""
+    return next((folder for folder in file.resolve().parents[:3] if folder.name == "deliverables"), None)
+
+
+def _record(file: Path) -> Store:
+    place = _place(file)
+    assert place is not None  # asked for only when there is a row
+    return Store(place.parent / "manifests")
 
 
 def _row(file: Path) -> Deliverable | None:
     """The row of a file that lies in a production's deliverables."""
-    place = next((folder for folder in file.resolve().parents[:3] if folder.name == "deliverables"), None)
+    place = _place(file)
     if place is None or not (place.parent / "manifests").is_dir():
         return None
-    rows = Store(place.parent / "manifests").rows(Deliverable, path=file.resolve().relative_to(place).as_posix())
+    rows = _record(file).rows(Deliverable, path=file.resolve().relative_to(place).as_posix())
     return rows[-1] if rows else None
 
 
@@ -105,16 +130,19 @@ def _was_signed(file: Path, row: Deliverable | None) -> bool:
     return not own or own[0]["value"].startswith("valid")
 
 
-def _measured(file: Path, row: Deliverable | None) -> tuple[dict[str, Any], list[str]]:
-    """What one decode of a film says, and what of it is wrong in itself or against the record."""
+def _decoded(file: Path) -> tuple[qc.Report | None, list[str]]:
+    """What one decode of a film says; what is no film is not decoded."""
     if file.suffix.lower() not in FILMS:
-        return {}, []
+        return None, []
     try:
-        report = qc.measure(file)
+        return qc.measure(file), []
     except (ToolError, InputError) as error:
-        return {}, [f"it does not decode: {str(error).splitlines()[-1]}"]
+        return None, [f"it does not decode: {str(error).splitlines()[-1]}"]
+
+
+def _facts(report: qc.Report) -> dict[str, Any]:
     loud = report.loudness
-    facts = {
+    return {
         "frames": report.frames,
         "rate": str(report.rate),
         "size": f"{report.width}x{report.height}",
@@ -125,13 +153,26 @@ def _measured(file: Path, row: Deliverable | None) -> tuple[dict[str, Any], list
         "freeze": [list(span) for span in report.freeze],
         "silence": [list(span) for span in report.silence],
     }
-    problems = [f"it does not decode cleanly: {report.errors[0]}"] if report.errors else []
-    if row is not None:
-        wanted = {"frames": row.frames, "size": f"{row.width}x{row.height}"}
-        problems += [
-            f"{name}: {facts[name]}, delivered were {value}" for name, value in wanted.items() if facts[name] != value
-        ]
-    return facts, problems
+
+
+def _checks(file: Path, row: Deliverable | None, report: qc.Report) -> list[Check]:
+    """The recorded checks of a file that is as it was delivered; of another one what can be judged without its production."""
+    if row is not None and _delivered(file, row) == SAME:
+        return _record(file).rows(Check, version=row.version, profile=row.profile)
+    expected = qc.Expected(
+        frames=row.frames if row else report.frames,
+        rate=report.rate,
+        width=row.width if row else report.width,
+        height=row.height if row else report.height,
+        loudness=sound.LoudnessSettings(target_lufs=None),
+    )
+    version, profile = (row.version, row.profile) if row else ("", file.suffix.lstrip("."))
+    return qc.verdicts(report, expected, version=version, profile=profile)
+
+
+def _told(check: Check) -> str:
+    at = f" at {check.timecode}" if check.timecode else ""
+    return f"{check.name}: {check.value}{at}, expected {check.limit}" + (f" ({check.advice})" if check.advice else "")
 
 
 def plain(verified: Verified) -> dict[str, Any]:

@@ -32,9 +32,17 @@ def verify(
         told = {name: value for name, value in found.measured.items() if value not in (None, [])}
         say("  " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()))
     if found.delivered == "same":
-        say("  it is the file that was delivered")
+        unsigned = f"; {found.credentials.detail}" if found.credentials and found.state == "missing" else ""
+        say(f"  it is the file that was delivered{unsigned}")
     for problem in found.problems:
         say(f"  {problem}")
+    for check in found.checks:
+        if check.verdict == "warn":
+            at = f" at {check.timecode}" if check.timecode else ""
+            say(
+                f"  warning: {check.name}: {check.value}{at} (limit {check.limit})"
+                + (f": {check.advice}" if check.advice else "")
+            )
     return SOME_FAILED if found.problems else DONE
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import getpass
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from flows.cli import main
 from flows.film import Film, open_film
 from flows.trust import consents, verifying, waivers
 from manifests.errors import InputError
-from manifests.rows import Check
+from manifests.identity import digest_file
+from manifests.rows import Check, Deliverable
 from pipeline import media, qc
 
 FAILED = Check(version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail")
@@ -92,6 +95,7 @@ def test_a_delivered_file_is_verified_against_its_row(scene: Film) -> None:
     found = verifying.verify(scene.root / "deliverables" / "v001" / "web.mp4")
     assert (found.state, found.delivered, found.problems) == ("valid", "same", [])
     assert found.measured["size"] == "320x180"
+    assert {"lip-sync", "identity", "sound offset", "frame count"} <= {check.name for check in found.checks}
     assert found.measured["colour"] == "tv, bt709"
 
 
@@ -109,9 +113,36 @@ def test_tampered_stripped_and_shortened_files_are_told_apart(scene: Film, tmp_p
     (tmp_path / "short.mov").replace(master)
     found = verifying.verify(master)
     assert (found.state, found.delivered) == ("stripped", "changed")
-    assert any(problem.startswith("frames: 50, delivered were") for problem in found.problems)
+    assert any(problem.startswith("frame count: 50, expected") for problem in found.problems)
     elsewhere = master.rename(tmp_path / "copy.mov")
     assert verifying.verify(elsewhere).state == "missing"
+
+
+def test_a_byte_that_no_signature_covers_is_told_by_the_digest(scene: Film) -> None:
+    web = scene.root / "deliverables" / "v001" / "web.mp4"
+    data = bytearray(web.read_bytes())
+    data[data.index(b"ftyp") + 8] ^= 1  # C2PA leaves the file type box out of its hash
+    web.write_bytes(data)
+    found = verifying.verify(web)
+    assert (found.state, found.delivered) == ("tampered", "changed")
+    assert found.problems
+
+
+def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_same(scene: Film, tmp_path: Path) -> None:
+    (row,) = scene.store.rows(Deliverable, path="v001/web.mp4")
+    film = scene.root / "deliverables" / "v001" / "alpha.mkv"
+    media.run(["-i", str(film.with_name("web.mp4")), "-map", "0:v", "-map", "0:a", "-c", "copy", str(film)])
+    scene.store.append([replace(row, profile="alpha-web", path="v001/alpha.mkv", media_digest=digest_file(film))])
+    checks = film.parent / "checks.json"
+    said = json.loads(checks.read_text())
+    said["checks"].append({"profile": "alpha-web", "name": "content credentials", "value": "none: no such container"})
+    checks.write_text(json.dumps(said))
+    found = verifying.verify(film)
+    assert (found.state, found.delivered, found.problems) == ("missing", "same", [])
+    assert ".mkv is no kind of file" in found.credentials.detail
+    assert verifying.verify(Path(shutil.copy(film, tmp_path))).problems
+    film.write_bytes(film.read_bytes() + b"x")
+    assert verifying.verify(film).problems
 
 
 def test_the_verbs_end_with_their_codes(scene: Film, capsys: pytest.CaptureFixture[str]) -> None:

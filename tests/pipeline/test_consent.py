@@ -96,6 +96,14 @@ def test_a_voice_sample_needs_a_consent_for_the_voice() -> None:
     assert refusals(speaking, given_by(), given_by(covers="voice")) == []
 
 
+@pytest.mark.parametrize("fields", [{"revoked_at": "2026-03-01"}, {"valid_until": "2026-03-01"}, {"scope": "trailer"}])
+def test_a_voice_that_is_no_longer_allowed_stops_also_without_a_sample(fields: dict[str, str]) -> None:
+    terms = consent.Terms(on=TODAY, use="episode")
+    assert consent.gate([ACTOR], [given_by(), given_by(covers="voice")], terms) == []
+    (problem,) = consent.gate([ACTOR], [given_by(), given_by(covers="voice", **fields)], terms)
+    assert "no valid consent for voice" in str(problem)
+
+
 def test_the_consents_that_the_cast_names_are_the_ones_that_count() -> None:
     naming = Actor(character="MARA", actor="Mara Dahl", portrait="mara.png", consent="c1|c2")
     assert refusals(naming, given_by(), given_by(consent_id="c2", covers="voice")) == []
