@@ -100,8 +100,9 @@ async function begin() {
 
   function resume() {
     tell("initialized");
+    if (!video.paused) tell("played"); // begun while the learning system was asked
     if (before.position > 1 && before.position < video.duration - 1) {
-      resuming = true;
+      resuming = video.paused;
       video.currentTime = before.position;
       status.textContent = `Resumed at ${clock(before.position)}`;
     } else if (!system && window.location.search.includes("endpoint=")) {
@@ -192,6 +193,7 @@ async function begin() {
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) window.location.reload(); // back from the browser's cache: a new session
   });
+  if (!video.paused) play.textContent = "Pause";
   if (video.readyState >= 1) resume();
   else video.addEventListener("loadedmetadata", resume, { once: true });
 }

@@ -284,6 +284,7 @@ def test_an_xapi_system_is_told_what_was_watched_and_brings_the_learner_back(
 ) -> None:
     ready(page.goto(started(site, record_store)) and page)
     page.evaluate("document.querySelector('video').play()")
+    told_to(2)
     until(page, "document.querySelector('video').currentTime > 0.5")
     page.keyboard.press("k")
     until(page, "document.querySelector('video').paused")
