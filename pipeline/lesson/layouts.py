@@ -36,7 +36,8 @@ WORDS = (
     "margin",
 )
 SMALLER = (1.0, 0.85, 0.7)  # of the size asked for, tried one after the other
-BESIDE_SHARE = 0.3  # of the width goes to the presenter beside a slide
+BESIDE_SHARE = 0.3  # of the width goes to the presenter beside a slide, or of the height below it
+UPRIGHT = 1.25  # as wide as high: in narrower pictures a column beside the slide would cut faces in half
 _CHANGES: dict[str, dict[str, Any]] = {
     "corner": {"mode": "corner", "always": True},
     "presenter full": {"mode": "presenter"},
@@ -173,8 +174,17 @@ def _with_number(arrangement: Arrangement, name: str, value: float) -> Arrangeme
 
 
 def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placed:
-    """The slide whole, as large as the rest of the width allows; the presenter over the full height beside it."""
+    """The slide whole, as large as the rest of the width allows; the presenter over the full height beside it. In upright pictures the
+    presenter has the full width below the slide, or above it for `left`."""
     width, height = size
+    if width < UPRIGHT * height:
+        row = _even(height * BESIDE_SHARE)
+        wide, high = _even(width * (height - row) / height), height - row
+        above = arrangement.side == "left"
+        return Placed(
+            slide=Rect(_even((width - wide) / 2), row if above else 0, wide, high),
+            presenter=Rect(0, 0 if above else high, width, row),
+        )
     column = _even(width * BESIDE_SHARE)
     wide, high = width - column, _even(height * (width - column) / width)
     top = _even((height - high) / 2)

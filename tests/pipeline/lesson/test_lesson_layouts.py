@@ -122,6 +122,15 @@ def test_side_by_side_shows_the_whole_slide_and_neither_covers_the_other() -> No
         assert abs(placed.slide.width / placed.slide.height - 16 / 9) < 0.01
 
 
+@pytest.mark.parametrize(("side", "top", "slide_top"), [("right", 896, 0), ("left", 0, 384)])
+def test_in_an_upright_picture_the_presenter_has_the_width_below_or_above_the_slide(
+    side: str, top: int, slide_top: int
+) -> None:
+    placed = place(parse(f"side by side, {side}"), (720, 1280), [])
+    assert placed.presenter == Rect(0, top, 720, 384)
+    assert placed.slide == Rect(108, slide_top, 504, 896)
+
+
 def test_slide_only_and_presenter_full_show_one_of_them() -> None:
     assert place(parse("slide only"), SIZE, []).presenter is None
     assert place(parse("presenter full"), SIZE, []).slide is None
