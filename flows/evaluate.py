@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.view.progress import reporter
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, gather, nearest
 from manifests.identity import digest
 from manifests.rows import CorpusClip, Score
 from manifests.store import Store
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("test", "val", "train", "judge")
 UNITS, REAL = "units", "real"
-LEAST_FRAMES = 8
+LEAST_FRAMES, I3D_FRAMES = 8, 10  # of a clip; with I3D
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +101,14 @@ def _check(request: Request) -> None:
         expected, near = " or ".join(SPLITS), nearest(request.split, SPLITS)
         message = f"unknown split {request.split!r}"
         problems.append(Problem(file="--split", message=message, expected=expected, nearest=near))
-    if 0 < request.frames < LEAST_FRAMES:
+    least = I3D_FRAMES if "i3d" in request.foreign else LEAST_FRAMES
+    if 0 < request.frames < least:
         message = "too few frames to judge"
-        problems.append(Problem(file="--frames", message=message, expected=f"{LEAST_FRAMES} or more, or 0 for all"))
+        problems.append(Problem(file="--frames", message=message, expected=f"{least} or more, or 0 for all"))
+    if request.foreign:
+        from model.judges.foreign import guests
+
+        gather(problems, lambda: guests.check(request.foreign))
     if problems:
         raise InputError(problems)
 

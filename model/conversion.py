@@ -59,9 +59,10 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
     """The tensors of a pickled state dict, read with torch's weights-only reader. Raises InputError for anything else."""
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # an unpickler trips over strange bytes in many ways
         message = "not a plain file of tensors, so it is not read"
-        raise InputError(Problem(file=str(path), message=message, got=str(error).splitlines()[0])) from error
+        got = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(Problem(file=str(path), message=message, got=got)) from error
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise InputError(Problem(file=str(path), message="not a dictionary of tensors", expected="a state dict"))
     return loaded

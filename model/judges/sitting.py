@@ -23,6 +23,7 @@ from model.judges.intervals import Interval
 from model.judges.panel import LEAST_FRAMES, Panel, Shown, Verdict
 from model.training.corpus import SAMPLES_PER_FRAME, Corpus
 
+LEAST_SET = 2  # clips through which a Gaussian can lie
 WRONG_SOUNDS = 2  # of other clips, beside each clip's own
 
 Faces = UInt8[np.ndarray, "frames 64 64 3"]
@@ -138,13 +139,16 @@ class Sitting:
         return made
 
     def _i3d(self) -> list[Score]:
-        """From a talker's clips to the real ones by I3D's features; all clips are cut to the length of the shortest."""
+        """From a talker's clips to the real ones by I3D's features; clips that are too short for it are left out, all others cut to the
+        length of the shortest."""
         made, known = [], dict[tuple[str, str], np.ndarray]()
         for key, clips in self.pictures.items():
-            shortest = min(len(clip) for clip in clips)
-            known[key] = i3d.features(np.stack([clip[:shortest] for clip in clips]))
+            lasting = [clip for clip in clips if len(clip) >= i3d.LEAST_FRAMES]
+            if len(lasting) >= LEAST_SET:
+                shortest = min(len(clip) for clip in lasting)
+                known[key] = i3d.features(np.stack([clip[:shortest] for clip in lasting]))
         for (corpus, subject), features in known.items():
-            if subject != report.REAL:
+            if subject != report.REAL and (corpus, report.REAL) in known:
                 about = next(row for row in self.rows if (row.corpus, row.subject) == (corpus, subject))
                 value = distances.frechet(features, known[corpus, report.REAL])
                 people = [clip.identity for clip in self.clips if clip.corpus == corpus]

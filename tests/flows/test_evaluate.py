@@ -77,6 +77,13 @@ def test_all_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path, capsys
     told = capsys.readouterr().err
     for part in ("not both", "nearest: 'previs'", "no such folder", "nearest: 'test'", "too few frames", "5 problems"):
         assert part in told
+    assert (
+        run("--corpus", str(tmp_path), "--out", str(tmp_path), "--frames", "9", "--foreign", "i3d", "--foreign", "arc")
+        == 2
+    )
+    told = capsys.readouterr().err
+    for part in ("10 or more", "the weights of i3d are not here", "nearest: 'arcface'", "3 problems"):
+        assert part in told
 
 
 def test_a_folder_without_a_corpus_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

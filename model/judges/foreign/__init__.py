@@ -2,9 +2,9 @@
 """The field's own judges, when a user puts their weights into the cache: SyncNet v2, ArcFace, HSEmotion, I3D.
 
 Callsheet neither ships nor fetches these files: read their licences first. They lie in the folder `judges` of the cache under the names
-that they are published by. The digest of a file is recorded when it is first used and must stay. Nothing unpickles while judging: the one
-pickle (SyncNet) is converted once, as plain tensors; the one TorchScript archive (I3D), which may carry any code, runs in a process of
-its own.
+that they are published by. The digest of a file is recorded when it was first loaded and must stay. Nothing unpickles while judging: the
+one pickle (SyncNet) is converted once, as plain tensors; the one TorchScript archive (I3D), which may carry any code, runs in a process
+of its own.
 """
 
 from __future__ import annotations
@@ -87,12 +87,22 @@ def place(name: str) -> Path:
     if not path.is_file():
         message = f"the weights of {name} are not here; get {judge.file} from {judge.source} (licence: {judge.licence})"
         raise InputError(Problem(file=str(path), message=message))
-    found, note = sha256_file(path), path.with_name(f"{judge.file}.sha256")
-    if not note.is_file():
-        with whole(note) as partial:
-            partial.write_text(found + "\n")
-    recorded = note.read_text().strip()
-    if recorded != found:
+    note = _note(path)
+    recorded = note.read_text().strip() if note.is_file() else ""
+    found = sha256_file(path)
+    if recorded not in ("", found):
         message = f"not the file that was used before; delete {note.name} if it was changed on purpose"
         raise InputError(Problem(file=str(path), message=message, expected=f"SHA-256 {recorded}", got=found))
     return path
+
+
+def remember(name: str) -> None:
+    """Note the digest of a judge's file, once it has been loaded: half a download must not stand in the way of the whole."""
+    path = place(name)
+    if not _note(path).is_file():
+        with whole(_note(path)) as partial:
+            partial.write_text(sha256_file(path) + "\n")
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")

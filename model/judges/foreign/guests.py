@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int16
 
 from manifests.errors import InputError, Problem, gather
 from model.judges import foreign
-from model.judges.foreign import onnx, syncnet
+from model.judges.foreign import i3d, onnx, syncnet
 from model.judges.points import Faces, Followed
 
 LOOKED_AT = 8  # frames of a clip that networks for pictures see
@@ -33,12 +34,17 @@ class Guests:
     """Those of `foreign.KNOWN` that were asked for, loaded. I3D says nothing of single clips: `foreign.i3d`."""
 
     def __init__(self, names: Sequence[str], rest: Mapping[str, Followed]) -> None:
-        """`rest`: the face of every portrait. Raises InputError for all names that are unknown or whose files are not here."""
+        """`rest`: the face of every portrait. Raises InputError for all names that are unknown, and whose files are not here or are
+        something else."""
         self.names = tuple(dict.fromkeys(names))
-        _check(self.names)
-        self._syncnet = syncnet.load() if "syncnet-v2" in self.names else None
-        self._hsemotion = onnx.Graph("hsemotion") if "hsemotion" in self.names else None
-        self._arcface = onnx.Graph("arcface") if "arcface" in self.names else None
+        check(self.names)
+        problems: list[Problem] = []
+        loaded = {name: gather(problems, LOADERS[name]) for name in self.names}
+        if problems:
+            raise InputError(problems)
+        for name in self.names:
+            foreign.remember(name)
+        self._syncnet, self._hsemotion, self._arcface = map(loaded.get, ("syncnet-v2", "hsemotion", "arcface"))
         self._homes = {name: _arc(self._arcface, face) for name, face in rest.items()} if self._arcface else {}
 
     def numbers(self, told: Told) -> dict[str, float]:
@@ -63,7 +69,8 @@ class Guests:
         return made
 
 
-def _check(names: Sequence[str]) -> None:
+def check(names: Sequence[str]) -> None:
+    """Whether all are known and their files here. Raises InputError that tells of every one."""
     problems: list[Problem] = []
     for name in names:
         gather(problems, partial(foreign.place, name))
@@ -82,3 +89,24 @@ def _over(followed: Followed) -> list[int]:
     """Places evenly over a clip, none twice."""
     places = ((np.arange(LOOKED_AT) + 0.5) * len(followed.faces) / LOOKED_AT).astype(int)
     return list(dict.fromkeys(places.tolist()))
+
+
+def _arcface() -> onnx.Graph:
+    graph = onnx.Graph("arcface")
+    graph.expect(onnx.ARCFACE_SIDE, onnx.ARCFACE_WIDTH)
+    return graph
+
+
+def _hsemotion() -> onnx.Graph:
+    graph = onnx.Graph("hsemotion")
+    graph.expect(onnx.HSEMOTION_SIDE, len(onnx.HSEMOTION_LABELS))
+    return graph
+
+
+LOADERS: Mapping[str, Callable[[], Any]] = {
+    "syncnet-v2": syncnet.load,
+    "arcface": _arcface,
+    "hsemotion": _hsemotion,
+    "i3d": i3d.check,
+}
+"""How each is loaded, or at least tried: before the first clip is judged."""

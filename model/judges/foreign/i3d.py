@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float64, UInt8
 from torch.nn import functional
 
+from manifests.errors import InputError, Problem, ToolError
 from model import isolated
 from model.judges import foreign
 
@@ -18,6 +19,17 @@ LEAST_FRAMES = 10  # below which the network pools over nothing
 TIMEOUT_SECONDS = 1800
 
 Clips = UInt8[np.ndarray, "clips frames height width 3"]
+
+
+def check() -> None:
+    """Try the archive on one empty clip. Raises InputError when it is missing or no such network."""
+    empty = np.zeros((1, LEAST_FRAMES, 8, 8, 3), np.uint8)
+    try:
+        features(empty)
+    except ToolError as error:
+        message = "not an archive of I3D that can be run"
+        got = (error.stderr.splitlines() or [error.message])[-1]
+        raise InputError(Problem(file=str(foreign.place("i3d")), message=message, got=got)) from error
 
 
 def features(clips: Clips) -> Float64[np.ndarray, "clips 400"]:

@@ -18,6 +18,7 @@ from model.judges import foreign
 from model.previs.landmarks import Face
 
 ARCFACE_SIDE, HSEMOTION_SIDE = 112, 224
+ARCFACE_WIDTH = 512
 # Where ArcFace wants eyes, nose and corners of the mouth, px of 112 (insightface's alignment).
 ALIGNED = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
 NOSE, CORNERS = 4, (61, 291)
@@ -34,7 +35,7 @@ class Graph:
         """`name`: one of `foreign.KNOWN`. Raises InputError when its file is missing or cannot be read."""
         import onnxruntime  # type: ignore[import-untyped]
 
-        path = foreign.place(name)
+        path = self._path = foreign.place(name)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
@@ -44,6 +45,17 @@ class Graph:
             message, got = "not an ONNX graph that can be run", str(error).splitlines()[0]
             raise InputError(Problem(file=str(path), message=message, got=got)) from error
         self._input = self._session.get_inputs()[0].name
+
+    def expect(self, side: int, width: int) -> None:
+        """Try the graph on an empty picture. Raises InputError when it does not give `width` numbers for a picture of `side`."""
+        message, expected = "not the graph of this judge", f"{width} numbers for a picture of {side} px"
+        try:
+            got = self.run(np.zeros((1, 3, side, side), np.float32)).shape[1]
+        except Exception as error:  # as above
+            first = str(error).partition("\n")[0]
+            raise InputError(Problem(file=str(self._path), message=message, expected=expected, got=first)) from error
+        if got != width:
+            raise InputError(Problem(file=str(self._path), message=message, expected=expected, got=str(got)))
 
     def run(self, pictures: Float32[np.ndarray, "batch 3 side side"]) -> Float64[np.ndarray, "batch width"]:
         """The first output, flat."""

@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int16, UInt8
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from manifests.errors import InputError, Problem
+from manifests.identity import sha256_file
 from manifests.whole import whole
 from model.conversion import read_pickle
 from model.judges import foreign, sound
@@ -27,6 +29,7 @@ SIDE = 224
 SPAN = 5
 STEPS = SPAN * sound.STEPS_PER_FRAME
 LONGEST = 15  # frames of offset, either way, as in the published evaluation
+SOURCE = "converted from"  # in the header of the converted tensors
 COEFFICIENTS, FILTERS, LIFTER, EMPHASIS = 13, 26, 22, 0.97
 
 Faces = UInt8[np.ndarray, "frames height width 3"]
@@ -132,11 +135,22 @@ def cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
 
 
 def _converted(published: Path) -> Path:
-    target = published.with_name("syncnet_v2.safetensors")
-    if not target.is_file() or target.stat().st_mtime < published.stat().st_mtime:
+    """The plain tensors beside the pickle, made again when they are of another file."""
+    target, source = published.with_name("syncnet_v2.safetensors"), sha256_file(published)
+    if not target.is_file() or _source(target) != source:
+        tensors = {name: value.contiguous() for name, value in read_pickle(published).items()}
         with whole(target) as partial:
-            save_file({name: value.contiguous() for name, value in read_pickle(published).items()}, partial)
+            save_file(tensors, partial, metadata={SOURCE: source})
     return target
+
+
+def _source(target: Path) -> str:
+    """The digest of the file that tensors were converted from; "" when they do not say."""
+    try:
+        with safe_open(target, framework="pt") as file:
+            return str((file.metadata() or {}).get(SOURCE, ""))
+    except SafetensorError:
+        return ""
 
 
 def _stack(layers: tuple[Layer, ...]) -> nn.Sequential:

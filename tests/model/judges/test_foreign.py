@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,10 @@ def test_an_unknown_judge_is_refused_with_the_nearest_name() -> None:
 
 def test_another_file_than_the_one_that_was_used_first_is_refused(cache: Path) -> None:
     file = cache / "w600k_r50.onnx"
-    file.write_bytes(b"first")
+    file.write_bytes(b"half of")
     assert foreign.place("arcface") == file
+    file.write_bytes(b"first")
+    foreign.remember("arcface")  # only what was loaded
     assert (cache / "w600k_r50.onnx.sha256").read_text().strip() == hashlib.sha256(b"first").hexdigest()
     file.write_bytes(b"second")
     with pytest.raises(InputError, match="not the file that was used before"):
@@ -77,6 +80,24 @@ def test_a_pickle_with_code_in_it_is_not_read(cache: Path) -> None:
     (cache / "syncnet_v2.model").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(InputError, match="not a plain file of tensors"):
         syncnet.load()
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk\n", b"\x80\x04.", b"PK\x03\x04"])
+def test_bytes_that_are_no_pickle_at_all_are_refused(cache: Path, junk: bytes) -> None:
+    (cache / "syncnet_v2.model").write_bytes(junk)
+    with pytest.raises(InputError, match="not a plain file of tensors"):
+        syncnet.load()
+
+
+def test_a_conversion_of_another_file_is_made_again_whatever_its_age(cache: Path) -> None:
+    published = cache / "syncnet_v2.model"
+    torch.save({"netcnnaud.0.weight": torch.zeros(3)}, published)
+    with pytest.raises(InputError, match="not the tensors"):
+        syncnet.load()
+    net = syncnet.SyncNetV2()
+    torch.save(net.state_dict(), published)
+    os.utime(published, (1, 1))  # as some downloads leave it
+    assert torch.equal(syncnet.load().state_dict()["netfcaud.0.weight"], net.state_dict()["netfcaud.0.weight"])
 
 
 def test_a_late_picture_is_late_in_the_table_of_distances() -> None:
@@ -111,6 +132,21 @@ def test_a_file_that_is_no_graph_is_refused(cache: Path) -> None:
     (cache / "w600k_r50.onnx").write_bytes(b"no graph at all")
     with pytest.raises(InputError, match="not an ONNX graph"):
         onnx.Graph("arcface")
+
+
+def test_graphs_and_archives_of_something_else_are_refused_before_anything_is_judged(cache: Path) -> None:
+    for file in ("w600k_r50.onnx", "enet_b0_8_best_vgaf.onnx"):
+        (cache / file).write_bytes(mean_of_channels())
+    (cache / "i3d_torchscript.pt").write_bytes(b"no archive")
+    with pytest.raises(InputError) as caught:
+        guests.Guests(["arcface", "hsemotion", "i3d"], {})
+    told = [(problem.message, problem.expected, problem.got) for problem in caught.value.problems]
+    assert told[:2] == [
+        ("not the graph of this judge", "512 numbers for a picture of 112 px", "3"),
+        ("not the graph of this judge", "8 numbers for a picture of 224 px", "3"),
+    ]
+    assert told[2][0] == "not an archive of I3D that can be run"
+    assert not list(cache.glob("*.sha256"))
 
 
 def test_alignment_brings_eyes_nose_and_mouth_where_arcface_wants_them() -> None:
