@@ -3,7 +3,8 @@
 
 One grammar everywhere (script notes, sheets, `--emotion`): `curve = mix ("->" mix)*`, `mix = term ("+" term)*`,
 `term = label [0..1.5]`; e.g. `happy 0.6 + surprised 0.4`, `neutral -> angry 0.9`. A label alone means intensity 1. A caller may
-teach further words (`furious` for `angry 1.2`); which words those are is the script's affair (`pipeline/script.py`).
+teach further words (`furious` for `angry 1.2`); which words those are is the script's affair (`pipeline/script.py`). Word processors
+turn `->` into an arrow as people type; that arrow means the same.
 """
 
 from __future__ import annotations
@@ -31,13 +32,18 @@ _NO_WORDS: Mapping[str, Mix] = {}
 
 
 class EmotionError(ValueError):
-    """Text that is not of the emotion grammar. `got` is the part that is wrong, `nearest_names` the known labels like it."""
+    """Text that is not of the emotion grammar. `got` is the part that is wrong, `nearest_names` the known labels like it.
 
-    def __init__(self, message: str, *, got: str, nearest_names: str | None = None) -> None:
+    `expected`: what would be right, where that is not one of the labels."""
+
+    def __init__(
+        self, message: str, *, got: str, nearest_names: str | None = None, expected: str | None = None
+    ) -> None:
         """Say what was wrong; callers add file and line."""
         super().__init__(message)
         self.got = got
         self.nearest_names = nearest_names
+        self.expected = expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> Curve:
     """
     if len(text) > LONGEST:
         raise EmotionError(f"an emotion of {len(text)} characters, at most {LONGEST}", got=text[:20])
-    return Curve(tuple(_mix(part, words) for part in text.split("->")))
+    return Curve(tuple(_mix(part, words) for part in text.replace("→", "->").split("->")))
 
 
 def held(label: str, intensity: float = 1.0) -> Curve:
@@ -156,7 +162,9 @@ def _mix(text: str, words: Mapping[str, Mix]) -> Mix:
     for term in text.split("+"):
         for label, weight in _term(term.strip(), text, words):
             if label in found:
-                raise EmotionError(f"{label!r} is named twice in {text.strip()!r}", got=term.strip())
+                raise EmotionError(
+                    f"{label!r} is named twice in {text.strip()!r}", got=term.strip(), expected="each label once"
+                )
             found[label] = weight
     return tuple((label, found[label]) for label in sorted(found) if found[label]) or (("neutral", 1.0),)
 
@@ -173,7 +181,9 @@ def _term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
     scaled = tuple((label, round(weight * factor, DIGITS)) for label, weight in mix)
     for label, weight in scaled:
         if weight > MAXIMUM:
-            raise EmotionError(f"intensity {weight:g} of {label!r} is above {MAXIMUM}", got=term)
+            raise EmotionError(
+                f"intensity {weight:g} of {label!r} is above {MAXIMUM}", got=term, expected=f"0 to {MAXIMUM:g}"
+            )
     return scaled
 
 

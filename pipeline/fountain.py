@@ -17,10 +17,11 @@ from typing import Literal
 from manifests.errors import InputError, Problem
 
 _HEADING = re.compile(r"(?:INT\.?/EXT|EXT\.?/INT|INT|EXT|EST|I\.?/E|E\.?/I)[. ]", re.IGNORECASE)
-_FORCED_HEADING = re.compile(r"\.(?=\w)")
+_FORCED_HEADING = re.compile(r"\.(?=[*_]*\w)")
 _SCENE_NUMBER = re.compile(r"\s*#(?P<number>[^#\s]+)#\s*$")
 _CUE = re.compile(r"(?P<name>[^()^]*[^()^\s])\s*(?P<extensions>(?:\([^()]*\)\s*)*)(?P<dual>\^)?\s*")
 _TITLE_KEY = re.compile(r"(?P<key>[^\W\d_][\w -]*):(?P<value>.*)")
+_TITLE_KEYS = {"title", "credit", "author", "authors", "source", "draft date", "date", "contact", "copyright", "notes"}
 # Emphasis that is not closed within 400 characters is a star: a bound keeps the time linear.
 _EMPHASIS = re.compile(
     r"(?<!\\)(\*{1,3})(?=[^\s*])(.{1,400}?)(?<=[^\s\\])\1|(?<![\\\w])(_)(?=\S)(.{1,400}?)(?<=[^\s\\])_(?!\w)"
@@ -151,18 +152,24 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _after_title_page(lines: list[tuple[int, str]]) -> int:
-    first = lines[0][1] if lines else ""
+    start = next((index for index, (_, line) in enumerate(lines) if line.strip()), 0)
+    first = lines[start][1] if lines else ""
     found = _TITLE_KEY.fullmatch(first)
-    if not found or _HEADING.match(first) or (not found["value"].strip() and found["key"].isupper()):
+    if not found or _HEADING.match(first) or (_may_be_shouted(found) and found["key"].casefold() not in _TITLE_KEYS):
         return 0
-    return next((index for index, (_, line) in enumerate(lines) if not line.strip()), len(lines))
+    return next((index for index in range(start, len(lines)) if not lines[index][1].strip()), len(lines))
+
+
+def _may_be_shouted(key: re.Match[str]) -> bool:
+    """`FADE IN:` and `MARA:` look like keys of a title page, too."""
+    return key["key"].isupper() and not key["value"].strip()
 
 
 def _end_of_block(lines: list[tuple[int, str]], start: int) -> int:
     """Blocks end at an empty line; a line of two spaces is Fountain's way to keep an empty line inside a speech.
 
-    A scene heading is a block by itself, also when its writer left no empty line after it."""
-    if _is_heading(lines[start][1].strip()):
+    What takes one line is a block by itself, also when its writer left no empty line after it."""
+    if _takes_one_line(lines[start][1].strip()):
         return start + 1
     index = start
     while index < len(lines) and (lines[index][1].strip() or (index > start and lines[index][1] == "  ")):
@@ -170,18 +177,30 @@ def _end_of_block(lines: list[tuple[int, str]], start: int) -> int:
     return index
 
 
+def _takes_one_line(line: str) -> bool:
+    """Headings, sections, synopses, page breaks, transitions, centred text, and notes above something."""
+    words = _NOTE_MARK.sub("", line).strip()
+    if not words:
+        return bool(line)
+    return words[0] in "#=>" or _is_transition(words) or _is_heading(words)
+
+
+def _is_transition(line: str) -> bool:
+    return line.endswith("TO:") and line.isupper()
+
+
 def _cue_of_block(block: list[tuple[int, str]]) -> tuple[str, tuple[str, ...], bool] | None:
-    line = _NOTE_MARK.sub("", block[0][1]).strip()
+    line = plain(_NOTE_MARK.sub("", block[0][1]))
     if len(block) < 2 or not line or line[0] in "!>#=~" or _is_heading(line):
         return None
     found = cue(line.removeprefix("@"))
     if not found or line.startswith("@"):
         return found
-    return found if _is_name(found[0]) and not line.endswith("TO:") else None
+    return found if _is_name(found[0]) else None
 
 
 def _is_name(name: str) -> bool:
-    letters = [letter for letter in name if letter.isalpha()]
+    letters = [letter for letter in name if letter.isalpha() and letter != "ß"]  # written in German capitals, too
     if not letters or any(unicodedata.category(letter) in {"Ll", "Lt"} for letter in letters):
         return False
     has_capitals = any(letter.isupper() for letter in letters)
@@ -189,7 +208,8 @@ def _is_name(name: str) -> bool:
 
 
 def _is_heading(line: str) -> bool:
-    return bool(_HEADING.match(line) or _FORCED_HEADING.match(line))
+    words = line.lstrip("*_")  # set in bold, as many writers do
+    return bool(_HEADING.match(words) or _FORCED_HEADING.match(words))
 
 
 def _speech(page: _Page, cue: tuple[str, tuple[str, ...], bool], block: list[tuple[int, str]]) -> Speech:
@@ -242,7 +262,7 @@ def _notes_in(page: _Page, line: str) -> list[str]:
 
 def _other_block(page: _Page, block: list[tuple[int, str]]) -> Iterator[Part]:
     if block and _is_heading(block[0][1].strip()):
-        _begin_scene(page, _NOTE_MARK.sub("", block[0][1]).strip())
+        _begin_scene(page, plain(_NOTE_MARK.sub("", block[0][1])))
     for number, line in block:
         for note in _notes_in(page, line):
             yield Part(kind="note", text=note, line=number)

@@ -54,7 +54,9 @@ def mood_of(parenthetical: str, words: Words) -> tuple[Curve | None, str]:
 def problem_with(error: EmotionError, words: Words, problem: Problem) -> Problem:
     """The Problem, saying what the grammar found wrong and which words are like it or which there are."""
     near = error.nearest_names
-    expected = None if near else f"one of {', '.join(LABELS)}, or a word of the synonym table ({len(words)} words)"
+    expected = error.expected or (
+        None if near else f"one of {', '.join(LABELS)}, or a word of the synonym table ({len(words)} words)"
+    )
     return replace(problem, nearest=near, expected=expected)
 
 

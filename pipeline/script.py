@@ -30,7 +30,13 @@ NEEDED = ("line_id", "scene", "character", "text")
 COLUMNS = (*NEEDED, "emotion", "direction", "audio_file", "start", "end", "lang", "notes")
 _EMOTION_NOTE = re.compile(r"emotion\s*[:=]\s*(?P<curve>.*)", re.IGNORECASE)
 _KEYED_NOTE = re.compile(r"(?P<key>\w+)\s*[:=].*")
-_UNSEEN = {"VO", "OS", "OC", "VOICEOVER", "OFFSCREEN", "OFFCAMERA"}  # extensions of a speaker who is not in the picture
+_LEADING_MOOD = re.compile(
+    r"\((?P<mood>[^()]{1,80})\)\s*(?P<words>\S.*)"
+)  # "(furious) Get out!": a bracket of its own, but for the line
+_OTHER_KEYS = re.compile(r"(?:(?:emotions?|mood|feeling)\b\s*[:=]?)?\s*(?P<curve>.+)", re.IGNORECASE)
+# Extensions of a speaker who is not in the picture; OFF is what German, French and Italian scripts write.
+_UNSEEN = {"VO", "OS", "OC", "OFF", "VOICEOVER", "OFFSCREEN", "OFFCAMERA"}
+_CONTINUED = {"CONTD", "CONT", "CONTINUED"}
 _CLOCK = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d+)?)")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -108,7 +114,7 @@ def _drafts(speech: fountain.Speech, words: Words, file: str, problems: list[Pro
     drafts = [_Draft(source_line=speech.line)]
     for part in speech.parts:
         if part.kind == "text":
-            drafts[-1].text.append(part.text)
+            _take_text(drafts, part, words)
         elif part.kind == "parenthetical":
             _take_parenthetical(drafts, part, words)
         else:
@@ -118,6 +124,16 @@ def _drafts(speech: fountain.Speech, words: Words, file: str, problems: list[Pro
         drafts[-1].noted = drafts[-1].noted or last.noted
         drafts[-1].direction += [text for text in (last.mood_text, *last.direction) if text]
     return [draft for draft in drafts if any(draft.text)]
+
+
+def _take_text(drafts: list[_Draft], part: fountain.Part, words: Words) -> None:
+    """Words; a mood in brackets before them, on their line, is one that its writer gave no line of its own."""
+    found = _LEADING_MOOD.fullmatch(part.text)
+    if found and mood_of(found["mood"], words)[0]:
+        _take_parenthetical(drafts, replace(part, kind="parenthetical", text=found["mood"]), words)
+        drafts[-1].text.append(found["words"])
+    else:
+        drafts[-1].text.append(part.text)
 
 
 def _take_parenthetical(drafts: list[_Draft], part: fountain.Part, words: Words) -> None:
@@ -136,11 +152,10 @@ def _take_note(drafts: list[_Draft], part: fountain.Part, words: Words, file: st
     found = _EMOTION_NOTE.fullmatch(part.text)
     if not found:
         drafts[-1].notes.append(part.text)
-        keyed = _KEYED_NOTE.fullmatch(part.text)
-        if keyed and difflib.get_close_matches(keyed["key"].casefold(), ["emotion"], cutoff=0.8):
+        if meant := _meant_as_emotion(part.text):
             got = f"[[{part.text}]]"
             problems.append(
-                Problem(file=file, line=part.line, message="unknown note", got=got, nearest="'emotion: ...'")
+                Problem(file=file, line=part.line, message="unknown note", got=got, nearest=f"'emotion: {meant}'")
             )
         return
     try:
@@ -159,12 +174,31 @@ def _take_note(drafts: list[_Draft], part: fountain.Part, words: Words, file: st
     drafts[-1].noted = curve
 
 
+def _meant_as_emotion(note: str) -> str:
+    """What a note such as `emotoin: sad`, `emotion sad` or `sad` should say after `emotion: `; "" for any other note."""
+    keyed = _KEYED_NOTE.fullmatch(note)
+    if keyed and difflib.get_close_matches(keyed["key"].casefold(), ["emotion"], cutoff=0.8):
+        return "..."
+    found = _OTHER_KEYS.fullmatch(note)
+    try:
+        return str(parse_curve(found["curve"])) if found else ""
+    except EmotionError:
+        return ""
+
+
 def _is_unseen(extensions: Iterable[str]) -> bool:
-    return any(_bare(extension) in _UNSEEN for extension in extensions)
+    return any(_bare(word) in _UNSEEN for extension in extensions for word in _said_in(extension))
 
 
 def _other_extensions(extensions: Iterable[str]) -> list[str]:
-    return [extension for extension in extensions if _bare(extension) not in {*_UNSEEN, "CONTD"}]
+    return [word for extension in extensions for word in _said_in(extension) if _bare(word) not in _UNSEEN | _CONTINUED]
+
+
+def _said_in(extension: str) -> list[str]:
+    """The extensions in one bracket: `V.O., CONT'D` are two, `O/S` is one."""
+    if _bare(extension) in _UNSEEN:
+        return [extension]
+    return [word.strip() for word in re.split(r"[,;/]", extension) if word.strip()]
 
 
 def _bare(extension: str) -> str:

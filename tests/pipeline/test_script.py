@@ -113,6 +113,40 @@ def test_every_wrong_note_of_a_script_is_reported_with_its_line(tmp_path: Path) 
     ]
 
 
+def test_a_mood_in_brackets_may_stand_before_the_words_on_their_line(tmp_path: Path) -> None:
+    lines = lines_of(tmp_path, "MARA\n(furious) Get out!\n(sad) Please.\n(Mara) is my name.\n")
+    assert [(line.text, line.performance) for line in lines] == [
+        ("Get out!", "angry 1.2"), ("Please. (Mara) is my name.", "sad 1"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("extension", ["V.O., CONT'D", "VO/CONT’D", "o/s", "OFF", "Voice-Over"])
+def test_extensions_may_share_a_bracket(tmp_path: Path, extension: str) -> None:
+    (line,) = lines_of(tmp_path, f"MARA ({extension})\nHi.\n")
+    assert (line.voice_over, line.notes) == (True, "")
+
+
+@pytest.mark.parametrize("note", ["emotion sad", "sad 0.4", "mood: sad", "emotions: sad"])
+def test_a_note_that_names_an_emotion_without_the_word_for_it_is_not_passed_over(tmp_path: Path, note: str) -> None:
+    with pytest.raises(InputError, match=r"unknown note .*'emotion: "):
+        lines_of(tmp_path, f"MARA\n[[{note}]]\nHi.\n")
+
+
+def test_other_notes_stay_notes(tmp_path: Path) -> None:
+    (line,) = lines_of(tmp_path, "MARA\n[[emotional beat here]]\n[[grade: neutral]]\nHi.\n")
+    assert line.notes == "emotional beat here; grade: neutral"
+
+
+def test_the_arrow_of_word_processors_turns_a_mood_too(tmp_path: Path) -> None:
+    (line,) = lines_of(tmp_path, "MARA\n[[emotion: neutral → angry 0.9]]\nHi.\n")
+    assert line.performance == "neutral 1 -> angry 0.9"
+
+
+def test_an_intensity_that_is_too_high_is_told_with_the_range(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"intensity 2 of 'happy' is above 1.5 \(expected 0 to 1.5\)"):
+        lines_of(tmp_path, "MARA\n[[emotion: happy 2]]\nHi.\n")
+
+
 def test_line_ids_stay_when_other_lines_moods_and_directions_come_and_go(tmp_path: Path) -> None:
     before = lines_of(tmp_path, "INT. A\n\nMARA\nYes.\n\nJONAS\nNo.\n\nMARA\nYes.\n")
     after = lines_of(tmp_path, "INT. A\n\nJONAS\nNew.\n\nMARA\n(sad)\nYes.\n\nJONAS\n(beat)\nNo.\n\nMARA\nYes.\n")

@@ -92,6 +92,26 @@ def test_a_title_page_is_skipped_and_a_script_without_one_is_not() -> None:
     assert speeches("MARA\nHello: you.") == [(1, "MARA", "Hello: you.")]
 
 
+@pytest.mark.parametrize(
+    "page", ["TITLE:\n    THE LIGHTHOUSE\nAUTHOR:\n    B. B.", "\n\nTITLE: THE LIGHTHOUSE\nAUTHOR: B. B."]
+)
+def test_a_title_page_in_capitals_is_spoken_by_nobody(page: str) -> None:
+    assert [speech.character for speech in fountain.parse(f"{page}\n\nMARA\nHi.\n", file="s").speeches] == ["MARA"]
+
+
+@pytest.mark.parametrize(
+    "above", ["# ACT ONE", "= They meet.", "===", "[[marker: red]]", "CUT TO:", "> FADE TO BLACK:", "> II <"]
+)
+def test_a_speech_right_under_a_line_of_its_own_is_not_lost(above: str) -> None:
+    play = fountain.parse(f"{above}\nMARA\nHello.\n\n{above}\nINT. KITCHEN\nJONAS\nHi.\n", file="s")
+    assert [(s.scene, s.character, s.line) for s in play.speeches] == [("", "MARA", 2), ("INT. KITCHEN", "JONAS", 7)]
+
+
+def test_names_and_headings_may_be_set_in_bold_and_hold_a_sharp_s() -> None:
+    play = fountain.parse(".**INT. HOF** #2#\n\n**GROßVATER** (V.O.)\nHallo.\n\n_EXT. WEG_\n\n_MARA_\nJa.\n", file="s")
+    assert [(s.scene, s.character) for s in play.speeches] == [("2 INT. HOF", "GROßVATER"), ("EXT. WEG", "MARA")]
+
+
 def test_notes_know_their_line_and_whether_they_stand_alone() -> None:
     text = "MARA [[one]]\n[[two]]\nHello [[three\nmore]] there.\nBye. [[four]]\n"
     notes = [(p.text, p.line, p.alone) for p in fountain.parse(text, file="s").speeches[0].parts if p.kind == "note"]
