@@ -138,6 +138,19 @@ def test_the_autoscaler_file_follows_rays_own_schema() -> None:
     jsonschema.validate(documents("ray-autoscaler.yaml")[0], schema)
 
 
+def test_ray_up_would_take_the_autoscaler_file_and_ask_for_spot_workers_only() -> None:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    filled = prepare_config(documents("ray-autoscaler.yaml")[0])
+    validate_config(filled)
+    kinds = filled["available_node_types"]
+    workers = [kind for name, kind in kinds.items() if name != filled["head_node_type"]]
+    assert [worker["node_config"]["InstanceMarketOptions"] for worker in workers] == [{"MarketType": "spot"}]
+    assert kinds[filled["head_node_type"]]["resources"] == {"CPU": 0}  # takes are made on workers only
+    started = [*filled["head_start_ray_commands"], *filled["worker_start_ray_commands"]]
+    assert all("RAY_AUTH_MODE=token" in command for command in started if "ray start" in command)
+
+
 def test_prefect_can_read_what_runs_when() -> None:
     from prefect.cli.deploy._models import PrefectYamlModel
 
