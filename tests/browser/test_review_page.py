@@ -15,6 +15,17 @@ from browser.make_document import HOSTILE, TAKE_MARK, number_in
 from conftest import absent
 
 Opened = Callable[..., Any]
+# Work of the page's own kind, and what it costs on the machine whose numbers docs/review.md tells: another may be several times slower.
+KNOWN_WORK = """() => {
+  const rows = JSON.stringify(Array.from({ length: 60000 }, (_, number) => ({ number, text: "line " + number })));
+  for (let round = 0; round < 3; round += 1) JSON.parse(rows);
+  const list = document.body.appendChild(document.createElement("div"));
+  for (let number = 0; number < 5000; number += 1) list.appendChild(document.createElement("p")).textContent = "row " + number;
+  const high = list.offsetHeight;
+  list.remove();
+  return high;
+}"""
+KNOWN_WORK_SECONDS = 0.12
 
 
 def shown_frame(page: Any) -> int:
@@ -43,6 +54,12 @@ def said(page: Any) -> str:
     return str(page.locator("[role=status]").inner_text())
 
 
+def cpu_seconds(meter: Any) -> float:
+    """What the page's process has worked so far, all threads. On a machine that others use too, the clock says nothing."""
+    told = {one["name"]: one["value"] for one in meter.send("Performance.getMetrics")["metrics"]}
+    return float(told["ProcessTime"])
+
+
 def kept(page: Any) -> list[dict[str, Any]]:
     """The notes that the browser keeps."""
     return list(json.loads(page.evaluate("localStorage.getItem('callsheet-notes:made-up-1000') || '[]'")))
@@ -56,10 +73,10 @@ def test_a_thousand_shots_are_there_within_two_seconds_and_only_those_seen_are_d
     meter.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto(made_up.as_uri())
     until(page, "document.querySelectorAll('#shots [role=option]').length > 5")
-    spent = {one["name"]: one["value"] for one in meter.send("Performance.getMetrics")["metrics"]}
-    assert (
-        spent["ProcessTime"] < 2
-    )  # seconds of CPU, all threads: on a machine that others use too, the clock says nothing
+    spent = cpu_seconds(meter)
+    page.evaluate(KNOWN_WORK)
+    slowness = (cpu_seconds(meter) - spent) / KNOWN_WORK_SECONDS
+    assert spent < 2 * max(1, slowness)
     assert page.locator("#shots [role=option]").count() < 40
     assert page.locator("#shots [role=option]").first.get_attribute("aria-setsize") == "1000"
     page.locator("#shots").focus()
