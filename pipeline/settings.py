@@ -105,16 +105,20 @@ class LayoutTable(Table):
 
 
 class LookTable(Table):
-    """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or "" for none; `look` in the actor sheet goes before it."""
+    """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or "" for none.
+
+    `look` in the actor sheet goes before it."""
 
     method: Literal["monge-kantorovich", "reinhard", "none"] = "monge-kantorovich"
     """How colour is matched."""
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     """How much of the match is applied."""
+    limit: Annotated[float, Field(gt=0, le=100)] = 14.0
+    """The largest shift of a shot's mean colour, in CIEDE2000; of a larger one only so much is applied, and the shot is flagged."""
     reference: str = ""
     """A still or a `.cube` to match to, or a shot of this film (`"shot:sc01_sh030"`); empty: neutral light."""
     reference_face: Annotated[list[Annotated[float, Field(ge=0, le=1)]], AfterValidator(_box)] = []
-    """Where the face is in a reference still: left, top, right, bottom as shares of its sides. Empty: the largest face that is found in it."""
+    """Where the face is in a reference still: left, top, right, bottom as shares of its sides. Empty: the largest that is found."""
 
 
 class DeliveryTable(Table):
@@ -123,7 +127,9 @@ class DeliveryTable(Table):
     profiles: Annotated[list[ProfileName], Field(min_length=1), AfterValidator(_with_a_picture)] = ["web", "master"]
     """The files of a version: `web`, `master`, `hevc`, `av1`, `hls`, `vertical` (9:16), `alpha` and `alpha-web` (people alone), `stems`."""
     loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
-    """Integrated loudness of the programme (EBU R 128); the peak limit of -1.5 dBTP wins."""
+    """Integrated loudness of the programme (EBU R 128); the peak limit wins."""
+    peak_dbtp: Annotated[float, Field(ge=-20, le=0)] = -1.5
+    """The highest true peak of the programme."""
     burn_in: bool = True
     """Write PREVIS into the picture of previs takes, and DIFFUSION DEMONSTRATION into those of nano."""
     label: bool = False

@@ -88,6 +88,7 @@ def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
     return grading.LookSettings(
         method=look.method,
         strength=look.strength,
+        limit=look.limit,
         reference=film.production.path(look.reference) if look.reference and not shot else None,
         reference_face=(left, top, right, bottom) if look.reference_face else None,
         reference_shot=shot,
@@ -97,4 +98,5 @@ def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
 
 def loudness_settings(film: Film) -> sound.LoudnessSettings:
     """How loud the programme is."""
-    return sound.LoudnessSettings(target_lufs=film.production.delivery.loudness_lufs)
+    wanted = film.production.delivery
+    return sound.LoudnessSettings(target_lufs=wanted.loudness_lufs, peak_dbtp=wanted.peak_dbtp)

@@ -13,6 +13,8 @@ from flows.view.screen import say, say_json
 
 app = group()
 
+OF_THE_EDIT = ("picture against sound", "held frames")  # what an editor wants to know at once
+
 
 @app.command()
 def conform(
@@ -31,5 +33,8 @@ def conform(
     else:
         say(f"{made.version.name}: {len(made.changed)} events changed, {len(made.removed)} shots removed")
         for row in made.version.deliverables:
-            say(f"  {row.profile:9} {row.path}")
+            say(f"  {row.profile:9} {made.version.folder.parent / row.path}")
+        for check in made.version.checks:
+            if check.verdict == "fail" or (check.verdict == "warn" and check.name in OF_THE_EDIT):
+                say(f"  {check.verdict}: {check.profile}: {check.name}: {check.value}; {check.advice}")
     return SOME_FAILED if made.version.failed else DONE

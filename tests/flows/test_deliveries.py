@@ -11,7 +11,7 @@ import pytest
 
 from flows.film import Film, open_film
 from flows.finishing import deliveries, finish, ladder
-from flows.finishing.reel import Draft, Reel, loudness_settings
+from flows.finishing.reel import Draft, Reel, look_settings, loudness_settings
 from manifests.rows import Cue
 from pipeline import assemble, colour, deliver, media, sound
 from tests.pipeline.tiny_film import TinyFilm, eight_bit, portrait, tone
@@ -43,6 +43,15 @@ def made(tmp_path: Path) -> tuple[Film, Reel]:
     cue = Cue(line_id="l0", recording_id="r", character="MARA", start=2000, end=20000, text="Light it.", performance="",
               status="matched", confidence=1.0)  # fmt: skip
     return film, Reel(shots=tiny.shots, takes=tiny.takes, cues=[cue], recordings=[tiny.record(tone(tiny.samples))])
+
+
+def test_limits_of_colour_and_sound_are_the_productions_own(made: tuple[Film, Reel]) -> None:
+    film, reel = made
+    toml = film.folder / "production.toml"
+    toml.write_text(toml.read_text() + "peak_dbtp = -3.0\n[look]\nlimit = 2.5\n")
+    changed = open_film(film.folder)
+    assert (look_settings(changed, reel.shots).limit, look_settings(film, reel.shots).limit) == (2.5, 14.0)
+    assert (loudness_settings(changed).peak_dbtp, loudness_settings(film).peak_dbtp) == (-3.0, -1.5)
 
 
 def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(made: tuple[Film, Reel]) -> None:
