@@ -224,14 +224,22 @@ def _opened(path: Path) -> Any:
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
-        locked = "password" in str(error).casefold()
-        message = "the PDF needs a password" if locked else "the PDF cannot be read"
-        raise InputError(Problem(file=path.name, message=message, got=None if locked else str(error))) from error
+        raise InputError(_unopened(path, str(error))) from error
     if not 0 < len(document) <= MOST_SLIDES:
         pages = len(document)
         document.close()
         raise InputError(Problem(file=path.name, message=f"{pages} pages", expected=f"1 to {MOST_SLIDES}"))
     return document
+
+
+def _unopened(path: Path, reason: str) -> Problem:
+    if "password" in reason.casefold():
+        return Problem(file=path.name, message="the PDF needs a password", expected="a copy without one")
+    got = (
+        None if "success" in reason.casefold() else reason
+    )  # PDFium's last error, which a PDF without pages leaves as it was
+    expected = f"a whole PDF of 1 to {MOST_SLIDES} pages"
+    return Problem(file=path.name, message="the PDF cannot be read", expected=expected, got=got)
 
 
 def _pdf_pages(path: Path, size: tuple[int, int]) -> Iterator[_Page]:

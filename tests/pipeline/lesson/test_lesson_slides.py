@@ -215,6 +215,28 @@ def test_files_that_are_no_slides_are_refused_by_name(tmp_path: Path) -> None:
         slides.read(tmp_path / "torn", size=SIZE, root=tmp_path)
 
 
+def bare_pdf(path: Path, *, trailer: str = "") -> None:
+    """A PDF of no page, with more in its trailer."""
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Count 0 /Kids [] >>"]
+    text, places = "%PDF-1.7\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(text))
+        text += f"{number} 0 obj\n{content}\nendobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    text += f"xref\n0 3\n0000000000 65535 f \n{table}trailer\n<< /Size 3 /Root 1 0 R {trailer} >>\nstartxref\n{len(text)}\n%%EOF\n"
+    path.write_text(text)
+
+
+def test_a_locked_pdf_and_one_without_pages_are_told_of(tmp_path: Path) -> None:
+    bare_pdf(tmp_path / "none.pdf")
+    with pytest.raises(InputError, match=r"none.pdf: the PDF cannot be read \(expected a whole PDF of 1 to 500 pages"):
+        slides.names(tmp_path / "none.pdf")
+    lock = f"<< /Filter /Standard /V 1 /R 2 /P -4 /O <{'ab' * 32}> /U <{'cd' * 32}> >>"
+    bare_pdf(tmp_path / "locked.pdf", trailer=f"/Encrypt {lock} /ID [<{'01' * 16}> <{'01' * 16}>]")
+    with pytest.raises(InputError, match=r"locked.pdf: the PDF needs a password"):
+        slides.names(tmp_path / "locked.pdf")
+
+
 def test_a_damaged_pdf_is_read_or_refused_and_nothing_else(tmp_path: Path) -> None:
     whole = SAMPLE.read_bytes()
     chance = random.Random(7)
