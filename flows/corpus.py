@@ -18,6 +18,7 @@ from typing import Any
 from flows.view.progress import reporter
 from manifests.errors import InputError, Problem, ToolError, nearest
 from manifests.rows import CorpusClip, Reject
+from model.training.corpus import SPLITS
 from pipeline import corpus
 from pipeline.corpus import synthetic, units
 from pipeline.corpus.layout import Performed
@@ -91,6 +92,15 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
             missing.setdefault(one.identity, []).append(one)
     work: list[Work] = [(_prepare, (name, source, folder, some)) for some in missing.values()]
     return _fill(folder, work, jobs=jobs, rejects=strange)
+
+
+def listed(folder: Path, split: str = "") -> list[CorpusClip]:
+    """The clips of a corpus, or of one split of it, person after person. Raises InputError for an unknown split, or where no corpus is."""
+    if split not in ("", *SPLITS):
+        near, expected = nearest(split, SPLITS), " or ".join(SPLITS)
+        raise InputError(Problem(file="--split", message=f"no split {split!r}", expected=expected, nearest=near))
+    clips = [clip for clip in corpus.read(folder).clips if split in ("", clip.split)]
+    return sorted(clips, key=lambda clip: (clip.identity, clip.emotion, clip.level, clip.source, clip.clip_id))
 
 
 def _plan(folder: Path, lines: Sequence[SpokenLine], *, identities: int | None, seed: int) -> list[Planned]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about corpora for training: make the synthetic one, read a published one."""
+"""The verbs about corpora for training: make the synthetic one, read a published one, list the clips of either."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import DONE, SOME_FAILED, Json, group
-from flows.view.screen import complain, say, say_json
+from flows.view.screen import complain, say, say_json, table
 
-app = group(help="Corpora for training: make the synthetic one, read a published one.", no_args_is_help=True)
+app = group(
+    help="Corpora for training: make the synthetic one, read a published one, list clips.", no_args_is_help=True
+)
 
 MOST_SHOWN = 20
 Corpus = Annotated[Path, typer.Argument(metavar="FOLDER", help="the corpus; what is there already is kept")]
@@ -51,6 +53,38 @@ def read(
     with bars():
         filled = corpus.read(name, source, folder, jobs=jobs)
     return _told(filled, as_json)
+
+
+@app.command(name="list")
+def listed(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="the corpus")],
+    split: Annotated[str, typer.Option(help="train, judge, val or test; default: all")] = "",
+    as_json: Json = False,
+) -> int:
+    """List the clips of a corpus: the ids by which `evaluate --clips` knows films, whose they are, and what is felt and said."""
+    from flows import corpus
+
+    clips = corpus.listed(folder, split)
+    if as_json:
+        say_json(clips)
+    else:
+        table(
+            ("clip", "split", "person", "emotion", "level", "frames", "source", "text"),
+            [
+                (
+                    clip.clip_id,
+                    clip.split,
+                    clip.identity,
+                    clip.emotion,
+                    clip.level,
+                    clip.frames,
+                    clip.source,
+                    clip.text,
+                )
+                for clip in clips
+            ],
+        )
+    return DONE
 
 
 def _told(filled: object, as_json: bool) -> int:

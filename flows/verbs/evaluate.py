@@ -18,10 +18,12 @@ app = group()
 def evaluate(
     corpus: Annotated[Path, typer.Option("--corpus", help="the folder of a prepared corpus (`corpus make`)")],
     out: Annotated[Path, typer.Option("--out", help="where report.md and the record go")],
-    clips: Annotated[Path | None, typer.Option(help="also judge a folder of films, CLIP.mp4 by clip id")] = None,
+    clips: Annotated[
+        Path | None, typer.Option(help="also judge a folder of films, CLIP.mp4 by clip id (`corpus list`)")
+    ] = None,
     talker: Annotated[str, typer.Option(help="also judge what a talker makes of every clip's portrait and sound")] = "",
     weights: Annotated[str, typer.Option(help="folder of another checkpoint for --talker nano")] = "",
-    split: Annotated[str, typer.Option(help="whose clips: test, val or train")] = "test",
+    split: Annotated[str, typer.Option(help="whose clips: test, val, train or judge")] = "test",
     frames: Annotated[int, typer.Option(min=0, help="of each clip's middle; 0: all")] = 0,
     limit: Annotated[int, typer.Option(min=0, help="clips of each corpus, emotions in turn; 0: all")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="of the draw of clips, of wrong sounds, of the talker")] = 0,

@@ -156,7 +156,7 @@ def test_a_file_that_may_not_be_read_is_listed_and_reasons_are_told_where_nothin
         filling.read("crema-d", tmp_path / "nowhere", into, jobs=1)
 
 
-def test_crema_d_is_prepared_from_flash_video(tmp_path: Path) -> None:
+def test_crema_d_is_prepared_from_flash_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     filmed(tmp_path / "CREMA-D/VideoFlash/1001_DFA_ANG_HI.flv", frames=24)
     filmed(tmp_path / "CREMA-D/AudioWAV/1001_DFA_ANG_HI.wav", frames=24, picture=False, sound=True)
     filled = filling.read("crema-d", tmp_path / "CREMA-D", tmp_path / "corpus", jobs=1)
@@ -168,6 +168,11 @@ def test_crema_d_is_prepared_from_flash_video(tmp_path: Path) -> None:
         3,
         "Don't forget a jacket.",
     )
+    with pytest.raises(SystemExit):
+        cli.main(["corpus", "list", str(tmp_path / "corpus"), "--split", clip.split])
+    assert capsys.readouterr().out.splitlines()[1].startswith(clip.clip_id)
+    with pytest.raises(InputError, match="nearest: 'train'"):
+        filling.listed(tmp_path / "corpus", "trian")
 
 
 def test_hdtf_is_prepared_from_videos_with_sound(tmp_path: Path) -> None:
