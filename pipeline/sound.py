@@ -24,6 +24,7 @@ from manifests import identity
 from manifests.errors import ToolError
 from manifests.rows import Recording
 from manifests.timebase import MASTER_HZ
+from manifests.whole import whole
 from pipeline import media
 from pipeline.ingest import read_master
 
@@ -85,12 +86,15 @@ def path_of(sound_id: str, *, root: Path) -> Path:
 def master(recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings, root: Path) -> Sound:
     """Lay the recordings on the timeline and write `root/media/masters/<sound_id>.flac`: 48 kHz stereo, 24 bit, `samples` long.
 
-    A standing file is not made again. Memory does not grow with length. Raises ToolError when measuring fails.
+    A standing file is not made again. Memory does not grow with length. Raises ToolError when measuring fails, or the copy of a recording
+    is not there (any more).
     """
     name = sound_id(recordings, samples=samples, settings=settings)
     path, facts = path_of(name, root=root), path_of(name, root=root).with_suffix(".json")
     if path.exists() and facts.exists():
         return _read(facts)
+    if gone := [row.source for row in recordings if not (root / row.master_path).is_file()]:
+        raise ToolError(f"the sound cannot be put together: the copy of {', '.join(gone)} is gone; was it purged?")
     path.parent.mkdir(parents=True, exist_ok=True)
     mix, gained = (path.with_name(f".{name}.{os.getpid()}.{kind}") for kind in ("mix.wav", "flac"))
     try:
@@ -108,7 +112,8 @@ def master(recordings: Sequence[Recording], *, samples: int, settings: LoudnessS
             missed_lu=missed,
         )
         gained.replace(path)
-        facts.write_text(json.dumps(dataclasses.asdict(sound)))
+        with whole(facts) as partial:
+            partial.write_text(json.dumps(dataclasses.asdict(sound)))
     finally:
         mix.unlink(missing_ok=True)
         gained.unlink(missing_ok=True)

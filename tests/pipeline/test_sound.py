@@ -10,6 +10,7 @@ import pyloudnorm
 import pytest
 import soundfile
 
+from manifests.errors import ToolError
 from pipeline import sound
 from tiny_film import TinyFilm, tone
 
@@ -74,6 +75,14 @@ def test_recordings_lie_where_they_belong_and_the_end_is_padded(tmp_path: Path) 
     assert np.allclose(pcm[300:500], tone(200, level=0.5), atol=1e-6)
     assert not pcm[100:300].any()
     assert not pcm[500:].any()
+
+
+def test_a_recording_whose_copy_is_gone_is_named(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    recording = film.record(tone(SECOND))
+    (tmp_path / recording.master_path).unlink()
+    with pytest.raises(ToolError, match=r"copy of a\.wav is gone"):
+        sound.master([recording], samples=SECOND, settings=sound.LoudnessSettings(), root=tmp_path)
 
 
 def test_the_same_sound_is_not_made_twice_and_other_settings_are_another_sound(tmp_path: Path) -> None:
