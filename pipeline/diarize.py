@@ -29,15 +29,16 @@ from manifests.identity import digest
 from manifests.rows import Recording, Turn
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from model import weights
-from pipeline import ingest, loudness, media, named_models, repeatable, resegment, turns
+from pipeline import ingest, loudness, media, named_models, repeatable, resegment, rooms, turns
 from pipeline.turns import SpeakerSpan
 
 Voice = Float32[np.ndarray, " dimension"]
 
 log = logging.getLogger(__name__)
 
-VERSION = "6"  # of what this module makes of the same sound and settings
+VERSION = "7"  # of what this module makes of the same sound and settings
 LEAST_PIECE_SECONDS = 0.6  # below this a voice vector says little
+ROOM_WINDOWS = 1000  # embeddings from which it is heard what rooms add; fewer (some five minutes) say too little
 _RATIO = MASTER_HZ // ANALYSIS_HZ
 
 
@@ -109,6 +110,7 @@ def _heard_by(pipeline: Any, sound: Float32[np.ndarray, " samples"], *, settings
 
     counts = {"num_speakers": settings.speakers, "min_speakers": settings.minimum, "max_speakers": settings.maximum}
     file = {"waveform": torch.from_numpy(sound)[None], "sample_rate": ANALYSIS_HZ, "uri": "timeline"}
+    file["backgrounds"] = rooms.track(loudness.levels(sound))  # for `bounded_clustering`
     with _quiet():
         output = pipeline(file, **counts)
     return _spans(output, length=len(sound))
@@ -126,18 +128,27 @@ def _refined(
     count = speakers or len({span.speaker for span in spans})
     if count < 2 or len(known) < count:
         return list(spans)
-    grouped = resegment.regroup(
-        np.stack([heard[i] for i in known]).astype(np.float64),  # type: ignore[misc]
-        np.array([_seconds(pieces[i]) for i in known]),
-        np.array([pieces[i][0].speaker for i in known]),
-        count=count,
-    )
+    levels = loudness.levels(sound)
+    backgrounds = rooms.track(levels)
+    vectors = np.stack([heard[i] for i in known]).astype(np.float64)  # type: ignore[misc]
+    room, grouped = _grouped(vectors, [pieces[i] for i in known], backgrounds, count=count)
     labels = _completed(pieces, dict(zip(known, grouped.tolist(), strict=True)))
     regrouped = [replace(span, speaker=label) for piece, label in zip(pieces, labels, strict=True) for span in piece]
     grid = resegment.cells(regrouped)
-    vectors = voices.embed_many(model, [sound[cell.window_start : cell.window_end] for cell in grid])
-    followed = resegment.follow(regrouped, grid, vectors.astype(np.float64), loudness.levels(sound))
+    along = voices.embed_many(model, [sound[cell.window_start : cell.window_end] for cell in grid]).astype(np.float64)
+    there = rooms.at(backgrounds, np.array([(cell.start + cell.end) // 2 for cell in grid]))
+    followed = resegment.follow(regrouped, grid, room.without(along, there), levels)
     return turns.rebuilt(spans, followed)
+
+
+def _grouped(
+    vectors: resegment.Vectors, pieces: Sequence[Sequence[SpeakerSpan]], backgrounds: rooms.Backgrounds, *, count: int
+) -> tuple[rooms.Room, resegment.Labels]:
+    """Whose voice each piece is, and what the rooms had added to it."""
+    seconds, before = np.array([_seconds(piece) for piece in pieces]), np.array([piece[0].speaker for piece in pieces])
+    there = rooms.at(backgrounds, np.array([(piece[0].start + piece[-1].end) // 2 for piece in pieces]))
+    room = rooms.heard(vectors, there, seconds, before, count=count)
+    return room, resegment.regroup(room.without(vectors, there), seconds, before, count=count)
 
 
 def _sound_of(piece: Sequence[SpeakerSpan], sound: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
@@ -253,7 +264,16 @@ def bounded_clustering(*, most: int) -> Any:
         from pyannote.audio.pipelines.clustering import AgglomerativeClustering
 
     class Bounded(AgglomerativeClustering):  # type: ignore[misc]
-        """Thins before clustering; see above."""
+        """Takes off what rooms add, and thins before clustering; see above."""
+
+        def __call__(self, embeddings: Any, segmentations: Any = None, *, file: Any = None, **rest: Any) -> Any:
+            count = rest.get("num_clusters")
+            if count and file is not None and "backgrounds" in file:
+                _, chunks, local = self.filter_embeddings(embeddings, segmentations=segmentations)
+                middles = [round(window.middle * ANALYSIS_HZ) for window, _ in segmentations]
+                there = rooms.at(file["backgrounds"], np.array(middles))
+                embeddings = _in_one_room(embeddings, there, (chunks, local), count=count)
+            return super().__call__(embeddings, segmentations=segmentations, file=file, **rest)
 
         def cluster(self, embeddings: Any, **counts: Any) -> Any:
             if len(embeddings) <= most:
@@ -267,6 +287,21 @@ def bounded_clustering(*, most: int) -> Any:
             return labels
 
     return Bounded(metric="cosine")
+
+
+def _in_one_room(
+    embeddings: np.ndarray, backgrounds: rooms.Backgrounds, telling: tuple[np.ndarray, np.ndarray], *, count: int
+) -> np.ndarray:
+    """Embeddings (windows, speakers, dimension) without what the rooms add. `telling`: window and speaker of those that tell a voice."""
+    chunks, local = telling
+    if len(chunks) < ROOM_WINDOWS:
+        return embeddings
+    some = np.linspace(0, len(chunks) - 1, ROOM_WINDOWS).round().astype(np.int64)
+    vectors = embeddings[chunks[some], local[some]].astype(np.float64)
+    guess = np.zeros(len(some), dtype=np.int64)
+    room = rooms.heard(vectors, backgrounds[chunks[some]], np.ones(len(some)), guess, count=count)
+    flat = room.without(embeddings.reshape(-1, embeddings.shape[2]), backgrounds.repeat(embeddings.shape[1]))
+    return flat.reshape(embeddings.shape)
 
 
 def _segmentation(folder: Path) -> Any:

@@ -66,6 +66,13 @@ def regroup(vectors: Vectors, seconds: Weights, speakers: Labels, *, count: int)
     return max(whole, key=lambda group: group[1])[0]
 
 
+def tightness(vectors: Vectors, weight: Weights, labels: Labels) -> float:
+    """How like the voices of a group are: weighted mean cosine to the centroid of their group."""
+    names, own = np.unique(labels, return_inverse=True)
+    centroids = _centroids(vectors, weight, labels, names.tolist())
+    return float(np.average((vectors * centroids[own]).sum(axis=1), weights=weight))
+
+
 def cells(spans: Sequence[SpeakerSpan]) -> list[Cell]:
     """The exclusive speech in steps of about 0.2 s. No window reaches over a change of speaker that was found already."""
     found = []
@@ -135,7 +142,7 @@ def _settled(vectors: Vectors, weight: Weights, labels: Labels, count: int) -> t
             break
         labels = nearest
         centroids = _centroids(vectors, weight, labels, names)
-    return labels, float(np.average((vectors * centroids[labels]).sum(axis=1), weights=weight))
+    return labels, tightness(vectors, weight, labels)
 
 
 def _centroids(vectors: Vectors, weight: Weights, labels: Labels, names: Sequence[int]) -> Vectors:
