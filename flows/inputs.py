@@ -11,7 +11,7 @@ from flows.trust.consents import known_withdrawn, refusals
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Line, ModelFile
 from model.talker import MATTED, describe
-from pipeline import cast, consent, diarize, emotion_sample, grade, media, script, transcribe
+from pipeline import cast, consent, credentials, diarize, emotion_sample, grade, media, script, transcribe
 from pipeline import production as productions
 from pipeline.faces import WEIGHTS as FACE_WEIGHTS
 from pipeline.profiles import PROFILES, UNCOMMON
@@ -54,6 +54,7 @@ def read_inputs(film: Film) -> Inputs:
     problems += _unusable_looks(film, actors or [])
     problems += _no_mattes(film)
     problems += _no_encoders(film)
+    gather(problems, lambda: credentials.check_key(credentials.key_folder()))
     if problems:
         raise InputError(problems)
     return Inputs(lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or [])

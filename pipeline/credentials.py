@@ -7,11 +7,14 @@ was not changed since but not who made it; verifiers call it untrusted, and so d
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import json
 import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +70,18 @@ def key_folder() -> Path:
 
 
 def signing_key(folder: Path) -> Path:
-    """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds none.
+    """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds none. Raises as `check_key`."""
+    check_key(folder)
+    if not (folder / KEY).exists():
+        _make_test_key(folder)
+    return folder
 
-    Raises InputError when only one of the two is there, or when others than its owner may read the key.
-    """
+
+def check_key(folder: Path) -> None:
+    """Look at a signing key before anything is made; none at all is no problem.
+
+    Raises InputError when only one of the two files is there, others than its owner may read the key, it is encrypted or of a kind that
+    C2PA does not sign with, or the first certificate is another key's or not valid today."""
     key, chain = folder / KEY, folder / CHAIN
     if key.exists() != chain.exists():
         missing = chain if key.exists() else key
@@ -78,12 +89,13 @@ def signing_key(folder: Path) -> Path:
             Problem(file=str(missing), message="the signing key is incomplete", expected=f"{KEY} and {CHAIN}")
         )
     if not key.exists():
-        _make_test_key(folder)
+        return
     mode = stat.S_IMODE(key.stat().st_mode)
     if mode & 0o077:
         message = "others can read the signing key"
         raise InputError(Problem(file=str(key), message=message, expected="mode 600 (chmod 600)", got=f"{mode:o}"))
-    return folder
+    _algorithm(key)
+    _check_certificate(key, chain)
 
 
 def sign(path: Path, claim: Claim, *, keys: Path) -> None:
@@ -91,7 +103,10 @@ def sign(path: Path, claim: Claim, *, keys: Path) -> None:
     import c2pa  # type: ignore[import-untyped]
 
     info = c2pa.C2paSignerInfo(
-        alg=b"es256", sign_cert=(keys / CHAIN).read_bytes(), private_key=(keys / KEY).read_bytes(), ta_url=None
+        alg=_algorithm(keys / KEY),
+        sign_cert=(keys / CHAIN).read_bytes(),
+        private_key=(keys / KEY).read_bytes(),
+        ta_url=None,
     )
     partial = path.with_name(f".{path.stem}.{os.getpid()}.signed{path.suffix}")
     try:
@@ -179,8 +194,57 @@ def manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:
     }
 
 
+def _private_key(path: Path) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, TypeError, ValueError) as error:
+        message = "the signing key cannot be read"
+        raise InputError(
+            Problem(file=str(path), message=message, expected="PEM, not encrypted", got=str(error))
+        ) from error
+
+
+def _algorithm(path: Path) -> bytes:
+    """What C2PA calls the algorithm of a key."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    key = _private_key(path)
+    curves = {"secp256r1": b"es256", "secp384r1": b"es384", "secp521r1": b"es512"}
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in curves:
+        return curves[key.curve.name]
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return b"ed25519"
+    if isinstance(key, rsa.RSAPrivateKey):
+        return b"ps256"
+    message = "C2PA does not sign with this kind of key"
+    raise InputError(Problem(file=str(path), message=message, expected="EC P-256, P-384 or P-521, Ed25519 or RSA"))
+
+
+def _check_certificate(key: Path, chain: Path) -> None:
+    """The chain begins with the key's own certificate, which holds today."""
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_pem_x509_certificates(chain.read_bytes())[0]
+    except (OSError, ValueError) as error:
+        message = "the certificates of the signing key cannot be read"
+        raise InputError(Problem(file=str(chain), message=message, expected="PEM", got=str(error))) from error
+    if certificate.public_key() != _private_key(key).public_key():
+        message = "the first certificate belongs to another key"
+        raise InputError(Problem(file=str(chain), message=message, expected=f"the certificate of {KEY} first"))
+    now = datetime.datetime.now(datetime.UTC)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        days = f"{certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
+        message = "the certificate of the signing key does not hold today"
+        raise InputError(Problem(file=str(chain), message=message, got=days))
+
+
 def _make_test_key(folder: Path) -> None:
-    """A root and a leaf for this installation, ten years; the root's key is thrown away."""
+    """A root and a leaf for this installation, ten years; the root's key is thrown away.
+
+    Key and certificates appear together: another process may make them at the same time, and the first one's count."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -189,9 +253,19 @@ def _make_test_key(folder: Path) -> None:
     chain = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
     plain = serialization.NoEncryption()
     key = leaf.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_private(folder / KEY, key)
-    (folder / CHAIN).write_bytes(chain)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.parent if os.access(folder.parent, os.W_OK) else folder  # a mounted volume's parent is not ours
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=beside))  # mode 0700
+    try:
+        _write_private(made / KEY, key)
+        (made / CHAIN).write_bytes(chain)
+        with contextlib.suppress(OSError):  # it is there already, with a key or something else in it
+            made.replace(folder)
+        if not (folder / KEY).exists():
+            for name in (CHAIN, KEY):
+                (made / name).replace(folder / name)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _certificate(key: Any, issuer: Any, *, authority: bool) -> Any:

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import stat
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
 import c2pa
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from manifests.errors import InputError
 from pipeline import assemble, credentials, deliver, media, sound
@@ -106,6 +110,16 @@ def test_the_key_is_private_and_made_once(keys: Path) -> None:
     assert key.read_bytes() == before
 
 
+def test_processes_that_make_the_key_at_once_get_the_same_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        folders = list(threads.map(credentials.signing_key, [tmp_path / "signing"] * 4))
+    credentials.check_key(folders[0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["signing"]
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "README").write_text("ours")
+    credentials.check_key(credentials.signing_key(tmp_path / "used"))
+
+
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     folder = credentials.signing_key(tmp_path / "signing")
     (folder / credentials.KEY).chmod(0o644)
@@ -121,6 +135,51 @@ def test_a_signer_of_ones_own_is_named_by_settings(tmp_path: Path, monkeypatch: 
     assert credentials.key_folder() == tmp_path / "config" / "callsheet" / "signing"
     repository = Path(__file__).parents[2]
     assert not credentials.key_folder().is_relative_to(repository)
+
+
+def own_key(folder: Path, key: object) -> Path:
+    """A signer of one's own: a key, and a certificate that this installation's test root would give it."""
+    root = ec.generate_private_key(ec.SECP256R1())
+    certificates = [
+        credentials._certificate(key, root, authority=False),
+        credentials._certificate(root, root, authority=True),
+    ]
+    form = serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    folder.mkdir()
+    (folder / "key.pem").write_bytes(pem)
+    (folder / "key.pem").chmod(0o600)
+    (folder / "chain.pem").write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["P-384", "Ed25519", "RSA"])
+def test_a_signer_of_ones_own_signs_with_whatever_key_it_has(files, tmp_path: Path, kind: str) -> None:
+    key = {
+        "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+        "Ed25519": ed25519.Ed25519PrivateKey.generate,
+        "RSA": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    }[kind]()
+    folder = credentials.signing_key(own_key(tmp_path / "ours", key))
+    path = Path(shutil.copy(files["web"], tmp_path))
+    credentials.sign(path, credentials.Claim(title="The Lamp", version="1"), keys=folder)
+    assert credentials.verify(path).state == "valid"
+
+
+def test_a_key_that_cannot_sign_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    ours = own_key(tmp_path / "ours", ec.generate_private_key(ec.SECP256R1()))
+    other = own_key(tmp_path / "other", ec.generate_private_key(ec.SECP256R1()))
+    (other / "chain.pem").write_bytes((ours / "chain.pem").read_bytes())
+    odd = own_key(tmp_path / "odd", ec.generate_private_key(ec.SECP256K1()))
+    (tmp_path / "text").mkdir()
+    for name in ("key.pem", "chain.pem"):
+        (tmp_path / "text" / name).write_text("hello")
+        (tmp_path / "text" / name).chmod(0o600)
+    for folder, words in ((other, "another key"), (odd, "this kind of key"), (tmp_path / "text", "cannot be read")):
+        with pytest.raises(InputError, match=words):
+            credentials.check_key(folder)
+    credentials.check_key(ours)
+    credentials.check_key(tmp_path / "nothing")
 
 
 def test_half_a_key_is_refused(tmp_path: Path) -> None:
