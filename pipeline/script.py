@@ -37,7 +37,7 @@ _OTHER_KEYS = re.compile(r"(?:(?:emotions?|mood|feeling)\b\s*[:=]?)?\s*(?P<curve
 # Extensions of a speaker who is not in the picture; OFF is what German, French and Italian scripts write.
 _UNSEEN = {"VO", "OS", "OC", "OFF", "VOICEOVER", "OFFSCREEN", "OFFCAMERA"}
 _CONTINUED = {"CONTD", "CONT", "CONTINUED"}
-_CLOCK = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d+)?)")
+_CLOCK = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:[.,]\d+)?)")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -208,13 +208,14 @@ def _bare(extension: str) -> str:
 def _read_sheet(path: Path, words: Words, language: str, folder: Path) -> list[Line]:
     table = sheets.read(path, needed=NEEDED, known=COLUMNS)
     problems: list[Problem] = []
-    lines = []
+    lines, scene = [], ""
     there = {name: production.locate(folder, name) for name in {r["audio_file"] for r in table.records} if name}
     for record in table.records:
         found = list(_row_problems(table, record, words, there))
         problems += found
+        scene = record["scene"] or scene  # an empty cell: as above
         if not found:
-            lines.append(_line_of_row(record, words, language))
+            lines.append(replace(_line_of_row(record, words, language), scene=scene))
     seen: dict[str, int] = {}
     for record in table.records:
         if record["line_id"] and seen.setdefault(record["line_id"], record.number) != record.number:
@@ -265,7 +266,7 @@ def _seconds(text: str) -> float | None:
     if not found:
         return None
     hours, minutes = int(found["hours"] or 0), int(found["minutes"] or 0)
-    return float(3600 * hours + 60 * minutes + Fraction(found["seconds"]))
+    return float(3600 * hours + 60 * minutes + Fraction(found["seconds"].replace(",", ".")))
 
 
 def _line_of_row(record: sheets.Record, words: Words, language: str) -> Line:

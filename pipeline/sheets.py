@@ -2,11 +2,13 @@
 """Sheets that people keep: CSV, XLSX and YAML read as a table of text, with the row of every cell. The door to pandas and YAML.
 
 Every cell is text: nothing is converted, evaluated or fetched, a formula in a CSV is its own characters and in a workbook the value
-that the spreadsheet last showed. What the cells mean is decided by `script`, `cast` and `consent`.
+that the spreadsheet last showed. Of a workbook the first worksheet that is shown and has the columns is read; cells that are merged
+over several rows stand in each of them. What the cells mean is decided by `script`, `cast` and `consent`.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -25,6 +27,7 @@ MAXIMUM_AREA = 14_000_000  # cells of the rectangle that a workbook spans: 8 byt
 MAXIMUM_CELL = 10_000  # characters
 MAXIMUM_DEPTH = 4  # of YAML: cast > row > list of aliases
 _CELL_NAME = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)(\d+)["']""")  # in a worksheet's XML: <c r="B12">
+_SEPARATOR_LINE = re.compile(r'"?sep=(?P<separator>[,;\t|])"?(?=\r?\n)', re.IGNORECASE)
 _MIDNIGHT = " 00:00:00"  # what a workbook's day looks like once it is text
 
 
@@ -70,7 +73,7 @@ def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> Table:
     _check_file(path, file)
     if path.suffix.lower() in {".yaml", ".yml"}:
         return _with_header(_yaml_table(path, file), needed, known)
-    grid = _xlsx_grid(path, file) if path.suffix.lower() == ".xlsx" else _csv_grid(path, file)
+    grid = _xlsx_grid(path, file, needed) if path.suffix.lower() == ".xlsx" else _csv_grid(path, file)
     return _with_header(_table(grid, file), needed, known)
 
 
@@ -85,8 +88,9 @@ def decode(path: Path, file: str | None = None, *, maximum: int = MAXIMUM_BYTES)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         got = f"byte 0x{data[error.start]:02x}"
+        expected = "UTF-8 (Excel: save as 'CSV UTF-8')" if path.suffix.lower() == ".csv" else "UTF-8"
         raise InputError(
-            Problem(file=file or path.name, line=line, message="this is not UTF-8 text", expected="UTF-8", got=got)
+            Problem(file=file or path.name, line=line, message="this is not UTF-8 text", expected=expected, got=got)
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
@@ -116,15 +120,18 @@ def _csv_grid(path: Path, file: str) -> _Grid:
     text = decode(path, file)
     if not text.strip():
         raise InputError(Problem(file=file, message="the sheet is empty", expected="a header and at least one row"))
-    header = text.lstrip().splitlines()[0]
-    separator = max(",;\t", key=header.count)
+    named = _SEPARATOR_LINE.match(text)
+    if named:  # a line for Excel, no row; its place stays, so that rows keep their numbers
+        text = text[: named.start()] + text[named.end() :]
+    header = (text.lstrip() or ",").splitlines()[0]
+    separator = named["separator"] if named else max(",;\t", key=header.count)
     if header.count(separator) >= MAXIMUM_COLUMNS:
         got = f"{header.count(separator) + 1}"
         raise InputError(Problem(file=file, row=1, message=f"more than {MAXIMUM_COLUMNS} columns", got=got))
     try:
         frame = pd.read_csv(
-            path, sep=separator, header=None, names=range(MAXIMUM_COLUMNS), dtype=str, keep_default_na=False, na_filter=False,
-            encoding="utf-8-sig", skip_blank_lines=False, index_col=False, engine="c", nrows=MAXIMUM_ROWS + 1,
+            io.StringIO(text), sep=separator, header=None, names=range(MAXIMUM_COLUMNS), dtype=str, keep_default_na=False, na_filter=False,
+            skip_blank_lines=False, index_col=False, engine="c", nrows=MAXIMUM_ROWS + 1,
         )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(_csv_problem(str(error), file)) from error
@@ -141,18 +148,56 @@ def _csv_problem(message: str, file: str) -> Problem:
     return Problem(file=file, row=row, message=f"this row cannot be read: {message.strip()}")
 
 
-def _xlsx_grid(path: Path, file: str) -> _Grid:
+def _xlsx_grid(path: Path, file: str, needed: Sequence[str]) -> _Grid:
     import pandas as pd
     from python_calamine import CalamineError
 
     _check_archive(path, file)
     try:
-        frame = pd.read_excel(path, header=None, dtype=str, keep_default_na=False, na_filter=False, engine="calamine")
+        with pd.ExcelFile(path, engine="calamine") as book:
+            name = _worksheet(book.book, needed)
+            frame = pd.read_excel(book, sheet_name=name, header=None, dtype=str, keep_default_na=False, na_filter=False)
+            merged = book.book.get_sheet_by_name(name).merged_cell_ranges or []
     except (CalamineError, ValueError, OSError) as error:
         raise InputError(
             Problem(file=file, message=f"not a readable workbook: {error}", expected="an .xlsx file")
         ) from error
-    return _grid(frame)
+    grid = _grid(frame)
+    _spread(grid, merged)
+    return grid
+
+
+def _worksheet(book: Any, needed: Sequence[str]) -> str:
+    """The name of the worksheet to read: the first one that is shown and has the columns, else the first one that is shown."""
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    worksheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    shown = [sheet.name for sheet in worksheets if sheet.visible == SheetVisibleEnum.Visible]
+    names: list[str] = shown or [sheet.name for sheet in worksheets] or list(book.sheet_names)
+    fitting = (name for name in names if set(needed) <= _first_row(book, name)) if len(names) > 1 else iter(())
+    return next(fitting, names[0])
+
+
+def _first_row(book: Any, name: str) -> set[str]:
+    """The column names in the first row of a worksheet that holds anything."""
+    rows = book.get_sheet_by_name(name).to_python(skip_empty_area=True, nrows=1)
+    return {_column(str(cell)) for row in rows for cell in row}
+
+
+def _spread(grid: _Grid, merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+    """Write what a merged cell says into the rows that it reaches down to; empty rows stay empty."""
+    rows = dict(grid.rows)
+    last = max(rows, default=0)
+    written = 0
+    for (top, left), (bottom, _) in merged:
+        first = rows.get(top + 1, [])
+        value = first[left] if left < len(first) else ""
+        for number in range(top + 2, min(bottom + 1, last) + 1 if value else 0):
+            if number in rows:
+                rows[number][left] = value
+        written += max(min(bottom + 1, last) - top, 0)
+        if written > MAXIMUM_ROWS * MAXIMUM_COLUMNS:  # no spreadsheet lets merged cells overlap
+            return
 
 
 def _check_archive(path: Path, file: str) -> None:
@@ -212,7 +257,8 @@ def _table(grid: _Grid, file: str) -> Table:
         raise InputError(Problem(file=file, message="the sheet is empty", expected="a header and at least one row"))
     (_, header), *body = grid.rows
     width = max(index + 1 for index, name in enumerate(header) if name)
-    columns = tuple(_column(name) for name in header[:width])
+    used = [index for index in range(width) if header[index] or any(row[index] for _, row in body)]
+    columns = tuple(_column(header[index]) for index in used)
     problems = [
         Problem(file=file, row=number, message=f"more cells than the header has columns ({width})", got=repr(cell))
         for number, row in body
@@ -227,7 +273,10 @@ def _table(grid: _Grid, file: str) -> Table:
     ]
     if problems:
         raise InputError(problems)
-    records = tuple(Record(number=number, cells=dict(zip(columns, row, strict=False))) for number, row in body)
+    records = tuple(
+        Record(number=number, cells=dict(zip(columns, (row[index] for index in used), strict=True)))
+        for number, row in body
+    )
     return Table(file=file, columns=columns, records=records)
 
 

@@ -217,6 +217,47 @@ def test_a_workbook_reads_like_the_same_csv(tmp_path: Path) -> None:
     ]
 
 
+def test_cells_merged_over_rows_stand_in_each_of_them_and_an_empty_scene_is_as_above(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in [
+        ["line_id", "scene", "character", "text"],
+        ["1", "Quay", "MARA", "Hi."], ["2", None, None, "You?"], ["3", None, "JONAS", "Me."], ["4", "Lamp", "JONAS", "Up."],
+    ]:  # fmt: skip
+        book.active.append(row)
+    book.active.merge_cells("C2:C3")
+    book.save(tmp_path / "lines.xlsx")
+    lines = script.read(tmp_path / "lines.xlsx", words=WORDS)
+    assert [(line.scene, line.character) for line in lines] == [
+        ("Quay", "MARA"), ("Quay", "MARA"), ("Quay", "JONAS"), ("Lamp", "JONAS"),
+    ]  # fmt: skip
+
+
+def test_the_first_shown_worksheet_with_the_columns_is_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["The Lighthouse, line sheet"])
+    for title, text, state in [("old", "Old.", "hidden"), ("lines", "New.", "visible"), ("spare", "Spare.", "visible")]:
+        sheet = book.create_sheet(title)
+        sheet.append(["Line ID", "Scene", "Character", "Text"])
+        sheet.append(["1", "1", "MARA", text])
+        sheet.sheet_state = state
+    book.save(tmp_path / "lines.xlsx")
+    assert [line.text for line in script.read(tmp_path / "lines.xlsx", words=WORDS)] == ["New."]
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        b"sep=;\r\nline_id;scene;character;text;start\r\n1;1;MARA;Hi;1:15,5\r\n",
+        b"\xef\xbb\xbfline_id,,scene,character,text,start,,\r\n1,,1,MARA,Hi,75.5,,\r\n,,,,,,,\r\n",
+    ],
+    ids=["for Excel", "with empty columns"],
+)
+def test_line_sheets_are_read_as_spreadsheets_write_them(tmp_path: Path, sheet: bytes) -> None:
+    (tmp_path / "lines.csv").write_bytes(sheet)
+    (line,) = script.read(tmp_path / "lines.csv", words=WORDS)
+    assert (line.line_id, line.text, line.start_seconds) == ("1", "Hi", 75.5)
+
+
 def test_a_day_in_a_workbook_stays_a_day(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     for row in [
