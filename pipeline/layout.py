@@ -15,6 +15,11 @@ from manifests.rows import Shot, Take
 EYES_IN_FACE = 0.40  # eye line within a face box that runs from hairline to chin
 EYES_IN_PICTURE = 0.36  # a little under the upper third leaves headroom in a close-up
 CHIN_MARGIN = 0.03  # of the picture's height, kept free under the chin
+SAFE = 0.05  # of either side, at each edge (EBU R 95)
+CAPTION_MARGIN, CAPTION_LINES = (
+    0.06,
+    2.6,
+)  # where captions stand (`captions.write_ass`): of the height, and in letters above it
 
 Box = tuple[float, float, float, float]
 Place = tuple[int, int, int, int]
@@ -59,8 +64,8 @@ def frame(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
 
 def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
     """Where the pictures of a layout lie: `single` fills the picture; `two-hander` halves it (an upright one from top to bottom);
-    `picture-in-picture` sets the second one, a quarter as wide (upright: a third), into the lower right corner, inside the safe area of
-    5 % (EBU R 95). All edges are even.
+    `picture-in-picture` sets the second one, a quarter as wide (upright: a third), to the right, inside the safe area and as low as
+    two lines of captions leave room. All edges are even.
 
     >>> arrange("two-hander", (1280, 720))
     ((0, 0, 640, 720), (640, 0, 640, 720))
@@ -77,7 +82,9 @@ def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
         return (0, 0, half, height), (half, 0, width - half, height)
     share = 6 if upright else 8
     small, low = width // share * 2, height // share * 2
-    left, top = round(width * 0.95 - small) // 2 * 2, round(height * 0.95 - low) // 2 * 2
+    letters = min(height * 0.055, width * 0.043)
+    bottom = height * (1 - CAPTION_MARGIN) - CAPTION_LINES * letters
+    left, top = round(width * (1 - SAFE) - small) // 2 * 2, max(0, round(bottom - low) // 2 * 2)
     return (0, 0, width, height), (left, top, small, low)
 
 

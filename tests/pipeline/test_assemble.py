@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
-from pipeline import assemble, layout
+from pipeline import assemble, deliver, layout, media
+from pipeline.captions import Caption
 from tiny_film import TinyFilm
 
 GREY = np.full((72, 96, 3), 99, np.uint8)
@@ -106,6 +109,24 @@ def test_places_of_a_layout_are_even_and_lie_inside_the_picture(size: tuple[int,
             assert top + height <= size[1]
     halves = layout.arrange("two-hander", size)
     assert sum(width * height for _, _, width, height in halves) == size[0] * size[1]
+
+
+@pytest.mark.parametrize("size", [(640, 360), (360, 640)])
+def test_two_full_lines_of_burned_captions_stay_clear_of_the_corner_picture(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    picture = assemble.Picture(width=size[0], height=size[1], rate=Fraction(25))
+    job = deliver.Job(picture=picture, sound_id="", sound_path=tmp_path, root=tmp_path)
+    lines = ("Wagging, the dogs of Skye jumped by my gate", "while I, too, grew jolly and grey, my lamb.")
+    burned = deliver.burnable([Caption(start=0, end=2, spoken_end=2, lines=lines)], job)
+    assert burned.captions is not None
+    with media.FrameWriter(tmp_path / "black.mkv", size=size, rate=Fraction(25)) as writer:
+        writer.write(np.zeros((size[1], size[0], 3), np.uint8))
+    drawn = f"ass=filename={burned.captions[0]}:fontsdir={burned.captions[0].parent}"
+    (shown,) = media.read_frames(tmp_path / "black.mkv", width=size[0], height=size[1], filters=drawn)
+    left, top, width, height = layout.arrange("picture-in-picture", size)[1]
+    assert shown[top : top + height, left : left + width].max() < 10
+    assert shown[:, left : left + width].max() > 200, "the lines are long enough to reach below it"
 
 
 def test_an_edit_list_is_framed_anew_for_an_upright_picture_and_keeps_its_frames(film: TinyFilm) -> None:
