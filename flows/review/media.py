@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.film import Film
 from flows.finishing.reel import loudness_settings
-from flows.review.payload import programme_starts, timeline_frames, web_file
+from flows.review.payload import is_heard, is_there, programme_starts, timeline_frames, web_file
 from flows.review.reading import Reading
 from manifests.rows import Cut, Shot, Take
 from manifests.timebase import sample_of_frame
@@ -20,10 +20,10 @@ _ONE_AT_A_TIME = threading.RLock()  # an encoder uses all cores by itself
 
 
 def take_copy(reading: Reading, take_id: str) -> Path | None:
-    """A take as browsers play it; None when no shot has such a take."""
+    """A take as browsers play it; None when no shot has such a take, or when it was purged."""
     found = _variant(reading, take_id)
     take = reading.takes.get(take_id)
-    if found is None or take is None:
+    if found is None or take is None or not is_there(reading, take):
         return None
     entry_shot, variant = found
     seen, sounding, root = _framing(reading, entry_shot, variant), heard(reading, variant), reading.film.root
@@ -47,7 +47,7 @@ def thumbnail(reading: Reading, shot_id: str) -> Path | None:
         frame = programme_starts(reading) + (cut.start_frame + cut.end_frame) // 2
         return dailies.thumbnail(Still(video=video, key=key, frame=frame, rate=shot.rate), root=film.root)
     take = reading.takes.get(shot.shot_id)
-    if take is None:
+    if take is None or not is_there(reading, take):
         return None
     still = Still(
         video=film.root / take.path, key=take.media_digest, frame=take.frames // 2, rate=shot.rate, crop=_framing(reading, shot, shot).crop
@@ -62,8 +62,9 @@ def heard(reading: Reading, shot: Shot) -> Heard | None:
 
 
 def master(reading: Reading) -> Path | None:
-    """The sound of the whole timeline as it is delivered, made when no version needed it yet; None when nothing was recorded."""
-    if not reading.recordings or not reading.shots:
+    """The sound of the whole timeline as it is delivered, made when no version needed it yet; None when nothing was recorded, or when
+    what was recorded was purged."""
+    if not reading.shots or not is_heard(reading):
         return None
     samples = sample_of_frame(timeline_frames(reading), reading.film.production.rate)
     settings, root = loudness_settings(reading.film), reading.film.root

@@ -52,7 +52,7 @@ def document(reading: Reading, *, reviewer: str) -> Document:
     found = checks(reading, starts)
     frames = timeline_frames(reading)
     captions = _captions(reading)
-    sounding = bool(reading.recordings)
+    sounding = is_heard(reading)
     return Document(
         format=FORMAT, title=production.title, episode=production.episode, kind=production.kind,
         rate=(rate.numerator, rate.denominator), size=(production.width, production.height), frames=frames,
@@ -127,10 +127,22 @@ def _shot(  # noqa: PLR0913 - all that is known of one shot
         worker=entry.worker or (take.worker if take else ""), since=entry.since, seconds=take.wall_seconds if take else 0.0,
         measures=json.loads(take.measures) if take else {}, warnings=json.loads(take.warnings) if take else [],
         checks=told, takes=_takes(entry, reading),
-        thumb=f"/media/thumb/{shot.shot_id}.jpg" if take else "", before=f"/media/take/{shot.shot_id}.mp4" if take else "",
+        thumb=f"/media/thumb/{shot.shot_id}.jpg" if take and (is_there(reading, take) or (cut and web_file(reading))) else "",
+        before=f"/media/take/{shot.shot_id}.mp4" if take and is_there(reading, take) else "",
         notes=list(entry.decision.notes), note=entry.decision.notes[-1] if entry.decision.notes else "",
         priority=entry.decision.priority, log=None,
     )  # fmt: skip
+
+
+def is_heard(reading: Reading) -> bool:
+    """Whether the sound of the timeline can be played: something was recorded, and its copies were not purged."""
+    root = reading.film.root
+    return bool(reading.recordings) and all((root / row.master_path).is_file() for row in reading.recordings)
+
+
+def is_there(reading: Reading, take: Take) -> bool:
+    """Whether a take's pictures still stand: the record outlives what was purged."""
+    return (reading.film.root / take.path).is_file()
 
 
 def _pending(entry: ShotState, wanted: Shot) -> list[str]:
@@ -144,15 +156,17 @@ def _pending(entry: ShotState, wanted: Shot) -> list[str]:
 def _takes(entry: ShotState, reading: Reading) -> list[TakeEntry]:
     variants = reading.variants[entry.place]
     return [
-        _take(variant, take, entry) for variant in variants if (take := reading.takes.get(variant.shot_id)) is not None
+        _take(variant, take, entry, is_there=is_there(reading, take))
+        for variant in variants
+        if (take := reading.takes.get(variant.shot_id)) is not None
     ]
 
 
-def _take(variant: Shot, take: Take, entry: ShotState) -> TakeEntry:
+def _take(variant: Shot, take: Take, entry: ShotState, *, is_there: bool) -> TakeEntry:
     return TakeEntry(
         take_id=take.shot_id, shot_id=take.shot_id, seed=take.seed, emotion=words.emotion(json.loads(variant.performance)),
         label=take.label, current=take.shot_id == entry.shot.shot_id, circled=is_circled(entry, variant),
-        first_frame=variant.first_drawn, frames=take.frames, url=f"/media/take/{take.shot_id}.mp4",
+        first_frame=variant.first_drawn, frames=take.frames, url=f"/media/take/{take.shot_id}.mp4" if is_there else "",
         measures=json.loads(take.measures), warnings=json.loads(take.warnings), worker=take.worker, seconds=take.wall_seconds,
     )  # fmt: skip
 

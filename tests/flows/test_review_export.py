@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,23 @@ def test_text_with_markup_in_it_stays_text(exported: Path) -> None:
     assert not set("<>&\u2028\u2029") & set(written)
     assert json.loads(written.removeprefix("window.CALLSHEET = ").removesuffix(";\n"))["title"] == HOSTILE
     assert b"<" not in (exported / "data.js").read_bytes()
+
+
+def test_what_was_purged_is_missing_from_the_page_and_the_rest_is_there(scene: Film, tmp_path: Path) -> None:
+    takes = sorted((scene.root / "media" / "takes").rglob("*.mkv"))
+    assert len(takes) == 4
+    takes[0].unlink()
+    shutil.rmtree(scene.root / "media" / "recordings")
+    shutil.rmtree(scene.root / "media" / "masters")
+    shutil.rmtree(scene.root / "deliverables")
+    shutil.rmtree(scene.root / "media" / "dailies", ignore_errors=True)
+    page = export.export(read(open_film(scene.folder)), tmp_path / "page", reviewer="Anna")
+    told = data_of(page.parent)
+    assert (told["sound"], told["peaks"], told["video"]) == (None, None, None)
+    assert sorted(bool(shot["before"]) for shot in told["shots"]) == [False, True, True, True]
+    for shot in told["shots"]:
+        assert bool(shot["thumb"]) == bool(shot["before"]) == any(take["url"] for take in shot["takes"])
+    assert all((page.parent / one).is_file() for one in named(told))
 
 
 def test_an_export_goes_nowhere_where_something_is(film: Rendered, production: Path, tmp_path: Path) -> None:
