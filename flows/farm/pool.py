@@ -113,7 +113,7 @@ class _Pool:
         self._steered_at = 0.0
         self._note = ""
         self._useful_at = _now()  # when a worker was last ready
-        gpus = 1 if describe(job.talker, job.settings).wants_gpu and ray.cluster_resources().get("GPU") else 0
+        gpus = _gpus_each(ray.cluster_resources(), job=job, settings=settings)
         options = {"num_cpus": job.threads, "num_gpus": gpus, "max_restarts": 0, "concurrency_groups": {CONTROL: 1}}
         self._actor = ray.remote(**options)(Worker)
         self._job = job
@@ -172,7 +172,10 @@ class _Pool:
         if self._board.posts:
             self._useful_at = now
         elif not self._actors or now - self._useful_at > START_SECONDS:
-            self._note = self._note or "no worker became ready; has the cluster free CPUs or GPUs?"
+            self._note = (
+                self._note
+                or "no worker became ready; has the cluster free CPUs or GPUs? Where machines come on demand: --workers"
+            )
             self._board.stop("workers")
 
     def _hand_out(self, now: float) -> None:
@@ -317,6 +320,15 @@ def _rules(settings: FarmSettings, *, now: float) -> Rules:
         budget_seconds=settings.budget_seconds,
         deadline=now + settings.deadline - time.time() if settings.deadline else 0.0,
     )
+
+
+def _gpus_each(resources: dict[str, float], *, job: Job, settings: FarmSettings) -> int:
+    """How many GPUs a worker takes: one for a talker that wants one where there is any, or where machines with GPUs are to come: when
+    somebody says how many workers a cluster is to have, on `cuda`."""
+    if not describe(job.talker, job.settings).wants_gpu:
+        return 0
+    is_to_come = bool(settings.address and settings.workers) and job.settings.get("device") == "cuda"
+    return int(bool(resources.get("GPU")) or is_to_come)
 
 
 def _capacity(resources: dict[str, float], threads: int, gpus: int) -> int:

@@ -106,6 +106,12 @@ class Worker:
 
     def begin(self) -> Ready | Failure:
         """Load the talker; a failure says why this worker is of no use, for example since weights are missing on its machine."""
+        import ray
+
+        context = ray.get_runtime_context()
+        gpus = context.get_accelerator_ids().get("GPU", [])
+        if not gpus:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a GPU that this machine may have is another worker's
         try:
             self._description = talkers.describe(self._job.talker, self._job.settings)
             self._usual = _Talking(self._loaded(self._job.settings))
@@ -113,10 +119,6 @@ class Worker:
                 shared.fetch_recordings(self._storage, self._job.recordings, root=self._root)
         except Exception as error:  # noqa: BLE001 - whatever it is, this worker cannot work
             return self._failure("", error)
-        import ray
-
-        context = ray.get_runtime_context()
-        gpus = context.get_accelerator_ids().get("GPU", [])
         return Ready(name=self._name, node=context.get_node_id(), gpus=tuple(gpus))
 
     def make(self, task: Task) -> Take | Failure:

@@ -98,6 +98,13 @@ def alone_on_its_gpu(_name: str, _settings: Settings) -> Talker:
     return GreyTalker(pause=0.005)
 
 
+def without_a_gpu(_name: str, _settings: Settings) -> Talker:
+    """A talker that fails to load when it could see a GPU that is another worker's."""
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    assert seen == "", f"no GPU was given to this worker, yet it sees {seen!r}"
+    return GreyTalker()
+
+
 def threads() -> dict[str, float]:
     """The threads that engines of this process may use at once."""
     import cv2

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from conftest import Engines, Rendered
 from flows.farm import shared
 from flows.farm.cluster import children, end
-from flows.farm.pool import FarmSettings, Hooks, make_takes
+from flows.farm.pool import FarmSettings, Hooks, _gpus_each, make_takes
 from flows.farm.steering import Steering
 from flows.farm.worker import Failure, Job, scratch
 from flows.film import open_film
@@ -164,6 +165,36 @@ def test_no_two_talkers_share_a_gpu_and_each_keeps_to_its_cpus(film: Rendered, t
     threads = {name: n for take in takes for name, n in json.loads(take.measures).items() if name.startswith("threads")}
     assert len(threads) >= 3
     assert set(threads.values()) == {float(job.threads)}
+
+
+def test_a_worker_without_a_gpu_does_not_see_that_of_another(film: Rendered, tmp_path: Path) -> None:
+    shots, job = job_of(film, tmp_path / "build")
+    results: list[Take | Failure] = []
+    blind = replace(job, load=farm_talkers.without_a_gpu)
+    make_takes(shots[:1], job=blind, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
+    assert [type(result) for result in results] == [Take]
+
+
+ALL_THERE_IS, EIGHT = FarmSettings(address="head:6379"), FarmSettings(address="head:6379", workers=8)
+
+
+@pytest.mark.parametrize(
+    ("device", "settings", "there", "each"),
+    [
+        ("auto", FarmSettings(), 1.0, 1),
+        ("cuda", EIGHT, 0.0, 1),  # machines come when workers ask for them
+        ("cuda", ALL_THERE_IS, 0.0, 0),
+        ("auto", EIGHT, 0.0, 0),
+        ("cpu", EIGHT, 1.0, 0),
+    ],
+)
+def test_a_talker_that_wants_a_gpu_gets_one_that_is_there_or_to_come(
+    device: str, settings: FarmSettings, there: float, each: int
+) -> None:
+    wanted = {"build": "tiny", "device": device}
+    job = Job(folder=Path(), root=Path(), recordings=(), talker="dice", settings=wanted, run_id="r")
+    assert _gpus_each({"GPU": there}, job=job, settings=settings) == each
+    assert _gpus_each({"GPU": there}, job=replace(job, talker="previs", settings={}), settings=settings) == 0
 
 
 def test_what_a_ray_that_does_not_come_up_left_running_is_ended() -> None:
