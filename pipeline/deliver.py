@@ -21,7 +21,7 @@ from manifests.rows import Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
 from manifests.whole import whole
 from model.talker import MARKS
-from pipeline import assemble, chapters, edit, media
+from pipeline import assemble, chapters, edit, media, watermark
 from pipeline.assemble import Overlay, Picture, Stage
 from pipeline.captions import Caption, write_ass
 from pipeline.chapters import Chapter
@@ -46,6 +46,7 @@ __all__ = [
 
 VERSION = "3"
 LATEST = "latest"
+PATTERN = ".watermark.yuv"
 TAGS = {"range": "limited", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 LABEL = "AI-generated"
 MARK_INK, MARK_EDGE = (255, 255, 255, 150), (0, 0, 0, 110)
@@ -65,6 +66,7 @@ class Job:
     """What is delivered: the picture's size and rate, the master sound, the profiles. `root`: the build folder.
 
     `burn_in`: write the mark into the pictures of previs takes; `label`: write `LABEL` into all. `title` goes into the files' metadata.
+    `watermark`: whose mark lies in all pictures, and `code` the number that it is (`pipeline.watermark`); "" for none.
     `slate` and `end_card` stand in silence before and after the programme. `captions`: an ASS file to write into the picture, and its
     digest; fonts lie beside it."""
 
@@ -76,6 +78,8 @@ class Job:
     burn_in: bool = True
     label: bool = False
     title: str = ""
+    watermark: str = ""
+    code: str = ""
     slate: Card | None = None
     end_card: Card | None = None
     chapters: tuple[Chapter, ...] = ()
@@ -115,7 +119,9 @@ class Pass:
 
 
 def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
-    """The identity of one file: the cut, the sound, the picture and the profile; not the version or any path."""
+    """The identity of one file: the cut, the sound, the picture and the profile; not the version or any path.
+
+    A watermark counts by its text, so a film that stands is not made anew for the number of a version."""
     events = [
         [cut.shot_id, cut.grade_id, cut.start_frame, cut.end_frame, cut.take_frame, cut.crop, cut.dissolve_frames, cut.layer, cut.place]
         for cut in cuts
@@ -124,6 +130,7 @@ def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
     cards = [[card.frames, card.digest] if card else None for card in (job.slate, job.end_card)]
     named = [[chapter.frame, chapter.title] for chapter in job.chapters]
     extras = [job.burn_in, job.label, job.title, cards, named, job.captions[1] if job.captions else ""]
+    extras += [job.watermark] if job.watermark else []
     return identity.digest([VERSION, events, picture, job.sound_id, profile.plain(), extras])
 
 
@@ -144,10 +151,13 @@ def render(
         (folder / profile.file).parent.mkdir(exist_ok=True)
     listed = folder / ".chapters.txt"
     listed.write_text(chapter_text(cuts, job), encoding="utf-8")
+    if job.code:
+        watermark.write_pattern(folder / PATTERN, job.code, size=job.picture.size, pixel_format=job.stage.pixel_format)
     try:
         media.run_piped(sources(cuts, job), encoder(cuts, job, folder=folder, chapters=listed), progress=progress)
     finally:
         listed.unlink(missing_ok=True)
+        (folder / PATTERN).unlink(missing_ok=True)
     return {profile.name: folder / profile.file for profile in job.profiles}
 
 
@@ -171,6 +181,8 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
     if job.captions is not None:
         path = job.captions[0].resolve()
         picture = picture.filter("ass", filename=str(path), fontsdir=str(path.parent))
+    if job.code:
+        picture = _watermarked(picture, job, folder / PATTERN)
     copies = picture.filter_multi_output("split", len(job.profiles))
     heard = _sounds(cuts, job)
     outputs = [
@@ -179,7 +191,12 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
             heard[number],
             f"file:{(folder / profile.file).resolve()}",
             **{**profile.picture, **BT709, **profile.sound},
-            **{"metadata": f"title={job.title}", "fflags": "+bitexact", "map_chapters": 2, **profile.container},
+            **{
+                "metadata": f"title={job.title}",
+                "fflags": "+bitexact",
+                "map_chapters": 3 if job.code else 2,
+                **profile.container,
+            },
         )
         for number, profile in enumerate(job.profiles)
     ]
@@ -195,6 +212,16 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
         f"file:{chapters.resolve()}",
         *arguments[first_output:],
     ]
+
+
+def _watermarked(picture: Any, job: Job, pattern: Path) -> Any:
+    """The picture with the steps of the pattern added to it, which turn over from slot to slot."""
+    import ffmpeg
+
+    per_second = job.picture.rate / watermark.slot_frames(job.picture.rate)
+    read = assemble.stream_input(job.stage) | {"framerate": f"{per_second.numerator}/{per_second.denominator}"}
+    steps = ffmpeg.input(f"file:{pattern.resolve()}", stream_loop=-1, **read).video.filter("setparams", **TAGS)
+    return ffmpeg.filter([picture, steps], "blend", all_mode="grainmerge", shortest=1)
 
 
 def _fitted(picture: Any, profile: Profile) -> Any:

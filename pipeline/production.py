@@ -217,7 +217,7 @@ def _unfit_for_its_kind(production: Production, text: str) -> Iterator[Problem]:
 
 def _not_in_lessons(production: Production) -> Iterator[str]:
     """Keys of an episode's finishing that are set and would be passed over in a lesson."""
-    for name in ("label", "burn_captions", "slate_seconds", "end_card_seconds"):
+    for name in ("label", "burn_captions", "watermark", "slate_seconds", "end_card_seconds"):
         if getattr(production.delivery, name):
             yield f"delivery.{name}"
     if production.layout != LayoutTable():

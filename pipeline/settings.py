@@ -47,6 +47,10 @@ def _one_line(value: str) -> str:
     return value.strip()
 
 
+def _one_line_or_none(value: str) -> str:
+    return _one_line(value) if value else value
+
+
 def _with_a_picture(names: list[str]) -> list[str]:
     if set(names) == {"stems"}:
         raise ValueError("name at least one profile with a picture; stems alone are no film")
@@ -136,6 +140,8 @@ class DeliveryTable(Table):
     """Write "AI-generated" into a corner of every picture, all through."""
     burn_captions: bool = False
     """Write the captions into the pictures; they lie beside them in any case."""
+    watermark: Annotated[str, AfterValidator(_one_line_or_none)] = ""
+    """A text, such as the studio and who gets the film: an invisible mark of it and of the version in all pictures. Empty: none."""
     slate_seconds: Annotated[float, Field(ge=0, le=10)] = 0.0
     """A card with title and format before the programme, in silence."""
     end_card_seconds: Annotated[float, Field(ge=0, le=10)] = 0.0

@@ -14,11 +14,13 @@ from flows.ledger.marks import marked
 from manifests.rows import Actor, Check, Cue, Cut
 from manifests.timebase import MASTER_HZ
 from model.weights import FETCH
-from pipeline import assemble, captions, credentials, faces, hearing, lipsync, qc, viewing
+from pipeline import assemble, captions, credentials, faces, hearing, lipsync, qc, viewing, watermark
 from pipeline.deliver import Pass
 from pipeline.faces import Scene, Screen
 from pipeline.portraits import read as read_portrait
 from pipeline.profiles import UNSIGNABLE
+
+WATERMARK = "watermark"
 
 
 def check_version(draft: Draft) -> list[Check]:
@@ -38,7 +40,24 @@ def check_version(draft: Draft) -> list[Check]:
         ]
     leads = {profile: draft.pass_of(profile).job.lead_frames for profile in draft.files}
     heard = listen(draft, rate=draft.job.picture.rate, leads=leads)
-    return checks + marked(draft.cuts, version=draft.name) + heard + _look_at(draft)
+    checks += marked(draft.cuts, version=draft.name) + heard + _look_at(draft)
+    return checks + [_look_for_mark(draft, profile) for profile in draft.files if draft.pass_of(profile).job.code]
+
+
+def _look_for_mark(draft: Draft, profile: str) -> Check:
+    """Whether the watermark of a file can be read back from it."""
+    code = draft.pass_of(profile).job.code
+    found = watermark.find(draft.files[profile])
+    value = f"{found.code}, {found.strength:g} standard deviations" if found else "not found"
+    verdict = "pass" if found and found.code == code else "fail" if found else "warn"
+    advice = {
+        "pass": "",
+        "fail": "render again",
+        "warn": "the film is short, or all of it moves: do not rely on the mark",
+    }
+    return Check(
+        version=draft.name, profile=profile, name=WATERMARK, value=value, limit=code, verdict=verdict, advice=advice[verdict]
+    )  # fmt: skip
 
 
 def sign(draft: Draft) -> list[Check]:

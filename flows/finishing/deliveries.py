@@ -15,7 +15,7 @@ from flows.view.progress import reporter
 from manifests import identity
 from manifests.rows import Check, Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from pipeline import assemble, captions, cards, deliver, layout, profiles, sound, stems, timeline
+from pipeline import assemble, captions, cards, deliver, layout, profiles, sound, stems, timeline, watermark
 from pipeline.assemble import Picture
 from pipeline.deliver import Job, Pass
 
@@ -24,10 +24,10 @@ QUIET_DIALOGUE_LU = (
 )
 
 
-def passes(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Pass]:
+def passes(film: Film, reel: Reel, cuts: Sequence[Cut], *, version: str = "") -> list[Pass]:
     """The profiles of the production that show the same picture, together; those that show the whole picture first.
 
-    `cuts`: the edit list; it is framed anew for every pass."""
+    `cuts`: the edit list; it is framed anew for every pass. `version`: what a watermark names; their identities do not depend on it."""
     wanted = _wanted(film)
     wanted.sort(key=lambda profile: (profile.transparent, profile.tall))
     made = []
@@ -38,6 +38,8 @@ def passes(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Pass]:
         picture = Picture(width=size[0], height=size[1], rate=film.production.rate)
         framed = assemble.reframe(cuts, reel.shots, reel.takes, size=size)
         job = _job(film, reel, framed, picture=picture, wanted=same)
+        if job.watermark:
+            job = dataclasses.replace(job, code=watermark.code_of(job.watermark, version))
         made.append(Pass(cuts=framed, job=job))
     return made
 
@@ -142,12 +144,13 @@ def _job(film: Film, reel: Reel, cuts: Sequence[Cut], *, picture: Picture, wante
         title=production.title,
         chapters=_chapters(reel, cuts),
     )
-    if job.stage.transparent:  # an element for compositing: no cards, no captions
+    if job.stage.transparent:  # an element for compositing: no cards, no captions, no watermark
         return job
     slate = cards.slate_lines(production.title, production.episode, cuts, picture)
     end = cards.end_lines(production.title, cuts)
     job = dataclasses.replace(
         job,
+        watermark=settings.watermark,
         slate=cards.card(slate, settings.slate_seconds, picture, root=film.root),
         end_card=cards.card(end, settings.end_card_seconds, picture, root=film.root),
     )

@@ -66,7 +66,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     name = deliver.next_version(place)
     samples = sample_of_frame(assemble.total_frames(cuts), film.production.rate)
     master = sound.master(reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root)
-    passes = deliveries.passes(film, reel, cuts)
+    passes = deliveries.passes(film, reel, cuts, version=name)
     with deliver.staging(place, name) as folder:
         files = deliveries.render(passes, folder=folder)
         reporter().step("Captions, timeline, contact sheet, checks")

@@ -14,7 +14,7 @@ from manifests.errors import InputError, ToolError
 from manifests.identity import digest_file
 from manifests.rows import Check, Deliverable
 from manifests.store import Store
-from pipeline import credentials, hls, qc, sound
+from pipeline import credentials, hls, qc, sound, watermark
 from pipeline.credentials import Credentials
 
 FILMS = (".mp4", ".mov", ".webm", ".mkv")
@@ -55,6 +55,8 @@ def verify(file: Path) -> Verified:
     delivered = _delivered(file, row)
     report, problems = _decoded(file)
     measured, checks = (_facts(report), _checks(file, row, report)) if report else ({}, [])
+    if report:
+        measured["watermark"] = _mark(file)
     problems += [_told(check) for check in checks if check.verdict == "fail" and delivered != SAME]
     if state == "valid" and delivered == CHANGED:
         state = "tampered"
@@ -72,6 +74,15 @@ def verify(file: Path) -> Verified:
         checks=checks,
         problems=problems,
     )
+
+
+def _mark(file: Path) -> str | None:
+    """The number of the watermark that is found in a film, None when none is."""
+    try:
+        found = watermark.find(file)
+    except (ToolError, InputError):
+        return None
+    return found.code if found else None
 
 
 def _ladder(master: Path, row: Deliverable | None) -> Verified:

@@ -122,6 +122,14 @@ def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(mad
 
     first = ids()
     assert ids() == first
+    (film.folder / "production.toml").write_text(SETTINGS + 'watermark = "Studio Nord"\n')
+    marked = open_film(film.folder)
+    (old, _, elements), (new, *_) = (deliveries.passes(marked, reel, cuts, version=name) for name in ("v001", "v002"))
+    assert old.job.code != new.job.code, "every version has a number of its own"
+    assert elements.job.code == "", "elements for compositing carry no mark"
+    known = [deliver.deliverable_id(one.cuts, one.job, deliver.WEB) for one in (old, new)]
+    assert known[0] == known[1], "and yet is no other film"
+    assert not set(known) & set(first)
     toml = film.folder / "production.toml"
     toml.write_text(SETTINGS.replace("label = true", "label = false"))
     assert not set(ids()) & set(first)

@@ -121,6 +121,7 @@ def test_whatever_is_accepted_lies_inside(relative: str) -> None:
     [
         ('[delivery]\nprofiles = ["stems"]', "at least one profile with a picture"),
         ('[delivery]\nprofiles = ["alfa"]', "alpha"),
+        ('[delivery]\nwatermark = "two\\nlines"', "one line of text"),
         ("[look]\nreference_face = [0.2, 0.3]", "left, top, right and bottom"),
         ("[look]\nreference_face = [0.8, 0.3, 0.2, 0.5]", "left, top, right and bottom"),
         ('[layout]\nscenes = { sc01 = "two hander" }', "two-hander"),
