@@ -7,11 +7,13 @@ them directly. A step that needs an engine first looks whether the record has it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from manifests.errors import InputError, Problem
 from manifests.rows import Event, Recording, Row, Shot, Take
 from manifests.store import Store, event
 from model.talker import Settings
@@ -21,6 +23,9 @@ from pipeline.production import Production
 
 R = TypeVar("R", bound=Row)
 BUILD = "build"
+_UNFIT = re.compile(
+    r"[\[\]^|\\\x00-\x1f]|%[0-9A-Fa-f]{2}"
+)  # deltalake 1.6.6 panics over these, or reads them as escapes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,10 @@ def open_film(folder: Path, out: Path | None = None) -> Film:
     """Read `production.toml`. Nothing is created. Raises InputError."""
     production = productions.load(folder)
     root = (out or folder / BUILD).resolve()
+    if unfit := _UNFIT.search(str(root)):
+        message = f"the record cannot lie in a folder whose path holds {unfit[0]!r}"
+        expected = "another name, or --out with a folder elsewhere"
+        raise InputError(Problem(file=str(root), message=message, expected=expected))
     return Film(production=production, root=root, store=Store(root / "manifests"))
 
 

@@ -19,6 +19,7 @@ from manifests.schema import arrow_schema, table_name
 from manifests.store import Store
 
 SNAPSHOTS: tuple[type[Row], ...] = (Line, Actor, Consent, Recording, Cue, Shot, ModelFile)
+MOST_ROWS = 1_000_000
 _SECONDS = 'start / 48000.0 AS start_seconds, "end" / 48000.0 AS end_seconds, ("end" - start) / 48000.0 AS seconds'
 _EXTRA = {
     "shots": ", (end_frame - start_frame) * rate_den / rate_num::DOUBLE AS seconds",
@@ -39,7 +40,8 @@ class Answer:
 
 
 def query(store: Store, sql: str, parameters: Sequence[object] = ()) -> Answer:
-    """Run one SELECT over the record. Raises InputError for anything else and for SQL that does not parse or bind."""
+    """Run one SELECT over the record. Raises InputError for anything else, for SQL that does not parse or bind, and for more than
+    `MOST_ROWS` rows, which nobody reads and no memory holds."""
     with duckdb.connect(
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     ) as connection:
@@ -51,9 +53,12 @@ def query(store: Store, sql: str, parameters: Sequence[object] = ()) -> Answer:
         try:
             cursor = connection.execute(sql, list(parameters))
             columns = tuple(column[0] for column in cursor.description or ())
-            return Answer(columns, tuple(cursor.fetchall()))
+            rows = tuple(cursor.fetchmany(MOST_ROWS + 1))
         except duckdb.Error as error:
             raise _refused(str(error)) from error
+    if len(rows) > MOST_ROWS:
+        raise _refused(f"the answer has more than {MOST_ROWS} rows; count, group or limit them")
+    return Answer(columns, rows)
 
 
 def _only_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

@@ -190,7 +190,11 @@ class Store:
     def files(self, kind: type[Row], **equals: Value) -> list[str]:
         """The Parquet files of a table that may hold rows with the given values, newest version."""
         table = self._table(kind)
-        return [] if table is None else list(table.file_uris(file_pruning_predicate=_predicate(equals, "")))
+        uris = [] if table is None else list(table.file_uris(file_pruning_predicate=_predicate(equals, "")))
+        if not self.is_local:
+            return uris
+        folder = Path(self.uri(kind))  # in the URIs it is percent-encoded, what stands behind it is not
+        return [str(folder.absolute() / uri.rpartition(f"/{folder.name}/")[2]) for uri in uris]
 
     def small_files(self, kind: type[Row], limit: int) -> int:
         """How many files of a table are smaller than `limit` bytes."""
