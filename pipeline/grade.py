@@ -104,7 +104,7 @@ def grade(
 
 def check_reference_shot(numbers: Sequence[str], wanted: str) -> None:
     """Raises InputError when shots are to be matched to one that the cut does not have."""
-    if wanted and wanted not in numbers:
+    if wanted not in numbers:
         message, near = f"no shot is numbered {wanted!r}", nearest(wanted, list(numbers))
         raise InputError(Problem(file="production.toml", column="look.reference", message=message, nearest=near))
 

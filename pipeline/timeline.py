@@ -231,7 +231,7 @@ def _event(clip: Any, *, layer: int) -> Event:
     span, source = clip.range_in_parent(), clip.trimmed_range()
     rate = span.duration.rate
     start = round(span.start_time.rescaled_to(rate).value)
-    media = getattr(getattr(clip, "media_reference", None), "target_url", "")
+    media = getattr(getattr(clip, "media_reference", None), "target_url", None) or ""
     return Event(
         shot_id=str(clip.metadata.get(KEY, {}).get("shot_id", "")),
         name=_one_line(clip.name),

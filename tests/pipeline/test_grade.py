@@ -246,3 +246,6 @@ def test_a_look_that_is_no_shot_names_the_nearest(tmp_path: Path) -> None:
     film.add(moving(portrait("mara")))
     with pytest.raises(InputError, match="sc01_sh010"):
         grade.grade(film.shots, film.takes, look=grade.LookSettings(reference_shot="sc01_sh001"), root=tmp_path)
+    for wanted in ("", " ", "sc01_sh001"):
+        with pytest.raises(InputError, match="no shot is numbered"):
+            grade.check_reference_shot([shot.number for shot in film.shots], wanted)
