@@ -89,7 +89,7 @@ def match(
     enrolled = known_voices(film, inputs, turns, recordings)
     known = align.Known(enrolled=enrolled, circled=overrides.circled(decided))
     found = align.match(inputs.lines, turns, words, recordings=recordings, known=known)
-    applied = overrides.apply(found, decided)
+    applied = overrides.apply(found, decided, recordings=recordings)
     return Corrected(cues=applied.cues, found=found, unfit=applied.unfit, conflicts=conflicts)
 
 

@@ -98,7 +98,7 @@ def match(
     cues |= dict(zip(placed, snapped, strict=True))
     claimed = [(cue.start, cue.end) for cue in cues.values()]
     return Alignment(
-        cues=[_located(cues.get(i) or _missing(line), recordings) for i, line in enumerate(lines)],
+        cues=[located(cues.get(i) or _missing(line), recordings) for i, line in enumerate(lines)],
         takes={
             lines[take.reading.line].line_id: [takes.reading_span(heard.words, r) for r in take.readings]
             for take in taken
@@ -315,7 +315,7 @@ def _missing(line: Line) -> Cue:
     return _new_cue(line, (-1, -1), confidence=0.0, reasons="not found in the recordings")
 
 
-def _located(cue: Cue, recordings: Sequence[Recording]) -> Cue:
+def located(cue: Cue, recordings: Sequence[Recording]) -> Cue:
     """The cue with the recording that it begins in."""
     for recording in recordings:
         if recording.offset_samples <= cue.start < recording.offset_samples + recording.samples:

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from manifests.errors import InputError, Problem, nearest
-from manifests.rows import Cue
+from manifests.rows import Cue, Recording
 from manifests.timebase import MASTER_HZ
-from pipeline.align import Alignment
+from pipeline.align import Alignment, located
 from pipeline.sheets import Record, Table
 
 FIELDS = ("start", "end", "character", "take", "ignore")
@@ -36,6 +36,7 @@ COLUMNS = (
     "exported",
 )
 YES, NO = ("yes", "y", "true", "1", "x"), ("", "no", "n", "false", "0")
+MOST_PAST_END = MASTER_HZ  # a time typed by hand may lie a little after the end of the sound
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for a formula
 
 
@@ -64,8 +65,10 @@ class Conflict:
 
     def __str__(self) -> str:
         """One line for people."""
-        change, decided = self.change, self.decided
-        return f"{change.line_id}, {change.field}: the sheet says {change.value!r}, decided {decided.value!r} at {decided.at}"
+        said, decided = (_readable(one) for one in (self.change, self.decided))
+        return (
+            f"{self.change.line_id}, {self.change.field}: the sheet says {said}, decided {decided} at {self.decided.at}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +151,11 @@ def circled(decided: Sequence[Override]) -> dict[str, int]:
     return {line_id: int(one.value) for line_id, one in chosen.items() if one.value}
 
 
-def apply(found: Alignment, decided: Sequence[Override]) -> Applied:
-    """The cues with what was decided by hand. A decision on a line or take that is no longer there is reported, not applied."""
+def apply(found: Alignment, decided: Sequence[Override], *, recordings: Sequence[Recording] = ()) -> Applied:
+    """The cues with what was decided by hand. A decision on a line, take or time that is not there is reported, not applied.
+
+    `recordings`: for which of them a moved line lies in, and where they end; without them, neither is looked at."""
+    ends = max((row.offset_samples + row.samples for row in recordings), default=None)
     by_line: dict[str, dict[str, str]] = {}
     for (line_id, name), one in current(decided).items():
         by_line.setdefault(line_id, {})[name] = one.value
@@ -158,8 +164,9 @@ def apply(found: Alignment, decided: Sequence[Override]) -> Applied:
     cues = []
     for cue in found.cues:
         mine = by_line.get(cue.line_id, {})
-        changed, complaint = _changed(cue, mine, takes=len(found.takes.get(cue.line_id, ())))
-        cues.append(changed)
+        changed, complaint = _changed(cue, mine, takes=len(found.takes.get(cue.line_id, ())), ends=ends)
+        moved = (changed.start, changed.end) != (cue.start, cue.end)
+        cues.append(located(changed, recordings) if moved else changed)
         unfit += [f"{cue.line_id}: {complaint}"] if complaint else []
     return Applied(cues=cues, unfit=unfit)
 
@@ -172,8 +179,8 @@ def _cells(cue: Cue, found: Alignment) -> dict[str, str]:
     return {"start": times[0], "end": times[1], "character": cue.character, "take": take, "ignore": ignored}
 
 
-def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int) -> tuple[Cue, str]:
-    """The cue as decided, and what did not fit ("" when all did)."""
+def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int, ends: int | None) -> tuple[Cue, str]:
+    """The cue as decided, and what did not fit ("" when all did). `ends`: where the recordings do, when known."""
     if mine.get("ignore"):
         return replace(
             cue, start=-1, end=-1, status="missing", confidence=1.0, reasons="ignored by hand", words="[]"
@@ -187,7 +194,10 @@ def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int) -> tuple[Cue, str
         return cue, ""
     if start < 0 or start >= end:
         return cue, f"it would run from {start / MASTER_HZ:.3f} to {end / MASTER_HZ:.3f} s; set both start and end"
-    moved = {"start", "end"} & set(by_hand)
+    if ends is not None and (start >= ends or end > ends + MOST_PAST_END):
+        span = f"it would run from {start / MASTER_HZ:.3f} to {end / MASTER_HZ:.3f} s"
+        return cue, f"{span}, but the recordings end at {ends / MASTER_HZ:.3f} s"
+    end = end if ends is None else min(end, ends)
     return replace(
         cue,
         start=start,
@@ -196,8 +206,24 @@ def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int) -> tuple[Cue, str
         status="matched",
         confidence=1.0,
         reasons=f"set by hand: {', '.join(by_hand)}; {cue.reasons}",
-        words="[]" if moved and cue.status == "missing" else cue.words,
+        words=_words_within(cue.words, start, end),
     ), ""
+
+
+def _words_within(words: str, start: int, end: int) -> str:
+    """The words of a moved cue with times inside it; none when most of them lay elsewhere, as then their times say nothing."""
+    timed = json.loads(words)
+    inside = [first < end and last > start for _, first, last in timed]
+    if 2 * sum(inside) <= len(timed):
+        return "[]"
+    fitted = [(text, *(min(max(time, start), end) for time in times)) for text, *times in timed]
+    return json.dumps(fitted, ensure_ascii=False)
+
+
+def _readable(one: Override) -> str:
+    """The value of a decision as the sheet shows it."""
+    timed = one.field in ("start", "end") and one.value
+    return f"{int(one.value) / MASTER_HZ:.3f} s" if timed else repr(one.value)
 
 
 def _canonical(table: Table, record: Record, name: str, characters: Mapping[str, str]) -> str:

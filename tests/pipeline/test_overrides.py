@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,7 +98,7 @@ def test_a_newer_decision_is_not_overwritten_by_an_older_sheet(edit: Callable[..
     older = Override(line_id="L1", field="character", value="MARA", at=FRIDAY)
     fresh, conflicts = overrides.settle(change, [newer, older])
     assert [(one.line_id, one.value) for one in fresh] == [("L1", "NADIA")]
-    assert [str(one) for one in conflicts] == [f"L0, start: the sheet says '24000', decided '48000' at {SUNDAY}"]
+    assert [str(one) for one in conflicts] == [f"L0, start: the sheet says 0.500 s, decided 1.000 s at {SUNDAY}"]
     assert overrides.settle(change, [*change, newer])[1] == conflicts
 
 
@@ -110,6 +112,45 @@ def test_decisions_survive_a_script_edit_and_those_that_no_longer_fit_are_named(
     applied = overrides.apply(_found(lines=7), decided)
     assert applied.cues[1].start == 96_000
     assert [text.split(":")[0] for text in applied.unfit] == ["L7", "L2", "L3"]
+
+
+def test_a_line_moved_by_hand_takes_its_words_and_its_recording_along() -> None:
+    recording = _stage().recording()
+    second = replace(recording, recording_id="second", offset_samples=recording.samples, samples=60 * MASTER_HZ)
+    found = _found()
+    whole = json.loads(found.cues[0].words)
+    trimmed, elsewhere = whole[0][1] + 480, recording.samples + MASTER_HZ
+    decided = [
+        Override(line_id="L0", field="start", value=str(trimmed), at=FRIDAY),
+        *(
+            Override(line_id=line, field=field, value=str(elsewhere + extra), at=FRIDAY)
+            for line in ("L1", "L7")
+            for field, extra in (("start", 0), ("end", MASTER_HZ))
+        ),
+        Override(line_id="L2", field="character", value="NADIA", at=FRIDAY),
+    ]
+    applied = overrides.apply(found, decided, recordings=[recording, second])
+    assert applied.unfit == []
+    cues = {cue.line_id: cue for cue in applied.cues}
+    assert json.loads(cues["L0"].words) == [[whole[0][0], trimmed, whole[0][2]], *whole[1:]]
+    assert cues["L0"].recording_id == recording.recording_id
+    assert {(cues[line].recording_id, cues[line].words) for line in ("L1", "L7")} == {("second", "[]")}
+    assert cues["L2"].words == found.cues[2].words
+
+
+def test_a_time_after_the_end_of_the_recordings_is_reported_and_not_applied() -> None:
+    recording = _stage().recording()
+    ends = recording.samples
+
+    def moved(start: int, end: int) -> overrides.Applied:
+        times = (("start", start), ("end", end))
+        decided = [Override(line_id="L6", field=name, value=str(value), at=FRIDAY) for name, value in times]
+        return overrides.apply(_found(), decided, recordings=[recording])
+
+    assert moved(ends - 4800, ends + 4800).cues[6].end == ends
+    for late in (moved(ends - 4800, ends + 2 * MASTER_HZ), moved(ends, ends + 4800)):
+        assert late.cues == _found().cues
+        assert f"but the recordings end at {ends / MASTER_HZ:.3f} s" in late.unfit[0]
 
 
 def test_the_latest_decision_counts_and_clearing_a_cell_takes_one_back() -> None:
