@@ -193,7 +193,9 @@ def test_a_published_corpus_is_prepared_and_its_bad_clips_are_listed(
     assert (told["clips"], told["new"], len(told["rejects"])) == (1, 1, 2)
     (clip,) = corpus.read(tmp_path).clips
     assert (clip.corpus, clip.identity, clip.emotion, clip.level, clip.frames) == ("mead", "mead-M003", "happy", 2, 20)
-    assert cv2.imread(str(tmp_path / "portraits/mead-M003.png")).shape == (320, 320, 3)  # for talkers that are judged
+    portrait = cv2.imread(str(tmp_path / "portraits/mead-M003.png"))  # for talkers that are judged
+    assert portrait is not None
+    assert portrait.shape == (320, 320, 3)
     reasons = {reject.subject: reject.reason for reject in corpus.record(tmp_path).rows(Reject)}
     assert "only 5 frames" in reasons["M003/video/front/happy/level_2/002.mp4"]
     assert "no sound" in reasons["M003/video/front/happy/level_2/003.mp4"]

@@ -13,7 +13,7 @@ import pytest
 import talking_heads
 
 from flows.cli import main
-from manifests.rows import Judgement, Score
+from manifests.rows import CorpusClip, Judgement, Score
 from manifests.store import Store
 from model.training.corpus import Corpus
 from pipeline import corpus as corpora
@@ -39,8 +39,10 @@ def test_a_folder_of_films_is_judged_beside_the_corpus(
 ) -> None:
     films = tmp_path / "stills"
     films.mkdir()
-    for clip in Corpus(corpora.record(corpus).rows(corpora.CorpusClip), corpus).split("test"):
-        portrait = cv2.imread(str(corpus / "portraits" / f"{clip.identity}.png"))[..., ::-1]
+    for clip in Corpus(corpora.record(corpus).rows(CorpusClip), corpus).split("test"):
+        read = cv2.imread(str(corpus / "portraits" / f"{clip.identity}.png"))
+        assert read is not None
+        portrait = read[..., ::-1]
         with media.FrameWriter(
             films / f"{clip.clip_id}.mkv", size=portrait.shape[1::-1], rate=Fraction(25), threads=1
         ) as film:

@@ -167,7 +167,7 @@ class Averages(torch.nn.Module):
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 def test_the_archive_of_i3d_runs_in_a_process_of_its_own(cache: Path) -> None:
-    torch.jit.script(Averages()).save(str(cache / "i3d_torchscript.pt"))
+    torch.jit.save(torch.jit.script(Averages()), str(cache / "i3d_torchscript.pt"))  # type: ignore[no-untyped-call]
     clips = np.zeros((2, 10, 64, 64, 3), np.uint8)
     clips[1] = 255
     made = i3d.features(clips)

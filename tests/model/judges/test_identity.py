@@ -26,7 +26,9 @@ def recogniser() -> Recogniser:
 
 
 def picture(path: Path) -> np.ndarray:
-    return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
+    read = cv2.imread(str(path))
+    assert read is not None
+    return np.ascontiguousarray(read[..., ::-1])
 
 
 def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_framing(recogniser: Recogniser) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -110,8 +111,10 @@ def test_a_window_lies_in_the_middle_and_never_outside() -> None:
 
 
 def test_scores_of_nothing_are_nothing_and_missing_values_are_left_out() -> None:
-    about = {"run_id": "r", "subject": "real", "clip_id": "c", "corpus": "mead", "identity": "i", "emotion": "sad"}
+    about = Judgement(
+        run_id="r", subject="real", clip_id="c", corpus="mead", identity="i", emotion="sad", measure="jitter", value=0.5
+    )
     assert report.scores([]) == []
-    assert report.scores([Judgement(**about, measure="jitter", value=None)]) == []
-    (one,) = report.scores([Judgement(**about, measure="jitter", value=0.5)])
+    assert report.scores([replace(about, value=None)]) == []
+    (one,) = report.scores([about])
     assert (one.value, one.low, one.high) == (0.5, None, None)

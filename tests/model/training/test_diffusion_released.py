@@ -53,7 +53,7 @@ def test_the_released_size_takes_a_training_step_on_the_meta_device() -> None:
     assert sum(p.numel() for p in learner.emotion.parameters()) == 74_860_822
     asked = shot(Sizes(), side=512, device="meta")
     losses = learner.losses(asked, chance(asked), DiceWeights())
-    losses["loss/total"].backward()
+    torch.autograd.backward(losses["loss/total"])
     untouched = [name for name, p in learner.unet.named_parameters() if p.grad is None]
     assert not [name for name in untouched if "_ip." in name]
     assert learner.audio.proj1.weight.grad is not None
@@ -68,7 +68,7 @@ def test_steps_at_reduced_width_lower_the_loss(learner: DiceLearner) -> None:
     for _ in range(5):
         optimiser.zero_grad()
         losses = learner.losses(asked, drawn, weights)
-        losses["loss/total"].backward()
+        torch.autograd.backward(losses["loss/total"])
         optimiser.step()
         seen.append({name: value.item() for name, value in losses.items()})
     assert seen[-1]["loss/v"] < 0.9 * seen[0]["loss/v"]
@@ -94,7 +94,7 @@ def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLe
 def test_gradients_reach_adapters_audio_and_the_bank(learner: DiceLearner) -> None:
     asked = shot(tiny(), side=64)
     learner.zero_grad()
-    learner.losses(asked, chance(asked, retrieve=True), DiceWeights())["loss/total"].backward()
+    torch.autograd.backward(learner.losses(asked, chance(asked, retrieve=True), DiceWeights())["loss/total"])
     adapters = [p for name, p in learner.unet.named_parameters() if "_ip." in name and "temporal" not in name]
     assert all(float(p.grad.abs().max()) > 0 for p in adapters if p.grad is not None)
     assert any(p.grad is not None for p in adapters)
@@ -126,7 +126,7 @@ def test_recomputing_activations_changes_no_gradient(learner: DiceLearner) -> No
         learner.zero_grad()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # the classifier's dropout draws the same units both times
-            learner.losses(asked, chance(asked), DiceWeights())["loss/total"].backward()
+            torch.autograd.backward(learner.losses(asked, chance(asked), DiceWeights())["loss/total"])
         found.append(learner.unet.conv_in.weight.grad.clone())
     learner.unet.disable_gradient_checkpointing()
     assert found[1] == pytest.approx(found[0], abs=1e-5)

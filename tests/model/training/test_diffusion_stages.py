@@ -151,7 +151,7 @@ def test_accumulation_and_workers_only_change_rounding(reel: Reel) -> None:
         learner.zero_grad()
         for part in parts:
             mine = {name: values[part] for name, values in draws.items()}
-            (losses(learner, batch_of(reel, nano, mine), settings)["loss/total"] / len(parts)).backward()
+            torch.autograd.backward(losses(learner, batch_of(reel, nano, mine), settings)["loss/total"] / len(parts))
         return torch.cat([p.grad.flatten() for p in learner.parameters() if p.grad is not None])
 
     whole = gradient([slice(0, 8)])
@@ -168,8 +168,11 @@ def test_recomputing_activations_changes_no_gradient(reel: Reel) -> None:
     for checkpointing in (False, True):
         nano.unet.checkpointing = checkpointing
         learner.zero_grad()
-        losses(learner, batch_of(reel, nano, draw(reel, nano, settings, 0)), settings)["loss/total"].backward()
-        found.append(nano.unet.conv_in.weight.grad.clone())
+        found_losses = losses(learner, batch_of(reel, nano, draw(reel, nano, settings, 0)), settings)
+        torch.autograd.backward(found_losses["loss/total"])
+        gradient = nano.unet.conv_in.weight.grad
+        assert gradient is not None
+        found.append(gradient.clone())
     assert found[1] == pytest.approx(found[0], abs=1e-6)
 
 
@@ -197,7 +200,7 @@ def test_the_autoencoder_learns_to_move_a_portrait() -> None:
     for _ in range(25):
         optimiser.zero_grad()
         found = autoencoder_losses(autoencoder, frames, portraits, kit=kit)
-        found["loss/total"].backward()
+        torch.autograd.backward(found["loss/total"])
         optimiser.step()
         seen.append(found["loss/seen"].item())
     assert seen[-1] < 0.8 * seen[0]

@@ -16,7 +16,7 @@ from manifests.errors import InputError
 from model.emotion import LABELS, parse_curve
 from model.training.batches import Sampler, gather
 from model.training.corpus import Corpus, tiny
-from model.training.embedder import BOTH, DIMS, EmotionEmbedder, Gaussian
+from model.training.embedder import BOTH, DIMS, EmotionEmbedder, Gaussian, Modality
 from model.training.facespace import fit
 from model.training.priors import NEUTRAL, Priors
 from model.training.run import Run
@@ -44,7 +44,9 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
 
 
 @pytest.mark.parametrize("modalities", [BOTH, ("audio",), ("video",)])
-def test_emotions_of_people_never_seen_are_nearest_to_their_class_mean(taught: Taught, modalities: tuple) -> None:
+def test_emotions_of_people_never_seen_are_nearest_to_their_class_mean(
+    taught: Taught, modalities: tuple[Modality, ...]
+) -> None:
     clips = gather(taught.corpus, taught.corpus.split("test"), taught.embedder.space)
     found, _ = encode_all(taught.embedder, clips, modalities)
     assert float((taught.priors.nearest(found.mean) == clips.emotions).float().mean()) >= 0.9

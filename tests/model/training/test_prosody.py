@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.training import prosody
-from model.training.corpus import HZ, SAMPLES_PER_FRAME
+from model.training.corpus import HZ, PROSODY, SAMPLES_PER_FRAME
 
 NAMES = {name: place for place, name in enumerate(prosody.SUMMARY)}
 
@@ -35,7 +35,7 @@ def test_noise_and_silence_have_no_pitch() -> None:
 
 def test_every_frame_of_40_ms_has_one_row() -> None:
     rows = prosody.frames(buzz(150, 1.03))
-    assert rows.shape == (round(1.03 * HZ) // SAMPLES_PER_FRAME, len(prosody.PROSODY))
+    assert rows.shape == (round(1.03 * HZ) // SAMPLES_PER_FRAME, len(PROSODY))
     assert np.exp(rows[5, 0]) == np.clip(np.exp(rows[5, 0]), 147, 153)
     assert rows[5, 1] == 1
 
