@@ -8,6 +8,7 @@ The sound of the recording is laid under it from its first sample. The whole spe
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,7 +18,7 @@ import numpy as np
 
 from flows.view.progress import reporter
 from manifests.errors import InputError, Problem, nearest
-from manifests.timebase import ANALYSIS_HZ, frames_covering
+from manifests.timebase import ANALYSIS_HZ, frames_covering, parse_rate
 from manifests.whole import whole
 from model.emotion import Curve, EmotionError, Performance, parse_curve
 from model.talker import (
@@ -40,6 +41,7 @@ from pipeline.emotion_sample import Felt
 from pipeline.profiles import BT709
 
 LONGEST_SECONDS = 2 * 3600
+MOST_FPS = 120
 TO_YUV = "zscale=" + ":".join(f"{name}={value}" for name, value in TO_BT709.items())
 TAGS = tuple(part for name, value in BT709.items() for part in (f"-{name}", str(value)))
 WEB = ("-vf", f"{TO_YUV},format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "16", *TAGS)
@@ -87,6 +89,23 @@ class Made:
     label: str
     measures: TakeMeasures
     felt: str = ""
+
+
+def parse_fps(text: str) -> Fraction:
+    """The rate of a single clip: those of productions by their usual names, any other as a whole number or a ratio from 1 to `MOST_FPS`.
+
+    >>> parse_fps("29.97"), parse_fps("60"), parse_fps("60000/1001")
+    (Fraction(30000, 1001), Fraction(60, 1), Fraction(60000, 1001))
+    """
+    try:
+        return parse_rate(text, file="--fps")
+    except InputError:
+        rate = Fraction(text) if re.fullmatch(r"[0-9]{1,6}(/[1-9][0-9]{0,5})?", text.strip()) else Fraction(0)
+        if 1 <= rate <= MOST_FPS:
+            return rate
+        message = f"{text!r} is not a frame rate"
+        expected = f"25, 29.97, 30000/1001 or another whole number or ratio from 1 to {MOST_FPS}"
+        raise InputError(Problem(file="--fps", message=message, expected=expected)) from None
 
 
 def make(request: Request) -> Made:

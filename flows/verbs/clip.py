@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -42,10 +43,10 @@ def talk(
     as_json: Json = False,
 ) -> int:
     """Make one clip from one portrait and one recording."""
-    from flows.talk import Request, make
+    from flows.talk import Request, make, parse_fps
     from flows.view.progress import bars
-    from manifests.timebase import parse_rate
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped from outside: nothing half made is left either
     request = Request(
         portrait=portrait,
         speech=speech,
@@ -54,7 +55,7 @@ def talk(
         emotion_from=emotion_from,
         text=text,
         language=lang,
-        rate=parse_rate(fps, file="--fps"),
+        rate=parse_fps(fps),
         seed=seed,
         face=face,
         talker=talker,

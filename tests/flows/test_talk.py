@@ -14,7 +14,7 @@ import soundfile
 from PIL import Image
 
 from conftest import STARTER
-from flows.talk import Request, make
+from flows.talk import Request, make, parse_fps
 from manifests.errors import InputError
 from pipeline import media
 
@@ -141,3 +141,9 @@ def test_sound_that_holds_no_numbers_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "broken.wav", samples, 16_000, subtype="FLOAT")
     with pytest.raises(InputError, match=r"broken\.wav: the sound is broken"):
         make(Request(portrait=PORTRAIT, speech=tmp_path / "broken.wav", out=tmp_path / "o.mp4"))
+
+
+@pytest.mark.parametrize("text", ["0", "-25", "121", "24.5.1", "1e9", "25/0", "abc", ""])
+def test_a_rate_that_no_clip_can_have_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"--fps: .* is not a frame rate"):
+        parse_fps(text)
