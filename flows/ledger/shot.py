@@ -76,6 +76,15 @@ class PlaceTake:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What people wrote down about a shot, oldest first."""
+
+    number: str
+    character: str
+    notes: tuple[str, ...]
+
+
 def choose(folder: Path, wanted: Sequence[str], *, out: Path | None) -> ChosenNow:
     """The shots that the texts name. Raises InputError for names of nothing, and when nobody listened to the recordings yet."""
     film = open_film(folder, out)
@@ -114,6 +123,15 @@ def skip(chosen: Chosen) -> list[Decided]:
 def priority(chosen: Chosen, urgency: int) -> list[Decided]:
     """Higher comes first; 0 is film order."""
     return _decide(chosen, "priority", lambda _entry: {"priority": urgency}, f"priority {urgency}")
+
+
+def notes(chosen: Chosen) -> list[Noted]:
+    """The notes of those that have any."""
+    return [
+        Noted(number=entry.shot.number, character=entry.shot.character, notes=entry.decision.notes)
+        for entry in chosen.shots
+        if entry.decision.notes
+    ]
 
 
 def note(chosen: Chosen, text: str) -> list[Decided]:

@@ -100,14 +100,24 @@ def priority(
 def note(
     folder: Folder,
     shots: Shots,
-    text: Annotated[str, typer.Option("--text", help="what to remember")],
+    text: Annotated[
+        str | None, typer.Option("--text", help="what to remember; without it their notes are listed")
+    ] = None,
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Write something down about them."""
+    """Write something down about them, or list what was."""
     from flows.ledger import shot
 
-    return _told(shot.note(_chosen(folder, shots, out), text), as_json)
+    chosen = _chosen(folder, shots, out)
+    if text is not None:
+        return _told(shot.note(chosen, text), as_json)
+    found = shot.notes(chosen)
+    if as_json:
+        say_json(found)
+    else:
+        table(("shot", "character", "note"), [(one.number, one.character, said) for one in found for said in one.notes])
+    return DONE
 
 
 @app.command()

@@ -72,6 +72,9 @@ def test_every_decision_answers_in_json_and_is_an_event(folder: Path, capsys: py
         assert [one["number"] for one in decided] == [SECOND]
     names = [event.name for event in Store(folder / "build" / "manifests").rows(Event, since="2020-01-01")]
     assert names[-6:] == ["approved", "held", "released", "skipped", "priority", "note"]
+    assert answered(["shot", "note", str(folder), "all"], capsys) == [
+        {"number": SECOND, "character": "ROBIN", "notes": ["see me"]}
+    ]
 
 
 def test_a_wrong_shot_is_one_error_with_the_nearest_and_nothing_is_written(
