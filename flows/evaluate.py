@@ -70,8 +70,9 @@ def evaluate(request: Request) -> Evaluation:
     judges = _judges(request, corpus)
     sitting = _sitting(request, corpus, judges)
     _refuse_learnt(request, corpus, sitting.panel.origins)
+    subjects = list(_subjects(request, corpus, sitting))  # what is wrong with them is told before anything is judged
     _hear(sitting, REAL, sitting.real, sitting.clips)
-    for name, subject in _subjects(request, corpus, sitting):
+    for name, subject in subjects:
         _hear(sitting, name, subject.make, subject.clips)
     return _written(request, sitting, judges)
 
@@ -184,7 +185,7 @@ def _subjects(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tu
             subjects.of_talker(request.talker, corpus, clips, landmarker=landmarker, seed=request.seed),
         )
     if request.clips:
-        yield request.clips.resolve().name, subjects.of_folder(request.clips, clips, landmarker)
+        yield request.clips.resolve().name, subjects.of_folder(request.clips, clips, sitting.window, landmarker)
 
 
 def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) -> None:

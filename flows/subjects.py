@@ -10,13 +10,14 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from manifests.errors import InputError, Problem
+from manifests.errors import InputError, Problem, gather
 from manifests.rows import CorpusClip
 from model.emotion import Performance, held
 from model.talker import Speech, Talker, load
@@ -24,7 +25,7 @@ from model.training.corpus import HEARD_PER_FRAME, RATE, Corpus
 from pipeline import media, portraits
 
 if TYPE_CHECKING:
-    from model.judges.sitting import Faces, Maker
+    from model.judges.sitting import Faces, Maker, Window
     from model.previs.landmarks import Landmarker
 
 FILMS = (".mp4", ".mkv", ".mov", ".webm")
@@ -79,15 +80,21 @@ def of_talker(name: str, corpus: Corpus, clips: Sequence[CorpusClip], *, landmar
     return Subject(make=make, clips=known)
 
 
-def of_folder(folder: Path, clips: Sequence[CorpusClip], landmarker: Landmarker) -> Subject:
-    """Reads films of every clip of those corpora of which there is any film. Raises InputError that names every clip without one."""
+def of_folder(folder: Path, clips: Sequence[CorpusClip], window: Window, landmarker: Landmarker) -> Subject:
+    """Reads films of every clip of those corpora of which there is any film. Raises InputError that names every clip without one, and
+    every film that cannot be read or does not last as long as the `window` that is judged of its clip."""
     films = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS}
     filmed = {clip.corpus for clip in clips if clip.clip_id in films}
     wanted = [clip for clip in clips if clip.corpus in filmed or not filmed]
-    missing = [clip.clip_id for clip in wanted if clip.clip_id not in films]
-    if missing:
-        message, expected = "no film of this clip", f"CLIP.mp4 ({', '.join(FILMS)})"
-        raise InputError([Problem(file=str(folder / name), message=message, expected=expected) for name in missing])
+    problems = list[Problem]()
+    for clip in wanted:
+        if clip.clip_id in films:
+            gather(problems, partial(_lasting, films[clip.clip_id], window.of(clip.frames).stop))
+        else:
+            message, expected = "no film of this clip", f"CLIP.mp4 ({', '.join(FILMS)})"
+            problems.append(Problem(file=str(folder / clip.clip_id), message=message, expected=expected))
+    if problems:
+        raise InputError(problems)
 
     def make(clip: CorpusClip, window: slice) -> Faces:
         return _windowed(_filmed(films[clip.clip_id]), window, landmarker, name=str(films[clip.clip_id]))
@@ -108,10 +115,23 @@ def _portrait(corpus: Corpus, clip: CorpusClip) -> Path:
     return corpus.folder / "portraits" / f"{clip.identity}.png"
 
 
-def _filmed(path: Path) -> Iterator[np.ndarray]:
+def _lasting(path: Path, frames: int) -> None:
+    """Whether a film can be opened and shows so many frames. Raises InputError."""
     info = media.probe(path)
     if info.video is None:
         raise InputError(Problem(file=str(path), message="there is no picture in this file"))
+    if 0 < info.seconds * RATE < frames - 1:  # 0: it does not say; a frame more or less is seen when it is read
+        raise _too_short(str(path), frames, f"{float(info.seconds):.2f} s")
+
+
+def _too_short(name: str, frames: int, got: str) -> InputError:
+    expected = f"{frames} frames, {frames / RATE:.2f} s"
+    return InputError(Problem(file=name, message="shorter than the clip", expected=expected, got=got))
+
+
+def _filmed(path: Path) -> Iterator[np.ndarray]:
+    info = media.probe(path)
+    assert info.video is not None  # _lasting has seen to it
     return media.read_frames(path, width=info.video.width, height=info.video.height, filters=f"fps={RATE}")
 
 
@@ -120,6 +140,5 @@ def _windowed(frames: Iterator[np.ndarray], window: slice, landmarker: Landmarke
 
     faces = cropped(islice(frames, window.stop), landmarker, name=name)
     if len(faces) < window.stop:
-        expected, got = f"{window.stop} frames", str(len(faces))
-        raise InputError(Problem(file=name, message="shorter than the clip", expected=expected, got=got))
+        raise _too_short(name, window.stop, f"{len(faces)} frames")
     return faces[window]

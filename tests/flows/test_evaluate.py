@@ -97,3 +97,19 @@ def test_a_folder_without_a_corpus_is_refused(tmp_path: Path, capsys: pytest.Cap
 def test_clips_without_a_film_are_all_named(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--corpus", str(corpus), "--out", str(tmp_path / "out"), "--clips", str(tmp_path), "--limit", "2") == 2
     assert capsys.readouterr().err.count("no film of this clip") == 2
+
+
+def test_films_that_cannot_be_judged_are_told_together_and_before_anything_is(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films = tmp_path / "my films"
+    films.mkdir()
+    one, other, *_ = Corpus(corpora.record(corpus).rows(CorpusClip), corpus).split("test")
+    (films / f"{one.clip_id}.mp4").write_bytes(b"no film")
+    with media.FrameWriter(films / f"{other.clip_id}.mkv", size=(64, 64), rate=Fraction(25), threads=1) as film:
+        film.write(np.zeros((64, 64, 3), np.uint8))
+    assert run("--corpus", str(corpus), "--out", str(tmp_path / "out"), "--clips", str(films)) == 2
+    told = capsys.readouterr().err
+    assert "not a media file" in told
+    assert "shorter than the clip" in told
+    assert "judging" not in told
