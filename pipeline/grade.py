@@ -7,9 +7,10 @@ still or a `.cube` (one for all, or one a character), another shot, or, when the
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,10 +22,10 @@ from manifests.errors import InputError, Problem, nearest
 from manifests.rows import Grade, Shot, Take
 from model import weights
 from model.weights import FETCH
-from pipeline import colour, match
+from pipeline import colour, layout, match
 from pipeline.media import read_frames
 
-VERSION = "4"
+VERSION = "5"
 GRADES = "media/grades"
 SAMPLE_SIZE = 160  # longest edge of the pooled frames, in pixels: statistics need no more
 SAMPLE_FRAMES = 5
@@ -137,15 +138,22 @@ def before_after(take: Take, grade: Grade, *, root: Path, height: int = 180) -> 
     return before, (after * 255 + 0.5).astype(np.uint8)
 
 
-def sample_take(path: Path, take: Take, frames: int = SAMPLE_FRAMES) -> match.Sample:
-    """Pool up to `frames` frames, evenly spread over the take and made small."""
-    scale = SAMPLE_SIZE / max(take.width, take.height)
-    width, height = max(2, round(take.width * scale)), max(2, round(take.height * scale))
-    step = max(1, take.frames // frames)
-    chosen = f"select='not(mod(n-{step // 2}\\,{step}))',scale={width}:{height}:flags=area"
-    pictures = list(read_frames(path, width=width, height=height, filters=chosen))
-    face = (take.face_left, take.face_top, take.face_right, take.face_bottom)
-    return match.sample_pictures(np.stack(pictures), face)
+def sample_take(path: Path, take: Take, *, shape: tuple[int, int] | None = None) -> match.Sample:
+    """Pool some frames, evenly spread over the take and made small.
+
+    `shape`: width and height of the still that they are matched to; what a film of that shape shows of the take is pooled, so that a
+    frame of the film is known as the same scene."""
+    crop = layout.frame_take(take, shape or (take.width, take.height))
+    scale = SAMPLE_SIZE / max(crop.width, crop.height)
+    width, height = max(2, round(crop.width * scale)), max(2, round(crop.height * scale))
+    step = max(1, take.frames // SAMPLE_FRAMES)
+    chosen = f"select='not(mod(n-{step // 2}\\,{step}))',crop={crop.width}:{crop.height}:{crop.left}:{crop.top}:exact=1"
+    pictures = list(
+        read_frames(path, width=width, height=height, filters=f"{chosen},scale={width}:{height}:flags=area")
+    )
+    across = [(edge * take.width - crop.left) / crop.width for edge in (take.face_left, take.face_right)]
+    down = [(edge * take.height - crop.top) / crop.height for edge in (take.face_top, take.face_bottom)]
+    return match.sample_pictures(np.stack(pictures), (across[0], down[0], across[1], down[1]))
 
 
 def read_reference(path: Path, face: match.Box | None) -> match.Sample:
@@ -154,13 +162,9 @@ def read_reference(path: Path, face: match.Box | None) -> match.Sample:
     Raises InputError when it is not a picture, or the weights to find a face are not here."""
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as image:
-            picture = ImageOps.exif_transpose(image).convert("RGB")
-            picture.thumbnail((SEARCHED_SIZE, SEARCHED_SIZE), Image.Resampling.BOX)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        message = "the look's reference still cannot be read"
-        raise InputError(Problem(file=str(path), message=message, got=str(error))) from error
+    with _readable(path), Image.open(path) as image:
+        picture = ImageOps.exif_transpose(image).convert("RGB")
+        picture.thumbnail((SEARCHED_SIZE, SEARCHED_SIZE), Image.Resampling.BOX)
     face = face or _face_in(np.asarray(picture), path)
     picture.thumbnail((SAMPLE_SIZE, SAMPLE_SIZE), Image.Resampling.BOX)
     return match.sample_pictures(np.asarray(picture)[None], face)
@@ -187,8 +191,9 @@ def _transforms(
 ) -> dict[str, match.Transform]:
     """The transform of every pair by shot. All are sampled, because a character's shots are matched to each other."""
     samples: list[match.Sample] = []
-    for done, (_, take) in enumerate(pairs, start=1):
-        samples.append(sample_take(root / take.path, take))
+    shapes = {shot.character: _shape(shot.character, look) for shot, _ in pairs}
+    for done, (shot, take) in enumerate(pairs, start=1):
+        samples.append(sample_take(root / take.path, take, shape=shapes[shot.character]))
         if progress is not None:
             progress(done, len(pairs))
     characters = [shot.character for shot, _ in pairs]
@@ -266,6 +271,30 @@ def _goal(character: str, look: LookSettings, shared: match.Look | None) -> matc
     """A character's own still, else the shot that all are matched to, else the still for all."""
     still = None if shared and character not in look.stills else look.still(character)
     return match.look_of(read_reference(still.path, still.face)) if still else shared
+
+
+def _shape(character: str, look: LookSettings) -> tuple[int, int] | None:
+    """Width and height of the still that a character is matched to, None when it is matched to something else."""
+    from PIL import Image, ImageOps
+
+    still = look.still(character)
+    if still is None or (look.reference_shot and character not in look.stills):
+        return None
+    with _readable(still.path), Image.open(still.path) as image:
+        width, height = ImageOps.exif_transpose(image).size
+    return width, height
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What keeps a still from being read, as an InputError."""
+    from PIL import Image
+
+    try:
+        yield
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        message = "the look's reference still cannot be read"
+        raise InputError(Problem(file=str(path), message=message, got=str(error))) from error
 
 
 def _face_in(picture: Picture, path: Path) -> match.Box | None:

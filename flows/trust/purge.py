@@ -19,7 +19,7 @@ from flows.film import Film
 from flows.lease import held
 from flows.trust import elsewhere
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
-from manifests.rows import Actor, Cue, Event, Grade, Recording, Shot, Take
+from manifests.rows import Actor, Cue, Deliverable, Event, Grade, Recording, Shot, Take
 from manifests.store import event
 from manifests.whole import whole
 from model.weights import cache_folder
@@ -60,7 +60,10 @@ def plan(film: Film, person: str, *, covers: Sequence[str] = COVERS) -> Purge:
         files |= dict(_likeness(film, person, remains))
     if "voice" in covers:
         files |= dict(_voice(film, person, remains))
-    doomed = sorted({one.version for one in touched(film, person) if any(kind in one.what for kind in covers)})
+    doomed = sorted(
+        {one.version for one in touched(film, person) if any(kind in one.what for kind in covers)}
+        | set(_unrecorded(film, person))
+    )
     for version in doomed:
         files |= {
             path: f"version {version}"
@@ -263,7 +266,9 @@ def _remove_empty_folders(folder: Path) -> None:
             Path(place).rmdir()
 
 
-def standing_versions(film: Film) -> list[str]:
-    """The versions that are more than a tombstone."""
+def _unrecorded(film: Film, person: str) -> list[str]:
+    """Versions that stand and that the record does not know: a run was killed when it had just published. Anybody may be in them."""
     place = film.root / "deliverables"
-    return [name for name in versions(place) if not (place / name / TOMBSTONE).is_file()]
+    standing = [name for name in versions(place) if not (place / name / TOMBSTONE).is_file()]
+    known = {row.version for row in film.store.rows(Deliverable, version=standing)} if standing else set()
+    return [name for name in standing if name not in known] if _characters(film, person) else []

@@ -127,6 +127,9 @@ def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Fi
 
 
 def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(scene: Film, tmp_path: Path) -> None:
+    unrecorded = scene.root / "deliverables" / "v002" / "web.mp4"  # of a run that was killed when it had just published
+    unrecorded.parent.mkdir()
+    unrecorded.write_bytes(b"a film")
     copy = scene.root / "media" / "dailies" / "take.mp4"
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_bytes(b"what a review page played")
@@ -139,13 +142,15 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(scene: Film, tm
     robins = {f"build/media/takes/{shot}.mkv" for shot, actor in takes.items() if actor == ROBIN}
     assert robins <= media
     assert not copy.exists()
+    assert not unrecorded.exists()
+    assert (unrecorded.parent / "purged.json").exists()
     assert {"portraits/robin.jpg", "recordings/dialogue.flac"} <= media
     assert not any(shot in name for name in after for shot, actor in takes.items() if actor == ALEX)
     assert not {"portraits/alex.jpg", "build/deliverables/v001/web.mp4"} & after
     assert "build/deliverables/v001/purged.json" in after
     assert not (scene.root / "deliverables" / "latest").exists()
     after = {name for name in after if not name.startswith("build/lease")}
-    assert after < before | {"build/deliverables/v001/purged.json"}
+    assert after < before | {f"build/deliverables/{name}/purged.json" for name in ("v001", "v002")}
     assert sorted(path.read_text() for path in (tmp_path / "cache" / "previs").iterdir()) == ["robin"]
     assert (tmp_path / "outside" / "mine.mkv").read_text() == "not yours"
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from manifests.errors import InputError
-from pipeline import colour, grade, match, sheet
+from pipeline import colour, grade, layout, match, sheet
 from tiny_film import FACE, TinyFilm, eight_bit, portrait
 
 CASTS = {"warm": (1.2, 1.0, 0.75), "cool": (0.82, 1.0, 1.25), "green": (0.9, 1.1, 0.9), "dim": (0.7, 0.7, 0.7)}
@@ -114,6 +114,22 @@ def test_a_look_of_the_same_scene_without_a_known_face_changes_nothing(tmp_path:
         graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("mara"))
         assert difference(graded, portrait("mara")) < 0.5
         assert made.delta_e_after <= made.delta_e_before < 1
+
+
+@pytest.mark.parametrize("face", ["told", "not told"])
+def test_a_frame_of_the_film_in_another_light_is_known_as_the_same_scene(tmp_path: Path, face: str) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    crop = layout.frame_take(film.takes[0], (1280, 720))
+    graded = cast(portrait("mara"), "cool")[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    Image.fromarray(eight_bit(graded)).save(tmp_path / "graded.png")
+    top, bottom = ((edge * 128 - crop.top) / crop.height for edge in (FACE[1], FACE[3]))
+    box = (FACE[0], max(top, 0.0), FACE[2], min(bottom, 1.0)) if face == "told" else None
+    look = grade.LookSettings(reference=tmp_path / "graded.png", reference_face=box)
+    (made,) = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    shown = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("mara"))
+    wanted = cast(portrait("mara"), "cool")
+    assert difference(shown, wanted) < difference(portrait("mara"), wanted) / 3
 
 
 def test_the_face_of_a_reference_still_is_found_when_nobody_says_where_it_is() -> None:
