@@ -10,11 +10,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
+import importlib.metadata
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -36,7 +37,7 @@ from flows.verbs import (
     weights,
 )
 from flows.verbs.options import BAD_INPUT, DONE, STOPPED, TOOL_FAILED, group
-from flows.view.screen import complain, say_json
+from flows.view.screen import complain, say, say_json
 from manifests.errors import InputError, Problem, ToolError
 
 DISK = {
@@ -50,6 +51,23 @@ app = group(
     help="A script, an actor sheet and recorded dialogue in; a finished episode of talking portraits out.",
     no_args_is_help=True,
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        say(f"callsheet {importlib.metadata.version('callsheet')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_any_verb(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 for verbs in (production, review, finishing, checks, nightly, lesson, clip, train, evaluate, machine):
     app.add_typer(verbs.app)
 app.add_typer(weights.app, name="weights")
@@ -91,7 +109,7 @@ def _run(arguments: list[str]) -> int:
         return leave.exit_code
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: wrong options and arguments
-            return _report([Problem(file="command line", message=error.format_message())], as_json)
+            return _wrong_command(error.format_message(), as_json)
         raise
 
 
@@ -119,6 +137,14 @@ def _tool_failed(error: ToolError | OSError, as_json: bool) -> int:
         message = f"{error.strerror}: {error.filename or 'a file of the run'}"
     say_json({"error": "tool", "message": message}) if as_json else complain(message)
     return TOOL_FAILED
+
+
+def _wrong_command(message: str, as_json: bool) -> int:
+    """What click says of wrong options and arguments; of a group without its verb it says the help."""
+    if message.startswith("Usage: ") and not as_json:
+        complain(message)
+        return BAD_INPUT
+    return _report([Problem(file="command line", message=message)], as_json)
 
 
 def _report(problems: list[Problem], as_json: bool) -> int:

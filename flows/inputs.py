@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from flows.film import Film
+from flows.film import BUILD, Film, open_film
 from flows.inventory import inventory
 from flows.trust.consents import known_withdrawn, refusals
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Line, ModelFile
+from manifests.store import Store
 from model.talker import MATTED, describe
 from pipeline import cast, consent, credentials, diarize, emotion_sample, grade, media, script, transcribe
 from pipeline import production as productions
@@ -32,6 +34,38 @@ class Inputs:
     def speakers(self) -> int:
         """How many people speak in the script."""
         return len({line.character for line in self.lines})
+
+
+def open_inputs(folder: Path, out: Path | None = None) -> tuple[Film, Inputs]:
+    """Open a production and read its inputs. Raises one InputError with the problems of production.toml, of the script and the sheets."""
+    try:
+        film = open_film(folder, out)
+    except InputError as error:
+        raise InputError([*error.problems, *_problems_beside(folder)]) from error
+    return film, read_inputs(film)
+
+
+def _problems_beside(folder: Path) -> list[Problem]:
+    """Of a production whose own file is wrong: what is wrong in the script and the sheets, as far as they can be found."""
+    problems = list[Problem]()
+    wanted, _ = gather(problems, lambda: productions.read(folder)) or (None, None)
+    if wanted is None or wanted.kind == "lesson":
+        return []
+    film = Film(production=wanted, root=folder / BUILD, store=Store(folder / BUILD / "manifests"))
+    there = {
+        key
+        for key, name in wanted.named_files()
+        if not isinstance(productions.locate(folder, name), productions.Absent)
+    }
+    own = wanted.path(wanted.emotions) if "emotions" in there else None
+    words = gather(problems, lambda: script.words(own)) or script.words()
+    is_script = "script" in there and Path(wanted.script).suffix.lower() in script.SUFFIXES
+    lines = gather(problems, lambda: _read_lines(film, words)) if is_script else None
+    actors = gather(problems, lambda: _read_cast(film, words)) if "cast" in there else None
+    if lines and actors:
+        problems += cast.check(lines, actors)
+    _read_consents(film, problems)
+    return problems
 
 
 def read_inputs(film: Film) -> Inputs:

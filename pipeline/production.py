@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -42,6 +42,16 @@ from pipeline.settings import (
 FILE = "production.toml"
 _LONGEST_PATH, _LONGEST_NAME = 1000, 255  # characters of a path, bytes of one name: more than file systems take
 _LONGEST_FILE = 1 << 20  # bytes of a production file
+_MESSAGES = {
+    "too_short": "write at least one in the list",
+    "string_pattern_mismatch": "write a language code, such as en, de or zh-Hans",
+    "string_type": "write a text in quotes",
+    "list_type": "write a list, such as [...]",
+    "bool_type": "write true or false",
+    "int_type": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+}  # in plainer words than pydantic's
 _NO_PATH = re.compile(r"[\w+.,-]+:|\\|~")  # a protocol (https:, concat:), a drive, a share, somebody's home
 
 
@@ -168,27 +178,65 @@ class Production(Table):
 
 def load(folder: Path) -> Production:
     """Read `folder/production.toml`. Raises InputError with every wrong key, value and missing file, each with its line."""
+    production, problems = read(folder)
+    if problems or production is None:
+        raise InputError(problems)
+    return production
+
+
+def read(folder: Path) -> tuple[Production | None, list[Problem]]:
+    """What `folder/production.toml` says as far as it can be understood, and every wrong key, value and missing file, with its line.
+
+    What is wrong stands at its default, so that what is right and the files beside it can be checked all the same; None where too
+    little is left. Raises InputError when there is no such file or it is no TOML."""
     path = folder / FILE
     if not path.is_file():
-        raise InputError(Problem(file=str(path), message="no such file: this folder is not a production",
-                                 expected="a folder with production.toml (callsheet init DIR makes one)"))  # fmt: skip
+        raise InputError(_not_a_production(folder))
     text = sheets.decode(path, maximum=_LONGEST_FILE)
+    values = _toml(text)
     try:
-        production = Production.model_validate({**_toml(text), "folder": folder})
+        production = Production.model_validate({**values, "folder": folder})
     except ValidationError as error:
-        raise InputError([_problem(detail, text) for detail in error.errors()]) from error
-    problems = [
+        details = error.errors()
+        problems = [_problem(detail, text) for detail in details]
+        rest = _understood(values, details, folder)
+        return rest, problems + (
+            _absent(rest, text, passing={str(detail["loc"][0]) for detail in details}) if rest else []
+        )
+    return production, [*_absent(production, text), *_unfit_for_its_kind(production, text)]
+
+
+def _not_a_production(folder: Path) -> Problem:
+    if folder.is_file():
+        message, expected = "this is a file, not a production's folder", f"the folder that holds {FILE}"
+        return Problem(file=str(folder), message=message, expected=expected)
+    message = "no such file: this folder is not a production"
+    expected = f"a folder with {FILE} (callsheet init DIR makes one)"
+    return Problem(file=str(folder / FILE), message=message, expected=expected)
+
+
+def _understood(values: dict[str, Any], details: list[ErrorDetails], folder: Path) -> Production | None:
+    """The production without the keys that are wrong; a missing or wrong title or recording is made up."""
+    made_up: dict[str, Any] = {"title": "?", "recordings": ["?"]}
+    wrong = {str(detail["loc"][0]) for detail in details}
+    right = {key: value for key, value in values.items() if key not in wrong}
+    try:
+        return Production.model_validate({**made_up, **right, "folder": folder})
+    except ValidationError:  # keys that fit only each other
+        return None
+
+
+def _absent(production: Production, text: str, *, passing: Container[str] = ()) -> list[Problem]:
+    """The files that a production names and that are not there; of a file with wrong keys only those that it writes itself."""
+    return [
         Problem(
             file=FILE, line=_line_of(text, key), column=key,
             message=found.message, expected=found.expected, nearest=found.nearest,
         )
         for key, relative in production.named_files()
-        if isinstance(found := locate(folder, relative), Absent)
+        if not (passing and (key in passing or _line_of(text, key) is None))
+        and isinstance(found := locate(production.folder, relative), Absent)
     ]  # fmt: skip
-    problems += _unfit_for_its_kind(production, text)
-    if problems:
-        raise InputError(problems)
-    return production
 
 
 def _unfit_for_its_kind(production: Production, text: str) -> Iterator[Problem]:
@@ -276,7 +324,10 @@ def _problem(detail: ErrorDetails, text: str) -> Problem:
             got=got,
             nearest=near,
         )
-    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if detail["type"] == "model_type":
+        message, expected = "this is a table of keys, not a value", f"a line [{key}], and its keys below"
+        return Problem(file=FILE, line=line, column=key, message=message, expected=expected, got=got)
+    message = _MESSAGES.get(detail["type"]) or detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return Problem(file=FILE, line=line, column=key, message=message, got=got)
 
 

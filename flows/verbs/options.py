@@ -17,4 +17,10 @@ Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 
 def group(**options: Any) -> typer.Typer:
     """A group of verbs: plain help, no completion machinery, errors as `flows.cli` reports them."""
-    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **options)
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **options,
+    )

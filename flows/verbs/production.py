@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new folde
 
     written = write_starter(folder)
     say_json({"written": written}) if as_json else say(
-        f"{folder}: {len(written)} files. Next: callsheet render {folder}"
+        f"{folder}: {len(written)} files. Next: callsheet render {shlex.quote(str(folder))}"
     )
     return DONE
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from flows import listening
 from flows.cut import Cutting, cut, needs_approval
-from flows.film import Film, done, open_film
-from flows.inputs import Inputs, read_inputs
+from flows.film import Film, done
+from flows.inputs import Inputs, open_inputs
 from flows.lease import Note, held
 from flows.ledger import record
 from flows.plan import Plan, Terms
@@ -30,8 +30,7 @@ def render(  # noqa: PLR0913 - each is an option of the verb
     """Do what `plan` shows, or say that there is nothing to do, which takes no engine to find out.
 
     Raises BusyError when another run works on the production and is still at it after `wait_seconds`."""
-    film = open_film(folder, out)
-    inputs = read_inputs(film)
+    film, inputs = open_inputs(folder, out)
     standing = _standing(film, inputs)
     if standing is not None:
         return _nothing_to_do(film, standing, as_json=as_json)

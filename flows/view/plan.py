@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.cut import Cutting
-from flows.film import Film, open_film
-from flows.inputs import Inputs, read_inputs, weights_used
+from flows.film import Film
+from flows.inputs import Inputs, open_inputs, weights_used
 from flows.plan import PLANNED, Estimate, Plan, PlannedShot
 from flows.view.listen import complaints, notes
 from flows.view.overview import DONE, compare_with_record, listen
@@ -22,8 +22,7 @@ ALWAYS = ("new", "changed", "cached")  # counted in the last line also when ther
 
 def plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) -> int:
     """Check the inputs; listen if that is not cached; show each shot with its state and why."""
-    film = open_film(folder, out)
-    inputs = read_inputs(film)
+    film, inputs = open_inputs(folder, out)
     if only_inputs:
         facts = {"lines": len(inputs.lines), "characters": len(inputs.actors), "problems": [], **_allowed(film, inputs)}
         say_json(facts) if as_json else say(f"{facts['lines']} lines, {facts['characters']} actors: nothing is wrong.")

@@ -68,6 +68,46 @@ def test_all_problems_of_all_inputs_are_told_at_once(tmp_path: Path, capsys: pyt
     assert told.splitlines()[-1].endswith("nothing was written.")
 
 
+def test_a_wrong_key_hides_nothing_that_is_wrong_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "lighthouse"
+    lighthouse(folder)
+    toml, script = folder / "production.toml", folder / "script.fountain"
+    written = toml.read_text().replace('"cast.csv"', '"cats.csv"').replace('language = "en"', 'language = "English"')
+    toml.write_text(f"ratee = 3\n{written}")
+    script.write_text(script.read_text().replace("contempt 0.8", "contemptt 0.8"))
+    assert run(["render", str(folder)]) == 2
+    told = capsys.readouterr().err
+    for words in (
+        "unknown key (nearest: 'rate'",
+        "write a language code",
+        "no such file 'cats.csv'",
+        "unknown emotion 'contemptt'",
+    ):
+        assert words in told
+    assert not (folder / "build").exists()
+
+
+def test_help_and_version_are_what_people_try_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("callsheet ")
+    assert run(["plan", "-h"]) == 0
+    assert "PRODUCTION" in capsys.readouterr().out
+    for nothing in ([], ["weights"]):
+        assert run(nothing) == 2
+        assert len(capsys.readouterr().err.splitlines()) > 5
+
+
+def test_the_next_command_of_init_can_be_copied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", str(tmp_path / "my scene")]) == 0
+    assert capsys.readouterr().out.rstrip().endswith(f"callsheet render '{tmp_path}/my scene'")
+
+
+def test_the_file_of_a_production_is_not_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "production.toml").touch()
+    assert run(["plan", str(tmp_path / "production.toml")]) == 2
+    assert "the folder that holds production.toml" in capsys.readouterr().err
+
+
 def test_problems_are_json_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "lighthouse"
     lighthouse(folder)
