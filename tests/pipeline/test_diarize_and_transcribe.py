@@ -215,6 +215,14 @@ def test_the_same_sound_gives_the_same_turns_whatever_the_threads(tmp_path: Path
     assert turns[0] == turns[1]
 
 
+def test_a_moment_of_speech_is_somebody_and_warns_of_nothing(heard: Listened) -> None:
+    first = next(turn for turn in heard.turns if turn.exclusive)
+    start = first.start + MASTER_HZ // 10
+    sound = ingest.read_span([heard.recording], start, start + MASTER_HZ // 2, hz=16_000, root=heard.root)
+    found = diarize.speaker_spans(sound, settings=diarize.Settings(speakers=2))
+    assert {span.speaker for span in found} <= {0, 1}
+
+
 def test_silence_is_nobody() -> None:
     assert diarize.speaker_spans(np.zeros(48_000, dtype=np.float32), settings=diarize.Settings()) == []
 
