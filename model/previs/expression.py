@@ -141,7 +141,7 @@ OPENERS = ("AU18", "AU24", "AU25", "AU26")  # gives way to speech, which opens a
 EMOTIONS: dict[str, dict[str, float]] = {
     # the whole brow comes down and together over staring, tightened eyes; the lips are narrowed and pressed
     "angry": {
-        **{"AU1": -0.35, "AU2": -0.55, "AU4": 2.2, "AU5": 1.0, "AU7": 1.1, "AU10": -0.4},
+        **{"AU1": -0.35, "AU2": -0.55, "AU4": 2.2, "AU5": 1.0, "AU7": 1.1, "AU10": -0.9},
         **{"AU15": 0.5, "AU16": 0.2, "AU17": 0.45, "AU18": 0.2, "AU20": -0.3, "AU24": 1.1},
     },
     "contempt": {"AU14L": 1.0, "AU6": 0.4, "AU7": 0.1, "AU24": 0.4},

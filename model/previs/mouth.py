@@ -22,7 +22,8 @@ TOOTH_HEIGHTS = (60, 56, 59, 52, 46)
 TOOTH_LIGHT = (1.0, 0.97, 0.9, 0.78, 0.62)
 GUM = 34  # texture rows of gum above the teeth
 TEXTURE = (300, 120 + GUM)
-APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.25, 0.45, 0.85, 1.0))  # gap in IOD, and how much light it lets in
+LUMA = np.array((0.299, 0.587, 0.114), np.float32)
+APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.30, 0.66, 0.95, 1.0))  # gap in IOD, and how much light it lets in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,8 +70,8 @@ def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
     )
 
 
-def _white(rgb: np.ndarray, face: Face) -> float:
-    """How bright white things are in this light: the whites of the eyes."""
+def _white(rgb: np.ndarray, face: Face) -> np.ndarray:
+    """What white things look like in this light: the brightest of the whites of the eyes."""
     brightest = []
     for upper, lower in zip(anatomy.LID_UPPER, anatomy.LID_LOWER, strict=True):
         ring = np.rint(face.points[[*upper, *lower[::-1]], :2]).astype(np.int32)
@@ -79,9 +80,10 @@ def _white(rgb: np.ndarray, face: Face) -> float:
         inside = np.zeros((bottom - top, right - left), np.uint8)
         cv2.fillPoly(inside, [ring - (left, top)], 1)
         part = rgb[top:bottom, left:right]
-        grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-        brightest.append(float(np.percentile(grey[inside[: part.shape[0], : part.shape[1]] > 0], 85)))
-    return float(np.mean(brightest))
+        seen = part[inside[: part.shape[0], : part.shape[1]] > 0].astype(np.float32)
+        grey = seen @ LUMA
+        brightest.append(seen[grey >= np.percentile(grey, 85)].mean(axis=0))
+    return np.asarray(np.mean(brightest, axis=0))
 
 
 def _chroma(colour: np.ndarray) -> float:
@@ -102,13 +104,13 @@ def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.asarray(rgb[y, x], dtype=np.float32)
 
 
-def _teeth(skin: np.ndarray, white: float) -> Float32[np.ndarray, "rows columns 4"]:
-    """The upper arch: ten teeth in the light of the face, RGBA. `white` is the brightness of the eyes' whites."""
+def _teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows columns 4"]:
+    """The upper arch: ten teeth in the light of the face, RGBA. `white` is the colour of the eyes' whites, which tells of that light."""
     columns, rows = TEXTURE
-    grey = max(float(skin @ (0.299, 0.587, 0.114)), 1.0)
-    light = float(np.clip(0.5 * grey * 1.12 + 0.5 * white, 8, 222))
+    grey, bright = (max(float(colour @ LUMA), 1.0) for colour in (skin, white))
+    light = float(np.clip(0.5 * grey * 1.12 + 0.5 * bright, 8, 222))
     chroma = _chroma(skin)
-    colour = light * (0.80 * _faded((1.03, 1.0, 0.93), chroma) + 0.20 * skin / grey)
+    colour = light * (0.50 * _faded((1.03, 1.0, 0.93), chroma) + 0.30 * white / bright + 0.20 * skin / grey)
     arch = np.zeros((rows, columns, 4), np.float32)
     across = np.abs(np.linspace(-1, 1, columns))
     pink = _faded((150, 78, 80), chroma) * float(np.clip(grey / 130, 0.05, 1.1))
