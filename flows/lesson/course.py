@@ -19,6 +19,7 @@ from flows.night.summary import STATES, Report, Summary
 from manifests.errors import InputError
 from manifests.rows import Deliverable
 from manifests.whole import whole
+from pipeline import deliver
 from pipeline.settings import PackageName
 
 LIST = "course.json"
@@ -69,16 +70,18 @@ def _row(report: Report, root: Path) -> LessonRow:
     row = LessonRow(
         name=report.name, title=report.title, state=STATES[report.state], reason=report.reason, advice=report.advice
     )  # fmt: skip
-    if not report.version:
-        return row
     try:
         film = open_film(root / report.name)
     except InputError:
         return row
-    files = {made.profile: made for made in film.store.rows(Deliverable, version=report.version)}
+    row = replace(row, title=film.production.title)
+    version = report.version or next(reversed(deliver.versions(film.root / DELIVERABLES)), "")
+    if not version:
+        return row
+    files = {made.profile: made for made in film.store.rows(Deliverable, version=version)}
     paths = {name: str((film.root / DELIVERABLES / made.path).relative_to(root)) for name, made in files.items()}
     seconds = max((made.seconds for made in files.values()), default=0.0)
     packages = [paths[kind] for kind in get_args(PackageName) if kind in paths]
     return replace(
-        row, version=report.version, seconds=seconds, video=paths.get("web", ""), package=next(iter(packages), ""), packages=packages,
+        row, version=version, seconds=seconds, video=paths.get("web", ""), package=next(iter(packages), ""), packages=packages,
     )  # fmt: skip

@@ -29,6 +29,7 @@ def course(
     """Render every lesson of a course that is not as it should be; print and write one list (course.json)."""
     from flows.lesson.course import render
     from flows.night.nightly import Asked
+    from flows.night.summary import FINE
     from flows.view.progress import bars
     from manifests.timebase import clock
 
@@ -44,8 +45,10 @@ def course(
     for row in made.lessons:
         for line in row.advice:
             say(f"{row.name}: {line}")
-    fine = sum(bool(row.version) for row in made.lessons)
-    say(f"{fine} of {len(made.lessons)} lessons stand, {clock(made.seconds)} together. {root / 'course.json'}")
+    fine = sum(report.state in FINE for report in made.summary.reports)
+    say(
+        f"{fine} of {len(made.lessons)} lessons are as they should be, {clock(made.seconds)} together. {root / 'course.json'}"
+    )
     return made.summary.exit_code
 
 

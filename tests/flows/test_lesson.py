@@ -227,12 +227,17 @@ def test_a_course_is_one_command_and_one_list(lesson: tuple[Path, Outcome], tmp_
     shutil.copytree(lesson[0], course / "01-first", symlinks=True)
     broken = small_lesson(course / "02-broken")
     (broken / "lesson.md").write_text(LESSON.replace("slide 3", "slide 33"))
+    shutil.copytree(lesson[0], course / "03-lately-broken", symlinks=True)
+    (course / "03-lately-broken" / "lesson.md").write_text("no section\n")
     made = render(course, Asked())
     assert made.summary.exit_code == 1
-    first, second = json.loads((course / "course.json").read_text())
+    first, second, third = json.loads((course / "course.json").read_text())
     assert (first["name"], first["state"], first["version"]) == ("01-first", "nothing to do", "v001")
     assert (course / first["video"]).is_file() and (course / first["package"]).is_file()
     assert second["state"] == "bad input" and "'33'" in " ".join(second["advice"])
+    assert second["title"] == "First lesson" and second["version"] == ""
+    assert (third["state"], third["version"]) == ("bad input", "v001")  # what was delivered before still stands
+    assert (course / third["video"]).is_file()
 
 
 def test_a_script_goes_to_translators_and_comes_back_as_a_lesson(tmp_path: Path) -> None:
