@@ -14,6 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+LEAST_VARIANCE = (
+    1e-6  # of the first direction's: what a few clips never show must not count for most in a face that does
+)
 HEAD = 4  # numbers of head motion beside the coordinates: roll, size, right, down
 
 
@@ -62,7 +65,8 @@ def fit(clips: Sequence[np.ndarray], identities: Sequence[str], *, axes: int) ->
     within = np.concatenate([f - means[place[who]] for f, who in zip(frames, identities, strict=True)])
     values, vectors = np.linalg.eigh(within.T @ within / len(within))
     kept = min(axes, vectors.shape[1])
-    basis = vectors[:, ::-1][:, :kept] / np.sqrt(np.maximum(values[::-1][:kept], 1e-12))
+    least = max(LEAST_VARIANCE * float(values[-1]), 1e-12)
+    basis = vectors[:, ::-1][:, :kept] / np.sqrt(np.maximum(values[::-1][:kept], least))
     mean = means.mean(axis=0)
     between = np.cov((means - mean) @ basis, rowvar=False) if len(names) > 1 else np.zeros((kept, kept))
     spread = np.linalg.cholesky(np.atleast_2d(between) + 1e-6 * np.eye(kept)).T

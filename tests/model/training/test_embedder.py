@@ -190,3 +190,12 @@ def test_hearing_has_a_row_for_two_frames(taught: Taught) -> None:
     clip = taught.corpus.load(taught.corpus.split("test")[0])
     assert hearing(clip).shape == (8, 398)
     assert hearing(replace(clip, heard=clip.heard[:-3], prosody=clip.prosody[:-1])).shape == (7, 398)
+
+
+def test_directions_that_few_clips_never_show_stay_small_in_other_faces() -> None:
+    chance = np.random.default_rng(0)
+    face = chance.uniform(0.2, 0.8, (468, 2))
+    clips = [face + chance.normal(0, 0.01, (3, 468, 2)) for _ in range(2)]
+    space = fit(clips, ["a", "b"], axes=40)
+    other = (face + chance.normal(0, 0.01, (1, 468, 2))).astype(np.float32)
+    assert np.abs(space.coordinates(other)).max() < 1000
