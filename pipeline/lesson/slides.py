@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Int16, UInt8
 
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_bytes, digest_file
@@ -25,7 +25,7 @@ from manifests.whole import whole
 from pipeline.lesson.layouts import Rect
 from pipeline.lesson.script import SLIDE_NAME
 
-VERSION = "2"  # of how slides are drawn and read
+VERSION = "3"  # of how slides are drawn and read
 STILLS = "media/slides"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 LARGEST_FILE, MOST_SLIDES, MOST_PIXELS = 512 << 20, 500, 100_000_000
@@ -34,7 +34,7 @@ FULL_BLEED = 0.25  # of the border's pixels differ visibly from their neighbours
 VISIBLE = 6  # of 255: a difference between neighbours that is no gradient
 BACKDROP = 0.8  # of the slide is covered by a picture that text stands on: what it shows is no text
 INK_CELL = 45  # cells in the height
-INK_STROKE, INK_SHARE = 40, 0.06  # of 255, and of a cell's pixels: strokes as strong and as many as letters have
+INK_STROKE, INK_SHARE = 28, 0.06  # of 255, and of a cell's pixels: strokes as strong and as many as letters have
 _NUMBERED = re.compile(r"(?:.*?[^0-9])?0*(?P<number>\d+)[-_ ]?(?P<letter>[a-z]?)", re.IGNORECASE)
 
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -124,19 +124,18 @@ def fitted(size: tuple[int, int], into: tuple[int, int]) -> Rect:
 
 def ink(pixels: Picture) -> list[Rect]:
     """Where a picture has what looks like text: cells with many strong strokes, joined along each row of cells."""
-    luma = pixels.astype(np.float64) @ [0.2126, 0.7152, 0.0722]
-    strokes = _strokes(luma)
-    cell = max(4, luma.shape[0] // INK_CELL)
-    rows, columns = -(-luma.shape[0] // cell), -(-luma.shape[1] // cell)
+    height, width = pixels.shape[:2]
+    cell = max(4, height // INK_CELL)
+    rows, columns = -(-height // cell), -(-width // cell)
     padded = np.zeros((rows * cell, columns * cell))
-    padded[: luma.shape[0], : luma.shape[1]] = strokes > INK_STROKE
+    padded[:height, :width] = _strokes(pixels) > INK_STROKE
     full = padded.reshape(rows, cell, columns, cell).mean(axis=(1, 3)) > INK_SHARE
     return [
         Rect(
             first * cell,
             row * cell,
-            min((last - first) * cell, luma.shape[1] - first * cell),
-            min(cell, luma.shape[0] - row * cell),
+            min((last - first) * cell, width - first * cell),
+            min(cell, height - row * cell),
         )
         for row in range(rows)
         for first, last in _runs(full[row])
@@ -150,12 +149,14 @@ def is_full_bleed(pixels: Picture) -> bool:
     return float(different.mean()) > FULL_BLEED
 
 
-def _strokes(luma: Float64[np.ndarray, "height width"]) -> Float64[np.ndarray, "height width"]:
-    """The larger step to the next pixel, across or down."""
-    across = np.abs(np.diff(luma, axis=1, append=luma[:, -1:]))
-    down = np.abs(np.diff(luma, axis=0, append=luma[-1:]))
-    larger: Float64[np.ndarray, "height width"] = np.maximum(across, down)
-    return larger
+def _strokes(pixels: Picture) -> Int16[np.ndarray, "height width"]:
+    """The largest step to the next pixel, across or down, of any of the three colours: yellow on white and red on blue are read too, and
+    hardly differ in lightness."""
+    colours = pixels.astype(np.int16)
+    across = np.abs(np.diff(colours, axis=1, append=colours[:, -1:]))
+    down = np.abs(np.diff(colours, axis=0, append=colours[-1:]))
+    largest: Int16[np.ndarray, "height width"] = np.maximum(across, down).max(axis=2)
+    return largest
 
 
 def _runs(full: np.ndarray) -> Iterator[tuple[int, int]]:

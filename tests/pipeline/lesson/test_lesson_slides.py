@@ -169,6 +169,19 @@ def test_words_in_a_picture_are_found_and_paper_and_gradients_are_not(tmp_path: 
     assert not paper.boxes and not gradient.boxes and not gradient.full_bleed
 
 
+@pytest.mark.parametrize(
+    ("ink", "paper"), [("#ffff00", "#ffffff"), ("#ff0000", "#0000ff"), ("#000077", "#000000"), ("#cccccc", "#ffffff")]
+)
+def test_words_are_found_in_colours_that_differ_little_in_lightness(ink: str, paper: str) -> None:
+    image = Image.new("RGB", SIZE, paper)
+    ImageDraw.Draw(image).text((300, 300), "Words in colour", font=ImageFont.load_default(24), fill=ink)
+    pixels = np.asarray(image)
+    drawn_over = (pixels != pixels[0, 0]).any(axis=2)
+    for box in slides.ink(pixels):
+        drawn_over[box.top : box.bottom, box.left : box.right] = False
+    assert drawn_over.sum() < 0.1 * (pixels != pixels[0, 0]).any(axis=2).sum()
+
+
 def test_a_slide_of_another_shape_stands_on_its_own_paper(tmp_path: Path) -> None:
     slide = slides.read(folder_of(tmp_path, **{"1": drawn("x", (400, 300), (200, 30, 30))}), size=SIZE, root=tmp_path)[
         0
