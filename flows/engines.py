@@ -10,8 +10,11 @@ import logging
 import os
 import secrets
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from manifests.errors import ToolError
 from model.weights import cache_folder
 
 QUIET = {
@@ -48,3 +51,16 @@ def settle() -> None:
     warnings.filterwarnings("ignore", module=r"(pyannote|torch|torchaudio|lightning|pytorch_lightning)(\.|$)")
     for noisy in ("httpx", "ray", "pyannote", "faster_whisper", "speechbrain", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+@contextmanager
+def orchestrated() -> Iterator[None]:
+    """Around a flow: a server of Prefect's that does not come up, as on a machine with too much to do, is a tool that failed."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "Prefect API server" not in str(error):
+            raise
+        raise ToolError(
+            f"Prefect's server did not start ({error}); try again when the machine has less to do, or see `callsheet doctor --deep`"
+        ) from error

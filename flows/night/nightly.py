@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.engines import orchestrated
 from flows.film import open_film
 from flows.lease import BusyError, held
 from flows.night.limits import Limits, limits
@@ -157,7 +158,7 @@ class _Night:
 
         film = open_film(candidate.folder)
         budget = self._budget_left()
-        with held(film.root, purpose="nightly"):
+        with held(film.root, purpose="nightly"), orchestrated():
             now = look(candidate.folder, candidate.report, root=self._root)
             if now.state != "left":  # somebody made it since the night began
                 return now

@@ -9,6 +9,7 @@ from typing import Any
 
 from flows import listening
 from flows.cut import Cutting, cut, needs_approval
+from flows.engines import orchestrated
 from flows.film import Film, done
 from flows.inputs import Inputs, open_inputs
 from flows.lease import Note, held
@@ -41,7 +42,8 @@ def render(  # noqa: PLR0913 - each is an option of the verb
         reporter().step("Starting the orchestrator")
         from flows.episode import episode
 
-        outcome = episode(str(folder), out=str(out) if out else None, ray=ray, workers=workers)
+        with orchestrated():
+            outcome = episode(str(folder), out=str(out) if out else None, ray=ray, workers=workers)
     return _show_outcome(film, outcome, as_json=as_json)
 
 

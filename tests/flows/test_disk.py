@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full disk is one error whoever meets it, and is told in a line."""
+"""A full disk is one error whoever meets it, told in a line; so is an orchestrator that does not start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.disk import FullDiskError, full_disk_told
-from flows.engines import settle
+from flows.engines import orchestrated, settle
 from flows.episode import _is_tool_error
 from flows.film import Film
 from manifests.errors import InputError, Problem, ToolError
@@ -61,3 +61,10 @@ def test_settling_again_does_not_let_prefect_print_tracebacks(caplog: pytest.Log
     caplog.set_level(logging.CRITICAL, "prefect")  # as Prefect sets it from PREFECT_LOGGING_LEVEL
     settle()
     assert logging.getLogger("prefect").level == logging.CRITICAL
+
+
+def test_an_orchestrator_that_does_not_start_is_a_tool_that_failed() -> None:
+    with pytest.raises(ToolError, match=r"did not start .*doctor --deep"), orchestrated():
+        raise RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
+    with pytest.raises(RuntimeError, match="a bug"), orchestrated():
+        raise RuntimeError("a bug")
