@@ -62,13 +62,14 @@ def train(kind: str, config: Path) -> Trained:
     """Train what `config` says and write it to the folder that it names. Raises InputError with every problem of the settings."""
     started = time.monotonic()
     settings = read(kind, config)
+    out = beside(config, settings.out)
     if settings.workers == 1:
         run_stages(kind, config)
     else:
         from flows.farm.training import on_workers
 
+        reporter().step(f"Training on {settings.workers} Ray workers, which tell of it in {out}")
         on_workers(partial(run_stages, kind, config.resolve()), settings.workers, address=settings.address)
-    out = beside(config, settings.out)
     return Trained(kind=kind, out=out, digests=_digests(out, kind), seconds=time.monotonic() - started)
 
 
