@@ -92,8 +92,7 @@ def grade(
     ids = grade_ids(pairs, look)
     standing = [_standing(pair[0], ids[pair[0].shot_id], look, root) for pair in pairs]
     missing = [shot for (shot, _), row in zip(pairs, standing, strict=True) if row is None]
-    given = [shot for shot in missing if _is_cube(look.still(shot.character))]
-    made = {shot.shot_id: _copy_cube(shot, ids[shot.shot_id], look, root) for shot in given}
+    made = _given(missing, ids, look, root)
     matched = [shot for shot in missing if shot.shot_id not in made]
     if matched:
         affected = {shot.character for shot in matched}
@@ -223,19 +222,27 @@ def _write(shot: Shot, grade_id: str, transform: match.Transform, *, look: LookS
     return _row(shot, grade_id, look, root)
 
 
-def _copy_cube(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Grade:
+def _given(shots: Sequence[Shot], ids: Mapping[str, str], look: LookSettings, root: Path) -> dict[str, Grade]:
+    """The grades of shots whose look is a `.cube`; each file is read once, for it may hold a quarter of a million rows."""
+    stills = {shot.character: still for shot in shots if (still := look.still(shot.character)) and still.is_cube}
+    cubes = {path: read_cube(path) for path in {still.path for still in stills.values()}}
+    return {
+        shot.shot_id: _copy_cube(shot, ids[shot.shot_id], cubes[still.path], look=look, root=root)
+        for shot in shots
+        if (still := stills.get(shot.character))
+    }
+
+
+def _copy_cube(shot: Shot, grade_id: str, cube: Cube, *, look: LookSettings, root: Path) -> Grade:
     """A look that is a `.cube` already is blended with the identity by its strength, the same for every shot of a character."""
-    still = look.still(shot.character)
-    assert still is not None
-    cube = read_cube(still.path)
 
     def blend(rgb: colour.Colours) -> colour.Colours:
         blended: colour.Colours = rgb + look.strength * (colour.apply_cube(cube, rgb) - rgb)
         return blended
 
     facts = {"limited": False, "before": 0.0, "after": 0.0}
-    name = f"{shot.number} {still.path.stem}"
-    colour.write_cube(_cube_path(grade_id, root), colour.cube_of(blend), title=name, note=json.dumps(facts))
+    title = f"{shot.number} cube"
+    colour.write_cube(_cube_path(grade_id, root), colour.cube_of(blend), title=title, note=json.dumps(facts))
     return _row(shot, grade_id, look, root)
 
 
