@@ -252,6 +252,9 @@ def _missing(given: Mapping[str, object], config: Path) -> list[Problem]:
     corpus = given.get("corpus")
     if isinstance(corpus, str) and corpus and not beside(config, corpus).is_dir():
         problems.append(Problem(file=str(config), column="corpus", message="no such folder", got=corpus))
+    out = given.get("out")
+    if isinstance(out, str) and beside(config, out).is_file():
+        problems.append(Problem(file=str(config), column="out", message="a file, not a folder", got=out))
     return problems
 
 

@@ -119,6 +119,13 @@ def test_batches_that_do_not_divide_and_shares_that_exceed_the_whole_are_told(tm
     assert [problem.message for problem in caught.value.problems] == ["together more than the whole"] * 2
 
 
+def test_a_file_is_no_folder_for_results(tmp_path: Path) -> None:
+    config = tmp_path / "train.toml"
+    config.write_text('corpus = "."\nout = "train.toml"\n')
+    with pytest.raises(InputError, match="column out: a file, not a folder"):
+        train("embedder", config)
+
+
 def test_folders_to_begin_with_are_found_beside_the_settings_file(tmp_path: Path) -> None:
     config = tmp_path / "train.toml"
     config.write_text('corpus = "."\nout = "trained"\n[diffusion]\nstart = "other/motion"\nbank = "bank"\n')
