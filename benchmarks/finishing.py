@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures finishing: `python benchmarks/finishing.py speed|drift|colour|loudness`. Prints tables; docs/finishing.md quotes them.
+"""Measures finishing: `python benchmarks/finishing.py speed|drift|colour|loudness|watermark`. Prints tables; docs/finishing.md quotes them.
 
 CPU seconds count all child processes, so they hold on a busy machine; wall seconds do not.
 """
@@ -42,9 +42,10 @@ CASTS = {
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["speed", "drift", "colour", "loudness"])
+    parser.add_argument("what", choices=["speed", "drift", "colour", "loudness", "watermark"])
     parser.add_argument("--minutes", type=float, default=24.0, help="length of the drift programme")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--film", type=Path, help="a film to mark, at least 12 s long; else one is made")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -54,6 +55,10 @@ def main() -> None:
             drift(root, arguments.minutes)
         elif arguments.what == "colour":
             match_colours(root)
+        elif arguments.what == "watermark":
+            from benchmarks.watermark import survival
+
+            survival(root, arguments.film)
         else:
             loudness(root)
 

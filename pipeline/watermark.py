@@ -33,11 +33,10 @@ IS_KNOWN, IS_BLANK = -1, -2
 SLOT_SECONDS = 2
 PARTS = 4  # pictures are averaged over so many parts of a slot
 STILL = 3.0  # what changes by more from slot to slot moves
-LEAST_PEAK = 7.0  # standard deviations; by chance once in some hundred thousand films
+LEAST_PEAK = 7.0  # standard deviations; by chance once in some ten thousand films, and then the check has to agree
 LONGEST_SECONDS = 60
-SCALES = tuple(
-    float(scale) for scale in np.geomspace(0.70, 1.35, 89)
-)  # of a copy's squares against ours, in steps of 0.75 %
+# A copy's squares against ours, in steps of 0.75 %: from the middle third cut out upright to a letterbox.
+SCALES = tuple(float(scale) for scale in np.geomspace(0.50, 1.35, 134))
 Plane = Float32[np.ndarray, "height width"]
 Tile = Float32[np.ndarray, "128 128"]
 

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a watermark survives, what it costs and how little of it is seen: `python -m benchmarks.finishing watermark [--film FILE]`.
+
+Twelve seconds of 1280x720, from a film that is given or made of the example's portraits with moving faces and grain, delivered with and
+without a mark. Copies of the marked file are changed as copies are, encoded again, and looked at by `pipeline.watermark.find`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline import assemble, deliver, media, profiles, sound, watermark
+from tiny_film import TinyFilm, tone
+
+PORTRAITS = Path(__file__).parent.parent / "examples" / "lighthouse" / "portraits"
+SIZE, SHOTS, SHOT_FRAMES = (1280, 720), 6, 50
+CODE = watermark.code_of("Studio Nord", "v001")
+X264 = ("-c:v", "libx264", "-preset", "veryfast")
+LOSSLESS = dataclasses.replace(
+    profiles.WEB,
+    name="lossless",
+    file="lossless.mkv",
+    picture={"c:v": "libx264", "qp": 0, "preset": "ultrafast"},
+    container={},
+)
+COPIES = {
+    "the file itself": (),
+    "H.264 again, CRF 23": (*X264, "-crf", "23"),
+    "H.264 again, CRF 28": (*X264, "-crf", "28"),
+    "H.264 again, CRF 33": (*X264, "-crf", "33"),
+    "H.264 again, CRF 38": (*X264, "-crf", "38"),
+    "H.264 again, CRF 43": (*X264, "-crf", "43"),
+    "HEVC, CRF 32": ("-c:v", "libx265", "-preset", "veryfast", "-crf", "32", "-x265-params", "log-level=error"),
+    "AV1, CRF 45": ("-c:v", "libsvtav1", "-preset", "10", "-crf", "45"),
+    "half the size": ("-vf", "scale=iw/2:-2", *X264, "-crf", "26"),
+    "a quarter of the size": ("-vf", "scale=iw/4:-2", *X264, "-crf", "26"),
+    "an eighth of the size": ("-vf", "scale=iw/8:-2", *X264, "-crf", "26"),
+    "one and a half times the size": ("-vf", "scale=iw*1.5:-2", *X264, "-crf", "26"),
+    "cropped to 90 %": ("-vf", "crop=iw*0.9:ih*0.9", *X264, "-crf", "26"),
+    "cropped to 75 %": ("-vf", "crop=iw*0.75:ih*0.75:40:30", *X264, "-crf", "26"),
+    "cropped to 60 %": ("-vf", "crop=iw*0.6:ih*0.6", *X264, "-crf", "26"),
+    "cropped upright, 9:16": ("-vf", "crop=ih*9/16:ih", *X264, "-crf", "26"),
+    "letterboxed": ("-vf", "pad=iw:ih*1.2:0:(oh-ih)/2", *X264, "-crf", "26"),
+    "squeezed to 4:3": ("-vf", "scale=960:720", *X264, "-crf", "26"),
+    "gamma 1.3, contrast 0.85": ("-vf", "eq=gamma=1.3:contrast=0.85", *X264, "-crf", "26"),
+    "as a screen is captured": (
+        "-vf", "scale=1100:-2,crop=1060:600:17:11,eq=gamma=1.2:contrast=0.9,noise=alls=4:allf=t", "-r", "30", *X264, "-crf", "30",
+    ),
+    "denoised and blurred": ("-vf", "hqdn3d=4,gblur=sigma=2", *X264, "-crf", "26"),
+    "grain of 8 levels": ("-vf", "noise=alls=14:allf=t", *X264, "-crf", "26"),
+    "30 pictures a second": ("-r", "30", *X264, "-crf", "26"),
+    "the last 8.3 s": ("-ss", "3.7", *X264, "-crf", "26"),
+    "the first 6 s": ("-t", "6", *X264, "-crf", "26"),
+    "the first 3 s": ("-t", "3", *X264, "-crf", "26"),
+    "4 % faster": ("-vf", "setpts=PTS/1.04", *X264, "-crf", "26"),
+    "turned by 1 degree": ("-vf", "rotate=PI/180", *X264, "-crf", "26"),
+    "turned by 3 degrees": ("-vf", "rotate=3*PI/180", *X264, "-crf", "26"),
+    "mirrored": ("-vf", "hflip", *X264, "-crf", "26"),
+}  # fmt: skip
+
+
+def survival(root: Path, film: Path | None) -> None:
+    """Print what it costs, how much of it is seen, and in which copies it is found."""
+    cuts, job = _edit(root, film)
+    marked = dataclasses.replace(job, watermark="Studio Nord", code=CODE)
+    plain_cpu, plain = _timed(lambda: deliver.render(cuts, job, folder=root / "plain"))
+    marked_cpu, files = _timed(lambda: deliver.render(cuts, marked, folder=root / "marked"))
+    print(f"CPU of delivering: {plain_cpu:.1f} s without, {marked_cpu:.1f} s with the mark")
+    sizes = [one["web"].stat().st_size / 1000 for one in (plain, files)]
+    print(f"web.mp4: {sizes[0]:.0f} kB without, {sizes[1]:.0f} kB with the mark ({sizes[1] / sizes[0] - 1:+.0%})")
+    for name in ("lossless", "web"):
+        print(f"{name}, with against without: {_likeness(files[name], plain[name])}")
+    false = watermark.find(plain["web"])
+    print(f"without a mark: {'nothing found' if false is None else f'FOUND {false.code}'}")
+    for name, options in COPIES.items():
+        copy = root / "copy.mp4"
+        media.run(["-v", "error", "-i", str(files["web"]), "-an", *(options or ("-c", "copy")), str(copy)])
+        found = watermark.find(copy)
+        told = (
+            "lost" if found is None else f"found, {found.strength:.1f}" if found.code == CODE else f"WRONG {found.code}"
+        )
+        print(f"{name:<32} {told:<14} {copy.stat().st_size / 1000:6.0f} kB", flush=True)
+
+
+def _edit(root: Path, film: Path | None) -> tuple[list, deliver.Job]:
+    made = TinyFilm(root / "media")
+    for pictures in _pictures(film):
+        made.add(pictures, label="DICE-Talk")
+    settings = sound.LoudnessSettings(target_lufs=None)
+    master = sound.master([made.record(tone(made.samples))], samples=made.samples, settings=settings, root=made.root)
+    picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=made.rate)
+    job = deliver.Job(
+        picture=picture, sound_id="", sound_path=made.root / master.path, root=made.root, profiles=(profiles.WEB, LOSSLESS)
+    )  # fmt: skip
+    return assemble.cuts(made.shots, made.takes, [], version="v001", size=SIZE), job
+
+
+def _pictures(film: Path | None) -> Iterator[list[np.ndarray]]:
+    """The pictures of each shot."""
+    if film is not None:
+        frames = media.read_frames(film, width=SIZE[0], height=SIZE[1])
+        for _ in range(SHOTS):
+            yield [next(frames) for _ in range(SHOT_FRAMES)]
+        return
+    random = np.random.default_rng(3)
+    names = sorted(path for path in PORTRAITS.glob("*.png") if "plate" not in path.name)
+    for number in range(SHOTS):
+        with Image.open(names[number % len(names)]) as image:
+            wide = image.convert("RGB").resize((SIZE[0], SIZE[0] * image.height // image.width))
+        still = np.asarray(wide)[: SIZE[1]].astype(np.int16)
+        yield [_moved(still, frame, random) for frame in range(SHOT_FRAMES)]
+
+
+def _moved(still: np.ndarray, frame: int, random: np.random.Generator) -> np.ndarray:
+    """The picture with its middle moved, under grain of two levels."""
+    picture = still.copy()
+    middle = np.s_[60:660, 380:900]
+    picture[middle] = np.roll(still, (round(6 * np.sin(frame / 5)), round(4 * np.sin(frame / 7))), axis=(0, 1))[middle]
+    return np.clip(picture + random.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+
+
+def _likeness(one: Path, other: Path) -> str:
+    said = media.run(["-i", str(one), "-i", str(other), "-lavfi", "[0:v][1:v]psnr;[0:v][1:v]ssim", "-f", "null", "-"])
+    psnr, ssim = re.search(r"PSNR y:([\d.]+)", said), re.search(r"SSIM Y:([\d.]+)", said)
+    return f"PSNR {float(psnr[1]):.1f} dB, SSIM {float(ssim[1]):.4f} (luma)" if psnr and ssim else "not measured"
+
+
+def _timed(work: Callable[[], dict[str, Path]]) -> tuple[float, dict[str, Path]]:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    made = work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, made
