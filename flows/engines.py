@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +53,33 @@ def settle() -> None:
     warnings.filterwarnings("ignore", module=r"(pyannote|torch|torchaudio|lightning|pytorch_lightning)(\.|$)")
     for noisy in ("httpx", "ray", "pyannote", "faster_whisper", "speechbrain", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def serve_orchestrator() -> None:
+    """Start Prefect's own server, where no other is named, out of reach of Ctrl-C.
+
+    A terminal sends Ctrl-C to all processes of a command. A server that dies of it first leaves the run asking it in vain for more
+    than a minute, to end in a traceback. A process inherits the signals that the thread which starts it blocks; the main thread waits
+    and can be stopped."""
+    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.settings import get_current_settings
+
+    if get_current_settings().api.url:
+        return
+    failed = list[BaseException]()
+
+    def start() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            SubprocessASGIServer().start()
+        except RuntimeError as error:
+            failed.append(error)
+
+    starting = threading.Thread(target=start, daemon=True)
+    starting.start()
+    starting.join()
+    if failed:
+        raise failed[0]
 
 
 @contextmanager
