@@ -21,6 +21,7 @@ from manifests.rows import Cue
 from manifests.timebase import MASTER_HZ, Span, round_half_up
 
 SENTENCE_ENDS, CLAUSE_ENDS = ".!?…。！？", ",;:—–、，；："
+JOINERS = "\u200c\u200d\u200e\u200f"  # no letters, but Persian, Indic scripts and many emoji are spelled with them
 PAUSE = MASTER_HZ * 4 // 5  # a pause this long ends a caption
 LINGER = MASTER_HZ // 4  # how long a caption stays after its last word when nothing follows
 
@@ -314,7 +315,7 @@ def _events(captions: Sequence[Caption], form: str, rate: Fraction) -> list[Any]
 
 def _safe(text: str, form: str) -> str:
     """Text that no player takes for markup: braces and backslashes steer pysubs2, angle brackets are tags, `-->` is a time line."""
-    plain = "".join(c for c in text if c.isprintable() or c == " ")
+    plain = "".join(c for c in text if c.isprintable() or c in JOINERS)
     plain = plain.translate({ord("{"): "(", ord("}"): ")", ord("\\"): "＼"})
     if form == "vtt":
         return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -90,6 +90,13 @@ def test_text_that_looks_like_markup_is_shown_as_written(tmp_path: Path, form: s
     assert "end" in read[0].plaintext
 
 
+def test_joiners_that_spelling_needs_stay_and_what_turns_text_around_goes(tmp_path: Path) -> None:
+    spoken = "نمی\u200cدانم 👩\u200d🚒"
+    made = [captions.Caption(start=0, end=25, spoken_end=25, lines=(f"{spoken}\u202e\x07",))]
+    for path in captions.write(made, tmp_path, rate=RATE):
+        assert f"\n{spoken}\n" in path.read_text(encoding="utf-8")
+
+
 def test_srt_and_vtt_hold_the_same_times(tmp_path: Path) -> None:
     made = compose(
         cue("One thing first.", 0.2, 1.4),
