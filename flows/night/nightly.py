@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.engines import orchestrated
+from flows.engines import orchestrated, serve_orchestrator
 from flows.film import open_film
 from flows.lease import BusyError, held
 from flows.night.limits import Limits, limits
@@ -162,6 +162,7 @@ class _Night:
             now = look(candidate.folder, candidate.report, root=self._root)
             if now.state != "left":  # somebody made it since the night began
                 return now
+            serve_orchestrator()
             outcome: Outcome = episode(
                 str(candidate.folder),
                 ray=self._asked.ray,
