@@ -25,8 +25,10 @@ REACH = 0.14  # IOD above and below the middle of the lips in which their line i
 # A mask: lips and what is about them lack this much of the forehead's red. A beard lets the lips be red.
 PALE, PALE_ABOUT = -8.0, -3.0
 FLAT, UNPARTED = 5.0, 2.5  # less than both: nothing like lips is there
-FAINT, FAINT_LINE = 3.0, 4.0  # less than either: perhaps,
-PLAIN = 10.0  # but lips this far from the skin are seen, also where teeth leave no dark line between them
+FAINT, FAINT_LINE = (
+    3.0,
+    4.0,
+)  # less than the one, or flat and less than the other: perhaps (teeth leave no dark line between plain lips)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class Lips:
         """Why something may cover them, or None."""
         if self.red < PALE:
             return f"its lips are {-self.red:.0f} less red than the forehead (CIELAB a*)"
-        if self.apart < FAINT or (self.line < FAINT_LINE and self.apart < PLAIN):
+        if self.apart < FAINT or (self.line < FAINT_LINE and self.apart < FLAT):
             told = f"its lips differ from the skin about them by {self.apart:.1f}"
             return f"{told}, the line between them is {max(self.line, 0):.1f} dark (CIELAB)"
         return None
