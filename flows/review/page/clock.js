@@ -25,6 +25,7 @@ export function setTimeline(doc) {
   starts = doc.video ? doc.programme_starts : 0;
 }
 
+// Components that touch an element of theirs listen in a layout effect: passive ones are let go of only after the element is gone.
 export function onClock(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The emotion curve of one shot: what is felt how strongly, from its first frame to its last, and where the playhead is.
 import { clock, onClock, target } from "./clock.js";
-import { html, useEffect, useRef } from "./toolkit.js";
+import { html, useLayoutEffect, useRef } from "./toolkit.js";
 
 const WIDTH = 300;
 const HEIGHT = 64;
@@ -9,7 +9,7 @@ const DASHES = ["", "5 3", "2 2", "8 3 2 3"]; // lines differ in their pattern, 
 
 export function Curve({ shot, limit }) {
   const head = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const move = () => {
       const at = ((clock.playing ? clock.frame : target()) - shot.first_frame) / shot.frames;
       head.current.setAttribute("transform", `translate(${Math.min(Math.max(0, at), 1) * WIDTH} 0)`);

@@ -59,7 +59,7 @@ function Pane({ pane, doc, split }) {
 // The number of the picture that this very video shows, counted on the timeline.
 function Decoded({ video, first, url }) {
   const place = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (first <= 0 && !clock.playing) place.current.textContent = String(clock.frame); // the film is there already
     return watchFrames(video.current, (frame) => { place.current.textContent = String(frame + first); });
   }, [url, first]);
@@ -75,13 +75,13 @@ function Sound({ url }) {
 function Caption({ doc }) {
   const on = use((state) => state.captions);
   const place = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => {
     let known = [];
     const draw = () => {
       const text = on ? captionAt(known, seconds() + doc.programme_starts / perSecond(doc.rate)) : "";
       if (place.current.textContent !== text) place.current.textContent = text;
     };
-    load(doc).then((captions) => { known = captions; draw(); });
+    load(doc).then((captions) => { known = captions; if (place.current) draw(); }); // it may be gone by then
     return onClock(draw);
   }, [doc.captions, doc.captions_text, on]);
   return html`<p class="caption" ref=${place}></p>`;
@@ -136,7 +136,7 @@ function PlayButton() {
 function Counter({ doc }) {
   const code = useRef();
   const field = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const draw = () => {
       code.current.textContent = timecode(clock.frame, doc.rate);
       if (document.activeElement !== field.current) field.current.value = String(clock.frame);

@@ -5,7 +5,7 @@ import { draw, heightFor, layout, readTheme } from "./draw.js";
 import { stepShot } from "./moves.js";
 import { shotAt } from "./shots.js";
 import { get, use } from "./store.js";
-import { html, useEffect, useRef, useState } from "./toolkit.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./toolkit.js";
 import { perSecond, timecode } from "./words.js";
 import * as zoom from "./zoom.js";
 
@@ -91,7 +91,7 @@ function arrows(event) {
 
 // The playhead is moved without drawing anything anew. Screen readers hear of it when it stands.
 function usePlayhead({ place, head, doc, view, gutter, width }) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const move = () => {
       const frame = clock.playing ? clock.frame : target();
       if (clock.playing) zoom.keepInView(frame);
