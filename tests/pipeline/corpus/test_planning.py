@@ -93,7 +93,7 @@ def test_draws_stay_within_what_is_documented(emotion: str, level: int, seed: in
     assert max(take.gains) <= 1.35
     weights = np.array(take.performance().keys[-1].weights)
     assert LABELS[int(weights.argmax())] == emotion
-    assert weights.sum() - weights.max() <= performance.TRACE
+    assert weights.sum() - weights.max() <= performance.TRACE + 1e-9
 
 
 def test_a_picture_that_does_not_fall_into_its_stills_is_refused(tmp_path: Path) -> None:
