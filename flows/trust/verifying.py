@@ -54,9 +54,10 @@ def verify(file: Path) -> Verified:
     state = "stripped" if found.state == "missing" and _was_signed(file, row) else found.state
     delivered = _delivered(file, row)
     report, problems = _decoded(file)
-    measured, checks = (_facts(report), _checks(file, row, report)) if report else ({}, [])
+    measured, checks = dict[str, Any](), list[Check]()
     if report:
-        measured["watermark"] = _mark(file)
+        measured = _facts(report) | {"watermark": _mark(file)}
+        checks = _checks(file, row, report, is_delivered=delivered == SAME)
     problems += [_told(check) for check in checks if check.verdict == "fail" and delivered != SAME]
     if state == "valid" and delivered == CHANGED:
         state = "tampered"
@@ -114,9 +115,7 @@ def _place(file: Path) -> Path | None:
     return next((folder for folder in file.resolve().parents[:3] if folder.name == "deliverables"), None)
 
 
-def _record(file: Path) -> Store:
-    place = _place(file)
-    assert place is not None  # asked for only when there is a row
+def _record(place: Path) -> Store:
     return Store(place.parent / "manifests")
 
 
@@ -125,7 +124,7 @@ def _row(file: Path) -> Deliverable | None:
     place = _place(file)
     if place is None or not (place.parent / "manifests").is_dir():
         return None
-    rows = _record(file).rows(Deliverable, path=file.resolve().relative_to(place).as_posix())
+    rows = _record(place).rows(Deliverable, path=file.resolve().relative_to(place).as_posix())
     return rows[-1] if rows else None
 
 
@@ -166,10 +165,11 @@ def _facts(report: qc.Report) -> dict[str, Any]:
     }
 
 
-def _checks(file: Path, row: Deliverable | None, report: qc.Report) -> list[Check]:
+def _checks(file: Path, row: Deliverable | None, report: qc.Report, *, is_delivered: bool) -> list[Check]:
     """The recorded checks of a file that is as it was delivered; of another one what can be judged without its production."""
-    if row is not None and _delivered(file, row) == SAME:
-        return _record(file).rows(Check, version=row.version, profile=row.profile)
+    place = _place(file)
+    if row is not None and place is not None and is_delivered:
+        return _record(place).rows(Check, version=row.version, profile=row.profile)
     expected = qc.Expected(
         frames=row.frames if row else report.frames,
         rate=report.rate,
