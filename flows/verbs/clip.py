@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.verbs.options import DONE, Json, group
 from flows.view.screen import complain, say, say_json
+
+if TYPE_CHECKING:
+    from flows.talk import Made
 
 app = group()
 
@@ -71,9 +74,14 @@ def talk(
     if as_json:
         say_json(made)
     else:
-        say(f"{made.path}: {made.frames} frames, {made.seconds:.2f} s, {made.width}x{made.height}, by {made.label}")
-        if made.felt:
-            complain(f"emotion: {made.felt}")
-        for warning in made.measures.warnings:
-            complain(f"warning: {warning}")
+        _show(made)
     return DONE
+
+
+def _show(made: Made) -> None:
+    """The clip, and what is to be known of it."""
+    say(f"{made.path}: {made.frames} frames, {made.seconds:.2f} s, {made.width}x{made.height}, by {made.label}")
+    if made.felt:
+        complain(f"emotion: {made.felt}")
+    for warning in made.measures.warnings:
+        complain(f"warning: {warning}")

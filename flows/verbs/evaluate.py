@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.verbs.options import DONE, Json, group
 from flows.view.screen import say, say_json, short, table
+
+if TYPE_CHECKING:
+    from flows.evaluate import Evaluation
 
 app = group()
 
@@ -55,6 +58,12 @@ def evaluate(
     if as_json:
         say_json(made)
         return DONE
+    _show(made)
+    return DONE
+
+
+def _show(made: Evaluation) -> None:
+    """A table for each corpus, and where the report lies."""
     for name in sorted({row.corpus for row in made.scores}):
         say(f"{name} corpus")
         rows = [row for row in made.scores if row.corpus == name]
@@ -74,4 +83,3 @@ def evaluate(
             ],
         )
     say(f"{short(made.page.resolve())}; record in {short(made.record.resolve())}")
-    return DONE
