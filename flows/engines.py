@@ -55,8 +55,23 @@ def settle() -> None:
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
-def serve_orchestrator() -> None:
-    """Start Prefect's own server, where no other is named, out of reach of Ctrl-C.
+@contextmanager
+def orchestrated() -> Iterator[None]:
+    """Around a flow: Prefect's own server, where no other is named. Raises ToolError when it does not come up, as on a machine with too
+    much to do."""
+    try:
+        _serve()
+        yield
+    except RuntimeError as error:
+        if "Prefect API server" not in str(error):
+            raise
+        raise ToolError(
+            f"Prefect's server did not start ({error}); try again when the machine has less to do, or see `callsheet doctor --deep`"
+        ) from error
+
+
+def _serve() -> None:
+    """Start the server, unless another is named, out of reach of Ctrl-C.
 
     A terminal sends Ctrl-C to all processes of a command. A server that dies of it first leaves the run asking it in vain for more
     than a minute, to end in a traceback. A process inherits the signals that the thread which starts it blocks; the main thread waits
@@ -80,16 +95,3 @@ def serve_orchestrator() -> None:
     starting.join()
     if failed:
         raise failed[0]
-
-
-@contextmanager
-def orchestrated() -> Iterator[None]:
-    """Around a flow: a server of Prefect's that does not come up, as on a machine with too much to do, is a tool that failed."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "Prefect API server" not in str(error):
-            raise
-        raise ToolError(
-            f"Prefect's server did not start ({error}); try again when the machine has less to do, or see `callsheet doctor --deep`"
-        ) from error

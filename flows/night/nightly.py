@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.engines import orchestrated, serve_orchestrator
+from flows.engines import orchestrated
 from flows.film import open_film
 from flows.lease import BusyError, held
 from flows.night.limits import Limits, limits
@@ -158,18 +158,18 @@ class _Night:
 
         film = open_film(candidate.folder)
         budget = self._budget_left()
-        with held(film.root, purpose="nightly"), orchestrated():
+        with held(film.root, purpose="nightly"):
             now = look(candidate.folder, candidate.report, root=self._root)
             if now.state != "left":  # somebody made it since the night began
                 return now
-            serve_orchestrator()
-            outcome: Outcome = episode(
-                str(candidate.folder),
-                ray=self._asked.ray,
-                workers=self._asked.workers,
-                until=0.0 if math.isinf(self._ends) else time.time() + self._ends - time.monotonic(),
-                budget=0.0 if math.isinf(budget) else budget,
-            )
+            with orchestrated():
+                outcome: Outcome = episode(
+                    str(candidate.folder),
+                    ray=self._asked.ray,
+                    workers=self._asked.workers,
+                    until=0.0 if math.isinf(self._ends) else time.time() + self._ends - time.monotonic(),
+                    budget=0.0 if math.isinf(budget) else budget,
+                )
         return finished(film, outcome, candidate.report)
 
     def _guarded(self, known: Report, work: Callable[[], Report]) -> Report:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flows import listening
 from flows.cut import Cutting, cut, needs_approval
-from flows.engines import orchestrated, serve_orchestrator
+from flows.engines import orchestrated
 from flows.film import Film, done
 from flows.inputs import Inputs, open_inputs
 from flows.lease import Note, held
@@ -43,7 +43,6 @@ def render(  # noqa: PLR0913 - each is an option of the verb
         from flows.episode import episode
 
         with orchestrated():
-            serve_orchestrator()
             outcome = episode(str(folder), out=str(out) if out else None, ray=ray, workers=workers)
     return _show_outcome(film, outcome, as_json=as_json)
 

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.disk import FullDiskError, full_disk_told
 from flows.engines import orchestrated, settle
@@ -64,7 +65,10 @@ def test_settling_again_does_not_let_prefect_print_tracebacks(caplog: pytest.Log
 
 
 def test_an_orchestrator_that_does_not_start_is_a_tool_that_failed() -> None:
-    with pytest.raises(ToolError, match=r"did not start .*doctor --deep"), orchestrated():
-        raise RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
-    with pytest.raises(RuntimeError, match="a bug"), orchestrated():
-        raise RuntimeError("a bug")
+    with temporary_settings(
+        {PREFECT_API_URL: "http://127.0.0.1:1/api"}
+    ):  # another server is named: none is started here
+        with pytest.raises(ToolError, match=r"did not start .*doctor --deep"), orchestrated():
+            raise RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
+        with pytest.raises(RuntimeError, match="a bug"), orchestrated():
+            raise RuntimeError("a bug")
