@@ -48,6 +48,7 @@ class Settings:
 
     `speakers`: how many speak, when known; else between `minimum` and `maximum`. `method` and `threshold`: linkage, and distance at
     which voices are two. `least_cluster`: fewer windows than this are no speaker. `refine`: take the second look (`resegment`).
+    `rooms`: take off what rooms add to voices (`rooms`).
     `most_embeddings`: how many are clustered at once (memory grows with the square).
     `pipeline`: a local directory or hub name of a pyannote pipeline instead of the default weights (its loader unpickles: trust it).
     """
@@ -61,6 +62,7 @@ class Settings:
     most_embeddings: int = 3000
     step: float = 0.1
     refine: bool = True
+    rooms: bool = True
     pipeline: str = ""
 
 
@@ -96,28 +98,36 @@ def speaker_spans(sound: Float32[np.ndarray, " samples"], *, settings: Settings)
     if not np.any(sound):
         return []
     pipeline = _pipeline(settings)
-    with repeatable.one_thread():
-        spans = _heard_by(pipeline, sound, settings=settings)
-        if settings.refine and not settings.pipeline:
-            spans = _refined(spans, sound, speakers=settings.speakers)
     levels = loudness.levels(sound)
+    backgrounds = rooms.track(levels) if settings.rooms else rooms.ONE_ROOM
+    with repeatable.one_thread():
+        spans = _heard_by(pipeline, sound, backgrounds=backgrounds, settings=settings)
+        if settings.refine and not settings.pipeline:
+            spans = _refined(spans, sound, levels=levels, backgrounds=backgrounds, speakers=settings.speakers)
     heard = turns.with_room(turns.without_silence(turns.exclusive(spans), levels), levels)
     return turns.numbered([*heard, *(span for span in spans if not span.exclusive)])
 
 
-def _heard_by(pipeline: Any, sound: Float32[np.ndarray, " samples"], *, settings: Settings) -> list[SpeakerSpan]:
+def _heard_by(
+    pipeline: Any, sound: Float32[np.ndarray, " samples"], *, backgrounds: rooms.Backgrounds, settings: Settings
+) -> list[SpeakerSpan]:
     import torch
 
     counts = {"num_speakers": settings.speakers, "min_speakers": settings.minimum, "max_speakers": settings.maximum}
     file = {"waveform": torch.from_numpy(sound)[None], "sample_rate": ANALYSIS_HZ, "uri": "timeline"}
-    file["backgrounds"] = rooms.track(loudness.levels(sound))  # for `bounded_clustering`
+    file["backgrounds"] = backgrounds  # for `bounded_clustering`
     with _quiet():
         output = pipeline(file, **counts)
     return _spans(output, length=len(sound))
 
 
 def _refined(
-    spans: Sequence[SpeakerSpan], sound: Float32[np.ndarray, " samples"], *, speakers: int | None
+    spans: Sequence[SpeakerSpan],
+    sound: Float32[np.ndarray, " samples"],
+    *,
+    levels: loudness.Levels,
+    backgrounds: rooms.Backgrounds,
+    speakers: int | None,
 ) -> list[SpeakerSpan]:
     """The second look (`resegment`): voices regrouped piece by piece, then followed along the speech."""
     voices = _voices()
@@ -128,8 +138,6 @@ def _refined(
     count = speakers or len({span.speaker for span in spans})
     if count < 2 or len(known) < count:
         return list(spans)
-    levels = loudness.levels(sound)
-    backgrounds = rooms.track(levels)
     vectors = np.stack([heard[i] for i in known]).astype(np.float64)  # type: ignore[misc]
     room, grouped = _grouped(vectors, [pieces[i] for i in known], backgrounds, count=count)
     labels = _completed(pieces, dict(zip(known, grouped.tolist(), strict=True)))

@@ -48,6 +48,7 @@ class Room:
         return unit
 
 
+ONE_ROOM: Backgrounds = np.zeros(1)  # a `track` of no change: nothing is taken off
 NO_ROOM = Room(centre=0.0, offsets=np.zeros(0), slopes=np.zeros((0, 0)))
 
 
