@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from model.talker import Description
 
 NAME = "previs"
-VERSION = "1.3.0"
+VERSION = "1.4.0"
 LABEL = "previs"
 WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "mediapipe-iris", "mediapipe-selfie")
 LICENCES: tuple[str, ...] = (
     "MediaPipe face detector, face mesh, iris and selfie segmentation: Apache-2.0",
     "pocketsphinx and its US English model: BSD-2-Clause",
 )
-CONTEXT_SECONDS = 0.2
+CONTEXT_SECONDS = 0.5
 LEAST_SIZE, MOST_SIZE = 128, 4320
 
 

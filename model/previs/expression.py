@@ -8,7 +8,7 @@ measured on portraits and tuned by looking and by a classifier (docs/previs.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float64
@@ -20,7 +20,7 @@ Move = tuple[int, int, float, float]
 
 # How much of a lip movement a point takes, from the corner to the middle of the lip.
 CORNER = np.array([1, 0.72, 0.45, 0.22, 0.08, 0])
-GENTLE = np.array([1, 0.86, 0.68, 0.46, 0.26, 0.10])  # a large pull at one side must not fold the lip's end
+LONG = np.array([1, 0.90, 0.74, 0.54, 0.36, 0.19])  # a large pull at one side must not fold the lip's end
 MIDDLE = np.array([0, 0.20, 0.50, 0.78, 0.94, 1])
 
 BROW_UNITS: dict[str, tuple[Move, ...]] = {
@@ -63,7 +63,7 @@ LID_UNITS: dict[str, tuple[float, float]] = {"AU5": (-0.045, 0.0), "AU7": (0.02,
 class LipUnit:
     """One mouth unit. `corner`: (out, down) at the corners, fading to the middle. `upper`, `lower`: down at the middle of the
     lip, (outer line, inner line), fading to the corners. `even`: down of the whole upper lip. `followers`: skin that goes along.
-    `gentle`: the corner's pull fades slowly."""
+    `fading`: how the corner's pull fades to the middle."""
 
     corner: tuple[float, float] = (0.0, 0.0)
     upper: tuple[float, float] = (0.0, 0.0)
@@ -72,7 +72,7 @@ class LipUnit:
     followers: tuple[Move, ...] = ()
     jaw_moves: bool = False
     narrow: float = 0.0
-    gentle: bool = False
+    fading: Float64[np.ndarray, " 6"] = field(default_factory=lambda: CORNER)
 
 
 LIP_UNITS: dict[str, LipUnit] = {
@@ -91,7 +91,16 @@ LIP_UNITS: dict[str, LipUnit] = {
     "AU15": LipUnit(
         corner=(0.02, 0.10), lower=(-0.015, -0.015), followers=((212, 432, 0.02, 0.06), (202, 422, 0.01, 0.05))
     ),
-    "AU16": LipUnit(lower=(0.07, 0.07)),
+    "AU16": LipUnit(
+        lower=(0.07, 0.07),
+        followers=(
+            (18, 18, 0, 0.062),
+            (200, 200, 0, 0.035),
+            (199, 199, 0, 0.012),
+            (204, 424, 0, 0.028),
+            (202, 422, 0, 0.018),
+        ),
+    ),
     "AU17": LipUnit(
         upper=(-0.03, -0.03),
         lower=(-0.055, -0.055),
@@ -123,12 +132,13 @@ LIP_UNITS: dict[str, LipUnit] = {
     ),
     "AU32": LipUnit(upper=(-0.02, -0.02), lower=(-0.03, -0.03)),
 }
-# A smirk: one corner out and up, with the cheek above it; the other side rests, its corner a trace lower, as it hangs against the pull.
+# A smirk: one corner out and up, with the cheek above it; the other half of the mouth sags a trace against the pull, so that its corner
+# is seen to rest. `SMIRK_OTHER` is (out, down) from that corner to the middle.
 # The number says which side: 0 the viewer's left, 1 the viewer's right.
-SMIRK_OTHER = (0.0, 0.015)
+SMIRK_OTHER = ((-0.004, 0.010), (-0.008, 0.020), (-0.010, 0.036), (-0.006, 0.030), (-0.002, 0.015))
 SMIRK = LipUnit(
-    corner=(0.195, -0.132),
-    gentle=True,
+    corner=(0.215, -0.12),
+    fading=LONG,
     followers=((205, 425, 0.05, -0.06), (206, 426, 0.06, -0.05), (216, 436, 0.09, -0.07), (50, 280, 0.015, -0.045)),
 )
 SMIRKS = {"AU14R": 0, "AU14L": 1}
@@ -144,11 +154,11 @@ EMOTIONS: dict[str, dict[str, float]] = {
         **{"AU1": -0.35, "AU2": -0.55, "AU4": 2.2, "AU5": 1.0, "AU7": 1.1, "AU10": -0.9},
         **{"AU15": 0.5, "AU16": 0.2, "AU17": 0.45, "AU18": 0.2, "AU20": -0.3, "AU24": 1.1},
     },
-    "contempt": {"AU14L": 1.0, "AU6": 0.4, "AU7": 0.1, "AU24": 0.4},
+    "contempt": {"AU14L": 1.0, "AU6": 0.8, "AU7": 0.1},
     "disgusted": {"AU9": 1.5, "AU10": 1.05, "AU4": 0.9, "AU7": 0.8, "AU6": 0.6, "AU15": 0.2, "AU17": 0.45},
     "fear": {
-        **{"AU1": 1.4, "AU2": 0.7, "AU4": 0.5, "AU5": 1.35, "AU20": 0.8},
-        **{"AU25": 0.4, "AU26": 0.7, "AU16": 0.1},
+        **{"AU1": 1.4, "AU2": 0.7, "AU4": 0.5, "AU5": 1.35, "AU15": 0.3},
+        **{"AU16": 0.1, "AU20": 0.35, "AU25": 0.4, "AU26": 0.9},
     },
     "happy": {"AU12": 1.15, "AU6": 1.1, "AU25": 0.6, "AU7": 0.45, "AU10": 0.25},
     "neutral": {},
@@ -156,7 +166,7 @@ EMOTIONS: dict[str, dict[str, float]] = {
         **{"AU1": 1.05, "AU2": -0.9, "AU4": 0.8, "AU6": 0.2, "AU7": 0.1},
         **{"AU10": -0.25, "AU15": 1.05, "AU17": 0.15, "AU20": 0.5, "AU24": 0.85},
     },
-    "surprised": {"AU1": 0.8, "AU2": 0.95, "AU5": 1.35, "AU26": 1.15, "AU25": 0.3, "AU18": 0.5},
+    "surprised": {"AU1": 0.8, "AU2": 0.95, "AU5": 1.35, "AU26": 1.25, "AU25": 0.3, "AU18": 0.5},
 }
 # Between nothing and the whole, a feeling shows early: at 0.6 of its intensity a face shows 0.7 of it.
 SHOWING = 0.7
@@ -265,9 +275,8 @@ def _lip_controls(unit: LipUnit, only: int | None = None) -> Controls:
     for row, upper, inner in _LIP_ROWS:
         for place, point in enumerate(row):
             if (only == 0 and place > 5) or (only == 1 and place < 5):
-                corner = CORNER[min(place, 10 - place)]
-                out = float(np.sign(place - 5)) * SMIRK_OTHER[0]
-                displacement = (out * corner, SMIRK_OTHER[1] * corner)
+                out, down = SMIRK_OTHER[min(place, 10 - place)]
+                displacement = (float(np.sign(place - 5)) * out, down)
             else:
                 displacement = _lip_move(unit, place, upper=upper, inner=inner)
             side = made.upper if upper else made.lower
@@ -292,7 +301,7 @@ _LIP_ROWS = (
 def _lip_move(unit: LipUnit, place: int, *, upper: bool, inner: bool) -> tuple[float, float]:
     from_corner = min(place, 10 - place)
     side = float(np.sign(place - 5))
-    corner, middle = (GENTLE if unit.gentle else CORNER)[from_corner], MIDDLE[from_corner]
+    corner, middle = unit.fading[from_corner], MIDDLE[from_corner]
     own = (unit.upper if upper else unit.lower)[1 if inner else 0]
     even = unit.even * (0.25 + 0.75 * middle) if upper else 0.0
     out = unit.corner[0] * corner + unit.narrow * (1 - corner)

@@ -19,7 +19,7 @@ from model.previs.rig import Box
 
 # Of the way to a shut eye the upper lid goes this share, the lower lid the rest.
 UPPER_SHARE = 0.85
-SKIN_BELOW = 2.5  # lash lines below the lower lid at which the shut lids' skin ends
+SKIN_BELOW = 3.4  # lash lines below the lower lid at which the shut lids' skin ends
 FOLD, FOLD_DEPTH = 0.20, 0.08  # where the lid folds, of its height, and how dark
 LASHES = 0.9  # how much the line of shut lashes covers
 LID_LIGHT = 0.88  # a shut lid is at least this light, measured by the skin below the eye
@@ -65,7 +65,8 @@ def _eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -
     side, iris = which
     origin, unit = face.eyes[side], face.unit
     upper, lower = (_curve(face, points[side], origin) for points in (anatomy.LID_UPPER, anatomy.LID_LOWER))
-    across = np.arange(np.floor(upper[0, 0]) - 2, np.ceil(upper[-1, 0]) + 3, dtype=np.float32)
+    room = max(2.0, np.ceil(0.03 * unit))  # the lids meet a little beside the landmarks of their corners
+    across = np.arange(np.floor(upper[0, 0]) - room, np.ceil(upper[-1, 0]) + room + 1, dtype=np.float32)
     top, bottom = _on(across, upper), _on(across, lower)
     opening = np.maximum(bottom - top, 0)
     place = (across - across[0]) / (across[-1] - across[0])

@@ -112,6 +112,13 @@ def stress(db: Float64[np.ndarray, " ticks"], reference: float) -> Float64[np.nd
     return np.asarray(np.clip(gaussian_filter1d(rise, 14.0), 0, 1.2))
 
 
+def phrase(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " ticks"]:
+    """How much a face is busy with speech at 100 Hz: as it sounds, held over the short pauses of a phrase."""
+    from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+
+    return np.asarray(gaussian_filter1d(maximum_filter1d(speaking, 61), 5.0)) if len(speaking) else speaking
+
+
 def nods(speaking: Float64[np.ndarray, " ticks"], seed: int) -> Float64[np.ndarray, " ticks"]:
     """A listener's small nods at 100 Hz: after about every second phrase of the other, a quarter of a second into the pause."""
     from scipy.ndimage import gaussian_filter1d

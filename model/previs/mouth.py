@@ -108,7 +108,7 @@ def _teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows col
     """The upper arch: ten teeth in the light of the face, RGBA. `white` is the colour of the eyes' whites, which tells of that light."""
     columns, rows = TEXTURE
     grey, bright = (max(float(colour @ LUMA), 1.0) for colour in (skin, white))
-    light = float(np.clip(0.5 * grey * 1.12 + 0.5 * bright, 8, 222))
+    light = float(np.clip(0.60 * grey + 0.62 * bright, 8, 226))
     chroma = _chroma(skin)
     colour = light * (0.50 * _faded((1.03, 1.0, 0.93), chroma) + 0.30 * white / bright + 0.20 * skin / grey)
     arch = np.zeros((rows, columns, 4), np.float32)
@@ -137,7 +137,7 @@ def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarr
     cv2.ellipse(drawn, (centre, root), (radius, 40), 0, 180, 360, 255, -1)
     cover = cv2.resize(drawn, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     across = np.clip(np.abs((np.arange(columns) - (low + high) / 2) / ((high - low) / 2)), 0, 1)
-    shade = (1 - 0.10 * across**3 - 0.25 * across**16)[None, :, None]
+    shade = (1 - 0.08 * across**3 - 0.14 * across**16)[None, :, None]
     shade = shade * (0.80 + 0.20 * np.clip((np.arange(rows) - GUM) / 50, 0, 1))[:, None, None]
     arch[..., :3] = arch[..., :3] * (1 - cover[..., None]) + colour * shade * cover[..., None]
     arch[..., 3] = np.maximum(arch[..., 3], cover)

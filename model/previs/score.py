@@ -25,7 +25,9 @@ from model.talker import Speech
 BLOCK_FRAMES = 32
 MARGIN_SECONDS = CONTEXT_SECONDS  # heard before and after the span, so that coarticulation crosses cuts
 EASE_SECONDS = 0.4
-JAW = 0.74  # how far the jaw opens for the widest vowel, in its unit
+OPENING = 0.62  # how far the widest vowel opens the mouth, as weight of the jaw's unit alone
+LED = 0.5  # the jaw's share in it; the rest is the lower lip's own, which is light and quick
+LIP_FOR_JAW = expression.LIP_UNITS["AU26"].lower[0] / expression.LIP_UNITS["AU16"].lower[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +71,7 @@ def blocks(speech: Speech, phones: Phones | None, seed: int = 0) -> Iterator[Blo
     samples, before = _heard(speech)
     level = visemes.loudness(samples)
     if speech.role == "speaking":
-        speaking, beat = level.open, gesture.stress(level.db, level.reference)
+        speaking, beat = gesture.phrase(level.open), gesture.stress(level.db, level.reference)
     else:
         speaking, beat = np.zeros(len(level.db)), 0.7 * gesture.nods(level.open, seed)
     rows = _Rows(samples, phones, speech)
@@ -174,7 +176,7 @@ class Actor:
         for name in expression.MOUTH:
             units[:, INDEX[name]] *= 1 - 0.15 * block.speaking
         for name in expression.OPENERS:
-            units[:, INDEX[name]] *= 1 - 0.35 * block.speaking
+            units[:, INDEX[name]] *= 1 - 0.30 * block.speaking
         jaw, spread, rounded, press, bite = np.clip(block.speech.T, 0, 1.2)
         press, bite = (np.clip(1.6 * closing, 0, 1) for closing in (press, bite))
         free = 1 - press
@@ -182,7 +184,8 @@ class Actor:
         def column(name: str) -> np.ndarray:
             return units[:, INDEX[name]]
 
-        column("AU26")[:] = (column("AU26") + JAW * jaw) * free * (1 - 0.5 * bite)
+        column("AU26")[:] = (column("AU26") + LED * OPENING * jaw) * free * (1 - 0.5 * bite)
+        column("AU16")[:] += (1 - LED) * OPENING * LIP_FOR_JAW * jaw * (1 - 0.5 * bite)
         column("AU25")[:] = (column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread) * free * (1 - 0.5 * bite)
         for name in ("AU10", "AU16"):
             column(name)[:] *= free

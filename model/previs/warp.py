@@ -25,6 +25,8 @@ from model.previs.shading import Shading
 Field = Float32[np.ndarray, "rows columns 2"]
 Frame = UInt8[np.ndarray, "height width 3"]
 Cover = UInt8[np.ndarray, "rows columns"]
+WIDE_STEPS = (1.0, 0.5, 0.5)
+MOUTH_STEPS = (0.5,) * 7  # lips stretch to twice their length and fold at their ends
 SEAM = 0.014  # IOD: half the thickness of the dark line between closed lips
 
 
@@ -122,7 +124,7 @@ class Renderer:
         gains = {name: 1 + sides @ np.array(pose.sides, np.float32) for name, sides in self._sides.items()}
         drive = _Drive(units, pose.head, gains)
         whole = drive.field(rig.whole, "wide").reshape(rig.wide.rows, rig.wide.columns, 2)
-        sampling = _enlarged(_inverse(whole, rig.wide), rig.wide)
+        sampling = _enlarged(inverse(whole, rig.wide, WIDE_STEPS), rig.wide)
         moved = drive.field(rig.lips.reshape(len(rig.lips), -1), "lips")
         upper, lower = puppet.mouth.upper + moved[0], puppet.mouth.lower + moved[1]
         opening = self._cut_mouth(sampling, drive, upper, lower)
@@ -141,7 +143,7 @@ class Renderer:
         Returns where the mouth is open: where what would be sampled lies past the edge of the lip that it should belong to."""
         rig, box = self._puppet.rig, _box(self._puppet.rig.mouth)
         above, below = (
-            _enlarged(_inverse(drive.field(basis, "mouth"), rig.mouth, 4), rig.mouth)
+            _enlarged(inverse(drive.field(basis, "mouth"), rig.mouth, MOUTH_STEPS), rig.mouth)
             for basis in (rig.above, rig.below)
         )
         pixels = _view(self._pixels, box)
@@ -250,14 +252,17 @@ def _sides(face: Face, places: np.ndarray) -> np.ndarray:
     return np.stack([side * (1 - below), side * below], axis=1).reshape(*places.shape[:-1], 2).astype(np.float32)
 
 
-def _inverse(field: Field, grid: Grid, steps: int = 2) -> Field:
-    """Offsets of where to sample so that what stands at p moves to p + field(p), by fixed-point steps."""
+def inverse(field: Field, grid: Grid, shares: tuple[float, ...]) -> Field:
+    """Offsets (px) of where to sample so that what stands at p moves to p + field(p), by fixed-point steps.
+
+    Each step goes that share of its way: where a movement doubles the distance of neighbours, whole steps swing without end."""
     across, down = grid.step
     scale = np.array([1 / across, 1 / down], np.float32)
     index = (grid.centres + 0.5 - (grid.left, grid.top)).astype(np.float32) * scale - 0.5
     offset = -field
-    for _ in range(steps):
-        offset = -cv2.remap(field, index + offset * scale, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    for share in shares:
+        moved = cv2.remap(field, index + offset * scale, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        offset -= np.float32(share) * (offset + moved)
     return np.asarray(offset)
 
 

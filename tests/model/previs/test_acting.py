@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from model.emotion import LABELS, Performance, parse_curve
 from model.previs import expression, gesture, score, visemes
-from model.previs.expression import INDEX
 from model.previs.phones import Phone, Phones
 from model.talker import Speech
 
@@ -92,7 +91,7 @@ def test_lips_close_on_a_bilabial_whatever_is_felt(feeling: str) -> None:
     silent = Speech(samples=np.zeros(0, np.float32), lead=0, frames=1, rate=Fraction(25))
     actor = score.Actor(silent, Performance.of(parse_curve(feeling), start=0, end=1000), 0)
     units = np.stack([pose.units for pose in actor.act(block)])
-    opening = 0.3 * units[:, INDEX["AU26"]] + 0.075 * units[:, INDEX["AU25"]]
+    opening = units @ expression.vector({"AU26": 0.3, "AU25": 0.075, "AU16": 0.07})
     assert opening[16:30].min() < 0.01
     assert opening[:12].max() > 0.12
 
@@ -162,3 +161,19 @@ def test_a_listener_nods_in_the_pauses_of_the_other_and_not_in_silence() -> None
     assert 2 <= (np.diff((track > 0.5).astype(int)) == 1).sum() <= 10
     assert track[phrases > 0].mean() < track[phrases == 0].mean()
     assert gesture.nods(np.zeros(500), 1).max() == 0
+
+
+def test_a_face_is_busy_through_the_short_pauses_of_a_phrase_and_free_after_it() -> None:
+    speaking = np.zeros(500)
+    speaking[100:150] = speaking[180:250] = 1.0
+    busy = gesture.phrase(speaking)
+    assert busy[100:250].min() > 0.99
+    assert busy[:50].max() == busy[310:].max() == 0.0
+    assert gesture.phrase(np.zeros(0)).shape == (0,)
+
+
+def test_speech_is_as_much_the_lower_lip_as_the_jaw() -> None:
+    unit = {name: expression.controls(name).lower for name in ("AU16", "AU26")}
+    lip, chin = (score.LIP_FOR_JAW * unit["AU16"].get(point, (0.0, 0.0))[1] for point in (17, 152))
+    assert lip == pytest.approx(unit["AU26"][17][1])
+    assert chin < 0.1 * unit["AU26"][152][1]
