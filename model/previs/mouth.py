@@ -23,7 +23,7 @@ TOOTH_LIGHT = (1.0, 0.97, 0.9, 0.78, 0.62)
 GUM = 34  # texture rows of gum above the teeth
 TEXTURE = (300, 120 + GUM)
 LUMA = np.array((0.299, 0.587, 0.114), np.float32)
-APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.30, 0.66, 0.95, 1.0))  # gap in IOD, and how much light it lets in
+APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.40, 0.80, 0.98, 1.0))  # gap in IOD, and how much light it lets in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -237,7 +237,7 @@ def _shade(
 ) -> np.ndarray:
     """Darker toward the lips and the cheeks; the lips' own colour shines in at the edge."""
     soft = cv2.GaussianBlur(opening, (0, 0), max(gap * 0.12, 0.012 * mouth.unit)).astype(np.float32) / 255
-    light = np.clip(soft * 1.55 - 0.38, 0.16, 1)[..., None]
+    light = np.clip(soft * 1.62 - 0.36, 0.16, 1)[..., None]
     light = light * np.interp(gap / mouth.unit, *APERTURE)
     half = max(float(np.hypot(*(corners[1] - corners[0]))) / 2, 1.0)
     beside = np.abs(np.arange(inside.shape[1]) - (corners[0][0] + corners[1][0]) / 2) / half
