@@ -17,7 +17,9 @@ import numpy as np
 
 from flows.view.progress import reporter
 from manifests.errors import InputError, Problem
+from manifests.timebase import timecode
 from manifests.whole import whole
+from model.emotion import Performance
 from model.previs.filmed import Filmed
 from model.previs.talker import PrevisClip, PrevisTalker
 from model.previs.track import Row
@@ -68,11 +70,20 @@ def write_track(rows: Iterable[Row], rate: Fraction, path: Path) -> None:
         file.write("\n]}\n")
 
 
-def contact_sheet(talker: PrevisTalker, portrait: Portrait, path: Path) -> None:
-    """Eight emotions at three intensities, one row an emotion."""
+def contact_sheet(
+    talker: PrevisTalker, portrait: Portrait, path: Path, *, spoken: tuple[Speech, Performance, int]
+) -> None:
+    """Eight emotions at three intensities, one row an emotion; then, enlarged, twelve consecutive frames of the mouth that speaks.
+
+    `spoken`: the speech, performance and seed of the clip that the mouths are taken from."""
+    speech = spoken[0]
 
     def pictures() -> Iterator[tuple[Frame, str, str]]:
+        width = 0
         for label, intensity, frame in talker.stills(portrait, INTENSITIES):
+            width = frame.shape[1]
             yield frame, f"{label} {intensity:g}", portrait.name
+        for number, frame in talker.mouths(portrait, *spoken):
+            yield sheet.widened(frame, width), timecode(number, speech.rate), f"frame {number}"
 
     sheet.tile(pictures(), path, columns=len(INTENSITIES))

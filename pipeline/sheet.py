@@ -74,24 +74,37 @@ def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Pat
 
 
 def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
-    """Write pictures, each with a title and a note below it, as one PNG; cells are as large as the largest picture."""
+    """Write pictures, each with a title and a note below it, as one PNG; columns are as wide as the widest picture, rows as high as
+    their highest."""
     from PIL import Image, ImageDraw
 
     cells = list(pictures)
-    high, wide = (max((picture.shape[side] for picture, _, _ in cells), default=(180, 320)[side]) for side in (0, 1))
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    heights = [max(picture.shape[0] for picture, _, _ in row) for row in rows] or [180]
+    wide = max((picture.shape[1] for row in rows for picture, _, _ in row), default=320)
     margin, text = 12, 44
-    rows = max(1, -(-len(cells) // columns))
-    image = Image.new("RGB", (columns * (wide + margin) + margin, rows * (high + text + margin) + margin), PAPER)
+    tall = sum(heights) + len(heights) * (text + margin) + margin
+    image = Image.new("RGB", (columns * (wide + margin) + margin, tall), PAPER)
     draw = ImageDraw.Draw(image)
-    for number, (picture, title, note) in enumerate(cells):
-        left = margin + number % columns * (wide + margin)
-        top = margin + number // columns * (high + text + margin)
-        image.paste(Image.fromarray(picture), (left, top))
-        draw.text((left, top + high + 4), fit(title, 15, wide), font=font(15), fill=INK)
-        draw.text((left, top + high + 24), fit(note, 13, wide), font=font(13), fill=QUIET)
+    top = margin
+    for row, high in zip(rows, heights, strict=False):
+        for place, (picture, title, note) in enumerate(row):
+            left = margin + place * (wide + margin)
+            image.paste(Image.fromarray(picture), (left, top))
+            draw.text((left, top + high + 4), fit(title, 15, wide), font=font(15), fill=INK)
+            draw.text((left, top + high + 24), fit(note, 13, wide), font=font(13), fill=QUIET)
+        top += high + text + margin
     with whole(path) as partial:
         image.save(partial)
     return path
+
+
+def widened(picture: Frame, width: int) -> Frame:
+    """The picture enlarged or reduced to that width."""
+    from PIL import Image
+
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
 
 
 @functools.cache

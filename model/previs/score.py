@@ -6,7 +6,8 @@ Emotion gives way to speech where they want the same muscle: lips close on m, b,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -64,6 +65,19 @@ def still(label: str, intensity: float) -> Pose:
         lids=(float(lid), float(lid)),
         gaze=(0.0, float(look)),
     )
+
+
+def liveliest(made: Iterable[Pose], count: int) -> tuple[int, list[Pose]]:
+    """The `count` consecutive poses between which the mouth moves most, and the number of the first of them."""
+    window: deque[Pose] = deque(maxlen=count)
+    first, chosen, most = 0, list[Pose](), -1.0
+    for number, pose in enumerate(made):
+        window.append(pose)
+        spoken = np.array([one.speech for one in window])
+        moved = float(np.abs(np.diff(spoken, axis=0)).sum())
+        if len(window) > len(chosen) or moved > most:
+            first, chosen, most = number + 1 - len(window), list(window), moved
+    return first, chosen
 
 
 def blocks(speech: Speech, phones: Phones | None, seed: int = 0) -> Iterator[Block]:

@@ -123,6 +123,17 @@ class PrevisTalker:
                 frame = renderer.frame(score.still(label, intensity))
                 yield label, intensity, frame[top:bottom, left:right]
 
+    def mouths(
+        self, portrait: Portrait, speech: Speech, performance: Performance, seed: int, count: int = 12
+    ) -> Iterator[tuple[int, Frame]]:
+        """For a contact sheet: the consecutive frames of a clip in which the mouth moves most, with their numbers, cut to the mouth."""
+        puppet = self.puppet(portrait)
+        renderer = Renderer(puppet)
+        left, top, right, bottom = puppet.mouth_box
+        first, poses = score.liveliest(score.poses(speech, performance, seed, phones=self._phones), count)
+        for number, pose in enumerate(poses, start=first):
+            yield number, renderer.frame(pose)[top:bottom, left:right]
+
     def puppet(self, given: Portrait) -> Puppet:
         """The solved portrait: from memory when it was used lately, from disk when it was ever solved, else solved and kept."""
         solved_from = digest([given.digest, given.face, self._settings.size, self.weights_digest])

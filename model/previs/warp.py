@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from model.previs import expression, eyes, mouth
+from model.previs import anatomy, expression, eyes, mouth
 from model.previs.expression import INDEX
 from model.previs.landmarks import Face
 from model.previs.lips import CLOSED
@@ -72,8 +72,20 @@ class Puppet:
     @property
     def head_box(self) -> Box:
         """The head in px of the whole picture, for crops: 1.5 IOD to the sides, 1.9 above and 1.7 below the face's centre."""
+        return self._cut(np.zeros(2), (1.5, 1.9, 1.7))
+
+    @property
+    def mouth_box(self) -> Box:
+        """The mouth in px of the whole picture, for crops: 0.75 IOD to the sides, 0.4 above and 0.5 below the middle of its corners."""
+        return self._cut(self.face.local[list(anatomy.CORNERS)].mean(axis=0), (0.75, 0.4, 0.5))
+
+    def _cut(self, about: np.ndarray, room: tuple[float, float, float]) -> Box:
+        """The box with `room` (beside, above, below; IOD) about a place of the face, inside the picture."""
         face, (height, width) = self.whole_face, self.plate.shape[:2]
-        corners = face.to_picture(np.array([(-1.5, -1.9), (1.5, -1.9), (-1.5, 1.7), (1.5, 1.7)]))
+        beside, above, below = room
+        corners = face.to_picture(
+            about + np.array([(-beside, -above), (beside, -above), (-beside, below), (beside, below)])
+        )
         low = np.maximum(corners.min(axis=0), 0)
         high = np.minimum(corners.max(axis=0), (width, height))
         return int(low[0]), int(low[1]), int(high[0]), int(high[1])

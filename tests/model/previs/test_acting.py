@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from model.emotion import LABELS, Performance, parse_curve
 from model.previs import expression, gesture, score, visemes
 from model.previs.phones import Phone, Phones
+from model.previs.warp import Pose
 from model.talker import Speech
 
 HZ = 16_000
@@ -177,3 +178,12 @@ def test_speech_is_as_much_the_lower_lip_as_the_jaw() -> None:
     lip, chin = (score.LIP_FOR_JAW * unit["AU16"].get(point, (0.0, 0.0))[1] for point in (17, 152))
     assert lip == pytest.approx(unit["AU26"][17][1])
     assert chin < 0.1 * unit["AU26"][152][1]
+
+
+def test_the_liveliest_frames_are_those_that_speak() -> None:
+    jaws = [0.0] * 20 + [0.0, 0.6, 0.1, 0.7, 0.0] + [0.0] * 20
+    made = [Pose(units=np.zeros(1), head=np.zeros(6), speech=(jaw, 0, 0, 0, 0)) for jaw in jaws]
+    first, chosen = score.liveliest(made, 5)
+    assert [pose.speech[0] for pose in chosen] == jaws[first : first + 5] == [0.0, 0.6, 0.1, 0.7, 0.0]
+    assert score.liveliest(made[:3], 5)[0] == 0
+    assert len(score.liveliest(made[:3], 5)[1]) == 3
