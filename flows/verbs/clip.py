@@ -42,7 +42,9 @@ def talk(
     performance_from: Annotated[
         Path | None, typer.Option(help="a filmed face leads brows, lids, corners, head")
     ] = None,
-    contact_sheet: Annotated[Path | None, typer.Option(help="also write 8 emotions x 3 intensities, and mouths that speak, as PNG")] = None,
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="also write 8 emotions x 3 intensities, and mouths that speak, as PNG")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Make one clip from one portrait and one recording."""
