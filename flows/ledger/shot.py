@@ -145,11 +145,12 @@ def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) ->
     """Try again what failed; with another seed, make another take of what is done, keeping the one there is.
 
     Raises InputError for shots that are done when the seed stays: the same seed gives the same frames."""
-    if seed is None and not new_seed:
-        standing = [entry for entry in chosen.shots if entry.made]
+    if not new_seed:
+        standing = [entry for entry in chosen.shots if entry.made and seed in (None, entry.shot.seed)]
         _refuse(
             standing, "is done, and the same seed would give the same frames", "--new-seed or --seed N for another take"
         )
+    if seed is None and not new_seed:
         return _decide(chosen, "retry", lambda _entry: {}, "tried again")
     seeds = {entry.place: _fresh_seed(entry) if seed is None else seed for entry in chosen.shots}
     _decide(chosen, "retry", lambda _entry: {}, "")

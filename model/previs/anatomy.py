@@ -29,6 +29,9 @@ NOSE = (168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 48, 278, 64, 294, 129, 358)
 NOSE_RIDGE = (168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 48, 278, 129, 358)
 CHEEKS = (205, 425, 50, 280)
 CHIN = 152
+MIDLINE = (168, 13)  # bridge of the nose, upper lip
+# Outer corners of the eyes and corners of the mouth, which stand as far from that line on either side.
+BESIDE = ((33, 61), (263, 291))
 SIDES = (234, 454)
 # Points that neither speech nor lids nor brows move: corners of the eyes, bridge and tip of the nose, forehead and temples.
 STEADY = (

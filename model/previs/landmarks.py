@@ -94,6 +94,13 @@ class Face:
         across = (right[:2] - left[:2]) @ self.axes[:, 0]
         return math.degrees(math.atan2(right[2] - left[2], across))
 
+    @cached_property
+    def left_share(self) -> float:
+        """How much of the face's width is seen on the viewer's left of its middle, by eyes and mouth: 0.5 from the front, 0.3 to 0.7."""
+        middle = self.local[list(anatomy.MIDLINE), 0]
+        left, right = (np.abs(self.local[list(points), 0] - middle) for points in anatomy.BESIDE)
+        return float(np.clip((left / (left + right)).mean(), 0.3, 0.7))
+
     def moved(self, scale: float, offset: tuple[float, float] = (0.0, 0.0)) -> Face:
         """The same face in a picture that was resized by `scale` and then cropped at `offset`."""
         points = self.points * scale

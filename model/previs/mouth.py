@@ -28,13 +28,15 @@ APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.40, 0.80, 0.98, 1.0))  # gap in IOD, an
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mouth:
-    """A portrait's mouth at rest, in picture px. `upper`, `lower`: where the lips part (the same line when closed).
-    `rest_gap` in IOD. Textures are RGBA float32, colours RGB. `level`: the light on the face; `chroma`: 0 in a grey picture, else 1."""
+    """A portrait's mouth at rest, in picture px. `upper`, `lower`: where the lips part (the same line when closed). `rest_gap` in IOD.
+    Textures are RGBA float32, colours RGB; `middle`: where along their rows the face's middle is, 0 to 1. `level`: the light on the
+    face; `chroma`: 0 in a grey picture, else 1."""
 
     upper: Line
     lower: Line
     rest_gap: float
     width: float
+    middle: float
     unit: float
     teeth_above: Float32[np.ndarray, "rows columns 4"]
     teeth_below: Float32[np.ndarray, "rows columns 4"]
@@ -51,7 +53,7 @@ def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
     skin = _colours(rgb, points[list(anatomy.CHEEKS)]).mean(axis=0)
     red = points[[17, 84, 314, 0, 37, 267]] * 0.6 + points[[14, 87, 317, 13, 82, 312]] * 0.4
     lip = _colours(rgb, red).mean(axis=0)
-    teeth = _teeth(skin, _white(rgb, face))
+    teeth = _turned(_teeth(skin, _white(rgb, face)), face.left_share)
     below = teeth[::-1].copy()
     below[..., :3] *= 0.72
     return Mouth(
@@ -59,6 +61,7 @@ def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
         lower=lips.lower,
         rest_gap=lips.gap,
         width=float(np.hypot(*(points[308] - points[78]))),
+        middle=face.left_share,
         unit=face.unit,
         teeth_above=teeth,
         teeth_below=below,
@@ -143,6 +146,15 @@ def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarr
     arch[..., 3] = np.maximum(arch[..., 3], cover)
 
 
+def _turned(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "rows columns 4"]:
+    """The arch as a turned head shows it: its middle moved, the side that is turned away narrower."""
+    columns, rows = TEXTURE
+    left = round(columns * left_share)
+    half = columns // 2
+    sides = ((teeth[:, :half], left), (teeth[:, half:], columns - left))
+    return np.hstack([cv2.resize(side, (wide, rows), interpolation=cv2.INTER_AREA) for side, wide in sides])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Opening:
     """A mouth in one pose, in px of the frame: the lip lines (crossing where lips are pressed) and what neither lip was found to
@@ -219,14 +231,18 @@ def _lay_teeth(mouth: Mouth, inside: np.ndarray, upper: Line, lower: Line, skull
     down = np.array([-right[1], right[0]])
     below = lower[20] + 0.012 * mouth.unit * down
     above = np.array([upper[20][0] * 0.3 + skull[0] * 0.7, skull[1]]) - 0.080 * mouth.unit * down
-    inside = _lay(inside, mouth.teeth_below, (below, TEXTURE[1] - GUM - 38), right * scale)
-    return _lay(inside, mouth.teeth_above, (above, GUM), right * scale)
+    column = TEXTURE[0] * mouth.middle
+    inside = _lay(inside, mouth.teeth_below, (below, column, TEXTURE[1] - GUM - 38), right * scale)
+    return _lay(inside, mouth.teeth_above, (above, column, GUM), right * scale)
 
 
-def _lay(inside: np.ndarray, texture: np.ndarray, anchor: tuple[np.ndarray, float], right: np.ndarray) -> np.ndarray:
-    place, row = anchor
+def _lay(
+    inside: np.ndarray, texture: np.ndarray, anchor: tuple[np.ndarray, float, float], right: np.ndarray
+) -> np.ndarray:
+    """Lay a texture with its `anchor` (place; column and row in the texture) where it belongs."""
+    place, column, row = anchor
     matrix = np.array([[right[0], -right[1], 0], [right[1], right[0], 0]], np.float32)
-    matrix[:, 2] = place - matrix[:, :2] @ (TEXTURE[0] / 2, row)
+    matrix[:, 2] = place - matrix[:, :2] @ (column, row)
     laid = cv2.warpAffine(texture, matrix, (inside.shape[1], inside.shape[0]), flags=cv2.INTER_LINEAR)
     cover = laid[..., 3:]
     return np.asarray(inside * (1 - cover) + laid[..., :3] * cover)

@@ -122,13 +122,20 @@ def _rings() -> Points:
 def _vertices(face: Face) -> Float64[np.ndarray, "units 468 2"]:
     """Where every unit moves every mesh point, in IOD in the face's axes."""
     local, rings = face.local, _rings()
-    low = _is_low(face)[:, None]
+    low, seen = _is_low(face)[:, None], _foreshortened(face)
     rows = []
     for name in expression.UNITS:
         made = expression.controls(name)
         upper, lower = (_one_side(side, local, rings) for side in (made.upper, made.lower))
-        rows.append(np.where(low, lower, upper))
+        rows.append(np.where(low, lower, upper) * seen)
     return np.stack(rows)
+
+
+def _foreshortened(face: Face) -> Float64[np.ndarray, "468 2"]:
+    """How much of a movement across and down is seen at each point: across, less on the side that is turned away, more on the other."""
+    right = 2 * (1 - face.left_share)
+    side = np.tanh((face.local[:, 0] - face.local[[*anatomy.MIDLINE], 0].mean()) / 0.1)
+    return np.stack([1 + side * (right - 1), np.ones(len(side))], axis=1)
 
 
 def _one_side(side: dict[int, tuple[float, float]], local: Points, rings: Points) -> np.ndarray:

@@ -139,8 +139,9 @@ def test_a_skipped_shot_becomes_a_slate_and_another_seed_another_take_in_a_marke
     assert {shot["state"] for shot in planned(folder, capsys)} == {"cached"}  # all as it was before
 
 
-def test_the_same_seed_is_not_made_twice(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["shot", "retry", str(folder), FIRST]) == 2
+@pytest.mark.parametrize("asked", [[], ["--seed", "1"]], ids=["no seed", "the seed that it has"])
+def test_the_same_seed_is_not_made_twice(folder: Path, capsys: pytest.CaptureFixture[str], asked: list[str]) -> None:
+    assert run(["shot", "retry", str(folder), FIRST, *asked]) == 2
     assert "same frames" in capsys.readouterr().err
 
 

@@ -16,6 +16,7 @@ from manifests.errors import InputError
 from model import weights
 from model.emotion import Performance, parse_curve
 from model.previs import covered
+from model.previs.expression import INDEX
 from model.previs.landmarks import Landmarker
 from model.previs.talker import PrevisTalker, load
 from model.talker import Portrait, Speech
@@ -197,6 +198,13 @@ def test_what_transparent_pixels_hold_is_never_seen(talker: PrevisTalker, actors
         clips.append(np.stack(list(talker.talk(cut, speech(voice(0.2), 3), acted("happy 1", 3), 0))))
     assert np.array_equal(*clips)
     assert (clips[0][0][2, 2] == 128).all()
+
+
+def test_a_turned_head_smiles_less_far_on_the_side_that_is_turned_away(talker: PrevisTalker) -> None:
+    puppet = talker.puppet(portraits.read(HEADS / "head_m.jpg"))  # by about seven degrees, the viewer's left away
+    assert 0.40 < puppet.face.left_share < 0.48
+    left, right = puppet.rig.lips[INDEX["AU12"]][[0, 40]] @ puppet.face.axes[:, 0]
+    assert 0.75 < -left / right < 0.97
 
 
 def test_a_face_that_is_too_small_is_refused_with_its_size(
