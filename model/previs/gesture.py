@@ -15,6 +15,7 @@ from jaxtyping import Float64
 
 Times = Float64[np.ndarray, " times"]
 BLOCK = 64
+HELD = 30
 # Seconds after its start at which an eyelid is (closed this much): fast down, slow up.
 BLINK_TIMES = (0.0, 0.04, 0.08, 0.12, 0.15, 0.20, 0.26, 0.33, 0.40)
 BLINK_SHAPE = (0.0, 0.18, 0.68, 1.0, 0.98, 0.74, 0.38, 0.11, 0.0)
@@ -113,10 +114,12 @@ def stress(db: Float64[np.ndarray, " ticks"], reference: float) -> Float64[np.nd
 
 
 def phrase(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " ticks"]:
-    """How much a face is busy with speech at 100 Hz: as it sounds, held over the short pauses of a phrase."""
+    """How much a face is busy with speech at 100 Hz: as it sounds, and `HELD` ticks before and after, so over a phrase's short pauses."""
     from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-    return np.asarray(gaussian_filter1d(maximum_filter1d(speaking, 61), 5.0)) if len(speaking) else speaking
+    if not len(speaking):
+        return speaking
+    return np.asarray(gaussian_filter1d(maximum_filter1d(speaking, 2 * HELD + 1), 5.0))
 
 
 def nods(speaking: Float64[np.ndarray, " ticks"], seed: int) -> Float64[np.ndarray, " ticks"]:

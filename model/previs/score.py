@@ -27,7 +27,7 @@ BLOCK_FRAMES = 32
 MARGIN_SECONDS = CONTEXT_SECONDS  # heard before and after the span, so that coarticulation crosses cuts
 EASE_SECONDS = 0.4
 OPENING = 0.62  # how far the widest vowel opens the mouth, as weight of the jaw's unit alone
-LED = 0.5  # the jaw's share in it; the rest is the lower lip's own, which is light and quick
+JAW_SHARE = 0.5  # of that; the rest is the lower lip's own, which is light and quick
 LIP_FOR_JAW = expression.LIP_UNITS["AU26"].lower[0] / expression.LIP_UNITS["AU16"].lower[0]
 
 
@@ -198,8 +198,8 @@ class Actor:
         def column(name: str) -> np.ndarray:
             return units[:, INDEX[name]]
 
-        column("AU26")[:] = (column("AU26") + LED * OPENING * jaw) * free * (1 - 0.5 * bite)
-        column("AU16")[:] += (1 - LED) * OPENING * LIP_FOR_JAW * jaw * (1 - 0.5 * bite)
+        column("AU26")[:] = (column("AU26") + JAW_SHARE * OPENING * jaw) * free * (1 - 0.5 * bite)
+        column("AU16")[:] += (1 - JAW_SHARE) * OPENING * LIP_FOR_JAW * jaw * (1 - 0.5 * bite)
         column("AU25")[:] = (column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread) * free * (1 - 0.5 * bite)
         for name in ("AU10", "AU16"):
             column(name)[:] *= free
