@@ -19,11 +19,10 @@ from flows.view.progress import reporter
 from manifests.errors import InputError, Problem
 from manifests.timebase import timecode
 from manifests.whole import whole
-from model.emotion import Performance
 from model.previs.filmed import Filmed
 from model.previs.talker import PrevisClip, PrevisTalker
 from model.previs.track import Row
-from model.talker import Frame, Portrait, Speech, Talker
+from model.talker import Frame, Speech, Talker
 from pipeline import media, sheet
 
 SCALE = "scale=out_color_matrix=bt709:out_range=limited:flags=accurate_rnd+full_chroma_int"
@@ -71,19 +70,23 @@ def write_track(rows: Iterable[Row], rate: Fraction, path: Path) -> None:
 
 
 def contact_sheet(
-    talker: PrevisTalker, portrait: Portrait, path: Path, *, spoken: tuple[Speech, Performance, int]
+    path: Path,
+    name: str,
+    *,
+    stills: Iterable[tuple[str, float, Frame]],
+    mouths: Iterable[tuple[int, Frame]],
+    rate: Fraction,
 ) -> None:
-    """Eight emotions at three intensities, one row an emotion; then, enlarged, twelve consecutive frames of the mouth that speaks.
+    """Emotions at `INTENSITIES`, one row an emotion; then, enlarged, consecutive frames of the clip's mouth, numbered at its `rate`.
 
-    `spoken`: the speech, performance and seed of the clip that the mouths are taken from."""
-    speech = spoken[0]
+    `name`: of the portrait."""
 
     def pictures() -> Iterator[tuple[Frame, str, str]]:
         width = 0
-        for label, intensity, frame in talker.stills(portrait, INTENSITIES):
+        for label, intensity, frame in stills:
             width = frame.shape[1]
-            yield frame, f"{label} {intensity:g}", portrait.name
-        for number, frame in talker.mouths(portrait, *spoken):
-            yield sheet.widened(frame, width), timecode(number, speech.rate), f"frame {number}"
+            yield frame, f"{label} {intensity:g}", name
+        for number, frame in mouths:
+            yield sheet.widened(frame, width), timecode(number, rate), f"frame {number}"
 
     sheet.tile(pictures(), path, columns=len(INTENSITIES))

@@ -199,7 +199,13 @@ def _begin(request: Request, talker: Talker, portrait: Portrait, speech: Speech,
     previs = acting.previs_of(talker, asked[0])
     filmed = acting.filmed_performance(previs, request.performance_from) if request.performance_from else None
     if request.contact_sheet:
-        acting.contact_sheet(previs, portrait, request.contact_sheet, spoken=(speech, performance, request.seed))
+        acting.contact_sheet(
+            request.contact_sheet,
+            portrait.name,
+            stills=previs.stills(portrait, acting.INTENSITIES),
+            mouths=previs.mouths(portrait, speech, performance, request.seed, filmed=filmed),
+            rate=speech.rate,
+        )
     if request.track:
         rows = previs.track(speech, performance, request.seed, filmed=filmed)
         acting.write_track(rows, speech.rate, request.track)

@@ -80,14 +80,14 @@ def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int
 
     cells = list(pictures)
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
-    heights = [max(picture.shape[0] for picture, _, _ in row) for row in rows] or [180]
+    heights = [max(picture.shape[0] for picture, _, _ in row) for row in rows]
     wide = max((picture.shape[1] for row in rows for picture, _, _ in row), default=320)
     margin, text = 12, 44
     tall = sum(heights) + len(heights) * (text + margin) + margin
     image = Image.new("RGB", (columns * (wide + margin) + margin, tall), PAPER)
     draw = ImageDraw.Draw(image)
     top = margin
-    for row, high in zip(rows, heights, strict=False):
+    for row, high in zip(rows, heights, strict=True):
         for place, (picture, title, note) in enumerate(row):
             left = margin + place * (wide + margin)
             image.paste(Image.fromarray(picture), (left, top))

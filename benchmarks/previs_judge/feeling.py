@@ -21,6 +21,7 @@ JUDGED = ("happy", "angry", "sad", "surprised")
 NEIGHBOURS = {"fear": ("fear", "surprised"), "disgusted": ("disgusted", "angry")}
 INTENSITIES = (0.3, 0.6, 1.0)
 CORNERS = (61, 291)
+RESTS = 0.02  # IOD: a corner that moves less is at rest
 
 
 def judge_emotion(bench: Bench) -> None:
@@ -87,10 +88,14 @@ def judge_contempt(bench: Bench) -> None:
     "Clip": the mesh network, mean over the clips. Stills, so that nothing else moves: the mesh; 68 landmarks of another network; dense
     optical flow of the picture about the corners, which knows nothing of faces; and where the rig moves them."""
     print("portrait: acting corner out, up; resting corner out, up")
+    rested = []
     for actor in bench.actors:
         made = [_corners(bench.track(actor, emotion)) for emotion in ("contempt 1.0", "neutral")]
         told = [_told("clip", made[0] - made[1]), *_still_corners(bench, actor)]
+        rested.append(float(np.hypot(*(made[0] - made[1])[0])))
         print(f"{actor.name}: {'; '.join(told)}")
+    over = sum(distance >= RESTS for distance in rested)
+    print(f"resting corner in clips: mean {np.mean(rested):.3f}, largest {max(rested):.3f}, {over} not under {RESTS}")
 
 
 def _told(name: str, moved: np.ndarray) -> str:

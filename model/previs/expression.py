@@ -8,7 +8,7 @@ measured on portraits and tuned by looking and by a classifier (docs/previs.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
@@ -19,9 +19,9 @@ from model.previs import anatomy
 Move = tuple[int, int, float, float]
 
 # How much of a lip movement a point takes, from the corner to the middle of the lip.
-CORNER = np.array([1, 0.72, 0.45, 0.22, 0.08, 0])
-LONG = np.array([1, 0.90, 0.74, 0.54, 0.36, 0.19])  # a large pull at one side must not fold the lip's end
-MIDDLE = np.array([0, 0.20, 0.50, 0.78, 0.94, 1])
+CORNER = (1, 0.72, 0.45, 0.22, 0.08, 0)
+LONG = (1, 0.90, 0.74, 0.54, 0.36, 0.19)  # a large pull at one side must not fold the lip's end
+MIDDLE = (0, 0.20, 0.50, 0.78, 0.94, 1)
 
 BROW_UNITS: dict[str, tuple[Move, ...]] = {
     "AU1": (
@@ -72,7 +72,7 @@ class LipUnit:
     followers: tuple[Move, ...] = ()
     jaw_moves: bool = False
     narrow: float = 0.0
-    fading: Float64[np.ndarray, " 6"] = field(default_factory=lambda: CORNER)
+    fading: tuple[float, ...] = CORNER
 
 
 LIP_UNITS: dict[str, LipUnit] = {

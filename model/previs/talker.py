@@ -124,13 +124,14 @@ class PrevisTalker:
                 yield label, intensity, frame[top:bottom, left:right]
 
     def mouths(
-        self, portrait: Portrait, speech: Speech, performance: Performance, seed: int, count: int = 12
+        self, portrait: Portrait, speech: Speech, performance: Performance, seed: int, *, filmed: Filmed | None = None
     ) -> Iterator[tuple[int, Frame]]:
-        """For a contact sheet: the consecutive frames of a clip in which the mouth moves most, with their numbers, cut to the mouth."""
+        """For a contact sheet: the dozen consecutive frames of a clip in which the mouth moves most, numbered, cut to the mouth."""
         puppet = self.puppet(portrait)
         renderer = Renderer(puppet)
         left, top, right, bottom = puppet.mouth_box
-        first, poses = score.liveliest(score.poses(speech, performance, seed, phones=self._phones), count)
+        made = score.poses(speech, performance, seed, phones=self._phones, filmed=filmed)
+        first, poses = score.liveliest(made, 12)
         for number, pose in enumerate(poses, start=first):
             yield number, renderer.frame(pose)[top:bottom, left:right]
 
