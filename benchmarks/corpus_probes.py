@@ -5,7 +5,7 @@
 
 landmarks: logistic regression on the mean over time of the 468 points, the portrait's neutral face not subtracted; as they lie in the
 crop, and with place, size and roll of each face taken out. prosody: logistic regression on the eight numbers of
-`model.training.prosody.SUMMARY`. Prints a table with 95 % intervals over identities (bootstrap).
+`model.affect.prosody.SUMMARY`. Prints a table with 95 % intervals over identities (bootstrap).
 `--picture` writes a sheet instead: a row for each of a few test identities, a column for each emotion.
 """
 
@@ -21,9 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from manifests.rows import CorpusClip
+from model.affect import prosody
+from model.affect.prepared_corpus import Corpus
 from model.emotion import LABELS
-from model.training import prosody
-from model.training.corpus import Corpus
 from pipeline.corpus import read
 
 DRAWS = 1000

@@ -24,16 +24,16 @@ import pandas
 import torch
 
 from manifests.rows import CorpusClip
+from model.affect.bank import EmotionBank, perplexity
+from model.affect.embedder import BOTH, EmotionEmbedder
+from model.affect.features import PROSODY_NUMBERS
+from model.affect.prepared_corpus import Corpus
+from model.affect.priors import NEUTRAL, Priors
 from model.emotion import LABELS
 from model.training import probes, train_bank, train_embedder
-from model.training.bank import EmotionBank, perplexity
 from model.training.batches import Clips, Sampler, gather
-from model.training.corpus import Corpus
-from model.training.embedder import BOTH, EmotionEmbedder
-from model.training.priors import NEUTRAL, Priors
 from model.training.resuming import seeded
 from model.training.run import Run
-from model.training.senses import PROSODY_NUMBERS
 from model.training.train_bank import BankSettings, Performances, performances
 from model.training.train_embedder import EmbedderSettings, encode_all
 from pipeline.corpus import read

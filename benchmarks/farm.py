@@ -28,9 +28,9 @@ from flows.farm.cluster import connected
 from flows.farm.policy import Task
 from flows.farm.pool import FarmSettings
 from flows.farm.worker import Job, Worker
-from flows.film import Film, open_film
 from flows.generate import Farm, generate
-from flows.ledger.steer import steering
+from flows.ledger.live_decisions import steering
+from flows.project import Film, open_film
 from flows.starter import write_starter
 from manifests.rows import Shot
 from model.emotion import Performance, held

@@ -24,7 +24,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "pipeline"))
 from manifests.rows import Cut
-from pipeline import assemble, colour, deliver, edit, match, media, profiles, sound
+from pipeline import media
+from pipeline.assemble import assemble, edit_list, master_mix
+from pipeline.colour import colour, colour_transfer
+from pipeline.deliver import deliver, profiles
 from tiny_film import TinyFilm, clicks, eight_bit, tone
 
 PORTRAITS = Path(__file__).parent.parent / "examples" / "lighthouse" / "portraits"
@@ -112,7 +115,7 @@ def drift(root: Path, minutes: float) -> None:
         start - 960 * (start > 0) + int(np.argmax(heard[max(start - 960, 0) : start + 960] > 0.2)) for start in starts
     ]
     print(
-        f"{minutes:g} minutes, {count} shots: {len(seen)} frames of {edit.total_frames(cuts)}, {len(flashes)} flashes"
+        f"{minutes:g} minutes, {count} shots: {len(seen)} frames of {edit_list.total_frames(cuts)}, {len(flashes)} flashes"
     )
     print(f"picture off by {np.abs(flashes - np.arange(count) * frames).max()} frames at most")
     print(
@@ -130,7 +133,7 @@ class Scene:
     cast: str
     seen: np.ndarray
     plain: np.ndarray
-    face: match.Box
+    face: colour_transfer.Box
 
     @property
     def start(self) -> float:
@@ -139,7 +142,8 @@ class Scene:
     def left(self, graded: np.ndarray) -> tuple[float, float]:
         """What remains of the starting difference, and the hue error of skin in degrees."""
         skins = [
-            match.sample_pictures(eight_bit(picture)[None], self.face).skin_mean for picture in (graded, self.plain)
+            colour_transfer.sample_pictures(eight_bit(picture)[None], self.face).skin_mean
+            for picture in (graded, self.plain)
         ]
         hues = colour.hue_degrees(colour.lab_of_rgb(np.stack(skins)))
         return _difference(graded, self.plain) / self.start, abs(float(hues[0] - hues[1]))
@@ -153,11 +157,13 @@ def match_colours(root: Path) -> None:
     print(f"{'portrait':<12} {'cast':<8} {'start':>5}" + "".join(f"  {head:>8} {'hue':>5}" for head in heads))
     worst: dict[str, list[tuple[float, float]]] = {head: [] for head in heads}
     for scene, package in zip(scenes, public, strict=True):
-        sample, truth = (match.sample_pictures(eight_bit(p)[None], scene.face) for p in (scene.seen, scene.plain))
-        looks = [("monge-kantorovich", match.look_of(truth)), ("reinhard", match.look_of(truth)),
-                 ("monge-kantorovich", match.character_looks(["x"], [sample], {})["x"])]  # fmt: skip
+        sample, truth = (
+            colour_transfer.sample_pictures(eight_bit(p)[None], scene.face) for p in (scene.seen, scene.plain)
+        )
+        looks = [("monge-kantorovich", colour_transfer.look_of(truth)), ("reinhard", colour_transfer.look_of(truth)),
+                 ("monge-kantorovich", colour_transfer.character_looks(["x"], [sample], {})["x"])]  # fmt: skip
         still, plain, neutral = (
-            np.clip(match.estimate(sample, look, method=method)(scene.seen), 0, 1) for method, look in looks
+            np.clip(colour_transfer.estimate(sample, look, method=method)(scene.seen), 0, 1) for method, look in looks
         )
         row = dict(zip(heads, map(scene.left, (still, plain, package, neutral)), strict=True))
         print(
@@ -216,15 +222,15 @@ def loudness(root: Path) -> None:
     print(f"{'programme':<10} {'target':>6} {'missed':>6} {'master':>7} {'peak':>6} {'aac':>7} {'peak':>6}")
     for kind in ("music", "speech", "whisper", "one word"):
         for target in (-23.0, -16.0, -14.0):
-            settings = sound.LoudnessSettings(target_lufs=target, peak_dbtp=-1.0)
-            made = sound.master([film.record(programme(kind))], samples=film.samples, settings=settings, root=root)
+            settings = master_mix.LoudnessSettings(target_lufs=target, peak_dbtp=-1.0)
+            made = master_mix.master([film.record(programme(kind))], samples=film.samples, settings=settings, root=root)
             job = dataclasses.replace(_job(film, (64, 36), tone(10)), sound_path=root / made.path)
             cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36))
             web = deliver.render(cuts, job, folder=root / "o")["web"]
             pcm = np.concatenate(list(media.read_audio(web, hz=48000, channels=2)))
             meter = pyloudnorm.Meter(48000)
             master = meter.integrated_loudness(soundfile.read(root / made.path)[0])
-            aac = sound.measure(web)
+            aac = master_mix.measure(web)
             print(
                 f"{kind:<10} {target:6.1f} {made.missed_lu:6.1f} {master:7.2f} {made.after.peak_dbtp:6.1f} "
                 f"{meter.integrated_loudness(pcm):7.2f} {aac.peak_dbtp:6.1f}"
@@ -248,8 +254,8 @@ def _plates(root: Path) -> TinyFilm:
 
 
 def _job(film: TinyFilm, size: tuple[int, int], heard: np.ndarray, *, samples: int = 0) -> deliver.Job:
-    settings = sound.LoudnessSettings(target_lufs=None)
-    master = sound.master([film.record(heard)], samples=samples or film.samples, settings=settings, root=film.root)
+    settings = master_mix.LoudnessSettings(target_lufs=None)
+    master = master_mix.master([film.record(heard)], samples=samples or film.samples, settings=settings, root=film.root)
     picture = assemble.Picture(width=size[0], height=size[1], rate=film.rate)
     return deliver.Job(
         picture=picture, sound_id="", sound_path=film.root / master.path, root=film.root, profiles=(profiles.WEB,)

@@ -17,15 +17,17 @@ from PIL import Image
 
 from flows import listening
 from flows.cut import Cutting, cut
-from flows.film import Film, open_film
-from flows.finishing import finish
-from flows.finishing.reel import Reel
+from flows.finishing import episode
 from flows.inputs import read_inputs
+from flows.project import Film, open_film
 from flows.starter import write_starter
+from flows.version import Reel
 from manifests.rows import Take
 from model.talker import load
-from pipeline import media, portraits, sheet
-from pipeline.render import Studio, generate
+from pipeline import media
+from pipeline.deliver import contact_sheet
+from pipeline.render import portraits
+from pipeline.render.render import Studio, generate
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LAYOUTS = ("single", "full-plate", "two-hander", "picture-in-picture")
@@ -51,9 +53,9 @@ def main() -> None:
                 upright = list(frames(version / "vertical.mp4", (180, 320), "vertical"))
                 people = list(on_checkers(version / "alpha.mov", "alpha, over checkers"))
         (folder / "production.toml").write_text(plain)
-        sheet.tile(cells, IMAGES / "layouts.png", columns=3)
-        sheet.tile(upright, IMAGES / "upright.png", columns=3)
-        sheet.tile(people, IMAGES / "transparent.png", columns=3)
+        contact_sheet.tile(cells, IMAGES / "layouts.png", columns=3)
+        contact_sheet.tile(upright, IMAGES / "upright.png", columns=3)
+        contact_sheet.tile(people, IMAGES / "transparent.png", columns=3)
     for name in ("layouts", "upright", "transparent"):
         with Image.open(IMAGES / f"{name}.png") as image:
             image.convert("RGB").save(IMAGES / f"{name}.jpg", quality=85)
@@ -69,7 +71,7 @@ def render(folder: Path, plain: str, layout: str, profiles: list[str]) -> Path:
     cutting = cut(film, inputs, listening.bring_in(film, inputs))
     takes = list(_takes(film, cutting))
     reel = Reel(shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings)
-    return finish.make_version(film, reel, finish.edit(film, reel, finish.colour_match(film, reel))).folder
+    return episode.make_version(film, reel, episode.edit(film, reel, episode.colour_match(film, reel))).folder
 
 
 def _takes(film: Film, cutting: Cutting) -> Iterator[Take]:

@@ -36,7 +36,9 @@ from benchmarks.listening_truth import (
 from manifests.errors import InputError, Problem, ToolError
 from manifests.rows import Cue, Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
-from pipeline import align, diarize, ingest, media, transcribe
+from pipeline import media
+from pipeline.align import align
+from pipeline.speech import diarize, ingest, transcribe
 
 # What pyannote's own pipeline of this family ships with.
 STOCK = diarize.Settings(method="centroid", threshold=0.7, refine=False)

@@ -33,8 +33,9 @@ from benchmarks.listening_truth import (
 )
 from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
-from pipeline import align, diarize, ingest, transcribe
-from pipeline.turns import SpeakerSpan
+from pipeline.align import align
+from pipeline.speech import diarize, ingest, transcribe
+from pipeline.speech.turns import SpeakerSpan
 
 UNBOUNDED = 10**9
 

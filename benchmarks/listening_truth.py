@@ -21,8 +21,8 @@ import numpy as np
 from manifests.errors import InputError, Problem, nearest
 from manifests.rows import Cue, Line, Turn
 from manifests.timebase import MASTER_HZ
-from pipeline import sheets
-from pipeline.turns import SpeakerSpan
+from pipeline.script import tables
+from pipeline.speech.turns import SpeakerSpan
 
 COLLAR = 0.25
 STEP = MASTER_HZ // 100
@@ -120,7 +120,7 @@ def read_turns(path: Path) -> list[SpeakerSpan]:
     with every line that is none, and when there are no turns or several recordings, none of that name."""
     found: list[tuple[str, float, float, str]] = []
     problems: list[Problem] = []
-    for number, text in enumerate(sheets.decode(path).splitlines(), 1):
+    for number, text in enumerate(tables.decode(path).splitlines(), 1):
         fields = text.split()
         if not fields or fields[0].startswith((";", "#")):
             continue
@@ -202,7 +202,7 @@ def within(known: Known, samples: int) -> tuple[Known, list[str]]:
 def read_sheet(path: Path) -> list[TrueLine]:
     """The line sheet: `character, text, start, end` (seconds or M:SS.mmm, empty for a line that nobody speaks), if given
     `line_id, scene`; other columns are passed over. Raises InputError with every cell that makes no sense."""
-    text = sheets.decode(path)
+    text = tables.decode(path)
     header = text.partition("\n")[0]
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     try:

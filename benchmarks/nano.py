@@ -27,22 +27,23 @@ import numpy as np
 import torch
 
 from manifests.rows import CorpusClip
+from model.affect import prepared_corpus as corpora
+from model.affect.prepared_corpus import Corpus
 from model.emotion import LABELS, Performance, parse_curve
-from model.judges.sitting import Maker
+from model.judges.evaluation import Maker
 from model.nano.networks import WEIGHTS, Nano, parameters, read_config
 from model.nano.sample import of_clip, sample
 from model.nano.sampling import Plan
 from model.nano.talker import load
 from model.talker import Speech
-from model.training import corpus as corpora
 from model.training import settings as tables
-from model.training.corpus import Corpus
-from model.training.course import Film
 from model.training.run import Run
 from model.training.train_autoencoder import AutoencoderSettings
 from model.training.train_denoiser import DenoiserSettings
 from model.training.train_diffusion import DiffusionSettings, Stages, train
-from pipeline import corpus, portraits
+from model.training.training_loop import Film
+from pipeline import corpus
+from pipeline.render import portraits
 
 KINDS: dict[str, type[Any]] = {
     "diffusion": DiffusionSettings,
@@ -133,9 +134,9 @@ def strip(arguments: argparse.Namespace) -> None:
 
 def measure(arguments: argparse.Namespace) -> None:
     """What judges say of real clips and of those made by each checkpoint at each guidance, with 95 % intervals."""
-    from model.judges import kept
-    from model.judges.panel import Panel
-    from model.judges.sitting import Sitting, Window, chosen
+    from model.judges import trained
+    from model.judges.evaluation import Sitting, Window, chosen
+    from model.judges.metrics import Panel
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -143,7 +144,7 @@ def measure(arguments: argparse.Namespace) -> None:
     own = made_of.folder / "judges"
     clips = chosen(made_of, split=arguments.split, limit=arguments.limit, seed=arguments.seed)
     faces = {name: made_of.portrait(name).face for name in sorted({clip.identity for clip in clips})}
-    panel = Panel(own if kept.complete(own) else kept.SHIPPED, faces)
+    panel = Panel(own if trained.complete(own) else trained.SHIPPED, faces)
     sitting = Sitting(
         corpus=made_of,
         clips=clips,

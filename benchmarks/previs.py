@@ -27,7 +27,7 @@ from model.previs import cache, mouth, portrait, score
 from model.previs.talker import PrevisTalker, load
 from model.previs.warp import Pose, Puppet, Renderer
 from model.talker import Portrait, Speech
-from pipeline import portraits
+from pipeline.render import portraits
 
 TEXT = "the lamp must turn before the boats come home and nobody but you knows how the old wheel sticks when the wind is high"
 GOALS = {"512": 150, "1024": 45, "plate": 60}

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 T = TypeVar("T")
 LINE_SECONDS, GAP_SECONDS = 2.0, 0.5
 RECORDING_SECONDS = 3600
-EXAMPLE = ROOT / "pipeline" / "starter"
+EXAMPLE = ROOT / "pipeline" / "script" / "starter"
 
 
 def main() -> None:
@@ -125,11 +125,11 @@ def make_production(folder: Path, shots: int) -> None:
 def mark_as_heard(folder: Path) -> None:
     """Bring the recordings in and record that nothing was heard in them: every line has its time in the sheet."""
     from flows import listening
-    from flows.film import open_film
     from flows.inputs import read_inputs
+    from flows.project import open_film
     from manifests.rows import Recording
     from manifests.store import event
-    from pipeline import diarize, ingest, transcribe
+    from pipeline.speech import diarize, ingest, transcribe
 
     film = open_film(folder)
     inputs = read_inputs(film)

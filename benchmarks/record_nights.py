@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests import upkeep
-from manifests.report import query
+from manifests.query import query
 from manifests.rows import Event, Row, Run, Shot, Take
 from manifests.schema import arrow_schema, table_name
 from manifests.store import Store, event
@@ -109,9 +109,9 @@ def _run(night: int, shots: int) -> Run:
 
 def ask(root: Path) -> None:
     """Print what the current state and the reports of all time take."""
-    from flows.film import Film
+    from flows.project import Film
     from flows.view.status import look
-    from pipeline.production import Production
+    from pipeline.script.production import Production
 
     production = Production(title="old", recordings=["none.wav"], folder=root)
     film = Film(production=production, root=root, store=Store(root / "manifests"))

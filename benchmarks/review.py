@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 from benchmarks.record import measured
-from flows.film import Film, open_film
-from flows.ledger.causes import seen
 from flows.ledger.decisions import decide
-from flows.ledger.places import places
-from flows.review.desk import Desk
+from flows.ledger.shot_diff import seen
+from flows.ledger.shot_matching import places
+from flows.project import Film, open_film
+from flows.review.review_session import Desk
 from manifests.rows import Check, Cue, Cut, Deliverable, Shot, Take
 from manifests.timebase import sample_of_frame
 

@@ -2,7 +2,7 @@
 """What a watermark survives, what it costs and how little of it is seen: `python -m benchmarks.finishing watermark [--film FILE]`.
 
 Twelve seconds of 1280x720, from a film that is given or made of the example's portraits with moving faces and grain, delivered with and
-without a mark. Copies of the marked file are changed as copies are, encoded again, and looked at by `pipeline.watermark.find`.
+without a mark. Copies of the marked file are changed as copies are, encoded again, and looked at by `pipeline.deliver.watermark.find`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline import assemble, deliver, media, profiles, sound, watermark
+from pipeline import media
+from pipeline.assemble import assemble, master_mix
+from pipeline.deliver import deliver, profiles, watermark
 from tiny_film import TinyFilm, tone
 
 PORTRAITS = Path(__file__).parent.parent / "examples" / "lighthouse" / "portraits"
@@ -93,8 +95,10 @@ def _edit(root: Path, film: Path | None) -> tuple[list, deliver.Job]:
     made = TinyFilm(root / "media")
     for pictures in _pictures(film):
         made.add(pictures, label="DICE-Talk")
-    settings = sound.LoudnessSettings(target_lufs=None)
-    master = sound.master([made.record(tone(made.samples))], samples=made.samples, settings=settings, root=made.root)
+    settings = master_mix.LoudnessSettings(target_lufs=None)
+    master = master_mix.master(
+        [made.record(tone(made.samples))], samples=made.samples, settings=settings, root=made.root
+    )
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=made.rate)
     job = deliver.Job(
         picture=picture, sound_id="", sound_path=made.root / master.path, root=made.root, profiles=(profiles.WEB, LOSSLESS)

@@ -32,7 +32,7 @@ import soundfile as sf
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "lighthouse"
-STARTER = ROOT / "pipeline" / "starter"
+STARTER = ROOT / "pipeline" / "script" / "starter"
 TRUTH = ROOT / "tests" / "data" / "lighthouse"
 
 VOICE_HZ = 24_000

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.view.progress import reporter
+from flows.progress import reporter
 from manifests.errors import InputError, Problem, ToolError, nearest
 from manifests.rows import CorpusClip, Reject
-from model.training.corpus import SPLITS
+from model.affect.prepared_corpus import SPLITS
 from pipeline import corpus
-from pipeline.corpus import synthetic, units
+from pipeline.corpus import synthetic, unit_heads
 from pipeline.corpus.layout import Performed
 from pipeline.corpus.synthetic import LINES, PORTRAITS, UNITS, Planned, SpokenLine
-from pipeline.corpus.units import PlannedUnits
+from pipeline.corpus.unit_heads import PlannedUnits
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BATCH_ROWS = 200  # a commit
@@ -66,7 +66,7 @@ def make(folder: Path, *, identities: int | None, seed: int, jobs: int, only: st
     if only != "units":
         work += _by_identity(folder, _plan(folder, lines, identities=identities, seed=seed), there)
     if only == "units" or (not only and (folder / UNITS / "units.csv").is_file()):
-        work += _by_identity(folder, units.plan(folder / UNITS, lines, seed=seed), there)
+        work += _by_identity(folder, unit_heads.plan(folder / UNITS, lines, seed=seed), there)
     return _fill(folder, work, jobs=jobs)
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from manifests.atomic_write import whole
 from manifests.rows import Actor, Cue, Event
 from manifests.store import Store, event
-from manifests.whole import whole
-from pipeline import overrides, sheets
-from pipeline.align import Alignment
-from pipeline.overrides import Conflict, Override
+from pipeline.align import cue_overrides
+from pipeline.align.align import Alignment
+from pipeline.align.cue_overrides import Conflict, Override
+from pipeline.script import tables
 
 SHEET = "listening/cues.csv"
 EVENT = "cue"
@@ -50,9 +51,9 @@ def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[Conflict]
     path = root / SHEET
     if not path.is_file():
         return []
-    table = sheets.read(path, needed=overrides.COLUMNS, known=overrides.COLUMNS)
-    changed = overrides.changes(table, characters=[actor.character for actor in actors])
-    fresh, conflicts = overrides.settle(changed, decided(store))
+    table = tables.read(path, needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS)
+    changed = cue_overrides.changes(table, characters=[actor.character for actor in actors])
+    fresh, conflicts = cue_overrides.settle(changed, decided(store))
     store.append([event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.plain())) for one in fresh])
     return conflicts
 
@@ -62,5 +63,5 @@ def export(root: Path, corrected: Corrected) -> Path:
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     path = root / SHEET
     with whole(path) as partial:
-        partial.write_text(overrides.export(replace(corrected.found, cues=corrected.cues), at=at), encoding="utf-8")
+        partial.write_text(cue_overrides.export(replace(corrected.found, cues=corrected.cues), at=at), encoding="utf-8")
     return path

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 
 from flows import listening
 from flows.corrections import Corrected
-from flows.film import Film, length
 from flows.inputs import Inputs
 from flows.ledger import record
 from flows.ledger.direction import direct
+from flows.project import Film, length
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
 from model.talker import Description, describe
-from pipeline import breakdown, grade, portraits, render
-from pipeline.production import Production
-from pipeline.settings import SHOT_REFERENCE
-from pipeline.spans import span_digests
+from pipeline.colour import grade
+from pipeline.cut import breakdown
+from pipeline.render import portraits, render
+from pipeline.script.production import Production
+from pipeline.script.settings import SHOT_REFERENCE
+from pipeline.speech.audio_digests import span_digests
 
 PREVIEW = "previs"  # who draws what is not approved yet
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.farm.worker import kind_of
-from flows.film import Film
+from flows.project import Film
 from manifests.errors import InputError, ToolError
 
 

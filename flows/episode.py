@@ -22,14 +22,14 @@ from flows import cut, inputs, listening
 from flows import generate as generation
 from flows.disk import full_disk_told, is_full
 from flows.farm.pool import FarmSettings
-from flows.film import Film, open_film
 from flows.finishing import kinds as finishing
 from flows.finishing.kinds import Reel, Version
 from flows.generate import Generated
 from flows.inputs import Inputs
 from flows.ledger import marks, record
-from flows.ledger.steer import steering
-from flows.view.progress import reporter
+from flows.ledger.live_decisions import steering
+from flows.progress import reporter
+from flows.project import Film, open_film
 from manifests.errors import ToolError
 from manifests.rows import Cue, Event, ModelFile, Recording, Reject, Run, Shot
 from manifests.store import event

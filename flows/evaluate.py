@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.view.progress import reporter
+from flows.progress import reporter
 from manifests.errors import InputError, Problem, gather, nearest
 from manifests.identity import digest
 from manifests.rows import CorpusClip, Score
@@ -22,9 +22,9 @@ from model.talker import TALKERS
 
 if TYPE_CHECKING:
     from flows.subjects import Subject
-    from model.judges.kept import Origin
-    from model.judges.sitting import Maker, Sitting
-    from model.training.corpus import Corpus
+    from model.affect.prepared_corpus import Corpus
+    from model.judges.evaluation import Maker, Sitting
+    from model.judges.trained import Origin
 
 SPLITS = ("test", "val", "train", "judge")
 UNITS, REAL = "units", "real"
@@ -107,21 +107,21 @@ def _check(request: Request) -> None:
         message = "too few frames to judge"
         problems.append(Problem(file="--frames", message=message, expected=f"{least} or more, or 0 for all"))
     if request.foreign:
-        from model.judges.foreign import guests
+        from model.judges import external_metrics
 
-        gather(problems, lambda: guests.check(request.foreign))
+        gather(problems, lambda: external_metrics.check(request.foreign))
     if problems:
         raise InputError(problems)
 
 
 def _judges(request: Request, corpus: Corpus) -> Path:
     """The folder of the judges: trained now, or the corpus' own, or those that ship."""
-    from model.judges import kept
+    from model.judges import trained
 
     own = corpus.folder / "judges"
     if request.train:
         _trained(corpus, request.seed)
-    return own if kept.complete(own) else kept.SHIPPED
+    return own if trained.complete(own) else trained.SHIPPED
 
 
 def _trained(corpus: Corpus, seed: int) -> tuple[Origin, ...]:
@@ -145,8 +145,8 @@ def _sitting(request: Request, corpus: Corpus, judges: Path) -> Sitting:
     import cv2
     import torch
 
-    from model.judges.panel import Panel
-    from model.judges.sitting import Sitting, Window, chosen
+    from model.judges.evaluation import Sitting, Window, chosen
+    from model.judges.metrics import Panel
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -190,7 +190,7 @@ def _subjects(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tu
 
 def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) -> None:
     """Judges do not judge what they learnt from."""
-    from model.judges.shares import shares
+    from model.judges.splits import shares
 
     if request.split == "test":
         return

@@ -15,14 +15,14 @@ from flows.farm import shared
 from flows.farm.pool import Ended, FarmSettings, Hooks, make_takes
 from flows.farm.steering import Steer, unsteered
 from flows.farm.worker import Failure, Job, Loader
-from flows.film import Film, commit_orphans, done
 from flows.ledger.slates import make_slates
-from flows.view.progress import reporter
+from flows.progress import reporter
+from flows.project import Film, commit_orphans, done
 from manifests.events import EventLog, RowLog
 from manifests.rows import Recording, Reject, Shot, Take
 from model import talker as talkers
-from pipeline import render
-from pipeline.slate import SLATE
+from pipeline.render import render
+from pipeline.render.slate import SLATE
 from pipeline.storage import Storage
 
 DAY_SECONDS = 24 * 3600

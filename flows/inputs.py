@@ -6,18 +6,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.film import BUILD, Film, open_film
 from flows.inventory import inventory
+from flows.project import BUILD, Film, open_film
 from flows.trust.consents import known_withdrawn, refusals
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import Actor, Consent, Line, ModelFile
 from manifests.store import Store
 from model.talker import MATTED, describe
-from pipeline import cast, consent, credentials, diarize, emotion_sample, grade, media, script, transcribe
-from pipeline import production as productions
-from pipeline.faces import WEIGHTS as FACE_WEIGHTS
-from pipeline.profiles import PROFILES, UNCOMMON
-from pipeline.settings import SHOT_REFERENCE
+from pipeline import media
+from pipeline.checks.check_faces import WEIGHTS as FACE_WEIGHTS
+from pipeline.colour import grade
+from pipeline.corpus import emotion_sample
+from pipeline.deliver import credentials
+from pipeline.deliver.profiles import PROFILES, UNCOMMON
+from pipeline.script import cast, consent, script
+from pipeline.script import production as productions
+from pipeline.script.settings import SHOT_REFERENCE
+from pipeline.speech import diarize, transcribe
 
 LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 
@@ -98,7 +103,7 @@ def _read_lines(film: Film, words: script.Words) -> list[Line]:
     """The script's lines; a lesson's script is checked against its slides."""
     wanted = film.production
     if wanted.kind == "lesson":
-        from flows.lesson import inputs as lesson_inputs
+        from flows import lesson_inputs
 
         return list(lesson_inputs.read_script(film, words).lines)
     return script.read(wanted.path(wanted.script), words=words, language=wanted.language, folder=film.folder)

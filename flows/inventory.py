@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from manifests.rows import ModelFile
 from model import nano, weights
+from model.affect import packaged
 from model.dice import released
-from model.training import packaged
 
 CARRIED = {
     "nano": (nano.WEIGHTS, f"{nano.LABEL}, trained on made faces and synthetic speech"),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What runs that were killed left half in a build folder, removed by the next run that holds the production.
 
-Half-written files and folders have hidden names (`manifests.whole`, `pipeline.deliver.staging`). Takes and versions are made under the
+Half-written files and folders have hidden names (`manifests.atomic_write`, `pipeline.deliver.deliver.staging`).
+Takes and versions are made under the
 lease only; other media are also kept by verbs that need none (`plan`, `review`), so those must have been left alone for a while.
 """
 

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 from flows import corrections
 from flows.corrections import Corrected
-from flows.film import Film, Remembered
 from flows.inputs import Inputs
+from flows.project import Film, Remembered
 from manifests.identity import digest, digest_file
 from manifests.rows import Event, Recording, Turn, Word
 from manifests.store import event
-from pipeline import align, diarize, ingest, overrides, transcribe
+from pipeline.align import align, cue_overrides
 from pipeline.lesson import timing
+from pipeline.speech import diarize, ingest, transcribe
 
 SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
 
@@ -87,9 +88,9 @@ def match(
     conflicts = corrections.take_in(film.store, film.root, inputs.actors)
     decided = corrections.decided(film.store)
     enrolled = known_voices(film, inputs, turns, recordings)
-    known = align.Known(enrolled=enrolled, circled=overrides.circled(decided))
+    known = align.Known(enrolled=enrolled, circled=cue_overrides.circled(decided))
     found = align.match(inputs.lines, turns, words, recordings=recordings, known=known)
-    applied = overrides.apply(found, decided, recordings=recordings)
+    applied = cue_overrides.apply(found, decided, recordings=recordings)
     return Corrected(cues=applied.cues, found=found, unfit=applied.unfit, conflicts=conflicts)
 
 

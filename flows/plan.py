@@ -11,11 +11,11 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.ledger.causes import causes
-from flows.ledger.places import predecessors
-from flows.ledger.states import ShotState
+from flows.ledger.shot_diff import causes
+from flows.ledger.shot_matching import predecessors
+from flows.ledger.shot_state import ShotState
 from manifests.rows import Shot, Take
-from pipeline.slate import SLATE
+from pipeline.render.slate import SLATE
 
 PLANNED = ("new", "changed", "cached", "held", "skipped")
 FIRST_GUESS = {  # seconds of one worker per frame before anything was rendered here

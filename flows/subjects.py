@@ -19,13 +19,14 @@ import numpy as np
 
 from manifests.errors import InputError, Problem, gather
 from manifests.rows import CorpusClip
+from model.affect.prepared_corpus import HEARD_PER_FRAME, RATE, Corpus
 from model.emotion import Performance, held
 from model.talker import Speech, Talker, load
-from model.training.corpus import HEARD_PER_FRAME, RATE, Corpus
-from pipeline import media, portraits
+from pipeline import media
+from pipeline.render import portraits
 
 if TYPE_CHECKING:
-    from model.judges.sitting import Faces, Maker, Window
+    from model.judges.evaluation import Faces, Maker, Window
     from model.previs.landmarks import Landmarker
 
 FILMS = (".mp4", ".mkv", ".mov", ".webm")
@@ -136,7 +137,7 @@ def _filmed(path: Path) -> Iterator[np.ndarray]:
 
 
 def _windowed(frames: Iterator[np.ndarray], window: slice, landmarker: Landmarker, *, name: str) -> Faces:
-    from model.judges.framing import cropped
+    from model.judges.corpus_crop import cropped
 
     faces = cropped(islice(frames, window.stop), landmarker, name=name)
     if len(faces) < window.stop:

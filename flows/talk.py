@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.view.progress import reporter
+from flows.progress import reporter
+from manifests.atomic_write import whole
 from manifests.errors import InputError, Problem, nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering, parse_rate
-from manifests.whole import whole
+from model.affect.packaged import LABEL, VARIABLE, own
 from model.emotion import Curve, EmotionError, Performance, parse_curve
 from model.talker import (
     Clip,
@@ -34,11 +35,11 @@ from model.talker import (
     describe,
     load,
 )
-from model.training.packaged import LABEL, VARIABLE, own
-from pipeline import media, portraits
-from pipeline.assemble import TO_BT709
-from pipeline.emotion_sample import Felt
-from pipeline.profiles import BT709
+from pipeline import media
+from pipeline.assemble.assemble import TO_BT709
+from pipeline.corpus.emotion_sample import Felt
+from pipeline.deliver.profiles import BT709
+from pipeline.render import portraits
 
 LONGEST_SECONDS = 2 * 3600
 MOST_FPS = 120
@@ -145,7 +146,7 @@ def make(request: Request) -> Made:
 
 def feel(sample: Path, talker: str, settings: Settings) -> Curve | Feeling:
     """What a sample feels like to a talker: see `as_understood`. Raises InputError when there is nothing to be felt in it."""
-    from pipeline import emotion_sample
+    from pipeline.corpus import emotion_sample
 
     reporter().step("Emotion")
     return as_understood(emotion_sample.feel(sample), describe(talker, settings))
@@ -194,21 +195,21 @@ def _begin(request: Request, talker: Talker, portrait: Portrait, speech: Speech,
     asked = [name for name, value in wanted.items() if value]
     if not asked:
         return _watched(talker.talk(portrait, speech, performance, request.seed), request)
-    from flows import acting
+    from flows import previs_extras
 
-    previs = acting.previs_of(talker, asked[0])
-    filmed = acting.filmed_performance(previs, request.performance_from) if request.performance_from else None
+    previs = previs_extras.previs_of(talker, asked[0])
+    filmed = previs_extras.filmed_performance(previs, request.performance_from) if request.performance_from else None
     if request.contact_sheet:
-        acting.contact_sheet(
+        previs_extras.contact_sheet(
             request.contact_sheet,
             portrait.name,
-            stills=previs.stills(portrait, acting.INTENSITIES),
+            stills=previs.stills(portrait, previs_extras.INTENSITIES),
             mouths=previs.mouths(portrait, speech, performance, request.seed, filmed=filmed),
             rate=speech.rate,
         )
     if request.track:
         rows = previs.track(speech, performance, request.seed, filmed=filmed)
-        acting.write_track(rows, speech.rate, request.track)
+        previs_extras.write_track(rows, speech.rate, request.track)
     return previs.talk(portrait, speech, performance, request.seed, filmed=filmed)
 
 
@@ -226,7 +227,7 @@ def _picture(request: Request) -> Sequence[str]:
     if request.lossless:
         return LOSSLESS_MATTE if request.alpha else LOSSLESS
     if request.alpha:
-        from flows.acting import MATTES
+        from flows.previs_extras import MATTES
 
         return MATTES[request.out.suffix]
     return WEB
@@ -327,7 +328,7 @@ def _speech(request: Request) -> Speech:
 
 def _write_frames(request: Request, clip: Clip, path: Path, speech: Speech) -> None:
     if request.alpha:
-        from flows.acting import write_layers
+        from flows.previs_extras import write_layers
         from model.previs.talker import PrevisClip
 
         assert isinstance(clip, PrevisClip)  # `_begin` has refused other talkers

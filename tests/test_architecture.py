@@ -89,7 +89,7 @@ def test_no_module_has_a_name_that_says_nothing(banned: str) -> None:
 
 def test_planning_imports_nothing_heavy() -> None:
     heavy = ("torch", "cv2", "ray", "prefect", "pyannote", "faster_whisper", "diffusers", "transformers")
-    code = f"import sys; import flows.cli, flows.film, flows.plan; print([m for m in {heavy!r} if m in sys.modules])"
+    code = f"import sys; import flows.cli, flows.project, flows.plan; print([m for m in {heavy!r} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

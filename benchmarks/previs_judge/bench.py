@@ -22,7 +22,7 @@ from model.previs.phones import Phones
 from model.previs.talker import PrevisTalker, load
 from model.previs.warp import Pose
 from model.talker import Portrait, Speech
-from pipeline import portraits
+from pipeline.render import portraits
 
 RATE = Fraction(25)
 SIZE = 512

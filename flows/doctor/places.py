@@ -15,8 +15,8 @@ from pathlib import Path
 
 import flows
 from flows.doctor.finding import Finding, broken, doubtful, fine
-from flows.film import Film, open_film
 from flows.inputs import read_inputs, weights_used
+from flows.project import Film, open_film
 from manifests.errors import InputError, ToolError
 from model import weights
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from manifests.identity import digest_file
 from manifests.rows import Recording, Shot, Take
-from pipeline import render
+from pipeline.render import render
 from pipeline.storage import Storage
 
 INPUTS = "inputs"

@@ -30,8 +30,8 @@ from manifests.rows import Recording, Shot, Take
 from model import talker as talkers
 from model.talker import Portrait, Settings, Talker
 from model.weights import cache_folder
-from pipeline import render
-from pipeline.render import Studio
+from pipeline.render import render
+from pipeline.render.render import Studio
 from pipeline.storage import Storage
 
 WARM_PORTRAITS = 4
@@ -197,7 +197,7 @@ class Worker:
     def _portrait(self, shot: Shot, talking: _Talking) -> Portrait:
         kept = talking.portraits
         if shot.portrait_digest not in kept:
-            from pipeline import portraits
+            from pipeline.render import portraits
 
             while len(kept) >= WARM_PORTRAITS:
                 kept.pop(next(iter(kept)))

@@ -8,17 +8,19 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from flows.finishing.beside import grades_of
-from flows.finishing.reel import Draft, loudness_settings
+from flows.finishing.sidecars import grades_of
 from flows.ledger.marks import marked
+from flows.version import Draft, loudness_settings
 from manifests.rows import Actor, Check, Cue, Cut
 from manifests.timebase import MASTER_HZ
 from model.weights import FETCH
-from pipeline import assemble, captions, credentials, faces, hearing, lipsync, qc, viewing, watermark
-from pipeline.deliver import Pass
-from pipeline.faces import Scene, Screen
-from pipeline.portraits import read as read_portrait
-from pipeline.profiles import UNSIGNABLE
+from pipeline.assemble import assemble
+from pipeline.checks import check_audio, check_faces, check_lipsync, check_picture, qc
+from pipeline.checks.check_faces import Scene, Screen
+from pipeline.deliver import captions, credentials, watermark
+from pipeline.deliver.deliver import Pass
+from pipeline.deliver.profiles import UNSIGNABLE
+from pipeline.render.portraits import read as read_portrait
 
 WATERMARK = "watermark"
 
@@ -145,12 +147,12 @@ def _look_at(draft: Draft) -> list[Check]:
 def _look_at_pass(draft: Draft, made: Pass) -> list[Check]:
     profile, picture = made.job.profiles[0].name, made.job.picture
     path, rate, cuts = draft.files[profile], picture.rate, made.shown
-    seen, scenes = viewing.view(path), scenes_of(draft, cuts, size=picture.size)
-    screen = faces.Screen(path=path, size=picture.size, rate=rate)
+    seen, scenes = check_picture.view(path), scenes_of(draft, cuts, size=picture.size)
+    screen = check_faces.Screen(path=path, size=picture.size, rate=rate)
     return [
-        *viewing.check_cuts(seen, cuts, version=draft.name, profile=profile, rate=rate),
-        *viewing.check_steadiness(seen, cuts, version=draft.name, profile=profile, rate=rate),
-        *viewing.check_flicker(seen, scenes, version=draft.name, profile=profile, rate=rate),
+        *check_picture.check_cuts(seen, cuts, version=draft.name, profile=profile, rate=rate),
+        *check_picture.check_steadiness(seen, cuts, version=draft.name, profile=profile, rate=rate),
+        *check_picture.check_flicker(seen, scenes, version=draft.name, profile=profile, rate=rate),
         *look_at_faces(draft, screen, scenes, profile=profile, lips=made is draft.passes[0]),
     ]
 
@@ -158,12 +160,12 @@ def _look_at_pass(draft: Draft, made: Pass) -> list[Check]:
 def scenes_of(draft: Draft, cuts: Sequence[Cut], *, size: tuple[int, int]) -> list[Scene]:
     """The events of an edit in which somebody should be seen."""
     speakers = {shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.reel.shots}
-    return faces.scenes(cuts, {take.shot_id: take for take in draft.reel.takes}, speakers, size=size)
+    return check_faces.scenes(cuts, {take.shot_id: take for take in draft.reel.takes}, speakers, size=size)
 
 
 def look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, profile: str, lips: bool) -> list[Check]:
     """Who is seen, and (`lips`) whether they are in sync; a warning when the weights for it are not here."""
-    if missing := faces.missing_weights():
+    if missing := check_faces.missing_weights():
         advice = f"run `{FETCH} {' '.join(missing)}`"
         return [
             Check(version=draft.name, profile=profile, name="identity", value="not measured: weights are missing",
@@ -173,11 +175,11 @@ def look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, prof
         actor.character: read_portrait(draft.film.production.path(actor.portrait), face=actor.face)
         for actor in draft.film.store.current_rows(Actor)
     }
-    sightings = faces.see(screen, faces.chosen(scenes), portraits)
-    checks = faces.check(sightings, version=draft.name, profile=profile, rate=screen.rate)
+    sightings = check_faces.see(screen, check_faces.chosen(scenes), portraits)
+    checks = check_faces.check(sightings, version=draft.name, profile=profile, rate=screen.rate)
     if lips:
-        lags = lipsync.measure(screen, lipsync.chosen(scenes, rate=screen.rate))
-        checks.append(lipsync.check(lags, version=draft.name, profile=profile, rate=screen.rate))
+        lags = check_lipsync.measure(screen, check_lipsync.chosen(scenes, rate=screen.rate))
+        checks.append(check_lipsync.check(lags, version=draft.name, profile=profile, rate=screen.rate))
     return checks
 
 
@@ -186,9 +188,9 @@ def listen(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Ch
 
     `leads`: frames of slate before the film, by profile; none where a profile is not named."""
     checks = []
-    master = hearing.levels(draft.film.root / draft.master.path)
+    master = check_audio.levels(draft.film.root / draft.master.path)
     for profile, path in draft.files.items():
-        heard = hearing.hear(path, master, lead=leads.get(profile, 0) / rate)
-        checks.append(hearing.check_offset(heard, version=draft.name, profile=profile, rate=rate))
-        checks.append(hearing.check_lines(heard, _spoken(draft), version=draft.name, profile=profile, rate=rate))
+        heard = check_audio.hear(path, master, lead=leads.get(profile, 0) / rate)
+        checks.append(check_audio.check_offset(heard, version=draft.name, profile=profile, rate=rate))
+        checks.append(check_audio.check_lines(heard, _spoken(draft), version=draft.name, profile=profile, rate=rate))
     return checks

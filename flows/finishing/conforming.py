@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows import listening
-from flows.film import Film, done, open_film
-from flows.finishing import finish
-from flows.finishing.reel import Reel, Version
+from flows.finishing import episode
 from flows.inputs import read_inputs
 from flows.lease import held
+from flows.project import Film, done, open_film
+from flows.version import Reel, Version
 from manifests import identity
 from manifests.errors import InputError, Problem
 from manifests.rows import Cue, Cut, Shot
 from manifests.store import event
-from pipeline import timeline
+from pipeline.assemble import timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +36,9 @@ def conform(folder: Path, edited: Path, *, out: Path | None, wait_seconds: float
     film = open_film(folder, out)
     reel = _rendered(film)
     with held(film.root, purpose="conform", wait_seconds=wait_seconds):
-        before = finish.edit(film, reel, finish.colour_match(film, reel))
+        before = episode.edit(film, reel, episode.colour_match(film, reel))
         cuts = timeline.conform(before, edited)
-        version = finish.make_version(film, reel, cuts)
+        version = episode.make_version(film, reel, cuts)
         digest = identity.digest_file(edited)
         film.store.append([event("conformed", version.name, actor="callsheet", detail=f"{edited.name} {digest}")])
     return Conformed(version=version, **_difference(before, cuts))

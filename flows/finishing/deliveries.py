@@ -8,16 +8,18 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from flows.film import Film
-from flows.finishing import beside
-from flows.finishing.reel import Draft, Reel, loudness_settings
-from flows.view.progress import reporter
+from flows.finishing import sidecars
+from flows.progress import reporter
+from flows.project import Film
+from flows.version import Draft, Reel, loudness_settings
 from manifests import identity
 from manifests.rows import Check, Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from pipeline import assemble, captions, cards, deliver, layout, profiles, sound, stems, timeline, watermark
-from pipeline.assemble import Picture
-from pipeline.deliver import Job, Pass
+from pipeline.assemble import assemble, master_mix, stems, timeline
+from pipeline.assemble.assemble import Picture
+from pipeline.cut import framing
+from pipeline.deliver import captions, cards, deliver, profiles, watermark
+from pipeline.deliver.deliver import Job, Pass
 
 QUIET_DIALOGUE_LU = (
     3.0  # speech this far from the whole programme is worth a warning: music or noise carries the loudness
@@ -34,7 +36,7 @@ def passes(film: Film, reel: Reel, cuts: Sequence[Cut], *, version: str = "") ->
     for _, group in itertools.groupby(wanted, key=lambda profile: profile.kind):
         same = tuple(group)
         size = (film.production.width, film.production.height)
-        size = layout.upright(size) if same[0].tall else size
+        size = framing.upright(size) if same[0].tall else size
         picture = Picture(width=size[0], height=size[1], rate=film.production.rate)
         framed = assemble.reframe(cuts, reel.shots, reel.takes, size=size)
         job = _job(film, reel, framed, picture=picture, wanted=same)
@@ -71,7 +73,7 @@ def stem_ids(film: Film, reel: Reel, passes: Sequence[Pass]) -> dict[str, str]:
     return stems.stem_ids(passes[0].job.sound_id, reel.cues)
 
 
-def write_stems(film: Film, reel: Reel, master: sound.Sound, *, folder: Path) -> dict[str, Path]:
+def write_stems(film: Film, reel: Reel, master: master_mix.Sound, *, folder: Path) -> dict[str, Path]:
     """The stems that are wanted, in a folder of their own."""
     if profiles.STEMS not in film.production.delivery.profiles:
         return {}
@@ -132,11 +134,11 @@ def _check_sync(draft: Draft) -> Check:
 def _job(film: Film, reel: Reel, cuts: Sequence[Cut], *, picture: Picture, wanted: tuple[profiles.Profile, ...]) -> Job:
     settings, production = film.production.delivery, film.production
     samples = sample_of_frame(assemble.total_frames(cuts), picture.rate)
-    sound_id = sound.sound_id(reel.recordings, samples=samples, settings=loudness_settings(film))
+    sound_id = master_mix.sound_id(reel.recordings, samples=samples, settings=loudness_settings(film))
     job = Job(
         picture=picture,
         sound_id=sound_id,
-        sound_path=sound.path_of(sound_id, root=film.root),
+        sound_path=master_mix.path_of(sound_id, root=film.root),
         root=film.root,
         profiles=wanted,
         burn_in=settings.burn_in,
@@ -156,7 +158,7 @@ def _job(film: Film, reel: Reel, cuts: Sequence[Cut], *, picture: Picture, wante
     )
     if not settings.burn_captions:
         return job
-    return deliver.burnable(captions.later(beside.compose_captions(film, reel, cuts), job.lead_frames), job)
+    return deliver.burnable(captions.later(sidecars.compose_captions(film, reel, cuts), job.lead_frames), job)
 
 
 def _chapters(reel: Reel, cuts: Sequence[Cut]) -> tuple[deliver.Chapter, ...]:

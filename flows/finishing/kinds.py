@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from flows.film import Film
-from flows.finishing import finish
-from flows.finishing.reel import Reel, Version
-from flows.lesson import finish as lesson
+from flows.finishing import episode, lesson
+from flows.project import Film
+from flows.version import Reel, Version
 from manifests.rows import Cut, Deliverable, Grade
 
 __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
@@ -26,7 +25,7 @@ class Finishing(Protocol):
 
 def of(film: Film) -> Finishing:
     """The finishing of a production's kind."""
-    return lesson if film.production.kind == "lesson" else finish
+    return lesson if film.production.kind == "lesson" else episode
 
 
 def colour_match(film: Film, reel: Reel) -> list[Grade]:

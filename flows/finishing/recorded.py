@@ -6,10 +6,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from flows.film import Film
-from flows.finishing.reel import DELIVERABLES
+from flows.project import Film
+from flows.version import DELIVERABLES
 from manifests.rows import Check, Cut, Deliverable, Grade
-from pipeline.deliver import version_number
+from pipeline.deliver.deliver import version_number
 
 
 def known_grades(film: Film, ids: Mapping[str, str]) -> list[Grade] | None:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flows.ledger.causes import Seen
-from flows.ledger.places import predecessors
+from flows.ledger.shot_diff import Seen
+from flows.ledger.shot_matching import predecessors
 from flows.who import me
 from manifests.rows import Event, Shot
 from manifests.store import event

@@ -8,12 +8,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from flows.ledger.causes import withdrawn
 from flows.ledger.decisions import UNDECIDED, Decision, Direction
-from flows.ledger.places import places
+from flows.ledger.shot_diff import withdrawn
+from flows.ledger.shot_matching import places
 from manifests.rows import Shot
 from model.emotion import LABELS, MAXIMUM, Curve, EmotionError, Key, Performance
-from pipeline import breakdown, slate
+from pipeline.cut import breakdown
+from pipeline.render import slate
 
 
 def direct(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from manifests.rows import Check, Cut
-from pipeline.slate import SLATE
+from pipeline.render.slate import SLATE
 
 MARKS = ("slates", "talkers")
 NAMED = 12  # shots that are named before the rest is counted

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from flows.film import Film
 from flows.lease import is_abandoned
 from flows.ledger.decisions import NAMES, UNDECIDED, Decision, fold, moves
-from flows.ledger.places import places
-from flows.ledger.states import FARM, ShotState, states
+from flows.ledger.shot_matching import places
+from flows.ledger.shot_state import FARM, ShotState, states
+from flows.project import Film
 from manifests.rows import Event, Run, Shot
 from manifests.store import Store
 

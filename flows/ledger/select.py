@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from flows.ledger.states import MARKS, STATES, ShotState
+from flows.ledger.shot_state import MARKS, STATES, ShotState
 from manifests.errors import InputError, Problem, nearest
 from model.emotion import LABELS, Performance
 

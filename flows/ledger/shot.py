@@ -15,19 +15,19 @@ from typing import Protocol
 
 from flows import listening
 from flows.cut import Cutting, cut
-from flows.film import Film, done, open_film
 from flows.inputs import read_inputs
 from flows.ledger import record
-from flows.ledger.causes import prints, seen
 from flows.ledger.decisions import Direction, decide
 from flows.ledger.direction import as_text, performance, performed, seeded, with_performance
 from flows.ledger.select import WHERE, select
-from flows.ledger.states import ShotState
+from flows.ledger.shot_diff import prints, seen
+from flows.ledger.shot_state import ShotState
+from flows.project import Film, done, open_film
 from manifests.errors import InputError, Problem
 from manifests.rows import Event, Shot, Take
 from model.emotion import EmotionError, parse_curve
-from pipeline import script
-from pipeline.slate import SLATE
+from pipeline.render.slate import SLATE
+from pipeline.script import script
 
 AS_WRITTEN = "as written"  # in place of an emotion: takes an earlier direction back
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from flows.film import Film
+from flows.project import Film
 from manifests.rows import Recording, Shot, Take
 from model.talker import Portrait
-from pipeline import render, slate
+from pipeline.render import render, slate
 
 
 def make_slates(

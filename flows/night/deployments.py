@@ -27,10 +27,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed
 
 from flows.episode import Outcome, episode
-from flows.film import open_film
 from flows.lease import held
 from flows.night.nightly import DONE, SOME_LEFT, Asked, night
 from flows.night.summary import headline
+from flows.project import open_film
 from manifests.errors import InputError, Problem, ToolError
 
 POOL = "callsheet"

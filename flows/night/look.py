@@ -10,12 +10,12 @@ from pathlib import Path
 
 from flows import listening
 from flows.cut import Cutting, cut
-from flows.film import done, open_film
 from flows.inputs import read_inputs
 from flows.night.summary import Report
-from flows.view.overview import compare_with_record
+from flows.project import done, open_film
+from flows.render import compare_with_record
 from manifests.errors import InputError, Problem
-from pipeline.production import FILE
+from pipeline.script.production import FILE
 
 DEPTH = 4
 

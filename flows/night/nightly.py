@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.engines import orchestrated
-from flows.film import open_film
 from flows.lease import BusyError, held
 from flows.night.limits import Limits, limits
 from flows.night.look import DEPTH, look, scan
@@ -29,7 +28,8 @@ from flows.night.report import finished, refused, unexpected
 from flows.night.summary import FINE, NIGHTS, Report, Summary, for_others, write
 from flows.night.webhook import Webhook, post
 from flows.night.webhook import webhook as read_webhook
-from flows.view.progress import reporter
+from flows.progress import reporter
+from flows.project import open_film
 from manifests.errors import InputError, Problem, ToolError, gather
 
 if TYPE_CHECKING:

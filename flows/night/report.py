@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows.film import Film
-from flows.finishing.reel import DELIVERABLES
 from flows.night.summary import Report
+from flows.project import Film
+from flows.version import DELIVERABLES
 from manifests.errors import InputError
 from manifests.rows import Check, Cue, Reject, Shot, Take
 

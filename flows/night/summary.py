@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.night.limits import UNLIMITED, Limits
-from manifests.whole import whole
+from manifests.atomic_write import whole
 
 NIGHTS = ".callsheet/nights"
 State = Literal["done", "standing", "left", "busy", "failed", "refused"]

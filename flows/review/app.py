@@ -20,12 +20,12 @@ from starlette.routing import Route
 
 from flows.review import media
 from flows.review.auth import Gate, Guard
-from flows.review.desk import Desk
 from flows.review.document import ProblemEntry
-from flows.review.reading import Reading, log
+from flows.review.review_session import Desk
+from flows.review.snapshot import Reading, log
 from manifests.errors import InputError, Problem, ToolError
 from manifests.identity import digest
-from pipeline import dailies
+from pipeline.deliver import dailies
 
 PAGE = Path(str(resources.files("flows.review") / "page"))
 TYPES = {

@@ -13,18 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows import corrections
-from flows.film import Film
 from flows.ledger import shot
-from flows.ledger.states import ShotState
-from flows.review.reading import Reading
-from flows.review.wishes import Wish
+from flows.ledger.shot_state import ShotState
+from flows.project import Film
+from flows.review.decision_requests import Wish
+from flows.review.snapshot import Reading
 from flows.trust import waivers
 from flows.who import acting_as, me
 from manifests.errors import InputError, Problem
 from manifests.rows import Event, Row
 from manifests.store import Store, event
-from pipeline.overrides import Override
-from pipeline.slate import SLATE
+from pipeline.align.cue_overrides import Override
+from pipeline.render.slate import SLATE
 
 FIELDS = {"--emotion": "emotion", "--text": "text", "--reason": "reason", "SHOT": "shots"}
 

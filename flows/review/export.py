@@ -15,17 +15,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.film import Film
-from flows.finishing.reel import Version
+from flows.project import Film
 from flows.review import media, pack
 from flows.review.document import Document, ShotEntry, TakeEntry
 from flows.review.payload import document
-from flows.review.reading import Reading, logs, of_version
+from flows.review.snapshot import Reading, logs, of_version
+from flows.version import Version
 from flows.who import me
 from manifests.errors import InputError, Problem
 from manifests.rows import Cut
-from pipeline.profiles import WEB
-from pipeline.sheet import Frame
+from pipeline.deliver.contact_sheet import Frame
+from pipeline.deliver.profiles import WEB
 
 REPORT = "report"
 THUMBNAIL = (160, 90)

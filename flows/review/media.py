@@ -6,15 +6,16 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from flows.film import Film
-from flows.finishing.reel import loudness_settings
+from flows.project import Film
 from flows.review.payload import is_heard, is_there, programme_starts, timeline_frames, web_file
-from flows.review.reading import Reading
+from flows.review.snapshot import Reading
+from flows.version import loudness_settings
 from manifests.rows import Cut, Shot, Take
 from manifests.timebase import sample_of_frame
-from pipeline import assemble, dailies, sound
-from pipeline.dailies import Framing, Heard, Pairs, Still
-from pipeline.profiles import WEB
+from pipeline.assemble import assemble, master_mix
+from pipeline.deliver import dailies
+from pipeline.deliver.dailies import Framing, Heard, Pairs, Still
+from pipeline.deliver.profiles import WEB
 
 _ONE_AT_A_TIME = threading.RLock()  # an encoder uses all cores by itself
 
@@ -68,10 +69,10 @@ def master(reading: Reading) -> Path | None:
         return None
     samples = sample_of_frame(timeline_frames(reading), reading.film.production.rate)
     settings, root = loudness_settings(reading.film), reading.film.root
-    path = sound.path_of(sound.sound_id(reading.recordings, samples=samples, settings=settings), root=root)
+    path = master_mix.path_of(master_mix.sound_id(reading.recordings, samples=samples, settings=settings), root=root)
     if not path.is_file():
         with _ONE_AT_A_TIME:
-            sound.master(reading.recordings, samples=samples, settings=settings, root=root)
+            master_mix.master(reading.recordings, samples=samples, settings=settings, root=root)
     return path
 
 

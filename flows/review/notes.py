@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.film import Film
-from flows.review import decide, wishes
+from flows.project import Film
+from flows.review import decide, decision_requests
 from flows.review.decide import Drawn
 from flows.review.document import FORMAT, DecisionEntry
 from flows.review.payload import decisions, production_digest
-from flows.review.reading import Reading, read
+from flows.review.snapshot import Reading, read
 from flows.who import LONGEST_NAME, me
 from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
@@ -46,7 +46,7 @@ def take_in(film: Film, path: Path) -> Imported:
     drawn: list[Drawn] = []
     for row, body in enumerate(rows if isinstance(rows, list) else [], start=1):
         try:
-            drawn.append(decide.draw_up(wishes.read(body, reading), reading, who=reviewer))
+            drawn.append(decide.draw_up(decision_requests.read(body, reading), reading, who=reviewer))
         except InputError as error:
             problems += [dataclasses.replace(one, file=str(path), row=row) for one in error.problems]
     if film.store.has(Event, name=IMPORTED, subject=key):

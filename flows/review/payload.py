@@ -12,9 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from flows.corrections import EVENT as CUE
-from flows.ledger.causes import causes
 from flows.ledger.shot import is_circled
-from flows.ledger.states import ShotState
+from flows.ledger.shot_diff import causes
+from flows.ledger.shot_state import ShotState
 from flows.review import words
 from flows.review.document import (
     FORMAT,
@@ -28,15 +28,15 @@ from flows.review.document import (
     TakeEntry,
     Waiver,
 )
-from flows.review.reading import Reading
+from flows.review.snapshot import Reading
 from flows.trust.waivers import WAIVED
 from manifests.identity import digest
 from manifests.rows import Check, Cue, Cut, Event, Shot, Take
 from manifests.timebase import MASTER_HZ, round_half_up
 from model.emotion import LABELS, MAXIMUM
-from pipeline.edit import total_frames
-from pipeline.profiles import WEB
-from pipeline.slate import SLATE
+from pipeline.assemble.edit_list import total_frames
+from pipeline.deliver.profiles import WEB
+from pipeline.render.slate import SLATE
 
 REMEMBERED = 500  # decisions in the document
 COLOURS = ("#d9a441", "#5aa9e6", "#d96c75", "#6fbf8b", "#a98be0", "#e08a4f", "#4fb8b0", "#c77fb4", "#9aa84a", "#8a9bb0")

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from flows.film import Film
+from flows.project import Film
 from flows.review.app import make_app
 from flows.review.auth import Gate
-from flows.review.desk import Desk
+from flows.review.review_session import Desk
 from manifests.errors import InputError, Problem
 
 LOOPBACK = "127.0.0.1"

@@ -10,9 +10,9 @@ from typing import Any
 from manifests.rows import Cue
 from manifests.timebase import MASTER_HZ, clock
 from model.emotion import LABELS
-from pipeline import overrides
-from pipeline.align import Alignment
-from pipeline.overrides import Override
+from pipeline.align import cue_overrides
+from pipeline.align.align import Alignment
+from pipeline.align.cue_overrides import Override
 
 LEAST = 0.005  # of a weight that is worth a word
 STOPS = 4  # moods that are named before the rest is an ellipsis
@@ -70,11 +70,11 @@ def corrected(cues: Sequence[Cue], decided: Sequence[Override]) -> list[Cue]:
     now = {cue.line_id: cue for cue in cues}
     fresh = [
         one
-        for (line_id, field), one in overrides.current(decided).items()
+        for (line_id, field), one in cue_overrides.current(decided).items()
         if line_id in now and field != "take" and not _shows(now[line_id], field, one.value)
     ]
     found = Alignment(cues=list(cues), takes={}, chosen={}, names={}, left_over=[])
-    changed = overrides.apply(found, fresh).cues
+    changed = cue_overrides.apply(found, fresh).cues
     return [
         after if after.reasons == before.reasons else replace(after, reasons=_once(after.reasons))
         for before, after in zip(cues, changed, strict=True)

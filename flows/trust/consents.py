@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows import who
-from flows.film import BUILD, Film
+from flows.project import BUILD, Film
 from manifests.errors import InputError, Problem, gather, nearest
-from manifests.report import query
+from manifests.query import query
 from manifests.rows import Actor, Consent, Event
 from manifests.store import Store, event
-from pipeline import consent
-from pipeline.consent import COVERS, Terms, Withdrawal
+from pipeline.script import consent
+from pipeline.script.consent import COVERS, Terms, Withdrawal
 
 REVOKED, PURGING, PURGED = "consent revoked", "purge began", "purged"
 
@@ -160,7 +160,7 @@ def facts(film: Film, person: str) -> dict[str, Any]:
 
 def _cast_now(film: Film) -> list[str]:
     """Names of the cast sheet as it is now, none when it cannot be read."""
-    from pipeline import cast, script
+    from pipeline.script import cast, script
 
     path = film.production.path(film.production.cast)
     actors = gather([], lambda: cast.read(path, words=script.words(), folder=film.folder)) or []

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from flows.farm import shared
 from flows.farm.worker import scratch
-from flows.film import Film
+from flows.project import Film
 from manifests.identity import digest_file
 from manifests.rows import Recording
 from model.weights import cache_folder
-from pipeline import emotion_sample
+from pipeline.corpus import emotion_sample
 from pipeline.storage import Storage
 
 

@@ -15,18 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows import who
-from flows.film import Film
 from flows.lease import held
+from flows.project import Film
 from flows.trust import elsewhere
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
+from manifests.atomic_write import whole
 from manifests.rows import Actor, Cue, Deliverable, Event, Grade, Recording, Shot, Take
 from manifests.store import event
-from manifests.whole import whole
 from model.weights import cache_folder
-from pipeline import dailies
-from pipeline.consent import COVERS
-from pipeline.deliver import LATEST, versions
-from pipeline.emotion_sample import PICTURES
+from pipeline.corpus.emotion_sample import PICTURES
+from pipeline.deliver import dailies
+from pipeline.deliver.deliver import LATEST, versions
+from pipeline.script.consent import COVERS
 
 TOMBSTONE = "purged.json"
 MASTERS, SPANS, TAKES, SECTIONS = "media/masters", "media/spans", "media/takes", "media/sections"

@@ -14,8 +14,10 @@ from manifests.errors import InputError, ToolError
 from manifests.identity import digest_file
 from manifests.rows import Check, Deliverable
 from manifests.store import Store
-from pipeline import credentials, hls, qc, sound, watermark
-from pipeline.credentials import Credentials
+from pipeline.assemble import master_mix
+from pipeline.checks import qc
+from pipeline.deliver import credentials, hls, watermark
+from pipeline.deliver.credentials import Credentials
 
 FILMS = (".mp4", ".mov", ".webm", ".mkv")
 PLAYLIST = ".m3u8"
@@ -175,7 +177,7 @@ def _checks(file: Path, row: Deliverable | None, report: qc.Report, *, is_delive
         rate=report.rate,
         width=row.width if row else report.width,
         height=row.height if row else report.height,
-        loudness=sound.LoudnessSettings(target_lufs=None),
+        loudness=master_mix.LoudnessSettings(target_lufs=None),
     )
     version, profile = (row.version, row.profile) if row else ("", file.suffix.lstrip("."))
     return qc.verdicts(report, expected, version=version, profile=profile)

@@ -7,14 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.film import Film
-from flows.finishing.reel import DELIVERABLES
+from flows.project import Film
 from flows.trust import consents
+from flows.version import DELIVERABLES
 from flows.who import me
 from manifests.errors import InputError, Problem, nearest
 from manifests.rows import Check, Event
 from manifests.store import Store, event
-from pipeline import deliver, qc
+from pipeline.checks import qc
+from pipeline.deliver import deliver
 
 WAIVED = "waived"
 LONGEST_REASON = 500

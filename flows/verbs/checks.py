@@ -58,7 +58,7 @@ def waive(
     as_json: Json = False,
 ) -> int:
     """Let a failed check of one version pass, with your name and reason; publish the version when nothing else stops it."""
-    from flows.film import open_film
+    from flows.project import open_film
     from flows.trust import waivers
 
     outcome = waivers.waive(open_film(folder, out), version, check, reason=reason)

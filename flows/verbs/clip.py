@@ -48,8 +48,8 @@ def talk(
     as_json: Json = False,
 ) -> int:
     """Make one clip from one portrait and one recording."""
+    from flows.progress import bars
     from flows.talk import Request, make, parse_fps
-    from flows.view.progress import bars
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped from outside: nothing half made is left either
     request = Request(

@@ -14,7 +14,7 @@ from flows.view.screen import say, say_json, table
 from manifests.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from flows.film import Film
+    from flows.project import Film
     from flows.trust.purge import Purge
 
 app = group(
@@ -123,7 +123,7 @@ def _show(film: Film, one: Purge, *, done: bool) -> None:
 
 def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tuple[Film, str]]:
     """Every production with the person as it is written there, every spelling. Raises InputError for the first that does not know them."""
-    from flows.film import open_film
+    from flows.project import open_film
     from flows.trust import consents
 
     if out is not None and len(productions) > 1:

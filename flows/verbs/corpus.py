@@ -31,7 +31,7 @@ def make(
 ) -> int:
     """Make the synthetic corpus from FOLDER/portraits and FOLDER/lines (infra/corpus.sh makes those)."""
     from flows import corpus
-    from flows.view.progress import bars
+    from flows.progress import bars
 
     with bars():
         made = corpus.make(folder, identities=identities, seed=seed, jobs=jobs, only=only)
@@ -48,7 +48,7 @@ def read(
 ) -> int:
     """Prepare a published corpus: faces, landmarks and sound of every clip that fits; the others are listed with their reason."""
     from flows import corpus
-    from flows.view.progress import bars
+    from flows.progress import bars
 
     with bars():
         filled = corpus.read(name, source, folder, jobs=jobs)

@@ -38,7 +38,7 @@ def evaluate(
 ) -> int:
     """Judge clips: emotion, identity, lip-sync, steadiness and distances, with 95 % intervals, beside the corpus' own clips."""
     from flows.evaluate import Request, evaluate
-    from flows.view.progress import bars
+    from flows.progress import bars
 
     request = Request(
         corpus=corpus,

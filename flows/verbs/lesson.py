@@ -27,10 +27,10 @@ def course(
     as_json: Json = False,
 ) -> int:
     """Render every lesson of a course that is not as it should be; print and write one list (course.json)."""
-    from flows.lesson.course import render
+    from flows.night.course import render
     from flows.night.nightly import Asked
     from flows.night.summary import FINE
-    from flows.view.progress import bars
+    from flows.progress import bars
     from manifests.timebase import clock
 
     with bars():
@@ -65,7 +65,7 @@ def export_script(
     as_json: Json = False,
 ) -> int:
     """Write a lesson's script as XLIFF, one unit a line and a title."""
-    from flows.lesson.translation import export
+    from flows.verbs.translation import export
 
     target = out or folder / f"script.{to}.xlf"
     units = export(folder, language=to, out=target, version=version)
@@ -83,7 +83,7 @@ def import_script(
     as_json: Json = False,
 ) -> int:
     """Write the script in the translation's words, as Markdown; refuse it when anything is missing or no longer fits."""
-    from flows.lesson.translation import take_in
+    from flows.verbs.translation import take_in
 
     target = out or folder / f"{translated.name.removesuffix('.xlf').removesuffix('.xliff')}.md"
     language = take_in(folder, translated, out=target)

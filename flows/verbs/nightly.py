@@ -37,7 +37,7 @@ def nightly(
 ) -> int:
     """Render what changed in every production below ROOT, within a deadline and a budget; write a morning summary."""
     from flows.night.nightly import Asked, night
-    from flows.view.progress import bars
+    from flows.progress import bars
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a service manager: the summary still says so
     asked = Asked(

@@ -58,7 +58,7 @@ def render(
     as_json: Json = False,
 ) -> int:
     """Render the production: listen, cut, generate, colour-match, assemble, deliver, check."""
-    from flows.view import overview
+    from flows import render as overview
 
     return overview.render(folder, out=out, ray=ray, workers=workers, wait_seconds=wait, as_json=as_json)
 
@@ -79,14 +79,14 @@ def status(
 @app.command()
 def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     """Let a render that goes on finish what its workers make and begin nothing more; the next render goes on from there."""
-    from flows.film import open_film
-    from flows.ledger import record, steer
+    from flows.ledger import live_decisions, record
+    from flows.project import open_film
 
     film = open_film(folder, out)
     run = record.newest_run(film)
     goes_on = run is not None and not run.is_over
     if goes_on:
-        steer.drain(film)
+        live_decisions.drain(film)
     if as_json:
         say_json({"drained": goes_on})
     else:
@@ -103,7 +103,7 @@ def maintain(
     as_json: Json = False,
 ) -> int:
     """Join the record's small files and delete those that nobody reads any more; renders may go on meanwhile."""
-    from flows.film import open_film
+    from flows.project import open_film
     from manifests.upkeep import MANY_FILES, maintain
 
     kept = maintain(open_film(folder, out).store, many=2 if every else MANY_FILES, keep_hours=keep)
@@ -124,8 +124,8 @@ def query(
     as_json: Json = False,
 ) -> int:
     """Ask the manifests, read-only."""
-    from flows.film import open_film
-    from manifests.report import query as ask
+    from flows.project import open_film
+    from manifests.query import query as ask
 
     answer = ask(open_film(folder, out).store, sql)
     if as_json:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.progress import bars, reporter
 from flows.verbs.options import DONE, Folder, Json, Out, group
-from flows.view.progress import bars, reporter
 from flows.view.screen import complain, say, say_json, short
 
 if TYPE_CHECKING:
-    from flows.film import Film
+    from flows.project import Film
 
 app = group()
 
@@ -37,7 +37,7 @@ def review(
     as_json: Json = False,
 ) -> int:
     """Open the page where shots are looked at and decided about. It works on this machine only, until Ctrl-C."""
-    from flows.film import open_film
+    from flows.project import open_film
     from flows.who import checked, me
 
     film, reviewer = open_film(folder, out), checked(name) or me()
@@ -67,7 +67,7 @@ def _serve(film: Film, *, reviewer: str, port: int, browser: bool, as_json: bool
 
 def _export(film: Film, folder: Path, *, reviewer: str, as_json: bool) -> None:
     from flows.review.export import export
-    from flows.review.reading import read
+    from flows.review.snapshot import read
 
     with bars():
         reporter().step("Copies for the browser")

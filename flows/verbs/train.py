@@ -21,8 +21,8 @@ def train(
     as_json: Json = False,
 ) -> int:
     """Train on a corpus; a training that was stopped goes on where it was."""
+    from flows.progress import bars
     from flows.train import train as run
-    from flows.view.progress import bars
 
     with bars():
         trained = run(kind, config)

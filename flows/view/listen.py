@@ -7,13 +7,13 @@ from pathlib import Path
 
 from flows import corrections, listening
 from flows.corrections import Corrected
-from flows.film import Film, open_film
 from flows.inputs import read_inputs
-from flows.view.overview import DONE, listen
+from flows.project import Film, open_film
+from flows.render import DONE, listen
 from flows.view.screen import say, say_json, short, table
 from manifests.timebase import MASTER_HZ, clock
-from pipeline import transcribe
-from pipeline.turns import rttm as turns_as_rttm
+from pipeline.speech import transcribe
+from pipeline.speech.turns import rttm as turns_as_rttm
 
 
 def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:

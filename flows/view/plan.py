@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.cut import Cutting
-from flows.film import Film
 from flows.inputs import Inputs, open_inputs, weights_used
 from flows.plan import PLANNED, Estimate, Plan, PlannedShot
+from flows.project import Film
+from flows.render import DONE, compare_with_record, listen
 from flows.view.listen import complaints, notes
-from flows.view.overview import DONE, compare_with_record, listen
 from flows.view.screen import say, say_json, table
 from manifests.timebase import timecode
 

@@ -16,14 +16,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows.film import Film, open_film
 from flows.ledger import record
-from flows.ledger.states import STATES, ShotState
+from flows.ledger.shot_state import STATES, ShotState
+from flows.project import Film, open_film
+from flows.render import DONE, SOME_FAILED
 from flows.trust.consents import PURGED
 from flows.trust.waivers import WAIVED
-from flows.view.overview import DONE, SOME_FAILED
 from flows.view.screen import complain, say, say_json
-from manifests.report import query
+from manifests.query import query
 from manifests.rows import Event, Shot, Take
 
 EVERY_SECONDS = 1.0

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from manifests.rows import CorpusClip
+from model.affect.prepared_corpus import POINTS, Corpus
 from model.emotion import LABELS
-from model.judges.kept import Origin
 from model.judges.points import Followed, follow
-from model.judges.shares import Shares
+from model.judges.splits import Shares
+from model.judges.trained import Origin
 from model.previs.landmarks import Landmarker
-from model.training.corpus import POINTS, Corpus
 from model.training.reporting import Report, silent
 
 VERSION = 1

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from manifests.rows import CorpusClip
+from model.affect.prepared_corpus import FACE_PX, Corpus
 from model.judges import sound
 from model.judges.augment import Variation, varied
-from model.judges.kept import Origin
-from model.judges.shares import Shares
+from model.judges.splits import Shares
 from model.judges.stability import luma, mouth_part
-from model.training.corpus import FACE_PX, Corpus
+from model.judges.trained import Origin
 from model.training.reporting import Report, silent
 
 VERSION = 1

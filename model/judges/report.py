@@ -18,8 +18,8 @@ from model.emotion import LABELS
 from model.judges import intervals
 from model.judges.identity import PORTRAITS
 from model.judges.intervals import Interval
-from model.judges.kept import Origin
 from model.judges.packaged import ORDER
+from model.judges.trained import Origin
 
 REAL = "real"
 SYNTHETIC = ("synthetic", "units")  # corpora that no person acted in

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from model import weights
+from model.affect.prepared_corpus import Corpus
 from model.judges import emotion, lipsync
-from model.judges.kept import Origin, keep
-from model.judges.shares import shares
+from model.judges.splits import shares
+from model.judges.trained import Origin, keep
 from model.previs.landmarks import Landmarker
-from model.training.corpus import Corpus
 from model.training.reporting import Report, silent
 
 

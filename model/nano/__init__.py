@@ -32,7 +32,7 @@ WEIGHTS = Path(__file__).with_name("weights")
 """The checkpoint that ships with the package."""
 CONFIG, DIGEST = "config.json", "digest"
 CHECKPOINT = ("model.safetensors", CONFIG, DIGEST)
-"""The files of a checkpoint, as `model.training.checkpoint` writes them; that module is not imported for a plan."""
+"""The files of a checkpoint, as `model.affect.checkpoint` writes them; that module is not imported for a plan."""
 UNFINISHED = "autoencoder"  # the stage of training after which nothing can denoise yet
 FILE = "nano settings"
 RANGES: dict[str, tuple[float, float]] = {"steps": (1, 200), "guidance": (0, 20), "size": (128, 4320)}

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from model.affect.prepared_corpus import HEARD_PER_FRAME, RATE
 from model.emotion import Performance
 from model.nano.autoencoder import Look
 from model.nano.conditions import around
@@ -19,7 +20,6 @@ from model.nano.hearing import Track
 from model.nano.networks import Nano
 from model.nano.sampling import Plan, Progress, Run, stream
 from model.talker import Frame, Speech, TakeMeasures
-from model.training.corpus import HEARD_PER_FRAME, RATE
 
 APART = 7_919  # between seeds of pieces of one stretch
 

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from model.affect import face_crop
 from model.previs.landmarks import Landmarker
 from model.previs.portrait import find_face
 from model.talker import Frame, Portrait
-from model.training import crop
 
 BACKDROP = 128  # grey behind a portrait with transparency
 FEATHER = 0.1  # of the square's side, over which it fades into the plate
@@ -31,7 +31,7 @@ class Framing:
     `box`: left, top, right, bottom of the face as fractions of the frame."""
 
     plate: Frame
-    area: crop.Square
+    area: face_crop.Square
     face: UInt8[np.ndarray, "side side 3"]
     box: tuple[float, float, float, float]
 
@@ -46,7 +46,7 @@ class Framing:
         height, width = self.plate.shape[:2]
         rows, columns = slice(max(top, 0), min(top + side, height)), slice(max(left, 0), min(left + side, width))
         inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-        square = crop.cut(self.plate, self.area)
+        square = face_crop.cut(self.plate, self.area)
         made = drawn.enlarged(square)
         frame = self.plate.copy()
         share = _fade(side)[..., None]
@@ -83,8 +83,8 @@ def frame_portrait(portrait: Portrait, size: int | None, *, side: int) -> Framin
     wanted = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
     plate = pixels if wanted == (width, height) else cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA)
     points = points * (wanted[0] / width, wanted[1] / height)
-    area = crop.square(points)
-    seen = crop.cut(np.asarray(plate, np.uint8), area)
+    area = face_crop.square(points)
+    seen = face_crop.cut(np.asarray(plate, np.uint8), area)
     face = cv2.resize(seen, (side, side), interpolation=cv2.INTER_AREA)
     low, high = (np.clip(edge / wanted, 0, 1) for edge in (points.min(axis=0), points.max(axis=0)))
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))

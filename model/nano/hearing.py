@@ -17,10 +17,10 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from model import weights
+from model.affect import prosody
+from model.affect.prepared_corpus import HEARD_PER_FRAME, SAMPLES_PER_FRAME
 from model.dice.speech import FFT_SAMPLES, HOP_SAMPLES
 from model.talker import Speech
-from model.training import prosody
-from model.training.corpus import HEARD_PER_FRAME, SAMPLES_PER_FRAME
 
 WEIGHTS = ("whisper-tiny-en",)
 STRETCH = 48  # frames that are heard together

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from manifests.errors import InputError, Problem
+from model.affect import checkpoint
 from model.nano.autoencoder import Autoencoder
 from model.nano.conditions import Feeling, Hearing
 from model.nano.sizes import Sizes
 from model.nano.unet import NanoUNet
-from model.training import checkpoint
 
 KIND = "diffusion demonstration"
 WEIGHTS = Path(__file__).with_name("weights")

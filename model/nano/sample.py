@@ -10,12 +10,12 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from manifests.rows import CorpusClip
+from model.affect.prepared_corpus import Corpus
 from model.emotion import LABELS
 from model.nano.autoencoder import Look, levels, signed
 from model.nano.conditions import around
 from model.nano.networks import Nano
 from model.nano.sampling import Plan, Run, Told, stream
-from model.training.corpus import Corpus
 
 DEFAULT = Plan()
 

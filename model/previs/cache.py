@@ -15,8 +15,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from manifests.atomic_write import whole
 from manifests.identity import digest, digest_file
-from manifests.whole import whole
 from model import weights
 from model.previs import VERSION
 from model.previs.warp import Puppet

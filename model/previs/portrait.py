@@ -9,7 +9,17 @@ import cv2
 import numpy as np
 
 from manifests.errors import InputError, Problem
-from model.previs import anatomy, covered, expression, eyes, lips, matte, mouth, rig, shading
+from model.previs import (
+    anatomy,
+    expression,
+    eyes,
+    lips,
+    matte,
+    mouth,
+    occlusion,
+    rig,
+    shading,
+)
 from model.previs.landmarks import Face, Found, Irises, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.rig import Box
@@ -51,7 +61,7 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
             portrait, "the face is too small", expected=f"at least {LEAST_FACE} px", got=f"{one.size:.0f} px"
         )
     _check_face(portrait, face, _stands_on_head(pixels, one, landmarker))
-    hidden = covered.look(pixels, face).covered
+    hidden = occlusion.look(pixels, face).covered
     if hidden:
         raise _refusal(portrait, "the mouth is covered", expected="lips that can be seen", got=hidden)
     return face
@@ -198,7 +208,7 @@ def _warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
     said = []
     if abs(face.yaw_degrees) > WARN_YAW:
         said.append(f"the face is turned by {face.yaw_degrees:+.0f} degrees: its far side may look stretched")
-    doubt = covered.look(rgb, face).doubtful
+    doubt = occlusion.look(rgb, face).doubtful
     if doubt:
         said.append(f"the mouth may be covered: {doubt}")
     if face.unit < WARN_UNIT:

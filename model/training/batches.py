@@ -18,11 +18,11 @@ from torch import Tensor
 
 from manifests.errors import InputError, Problem
 from manifests.rows import CorpusClip
+from model.affect.face_space import FaceSpace, fit
+from model.affect.features import FRAMES_PER_TOKEN, senses
+from model.affect.prepared_corpus import Corpus
+from model.affect.priors import NEUTRAL
 from model.emotion import LABELS
-from model.training.corpus import Corpus
-from model.training.facespace import FaceSpace, fit
-from model.training.priors import NEUTRAL
-from model.training.senses import FRAMES_PER_TOKEN, senses
 
 FITTED_FRAMES = 6  # of each clip; neighbours tell little more
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from model.training.corpus import FACE_PX, Prepared, PreparedPortrait
+from model.affect.prepared_corpus import FACE_PX, Prepared, PreparedPortrait
 
 STEADY = (33, 133, 362, 263, 168, 6, 197, 195, 5, 98, 327, 10, 109, 338, 234, 454)
 """Points of the mesh that expressions hardly move: corners of the eyes, ridge and wings of the nose, forehead, temples."""

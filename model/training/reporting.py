@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from manifests.whole import whole
+from manifests.atomic_write import whole
 
 Report = Callable[[int, Mapping[str, float]], None]
 """`report(step, {"loss/total": 1.25, ...})`, after each step or less often."""

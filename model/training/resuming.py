@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from manifests.atomic_write import whole
 from manifests.errors import InputError, Problem
-from manifests.whole import whole
 
 HEADER = "training"
 

@@ -8,8 +8,8 @@ import torch
 from model.nano.networks import Nano
 from model.nano.sample import Asked, sample
 from model.nano.sampling import Plan
-from model.training.course import Film
-from model.training.reel import Reel
+from model.training.latent_dataset import Reel
+from model.training.training_loop import Film
 
 CLIPS = 6
 EVERY = 2

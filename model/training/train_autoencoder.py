@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from model.nano.autoencoder import Autoencoder, levels, signed
 from model.nano.networks import Nano
-from model.training import course
-from model.training.course import Course, Draws, Film, Losses, Show, Stage, unseen
-from model.training.reel import ACTING, References, emphasis
+from model.training import training_loop
+from model.training.latent_dataset import ACTING, References, emphasis
 from model.training.resuming import seeded
 from model.training.run import Run
 from model.training.settings import within
+from model.training.training_loop import Course, Draws, Film, Losses, Show, Stage, unseen
 
 SCALED_FRAMES = 2048  # at most, from which the latents' deviation is taken
 LEAST_SCALE = 0.25  # of the widest channel: an empty one is not blown up
@@ -83,7 +83,7 @@ def train(
         films=films,
         facts={"settings": asdict(settings), "sizes": nano.sizes.plain(), "references": references.identity},
     )
-    mean = course.follow(stage, Course.of(settings), run, show=show)
+    mean = training_loop.follow(stage, Course.of(settings), run, show=show)
     nano.autoencoder.load_state_dict(mean.state_dict())
     nano.autoencoder.eval()
     rescale(nano.autoencoder, references)

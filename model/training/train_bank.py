@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from manifests.rows import CorpusClip
+from model.affect import checkpoint
+from model.affect.bank import KIND, SIZES, EmotionBank
+from model.affect.embedder import DIMS, EmotionEmbedder, Gaussian
+from model.affect.prepared_corpus import Corpus
+from model.affect.priors import Priors, class_priors
 from model.emotion import LABELS
-from model.training import checkpoint
-from model.training.bank import KIND, SIZES, EmotionBank
 from model.training.batches import Clips, Sampler, gather
-from model.training.corpus import Corpus
-from model.training.embedder import DIMS, EmotionEmbedder, Gaussian
-from model.training.priors import Priors, class_priors
 from model.training.resuming import Training, seeded
 from model.training.run import Run
 from model.training.settings import within

@@ -16,15 +16,15 @@ from torch import Tensor, nn
 
 from model.nano.networks import Nano
 from model.nano.unet import Scene
-from model.training import course, diffusion, discriminator
-from model.training.course import Course, Draws, Film, Losses, Show, Stage, unseen
+from model.training import diffusion, discriminator, training_loop
 from model.training.diffusion import Dropout, Noise
 from model.training.discriminator import EmotionReader
-from model.training.reel import Reel
+from model.training.latent_dataset import Reel
 from model.training.resuming import seeded
 from model.training.run import Run
 from model.training.samples import strips
 from model.training.settings import within
+from model.training.training_loop import Course, Draws, Film, Losses, Show, Stage, unseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def train(nano: Nano, kit: Kit, settings: DenoiserSettings, run: Run, *, show: S
         films=films,
         facts={"settings": asdict(settings), **kit.facts},
     )
-    mean = course.follow(stage, Course.of(settings), run, show=show)
+    mean = training_loop.follow(stage, Course.of(settings), run, show=show)
     learner.load_state_dict(mean.state_dict())
     nano.unet.checkpointing = False
     nano.eval()

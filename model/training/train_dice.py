@@ -24,7 +24,7 @@ from model.dice.pose import PoseGuider
 from model.dice.speech import AudioProjection
 from model.dice.unet import DiceUNet
 from model.training import diffusion, discriminator
-from model.training.course import Losses
+from model.training.training_loop import Losses
 
 LEVELS = 3  # of intensity, for each emotion but neutral: 22 classes
 NEUTRAL_CLASS = 0

@@ -21,19 +21,20 @@ from torch import nn
 from manifests.errors import InputError, Problem, gather
 from manifests.identity import digest, digest_bytes
 from manifests.rows import CorpusClip
+from model.affect import checkpoint
+from model.affect.bank import EmotionBank
+from model.affect.embedder import EmotionEmbedder
+from model.affect.prepared_corpus import Corpus
+from model.affect.priors import Priors
 from model.nano.networks import Nano, read_config
 from model.nano.sizes import Sizes
-from model.training import checkpoint, train_autoencoder, train_denoiser
-from model.training.bank import EmotionBank
-from model.training.corpus import Corpus
-from model.training.course import Film, Show, unseen
-from model.training.embedder import EmotionEmbedder
-from model.training.priors import Priors
-from model.training.reel import Reel, References
+from model.training import train_autoencoder, train_denoiser
+from model.training.latent_dataset import Reel, References
 from model.training.resuming import differences
 from model.training.run import Run
 from model.training.train_autoencoder import AutoencoderSettings
 from model.training.train_denoiser import DenoiserSettings
+from model.training.training_loop import Film, Show, unseen
 
 SHOWN_CLIPS = 64  # of people not trained on, for samples
 STAGES = ("autoencoder", "motion", "emotion")

@@ -21,15 +21,23 @@ from torch.nn import functional
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from manifests.rows import CorpusClip
+from model.affect import checkpoint
+from model.affect.embedder import (
+    BOTH,
+    DIMS,
+    EmbedderSizes,
+    EmotionEmbedder,
+    Gaussian,
+    Modality,
+)
+from model.affect.features import PITCHES
+from model.affect.prepared_corpus import Corpus
+from model.affect.priors import class_priors
 from model.emotion import LABELS
-from model.training import checkpoint, losses
+from model.training import losses
 from model.training.batches import Clips, Sampler, fit_space, gather
-from model.training.corpus import Corpus
-from model.training.embedder import BOTH, DIMS, EmbedderSizes, EmotionEmbedder, Gaussian, Modality
-from model.training.priors import class_priors
 from model.training.resuming import Training, seeded
 from model.training.run import Run
-from model.training.senses import PITCHES
 from model.training.settings import one_of, within
 
 KIND = "emotion embedder"

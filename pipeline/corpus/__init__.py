@@ -2,7 +2,7 @@
 """Corpora for training: readers of published layouts, a generator of a synthetic one, and the record of what was prepared.
 
 A corpus is a folder: `manifests/` (Delta tables of `CorpusClip` and `Reject`), `prepared/` (arrays of each clip) and `portraits/`.
-What training sees of it is `model.training.corpus.Corpus`; nothing here trains.
+What training sees of it is `model.affect.prepared_corpus.Corpus`; nothing here trains.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from manifests.errors import InputError, Problem
 from manifests.rows import CorpusClip
 from manifests.store import Store
-from model.training.corpus import Corpus
+from model.affect.prepared_corpus import Corpus
 
 
 def read(folder: Path) -> Corpus:

@@ -16,17 +16,17 @@ import numpy as np
 from jaxtyping import Float32
 
 from manifests.rows import CorpusClip
+from model.affect.prepared_corpus import HZ, RATE, SAMPLES_PER_FRAME, save
 from model.previs import NAME, VERSION, score
 from model.previs.phones import TICK, Phone, Phones, Samples
 from model.previs.talker import PrevisTalker, load
 from model.previs.warp import Renderer
 from model.talker import Portrait, Speech
-from model.training.corpus import HZ, RATE, SAMPLES_PER_FRAME, save
-from pipeline import portraits
-from pipeline.corpus import moods, performance, psola, units
+from pipeline.corpus import performance, psola, unit_heads, vocal_manner
 from pipeline.corpus.prepare import Preparer
 from pipeline.corpus.synthetic import LINES, PORTRAITS, UNITS, Planned, SpokenLine
-from pipeline.corpus.units import PlannedUnits
+from pipeline.corpus.unit_heads import PlannedUnits
+from pipeline.render import portraits
 
 MOST_FRAMES = 60
 LANDMARKS_EVERY = 2  # frames
@@ -56,7 +56,7 @@ class Studio:
         path = self.folder / prepared_path(planned.clip_id)
         chance = np.random.default_rng(planned.number)
         take = performance.draw(planned.emotion, planned.level, chance)
-        manner = moods.draw(planned.emotion, take.intensity, chance)
+        manner = vocal_manner.draw(planned.emotion, take.intensity, chance)
         if not path.is_file():
             said = psola.said(self._dry(planned.line)[0], manner)
             frames = self._performed(planned, take, said)
@@ -70,12 +70,12 @@ class Studio:
         if not path.is_file():
             chance = np.random.default_rng(planned.number)
             take = performance.draw(planned.emotion, planned.level, chance)  # its light, crop and compression
-            said = psola.said(self._dry(planned.line)[0], moods.draw(planned.emotion, take.intensity, chance))
-            stills = units.stills(self.folder / UNITS / planned.file, planned.stills)
-            frames = units.blended(stills, min(len(said.sound) // SAMPLES_PER_FRAME, MOST_FRAMES))
+            said = psola.said(self._dry(planned.line)[0], vocal_manner.draw(planned.emotion, take.intensity, chance))
+            stills = unit_heads.stills(self.folder / UNITS / planned.file, planned.stills)
+            frames = unit_heads.blended(stills, min(len(said.sound) // SAMPLES_PER_FRAME, MOST_FRAMES))
             sound = said.sound.astype(np.float32)
             save(self._preparer.clip(performance.filmed(frames, take), sound, framing=take.framing), path)
-        return units.row(planned, frames=frames_of(path), prepared=prepared_path(planned.clip_id))
+        return unit_heads.row(planned, frames=frames_of(path), prepared=prepared_path(planned.clip_id))
 
     def _performed(self, planned: Planned, take: performance.Take, said: psola.Said) -> Iterator[np.ndarray]:
         """The talker's frames of a take."""

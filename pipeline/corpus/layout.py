@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests.identity import digest
-from model.training.corpus import SPLITS
+from model.affect.prepared_corpus import SPLITS
 
 SHARES = {"train": 0.55, "judge": 0.15, "val": 0.10, "test": 0.20}
 WINDOW_SECONDS = 10  # a longer recording is read in stretches of this length

@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float16, Float32, Int16, UInt8
 
 from model import weights
-from model.training import crop, prosody
-from model.training.corpus import (
+from model.affect import face_crop, prosody
+from model.affect.prepared_corpus import (
     FACE_PX,
     HEARD_PER_FRAME,
     HEARD_WIDTH,
@@ -26,7 +26,7 @@ from model.training.corpus import (
     Prepared,
     PreparedPortrait,
 )
-from pipeline import transcribe
+from pipeline.speech import transcribe
 
 Frame = UInt8[np.ndarray, "height width 3"]
 LEAST_FRAMES, MOST_FRAMES = 12, 250
@@ -96,10 +96,10 @@ class Preparer:
     def portrait(self, picture: Frame) -> PreparedPortrait:
         """Prepare a still. Raises UnfitError."""
         face = self._largest(picture)
-        area = crop.square(face.points[:, :2])
+        area = face_crop.square(face.points[:, :2])
         return PreparedPortrait(
-            face=self._shrunk(crop.cut(picture, area)),
-            points=crop.inside(face.points[:, :2], area).astype(np.float16),
+            face=self._shrunk(face_crop.cut(picture, area)),
+            points=face_crop.inside(face.points[:, :2], area).astype(np.float16),
         )
 
     def _followed(self, frames: Iterator[Frame], framing: Framing) -> tuple[np.ndarray, np.ndarray]:
@@ -107,17 +107,17 @@ class Preparer:
         if first is None:
             raise UnfitError("no frames")
         face = self._largest(first)
-        area = crop.square(face.points[:, :2], scale=framing.scale, shift=framing.shift)
-        whole: crop.Square = (0, 0, area[2])
+        area = face_crop.square(face.points[:, :2], scale=framing.scale, shift=framing.shift)
+        whole: face_crop.Square = (0, 0, area[2])
         face = face.moved(1.0, area[:2])
         faces, points, lost = [], [], 0
         for index, frame in enumerate(itertools.islice(_chain(first, frames), MOST_FRAMES)):
-            seen = self._pressed(crop.cut(frame, area), framing.quality)
+            seen = self._pressed(face_crop.cut(frame, area), framing.quality)
             faces.append(self._shrunk(seen))
             if index % self._every == 0:
                 face = self._landmarker.follow(seen, face)
                 lost += face.confidence < LEAST_CONFIDENCE
-                points.append(crop.inside(face.points[:, :2], whole))
+                points.append(face_crop.inside(face.points[:, :2], whole))
         if len(faces) < LEAST_FRAMES:
             raise UnfitError(f"only {len(faces)} frames, at least {LEAST_FRAMES}")
         if lost > MOST_LOST * len(points):

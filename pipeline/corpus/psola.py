@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from model.training import prosody
-from model.training.corpus import HZ
-from model.training.prosody import Sound
+from model.affect import prosody
+from model.affect.prepared_corpus import HZ
+from model.affect.prosody import Sound
 
 UNVOICED_PERIOD = HZ // 200
 SNAP = 0.2  # of a period: how far a pitch mark moves to the nearest crest

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from manifests.atomic_write import whole
 from manifests.identity import digest, digest_file
 from manifests.rows import CorpusClip
 from manifests.timebase import ANALYSIS_HZ
-from manifests.whole import whole
-from model.training.corpus import RATE, PreparedPortrait, save
+from model.affect.prepared_corpus import RATE, PreparedPortrait, save
 from pipeline import media
 from pipeline.corpus import crema_d, hdtf, mead
 from pipeline.corpus.generate import frames_of, prepared_path

@@ -15,10 +15,10 @@ import numpy as np
 
 from manifests.errors import Problem
 from manifests.identity import digest, digest_file
+from model.affect.prepared_corpus import SPLITS
 from model.emotion import LABELS
-from model.training.corpus import SPLITS
 from pipeline.corpus.performance import LEVELS
-from pipeline.corpus.sheet import missing, not_of, refuse, rows_of
+from pipeline.corpus.source_sheets import missing, not_of, refuse, rows_of
 
 VERSION = "1"  # of what clips are made of the same portraits, lines and seed
 PORTRAITS, LINES, UNITS = "portraits", "lines", "portraits/units"  # folders in a corpus that it is made from

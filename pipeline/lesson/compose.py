@@ -15,16 +15,18 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests import identity
+from manifests.atomic_write import whole
 from manifests.rows import Cut, Grade, Shot, Take
-from manifests.whole import whole
 from model.talker import MARKS
-from pipeline import edit, layout, media
-from pipeline.assemble import TO_BT709, Picture
+from pipeline import media
+from pipeline.assemble import edit_list
+from pipeline.assemble.assemble import TO_BT709, Picture
+from pipeline.cut import framing
+from pipeline.deliver.profiles import BT709, Profile
 from pipeline.lesson import slides as slide_stills
 from pipeline.lesson.layouts import Arrangement, Placed, Rect, parse, place
 from pipeline.lesson.slides import Slide
 from pipeline.lesson.timing import Shown, Stretch
-from pipeline.profiles import BT709, Profile
 
 VERSION = "1"
 SECTIONS, MASKS = "media/sections", "media/masks"
@@ -116,7 +118,7 @@ def missing(composed: Sequence[Composed], making: Making, profiles: Sequence[Pro
 def render_section(composed: Composed, making: Making, profiles: Sequence[Profile]) -> None:
     """Encode a section's pictures in every profile. Files appear under their names when they are whole. Raises ToolError."""
     for profile in profiles:
-        segments = edit.segments([_from_zero(cut, composed.stretch.start) for cut in composed.cuts])
+        segments = edit_list.segments([_from_zero(cut, composed.stretch.start) for cut in composed.cuts])
         sources = [
             media.Source(
                 name=_name(segment), arguments=tuple(reader(segment, composed, making, profile)), frames=segment.frames
@@ -204,7 +206,7 @@ def _presenter_cut(shot: Shot, stretch: Stretch, making: Making, where: Rect) ->
     take, grade = making.takes[shot.shot_id], making.grades.get(shot.shot_id)
     start, end = max(shot.start_frame, stretch.start), min(shot.end_frame, stretch.end)
     face = (take.face_left, take.face_top, take.face_right, take.face_bottom)
-    crop = layout.frame((take.width, take.height), face, (where.width, where.height))
+    crop = framing.frame((take.width, take.height), face, (where.width, where.height))
     return Cut(
         version="", order=0, shot_id=shot.shot_id, grade_id=grade.grade_id if grade else "", start_frame=start, end_frame=end,
         take_path=take.path, cube_path=grade.cube_path if grade else "", number=shot.number, label=take.label,
@@ -233,7 +235,7 @@ def _mask(side: int, root: Path) -> Path:
 # ffmpeg
 
 
-def reader(segment: edit.Segment, composed: Composed, making: Making, profile: Profile) -> list[str]:
+def reader(segment: edit_list.Segment, composed: Composed, making: Making, profile: Profile) -> list[str]:
     """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`. No text of people reaches the filter graph."""
     graph = _Graph(making)
     stream = ""
@@ -278,7 +280,7 @@ class _Graph:
             filters += f",zscale=w={where[2]}:h={where[3]}:filter=spline36,format=gbrp,pad={wide}:{high}:{where[0]}:{where[1]}:0x{paper}"
         return self.chain(self._still(self.making.root / cut.take_path), filters)
 
-    def take(self, layer: edit.Layer, frames: int) -> str:
+    def take(self, layer: edit_list.Layer, frames: int) -> str:
         """A presenter's frames, cropped, scaled to their place and graded once."""
         cut = layer.cut
         wide, high = (int(edge) for edge in cut.place.split(",")[2:]) if cut.place else self.making.picture.size
@@ -357,7 +359,7 @@ def _options(options: Mapping[str, str | int]) -> list[str]:
     return [word for name, value in options.items() for word in (f"-{name}", str(value))]
 
 
-def _name(segment: edit.Segment) -> str:
+def _name(segment: edit_list.Segment) -> str:
     return " over ".join(f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers))
 
 

@@ -28,9 +28,16 @@ from manifests.errors import InputError, Problem, nearest
 from manifests.identity import digest
 from manifests.rows import Line
 from model.emotion import EmotionError, parse_curve
-from pipeline import fountain, sheets
-from pipeline.lesson.script import NARRATOR, SLIDE_NAME, LessonScript, Section, Step, directive
-from pipeline.moods import Words, mood_of, problem_with
+from pipeline.lesson.lesson_script import (
+    NARRATOR,
+    SLIDE_NAME,
+    LessonScript,
+    Section,
+    Step,
+    directive,
+)
+from pipeline.script import fountain, tables
+from pipeline.script.emotion_synonyms import Words, mood_of, problem_with
 
 LARGEST = 4 << 20  # bytes of a script
 _ESCAPED = 0xE000  # escaped marks stand in Unicode's private use area while the text is read
@@ -102,7 +109,7 @@ def read(path: Path, *, words: Words, language: str = "en", narrator: str = NARR
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside)))
     return parse(
-        sheets.decode(path, maximum=LARGEST), file=path.name, words=words, language=language, narrator=narrator
+        tables.decode(path, maximum=LARGEST), file=path.name, words=words, language=language, narrator=narrator
     )
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from manifests.atomic_write import whole
 from manifests.errors import InputError
-from manifests.whole import whole
 from pipeline.lesson import scorm, tincan
 from pipeline.lesson.transcript import Entry, minutes, sections_html
-from pipeline.settings import PackageName
+from pipeline.script.settings import PackageName
 
 PLAYER = Path(__file__).with_name("player")
 PLAYER_FILES = ("player.js", "scorm.js", "xapi.js", "player.css")

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int16, UInt8
 
+from manifests.atomic_write import whole
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_bytes, digest_file
-from manifests.whole import whole
 from pipeline.lesson.layouts import Rect
-from pipeline.lesson.script import SLIDE_NAME
+from pipeline.lesson.lesson_script import SLIDE_NAME
 
 VERSION = "3"  # of how slides are drawn and read
 STILLS = "media/slides"

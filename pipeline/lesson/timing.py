@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from manifests.rows import Cue, Shot
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up
-from pipeline.lesson.script import LessonScript, Section
+from pipeline.lesson.lesson_script import LessonScript, Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from manifests.rows import Cue
-from pipeline.lesson.script import LessonScript
+from pipeline.lesson.lesson_script import LessonScript
 from pipeline.lesson.slides import Slide
 from pipeline.lesson.timing import Stretch
 

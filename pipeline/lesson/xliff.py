@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from manifests.errors import InputError, Problem, nearest
-from pipeline.lesson.script import LessonScript
+from pipeline.lesson.lesson_script import LessonScript
 
 Version = Literal["1.2", "2.1"]
 VERSIONS: tuple[Version, ...] = get_args(Version)

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 from flows.review import pack
 from pipeline import media
-from pipeline.profiles import WEB
+from pipeline.deliver.profiles import WEB
 
 RATE = Fraction(25)
 SIZE = (160, 90)

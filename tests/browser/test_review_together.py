@@ -18,8 +18,8 @@ import pytest
 from browser.conftest import until
 from conftest import Rendered
 from flows import cli
-from flows.film import open_film
 from flows.ledger.shot import choose
+from flows.project import open_film
 from flows.review.serve import Reviewing, prepare
 from manifests.rows import Event
 from manifests.store import Store

@@ -13,12 +13,12 @@ import torch
 
 from manifests.rows import CorpusClip
 from model import weights
-from model.judges import emotion, framing, kept, lipsync
-from model.judges.kept import Origin
-from model.judges.panel import NETS
+from model.affect import prepared_corpus as corpora
+from model.affect.prepared_corpus import Prepared, PreparedPortrait
+from model.judges import corpus_crop, emotion, lipsync, trained
+from model.judges.metrics import NETS
+from model.judges.trained import Origin
 from model.previs.landmarks import Landmarker
-from model.training import corpus as corpora
-from model.training.corpus import Prepared, PreparedPortrait
 
 HEADS = sorted((Path(__file__).parent / "heads").glob("actor_*.jpg"))[:4]
 FRAMES = 16
@@ -33,7 +33,7 @@ def write(folder: Path) -> list[CorpusClip]:
     for person, path in enumerate(HEADS):
         picture = cv2.imread(str(path))
         cv2.imwrite(str(folder / "portraits" / f"{path.stem}.png"), picture)
-        face = framing.cropped([np.ascontiguousarray(picture[..., ::-1])], landmarker, name=path.name)[0]
+        face = corpus_crop.cropped([np.ascontiguousarray(picture[..., ::-1])], landmarker, name=path.name)[0]
         portrait = PreparedPortrait(face=face, points=np.zeros((468, 2), np.float16))
         corpora.save(portrait, folder / "prepared" / f"{path.stem}.portrait.safetensors")
         for number, label in enumerate(EMOTIONS):
@@ -63,7 +63,7 @@ def write_judges(folder: Path) -> None:
     """Both judges with weights that mean nothing."""
     torch.manual_seed(0)
     for name, net in (("emotion", emotion.EmotionJudge()), ("lipsync", lipsync.SyncNet())):
-        kept.keep(net, _origin(name), folder)
+        trained.keep(net, _origin(name), folder)
 
 
 def _row(clip_id: str, identity: str, label: str) -> CorpusClip:

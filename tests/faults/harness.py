@@ -29,9 +29,9 @@ from typing import Protocol
 import numpy as np
 import psutil
 
-from flows.film import Film, open_film
 from flows.ledger.decisions import decide
-from flows.ledger.places import places
+from flows.ledger.shot_matching import places
+from flows.project import Film, open_film
 from manifests.identity import digest_file
 from manifests.rows import Event, Shot, Take
 from pipeline import media
@@ -40,7 +40,7 @@ KINDS = ("worker", "actor", "head", "driver", "prefect", "writer")
 RENDER = [sys.executable, "-m", "flows", "render"]
 PARTIAL = re.compile(
     r"\.+(?P<shot>[0-9a-f]{32})\.(?P<pid>\d+)\..*mkv"
-)  # as `pipeline.render` names what is being written
+)  # as `pipeline.render.render` names what is being written
 LONGEST_SECONDS = 600  # of one render
 
 

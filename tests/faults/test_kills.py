@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Engines, Rendered
-from flows.film import open_film
+from flows.project import open_film
 from tests.faults.harness import (
     KINDS,
     Tally,

@@ -18,7 +18,7 @@ from flows.engines import settle
 from flows.farm.cluster import keep_to_loopback
 from flows.farm.pool import FarmSettings, Hooks, make_takes
 from flows.farm.worker import Failure, Job
-from flows.film import open_film
+from flows.project import open_film
 from manifests.rows import Take
 from tests.faults.harness import RENDER, Result, check_record, fresh_copy, prepare, result_of
 from tests.faults.s3_simulator import BUCKET, s3_simulator

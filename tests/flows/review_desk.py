@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from flows.film import open_film
+from flows.project import open_film
 from flows.review.serve import Reviewing, prepare
 
 

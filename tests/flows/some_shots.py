@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from manifests.rows import Event, Shot, Take
-from pipeline import breakdown
+from pipeline.cut import breakdown
 
 NEUTRAL = [[0, 0, 0, 0, 0, 0, 1, 0, 0]]
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.film import Film, open_film
+from flows.project import Film, open_film
 from manifests.rows import Actor, Check, Cue, Cut, ModelFile, Shot, Take
-from pipeline import faces, hearing, lipsync, media, portraits, viewing
-from pipeline.faces import Scene, Screen
+from pipeline import media
+from pipeline.checks import check_audio, check_faces, check_lipsync, check_picture
+from pipeline.checks.check_faces import Scene, Screen
+from pipeline.render import portraits
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def finished(film) -> Finished:
         film=opened,
         file=opened.root / "deliverables" / "v001" / "web.mp4",
         master=master,
-        scenes=faces.scenes(cuts, {take.shot_id: take for take in store.rows(Take)}, speakers, size=size),
+        scenes=check_faces.scenes(cuts, {take.shot_id: take for take in store.rows(Take)}, speakers, size=size),
         cues=store.current_rows(Cue),
     )
 
@@ -74,27 +76,29 @@ def test_the_film_itself_passes_all_of_them(film) -> None:
 def test_another_actor_in_the_picture_fails_with_both_names(finished: Finished, cast: dict) -> None:
     names = list(cast)
     swapped = dict(zip(names, reversed([cast[name] for name in names]), strict=True))
-    sightings = faces.see(finished.screen(), finished.scenes[:2], swapped)
-    check = named(faces.check(sightings, **finished.about), "identity")
+    sightings = check_faces.see(finished.screen(), finished.scenes[:2], swapped)
+    check = named(check_faces.check(sightings, **finished.about), "identity")
     assert check.verdict == "fail"
     assert all(name in check.advice for name in names)
 
 
 def test_a_picture_without_a_face_is_a_warning(finished: Finished, cast: dict, tmp_path: Path) -> None:
     blurred = finished.broken(tmp_path / "b.mp4", "-vf", "boxblur=30:3", "-c:a", "copy", "-preset", "ultrafast")
-    sightings = faces.see(finished.screen(blurred), finished.scenes[:1], cast)
-    check = named(faces.check(sightings, **finished.about), "face present")
+    sightings = check_faces.see(finished.screen(blurred), finished.scenes[:1], cast)
+    check = named(check_faces.check(sightings, **finished.about), "face present")
     assert (check.verdict, check.timecode) == ("warn", "00:00:00:00")
 
 
 def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(finished: Finished, tmp_path: Path) -> None:
     late = finished.broken(tmp_path / "b.mp4", "-c:v", "copy", "-af", "adelay=240:all=1,atrim=end=11.96")
-    heard = hearing.hear(late, hearing.levels(finished.master))
-    offset = hearing.check_offset(heard, **finished.about)
+    heard = check_audio.hear(late, check_audio.levels(finished.master))
+    offset = check_audio.check_offset(heard, **finished.about)
     assert (offset.verdict, offset.value.split(" ms ")[1]) == ("fail", "(+6.0 frames)")
     assert "late" in offset.advice
-    lags = lipsync.measure(finished.screen(late), lipsync.chosen(finished.scenes, rate=finished.film.production.rate))
-    check = lipsync.check(lags, **finished.about)
+    lags = check_lipsync.measure(
+        finished.screen(late), check_lipsync.chosen(finished.scenes, rate=finished.film.production.rate)
+    )
+    check = check_lipsync.check(lags, **finished.about)
     assert check.verdict == "fail"
     assert -7 <= float(check.value.split()[0]) <= -5
     assert "early" in check.advice
@@ -103,7 +107,7 @@ def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(finish
 def test_sound_that_only_the_container_delays_fails_too(finished: Finished, tmp_path: Path) -> None:
     streams = ("-itsoffset", "0.2", "-i", str(finished.file), "-map", "0:v", "-map", "1:a", "-c", "copy")
     late = finished.broken(tmp_path / "b.mp4", *streams)
-    check = hearing.check_offset(hearing.hear(late, hearing.levels(finished.master)), **finished.about)
+    check = check_audio.check_offset(check_audio.hear(late, check_audio.levels(finished.master)), **finished.about)
     assert (check.verdict, check.value.split(" ms ")[1]) == ("fail", "(+5.0 frames)")
 
 
@@ -111,7 +115,9 @@ def test_a_muted_line_fails_with_its_words_and_place(finished: Finished, tmp_pat
     cue = finished.cues[1]
     span = f"{cue.start / 48000},{cue.end / 48000}"
     muted = finished.broken(tmp_path / "b.mp4", "-c:v", "copy", "-af", f"volume=0:enable='between(t,{span})'")
-    check = hearing.check_lines(hearing.hear(muted, hearing.levels(finished.master)), finished.cues, **finished.about)
+    check = check_audio.check_lines(
+        check_audio.hear(muted, check_audio.levels(finished.master)), finished.cues, **finished.about
+    )
     assert (check.verdict, check.value) == ("fail", "1 lines are not heard")
     assert cue.text[:20] in check.advice
     assert check.timecode
@@ -123,7 +129,7 @@ def test_flicker_outside_the_face_is_found_and_slow_light_is_not(finished: Finis
         file = finished.broken(
             tmp_path / f"{verdict}.mp4", "-vf", light, "-c:a", "copy", "-preset", "ultrafast"
         )  # fmt: skip
-        (check,) = viewing.check_flicker(viewing.view(file), finished.scenes, **finished.about)
+        (check,) = check_picture.check_flicker(check_picture.view(file), finished.scenes, **finished.about)
         assert check.verdict == verdict, check
 
 
@@ -131,7 +137,7 @@ def test_a_cut_that_moved_by_two_frames_fails(finished: Finished, tmp_path: Path
     cuts = [scene.cut for scene in finished.scenes]
     early = f"select='not(between(n,{cuts[1].start_frame - 2},{cuts[1].start_frame - 1}))',setpts=N/FRAME_RATE/TB"
     moved = finished.broken(tmp_path / "b.mp4", "-vf", early, "-c:a", "copy", "-preset", "ultrafast")
-    (check,) = viewing.check_cuts(viewing.view(moved), cuts, **finished.about)
+    (check,) = check_picture.check_cuts(check_picture.view(moved), cuts, **finished.about)
     assert check.verdict == "fail"
     assert cuts[1].number in check.advice
 
@@ -140,12 +146,12 @@ def test_without_the_weights_the_version_says_what_was_not_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
-    assert faces.missing_weights() == list(faces.WEIGHTS)
+    assert check_faces.missing_weights() == list(check_faces.WEIGHTS)
 
 
 def test_the_licences_of_weights_stand_in_every_row(finished: Finished) -> None:
     store = finished.film.store
     used = {row.name: row for row in store.current_rows(ModelFile)}
-    assert set(faces.WEIGHTS) <= set(used)
+    assert set(check_faces.WEIGHTS) <= set(used)
     assert all(row.licence and row.commercial in ("yes", "no", "unclear") for row in used.values())
     assert all(take.licences for take in store.rows(Take))

@@ -9,8 +9,8 @@ import opentimelineio as otio
 import pytest
 
 from conftest import Rendered
-from flows.film import open_film
 from flows.finishing.conforming import conform
+from flows.project import open_film
 from manifests.errors import InputError
 from manifests.rows import Grade, Take
 from manifests.timebase import MASTER_HZ

@@ -13,16 +13,16 @@ import pytest
 from flows.cli import main
 from flows.farm.shared import fetch_recordings, send_inputs
 from flows.farm.worker import scratch
-from flows.film import Film, open_film
-from flows.finishing import finish
-from flows.finishing.reel import Reel
+from flows.finishing import episode
 from flows.inputs import read_inputs
 from flows.lease import BusyError, held
+from flows.project import Film, open_film
 from flows.trust import consents, purge, verifying
+from flows.version import Reel
 from manifests.errors import InputError
 from manifests.identity import digest_file
 from manifests.rows import Actor, Cue, Deliverable, Event, Recording, Shot, Take
-from pipeline import portraits
+from pipeline.render import portraits
 from pipeline.storage import Storage
 
 ALEX, ROBIN = "Alex Example", "Robin Example"
@@ -104,12 +104,12 @@ def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(sc
     store = scene.store
     shots, cues, recordings = (store.current_rows(kind) for kind in (Shot, Cue, Recording))
     reel = Reel(shots=shots, takes=store.rows(Take), cues=cues, recordings=recordings)
-    cuts = finish.edit(scene, reel, finish.colour_match(scene, reel))
+    cuts = episode.edit(scene, reel, episode.colour_match(scene, reel))
     sheet = scene.folder / "consents.csv"
     sheet.write_text(sheet.read_text().replace("c03,Robin Example,likeness,any use,worldwide,2026-01-01,2099-12-31",
                                                "c03,Robin Example,likeness,any use,worldwide,2026-01-01,2026-01-02"))  # fmt: skip
     with pytest.raises(InputError, match="c03 ended on 2026-01-02"):
-        finish.make_version(scene, reel, cuts)
+        episode.make_version(scene, reel, cuts)
     assert sorted(path.name for path in (scene.root / "deliverables").iterdir()) == ["latest", "v001"]
     assert {row.version for row in store.rows(Deliverable)} == {"v001"}
 

@@ -17,7 +17,7 @@ from flows import cli
 from flows import corpus as filling
 from manifests.errors import InputError
 from manifests.rows import CorpusClip, Reject
-from model.training.corpus import HZ
+from model.affect.prepared_corpus import HZ
 from pipeline import corpus, media
 from pipeline.corpus import generate, synthetic
 

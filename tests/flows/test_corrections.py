@@ -12,7 +12,7 @@ import soundfile
 
 from conftest import Rendered
 from flows import cli
-from flows.film import open_film
+from flows.project import open_film
 from manifests.rows import Cue, Event
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-STARTER = Path(__file__).parents[2] / "pipeline" / "starter"
+STARTER = Path(__file__).parents[2] / "pipeline" / "script" / "starter"
 
 
 @pytest.mark.proof

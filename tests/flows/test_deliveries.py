@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.film import Film, open_film
-from flows.finishing import deliveries, finish, ladder
-from flows.finishing.reel import Draft, Reel, look_settings, loudness_settings
+from flows.finishing import deliveries, episode, hls_playlists
+from flows.project import Film, open_film
+from flows.version import Draft, Reel, look_settings, loudness_settings
 from manifests.rows import Cue
-from pipeline import assemble, colour, deliver, media, sound
+from pipeline import media
+from pipeline.assemble import assemble, master_mix
+from pipeline.colour import colour
+from pipeline.deliver import deliver
 from tests.pipeline.tiny_film import TinyFilm, eight_bit, portrait, tone
 
 SETTINGS = """
@@ -58,7 +61,7 @@ def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(ma
     film, reel = made
     (film.folder / "half.cube").write_text("LUT_1D_SIZE 2\n0 0 0\n0.5 0.5 0.5\n")
     shots = [reel.shots[0], replace(reel.shots[1], character="KOFI", look="half.cube")]
-    own, given = finish.colour_match(film, replace(reel, shots=shots))
+    own, given = episode.colour_match(film, replace(reel, shots=shots))
     assert (own.method, given.method) == ("monge-kantorovich", "cube")
     assert colour.read_cube(film.root / given.cube_path).max() == pytest.approx(0.5)
 
@@ -80,7 +83,7 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
 ) -> None:
     film, reel = made
     cuts = assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
-    master = sound.master(reel.recordings, samples=38400, settings=loudness_settings(film), root=film.root)
+    master = master_mix.master(reel.recordings, samples=38400, settings=loudness_settings(film), root=film.root)
     passes = deliveries.passes(film, reel, cuts)
     folder = tmp_path / "v001"
     files = deliveries.render(passes, folder=folder)
@@ -97,10 +100,10 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
         if row.width:
             seen = list(media.read_frames(tmp_path / row.path, width=row.width, height=row.height))
             assert len(seen) == row.frames
-    assert {check.verdict for check in ladder.write(draft)} == {"pass"}
-    (listed,) = ladder.describe(draft)
+    assert {check.verdict for check in hls_playlists.write(draft)} == {"pass"}
+    (listed,) = hls_playlists.describe(draft)
     assert (tmp_path / listed.path).name == "master.m3u8"
-    assert [listed.deliverable_id] == ladder.ids(passes)
+    assert [listed.deliverable_id] == hls_playlists.ids(passes)
     assert sorted(path.name for path in (folder / "hls").iterdir()) == ["90p.m3u8", "90p.mp4", "master.m3u8"]
     checks = {check.name: check for check in deliveries.check_sound(draft)}
     assert checks["stems add up to the master"].verdict == "pass"

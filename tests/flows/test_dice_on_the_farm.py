@@ -11,9 +11,9 @@ from bad_inputs import lighthouse
 from conftest import Engines
 from flows import cut, listening
 from flows.farm.pool import FarmSettings
-from flows.film import Film, open_film
 from flows.generate import Farm, Generated, generate
 from flows.inputs import read_inputs
+from flows.project import Film, open_film
 from manifests.rows import Cue, Shot
 from pipeline import media
 from tests.pipeline.second_recording import example_truth

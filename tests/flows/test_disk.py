@@ -12,10 +12,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.disk import FullDiskError, full_disk_told
 from flows.engines import orchestrated, settle
 from flows.episode import _is_tool_error
-from flows.film import Film
+from flows.project import Film
 from manifests.errors import InputError, Problem, ToolError
 from manifests.store import Store
-from pipeline.production import Production
+from pipeline.script.production import Production
 
 ENCODER = ToolError(
     "ffmpeg failed", command=["ffmpeg"], code=228, stderr="Error writing trailer: No space left on device"

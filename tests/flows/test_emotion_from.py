@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
-from flows.film import open_film
 from flows.inputs import read_inputs
+from flows.project import open_film
+from model.affect.embedder import EmotionEmbedder
+from model.affect.packaged import PACKAGED
+from model.affect.priors import Priors
 from model.emotion import parse_curve
-from model.training.embedder import EmotionEmbedder
-from model.training.packaged import PACKAGED
-from model.training.priors import Priors
-from pipeline import emotion_sample
+from pipeline.corpus import emotion_sample
 
-STARTER = Path(__file__).parents[2] / "pipeline" / "starter"
+STARTER = Path(__file__).parents[2] / "pipeline" / "script" / "starter"
 FACE = STARTER / "portraits" / "robin.jpg"
 
 

@@ -19,8 +19,8 @@ import soundfile
 from conftest import Engines, Rendered
 from flows import cli
 from flows.episode import Outcome, episode
-from flows.film import open_film
-from manifests import report
+from flows.project import open_film
+from manifests import query
 from manifests.rows import Event, Shot, Take
 from manifests.timebase import sample_of_frame
 from pipeline import media
@@ -103,10 +103,10 @@ def test_every_take_is_marked_as_previs(film: Rendered) -> None:
 
 def test_the_manifests_answer_questions(film: Rendered) -> None:
     store = open_film(film.folder).store
-    answer = report.query(store, "select character, sum(seconds) from shots group by 1 order by 1")
+    answer = query.query(store, "select character, sum(seconds) from shots group by 1 order by 1")
     assert [row[0] for row in answer.rows] == ["ALEX", "ROBIN"]
-    assert report.query(store, "select outcome, takes_made, rejects from runs").rows == (("done", 4, 0),)
-    assert report.query(store, "select count(*) from model_files where commercial = 'yes'").rows[0][0] >= 4
+    assert query.query(store, "select outcome, takes_made, rejects from runs").rows == (("done", 4, 0),)
+    assert query.query(store, "select count(*) from model_files where commercial = 'yes'").rows[0][0] >= 4
 
 
 def test_a_second_run_finds_nothing_to_do_and_starts_no_engine(film: Rendered, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import talking_heads
 from flows.cli import main
 from manifests.rows import CorpusClip, Judgement, Score
 from manifests.store import Store
-from model.training.corpus import Corpus
+from model.affect.prepared_corpus import Corpus
 from pipeline import corpus as corpora
 from pipeline import media
 

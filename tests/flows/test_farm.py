@@ -23,7 +23,7 @@ from flows.farm.cluster import children, end
 from flows.farm.pool import FarmSettings, Hooks, _gpus_each, make_takes
 from flows.farm.steering import Steering
 from flows.farm.worker import Failure, Job, scratch
-from flows.film import open_film
+from flows.project import open_film
 from manifests.rows import Recording, Shot, Take
 from pipeline.storage import Storage
 from tests.flows import farm_talkers

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.film import Film
-from flows.finishing.reel import DELIVERABLES
 from flows.lease import FOLDER, BusyError, Note, Pace, acquire, held
+from flows.project import Film
+from flows.version import DELIVERABLES
 from flows.view.status import look
 from manifests.store import Store, event
-from pipeline import render
-from pipeline.production import Production
+from pipeline.render import render
+from pipeline.script.production import Production
 
 QUICK = Pace(beat_seconds=0.05, patience_seconds=0.5)
 

@@ -13,22 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from some_shots import cut, ids, said, shot, take_of
 
-from flows.film import Film
-from flows.ledger.causes import CAUSES, DRAWN_BY, causes, seen, withdrawn
 from flows.ledger.decisions import NAMES, decide, fold, moves
 from flows.ledger.direction import direct
+from flows.ledger.live_decisions import drain, steered, steering
 from flows.ledger.marks import marked
-from flows.ledger.places import places, predecessors
 from flows.ledger.record import RUN
 from flows.ledger.select import select
-from flows.ledger.states import STATES, states
-from flows.ledger.steer import drain, steered, steering
+from flows.ledger.shot_diff import CAUSES, DRAWN_BY, causes, seen, withdrawn
+from flows.ledger.shot_matching import places, predecessors
+from flows.ledger.shot_state import STATES, states
 from flows.plan import Terms, plan
+from flows.project import Film
 from manifests.errors import InputError
 from manifests.rows import Cut, Event, Shot
 from manifests.store import Store, event
-from pipeline import breakdown
-from pipeline.production import Production
+from pipeline.cut import breakdown
+from pipeline.script.production import Production
 
 SIZE = (640, 360)
 TERMS = Terms(workers=2)

@@ -18,12 +18,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from conftest import STARTER, Engines
 from flows.episode import Outcome, episode
-from flows.film import open_film
 from flows.finishing.kinds import Reel, standing
 from flows.inputs import read_inputs
-from flows.lesson.course import render
-from flows.lesson.translation import export, take_in
+from flows.night.course import render
 from flows.night.nightly import Asked
+from flows.project import open_film
+from flows.verbs.translation import export, take_in
 from manifests.errors import InputError
 from manifests.rows import Cue, Event, Recording, Shot, Take
 from pipeline import media

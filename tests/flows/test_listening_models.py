@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.film import open_film
 from flows.inputs import read_inputs
 from flows.listening import word_settings
+from flows.project import open_film
 from manifests.errors import InputError
 from model import weights
 

@@ -12,11 +12,11 @@ import pytest
 
 from conftest import Rendered
 from flows import cli
-from flows.film import open_film
 from flows.lease import held
 from flows.night.look import scan
 from flows.night.nightly import DONE, SOME_LEFT, TOOL_FAILED, Asked, Candidate, exit_code, in_turn, night
 from flows.night.summary import NIGHTS, Report, State, Summary
+from flows.project import open_film
 from manifests.errors import InputError
 from manifests.rows import Run
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from conftest import Engines, Rendered
-from flows.film import open_film
 from flows.lease import FOLDER
 from flows.night.summary import NIGHTS
+from flows.project import open_film
 from manifests.rows import Take
 
 CALLSHEET = [sys.executable, "-m", "flows"]

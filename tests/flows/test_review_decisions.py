@@ -14,20 +14,20 @@ import pytest
 
 from conftest import Rendered
 from flows.cut import cut
-from flows.film import Film, open_film
 from flows.inputs import read_inputs
 from flows.ledger import shot
 from flows.ledger.shot import ChosenNow, choose
 from flows.listening import known_recordings
 from flows.plan import PlannedShot
-from flows.review.desk import Desk
+from flows.project import Film, open_film
+from flows.render import compare_with_record
+from flows.review.review_session import Desk
 from flows.trust import waivers
-from flows.view.overview import compare_with_record
 from manifests.errors import InputError
 from manifests.rows import Check, Event, Take
 from manifests.store import event
 from manifests.timebase import MASTER_HZ
-from pipeline import qc
+from pipeline.checks import qc
 
 FIRST, SECOND, THIRD, FOURTH = (f"sc01_sh0{number}0" for number in range(1, 5))
 

@@ -14,9 +14,9 @@ import pytest
 
 from conftest import Rendered
 from flows import cli
-from flows.film import Film, open_film
+from flows.project import Film, open_film
 from flows.review import export, notes
-from flows.review.reading import read
+from flows.review.snapshot import read
 from flows.trust import verifying
 from manifests.errors import InputError
 from manifests.rows import Event

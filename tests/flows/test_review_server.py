@@ -15,7 +15,7 @@ import pytest
 from review_desk import base_of, serving, window
 
 from conftest import Rendered
-from flows.film import open_film
+from flows.project import open_film
 from flows.review.serve import Reviewing
 from manifests.rows import Shot, Take
 from pipeline import media

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.review import lengthened
 from conftest import Rendered
-from flows.film import Film
-from flows.review.desk import Desk
+from flows.project import Film
+from flows.review.review_session import Desk
 
 MANY = 1000
 

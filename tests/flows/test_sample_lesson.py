@@ -15,8 +15,8 @@ from PIL import Image
 
 from conftest import Engines
 from flows.episode import Outcome, episode
-from flows.film import Film, open_film
-from flows.lesson.inputs import read_script, words_of
+from flows.lesson_inputs import read_script, words_of
+from flows.project import Film, open_film
 from manifests.rows import Cue, Event
 from pipeline import media
 from pipeline.lesson import slides

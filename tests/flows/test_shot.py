@@ -15,11 +15,11 @@ from conftest import Engines, Rendered
 from flows import cli
 from flows.cut import Cutting, cut
 from flows.episode import Outcome, episode
-from flows.film import open_film
 from flows.inputs import read_inputs
 from flows.ledger import record
-from flows.ledger.steer import steering
+from flows.ledger.live_decisions import steering
 from flows.listening import known_recordings
+from flows.project import open_film
 from manifests.rows import Event, Shot, Take
 from manifests.store import Store
 from pipeline import media

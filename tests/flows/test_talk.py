@@ -17,7 +17,7 @@ from conftest import STARTER
 from flows.talk import Request, make, parse_fps
 from manifests.errors import InputError
 from pipeline import media
-from pipeline.sheet import PAPER
+from pipeline.deliver.contact_sheet import PAPER
 
 PORTRAIT = STARTER / "portraits" / "alex.jpg"
 

@@ -11,8 +11,8 @@ import pytest
 from flows.cli import main
 from flows.train import train
 from manifests.errors import InputError
-from model.training.corpus import tiny
-from model.training.embedder import EmotionEmbedder
+from model.affect.embedder import EmotionEmbedder
+from model.affect.prepared_corpus import tiny
 from model.training.reporting import Curve
 from pipeline import corpus as corpora
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
-from flows.film import Film, open_film
+from flows.project import Film, open_film
 from flows.trust import consents, verifying, waivers
 from manifests.errors import InputError
 from manifests.identity import digest_file
 from manifests.rows import Check, Deliverable
-from pipeline import media, qc
+from pipeline import media
+from pipeline.checks import qc
 
 FAILED = Check(version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail")
 

@@ -23,9 +23,14 @@ from flows import corrections
 from manifests.errors import InputError, ToolError
 from manifests.rows import Actor, Event
 from manifests.store import Store
-from pipeline import colour, credentials, ingest, media, portraits, timeline
+from pipeline import media
+from pipeline.assemble import timeline
+from pipeline.colour import colour
+from pipeline.deliver import credentials
+from pipeline.render import portraits
+from pipeline.speech import ingest
 
-STARTER = Path(__file__).parents[2] / "pipeline" / "starter"
+STARTER = Path(__file__).parents[2] / "pipeline" / "script" / "starter"
 SECONDS, MEBIBYTES = 30.0, 700  # a file that is a bomb takes minutes or for ever; a busy machine does not
 Make = Callable[[Path], object]
 

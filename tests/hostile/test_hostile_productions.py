@@ -12,11 +12,11 @@ import pytest
 from hostile_productions import HOSTILE
 
 from bad_inputs import Bad
-from flows.film import open_film
 from flows.inputs import read_inputs
+from flows.project import open_film
 from manifests.errors import InputError
 
-STARTER = Path(__file__).parents[2] / "pipeline" / "starter"
+STARTER = Path(__file__).parents[2] / "pipeline" / "script" / "starter"
 SECONDS, MEBIBYTES = 30.0, 600  # a production that is a bomb takes minutes or for ever
 
 

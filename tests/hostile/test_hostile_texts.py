@@ -20,8 +20,12 @@ import pytest
 from hostile_productions import FORMULAS, INJECTIONS
 
 from manifests.rows import Cue
-from pipeline import assemble, captions, credentials, deliver, media, overrides, sheet, sheets, sound, stems, timeline
-from pipeline.align import Alignment
+from pipeline import media
+from pipeline.align import cue_overrides
+from pipeline.align.align import Alignment
+from pipeline.assemble import assemble, master_mix, stems, timeline
+from pipeline.deliver import captions, contact_sheet, credentials, deliver
+from pipeline.script import tables
 
 sys.path.append(str(Path(__file__).parents[1] / "pipeline"))
 tiny_film: Any = importlib.import_module("tiny_film")
@@ -35,9 +39,11 @@ ODD_NAMES = [":a,b;[c]'d\\e%f.mkv", "- option.mkv", "\u202eteif.mkv", "\U0001f60
 def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyFilm, Path]:
     film = TinyFilm(tmp_path_factory.mktemp("texts"))
     film.add([np.full((96, 160, 3), 40 + n, np.uint8) for n in range(len(INJECTIONS) * 2)])
-    settings = sound.LoudnessSettings(target_lufs=None)
+    settings = master_mix.LoudnessSettings(target_lufs=None)
     recording = film.record(tone(film.samples))
-    return film, film.root / sound.master([recording], samples=film.samples, settings=settings, root=film.root).path
+    return film, film.root / master_mix.master(
+        [recording], samples=film.samples, settings=settings, root=film.root
+    ).path
 
 
 def job_of(film: tuple[TinyFilm, Path], **changes: object) -> tuple[list[assemble.Cut], deliver.Job]:
@@ -90,8 +96,10 @@ def test_takes_with_odd_names_are_read_and_nothing_else(name: str, tmp_path: Pat
     moved = tiny.root / "takes" / name
     (tiny.root / tiny.takes[0].path).rename(moved)
     tiny.takes[0] = replace(tiny.takes[0], path=f"takes/{name}")
-    settings = sound.LoudnessSettings(target_lufs=None)
-    master = sound.master([tiny.record(tone(tiny.samples))], samples=tiny.samples, settings=settings, root=tiny.root)
+    settings = master_mix.LoudnessSettings(target_lufs=None)
+    master = master_mix.master(
+        [tiny.record(tone(tiny.samples))], samples=tiny.samples, settings=settings, root=tiny.root
+    )
     cube = tiny.root / "a'b:c,d[e];f\\g.cube"
     cube.write_text(
         "LUT_3D_SIZE 2\n" + "\n".join(f"{r} {g} {b}" for b in (0, 1) for g in (0, 1) for r in (0, 1)) + "\n"
@@ -120,19 +128,19 @@ def test_caption_files_hold_the_words_and_no_markup(tmp_path: Path) -> None:
 def test_cells_that_a_spreadsheet_would_compute_are_exported_as_text_and_come_back(tmp_path: Path) -> None:
     cues = [cue_of(text, number) for number, text in enumerate((*FORMULAS, *INJECTIONS.values()))]
     found = Alignment(cues=cues, left_over=[], takes={}, chosen={}, names={})
-    text = overrides.export(found, at="2026-11-22T00:00:00+00:00")
+    text = cue_overrides.export(found, at="2026-11-22T00:00:00+00:00")
     for row in csv.reader(io.StringIO(text)):
         for cell in row:
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")), cell
     (tmp_path / "cues.csv").write_text(text, encoding="utf-8")
-    table = sheets.read(tmp_path / "cues.csv", needed=overrides.COLUMNS, known=overrides.COLUMNS)
-    assert overrides.changes(table, characters=[cue.character for cue in cues]) == []
+    table = tables.read(tmp_path / "cues.csv", needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS)
+    assert cue_overrides.changes(table, characters=[cue.character for cue in cues]) == []
 
 
 def test_contact_sheets_draw_any_text(tmp_path: Path) -> None:
     picture = np.zeros((90, 160, 3), np.uint8)
     cells = [(picture, text, text) for text in INJECTIONS.values()]
-    assert sheet.tile(cells, tmp_path / "sheet.png", columns=4).stat().st_size > 1000
+    assert contact_sheet.tile(cells, tmp_path / "sheet.png", columns=4).stat().st_size > 1000
 
 
 def test_stems_of_characters_with_odd_names_stay_in_their_folder(film: tuple[TinyFilm, Path], tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.film import open_film
-from manifests import report
+from flows.project import open_film
+from manifests import query
 from manifests.errors import InputError
 from manifests.rows import Consent, Event
 from manifests.store import Store, event
@@ -21,8 +21,8 @@ def test_a_record_is_asked_and_kept_in_a_folder_of_any_name(tmp_path: Path, name
     store.replace(Consent, [Consent(consent_id="c1", subject="Mara Voss", covers="likeness")])
     store.append([event("said ü/1", "x", actor="me")])
     maintain(store, kinds=(Event,), many=1)
-    assert report.query(store, "select consent_id from consents").rows == (("c1",),)
-    assert report.query(store, "select name from all_events order by 1").rows == (("said ü/1",), ("snapshot",))
+    assert query.query(store, "select consent_id from consents").rows == (("c1",),)
+    assert query.query(store, "select name from all_events order by 1").rows == (("said ü/1",), ("snapshot",))
     assert all(Path(file).is_file() for kind in (Consent, Event) for file in store.files(kind))
 
 
@@ -43,4 +43,4 @@ def test_a_folder_that_the_record_cannot_lie_in_is_refused_before_anything_is_wr
 
 def test_an_answer_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="more than 1000000 rows"):
-        report.query(Store(tmp_path), "select 1 from range(3000000000)")
+        query.query(Store(tmp_path), "select 1 from range(3000000000)")

@@ -14,7 +14,7 @@ import pytest
 from deltalake import DeltaTable
 
 from benchmarks.record import writers
-from manifests import report
+from manifests import query
 from manifests.errors import InputError, ToolError
 from manifests.events import EventLog, RowLog
 from manifests.rows import ROW_TYPES, Consent, Event, Reject, Shot, Take
@@ -159,7 +159,7 @@ def test_rows_of_a_record_that_was_not_parted_yet_are_added_to(tmp_path: Path) -
     store.append([event("done", "shot 1", actor="a")])
     assert [row.subject for row in store.rows(Event, name="done")] == ["shot 1"]
     assert len(store.rows(Event)) == 2
-    assert report.query(store, "select count(*) from events").rows == ((2,),)
+    assert query.query(store, "select count(*) from events").rows == ((2,),)
 
 
 def test_the_event_log_commits_in_batches_and_on_leaving(tmp_path: Path) -> None:
@@ -237,9 +237,9 @@ def test_a_query_sees_the_current_set_and_all_history(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.replace(Consent, [consent("c1"), consent("c2")])
     store.replace(Consent, [consent("c9")])
-    assert report.query(store, "select consent_id from consents").rows == (("c9",),)
-    assert report.query(store, "select count(*) from all_consents").rows == ((3,),)
-    assert report.query(store, "select count(*) from takes").rows == ((0,),)
+    assert query.query(store, "select consent_id from consents").rows == (("c9",),)
+    assert query.query(store, "select count(*) from all_consents").rows == ((3,),)
+    assert query.query(store, "select count(*) from takes").rows == ((0,),)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_query_that_is_not_one_select_over_the_manifests_is_refused(tmp_path: 
     store.append([Reject(run_id="r", stage="s", subject="x", kind="input", reason="y")])
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(InputError):
-        report.query(store, sql.replace("OUT", str(tmp_path / "out")))
+        query.query(store, sql.replace("OUT", str(tmp_path / "out")))
     assert sorted(tmp_path.rglob("*")) == before
 
 

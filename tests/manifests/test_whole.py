@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.whole import whole
+from manifests.atomic_write import whole
 
 
 def test_what_is_written_appears_when_it_is_whole(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from model import weights
 from model.likeness import Recogniser, distance
 from model.previs.landmarks import Landmarker
-from pipeline import portraits
+from pipeline.render import portraits
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lighthouse" / "portraits"
 

@@ -35,7 +35,7 @@ params:
 
 def make_named_pipeline(folder: Path) -> Path:
     """Write the folder; returns it."""
-    from pipeline import diarize
+    from pipeline.speech import diarize
 
     segmentation, embedding = weights.path("pyannote-segmentation"), weights.path("ge2e-speaker")
     config = json.loads((segmentation / "config.json").read_text())

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from manifests.rows import Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
-from pipeline import align, byturns, matching, spoken
-from pipeline.byturns import Part, Speech
+from pipeline.align import align, text_alignment, turn_alignment
+from pipeline.align.turn_alignment import Part, Speech
+from pipeline.script import text_normalization
 
 SCRIPT = (
     ("MARA", "There is a boat beyond the reef, and nobody sees it."),
@@ -395,22 +396,22 @@ def test_nothing_heard_means_every_line_is_missing() -> None:
     ],
 )
 def test_written_text_is_spoken_out(written: str, said: str) -> None:
-    assert spoken.tokens(written) == said.split()
+    assert text_normalization.tokens(written) == said.split()
 
 
 def test_text_without_spaces_is_matched_by_the_character() -> None:
-    assert spoken.tokens("你好吗?", language="zh") == ["你", "好", "吗"]
+    assert text_normalization.tokens("你好吗?", language="zh") == ["你", "好", "吗"]
 
 
 @given(st.text(max_size=60), st.sampled_from(["en", "de", "ja"]))
 def test_any_text_at_all_can_be_spoken_out(text: str, language: str) -> None:
-    for token in spoken.tokens(text, language=language):
+    for token in text_normalization.tokens(text, language=language):
         assert token == token.strip() != ""
 
 
 @given(number=st.integers(0, 999_999_999))
 def test_no_two_numbers_sound_the_same(number: int) -> None:
-    assert spoken.cardinal(number) != spoken.cardinal(number + 1)
+    assert text_normalization.cardinal(number) != text_normalization.cardinal(number + 1)
 
 
 @given(
@@ -421,8 +422,8 @@ def test_a_text_is_found_whole_wherever_it_stands(line: list[str], data: st.Data
     noise = st.lists(st.sampled_from(["zebra", "quick", "mumble"]), max_size=6)
     before, after = data.draw(noise), data.draw(noise)
     heard = [*before, *line, *after]
-    weights = np.array([matching.token_weight(token) for token in line])
-    best = matching.readings(0, matching.likeness(line, heard), weights)[0]
+    weights = np.array([text_alignment.token_weight(token) for token in line])
+    best = text_alignment.readings(0, text_alignment.likeness(line, heard), weights)[0]
     assert best.coverage == pytest.approx(1.0)
     assert heard[best.start : best.end] == line
 
@@ -437,6 +438,6 @@ def test_turns_as_long_as_their_lines_are_matched_one_to_one(seconds: list[float
         for a, s, c in zip(starts, seconds, characters, strict=True)
     ]
     parts = [Part(character=c, seconds=s) for c, s in zip(characters, seconds, strict=True)]
-    found, names = byturns.match(parts, turns)
+    found, names = turn_alignment.match(parts, turns)
     assert [(m.line, m.turn) for m in found] == [(i, i) for i in range(len(seconds))]
     assert all(names[c.lower()] == c for c in set(characters))

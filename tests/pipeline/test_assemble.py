@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
-from pipeline import assemble, deliver, layout, media
-from pipeline.captions import Caption
+from pipeline import media
+from pipeline.assemble import assemble
+from pipeline.cut import framing
+from pipeline.deliver import deliver
+from pipeline.deliver.captions import Caption
 from tiny_film import TinyFilm
 
 GREY = np.full((72, 96, 3), 99, np.uint8)
@@ -58,7 +61,7 @@ spans = st.tuples(st.floats(0.02, 0.98), st.floats(0.02, 0.98)).map(sorted)
 def test_framing_stays_inside_the_take_and_keeps_its_shape(
     source: tuple[int, int], across: list[float], down: list[float], size: tuple[int, int]
 ) -> None:
-    crop = layout.frame(source, (across[0], down[0], across[1], down[1]), size)
+    crop = framing.frame(source, (across[0], down[0], across[1], down[1]), size)
     assert 0 <= crop.left <= crop.left + crop.width <= source[0]
     assert 0 <= crop.top <= crop.top + crop.height <= source[1]
     assert crop.width == source[0] or crop.height == source[1]
@@ -66,17 +69,17 @@ def test_framing_stays_inside_the_take_and_keeps_its_shape(
 
 
 def test_eyes_lie_near_the_upper_third_and_the_chin_is_inside() -> None:
-    crop = layout.frame((1024, 1024), (0.3, 0.2, 0.7, 0.68), (1280, 720))
+    crop = framing.frame((1024, 1024), (0.3, 0.2, 0.7, 0.68), (1280, 720))
     eyes = (0.2 + 0.4 * 0.48) * 1024
     assert 0.3 < (eyes - crop.top) / crop.height < 0.4
-    low = layout.frame((1024, 1024), (0.3, 0.2, 0.7, 0.95), (1280, 720))
+    low = framing.frame((1024, 1024), (0.3, 0.2, 0.7, 0.95), (1280, 720))
     assert low.top + low.height >= 0.95 * 1024
 
 
 @given(st.sampled_from(["single", "two-hander", "picture-in-picture"]), st.integers(8, 1000), st.integers(8, 1000))
-def test_layouts_stay_inside_the_picture_on_even_pixels(name: layout.Layout, width: int, height: int) -> None:
+def test_layouts_stay_inside_the_picture_on_even_pixels(name: framing.Layout, width: int, height: int) -> None:
     size = (width * 4, height * 4)
-    for left, top, wide, high in layout.arrange(name, size):
+    for left, top, wide, high in framing.arrange(name, size):
         assert 0 <= left <= left + wide <= size[0]
         assert 0 <= top <= top + high <= size[1]
         assert not any(edge % 2 for edge in (left, top, wide, high))
@@ -94,7 +97,7 @@ def test_the_whole_plate_is_shown_uncropped_between_bars(film: TinyFilm) -> None
 def test_a_letterboxed_plate_lies_inside_the_picture_and_fills_one_of_its_sides(
     source: tuple[int, int], size: tuple[int, int]
 ) -> None:
-    left, top, width, height = layout.letterbox(source, size)
+    left, top, width, height = framing.letterbox(source, size)
     assert 0 <= left <= left + width <= size[0]
     assert 0 <= top <= top + height <= size[1]
     assert size[0] - width <= 1 or size[1] - height <= 1
@@ -103,11 +106,11 @@ def test_a_letterboxed_plate_lies_inside_the_picture_and_fills_one_of_its_sides(
 @pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (1920, 1080)])
 def test_places_of_a_layout_are_even_and_lie_inside_the_picture(size: tuple[int, int]) -> None:
     for name in ("single", "full-plate", "two-hander", "picture-in-picture"):
-        for left, top, width, height in layout.arrange(name, size):  # type: ignore[arg-type]
+        for left, top, width, height in framing.arrange(name, size):  # type: ignore[arg-type]
             assert not any(edge % 2 for edge in (left, top, width, height))
             assert left + width <= size[0]
             assert top + height <= size[1]
-    halves = layout.arrange("two-hander", size)
+    halves = framing.arrange("two-hander", size)
     assert sum(width * height for _, _, width, height in halves) == size[0] * size[1]
 
 
@@ -124,14 +127,14 @@ def test_two_full_lines_of_burned_captions_stay_clear_of_the_corner_picture(
         writer.write(np.zeros((size[1], size[0], 3), np.uint8))
     drawn = f"ass=filename={burned.captions[0]}:fontsdir={burned.captions[0].parent}"
     (shown,) = media.read_frames(tmp_path / "black.mkv", width=size[0], height=size[1], filters=drawn)
-    left, top, width, height = layout.arrange("picture-in-picture", size)[1]
+    left, top, width, height = framing.arrange("picture-in-picture", size)[1]
     assert shown[top : top + height, left : left + width].max() < 10
     assert shown[:, left : left + width].max() > 200, "the lines are long enough to reach below it"
 
 
 def test_an_edit_list_is_framed_anew_for_an_upright_picture_and_keeps_its_frames(film: TinyFilm) -> None:
     wide = assemble.cuts(film.shots, film.takes, [], version="v", size=(320, 180))
-    tall = assemble.reframe(wide, film.shots, film.takes, size=layout.upright((320, 180)))
+    tall = assemble.reframe(wide, film.shots, film.takes, size=framing.upright((320, 180)))
     assert [(cut.start_frame, cut.end_frame) for cut in tall] == [(cut.start_frame, cut.end_frame) for cut in wide]
     _, _, width, height = map(int, tall[0].crop.split(","))
     assert abs(width / height - 9 / 16) < 0.02

@@ -18,8 +18,8 @@ from manifests.errors import InputError
 from manifests.rows import Actor, Cue, Line, Shot
 from manifests.timebase import MASTER_HZ, frames_covering
 from model.emotion import LABELS, Performance
-from pipeline import breakdown
-from pipeline.breakdown import CutSettings, DecidedShot, Making
+from pipeline.cut import breakdown
+from pipeline.cut.breakdown import CutSettings, DecidedShot, Making
 
 ACTORS = [
     Actor(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.timebase import MASTER_HZ, frames_covering
-from pipeline.cutting import CutSettings, Piece, Utterance, cut, who_has_the_floor
+from pipeline.cut.cut_points import CutSettings, Piece, Utterance, cut, who_has_the_floor
 
 RATES = [Fraction(24), Fraction(25), Fraction(30), Fraction(24000, 1001), Fraction(30000, 1001)]
 SECOND = MASTER_HZ

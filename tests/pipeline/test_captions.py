@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.rows import Cue
-from pipeline import captions
+from pipeline.deliver import captions
 
 RATE = Fraction(25)
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from test_edit import event
 
-from pipeline import cards
-from pipeline.assemble import Picture
+from pipeline.assemble.assemble import Picture
+from pipeline.deliver import cards
 
 PICTURE = Picture(width=320, height=180, rate=Fraction(25))
 

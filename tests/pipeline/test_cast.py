@@ -10,7 +10,7 @@ import pytest
 
 from manifests.errors import InputError
 from manifests.rows import Actor, Line
-from pipeline import cast, script
+from pipeline.script import cast, script
 
 WORDS = script.words()
 HEADER = "character,actor,aliases,portrait,face,voice_sample,emotion_sample,default_emotion,seed,look,consent"

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
-from pipeline import sheets
+from pipeline.script import tables
 
 COLUMNS = ("one", "two", "three")
 dangerous = st.sampled_from(
@@ -24,7 +24,7 @@ rows = st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=6)
 
 
 def texts(path: Path) -> list[tuple[int, tuple[str, ...]]]:
-    table = sheets.read(path, needed=COLUMNS, known=COLUMNS)
+    table = tables.read(path, needed=COLUMNS, known=COLUMNS)
     return [(record.number, tuple(record[column] for column in COLUMNS)) for record in table.records]
 
 
@@ -76,7 +76,7 @@ def test_numbers_of_a_workbook_are_the_shortest_text(tmp_path: Path) -> None:
     assert texts(tmp_path / "sheet.xlsx") == [(2, ("7", "2.5", "True"))]
 
 
-@pytest.mark.parametrize("far", [f"A{sheets.MAXIMUM_ROWS + 1}", f"KA{sheets.MAXIMUM_ROWS}", "AAA1"])
+@pytest.mark.parametrize("far", [f"A{tables.MAXIMUM_ROWS + 1}", f"KA{tables.MAXIMUM_ROWS}", "AAA1"])
 def test_a_workbook_that_spans_too_much_is_refused_before_it_is_opened(tmp_path: Path, far: str) -> None:
     book = openpyxl.Workbook()
     book.active.append(COLUMNS)
@@ -90,7 +90,7 @@ def test_an_episode_of_fifty_thousand_lines_is_read_and_blank_lines_end_it_too(t
     path = tmp_path / "sheet.csv"
     path.write_text("one,two,three\n" + "1,2,3\n" * 50_000)
     assert len(texts(path)) == 50_000
-    path.write_text("one,two,three\n1,2,3\n" + "\n" * sheets.MAXIMUM_ROWS)
+    path.write_text("one,two,three\n1,2,3\n" + "\n" * tables.MAXIMUM_ROWS)
     with pytest.raises(InputError, match="more than 60000 rows"):
         texts(path)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import colour
+from pipeline.colour import colour
 
 # Sharma, Wu and Dalal 2005, table 1: Lab pairs and their CIEDE2000 difference.
 SHARMA = """

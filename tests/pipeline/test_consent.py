@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from manifests.errors import InputError
 from manifests.rows import Actor, Consent
-from pipeline import consent
+from pipeline.script import consent
 
 TODAY = date(2026, 11, 22)
 ACTOR = Actor(character="MARA", actor="Mara Dahl", portrait="mara.png")

@@ -19,7 +19,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from manifests.errors import InputError
-from pipeline import assemble, credentials, deliver, media, sound
+from pipeline import media
+from pipeline.assemble import assemble
+from pipeline.assemble import master_mix as sound
+from pipeline.deliver import credentials, deliver
 from tiny_film import TinyFilm, tone
 
 CLAIM = credentials.Claim(

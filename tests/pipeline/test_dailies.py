@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.rows import Cut, Take
-from pipeline import dailies, media
-from pipeline.dailies import Framing, Heard, Still
+from pipeline import media
+from pipeline.deliver import dailies
+from pipeline.deliver.dailies import Framing, Heard, Still
 
 FRAMES, RATE = 40, Fraction(25)
 

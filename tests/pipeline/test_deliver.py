@@ -13,16 +13,19 @@ import pytest
 
 from manifests.errors import ToolError
 from manifests.rows import Cut
-from pipeline import assemble, colour, deliver, media, profiles, sound
-from pipeline.captions import Caption
+from pipeline import media
+from pipeline.assemble import assemble, master_mix
+from pipeline.colour import colour
+from pipeline.deliver import deliver, profiles
+from pipeline.deliver.captions import Caption
 from tiny_film import BARS, TinyFilm, bars, clicks, eight_bit, portrait, tone
 
 SIZE = (320, 180)
 
 
 def job_for(film: TinyFilm, recording_sound: np.ndarray, *, size: tuple[int, int] = SIZE) -> deliver.Job:
-    settings = sound.LoudnessSettings(target_lufs=None)
-    master = sound.master([film.record(recording_sound)], samples=film.samples, settings=settings, root=film.root)
+    settings = master_mix.LoudnessSettings(target_lufs=None)
+    master = master_mix.master([film.record(recording_sound)], samples=film.samples, settings=settings, root=film.root)
     picture = assemble.Picture(width=size[0], height=size[1], rate=film.rate)
     return deliver.Job(picture=picture, sound_id=master.sound_id, sound_path=film.root / master.path, root=film.root)
 

@@ -17,7 +17,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from manifests.errors import InputError
 from manifests.rows import Actor, Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
-from pipeline import align, breakdown, diarize, ingest, transcribe
+from pipeline.align import align
+from pipeline.cut import breakdown
+from pipeline.speech import diarize, ingest, transcribe
 from tests.pipeline.second_recording import DATA, EXAMPLE, Spoken, example_truth, second_recording
 
 TELEPHONE = Path(str(find_spec("pyannote.audio").origin)).parent / "sample" / "sample.wav"  # type: ignore[union-attr]

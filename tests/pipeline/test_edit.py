@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 
 from manifests.rows import Cut
 from manifests.timebase import RATES
-from pipeline import assemble, deliver, edit, layout, media, sound
+from pipeline import media
+from pipeline.assemble import assemble, edit_list, master_mix
+from pipeline.cut import framing
+from pipeline.deliver import deliver
 from tiny_film import TinyFilm, tone
 
 rates = st.sampled_from(list(RATES.values()))
@@ -47,12 +50,12 @@ def edit_lists(draw: st.DrawFn) -> list[Cut]:
 @settings(max_examples=1000)
 @given(edit_lists(), rates)
 def test_segments_follow_each_other_and_give_every_frame_once(cuts: list[Cut], rate: Fraction) -> None:
-    found = edit.segments(cuts)
+    found = edit_list.segments(cuts)
     assert found[0].start == 0
     assert all(before.end == after.start for before, after in itertools.pairwise(found))
-    assert sum(segment.frames for segment in found) == sum(cut.frames for cut in cuts) == edit.total_frames(cuts)
-    samples = edit.total_samples(cuts, rate)
-    assert abs(samples - edit.total_frames(cuts) * 48000 / rate) <= Fraction(1, 2)
+    assert sum(segment.frames for segment in found) == sum(cut.frames for cut in cuts) == edit_list.total_frames(cuts)
+    samples = edit_list.total_samples(cuts, rate)
+    assert abs(samples - edit_list.total_frames(cuts) * 48000 / rate) <= Fraction(1, 2)
     for segment in found:
         assert 1 <= len(segment.layers) <= 2
         assert segment.layers[0].ramp is None
@@ -66,7 +69,7 @@ def test_a_dissolve_lasts_as_long_as_asked_and_comes_up_evenly(cuts: list[Cut]) 
     for cut in cuts:
         steps = [
             layer.ramp[1] + frame
-            for segment in edit.segments(cuts)
+            for segment in edit_list.segments(cuts)
             for layer in segment.layers
             if layer.cut is cut and layer.ramp
             for frame in range(segment.frames)
@@ -85,12 +88,14 @@ def test_a_dissolve_lasts_as_long_as_asked_and_comes_up_evenly(cuts: list[Cut]) 
 )
 def test_edit_lists_that_cannot_be_are_refused(cuts: list[Cut], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        edit.segments(cuts)
+        edit_list.segments(cuts)
 
 
 def job_of(film: TinyFilm, **changes: object) -> deliver.Job:
-    settings = sound.LoudnessSettings(target_lufs=None)
-    master = sound.master([film.record(tone(film.samples))], samples=film.samples, settings=settings, root=film.root)
+    settings = master_mix.LoudnessSettings(target_lufs=None)
+    master = master_mix.master(
+        [film.record(tone(film.samples))], samples=film.samples, settings=settings, root=film.root
+    )
     picture = assemble.Picture(width=64, height=36, rate=film.rate)
     job = deliver.Job(
         picture=picture,
@@ -120,7 +125,7 @@ def test_a_dissolve_passes_evenly_from_one_picture_to_the_other(tmp_path: Path) 
     frames = seen(deliver.render(cuts, job_of(film), folder=tmp_path / "o")["web"])
     expected = [40] * 6 + [40 + 160 * (step + 0.5) / 8 for step in range(8)] + [200] * 6
     assert np.abs(np.array(frames) - expected).max() <= 2.5
-    assert edit.held_frames(cuts) == {film.shots[0].shot_id: 4, film.shots[1].shot_id: 4}
+    assert edit_list.held_frames(cuts) == {film.shots[0].shot_id: 4, film.shots[1].shot_id: 4}
 
 
 def test_a_second_picture_lies_in_its_place(tmp_path: Path) -> None:
@@ -138,7 +143,7 @@ def test_a_second_picture_lies_in_its_place(tmp_path: Path) -> None:
 def test_two_pictures_share_the_screen_side_by_side(tmp_path: Path) -> None:
     film = grey_film(tmp_path, [60, 200], [4, 4])
     (left,) = assemble.cuts(film.shots[:1], film.takes[:1], [], version="v", size=(64, 36))
-    places = [",".join(map(str, place)) for place in layout.arrange("two-hander", (64, 36))]
+    places = [",".join(map(str, place)) for place in framing.arrange("two-hander", (64, 36))]
     right = dataclasses.replace(left, shot_id="x", take_path=film.takes[1].path, layer=1, place=places[1])
     path = deliver.render([dataclasses.replace(left, place=places[0]), right], job_of(film), folder=tmp_path / "o")[
         "web"
@@ -194,12 +199,12 @@ def test_random_edit_lists_are_rendered_frame_for_frame(tmp_path: Path, seed: in
         cuts[number] = dataclasses.replace(cuts[number], dissolve_frames=chance.choice([0, 0, room]))
     files = deliver.render(cuts, job_of(film, profiles=(deliver.WEB, deliver.MASTER)), folder=tmp_path / "o")
     exact = sum(len(block) for block in media.read_audio(files["master"], hz=48000, channels=2))
-    assert exact == edit.total_samples(cuts, rate), "the sound of the master is exact to the sample"
+    assert exact == edit_list.total_samples(cuts, rate), "the sound of the master is exact to the sample"
     path = files["web"]
     shown = seen(path)
     assert len(shown) == sum(frames)
     plain = np.repeat(levels, frames)
-    inside = [f for f in range(len(plain)) if not any(a <= f < b for a, b in map(edit.dissolve_span, cuts))]
+    inside = [f for f in range(len(plain)) if not any(a <= f < b for a, b in map(edit_list.dissolve_span, cuts))]
     assert np.abs(np.array(shown)[inside] - plain[inside]).max(initial=0) <= 2.5
     heard = sum(len(block) for block in media.read_audio(path, hz=48000, channels=1))
     assert abs(heard - film.samples) < 48000 / rate

@@ -15,17 +15,19 @@ from flows.talk import as_understood
 from manifests.errors import InputError
 from manifests.identity import digest, digest_file
 from manifests.rows import Actor
+from model.affect.embedder import DIMS, Gaussian
+from model.affect.packaged import VARIABLE
+from model.affect.prepared_corpus import tiny
 from model.emotion import parse_curve
 from model.talker import Feeling, describe
 from model.training import train_embedder
-from model.training.corpus import tiny
-from model.training.embedder import DIMS, Gaussian
-from model.training.packaged import VARIABLE
 from model.training.run import Run
 from model.weights import cache_folder
-from pipeline import cast, emotion_sample, media
+from pipeline import media
+from pipeline.corpus import emotion_sample
+from pipeline.script import cast
 
-STARTER = Path(__file__).parents[2] / "pipeline" / "starter"
+STARTER = Path(__file__).parents[2] / "pipeline" / "script" / "starter"
 SPEECH, FACE = STARTER / "recordings" / "dialogue.flac", STARTER / "portraits" / "robin.jpg"
 
 

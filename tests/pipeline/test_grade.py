@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from manifests.errors import InputError
-from pipeline import colour, grade, layout, match, sheet
+from pipeline.colour import colour, colour_transfer, grade
+from pipeline.cut import framing
+from pipeline.deliver import contact_sheet
 from tiny_film import FACE, TinyFilm, eight_bit, portrait
 
 CASTS = {"warm": (1.2, 1.0, 0.75), "cool": (0.82, 1.0, 1.25), "green": (0.9, 1.1, 0.9), "dim": (0.7, 0.7, 0.7)}
@@ -49,7 +51,7 @@ def test_a_known_cast_is_taken_off_to_less_than_a_third(tmp_path: Path, name: st
     assert cube.shape == (33, 33, 33, 3)
     graded = colour.apply_cube(cube, cast(portrait(who), name))
     assert difference(graded, portrait(who)) < difference(cast(portrait(who), name), portrait(who)) / 3
-    skin = [match.sample_pictures(eight_bit(p)[None], FACE).skin_mean for p in (graded, portrait(who))]
+    skin = [colour_transfer.sample_pictures(eight_bit(p)[None], FACE).skin_mean for p in (graded, portrait(who))]
     assert abs(np.subtract(*colour.hue_degrees(colour.lab_of_rgb(np.stack(skin))))) < 2
     assert made.delta_e_after < made.delta_e_before / 3
     assert not made.limited
@@ -74,7 +76,7 @@ def test_a_darker_face_is_not_made_lighter_by_the_look_of_a_lighter_one(tmp_path
     (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path)
     graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("kofi"))
     lightness = [
-        colour.lab_of_rgb(match.sample_pictures(eight_bit(p)[None], FACE).skin_mean)[0]
+        colour.lab_of_rgb(colour_transfer.sample_pictures(eight_bit(p)[None], FACE).skin_mean)[0]
         for p in (graded, portrait("kofi"))
     ]
     assert abs(lightness[0] - lightness[1]) < 2
@@ -120,7 +122,7 @@ def test_a_look_of_the_same_scene_without_a_known_face_changes_nothing(tmp_path:
 def test_a_frame_of_the_film_in_another_light_is_known_as_the_same_scene(tmp_path: Path, face: str) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(portrait("mara")))
-    crop = layout.frame_take(film.takes[0], (1280, 720))
+    crop = framing.frame_take(film.takes[0], (1280, 720))
     graded = cast(portrait("mara"), "cool")[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
     Image.fromarray(eight_bit(graded)).save(tmp_path / "graded.png")
     top, bottom = ((edge * 128 - crop.top) / crop.height for edge in (FACE[1], FACE[3]))
@@ -133,7 +135,7 @@ def test_a_frame_of_the_film_in_another_light_is_known_as_the_same_scene(tmp_pat
 
 
 def test_the_face_of_a_reference_still_is_found_when_nobody_says_where_it_is() -> None:
-    sample = grade.read_reference(Path("pipeline/starter/portraits/alex.jpg"), None)
+    sample = grade.read_reference(Path("pipeline/script/starter/portraits/alex.jpg"), None)
     assert sample.has_skin
     lightness, a, b = colour.lab_of_rgb(sample.skin_mean)
     assert 40 < lightness < 85
@@ -162,16 +164,16 @@ def test_before_and_after_are_shown_side_by_side(tmp_path: Path) -> None:
     (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path)
     before, after = grade.before_after(film.takes[0], made, root=tmp_path, height=128)
     assert after.mean() > before.mean() + 10
-    path = sheet.before_after_sheet([(before, after, "sc01_sh010", "4.1 to 0.2")], tmp_path / "grades.png")
+    path = contact_sheet.before_after_sheet([(before, after, "sc01_sh010", "4.1 to 0.2")], tmp_path / "grades.png")
     with Image.open(path) as picture:
         assert picture.size[0] > 2 * before.shape[1]
 
 
 def test_a_cast_beyond_the_limit_is_weakened_and_flagged(tmp_path: Path) -> None:
-    sample = match.sample_pictures(eight_bit(cast(portrait("mara"), "cool"))[None], FACE)
-    look = match.look_of(match.sample_pictures(eight_bit(portrait("mara"))[None], FACE))
-    free = match.estimate(sample, look, method="monge-kantorovich", limit=50)
-    held = match.estimate(sample, look, method="monge-kantorovich", limit=2)
+    sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "cool"))[None], FACE)
+    look = colour_transfer.look_of(colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE))
+    free = colour_transfer.estimate(sample, look, method="monge-kantorovich", limit=50)
+    held = colour_transfer.estimate(sample, look, method="monge-kantorovich", limit=2)
     assert (free.limited, held.limited) == (False, True)
     means = np.stack([sample.skin_mean, sample.rest_mean])
     moved = colour.delta_e(colour.lab_of_rgb(means), colour.lab_of_rgb(held(means)))
@@ -180,20 +182,20 @@ def test_a_cast_beyond_the_limit_is_weakened_and_flagged(tmp_path: Path) -> None
 
 
 def test_strength_nought_and_method_none_change_nothing() -> None:
-    sample = match.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
-    look = match.look_of(match.sample_pictures(eight_bit(portrait("mara"))[None], FACE))
+    sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
+    look = colour_transfer.look_of(colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE))
     rgb = np.random.default_rng(0).uniform(0, 1, (50, 3))
     for made in (
-        match.estimate(sample, look, method="none"),
-        match.estimate(sample, look, method="reinhard", strength=0),
+        colour_transfer.estimate(sample, look, method="none"),
+        colour_transfer.estimate(sample, look, method="reinhard", strength=0),
     ):
         assert np.allclose(made(rgb), rgb)
 
 
 def test_reinhard_brings_the_mean_to_the_look() -> None:
-    sample = match.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
-    look = match.look_of(match.sample_pictures(eight_bit(portrait("mara"))[None], FACE))
-    made = match.estimate(sample, look, method="reinhard")
+    sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
+    look = colour_transfer.look_of(colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE))
+    made = colour_transfer.estimate(sample, look, method="reinhard")
     assert made.after < made.before / 3
 
 

@@ -14,11 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
-from pipeline import assemble, credentials, deliver, fragments, hls, media, profiles, qc, sound
+from pipeline import media
+from pipeline.assemble import assemble, master_mix
+from pipeline.checks import qc
+from pipeline.deliver import credentials, deliver, fragments, hls, profiles
 from tiny_film import BARS, TinyFilm, bars, eight_bit, portrait, tone
 
 SIZE, RATE, FRAMES = (640, 360), Fraction(30000, 1001), 150
-QUIET = sound.LoudnessSettings(target_lufs=None)
+QUIET = master_mix.LoudnessSettings(target_lufs=None)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     film.add([bars(320, 180)] * 15, label="DICE-Talk")
     still = eight_bit(portrait("mara"))
     film.add([np.roll(still, frame % 9, axis=1) for frame in range(FRAMES - 15)], label="DICE-Talk")
-    master = sound.master([film.record(tone(film.samples))], samples=film.samples, settings=QUIET, root=film.root)
+    master = master_mix.master([film.record(tone(film.samples))], samples=film.samples, settings=QUIET, root=film.root)
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=RATE)
     job = deliver.Job(
         picture=picture, sound_id="", sound_path=film.root / master.path, root=film.root, profiles=profiles.ladder(SIZE, RATE)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from manifests.errors import InputError
 from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
-from pipeline import ingest, media
+from pipeline import media
+from pipeline.speech import ingest
 
 SECONDS = 1.2
 

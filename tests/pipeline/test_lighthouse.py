@@ -16,10 +16,10 @@ from second_recording import DATA, EXAMPLE, ROOT, Spoken, doubled, example_truth
 
 from manifests.timebase import MASTER_HZ
 from model.emotion import parse_curve
-from pipeline import cast, consent, production, script
+from pipeline.script import cast, consent, production, script
 
 LIGHTHOUSE = ROOT / "examples" / "lighthouse"
-STARTER = ROOT / "pipeline" / "starter"
+STARTER = ROOT / "pipeline" / "script" / "starter"
 PRODUCTIONS = pytest.mark.parametrize("folder", [LIGHTHOUSE, STARTER], ids=["lighthouse", "starter"])
 
 

@@ -11,7 +11,7 @@ from benchmarks import listening_truth as truth
 from manifests.errors import InputError
 from manifests.rows import Cue
 from manifests.timebase import MASTER_HZ
-from pipeline.turns import SpeakerSpan
+from pipeline.speech.turns import SpeakerSpan
 
 
 def _folder(folder: Path, **files: str) -> Path:

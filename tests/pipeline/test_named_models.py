@@ -14,7 +14,7 @@ import soundfile as sf
 from manifests.errors import InputError
 from manifests.timebase import ANALYSIS_HZ
 from model import weights
-from pipeline import diarize, ingest, transcribe
+from pipeline.speech import diarize, ingest, transcribe
 from tests.pipeline.named_pipeline import make_named_pipeline
 
 _PYANNOTE = importlib.util.find_spec("pyannote.audio")  # without running it

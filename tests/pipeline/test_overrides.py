@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from manifests.errors import InputError
 from manifests.timebase import MASTER_HZ
-from pipeline import overrides, sheets
-from pipeline.align import Alignment, Known, match
-from pipeline.overrides import Override
+from pipeline.align import cue_overrides
+from pipeline.align.align import Alignment, Known, match
+from pipeline.align.cue_overrides import Override
+from pipeline.script import tables
 from tests.pipeline.test_align import SCRIPT, VOICES, Stage, _lines
 
 FRIDAY, SATURDAY, SUNDAY = "2026-11-20T10:00:00Z", "2026-11-21T10:00:00Z", "2026-11-22T10:00:00Z"
@@ -44,7 +45,7 @@ def edit(tmp_path: Path) -> Callable[..., list[Override]]:
 
     def edited(cells: dict[tuple[str, str], str], *, at: str = SATURDAY) -> list[Override]:
         path = tmp_path / "cues.csv"
-        path.write_text(overrides.export(_found(), at=at), encoding="utf-8")
+        path.write_text(cue_overrides.export(_found(), at=at), encoding="utf-8")
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         for row in rows:
@@ -53,8 +54,8 @@ def edit(tmp_path: Path) -> Callable[..., list[Override]]:
             writer = csv.DictWriter(file, rows[0].keys())
             writer.writeheader()
             writer.writerows(rows)
-        table = sheets.read(path, needed=overrides.COLUMNS, known=overrides.COLUMNS)
-        return overrides.changes(table, characters=CHARACTERS)
+        table = tables.read(path, needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS)
+        return cue_overrides.changes(table, characters=CHARACTERS)
 
     return edited
 
@@ -73,7 +74,7 @@ def test_changed_cells_become_decisions_that_are_applied(edit: Callable[..., lis
     cells = {
         ("L0", "start"): "0:00.5", ("L1", "character"): "nadia", ("L4", "ignore"): "Yes", ("L7", "start"): "30", ("L7", "end"): "31.5",
     }  # fmt: skip
-    applied = overrides.apply(_found(), edit(cells))
+    applied = cue_overrides.apply(_found(), edit(cells))
     assert applied.unfit == []
     cues = {cue.line_id: cue for cue in applied.cues}
     assert (cues["L0"].start, cues["L0"].status, cues["L0"].confidence) == (24_000, "matched", 1.0)
@@ -85,7 +86,7 @@ def test_changed_cells_become_decisions_that_are_applied(edit: Callable[..., lis
 
 def test_a_circled_take_is_used(edit: Callable[..., list[Override]]) -> None:
     decided = edit({("L2", "take"): "1"})
-    circled = overrides.circled(decided)
+    circled = cue_overrides.circled(decided)
     assert circled == {"L2": 1}
     first, last = _found(circled).cues[2], _found().cues[2]
     assert first.start < last.start
@@ -96,10 +97,10 @@ def test_a_newer_decision_is_not_overwritten_by_an_older_sheet(edit: Callable[..
     change = edit({("L0", "start"): "0.5", ("L1", "character"): "NADIA"}, at=SATURDAY)
     newer = Override(line_id="L0", field="start", value="48000", at=SUNDAY)
     older = Override(line_id="L1", field="character", value="MARA", at=FRIDAY)
-    fresh, conflicts = overrides.settle(change, [newer, older])
+    fresh, conflicts = cue_overrides.settle(change, [newer, older])
     assert [(one.line_id, one.value) for one in fresh] == [("L1", "NADIA")]
     assert [str(one) for one in conflicts] == [f"L0, start: the sheet says 0.500 s, decided 1.000 s at {SUNDAY}"]
-    assert overrides.settle(change, [*change, newer])[1] == conflicts
+    assert cue_overrides.settle(change, [*change, newer])[1] == conflicts
 
 
 def test_decisions_survive_a_script_edit_and_those_that_no_longer_fit_are_named() -> None:
@@ -109,7 +110,7 @@ def test_decisions_survive_a_script_edit_and_those_that_no_longer_fit_are_named(
         Override(line_id="L2", field="take", value="5", at=FRIDAY),
         Override(line_id="L3", field="end", value="0", at=FRIDAY),
     ]
-    applied = overrides.apply(_found(lines=7), decided)
+    applied = cue_overrides.apply(_found(lines=7), decided)
     assert applied.cues[1].start == 96_000
     assert [text.split(":")[0] for text in applied.unfit] == ["L7", "L2", "L3"]
 
@@ -129,7 +130,7 @@ def test_a_line_moved_by_hand_takes_its_words_and_its_recording_along() -> None:
         ),
         Override(line_id="L2", field="character", value="NADIA", at=FRIDAY),
     ]
-    applied = overrides.apply(found, decided, recordings=[recording, second])
+    applied = cue_overrides.apply(found, decided, recordings=[recording, second])
     assert applied.unfit == []
     cues = {cue.line_id: cue for cue in applied.cues}
     assert json.loads(cues["L0"].words) == [[whole[0][0], trimmed, whole[0][2]], *whole[1:]]
@@ -142,10 +143,10 @@ def test_a_time_after_the_end_of_the_recordings_is_reported_and_not_applied() ->
     recording = _stage().recording()
     ends = recording.samples
 
-    def moved(start: int, end: int) -> overrides.Applied:
+    def moved(start: int, end: int) -> cue_overrides.Applied:
         times = (("start", start), ("end", end))
         decided = [Override(line_id="L6", field=name, value=str(value), at=FRIDAY) for name, value in times]
-        return overrides.apply(_found(), decided, recordings=[recording])
+        return cue_overrides.apply(_found(), decided, recordings=[recording])
 
     assert moved(ends - 4800, ends + 4800).cues[6].end == ends
     for late in (moved(ends - 4800, ends + 2 * MASTER_HZ), moved(ends, ends + 4800)):
@@ -156,7 +157,7 @@ def test_a_time_after_the_end_of_the_recordings_is_reported_and_not_applied() ->
 def test_the_latest_decision_counts_and_clearing_a_cell_takes_one_back() -> None:
     first = Override(line_id="L1", field="start", value="96000", at=FRIDAY)
     second = Override(line_id="L1", field="start", value="", at=SATURDAY)
-    assert overrides.apply(_found(), [second, first]).cues == _found().cues
+    assert cue_overrides.apply(_found(), [second, first]).cues == _found().cues
 
 
 def test_every_cell_that_makes_no_sense_is_named(edit: Callable[..., list[Override]]) -> None:
@@ -175,7 +176,7 @@ def test_every_cell_that_makes_no_sense_is_named(edit: Callable[..., list[Overri
 def test_no_text_of_a_script_becomes_a_formula(text: str) -> None:
     stage = Stage()
     found = match(_lines((("=cmd()", text),)), [], [], recordings=[stage.recording()])
-    rows = list(csv.reader(overrides.export(found, at=FRIDAY).splitlines(keepends=True)))
+    rows = list(csv.reader(cue_overrides.export(found, at=FRIDAY).splitlines(keepends=True)))
     assert not [cell for cell in rows[1] if cell.startswith(("=", "+", "-", "@"))]
 
 

@@ -17,8 +17,8 @@ from test_breakdown import ACTORS, MAKING, RULES, cut, shots_of, spoken
 from manifests.errors import InputError
 from manifests.rows import Actor, Cue, Line
 from manifests.timebase import MASTER_HZ
-from pipeline import breakdown, cutting
-from pipeline.cutting import CutSettings, Utterance
+from pipeline.cut import breakdown, cut_points
+from pipeline.cut.cut_points import CutSettings, Utterance
 
 SECOND = MASTER_HZ
 KEEPER = Actor(character="KEEPER", actor="K", portrait="k.png", portrait_digest="k1", seed=3)
@@ -142,7 +142,9 @@ def edits(*parts: tuple[str, float, float], seconds: float = 30, **changes: int)
     utterances = [
         Utterance(start=round(a * SECOND), end=round(b * SECOND), character=name, scene="1") for name, a, b in parts
     ]
-    return [p.start for p in cutting.cut(utterances, total_samples=round(seconds * SECOND), settings=rules(**changes))]
+    return [
+        p.start for p in cut_points.cut(utterances, total_samples=round(seconds * SECOND), settings=rules(**changes))
+    ]
 
 
 def test_a_reply_on_the_heels_is_heard_before_it_is_seen() -> None:
@@ -172,7 +174,7 @@ def test_who_speaks_is_seen_for_95_percent_of_the_speech_however_picture_and_sou
         utterances.append(Utterance(start=end + pause, end=end + pause + length, character=character, scene="1"))
         end += pause + length
     settings = rules(rate=rate, sound_leads_frames=24, picture_leads_frames=24)
-    pieces = cutting.cut(utterances, total_samples=end, settings=settings)
+    pieces = cut_points.cut(utterances, total_samples=end, settings=settings)
     assert all(before.end == after.start for before, after in pairwise(pieces))
     right = sum(
         max(Fraction(0), min(Fraction(u.end), piece.end * MASTER_HZ / rate) - max(Fraction(u.start), piece.start * MASTER_HZ / rate))

@@ -14,7 +14,8 @@ import PIL.ImageCms
 import pytest
 
 from manifests.errors import InputError
-from pipeline import media, portraits
+from pipeline import media
+from pipeline.render import portraits
 
 ACTOR = Path(__file__).parents[2] / "examples" / "lighthouse" / "portraits" / "mara.png"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from manifests.errors import InputError
-from pipeline import production
+from pipeline.script import production
 
 LEAST = 'title = "The Lighthouse"\nrecordings = ["a.wav"]\n'
 
@@ -135,8 +135,8 @@ def test_wrong_settings_of_finishing_are_told_with_what_is_right(folder: Path, s
 
 
 def test_a_talker_without_mattes_cannot_deliver_transparent_files(folder: Path) -> None:
-    from flows.film import open_film
     from flows.inputs import read_inputs
+    from flows.project import open_film
 
     (folder / "production.toml").write_text(f'talker = "dice"\n{LEAST}\n[delivery]\nprofiles = ["web", "alpha"]\n')
     with pytest.raises(InputError, match=r"delivery\.profiles.*'dice' draws no mattes"):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from manifests.errors import InputError, Problem
-from pipeline import cast, consent, production, script
+from pipeline.script import cast, consent, production, script
 
 sys.path.append(str(Path(__file__).parents[1] / "data"))
 bad_inputs: Any = importlib.import_module("bad_inputs")

@@ -12,11 +12,14 @@ import pytest
 from test_captions import cue
 
 from manifests.rows import Check
-from pipeline import assemble, captions, deliver, media, profiles, qc, sound
+from pipeline import media
+from pipeline.assemble import assemble, master_mix
+from pipeline.checks import qc
+from pipeline.deliver import captions, deliver, profiles
 from tiny_film import TinyFilm, eight_bit, portrait
 
 SIZE = (320, 180)
-LOUD = sound.LoudnessSettings(target_lufs=-20.0, peak_dbtp=-1.0)
+LOUD = master_mix.LoudnessSettings(target_lufs=-20.0, peak_dbtp=-1.0)
 
 
 def speechlike(samples: int) -> np.ndarray:
@@ -35,7 +38,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyFilm, deliver.Jo
         still = eight_bit(portrait(character))
         film.add([np.roll(still, frame % 7, axis=1) for frame in range(frames)], character=character, label="DICE-Talk")
     recording = film.record(speechlike(film.samples))
-    master = sound.master([recording], samples=film.samples, settings=LOUD, root=film.root)
+    master = master_mix.master([recording], samples=film.samples, settings=LOUD, root=film.root)
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=film.rate)
     wanted = (deliver.WEB, deliver.MASTER, profiles.HEVC, profiles.AV1)
     job = deliver.Job(

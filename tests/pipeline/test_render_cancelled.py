@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from model.talker import Stepped, load
-from pipeline import portraits
-from pipeline.render import Studio, generate
+from pipeline.render import portraits
+from pipeline.render.render import Studio, generate
 from tests.flows.farm_talkers import GreyTalker, silent_shots
 
 TINY = {"build": "tiny", "face_box": [0.25, 0.2, 0.75, 0.8]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline import loudness, resegment, rooms
+from pipeline.speech import channel_compensation, resegment, speech_levels
 
 EFFECT = 1.5 * np.eye(1, 32, 9)[0]
 
@@ -26,9 +26,9 @@ def _same(found: np.ndarray, true: np.ndarray) -> bool:
     return len({*zip(found.tolist(), true.tolist(), strict=True)}) == len(set(true.tolist()))
 
 
-def _heard(vectors: np.ndarray, backgrounds: np.ndarray, count: int) -> rooms.Room:
+def _heard(vectors: np.ndarray, backgrounds: np.ndarray, count: int) -> channel_compensation.Room:
     guess = np.zeros(len(vectors), dtype=np.int64)
-    return rooms.heard(vectors, backgrounds, np.ones(len(vectors)), guess, count=count)
+    return channel_compensation.heard(vectors, backgrounds, np.ones(len(vectors)), guess, count=count)
 
 
 def test_a_voice_in_two_rooms_is_one_voice() -> None:
@@ -41,15 +41,15 @@ def test_a_voice_in_two_rooms_is_one_voice() -> None:
 def test_voices_that_have_a_room_each_stay_as_they_are() -> None:
     true = np.arange(160) % 2
     vectors, backgrounds = _said(true, true == 1)
-    assert _heard(vectors, backgrounds, 2) is rooms.NO_ROOM
-    assert rooms.NO_ROOM.without(vectors, backgrounds) is vectors
+    assert _heard(vectors, backgrounds, 2) is channel_compensation.NO_ROOM
+    assert channel_compensation.NO_ROOM.without(vectors, backgrounds) is vectors
 
 
 def test_in_one_room_and_in_short_recordings_nothing_is_taken_off() -> None:
     true = np.arange(160) % 4
     vectors, backgrounds = _said(true, np.arange(160) >= 80)
-    assert _heard(vectors, np.full(160, -50.0), 4) is rooms.NO_ROOM
-    assert _heard(vectors[40:120], backgrounds[40:120], 4) is rooms.NO_ROOM
+    assert _heard(vectors, np.full(160, -50.0), 4) is channel_compensation.NO_ROOM
+    assert _heard(vectors[40:120], backgrounds[40:120], 4) is channel_compensation.NO_ROOM
 
 
 def test_what_is_no_voice_stays_none() -> None:
@@ -66,6 +66,11 @@ def test_what_is_no_voice_stays_none() -> None:
 def test_the_background_of_a_moment_is_the_quiet_of_its_surroundings() -> None:
     levels = np.concatenate([np.full(3000, -60.0), np.full(3000, -45.0), np.full(3000, -110.0)])
     levels[::2] = -20.0  # somebody speaks half of the time
-    track = rooms.track(levels)
-    second = 100 * loudness.HOP
-    assert rooms.at(track, np.array([second, 45 * second, 89 * second, 200 * second])).tolist() == [-60, -45, -70, -70]
+    track = channel_compensation.track(levels)
+    second = 100 * speech_levels.HOP
+    assert channel_compensation.at(track, np.array([second, 45 * second, 89 * second, 200 * second])).tolist() == [
+        -60,
+        -45,
+        -70,
+        -70,
+    ]

@@ -12,7 +12,7 @@ import pytest
 from manifests.errors import InputError
 from manifests.rows import Line
 from model.emotion import LABELS
-from pipeline import script
+from pipeline.script import script
 
 WORDS = script.words()
 SCRIPTS = Path(__file__).parents[1] / "data" / "scripts"

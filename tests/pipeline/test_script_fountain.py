@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
-from pipeline import fountain
+from pipeline.script import fountain
 
 SCRIPTS = Path(__file__).parents[1] / "data" / "scripts"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline import sheet
+from pipeline.deliver import contact_sheet
 from pipeline.media import FrameWriter
 
 
@@ -18,8 +18,8 @@ def test_each_cell_shows_its_own_frame(tmp_path: Path) -> None:
     with FrameWriter(tmp_path / "film.mkv", size=(64, 36), rate=Fraction(25)) as writer:
         for level in levels:
             writer.write(np.full((36, 64, 3), level, np.uint8))
-    cells = [sheet.Cell(frame=frame, title=f"sc01_sh{frame}", note="MARA  happy 1") for frame in (5, 0, 3)]
-    path = sheet.contact_sheet(
+    cells = [contact_sheet.Cell(frame=frame, title=f"sc01_sh{frame}", note="MARA  happy 1") for frame in (5, 0, 3)]
+    path = contact_sheet.contact_sheet(
         tmp_path / "film.mkv", cells, tmp_path / "sheet.png", rate=Fraction(25), cell_size=(64, 36)
     )
     with Image.open(path) as image:
@@ -30,14 +30,14 @@ def test_each_cell_shows_its_own_frame(tmp_path: Path) -> None:
 
 
 def test_titles_that_are_too_long_or_hold_control_characters_fit_their_cell() -> None:
-    text = sheet.fit("sc01 \x1b[31m 日本語 \u202e" + "long " * 50, 15, 200)
+    text = contact_sheet.fit("sc01 \x1b[31m 日本語 \u202e" + "long " * 50, 15, 200)
     assert text.endswith("…")
-    assert sheet.font(15).getlength(text) <= 200
+    assert contact_sheet.font(15).getlength(text) <= 200
     assert "\x1b" not in text
     assert "\u202e" not in text
 
 
 def test_a_sheet_without_shots_is_still_a_picture(tmp_path: Path) -> None:
-    path = sheet.contact_sheet(tmp_path / "none.mkv", [], tmp_path / "sheet.png", rate=Fraction(25))
+    path = contact_sheet.contact_sheet(tmp_path / "none.mkv", [], tmp_path / "sheet.png", rate=Fraction(25))
     with Image.open(path) as picture:
         assert picture.size[0] > 0

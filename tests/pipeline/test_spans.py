@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
-from pipeline import ingest, spans
+from pipeline.speech import audio_digests, ingest
 
 SECONDS = 62  # more than a block
 
@@ -49,10 +49,10 @@ def test_spans_of_one_pass_are_what_each_is_by_itself(
     recorded: tuple[list[Recording], Path], wanted: list[tuple[int, int]]
 ) -> None:
     recordings, root = recorded
-    for path in (root / spans.FOLDER).glob("*.json"):
+    for path in (root / audio_digests.FOLDER).glob("*.json"):
         path.unlink()
     alone = [ingest.span_digest(recordings, start, end, root=root) for start, end in wanted]
-    assert spans.span_digests(recordings, wanted, root=root) == alone
+    assert audio_digests.span_digests(recordings, wanted, root=root) == alone
 
 
 @settings(max_examples=30)
@@ -69,18 +69,18 @@ def test_stored_whole_numbers_are_what_the_samples_round_to(
 def test_known_spans_are_not_decoded_again(recorded: tuple[list[Recording], Path], tmp_path: Path) -> None:
     recordings, root = recorded
     wanted = [(0, MASTER_HZ), (MASTER_HZ, 5 * MASTER_HZ)]
-    first = spans.span_digests(recordings, wanted, root=root)
+    first = audio_digests.span_digests(recordings, wanted, root=root)
     (tmp_path / "media").mkdir()
-    (root / spans.FOLDER).rename(tmp_path / spans.FOLDER)  # what is kept, without any recording
-    assert spans.span_digests(recordings, wanted, root=tmp_path) == first
+    (root / audio_digests.FOLDER).rename(tmp_path / audio_digests.FOLDER)  # what is kept, without any recording
+    assert audio_digests.span_digests(recordings, wanted, root=tmp_path) == first
 
 
 def test_what_is_kept_may_be_damaged(recorded: tuple[list[Recording], Path]) -> None:
     recordings, root = recorded
-    first = spans.span_digests(recordings, [(0, 3000)], root=root)
-    for path in (root / spans.FOLDER).glob("*.json"):
+    first = audio_digests.span_digests(recordings, [(0, 3000)], root=root)
+    for path in (root / audio_digests.FOLDER).glob("*.json"):
         path.write_text('[["half')
-    assert spans.span_digests(recordings, [(0, 3000)], root=root) == first
+    assert audio_digests.span_digests(recordings, [(0, 3000)], root=root) == first
 
 
 def test_a_production_that_may_only_be_read_is_planned_all_the_same(
@@ -90,8 +90,10 @@ def test_a_production_that_may_only_be_read_is_planned_all_the_same(
     (tmp_path / "media").mkdir()
     for path in (root / "media").iterdir():
         (tmp_path / "media" / path.name).symlink_to(path)
-    place = tmp_path / spans.FOLDER
+    place = tmp_path / audio_digests.FOLDER
     place.unlink(missing_ok=True)
     place.touch()  # a file, in which nothing can be kept whoever one is
     wanted = [(0, MASTER_HZ)]
-    assert spans.span_digests(recordings, wanted, root=tmp_path) == spans.span_digests(recordings, wanted, root=root)
+    assert audio_digests.span_digests(recordings, wanted, root=tmp_path) == audio_digests.span_digests(
+        recordings, wanted, root=root
+    )

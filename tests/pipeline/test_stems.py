@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from test_captions import cue
 
-from pipeline import stems
+from pipeline.assemble import stems
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import opentimelineio as otio
 import pytest
 
 from manifests.errors import InputError
-from pipeline import assemble, edit, timeline
+from pipeline.assemble import assemble, edit_list, timeline
 from tiny_film import TinyFilm, tone
 
 GREY = np.full((36, 64, 3), 99, np.uint8)
@@ -101,7 +101,7 @@ def test_a_trimmed_and_reordered_timeline_conforms(tmp_path: Path) -> None:
     assert [(c.number, c.start_frame, c.end_frame, c.take_frame) for c in cuts] == [
         ("sc01_sh020", 0, 3, 2), ("sc01_sh030", 3, 7, 0), ("sc01_sh010", 7, 10, 0),
     ]  # fmt: skip
-    assert [segment.frames for segment in edit.segments(cuts)] == [3, 4, 3]
+    assert [segment.frames for segment in edit_list.segments(cuts)] == [3, 4, 3]
 
 
 def test_what_cannot_be_conformed_is_named_all_at_once(tmp_path: Path) -> None:

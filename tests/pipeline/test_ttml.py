@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import captions, ttml
-from pipeline.captions import Caption
+from pipeline.deliver import captions, ttml
+from pipeline.deliver.captions import Caption
 
 TT = "{http://www.w3.org/ns/ttml}"
 PARAMETER = "{http://www.w3.org/ns/ttml#parameter}"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from manifests.rows import Turn
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
-from pipeline import loudness, resegment, turns
-from pipeline.turns import SpeakerSpan
+from pipeline.speech import resegment, speech_levels, turns
+from pipeline.speech.turns import SpeakerSpan
 
 SECOND = ANALYSIS_HZ
 
@@ -58,13 +58,13 @@ def test_speakers_are_numbered_by_first_appearance_and_keep_their_spans(spans: l
 
 def test_silence_inside_a_turn_is_left_out_and_short_pauses_stay() -> None:
     sound = _noise(4, silent=[(1.0, 1.5), (2.5, 2.6)])
-    left = turns.without_silence([_span(0, 4, 0)], loudness.levels(sound))
+    left = turns.without_silence([_span(0, 4, 0)], speech_levels.levels(sound))
     assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2)) for s in left] == [(0.0, 1.03), (1.47, 4.0)]
 
 
 def test_what_a_silence_leaves_of_a_turn_in_a_moment_is_dropped() -> None:
     sound = _noise(4, silent=[(1.0, 1.97), (3.0, 4.0)])
-    left = turns.without_silence([_span(0, 1.99, 0), _span(1.99, 4, 1)], loudness.levels(sound))
+    left = turns.without_silence([_span(0, 1.99, 0), _span(1.99, 4, 1)], speech_levels.levels(sound))
     assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2), s.speaker) for s in left] == [
         (0.0, 1.03, 0),
         (1.99, 3.03, 1),
@@ -98,16 +98,16 @@ def test_the_second_voice_of_full_turns_is_found_under_the_first() -> None:
 
 def test_levels_of_long_sound_are_those_of_its_frames() -> None:
     sound = _noise(61.003, silent=[(59.9, 60.2)])
-    frames = np.pad(sound, (0, -len(sound) % loudness.HOP)).reshape(-1, loudness.HOP)
+    frames = np.pad(sound, (0, -len(sound) % speech_levels.HOP)).reshape(-1, speech_levels.HOP)
     expected = 10 * np.log10(np.maximum(np.square(frames, dtype=np.float64).mean(axis=1), 1e-12))
-    np.testing.assert_array_equal(loudness.levels(sound), expected)
+    np.testing.assert_array_equal(speech_levels.levels(sound), expected)
 
 
 def test_words_are_drawn_in_to_the_sound() -> None:
     sound = _noise(3, silent=[(0, 1.0), (2.0, 3.0)])
-    (start, end), silent = loudness.draw_in([(0, 3 * SECOND), (100, 4000)], sound)
-    assert abs(start - SECOND) <= loudness.HOP
-    assert abs(end - 2 * SECOND) <= loudness.HOP
+    (start, end), silent = speech_levels.draw_in([(0, 3 * SECOND), (100, 4000)], sound)
+    assert abs(start - SECOND) <= speech_levels.HOP
+    assert abs(end - 2 * SECOND) <= speech_levels.HOP
     assert silent == (100, 4000)
 
 
@@ -145,7 +145,7 @@ def test_following_the_voice_finds_a_change_of_speaker_inside_a_turn_at_the_paus
     grid = resegment.cells(spans)
     centre = np.array([(cell.window_start + cell.window_end) / 2 / SECOND for cell in grid])
     vectors = _voices(2, seed=3)[(centre > 5).astype(int)]
-    followed = resegment.follow(spans, grid, vectors, loudness.levels(sound))
+    followed = resegment.follow(spans, grid, vectors, speech_levels.levels(sound))
     assert [(s.speaker, round(s.end / SECOND, 1)) for s in followed] == [(0, 5.0), (1, 8.0), (1, 10.0)]
 
 
@@ -155,7 +155,7 @@ def test_the_walk_does_not_change_speaker_for_one_doubtful_moment() -> None:
     grid = resegment.cells(spans)
     vectors = _voices(2, seed=4)[[0 if cell.start < 4 * SECOND else 1 for cell in grid]]
     vectors[5] = 0.5 * vectors[0] + 0.55 * vectors[-1]
-    followed = resegment.follow(spans, grid, vectors, loudness.levels(sound))
+    followed = resegment.follow(spans, grid, vectors, speech_levels.levels(sound))
     assert [span.speaker for span in followed] == [0, 1]
 
 

@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import assemble, deliver, media, sound, watermark
-from pipeline.chapters import Chapter
+from pipeline import media
+from pipeline.assemble import assemble, master_mix
+from pipeline.deliver import deliver, watermark
+from pipeline.deliver.chapters import Chapter
 from tiny_film import TinyFilm, eight_bit, portrait, tone
 
 SIZE, RATE, CODE, FRAMES = (640, 360), Fraction(25, 2), "1badc0de", 100
-QUIET = sound.LoudnessSettings(target_lufs=None)
+QUIET = master_mix.LoudnessSettings(target_lufs=None)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], dic
         picture[40:240, 100:260] = np.roll(still, round(6 * np.sin(number / 3)), axis=0)[40:240, 100:260]
         pictures.append(np.hstack([picture, still])[:, :640])
     film.add(pictures, label="DICE-Talk")
-    master = sound.master([film.record(tone(film.samples))], samples=film.samples, settings=QUIET, root=film.root)
+    master = master_mix.master([film.record(tone(film.samples))], samples=film.samples, settings=QUIET, root=film.root)
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=film.rate)
     chapters = (Chapter(frame=0, title="One"), Chapter(frame=50, title="Two"))
     job = deliver.Job(

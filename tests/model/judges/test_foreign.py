@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from manifests.errors import InputError
-from model.judges import foreign
-from model.judges.foreign import guests, i3d, onnx, syncnet
+from model.judges import arcface, external, external_metrics, i3d, syncnet
 from model.previs.landmarks import Face
 
 torch.set_num_threads(1)
@@ -30,10 +29,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_files_that_are_not_there_are_all_named_with_where_they_are_had_and_their_licence(cache: Path) -> None:
     with pytest.raises(InputError) as caught:
-        guests.Guests([judge.name for judge in foreign.KNOWN], {})
+        external_metrics.Guests([judge.name for judge in external.KNOWN], {})
     told = str(caught.value)
-    assert len(caught.value.problems) == len(foreign.KNOWN)
-    for judge in foreign.KNOWN:
+    assert len(caught.value.problems) == len(external.KNOWN)
+    for judge in external.KNOWN:
         assert str(cache / judge.file) in told
         assert judge.source in told
         assert judge.licence in told
@@ -41,19 +40,19 @@ def test_files_that_are_not_there_are_all_named_with_where_they_are_had_and_thei
 
 def test_an_unknown_judge_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(InputError, match="nearest: 'arcface'"):
-        foreign.entry("arc-face")
+        external.entry("arc-face")
 
 
 def test_another_file_than_the_one_that_was_used_first_is_refused(cache: Path) -> None:
     file = cache / "w600k_r50.onnx"
     file.write_bytes(b"half of")
-    assert foreign.place("arcface") == file
+    assert external.place("arcface") == file
     file.write_bytes(b"first")
-    foreign.remember("arcface")  # only what was loaded
+    external.remember("arcface")  # only what was loaded
     assert (cache / "w600k_r50.onnx.sha256").read_text().strip() == hashlib.sha256(b"first").hexdigest()
     file.write_bytes(b"second")
     with pytest.raises(InputError, match="not the file that was used before"):
-        foreign.place("arcface")
+        external.place("arcface")
 
 
 def test_the_published_pickle_of_syncnet_is_converted_once_and_judges_a_clip(cache: Path) -> None:
@@ -122,16 +121,16 @@ def test_graphs_run_on_faces_as_the_mesh_finds_them(cache: Path) -> None:
     picture = np.zeros((256, 256, 3), np.uint8)
     picture[..., 1] = 255
     face = Face(np.column_stack([np.random.default_rng(0).uniform(120, 136, (468, 2)), np.zeros(468)]), 1.0)
-    numbers = onnx.arcface(onnx.Graph("arcface"), picture, face)
+    numbers = arcface.arcface(arcface.Graph("arcface"), picture, face)
     assert numbers == pytest.approx(np.array([-1, 1, -1]) / np.sqrt(3), abs=0.02)
-    logits = onnx.hsemotion(onnx.Graph("hsemotion"), picture, face)
+    logits = arcface.hsemotion(arcface.Graph("hsemotion"), picture, face)
     assert logits == pytest.approx([-0.485 / 0.229, (1 - 0.456) / 0.224, -0.406 / 0.225], abs=1e-3)
 
 
 def test_a_file_that_is_no_graph_is_refused(cache: Path) -> None:
     (cache / "w600k_r50.onnx").write_bytes(b"no graph at all")
     with pytest.raises(InputError, match="not an ONNX graph"):
-        onnx.Graph("arcface")
+        arcface.Graph("arcface")
 
 
 def test_graphs_and_archives_of_something_else_are_refused_before_anything_is_judged(cache: Path) -> None:
@@ -139,7 +138,7 @@ def test_graphs_and_archives_of_something_else_are_refused_before_anything_is_ju
         (cache / file).write_bytes(mean_of_channels())
     (cache / "i3d_torchscript.pt").write_bytes(b"no archive")
     with pytest.raises(InputError) as caught:
-        guests.Guests(["arcface", "hsemotion", "i3d"], {})
+        external_metrics.Guests(["arcface", "hsemotion", "i3d"], {})
     told = [(problem.message, problem.expected, problem.got) for problem in caught.value.problems]
     assert told[:2] == [
         ("not the graph of this judge", "512 numbers for a picture of 112 px", "3"),
@@ -151,9 +150,9 @@ def test_graphs_and_archives_of_something_else_are_refused_before_anything_is_ju
 
 def test_alignment_brings_eyes_nose_and_mouth_where_arcface_wants_them() -> None:
     turn = np.array([[0.8, -0.6], [0.6, 0.8]])
-    points = onnx.ALIGNED @ turn.T * 2.5 + [30, 40]
-    matrix = onnx._similarity(points, onnx.ALIGNED)
-    assert points @ matrix[:, :2].T + matrix[:, 2] == pytest.approx(onnx.ALIGNED)
+    points = arcface.ALIGNED @ turn.T * 2.5 + [30, 40]
+    matrix = arcface._similarity(points, arcface.ALIGNED)
+    assert points @ matrix[:, :2].T + matrix[:, 2] == pytest.approx(arcface.ALIGNED)
 
 
 class Averages(torch.nn.Module):

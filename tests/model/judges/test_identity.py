@@ -11,7 +11,7 @@ import pytest
 
 from manifests.errors import InputError
 from model import weights
-from model.judges import framing, identity, points
+from model.judges import corpus_crop, identity, points
 from model.likeness import Recogniser
 from model.previs.landmarks import Landmarker
 
@@ -37,11 +37,11 @@ def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_frami
     known, clips = {}, {}
     for path in HEADS[:10]:
         full = picture(path)
-        known[path.stem] = identity.of_portrait(recogniser, framing.cropped([full], recogniser.landmarker, name=""))
+        known[path.stem] = identity.of_portrait(recogniser, corpus_crop.cropped([full], recogniser.landmarker, name=""))
         darker = cv2.warpAffine(
             (full * 0.75).astype(np.uint8), np.array([[0.93, 0.04, 9.0], [-0.04, 0.93, 5.0]]), full.shape[1::-1]
         )
-        clips[path.stem] = framing.cropped([darker] * 3, recogniser.landmarker, name="")
+        clips[path.stem] = corpus_crop.cropped([darker] * 3, recogniser.landmarker, name="")
     found = [
         identity.compare(identity.embeddings(recogniser, points.follow(recogniser.landmarker, clip)), name, known)
         for name, clip in clips.items()
@@ -51,7 +51,7 @@ def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_frami
 
 
 def test_lips_that_part_in_small_pictures_are_seen_to(recogniser: Recogniser) -> None:
-    face = framing.cropped([picture(HEADS[0])], recogniser.landmarker, name="")[0]
+    face = corpus_crop.cropped([picture(HEADS[0])], recogniser.landmarker, name="")[0]
     followed = points.follow(recogniser.landmarker, np.stack([face] * 4))
     assert followed.found == 1
     assert followed.gap.std() < 0.02
@@ -63,7 +63,7 @@ def test_lips_that_part_in_small_pictures_are_seen_to(recogniser: Recogniser) ->
 
 def test_a_clip_without_a_face_is_refused_by_name(recogniser: Recogniser) -> None:
     with pytest.raises(InputError, match=r"clip\.mp4: no face"):
-        framing.cropped([np.full((128, 128, 3), 90, np.uint8)], recogniser.landmarker, name="clip.mp4")
+        corpus_crop.cropped([np.full((128, 128, 3), 90, np.uint8)], recogniser.landmarker, name="clip.mp4")
 
 
 def test_a_lineup_holds_the_own_portrait_and_nobody_twice() -> None:

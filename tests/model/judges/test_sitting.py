@@ -14,11 +14,11 @@ import torch
 
 from manifests.errors import InputError
 from manifests.rows import Judgement, Score
-from model.judges import report, sitting
-from model.judges.panel import Panel
-from model.judges.sitting import Sitting, Window
-from model.training import corpus as corpora
-from model.training.corpus import Corpus
+from model.affect import prepared_corpus as corpora
+from model.affect.prepared_corpus import Corpus
+from model.judges import evaluation, report
+from model.judges.evaluation import Sitting, Window
+from model.judges.metrics import Panel
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +97,11 @@ def test_the_same_clips_are_judged_alike_again(judged: Sitting, corpus: Corpus) 
 
 def test_clips_are_drawn_with_the_emotions_in_turn(tmp_path: Path) -> None:
     corpus = corpora.tiny(tmp_path)
-    made = sitting.chosen(corpus, split="test", limit=8)
+    made = evaluation.chosen(corpus, split="test", limit=8)
     assert len({one.emotion for one in made}) == 8
-    assert made == sitting.chosen(corpus, split="test", limit=8)
+    assert made == evaluation.chosen(corpus, split="test", limit=8)
     with pytest.raises(InputError, match="no clips of split 'nobody'"):
-        sitting.chosen(corpus, split="nobody")
+        evaluation.chosen(corpus, split="nobody")
 
 
 def test_a_window_lies_in_the_middle_and_never_outside() -> None:

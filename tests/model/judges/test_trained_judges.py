@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from manifests.errors import InputError
+from model.affect import prepared_corpus as corpora
+from model.affect.prepared_corpus import Corpus
 from model.emotion import LABELS
-from model.judges import emotion, kept, lipsync, sound, training
-from model.judges.shares import Shares, shares
-from model.training import corpus as corpora
-from model.training.corpus import Corpus
+from model.judges import emotion, lipsync, sound, trained, training
+from model.judges.splits import Shares, shares
 
 torch.set_num_threads(1)
 
@@ -54,9 +54,9 @@ def test_emotions_that_points_tell_are_learnt_and_kept_to_the_same_numbers(corpu
         said = net(torch.from_numpy(facts).float())
     assert float((said.argmax(dim=1).numpy() == labels).mean()) > 0.6
     origin = learning(corpus).origin(emotion.Settings(), judge="emotion", version=1, score=("right", right))
-    written = kept.keep(net, origin, tmp_path)
+    written = trained.keep(net, origin, tmp_path)
     again = emotion.EmotionJudge()
-    assert kept.fill(again, "emotion", tmp_path) == written
+    assert trained.fill(again, "emotion", tmp_path) == written
     with torch.inference_mode():
         assert torch.equal(again(torch.from_numpy(facts).float()), said)
 
@@ -112,11 +112,11 @@ def test_the_level_of_a_voice_is_one_where_it_speaks_and_nought_where_it_is_sile
 
 def test_the_judges_that_ship_are_small_and_tell_what_they_learnt_from() -> None:
     for name, net in (("emotion", emotion.EmotionJudge()), ("lipsync", lipsync.SyncNet())):
-        origin = kept.fill(net, name, kept.SHIPPED)
+        origin = trained.fill(net, name, trained.SHIPPED)
         assert (origin.judge, origin.corpus, origin.split) == (name, "synthetic", "judge+val")
         assert origin.licences == ("CC0-1.0",)
         assert origin.identities >= 10
-        assert (kept.SHIPPED / f"{name}.safetensors").stat().st_size < 2e6
+        assert (trained.SHIPPED / f"{name}.safetensors").stat().st_size < 2e6
 
 
 def test_judges_learn_from_people_of_their_own_and_keep_a_page_about_it(corpus: Corpus, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_judges_learn_from_people_of_their_own_and_keep_a_page_about_it(corpus: 
         ("lipsync", "judge+val", 1),
     ]
     assert heard == {"emotion/loss", "emotion/right", "lipsync/loss", "lipsync/right"}
-    assert kept.complete(tmp_path)
+    assert trained.complete(tmp_path)
 
 
 def test_a_corpus_without_people_for_judges_gives_them_some_of_its_choosing_people(corpus: Corpus) -> None:
@@ -153,14 +153,14 @@ def test_a_corpus_with_nobody_for_judges_is_refused(corpus: Corpus) -> None:
 
 def test_weights_that_are_not_those_of_their_page_are_refused(corpus: Corpus, tmp_path: Path) -> None:
     origin = learning(corpus).origin(emotion.Settings(), judge="emotion", version=1, score=("right", 0.5))
-    kept.keep(emotion.EmotionJudge(), origin, tmp_path)
+    trained.keep(emotion.EmotionJudge(), origin, tmp_path)
     file = tmp_path / "emotion.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
     with pytest.raises(InputError, match="not the weights of its page"):
-        kept.fill(emotion.EmotionJudge(), "emotion", tmp_path)
+        trained.fill(emotion.EmotionJudge(), "emotion", tmp_path)
 
 
 def test_a_missing_judge_is_named_with_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--train") as caught:
-        kept.fill(emotion.EmotionJudge(), "emotion", tmp_path)
+        trained.fill(emotion.EmotionJudge(), "emotion", tmp_path)
     assert len(caught.value.problems) == 2

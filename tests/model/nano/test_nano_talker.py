@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from flows.film import open_film
+from flows.project import open_film
 from manifests.errors import InputError
 from model.emotion import Key, Performance
 from model.nano import LABEL, WEIGHTS, describe, read_settings
@@ -32,7 +32,7 @@ from model.nano.sizes import Sizes, tiny
 from model.nano.talker import NanoTalker
 from model.talker import Portrait, Speech, load
 
-PICTURE = Path(__file__).parents[3] / "pipeline" / "starter"
+PICTURE = Path(__file__).parents[3] / "pipeline" / "script" / "starter"
 
 
 def performance(label: int = 4) -> Performance:

@@ -19,7 +19,7 @@ from model.previs.landmarks import Landmarker
 from model.previs.talker import PrevisTalker, load
 from model.previs.warp import Pose, Renderer
 from model.talker import Portrait, Speech
-from pipeline import portraits
+from pipeline.render import portraits
 
 PORTRAITS = Path(__file__).parents[3] / "examples" / "lighthouse" / "portraits"
 

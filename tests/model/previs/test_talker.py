@@ -15,12 +15,12 @@ import pytest
 from manifests.errors import InputError
 from model import weights
 from model.emotion import Performance, parse_curve
-from model.previs import covered
+from model.previs import occlusion
 from model.previs.expression import INDEX
 from model.previs.landmarks import Landmarker
 from model.previs.talker import PrevisTalker, load
 from model.talker import Portrait, Speech
-from pipeline import portraits
+from pipeline.render import portraits
 
 PORTRAITS = Path(__file__).parents[3] / "examples" / "lighthouse" / "portraits"
 HEADS = Path(__file__).parents[2] / "data" / "heads"
@@ -183,8 +183,8 @@ def test_lips_in_grey_dark_and_dull_pictures_are_not_taken_for_covered(name: str
     grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     dull = (128 + (picture.astype(float) - 128) * 0.3).astype(np.uint8)
     for shown in (picture, grey, (picture * 0.2).astype(np.uint8), dull):
-        assert covered.look(shown, face).covered is None
-    assert covered.look(picture, face).doubtful is None
+        assert occlusion.look(shown, face).covered is None
+    assert occlusion.look(picture, face).doubtful is None
 
 
 def test_what_transparent_pixels_hold_is_never_seen(talker: PrevisTalker, actors: tuple[Portrait, Portrait]) -> None:

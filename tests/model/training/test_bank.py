@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from manifests.errors import InputError
+from model.affect.bank import SIZES, EmotionBank, perplexity
+from model.affect.embedder import EmotionEmbedder
+from model.affect.prepared_corpus import Corpus, tiny
 from model.dice.config import EmotionSizes
 from model.dice.emotion import EmotionModel
 from model.emotion import LABELS
 from model.training import train_bank, train_embedder
-from model.training.bank import SIZES, EmotionBank, perplexity
 from model.training.batches import Sampler
-from model.training.corpus import Corpus, tiny
-from model.training.embedder import EmotionEmbedder
 from model.training.resuming import seeded
 from model.training.run import Run
 from model.training.train_bank import BankSettings, Performances, Performer, draw, performances

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from manifests.errors import InputError
+from model.affect.prepared_corpus import HEARD_PER_FRAME, SAMPLES_PER_FRAME, SPLITS, Corpus, tiny
 from model.emotion import LABELS
-from model.training.corpus import HEARD_PER_FRAME, SAMPLES_PER_FRAME, SPLITS, Corpus, tiny
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from torch import nn
 from model.dice.schedule import euler_step, scaled_input
 from model.emotion import LABELS
 from model.training import diffusion, discriminator
-from model.training.course import pace
 from model.training.discriminator import EmotionReader
 from model.training.ema import Ema
+from model.training.training_loop import pace
 
 SIGMAS = st.floats(0.01, 50)
 SHAPE = (2, 3, 4, 2, 2)

@@ -15,25 +15,25 @@ import torch
 
 from manifests.errors import InputError
 from manifests.identity import digest
+from model.affect import checkpoint
+from model.affect import prepared_corpus as corpora
+from model.affect.bank import EmotionBank
+from model.affect.embedder import EmbedderSizes, EmotionEmbedder
+from model.affect.packaged import PACKAGED
+from model.affect.prepared_corpus import Corpus
+from model.affect.priors import Priors
 from model.emotion import LABELS
 from model.nano.autoencoder import signed
 from model.nano.networks import Nano, read_config
 from model.nano.sizes import tiny
-from model.training import checkpoint
-from model.training import corpus as corpora
 from model.training import settings as tables
-from model.training.bank import EmotionBank
-from model.training.corpus import Corpus
-from model.training.course import Film
-from model.training.embedder import EmbedderSizes, EmotionEmbedder
-from model.training.packaged import PACKAGED
-from model.training.priors import Priors
-from model.training.reel import Reel, References, emphasis
+from model.training.latent_dataset import Reel, References, emphasis
 from model.training.run import Run
 from model.training.train_autoencoder import AutoencoderSettings, Kit
 from model.training.train_autoencoder import losses as autoencoder_losses
 from model.training.train_denoiser import DenoiserSettings, Learner, batch_of, draw, losses
 from model.training.train_diffusion import DiffusionSettings, Stages, train
+from model.training.training_loop import Film
 from model.training.workers import Workers
 
 QUICK = Stages(
@@ -94,7 +94,7 @@ def test_a_process_that_was_killed_outright_goes_on_to_the_same_weights(trained:
     corpus = corpora.tiny(tmp_path / "corpus")
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_diffusion_stages as here; "
-        "from model.training.corpus import tiny; place = Path(sys.argv[2]); "
+        "from model.affect.prepared_corpus import tiny; place = Path(sys.argv[2]); "
         "here.train(tiny(place / 'corpus'), here.QUICK, here.Run(out=place / 'out'))"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])

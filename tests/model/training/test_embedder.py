@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
+from model.affect.embedder import BOTH, DIMS, EmotionEmbedder, Gaussian, Modality
+from model.affect.face_space import fit
+from model.affect.features import hearing, prosody_numbers
+from model.affect.prepared_corpus import Corpus, tiny
+from model.affect.priors import NEUTRAL, Priors
 from model.emotion import LABELS, parse_curve
 from model.training.batches import Sampler, gather
-from model.training.corpus import Corpus, tiny
-from model.training.embedder import BOTH, DIMS, EmotionEmbedder, Gaussian, Modality
-from model.training.facespace import fit
-from model.training.priors import NEUTRAL, Priors
 from model.training.run import Run
-from model.training.senses import hearing, prosody_numbers
 from model.training.settings import read
 from model.training.train_embedder import EmbedderSettings, encode_all, train
 

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.training import prosody
-from model.training.corpus import HZ, PROSODY, SAMPLES_PER_FRAME
+from model.affect import prosody
+from model.affect.prepared_corpus import HZ, PROSODY, SAMPLES_PER_FRAME
 
 NAMES = {name: place for place, name in enumerate(prosody.SUMMARY)}
 

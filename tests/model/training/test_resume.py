@@ -22,7 +22,7 @@ SETTINGS = "EmbedderSettings(steps=40, identities=2, axes=16, width=16, save_eve
 PROGRAM = f"""
 import sys, torch
 from pathlib import Path
-from model.training.corpus import tiny
+from model.affect.prepared_corpus import tiny
 from model.training.run import Run
 from model.training.train_embedder import EmbedderSettings, train
 torch.set_num_threads(1)

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import distributed, nn
 
-from model.training.course import Course, Draws, Losses, Stage, follow
 from model.training.resuming import seeded
 from model.training.run import Run
+from model.training.training_loop import Course, Draws, Losses, Stage, follow
 from model.training.workers import ALONE, Workers
 
 COURSE = Course(steps=6, batch=4, accumulate=2, learning_rate=0.1)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.training.corpus import SPLITS
+from model.affect.prepared_corpus import SPLITS
 from pipeline.corpus import crema_d, hdtf, mead
 from pipeline.corpus.layout import split_of
 from pipeline.media import FrameWriter

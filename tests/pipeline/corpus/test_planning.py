@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from manifests.errors import InputError
 from model.emotion import LABELS
 from model.previs.expression import UNITS
-from pipeline.corpus import performance, synthetic, units
+from pipeline.corpus import performance, synthetic, unit_heads
 from pipeline.corpus.synthetic import Person, SpokenLine
 
 PEOPLE = [
@@ -98,11 +98,11 @@ def test_draws_stay_within_what_is_documented(emotion: str, level: int, seed: in
 
 def test_a_picture_that_does_not_fall_into_its_stills_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "tall.png"), np.zeros((30, 8, 3), np.uint8))
-    assert units.stills(tmp_path / "tall.png", 3).shape == (3, 10, 8, 3)
+    assert unit_heads.stills(tmp_path / "tall.png", 3).shape == (3, 10, 8, 3)
     with pytest.raises(InputError, match="4 of them; got 8 x 30 px"):
-        units.stills(tmp_path / "tall.png", 4)
+        unit_heads.stills(tmp_path / "tall.png", 4)
 
 
 def test_stills_are_blended_from_the_first_to_the_last() -> None:
     stills = np.array([[[[0]]], [[[100]]], [[[200]]]], dtype=np.uint8)
-    assert [int(frame[0, 0, 0]) for frame in units.blended(stills, 5)] == [0, 50, 100, 150, 200]
+    assert [int(frame[0, 0, 0]) for frame in unit_heads.blended(stills, 5)] == [0, 50, 100, 150, 200]

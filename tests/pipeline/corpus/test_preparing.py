@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from model.training.corpus import HEARD_PER_FRAME, HZ, SAMPLES_PER_FRAME
-from pipeline import portraits, transcribe
+from model.affect.prepared_corpus import HEARD_PER_FRAME, HZ, SAMPLES_PER_FRAME
 from pipeline.corpus import performance
 from pipeline.corpus.prepare import Framing, Preparer, UnfitError
+from pipeline.render import portraits
+from pipeline.speech import transcribe
 
 ROOT = Path(__file__).parents[3]
 FRAMES = 14

@@ -23,7 +23,7 @@ import pytest
 from pipeline import media
 from pipeline.lesson import packages, tincan
 from pipeline.lesson.transcript import Entry
-from pipeline.settings import PackageName
+from pipeline.script.settings import PackageName
 
 SECONDS = 6
 # A learning system as SCORM 1.2 describes one: an object named API in a page around the lesson. It keeps what it is told in the tab.

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
-from pipeline import script as line_sheets
 from pipeline.lesson import markdown
 from pipeline.lesson.layouts import Arrangement
-from pipeline.lesson.script import LessonScript, check, from_lines
-from pipeline.moods import words
+from pipeline.lesson.lesson_script import LessonScript, check, from_lines
+from pipeline.script import script as line_sheets
+from pipeline.script.emotion_synonyms import words
 
 WORDS = words()
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from manifests.errors import InputError
 from pipeline.lesson import markdown, packages, scorm, tincan, transcript, xliff
-from pipeline.lesson.script import LessonScript
+from pipeline.lesson.lesson_script import LessonScript
 from pipeline.lesson.transcript import Entry
-from pipeline.moods import words
-from pipeline.settings import PackageName
+from pipeline.script.emotion_synonyms import words
+from pipeline.script.settings import PackageName
 
 RATE = Fraction(25)
 HOSTILE = '<script>alert(1)</script> & "quotes" {{title}} ]]> --> \\ = ; #'

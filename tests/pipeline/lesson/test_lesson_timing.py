@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from manifests.rows import Cue, Shot
 from pipeline.lesson import markdown, timing
-from pipeline.lesson.script import LessonScript
-from pipeline.moods import words
+from pipeline.lesson.lesson_script import LessonScript
+from pipeline.script.emotion_synonyms import words
 
 WORDS = words()
 RATES = st.sampled_from([Fraction(25), Fraction(24), Fraction(30000, 1001), Fraction(50)])

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lies beside a version's files: captions, timeline, contact sheet, poster, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from flows.project import Film
+from flows.review import export
+from flows.version import Reel
+from manifests.rows import Cut, Grade, Shot
+from pipeline.assemble import assemble, timeline
+from pipeline.assemble.assemble import Picture
+from pipeline.colour import grade as grading
+from pipeline.deliver import captions, contact_sheet, ttml
+from pipeline.deliver.captions import Caption
+from pipeline.deliver.deliver import Pass
+
+
+def compose_captions(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Caption]:
+    """The captions of the cut, by the rules of the production's language."""
+    return captions.compose(
+        reel.cues,
+        rate=film.production.rate,
+        frames=assemble.total_frames(cuts),
+        shot_changes=[cut.start_frame for cut in cuts if not cut.layer],
+        rules=captions.rules_for(film.production.language),
+    )
+
+
+def write_captions(film: Film, shown: Sequence[Caption], *, folder: Path) -> None:
+    """Captions on the frames of the files, as SRT, WebVTT and TTML."""
+    captions.write(shown, folder, rate=film.production.rate)
+    ttml.write(shown, folder, rate=film.production.rate, language=film.production.language)
+
+
+def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path, at: Path) -> None:
+    """The cut as OpenTimelineIO, Final Cut's XML and EDL; `at` is where the version will stand."""
+    programme = timeline.Programme(
+        title=film.production.title,
+        rate=film.production.rate,
+        cuts=cuts,
+        shots={shot.shot_id: shot for shot in reel.shots},
+        recordings=reel.recordings,
+        root=film.root,
+        take_frames={take.shot_id: take.frames for take in reel.takes},
+        size=(film.production.width, film.production.height),
+    )
+    timeline.write(programme, folder=folder, at=at)
+    timeline.write_fcp_xml(programme, folder=folder, at=at)
+    timeline.write_edl(programme, folder=folder)
+
+
+def write_pictures(film: Film, reel: Reel, shown: Pass, *, video: Path, folder: Path) -> None:
+    """Contact sheet, thumbnails, poster, and each character's first shot before and after grading, from a file of a pass."""
+    picture, cuts = shown.job.picture, [cut for cut in shown.shown if not cut.layer]
+    _contact_sheet(reel, cuts, video, folder, picture)
+    longest = max(cuts, key=lambda cut: cut.frames)
+    contact_sheet.poster(
+        video, (longest.start_frame + longest.end_frame) // 2, folder / "poster.jpg", size=picture.size
+    )
+    takes = {take.shot_id: take for take in reel.takes}
+    grades = {grade.shot_id: grade for grade in grades_of(film, cuts)}
+    firsts = {shot.character: shot for shot in reversed(reel.shots) if shot.shot_id in grades}
+    pairs = [
+        (*grading.before_after(takes[shot.shot_id], grades[shot.shot_id], root=film.root), shot.character, _change(grades[shot.shot_id]))
+        for shot in sorted(firsts.values(), key=lambda shot: shot.order)
+    ]  # fmt: skip
+    contact_sheet.before_after_sheet(pairs, folder / "grades.png")
+
+
+def _contact_sheet(reel: Reel, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture) -> None:
+    moods = {(cue.line_id, cue.character): cue.performance for cue in reel.cues}
+    shots = {shot.shot_id: shot for shot in reel.shots}
+    cells = [
+        contact_sheet.Cell(
+            frame=export.middle(cut),
+            title=f"{shot.number}  {shot.character}",
+            note=_mood(shot, moods) or shot.role,
+        )
+        for cut in cuts
+        for shot in [shots[cut.shot_id]]
+    ]
+    wide = 320 if picture.width >= picture.height else 180
+    size = (wide, round(wide * picture.height / picture.width))
+    pictures = contact_sheet.pick(video, [cell.frame for cell in cells], size=size)
+    contact_sheet.lay_out(pictures, cells, folder / "contact_sheet.png", rate=picture.rate)
+    export.keep_thumbs(pictures, cuts, folder)
+
+
+def _mood(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:
+    """What the one in the picture performs in the shot's first line of theirs; "" for their default."""
+    own = (moods.get((name, shot.character)) for name in shot.line_ids.split("|"))
+    return next((mood for mood in own if mood), "")
+
+
+def _change(grade: Grade) -> str:
+    limited = ", held at the limit" if grade.limited else ""
+    return f"from {grade.delta_e_before:.1f} to {grade.delta_e_after:.1f} CIEDE2000 off the look{limited}"
+
+
+def grades_of(film: Film, cuts: Sequence[Cut]) -> list[Grade]:
+    """The transforms of the cut."""
+    return film.store.rows(Grade, grade_id=list({cut.grade_id for cut in cuts}))

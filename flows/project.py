@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One production and its record: what all steps of the film share.
+
+`inputs`, `listening`, `cut`, `generate` and `finish` are the steps; `episode` runs them as Prefect tasks, `plan` and `status` call
+them directly. A step that needs an engine first looks whether the record has its result under the same key (`Remembered`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from manifests.errors import InputError, Problem
+from manifests.rows import Event, Recording, Row, Shot, Take
+from manifests.store import Store, event
+from model.talker import Settings
+from pipeline.render import render
+from pipeline.script import production as productions
+from pipeline.script.production import Production
+
+R = TypeVar("R", bound=Row)
+BUILD = "build"
+_UNFIT = re.compile(
+    r"[\[\]^|\\\x00-\x1f]|%[0-9A-Fa-f]{2}"
+)  # deltalake 1.6.6 panics over these, or reads them as escapes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """A production, the folder that its results go to (paths in rows are relative to it), and its record."""
+
+    production: Production
+    root: Path
+    store: Store
+
+    @property
+    def folder(self) -> Path:
+        """Where the production's own files lie."""
+        return self.production.folder
+
+    @property
+    def talker_settings(self) -> Settings:
+        """What the production's talker is asked for."""
+        return self.settings_of(self.production.talker)
+
+    def settings_of(self, talker: str) -> Settings:
+        """What a talker is asked for: the size of the frames, and the production's settings if it is the production's own."""
+        own = dict(self.production.talker_settings) if talker == self.production.talker else {}
+        weights = own.get("weights")
+        if isinstance(weights, str) and weights:  # a folder: found from the production, wherever a worker stands
+            own["weights"] = str((self.folder / Path(weights).expanduser()).resolve())
+        return {"size": self.production.generate.size, **own}
+
+
+def open_film(folder: Path, out: Path | None = None) -> Film:
+    """Read `production.toml`. Nothing is created. Raises InputError."""
+    production = productions.load(folder)
+    root = (out or folder / BUILD).resolve()
+    if unfit := _UNFIT.search(str(root)):
+        message = f"the record cannot lie in a folder whose path holds {unfit[0]!r}"
+        expected = "another name, or --out with a folder elsewhere"
+        raise InputError(Problem(file=str(root), message=message, expected=expected))
+    return Film(production=production, root=root, store=Store(root / "manifests"))
+
+
+def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
+    """The takes that are done: row committed, or lost in a crash but known from beside the file, and media in place.
+
+    Nothing is written, so that it may be asked while a render runs; a render commits them (`commit_orphans`)."""
+    wanted = list(dict.fromkeys(shot.shot_id for shot in shots))
+    takes = {take.shot_id: take for take in film.store.find(Take, "shot_id", wanted)}
+    takes = {key: take for key, take in takes.items() if (film.root / take.path).is_file()}
+    orphans = (render.adopt(key, root=film.root) for key in wanted if key not in takes)
+    return takes | {take.shot_id: take for take in orphans if take is not None}
+
+
+def commit_orphans(film: Film, takes: Mapping[str, Take]) -> None:
+    """Commit the rows of takes that stand without one. Only for the one run that holds the production."""
+    if not takes:
+        return
+    known = film.store.known(Take, "shot_id", takes)
+    film.store.append([take for key, take in takes.items() if key not in known])
+
+
+def length(recordings: Sequence[Recording]) -> int:
+    """Samples of the timeline at 48 kHz."""
+    return max((recording.offset_samples + recording.samples for recording in recordings), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Rows that are made once per key: an event says that they were, also when there are none."""
+
+    store: Store
+    name: str
+    key: str
+
+    def __call__(self, kind: type[R], make: Callable[[], Sequence[R]], **where: str) -> list[R]:
+        if not self.store.has(Event, name=self.name, subject=self.key):
+            rows = make()
+            self.store.append(rows)
+            self.store.append([event(self.name, self.key, actor="callsheet", detail=f"{len(rows)} rows")])
+        return self.store.rows(kind, **where)

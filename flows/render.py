@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`render`, and what it shares with `plan`: listening once, the cut against the record, and what to say of an outcome."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from flows import listening
+from flows.cut import Cutting, cut, needs_approval
+from flows.engines import orchestrated
+from flows.inputs import Inputs, open_inputs
+from flows.lease import Note, held
+from flows.ledger import record
+from flows.plan import Plan, Terms
+from flows.plan import plan as compare
+from flows.progress import bars, reporter
+from flows.project import Film, done
+from flows.view.screen import complain, say, say_json, short
+from manifests.rows import Deliverable, Take
+from manifests.timebase import clock
+
+DONE, SOME_FAILED = 0, 1
+HISTORY = 4000  # past takes from which paces are learnt
+
+
+def render(  # noqa: PLR0913 - each is an option of the verb
+    folder: Path, *, out: Path | None, ray: str, workers: int, wait_seconds: float = 0, as_json: bool
+) -> int:
+    """Do what `plan` shows, or say that there is nothing to do, which takes no engine to find out.
+
+    Raises BusyError when another run works on the production and is still at it after `wait_seconds`."""
+    film, inputs = open_inputs(folder, out)
+    standing = _standing(film, inputs)
+    if standing is not None:
+        return _nothing_to_do(film, standing, as_json=as_json)
+    with held(film.root, purpose="render", wait_seconds=wait_seconds, on_wait=_say_who_holds_it) as lease, bars():
+        standing = _standing(film, inputs) if lease.waited else None
+        if standing is not None:
+            return _nothing_to_do(film, standing, as_json=as_json)
+        reporter().step("Starting the orchestrator")
+        from flows.episode import episode
+
+        with orchestrated():
+            outcome = episode(str(folder), out=str(out) if out else None, ray=ray, workers=workers)
+    return _show_outcome(film, outcome, as_json=as_json)
+
+
+def listen(film: Film, inputs: Inputs) -> Cutting:
+    """Bring in, listen and cut; says so when that takes an engine."""
+    known = listening.known_recordings(film, inputs)
+    if known is not None and listening.is_heard(film, known, inputs):
+        return cut(film, inputs, known)
+    with bars():
+        reporter().step("Listening (kept for the next time)")
+        return cut(film, inputs, listening.bring_in(film, inputs))
+
+
+def compare_with_record(cutting: Cutting) -> Plan:
+    """The cut against the takes that are done and the cut that was recorded last."""
+    store = cutting.film.store
+    made = done(cutting.film, cutting.shots)
+    missing = any(shot.shot_id not in made for shot in cutting.shots)
+    return compare(
+        record.ledger(cutting.film, cutting.shots, done=set(made)),
+        before=record.cut_before(store, cutting.shots) if missing else (),
+        history=store.newest(Take, HISTORY) if missing else (),
+        terms=_terms(cutting.film),
+    )
+
+
+def _terms(film: Film) -> Terms:
+    wanted = film.production
+    price, currency = wanted.generate.price or (None, "")
+    return Terms(
+        workers=wanted.farm.workers or os.cpu_count() or 1,
+        price=price,
+        currency=currency,
+        gate=wanted.talker if needs_approval(wanted) else "",
+    )
+
+
+def _standing(film: Film, inputs: Inputs) -> list[Deliverable] | None:
+    """The newest version's files when it is exactly what would be made now."""
+    known = listening.known_recordings(film, inputs)
+    if known is None or not listening.is_heard(film, known, inputs):
+        return None
+    cutting = cut(film, inputs, known)
+    takes = done(film, cutting.shots)
+    if any(shot.shot_id not in takes for shot in cutting.shots):
+        return None
+    from flows.finishing.kinds import Reel, standing
+
+    reel = Reel(shots=cutting.shots, takes=list(takes.values()), cues=cutting.heard.cues, recordings=known)
+    return standing(film, reel)
+
+
+def _say_who_holds_it(holder: Note) -> None:
+    complain(f"waiting for {holder}")
+
+
+def _nothing_to_do(film: Film, standing: list[Deliverable], *, as_json: bool) -> int:
+    version = standing[0].version
+    place = film.root / "deliverables" / version
+    if as_json:
+        say_json({"made": 0, "version": version, "folder": place, "files": [row.path for row in standing]})
+    else:
+        say(
+            f"Nothing to do: {film.production.title} stands as {version} ({clock(standing[0].seconds)}) in {short(place)}"
+        )
+    return DONE
+
+
+def _show_outcome(film: Film, outcome: Any, *, as_json: bool) -> int:
+    version = outcome.version
+    failed = bool(outcome.rejects) or version is None or bool(version.failed)
+    if as_json:
+        say_json(outcome)
+        return SOME_FAILED if failed else DONE
+    for line in outcome.missing:
+        say(f"not heard: {line}")
+    for reject in outcome.rejects:
+        say(f"failed: {reject.subject}: {reject.reason}")
+    if version is None:
+        say(_why_no_version(outcome))
+        return SOME_FAILED
+    seconds = version.deliverables[0].seconds
+    say(f"{film.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {clock(seconds)} long")
+    for row in version.deliverables:
+        say(f"  {row.profile:8} {short(film.root / 'deliverables' / row.path)}")
+    for mark in outcome.marks:
+        say(f"marked: {mark}")
+    for check in version.failed:
+        say(f"failed check: {check.profile} {check.name}: {check.value} (limit {check.limit}) {check.advice}")
+    warnings = sum(check.verdict == "warn" for check in version.checks)
+    say(
+        f"  checks   {len(version.checks) - len(version.failed) - warnings} passed, {warnings} warnings, {len(version.failed)} failed"
+    )
+    say(f"Look first at {short(version.folder / 'contact_sheet.png')}, then play {short(version.folder / 'web.mp4')}")
+    return SOME_FAILED if failed else DONE
+
+
+def _why_no_version(outcome: Any) -> str:
+    made = f"{outcome.made} takes made now; no version was made"
+    if outcome.rejects:
+        return f"{len(outcome.rejects)} of {outcome.shots} shots failed; {made}. Mend them and run again."
+    if outcome.held:
+        return f"held: {', '.join(outcome.held)}; {made}. `callsheet shot release` lets them go on."
+    stopped = f"stopped ({outcome.note or outcome.stopped}), " if outcome.stopped else ""
+    return f"{stopped}{len(outcome.left)} of {outcome.shots} shots left; {made}. The same command goes on from here."

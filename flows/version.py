@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a version is made of and what it is while it is being made; and the production's finishing settings as the stages take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.project import Film
+from manifests.rows import Check, Cue, Cut, Deliverable, Recording, Shot, Take
+from pipeline.assemble import master_mix
+from pipeline.checks import qc
+from pipeline.colour import grade as grading
+from pipeline.deliver import deliver
+from pipeline.deliver.captions import Caption
+from pipeline.deliver.profiles import Profile
+from pipeline.script.settings import SHOT_REFERENCE
+
+DELIVERABLES = "deliverables"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reel:
+    """All that a version is made of."""
+
+    shots: Sequence[Shot]
+    takes: Sequence[Take]
+    cues: Sequence[Cue]
+    recordings: Sequence[Recording]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A version that is being made: what each pass renders, the folder it is written into, its files by profile, and its stems.
+
+    The first pass is the one that other things (captions, contact sheet) are made for. `shown`: the captions on the frames of the
+    programme."""
+
+    film: Film
+    reel: Reel
+    passes: Sequence[deliver.Pass]
+    master: master_mix.Sound
+    name: str
+    folder: Path
+    files: Mapping[str, Path]
+    shown: Sequence[Caption]
+    stems: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def cuts(self) -> Sequence[Cut]:
+        """The edit list of the first pass."""
+        return self.passes[0].cuts
+
+    @property
+    def job(self) -> deliver.Job:
+        """The job of the first pass."""
+        return self.passes[0].job
+
+    def pass_of(self, profile: str) -> deliver.Pass:
+        """The pass that renders a profile."""
+        return next(one for one in self.passes if profile in {made.name for made in one.job.profiles})
+
+    def profile(self, name: str) -> Profile:
+        """A profile of its files."""
+        return next(made for made in self.pass_of(name).job.profiles if made.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version that stands: its name, folder, files and checks."""
+
+    name: str
+    folder: Path
+    deliverables: list[Deliverable]
+    checks: list[Check]
+
+    @property
+    def failed(self) -> list[Check]:
+        """Checks that failed."""
+        return qc.failures(self.checks)
+
+
+def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
+    """What shots are matched to: the production's look, and before it what the actor sheet names for a character."""
+    look = film.production.look
+    own = {shot.character: grading.Still(path=film.production.path(shot.look)) for shot in shots if shot.look}
+    shot = look.reference.removeprefix(SHOT_REFERENCE) if look.reference.startswith(SHOT_REFERENCE) else ""
+    left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
+    return grading.LookSettings(
+        method=look.method,
+        strength=look.strength,
+        limit=look.limit,
+        reference=film.production.path(look.reference) if look.reference and not shot else None,
+        reference_face=(left, top, right, bottom) if look.reference_face else None,
+        reference_shot=shot,
+        stills=own,
+    )
+
+
+def loudness_settings(film: Film) -> master_mix.LoudnessSettings:
+    """How loud the programme is."""
+    wanted = film.production.delivery
+    return master_mix.LoudnessSettings(target_lufs=wanted.loudness_lufs, peak_dbtp=wanted.peak_dbtp)

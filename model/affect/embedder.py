@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emotion embedder: sound and face of a performance become one Gaussian (256 dimensions) that says what is felt, not who feels it.
+
+Each sense has an encoder; each then asks the other by cross-attention; means and spreads over time are joined and squeezed through a
+narrow layer. A sense that is missing is replaced by one learned token. Not the training (`train_embedder`) and not the naming of
+emotions (`priors`). Inputs are standardised inside, so a checkpoint needs nothing beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from einops import rearrange, reduce
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from manifests.errors import InputError, Problem
+from model.affect import checkpoint
+from model.affect.face_space import HEAD, FaceSpace
+from model.affect.features import HEARING, Senses, senses
+from model.affect.prepared_corpus import POINTS, Prepared
+
+DIMS = 256
+Modality = Literal["audio", "video"]
+BOTH: tuple[Modality, ...] = ("audio", "video")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedderSizes:
+    """`axes`: coordinates of a face. `width`: of the encoders. `squeezed`: numbers that a clip passes through before its Gaussian.
+    `window`: tokens (12.5 a second) that are looked at together. `attend`: whether the senses ask each other."""
+
+    axes: int = 40
+    width: int = 64
+    heads: int = 4
+    squeezed: int = 16
+    window: int = 25
+    attend: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gaussian:
+    """What is felt in each clip of a batch. `embedder`: digest of the checkpoint that says so, "" while it is being trained."""
+
+    mean: Float[Tensor, "*batch 256"]
+    logvar: Float[Tensor, "*batch 256"]
+    embedder: str = ""
+
+    def sample(self, noise: Float[Tensor, "*batch 256"]) -> Float[Tensor, "*batch 256"]:
+        """A draw; `noise` is unit normal."""
+        return self.mean + noise * (0.5 * self.logvar).exp()
+
+
+class SenseEncoder(nn.Module):
+    """One sense, token by token: a linear layer and two residual convolutions over time."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        """`inputs`: numbers a token; they are standardised with what `learn_scale` saw."""
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(inputs))
+        self.register_buffer("scale", torch.ones(inputs))
+        self.into = nn.Linear(inputs, width)
+        self.convolutions = nn.ModuleList(nn.Conv1d(width, width, 3, padding=1) for _ in range(2))
+        self.norm = nn.LayerNorm(width)
+        self.absent = nn.Parameter(torch.zeros(width))
+
+    def learn_scale(self, tokens: Float[Tensor, "tokens inputs"]) -> None:
+        """Take mean and spread of the training data."""
+        self.centre = tokens.mean(0)
+        self.scale = tokens.std(0).clamp(min=1e-3)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch tokens inputs"],
+        *,
+        present: Bool[Tensor, " batch"],
+        real: Bool[Tensor, "batch tokens"],
+    ) -> Float[Tensor, "batch tokens width"]:
+        """Encoded tokens. `present`: whether a clip has this sense; `real`: tokens that are not padding."""
+        hidden = self.into((tokens - self.centre) / self.scale)
+        for convolution in self.convolutions:
+            shown = rearrange(hidden * real[..., None], "batch tokens width -> batch width tokens")
+            hidden = hidden + rearrange(functional.gelu(convolution(shown)), "batch width tokens -> batch tokens width")
+        encoded: Tensor = self.norm(hidden)
+        return torch.where(present[:, None, None], encoded, self.absent)
+
+
+class CrossAttention(nn.Module):
+    """Tokens of one sense ask those of the other; what they hear is added, then a small network for each token."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        """`heads` share `width`."""
+        super().__init__()
+        self.heads = heads
+        self.ask = nn.Linear(width, width)
+        self.answer = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.each = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+    def forward(self, tokens: Tensor, other: Tensor, *, real: Bool[Tensor, "batch tokens"]) -> Tensor:
+        """`tokens` (batch, tokens, width) after asking `other` of the same shape, where it is `real`."""
+        keys, values = torch.chunk(self.answer(other), 2, dim=-1)
+        asked = (self.ask(tokens), keys, values)
+        q, k, v = (rearrange(x, "b t (h w) -> b h t w", h=self.heads) for x in asked)
+        found = functional.scaled_dot_product_attention(q, k, v, attn_mask=real[:, None, None, :])
+        tokens = self.norms[0](tokens + self.out(rearrange(found, "b h t w -> b t (h w)")))
+        attended: Tensor = self.norms[1](tokens + self.each(tokens))
+        return attended
+
+
+class EmotionEmbedder(nn.Module):
+    """Both senses of a clip to a Gaussian. `space`: the fitted landmark coordinates, stored with the weights."""
+
+    def __init__(self, sizes: EmbedderSizes, space: FaceSpace | None = None) -> None:
+        """Build; without `space` its place is filled when weights are loaded."""
+        super().__init__()
+        self.sizes = sizes
+        self.digest = ""
+        for name, values in _space_arrays(sizes, space).items():
+            self.register_buffer(f"space_{name}", torch.from_numpy(values))
+        self.audio = SenseEncoder(HEARING, sizes.width)
+        self.video = SenseEncoder(sizes.axes + HEAD, sizes.width)
+        if sizes.attend:
+            self.audio_asks = CrossAttention(sizes.width, sizes.heads)
+            self.video_asks = CrossAttention(sizes.width, sizes.heads)
+        self.squeeze = nn.Sequential(
+            nn.Linear(4 * sizes.width, 2 * sizes.width), nn.GELU(), nn.Linear(2 * sizes.width, sizes.squeezed)
+        )
+        self.to_mean = nn.Linear(sizes.squeezed, DIMS)
+        self.to_logvar = nn.Linear(sizes.squeezed, DIMS)
+        self.to_intensity = nn.Linear(sizes.squeezed, 1)
+
+    @property
+    def space(self) -> FaceSpace:
+        """The landmark coordinates that the weights were trained with."""
+        arrays = {name: getattr(self, f"space_{name}").numpy() for name in FaceSpace.__slots__}
+        return FaceSpace(**arrays)
+
+    def forward(
+        self,
+        heard: Float[Tensor, "batch tokens hearing"],
+        seen: Float[Tensor, "batch tokens seeing"],
+        *,
+        real: Bool[Tensor, "batch tokens"],
+        hears: Bool[Tensor, " batch"],
+        sees: Bool[Tensor, " batch"],
+    ) -> tuple[Gaussian, Float[Tensor, " batch"]]:
+        """The Gaussian and the intensity of each clip. `hears`, `sees`: whether a clip has sound and picture."""
+        audio = self.audio(heard, present=hears, real=real)
+        video = self.video(seen, present=sees, real=real)
+        if self.sizes.attend:
+            audio, video = self.audio_asks(audio, video, real=real), self.video_asks(video, audio, real=real)
+        pooled = torch.cat([*_pooled(audio, real), *_pooled(video, real)], dim=-1)
+        squeezed = self.squeeze(pooled)
+        gaussian = Gaussian(mean=self.to_mean(squeezed), logvar=self.to_logvar(squeezed).clamp(-6, 3))
+        return gaussian, self.to_intensity(squeezed)[:, 0]
+
+    @torch.no_grad()
+    def encode(self, prepared: Prepared, modalities: Sequence[Modality] = BOTH) -> tuple[Gaussian, float]:
+        """The Gaussian of one clip, of any length from two frames on, and its intensity; the mean over windows when it is long.
+
+        Raises InputError when there is nothing to go by."""
+        if not modalities or prepared.frames < 2:
+            raise InputError(Problem(file="clip", message="neither sound nor face to read an emotion from"))
+        hears, sees = "audio" in modalities, "video" in modalities
+        batch = windows(senses(prepared, self.space, hears=hears, sees=sees), self.sizes.window)
+        count = len(batch.heard)
+        found, intensity = self.eval()(
+            batch.heard,
+            batch.seen,
+            real=batch.real,
+            hears=torch.full((count,), hears),
+            sees=torch.full((count,), sees),
+        )
+        weight = batch.real.sum(1).float() / batch.real.sum()
+        mean, logvar = weight @ found.mean, weight @ found.logvar
+        return Gaussian(mean=mean, logvar=logvar, embedder=self.digest), float(weight @ intensity)
+
+    @classmethod
+    def load(cls, folder: Path) -> EmotionEmbedder:
+        """A finished checkpoint. Raises InputError when it is none or does not fit."""
+        config = checkpoint.read_config(folder)
+        if config.get("kind") != "emotion embedder":
+            raise InputError(Problem(file=str(folder), message="not an emotion embedder", got=repr(config.get("kind"))))
+        embedder = cls(EmbedderSizes(**config["sizes"]))
+        checkpoint.load_into(embedder, folder)
+        embedder.digest = checkpoint.read_digest(folder)
+        return embedder.eval()
+
+    def plain_sizes(self) -> dict[str, int | bool]:
+        """For the config beside a checkpoint."""
+        return asdict(self.sizes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Windows:
+    """Stretches of clips, filled up to one length: what the embedder takes. `real`: tokens that are not filling."""
+
+    heard: Float[Tensor, "batch tokens hearing"]
+    seen: Float[Tensor, "batch tokens seeing"]
+    real: Bool[Tensor, "batch tokens"]
+
+
+def windows(clip: Senses, length: int) -> Windows:
+    """A clip cut into stretches of `length` tokens, the last one filled with zeros."""
+    tokens = min(len(clip.heard), len(clip.seen))
+    count = -(-tokens // length)
+    real = torch.arange(count * length).reshape(count, length) < tokens
+
+    def cut(rows: np.ndarray) -> Tensor:
+        filled = np.zeros((count * length, rows.shape[1]), np.float32)
+        filled[:tokens] = rows[:tokens]
+        return torch.from_numpy(filled.reshape(count, length, -1))
+
+    return Windows(heard=cut(clip.heard), seen=cut(clip.seen), real=real)
+
+
+def _pooled(tokens: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and spread over the real tokens."""
+    weight = (real / real.sum(1, keepdim=True))[..., None]
+    mean = reduce(tokens * weight, "batch tokens width -> batch width", "sum")
+    square = reduce((tokens - mean[:, None]).square() * weight, "batch tokens width -> batch width", "sum")
+    return mean, (square + 1e-6).sqrt()
+
+
+def _space_arrays(sizes: EmbedderSizes, space: FaceSpace | None) -> dict[str, np.ndarray]:
+    if space is not None:
+        return {name: getattr(space, name) for name in FaceSpace.__slots__}
+    flat = 2 * POINTS
+    shapes = {
+        "reference": (POINTS, 2),
+        "mean": (flat,),
+        "basis": (flat, sizes.axes),
+        "spread": (sizes.axes, sizes.axes),
+    }
+    return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The field's own judges, when a user puts their weights into the cache: SyncNet v2, ArcFace, HSEmotion, I3D.
+
+Callsheet neither ships nor fetches these files: read their licences first. They lie in the folder `judges` of the cache under the names
+that they are published by. The digest of a file is recorded when it was first loaded and must stay. Nothing unpickles while judging: the
+one pickle (SyncNet) is converted once, as plain tensors; the one TorchScript archive (I3D), which may carry any code, runs in a process
+of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from manifests.atomic_write import whole
+from manifests.errors import InputError, Problem, nearest
+from manifests.identity import sha256_file
+from model.weights import cache_folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """A judge of others. `file`: its name in the folder. `source`: where a person gets it. `licence`: as its makers say it."""
+
+    name: str
+    judges: str
+    file: str
+    source: str
+    licence: str
+
+
+KNOWN = (
+    Foreign(
+        name="syncnet-v2",
+        judges="lip-sync (LSE-C, LSE-D and offset; Chung & Zisserman 2016)",
+        file="syncnet_v2.model",
+        source="https://www.robots.ox.ac.uk/~vgg/software/lipsync/",
+        licence="the code is under MIT; of the weights no licence is stated",
+    ),
+    Foreign(
+        name="arcface",
+        judges="identity (Deng et al. 2019; ResNet-50 on WebFace600K)",
+        file="w600k_r50.onnx",
+        source="https://github.com/deepinsight/insightface, model pack buffalo_l",
+        licence="non-commercial research only",
+    ),
+    Foreign(
+        name="hsemotion",
+        judges="emotion in eight classes (Savchenko 2022; EfficientNet-B0 on AffectNet)",
+        file="enet_b0_8_best_vgaf.onnx",
+        source="https://github.com/sb-ai-lab/EmotiEffLib, models/affectnet_emotions/onnx",
+        licence="Apache-2.0; trained on AffectNet, which is for research",
+    ),
+    Foreign(
+        name="i3d",
+        judges="distances between sets of clips (FVD; Carreira & Zisserman 2017 on Kinetics-400)",
+        file="i3d_torchscript.pt",
+        source="https://github.com/universome/fvd-comparison",
+        licence="Apache-2.0 (DeepMind's weights, converted by others)",
+    ),
+)
+
+
+def entry(name: str) -> Foreign:
+    """One of `KNOWN`. Raises InputError with the nearest names."""
+    for judge in KNOWN:
+        if judge.name == name:
+            return judge
+    known = [judge.name for judge in KNOWN]
+    message = f"unknown judge {name!r}"
+    raise InputError(
+        Problem(file="--foreign", message=message, expected=", ".join(known), nearest=nearest(name, known))
+    )
+
+
+def folder() -> Path:
+    """Where a user puts the files."""
+    return cache_folder() / "judges"
+
+
+def place(name: str) -> Path:
+    """The file of a judge, whose digest is what it was when it was first used.
+
+    Raises InputError that says which file is missing and where it is had, or that it is another than before."""
+    judge = entry(name)
+    path = folder() / judge.file
+    if not path.is_file():
+        message = f"the weights of {name} are not here; get {judge.file} from {judge.source} (licence: {judge.licence})"
+        raise InputError(Problem(file=str(path), message=message))
+    note = _note(path)
+    recorded = note.read_text().strip() if note.is_file() else ""
+    found = sha256_file(path)
+    if recorded not in ("", found):
+        message = f"not the file that was used before; delete {note.name} if it was changed on purpose"
+        raise InputError(Problem(file=str(path), message=message, expected=f"SHA-256 {recorded}", got=found))
+    return path
+
+
+def remember(name: str) -> None:
+    """Note the digest of a judge's file, once it has been loaded: half a download must not stand in the way of the whole."""
+    path = place(name)
+    if not _note(path).is_file():
+        with whole(_note(path)) as partial:
+            partial.write_text(sha256_file(path) + "\n")
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")

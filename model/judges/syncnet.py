@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SyncNet v2, the lip-sync judge of the field, on prepared crops: confidence (LSE-C), least distance (LSE-D) and offset.
+
+Layer sizes and tensor names are those of the published weights. It was trained on 224 px faces cut 1.8 times the box of another
+detector; crops of 64 px, enlarged, put its numbers below those of papers, so compare them with real clips measured here only.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int16, UInt8
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from manifests.atomic_write import whole
+from manifests.errors import InputError, Problem
+from manifests.identity import sha256_file
+from model.conversion import read_pickle
+from model.judges import external, sound
+
+SIDE = 224
+SPAN = 5
+STEPS = SPAN * sound.STEPS_PER_FRAME
+LONGEST = 15  # frames of offset, either way, as in the published evaluation
+SOURCE = "converted from"  # in the header of the converted tensors
+COEFFICIENTS, FILTERS, LIFTER, EMPHASIS = 13, 26, 22, 0.97
+
+Faces = UInt8[np.ndarray, "frames height width 3"]
+Samples = Int16[np.ndarray, " samples"]
+# (convolution: channels in and out, kernel, stride, padding; pool after it: kernel, stride, padding, or None)
+Layer = tuple[tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]], tuple[tuple[int, ...], ...] | None]
+HEARING: tuple[Layer, ...] = (
+    ((1, 64, (3, 3), (1, 1), (1, 1)), ((1, 1), (1, 1), (0, 0))),
+    ((64, 192, (3, 3), (1, 1), (1, 1)), ((3, 3), (1, 2), (0, 0))),
+    ((192, 384, (3, 3), (1, 1), (1, 1)), None),
+    ((384, 256, (3, 3), (1, 1), (1, 1)), None),
+    ((256, 256, (3, 3), (1, 1), (1, 1)), ((3, 3), (2, 2), (0, 0))),
+    ((256, 512, (5, 4), (1, 1), (0, 0)), None),
+)
+SEEING: tuple[Layer, ...] = (
+    ((3, 96, (5, 7, 7), (1, 2, 2), (0, 0, 0)), ((1, 3, 3), (1, 2, 2), (0, 0, 0))),
+    ((96, 256, (1, 5, 5), (1, 2, 2), (0, 1, 1)), ((1, 3, 3), (1, 2, 2), (0, 1, 1))),
+    ((256, 256, (1, 3, 3), (1, 1, 1), (0, 1, 1)), None),
+    ((256, 256, (1, 3, 3), (1, 1, 1), (0, 1, 1)), None),
+    ((256, 256, (1, 3, 3), (1, 1, 1), (0, 1, 1)), ((1, 3, 3), (1, 2, 2), (0, 0, 0))),
+    ((256, 512, (1, 6, 6), (1, 1, 1), (0, 0, 0)), None),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What SyncNet v2 says: LSE-C, LSE-D, and by how many frames the picture is late."""
+
+    confidence: float
+    distance: float
+    offset: int
+
+
+class SyncNetV2(nn.Module):
+    """The two nets under the names of the published tensors."""
+
+    def __init__(self) -> None:
+        """14 million parameters."""
+        super().__init__()
+        self.netcnnaud, self.netcnnlip = _stack(HEARING), _stack(SEEING)
+        self.netfcaud, self.netfclip = _head(), _head()
+
+    def hear(self, sounds: Tensor) -> Tensor:
+        """[moments, 1, 13, 20] cepstral coefficients to [moments, 1024]."""
+        made: Tensor = self.netfcaud(self.netcnnaud(sounds).flatten(1))
+        return made
+
+    def see(self, mouths: Tensor) -> Tensor:
+        """[moments, 3 (BGR, 0 to 255), 5, 224, 224] to [moments, 1024]."""
+        made: Tensor = self.netfclip(self.netcnnlip(mouths).flatten(1))
+        return made
+
+
+def load() -> SyncNetV2:
+    """The net from the cache; the published pickle is converted once. Raises InputError when it is missing or something else."""
+    net = SyncNetV2()
+    published = external.place("syncnet-v2")
+    tensors = load_file(_converted(published))
+    expected = net.state_dict()
+    tensors |= {name: value for name, value in expected.items() if name.endswith("num_batches_tracked")}
+    wrong = sorted(
+        set(expected.keys() ^ tensors.keys())
+        | {name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape}
+    )
+    if wrong:
+        raise InputError(
+            Problem(file=str(published), message="not the tensors of SyncNet v2", got=", ".join(wrong[:6]))
+        )
+    net.load_state_dict(tensors, strict=True)
+    return net.eval()
+
+
+@torch.inference_mode()
+def measure(net: SyncNetV2, faces: Faces, speech: Samples) -> Published:
+    """A clip whose first picture belongs to the first frame of the sound (25 a second). Raises ValueError for less than 5 frames."""
+    heard = torch.from_numpy(cepstra(speech))
+    moments = min(len(faces), len(heard) // sound.STEPS_PER_FRAME) - SPAN + 1
+    if moments < 1:
+        raise ValueError(f"{len(faces)} pictures and {len(heard)} steps of sound are too few")
+    large = np.stack([cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)[..., ::-1] for face in faces])
+    frames = torch.from_numpy(large.astype(np.float32)).permute(3, 0, 1, 2)  # BGR, frames, height, width
+    seen = torch.cat([net.see(frames[None, :, t : t + SPAN]) for t in range(moments)])
+    windows = [heard[t * sound.STEPS_PER_FRAME :][:STEPS].T for t in range(moments)]
+    told = net.hear(torch.stack(windows)[:, None])
+    return _verdict(torch.cdist(seen, told).double().numpy())
+
+
+def cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
+    """Mel-frequency cepstra, 100 a second, by the usual recipe (Davis & Mermelstein 1980): 26 triangles, lifter 22, energy first."""
+    plain = speech.astype(np.float64)
+    sharp = np.append(plain[:1], plain[1:] - EMPHASIS * plain[:-1])
+    steps = max(1 + -(-(len(sharp) - sound.WINDOW) // sound.STEP), 1)
+    padded = np.pad(sharp, (0, max((steps - 1) * sound.STEP + sound.WINDOW - len(sharp), 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, sound.WINDOW)[:: sound.STEP][:steps]
+    power = np.abs(np.fft.rfft(windows, sound.FFT)) ** 2 / sound.FFT
+    tiny = np.finfo(np.float64).eps
+    bands = np.log(np.maximum(power @ _triangles().T, tiny))
+    order, place = np.arange(COEFFICIENTS)[:, None], np.arange(FILTERS)
+    cosines = np.cos(np.pi * order * (2 * place + 1) / (2 * FILTERS)) * np.sqrt(np.where(order == 0, 1, 2) / FILTERS)
+    made = (bands @ cosines.T) * (1 + LIFTER / 2 * np.sin(np.pi * np.arange(COEFFICIENTS) / LIFTER))
+    made[:, 0] = np.log(np.maximum(power.sum(axis=1), tiny))
+    return np.asarray(made, np.float32)
+
+
+def _converted(published: Path) -> Path:
+    """The plain tensors beside the pickle, made again when they are of another file."""
+    target, source = published.with_name("syncnet_v2.safetensors"), sha256_file(published)
+    if not target.is_file() or _source(target) != source:
+        tensors = {name: value.contiguous() for name, value in read_pickle(published).items()}
+        with whole(target) as partial:
+            save_file(tensors, partial, metadata={SOURCE: source})
+    return target
+
+
+def _source(target: Path) -> str:
+    """The digest of the file that tensors were converted from; "" when they do not say."""
+    try:
+        with safe_open(target, framework="pt") as file:
+            return str((file.metadata() or {}).get(SOURCE, ""))
+    except SafetensorError:
+        return ""
+
+
+def _stack(layers: tuple[Layer, ...]) -> nn.Sequential:
+    flat = len(layers[0][0][2]) == 2
+    conv, norm, pool = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d) if flat else (nn.Conv3d, nn.BatchNorm3d, nn.MaxPool3d)
+    parts: list[nn.Module] = []
+    for (before, after, kernel, stride, padding), pooling in layers:
+        parts += [conv(before, after, kernel, stride, padding), norm(after), nn.ReLU()]  # type: ignore[arg-type]
+        parts += [pool(*pooling)] if pooling else []  # type: ignore[arg-type]
+    return nn.Sequential(*parts)
+
+
+def _head() -> nn.Sequential:
+    parts = (nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 1024))
+    return nn.Sequential(OrderedDict((str(place), part) for place, part in enumerate(parts)))
+
+
+def _triangles() -> Float64[np.ndarray, "bands bins"]:
+    """26 triangles from 0 to 8 kHz whose corners are whole bins."""
+    top = 2595 * np.log10(1 + 8000 / 700)
+    edges = 700 * (10 ** (np.linspace(0, top, FILTERS + 2) / 2595) - 1)
+    corners = np.floor((sound.FFT + 1) * edges / 16000)
+    bins = np.arange(sound.FFT // 2 + 1)
+    low, peak, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    rising, falling = (bins - low) / (peak - low), (high - bins) / (high - peak)
+    return np.asarray(np.where(bins < peak, np.clip(rising, 0, None), np.clip(falling, 0, None)))
+
+
+def _verdict(apart: Float64[np.ndarray, "pictures sounds"]) -> Published:
+    """Means over pictures by offset; the sound of `offset` frames before belongs to the picture."""
+    count = len(apart)
+    reach = min(LONGEST, count - 1)
+    table = {offset: float(np.diagonal(apart, -offset).mean()) for offset in range(-reach, reach + 1)}
+    offset = min(sorted(table, key=abs), key=lambda one: table[one])
+    median = float(np.median(list(table.values())))
+    return Published(confidence=median - table[offset], distance=table[offset], offset=offset)

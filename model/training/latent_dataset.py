@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clips as diffusion training takes them: references and latents computed once and kept beside the training, the rest read as needed.
+
+`References` serve the autoencoder, a `Reel` (latents, portraits as the denoiser knows them) the denoiser. Both caches are named by what
+they were made from, so they are never stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from manifests.atomic_write import whole
+from manifests.errors import InputError, Problem
+from manifests.identity import digest
+from manifests.rows import CorpusClip
+from model.affect.prepared_corpus import FACE_PX, HEARD_PER_FRAME, Corpus
+from model.emotion import LABELS
+from model.nano.autoencoder import Autoencoder, signed
+from model.nano.conditions import NEUTRAL, around
+from model.nano.sizes import Sizes
+from model.previs import anatomy
+from model.training.references import reference
+
+ACTING = tuple(sorted({*anatomy.LIPS, *anatomy.EYE_POINTS, *anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.CHEEKS}))
+"""Points of the mesh that act: lips, lids, brows, cheeks."""
+VERSION = 1  # of what the caches hold
+ENCODED_AT_ONCE = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class References:
+    """The clips of a split that have at least a window of frames, and the reference of each."""
+
+    corpus: Corpus
+    rows: tuple[CorpusClip, ...]
+    faces: UInt8[Tensor, "clips 64 64 3"]
+    identity: str
+
+    @classmethod
+    def of(cls, corpus: Corpus, rows: Sequence[CorpusClip], *, cache: Path, least: int) -> References:
+        """Make or load them. Raises InputError when no clip has `least` frames."""
+        kept = tuple(row for row in rows if row.frames >= least)
+        if not kept:
+            message = f"no clip has {least} frames"
+            raise InputError(Problem(file=str(corpus.folder), message=message, got=f"{len(rows)} clips"))
+        identity = digest([VERSION, [row.clip_id for row in kept]])
+        faces = _cached(cache / f"references-{identity}.safetensors", lambda: _references(corpus, kept))
+        return cls(corpus=corpus, rows=kept, faces=faces, identity=identity)
+
+    def frames(self, clips: Int[Tensor, " batch"], places: Int[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
+        """Single frames of clips (bytes), and their landmarks in units of the crop."""
+        wanted = [(self.rows[int(clip)], slice(int(at), int(at) + 1)) for clip, at in zip(clips, places, strict=True)]
+        faces = [self.corpus.array(row, "faces", span) for row, span in wanted]
+        points = [self.corpus.array(row, "points", span) for row, span in wanted]
+        return torch.from_numpy(np.concatenate(faces)), torch.from_numpy(np.concatenate(points)).float()
+
+    @property
+    def lengths(self) -> Int[Tensor, " clips"]:
+        """Frames of each clip."""
+        return torch.tensor([row.frames for row in self.rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reel:
+    """What the denoiser learns from: normalised latents of all frames, clip after clip from `starts` on; each clip's portrait;
+    and how much of each place of its latents acts (0 to 1)."""
+
+    references: References
+    latents: Float[Tensor, "frames latent grid grid"]
+    looks: Float[Tensor, "clips look grid grid"]
+    acting: Float[Tensor, "clips grid grid"]
+    starts: Int[Tensor, " clips"]
+    labels: Int[Tensor, " clips"]
+    intensities: Float[Tensor, " clips"]
+
+    @classmethod
+    def of(cls, references: References, autoencoder: Autoencoder, *, cache: Path, weights: str) -> Reel:
+        """Encode or load. `weights`: digest of the autoencoder's checkpoint."""
+        name = digest([references.identity, weights])
+        path = cache / f"latents-{name}.safetensors"
+        latents = _cached(path, lambda: encoded(references, autoencoder))
+        with torch.no_grad():
+            looks = [
+                autoencoder.look(signed(part)).features[2] for part in torch.split(references.faces, ENCODED_AT_ONCE)
+            ]
+        lengths = references.lengths
+        labels = torch.tensor([LABELS.index(row.emotion) for row in references.rows])
+        strengths = torch.tensor([row.intensity for row in references.rows])
+        return cls(
+            references=references,
+            latents=latents,
+            looks=torch.cat(looks),
+            acting=_acting(references, grid=looks[0].shape[-1]),
+            starts=lengths.cumsum(0) - lengths,
+            labels=labels,
+            intensities=torch.where(labels == NEUTRAL, 0.0, strengths),
+        )
+
+    def window(self, clip: int, first: int, frames: int) -> Float[Tensor, "frames latent grid grid"]:
+        """Latents of a stretch of a clip."""
+        start = int(self.starts[clip]) + first
+        return self.latents[start : start + frames].float()
+
+    def sound(self, clip: int, first: int, *, sizes: Sizes) -> tuple[Tensor, Tensor]:
+        """Encoder states and prosody around the frames of a window."""
+        corpus, row = self.references.corpus, self.references.rows[clip]
+        heard = torch.from_numpy(np.asarray(corpus.array(row, "heard"), np.float32))
+        prosody = torch.from_numpy(corpus.array(row, "prosody"))
+        frames = range(first, first + sizes.window)
+        states = around(heard, frames=frames, size=sizes.rows, stride=HEARD_PER_FRAME)
+        return states, around(prosody, frames=frames, size=sizes.prosody_frames, stride=1)
+
+    def weights(self, clips: Int[Tensor, " batch"]) -> Float[Tensor, "batch 8"]:
+        """Emotion weights of clips: the label's is the clip's intensity."""
+        one_hot = torch.nn.functional.one_hot(self.labels[clips], len(LABELS)).float()
+        return one_hot * self.intensities[clips, None]
+
+
+@torch.no_grad()
+def encoded(references: References, autoencoder: Autoencoder) -> Float[Tensor, "frames latent grid grid"]:
+    """Normalised latent means of every frame, as half-precision floats."""
+    parts = []
+    for row, face in zip(references.rows, references.faces, strict=True):
+        faces = torch.from_numpy(references.corpus.array(row, "faces"))
+        for part in torch.split(faces, ENCODED_AT_ONCE):
+            beside = signed(face[None]).expand(len(part), -1, -1, -1)
+            mean, _ = autoencoder.encode(signed(part), beside)
+            parts.append(autoencoder.normalised(mean).half())
+    return torch.cat(parts)
+
+
+def emphasis(
+    points: Float[Tensor, "batch 468 2"], *, chosen: Sequence[int], side: int
+) -> Float[Tensor, "batch side side"]:
+    """Where a face acts, 0 to 1: near to the `chosen` landmarks (in units of the crop)."""
+    ticks = (torch.arange(side) + 0.5) / side
+    across, down = ((-((ticks - points[:, list(chosen), axis, None]) * side / 3).square()).exp() for axis in (0, 1))
+    return torch.einsum("bpy,bpx->byx", down, across).clamp(max=1)
+
+
+def _acting(references: References, *, grid: int) -> Float[Tensor, "clips grid grid"]:
+    """Near to acting landmarks in the middle of each clip."""
+    rows = references.rows
+    middle = [
+        references.corpus.array(row, "points", slice(row.frames // 2, row.frames // 2 + 1)).astype(np.float32)
+        for row in rows
+    ]
+    near = [
+        emphasis(part, chosen=ACTING, side=FACE_PX)
+        for part in torch.split(torch.from_numpy(np.concatenate(middle)), 64)
+    ]
+    return torch.nn.functional.adaptive_avg_pool2d(torch.cat(near)[:, None], grid)[:, 0]
+
+
+def _references(corpus: Corpus, rows: Sequence[CorpusClip]) -> Tensor:
+    portraits = {name: corpus.portrait(name) for name in {row.identity for row in rows}}
+    return torch.from_numpy(np.stack([reference(portraits[row.identity], corpus.load(row)) for row in rows]))
+
+
+def _cached(path: Path, make: Callable[[], Tensor]) -> Tensor:
+    if not path.is_file():
+        with whole(path) as partial:  # workers may make it at the same time
+            save_file({"values": make().contiguous()}, partial)
+    values: Tensor = load_file(path)["values"]
+    return values

@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Assemble: the edit list, and the one picture stream that it describes. Sound is laid once, elsewhere (`sound`), never joined from clips.
+
+Every segment of the edit list (`edit`) is read by a short-lived ffmpeg of its own (decode, crop, scale, colour cube, BT.709, dissolve)
+and poured as raw frames into one encoder. One filter graph over all takes would be shorter, but it holds a decoder and its queues per
+take from beginning to end; this way memory does not grow with the number of shots, frame counts are checked byte by byte, and a
+broken take is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from manifests.errors import InputError, Problem
+from manifests.rows import Cut, Grade, Shot, Take
+from pipeline.assemble.edit_list import Layer, Segment, total_frames
+from pipeline.cut import framing
+
+__all__ = ["Overlay", "Picture", "Stage", "cuts", "reader", "reframe", "still_reader", "stream_input", "total_frames"]
+
+DEEP, FLAT = "yuv422p10le", "yuv420p"  # raw frames for files of ten bits, and for files of eight
+TRANSPARENT = "yuva444p10le"  # raw frames of the people alone, straight alpha
+COLOURS, MATTES = (
+    "yuv444p10le",
+    "gbrp",
+)  # what those are put together of, colours opaque: as RGB a matte always has its full range
+OVERLAY_FORMATS = {DEEP: "yuv422p10", FLAT: "yuv420", COLOURS: "yuv444p10", MATTES: "gbrp"}
+TO_BT709 = {
+    "transferin": "709",
+    "primariesin": "709",
+    "rangein": "full",
+    "matrix": "709",
+    "transfer": "709",
+    "primaries": "709",
+    "range": "limited",
+    "chromal": "left",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """The delivered picture: width and height in pixels (both even) and frames per second."""
+
+    width: int
+    height: int
+    rate: Fraction
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """How segments are read: the picture, the raw pixel format between readers and encoder, and the folder of the rows' paths."""
+
+    picture: Picture
+    root: Path
+    pixel_format: str = DEEP
+
+    @property
+    def transparent(self) -> bool:
+        """Whether only the people are shown, cut out by the mattes of their takes."""
+        return self.pixel_format == TRANSPARENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A small picture with alpha that lies in an upper corner of a segment: a mark, a label."""
+
+    path: Path
+    corner: Literal["left", "right"]
+
+
+def cuts(
+    shots: Sequence[Shot], takes: Sequence[Take], grades: Sequence[Grade], *, version: str, size: tuple[int, int]
+) -> list[Cut]:
+    """The edit list: every shot once, in order, covering the timeline from frame 0 without gap or overlap; layers above it lie over it.
+
+    `size`: width and height of the delivered picture. Raises InputError naming every shot that has no whole take, and ValueError
+    when the shots themselves leave a gap (the breakdown's fault).
+    """
+    ordered = sorted(shots, key=lambda shot: (shot.start_frame, shot.layer))
+    _check_cover([shot for shot in ordered if not shot.layer])
+    take_of = {take.shot_id: take for take in takes}
+    grade_of = {grade.shot_id: grade for grade in grades}
+    problems = [problem for shot in ordered if (problem := _short_of(shot, take_of.get(shot.shot_id)))]
+    if problems:
+        raise InputError(problems)
+    return [
+        _cut(shot, take_of[shot.shot_id], grade_of.get(shot.shot_id), version=version, size=size) for shot in ordered
+    ]
+
+
+def reframe(cuts: Sequence[Cut], shots: Sequence[Shot], takes: Sequence[Take], *, size: tuple[int, int]) -> list[Cut]:
+    """The same edit list for a picture of another size or shape, framed anew from the takes."""
+    shot_of, take_of = {shot.shot_id: shot for shot in shots}, {take.shot_id: take for take in takes}
+    framings = [_framing(shot_of[cut.shot_id], take_of[cut.shot_id], size) for cut in cuts]
+    return [replace(cut, crop=crop, place=place) for cut, (crop, place) in zip(cuts, framings, strict=True)]
+
+
+def reader(segment: Segment, stage: Stage, *, overlays: Sequence[Overlay] = ()) -> list[str]:
+    """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`."""
+    if not stage.transparent:
+        return _raw(_composed(segment, stage, overlays), segment.frames)
+    colours, mattes = (
+        _composed(segment, replace(stage, pixel_format=pixels), overlays) for pixels in (COLOURS, MATTES)
+    )
+    return _raw(_cut_out(colours, mattes), segment.frames)
+
+
+def still_reader(card: Path, frames: int, stage: Stage) -> list[str]:
+    """The ffmpeg arguments that hold a still (a slate, an end card; sRGB, of the delivered size) for a number of frames."""
+    import ffmpeg
+
+    stream = ffmpeg.input(f"file:{card.resolve()}", loop=1, framerate=_ratio(stage.picture.rate), threads=1).video
+    stream = stream.filter("format", "gbrp").filter("zscale", stage.picture.width, stage.picture.height, **TO_BT709)
+    return _raw(stream.filter("format", stage.pixel_format).filter("setsar", 1), frames)
+
+
+def matte_path(cut: Cut) -> Path:
+    """Where the matte of an event's take lies, relative to the same folder as the take."""
+    return Path(cut.take_path).with_suffix(".matte.mkv")
+
+
+def stream_input(stage: Stage) -> dict[str, object]:
+    """The options with which the encoder reads from `pipe:0` what the readers pour into it."""
+    return {
+        "format": "rawvideo",
+        "pixel_format": stage.pixel_format,
+        "video_size": stage.picture.size,
+        "framerate": _ratio(stage.picture.rate),
+    }
+
+
+def _composed(segment: Segment, stage: Stage, overlays: Sequence[Overlay]) -> Any:
+    """All layers of a segment and what lies over them."""
+    import ffmpeg
+
+    pictures = [_layer(layer, segment.frames, stage) for layer in segment.layers]
+    stream = pictures[0]
+    for layer, picture in zip(segment.layers[1:], pictures[1:], strict=True):
+        stream = _over(stream, picture, layer, stage)
+    margin = min(stage.picture.size) // 24
+    for overlay in overlays:
+        x = margin if overlay.corner == "left" else f"W-w-{margin}"
+        corner = ffmpeg.input(f"file:{overlay.path.resolve()}")
+        if stage.pixel_format == MATTES:  # where there is ink, the picture is opaque
+            corner = corner.filter("format", "rgba").filter("lutrgb", r=255, g=255, b=255)
+        stream = stream.overlay(corner, x=x, y=margin, format=OVERLAY_FORMATS[stage.pixel_format])
+    return stream
+
+
+def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
+    """One take's frames, or those of its matte, in their place. What lies on layer 0 is made as large as the picture, because nothing
+    lies below it."""
+    shown = _matte(layer, frames, stage) if stage.pixel_format == MATTES else _picture(layer, frames, stage)
+    left, top, wide, high = _place(layer.cut, stage.picture)
+    if layer.cut.layer or (wide, high) == stage.picture.size:
+        return shown
+    return shown.filter("pad", *stage.picture.size, left, top)
+
+
+def _picture(layer: Layer, frames: int, stage: Stage) -> Any:
+    """A take's frames, cropped, scaled, graded once with tetrahedral interpolation, as limited-range BT.709."""
+    cut = layer.cut
+    stream = _frames(stage.root / cut.take_path, layer, frames, stage)
+    _, _, width, height = map(int, cut.crop.split(","))
+    _, _, wide, high = _place(cut, stage.picture)
+    enlarged = wide * high > width * height
+    if enlarged:  # the cube costs most: use it on the fewer pixels
+        stream = _grade(stream, cut, stage)
+    stream = _scaled(stream, wide, high)
+    stream = stream if enlarged else _grade(stream, cut, stage)
+    return stream.filter("zscale", **TO_BT709).filter("format", stage.pixel_format).filter("setsar", 1)
+
+
+def _matte(layer: Layer, frames: int, stage: Stage) -> Any:
+    _, _, wide, high = _place(layer.cut, stage.picture)
+    stream = _frames(stage.root / matte_path(layer.cut), layer, frames, stage)
+    return _scaled(stream, wide, high).filter("format", MATTES).filter("setsar", 1)
+
+
+def _cut_out(colours: Any, mattes: Any) -> Any:
+    """Colours with a matte as their fourth plane, which has the full range whatever the picture has."""
+    import ffmpeg
+
+    colours = colours.filter(
+        "setparams", range="full"
+    )  # so called while they are merged, else the matte would be made limited too
+    matte = mattes.filter("extractplanes", "g").filter("format", "gray10le")
+    planes = {"map1p": 1, "map2p": 2, "map3s": 1, "format": TRANSPARENT}
+    return ffmpeg.filter([colours, matte], "mergeplanes", **planes).filter("setparams", range="limited")
+
+
+def _frames(path: Path, layer: Layer, frames: int, stage: Stage) -> Any:
+    """The frames of a layer from a take or from its matte, cropped."""
+    import ffmpeg
+
+    cut = layer.cut
+    first, last, held = _available(layer, frames)
+    stream = ffmpeg.input(f"file:{path.resolve()}", threads=1).video
+    stream = stream.filter("trim", start_frame=first, end_frame=last)
+    if any(held.values()):  # a dissolve that reaches past the handles holds the nearest frame
+        stream = stream.filter("tpad", start_mode="clone", stop_mode="clone", **held)
+    stream = stream.filter("setpts", f"N/({_ratio(stage.picture.rate)})/TB")
+    left, top, width, height = map(int, cut.crop.split(","))
+    return stream.filter("crop", width, height, left, top, exact=1)
+
+
+def _available(layer: Layer, frames: int) -> tuple[int, int, dict[str, int]]:
+    """Which of a take's frames a layer reads, at least one, and how often its first and last are held where there are none."""
+    available = layer.cut.take_frames or layer.cut.take_frame + layer.cut.frames
+    first = min(max(0, layer.first), available - 1)
+    last = max(min(available, layer.first + frames), first + 1)
+    missing = frames - (last - first)
+    before = min(max(0, -layer.first), missing)
+    return first, last, {"start": before, "stop": missing - before}
+
+
+def _scaled(stream: Any, wide: int, high: int) -> Any:
+    return stream.filter("zscale", wide, high, filter="spline36", rangein="full", range="full")
+
+
+def _grade(stream: Any, cut: Cut, stage: Stage) -> Any:
+    """The colour cube in twelve bits, so that its rounding is not seen in ten."""
+    stream = stream.filter("format", "gbrp12le")
+    if not cut.cube_path:
+        return stream
+    return stream.filter("lut3d", file=str((stage.root / cut.cube_path).resolve()), interp="tetrahedral")
+
+
+def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
+    """Lay a picture over what is there: as a step of a dissolve, linear in coded values as editors do it, or in its place."""
+    import ffmpeg
+
+    if layer.ramp is not None:
+        length, over = layer.ramp
+        share = f"((T*{_ratio(stage.picture.rate)}+{over}+0.5)/{length})"  # T, because N counts from 0 or 1 by version
+        return ffmpeg.filter([below, picture], "blend", all_expr=f"A+(B-A)*{share}")
+    left, top, _, _ = _place(layer.cut, stage.picture)
+    return below.overlay(picture, x=left, y=top, format=OVERLAY_FORMATS[stage.pixel_format])
+
+
+def _raw(stream: Any, frames: int) -> list[str]:
+    import ffmpeg
+
+    output = ffmpeg.output(stream, "pipe:1", format="rawvideo", fps_mode="passthrough", **{"frames:v": frames})
+    return list(output.get_args())
+
+
+def _place(cut: Cut, picture: Picture) -> tuple[int, int, int, int]:
+    if not cut.place:
+        return 0, 0, picture.width, picture.height
+    left, top, width, height = map(int, cut.place.split(","))
+    return left, top, width, height
+
+
+def _ratio(rate: Fraction) -> str:
+    return f"{rate.numerator}/{rate.denominator}"
+
+
+def _check_cover(shots: Sequence[Shot]) -> None:
+    ends = [0, *(shot.end_frame for shot in shots)]
+    for end, shot in zip(ends, shots, strict=False):
+        if shot.start_frame != end:
+            raise ValueError(f"shot {shot.number} starts at frame {shot.start_frame}, the one before it ends at {end}")
+
+
+def _short_of(shot: Shot, take: Take | None) -> Problem | None:
+    if take is None:
+        return Problem(file=shot.number, message="the shot has no take, so the episode cannot be assembled")
+    if take.frames < shot.frames:
+        wanted, got = f"{shot.frames} frames", f"{take.frames} frames"
+        return Problem(file=shot.number, message="the take is too short", expected=wanted, got=got)
+    return None
+
+
+def _cut(shot: Shot, take: Take, grade: Grade | None, *, version: str, size: tuple[int, int]) -> Cut:
+    crop, place = _framing(shot, take, size)
+    return Cut(
+        version=version,
+        order=shot.order,
+        shot_id=shot.shot_id,
+        grade_id=grade.grade_id if grade else "",
+        start_frame=shot.start_frame,
+        end_frame=shot.end_frame,
+        take_path=take.path,
+        cube_path=grade.cube_path if grade else "",
+        number=shot.number,
+        label=take.label,
+        take_frames=take.frames,
+        rate_num=shot.rate_num,
+        rate_den=shot.rate_den,
+        take_frame=shot.head_frames,
+        dissolve_frames=shot.dissolve_frames,
+        layer=shot.layer,
+        crop=crop,
+        place=place,
+    )
+
+
+def _framing(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[str, str]:
+    """`crop` and `place` of an event, as its row holds them."""
+    crop, place = framing.place_take(shot, take, size)
+    whole = place == (0, 0, *size)
+    return f"{crop.left},{crop.top},{crop.width},{crop.height}", "" if whole else ",".join(map(str, place))

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stems of the master sound: one file a character and one of everything else, which add up to the master exactly.
+
+Cues say who speaks when; nothing is separated. Where two speak at once both stems hold the mixture at half its level.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+
+from manifests import identity
+from manifests.rows import Cue
+from manifests.timebase import MASTER_HZ
+from pipeline.assemble.master_mix import Loudness, measure
+
+BEFORE, AFTER, FADE = MASTER_HZ // 12, MASTER_HZ // 8, MASTER_HZ // 50  # breath before, tail after, 20 ms of fade
+BLOCK = 10 * MASTER_HZ
+ROOM = "room"
+VERSION = "1"
+
+Gate = Float64[np.ndarray, " samples"]
+Span = tuple[int, int]
+
+
+def spoken(cues: Sequence[Cue]) -> dict[str, list[Span]]:
+    """When each character is heard, in samples of the timeline: cues widened by breath and tail, those that touch joined."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for cue in sorted((cue for cue in cues if cue.start >= 0), key=lambda cue: cue.start):
+        start, end = max(0, cue.start - BEFORE), cue.end + AFTER
+        own = spans[cue.character]
+        if own and start <= own[-1][1]:
+            start, end = own[-1][0], max(end, own.pop()[1])
+        own.append((start, end))
+    return dict(spans)
+
+
+def gate(spans: Sequence[Span], start: int, end: int) -> Gate:
+    """How open a character's microphone is over samples `[start, end)`: 1 inside its spans, raised-cosine flanks of 20 ms outside."""
+    place = np.arange(start, end)
+    opened = np.zeros(end - start)
+    for first, last in spans:
+        if first - FADE < end and last + FADE > start:
+            distance = np.maximum(np.maximum(first - place, place - (last - 1)), 0)
+            opened = np.maximum(opened, 0.5 + 0.5 * np.cos(np.pi * np.minimum(distance / FADE, 1)))
+    return opened
+
+
+def files(cues: Sequence[Cue]) -> dict[str, str]:
+    """The file name of every stem: one for each character that speaks, and the room."""
+    return {name: f"{plain}.wav" for name, plain in _file_names([ROOM, *spoken(cues)]).items()}
+
+
+def stem_ids(sound_id: str, cues: Sequence[Cue]) -> dict[str, str]:
+    """The identity of every stem, known before it is made: the master sound and who is heard when."""
+    spans = {name: [list(span) for span in own] for name, own in spoken(cues).items()}
+    return {name: identity.digest([VERSION, sound_id, spans, name]) for name in files(cues)}
+
+
+def write(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Path]:
+    """Write a stem (WAV, 48 kHz stereo, 24 bit) for every character that speaks and one of the room; they add up to the master."""
+    import soundfile
+
+    spans = spoken(cues)
+    paths = {name: folder / file for name, file in files(cues).items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = {name: path.with_name(f".{path.stem}.{os.getpid()}.wav") for name, path in paths.items()}
+    opened = {name: soundfile.SoundFile(path, "w", MASTER_HZ, 2, subtype="PCM_24") for name, path in partial.items()}
+    try:
+        for start, block in _blocks(master):
+            rest = block.copy()
+            for name, share in shares(spans, start, start + len(block)).items():
+                part = np.round(block * share[:, None])
+                opened[name].write((part * 256).astype(np.int32))
+                rest -= part
+            opened[ROOM].write((rest * 256).astype(np.int32))
+    finally:
+        for file in opened.values():
+            file.close()
+    for name, path in paths.items():
+        partial[name].replace(path)
+    return paths
+
+
+def difference(master: Path, paths: Sequence[Path]) -> int:
+    """By how much the sum of stems differs from the master at most, in steps of 24 bits. Stems of other lengths differ by all."""
+    import soundfile
+
+    with contextlib.ExitStack() as stack:
+        whole = stack.enter_context(soundfile.SoundFile(master))
+        parts = [stack.enter_context(soundfile.SoundFile(path)) for path in paths]
+        if any(len(part) != len(whole) for part in parts):
+            return 1 << 24
+        worst = 0
+        while len(block := whole.read(BLOCK, dtype="int32", always_2d=True)):
+            total = sum(part.read(BLOCK, dtype="int32", always_2d=True).astype(np.int64) for part in parts)
+            worst = max(worst, int(np.abs(total - block).max()) // 256)
+        return worst
+
+
+def shares(spans: dict[str, list[Span]], start: int, end: int) -> dict[str, Gate]:
+    """What part of the master each character's stem holds; together never more than all of it."""
+    gates = {name: gate(own, start, end) for name, own in spans.items()}
+    total = np.maximum(sum(gates.values(), np.zeros(end - start)), 1.0)
+    return {name: opened / total for name, opened in gates.items()}
+
+
+def dialogue_loudness(master: Path, cues: Sequence[Cue], folder: Path) -> Loudness:
+    """Loudness of the speech alone: the cues' spans joined and measured as one programme. Silence when nobody speaks."""
+    import soundfile
+
+    path = folder / f".dialogue.{os.getpid()}.wav"
+    everyone = [cue for cue in cues if cue.start >= 0]
+    try:
+        with (
+            soundfile.SoundFile(master) as source,
+            soundfile.SoundFile(path, "w", MASTER_HZ, 2, subtype="FLOAT") as file,
+        ):
+            for first, last in _union(everyone):
+                source.seek(min(first, len(source)))
+                file.write(source.read(max(0, min(last, len(source)) - first), dtype="float32", always_2d=True))
+            file.write(np.zeros((MASTER_HZ // 2, 2), np.float32))  # ebur128 needs a block to report at all
+        return measure(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _union(cues: Sequence[Cue]) -> list[Span]:
+    spans: list[Span] = []
+    for cue in sorted(cues, key=lambda cue: cue.start):
+        if spans and cue.start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], cue.end))
+        else:
+            spans.append((cue.start, cue.end))
+    return spans
+
+
+def _blocks(master: Path) -> Iterator[tuple[int, Float64[np.ndarray, "samples 2"]]]:
+    """The master in blocks of whole 24-bit steps, so that parts and rest add up without rounding."""
+    import soundfile
+
+    with soundfile.SoundFile(master) as file:
+        start = 0
+        while len(block := file.read(BLOCK, dtype="int32", always_2d=True)):
+            yield start, block.astype(np.float64) / 256
+            start += len(block)
+
+
+def _file_names(names: Sequence[str]) -> dict[str, str]:
+    """A plain, distinct file name for each name."""
+    taken: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"\W+", "_", name).strip("_").lower() or "unnamed"
+        count = sum(1 for other in taken.values() if other == plain or re.fullmatch(rf"{re.escape(plain)}_\d+", other))
+        taken[name] = f"{plain}_{count + 1}" if count else plain
+    return taken

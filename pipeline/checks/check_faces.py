@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of finished files that look at faces: is somebody there, and is it the one whom the cast names?
+
+A few frames of a few shots are opened; each face is compared with the portraits of the whole cast (`model.likeness`) and belongs to the
+nearest. Who is near whom is measured, not who somebody is: two portraits that the network cannot tell apart make no verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from manifests.rows import Check, Cut, Take
+from manifests.timebase import timecode
+from model import weights
+from model.talker import Portrait
+from pipeline import media
+from pipeline.colour.colour import LUMA
+from pipeline.render.slate import SLATE
+
+if TYPE_CHECKING:
+    from model.likeness import Recogniser
+
+WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
+MOST_SHOTS = 8  # shots of a film that are opened
+FRAMES, APART = 5, 8  # of a shot, and how far apart: feelings come up over half a second, so the first is near rest
+UNLIKE = 0.6  # L2 beyond which the author of the network calls two faces two people's
+UNLIKE_ADVICE = "a face is far from its portrait and from all others: look at the shots"
+MARGIN = 0.05  # L2 by which one portrait must be nearer than another
+HIGH = 540  # px of the height at which a film is looked at
+DARK = 12.0  # mean luma under which nothing can be found in a frame
+
+Embedding = Float32[np.ndarray, " 128"]
+Frame = UInt8[np.ndarray, "height width 3"]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """A finished file as it is looked at: where it lies, width and height of its picture, frames per second."""
+
+    path: Path
+    size: tuple[int, int]
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """An event of the edit list with what is needed to look at it: who should be there, where, and where their face was framed.
+
+    `place` and `face`: left, top, right, bottom as fractions of the picture. `speaking`: the character is heard in it."""
+
+    cut: Cut
+    character: str
+    speaking: bool
+    place: Box
+    face: Box
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The middle of the framed face, as fractions of `place`."""
+        left, top, right, bottom = self.place
+        across, down = (self.face[0] + self.face[2]) / 2, (self.face[1] + self.face[3]) / 2
+        return (across - left) / (right - left), (down - top) / (bottom - top)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What was seen of a scene: in how many of its frames there was a face, and its least distance to each portrait of the cast.
+
+    The least, because a strong expression moves a face further from its own portrait than from another's."""
+
+    scene: Scene
+    frames: int
+    found: int
+    distances: Mapping[str, float]
+
+    @property
+    def nearest(self) -> str:
+        """Who it looks most like, "" when no face was found."""
+        return min(self.distances, key=lambda name: self.distances[name], default="")
+
+
+def missing_weights() -> list[str]:
+    """Names of the weights that are not here; nothing is looked at without them."""
+    return [name for name in WEIGHTS if not weights.present(name)]
+
+
+def load_recogniser() -> Recogniser:
+    """The networks. Raises InputError when their weights are not here."""
+    from model.likeness import Recogniser
+    from model.previs.landmarks import Landmarker
+
+    landmarker = Landmarker(weights.path(WEIGHTS[0]), weights.path(WEIGHTS[1]))
+    return Recogniser(landmarker, weights.path(WEIGHTS[2]), weights.path(WEIGHTS[3]))
+
+
+def scenes(
+    cuts: Sequence[Cut], takes: Mapping[str, Take], speakers: Mapping[str, tuple[str, bool]], *, size: tuple[int, int]
+) -> list[Scene]:
+    """The events in which somebody should be seen. `speakers`: character and whether they speak, by shot; `size`: of the picture."""
+    found = []
+    for cut in cuts:
+        take = takes.get(cut.shot_id)
+        if take is None or cut.shot_id not in speakers or cut.label == SLATE:
+            continue
+        character, speaking = speakers[cut.shot_id]
+        place = _place(cut, size)
+        face = _framed(cut, take, place)
+        found.append(Scene(cut=cut, character=character, speaking=speaking, place=place, face=face))
+    return found
+
+
+def chosen(scenes: Sequence[Scene], *, most: int = MOST_SHOTS) -> list[Scene]:
+    """Scenes to look at: every character's longest first, then evenly over the film; in order of time."""
+    longest: dict[str, Scene] = {}
+    for scene in sorted(scenes, key=lambda scene: -scene.cut.frames):
+        longest.setdefault(scene.character, scene)
+    picked = {scene.cut: scene for scene in islice(longest.values(), most)}
+    rest = [scene for scene in scenes if scene.cut not in picked]
+    wanted = min(most - len(picked), len(rest))
+    picked |= {rest[number * len(rest) // wanted].cut: rest[number * len(rest) // wanted] for number in range(wanted)}
+    return sorted(picked.values(), key=lambda scene: scene.cut.start_frame)
+
+
+def see(screen: Screen, wanted: Sequence[Scene], portraits: Mapping[str, Portrait]) -> list[Sighting]:
+    """Open a few frames of each scene of a file and compare its faces with the cast's portraits (by character).
+
+    Raises InputError when the weights are missing, ToolError when the file cannot be read."""
+    from model.likeness import distance
+
+    recogniser = load_recogniser()
+    known = {name: recogniser.of_portrait(portrait) for name, portrait in portraits.items()}
+    cast = {name: home for name, home in known.items() if home is not None}
+    sightings = []
+    for scene in wanted:
+        frames = [frame for frame in _frames(screen, scene) if float((frame @ LUMA).mean()) > DARK]
+        seen = _embeddings(recogniser, frames, scene.middle)
+        distances = {name: min(distance(one, home) for one in seen) for name, home in cast.items() if seen}
+        sightings.append(Sighting(scene=scene, frames=len(frames), found=len(seen), distances=distances))
+    return sightings
+
+
+def check(sightings: Sequence[Sighting], *, version: str, profile: str, rate: Fraction) -> list[Check]:
+    """Two rows: whether somebody is there (a warning: heads turn away), and whether it is the right one (a failure)."""
+    absent = [one for one in sightings if not one.found]
+    wrong = [one for one in sightings if _is_another(one)]
+    far = [one.distances[one.scene.character] for one in sightings if one.scene.character in one.distances]
+    unlike = max(far, default=0.0) > UNLIKE
+    about = {"version": version, "profile": profile}
+    first = absent[0] if absent else None
+    rows = [
+        Check(
+            **about, name="face present", value=f"in {len(sightings) - len(absent)} of {len(sightings)} shots looked at",
+            limit="all", verdict="warn" if absent else "pass", timecode=_timecode(first, rate),
+            advice=f"no face was found in {first.scene.cut.number}: look at it" if first else "",
+        )
+    ]  # fmt: skip
+    if far or wrong:
+        first = wrong[0] if wrong else None
+        value = f"{len(wrong)} of {len(far) or len(wrong)} shots show another; at most {max(far, default=0):.2f} from the own portrait"
+        advice = (
+            f"{first.scene.cut.number} should show {first.scene.character} and looks like {first.nearest}"
+            if first
+            else ""
+        )
+        rows.append(
+            Check(**about, name="identity", value=value, limit=f"none nearer by {MARGIN:g} to another's portrait",
+                  verdict="fail" if wrong else "warn" if unlike else "pass", timecode=_timecode(first, rate), advice=advice)
+        )  # fmt: skip
+    return rows
+
+
+def window(screen: Screen, scene: Scene, first: int, count: int) -> Iterator[Frame]:
+    """`count` frames of a file from timeline frame `first` on, cut to where the scene's picture lies, at most `HIGH` px high."""
+    wide, high = _looked_at(screen.size)
+    left, top, right, bottom = (
+        round(edge * side) for edge, side in zip(scene.place, (wide, high, wide, high), strict=True)
+    )
+    start = (Fraction(first) - Fraction(1, 2)) / screen.rate if first else Fraction(0)
+    filters = f"scale={wide}:{high}:flags=area+accurate_rnd+full_chroma_int"
+    for frame in islice(media.read_frames(screen.path, width=wide, height=high, filters=filters, start=start), count):
+        yield frame[top:bottom, left:right]
+
+
+def _frames(screen: Screen, scene: Scene) -> list[Frame]:
+    """Frames from the beginning of a scene on, behind its dissolve, some apart; fewer of a short one."""
+    cut = scene.cut
+    first = min(cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 + 1, cut.end_frame - 1)
+    count = min((FRAMES - 1) * APART + 1, cut.end_frame - first)
+    return list(window(screen, scene, first, count))[::APART]
+
+
+def _embeddings(recogniser: Recogniser, frames: Sequence[Frame], place: tuple[float, float]) -> list[Embedding]:
+    """Of every frame with a face. When the first two hold none the others are not searched: searching in vain takes longest."""
+    seen: list[Embedding] = []
+    for number, frame in enumerate(frames):
+        if number == 2 and not seen:
+            break
+        face = recogniser.at(frame, place)
+        seen += [recogniser.embed(frame, face)] if face is not None else []
+    return seen
+
+
+def _is_another(one: Sighting) -> bool:
+    own = one.distances.get(one.scene.character)
+    return own is not None and own - one.distances[one.nearest] > MARGIN
+
+
+def _timecode(one: Sighting | None, rate: Fraction) -> str:
+    return timecode(one.scene.cut.start_frame, rate) if one else ""
+
+
+def _looked_at(size: tuple[int, int]) -> tuple[int, int]:
+    scale = min(1.0, HIGH / min(size))
+    return round(size[0] * scale / 2) * 2, round(size[1] * scale / 2) * 2
+
+
+def _place(cut: Cut, size: tuple[int, int]) -> Box:
+    if not cut.place:
+        return 0.0, 0.0, 1.0, 1.0
+    left, top, width, height = map(int, cut.place.split(","))
+    return left / size[0], top / size[1], (left + width) / size[0], (top + height) / size[1]
+
+
+def _framed(cut: Cut, take: Take, place: Box) -> Box:
+    """The take's face box where the edit list puts it in the picture."""
+    left, top, width, height = map(int, cut.crop.split(",")) if cut.crop else (0, 0, take.width, take.height)
+    across = [(edge * take.width - left) / width for edge in (take.face_left, take.face_right)]
+    down = [(edge * take.height - top) / height for edge in (take.face_top, take.face_bottom)]
+    wide, high = place[2] - place[0], place[3] - place[1]
+    return (
+        place[0] + across[0] * wide,
+        place[1] + down[0] * high,
+        place[0] + across[1] * wide,
+        place[1] + down[1] * high,
+    )

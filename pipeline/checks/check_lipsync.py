@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lip-sync of finished files: by how much the mouths in the picture lag behind the sound of the same file.
+
+The gap of the lips is measured in the pictures (468-point mesh) of a few speaking shots, how open a mouth should be is read from the
+sound (phones); the lag is where both agree best. The curve of the sound is the one that previs talks by, so this finds what went wrong
+after a take was made, and how far another talker's lips are from it; it is no judgement of how good the lips are.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float64
+
+from manifests.rows import Check
+from manifests.timebase import ANALYSIS_HZ, timecode
+from pipeline import media
+from pipeline.checks.check_faces import Frame, Scene, Screen, load_recogniser, window
+
+if TYPE_CHECKING:
+    from model.likeness import Recogniser
+
+MOST_SHOTS, MOST_SECONDS, LEAST_SECONDS = 3, 3.0, 1.2
+LONGEST_LAG = 12  # frames, either way
+WARN_SECONDS, FAIL_SECONDS = 0.08, 0.16  # two and four frames at 25
+SURE = 0.5  # correlation from which a lag is believed
+CONTEXT_SECONDS = Fraction(1, 2)  # of sound before the pictures, so that phones begin well
+
+Series = Float64[np.ndarray, " frames"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """The lag of one shot in frames, positive when the picture is late, and the correlation there."""
+
+    scene: Scene
+    frames: int
+    correlation: float
+
+
+def chosen(scenes: Sequence[Scene], *, rate: Fraction) -> list[Scene]:
+    """Speaking shots to measure: the longest of each character first."""
+    speaking = [scene for scene in scenes if scene.speaking and scene.cut.frames >= LEAST_SECONDS * rate]
+    seen: dict[str, int] = {}
+    ranked = []
+    for scene in sorted(speaking, key=lambda scene: -scene.cut.frames):
+        seen[scene.character] = seen.get(scene.character, 0) + 1
+        ranked.append((seen[scene.character], -scene.cut.frames, scene.cut.start_frame, scene))
+    return [scene for *_, scene in sorted(ranked, key=lambda entry: entry[:3])[:MOST_SHOTS]]
+
+
+def measure(screen: Screen, scenes: Sequence[Scene]) -> list[Lag]:
+    """The lag of each scene in which a face could be followed. Raises InputError when weights are missing, ToolError."""
+    recogniser = load_recogniser()
+    lags = []
+    for scene in scenes:
+        count = min(scene.cut.frames, round(MOST_SECONDS * screen.rate))
+        first = scene.cut.start_frame + (scene.cut.frames - count) // 2
+        gap = _gap(recogniser, scene, window(screen, scene, first, count))
+        if gap is not None and len(gap) > 2 * LONGEST_LAG:
+            frames, correlation = best_lag(gap, _opening(screen, first, len(gap)))
+            lags.append(Lag(scene=scene, frames=frames, correlation=correlation))
+    return lags
+
+
+def best_lag(gap: Series, opening: Series) -> tuple[int, float]:
+    """The lag in frames at which the gap follows the opening best, and the correlation there; 0 and 0 when one of them stands still.
+
+    >>> wave = np.sin(np.arange(60) ** 1.3)
+    >>> best_lag(np.roll(wave, 3), wave)[0]
+    3
+    """
+    best = (0.0, 0)
+    for lag in range(-LONGEST_LAG, LONGEST_LAG + 1):
+        seen = gap[max(lag, 0) : len(gap) + min(lag, 0)]
+        heard = opening[max(-lag, 0) : len(opening) + min(-lag, 0)]
+        if seen.std() > 1e-6 and heard.std() > 1e-6:
+            best = max(best, (float(np.corrcoef(seen, heard)[0, 1]), -abs(lag), lag)[::2])
+    return best[1], best[0]
+
+
+def check(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction) -> Check:
+    """One row: the median lag of the shots in which picture and sound agree well enough to say."""
+    sure = [lag for lag in lags if lag.correlation >= SURE]
+    limit = f"{float(WARN_SECONDS * rate):.0f} frames ({1000 * WARN_SECONDS:.0f} ms)"
+    about = {"version": version, "profile": profile, "name": "lip-sync", "limit": limit}
+    if not sure:
+        value = f"not measurable in {len(lags)} shots" if lags else "no speaking shot is long enough"
+        return Check(**about, value=value, verdict="warn" if lags else "pass", advice="watch the lips" if lags else "")
+    median = statistics.median(lag.frames for lag in sure)
+    off = abs(median) / float(rate)
+    verdict = "fail" if off > FAIL_SECONDS else "warn" if off > WARN_SECONDS else "pass"
+    value = f"{median:+g} frames ({1000 * median / float(rate):+.0f} ms), median of {len(sure)} shots"
+    advice = (
+        f"the picture is {'late' if median > 0 else 'early'}: is the sound in its place?" if verdict != "pass" else ""
+    )
+    at = timecode(sure[0].scene.cut.start_frame, rate) if verdict != "pass" else ""
+    return Check(**about, value=value, verdict=verdict, timecode=at, advice=advice)
+
+
+def _gap(recogniser: Recogniser, scene: Scene, frames: Iterable[Frame]) -> Series | None:
+    """Distance of the inner lips in inter-ocular distances, frame by frame; None when the first frame holds no face."""
+    face, gaps = None, []
+    for frame in frames:
+        face = recogniser.at(frame, scene.middle) if face is None else recogniser.landmarker.follow(frame, face)
+        if face is None:
+            return None
+        gaps.append(float((face.points[14, :2] - face.points[13, :2]) @ face.axes[:, 1] / face.unit))
+    return np.array(gaps) if gaps else None
+
+
+def _opening(screen: Screen, first: int, count: int) -> Series:
+    """How open the sound of a file asks a mouth to be, frame by frame from timeline frame `first` on."""
+    from model.previs import visemes
+    from model.previs.phones import Phones
+
+    begin = Fraction(first) / screen.rate
+    lead = min(begin, CONTEXT_SECONDS)
+    wanted = round((lead + Fraction(count) / screen.rate) * ANALYSIS_HZ)
+    blocks, have = [], 0
+    for block in media.read_audio(screen.path, hz=ANALYSIS_HZ, channels=1, block_seconds=1.0, start=begin - lead):
+        blocks.append(block[:, 0])
+        have += len(block)
+        if have >= wanted:
+            break
+    samples = np.concatenate(blocks)[:wanted] if blocks else np.zeros(wanted, np.float32)
+    rows = np.concatenate(list(visemes.stream(samples, Phones())))
+    opening = rows[:, 0] * (1 - 0.95 * rows[:, 3])  # jaw, less where the lips press
+    ticks = (float(lead) + (np.arange(count) + 0.5) / float(screen.rate)) * visemes.HZ - 0.5
+    series: Series = np.interp(ticks, np.arange(len(opening)), opening)
+    return series

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second test set: unseen identities whose expressions come from the units of a 3D head, not from the previs talker.
+
+`units.csv` names tall pictures of stills, one expression coming up in each; a clip blends from still to still while a test voice speaks
+a line in the same emotion. Mouths do not follow the words, so these clips are for emotion only. Reported beside the rest, never with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from manifests.errors import InputError, Problem
+from manifests.identity import digest, digest_file
+from manifests.rows import CorpusClip
+from model.emotion import LABELS
+from pipeline.corpus.performance import LEVELS
+from pipeline.corpus.source_sheets import missing, not_of, refuse, rows_of
+from pipeline.corpus.synthetic import SpokenLine
+
+VERSION = "1"
+COLUMNS = ("identity", "sex", "emotion", "level", "stills", "licence", "file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedUnits:
+    """One clip to be made of stills. `clip_id` is the digest of everything that shapes it; `number` seeds its draws."""
+
+    clip_id: str
+    identity: str
+    emotion: str
+    level: int
+    stills: int
+    licence: str
+    file: str
+    line: SpokenLine
+    number: int
+
+
+def plan(folder: Path, lines: Sequence[SpokenLine], *, seed: int) -> list[PlannedUnits]:
+    """The clips of `units.csv` in `folder`, each with a line of a test voice. Raises InputError for what is missing."""
+    path = folder / "units.csv"
+    rows = rows_of(path, COLUMNS)
+    refuse(
+        [
+            *(missing(path, folder / row["file"], number) for number, row in enumerate(rows, 2)),
+            *(missing(path, folder / f"{row['identity']}.png", number) for number, row in enumerate(rows, 2)),
+            *(not_of(path, row, "emotion", LABELS, number) for number, row in enumerate(rows, 2)),
+            *(
+                not_of(path, row, "level", [str(level) for level in LEVELS], number)
+                for number, row in enumerate(rows, 2)
+            ),
+        ]
+    )
+    refuse(_no_number(path, row, number) for number, row in enumerate(rows, 2))
+    return [_planned(folder, row, lines, seed) for row in rows]
+
+
+def _no_number(path: Path, row: dict[str, str], number: int) -> Problem | None:
+    if row["stills"].isdecimal() and int(row["stills"]) >= 2:
+        return None
+    return Problem(
+        file=str(path), row=number, column="stills", message="not a count", expected="2 or more", got=row["stills"]
+    )
+
+
+def _planned(folder: Path, row: dict[str, str], lines: Sequence[SpokenLine], seed: int) -> PlannedUnits:
+    key = digest_file(folder / row["file"])
+    chance = np.random.default_rng([seed, int(key[:8], 16)])
+    own = [line for line in lines if line.sex == row["sex"] and line.split == "test"]
+    line = own[int(chance.integers(len(own)))]
+    number = int(chance.integers(1 << 31))
+    return PlannedUnits(
+        clip_id=digest(["units", VERSION, key, line.key, number]),
+        identity=row["identity"],
+        emotion=row["emotion"],
+        level=int(row["level"]),
+        stills=int(row["stills"]),
+        licence=row["licence"],
+        file=row["file"],
+        line=line,
+        number=number,
+    )
+
+
+def stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height width 3"]:
+    """The stills of a tall picture, from top to bottom. Raises InputError when it does not fall into so many."""
+    import cv2
+
+    tall = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if tall is None or len(tall) % count:
+        got = "no picture" if tall is None else f"{tall.shape[1]} x {tall.shape[0]} px"
+        raise InputError(
+            Problem(file=str(path), message="not a picture of stills", expected=f"{count} of them", got=got)
+        )
+    return np.asarray(tall.reshape(count, -1, *tall.shape[1:]), np.uint8)
+
+
+def blended(pictures: np.ndarray, frames: int) -> Iterator[np.ndarray]:
+    """`frames` pictures from stills [k, height, width, 3], each a mix of the two that it lies between."""
+    for place in np.linspace(0, len(pictures) - 1, frames):
+        below = min(int(place), len(pictures) - 2)
+        share = place - below
+        yield np.rint(pictures[below] * (1 - share) + pictures[below + 1] * share).astype(np.uint8)
+
+
+def row(planned: PlannedUnits, *, frames: int, prepared: str) -> CorpusClip:
+    """What the record says of a clip."""
+    return CorpusClip(
+        clip_id=planned.clip_id,
+        corpus="units",
+        identity=planned.identity,
+        emotion=planned.emotion,
+        level=planned.level,
+        intensity=LEVELS[planned.level],
+        voice=planned.line.voice,
+        text=planned.line.text,
+        text_id=planned.line.text_id,
+        split="test",
+        frames=frames,
+        prepared=prepared,
+        licence=planned.licence,
+        source="faceunits01",
+    )

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shared pictures: in which shots two people are seen at once, and who. Pure.
+
+A two-hander is not cut between its two people: as long as no third takes the floor, both are seen all through, each on a layer of
+their own, and always on the same side. In a picture-in-picture the picture follows the speaker and the corner shows the listener.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from manifests.timebase import MASTER_HZ
+from pipeline.cut.cut_points import Piece, Utterance
+
+
+def share(
+    pieces: Sequence[Piece],
+    utterances: Sequence[Utterance],
+    *,
+    layout_of: Callable[[str], str],
+    rate: Fraction,
+    longest: int,
+) -> list[Piece]:
+    """The pieces with their layouts, and the second person's pieces on layer 1 where a layout shows two.
+
+    `layout_of` a scene; `longest`: frames above which a two-hander is not joined further. Where nobody else speaks in a scene, its
+    shots stay single."""
+    shared: list[Piece] = []
+    seen: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        if utterance.seen:
+            seen.setdefault(utterance.scene, []).append(utterance)
+    for scene, group in itertools.groupby(pieces, key=lambda piece: piece.scene):
+        own, layout = list(group), layout_of(scene)
+        company = _Company(seen.get(scene, []), rate)
+        if layout == "two-hander":
+            shared += [part for run in _runs(own, longest) for part in _side_by_side(run, company)]
+        elif layout == "picture-in-picture":
+            shared += [part for piece in own for part in _with_corner(piece, company)]
+        else:
+            shared += [replace(piece, layout=layout) for piece in own]
+    return shared
+
+
+def overlap(utterances: Sequence[Utterance], scene: str) -> int:
+    """For how many samples two or more who can be seen speak at the same time in a scene.
+
+    >>> both = [Utterance(start=0, end=10, character="A", scene="1"), Utterance(start=7, end=20, character="B", scene="1")]
+    >>> overlap(both, "1"), overlap(both, "2")
+    (3, 0)
+    """
+    found, spoken_until = 0, 0
+    for utterance in sorted((u for u in utterances if u.scene == scene and u.seen), key=lambda u: u.start):
+        found += max(0, min(spoken_until, utterance.end) - utterance.start)
+        spoken_until = max(spoken_until, utterance.end)
+    return found
+
+
+class _Company:
+    """Who speaks in a scene, in order of their first word."""
+
+    def __init__(self, utterances: Sequence[Utterance], rate: Fraction) -> None:
+        self._utterances = utterances
+        self._rate = rate
+        self.order = list(dict.fromkeys(u.character for u in sorted(utterances, key=lambda u: u.start)))
+
+    def other(self, piece: Piece) -> str | None:
+        """Who speaks nearest to a piece beside the one it shows; None when nobody does."""
+        first, last = (frame * MASTER_HZ / self._rate for frame in (piece.start, piece.end))
+        others = [u for u in self._utterances if u.character != piece.character]
+        nearest = min(others, key=lambda u: (max(first - u.end, u.start - last, 0), u.start), default=None)
+        return nearest.character if nearest else None
+
+    def place(self, character: str) -> int:
+        """The order in which people are placed from the left."""
+        return self.order.index(character) if character in self.order else len(self.order)
+
+
+def _runs(pieces: Sequence[Piece], longest: int) -> list[list[Piece]]:
+    """Neighbouring pieces in which at most two people have the floor, none longer than `longest` frames unless one piece is."""
+    runs: list[list[Piece]] = []
+    for piece in pieces:
+        run = runs[-1] if runs else []
+        people = {other.character for other in run} | {piece.character}
+        if run and len(people) <= 2 and piece.end - run[0].start <= longest:
+            run.append(piece)
+        else:
+            runs.append([piece])
+    return runs
+
+
+def _side_by_side(run: Sequence[Piece], company: _Company) -> list[Piece]:
+    people = list(dict.fromkeys(piece.character for piece in run))
+    whole = replace(run[0], end=run[-1].end)
+    other = people[1] if len(people) > 1 else company.other(whole)
+    if other is None:
+        return list(run)
+    both = sorted((people[0], other), key=company.place)
+    return [replace(whole, character=name, layout="two-hander", layer=layer) for layer, name in enumerate(both)]
+
+
+def _with_corner(piece: Piece, company: _Company) -> list[Piece]:
+    other = company.other(piece)
+    if other is None:
+        return [piece]
+    shown = replace(piece, layout="picture-in-picture")
+    return [shown, replace(shown, character=other, layer=1)]

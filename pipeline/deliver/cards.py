@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cards before and after the programme: what they say (pure), and their stills.
+
+They name the title, the format and what made the pictures; no date and no machine, so that the same film gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from manifests import identity
+from manifests.atomic_write import whole
+from manifests.rows import Cut
+from manifests.timebase import round_half_up, timecode
+from pipeline.assemble import edit_list
+from pipeline.assemble.assemble import Picture
+from pipeline.deliver import contact_sheet
+from pipeline.deliver.deliver import LABEL, Card
+
+VERSION = "1"
+PAPER, INK, QUIET = (30, 30, 33), (232, 232, 232), (160, 160, 160)
+
+Lines = tuple[str, ...]
+
+
+def slate_lines(title: str, episode: str, cuts: Sequence[Cut], picture: Picture) -> Lines:
+    """What the slate says: title, episode, format and length, and what the pictures are."""
+    rate = float(picture.rate)
+    length = timecode(edit_list.total_frames(cuts), picture.rate)
+    form = f"{picture.width}x{picture.height}   {rate:.6g} frames a second   {length}"
+    return title, f"Episode {episode}", form, made_by(cuts)
+
+
+def end_lines(title: str, cuts: Sequence[Cut]) -> Lines:
+    """What the end card says."""
+    return title, made_by(cuts), "The people in these pictures are animated portraits."
+
+
+def made_by(cuts: Sequence[Cut]) -> str:
+    """Who drew the pictures, in words for everybody.
+
+    >>> made_by([])
+    'AI-generated pictures'
+    """
+    labels = sorted({cut.label for cut in cuts if cut.label})
+    return f"{LABEL} pictures" + (f" ({', '.join(labels)})" if labels else "")
+
+
+def card(lines: Lines, seconds: float, picture: Picture, *, root: Path) -> Card | None:
+    """The still with these lines for a number of seconds, drawn once under `root/media/cards`; None for no time at all."""
+    frames = round_half_up(picture.rate * round(seconds * 1000) / 1000)
+    if not frames:
+        return None
+    digest = identity.digest([VERSION, list(lines), picture.width, picture.height])
+    path = root / "media" / "cards" / f"{digest}.png"
+    if not path.exists():
+        _draw(lines, picture, path)
+    return Card(path=path, frames=frames, digest=digest)
+
+
+def _draw(lines: Lines, picture: Picture, path: Path) -> None:
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", picture.size, PAPER)
+    draw = ImageDraw.Draw(image)
+    large, small = max(12, min(picture.size) // 12), max(9, min(picture.size) // 28)
+    top = picture.height * 0.36
+    for number, line in enumerate(lines):
+        size = small if number else large
+        text, font = _fitted(line, size, round(picture.width * 0.9))
+        draw.text((picture.width / 2, top), text, font=font, fill=QUIET if number else INK, anchor="ma")
+        top += size * 1.7
+    with whole(path) as partial:
+        image.save(partial)
+
+
+def _fitted(text: str, size: int, width: int) -> tuple[str, Any]:
+    """The text on one line. Latin text is set in the font that Pillow carries, so that machines agree; other scripts need the system's."""
+    from PIL import ImageFont
+
+    latin = all(ord(letter) < 0x180 for letter in text)
+    while size > 8:
+        font = ImageFont.load_default(size) if latin else contact_sheet.font(size)
+        if font.getlength(text) <= width:
+            break
+        size -= 1
+    return contact_sheet.fit(text, size, width) if font.getlength(text) > width else text, font

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contact sheets: one frame per shot, labelled, as one PNG. Pictures are drawn with Pillow; no text ever reaches a filter string."""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from manifests.atomic_write import whole
+from manifests.timebase import timecode
+from pipeline.media import read_frames
+
+INK, QUIET, PAPER = (235, 235, 235), (150, 150, 150), (24, 24, 26)
+FONTS = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "NotoSansCJK-Regular.ttc",
+    "Arial.ttf",
+)  # wider than Pillow's own, when there
+
+Frame = UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One picture of a sheet: the frame of the programme it shows and two lines of text below it."""
+
+    frame: int
+    title: str
+    note: str
+
+
+def contact_sheet(
+    video: Path, cells: Sequence[Cell], path: Path, *, rate: Fraction, cell_size: tuple[int, int] = (320, 180)
+) -> Path:
+    """Write a PNG with the given frames of `video`, in reading order, each with its text and timecode. Raises ToolError.
+
+    The video is decoded once. `cell_size`: width and height of one picture in pixels.
+    """
+    return lay_out(pick(video, [cell.frame for cell in cells], size=cell_size), cells, path, rate=rate)
+
+
+def lay_out(pictures: Mapping[int, Frame], cells: Sequence[Cell], path: Path, *, rate: Fraction) -> Path:
+    """Write the sheet of pictures that are at hand, by frame."""
+    ordered = sorted(cells, key=lambda cell: cell.frame)
+    labelled = [(pictures[cell.frame], cell.title, f"{timecode(cell.frame, rate)}  {cell.note}") for cell in ordered]
+    return tile(labelled, path, columns=_columns(len(cells)))
+
+
+def poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) -> Path:
+    """Write one frame of a video as a JPEG of the given width and height. Raises ToolError."""
+    from PIL import Image
+
+    (picture,) = pick(video, [frame], size=size).values()
+    with whole(path) as partial:
+        Image.fromarray(picture).save(partial, quality=92, subsampling=0)
+    return path
+
+
+def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Path) -> Path:
+    """Write a PNG of graded shots: as it came on the left, as it is on the right; each with a title and a note (differences)."""
+    cells = []
+    for before, after, title, note in pairs:
+        cells += [(before, title, "before"), (after, "", f"after  {note}")]
+    return tile(cells, path, columns=4 if len(pairs) > 1 else 2)
+
+
+def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
+    """Write pictures, each with a title and a note below it, as one PNG; columns are as wide as the widest picture, rows as high as
+    their highest."""
+    from PIL import Image, ImageDraw
+
+    cells = list(pictures)
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    heights = [max(picture.shape[0] for picture, _, _ in row) for row in rows]
+    wide = max((picture.shape[1] for row in rows for picture, _, _ in row), default=320)
+    margin, text = 12, 44
+    tall = sum(heights) + len(heights) * (text + margin) + margin
+    image = Image.new("RGB", (columns * (wide + margin) + margin, tall), PAPER)
+    draw = ImageDraw.Draw(image)
+    top = margin
+    for row, high in zip(rows, heights, strict=True):
+        for place, (picture, title, note) in enumerate(row):
+            left = margin + place * (wide + margin)
+            image.paste(Image.fromarray(picture), (left, top))
+            draw.text((left, top + high + 4), fit(title, 15, wide), font=font(15), fill=INK)
+            draw.text((left, top + high + 24), fit(note, 13, wide), font=font(13), fill=QUIET)
+        top += high + text + margin
+    with whole(path) as partial:
+        image.save(partial)
+    return path
+
+
+def widened(picture: Frame, width: int) -> Frame:
+    """The picture enlarged or reduced to that width."""
+    from PIL import Image
+
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+
+
+@functools.cache
+def font(size: int) -> Any:
+    """The first of `FONTS` that the system has, else the one inside Pillow (Latin only)."""
+    from PIL import ImageFont
+
+    for name in FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)
+
+
+def fit(text: str, size: int, width: int) -> str:
+    """One line of printable text no wider than `width` pixels, shortened with an ellipsis."""
+    measure: Callable[[str], float] = font(size).getlength
+    plain = " ".join("".join(c for c in text if unicodedata.category(c)[0] != "C" or c == " ").split())[:500]
+    if measure(plain) <= width:
+        return plain
+    while plain and measure(plain + "…") > width:
+        plain = plain[:-1]
+    return plain.rstrip() + "…"
+
+
+def pick(video: Path, frames: Iterable[int], *, size: tuple[int, int]) -> dict[int, Frame]:
+    """Frames of a video by number, each once, in `size` (width, height), from one decode. Raises ToolError."""
+    numbers = sorted(set(frames))
+    if not numbers:
+        return {}
+    wanted = "+".join(f"eq(n\\,{frame})" for frame in numbers)
+    chain = f"select='{wanted}',scale={size[0]}:{size[1]}:flags=area+accurate_rnd+full_chroma_int"
+    return dict(zip(numbers, read_frames(video, width=size[0], height=size[1], filters=chain), strict=True))
+
+
+def _columns(count: int) -> int:
+    """As near to square cells of 16:9 on a 16:10 page as whole columns allow, at most eight."""
+    across: float = (count * 0.9) ** 0.5 + 0.4
+    return max(1, min(8, round(across)))

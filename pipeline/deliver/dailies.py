@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a review page plays and draws: small copies of takes that browsers can step through, thumbnails, the waveform. Each made once.
+
+Takes are lossless RGB, which no browser decodes. Their copies are H.264 in which every frame is a key frame: a seek decodes one frame,
+and frame n of the copy is frame n of the take. They are not graded, so that they can be held against the version, which is. What is
+made lies under its content's name in `media/dailies`, where anything may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from manifests.atomic_write import whole
+from manifests.identity import digest
+from manifests.rows import Cut, Take
+from manifests.timebase import sample_of_frame
+from pipeline import media
+from pipeline.assemble import assemble
+from pipeline.assemble.assemble import Picture, Stage
+from pipeline.assemble.edit_list import Layer, Segment
+from pipeline.deliver.profiles import AAC, BT709
+
+VERSION = "1"
+FOLDER = "media/dailies"
+MOST_BYTES = 8 << 30  # of copies that are kept; the ones that were not asked for longest go first
+LARGEST = (1280, 720)
+THUMBNAIL = (240, 135)
+PEAK_HZ = 8000  # enough to see words; a frame has more than a hundred samples
+# Every frame a key frame; medium quality at a fast preset: these are looked at, never delivered.
+INTRA = {"c:v": "libx264", "preset": "veryfast", "crf": 20, "profile:v": "high", "g": 1, "bf": 0}
+
+Pairs = list[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framing:
+    """How a take is seen: the crop in its pixels (`left,top,width,height`) and the size that it is brought to (both even)."""
+
+    crop: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """The master sound under a take: its file, its identity, and the timeline frame at which the take begins."""
+
+    sound_id: str
+    path: Path
+    first_frame: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Still:
+    """One frame of a file: `frame` at `rate`, of which `crop` is seen (as in `Framing`; "": all). `key`: the file's digest."""
+
+    video: Path
+    key: str
+    frame: int
+    rate: Fraction
+    crop: str = ""
+
+
+def framing(cut: Cut, *, size: tuple[int, int]) -> Framing:
+    """The framing of an edit list's event in a picture of `size`, made smaller to fit into `LARGEST`."""
+    wide, high = (int(part) for part in cut.place.split(",")[2:]) if cut.place else size
+    scale = min(1.0, LARGEST[0] / wide, LARGEST[1] / high)
+    return Framing(crop=cut.crop, size=(_even(wide * scale), _even(high * scale)))
+
+
+def copy_path(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
+    """Where the browser's copy of a take stands, made or not."""
+    sound = [heard.sound_id, heard.first_frame] if heard else []
+    return root / FOLDER / f"{digest([VERSION, take.media_digest, seen.crop, list(seen.size), sound])}.mp4"
+
+
+def copy(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
+    """The browser's copy of a take, with the sound of its span. Made when it is not there. Raises ToolError."""
+    path = copy_path(take, seen, heard, root=root)
+    if path.is_file():
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # so that it is among the last to go
+        return path
+    with whole(path) as partial:
+        media.run_piped([_source(take, seen, root)], _sink(take, seen, heard, partial))
+    prune(path.parent, keep=path)
+    return path
+
+
+def prune(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
+    """Delete the copies that were not used for longest until the rest is within `most_bytes`; returns them. `keep` stays."""
+    copies = [(path.stat(), path) for path in folder.glob("*.mp4") if not path.name.startswith(".")]
+    left, gone = sum(facts.st_size for facts, _ in copies), []
+    for facts, path in sorted(copies, key=lambda one: one[0].st_atime_ns):
+        if left <= most_bytes:
+            break
+        if path != keep:
+            path.unlink(missing_ok=True)
+            left -= facts.st_size
+            gone.append(path)
+    return gone
+
+
+def thumbnail(still: Still, *, root: Path) -> Path:
+    """A small JPEG of one frame of a file; where the file has no such frame, none is written."""
+    path = root / FOLDER / f"{digest([VERSION, still.key, still.frame, still.crop])}.jpg"
+    if not path.is_file():
+        start = max(Fraction(0), (still.frame - Fraction(1, 4)) / still.rate)
+        left, top, wide, high = still.crop.split(",") if still.crop else ("", "", "", "")
+        filters = f"crop={wide}:{high}:{left}:{top}" if still.crop else ""
+        with contextlib.closing(_frames(still.video, filters, start)) as frames:
+            picture = next(frames, None)
+        if picture is not None:
+            save(picture, path)
+    return path
+
+
+def _frames(video: Path, filters: str, start: Fraction) -> Generator[UInt8[np.ndarray, "height width 3"], None, None]:
+    yield from media.read_frames(video, width=THUMBNAIL[0], height=THUMBNAIL[1], filters=filters, start=start)
+
+
+def save(picture: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
+    """Write RGB pixels as a JPEG, in one step."""
+    from PIL import Image
+
+    with whole(path) as partial:
+        Image.fromarray(picture).save(partial, quality=82)
+
+
+def peaks(sound: Path, *, sound_id: str, frames: int, rate: Fraction, root: Path) -> Pairs:
+    """The lowest and highest sample (-1 to 1, three decimals) of each frame of the timeline."""
+    path = root / FOLDER / f"{digest([VERSION, sound_id, frames, str(rate)])}.peaks.json"
+    if not path.is_file():
+        with whole(path) as partial:
+            partial.write_text(json.dumps(list(_peaks(sound, frames, rate)), separators=(",", ":")))
+    return [(low, high) for low, high in json.loads(path.read_text())]
+
+
+def fewer(pairs: Pairs, width: int) -> Pairs:
+    """At most `width` pairs of the same waveform.
+
+    >>> fewer([(-0.1, 0.2), (-0.3, 0.1), (0.0, 0.4)], 2)
+    [(-0.1, 0.2), (-0.3, 0.4)]
+    """
+    if width >= len(pairs):
+        return pairs
+    edges = [len(pairs) * place // width for place in range(width + 1)]
+    return [
+        (min(low for low, _ in pairs[first:last]), max(high for _, high in pairs[first:last]))
+        for first, last in itertools.pairwise(edges)
+    ]
+
+
+def _peaks(sound: Path, frames: int, rate: Fraction) -> Iterator[tuple[float, float]]:
+    """Frame by frame; memory does not grow with length. Frames past the sound's end are silent."""
+    waiting = np.zeros(0, dtype=np.float32)
+    origin, frame = 0, 0
+    for block in media.read_audio(sound, hz=PEAK_HZ, channels=1):
+        waiting = np.concatenate([waiting, block[:, 0]])
+        edges = []
+        while frame < frames and sample_of_frame(frame + 1, rate, PEAK_HZ) <= origin + len(waiting):
+            edges.append(sample_of_frame(frame, rate, PEAK_HZ) - origin)
+            frame += 1
+        if edges:
+            end = sample_of_frame(frame, rate, PEAK_HZ) - origin
+            yield from _extremes(waiting[:end], edges)
+            waiting, origin = waiting[end:], origin + end
+    if frame < frames and len(waiting):
+        yield from _extremes(waiting, [0])
+        frame += 1
+    yield from [(0.0, 0.0)] * (frames - frame)
+
+
+def _extremes(samples: Float32[np.ndarray, " samples"], edges: list[int]) -> Iterator[tuple[float, float]]:
+    lows, highs = np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)
+    return ((round(float(low), 3), round(float(high), 3)) for low, high in zip(lows, highs, strict=True))
+
+
+def _stage(take: Take, seen: Framing, root: Path) -> Stage:
+    rate = Fraction(take.rate_num, take.rate_den)
+    picture = Picture(width=seen.size[0], height=seen.size[1], rate=rate)
+    return Stage(picture=picture, root=root, pixel_format=assemble.FLAT)
+
+
+def _source(take: Take, seen: Framing, root: Path) -> media.Source:
+    """All frames of a take as the edit list would show them, without a grade."""
+    event = Cut(
+        version="", order=0, shot_id=take.shot_id, grade_id="", start_frame=0, end_frame=take.frames, take_path=take.path, cube_path="",
+        crop=seen.crop, take_frames=take.frames,
+    )  # fmt: skip
+    whole = Segment(start=0, end=take.frames, layers=(Layer(cut=event, first=0),))
+    arguments = assemble.reader(whole, _stage(take, seen, root))
+    return media.Source(name=take.path, arguments=tuple(arguments), frames=take.frames)
+
+
+def _sink(take: Take, seen: Framing, heard: Heard | None, path: Path) -> list[str]:
+    stage = _stage(take, seen, path.parent)
+    width, height = stage.picture.size
+    arguments = [
+        "-v",
+        "error",
+        "-f",
+        "rawvideo",
+        "-pixel_format",
+        stage.pixel_format,
+        "-video_size",
+        f"{width}x{height}",
+    ]
+    arguments += ["-framerate", f"{take.rate_num}/{take.rate_den}", "-i", "pipe:0"]
+    options = {**INTRA, **BT709, "movflags": "+faststart", "fflags": "+bitexact"}
+    if heard is not None:
+        rate = stage.picture.rate
+        first, last = (sample_of_frame(heard.first_frame + frame, rate) for frame in (0, take.frames))
+        trim = f"atrim=start_sample={max(0, first)}:end_sample={max(0, last)},asetpts=N/SR/TB"
+        early = f",adelay={-first}S:all=1" if first < 0 else ""
+        arguments += ["-i", f"file:{heard.path.resolve()}", "-map", "0:v", "-map", "1:a"]
+        options |= {**AAC, "b:a": "128k", "af": f"{trim}{early},apad=whole_len={last - first}"}
+    return arguments + [part for name, value in options.items() for part in (f"-{name}", str(value))] + [f"file:{path}"]
+
+
+def _even(length: float) -> int:
+    return max(2, round(length / 2) * 2)

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP Live Streaming: the playlists of a ladder of renditions, and whether what they say is so.
+
+Playlists follow RFC 8216 (version 6). A rendition is one fragmented MP4, sound included, and its segments are ranges of bytes in it, so
+a ladder is a handful of files that can be signed, measured and played alone like any other. All numbers are read from those files
+(`fragments`), never from what was asked of the encoder; so playlists are written last, after credentials have moved the bytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from manifests.errors import InputError, Problem
+from pipeline import media
+from pipeline.deliver import fragments
+from pipeline.deliver.fragments import Fragmented
+
+MASTER, CAPTIONS = "master.m3u8", "captions.m3u8"
+HEAD = ("#EXTM3U", "#EXT-X-VERSION:6")
+ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]+)')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """One film of a ladder: its file, what it holds, its width and height, and how long each of its segments is (seconds)."""
+
+    path: Path
+    content: Fragmented
+    size: tuple[int, int]
+    rate: Fraction
+
+    @property
+    def playlist(self) -> str:
+        """The name of its media playlist."""
+        return f"{self.path.stem}.m3u8"
+
+    @property
+    def lengths(self) -> list[Fraction]:
+        """Seconds of each segment."""
+        return [fragment.frames / self.rate for fragment in self.content.fragments]
+
+    @property
+    def bandwidth(self) -> int:
+        """Peak bits a second, as RFC 8216 (4.3.4.2) has it: of any run of segments between 0.5 and 1.5 target durations long."""
+        return _peak([fragment.size for fragment in self.content.fragments], self.lengths)
+
+    @property
+    def average(self) -> int:
+        """Bits a second over the whole film."""
+        size = sum(fragment.size for fragment in self.content.fragments)
+        return _up(8 * size / sum(self.lengths, start=Fraction(0)))
+
+
+def open_rendition(path: Path) -> Rendition:
+    """Measure a rendition's file. Raises InputError when it is none."""
+    info = media.probe(path)
+    if info.video is None or info.audio is None:
+        raise InputError(Problem(file=str(path), message="a rendition needs picture and sound"))
+    size = (info.video.width, info.video.height)
+    return Rendition(path=path, content=fragments.read(path), size=size, rate=info.video.rate)
+
+
+def write(folder: Path, renditions: Sequence[Rendition], *, captions: Path | None = None, language: str = "en") -> Path:
+    """Write the playlists of renditions that lie in `folder`, and return the master playlist.
+
+    `captions`: a WebVTT file on the frames of the renditions, copied in with the clock that players need."""
+    length = sum(renditions[0].lengths, start=Fraction(0))
+    for rendition in renditions:
+        (folder / rendition.playlist).write_text(_lines(media_playlist(rendition)), encoding="utf-8")
+    if captions is not None:
+        said = captions.read_text(encoding="utf-8").removeprefix("WEBVTT")
+        timed = f"WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0{said}"
+        (folder / captions.name).write_text(timed, encoding="utf-8")
+        listing = [*HEAD, *_listing([length]), f"#EXTINF:{_seconds(length)},", captions.name, "#EXT-X-ENDLIST"]
+        (folder / CAPTIONS).write_text(_lines(listing), encoding="utf-8")
+    master = folder / MASTER
+    lines = master_playlist(renditions, captions=language if captions is not None else "")
+    master.write_text(_lines(lines), encoding="utf-8")
+    return master
+
+
+def media_playlist(rendition: Rendition) -> list[str]:
+    """The lines of a rendition's media playlist."""
+    name, content = rendition.path.name, rendition.content
+    lines = [*HEAD, *_listing(rendition.lengths), "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines.append(f'#EXT-X-MAP:URI="{name}",BYTERANGE="{content.header}@0"')
+    for fragment, seconds in zip(content.fragments, rendition.lengths, strict=True):
+        lines += [f"#EXTINF:{_seconds(seconds)},", f"#EXT-X-BYTERANGE:{fragment.size}@{fragment.start}", name]
+    return [*lines, "#EXT-X-ENDLIST"]
+
+
+def master_playlist(renditions: Sequence[Rendition], *, captions: str = "") -> list[str]:
+    """The lines of the master playlist. `captions`: their language, "" when there are none."""
+    lines = [*HEAD, "#EXT-X-INDEPENDENT-SEGMENTS"]
+    if captions:
+        shown = f'GROUP-ID="captions",NAME="{captions}",LANGUAGE="{captions}",AUTOSELECT=YES,DEFAULT=NO,FORCED=NO'
+        lines.append(f'#EXT-X-MEDIA:TYPE=SUBTITLES,{shown},URI="{CAPTIONS}"')
+    for rendition in renditions:
+        facts = ",".join(f"{name}={value}" for name, value in _facts(rendition).items())
+        lines += [f"#EXT-X-STREAM-INF:{facts}" + (',SUBTITLES="captions"' if captions else ""), rendition.playlist]
+    return lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ladder:
+    """What a master playlist leads to: its renditions as measured, and everything that is wrong, by subject."""
+
+    renditions: tuple[Rendition, ...]
+    playlists: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is wrong."""
+        return [*self.playlists, *self.segments, *self.attributes]
+
+
+def look(master: Path) -> Ladder:
+    """Follow a master playlist and hold what it says against its files. What cannot be read is told, not raised."""
+    folder, lines = master.parent, _read(master)
+    if lines[:1] != ["#EXTM3U"]:
+        return Ladder(renditions=(), playlists=(f"{master.name} is no playlist",))
+    said = {uri: _attributes(tag) for tag, uri in itertools.pairwise(lines) if tag.startswith("#EXT-X-STREAM-INF:")}
+    wrong, found = [], list[Rendition]()
+    for uri in said:
+        try:
+            listed = _playlist(folder, uri)
+            found.append(open_rendition(folder / listed.file))
+            wrong += [f"{uri}: {problem}" for problem in _differences(listed, found[-1])]
+        except (InputError, ValueError) as error:
+            wrong.append(f"{uri}: {str(error).splitlines()[0]}")
+    if not said:
+        wrong.append(f"{master.name} names no rendition")
+    return Ladder(
+        renditions=tuple(found),
+        playlists=tuple(wrong),
+        segments=tuple(_unaligned(found)),
+        attributes=tuple(
+            f"{rendition.playlist}: {name} is {said.get(rendition.playlist, {}).get(name)}, measured {value}"
+            for rendition in found
+            for name, value in _facts(rendition).items()
+            if said.get(rendition.playlist, {}).get(name) != value
+        ),
+    )
+
+
+def play(master: Path, number: int) -> int:
+    """Let ffmpeg's own HLS reader fetch a rendition through the master playlist; return how many pictures came. Raises ToolError.
+
+    Nothing is decoded: that the pictures can be is measured on the rendition's file."""
+    came = 0
+
+    def count(done: int) -> None:
+        nonlocal came
+        came = done
+
+    source = ["-v", "error", "-protocol_whitelist", "file", "-f", "hls", "-i", f"file:{master.resolve()}"]
+    media.run([*source, "-map", f"0:p:{number}:v", "-c", "copy", "-f", "null", "-"], progress=count)
+    return came
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a media playlist says: its file, the bytes of the header, and of each segment its seconds and bytes (size, start)."""
+
+    file: str
+    header: tuple[int, int]
+    segments: list[tuple[str, int, int]]
+    target: int
+    ended: bool
+
+
+def _playlist(folder: Path, uri: str) -> _Listed:
+    """Parse a media playlist of ours. Raises ValueError when it is none, or leads out of its folder."""
+    lines = _read(folder / _beside(uri))
+    text = "\n".join(lines)
+    target = re.search(r"^#EXT-X-TARGETDURATION:(\d+)$", text, re.MULTILINE)
+    head = re.search(r'^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@(\d+)"$', text, re.MULTILINE)
+    if lines[:1] != ["#EXTM3U"] or target is None or head is None:
+        raise ValueError("no playlist with a target duration and a header")
+    segments = re.findall(r"^#EXTINF:([\d.]+),\n#EXT-X-BYTERANGE:(\d+)@(\d+)\n(.+)$", text, re.MULTILINE)
+    if {name for *_, name in segments} != {head[1]}:
+        raise ValueError("its segments do not lie in one file")
+    listed = [(seconds, int(size), int(start)) for seconds, size, start, _ in segments]
+    return _Listed(
+        _beside(head[1]), (int(head[2]), int(head[3])), listed, int(target[1]), lines[-1] == "#EXT-X-ENDLIST"
+    )
+
+
+def _differences(listed: _Listed, rendition: Rendition) -> list[str]:
+    """Where a media playlist says something else than its file."""
+    content = rendition.content
+    wrong = [] if listed.ended else ["it does not end"]
+    if listed.header != (content.header, 0):
+        wrong.append(
+            f"the header is {content.header} bytes, the playlist says {listed.header[0]} from {listed.header[1]} on"
+        )
+    lengths = [_seconds(seconds) for seconds in rendition.lengths]
+    measured = [(length, one.size, one.start) for length, one in zip(lengths, content.fragments, strict=True)]
+    if len(measured) != len(listed.segments):
+        wrong.append(f"{len(listed.segments)} segments, the file has {len(measured)}")
+    wrong += [
+        f"segment {number} is {real}, the playlist says {said}"
+        for number, (said, real) in enumerate(zip(listed.segments, measured, strict=False), start=1)
+        if said != real
+    ]
+    if any(round(seconds) > listed.target for seconds in rendition.lengths):
+        wrong.append("a segment is longer than the target duration")
+    return wrong
+
+
+def _unaligned(renditions: Sequence[Rendition]) -> list[str]:
+    """Segments that do not begin with key frames, or elsewhere than those of the first rendition, or leave gaps."""
+    wrong = []
+    for rendition in renditions:
+        starts = [fragment.time for fragment in rendition.content.fragments]
+        counted = [sum(rendition.lengths[:number], start=Fraction(0)) for number in range(len(starts))]
+        keyless = sum(not fragment.key for fragment in rendition.content.fragments)
+        if keyless:
+            wrong.append(f"{rendition.path.name}: {keyless} segments do not begin with a key frame")
+        if starts != counted:
+            wrong.append(f"{rendition.path.name}: segments do not follow one another")
+        if rendition.lengths != renditions[0].lengths:
+            wrong.append(f"{rendition.path.name}: segments begin at other times than in {renditions[0].path.name}")
+    return wrong
+
+
+def _facts(rendition: Rendition) -> Mapping[str, str]:
+    """The attributes that a master playlist gives a rendition."""
+    width, height = rendition.size
+    return {
+        "BANDWIDTH": str(rendition.bandwidth),
+        "AVERAGE-BANDWIDTH": str(rendition.average),
+        "CODECS": f'"{rendition.content.codecs}"',
+        "RESOLUTION": f"{width}x{height}",
+        "FRAME-RATE": f"{float(rendition.rate):.3f}",
+    }
+
+
+def _attributes(tag: str) -> dict[str, str]:
+    return dict(ATTRIBUTE.findall(tag.partition(":")[2]))
+
+
+def _listing(lengths: Sequence[Fraction]) -> list[str]:
+    """What every media playlist begins with. The target duration is at least every segment's, rounded."""
+    return [f"#EXT-X-TARGETDURATION:{max(1, *map(round, lengths))}", "#EXT-X-PLAYLIST-TYPE:VOD"]
+
+
+def _peak(sizes: Sequence[int], lengths: Sequence[Fraction]) -> int:
+    target = max(1, *map(round, lengths))
+    most = Fraction(0)
+    for first in range(len(sizes)):
+        length, size = Fraction(0), 0
+        for seconds, part in zip(lengths[first:], sizes[first:], strict=True):
+            length, size = length + seconds, size + part
+            if length > Fraction(3, 2) * target:
+                break
+            if length >= Fraction(target, 2):
+                most = max(most, 8 * size / length)
+    return _up(most or 8 * sum(sizes) / sum(lengths, start=Fraction(0)))
+
+
+def _up(value: Fraction) -> int:
+    return -(-value.numerator // value.denominator)
+
+
+def _seconds(length: Fraction) -> str:
+    return f"{float(length):.6f}"
+
+
+def _beside(uri: str) -> str:
+    """A name of a file in the same folder. Raises ValueError for anything else."""
+    if not re.fullmatch(r"[\w-][\w.-]*", uri):
+        raise ValueError(f"{uri!r} is no file beside it")
+    return uri
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Generate: one shot in, one take out, through a talker.
+
+The take's frames go straight from the talker into a lossless file that appears under the shot's identity only when it is whole.
+Beside it stands its row as JSON, written first, so that a run that was killed between file and record can be taken up without
+making the take again (`adopt`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from jaxtyping import Float32
+
+from manifests.atomic_write import whole
+from manifests.errors import InputError, Problem, ToolError
+from manifests.identity import digest_file
+from manifests.rows import Recording, Shot, Take
+from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, sample_of_frame
+from model.emotion import Performance
+from model.talker import MATTE, Clip, Frame, Layered, Matte, Portrait, Role, Speech, Stepped, Talker
+from pipeline.media import FrameWriter
+from pipeline.speech.ingest import read_span
+
+TAKES = "media/takes"
+RAMP_SAMPLES = ANALYSIS_HZ // 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """Where takes are made: `root` is the build folder that all paths in rows are relative to; the rest goes into the row."""
+
+    root: Path
+    recordings: Sequence[Recording]
+    worker: str
+    run_id: str
+    label: str
+    licences: tuple[str, ...] = ()
+    threads: int = 1
+
+
+def context_span(start_frame: int, end_frame: int, rate: Fraction, context_seconds: float) -> tuple[int, int]:
+    """The timeline samples (48 kHz) that a talker reads for a shot: its span with context before and after."""
+    context = round_half_up(Fraction(context_seconds).limit_denominator(1000) * MASTER_HZ)
+    return sample_of_frame(start_frame, rate) - context, sample_of_frame(end_frame, rate) + context
+
+
+def speech_of(shot: Shot, recordings: Sequence[Recording], *, root: Path, context_seconds: float) -> Speech:
+    """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline has none.
+
+    Where others speak in the shot (`voiced`), only what the one in the picture says is left."""
+    start, end = context_span(shot.first_drawn, shot.last_drawn, shot.rate, context_seconds)
+    lead = round_half_up(Fraction((sample_of_frame(shot.first_drawn, shot.rate) - start) * ANALYSIS_HZ, MASTER_HZ))
+    samples = read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root)
+    voiced = [tuple(span) for span in json.loads(shot.voiced)]
+    return Speech(
+        samples=only_voiced(samples, voiced, lead=lead, rate=shot.rate) if voiced else samples,
+        lead=lead,
+        frames=shot.frames,
+        rate=shot.rate,
+        text=shot.text or None,
+        language=shot.lang,
+        role=cast(Role, shot.role),
+        before_frames=max(0, shot.before_frames - shot.head_frames),
+    )
+
+
+def only_voiced(
+    samples: Float32[np.ndarray, " samples"], voiced: Sequence[tuple[int, ...]], *, lead: int, rate: Fraction
+) -> Float32[np.ndarray, " samples"]:
+    """Silence outside the given frames of the shot, with ramps of 10 ms so that no edge is heard."""
+    gain = np.zeros(len(samples), dtype=np.float32)
+    for first, last in voiced:
+        gain[lead + sample_of_frame(first, rate, ANALYSIS_HZ) : lead + sample_of_frame(last, rate, ANALYSIS_HZ)] = 1
+    ramp = np.full(RAMP_SAMPLES, 1 / RAMP_SAMPLES, dtype=np.float32)
+    return samples * np.convolve(gain, ramp, mode="same")
+
+
+def generate(
+    shot: Shot,
+    *,
+    talker: Talker,
+    portrait: Portrait,
+    studio: Studio,
+    progress: Callable[[int, int], None] | None = None,
+) -> Take:
+    """Make the take of a shot, or adopt the one that already stands. Raises InputError and ToolError as the talker does.
+
+    `progress(done, of)` is called for each frame, and for each step of a talker that works in steps; what it raises, ends the take."""
+    standing = adopt(shot.shot_id, root=studio.root)
+    if standing is not None:
+        return standing
+    began = time.monotonic()
+    speech = speech_of(shot, studio.recordings, root=studio.root, context_seconds=talker.context_seconds)
+    performance = Performance.from_plain(json.loads(shot.performance))
+    clip = talker.talk(portrait, speech, performance, shot.seed)
+    if isinstance(clip, Stepped):
+        clip.progress = progress
+    with whole(take_path(shot.shot_id, root=studio.root)) as partial:
+        written = _write_frames(clip, shot, partial, studio=studio, progress=progress)
+        if written != shot.frames:
+            raise ToolError(f"the talker made {written} frames of {shot.shot_id}, {shot.frames} were asked for")
+        take = _take(shot, clip, studio, file=partial, seconds=time.monotonic() - began)
+        _write_row(take, root=studio.root)
+    return take
+
+
+def _write_frames(
+    clip: Clip, shot: Shot, path: Path, *, studio: Studio, progress: Callable[[int, int], None] | None
+) -> int:
+    """Write a clip's frames, and its mattes when the shot asks for them (before the take stands, so that a take is never without)."""
+    size, matte = (clip.width, clip.height), matte_path(shot.shot_id, root=studio.root)
+    with contextlib.ExitStack() as files:
+        writer = files.enter_context(FrameWriter(path, size=size, rate=shot.rate, threads=studio.threads))
+        if not wants_matte(shot):
+            pictures: Iterable[tuple[Frame, Matte | None]] = ((frame, None) for frame in clip)
+        elif isinstance(clip, Layered):
+            pictures = clip.layers()
+            mattes = files.enter_context(FrameWriter(matte, size=size, rate=shot.rate, pixels="gray"))
+        else:
+            raise InputError(Problem(file=shot.number, message=f"the talker {shot.talker!r} draws no mattes"))
+        for frame, alpha in pictures:
+            writer.write(frame)
+            if alpha is not None:
+                mattes.write(alpha)
+            if progress is not None:
+                progress(writer.frames, shot.frames)
+    return writer.frames
+
+
+def wants_matte(shot: Shot) -> bool:
+    """Whether a shot's take is written with the talker's matte."""
+    return bool(json.loads(shot.talker_settings).get(MATTE))
+
+
+def adopt(shot_id: str, *, root: Path) -> Take | None:
+    """The take that stands under an identity, from the row beside its file; None when file or row is missing."""
+    row = row_path(shot_id, root=root)
+    if not (row.is_file() and take_path(shot_id, root=root).is_file()):
+        return None
+    return Take(**json.loads(row.read_text()))
+
+
+def take_path(shot_id: str, *, root: Path) -> Path:
+    """Where the media of a take stands."""
+    return root / TAKES / f"{shot_id}.mkv"
+
+
+def matte_path(shot_id: str, *, root: Path) -> Path:
+    """Where the matte of a take stands when it was asked for: grey, 255 where the picture is the talker."""
+    return root / TAKES / f"{shot_id}.matte.mkv"
+
+
+def row_path(shot_id: str, *, root: Path) -> Path:
+    """Where the row of a take lies beside its media."""
+    return root / TAKES / f"{shot_id}.json"
+
+
+def _write_row(take: Take, *, root: Path) -> None:
+    with whole(row_path(take.shot_id, root=root)) as partial:
+        partial.write_text(json.dumps(dataclasses.asdict(take)))
+
+
+def _take(shot: Shot, clip: Clip, studio: Studio, *, file: Path, seconds: float) -> Take:
+    measures = clip.measures()
+    left, top, right, bottom = measures.face_box
+    return Take(
+        shot_id=shot.shot_id,
+        path=f"{TAKES}/{shot.shot_id}.mkv",
+        media_digest=digest_file(file),
+        frames=shot.frames,
+        rate_num=shot.rate_num,
+        rate_den=shot.rate_den,
+        width=clip.width,
+        height=clip.height,
+        talker=shot.talker,
+        talker_version=shot.talker_version,
+        label=studio.label,
+        licences=" | ".join(studio.licences),
+        seed=shot.seed,
+        face_left=left,
+        face_top=top,
+        face_right=right,
+        face_bottom=bottom,
+        wall_seconds=round(seconds, 3),
+        worker=studio.worker,
+        run_id=studio.run_id,
+        measures=json.dumps(measures.numbers, sort_keys=True),
+        warnings=json.dumps(measures.warnings),
+    )

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The slate that stands in for a shot that was skipped: a still with its number, who is seen, and the line's text.
+
+It takes a talker's place, so that everything after it (assembly, checks, deliverables) is as for any other take. Text is drawn as text
+by Pillow, never as markup; control and direction characters are left out, letters the system's fonts lack show as boxes.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import UInt8
+
+from manifests.rows import Shot
+from model.emotion import Performance
+from model.talker import MATTE, Clip, Frame, Matte, Portrait, Speech, TakeMeasures
+from pipeline.cut import breakdown
+from pipeline.deliver.contact_sheet import INK, PAPER, QUIET, font
+from pipeline.render.render import wants_matte
+
+SLATE = "slate"  # its name as a talker, and the label of its takes
+VERSION = "1.0.0"
+LONGEST_TEXT = 600  # characters; more would be too small to read
+MARGIN = 0.1  # of the picture's sides, EBU R 95 keeps 5 % free
+
+
+def in_place_of(shot: Shot, *, size: tuple[int, int]) -> Shot:
+    """The slate of a shot, under its own identity. `size`: width and height of the delivered picture."""
+    settings = f'{{"{MATTE}": true}}' if wants_matte(shot) else "{}"
+    slate = replace(
+        shot,
+        talker=SLATE,
+        talker_version=VERSION,
+        weights_digest="",
+        talker_settings=settings,
+        seed=0,
+        width=size[0],
+        height=size[1],
+    )
+    return replace(slate, shot_id=breakdown.identity(slate))
+
+
+def draw(shot: Shot) -> Frame:
+    """The still: `shot.height` x `shot.width` RGB. The same shot gives the same pixels on one machine."""
+    from PIL import Image, ImageDraw
+
+    width, height = shot.width, shot.height
+    image = Image.new("RGB", (width, height), PAPER)
+    pen = ImageDraw.Draw(image)
+    left, top = round(width * MARGIN), round(height * MARGIN)
+    title = max(10, height // 18)
+    pen.text((left, top), f"{shot.number}   {readable(shot.character)}", font=font(title), fill=QUIET)
+    lines, size = _fitted(readable(shot.text) or "(listens)", width - 2 * left, height - 3 * top - title)
+    pen.multiline_text((left, 2 * top + title), "\n".join(lines), font=font(size), fill=INK, spacing=size // 3)
+    return np.asarray(image)
+
+
+def readable(text: str) -> str:
+    """Text without control and direction characters, on one line, at most `LONGEST_TEXT` long.
+
+    >>> readable("a\\u202eb\\x00 c\\n d")
+    'ab c d'
+    """
+    kept = "".join(c if unicodedata.category(c)[0] != "C" or c.isspace() else "" for c in text)
+    kept = " ".join(kept.split())
+    return kept if len(kept) <= LONGEST_TEXT else kept[: LONGEST_TEXT - 1] + "…"
+
+
+def _fitted(text: str, width: int, height: int) -> tuple[list[str], int]:
+    """Lines and the font size at which they fit, at most a twelfth of the height."""
+    for size in range(max(8, height // 8), 7, -1):
+        across = max(4, int(width / (font(size).getlength("nnnnnnnnnn") / 10)))
+        lines = textwrap.wrap(text, across, break_long_words=True)
+        high = len(lines) * (size * 4 // 3)
+        if high <= height and all(font(size).getlength(line) <= width for line in lines):
+            return lines, size
+    return textwrap.wrap(text, max(4, width // 5))[: max(1, height // 11)], 8
+
+
+@dataclass(slots=True, eq=False)
+class StillClip:
+    """One picture, held."""
+
+    still: Frame
+    frames: int
+    width: int = field(init=False)
+    height: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The clip is as large as the picture."""
+        self.height, self.width = self.still.shape[:2]
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The same picture, `frames` times."""
+        for _ in range(self.frames):
+            yield self.still
+
+    def layers(self) -> Iterator[tuple[Frame, Matte]]:
+        """The picture is opaque all over."""
+        matte: UInt8[np.ndarray, "height width"] = np.full(self.still.shape[:2], 255, dtype=np.uint8)
+        for _ in range(self.frames):
+            yield self.still, matte
+
+    def measures(self) -> TakeMeasures:
+        """There is no face: framing keeps the whole picture."""
+        return TakeMeasures(face_box=(0.4, 0.3, 0.6, 0.6))
+
+
+@dataclass(slots=True, kw_only=True)
+class Slate:
+    """A talker that holds up one shot's slate."""
+
+    shot: Shot
+    name: str = SLATE
+    version: str = VERSION
+    weights_digest: str = ""
+    context_seconds: float = 0.0
+    licences: tuple[str, ...] = ()
+
+    def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> Clip:  # noqa: ARG002
+        """The still for as long as the speech lasts."""
+        return StillClip(draw(self.shot), speech.frames)
