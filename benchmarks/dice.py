@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What DICE-Talk costs: `python -m benchmarks.dice`, no weights and no GPU needed.
 
-1. Counted work of the released-size UNet (torch's FLOP counter on tensors without memory) and frame-evaluations per output second,
-   for our schedule against the reference's: 25 steps, three branches, 512 x 512. The reference's attention gives every pixel its own
-   keys and values in temporal blocks; that is counted from its shapes, not run.
-2. CPU time of `production` against `parity` at tiny size, same shot, same steps. It says nothing of real seconds.
+1. Counted work of the released-size UNet (torch's FLOP counter on tensors without memory) and
+  frame-evaluations per output second, for our schedule against the reference's: 25 steps, three
+  branches, 512 x 512. The reference's attention gives every pixel its own keys and values in
+  temporal blocks; that is counted from its shapes, not run.
+2. CPU time of `production` against `parity` at tiny size, same shot, same steps. It says nothing of
+  real seconds.
 """
 
 from __future__ import annotations
@@ -44,10 +46,15 @@ def released_unet() -> DiceUNet:
 
 @cache
 def window_flops(frames: int) -> int:
-    """Counted work of one UNet run over a window of so many frames, three branches. Kept projections are not in it."""
+    """Counted work of one UNet run over a window of so many frames, three branches. Kept
+    projections are not in it."""
     unet = released_unet()
     counted = FlopCounterMode(display=False)
-    part = Part(_tokens(frames, 1), (_tokens(frames, TOKENS), _tokens(frames, TOKENS)), FaceGate(_meta(1, 1, 512, 512)))
+    part = Part(
+        _tokens(frames, 1),
+        (_tokens(frames, TOKENS), _tokens(frames, TOKENS)),
+        FaceGate(_meta(1, 1, 512, 512)),
+    )
     with torch.no_grad(), counted:
         unet(
             _meta(BRANCHES, frames, 8, SIDE, SIDE),
@@ -61,7 +68,8 @@ def window_flops(frames: int) -> int:
 
 @cache
 def repeated_flops() -> int:
-    """What the reference adds to a run: temporal keys and values projected for every pixel instead of once a window."""
+    """What the reference adds to a run: temporal keys and values projected for every pixel instead
+    of once a window."""
     total = 0
     for name, module in released_unet().named_modules():
         if isinstance(module, AdapterProcessor) and ".temporal_" in name:
@@ -72,7 +80,8 @@ def repeated_flops() -> int:
 
 
 def once_flops(frames: int) -> int:
-    """What is projected once a clip and kept: audio tokens of every frame and of silence, two emotions."""
+    """What is projected once a clip and kept: audio tokens of every frame and of silence, two
+    emotions."""
     widths = sum(
         module.width
         for name, module in released_unet().named_modules()
@@ -82,8 +91,12 @@ def once_flops(frames: int) -> int:
 
 
 def reference_windows(frames: int, step: int) -> list[int]:
-    """Lengths of the windows of a step in the reference: a neutral window is added, the last one wraps."""
-    return [len(w) for w in circular_windows(frames + WINDOW, window=WINDOW, shift=SHIFT * step % WINDOW)]
+    """Lengths of the windows of a step in the reference: a neutral window is added, the last one
+    wraps."""
+    return [
+        len(w)
+        for w in circular_windows(frames + WINDOW, window=WINDOW, shift=SHIFT * step % WINDOW)
+    ]
 
 
 def our_windows(frames: int, step: int) -> list[int]:
@@ -92,7 +105,8 @@ def our_windows(frames: int, step: int) -> list[int]:
 
 
 def schedule_table() -> list[str]:
-    """One line per length: work and frame-evaluations per output second, ours, the reference's, and the ratio."""
+    """One line per length: work and frame-evaluations per output second, ours, the reference's, and
+    the ratio."""
     lines = [
         f"{'seconds':>7} {'TFLOP/s ours':>13} {'reference':>10} {'ratio':>6} {'limit':>6}  evaluations/s ours, reference"
     ]
@@ -100,10 +114,14 @@ def schedule_table() -> list[str]:
         ours = generated_frames(int(seconds * RATE), RATE)
         theirs = -(-seconds * 25 // 2)
         mine = Counter(length for step in range(STEPS) for length in our_windows(ours, step))
-        other = Counter(length for step in range(STEPS) for length in reference_windows(theirs, step))
+        other = Counter(
+            length for step in range(STEPS) for length in reference_windows(theirs, step)
+        )
         work = sum(window_flops(n) * count for n, count in mine.items()) + once_flops(ours)
         base = sum((window_flops(n) + repeated_flops()) * count for n, count in other.items())
-        evaluations = [BRANCHES * sum(n * count for n, count in c.items()) / seconds for c in (mine, other)]
+        evaluations = [
+            BRANCHES * sum(n * count for n, count in c.items()) / seconds for c in (mine, other)
+        ]
         lines.append(
             f"{seconds:7} {work / seconds / 1e12:13.1f} {base / seconds / 1e12:10.1f} {work / base:6.3f} "
             f"{LIMITS[seconds]:6.2f}  {evaluations[0]:8.0f} {evaluations[1]:8.0f}"
@@ -112,14 +130,23 @@ def schedule_table() -> list[str]:
 
 
 def cpu_table(seconds: float = 3.0) -> list[str]:
-    """CPU seconds of both modes for one shot at tiny size, after one warm-up shot each; framing the full picture in both."""
+    """CPU seconds of both modes for one shot at tiny size, after one warm-up shot each; framing the
+    full picture in both."""
     lines = [f"{'mode':>10} {'CPU s':>7}  (tiny random, {seconds:g} s shot, 10 steps)"]
     for mode in ("production", "parity"):
-        settings = {"build": "tiny", "mode": mode, "steps": 10, "framing": "full", "face_box": [0.3, 0.2, 0.7, 0.8]}
+        settings = {
+            "build": "tiny",
+            "mode": mode,
+            "steps": 10,
+            "framing": "full",
+            "face_box": [0.3, 0.2, 0.7, 0.8],
+        }
         talker = load(settings=settings)
         for asked in (0.2, seconds):
             began = time.process_time()
-            for _ in talker.talk(_portrait(), _speech(asked), Performance.of(parse_curve("happy"), start=0, end=9), 0):
+            for _ in talker.talk(
+                _portrait(), _speech(asked), Performance.of(parse_curve("happy"), start=0, end=9), 0
+            ):
                 pass
             spent = time.process_time() - began
         lines.append(f"{mode:>10} {spent:7.2f}")
@@ -131,9 +158,15 @@ def _tokens(frames: int, count: int) -> Tokens:
     rows = torch.arange(BRANCHES * frames).reshape(BRANCHES, frames) % (frames + 1)
     tokens = Tokens.of(table, rows)
     channels = {
-        module: module.out_features for module in released_unet().modules() if isinstance(module, torch.nn.Linear)
+        module: module.out_features
+        for module in released_unet().modules()
+        if isinstance(module, torch.nn.Linear)
     }
-    table.kept |= {id(m): _meta(frames + 1, count, width) for m, width in channels.items() if m.in_features == DIM}
+    table.kept |= {
+        id(m): _meta(frames + 1, count, width)
+        for m, width in channels.items()
+        if m.in_features == DIM
+    }
     return tokens
 
 
@@ -154,7 +187,9 @@ def _portrait() -> Portrait:
 
 
 def _speech(seconds: float) -> Speech:
-    samples = np.random.default_rng(1).standard_normal(round(seconds * 16_000)).astype(np.float32) * 0.1
+    samples = (
+        np.random.default_rng(1).standard_normal(round(seconds * 16_000)).astype(np.float32) * 0.1
+    )
     return Speech(samples=samples, lead=0, frames=round(seconds * RATE), rate=RATE)
 
 

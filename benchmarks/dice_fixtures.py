@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is compared in each kind of golden fixture. No model arithmetic: the classes called are those that the talker uses.
+"""What is compared in each kind of golden fixture. No model arithmetic: the classes called are
+those that the talker uses.
 
-Whisper's encoder runs in float64, so that only the reference's own rounding is seen. Tolerances are those of the fixtures' README.
+Whisper's encoder runs in float64, so that only the reference's own rounding is seen. Tolerances are
+those of the fixtures' README.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ def emotion_model(f: Fixture) -> Iterator[Compared]:
     f.fill(network)
     tolerance = 1e-4 if f.is_full_size else 1e-5
     prior = rearrange(f.tensors["in/prior"], "b f 1 1 d -> b f d")
-    dropped = rearrange(f.tensors["in/mask"], "b f 1 1 d -> b f d") if "in/mask" in f.tensors else None
+    dropped = (
+        rearrange(f.tensors["in/mask"], "b f 1 1 d -> b f d") if "in/mask" in f.tensors else None
+    )
     told: dict[str, tuple[Tensor, Tensor | None]] = {
         "": (prior, None),
         "masked_": (prior, dropped),
@@ -70,12 +74,16 @@ def emotion_model(f: Fixture) -> Iterator[Compared]:
             f"out/vq_loss_{kind}retrieval_True": loss,
             f"out/tokens_{kind}retrieval_False": network(given, dropped=drop),
         }
-        yield from (f.compare(key, value, tolerance) for key, value in answers.items() if key in f.tensors)
+        yield from (
+            f.compare(key, value, tolerance) for key, value in answers.items() if key in f.tensors
+        )
     if "out/codebook_index" in f.tensors:
         entry, index, _ = network.codebook(prior)
         yield f.compare("out/codebook_quantized", entry, tolerance)
         yield f.compare("out/codebook_index", index, 0)
-    yield f.compare("out/classifier_logits", network.classifier(f.tensors["in/classifier_feature"]), tolerance)
+    yield f.compare(
+        "out/classifier_logits", network.classifier(f.tensors["in/classifier_feature"]), tolerance
+    )
 
 
 def cross_attention(f: Fixture) -> Iterator[Compared]:
@@ -90,7 +98,9 @@ def cross_attention(f: Fixture) -> Iterator[Compared]:
         dim_head=config["dim_head"],
     )
     attention.set_processor(
-        AdapterProcessor(attention.inner_dim, dim=config["cross_attention_dim"], adapters=len(slots))
+        AdapterProcessor(
+            attention.inner_dim, dim=config["cross_attention_dim"], adapters=len(slots)
+        )
     )
     f.fill(attention)
     tokens = [Tokens.dense(f.tensors[key][None]) for key in ("in/clip_tokens", *slots)]
@@ -99,9 +109,12 @@ def cross_attention(f: Fixture) -> Iterator[Compared]:
     for letter, scales in config["scales"].items():
         for name, gate in (("masked", FaceGate(mask)), ("unmasked", None)):
             view = SpatialView(
-                Conditioning([Part(tokens[0], tuple(tokens[1:]), gate)], tuple(map(float, scales))), grid
+                Conditioning([Part(tokens[0], tuple(tokens[1:]), gate)], tuple(map(float, scales))),
+                grid,
             )
-            yield f.compare(f"out/{name}_{letter}", attention(hidden, encoder_hidden_states=view), 1e-5)
+            yield f.compare(
+                f"out/{name}_{letter}", attention(hidden, encoder_hidden_states=view), 1e-5
+            )
 
 
 def mask_grids(f: Fixture) -> Iterator[Compared]:
@@ -113,7 +126,9 @@ def mask_grids(f: Fixture) -> Iterator[Compared]:
 
 
 def scheduler(f: Fixture) -> Iterator[Compared]:
-    counts = [int(key.removeprefix("out/sigmas_")) for key in f.tensors if key.startswith("out/sigmas_")]
+    counts = [
+        int(key.removeprefix("out/sigmas_")) for key in f.tensors if key.startswith("out/sigmas_")
+    ]
     for count in counts:
         levels = schedule.Schedule.of(f.about["config"], count)
         yield f.compare(f"out/sigmas_{count}", levels.sigmas, 0)
@@ -142,12 +157,24 @@ def unet(f: Fixture) -> Iterator[Compared]:
     for key in (key for key in told if key.startswith("out/")):
         scales = tuple(map(float, re.findall(r"_(\d+\.?\d*)", key))) or (1.0, 1.0)
         gate = None if key.endswith("no_mask") else FaceGate(told["in/mask"])
-        conditioning = Conditioning([Part(tokens["clip"], (tokens["audio"], tokens["emotion"]), gate)], scales)
+        conditioning = Conditioning(
+            [Part(tokens["clip"], (tokens["audio"], tokens["emotion"]), gate)], scales
+        )
         spatial = None if key.endswith("no_spatial") else told["in/spatial"]
-        answer = network(told["in/sample"], told["in/timestep"][0], conditioning, told["in/added_time_ids"], spatial)
+        answer = network(
+            told["in/sample"],
+            told["in/timestep"][0],
+            conditioning,
+            told["in/added_time_ids"],
+            spatial,
+        )
         yield f.compare(key, answer, 1e-4)
         if key == "out/full":
-            yield from (f.compare(f"mid/{name}", value, 1e-4) for name, value in seen.items() if f"mid/{name}" in told)
+            yield from (
+                f.compare(f"mid/{name}", value, 1e-4)
+                for name, value in seen.items()
+                if f"mid/{name}" in told
+            )
     for handle in handles:
         handle.remove()
 
@@ -175,14 +202,22 @@ class Listener:
     @classmethod
     def of(cls, f: Fixture) -> Listener:
         """Build from the fixture's sizes and weights."""
-        encoder, audio = speech.whisper_encoder(f.about["whisper"]), _audio_sizes(f.about["audio_proj"])
-        projection, emotion = speech.AudioProjection(audio), EmotionModel(_emotion_sizes(f.about["emotion"]))
+        encoder, audio = (
+            speech.whisper_encoder(f.about["whisper"]),
+            _audio_sizes(f.about["audio_proj"]),
+        )
+        projection, emotion = (
+            speech.AudioProjection(audio),
+            EmotionModel(_emotion_sizes(f.about["emotion"])),
+        )
         f.fill(encoder, "w/whisper.").double()
         f.fill(projection, "w/audio.")
         f.fill(emotion, "w/emotion.")
         return cls(encoder, projection, emotion)
 
-    def hear(self, f: Fixture, wav: np.ndarray, limit: int | None) -> dict[str, Callable[[], Tensor]]:
+    def hear(
+        self, f: Fixture, wav: np.ndarray, limit: int | None
+    ) -> dict[str, Callable[[], Tensor]]:
         """What can be compared of one recording."""
         limits = {} if limit is None else {"limit_units": limit}
         windows = speech.reference_windows(speech.hard_features(self.encoder, wav, **limits))
@@ -198,7 +233,9 @@ class Listener:
 
 
 TOLERANCES = {"mel": 1e-4, "windows": 1e-5}
-HEARD = re.compile(r"out/([a-z]+)(\d*)_((?:uncond_)?(?:mel|windows|audio_tokens|emotion_tokens))_?(\w*)")
+HEARD = re.compile(
+    r"out/([a-z]+)(\d*)_((?:uncond_)?(?:mel|windows|audio_tokens|emotion_tokens))_?(\w*)"
+)
 
 
 def audio_windows(f: Fixture) -> Iterator[Compared]:
@@ -218,12 +255,19 @@ def audio_windows(f: Fixture) -> Iterator[Compared]:
 def pictures(f: Fixture) -> Iterator[Compared]:
     area = f.about.get("area", preprocess.MASK_AREA)
     for name, case in f.about["cases"].items():
-        image, size = f.tensors[f"in/{name}_image"].numpy(), (case["image_wh"][0], case["image_wh"][1])
+        image, size = (
+            f.tensors[f"in/{name}_image"].numpy(),
+            (case["image_wh"][0], case["image_wh"][1]),
+        )
         face = preprocess.Box.from_xywh(*case["bbox_xywh"])
         fitted = preprocess.reference_size(size, case["image_size"])
         yield _same(f"{name} out_hw", case["out_hw"], [fitted[1], fitted[0]])
         crop = preprocess.square_crop(size, face)
-        yield _same(f"{name} crop", case["crop_bbox_xyxy_ratio0.5"], [crop.left, crop.top, crop.right, crop.bottom])
+        yield _same(
+            f"{name} crop",
+            case["crop_bbox_xyxy_ratio0.5"],
+            [crop.left, crop.top, crop.right, crop.bottom],
+        )
         reference = preprocess.resized(image, fitted)
         mask = preprocess.resized(preprocess.face_mask(size, face, area=area), fitted)
         yield f.compare(f"out/{name}_ref_u8", reference.transpose(2, 0, 1), 1)
@@ -241,7 +285,9 @@ def boxes_and_sizes(f: Fixture) -> Iterator[Compared]:
         left, top, right, bottom = case["bbox_xyxy"]
         face = preprocess.Box(left=left, top=top, right=right, bottom=bottom)
         crop = preprocess.square_crop((case["w"], case["h"]), face, expand=case["ratio"])
-        yield _same(f"crop {number}", case["square"], [crop.left, crop.top, crop.right, crop.bottom])
+        yield _same(
+            f"crop {number}", case["square"], [crop.left, crop.top, crop.right, crop.bottom]
+        )
     for case in f.about["resize_rule"]:
         fitted = preprocess.reference_size((case["w"], case["h"]), case["image_size"])
         yield _same(f"size {case['w']}x{case['h']}", [case["new_w"], case["new_h"]], list(fitted))
@@ -262,7 +308,9 @@ def face_detector(f: Fixture) -> Iterator[Compared]:
         areas = [d.area for d in found]
         yield _same(f"{name} largest", case["true_largest"], detector.largest(areas))
         chosen = detector.largest(areas, as_reference=True)
-        yield _same(f"{name} largest as reference", case["maxface_index_chosen_by_reference"], chosen)
+        yield _same(
+            f"{name} largest as reference", case["maxface_index_chosen_by_reference"], chosen
+        )
         yield f.compare(f"out/{name}_maxface_box", boxes[chosen], 1e-3)
 
 
@@ -276,7 +324,9 @@ def pipeline(f: Fixture) -> Iterator[Compared]:
     picture = preprocess.resized(image, fitted)
     face = preprocess.Box.from_xywh(*first["bbox_xywh"])
     mask = preprocess.unit(preprocess.resized(preprocess.face_mask(size, face), fitted))
-    windows = speech.reference_windows(speech.hard_features(networks.whisper, _float(f.tensors["in/wav_i16"])))
+    windows = speech.reference_windows(
+        speech.hard_features(networks.whisper, _float(f.tensors["in/wav_i16"]))
+    )
     pixels = preprocess.clip_pixels(picture)
     told = torch.stack((pixels.mean((1, 2)), pixels.std((1, 2))))
     ready = {"mid/ref": preprocess.signed(picture), "mid/clip_pixels_mean_std": told}
@@ -314,7 +364,11 @@ def _prepared(
 
 
 def _sampled(
-    f: Fixture, networks: engine.Networks, sitter: engine.Sitter, windows: Tensor, named: tuple[str, Json]
+    f: Fixture,
+    networks: engine.Networks,
+    sitter: engine.Sitter,
+    windows: Tensor,
+    named: tuple[str, Json],
 ) -> Iterator[Compared]:
     prefix, case = named
     frames, window = case["num_frames"], case["frames_per_batch"]
@@ -329,7 +383,9 @@ def _sampled(
     job = sampling.Job(told, schedule.noised(sitter.scaled, noise, plan.schedule.sigmas[0]))
     seen: list[sampling.Seen] = []
     given: list[tuple[Tensor, Tensor]] = []
-    handle = networks.unet.register_forward_hook(lambda _, told, answer: given.append((told[0], answer)))
+    handle = networks.unet.register_forward_hook(
+        lambda _, told, answer: given.append((told[0], answer))
+    )
     sampling.denoise(networks.unet, [job], plan, observe=seen.append)
     handle.remove()
     answers: dict[str, tuple[Tensor, float]] = {
@@ -338,12 +394,16 @@ def _sampled(
         f"mid/{prefix}unet_out_first2": (torch.stack([v for _, v in given[:2]]), 1e-4),
         f"out/{prefix}latents": (job.latents, 5e-4),
     }
-    yield from (f.compare(key, value, limit) for key, (value, limit) in answers.items() if key in f.tensors)
+    yield from (
+        f.compare(key, value, limit) for key, (value, limit) in answers.items() if key in f.tensors
+    )
     if f"mid/{prefix}window_latents" in f.tensors:
         moved = torch.stack([s.latents for s in seen])
         yield f.compare(f"mid/{prefix}window_latents", moved, 1e-3, relative=True)
     if f"out/{prefix}video" in f.tensors:
-        decoded = list(vision.seamed_decode(networks.vae, job.latents, chunk=case["decode_chunk_size"]))
+        decoded = list(
+            vision.seamed_decode(networks.vae, job.latents, chunk=case["decode_chunk_size"])
+        )
         yield f.compare(f"out/{prefix}video", torch.stack(decoded[:frames], 1), 2e-4)
 
 
@@ -429,13 +489,17 @@ def _networks(f: Fixture, unet_fixture: Fixture, heard: Fixture) -> engine.Netwo
 
 def _plan(networks: engine.Networks, case: Json) -> sampling.Plan:
     appearance, told = (
-        (case["guidance"][:2], case["guidance"][2:]) if "guidance" in case else (case["guidance1"], case["guidance2"])
+        (case["guidance"][:2], case["guidance"][2:])
+        if "guidance" in case
+        else (case["guidance1"], case["guidance2"])
     )
     steps = case["steps"] if "steps" in case else case["num_inference_steps"]
     levels = schedule.Schedule.of(networks.sizes.scheduler, steps)
     return sampling.Plan(
         schedule=levels.last(case.get("i2i_noise_strength", 1.0)),
-        guidance=schedule.Guidance(appearance=_ramp(appearance), audio=_ramp(told), emotion=_ramp(told)),
+        guidance=schedule.Guidance(
+            appearance=_ramp(appearance), audio=_ramp(told), emotion=_ramp(told)
+        ),
         window=case["frames_per_batch"],
         shift=case["shift_offset"],
         overlap=case["overlap"],
@@ -459,7 +523,11 @@ def _wav(f: Fixture, case: str) -> np.ndarray:
 def _synthetic(seconds: float) -> np.ndarray:
     t = np.arange(int(seconds * speech.SAMPLE_HZ)) / speech.SAMPLE_HZ
     turn = 2 * np.pi
-    voice = 0.4 * np.sin(turn * (140 * t + 3 * np.sin(turn * 2.1 * t))) * (0.5 + 0.5 * np.sin(turn * 3.3 * t))
+    voice = (
+        0.4
+        * np.sin(turn * (140 * t + 3 * np.sin(turn * 2.1 * t)))
+        * (0.5 + 0.5 * np.sin(turn * 3.3 * t))
+    )
     voice += 0.1 * np.sin(turn * (900 + 200 * np.sin(turn * 0.7 * t)) * t)
     return _float(torch.from_numpy(np.round(voice * 32767 * 0.8).astype(np.int16)))
 

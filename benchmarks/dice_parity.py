@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare the DICE-Talk networks with golden tensors of the reference: `python -m benchmarks.dice_parity DIR`.
+"""Compare the DICE-Talk networks with golden tensors of the reference: `python -m
+benchmarks.dice_parity DIR`.
 
-Prints one line per fixture (largest difference against its tolerance) and ends with 1 when one fails. A fixture is `NAME.json`
-beside `NAME.safetensors`; its kind is read from how its name begins, its sizes from its JSON.
+Prints one line per fixture (largest difference against its tolerance) and ends with 1 when one
+fails. A fixture is `NAME.json` beside `NAME.safetensors`; its kind is read from how its name
+begins, its sizes from its JSON.
 """
 
 from __future__ import annotations
@@ -39,7 +41,10 @@ def line(folder: Path, name: str) -> tuple[bool, str]:
     worst = max(compared, key=lambda c: c.closeness)
     passed = all(c.passed for c in compared)
     verdict = "pass" if passed else "FAIL"
-    return passed, f"{name:32} {worst.difference:9.2e}  tolerance {worst.tolerance:.0e}  {verdict}  ({worst.name})"
+    return (
+        passed,
+        f"{name:32} {worst.difference:9.2e}  tolerance {worst.tolerance:.0e}  {verdict}  ({worst.name})",
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the emotion embedder and its bank with several seeds and without their parts, and measure each on people never seen.
+"""Train the emotion embedder and its bank with several seeds and without their parts, and measure
+each on people never seen.
 
     python -m benchmarks.embedder .cache/corpus .cache/trained --seeds 0 1 2
 
-Each arm is trained once; results are kept in OUT/results.jsonl, so that a stopped run goes on. At the end all are written to
-OUT/results.parquet and OUT/results.md. A few pairs of identity and emotion are kept out of every training, to ask the bank for them.
-Corpora are synthetic: the numbers prove the mechanism, not recognition in human faces or speech.
+Each arm is trained once; results are kept in OUT/results.jsonl, so that a stopped run goes on. At
+the end all are written to OUT/results.parquet and OUT/results.md. A few pairs of identity and
+emotion are kept out of every training, to ask the bank for them. Corpora are synthetic: the numbers
+prove the mechanism, not recognition in human faces or speech.
 """
 
 from __future__ import annotations
@@ -75,7 +77,9 @@ def main() -> None:
     write(arguments.out)
 
 
-def train_embedders(corpus: Corpus, arguments: argparse.Namespace, seed: int, arms: Sequence[Arm]) -> None:
+def train_embedders(
+    corpus: Corpus, arguments: argparse.Namespace, seed: int, arms: Sequence[Arm]
+) -> None:
     """Train the embedder in some arms and measure it."""
     seen, _ = without_pairs(corpus, seed)
     for arm in arms:
@@ -85,7 +89,12 @@ def train_embedders(corpus: Corpus, arguments: argparse.Namespace, seed: int, ar
         settings = EmbedderSettings(seed=seed, steps=arguments.steps, **arm.change)
         with spent() as seconds:
             train_embedder.train(seen, settings, Run(out=folder))
-        keep(arguments.out, arm.name, seed, seconds | embedder_measures(seen, folder, seed, split=arguments.split))
+        keep(
+            arguments.out,
+            arm.name,
+            seed,
+            seconds | embedder_measures(seen, folder, seed, split=arguments.split),
+        )
 
 
 def train_banks(corpus: Corpus, arguments: argparse.Namespace, seed: int) -> None:
@@ -101,7 +110,12 @@ def train_banks(corpus: Corpus, arguments: argparse.Namespace, seed: int) -> Non
             run = Run(out=arguments.out / f"{name.replace(' ', '-')}-{seed}")
             bank, performer = train_bank.train(seen, embedder, wanted, run)
         asked = Asked(seen, embedder, priors, bank, performer)
-        keep(arguments.out, name, seed, seconds | bank_measures(asked, left_out, split=arguments.split))
+        keep(
+            arguments.out,
+            name,
+            seed,
+            seconds | bank_measures(asked, left_out, split=arguments.split),
+        )
 
 
 @contextmanager
@@ -114,7 +128,8 @@ def spent() -> Iterator[dict[str, float]]:
 
 
 def without_pairs(corpus: Corpus, seed: int) -> tuple[Corpus, list[CorpusClip]]:
-    """The corpus without some training pairs of identity and emotion, and the clips that were taken out."""
+    """The corpus without some training pairs of identity and emotion, and the clips that were taken
+    out."""
     chance = np.random.default_rng([seed, 8])
     identities = corpus.identities("train")
     chosen = chance.permutation(identities)[: int(HELD_OUT * len(identities))]
@@ -138,11 +153,15 @@ def embedder_measures(corpus: Corpus, folder: Path, seed: int, *, split: str) ->
             if name == "both":
                 found[f"{which} intensity correlation"] = correlation(intensity, clips.intensities)
         found[f"{which} prosody classifier"] = share(
-            torch.from_numpy(probes.discriminant(prosody(taught), taught.emotions.numpy(), prosody(clips)))
+            torch.from_numpy(
+                probes.discriminant(prosody(taught), taught.emotions.numpy(), prosody(clips))
+            )
             == clips.emotions
         )
         found[f"{which} face discriminant"] = share(
-            torch.from_numpy(probes.discriminant(faces(taught), taught.emotions.numpy(), faces(clips)))
+            torch.from_numpy(
+                probes.discriminant(faces(taught), taught.emotions.numpy(), faces(clips))
+            )
             == clips.emotions
         )
     clips = gather(corpus, corpus.split(split), embedder.space)
@@ -200,9 +219,14 @@ def all_of(priors: torch.Tensor, value: bool) -> torch.Tensor:
 
 @torch.no_grad()
 def bank_measures(asked: Asked, left_out: list[CorpusClip], *, split: str) -> dict[str, float]:
-    """How much of faces' movement is explained, for people never seen and for pairs left out; use; behaviour in between."""
+    """How much of faces' movement is explained, for people never seen and for pairs left out; use;
+    behaviour in between."""
     found = dict[str, float]()
-    sets = {split: asked.corpus.split(split), "left-out pairs": left_out, "train": asked.corpus.split("train")}
+    sets = {
+        split: asked.corpus.split(split),
+        "left-out pairs": left_out,
+        "train": asked.corpus.split("train"),
+    }
     for which, rows in sets.items():
         acted = performances(asked.corpus, rows, asked.embedder, asked.priors)
         every = torch.arange(len(rows))
@@ -219,7 +243,8 @@ def bank_measures(asked: Asked, left_out: list[CorpusClip], *, split: str) -> di
 
 
 def use(bank: EmotionBank, acted: Performances) -> dict[str, float]:
-    """How many entries are in use: by what training asks, by draws from what is felt in clips, by the means of that."""
+    """How many entries are in use: by what training asks, by draws from what is felt in clips, by
+    the means of that."""
     settings, codes = BankSettings(), bank.sizes.bank
     sampler = Sampler(acted.clips, identities=settings.identities)
     scenes = [train_bank.draw(acted, sampler, settings, seeded(10_000, step)) for step in range(30)]
@@ -232,7 +257,9 @@ def use(bank: EmotionBank, acted: Performances) -> dict[str, float]:
     found = {"codes": float(codes)}
     for name, priors in asked.items():
         places = bank.codebook(priors)[1]
-        found[f"perplexity of {name}"] = perplexity(torch.bincount(places, minlength=codes) / len(places))
+        found[f"perplexity of {name}"] = perplexity(
+            torch.bincount(places, minlength=codes) / len(places)
+        )
     return found
 
 
@@ -242,14 +269,23 @@ def explained(acted: Performances, moved: torch.Tensor) -> float:
 
 
 def between(asked: Asked, acted: Performances) -> dict[str, float]:
-    """Walks from neutral to each emotion and from each emotion to each other: does every step go forward, and stay between the ends?"""
+    """Walks from neutral to each emotion and from each emotion to each other: does every step go
+    forward, and stay between the ends?"""
     eyes = torch.eye(len(LABELS))
     walks = {
         "intensity": [(eyes[NEUTRAL], eyes[e]) for e in range(len(LABELS)) if e != NEUTRAL],
-        "blend": [(eyes[a], eyes[b]) for a in range(len(LABELS)) for b in range(a) if NEUTRAL not in (a, b)],
+        "blend": [
+            (eyes[a], eyes[b])
+            for a in range(len(LABELS))
+            for b in range(a)
+            if NEUTRAL not in (a, b)
+        ],
     }
     firsts = torch.tensor(
-        [int((acted.clips.identities == who).nonzero()[0, 0]) for who in range(len(acted.clips.names))]
+        [
+            int((acted.clips.identities == who).nonzero()[0, 0])
+            for who in range(len(acted.clips.names))
+        ]
     )
     neutral = acted.neutral[firsts]
     found = dict[str, float]()
@@ -257,9 +293,13 @@ def between(asked: Asked, acted: Performances) -> dict[str, float]:
         for path, tokens in asked.paths().items():
             forward, inside = [], []
             for one, other in ends:
-                steps = torch.stack([torch.lerp(one, other, place) for place in torch.linspace(0, 1, 6)])
+                steps = torch.stack(
+                    [torch.lerp(one, other, place) for place in torch.linspace(0, 1, 6)]
+                )
                 told = tokens(asked.priors.at(steps))
-                moved = torch.stack([asked.performer(neutral, t.expand(len(neutral), *t.shape)) for t in told])
+                moved = torch.stack(
+                    [asked.performer(neutral, t.expand(len(neutral), *t.shape)) for t in told]
+                )
                 way = moved[-1] - moved[0]
                 along = ((moved - moved[0]) * way).sum(-1) / way.square().sum(-1)
                 forward.append((along.diff(dim=0) >= -0.01).float().mean())
@@ -305,13 +345,18 @@ def keep(out: Path, arm: str, seed: int, measures: dict[str, float]) -> None:
     row = {"arm": arm, "seed": seed, **measures}
     with (out / RESULTS).open("a") as file:
         file.write(json.dumps(row) + "\n")
-    shown = {name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()}
+    shown = {
+        name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()
+    }
     print(json.dumps(shown), flush=True)
 
 
 def write(out: Path) -> None:
-    """All rows as Parquet, and their means over seeds with the least and the greatest as Markdown."""
-    table = pandas.DataFrame([json.loads(line) for line in (out / RESULTS).read_text().splitlines()])
+    """All rows as Parquet, and their means over seeds with the least and the greatest as
+    Markdown."""
+    table = pandas.DataFrame(
+        [json.loads(line) for line in (out / RESULTS).read_text().splitlines()]
+    )
     table.to_parquet(out / "results.parquet")
     lines = ["Synthetic corpus. Mean over seeds (least to greatest).", ""]
     arms = list(dict.fromkeys(table["arm"]))
@@ -333,14 +378,18 @@ def _cell(values: pandas.Series) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=EmbedderSettings().steps)
     parser.add_argument("--bank-steps", type=int, default=BankSettings().steps)
     parser.add_argument("--only", choices=("embedders", "banks"), help="a part of it")
-    parser.add_argument("--split", choices=("val", "test"), default="test", help="val while settings are chosen")
+    parser.add_argument(
+        "--split", choices=("val", "test"), default="test", help="val while settings are chosen"
+    )
     return parser.parse_args()
 
 

@@ -3,9 +3,11 @@
 
     python -m benchmarks.farm [--shots 1000] [--repeats 5] [--burn 0.1]
 
-Every shot burns the same CPU seconds in a talker that is loaded here only. `bare`: the calls `Worker.make` by Ray actors alone, two in
-flight, nothing recorded. `flow`: the whole generate step inside a Prefect flow: queue, events, rows, retries, steering. Both make the
-same takes with the same encoder in one run; the fixed start (actors, first imports) is measured with four shots and taken off.
+Every shot burns the same CPU seconds in a talker that is loaded here only. `bare`: the calls
+`Worker.make` by Ray actors alone, two in flight, nothing recorded. `flow`: the whole generate step
+inside a Prefect flow: queue, events, rows, retries, steering. Both make the same takes with the
+same encoder in one run; the fixed start (actors, first imports) is measured with four shots and
+taken off.
 """
 
 from __future__ import annotations
@@ -72,7 +74,9 @@ class BurningTalker:
     context_seconds: float = 0.0
     licences: tuple[str, ...] = ()
 
-    def talk(self, _portrait: Portrait, speech: Speech, _performance: Performance, _seed: int) -> BurningClip:
+    def talk(
+        self, _portrait: Portrait, speech: Speech, _performance: Performance, _seed: int
+    ) -> BurningClip:
         return BurningClip(frames=speech.frames, seconds=float(os.environ[BURN]))
 
 
@@ -86,14 +90,35 @@ def shots(count: int) -> list[Shot]:
     mood = json.dumps(Performance.of(held("neutral"), start=0, end=FRAMES).plain())
     return [
         Shot(
-            shot_id=f"{i:032x}", number=f"sh{i:05}", order=i, scene="1", character="A", actor="A", role="speaking", line_ids="",
-            text="", lang="en", performance=mood, start_frame=i * FRAMES, end_frame=(i + 1) * FRAMES, rate_num=25, rate_den=1,
-            portrait=("portraits/alex.jpg", "portraits/robin.jpg")[i % 2], portrait_digest=str(i % 2), face="only",
-            audio_digest="", seed=0, width=SIDE, height=SIDE, talker="previs", talker_version="", weights_digest="",
+            shot_id=f"{i:032x}",
+            number=f"sh{i:05}",
+            order=i,
+            scene="1",
+            character="A",
+            actor="A",
+            role="speaking",
+            line_ids="",
+            text="",
+            lang="en",
+            performance=mood,
+            start_frame=i * FRAMES,
+            end_frame=(i + 1) * FRAMES,
+            rate_num=25,
+            rate_den=1,
+            portrait=("portraits/alex.jpg", "portraits/robin.jpg")[i % 2],
+            portrait_digest=str(i % 2),
+            face="only",
+            audio_digest="",
+            seed=0,
+            width=SIDE,
+            height=SIDE,
+            talker="previs",
+            talker_version="",
+            weights_digest="",
             talker_settings="{}",
         )
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def through_the_flow(film: Film, wanted: Sequence[Shot], workers: int) -> None:
@@ -117,7 +142,8 @@ def through_the_flow(film: Film, wanted: Sequence[Shot], workers: int) -> None:
 
 
 def through_bare_actors(film: Film, wanted: Sequence[Shot], workers: int) -> None:
-    """The same calls with nothing around them: two in flight at each actor, the next when one returns."""
+    """The same calls with nothing around them: two in flight at each actor, the next when one
+    returns."""
     with connected("", cpus=0) as ray:
         job = Job(
             folder=film.folder,
@@ -131,7 +157,11 @@ def through_bare_actors(film: Film, wanted: Sequence[Shot], workers: int) -> Non
         actors = [ray.remote(num_cpus=1)(Worker).remote(job) for _ in range(workers)]
         ray.get([actor.begin.remote() for actor in actors])
         waiting = iter(wanted)
-        flying = {actor.make.remote(Task(shot=shot)): actor for actor in actors * 2 for shot in [next(waiting)]}
+        flying = {
+            actor.make.remote(Task(shot=shot)): actor
+            for actor in actors * 2
+            for shot in [next(waiting)]
+        }
         while flying:
             (done,), _ = ray.wait(list(flying))
             actor = flying.pop(done)
@@ -155,7 +185,8 @@ class Cost:
 
 
 def cost(way: Callable[[Film, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
-    """What it takes to make so many shots into a fresh build folder, beyond the fixed start: what four of them take."""
+    """What it takes to make so many shots into a fresh build folder, beyond the fixed start: what
+    four of them take."""
     return _cost(way, count + START, workers) - _cost(way, START, workers)
 
 
@@ -184,7 +215,10 @@ def overhead(count: int) -> dict[str, float]:
 
 def scaling(count: int, repeats: int) -> dict[str, float]:
     """What a second worker brings, interleaved."""
-    gains = [cost(through_the_flow, count, 1).wall / cost(through_the_flow, count, 2).wall for _ in range(repeats)]
+    gains = [
+        cost(through_the_flow, count, 1).wall / cost(through_the_flow, count, 2).wall
+        for _ in range(repeats)
+    ]
     return {"one worker to two, median": round(statistics.median(gains), 3), "repeats": repeats}
 
 
@@ -201,7 +235,12 @@ def main() -> None:
     with connected("", cpus=2):
         _cost(through_the_flow, START, 2)  # Prefect starts its server for the first flow
         found = overhead(options.shots) | scaling(max(options.shots // 5, 20), options.repeats)
-    print(json.dumps({"shots": options.shots, "burn": options.burn, "load before": round(load, 1), **found}, indent=1))
+    print(
+        json.dumps(
+            {"shots": options.shots, "burn": options.burn, "load before": round(load, 1), **found},
+            indent=1,
+        )
+    )
 
 
 if __name__ == "__main__":

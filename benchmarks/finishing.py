@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures finishing: `python benchmarks/finishing.py speed|drift|colour|loudness|watermark`. Prints tables; docs/finishing.md quotes them.
+"""Measures finishing: `python benchmarks/finishing.py speed|drift|colour|loudness|watermark`.
+Prints tables; docs/finishing.md quotes them.
 
 CPU seconds count all child processes, so they hold on a busy machine; wall seconds do not.
 """
@@ -32,7 +33,11 @@ from tiny_film import TinyFilm, clicks, eight_bit, tone
 
 PORTRAITS = Path(__file__).parent.parent / "examples" / "lighthouse" / "portraits"
 TRUTH = Path(__file__).parent.parent / "tests" / "data" / "lighthouse" / "casts.json"
-FACES = {"henrik": (0.3, 0.2, 0.7, 0.65), "mara": (0.34, 0.2, 0.66, 0.68), "nadia_plate": (0.64, 0.12, 0.75, 0.42)}
+FACES = {
+    "henrik": (0.3, 0.2, 0.7, 0.65),
+    "mara": (0.34, 0.2, 0.66, 0.68),
+    "nadia_plate": (0.64, 0.12, 0.75, 0.42),
+}
 CASTS = {
     "warm": (1.2, 1.0, 0.75),
     "cool": (0.82, 1.0, 1.25),
@@ -48,7 +53,9 @@ def main() -> None:
     parser.add_argument("what", choices=["speed", "drift", "colour", "loudness", "watermark"])
     parser.add_argument("--minutes", type=float, default=24.0, help="length of the drift programme")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--film", type=Path, help="a film to mark, at least 12 s long; else one is made")
+    parser.add_argument(
+        "--film", type=Path, help="a film to mark, at least 12 s long; else one is made"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -67,7 +74,8 @@ def main() -> None:
 
 
 def speed(root: Path, rounds: int) -> None:
-    """Assembly, grade and encode of 1080p25 against one bare ffmpeg with the same cube, scaling and encoder, and a plain transcode."""
+    """Assembly, grade and encode of 1080p25 against one bare ffmpeg with the same cube, scaling and
+    encoder, and a plain transcode."""
     film = _plates(root)
     cube = root / "media" / "grades" / "a.cube"
     colour.write_cube(cube, colour.cube_of(lambda rgb: rgb * [1, 0.97, 0.95]), title="a")
@@ -84,35 +92,46 @@ def speed(root: Path, rounds: int) -> None:
     for number in range(rounds):
         spent = {name: _cpu(run) for name, run in runs.items()}
         for name, seconds in spent.items():
-            print(f"round {number}  {name:<16} {seconds:6.2f} s CPU  {seconds / spent['bare ffmpeg']:.2f} of bare")
+            print(
+                f"round {number}  {name:<16} {seconds:6.2f} s CPU  {seconds / spent['bare ffmpeg']:.2f} of bare"
+            )
 
 
 def drift(root: Path, minutes: float) -> None:
-    """Three hundred shots that begin with a flash and a click: how far apart are they at the end, and how much memory was used?"""
+    """Three hundred shots that begin with a flash and a click: how far apart are they at the end,
+    and how much memory was used?"""
     rate, count = Fraction(25), 300
     frames = round(minutes * 60 * 25 / count)
     film = TinyFilm(root, rate=rate)
     random = np.random.default_rng(0)
     dark = random.integers(20, 60, (360, 640, 3)).astype(np.uint8)
     film.add(
-        [np.full((360, 640, 3), 230, np.uint8)] * 2 + [np.roll(dark, i, axis=1) for i in range(frames - 2)],
+        [np.full((360, 640, 3), 230, np.uint8)] * 2
+        + [np.roll(dark, i, axis=1) for i in range(frames - 2)],
         label="DICE-Talk",
     )
     (one,) = assemble.cuts(film.shots, film.takes, [], version="v", size=(640, 360))
     cuts = [
-        dataclasses.replace(one, order=n, number=f"sh{n:03}", start_frame=n * frames, end_frame=(n + 1) * frames)
+        dataclasses.replace(
+            one, order=n, number=f"sh{n:03}", start_frame=n * frames, end_frame=(n + 1) * frames
+        )
         for n in range(count)
     ]
     starts = [n * frames * 1920 for n in range(count)]
-    job = _job(film, (640, 360), clicks(count * frames * 1920, starts), samples=count * frames * 1920)
+    job = _job(
+        film, (640, 360), clicks(count * frames * 1920, starts), samples=count * frames * 1920
+    )
     with _Memory() as memory:
         seconds = _cpu(lambda: deliver.render(cuts, job, folder=root / "o"))
     path = root / "o" / "web.mp4"
     seen = np.array([frame.mean() for frame in media.read_frames(path, width=32, height=18)])
-    heard = np.concatenate([np.abs(block[:, 0]) for block in media.read_audio(path, hz=48000, channels=1)])
+    heard = np.concatenate(
+        [np.abs(block[:, 0]) for block in media.read_audio(path, hz=48000, channels=1)]
+    )
     flashes = np.flatnonzero(np.diff((seen > 150).astype(int), prepend=0) == 1)
     onsets = [
-        start - 960 * (start > 0) + int(np.argmax(heard[max(start - 960, 0) : start + 960] > 0.2)) for start in starts
+        start - 960 * (start > 0) + int(np.argmax(heard[max(start - 960, 0) : start + 960] > 0.2))
+        for start in starts
     ]
     print(
         f"{minutes:g} minutes, {count} shots: {len(seen)} frames of {edit_list.total_frames(cuts)}, {len(flashes)} flashes"
@@ -121,8 +140,12 @@ def drift(root: Path, minutes: float) -> None:
     print(
         f"sound off by {np.abs(np.array(onsets) - starts).max() / 48:.2f} ms at most; last {(onsets[-1] - starts[-1]) / 48:.2f} ms"
     )
-    print(f"sound is {len(heard)} samples for {count * frames * 1920} of picture; {seconds:.0f} s CPU")
-    print(f"memory of all processes: {memory.early:.0f} MB in the first tenth, {memory.late:.0f} MB in the last")
+    print(
+        f"sound is {len(heard)} samples for {count * frames * 1920} of picture; {seconds:.0f} s CPU"
+    )
+    print(
+        f"memory of all processes: {memory.early:.0f} MB in the first tenth, {memory.late:.0f} MB in the last"
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -150,20 +173,29 @@ class Scene:
 
 
 def match_colours(root: Path) -> None:
-    """What remains of known casts, as a share of the start (mean CIEDE2000) and as hue error of skin in degrees; ours beside others."""
+    """What remains of known casts, as a share of the start (mean CIEDE2000) and as hue error of
+    skin in degrees; ours beside others."""
     scenes = list(_scenes())
     public = _public_reinhard(scenes, root)
     heads = ("M-K", "Reinhard", "package", "no look")
-    print(f"{'portrait':<12} {'cast':<8} {'start':>5}" + "".join(f"  {head:>8} {'hue':>5}" for head in heads))
+    print(
+        f"{'portrait':<12} {'cast':<8} {'start':>5}"
+        + "".join(f"  {head:>8} {'hue':>5}" for head in heads)
+    )
     worst: dict[str, list[tuple[float, float]]] = {head: [] for head in heads}
     for scene, package in zip(scenes, public, strict=True):
         sample, truth = (
-            colour_transfer.sample_pictures(eight_bit(p)[None], scene.face) for p in (scene.seen, scene.plain)
+            colour_transfer.sample_pictures(eight_bit(p)[None], scene.face)
+            for p in (scene.seen, scene.plain)
         )
-        looks = [("monge-kantorovich", colour_transfer.look_of(truth)), ("reinhard", colour_transfer.look_of(truth)),
-                 ("monge-kantorovich", colour_transfer.character_looks(["x"], [sample], {})["x"])]  # fmt: skip
+        looks = [
+            ("monge-kantorovich", colour_transfer.look_of(truth)),
+            ("reinhard", colour_transfer.look_of(truth)),
+            ("monge-kantorovich", colour_transfer.character_looks(["x"], [sample], {})["x"]),
+        ]
         still, plain, neutral = (
-            np.clip(colour_transfer.estimate(sample, look, method=method)(scene.seen), 0, 1) for method, look in looks
+            np.clip(colour_transfer.estimate(sample, look, method=method)(scene.seen), 0, 1)
+            for method, look in looks
         )
         row = dict(zip(heads, map(scene.left, (still, plain, package, neutral)), strict=True))
         print(
@@ -191,9 +223,12 @@ def _scenes() -> Iterator[Scene]:
 
 
 def _public_reinhard(scenes: list[Scene], root: Path) -> list[np.ndarray]:
-    """The same by a package that others made, in its own environment. It takes logarithms, so no value may be zero."""
+    """The same by a package that others made, in its own environment. It takes logarithms, so no
+    value may be zero."""
     pairs = {f"source_{n}": np.maximum(eight_bit(scene.seen), 1) for n, scene in enumerate(scenes)}
-    pairs |= {f"reference_{n}": np.maximum(eight_bit(scene.plain), 1) for n, scene in enumerate(scenes)}
+    pairs |= {
+        f"reference_{n}": np.maximum(eight_bit(scene.plain), 1) for n, scene in enumerate(scenes)
+    }
     np.savez(root / "pairs.npz", **pairs)
     script = Path(__file__).with_name("color_matcher.sh")
     subprocess.run([script, root / "pairs.npz", root / "out.npz"], check=True)
@@ -203,7 +238,9 @@ def _public_reinhard(scenes: list[Scene], root: Path) -> list[np.ndarray]:
 
 def _light(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """A picture under another light: a matrix on linear light."""
-    return np.clip(colour.srgb_of_linear(np.clip(colour.linear_of_srgb(rgb) @ matrix.T, 0, 1)), 0, 1)
+    return np.clip(
+        colour.srgb_of_linear(np.clip(colour.linear_of_srgb(rgb) @ matrix.T, 0, 1)), 0, 1
+    )
 
 
 def _own_cast(name: str) -> np.ndarray:
@@ -212,18 +249,23 @@ def _own_cast(name: str) -> np.ndarray:
 
 
 def loudness(root: Path) -> None:
-    """Loudness of masters and of the AAC made from them, by a second implementation (pyloudnorm)."""
+    """Loudness of masters and of the AAC made from them, by a second implementation
+    (pyloudnorm)."""
     import pyloudnorm
     import soundfile
     from test_sound import programme
 
     film = TinyFilm(root)
     film.add([np.zeros((36, 64, 3), np.uint8)] * 300)
-    print(f"{'programme':<10} {'target':>6} {'missed':>6} {'master':>7} {'peak':>6} {'aac':>7} {'peak':>6}")
+    print(
+        f"{'programme':<10} {'target':>6} {'missed':>6} {'master':>7} {'peak':>6} {'aac':>7} {'peak':>6}"
+    )
     for kind in ("music", "speech", "whisper", "one word"):
         for target in (-23.0, -16.0, -14.0):
             settings = master_mix.LoudnessSettings(target_lufs=target, peak_dbtp=-1.0)
-            made = master_mix.master([film.record(programme(kind))], samples=film.samples, settings=settings, root=root)
+            made = master_mix.master(
+                [film.record(programme(kind))], samples=film.samples, settings=settings, root=root
+            )
             job = dataclasses.replace(_job(film, (64, 36), tone(10)), sound_path=root / made.path)
             cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36))
             web = deliver.render(cuts, job, folder=root / "o")["web"]
@@ -247,18 +289,28 @@ def _plates(root: Path) -> TinyFilm:
         pictures = []
         for frame in range(50):
             picture = plate.copy()
-            picture[200:900, 900:1700] = np.roll(moving, int(6 * np.sin(frame / 5 + number)), axis=0)
+            picture[200:900, 900:1700] = np.roll(
+                moving, int(6 * np.sin(frame / 5 + number)), axis=0
+            )
             pictures.append(picture)
         film.add(pictures, label="DICE-Talk")
     return film
 
 
-def _job(film: TinyFilm, size: tuple[int, int], heard: np.ndarray, *, samples: int = 0) -> deliver.Job:
+def _job(
+    film: TinyFilm, size: tuple[int, int], heard: np.ndarray, *, samples: int = 0
+) -> deliver.Job:
     settings = master_mix.LoudnessSettings(target_lufs=None)
-    master = master_mix.master([film.record(heard)], samples=samples or film.samples, settings=settings, root=film.root)
+    master = master_mix.master(
+        [film.record(heard)], samples=samples or film.samples, settings=settings, root=film.root
+    )
     picture = assemble.Picture(width=size[0], height=size[1], rate=film.rate)
     return deliver.Job(
-        picture=picture, sound_id="", sound_path=film.root / master.path, root=film.root, profiles=(profiles.WEB,)
+        picture=picture,
+        sound_id="",
+        sound_path=film.root / master.path,
+        root=film.root,
+        profiles=(profiles.WEB,),
     )
 
 
@@ -268,9 +320,21 @@ def _bare(cuts: list[Cut], job: deliver.Job, cube: Path | None, root: Path) -> l
     listing.write_text("".join(f"file '{root / cut.take_path}'\n" for cut in cuts))
     to_bt709 = ":".join(f"{key}={value}" for key, value in assemble.TO_BT709.items())
     graded = f"lut3d=file={cube}:interp=tetrahedral,zscale=1920:1080:filter=spline36:{to_bt709}"
-    options = {**profiles.WEB.picture, **profiles.BT709, **profiles.WEB.sound, **profiles.WEB.container}
+    options = {
+        **profiles.WEB.picture,
+        **profiles.BT709,
+        **profiles.WEB.sound,
+        **profiles.WEB.container,
+    }
     arguments = ["-f", "concat", "-safe", "0", "-i", str(listing), "-i", str(job.sound_path)]
-    arguments += ["-vf", (graded if cube else "null") + ",format=yuv420p", "-map", "0:v", "-map", "1:a"]
+    arguments += [
+        "-vf",
+        (graded if cube else "null") + ",format=yuv420p",
+        "-map",
+        "0:v",
+        "-map",
+        "1:a",
+    ]
     for key, value in options.items():
         arguments += [f"-{key}", str(value)]
     return [*arguments, str(root / "bare.mp4")]
@@ -278,7 +342,9 @@ def _bare(cuts: list[Cut], job: deliver.Job, cube: Path | None, root: Path) -> l
 
 def _cpu(run: Callable[[], object]) -> float:
     def spent() -> float:
-        usages = [resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
+        usages = [
+            resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)
+        ]
         return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
     before = spent()
@@ -320,7 +386,9 @@ def _family(pid: int) -> list[int]:
     found = [pid]
     for task in tasks:
         try:
-            found += [member for child in task.read_text().split() for member in _family(int(child))]
+            found += [
+                member for child in task.read_text().split() for member in _family(int(child))
+            ]
         except OSError:
             continue
     return found

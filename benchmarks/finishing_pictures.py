@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws `docs/images/layouts.jpg`: the starter rendered in every layout, upright and transparent, three frames of each.
+"""Draws `docs/images/layouts.jpg`: the starter rendered in every layout, upright and transparent,
+three frames of each.
 
-`python -m benchmarks.finishing_pictures [FOLDER]`: the production is made in FOLDER and kept there, else in a temporary folder.
+`python -m benchmarks.finishing_pictures [FOLDER]`: the production is made in FOLDER and kept there,
+else in a temporary folder.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ def main() -> None:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary) / "scene"
         if not folder.exists():
             write_starter(folder)
-        plain = re.sub('size = "1280x720"', 'size = "640x360"', (folder / "production.toml").read_text())
+        plain = re.sub(
+            'size = "1280x720"', 'size = "640x360"', (folder / "production.toml").read_text()
+        )
         cells: list[Shown] = []
         for layout in LAYOUTS:
             profiles = ["web", "vertical", "alpha"] if layout == "single" else ["web"]
@@ -63,20 +67,35 @@ def main() -> None:
 
 
 def render(folder: Path, plain: str, layout: str, profiles: list[str]) -> Path:
-    """A version of the production in a layout, made in this process: for twelve seconds no farm is needed."""
-    settings = plain.replace('profiles = ["web", "master"]', f"profiles = {profiles}".replace("'", '"'))
-    (folder / "production.toml").write_text(settings + f'\n[layout]\ndefault = "{layout}"\n\n[generate]\nsize = 512\n')
+    """A version of the production in a layout, made in this process: for twelve seconds no farm is
+    needed."""
+    settings = plain.replace(
+        'profiles = ["web", "master"]', f"profiles = {profiles}".replace("'", '"')
+    )
+    (folder / "production.toml").write_text(
+        settings + f'\n[layout]\ndefault = "{layout}"\n\n[generate]\nsize = 512\n'
+    )
     film = open_film(folder)
     inputs = read_inputs(film)
     cutting = cut(film, inputs, listening.bring_in(film, inputs))
     takes = list(_takes(film, cutting))
-    reel = Reel(shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings)
-    return episode.make_version(film, reel, episode.edit(film, reel, episode.colour_match(film, reel))).folder
+    reel = Reel(
+        shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings
+    )
+    return episode.make_version(
+        film, reel, episode.edit(film, reel, episode.colour_match(film, reel))
+    ).folder
 
 
 def _takes(film: Film, cutting: Cutting) -> Iterator[Take]:
     talker = load(film.production.talker, film.talker_settings)
-    studio = Studio(root=film.root, recordings=cutting.recordings, worker="here", run_id="pictures", label="previs")
+    studio = Studio(
+        root=film.root,
+        recordings=cutting.recordings,
+        worker="here",
+        run_id="pictures",
+        label="previs",
+    )
     for shot in cutting.shots:
         portrait = portraits.read(film.folder / shot.portrait, face=shot.face, name=shot.portrait)
         yield generate(shot, talker=talker, portrait=portrait, studio=studio)
@@ -95,8 +114,24 @@ def on_checkers(video: Path, title: str) -> Iterator[Shown]:
     wide, high = CELL
     board = f"color=gray:s={wide}x{high},geq=lum='if(mod(floor(X/16)+floor(Y/16),2),190,120)':cb=128:cr=128"
     over = f"[1:v]{board.partition(',')[2]}[b];[0:v]scale={wide}:{high}[p];[b][p]overlay=shortest=1"
-    media.run(["-i", str(video), "-f", "lavfi", "-i", board.partition(",")[0], "-filter_complex", over, "-an",
-               "-c:v", "libx264", "-crf", "12", str(flat)])  # fmt: skip
+    media.run(
+        [
+            "-i",
+            str(video),
+            "-f",
+            "lavfi",
+            "-i",
+            board.partition(",")[0],
+            "-filter_complex",
+            over,
+            "-an",
+            "-c:v",
+            "libx264",
+            "-crf",
+            "12",
+            str(flat),
+        ]
+    )
     yield from frames(flat, CELL, title)
     flat.unlink()
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Golden fixtures of the reference, `NAME.json` beside `NAME.safetensors`, and how a tensor is compared with a golden one.
+"""Golden fixtures of the reference, `NAME.json` beside `NAME.safetensors`, and how a tensor is
+compared with a golden one.
 
-Names inside begin with `w/` (weights), `in/`, `mid/` or `out/`. Weights that are not stored come from a seeded recipe.
+Names inside begin with `w/` (weights), `in/`, `mid/` or `out/`. Weights that are not stored come
+from a seeded recipe.
 """
 
 from __future__ import annotations
@@ -40,7 +42,11 @@ class Compared:
         """For finding the worst of several: how much of the tolerance is used."""
         if math.isnan(self.difference):
             return math.inf
-        return self.difference / self.tolerance if self.tolerance else (math.inf if self.difference else 0.0)
+        return (
+            self.difference / self.tolerance
+            if self.tolerance
+            else (math.inf if self.difference else 0.0)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,17 +82,26 @@ class Fixture:
         return Fixture.read(self.folder, match[1])
 
     def fill(self, module: nn.Module, prefix: str = "w/") -> nn.Module:
-        """Load weights strictly: the stored ones under `prefix`, or the README's seeded recipe when none are stored."""
-        stored = {k.removeprefix(prefix): v.float() for k, v in self.tensors.items() if k.startswith(prefix)}
+        """Load weights strictly: the stored ones under `prefix`, or the README's seeded recipe when
+        none are stored."""
+        stored = {
+            k.removeprefix(prefix): v.float()
+            for k, v in self.tensors.items()
+            if k.startswith(prefix)
+        }
         if not stored:
             seed, half = self.about["weights_seed"], "float16" in self.about.get("weights_note", "")
             state = module.state_dict().items()
-            stored = {k: _seeded(k, tuple(v.shape), seed) for k, v in state if v.is_floating_point()}
+            stored = {
+                k: _seeded(k, tuple(v.shape), seed) for k, v in state if v.is_floating_point()
+            }
             stored = {k: v.half().float() if half else v for k, v in stored.items()}
         module.load_state_dict(stored)
         return module.eval()
 
-    def compare(self, key: str, got: Tensor | np.ndarray, tolerance: float, *, relative: bool = False) -> Compared:
+    def compare(
+        self, key: str, got: Tensor | np.ndarray, tolerance: float, *, relative: bool = False
+    ) -> Compared:
         """The largest difference between a tensor and the golden one of that name."""
         wanted, mine = self.tensors[key].double(), torch.as_tensor(got).double()
         difference = (mine.reshape(wanted.shape) - wanted).abs()

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure listening: `python -m benchmarks.listening FOLDER` prints a table for any folder of NAME.wav + NAME.rttm (+ NAME.csv).
+"""Measure listening: `python -m benchmarks.listening FOLDER` prints a table for any folder of
+NAME.wav + NAME.rttm (+ NAME.csv).
 
-The RTTM says who truly speaks when. The optional line sheet (`line_id, scene, character, text, start, end`) is the script with true
-starts and ends in seconds (empty for a line that is not spoken); with it the matching is measured too. `make bench-listening` makes
-its own corpus first (`listening_corpus.py`). Times are CPU seconds of one thread.
+The RTTM says who truly speaks when. The optional line sheet (`line_id, scene, character, text,
+start, end`) is the script with true starts and ends in seconds (empty for a line that is not
+spoken); with it the matching is measured too. `make bench-listening` makes its own corpus first
+(`listening_corpus.py`). Times are CPU seconds of one thread.
 """
 
 from __future__ import annotations
@@ -70,13 +72,16 @@ class Scores:
 
 
 def evaluate(known: Known, root: Path, *, full: bool = True) -> tuple[Scores, list[Cue]]:
-    """Listen to one recording and compare with its truth. `full`: also unknown count, stock settings and bare engine calls."""
+    """Listen to one recording and compare with its truth. `full`: also unknown count, stock
+    settings and bare engine calls."""
     recording, ingest_seconds = _timed(lambda: _ingest(known.sound, root))
     known, left_out = within(known, recording.samples)
     print(*left_out, sep="\n", end="\n" if left_out else "", file=sys.stderr)
     count = len({turn.speaker for turn in known.turns})
     settings = diarize.Settings(speakers=count)
-    turns, diarize_seconds = _timed(lambda: diarize.diarize([recording], root=root, settings=settings))
+    turns, diarize_seconds = _timed(
+        lambda: diarize.diarize([recording], root=root, settings=settings)
+    )
     words, transcribe_seconds = _timed(
         lambda: transcribe.transcribe([recording], root=root, settings=transcribe.Settings())
     )
@@ -116,8 +121,11 @@ def _score_others(scores: Scores, known: Known, recording: Recording, root: Path
 
 
 def _ingest(wav: Path, root: Path) -> Recording:
-    recording = ingest.ingest(wav, order=0, offset_samples=0, media=root / "media", folder=wav.parent)
-    return replace(recording, source="")  # named like a line or a character it would be searched for that alone
+    recording = ingest.ingest(
+        wav, order=0, offset_samples=0, media=root / "media", folder=wav.parent
+    )
+    # named like a line or a character it would be searched for that alone
+    return replace(recording, source="")
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -140,25 +148,55 @@ def _bare(sound: Float32[np.ndarray, " samples"], *, count: int) -> None:
     with diarize._quiet():
         diarize._pipeline(diarize.Settings())(file, num_speakers=count)
     model = transcribe._model(transcribe.Settings())
-    segments, _ = model.transcribe(sound, language="en", word_timestamps=True, condition_on_previous_text=False)
+    segments, _ = model.transcribe(
+        sound, language="en", word_timestamps=True, condition_on_previous_text=False
+    )
     list(segments)
 
 
 COLUMNS = [
-    "name", "s", "spk", "DER", "DER?", "DERstock", "count", "right", "nowords", "found", "start50", "start95", "end50", "end95",
-    "flag", "wrong", "caught", "speed", "over",
-]  # fmt: skip
+    "name",
+    "s",
+    "spk",
+    "DER",
+    "DER?",
+    "DERstock",
+    "count",
+    "right",
+    "nowords",
+    "found",
+    "start50",
+    "start95",
+    "end50",
+    "end95",
+    "flag",
+    "wrong",
+    "caught",
+    "speed",
+    "over",
+]
 
 
 def table(results: Sequence[Scores]) -> str:
-    """One row a recording, one for all of each condition (what follows the last `-` of the names) and one for all, as aligned
-    text. Times in milliseconds."""
+    """One row a recording, one for all of each condition (what follows the last `-` of the names)
+    and one for all, as aligned text. Times in milliseconds."""
     conditions = _by_condition(results)
-    groups = {f"all {name}": some for name, some in conditions.items() if len(conditions) > 1 and len(some) > 1}
+    groups = {
+        f"all {name}": some
+        for name, some in conditions.items()
+        if len(conditions) > 1 and len(some) > 1
+    }
     groups["all"] = list(results)
-    rows = [COLUMNS, *[_row(scores) for scores in results], *[_row(_together(n, some)) for n, some in groups.items()]]
+    rows = [
+        COLUMNS,
+        *[_row(scores) for scores in results],
+        *[_row(_together(n, some)) for n, some in groups.items()],
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
 
 
 def _by_condition(results: Sequence[Scores]) -> dict[str, list[Scores]]:
@@ -173,11 +211,24 @@ def _row(scores: Scores) -> list[str]:
         return "-" if value is None else f"{value:.3f}"
 
     return [
-        scores.name, f"{scores.seconds:.0f}", str(scores.speakers), share(scores.der), share(scores.der_unknown), share(scores.der_stock),
-        "-" if scores.count_error is None else f"{scores.count_error:+d}", share(scores.right), share(scores.right_without_words),
-        share(scores.found), *_percentiles(scores.start_errors), *_percentiles(scores.end_errors), str(scores.flagged),
-        str(scores.wrong), str(scores.wrong_flagged), share(scores.speed), share(scores.overhead),
-    ]  # fmt: skip
+        scores.name,
+        f"{scores.seconds:.0f}",
+        str(scores.speakers),
+        share(scores.der),
+        share(scores.der_unknown),
+        share(scores.der_stock),
+        "-" if scores.count_error is None else f"{scores.count_error:+d}",
+        share(scores.right),
+        share(scores.right_without_words),
+        share(scores.found),
+        *_percentiles(scores.start_errors),
+        *_percentiles(scores.end_errors),
+        str(scores.flagged),
+        str(scores.wrong),
+        str(scores.wrong_flagged),
+        share(scores.speed),
+        share(scores.overhead),
+    ]
 
 
 def _percentiles(errors: Sequence[float]) -> list[str]:
@@ -213,10 +264,18 @@ def _together(name: str, results: Sequence[Scores]) -> Scores:
 
 def main() -> None:
     """Read the command line, evaluate, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", default="", help="names that begin with this, or one of these: report,zz")
-    parser.add_argument("--quick", action="store_true", help="leave out unknown count, stock settings and bare engines")
+    parser.add_argument(
+        "--only", default="", help="names that begin with this, or one of these: report,zz"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="leave out unknown count, stock settings and bare engines",
+    )
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     asked = parser.parse_args()
     try:
@@ -229,7 +288,9 @@ def main() -> None:
     if results:
         print(table(results))
     if asked.json:
-        asked.json.write_text(json.dumps([asdict(scores) for scores in results], indent=1) + "\n", encoding="utf-8")
+        asked.json.write_text(
+            json.dumps([asdict(scores) for scores in results], indent=1) + "\n", encoding="utf-8"
+        )
     if failed:
         raise SystemExit("\n".join(failed))
 
@@ -247,7 +308,8 @@ def _check_sounds(known: Sequence[Known]) -> None:
 
 
 def _evaluate_all(known: Sequence[Known], *, full: bool) -> tuple[list[Scores], list[str]]:
-    """The scores of the recordings that could be listened to, and what was wrong with the others."""
+    """The scores of the recordings that could be listened to, and what was wrong with the
+    others."""
     results: list[Scores] = []
     failed: list[str] = []
     for number, one in enumerate(known, 1):

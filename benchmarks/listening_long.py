@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Long recordings: `python -m benchmarks.listening_long CORPUS` listens to two hours and says what it took.
+"""Long recordings: `python -m benchmarks.listening_long CORPUS` listens to two hours and says what
+it took.
 
-The dialogues of the listening corpus are laid end to end, over and over, until the recording is long enough; the sheets become one
-script of as many scenes. Printed are the peak memory of this process and the CPU seconds after each step, and how much was right.
-`--minutes 10 --bounded 600` asks who speaks in ten minutes twice instead: with all voices clustered, and with 600 of them.
-`--minutes 17 --only report --rooms` asks it of dialogues by the beginning of their names, with and without what rooms add taken off.
+The dialogues of the listening corpus are laid end to end, over and over, until the recording is
+long enough; the sheets become one script of as many scenes. Printed are the peak memory of this
+process and the CPU seconds after each step, and how much was right. `--minutes 10 --bounded 600`
+asks who speaks in ten minutes twice instead: with all voices clustered, and with 600 of them.
+`--minutes 17 --only report --rooms` asks it of dialogues by the beginning of their names, with and
+without what rooms add taken off.
 """
 
 from __future__ import annotations
@@ -51,13 +54,20 @@ class Step:
     peak_gigabytes: float
 
 
-def steps_of(wav: Path, sheet: list[TrueLine], root: Path, *, speakers: int) -> tuple[list[Step], list[str]]:
-    """Listen to `wav` step by step as a production does; also returns lines that say how much came out right."""
+def steps_of(
+    wav: Path, sheet: list[TrueLine], root: Path, *, speakers: int
+) -> tuple[list[Step], list[str]]:
+    """Listen to `wav` step by step as a production does; also returns lines that say how much came
+    out right."""
     taken: list[Step] = []
     recording = _step(taken, "bring in", lambda: _ingest(wav, root))
     settings = diarize.Settings(speakers=speakers)
     turns = _step(taken, "who", lambda: diarize.diarize([recording], root=root, settings=settings))
-    words = _step(taken, "what", lambda: transcribe.transcribe([recording], root=root, settings=transcribe.Settings()))
+    words = _step(
+        taken,
+        "what",
+        lambda: transcribe.transcribe([recording], root=root, settings=transcribe.Settings()),
+    )
     lines = [true.line for true in sheet]
     cues = _step(taken, "match", lambda: align.align(lines, turns, words, recordings=[recording]))
     error = diarization_error(read_turns(wav.with_suffix(".rttm")), full_spans(turns))
@@ -69,12 +79,16 @@ def steps_of(wav: Path, sheet: list[TrueLine], root: Path, *, speakers: int) -> 
 
 
 def bounded_or_not(wav: Path, root: Path, *, speakers: int, most: int) -> list[str]:
-    """Lines with the diarization error of clustering all voices and of at most `most`, against the truth and between the two."""
+    """Lines with the diarization error of clustering all voices and of at most `most`, against the
+    truth and between the two."""
     recording = _ingest(wav, root)
     sound = ingest.read_span([recording], 0, recording.samples, hz=ANALYSIS_HZ, root=root)
     settings = diarize.Settings(speakers=speakers, most_embeddings=UNBOUNDED)
     true = read_turns(wav.with_suffix(".rttm"))
-    whole, some = (_heard(sound, settings=chosen) for chosen in (settings, replace(settings, most_embeddings=most)))
+    whole, some = (
+        _heard(sound, settings=chosen)
+        for chosen in (settings, replace(settings, most_embeddings=most))
+    )
     return [
         f"{recording.samples / MASTER_HZ / 60:.1f} minutes, {speakers} voices",
         f"all embeddings          diarization error {diarization_error(true, whole):.4f}",
@@ -89,7 +103,9 @@ def in_rooms_or_not(wav: Path, root: Path, *, speakers: int) -> list[str]:
     sound = ingest.read_span([recording], 0, recording.samples, hz=ANALYSIS_HZ, root=root)
     true = read_turns(wav.with_suffix(".rttm"))
     left, taken_off = (
-        diarization_error(true, _heard(sound, settings=diarize.Settings(speakers=speakers, rooms=rooms)))
+        diarization_error(
+            true, _heard(sound, settings=diarize.Settings(speakers=speakers, rooms=rooms))
+        )
         for rooms in (False, True)
     )
     return [
@@ -98,15 +114,24 @@ def in_rooms_or_not(wav: Path, root: Path, *, speakers: int) -> list[str]:
     ]
 
 
-def _heard(sound: Float32[np.ndarray, " samples"], *, settings: diarize.Settings) -> list[SpeakerSpan]:
+def _heard(
+    sound: Float32[np.ndarray, " samples"], *, settings: diarize.Settings
+) -> list[SpeakerSpan]:
     """The full spans, in samples at 48 kHz as the truth is."""
     ratio = MASTER_HZ // ANALYSIS_HZ
     spans = diarize.speaker_spans(sound, settings=settings)
-    return [replace(span, start=span.start * ratio, end=span.end * ratio) for span in spans if not span.exclusive]
+    return [
+        replace(span, start=span.start * ratio, end=span.end * ratio)
+        for span in spans
+        if not span.exclusive
+    ]
 
 
-def lay_end_to_end(corpus: Path, folder: Path, *, seconds: float, only: str = "") -> tuple[Path, list[TrueLine], int]:
-    """Write `long.wav` and `long.rttm` into `folder`; returns the WAV, its line sheet and how many speak. Streams."""
+def lay_end_to_end(
+    corpus: Path, folder: Path, *, seconds: float, only: str = ""
+) -> tuple[Path, list[TrueLine], int]:
+    """Write `long.wav` and `long.rttm` into `folder`; returns the WAV, its line sheet and how many
+    speak. Streams."""
     wav, now = folder / "long.wav", 0
     truths: list[str] = []
     lines: list[TrueLine] = []
@@ -119,7 +144,8 @@ def lay_end_to_end(corpus: Path, folder: Path, *, seconds: float, only: str = ""
                 fields[1], fields[3] = "long", f"{float(fields[3]) + now / MASTER_HZ:.4f}"
                 truths.append(" ".join(fields))
             lines += [
-                _moved(true, now, scene=number, order=len(lines)) for true in read_sheet(name.with_suffix(".csv"))
+                _moved(true, now, scene=number, order=len(lines))
+                for true in read_sheet(name.with_suffix(".csv"))
             ]
             with sf.SoundFile(name) as dialogue:
                 for block in dialogue.blocks(blocksize=MASTER_HZ, dtype="int16"):
@@ -130,7 +156,8 @@ def lay_end_to_end(corpus: Path, folder: Path, *, seconds: float, only: str = ""
 
 
 def _dialogues(corpus: Path, only: str) -> Iterator[Path]:
-    """All dialogues with a sheet, over and over; those with the same script never next to each other."""
+    """All dialogues with a sheet, over and over; those with the same script never next to each
+    other."""
     names = sorted(wav for wav in corpus.glob(f"{only}*.wav") if wav.with_suffix(".csv").exists())
     by_condition = sorted(names, key=lambda wav: (wav.stem.rpartition("-")[2], wav.stem))
     while by_condition:
@@ -159,18 +186,28 @@ def _step(taken: list[Step], name: str, work: Callable[[], T]) -> T:
 
 def main() -> None:
     """Read the command line, listen, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--minutes", type=float, default=120.0, help="how long the recording is (120)")
     parser.add_argument(
-        "--bounded", type=int, help="compare clustering this many embeddings with clustering all, no more"
+        "--minutes", type=float, default=120.0, help="how long the recording is (120)"
+    )
+    parser.add_argument(
+        "--bounded",
+        type=int,
+        help="compare clustering this many embeddings with clustering all, no more",
     )
     parser.add_argument("--only", default="", help="dialogues whose names begin with this")
-    parser.add_argument("--rooms", action="store_true", help="compare with leaving in what rooms add, no more")
+    parser.add_argument(
+        "--rooms", action="store_true", help="compare with leaving in what rooms add, no more"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        wav, sheet, speakers = lay_end_to_end(asked.corpus, folder, seconds=60 * asked.minutes, only=asked.only)
+        wav, sheet, speakers = lay_end_to_end(
+            asked.corpus, folder, seconds=60 * asked.minutes, only=asked.only
+        )
         if not sheet:
             raise SystemExit(f"no NAME.wav + NAME.rttm + NAME.csv in {asked.corpus}")
         if asked.rooms:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is true of a recording, and how far from it listening was: NAME.wav + NAME.rttm (+ NAME.csv) and the measures on them.
+"""What is true of a recording, and how far from it listening was: NAME.wav + NAME.rttm (+ NAME.csv)
+and the measures on them.
 
-Reading is forgiving about columns that it does not need and strict about everything else: a benchmark on a sheet that was read
-wrongly is worse than none.
+Reading is forgiving about columns that it does not need and strict about everything else: a
+benchmark on a sheet that was read wrongly is worse than none.
 """
 
 from __future__ import annotations
@@ -30,10 +31,18 @@ HALF_FOUND = 0.5  # a line is found when cue and truth share half of their union
 SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".mp4", ".mov", ".mkv")
 NEEDED = ("character", "text", "start", "end")
 ALSO = {
-    "start_seconds": "start", "start_time": "start", "start_s": "start", "end_seconds": "end", "end_time": "end", "end_s": "end",
-    "speaker": "character", "id": "line_id", "line": "line_id",
-}  # fmt: skip
-# As NIST writes it, but that names may hold spaces: `SPEAKER name channel start duration <NA> <NA> speaker [<NA> [<NA>]]`.
+    "start_seconds": "start",
+    "start_time": "start",
+    "start_s": "start",
+    "end_seconds": "end",
+    "end_time": "end",
+    "end_s": "end",
+    "speaker": "character",
+    "id": "line_id",
+    "line": "line_id",
+}
+# As NIST writes it, but that names may hold spaces: `SPEAKER name channel start duration <NA> <NA>
+# speaker [<NA> [<NA>]]`.
 _TURN = re.compile(
     r"(?P<recording>.+?)\s+\S+\s+(?P<start>\S+)\s+(?P<length>\S+)\s+<NA>\s+<NA>\s+(?P<speaker>.+?)(\s+(<NA>|\d*\.\d+)){0,2}"
 )
@@ -42,7 +51,8 @@ OTHER_FIELDS = 8  # the other line types of RTTM have as many, or more
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueLine:
-    """One row of the sheet; `start` and `end` in samples at 48 kHz, -1 when the line is not spoken."""
+    """One row of the sheet; `start` and `end` in samples at 48 kHz, -1 when the line is not
+    spoken."""
 
     line: Line
     start: int
@@ -51,7 +61,8 @@ class TrueLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A recording whose truth is known. `turns`: who speaks when (samples at 48 kHz); `sheet`: empty when there is no line sheet."""
+    """A recording whose truth is known. `turns`: who speaks when (samples at 48 kHz); `sheet`:
+    empty when there is no line sheet."""
 
     sound: Path
     turns: list[SpeakerSpan]
@@ -59,7 +70,8 @@ class Known:
 
 
 def read_folder(folder: Path, *, only: str = "") -> tuple[list[Known], list[str]]:
-    """Every NAME.rttm with its recording and its sheet, and what was left out and why. Raises InputError with all that is wrong.
+    """Every NAME.rttm with its recording and its sheet, and what was left out and why. Raises
+    InputError with all that is wrong.
 
     `only`: beginnings of names, with commas between them."""
     if not folder.is_dir():
@@ -80,11 +92,18 @@ def read_folder(folder: Path, *, only: str = "") -> tuple[list[Known], list[str]
     if problems:
         raise InputError(problems)
     stems = {one.sound.stem for one in known}
-    alone = [path.name for path in files if path.suffix.lower() in SOUNDS and path.stem not in stems]
+    alone = [
+        path.name for path in files if path.suffix.lower() in SOUNDS and path.stem not in stems
+    ]
     if not known:
         got = f"{len(alone)} recordings without one" if alone else "none"
         raise InputError(
-            Problem(file=str(folder), message="nothing to measure", expected="NAME.wav + NAME.rttm", got=got)
+            Problem(
+                file=str(folder),
+                message="nothing to measure",
+                expected="NAME.wav + NAME.rttm",
+                got=got,
+            )
         )
     return known, [f"{name}: left out, there is no {Path(name).stem}.rttm" for name in alone]
 
@@ -95,7 +114,12 @@ def _known(truth: Path, files: Sequence[Path]) -> Known:
     if ".wav" not in beside and len(sounds) != 1:
         got = ", ".join(path.name for path in sounds) or "none"
         raise InputError(
-            Problem(file=truth.name, message="this needs one recording", expected=f"{truth.stem}.wav", got=got)
+            Problem(
+                file=truth.name,
+                message="this needs one recording",
+                expected=f"{truth.stem}.wav",
+                got=got,
+            )
         )
     problems: list[Problem] = []
     turns: list[SpeakerSpan] = []
@@ -114,10 +138,12 @@ def _known(truth: Path, files: Sequence[Path]) -> Known:
 
 
 def read_turns(path: Path) -> list[SpeakerSpan]:
-    """The SPEAKER lines of an RTTM file as full spans in samples at 48 kHz, speakers numbered as they come.
+    """The SPEAKER lines of an RTTM file as full spans in samples at 48 kHz, speakers numbered as
+    they come.
 
-    Of a file with several recordings, those of the one that it is named after. Turns without length are passed over. Raises InputError
-    with every line that is none, and when there are no turns or several recordings, none of that name."""
+    Of a file with several recordings, those of the one that it is named after. Turns without length
+    are passed over. Raises InputError with every line that is none, and when there are no turns or
+    several recordings, none of that name."""
     found: list[tuple[str, float, float, str]] = []
     problems: list[Problem] = []
     for number, text in enumerate(tables.decode(path).splitlines(), 1):
@@ -131,7 +157,13 @@ def read_turns(path: Path) -> list[SpeakerSpan]:
         except ValueError:
             expected = "SPEAKER name 1 start duration <NA> <NA> speaker <NA> <NA>, in seconds"
             problems.append(
-                Problem(file=path.name, line=number, message="not a turn", expected=expected, got=text[:80])
+                Problem(
+                    file=path.name,
+                    line=number,
+                    message="not a turn",
+                    expected=expected,
+                    got=text[:80],
+                )
             )
     recordings = {name for name, *_ in found}
     if len(recordings) > 1 and path.stem not in recordings:
@@ -174,42 +206,62 @@ def _spans(found: Sequence[tuple[str, float, float, str]]) -> list[SpeakerSpan]:
         if length:
             begin, end = round(start * MASTER_HZ), round((start + length) * MASTER_HZ)
             speaker = speakers.setdefault(name, len(speakers))
-            spans.append(SpeakerSpan(start=begin, end=max(begin + 1, end), speaker=speaker, exclusive=False))
+            spans.append(
+                SpeakerSpan(start=begin, end=max(begin + 1, end), speaker=speaker, exclusive=False)
+            )
     return spans
 
 
 def within(known: Known, samples: int) -> tuple[Known, list[str]]:
-    """What is true of the first `samples` (48 kHz) of a recording, and what was left out, for people.
+    """What is true of the first `samples` (48 kHz) of a recording, and what was left out, for
+    people.
 
-    An excerpt often comes with the truth of the whole. Raises InputError when nothing is true of the recording at all."""
+    An excerpt often comes with the truth of the whole. Raises InputError when nothing is true of
+    the recording at all."""
     name, ends = known.sound.name, f"{samples / MASTER_HZ:.1f} s"
-    turns = [replace(turn, end=min(turn.end, samples)) for turn in known.turns if turn.start < samples]
+    turns = [
+        replace(turn, end=min(turn.end, samples)) for turn in known.turns if turn.start < samples
+    ]
     sheet = [true for true in known.sheet if true.start < samples]
     if not turns:
         first = min(turn.start for turn in known.turns) / MASTER_HZ
         message = "no turn of its RTTM lies in this recording"
         raise InputError(
-            Problem(file=name, message=message, expected=f"turns before {ends}", got=f"the first at {first:.1f} s")
+            Problem(
+                file=name,
+                message=message,
+                expected=f"turns before {ends}",
+                got=f"the first at {first:.1f} s",
+            )
         )
     left_out = [
         f"{name} ends at {ends}: {count} {what} after that left out"
-        for count, what in ((len(known.turns) - len(turns), "turns"), (len(known.sheet) - len(sheet), "lines"))
+        for count, what in (
+            (len(known.turns) - len(turns), "turns"),
+            (len(known.sheet) - len(sheet), "lines"),
+        )
         if count
     ]
     return replace(known, turns=turns, sheet=sheet), left_out
 
 
 def read_sheet(path: Path) -> list[TrueLine]:
-    """The line sheet: `character, text, start, end` (seconds or M:SS.mmm, empty for a line that nobody speaks), if given
-    `line_id, scene`; other columns are passed over. Raises InputError with every cell that makes no sense."""
+    """The line sheet: `character, text, start, end` (seconds or M:SS.mmm, empty for a line that
+    nobody speaks), if given `line_id, scene`; other columns are passed over. Raises InputError with
+    every cell that makes no sense."""
     text = tables.decode(path)
     header = text.partition("\n")[0]
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     try:
         names = _columns(path, [name for name in table.fieldnames or () if name])
-        rows = [(table.line_num, {new: (row[old] or "").strip() for new, old in names.items()}) for row in table]
+        rows = [
+            (table.line_num, {new: (row[old] or "").strip() for new, old in names.items()})
+            for row in table
+        ]
     except csv.Error as error:
-        raise InputError(Problem(file=path.name, row=table.line_num, message=f"not a sheet: {error}")) from error
+        raise InputError(
+            Problem(file=path.name, row=table.line_num, message=f"not a sheet: {error}")
+        ) from error
     rows = [(number, row) for number, row in rows if any(row.values())]
     if not rows:
         raise InputError(Problem(file=path.name, message="there are no lines in it"))
@@ -226,7 +278,8 @@ def read_sheet(path: Path) -> list[TrueLine]:
 
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
-    """Our name of each column that is understood, and the sheet's; its own name counts before another name for it."""
+    """Our name of each column that is understood, and the sheet's; its own name counts before
+    another name for it."""
     plain = {re.sub(r"[\s-]+", "_", name.strip().casefold()): name for name in header}
     names = {ALSO[name]: written for name, written in plain.items() if name in ALSO} | plain
     missing = [name for name in NEEDED if name not in names]
@@ -237,7 +290,11 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
 
 def _no_column(path: Path, name: str, columns: list[str]) -> Problem:
     return Problem(
-        file=path.name, column=name, message="no such column", got=", ".join(columns), nearest=nearest(name, columns)
+        file=path.name,
+        column=name,
+        message="no such column",
+        got=", ".join(columns),
+        nearest=nearest(name, columns),
     )
 
 
@@ -251,16 +308,29 @@ def _true_line(path: Path, row: dict[str, str], number: int, *, order: int) -> T
             expected = "seconds, M:SS.mmm or nothing"
             problems.append(
                 Problem(
-                    file=path.name, row=number, column=column, message="not a time", expected=expected, got=row[column]
+                    file=path.name,
+                    row=number,
+                    column=column,
+                    message="not a time",
+                    expected=expected,
+                    got=row[column],
                 )
             )
     if not row["character"] or not row["text"]:
-        problems.append(Problem(file=path.name, row=number, message="a line needs a character and a text"))
+        problems.append(
+            Problem(file=path.name, row=number, message="a line needs a character and a text")
+        )
     unspoken = [time < 0 for time in times]
     if not problems and (any(unspoken) or times[0] >= times[1]) and not all(unspoken):
         got = f"{row['start'] or 'nothing'} to {row['end'] or 'nothing'}"
         problems.append(
-            Problem(file=path.name, row=number, column="end", message="the end must come after the start", got=got)
+            Problem(
+                file=path.name,
+                row=number,
+                column="end",
+                message="the end must come after the start",
+                got=got,
+            )
         )
     if problems:
         raise InputError(problems)
@@ -277,7 +347,9 @@ def _true_line(path: Path, row: dict[str, str], number: int, *, order: int) -> T
 def _samples(text: str) -> int:
     if not text:
         return -1
-    seconds = sum(float(part.replace(",", ".")) * 60.0**i for i, part in enumerate(reversed(text.split(":"))))
+    seconds = sum(
+        float(part.replace(",", ".")) * 60.0**i for i, part in enumerate(reversed(text.split(":")))
+    )
     if not 0 <= seconds < 1e6:
         raise ValueError(text)
     return round(seconds * MASTER_HZ)
@@ -285,7 +357,9 @@ def _samples(text: str) -> int:
 
 def full_spans(turns: Sequence[Turn]) -> list[SpeakerSpan]:
     """What was found, as `diarization_error` takes it: the full turns, in samples at 48 kHz."""
-    speakers = {name: number for number, name in enumerate(sorted({turn.speaker for turn in turns}))}
+    speakers = {
+        name: number for number, name in enumerate(sorted({turn.speaker for turn in turns}))
+    }
     return [
         SpeakerSpan(start=turn.start, end=turn.end, speaker=speakers[turn.speaker], exclusive=False)
         for turn in turns
@@ -293,12 +367,16 @@ def full_spans(turns: Sequence[Turn]) -> list[SpeakerSpan]:
     ]
 
 
-def diarization_error(true: Sequence[SpeakerSpan], found: Sequence[SpeakerSpan], *, hz: int = MASTER_HZ) -> float:
-    """Diarization error rate of pyannote.metrics, collar 0.25 s, overlap scored. Spans in samples at `hz`."""
+def diarization_error(
+    true: Sequence[SpeakerSpan], found: Sequence[SpeakerSpan], *, hz: int = MASTER_HZ
+) -> float:
+    """Diarization error rate of pyannote.metrics, collar 0.25 s, overlap scored. Spans in samples
+    at `hz`."""
     from pyannote.metrics.diarization import DiarizationErrorRate
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="'uem' was approximated")  # the whole file is scored
+        # the whole file is scored
+        warnings.filterwarnings("ignore", message="'uem' was approximated")
         rate = DiarizationErrorRate(collar=COLLAR, skip_overlap=False)
         return float(rate(_annotation(true, hz), _annotation(found, hz)))
 
@@ -313,7 +391,8 @@ def _annotation(spans: Sequence[SpeakerSpan], hz: int) -> Any:
 
 
 def right_share(cues: Sequence[Cue], sheet: Sequence[TrueLine]) -> float:
-    """Share of the true speech time of the script's lines in which the right character is on (10 ms steps).
+    """Share of the true speech time of the script's lines in which the right character is on (10 ms
+    steps).
 
     Where two lines overlap each counts by itself: both characters have to be on.
     """
@@ -342,8 +421,11 @@ def is_found(cue: Cue, true: TrueLine) -> bool:
     return shared > HALF_FOUND * (max(cue.end, true.end) - min(cue.start, true.start))
 
 
-def line_errors(cues: Sequence[Cue], sheet: Sequence[TrueLine]) -> tuple[float, list[float], list[float]]:
-    """Share of the spoken lines that were found, and how far their starts and ends are off, in seconds."""
+def line_errors(
+    cues: Sequence[Cue], sheet: Sequence[TrueLine]
+) -> tuple[float, list[float], list[float]]:
+    """Share of the spoken lines that were found, and how far their starts and ends are off, in
+    seconds."""
     spoken = [(cue, true) for cue, true in zip(cues, sheet, strict=True) if true.start >= 0]
     found = [(cue, true) for cue, true in spoken if is_found(cue, true)]
     starts = [abs(cue.start - true.start) / MASTER_HZ for cue, true in found]

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train, sample and pack the small diffusion talker from the command line, for docs/experiments.md.
 
-    python -m benchmarks.nano train CORPUS OUT [--config FILE] [--start FOLDER] [--cache FOLDER] [--discriminator W] ...
-    python -m benchmarks.nano pack FOLDER            the checkpoint that ships, in half precision
-    python -m benchmarks.nano strip CORPUS FOLDER PNG    the picture in docs/nano.md
-    python -m benchmarks.nano speed PORTRAIT ...     CPU milliseconds a frame
-    python -m benchmarks.nano measure CORPUS FOLDER ... [--split test] [--limit N] [--guidance 1 2 3]    what judges say
+    python -m benchmarks.nano train CORPUS OUT [--config FILE] [--start FOLDER] [--cache FOLDER]
+    [--discriminator W] ... python -m benchmarks.nano pack FOLDER            the checkpoint that
+    ships, in half precision python -m benchmarks.nano strip CORPUS FOLDER PNG    the picture in
+    docs/nano.md python -m benchmarks.nano speed PORTRAIT ...     CPU milliseconds a frame python -m
+    benchmarks.nano measure CORPUS FOLDER ... [--split test] [--limit N] [--guidance 1 2 3]    what
+    judges say
 
-`callsheet train diffusion` does the same training; this one writes PNGs to look at while it runs, and prints CPU seconds.
+`callsheet train diffusion` does the same training; this one writes PNGs to look at while it runs,
+and prints CPU seconds.
 """
 
 from __future__ import annotations
@@ -64,7 +66,11 @@ def stages_of(arguments: argparse.Namespace) -> Stages:
         name: tables.read(kind, given.get(name, {}), file=str(arguments.config), name=name)
         for name, kind in KINDS.items()
     }
-    named = {name: str(Path(getattr(arguments, name))) for name in ("start", "cache") if getattr(arguments, name)}
+    named = {
+        name: str(Path(getattr(arguments, name)))
+        for name in ("start", "cache")
+        if getattr(arguments, name)
+    }
     read["diffusion"] = replace(read["diffusion"], **named)
     if arguments.discriminator is not None:
         read["emotion"] = replace(read["emotion"], discriminator=arguments.discriminator)
@@ -81,7 +87,9 @@ def run_training(arguments: argparse.Namespace) -> None:
 
     def report(step: int, values: Mapping[str, float]) -> None:
         if step % EVERY == 0:
-            shown = "  ".join(f"{name.partition('/')[2]} {value:.4f}" for name, value in values.items())
+            shown = "  ".join(
+                f"{name.partition('/')[2]} {value:.4f}" for name, value in values.items()
+            )
             cpu, wall = time.process_time() - begun[0], time.monotonic() - begun[1]
             print(
                 f"{step:6d}  {cpu:7.1f} CPU s  {wall:7.1f} s  {next(iter(values)).partition('/')[0]}  {shown}",
@@ -91,24 +99,37 @@ def run_training(arguments: argparse.Namespace) -> None:
     def show(step: int, films: Mapping[str, Film]) -> None:
         for name, film in films.items():
             if len(film) == 1:
-                picture(film[0].numpy(), out / "shown" / f"{name.replace('/', '-')}-{step:06d}.png", scale=1.5)
+                picture(
+                    film[0].numpy(),
+                    out / "shown" / f"{name.replace('/', '-')}-{step:06d}.png",
+                    scale=1.5,
+                )
 
-    finished = train(corpus.read(Path(arguments.corpus)), stages, Run(out=out, report=report), show=show)
-    print(f"{finished}: {time.process_time() - begun[0]:.0f} CPU s, {time.monotonic() - begun[1]:.0f} s", flush=True)
+    finished = train(
+        corpus.read(Path(arguments.corpus)), stages, Run(out=out, report=report), show=show
+    )
+    print(
+        f"{finished}: {time.process_time() - begun[0]:.0f} CPU s, {time.monotonic() - begun[1]:.0f} s",
+        flush=True,
+    )
 
 
 def pack(arguments: argparse.Namespace) -> None:
-    """Write a finished stage as the checkpoint of the package: half precision, and a config without this machine's paths."""
+    """Write a finished stage as the checkpoint of the package: half precision, and a config without
+    this machine's paths."""
     folder = Path(arguments.folder)
     config = read_config(folder)
-    facts = {name: value for name, value in config.items() if name not in ("kind", "sizes", "begun from")}
+    facts = {
+        name: value for name, value in config.items() if name not in ("kind", "sizes", "begun from")
+    }
     digest = Nano.load(folder).save(WEIGHTS, {**facts, "weights licence": "Apache-2.0"})
     size = (WEIGHTS / "model.safetensors").stat().st_size
     print(json.dumps({"digest": digest, "bytes": size}))
 
 
 def strip(arguments: argparse.Namespace) -> None:
-    """A row for each emotion, each of another unseen person: the portrait, the real clip, and what is made of portrait and sound."""
+    """A row for each emotion, each of another unseen person: the portrait, the real clip, and what
+    is made of portrait and sound."""
     made_of = corpus.read(Path(arguments.corpus))
     nano, plan = Nano.load(Path(arguments.folder)), Plan(guidance=arguments.guidance)
     people = made_of.identities("test")
@@ -116,7 +137,9 @@ def strip(arguments: argparse.Namespace) -> None:
     for number, label in enumerate(LABELS):
         person = people[number % len(people)]
         clips = [
-            c for c in made_of.split("test") if (c.identity, c.emotion) == (person, label) and c.frames >= STRIP_FRAMES
+            c
+            for c in made_of.split("test")
+            if (c.identity, c.emotion) == (person, label) and c.frames >= STRIP_FRAMES
         ]
         if not clips:
             continue
@@ -127,13 +150,16 @@ def strip(arguments: argparse.Namespace) -> None:
         gap = np.full((64, 8, 3), 255, np.uint8)
         picked = range(2, STRIP_FRAMES, STRIP_EVERY)
         rows.append(
-            np.concatenate([portrait, gap, *(real[i] for i in picked), gap, *(made[i] for i in picked)], axis=1)
+            np.concatenate(
+                [portrait, gap, *(real[i] for i in picked), gap, *(made[i] for i in picked)], axis=1
+            )
         )
     picture(np.concatenate(rows), Path(arguments.png), scale=1.5)
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """What judges say of real clips and of those made by each checkpoint at each guidance, with 95 % intervals."""
+    """What judges say of real clips and of those made by each checkpoint at each guidance, with 95
+    % intervals."""
     from model.judges import trained
     from model.judges.evaluation import Sitting, Window, chosen
     from model.judges.metrics import Panel
@@ -143,7 +169,9 @@ def measure(arguments: argparse.Namespace) -> None:
     made_of = corpus.read(Path(arguments.corpus))
     own = made_of.folder / "judges"
     clips = chosen(made_of, split=arguments.split, limit=arguments.limit, seed=arguments.seed)
-    faces = {name: made_of.portrait(name).face for name in sorted({clip.identity for clip in clips})}
+    faces = {
+        name: made_of.portrait(name).face for name in sorted({clip.identity for clip in clips})
+    }
     panel = Panel(own if trained.complete(own) else trained.SHIPPED, faces)
     sitting = Sitting(
         corpus=made_of,
@@ -169,30 +197,41 @@ def _makers(arguments: argparse.Namespace, made_of: Corpus) -> list[tuple[str, M
     for folder in arguments.folders:
         nano = Nano.load(Path(folder))
         plans = [Plan(guidance=guidance) for guidance in arguments.guidance]
-        found += [(f"{folder} at {plan.guidance:g}", _maker(made_of, nano, plan, arguments.seed)) for plan in plans]
+        found += [
+            (f"{folder} at {plan.guidance:g}", _maker(made_of, nano, plan, arguments.seed))
+            for plan in plans
+        ]
     return found
 
 
 def _maker(made_of: Corpus, nano: Nano, plan: Plan, seed: int) -> Maker:
     def make(clip: CorpusClip, window: slice) -> np.ndarray:
-        return sample(nano, of_clip(made_of, clip, frames=window.stop), seed=seed, plan=plan).numpy()[window]
+        return sample(
+            nano, of_clip(made_of, clip, frames=window.stop), seed=seed, plan=plan
+        ).numpy()[window]
 
     return make
 
 
 def speed(arguments: argparse.Namespace) -> None:
-    """CPU milliseconds a frame of the talker on portraits, what is made once per clip included: four seconds of a humming voice."""
+    """CPU milliseconds a frame of the talker on portraits, what is made once per clip included:
+    four seconds of a humming voice."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     talker, count = load(settings={}), 4 * corpora.RATE
     times = np.arange(4 * corpora.HZ) / corpora.HZ
     hum = np.sin(2 * np.pi * 140 * times) * np.sin(2 * np.pi * 2 * times) ** 2
-    speech = Speech(samples=hum.astype(np.float32), lead=0, frames=count, rate=Fraction(corpora.RATE))
+    speech = Speech(
+        samples=hum.astype(np.float32), lead=0, frames=count, rate=Fraction(corpora.RATE)
+    )
     mood = Performance.of(parse_curve("happy 0.8"), start=0, end=count)
     for path in arguments.portraits:
         portrait, begun = portraits.read(Path(path), face="largest"), time.process_time()
         frames = sum(1 for _ in talker.talk(portrait, speech, mood, 0))
-        print(f"{path}: {1000 * (time.process_time() - begun) / frames:.0f} ms of CPU a frame", flush=True)
+        print(
+            f"{path}: {1000 * (time.process_time() - begun) / frames:.0f} ms of CPU a frame",
+            flush=True,
+        )
 
 
 def picture(rgb: np.ndarray, path: Path, *, scale: float) -> None:
@@ -204,7 +243,9 @@ def picture(rgb: np.ndarray, path: Path, *, scale: float) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
     training = commands.add_parser("train")
     training.add_argument("corpus")

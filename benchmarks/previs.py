@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speed of the previs talker on one core, beside the simplest method that gives the same kind of picture, in one run.
+"""Speed of the previs talker on one core, beside the simplest method that gives the same kind of
+picture, in one run.
 
     python -m benchmarks.previs PORTRAIT.png [PLATE.png]
 
-The reference is the method that the talker began with: displacement basis on a 128x128 grid over the whole picture, two inversion
-steps for either lip, the source copied and shaded, one remap of the whole RGBA picture, the mouth's inside painted over its whole box,
-a float composite over the plate; no lids, no gaze. CPU time of the process, best of several runs, so that other work on the machine
-counts little.
+The reference is the method that the talker began with: displacement basis on a 128x128 grid over
+the whole picture, two inversion steps for either lip, the source copied and shaded, one remap of
+the whole RGBA picture, the mouth's inside painted over its whole box, a float composite over the
+plate; no lids, no gaze. CPU time of the process, best of several runs, so that other work on the
+machine counts little.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ GOALS = {"512": 150, "1024": 45, "plate": 60}
 
 def main() -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("portrait", type=Path)
     parser.add_argument("plate", type=Path, nargs="?")
     asked = parser.parse_args()
@@ -44,7 +48,9 @@ def main() -> None:
     cases: list[tuple[str, Portrait, int | None]] = [("512", actor, 512), ("1024", actor, 1024)]
     if asked.plate:
         cases.append(("plate", portraits.read(asked.plate, face="largest"), None))
-    print("size    goal fps  fps talking  fps happy  reference fps  ratio  setup cold ms  cached ms")
+    print(
+        "size    goal fps  fps talking  fps happy  reference fps  ratio  setup cold ms  cached ms"
+    )
     for name, given, size in cases:
         print(_row(name, given, size), flush=True)
     print(_first_frame(actor))
@@ -71,13 +77,18 @@ def _rate(puppet: Puppet, emotion: str) -> float:
     """Frames per CPU second over one second of acting."""
     poses = _poses(emotion)
     renderer = Renderer(puppet)
-    best = min(_seconds(lambda: [renderer.frame(pose) for pose in poses], times=1) for _ in range(4))
+    best = min(
+        _seconds(lambda: [renderer.frame(pose) for pose in poses], times=1) for _ in range(4)
+    )
     return len(poses) / best
 
 
 def _poses(emotion: str) -> list[Pose]:
     times = np.arange(16_000) / 16_000
-    buzz = sum(np.sin(2 * np.pi * 130 * k * times) / k for k in range(1, 15)) * np.sin(2 * np.pi * 2 * times) ** 2
+    buzz = (
+        sum(np.sin(2 * np.pi * 130 * k * times) / k for k in range(1, 15))
+        * np.sin(2 * np.pi * 2 * times) ** 2
+    )
     speech = Speech(samples=(0.1 * buzz).astype(np.float32), lead=0, frames=25, rate=Fraction(25))
     performance = Performance.of(parse_curve(emotion), start=0, end=25)
     return list(score.poses(speech, performance, 1, phones=None))
@@ -87,10 +98,16 @@ def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[]
     """The whole-picture method as a call that makes one frame."""
     picture, _ = portrait.scaled(given, size)
     height, width = picture.shape[:2]
-    rgba = np.ascontiguousarray(np.dstack([picture[..., :3], np.full((height, width), 255, np.uint8)]))
+    rgba = np.ascontiguousarray(
+        np.dstack([picture[..., :3], np.full((height, width), 255, np.uint8)])
+    )
     basis = np.random.default_rng(0).normal(0, 0.3, (14, 2, 128 * 128 * 2)).astype(np.float32)
-    pixels = np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
-    cells = np.dstack(np.meshgrid(np.arange(128, dtype=np.float32), np.arange(128, dtype=np.float32)))
+    pixels = np.dstack(
+        np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    )
+    cells = np.dstack(
+        np.meshgrid(np.arange(128, dtype=np.float32), np.arange(128, dtype=np.float32))
+    )
     weights = np.full(14, 0.2, np.float32)
     lips = puppet.mouth
     grid = puppet.rig.mouth
@@ -113,7 +130,11 @@ def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[]
             offset = -field
             for _ in range(2):
                 offset = -cv2.remap(
-                    field, cells + offset * 0.1, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                    field,
+                    cells + offset * 0.1,
+                    None,
+                    cv2.INTER_LINEAR,
+                    borderMode=cv2.BORDER_REPLICATE,
                 )
             maps.append(offset)
         sampling = cv2.resize((maps[0] + maps[1]) / 2, (width, height)) + pixels
@@ -124,7 +145,9 @@ def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[]
         box = person[grid.top : grid.bottom, grid.left : grid.right, :3]
         mouth.paint(lips, box, opening, lips.upper[20] - corner)
         cover = person[..., 3].astype(np.float32) / 255
-        return cv2.blendLinear(np.ascontiguousarray(person[..., :3]), puppet.plate, cover, 1 - cover)
+        return cv2.blendLinear(
+            np.ascontiguousarray(person[..., :3]), puppet.plate, cover, 1 - cover
+        )
 
     return one
 

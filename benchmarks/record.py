@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the record and the plan bear size and age: `python -m benchmarks.record plan|nights|run|writers ...`.
+"""How the record and the plan bear size and age: `python -m benchmarks.record
+plan|nights|run|writers ...`.
 
-`plan N`: a production of N shots, made by script, listened to, planned in processes of their own. `nights`: a record of 25,000 shots a
-night for 400 nights. `run N`: one run that commits N times, as a farm does every second. `writers`: three writers, a compactor and a
-reader at once. Seconds are CPU seconds of the process measured beside wall seconds, since machines are shared; each says what it was
-held to.
+`plan N`: a production of N shots, made by script, listened to, planned in processes of their own.
+`nights`: a record of 25,000 shots a night for 400 nights. `run N`: one run that commits N times, as
+a farm does every second. `writers`: three writers, a compactor and a reader at once. Seconds are
+CPU seconds of the process measured beside wall seconds, since machines are shared; each says what
+it was held to.
 """
 
 from __future__ import annotations
@@ -79,7 +81,8 @@ def measured(name: str, work: Callable[[], T]) -> T:
 
 
 def plan(folder: Path, shots: int) -> None:
-    """Plan a big production: first from nothing heard of its spans, then with everything kept, then its inputs alone."""
+    """Plan a big production: first from nothing heard of its spans, then with everything kept, then
+    its inputs alone."""
     if not (folder / "production.toml").is_file():
         measured(f"making {shots} lines", lambda: make_production(folder, shots))
         _call("listen to it (once, marked as heard)", folder, "heard")
@@ -89,10 +92,13 @@ def plan(folder: Path, shots: int) -> None:
 
 
 def make_production(folder: Path, shots: int) -> None:
-    """Two people in turn, one line a shot, at times that the sheet gives; recordings of an hour each of quiet noise."""
+    """Two people in turn, one line a shot, at times that the sheet gives; recordings of an hour
+    each of quiet noise."""
     import soundfile
 
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("recordings", "script.fountain", "build"))
+    shutil.copytree(
+        EXAMPLE, folder, ignore=shutil.ignore_patterns("recordings", "script.fountain", "build")
+    )
     (folder / "recordings").mkdir()
     per_recording = int(RECORDING_SECONDS / (LINE_SECONDS + GAP_SECONDS))
     names = [f"recordings/part{number:02}.flac" for number in range(-(-shots // per_recording))]
@@ -102,7 +108,9 @@ def make_production(folder: Path, shots: int) -> None:
         os.link(folder / names[0], folder / name)
     with (folder / "script.csv").open("w", newline="") as file:
         sheet = csv.writer(file)
-        sheet.writerow(["line_id", "scene", "character", "text", "emotion", "audio_file", "start", "end"])
+        sheet.writerow(
+            ["line_id", "scene", "character", "text", "emotion", "audio_file", "start", "end"]
+        )
         for index in range(shots):
             part, at = divmod(index, per_recording)
             start = at * (LINE_SECONDS + GAP_SECONDS) + 0.25
@@ -116,14 +124,17 @@ def make_production(folder: Path, shots: int) -> None:
             ]
             sheet.writerow([*row, names[part], f"{start:.3f}", f"{start + LINE_SECONDS:.3f}"])
     text = (folder / "production.toml").read_text()
-    kept = [line for line in text.splitlines() if not line.startswith(("script", "recordings", "size"))]
+    kept = [
+        line for line in text.splitlines() if not line.startswith(("script", "recordings", "size"))
+    ]
     listed = ", ".join(f'"{name}"' for name in names)
     head = f'size = "320x180"\nscript = "script.csv"\nrecordings = [{listed}]\n'
     (folder / "production.toml").write_text(head + "\n".join(kept) + "\n\n[generate]\nsize = 256\n")
 
 
 def mark_as_heard(folder: Path) -> None:
-    """Bring the recordings in and record that nothing was heard in them: every line has its time in the sheet."""
+    """Bring the recordings in and record that nothing was heard in them: every line has its time in
+    the sheet."""
     from flows import listening
     from flows.inputs import read_inputs
     from flows.project import open_film
@@ -135,7 +146,11 @@ def mark_as_heard(folder: Path) -> None:
     inputs = read_inputs(film)
     first = film.production.recordings[0]
     known = ingest.ingest(
-        film.production.path(first), order=0, offset_samples=0, media=film.root / "media", folder=film.folder
+        film.production.path(first),
+        order=0,
+        offset_samples=0,
+        media=film.root / "media",
+        folder=film.folder,
     )
     film.store.replace(Recording, [known])
     recordings = listening.bring_in(film, inputs)
@@ -143,21 +158,28 @@ def mark_as_heard(folder: Path) -> None:
         "diarized": diarize.key(recordings, listening.speaker_settings(film, inputs)),
         "transcribed": transcribe.key(recordings, listening.word_settings(film)),
     }
-    film.store.append([event(name, key, actor="benchmark", detail="0 rows") for name, key in keys.items()])
+    film.store.append(
+        [event(name, key, actor="benchmark", detail="0 rows") for name, key in keys.items()]
+    )
 
 
 def _call(name: str, folder: Path, what: str) -> None:
-    """Run a step in a process of its own, as a person would, and print what it took from start to end."""
+    """Run a step in a process of its own, as a person would, and print what it took from start to
+    end."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.record_child", what, str(folder)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if result.returncode:
         sys.exit(result.stderr[-3000:])
-    print(f"{name}: {time.perf_counter() - began:.2f} s with the start of Python; {result.stdout.strip()}", flush=True)
+    print(
+        f"{name}: {time.perf_counter() - began:.2f} s with the start of Python; {result.stdout.strip()}",
+        flush=True,
+    )
 
 
 def run(root: Path, *, commits: int) -> None:
-    """Commit three events at a time, joining small files as often as a run does; print what the first and the last hundred took."""
+    """Commit three events at a time, joining small files as often as a run does; print what the
+    first and the last hundred took."""
     from manifests.events import JOIN_COMMITS
     from manifests.rows import Event
     from manifests.store import Store, event
@@ -166,27 +188,38 @@ def run(root: Path, *, commits: int) -> None:
     store, seconds = Store(root), list[float]()
     for number in range(1, commits + 1):
         began = time.process_time()
-        store.append([event(name, str(number), actor="farm", run_id="r") for name in ("queued", "running", "done")])
+        store.append(
+            [
+                event(name, str(number), actor="farm", run_id="r")
+                for name in ("queued", "running", "done")
+            ]
+        )
         if number % JOIN_COMMITS == 0:
             maintain(store, kinds=[Event])
         seconds.append(time.process_time() - began)
         if number % 500 == 0:
             print(f"{number} commits", flush=True)
     for name, part in (("first", seconds[:JOIN_COMMITS]), ("last", seconds[-JOIN_COMMITS:])):
-        print(f"the {name} {JOIN_COMMITS} commits: CPU {1000 * sum(part) / len(part):.1f} ms each, joining included")
+        print(
+            f"the {name} {JOIN_COMMITS} commits: CPU {1000 * sum(part) / len(part):.1f} ms each, joining included"
+        )
 
 
 def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | int]:
-    """Three writers, one compactor (which also vacuums what is an hour old: nothing here) and one reader, all at once.
+    """Three writers, one compactor (which also vacuums what is an hour old: nothing here) and one
+    reader, all at once.
 
-    Returns how many rows were lost or written twice, how many reads were torn (a commit of which only a part was seen), and the rate."""
+    Returns how many rows were lost or written twice, how many reads were torn (a commit of which
+    only a part was seen), and the rate."""
     from manifests.rows import Event
     from manifests.store import Store
 
     context = multiprocessing.get_context("spawn")
     each = commits // hands
     began = time.perf_counter()
-    working = [context.Process(target=_write, args=(str(root), hand, each)) for hand in range(hands)]
+    working = [
+        context.Process(target=_write, args=(str(root), hand, each)) for hand in range(hands)
+    ]
     stop = context.Event()
     torn = context.Value("i", 0)
     reads = context.Value("i", 0)
@@ -205,7 +238,12 @@ def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | in
     if any(process.exitcode for process in [*working, *helping]):
         sys.exit("a process failed")
     subjects = [row.subject for row in Store(root).rows(Event)]
-    wanted = {f"{hand}/{number}/{part}" for hand in range(hands) for number in range(each) for part in range(PARTS)}
+    wanted = {
+        f"{hand}/{number}/{part}"
+        for hand in range(hands)
+        for number in range(each)
+        for part in range(PARTS)
+    }
     return {
         "commits": each * hands,
         "rows": len(subjects),
@@ -227,7 +265,12 @@ def _write(root: str, hand: int, commits: int) -> None:
     store = Store(root)
     for number in range(commits):
         names = ("queued", "running", "done", "approved", "failed")
-        store.append([event(names[part], f"{hand}/{number}/{part}", actor=f"writer {hand}") for part in range(PARTS)])
+        store.append(
+            [
+                event(names[part], f"{hand}/{number}/{part}", actor=f"writer {hand}")
+                for part in range(PARTS)
+            ]
+        )
 
 
 def _compact(root: str, stop: multiprocessing.synchronize.Event) -> None:

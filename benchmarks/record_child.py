@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `benchmarks.record plan` measures in a process of its own: `heard`, `plan` or `inputs` of a production."""
+"""What `benchmarks.record plan` measures in a process of its own: `heard`, `plan` or `inputs` of a
+production."""
 
 from __future__ import annotations
 
@@ -24,10 +25,13 @@ def main() -> None:
             from flows.view import plan as plan_view
 
             plan_view.plan(folder, out=None, only_inputs=what == "inputs", as_json=False)
-    status = Path("/proc/self/status").read_text()  # getrusage would count the parent's memory before exec
+    # getrusage would count the parent's memory before exec
+    status = Path("/proc/self/status").read_text()
     memory = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     last = (said.getvalue().strip().splitlines() or [""])[-1]
-    print(f"{time.perf_counter() - wall:.2f} s, CPU {time.process_time():.2f} s, {memory:.0f} MB: {last}")
+    print(
+        f"{time.perf_counter() - wall:.2f} s, CPU {time.process_time():.2f} s, {memory:.0f} MB: {last}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record that is 400 nights old: made by script, then asked for its current state and for reports of all time.
+"""A record that is 400 nights old: made by script, then asked for its current state and for reports
+of all time.
 
-Every night writes what a run writes (a cut of which a tenth is new, a take for each shot, the farm's events, a run), in batches as
-Arrow tables, and keeps the record as a run does at its end. Printed: what a night costs when the record is young and when it is old.
+Every night writes what a run writes (a cut of which a tenth is new, a take for each shot, the
+farm's events, a run), in batches as Arrow tables, and keeps the record as a run does at its end.
+Printed: what a night costs when the record is young and when it is old.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from manifests.store import Store, event
 
 MEASURED = 24  # nights: events are joined every three, takes every eight, and both in one of these
 IN_A_FILE = 6  # nights whose takes a file of upkeep (16 MB) holds
-COMMITS = 8  # of takes and of events a night; a farm commits once a second, this keeps the making of the record short
+# of takes and of events a night; a farm commits once a second, this keeps the making of the record
+# short
+COMMITS = 8
 REPORTS = {
     "takes, seconds and worker hours by talker": "SELECT talker, count(*), sum(seconds), sum(wall_seconds) / 3600 FROM takes GROUP BY 1",
     "nights, takes and failures": "SELECT count(*), sum(takes_made), sum(rejects) FROM runs",
@@ -36,9 +40,11 @@ REPORTS = {
 
 
 def nights(root: Path, *, nights: int, shots: int) -> None:
-    """Make the record, print what a night costs when it is young and when it is old, then the current state and the reports.
+    """Make the record, print what a night costs when it is young and when it is old, then the
+    current state and the reports.
 
-    The nights between are laid down as upkeep leaves them: in files of many nights, the cut of each night by itself."""
+    The nights between are laid down as upkeep leaves them: in files of many nights, the cut of each
+    night by itself."""
     store, random = Store(root / "manifests"), np.random.default_rng(1)
     cut, costs = _hexes(random, shots), dict[int, tuple[float, float]]()
     night = 0
@@ -52,9 +58,15 @@ def nights(root: Path, *, nights: int, shots: int) -> None:
             night += block
         if night % 20 == 0:
             print(f"{night} nights", flush=True)
-    for name, part in (("a young", range(1, MEASURED)), ("an old", range(nights - MEASURED, nights))):
+    for name, part in (
+        ("a young", range(1, MEASURED)),
+        ("an old", range(nights - MEASURED, nights)),
+    ):
         wall, cpu = (statistics.median(costs[one][index] for one in part) for index in (0, 1))
-        mean, most = statistics.fmean(costs[one][1] for one in part), max(costs[one][1] for one in part)
+        mean, most = (
+            statistics.fmean(costs[one][1] for one in part),
+            max(costs[one][1] for one in part),
+        )
         print(
             f"a night of {name} record: median {wall:.2f} s, CPU {cpu:.2f} s;"
             f" with nights in which files are joined: mean CPU {mean:.2f} s, at most {most:.2f} s"
@@ -62,7 +74,9 @@ def nights(root: Path, *, nights: int, shots: int) -> None:
     ask(root)
 
 
-def _one_night(store: Store, random: np.random.Generator, cut: list[str], night: int) -> tuple[float, float]:
+def _one_night(
+    store: Store, random: np.random.Generator, cut: list[str], night: int
+) -> tuple[float, float]:
     """Write a night as a run does; wall and CPU seconds of writing it."""
     begun = _begun(night)  # what is committed from now on was said in this run
     tables = _tables(random, cut, night)
@@ -96,15 +110,25 @@ def _as_snapshot(store: Store, cut: pa.Table) -> pa.Table:
     snapshot = uuid.uuid4().hex
     store.append([event("snapshot", table_name(Shot), actor="callsheet", detail=snapshot)])
     column = pa.repeat(pa.scalar(snapshot), cut.num_rows)
-    return cut.set_column(cut.schema.get_field_index("snapshot"), "snapshot", column).cast(arrow_schema(Shot))
+    return cut.set_column(cut.schema.get_field_index("snapshot"), "snapshot", column).cast(
+        arrow_schema(Shot)
+    )
 
 
 def _run(night: int, shots: int) -> Run:
     moment = datetime.datetime.now(datetime.UTC).isoformat()
     return Run(
-        run_id=f"night {night:04}", flow="episode", version=f"v{night:03}", outcome="done", started_at=moment,
-        finished_at=moment, shots=shots, takes_made=shots, takes_cached=0, rejects=0,
-    )  # fmt: skip
+        run_id=f"night {night:04}",
+        flow="episode",
+        version=f"v{night:03}",
+        outcome="done",
+        started_at=moment,
+        finished_at=moment,
+        shots=shots,
+        takes_made=shots,
+        takes_cached=0,
+        rejects=0,
+    )
 
 
 def ask(root: Path) -> None:
@@ -153,16 +177,45 @@ def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[typ
     workers = pa.array([f"host{index % 8}/{1000 + index % 8}" for index in range(count)])
     numbers = pa.array([f"sc{index // 40 + 1:02}_sh{index % 40 + 1:02}0" for index in range(count)])
     thrice = pa.array(np.repeat(np.arange(count), 3))
-    shots = {"shot_id": ids, "number": numbers, "order": np.arange(count), "start_frame": np.arange(0, 50 * count, 50),
-             "end_frame": np.arange(50, 50 * count + 50, 50), "rate_num": 25, "character": numbers, "layer": 0, "line_ids": numbers,
-             "audio_digest": _hexes(random, count), "performance": "[[0,0,0,0,0,0,1,0,0]]"}  # fmt: skip
-    takes = {"shot_id": ids, "path": pc.binary_join_element_wise("media/takes/", ids, ".mkv", ""), "frames": 50, "rate_num": 25,
-             "media_digest": _hexes(random, count), "talker": "previs", "label": "previs", "worker": workers, "run_id": run_id,
-             "wall_seconds": np.round(random.uniform(1, 4, count), 3)}  # fmt: skip
-    events = {"event_id": _hexes(random, 3 * count), "name": pa.array(["queued", "running", "done"] * count), "actor": "farm",
-              "happened_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"), "run_id": run_id,
-              "subject": ids.take(thrice), "detail": workers.take(thrice)}  # fmt: skip
-    return {Shot: _table(Shot, shots, count), Take: _table(Take, takes, count), Event: _table(Event, events, 3 * count)}
+    shots = {
+        "shot_id": ids,
+        "number": numbers,
+        "order": np.arange(count),
+        "start_frame": np.arange(0, 50 * count, 50),
+        "end_frame": np.arange(50, 50 * count + 50, 50),
+        "rate_num": 25,
+        "character": numbers,
+        "layer": 0,
+        "line_ids": numbers,
+        "audio_digest": _hexes(random, count),
+        "performance": "[[0,0,0,0,0,0,1,0,0]]",
+    }
+    takes = {
+        "shot_id": ids,
+        "path": pc.binary_join_element_wise("media/takes/", ids, ".mkv", ""),
+        "frames": 50,
+        "rate_num": 25,
+        "media_digest": _hexes(random, count),
+        "talker": "previs",
+        "label": "previs",
+        "worker": workers,
+        "run_id": run_id,
+        "wall_seconds": np.round(random.uniform(1, 4, count), 3),
+    }
+    events = {
+        "event_id": _hexes(random, 3 * count),
+        "name": pa.array(["queued", "running", "done"] * count),
+        "actor": "farm",
+        "happened_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
+        "run_id": run_id,
+        "subject": ids.take(thrice),
+        "detail": workers.take(thrice),
+    }
+    return {
+        Shot: _table(Shot, shots, count),
+        Take: _table(Take, takes, count),
+        Event: _table(Event, events, 3 * count),
+    }
 
 
 def _table(kind: type[Row], given: dict[str, Any], count: int) -> pa.Table:
@@ -173,7 +226,9 @@ def _table(kind: type[Row], given: dict[str, Any], count: int) -> pa.Table:
     for field in arrow_schema(kind):
         value = given.get(field.name, empty.get(field.type, now))
         whole = isinstance(value, pa.Array | np.ndarray | list)
-        columns.append(pa.array(value, field.type) if whole else pa.repeat(pa.scalar(value, field.type), count))
+        columns.append(
+            pa.array(value, field.type) if whole else pa.repeat(pa.scalar(value, field.type), count)
+        )
     return pa.table(columns, schema=arrow_schema(kind))
 
 

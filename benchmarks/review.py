@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page for dailies costs at size: `python -m benchmarks.review PRODUCTION [--shots 1000]`, of a production that was rendered.
+"""What the page for dailies costs at size: `python -m benchmarks.review PRODUCTION [--shots 1000]`,
+of a production that was rendered.
 
-Its shots are recorded again and again in a copy. CPU seconds stand beside wall seconds: the record read and told as the page's document,
-a decision, and what is told after it."""
+Its shots are recorded again and again in a copy. CPU seconds stand beside wall seconds: the record
+read and told as the page's document, a decision, and what is told after it."""
 
 from __future__ import annotations
 
@@ -26,33 +27,57 @@ APPROVED_SHARE = 0.6
 
 
 def lengthened(folder: Path, shots: int) -> Film:
-    """The production's shots again and again up to `shots`, with rows for everything; the first 60 % approved. Takes share their files."""
+    """The production's shots again and again up to `shots`, with rows for everything; the first 60
+    % approved. Takes share their files."""
     scene = open_film(folder)
     store = scene.store
     takes = {take.shot_id: take for take in store.rows(Take)}
-    parts = list(zip(store.current_rows(Shot), store.current_rows(Cue), store.rows(Cut, version="v001"), strict=True))
+    parts = list(
+        zip(
+            store.current_rows(Shot),
+            store.current_rows(Cue),
+            store.rows(Cut, version="v001"),
+            strict=True,
+        )
+    )
     planned, made, cues, cuts, end = [], [], [], [], 0
     for order in range(shots):
         shot, cue, cut = parts[order % len(parts)]
-        key, line, start, end = f"{order:032x}", f"line-{order}", end, end + shot.end_frame - shot.start_frame
+        key, line, start, end = (
+            f"{order:032x}",
+            f"line-{order}",
+            end,
+            end + shot.end_frame - shot.start_frame,
+        )
         number = f"sc{order // 50 + 1:02}_sh{order % 50 * 10 + 10:03}"
         span = {"start_frame": start, "end_frame": end}
-        planned.append(dataclasses.replace(shot, shot_id=key, number=number, order=order, line_ids=line, **span))
+        planned.append(
+            dataclasses.replace(
+                shot, shot_id=key, number=number, order=order, line_ids=line, **span
+            )
+        )
         path = f"media/takes/{key}.mkv"
         (scene.root / path).symlink_to(scene.root / takes[shot.shot_id].path)
         made.append(dataclasses.replace(takes[shot.shot_id], shot_id=key, path=path))
         heard = {"start": sample_of_frame(start, shot.rate), "end": sample_of_frame(end, shot.rate)}
         cues.append(dataclasses.replace(cue, line_id=line, **heard))
-        cuts.append(dataclasses.replace(cut, version="v002", order=order, shot_id=key, number=number, **span))
+        cuts.append(
+            dataclasses.replace(
+                cut, version="v002", order=order, shot_id=key, number=number, **span
+            )
+        )
     store.append(made)
     store.replace(Shot, planned)
     store.replace(Cue, cues)
     store.append(cuts)
     (scene.root / "deliverables" / "v001").rename(scene.root / "deliverables" / "v002")
-    store.append([dataclasses.replace(row, version="v002", frames=end) for row in store.rows(Deliverable)])
+    store.append(
+        [dataclasses.replace(row, version="v002", frames=end) for row in store.rows(Deliverable)]
+    )
     store.append([dataclasses.replace(row, version="v002") for row in store.rows(Check)])
     approvals = [
-        decide("approved", place, shot, **seen(shot)) for place, shot in zip(places(planned), planned, strict=True)
+        decide("approved", place, shot, **seen(shot))
+        for place, shot in zip(places(planned), planned, strict=True)
     ]
     store.append(approvals[: round(shots * APPROVED_SHARE)])
     return scene

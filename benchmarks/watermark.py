@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a watermark survives, what it costs and how little of it is seen: `python -m benchmarks.finishing watermark [--film FILE]`.
+"""What a watermark survives, what it costs and how little of it is seen: `python -m
+benchmarks.finishing watermark [--film FILE]`.
 
-Twelve seconds of 1280x720, from a film that is given or made of the example's portraits with moving faces and grain, delivered with and
-without a mark. Copies of the marked file are changed as copies are, encoded again, and looked at by `pipeline.deliver.watermark.find`.
+Twelve seconds of 1280x720, from a film that is given or made of the example's portraits with moving
+faces and grain, delivered with and without a mark. Copies of the marked file are changed as copies
+are, encoded again, and looked at by `pipeline.deliver.watermark.find`.
 """
 
 from __future__ import annotations
@@ -39,7 +41,16 @@ COPIES = {
     "H.264 again, CRF 33": (*X264, "-crf", "33"),
     "H.264 again, CRF 38": (*X264, "-crf", "38"),
     "H.264 again, CRF 43": (*X264, "-crf", "43"),
-    "HEVC, CRF 32": ("-c:v", "libx265", "-preset", "veryfast", "-crf", "32", "-x265-params", "log-level=error"),
+    "HEVC, CRF 32": (
+        "-c:v",
+        "libx265",
+        "-preset",
+        "veryfast",
+        "-crf",
+        "32",
+        "-x265-params",
+        "log-level=error",
+    ),
     "AV1, CRF 45": ("-c:v", "libsvtav1", "-preset", "10", "-crf", "45"),
     "half the size": ("-vf", "scale=iw/2:-2", *X264, "-crf", "26"),
     "a quarter of the size": ("-vf", "scale=iw/4:-2", *X264, "-crf", "26"),
@@ -53,7 +64,13 @@ COPIES = {
     "squeezed to 4:3": ("-vf", "scale=960:720", *X264, "-crf", "26"),
     "gamma 1.3, contrast 0.85": ("-vf", "eq=gamma=1.3:contrast=0.85", *X264, "-crf", "26"),
     "as a screen is captured": (
-        "-vf", "scale=1100:-2,crop=1060:600:17:11,eq=gamma=1.2:contrast=0.9,noise=alls=4:allf=t", "-r", "30", *X264, "-crf", "30",
+        "-vf",
+        "scale=1100:-2,crop=1060:600:17:11,eq=gamma=1.2:contrast=0.9,noise=alls=4:allf=t",
+        "-r",
+        "30",
+        *X264,
+        "-crf",
+        "30",
     ),
     "denoised and blurred": ("-vf", "hqdn3d=4,gblur=sigma=2", *X264, "-crf", "26"),
     "grain of 8 levels": ("-vf", "noise=alls=14:allf=t", *X264, "-crf", "26"),
@@ -65,7 +82,7 @@ COPIES = {
     "turned by 1 degree": ("-vf", "rotate=PI/180", *X264, "-crf", "26"),
     "turned by 3 degrees": ("-vf", "rotate=3*PI/180", *X264, "-crf", "26"),
     "mirrored": ("-vf", "hflip", *X264, "-crf", "26"),
-}  # fmt: skip
+}
 
 
 def survival(root: Path, film: Path | None) -> None:
@@ -76,17 +93,25 @@ def survival(root: Path, film: Path | None) -> None:
     marked_cpu, files = _timed(lambda: deliver.render(cuts, marked, folder=root / "marked"))
     print(f"CPU of delivering: {plain_cpu:.1f} s without, {marked_cpu:.1f} s with the mark")
     sizes = [one["web"].stat().st_size / 1000 for one in (plain, files)]
-    print(f"web.mp4: {sizes[0]:.0f} kB without, {sizes[1]:.0f} kB with the mark ({sizes[1] / sizes[0] - 1:+.0%})")
+    print(
+        f"web.mp4: {sizes[0]:.0f} kB without, {sizes[1]:.0f} kB with the mark ({sizes[1] / sizes[0] - 1:+.0%})"
+    )
     for name in ("lossless", "web"):
         print(f"{name}, with against without: {_likeness(files[name], plain[name])}")
     false = watermark.find(plain["web"])
     print(f"without a mark: {'nothing found' if false is None else f'FOUND {false.code}'}")
     for name, options in COPIES.items():
         copy = root / "copy.mp4"
-        media.run(["-v", "error", "-i", str(files["web"]), "-an", *(options or ("-c", "copy")), str(copy)])
+        media.run(
+            ["-v", "error", "-i", str(files["web"]), "-an", *(options or ("-c", "copy")), str(copy)]
+        )
         found = watermark.find(copy)
         told = (
-            "lost" if found is None else f"found, {found.strength:.1f}" if found.code == CODE else f"WRONG {found.code}"
+            "lost"
+            if found is None
+            else f"found, {found.strength:.1f}"
+            if found.code == CODE
+            else f"WRONG {found.code}"
         )
         print(f"{name:<32} {told:<14} {copy.stat().st_size / 1000:6.0f} kB", flush=True)
 
@@ -101,8 +126,12 @@ def _edit(root: Path, film: Path | None) -> tuple[list, deliver.Job]:
     )
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=made.rate)
     job = deliver.Job(
-        picture=picture, sound_id="", sound_path=made.root / master.path, root=made.root, profiles=(profiles.WEB, LOSSLESS)
-    )  # fmt: skip
+        picture=picture,
+        sound_id="",
+        sound_path=made.root / master.path,
+        root=made.root,
+        profiles=(profiles.WEB, LOSSLESS),
+    )
     return assemble.cuts(made.shots, made.takes, [], version="v001", size=SIZE), job
 
 
@@ -126,14 +155,32 @@ def _moved(still: np.ndarray, frame: int, random: np.random.Generator) -> np.nda
     """The picture with its middle moved, under grain of two levels."""
     picture = still.copy()
     middle = np.s_[60:660, 380:900]
-    picture[middle] = np.roll(still, (round(6 * np.sin(frame / 5)), round(4 * np.sin(frame / 7))), axis=(0, 1))[middle]
+    picture[middle] = np.roll(
+        still, (round(6 * np.sin(frame / 5)), round(4 * np.sin(frame / 7))), axis=(0, 1)
+    )[middle]
     return np.clip(picture + random.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
 
 
 def _likeness(one: Path, other: Path) -> str:
-    said = media.run(["-i", str(one), "-i", str(other), "-lavfi", "[0:v][1:v]psnr;[0:v][1:v]ssim", "-f", "null", "-"])
+    said = media.run(
+        [
+            "-i",
+            str(one),
+            "-i",
+            str(other),
+            "-lavfi",
+            "[0:v][1:v]psnr;[0:v][1:v]ssim",
+            "-f",
+            "null",
+            "-",
+        ]
+    )
     psnr, ssim = re.search(r"PSNR y:([\d.]+)", said), re.search(r"SSIM Y:([\d.]+)", said)
-    return f"PSNR {float(psnr[1]):.1f} dB, SSIM {float(ssim[1]):.4f} (luma)" if psnr and ssim else "not measured"
+    return (
+        f"PSNR {float(psnr[1]):.1f} dB, SSIM {float(ssim[1]):.4f} (luma)"
+        if psnr and ssim
+        else "not measured"
+    )
 
 
 def _timed(work: Callable[[], dict[str, Path]]) -> tuple[float, dict[str, Path]]:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make the slides, the narration and the portrait of the sample lesson again. A user never needs this; it is here as evidence.
+"""Make the slides, the narration and the portrait of the sample lesson again. A user never needs
+this; it is here as evidence.
 
-    python examples/make_lesson.py slides
-    python examples/make_lesson.py sound                  # in the environment that make_lighthouse.py describes
-    python examples/make_lesson.py portrait KOFI.png
+    python examples/make_lesson.py slides python examples/make_lesson.py sound                  # in
+    the environment that make_lighthouse.py describes python examples/make_lesson.py portrait
+    KOFI.png
 
-The slides are a PDF of five pages (page labels 1, 2, 3a, 3b, 4), written by hand in PDF 1.7 (ISO 32000-1) with the standard font
-Helvetica, so that their text is text. Page 4 is a picture that fills the slide. The narration is spoken by Kokoro-82M.
+The slides are a PDF of five pages (page labels 1, 2, 3a, 3b, 4), written by hand in PDF 1.7 (ISO
+32000-1) with the standard font Helvetica, so that their text is text. Page 4 is a picture that
+fills the slide. The narration is spoken by Kokoro-82M.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ NIGHT, PAPER, INK, QUIET, LAMP = (
 Colour = tuple[float, float, float]
 
 KOFI = "PRESENTER"
-voices.VOICES[KOFI] = Voice(level_db=0.0, timbre=(("jm_kumo", 1.0),), prosody=(("jm_kumo", 1.0),), pitch=1.04)
+voices.VOICES[KOFI] = Voice(
+    level_db=0.0, timbre=(("jm_kumo", 1.0),), prosody=(("jm_kumo", 1.0),), pitch=1.04
+)
 
 NARRATION = (
     Said(
@@ -85,7 +89,9 @@ NARRATION = (
 
 def main() -> None:
     """Read the command line and make what it asks for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("slides")
     verbs.add_parser("sound")
@@ -100,14 +106,17 @@ def main() -> None:
 
 
 def make_sound() -> None:
-    """Speak the lesson and write the recording. Raises SystemExit when the script says something else."""
+    """Speak the lesson and write the recording. Raises SystemExit when the script says something
+    else."""
     rest = " ".join((LESSON / "lesson.md").read_text(encoding="utf-8").split())
     for said in NARRATION:
         _, found, rest = rest.partition(said.text)
         if not found:
             raise SystemExit(f"lesson.md does not hold, in this order: {said.text}")
     lines = [voices.speak(said) for said in NARRATION]
-    voices.write_recording(LESSON / "recordings" / "narration.flac", voices.place(NARRATION, lines), lines)
+    voices.write_recording(
+        LESSON / "recordings" / "narration.flac", voices.place(NARRATION, lines), lines
+    )
 
 
 # Slides
@@ -115,7 +124,8 @@ def make_sound() -> None:
 
 @dataclass
 class Page:
-    """A slide while it is drawn: PDF operators, in points from the upper left corner, and whether it shows the picture."""
+    """A slide while it is drawn: PDF operators, in points from the upper left corner, and whether
+    it shows the picture."""
 
     label: str
     operators: list[str] = field(default_factory=list)
@@ -138,7 +148,13 @@ class Page:
         self.operators.append(" ".join([*path, "h f"]))
 
     def text(
-        self, words: str, at: tuple[float, float], size: float, *, colour: Colour = INK, bold: bool = False
+        self,
+        words: str,
+        at: tuple[float, float],
+        size: float,
+        *,
+        colour: Colour = INK,
+        bold: bool = False,
     ) -> None:
         """One line of text whose baseline begins at a point."""
         self.fill(colour)
@@ -149,7 +165,16 @@ class Page:
 
 def slides() -> bytes:
     """The PDF."""
-    return pdf([_title(), _lamp(), _rhythm(build=False), _rhythm(build=True), Page(label="4", picture=True)], sea())
+    return pdf(
+        [
+            _title(),
+            _lamp(),
+            _rhythm(build=False),
+            _rhythm(build=True),
+            Page(label="4", picture=True),
+        ],
+        sea(),
+    )
 
 
 def _title() -> Page:
@@ -217,10 +242,13 @@ def sea() -> np.ndarray:
     waves = np.sin(1080 * (down - 0.6).clip(0) ** 0.5 + 9 * np.sin(across * 14))
     water = down > 0.62
     light = np.where(water, 0.06 + 0.03 * waves + 0.03 * noise.standard_normal((high, wide)), light)
-    beam = np.exp(-(((down - 0.45) - 0.06 * (0.8 - across)) ** 2) / (0.0006 + 0.02 * (0.8 - across).clip(0) ** 2)) * (
-        across < 0.8
+    beam = np.exp(
+        -(((down - 0.45) - 0.06 * (0.8 - across)) ** 2)
+        / (0.0006 + 0.02 * (0.8 - across).clip(0) ** 2)
+    ) * (across < 0.8)
+    tower = (
+        (abs(across - 0.8) < 0.008 + 0.012 * (down - 0.42).clip(0)) & (down > 0.42) & (down < 0.66)
     )
-    tower = (abs(across - 0.8) < 0.008 + 0.012 * (down - 0.42).clip(0)) & (down > 0.42) & (down < 0.66)
     rgb = (
         light[..., None] * [0.7, 0.85, 1.3]
         + beam[..., None] * 0.5 * np.array([1.0, 0.9, 0.6]) * (~water | (beam > 0.4))[..., None]
@@ -269,7 +297,9 @@ def _file(objects: Sequence[bytes]) -> bytes:
     table = len(written)
     written += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
     written += b"".join(f"{place:010} 00000 n \n".encode() for place in places)
-    written += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n".encode()
+    written += (
+        f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n".encode()
+    )
     return bytes(written)
 
 

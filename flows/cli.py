@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: a few verbs, results on stdout, the rest on stderr, `--json` everywhere.
 
-Exit codes: 0 done, 1 some items failed (named), 2 bad input, 3 a tool is missing or failed, 130 stopped with Ctrl-C. The verbs are in
-`flows.verbs`; heavy engines are imported inside the verbs that need them, so that planning and asking stay quick.
+Exit codes: 0 done, 1 some items failed (named), 2 bad input, 3 a tool is missing or failed, 130
+stopped with Ctrl-C. The verbs are in `flows.verbs`; heavy engines are imported inside the verbs
+that need them, so that planning and asking stay quick.
 """
 
 from __future__ import annotations
@@ -42,7 +43,17 @@ from manifests.errors import InputError, Problem, ToolError
 
 DISK = {
     getattr(errno, name)
-    for name in ("EACCES", "EDQUOT", "EFBIG", "EIO", "ENOSPC", "ENOTDIR", "EPERM", "EROFS", "ESTALE")
+    for name in (
+        "EACCES",
+        "EDQUOT",
+        "EFBIG",
+        "EIO",
+        "ENOSPC",
+        "ENOTDIR",
+        "EPERM",
+        "EROFS",
+        "ESTALE",
+    )
     if hasattr(errno, name)
 }  # not bugs: a disk that is full, away, read-only or another's
 
@@ -62,13 +73,27 @@ def _say_version(wanted: bool) -> None:
 @app.callback()
 def _before_any_verb(
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
 
 
-for verbs in (production, review, finishing, checks, nightly, lesson, clip, train, evaluate, machine):
+for verbs in (
+    production,
+    review,
+    finishing,
+    checks,
+    nightly,
+    lesson,
+    clip,
+    train,
+    evaluate,
+    machine,
+):
     app.add_typer(verbs.app)
 app.add_typer(weights.app, name="weights")
 app.add_typer(shot.app, name="shot")
@@ -114,8 +139,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _leave_at_once(code: int) -> NoReturn:
-    """Run the exit hooks (the orchestrator's server is stopped there) and go: native threads of engines may otherwise abort the process
-    while the interpreter takes itself apart, after the work is done and told."""
+    """Run the exit hooks (the orchestrator's server is stopped there) and go: native threads of
+    engines may otherwise abort the process while the interpreter takes itself apart, after the work
+    is done and told."""
     with contextlib.suppress(BrokenPipeError):  # whoever read our output has gone
         sys.stdout.flush()
         sys.stderr.flush()
@@ -140,7 +166,8 @@ def _tool_failed(error: ToolError | OSError, as_json: bool) -> int:
 
 
 def _wrong_command(message: str, as_json: bool) -> int:
-    """What click says of wrong options and arguments; of a group without its verb it says the help."""
+    """What click says of wrong options and arguments; of a group without its verb it says the
+    help."""
     if message.startswith("Usage: ") and not as_json:
         complain(message)
         return BAD_INPUT

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make or read a corpus: clips in processes, rows into the record, whatever was made before left as it is."""
+"""Make or read a corpus: clips in processes, rows into the record, whatever was made before left as
+it is."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ MOST_TOLD = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """What a corpus got: clips that are there now, those of them that are new, and what was refused."""
+    """What a corpus got: clips that are there now, those of them that are new, and what was
+    refused."""
 
     folder: str
     clips: int
@@ -55,11 +57,14 @@ Work = tuple[Callable[..., Done], tuple[object, ...]]
 
 
 def make(folder: Path, *, identities: int | None, seed: int, jobs: int, only: str = "") -> Filled:
-    """Make the synthetic corpus from the portraits and lines in `folder`, and the units set from its stills when they are there.
+    """Make the synthetic corpus from the portraits and lines in `folder`, and the units set from
+    its stills when they are there.
 
     `only` is `synthetic` or `units`. Raises InputError when what a part is made from is missing."""
     if only not in ("", *PARTS):
-        raise InputError(Problem(file="--only", message="no such part", expected=" or ".join(PARTS), got=only))
+        raise InputError(
+            Problem(file="--only", message="no such part", expected=" or ".join(PARTS), got=only)
+        )
     lines = synthetic.read_lines(folder / LINES)
     there = {row.clip_id for row in corpus.record(folder).rows(CorpusClip)}
     work: list[Work] = []
@@ -71,19 +76,28 @@ def make(folder: Path, *, identities: int | None, seed: int, jobs: int, only: st
 
 
 def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
-    """Prepare a published corpus that lies in `source` as it was published. Raises InputError when nothing of it is found there."""
+    """Prepare a published corpus that lies in `source` as it was published. Raises InputError when
+    nothing of it is found there."""
     from pipeline.corpus import recorded
 
     known = recorded.KNOWN
     if name not in known:
-        problem = Problem(file="corpus", message=f"no reader for {name!r}", expected=" or ".join(known))
+        problem = Problem(
+            file="corpus", message=f"no reader for {name!r}", expected=" or ".join(known)
+        )
         raise InputError(dataclasses.replace(problem, nearest=nearest(name, known)))
     if not source.is_dir():
-        raise InputError(Problem(file=str(source), message="no such folder", expected=f"{name} as it was published"))
+        raise InputError(
+            Problem(
+                file=str(source), message="no such folder", expected=f"{name} as it was published"
+            )
+        )
     found = known[name].layout(source)
     strange = [rejected(path, reason) for path, reason in recorded.strangers(found, source)]
     if not found.performed:
-        none = Problem(file=str(source), message=f"no clip of {name} is here", expected=known[name].shape)
+        none = Problem(
+            file=str(source), message=f"no clip of {name} is here", expected=known[name].shape
+        )
         raise InputError([none, *_told(strange)])
     there = {(row.source, row.text_id) for row in corpus.record(folder).rows(CorpusClip)}
     missing: dict[str, list[Performed]] = {}
@@ -95,21 +109,30 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
 
 
 def listed(folder: Path, split: str = "") -> list[CorpusClip]:
-    """The clips of a corpus, or of one split of it, person after person. Raises InputError for an unknown split, or where no corpus is."""
+    """The clips of a corpus, or of one split of it, person after person. Raises InputError for an
+    unknown split, or where no corpus is."""
     if split not in ("", *SPLITS):
         near, expected = nearest(split, SPLITS), " or ".join(SPLITS)
-        raise InputError(Problem(file="--split", message=f"no split {split!r}", expected=expected, nearest=near))
+        raise InputError(
+            Problem(file="--split", message=f"no split {split!r}", expected=expected, nearest=near)
+        )
     clips = [clip for clip in corpus.read(folder).clips if split in ("", clip.split)]
-    return sorted(clips, key=lambda clip: (clip.identity, clip.emotion, clip.level, clip.source, clip.clip_id))
+    return sorted(
+        clips, key=lambda clip: (clip.identity, clip.emotion, clip.level, clip.source, clip.clip_id)
+    )
 
 
-def _plan(folder: Path, lines: Sequence[SpokenLine], *, identities: int | None, seed: int) -> list[Planned]:
+def _plan(
+    folder: Path, lines: Sequence[SpokenLine], *, identities: int | None, seed: int
+) -> list[Planned]:
     people = synthetic.read_people(folder / PORTRAITS, most=identities)
     synthetic.check(people, lines)
     return synthetic.plan(people, lines, seed=seed)
 
 
-def _by_identity(folder: Path, planned: Sequence[Planned] | Sequence[PlannedUnits], there: set[str]) -> list[Work]:
+def _by_identity(
+    folder: Path, planned: Sequence[Planned] | Sequence[PlannedUnits], there: set[str]
+) -> list[Work]:
     """One piece of work for each identity that still lacks clips."""
     missing: dict[str, list[Planned | PlannedUnits]] = {}
     for clip in planned:
@@ -118,7 +141,9 @@ def _by_identity(folder: Path, planned: Sequence[Planned] | Sequence[PlannedUnit
     return [(_perform, (folder, clips)) for clips in missing.values()]
 
 
-def _fill(folder: Path, work: Sequence[Work], *, jobs: int, rejects: Sequence[Reject] = ()) -> Filled:
+def _fill(
+    folder: Path, work: Sequence[Work], *, jobs: int, rejects: Sequence[Reject] = ()
+) -> Filled:
     record, rejects = corpus.record(folder), list(rejects)
     waiting: list[CorpusClip] = []
     new, told = 0, reporter()
@@ -133,9 +158,13 @@ def _fill(folder: Path, work: Sequence[Work], *, jobs: int, rejects: Sequence[Re
         told.count(count, len(work))
     record.append(rejects)
     if rejects and not record.rows(CorpusClip):
-        raise InputError([Problem(file=str(folder), message="no clip could be used"), *_told(rejects)])
+        raise InputError(
+            [Problem(file=str(folder), message="no clip could be used"), *_told(rejects)]
+        )
     filled = corpus.read(folder)
-    return Filled(folder=str(folder), clips=len(filled.clips), new=new, rejects=rejects, digest=filled.digest)
+    return Filled(
+        folder=str(folder), clips=len(filled.clips), new=new, rejects=rejects, digest=filled.digest
+    )
 
 
 def _done(work: Sequence[Work], jobs: int) -> Iterator[Done]:
@@ -144,7 +173,10 @@ def _done(work: Sequence[Work], jobs: int) -> Iterator[Done]:
         yield from (function(*given) for function, given in work)
         return
     spawn = multiprocessing.get_context("spawn")
-    with _single_threads(), ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_leave_with_parent) as pool:
+    with (
+        _single_threads(),
+        ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_leave_with_parent) as pool,
+    ):
         for future in as_completed([pool.submit(function, *given) for function, given in work]):
             yield future.result()
 
@@ -192,7 +224,9 @@ def _perform(folder: Path, planned: Sequence[Planned | PlannedUnits]) -> Done:
     clips, rejects = [], []
     for one in planned:
         try:
-            clips.append(studio.make_units(one) if isinstance(one, PlannedUnits) else studio.make(one))
+            clips.append(
+                studio.make_units(one) if isinstance(one, PlannedUnits) else studio.make(one)
+            )
         except (UnfitError, InputError) as error:
             rejects.append(rejected(one.clip_id, str(error)))
     return Done(clips=clips, rejects=rejects)
@@ -209,15 +243,22 @@ def _prepare(name: str, source: Path, folder: Path, performed: Sequence[Performe
     clips, rejects = [], []
     for one in performed:
         try:
-            clips.append(recorded.prepare(one, preparer, root=source, folder=folder, corpus=recorded.KNOWN[name]))
-        except (UnfitError, InputError, ToolError, OSError) as error:  # the last: a file that may not be read
+            clips.append(
+                recorded.prepare(
+                    one, preparer, root=source, folder=folder, corpus=recorded.KNOWN[name]
+                )
+            )
+        # the last: a file that may not be read
+        except (UnfitError, InputError, ToolError, OSError) as error:
             rejects.append(rejected(one.video.relative_to(source).as_posix(), str(error)))
     return Done(clips=clips, rejects=rejects)
 
 
 def rejected(subject: str, reason: str) -> Reject:
     """An item that could not be used."""
-    return Reject(run_id=uuid.uuid4().hex, stage="corpus", subject=subject, kind="input", reason=reason)
+    return Reject(
+        run_id=uuid.uuid4().hex, stage="corpus", subject=subject, kind="input", reason=reason
+    )
 
 
 def _told(rejects: Sequence[Reject]) -> list[Problem]:

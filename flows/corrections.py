@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corrections by hand to what was heard: `cues.csv` is an export; its changed cells become events; the latest decision wins.
+"""Corrections by hand to what was heard: `cues.csv` is an export; its changed cells become events;
+the latest decision wins.
 
-The events are the record, the sheet only carries them: deleting it loses nothing, and a cell that contradicts a newer decision is told
-and not applied.
+The events are the record, the sheet only carries them: deleting it loses nothing, and a cell that
+contradicts a newer decision is told and not applied.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ EVENT = "cue"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrected:
-    """The cues with all decisions in them. `unfit`: decisions whose line or take is gone; `conflicts`: cells that came too late."""
+    """The cues with all decisions in them. `unfit`: decisions whose line or take is gone;
+    `conflicts`: cells that came too late."""
 
     cues: list[Cue]
     found: Alignment
@@ -47,14 +49,17 @@ def decided(store: Store) -> list[Override]:
 
 
 def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[Conflict]:
-    """Record the changed cells of the sheet, if there is one. Raises InputError with every cell that makes no sense."""
+    """Record the changed cells of the sheet, if there is one. Raises InputError with every cell
+    that makes no sense."""
     path = root / SHEET
     if not path.is_file():
         return []
     table = tables.read(path, needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS)
     changed = cue_overrides.changes(table, characters=[actor.character for actor in actors])
     fresh, conflicts = cue_overrides.settle(changed, decided(store))
-    store.append([event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.plain())) for one in fresh])
+    store.append(
+        [event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.plain())) for one in fresh]
+    )
     return conflicts
 
 
@@ -63,5 +68,8 @@ def export(root: Path, corrected: Corrected) -> Path:
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     path = root / SHEET
     with whole(path) as partial:
-        partial.write_text(cue_overrides.export(replace(corrected.found, cues=corrected.cues), at=at), encoding="utf-8")
+        partial.write_text(
+            cue_overrides.export(replace(corrected.found, cues=corrected.cues), at=at),
+            encoding="utf-8",
+        )
     return path

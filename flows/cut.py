@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cut: what was heard becomes shots with identities; the record keeps what people wrote, where it is spoken, and the cut."""
+"""The cut: what was heard becomes shots with identities; the record keeps what people wrote, where
+it is spoken, and the cut."""
 
 from __future__ import annotations
 
@@ -45,11 +46,16 @@ def cut(film: Film, inputs: Inputs, recordings: list[Recording]) -> Cutting:
     words = listening.hear_words(film, recordings)
     heard = listening.match(film, inputs, turns, words, recordings)
     shots = break_down(film, inputs, heard.cues, recordings)
-    return Cutting(film=film, inputs=inputs, recordings=recordings, turns=turns, heard=heard, shots=shots)
+    return Cutting(
+        film=film, inputs=inputs, recordings=recordings, turns=turns, heard=heard, shots=shots
+    )
 
 
-def break_down(film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequence[Recording]) -> list[Shot]:
-    """The cut, as shots with identities, with what people decided in it. Raises InputError with every portrait that cannot be read."""
+def break_down(
+    film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequence[Recording]
+) -> list[Shot]:
+    """The cut, as shots with identities, with what people decided in it. Raises InputError with
+    every portrait that cannot be read."""
     production = film.production
     decided = breakdown.cut(
         cues,
@@ -59,17 +65,25 @@ def break_down(film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequ
         settings=_cut_settings(production),
     )
     drawn = _portraits(film, inputs.actors)
-    actors = [dataclasses.replace(a, portrait_digest=drawn[a.character].digest) for a in inputs.actors]
+    actors = [
+        dataclasses.replace(a, portrait_digest=drawn[a.character].digest) for a in inputs.actors
+    ]
 
     def made_with(name: str) -> list[Shot]:
         talker = describe(name, film.settings_of(name))
         spans = [
-            render.context_span(shot.first_drawn, shot.last_drawn, shot.rate, talker.context_seconds)
+            render.context_span(
+                shot.first_drawn, shot.last_drawn, shot.rate, talker.context_seconds
+            )
             for shot in decided
         ]
-        heard = dict(zip(map(id, decided), span_digests(recordings, spans, root=film.root), strict=True))
+        heard = dict(
+            zip(map(id, decided), span_digests(recordings, spans, root=film.root), strict=True)
+        )
         making = _making(film, talker, drawn)
-        return breakdown.shots(decided, actors=actors, making=making, audio_digest_of=lambda shot: heard[id(shot)])
+        return breakdown.shots(
+            decided, actors=actors, making=making, audio_digest_of=lambda shot: heard[id(shot)]
+        )
 
     gated = needs_approval(production)
     if production.look.reference.startswith(SHOT_REFERENCE):
@@ -135,11 +149,15 @@ def _portraits(film: Film, actors: Sequence[Actor]) -> dict[str, _Drawn]:
     problems, drawn = list[Problem](), dict[str, _Drawn]()
     for actor in actors:
         path = film.production.path(actor.portrait)
-        portrait = gather(problems, lambda p=path, a=actor: portraits.read(p, face=a.face, name=a.portrait))  # type: ignore[misc]
+        portrait = gather(
+            problems, lambda p=path, a=actor: portraits.read(p, face=a.face, name=a.portrait)
+        )  # type: ignore[misc]
         if portrait is not None:
             height, width = portrait.pixels.shape[:2]
             scale = min(1.0, film.production.generate.size / min(width, height))
-            drawn[actor.character] = _Drawn(portrait.digest, (round(width * scale), round(height * scale)))
+            drawn[actor.character] = _Drawn(
+                portrait.digest, (round(width * scale), round(height * scale))
+            )
     if problems:
         raise InputError(problems)
     return drawn

@@ -12,7 +12,8 @@ from manifests.errors import InputError, ToolError
 
 
 class FullDiskError(ToolError):
-    """There is no space left where a run writes. Not worth another try before somebody frees some."""
+    """There is no space left where a run writes. Not worth another try before somebody frees
+    some."""
 
 
 def is_full(error: Exception) -> bool:

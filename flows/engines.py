@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the engines behave inside our processes: no telemetry, no model hub, one thread per worker, folders of our own.
+"""How the engines behave inside our processes: no telemetry, no model hub, one thread per worker,
+folders of our own.
 
-Environment variables that a person has set are left alone. Call `settle` before Prefect, Ray, pyannote or torch are imported.
+Environment variables that a person has set are left alone. Call `settle` before Prefect, Ray,
+pyannote or torch are imported.
 """
 
 from __future__ import annotations
@@ -43,22 +45,31 @@ def settle() -> None:
     """Set what is not set yet."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    if not ({"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (Path.home() / ".ray/auth_token").exists()):
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # whoever reaches its ports must know it
-    if "PREFECT_API_URL" not in os.environ:  # Prefect starts a server of its own on loopback: only we may talk to it
+    if not (
+        {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ)
+        or (Path.home() / ".ray/auth_token").exists()
+    ):
+        # whoever reaches its ports must know it
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    # Prefect starts a server of its own on loopback: only we may talk to it
+    if "PREFECT_API_URL" not in os.environ:
         own = f"callsheet:{secrets.token_hex(16)}"
         os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", own)
-        os.environ.setdefault("PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"])
+        os.environ.setdefault(
+            "PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"]
+        )
     os.environ.setdefault("PREFECT_HOME", str(cache_folder() / "prefect"))
-    warnings.filterwarnings("ignore", module=r"(pyannote|torch|torchaudio|lightning|pytorch_lightning)(\.|$)")
+    warnings.filterwarnings(
+        "ignore", module=r"(pyannote|torch|torchaudio|lightning|pytorch_lightning)(\.|$)"
+    )
     for noisy in ("httpx", "ray", "pyannote", "faster_whisper", "speechbrain", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
 @contextmanager
 def orchestrated() -> Iterator[None]:
-    """Around a flow: Prefect's own server, where no other is named. Raises ToolError when it does not come up, as on a machine with too
-    much to do."""
+    """Around a flow: Prefect's own server, where no other is named. Raises ToolError when it does
+    not come up, as on a machine with too much to do."""
     try:
         _serve()
         yield
@@ -73,9 +84,9 @@ def orchestrated() -> Iterator[None]:
 def _serve() -> None:
     """Start the server, unless another is named, out of reach of Ctrl-C.
 
-    A terminal sends Ctrl-C to all processes of a command. A server that dies of it first leaves the run asking it in vain for more
-    than a minute, to end in a traceback. A process inherits the signals that the thread which starts it blocks; the main thread waits
-    and can be stopped."""
+    A terminal sends Ctrl-C to all processes of a command. A server that dies of it first leaves the
+    run asking it in vain for more than a minute, to end in a traceback. A process inherits the
+    signals that the thread which starts it blocks; the main thread waits and can be stopped."""
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import get_current_settings
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The episode, from script to deliverables: the table of contents of the film, as a Prefect flow.
 
-Prefect orchestrates: each step is a task, retried only when a tool failed. The record is ours (`manifests`), not Prefect's: its
-results are not kept, and a second run finds what is done there. It runs with a server of its own and against a configured one alike.
+Prefect orchestrates: each step is a task, retried only when a tool failed. The record is ours
+(`manifests`), not Prefect's: its results are not kept, and a second run finds what is done there.
+It runs with a server of its own and against a configured one alike.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ from manifests.upkeep import maintain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run did. `version` is None when nothing was delivered: then `rejects`, `left` and `held` say why (as
-    `generate.Generated`). `marks`: what the version is marked with (slates, several talkers). `seconds` of worker time were spent, also
-    on what failed."""
+    """What a run did. `version` is None when nothing was delivered: then `rejects`, `left` and
+    `held` say why (as `generate.Generated`). `marks`: what the version is marked with (slates,
+    several talkers). `seconds` of worker time were spent, also on what failed."""
 
     run_id: str
     shots: int
@@ -68,7 +69,8 @@ def _is_tool_error(_task: Any, _run: Any, state: Any) -> bool:
 
 
 def step(title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A step of the film: a Prefect task of that name, announced to whoever listens, retried on tool errors only."""
+    """A step of the film: a Prefect task of that name, announced to whoever listens, retried on
+    tool errors only."""
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -103,11 +105,19 @@ make_version = step("Assembly and delivery")(finishing.make_version)
 
 @flow(name="episode", validate_parameters=False, persist_result=False)
 def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
-    folder: str, *, out: str | None = None, ray: str = "", workers: int = 0, until: float = 0.0, budget: float = 0.0
+    folder: str,
+    *,
+    out: str | None = None,
+    ray: str = "",
+    workers: int = 0,
+    until: float = 0.0,
+    budget: float = 0.0,
 ) -> Outcome:
-    """Render a production. `folder` holds `production.toml`; `out` replaces its `build`; `ray` is a cluster's address.
+    """Render a production. `folder` holds `production.toml`; `out` replaces its `build`; `ray` is a
+    cluster's address.
 
-    `until` (seconds since 1970) and `budget` (worker seconds) stop the farm as `[farm]` does, 0 for never.
+    `until` (seconds since 1970) and `budget` (worker seconds) stop the farm as `[farm]` does, 0 for
+    never.
 
     Raises InputError with all problems of the inputs before anything is made."""
     film = open_film(Path(folder), Path(out) if out else None)
@@ -126,7 +136,9 @@ def _made(film: Film, *, address: str, workers: int, until: float, budget: float
     turns = split_by_speaker(film, recordings, given)
     words = hear_words(film, recordings)
     cues = match(film, given, turns, words, recordings).cues
-    farm = generation.farm_settings(film, address=address, workers=workers, until=until, budget_seconds=budget)
+    farm = generation.farm_settings(
+        film, address=address, workers=workers, until=until, budget_seconds=budget
+    )
     shots, generated = _make_takes(film, given, cues, recordings, run=begins, settings=farm)
     held = record.held(film.store, shots)
     version = None
@@ -154,7 +166,13 @@ def _made(film: Film, *, address: str, workers: int, until: float, budget: float
 
 
 def _make_takes(  # noqa: PLR0913 - what the steps before know
-    film: Film, given: Inputs, cues: list[Cue], recordings: list[Recording], *, run: Event, settings: FarmSettings
+    film: Film,
+    given: Inputs,
+    cues: list[Cue],
+    recordings: list[Recording],
+    *,
+    run: Event,
+    settings: FarmSettings,
 ) -> tuple[list[Shot], Generated]:
     """The cut and its takes; again as long as people decide otherwise while takes are made."""
     made, seconds = 0, 0.0

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge a corpus, and what a talker or a folder of clips makes of its portraits and sounds: rows, scores, and a page.
+"""Judge a corpus, and what a talker or a folder of clips makes of its portraits and sounds: rows,
+scores, and a page.
 
-The judges are those of the corpus (`CORPUS/judges`, made by `train`) or else those that ship. The corpus' own clips are always judged
-too: a judge's number means nothing without its score on them.
+The judges are those of the corpus (`CORPUS/judges`, made by `train`) or else those that ship. The
+corpus' own clips are always judged too: a judge's number means nothing without its score on them.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ LEAST_FRAMES, I3D_FRAMES = 8, 10  # of a clip; with I3D
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for. `clips`: a folder of films named by clip id; `talker`: who makes clips instead, nano with the
-    checkpoint in the folder `weights` ("": its own). `frames`: of each clip's middle
-    that are judged, 0 for all. `limit`: clips a corpus, 0 for all. `foreign`: the field's judges to ask too."""
+    """What is asked for. `clips`: a folder of films named by clip id; `talker`: who makes clips
+    instead, nano with the checkpoint in the folder `weights` ("": its own). `frames`: of each
+    clip's middle that are judged, 0 for all. `limit`: clips a corpus, 0 for all. `foreign`: the
+    field's judges to ask too."""
 
     corpus: Path
     out: Path
@@ -62,7 +64,8 @@ class Evaluation:
 
 
 def evaluate(request: Request) -> Evaluation:
-    """Judge, write `report.md` and the tables `judgements` and `scores` into `out`. Raises InputError, ToolError."""
+    """Judge, write `report.md` and the tables `judgements` and `scores` into `out`. Raises
+    InputError, ToolError."""
     from pipeline.corpus import read
 
     _check(request)
@@ -70,7 +73,8 @@ def evaluate(request: Request) -> Evaluation:
     judges = _judges(request, corpus)
     sitting = _sitting(request, corpus, judges)
     _refuse_learnt(request, corpus, sitting.panel.origins)
-    subjects = list(_subjects(request, corpus, sitting))  # what is wrong with them is told before anything is judged
+    # what is wrong with them is told before anything is judged
+    subjects = list(_subjects(request, corpus, sitting))
     _hear(sitting, REAL, sitting.real, sitting.clips)
     for name, subject in subjects:
         _hear(sitting, name, subject.make, subject.clips)
@@ -87,13 +91,22 @@ def train_judges(folder: Path, *, seed: int = 0) -> tuple[Origin, ...]:
 def _check(request: Request) -> None:
     problems = list[Problem]()
     if request.talker and request.clips:
-        problems.append(Problem(file="--clips", message="either a talker is judged or a folder of clips, not both"))
+        problems.append(
+            Problem(
+                file="--clips", message="either a talker is judged or a folder of clips, not both"
+            )
+        )
     if request.talker and request.talker not in TALKERS:
         expected, near = " or ".join(TALKERS), nearest(request.talker, TALKERS)
         message = f"unknown talker {request.talker!r}"
         problems.append(Problem(file="--talker", message=message, expected=expected, nearest=near))
     if request.weights and request.talker != "nano":
-        problems.append(Problem(file="--weights", message="only nano is judged with other weights: add --talker nano"))
+        problems.append(
+            Problem(
+                file="--weights",
+                message="only nano is judged with other weights: add --talker nano",
+            )
+        )
     if request.clips and not request.clips.is_dir():
         problems.append(Problem(file=str(request.clips), message="no such folder"))
     if request.out.exists() and not request.out.is_dir():
@@ -105,7 +118,9 @@ def _check(request: Request) -> None:
     least = I3D_FRAMES if "i3d" in request.foreign else LEAST_FRAMES
     if 0 < request.frames < least:
         message = "too few frames to judge"
-        problems.append(Problem(file="--frames", message=message, expected=f"{least} or more, or 0 for all"))
+        problems.append(
+            Problem(file="--frames", message=message, expected=f"{least} or more, or 0 for all")
+        )
     if request.foreign:
         from model.judges import external_metrics
 
@@ -152,7 +167,9 @@ def _sitting(request: Request, corpus: Corpus, judges: Path) -> Sitting:
     cv2.setNumThreads(1)
     clips = chosen(corpus, split=request.split, limit=request.limit, seed=request.seed)
     if any(clip.corpus == UNITS and clip.split == request.split for clip in corpus.clips):
-        clips += chosen(corpus, split=request.split, source=UNITS, limit=request.limit, seed=request.seed)
+        clips += chosen(
+            corpus, split=request.split, source=UNITS, limit=request.limit, seed=request.seed
+        )
     people = sorted({clip.identity for clip in clips})
     portraits = {name: corpus.portrait(name).face for name in people}
     return Sitting(
@@ -167,7 +184,8 @@ def _sitting(request: Request, corpus: Corpus, judges: Path) -> Sitting:
 
 def _run_id(request: Request, corpus: Corpus) -> str:
     asked = {
-        name: getattr(request, name) for name in ("talker", "weights", "split", "frames", "limit", "seed", "foreign")
+        name: getattr(request, name)
+        for name in ("talker", "weights", "split", "frames", "limit", "seed", "foreign")
     }
     return digest([corpus.digest, asked, str(request.clips or ""), time.time_ns()])
 
@@ -182,10 +200,15 @@ def _subjects(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tu
     elif request.talker:
         yield (
             request.talker,
-            subjects.of_talker(request.talker, corpus, clips, landmarker=landmarker, seed=request.seed),
+            subjects.of_talker(
+                request.talker, corpus, clips, landmarker=landmarker, seed=request.seed
+            ),
         )
     if request.clips:
-        yield request.clips.resolve().name, subjects.of_folder(request.clips, clips, sitting.window, landmarker)
+        yield (
+            request.clips.resolve().name,
+            subjects.of_folder(request.clips, clips, sitting.window, landmarker),
+        )
 
 
 def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) -> None:
@@ -195,9 +218,13 @@ def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) 
     if request.split == "test":
         return
     seen = shares(corpus)
-    learnt = [one.judge for one in origins if one.data == seen.data and request.split in seen.splits]
+    learnt = [
+        one.judge for one in origins if one.data == seen.data and request.split in seen.splits
+    ]
     if learnt:
-        message = f"the judges ({', '.join(learnt)}) learnt from the clips of split {request.split!r}"
+        message = (
+            f"the judges ({', '.join(learnt)}) learnt from the clips of split {request.split!r}"
+        )
         raise InputError(Problem(file="--split", message=message, expected="another split"))
 
 
@@ -218,10 +245,14 @@ def _written(request: Request, sitting: Sitting, judges: Path) -> Evaluation:
     store.append(scores)
     facts = {
         "corpus": f"{request.corpus.name}, data {sitting.corpus.digest[:12]}, split {request.split}",
-        "frames": f"the middle {request.frames} of each clip" if request.frames else "all of each clip",
+        "frames": f"the middle {request.frames} of each clip"
+        if request.frames
+        else "all of each clip",
         "judges": str(judges.name if judges.is_relative_to(request.corpus) else "those that ship"),
         "seed": str(request.seed),
     }
     page = request.out / "report.md"
     page.write_text(report.page(scores, sitting.panel.origins, facts), encoding="utf-8")
-    return Evaluation(run_id=sitting.run_id, scores=scores, page=page, record=Path(store.root), judges=judges)
+    return Evaluation(
+        run_id=sitting.run_id, scores=scores, page=page, record=Path(store.root), judges=judges
+    )

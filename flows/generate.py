@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The generate step: the shots whose takes are not done go to the farm; what comes back is recorded as it comes."""
+"""The generate step: the shots whose takes are not done go to the farm; what comes back is recorded
+as it comes."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ DAY_SECONDS = 24 * 3600
 class Generated:
     """The takes of the cut, how many of them were made now, and what failed.
 
-    `left`: numbers of the shots that were neither made nor failed, since they are held or the farm `stopped` (`policy.Stop`, `note`
-    says more). `seconds` of worker time were spent."""
+    `left`: numbers of the shots that were neither made nor failed, since they are held or the farm
+    `stopped` (`policy.Stop`, `note` says more). `seconds` of worker time were spent."""
 
     takes: list[Take]
     made: int
@@ -46,7 +47,8 @@ class Generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Farm:
-    """How takes are made in this run: the pool's settings, what people want meanwhile, and what loads a talker."""
+    """How takes are made in this run: the pool's settings, what people want meanwhile, and what
+    loads a talker."""
 
     settings: FarmSettings = field(default_factory=FarmSettings)
     steer: Steer = unsteered
@@ -82,11 +84,19 @@ class _Record:
 
 
 def farm_settings(
-    film: Film, *, address: str = "", workers: int = 0, until: float = 0.0, budget_seconds: float = 0.0
+    film: Film,
+    *,
+    address: str = "",
+    workers: int = 0,
+    until: float = 0.0,
+    budget_seconds: float = 0.0,
 ) -> FarmSettings:
-    """What the production says of its farm, with what this run wants of it on top; `until` in seconds since 1970."""
+    """What the production says of its farm, with what this run wants of it on top; `until` in
+    seconds since 1970."""
     said = film.production.farm
-    deadlines = [moment for moment in (until, next_moment(said.deadline, now=time.time())) if moment]
+    deadlines = [
+        moment for moment in (until, next_moment(said.deadline, now=time.time())) if moment
+    ]
     budgets = [budget for budget in (budget_seconds, said.budget_seconds) if budget]
     return FarmSettings(
         address=address,
@@ -109,7 +119,9 @@ def next_moment(clock: str, *, now: float) -> float:
         return 0.0
     time_of_day = datetime.time.fromisoformat(clock)
     today = datetime.datetime.fromtimestamp(now, datetime.UTC)
-    moment = today.replace(hour=time_of_day.hour, minute=time_of_day.minute, second=0, microsecond=0).timestamp()
+    moment = today.replace(
+        hour=time_of_day.hour, minute=time_of_day.minute, second=0, microsecond=0
+    ).timestamp()
     return moment if moment > now else moment + DAY_SECONDS
 
 
@@ -118,7 +130,8 @@ def generate(
 ) -> Generated:
     """Make what is missing. Shots of the same identity (a repeat of the same moment) are made once.
 
-    Raises ToolError when Ray or the storage fails, or the disk is full where takes are not written by workers."""
+    Raises ToolError when Ray or the storage fails, or the disk is full where takes are not written
+    by workers."""
     with full_disk_told(film):
         return _generate(film, shots, recordings, run_id=run_id, farm=farm)
 
@@ -139,7 +152,9 @@ def _generate(
     if storage is not None:
         shared.bring(storage, [shot.shot_id for shot in missing], root=film.root)
     rejects = [
-        Reject(run_id=run_id, stage="generate", subject=_number(shots, f), kind=f.kind, reason=f.reason)
+        Reject(
+            run_id=run_id, stage="generate", subject=_number(shots, f), kind=f.kind, reason=f.reason
+        )
         for f in record.failures.values()
     ]
     film.store.append(rejects)
@@ -156,7 +171,8 @@ def _generate(
 
 
 def _missing(film: Film, shots: Sequence[Shot], storage: Storage | None) -> list[Shot]:
-    """Shots whose takes are not done, once each, after what a run before left behind was taken up."""
+    """Shots whose takes are not done, once each, after what a run before left behind was taken
+    up."""
     standing = done(film, shots)
     if storage is not None:
         absent = [shot.shot_id for shot in shots if shot.shot_id not in standing]
@@ -192,7 +208,12 @@ def _job(film: Film, shots: Sequence[Shot], recordings: Sequence[Recording], *, 
 
 
 def _make_groups(
-    film: Film, groups: Sequence[Sequence[Shot]], recordings: Sequence[Recording], *, farm: Farm, record: _Record
+    film: Film,
+    groups: Sequence[Sequence[Shot]],
+    recordings: Sequence[Recording],
+    *,
+    farm: Farm,
+    record: _Record,
 ) -> list[Ended]:
     """One talker's shots after another's on the farm; when one must stop, the next do not begin."""
     hooks = Hooks(result=record.ended, event=record.said, steer=farm.steer)
@@ -215,7 +236,8 @@ def budget_left(settings: FarmSettings, spent: float) -> float:
 
 
 def _sweep(film: Film) -> None:
-    """Remove what writers that were killed left half: nothing else writes while a run holds the production."""
+    """Remove what writers that were killed left half: nothing else writes while a run holds the
+    production."""
     folder = film.root / render.TAKES
     for path in folder.glob(".*") if folder.is_dir() else ():
         path.unlink(missing_ok=True)
@@ -223,8 +245,18 @@ def _sweep(film: Film) -> None:
 
 @contextmanager
 def _recording(film: Film, run_id: str, *, total: int) -> Iterator[_Record]:
-    with RowLog[Take](film.store) as takes, EventLog(film.store, actor="farm", run_id=run_id) as events:
-        yield _Record(run_id=run_id, takes=takes, events=events, failures={}, count=itertools.count(1), total=total)
+    with (
+        RowLog[Take](film.store) as takes,
+        EventLog(film.store, actor="farm", run_id=run_id) as events,
+    ):
+        yield _Record(
+            run_id=run_id,
+            takes=takes,
+            events=events,
+            failures={},
+            count=itertools.count(1),
+            total=total,
+        )
 
 
 def _number(shots: Sequence[Shot], failure: Failure) -> str:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first step: script, actor sheet, consents, recordings and weights, read and checked against each other, all problems at once."""
+"""The first step: script, actor sheet, consents, recordings and weights, read and checked against
+each other, all problems at once."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What people wrote, read and checked; characters of lines carry the names that the cast gives them."""
+    """What people wrote, read and checked; characters of lines carry the names that the cast gives
+    them."""
 
     lines: list[Line]
     actors: list[Actor]
@@ -42,7 +44,8 @@ class Inputs:
 
 
 def open_inputs(folder: Path, out: Path | None = None) -> tuple[Film, Inputs]:
-    """Open a production and read its inputs. Raises one InputError with the problems of production.toml, of the script and the sheets."""
+    """Open a production and read its inputs. Raises one InputError with the problems of
+    production.toml, of the script and the sheets."""
     try:
         film = open_film(folder, out)
     except InputError as error:
@@ -51,7 +54,8 @@ def open_inputs(folder: Path, out: Path | None = None) -> tuple[Film, Inputs]:
 
 
 def _problems_beside(folder: Path) -> list[Problem]:
-    """Of a production whose own file is wrong: what is wrong in the script and the sheets, as far as they can be found."""
+    """Of a production whose own file is wrong: what is wrong in the script and the sheets, as far
+    as they can be found."""
     problems = list[Problem]()
     wanted, _ = gather(problems, lambda: productions.read(folder)) or (None, None)
     if wanted is None or wanted.kind == "lesson":
@@ -74,7 +78,8 @@ def _problems_beside(folder: Path) -> list[Problem]:
 
 
 def read_inputs(film: Film) -> Inputs:
-    """Read script, actor sheet and consents, probe the recordings, and check all against each other.
+    """Read script, actor sheet and consents, probe the recordings, and check all against each
+    other.
 
     Raises one InputError with the problems of all of them."""
     wanted, problems = film.production, list[Problem]()
@@ -96,7 +101,9 @@ def read_inputs(film: Film) -> Inputs:
     gather(problems, lambda: credentials.check_key(credentials.key_folder()))
     if problems:
         raise InputError(problems)
-    return Inputs(lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or [])
+    return Inputs(
+        lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or []
+    )
 
 
 def _read_lines(film: Film, words: script.Words) -> list[Line]:
@@ -106,7 +113,9 @@ def _read_lines(film: Film, words: script.Words) -> list[Line]:
         from flows import lesson_inputs
 
         return list(lesson_inputs.read_script(film, words).lines)
-    return script.read(wanted.path(wanted.script), words=words, language=wanted.language, folder=film.folder)
+    return script.read(
+        wanted.path(wanted.script), words=words, language=wanted.language, folder=film.folder
+    )
 
 
 def _read_cast(film: Film, words: script.Words) -> list[Actor]:
@@ -143,11 +152,16 @@ def _no_mattes(film: Film) -> list[Problem]:
         return []
     message = f"the talker {talker!r} draws no mattes, so its people cannot be cut out"
     expected = "profiles without alpha and alpha-web, or the talker 'previs'"
-    return [Problem(file=productions.FILE, column="delivery.profiles", message=message, expected=expected)]
+    return [
+        Problem(
+            file=productions.FILE, column="delivery.profiles", message=message, expected=expected
+        )
+    ]
 
 
 def _no_encoders(film: Film) -> list[Problem]:
-    """Profiles that the ffmpeg of this machine cannot encode; asked only for those that not every ffmpeg knows."""
+    """Profiles that the ffmpeg of this machine cannot encode; asked only for those that not every
+    ffmpeg knows."""
     wanted = [PROFILES[name] for name in film.production.delivery.profiles if name in UNCOMMON]
     needed = {encoder: profile.name for profile in wanted for encoder in profile.encoders}
     lacking = media.missing_encoders(list(needed))
@@ -164,13 +178,16 @@ def _no_encoders(film: Film) -> list[Problem]:
 
 
 def _unusable_weights(film: Film) -> list[Problem]:
-    """A talker whose settings or weights are wrong, and weights whose licence the production's profile does not allow."""
+    """A talker whose settings or weights are wrong, and weights whose licence the production's
+    profile does not allow."""
     problems = list[Problem]()
     used = gather(problems, lambda: weights_used(film)) or []
     licences = film.production.licences
     if licences.commercial:
         problems += [
-            _refused_licence(row) for row in used if row.commercial != "yes" and row.name not in licences.agreements
+            _refused_licence(row)
+            for row in used
+            if row.commercial != "yes" and row.name not in licences.agreements
         ]
     return problems
 
@@ -184,16 +201,21 @@ def _unusable_listening(film: Film) -> list[Problem]:
 
 
 def _unusable_looks(film: Film, actors: list[Actor]) -> list[Problem]:
-    """What shots are to be matched to and that is no picture and no `.cube`: told before takes are made, not after."""
+    """What shots are to be matched to and that is no picture and no `.cube`: told before takes are
+    made, not after."""
     problems, look = list[Problem](), film.production.look
     if look.reference and not look.reference.startswith(SHOT_REFERENCE):
         left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
         still = grade.Still(
-            path=film.production.path(look.reference), face=(left, top, right, bottom) if look.reference_face else None
+            path=film.production.path(look.reference),
+            face=(left, top, right, bottom) if look.reference_face else None,
         )
         gather(problems, lambda: grade.check_reference(still))
     for name in sorted({actor.look for actor in actors if actor.look}):
-        gather(problems, lambda n=name: grade.check_reference(grade.Still(path=film.production.path(n))))  # type: ignore[misc]
+        gather(
+            problems,
+            lambda n=name: grade.check_reference(grade.Still(path=film.production.path(n))),
+        )  # type: ignore[misc]
     return problems
 
 
@@ -202,7 +224,14 @@ def _named_by_the_production(film: Film) -> list[ModelFile]:
     listen = film.production.listen
     named = {"who speaks": listen.diarization, "what is said": listen.recogniser}
     return [
-        ModelFile(name=name, purpose=purpose, source="[listen]", sha256="", licence="unknown", commercial="unclear")
+        ModelFile(
+            name=name,
+            purpose=purpose,
+            source="[listen]",
+            sha256="",
+            licence="unknown",
+            commercial="unclear",
+        )
         for purpose, name in named.items()
         if name
     ]

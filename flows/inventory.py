@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All weight files that Callsheet knows of: those it fetches itself, those it carries, and DICE-Talk's, which their user imports."""
+"""All weight files that Callsheet knows of: those it fetches itself, those it carries, and
+DICE-Talk's, which their user imports."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ CARRIED = {
 
 
 def inventory() -> list[ModelFile]:
-    """One row a file or folder. `sha256` is "" for what the user downloads: an import records its own."""
+    """One row a file or folder. `sha256` is "" for what the user downloads: an import records its
+    own."""
     own = [
         ModelFile(
             name=weight.name,
@@ -39,7 +41,14 @@ def inventory() -> list[ModelFile]:
         for source in (*released.SOURCES, released.EMOTIONS)
     ]
     carried = [
-        ModelFile(name=name, purpose=purpose, source="this package", sha256="", licence="Apache-2.0", commercial="yes")
+        ModelFile(
+            name=name,
+            purpose=purpose,
+            source="this package",
+            sha256="",
+            licence="Apache-2.0",
+            commercial="yes",
+        )
         for name, (_, purpose) in CARRIED.items()
     ]
     return own + carried + dice

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run at a time on one production: a lease in its build folder, with a heartbeat, taken over when its holder is gone.
+"""One run at a time on one production: a lease in its build folder, with a heartbeat, taken over
+when its holder is gone.
 
-The lease is a row of numbered files in `BUILD/lease`; whoever creates the next number holds it, and creating a file that must not
-exist is the one atomic step that shared file systems promise. Nothing is ever renamed away under a holder. A holder on this machine
-is gone when its process is; one on another machine is gone when its heartbeat did not change for as long as we watched it, measured
+The lease is a row of numbered files in `BUILD/lease`; whoever creates the next number holds it, and
+creating a file that must not exist is the one atomic step that shared file systems promise. Nothing
+is ever renamed away under a holder. A holder on this machine is gone when its process is; one on
+another machine is gone when its heartbeat did not change for as long as we watched it, measured
 with our own clock: clocks of two machines are never compared.
 
-It keeps runs from doing the same work twice. It does not guard the record, which several writers may append to at any time.
+It keeps runs from doing the same work twice. It does not guard the record, which several writers
+may append to at any time.
 """
 
 from __future__ import annotations
@@ -36,7 +39,8 @@ KEPT = 8  # earlier numbers that stay, for those who still look at an old listin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """`beat_seconds`: how often a holder says that it lives. `patience_seconds`: how long it may be silent."""
+    """`beat_seconds`: how often a holder says that it lives. `patience_seconds`: how long it may be
+    silent."""
 
     beat_seconds: float = 2.0
     patience_seconds: float = 20.0
@@ -44,7 +48,8 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """What a lease file says. `machine` and `born` tell a process from another that was given its number later; `since` is for people."""
+    """What a lease file says. `machine` and `born` tell a process from another that was given its
+    number later; `since` is for people."""
 
     run_id: str = ""
     purpose: str = ""
@@ -70,7 +75,8 @@ class BusyError(ToolError):
 
 
 class Lease:
-    """A lease that is held. A thread of its own keeps the heartbeat until `release`. `waited`: somebody else held it when we came."""
+    """A lease that is held. A thread of its own keeps the heartbeat until `release`. `waited`:
+    somebody else held it when we came."""
 
     def __init__(self, folder: Path, number: int, note: Note, *, pace: Pace) -> None:
         """`acquire` makes these."""
@@ -81,12 +87,15 @@ class Lease:
         self._path = _path(folder, number)
         self._folder = folder
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, args=(pace.beat_seconds,), name="lease", daemon=True)
+        self._thread = threading.Thread(
+            target=self._beat, args=(pace.beat_seconds,), name="lease", daemon=True
+        )
         self._thread.start()
 
     @property
     def lost(self) -> bool:
-        """Whether another run took over, because this one was silent for too long (a machine that slept, storage that hung)."""
+        """Whether another run took over, because this one was silent for too long (a machine that
+        slept, storage that hung)."""
         return self.taken_over is not None
 
     def release(self) -> None:
@@ -102,11 +111,14 @@ class Lease:
                 number, newest = _newest(self._folder)
                 if number > self.number:
                     self.taken_over = newest or Note()
-                    log.warning("the lease on %s was taken over by %s", self._folder.parent, self.taken_over)
+                    log.warning(
+                        "the lease on %s was taken over by %s", self._folder.parent, self.taken_over
+                    )
                     return
                 self.note = replace(self.note, beat=self.note.beat + 1)
                 _write(self._path, self.note)
-            except OSError as error:  # storage that is away for a moment; the next beat may reach it
+            # storage that is away for a moment; the next beat may reach it
+            except OSError as error:
                 log.warning("the lease on %s could not be renewed: %s", self._folder.parent, error)
 
 
@@ -121,9 +133,10 @@ def held(
 ) -> Iterator[Lease]:
     """Hold the lease on a build folder while the block runs.
 
-    What runs before this one left half is removed. Waits up to `wait_seconds` for a living holder, calling `on_wait(holder)` once. Raises
-    BusyError when it is still there then, and at the end of the block when the lease was lost meanwhile: what was made is kept, but
-    another run works on it too."""
+    What runs before this one left half is removed. Waits up to `wait_seconds` for a living holder,
+    calling `on_wait(holder)` once. Raises BusyError when it is still there then, and at the end of
+    the block when the lease was lost meanwhile: what was made is kept, but another run works on it
+    too."""
     lease = acquire(root, purpose=purpose, wait_seconds=wait_seconds, pace=pace, on_wait=on_wait)
     try:
         sweep(root)
@@ -167,8 +180,9 @@ def acquire(
 
 
 def is_abandoned(root: Path, *, since: str) -> bool:
-    """Whether a run that began at `since` (UTC, ISO 8601) and was not heard of again is known to be gone: its lease was let go, went to
-    another, or was held by a process of this machine that is no more."""
+    """Whether a run that began at `since` (UTC, ISO 8601) and was not heard of again is known to be
+    gone: its lease was let go, went to another, or was held by a process of this machine that is no
+    more."""
     number, holder = _newest(root / FOLDER)
     if number == 0 or holder is None:
         return False
@@ -215,7 +229,8 @@ def _take(folder: Path, number: int, *, purpose: str, pace: Pace) -> Lease | Non
             json.dump(asdict(note), file)
     except FileExistsError:
         return None
-    if _newest(folder)[0] > number:  # we looked at an old listing: the number had been used and tidied away
+    # we looked at an old listing: the number had been used and tidied away
+    if _newest(folder)[0] > number:
         _path(folder, number).unlink(missing_ok=True)
         return None
     for old in _numbers(folder):
@@ -228,7 +243,8 @@ def _take(folder: Path, number: int, *, purpose: str, pace: Pace) -> Lease | Non
 
 
 def _newest(folder: Path) -> tuple[int, Note | None]:
-    """The highest number and what stands there: 0 when there is none, None when it is not (yet) readable."""
+    """The highest number and what stands there: 0 when there is none, None when it is not (yet)
+    readable."""
     number = max(_numbers(folder), default=0)
     if number == 0:
         return 0, None
@@ -253,7 +269,8 @@ def _write(path: Path, note: Note) -> None:
 
 
 def _machine() -> str:
-    """What tells the processes that we can see from those that we cannot: this boot and this container."""
+    """What tells the processes that we can see from those that we cannot: this boot and this
+    container."""
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -262,7 +279,8 @@ def _machine() -> str:
 
 
 def _born(pid: int) -> str:
-    """When a process of this machine began, as the kernel counts; "" when there is none (or only its remains)."""
+    """When a process of this machine began, as the kernel counts; "" when there is none (or only
+    its remains)."""
     stat = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").is_file():  # not Linux: a living process of that number must do
         try:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs that were killed left half in a build folder, removed by the next run that holds the production.
+"""What runs that were killed left half in a build folder, removed by the next run that holds the
+production.
 
-Half-written files and folders have hidden names (`manifests.atomic_write`, `pipeline.deliver.deliver.staging`).
-Takes and versions are made under the
-lease only; other media are also kept by verbs that need none (`plan`, `review`), so those must have been left alone for a while.
+Half-written files and folders have hidden names (`manifests.atomic_write`,
+`pipeline.deliver.deliver.staging`). Takes and versions are made under the lease only; other media
+are also kept by verbs that need none (`plan`, `review`), so those must have been left alone for a
+while.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MEDIA = "media"
-OURS = ("media/takes", "deliverables")  # written under the lease only; by name, since who holds a lease needs no stage
+# written under the lease only; by name, since who holds a lease needs no stage
+OURS = ("media/takes", "deliverables")
 QUIET_SECONDS = 3600.0  # a writer that still works touches its file more often
 
 

@@ -17,7 +17,8 @@ from pipeline.script.emotion_synonyms import Words
 
 
 def read_script(film: Film, words: Words) -> LessonScript:
-    """The lesson's script, checked against its slides. Raises InputError with every problem of script, slides and layouts."""
+    """The lesson's script, checked against its slides. Raises InputError with every problem of
+    script, slides and layouts."""
     production, problems = film.production, list[Problem]()
     script = gather(problems, lambda: _read(film, words))
     base = gather(problems, lambda: base_layout(film))
@@ -33,12 +34,17 @@ def _read(film: Film, words: Words) -> LessonScript:
     production = film.production
     path = production.path(production.script)
     if scripts.is_markdown(path):
-        return markdown.read(path, words=words, language=production.language, narrator=production.lesson.presenter)
-    return scripts.from_lines(line_sheets.read(path, words=words, language=production.language, folder=film.folder))
+        return markdown.read(
+            path, words=words, language=production.language, narrator=production.lesson.presenter
+        )
+    return scripts.from_lines(
+        line_sheets.read(path, words=words, language=production.language, folder=film.folder)
+    )
 
 
 def base_layout(film: Film) -> layouts.Arrangement:
-    """The production's own layout; a slide that fills the picture still hides a presenter in a corner, unless the script says otherwise."""
+    """The production's own layout; a slide that fills the picture still hides a presenter in a
+    corner, unless the script says otherwise."""
     try:
         return dataclasses.replace(layouts.parse(film.production.lesson.layout), always=False)
     except layouts.LayoutError as error:

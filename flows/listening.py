@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The listening steps: recordings brought in, split by speaker, heard, matched with the script; each once, then from the record."""
+"""The listening steps: recordings brought in, split by speaker, heard, matched with the script;
+each once, then from the record."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
 
 
 def speaker_settings(film: Film, inputs: Inputs) -> diarize.Settings:
-    """How the recordings are split by speaker. Raises InputError when `[listen] diarization` names no pipeline."""
+    """How the recordings are split by speaker. Raises InputError when `[listen] diarization` names
+    no pipeline."""
     pipeline = diarize.located(film.production.listen.diarization, folder=film.folder)
     return diarize.Settings(speakers=inputs.speakers, pipeline=pipeline)
 
@@ -38,7 +40,11 @@ def bring_in(film: Film, inputs: Inputs) -> list[Recording]:
     recordings = [
         _known(film, name)
         or ingest.ingest(
-            film.production.path(name), order=0, offset_samples=0, media=film.root / "media", folder=film.folder
+            film.production.path(name),
+            order=0,
+            offset_samples=0,
+            media=film.root / "media",
+            folder=film.folder,
         )
         for name in film.production.recordings
     ]
@@ -49,18 +55,27 @@ def bring_in(film: Film, inputs: Inputs) -> list[Recording]:
 
 def known_recordings(film: Film, inputs: Inputs) -> list[Recording] | None:
     """The recordings when all of them were brought in before, else None."""
-    recordings = [row for name in film.production.recordings if (row := _known(film, name)) is not None]
-    return _placed(film, inputs, recordings) if len(recordings) == len(film.production.recordings) else None
+    recordings = [
+        row for name in film.production.recordings if (row := _known(film, name)) is not None
+    ]
+    return (
+        _placed(film, inputs, recordings)
+        if len(recordings) == len(film.production.recordings)
+        else None
+    )
 
 
 def is_heard(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> bool:
-    """Whether turns and words of these recordings are in the record, so that a plan needs no engine."""
+    """Whether turns and words of these recordings are in the record, so that a plan needs no
+    engine."""
     turns = diarize.key(recordings, speaker_settings(film, inputs))
     settings = word_settings(film)
     if not film.store.has(Event, name="diarized", subject=turns):
         return False
     key = transcribe.key(recordings, settings)
-    return not transcribe.can_hear(settings) or film.store.has(Event, name="transcribed", subject=key)
+    return not transcribe.can_hear(settings) or film.store.has(
+        Event, name="transcribed", subject=key
+    )
 
 
 def split_by_speaker(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> list[Turn]:
@@ -68,21 +83,34 @@ def split_by_speaker(film: Film, recordings: Sequence[Recording], inputs: Inputs
     settings = speaker_settings(film, inputs)
     key = diarize.key(recordings, settings)
     make = Remembered(film.store, "diarized", key)
-    return make(Turn, lambda: diarize.diarize(recordings, root=film.root, settings=settings), diarization_id=key)
+    return make(
+        Turn,
+        lambda: diarize.diarize(recordings, root=film.root, settings=settings),
+        diarization_id=key,
+    )
 
 
 def hear_words(film: Film, recordings: Sequence[Recording]) -> list[Word]:
-    """Recognised words, from the record when these recordings were heard before; none in a language that is not known."""
+    """Recognised words, from the record when these recordings were heard before; none in a language
+    that is not known."""
     settings = word_settings(film)
     if not transcribe.can_hear(settings):
         return []
     key = transcribe.key(recordings, settings)
     make = Remembered(film.store, "transcribed", key)
-    return make(Word, lambda: transcribe.transcribe(recordings, root=film.root, settings=settings), transcript_id=key)
+    return make(
+        Word,
+        lambda: transcribe.transcribe(recordings, root=film.root, settings=settings),
+        transcript_id=key,
+    )
 
 
 def match(
-    film: Film, inputs: Inputs, turns: Sequence[Turn], words: Sequence[Word], recordings: Sequence[Recording]
+    film: Film,
+    inputs: Inputs,
+    turns: Sequence[Turn],
+    words: Sequence[Word],
+    recordings: Sequence[Recording],
 ) -> Corrected:
     """Where each line is spoken, in the script's order, with what people decided by hand."""
     conflicts = corrections.take_in(film.store, film.root, inputs.actors)
@@ -94,12 +122,19 @@ def match(
     return Corrected(cues=applied.cues, found=found, unfit=applied.unfit, conflicts=conflicts)
 
 
-def known_voices(film: Film, inputs: Inputs, turns: Sequence[Turn], recordings: Sequence[Recording]) -> dict[str, str]:
-    """The character of each speaker whose voice is like a voice sample of the cast; compared once, then from the record."""
-    samples = {a.character: film.production.path(a.voice_sample) for a in inputs.actors if a.voice_sample}
+def known_voices(
+    film: Film, inputs: Inputs, turns: Sequence[Turn], recordings: Sequence[Recording]
+) -> dict[str, str]:
+    """The character of each speaker whose voice is like a voice sample of the cast; compared once,
+    then from the record."""
+    samples = {
+        a.character: film.production.path(a.voice_sample) for a in inputs.actors if a.voice_sample
+    }
     if not samples or not turns:
         return {}
-    key = digest([turns[0].diarization_id, {name: digest_file(path) for name, path in samples.items()}])
+    key = digest(
+        [turns[0].diarization_id, {name: digest_file(path) for name, path in samples.items()}]
+    )
     known = film.store.rows(Event, name="enrolled", subject=key)
     if not known:
         found = diarize.enrol(turns, samples, recordings=recordings, root=film.root)
@@ -118,17 +153,21 @@ def _known(film: Film, name: str) -> Recording | None:
 
 
 def _placed(film: Film, inputs: Inputs, recordings: Sequence[Recording]) -> list[Recording]:
-    """The recordings in their order and place on the timeline, under the names that the production gives them."""
+    """The recordings in their order and place on the timeline, under the names that the production
+    gives them."""
     names = film.production.recordings
     characters = [actor.character for actor in inputs.actors]
     begins = ingest.offsets(names, _lengths(film, recordings), characters=characters)
     return [
         dataclasses.replace(recording, source=name, order=order, offset_samples=begin)
-        for order, (recording, name, begin) in enumerate(zip(recordings, names, begins, strict=True))
+        for order, (recording, name, begin) in enumerate(
+            zip(recordings, names, begins, strict=True)
+        )
     ]
 
 
 def _lengths(film: Film, recordings: Sequence[Recording]) -> list[int]:
-    """Samples that each recording takes on the timeline: in a lesson whole frames, so that a new one moves the others by whole frames."""
+    """Samples that each recording takes on the timeline: in a lesson whole frames, so that a new
+    one moves the others by whole frames."""
     step = timing.sample_step(film.production.rate) if film.production.kind == "lesson" else 1
     return [-(-recording.samples // step) * step for recording in recordings]

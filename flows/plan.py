@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What would be rendered and why: each shot of the cut against the record. Pure; nothing is read or written here.
+"""What would be rendered and why: each shot of the cut against the record. Pure; nothing is read or
+written here.
 
-A shot is held or skipped when somebody said so, cached when its take is done, else new or changed; a change names the inputs that
-differ from the shot that stood in its place before. Estimates are ranges learnt from past takes of the same talker.
+A shot is held or skipped when somebody said so, cached when its take is done, else new or changed;
+a change names the inputs that differ from the shot that stood in its place before. Estimates are
+ranges learnt from past takes of the same talker.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ ENOUGH = 4  # takes from which a pace is learnt
 class PlannedShot:
     """One shot and what would happen to it: one of `PLANNED`; `why` lists what changed.
 
-    `awaiting`: previs goes out until its take is approved. `failed`: how it failed when it was tried last, "" when it did not.
-    `withdrawn`: inputs whose change withdrew its approval."""
+    `awaiting`: previs goes out until its take is approved. `failed`: how it failed when it was
+    tried last, "" when it did not. `withdrawn`: inputs whose change withdrew its approval."""
 
     shot: Shot
     state: str
@@ -44,7 +46,8 @@ class PlannedShot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What one talker has to do: seconds of one worker, from a decile of past paces to the ninth. `takes`: how many it was learnt from."""
+    """What one talker has to do: seconds of one worker, from a decile of past paces to the ninth.
+    `takes`: how many it was learnt from."""
 
     talker: str
     shots: int
@@ -56,7 +59,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A range of seconds on `workers` workers, and of money when the production names a price; `by_talker` in worker seconds."""
+    """A range of seconds on `workers` workers, and of money when the production names a price;
+    `by_talker` in worker seconds."""
 
     low_seconds: float
     high_seconds: float
@@ -69,7 +73,8 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What rendering runs on. `price`: of a worker's hour, None when nobody said. `gate`: the talker that wants approval, or ""."""
+    """What rendering runs on. `price`: of a worker's hour, None when nobody said. `gate`: the
+    talker that wants approval, or ""."""
 
     workers: int
     price: float | None = None
@@ -100,26 +105,38 @@ class Plan:
         return sum(bool(planned.failed) for planned in self.shots)
 
 
-def plan(ledger: Sequence[ShotState], *, before: Sequence[Shot], history: Iterable[Take], terms: Terms) -> Plan:
-    """Compare the cut with the record. `ledger`: the cut as it stands; `before`: the cut as last recorded; `history`: past takes."""
+def plan(
+    ledger: Sequence[ShotState], *, before: Sequence[Shot], history: Iterable[Take], terms: Terms
+) -> Plan:
+    """Compare the cut with the record. `ledger`: the cut as it stands; `before`: the cut as last
+    recorded; `history`: past takes."""
     missing = [entry for entry in ledger if not entry.made and entry.state != "held"]
     former = predecessors([entry.shot for entry in ledger], before) if missing else {}
     planned = tuple(_planned(entry, former, terms) for entry in ledger)
     to_render = tuple({entry.shot.shot_id: entry.shot for entry in missing}.values())
-    return Plan(shots=planned, estimate=estimate(to_render, history=history, terms=terms), to_render=to_render)
+    return Plan(
+        shots=planned,
+        estimate=estimate(to_render, history=history, terms=terms),
+        to_render=to_render,
+    )
 
 
 def estimate(shots: Sequence[Shot], *, history: Iterable[Take], terms: Terms) -> Estimate:
-    """How long these shots take and what they cost, from the first to the ninth decile of past takes' seconds per frame."""
+    """How long these shots take and what they cost, from the first to the ninth decile of past
+    takes' seconds per frame."""
     paces: dict[str, list[float]] = {}
     for take in history if shots else ():
         if take.frames and take.wall_seconds > 0:
             paces.setdefault(take.talker, []).append(take.wall_seconds / take.frames)
     talkers = dict.fromkeys(shot.talker for shot in shots)
     shares = tuple(
-        _share(talker, [s for s in shots if s.talker == talker], paces.get(talker, [])) for talker in talkers
+        _share(talker, [s for s in shots if s.talker == talker], paces.get(talker, []))
+        for talker in talkers
     )
-    low, high = sum(share.low_seconds for share in shares), sum(share.high_seconds for share in shares)
+    low, high = (
+        sum(share.low_seconds for share in shares),
+        sum(share.high_seconds for share in shares),
+    )
     price = terms.price
     return Estimate(
         low_seconds=low / terms.workers,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only the previs talker can do for `talk`: mattes, acting tracks, filmed performances, contact sheets of a portrait.
+"""What only the previs talker can do for `talk`: mattes, acting tracks, filmed performances,
+contact sheets of a portrait.
 
-Mattes are straight alpha, in ProRes 4444 (.mov) or VP9 (.webm, .mkv). A track is JSON for game engines and avatars: what the talker
-acts, frame by frame, without its pictures.
+Mattes are straight alpha, in ProRes 4444 (.mov) or VP9 (.webm, .mkv). A track is JSON for game
+engines and avatars: what the talker acts, frame by frame, without its pictures.
 """
 
 from __future__ import annotations
@@ -27,8 +28,28 @@ from pipeline import media
 from pipeline.deliver import contact_sheet as sheet
 
 SCALE = "scale=out_color_matrix=bt709:out_range=limited:flags=accurate_rnd+full_chroma_int"
-PRORES = ("-vf", f"{SCALE},format=yuva444p10le", "-c:v", "prores_ks", "-profile:v", "4444", "-vendor", "apl0")
-VP9 = ("-vf", f"{SCALE},format=yuva420p", "-c:v", "libvpx-vp9", "-crf", "18", "-b:v", "0", "-auto-alt-ref", "0")
+PRORES = (
+    "-vf",
+    f"{SCALE},format=yuva444p10le",
+    "-c:v",
+    "prores_ks",
+    "-profile:v",
+    "4444",
+    "-vendor",
+    "apl0",
+)
+VP9 = (
+    "-vf",
+    f"{SCALE},format=yuva420p",
+    "-c:v",
+    "libvpx-vp9",
+    "-crf",
+    "18",
+    "-b:v",
+    "0",
+    "-auto-alt-ref",
+    "0",
+)
 MATTES = {".mov": PRORES, ".webm": VP9, ".mkv": VP9}
 INTENSITIES = (0.3, 0.6, 1.0)
 
@@ -45,7 +66,11 @@ def filmed_performance(talker: PrevisTalker, path: Path) -> Filmed:
     """Measure a filmed performance; its frames stream."""
     info = media.probe(path)
     if info.video is None:
-        raise InputError(Problem(file=str(path), message="there is no picture in this file", expected="a filmed face"))
+        raise InputError(
+            Problem(
+                file=str(path), message="there is no picture in this file", expected="a filmed face"
+            )
+        )
     reporter().step("Filmed performance")
     frames = media.read_frames(path, width=info.video.width, height=info.video.height)
     return talker.film(frames, info.video.rate, name=path.name)
@@ -55,7 +80,9 @@ def write_layers(clip: PrevisClip, path: Path, speech: Speech) -> None:
     """The clip's frames with the person's matte as straight alpha, lossless."""
     size = (clip.width, clip.height)
     threads = os.cpu_count() or 1
-    with media.FrameWriter(path, size=size, rate=speech.rate, pixels="rgba", threads=threads) as writer:
+    with media.FrameWriter(
+        path, size=size, rate=speech.rate, pixels="rgba", threads=threads
+    ) as writer:
         for frame, matte in clip.layers():
             writer.write(np.dstack([frame, matte]))
             reporter().count(writer.frames, clip.frames)
@@ -64,7 +91,9 @@ def write_layers(clip: PrevisClip, path: Path, speech: Speech) -> None:
 def write_track(rows: Iterable[Row], rate: Fraction, path: Path) -> None:
     """One JSON object: the frame rate and a row for each frame, written as it comes."""
     with whole(path) as partial, partial.open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"rate": [rate.numerator, rate.denominator]})[:-1] + ', "frames": [\n')
+        file.write(
+            json.dumps({"rate": [rate.numerator, rate.denominator]})[:-1] + ', "frames": [\n'
+        )
         for number, row in enumerate(rows):
             file.write((",\n" if number else "") + json.dumps(row))
         file.write("\n]}\n")
@@ -78,7 +107,8 @@ def contact_sheet(
     mouths: Iterable[tuple[int, Frame]],
     rate: Fraction,
 ) -> None:
-    """Emotions at `INTENSITIES`, one row an emotion; then, enlarged, consecutive frames of the clip's mouth, numbered at its `rate`.
+    """Emotions at `INTENSITIES`, one row an emotion; then, enlarged, consecutive frames of the
+    clip's mouth, numbered at its `rate`.
 
     `name`: of the portrait."""
 

@@ -29,7 +29,8 @@ class Reporter:
 
 
 class PlainReporter(Reporter):
-    """Lines for a terminal-less run: one per step, and one every few seconds while a step counts."""
+    """Lines for a terminal-less run: one per step, and one every few seconds while a step
+    counts."""
 
     EVERY_SECONDS = 10.0
 
@@ -59,9 +60,20 @@ class BarReporter(Reporter):
     def __init__(self) -> None:
         """Start drawing on stderr."""
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
-        columns: Any = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns: Any = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         self._progress = Progress(*columns, console=Console(stderr=True))
         self._progress.start()
         self._task = self._progress.add_task("", total=None, visible=False)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One production and its record: what all steps of the film share.
 
-`inputs`, `listening`, `cut`, `generate` and `finish` are the steps; `episode` runs them as Prefect tasks, `plan` and `status` call
-them directly. A step that needs an engine first looks whether the record has its result under the same key (`Remembered`).
+`inputs`, `listening`, `cut`, `generate` and `finish` are the steps; `episode` runs them as Prefect
+tasks, `plan` and `status` call them directly. A step that needs an engine first looks whether the
+record has its result under the same key (`Remembered`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _UNFIT = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """A production, the folder that its results go to (paths in rows are relative to it), and its record."""
+    """A production, the folder that its results go to (paths in rows are relative to it), and its
+    record."""
 
     production: Production
     root: Path
@@ -47,10 +49,12 @@ class Film:
         return self.settings_of(self.production.talker)
 
     def settings_of(self, talker: str) -> Settings:
-        """What a talker is asked for: the size of the frames, and the production's settings if it is the production's own."""
+        """What a talker is asked for: the size of the frames, and the production's settings if it
+        is the production's own."""
         own = dict(self.production.talker_settings) if talker == self.production.talker else {}
         weights = own.get("weights")
-        if isinstance(weights, str) and weights:  # a folder: found from the production, wherever a worker stands
+        # a folder: found from the production, wherever a worker stands
+        if isinstance(weights, str) and weights:
             own["weights"] = str((self.folder / Path(weights).expanduser()).resolve())
         return {"size": self.production.generate.size, **own}
 
@@ -67,9 +71,11 @@ def open_film(folder: Path, out: Path | None = None) -> Film:
 
 
 def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
-    """The takes that are done: row committed, or lost in a crash but known from beside the file, and media in place.
+    """The takes that are done: row committed, or lost in a crash but known from beside the file,
+    and media in place.
 
-    Nothing is written, so that it may be asked while a render runs; a render commits them (`commit_orphans`)."""
+    Nothing is written, so that it may be asked while a render runs; a render commits them
+    (`commit_orphans`)."""
     wanted = list(dict.fromkeys(shot.shot_id for shot in shots))
     takes = {take.shot_id: take for take in film.store.find(Take, "shot_id", wanted)}
     takes = {key: take for key, take in takes.items() if (film.root / take.path).is_file()}
@@ -78,7 +84,8 @@ def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
 
 
 def commit_orphans(film: Film, takes: Mapping[str, Take]) -> None:
-    """Commit the rows of takes that stand without one. Only for the one run that holds the production."""
+    """Commit the rows of takes that stand without one. Only for the one run that holds the
+    production."""
     if not takes:
         return
     known = film.store.known(Take, "shot_id", takes)
@@ -87,7 +94,9 @@ def commit_orphans(film: Film, takes: Mapping[str, Take]) -> None:
 
 def length(recordings: Sequence[Recording]) -> int:
     """Samples of the timeline at 48 kHz."""
-    return max((recording.offset_samples + recording.samples for recording in recordings), default=0)
+    return max(
+        (recording.offset_samples + recording.samples for recording in recordings), default=0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +111,7 @@ class Remembered:
         if not self.store.has(Event, name=self.name, subject=self.key):
             rows = make()
             self.store.append(rows)
-            self.store.append([event(self.name, self.key, actor="callsheet", detail=f"{len(rows)} rows")])
+            self.store.append(
+                [event(self.name, self.key, actor="callsheet", detail=f"{len(rows)} rows")]
+            )
         return self.store.rows(kind, **where)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`render`, and what it shares with `plan`: listening once, the cut against the record, and what to say of an outcome."""
+"""`render`, and what it shares with `plan`: listening once, the cut against the record, and what to
+say of an outcome."""
 
 from __future__ import annotations
 
@@ -26,16 +27,28 @@ HISTORY = 4000  # past takes from which paces are learnt
 
 
 def render(  # noqa: PLR0913 - each is an option of the verb
-    folder: Path, *, out: Path | None, ray: str, workers: int, wait_seconds: float = 0, as_json: bool
+    folder: Path,
+    *,
+    out: Path | None,
+    ray: str,
+    workers: int,
+    wait_seconds: float = 0,
+    as_json: bool,
 ) -> int:
     """Do what `plan` shows, or say that there is nothing to do, which takes no engine to find out.
 
-    Raises BusyError when another run works on the production and is still at it after `wait_seconds`."""
+    Raises BusyError when another run works on the production and is still at it after
+    `wait_seconds`."""
     film, inputs = open_inputs(folder, out)
     standing = _standing(film, inputs)
     if standing is not None:
         return _nothing_to_do(film, standing, as_json=as_json)
-    with held(film.root, purpose="render", wait_seconds=wait_seconds, on_wait=_say_who_holds_it) as lease, bars():
+    with (
+        held(
+            film.root, purpose="render", wait_seconds=wait_seconds, on_wait=_say_who_holds_it
+        ) as lease,
+        bars(),
+    ):
         standing = _standing(film, inputs) if lease.waited else None
         if standing is not None:
             return _nothing_to_do(film, standing, as_json=as_json)
@@ -92,7 +105,9 @@ def _standing(film: Film, inputs: Inputs) -> list[Deliverable] | None:
         return None
     from flows.finishing.kinds import Reel, standing
 
-    reel = Reel(shots=cutting.shots, takes=list(takes.values()), cues=cutting.heard.cues, recordings=known)
+    reel = Reel(
+        shots=cutting.shots, takes=list(takes.values()), cues=cutting.heard.cues, recordings=known
+    )
     return standing(film, reel)
 
 
@@ -104,7 +119,14 @@ def _nothing_to_do(film: Film, standing: list[Deliverable], *, as_json: bool) ->
     version = standing[0].version
     place = film.root / "deliverables" / version
     if as_json:
-        say_json({"made": 0, "version": version, "folder": place, "files": [row.path for row in standing]})
+        say_json(
+            {
+                "made": 0,
+                "version": version,
+                "folder": place,
+                "files": [row.path for row in standing],
+            }
+        )
     else:
         say(
             f"Nothing to do: {film.production.title} stands as {version} ({clock(standing[0].seconds)}) in {short(place)}"
@@ -126,18 +148,24 @@ def _show_outcome(film: Film, outcome: Any, *, as_json: bool) -> int:
         say(_why_no_version(outcome))
         return SOME_FAILED
     seconds = version.deliverables[0].seconds
-    say(f"{film.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {clock(seconds)} long")
+    say(
+        f"{film.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {clock(seconds)} long"
+    )
     for row in version.deliverables:
         say(f"  {row.profile:8} {short(film.root / 'deliverables' / row.path)}")
     for mark in outcome.marks:
         say(f"marked: {mark}")
     for check in version.failed:
-        say(f"failed check: {check.profile} {check.name}: {check.value} (limit {check.limit}) {check.advice}")
+        say(
+            f"failed check: {check.profile} {check.name}: {check.value} (limit {check.limit}) {check.advice}"
+        )
     warnings = sum(check.verdict == "warn" for check in version.checks)
     say(
         f"  checks   {len(version.checks) - len(version.failed) - warnings} passed, {warnings} warnings, {len(version.failed)} failed"
     )
-    say(f"Look first at {short(version.folder / 'contact_sheet.png')}, then play {short(version.folder / 'web.mp4')}")
+    say(
+        f"Look first at {short(version.folder / 'contact_sheet.png')}, then play {short(version.folder / 'web.mp4')}"
+    )
     return SOME_FAILED if failed else DONE
 
 

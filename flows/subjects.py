@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is judged beside a corpus' own clips: a talker, given the corpus' portraits, sounds and emotions, or a folder of films.
+"""Who is judged beside a corpus' own clips: a talker, given the corpus' portraits, sounds and
+emotions, or a folder of films.
 
-Films are named by clip id (`CLIP.mp4`) and show what the clip says, from its first frame on, at 25 frames a second.
+Films are named by clip id (`CLIP.mp4`) and show what the clip says, from its first frame on, at 25
+frames a second.
 """
 
 from __future__ import annotations
@@ -42,9 +44,11 @@ class Subject:
 
 
 def of_nano(corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: int) -> Subject:
-    """Asks the small diffusion talker for the crops that are judged, and for no more frames than that.
+    """Asks the small diffusion talker for the crops that are judged, and for no more frames than
+    that.
 
-    `weights`: folder of a checkpoint, "" for the one that ships. Raises InputError when there is none."""
+    `weights`: folder of a checkpoint, "" for the one that ships. Raises InputError when there is
+    none."""
     import torch
 
     from model import nano
@@ -56,7 +60,9 @@ def of_nano(corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: 
     def make(clip: CorpusClip, window: slice) -> Faces:
         asked = of_clip(corpus, clip, frames=window.stop - window.start)
         here = dataclasses.replace(
-            asked, heard=asked.heard[HEARD_PER_FRAME * window.start :], prosody=asked.prosody[window.start :]
+            asked,
+            heard=asked.heard[HEARD_PER_FRAME * window.start :],
+            prosody=asked.prosody[window.start :],
         )
         with torch.inference_mode():
             faces: Faces = sample(networks, here, seed=seed).numpy()
@@ -65,13 +71,21 @@ def of_nano(corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: 
     return Subject(make=make, clips=clips)
 
 
-def of_talker(name: str, corpus: Corpus, clips: Sequence[CorpusClip], *, landmarker: Landmarker, seed: int) -> Subject:
-    """Asks a talker for every clip whose person has a portrait, in the clip's emotion held at its intensity.
+def of_talker(
+    name: str, corpus: Corpus, clips: Sequence[CorpusClip], *, landmarker: Landmarker, seed: int
+) -> Subject:
+    """Asks a talker for every clip whose person has a portrait, in the clip's emotion held at its
+    intensity.
 
     Raises InputError as talkers do, and when nobody has a portrait."""
     known = [clip for clip in clips if _portrait(corpus, clip).is_file()]
     if not known:
-        raise InputError([Problem(file=str(_portrait(corpus, clip)), message="no such portrait") for clip in clips[:1]])
+        raise InputError(
+            [
+                Problem(file=str(_portrait(corpus, clip)), message="no such portrait")
+                for clip in clips[:1]
+            ]
+        )
     talker = load(name, {"size": SHORT_SIDE} if name == "previs" else {})
 
     def make(clip: CorpusClip, window: slice) -> Faces:
@@ -81,9 +95,12 @@ def of_talker(name: str, corpus: Corpus, clips: Sequence[CorpusClip], *, landmar
     return Subject(make=make, clips=known)
 
 
-def of_folder(folder: Path, clips: Sequence[CorpusClip], window: Window, landmarker: Landmarker) -> Subject:
-    """Reads films of every clip of those corpora of which there is any film. Raises InputError that names every clip without one, and
-    every film that cannot be read or does not last as long as the `window` that is judged of its clip."""
+def of_folder(
+    folder: Path, clips: Sequence[CorpusClip], window: Window, landmarker: Landmarker
+) -> Subject:
+    """Reads films of every clip of those corpora of which there is any film. Raises InputError that
+    names every clip without one, and every film that cannot be read or does not last as long as the
+    `window` that is judged of its clip."""
     films = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS}
     filmed = {clip.corpus for clip in clips if clip.clip_id in films}
     wanted = [clip for clip in clips if clip.corpus in filmed or not filmed]
@@ -93,12 +110,16 @@ def of_folder(folder: Path, clips: Sequence[CorpusClip], window: Window, landmar
             gather(problems, partial(_lasting, films[clip.clip_id], window.of(clip.frames).stop))
         else:
             message, expected = "no film of this clip", f"CLIP.mp4 ({', '.join(FILMS)})"
-            problems.append(Problem(file=str(folder / clip.clip_id), message=message, expected=expected))
+            problems.append(
+                Problem(file=str(folder / clip.clip_id), message=message, expected=expected)
+            )
     if problems:
         raise InputError(problems)
 
     def make(clip: CorpusClip, window: slice) -> Faces:
-        return _windowed(_filmed(films[clip.clip_id]), window, landmarker, name=str(films[clip.clip_id]))
+        return _windowed(
+            _filmed(films[clip.clip_id]), window, landmarker, name=str(films[clip.clip_id])
+        )
 
     return Subject(make=make, clips=wanted)
 
@@ -121,22 +142,29 @@ def _lasting(path: Path, frames: int) -> None:
     info = media.probe(path)
     if info.video is None:
         raise InputError(Problem(file=str(path), message="there is no picture in this file"))
-    if 0 < info.seconds * RATE < frames - 1:  # 0: it does not say; a frame more or less is seen when it is read
+    # 0: it does not say; a frame more or less is seen when it is read
+    if 0 < info.seconds * RATE < frames - 1:
         raise _too_short(str(path), frames, f"{float(info.seconds):.2f} s")
 
 
 def _too_short(name: str, frames: int, got: str) -> InputError:
     expected = f"{frames} frames, {frames / RATE:.2f} s"
-    return InputError(Problem(file=name, message="shorter than the clip", expected=expected, got=got))
+    return InputError(
+        Problem(file=name, message="shorter than the clip", expected=expected, got=got)
+    )
 
 
 def _filmed(path: Path) -> Iterator[np.ndarray]:
     info = media.probe(path)
     assert info.video is not None  # _lasting has seen to it
-    return media.read_frames(path, width=info.video.width, height=info.video.height, filters=f"fps={RATE}")
+    return media.read_frames(
+        path, width=info.video.width, height=info.video.height, filters=f"fps={RATE}"
+    )
 
 
-def _windowed(frames: Iterator[np.ndarray], window: slice, landmarker: Landmarker, *, name: str) -> Faces:
+def _windowed(
+    frames: Iterator[np.ndarray], window: slice, landmarker: Landmarker, *, name: str
+) -> Faces:
     from model.judges.corpus_crop import cropped
 
     faces = cropped(islice(frames, window.stop), landmarker, name=name)

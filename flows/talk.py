@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One clip from one portrait and one recording: a production of a single shot, without script, cast or record.
+"""One clip from one portrait and one recording: a production of a single shot, without script, cast
+or record.
 
-The talker's frames go into a lossless file beside the target; the finished file is encoded from it in one pass and appears whole.
-The sound of the recording is laid under it from its first sample. The whole speech is held in memory (4 MB a minute).
+The talker's frames go into a lossless file beside the target; the finished file is encoded from it
+in one pass and appears whole. The sound of the recording is laid under it from its first sample.
+The whole speech is held in memory (4 MB a minute).
 """
 
 from __future__ import annotations
@@ -45,7 +47,17 @@ LONGEST_SECONDS = 2 * 3600
 MOST_FPS = 120
 TO_YUV = "zscale=" + ":".join(f"{name}={value}" for name, value in TO_BT709.items())
 TAGS = tuple(part for name, value in BT709.items() for part in (f"-{name}", str(value)))
-WEB = ("-vf", f"{TO_YUV},format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "16", *TAGS)
+WEB = (
+    "-vf",
+    f"{TO_YUV},format=yuv420p",
+    "-c:v",
+    "libx264",
+    "-preset",
+    "medium",
+    "-crf",
+    "16",
+    *TAGS,
+)
 LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-pix_fmt", "gbrp")
 LOSSLESS_MATTE = (*LOSSLESS[:-1], "bgra")
 SUFFIXES = (".mp4", ".mov", ".mkv")
@@ -56,8 +68,8 @@ SHEET_SUFFIXES = (".png", ".jpg", ".webp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for. `emotion` is a curve of the grammar over the whole clip; `emotion_from`: a sample of a performance whose emotion
-    is taken instead. `face` as in the cast sheet."""
+    """What is asked for. `emotion` is a curve of the grammar over the whole clip; `emotion_from`: a
+    sample of a performance whose emotion is taken instead. `face` as in the cast sheet."""
 
     portrait: Path
     speech: Path
@@ -80,7 +92,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """The clip that was made. `label` says what its frames are. `felt`: what was taken from a sample of a performance, and by whom."""
+    """The clip that was made. `label` says what its frames are. `felt`: what was taken from a
+    sample of a performance, and by whom."""
 
     path: Path
     frames: int
@@ -93,7 +106,8 @@ class Made:
 
 
 def parse_fps(text: str) -> Fraction:
-    """The rate of a single clip: those of productions by their usual names, any other as a whole number or a ratio from 1 to `MOST_FPS`.
+    """The rate of a single clip: those of productions by their usual names, any other as a whole
+    number or a ratio from 1 to `MOST_FPS`.
 
     >>> parse_fps("29.97"), parse_fps("60"), parse_fps("60000/1001")
     (Fraction(30000, 1001), Fraction(60, 1), Fraction(60000, 1001))
@@ -101,7 +115,11 @@ def parse_fps(text: str) -> Fraction:
     try:
         return parse_rate(text, file="--fps")
     except InputError:
-        rate = Fraction(text) if re.fullmatch(r"[0-9]{1,6}(/[1-9][0-9]{0,5})?", text.strip()) else Fraction(0)
+        rate = (
+            Fraction(text)
+            if re.fullmatch(r"[0-9]{1,6}(/[1-9][0-9]{0,5})?", text.strip())
+            else Fraction(0)
+        )
         if 1 <= rate <= MOST_FPS:
             return rate
         message = f"{text!r} is not a frame rate"
@@ -110,9 +128,14 @@ def parse_fps(text: str) -> Fraction:
 
 
 def make(request: Request) -> Made:
-    """Make the clip. Raises InputError with all problems of the request before anything is written."""
+    """Make the clip. Raises InputError with all problems of the request before anything is
+    written."""
     performance_text = _checked(request)
-    felt = feel(request.emotion_from, request.talker, request.settings) if request.emotion_from else None
+    felt = (
+        feel(request.emotion_from, request.talker, request.settings)
+        if request.emotion_from
+        else None
+    )
     portrait = portraits.read(request.portrait, face=request.face)
     speech = _speech(request)
     curve = felt if isinstance(felt, Curve) else parse_curve(performance_text)
@@ -129,7 +152,13 @@ def make(request: Request) -> Made:
     try:
         _write_frames(request, clip, frames, speech)
         reporter().step("Encoding")
-        encode(frames, request.speech, request.out, picture=_picture(request), seconds=clip.frames / request.rate)
+        encode(
+            frames,
+            request.speech,
+            request.out,
+            picture=_picture(request),
+            seconds=clip.frames / request.rate,
+        )
     finally:
         frames.unlink(missing_ok=True)
     return Made(
@@ -145,7 +174,8 @@ def make(request: Request) -> Made:
 
 
 def feel(sample: Path, talker: str, settings: Settings) -> Curve | Feeling:
-    """What a sample feels like to a talker: see `as_understood`. Raises InputError when there is nothing to be felt in it."""
+    """What a sample feels like to a talker: see `as_understood`. Raises InputError when there is
+    nothing to be felt in it."""
     from pipeline.corpus import emotion_sample
 
     reporter().step("Emotion")
@@ -153,7 +183,8 @@ def feel(sample: Path, talker: str, settings: Settings) -> Curve | Feeling:
 
 
 def as_understood(felt: Felt, talker: Description) -> Curve | Feeling:
-    """A Gaussian for a talker whose weights were trained with the same embedder, a mix of labels for one that knows labels only.
+    """A Gaussian for a talker whose weights were trained with the same embedder, a mix of labels
+    for one that knows labels only.
 
     Raises InputError when its weights were trained with another embedder."""
     if not talker.embedder:
@@ -162,8 +193,12 @@ def as_understood(felt: Felt, talker: Description) -> Curve | Feeling:
     if talker.embedder != gaussian.embedder:
         message = f"the talker {talker.name!r} was trained with another emotion embedder; name its folder in {VARIABLE}"
         expected, got = f"embedder {talker.embedder}", f"embedder {gaussian.embedder}"
-        raise InputError(Problem(file="--emotion-from", message=message, expected=expected, got=got))
-    return Feeling(mean=gaussian.mean.numpy(), logvar=gaussian.logvar.numpy(), embedder=gaussian.embedder)
+        raise InputError(
+            Problem(file="--emotion-from", message=message, expected=expected, got=got)
+        )
+    return Feeling(
+        mean=gaussian.mean.numpy(), logvar=gaussian.logvar.numpy(), embedder=gaussian.embedder
+    )
 
 
 def told(felt: Curve | Feeling) -> str:
@@ -172,19 +207,32 @@ def told(felt: Curve | Feeling) -> str:
     return f"{words}, as felt by the packaged embedder ({LABEL})" if not own() else words
 
 
-def encode(frames: Path, sound: Path, out: Path, *, picture: Sequence[str], seconds: Fraction) -> None:
-    """Lay the sound under the frames and write the finished file of exactly `seconds`. `picture`: the encoder's options.
+def encode(
+    frames: Path, sound: Path, out: Path, *, picture: Sequence[str], seconds: Fraction
+) -> None:
+    """Lay the sound under the frames and write the finished file of exactly `seconds`. `picture`:
+    the encoder's options.
 
-    The length is said, not left to `-shortest`: how much padding that lets through depends on how far the sound ran ahead."""
-    coded = {".mkv": ["flac"], ".webm": ["libopus"]}.get(out.suffix, ["aac", "-b:a", "192k", "-ar", "48000"])
-    chosen = [*picture, "-c:a", *coded, *(["-movflags", "+faststart"] if out.suffix in {".mp4", ".mov"} else [])]
+    The length is said, not left to `-shortest`: how much padding that lets through depends on how
+    far the sound ran ahead."""
+    coded = {".mkv": ["flac"], ".webm": ["libopus"]}.get(
+        out.suffix, ["aac", "-b:a", "192k", "-ar", "48000"]
+    )
+    chosen = [
+        *picture,
+        "-c:a",
+        *coded,
+        *(["-movflags", "+faststart"] if out.suffix in {".mp4", ".mov"} else []),
+    ]
     inputs = ["-i", f"file:{frames.resolve()}", *media.SAFE_INPUT, "-i", f"file:{sound.resolve()}"]
     laid = ["-map", "0:v:0", "-map", "1:a:0", *chosen, "-af", "apad", "-t", f"{float(seconds):.6f}"]
     with whole(out) as partial:
         media.run([*inputs, *laid, f"file:{partial.resolve()}"])
 
 
-def _begin(request: Request, talker: Talker, portrait: Portrait, speech: Speech, performance: Performance) -> Clip:
+def _begin(
+    request: Request, talker: Talker, portrait: Portrait, speech: Speech, performance: Performance
+) -> Clip:
     """The clip; what only previs can do beside it is done first."""
     wanted = {
         "--alpha": request.alpha,
@@ -198,7 +246,11 @@ def _begin(request: Request, talker: Talker, portrait: Portrait, speech: Speech,
     from flows import previs_extras
 
     previs = previs_extras.previs_of(talker, asked[0])
-    filmed = previs_extras.filmed_performance(previs, request.performance_from) if request.performance_from else None
+    filmed = (
+        previs_extras.filmed_performance(previs, request.performance_from)
+        if request.performance_from
+        else None
+    )
     if request.contact_sheet:
         previs_extras.contact_sheet(
             request.contact_sheet,
@@ -239,7 +291,11 @@ def _checked(request: Request) -> str:
     try:
         parse_curve(request.emotion)
     except EmotionError as error:
-        problems.append(Problem(file="--emotion", message=str(error), got=error.got, nearest=error.nearest_names))
+        problems.append(
+            Problem(
+                file="--emotion", message=str(error), got=error.got, nearest=error.nearest_names
+            )
+        )
     if request.emotion_from and request.emotion != "neutral":
         message = "either an emotion in words or a sample of one, not both"
         problems.append(Problem(file="--emotion-from", message=message, got=request.emotion))
@@ -261,7 +317,9 @@ def _misplaced(request: Request) -> list[Problem]:
     if request.contact_sheet and request.contact_sheet.suffix.lower() not in SHEET_SUFFIXES:
         expected = " or ".join(SHEET_SUFFIXES)
         message = "not a file name for a contact sheet"
-        problems.append(Problem(file=str(request.contact_sheet), message=message, expected=expected))
+        problems.append(
+            Problem(file=str(request.contact_sheet), message=message, expected=expected)
+        )
     taken = {path.resolve(): name for name, path in _files_read(request)}
     for path in (request.out, request.track, request.contact_sheet):
         if path is None:
@@ -269,7 +327,9 @@ def _misplaced(request: Request) -> list[Problem]:
         if not path.resolve().parent.is_dir():
             problems.append(Problem(file=str(path), message="its folder does not exist"))
         elif path.is_dir():
-            problems.append(Problem(file=str(path), message="this is a folder", expected="the name of a file"))
+            problems.append(
+                Problem(file=str(path), message="this is a folder", expected="the name of a file")
+            )
         elif path.resolve() in taken:
             message = f"would be written over {taken[path.resolve()]}"
             problems.append(Problem(file=str(path), message=message, expected="another name"))
@@ -288,7 +348,9 @@ def _misnamed(request: Request) -> Problem | None:
         return None
     near = nearest(request.out.suffix, known)
     message = f"not a file name for {kind}"
-    return Problem(file=str(request.out), message=message, expected=" or ".join(known), nearest=near)
+    return Problem(
+        file=str(request.out), message=message, expected=" or ".join(known), nearest=near
+    )
 
 
 def _files_read(request: Request) -> list[tuple[str, Path]]:
@@ -304,18 +366,28 @@ def _files_read(request: Request) -> list[tuple[str, Path]]:
 def _speech(request: Request) -> Speech:
     info = media.probe(request.speech)
     if info.audio is None:
-        raise InputError(Problem(file=str(request.speech), message="there is no sound in this file"))
+        raise InputError(
+            Problem(file=str(request.speech), message="there is no sound in this file")
+        )
     if info.seconds > LONGEST_SECONDS:
         got = f"{float(info.seconds) / 3600:.1f} h"
-        raise InputError(Problem(file=str(request.speech), message="too long for one clip", expected="2 h", got=got))
+        raise InputError(
+            Problem(
+                file=str(request.speech), message="too long for one clip", expected="2 h", got=got
+            )
+        )
     blocks = [block[:, 0] for block in media.read_audio(request.speech, hz=ANALYSIS_HZ, channels=1)]
     samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
     if not len(samples):
-        raise InputError(Problem(file=str(request.speech), message="there is no sound in this file"))
+        raise InputError(
+            Problem(file=str(request.speech), message="there is no sound in this file")
+        )
     broken = np.flatnonzero(~np.isfinite(samples))
     if len(broken):
         message, got = "the sound is broken", f"no numbers from {broken[0] / ANALYSIS_HZ:.2f} s on"
-        raise InputError(Problem(file=str(request.speech), message=message, expected="finite samples", got=got))
+        raise InputError(
+            Problem(file=str(request.speech), message=message, expected="finite samples", got=got)
+        )
     return Speech(
         samples=samples,
         lead=0,

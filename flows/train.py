@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet train`: read the settings, bring corpus and trainer together, on this machine or on Ray workers.
+"""`callsheet train`: read the settings, bring corpus and trainer together, on this machine or on
+Ray workers.
 
-Not the training: `model/training` does that and knows neither files of settings nor Ray. The only door to TensorBoard's event files.
+Not the training: `model/training` does that and knows neither files of settings nor Ray. The only
+door to TensorBoard's event files.
 """
 
 from __future__ import annotations
@@ -31,15 +33,16 @@ KINDS: dict[str, tuple[str, ...]] = {
     "embedder": ("embedder", "bank"),
     "diffusion": ("diffusion", "autoencoder", "motion", "emotion"),
 }
-"""What can be trained, and the tables of the settings file that say how. One file may hold the tables of both."""
+"""What can be trained, and the tables of the settings file that say how. One file may hold the
+tables of both."""
 TABLES = tuple(name for names in KINDS.values() for name in names)
 EVENTS = "events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """The top of a settings file. Paths are relative to the file. `workers`: more than one are Ray workers, on the cluster at
-    `address` or on this machine. `threads`: of each worker."""
+    """The top of a settings file. Paths are relative to the file. `workers`: more than one are Ray
+    workers, on the cluster at `address` or on this machine. `threads`: of each worker."""
 
     corpus: str = ""
     out: str = ""
@@ -59,7 +62,8 @@ class Trained:
 
 
 def train(kind: str, config: Path) -> Trained:
-    """Train what `config` says and write it to the folder that it names. Raises InputError with every problem of the settings."""
+    """Train what `config` says and write it to the folder that it names. Raises InputError with
+    every problem of the settings."""
     started = time.monotonic()
     settings = read(kind, config)
     out = beside(config, settings.out)
@@ -69,8 +73,12 @@ def train(kind: str, config: Path) -> Trained:
         from flows.farm.training import on_workers
 
         reporter().step(f"Training on {settings.workers} Ray workers, which tell of it in {out}")
-        on_workers(partial(run_stages, kind, config.resolve()), settings.workers, address=settings.address)
-    return Trained(kind=kind, out=out, digests=_digests(out, kind), seconds=time.monotonic() - started)
+        on_workers(
+            partial(run_stages, kind, config.resolve()), settings.workers, address=settings.address
+        )
+    return Trained(
+        kind=kind, out=out, digests=_digests(out, kind), seconds=time.monotonic() - started
+    )
 
 
 def beside(config: Path, folder: str) -> Path:
@@ -124,19 +132,23 @@ def _diffusion(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Worke
 
 
 def _write_samples(folder: Path, step: int, films: Mapping[str, Any]) -> None:
-    """What a training shows on its way, as lossless films (frames, height, width, 3) of 25 frames a second."""
+    """What a training shows on its way, as lossless films (frames, height, width, 3) of 25 frames a
+    second."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, film in films.items():
         frames = np.asarray(film)
         path = folder / f"{step:06}-{name.replace('/', '-')}.mkv"
-        with media.FrameWriter(path, size=(frames.shape[2], frames.shape[1]), rate=Fraction(25)) as writer:
+        with media.FrameWriter(
+            path, size=(frames.shape[2], frames.shape[1]), rate=Fraction(25)
+        ) as writer:
             for frame in frames:
                 writer.write(np.ascontiguousarray(frame))
 
 
 @contextmanager
 def scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
-    """A report that moves the bar and writes TensorBoard scalars to `out/events`; silent in workers that do not lead."""
+    """A report that moves the bar and writes TensorBoard scalars to `out/events`; silent in workers
+    that do not lead."""
     from model.training.reporting import silent
 
     if not workers.leads:
@@ -168,12 +180,19 @@ def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
     if kind not in KINDS:
         message = f"nothing called {kind!r} is trained"
         raise InputError(
-            Problem(file="train", message=message, expected=" or ".join(KINDS), nearest=nearest(kind, KINDS))
+            Problem(
+                file="train",
+                message=message,
+                expected=" or ".join(KINDS),
+                nearest=nearest(kind, KINDS),
+            )
         )
     given, file = _toml(config), str(config)
     wanted = {name: given.pop(name, {}) for name in TABLES if name in given or name in KINDS[kind]}
     problems, stages = list[Problem](), dict[str, Any]()
-    top = gather(problems, lambda: tables.read(TrainSettings, given, file=file, name="", beside=TABLES))
+    top = gather(
+        problems, lambda: tables.read(TrainSettings, given, file=file, name="", beside=TABLES)
+    )
     for name, table in wanted.items():
         stages[name] = gather(problems, partial(_stage, name, table, file))
     problems += _missing(given, config)
@@ -187,11 +206,14 @@ def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
 
 
 def _folders(chosen: DiffusionSettings, config: Path) -> DiffusionSettings:
-    """The folders that diffusion begins with, found from the settings file. Raises InputError when they hold something else."""
+    """The folders that diffusion begins with, found from the settings file. Raises InputError when
+    they hold something else."""
     from model.training import train_diffusion
 
     named = {name: getattr(chosen, name) for name in ("start", "embedder", "bank", "cache")}
-    found = replace(chosen, **{name: str(beside(config, folder)) for name, folder in named.items() if folder})
+    found = replace(
+        chosen, **{name: str(beside(config, folder)) for name, folder in named.items() if folder}
+    )
     train_diffusion.check(found)
     return found
 
@@ -210,12 +232,18 @@ def _undivided(stages: Mapping[str, Any], workers: int, file: str) -> list[Probl
     """Batches of which not every worker, and every slice of a worker, would get as much."""
     problems = list[Problem]()
     for name, stage in stages.items():
-        column, parts = ("batch", workers * stage.accumulate) if hasattr(stage, "batch") else ("identities", workers)
+        column, parts = (
+            ("batch", workers * stage.accumulate)
+            if hasattr(stage, "batch")
+            else ("identities", workers)
+        )
         size = getattr(stage, column)
         if size % parts:
             message = f"does not divide into {parts} equal parts (workers, and slices of each)"
             expected, place = f"a multiple of {parts}", f"{name}.{column}"
-            problems.append(Problem(file=file, column=place, message=message, expected=expected, got=str(size)))
+            problems.append(
+                Problem(file=file, column=place, message=message, expected=expected, got=str(size))
+            )
     return problems
 
 
@@ -223,13 +251,21 @@ def _stage(name: str, table: object, file: str) -> Any:
     from model.training import settings as tables
 
     if not isinstance(table, dict):
-        raise InputError(Problem(file=file, column=name, message="not a table", expected=f"[{name}]"))
+        raise InputError(
+            Problem(file=file, column=name, message="not a table", expected=f"[{name}]")
+        )
     return tables.read(_kind_of(name), table, file=file, name=name)
 
 
 def _kind_of(name: str) -> type[Any]:
     """The settings that a table holds."""
-    from model.training import train_autoencoder, train_bank, train_denoiser, train_diffusion, train_embedder
+    from model.training import (
+        train_autoencoder,
+        train_bank,
+        train_denoiser,
+        train_diffusion,
+        train_embedder,
+    )
 
     kinds: dict[str, type[Any]] = {
         "embedder": train_embedder.EmbedderSettings,
@@ -245,16 +281,22 @@ def _kind_of(name: str) -> type[Any]:
 def _missing(given: Mapping[str, object], config: Path) -> list[Problem]:
     """What must be there and is not."""
     problems = [
-        Problem(file=str(config), column=name, message="must be given", expected=f'{name} = "a folder"')
+        Problem(
+            file=str(config), column=name, message="must be given", expected=f'{name} = "a folder"'
+        )
         for name in ("corpus", "out")
         if given.get(name, "") == ""
     ]
     corpus = given.get("corpus")
     if isinstance(corpus, str) and corpus and not beside(config, corpus).is_dir():
-        problems.append(Problem(file=str(config), column="corpus", message="no such folder", got=corpus))
+        problems.append(
+            Problem(file=str(config), column="corpus", message="no such folder", got=corpus)
+        )
     out = given.get("out")
     if isinstance(out, str) and beside(config, out).is_file():
-        problems.append(Problem(file=str(config), column="out", message="a file, not a folder", got=out))
+        problems.append(
+            Problem(file=str(config), column="out", message="a file, not a folder", got=out)
+        )
     return problems
 
 
@@ -277,4 +319,6 @@ def _toml(config: Path) -> dict[str, Any]:
             Problem(file=str(config), message="no such file", expected="a settings file (TOML)")
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(Problem(file=str(config), message=f"not a settings file: {error}")) from error
+        raise InputError(
+            Problem(file=str(config), message=f"not a settings file: {error}")
+        ) from error

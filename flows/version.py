@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a version is made of and what it is while it is being made; and the production's finishing settings as the stages take them."""
+"""What a version is made of and what it is while it is being made; and the production's finishing
+settings as the stages take them."""
 
 from __future__ import annotations
 
@@ -32,10 +33,11 @@ class Reel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A version that is being made: what each pass renders, the folder it is written into, its files by profile, and its stems.
+    """A version that is being made: what each pass renders, the folder it is written into, its
+    files by profile, and its stems.
 
-    The first pass is the one that other things (captions, contact sheet) are made for. `shown`: the captions on the frames of the
-    programme."""
+    The first pass is the one that other things (captions, contact sheet) are made for. `shown`: the
+    captions on the frames of the programme."""
 
     film: Film
     reel: Reel
@@ -59,7 +61,9 @@ class Draft:
 
     def pass_of(self, profile: str) -> deliver.Pass:
         """The pass that renders a profile."""
-        return next(one for one in self.passes if profile in {made.name for made in one.job.profiles})
+        return next(
+            one for one in self.passes if profile in {made.name for made in one.job.profiles}
+        )
 
     def profile(self, name: str) -> Profile:
         """A profile of its files."""
@@ -82,10 +86,19 @@ class Version:
 
 
 def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
-    """What shots are matched to: the production's look, and before it what the actor sheet names for a character."""
+    """What shots are matched to: the production's look, and before it what the actor sheet names
+    for a character."""
     look = film.production.look
-    own = {shot.character: grading.Still(path=film.production.path(shot.look)) for shot in shots if shot.look}
-    shot = look.reference.removeprefix(SHOT_REFERENCE) if look.reference.startswith(SHOT_REFERENCE) else ""
+    own = {
+        shot.character: grading.Still(path=film.production.path(shot.look))
+        for shot in shots
+        if shot.look
+    }
+    shot = (
+        look.reference.removeprefix(SHOT_REFERENCE)
+        if look.reference.startswith(SHOT_REFERENCE)
+        else ""
+    )
     left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
     return grading.LookSettings(
         method=look.method,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lets torchaudio 2.11 import beside a CPU build of torch, by removing its compiled extensions.
 
-Its wheel on the package index links CUDA; beside a CPU torch the import fails and takes pyannote and diffusers with it. Without the
-extensions torchaudio falls back to pure Python, which is all that we use of it. Beside a CUDA torch nothing is touched."""
+Its wheel on the package index links CUDA; beside a CPU torch the import fails and takes pyannote
+and diffusers with it. Without the extensions torchaudio falls back to pure Python, which is all
+that we use of it. Beside a CUDA torch nothing is touched."""
 
 from __future__ import annotations
 

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is recorded: row types in film order, exact time, identities, and the Delta tables that hold them."""
+"""What is recorded: row types in film order, exact time, identities, and the Delta tables that hold
+them."""

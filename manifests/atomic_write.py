@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that appear whole or not at all, whatever is killed and whoever else writes the same one."""
+"""Files that appear whole or not at all, whatever is killed and whoever else writes the same
+one."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from pathlib import Path
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to, hidden and of the same suffix; what stands there when the block ends takes `path`'s place.
+    """A path beside `path` to write to, hidden and of the same suffix; what stands there when the
+    block ends takes `path`'s place.
 
-    The folder is made when it is missing. When the block fails nothing is left, and what was there before stays."""
+    The folder is made when it is missing. When the block fails nothing is left, and what was there
+    before stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}")
     try:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two kinds of error, because they lead to two actions.
 
-`InputError` is the user's to mend and is never retried; `ToolError` is an engine that failed and may be retried.
-An `InputError` carries every problem of an input at once, so nobody mends a sheet one row at a time.
+`InputError` is the user's to mend and is never retried; `ToolError` is an engine that failed and
+may be retried. An `InputError` carries every problem of an input at once, so nobody mends a sheet
+one row at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ LONGEST_FACT = 400  # characters of a message or fact that are shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong with an input: where it stands, what was expected, what was found, what is nearest."""
+    """One thing that is wrong with an input: where it stands, what was expected, what was found,
+    what is nearest."""
 
     file: str
     message: str
@@ -32,7 +34,8 @@ class Problem:
     nearest: str | None = None
 
     def __str__(self) -> str:
-        """One line: `cast.csv, row 3, column portrait: no such file 'x.png' (expected ...; nearest: 'y.png')`."""
+        """One line: `cast.csv, row 3, column portrait: no such file 'x.png' (expected ...; nearest:
+        'y.png')`."""
         place = [self.file]
         place += [f"line {self.line}"] if self.line is not None else []
         place += [f"row {self.row}"] if self.row is not None else []
@@ -48,7 +51,9 @@ class Problem:
 def _shown(text: str) -> str:
     """One line that does nothing to a terminal, however long or strange what it quotes is."""
     plain = "".join(c if c.isprintable() else " " for c in text)
-    return plain if len(plain) <= LONGEST_FACT else f"{plain[: LONGEST_FACT - 20]} ... {plain[-10:]}"
+    return (
+        plain if len(plain) <= LONGEST_FACT else f"{plain[: LONGEST_FACT - 20]} ... {plain[-10:]}"
+    )
 
 
 class InputError(Exception):
@@ -56,7 +61,9 @@ class InputError(Exception):
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         """Take one problem or several."""
-        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        self.problems: tuple[Problem, ...] = (
+            (problems,) if isinstance(problems, Problem) else tuple(problems)
+        )
         if not self.problems:
             raise ValueError("an InputError needs at least one problem")
         super().__init__(self.problems)
@@ -69,7 +76,14 @@ class InputError(Exception):
 class ToolError(Exception):
     """An engine (ffmpeg, a recogniser, Ray ...) failed although its input was accepted."""
 
-    def __init__(self, message: str, *, command: Sequence[str] = (), code: int | None = None, stderr: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        command: Sequence[str] = (),
+        code: int | None = None,
+        stderr: str = "",
+    ) -> None:
         """`command` is the argument list that ran; the last twelve lines of `stderr` are kept."""
         self.command = tuple(command)
         self.code = code
@@ -95,7 +109,8 @@ def _tool_error(message: str, command: Sequence[str], code: int | None, stderr: 
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str | None:
-    """The known names most like `name`, quoted and joined by commas, or None when nothing is like it.
+    """The known names most like `name`, quoted and joined by commas, or None when nothing is like
+    it.
 
     >>> nearest("hapy", ["happy", "sad", "angry"])
     "'happy'"
@@ -106,7 +121,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str | None:
 
 
 def gather(problems: list[Problem], read: Callable[[], T]) -> T | None:
-    """What `read` gives; None when it raises an InputError, whose problems are added to the list, so that one error names them all."""
+    """What `read` gives; None when it raises an InputError, whose problems are added to the list,
+    so that one error names them all."""
     try:
         return read()
     except InputError as error:

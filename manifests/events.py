@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows that come one by one, committed in batches: a commit costs tens of milliseconds, so rows wait for 64 of their kind or a second.
+"""Rows that come one by one, committed in batches: a commit costs tens of milliseconds, so rows
+wait for 64 of their kind or a second.
 
-The batch is committed by a thread of its own, so that a quiet moment does not keep a row from being seen. Every commit leaves small
-files, and opening a table costs more the more it has; so that the last commit of a long run costs what the first did, the same thread
-joins them now and then.
+The batch is committed by a thread of its own, so that a quiet moment does not keep a row from being
+seen. Every commit leaves small files, and opening a table costs more the more it has; so that the
+last commit of a long run costs what the first did, the same thread joins them now and then.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ JOIN_COMMITS = 200  # of a run, after which its small files are joined
 
 
 class RowLog(Generic[R]):
-    """Collects rows of one type and commits them in batches. Use as a context manager; leaving it commits the rest."""
+    """Collects rows of one type and commits them in batches. Use as a context manager; leaving it
+    commits the rest."""
 
     def __init__(self, store: Store, *, join_commits: int = JOIN_COMMITS) -> None:
         """Nothing is committed before the first row."""
@@ -52,7 +54,10 @@ class RowLog(Generic[R]):
                 self._guard.notify()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Commit what waits. Raises what a commit raised."""
         with self._guard:
@@ -66,7 +71,9 @@ class RowLog(Generic[R]):
         commits = 0
         while True:
             with self._guard:
-                self._guard.wait_for(lambda: self._closed or len(self._waiting) >= BATCH_ROWS, timeout=BATCH_SECONDS)
+                self._guard.wait_for(
+                    lambda: self._closed or len(self._waiting) >= BATCH_ROWS, timeout=BATCH_SECONDS
+                )
                 batch, self._waiting = self._waiting, []
                 closed = self._closed
             try:
@@ -81,7 +88,8 @@ class RowLog(Generic[R]):
                 self._join(type(batch[0]))
 
     def _join(self, kind: type[R]) -> None:
-        """Join the small files of this run's commits. What does not succeed now is done later, or at the end of the run."""
+        """Join the small files of this run's commits. What does not succeed now is done later, or
+        at the end of the run."""
         try:
             maintain(self._store, kinds=[kind])
         except ToolError as error:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identities: digests of what a thing is made from, so the same inputs always meet the same take.
 
-Canonical form: JSON with sorted keys, no spaces, Fractions as `n/d`, no floats that are not finite. SHA-256, the first 32 hex digits.
+Canonical form: JSON with sorted keys, no spaces, Fractions as `n/d`, no floats that are not finite.
+SHA-256, the first 32 hex digits.
 """
 
 from __future__ import annotations
@@ -17,12 +18,20 @@ DIGITS = 32
 
 
 def digest(value: Any) -> str:
-    """Identity of a plain value (None, bool, int, float, str, Fraction, list, tuple, dict). Raises TypeError for anything else.
+    """Identity of a plain value (None, bool, int, float, str, Fraction, list, tuple, dict). Raises
+    TypeError for anything else.
 
     >>> digest({"b": 1, "a": Fraction(25, 2)}) == digest({"a": Fraction(25, 2), "b": 1})
     True
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+    text = json.dumps(
+        value,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+        default=_plain,
+    )
     return digest_bytes(text.encode())
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read-only SQL over the record, through DuckDB.
 
-Each table appears as a view of the rows that are current (the whole history under `all_<table>`). Only one SELECT runs, with no
-access to files, network, extensions or settings: people and pages may ask anything of the manifests and nothing of the machine.
+Each table appears as a view of the rows that are current (the whole history under `all_<table>`).
+Only one SELECT runs, with no access to files, network, extensions or settings: people and pages may
+ask anything of the manifests and nothing of the machine.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Answer:
 
 
 def query(store: Store, sql: str, parameters: Sequence[object] = ()) -> Answer:
-    """Run one SELECT over the record. Raises InputError for anything else, for SQL that does not parse or bind, and for more than
-    `MOST_ROWS` rows, which nobody reads and no memory holds."""
+    """Run one SELECT over the record. Raises InputError for anything else, for SQL that does not
+    parse or bind, and for more than `MOST_ROWS` rows, which nobody reads and no memory holds."""
     with duckdb.connect(
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     ) as connection:
@@ -68,16 +69,21 @@ def _only_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise _refused(str(error)) from error
     kinds = [statement.type.name for statement in statements]
     if kinds != ["SELECT"]:
-        raise _refused("only one SELECT over the manifests is allowed", got=", ".join(kinds) or "nothing")
+        raise _refused(
+            "only one SELECT over the manifests is allowed", got=", ".join(kinds) or "nothing"
+        )
 
 
 def _refused(message: str, *, got: str | None = None) -> InputError:
     known = ", ".join(sorted(table_name(kind) for kind in ROW_TYPES))
-    return InputError(Problem(file="query", message=message, got=got, expected=f"a SELECT over {known}"))
+    return InputError(
+        Problem(file="query", message=message, got=got, expected=f"a SELECT over {known}")
+    )
 
 
 def _views(connection: duckdb.DuckDBPyConnection, store: Store, sql: str) -> None:
-    """A view for every table that the question may mean; those that it does not name are not opened."""
+    """A view for every table that the question may mean; those that it does not name are not
+    opened."""
     asked, readable = sql.casefold(), list[str]()
     for kind in ROW_TYPES:
         name = table_name(kind)
@@ -100,11 +106,18 @@ def _current(connection: duckdb.DuckDBPyConnection, store: Store, kind: type[Row
 
 
 def _view(
-    connection: duckdb.DuckDBPyConnection, store: Store, kind: type[Row], *, name: str, snapshot: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    kind: type[Row],
+    *,
+    name: str,
+    snapshot: str | None = None,
 ) -> list[str]:
-    """A view of a table with today's columns, whatever columns its files were written with; returns the files that it reads.
+    """A view of a table with today's columns, whatever columns its files were written with; returns
+    the files that it reads.
 
-    DuckDB reads local Parquet itself, several times quicker than through Arrow; on other storage it has no way in but Arrow."""
+    DuckDB reads local Parquet itself, several times quicker than through Arrow; on other storage it
+    has no way in but Arrow."""
     connection.register(f"none_of_{name}", arrow_schema(kind).empty_table())
     where = {} if snapshot is None else {"snapshot": snapshot}
     files = store.files(kind, **where) if store.is_local else []

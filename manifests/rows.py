@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The row types of the record, in film order: one frozen dataclass per noun of the production.
 
-Rows hold paths, digests and measures, never bytes. Fields are plain (str, int, float, bool, None) so that a row is one Arrow
-record; lists of words or reasons are joined texts, curves are canonical text or JSON. Times of sound are samples at 48 kHz on the
-episode's timeline (`timebase.MASTER_HZ`), half-open; times of picture are frames at `rate_num/rate_den`.
+Rows hold paths, digests and measures, never bytes. Fields are plain (str, int, float, bool, None)
+so that a row is one Arrow record; lists of words or reasons are joined texts, curves are canonical
+text or JSON. Times of sound are samples at 48 kHz on the episode's timeline (`timebase.MASTER_HZ`),
+half-open; times of picture are frames at `rate_num/rate_den`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line(Row):
-    """One line of the script. `order` counts from 0 through the script; `source_line` is the line (Fountain) or row (sheet) in `source`.
+    """One line of the script. `order` counts from 0 through the script; `source_line` is the line
+    (Fountain) or row (sheet) in `source`.
 
-    `line_id` is stable when other lines come and go: given by the sheet, else made from scene, character, text and repeat count.
-    `performance` is a canonical emotion curve or "" for the actor's default. `simultaneous` marks dual dialogue with the line before."""
+    `line_id` is stable when other lines come and go: given by the sheet, else made from scene,
+    character, text and repeat count. `performance` is a canonical emotion curve or "" for the
+    actor's default. `simultaneous` marks dual dialogue with the line before."""
 
     line_id: str
     order: int
@@ -45,7 +48,8 @@ class Line(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor(Row):
-    """One row of the actor sheet. Paths are relative to the production folder. `aliases` is `|`-joined."""
+    """One row of the actor sheet. Paths are relative to the production folder. `aliases` is
+    `|`-joined."""
 
     character: str
     actor: str
@@ -63,7 +67,8 @@ class Actor(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent(Row):
-    """Who allowed what. `covers` is `likeness` or `voice`; dates are ISO 8601 days; a consent with `revoked_at` in the past is none."""
+    """Who allowed what. `covers` is `likeness` or `voice`; dates are ISO 8601 days; a consent with
+    `revoked_at` in the past is none."""
 
     consent_id: str
     subject: str
@@ -78,9 +83,11 @@ class Consent(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording(Row):
-    """A recording brought in once. `recording_id` is the digest of its canonical PCM. `offset_samples`: where it begins on the timeline.
+    """A recording brought in once. `recording_id` is the digest of its canonical PCM.
+    `offset_samples`: where it begins on the timeline.
 
-    `master_path` (48 kHz, up to two channels) and `analysis_path` (16 kHz mono) are FLAC under `build/media/recordings/`."""
+    `master_path` (48 kHz, up to two channels) and `analysis_path` (16 kHz mono) are FLAC under
+    `build/media/recordings/`."""
 
     recording_id: str
     source: str
@@ -100,9 +107,11 @@ class Recording(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn(Row):
-    """One stretch of speech by one (unnamed) speaker. `diarization_id` keys the recordings and settings it came from.
+    """One stretch of speech by one (unnamed) speaker. `diarization_id` keys the recordings and
+    settings it came from.
 
-    `exclusive` turns never overlap; the others keep overlapped speech. Samples are on the timeline."""
+    `exclusive` turns never overlap; the others keep overlapped speech. Samples are on the
+    timeline."""
 
     diarization_id: str
     recording_id: str
@@ -126,9 +135,11 @@ class Word(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue(Row):
-    """Where a script line is spoken. `status` is `matched`, `doubtful` or `missing` (then start = end = -1).
+    """Where a script line is spoken. `status` is `matched`, `doubtful` or `missing` (then start =
+    end = -1).
 
-    `reasons` says why the confidence (0 to 1) is what it is. `words` is JSON `[[text, start, end], ...]` in timeline samples."""
+    `reasons` says why the confidence (0 to 1) is what it is. `words` is JSON `[[text, start, end],
+    ...]` in timeline samples."""
 
     line_id: str
     recording_id: str
@@ -146,16 +157,21 @@ class Cue(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot(Row):
-    """One shot of the cut. `shot_id` is its identity: a digest of everything that shapes its pixels and of nothing else.
+    """One shot of the cut. `shot_id` is its identity: a digest of everything that shapes its pixels
+    and of nothing else.
 
-    `number` is for people (`sc01_sh010`); `order` counts from 0; `start_frame` and `end_frame` lie on the timeline, half-open.
-    `performance` is JSON of `model.emotion.Performance.plain()`; `audio_digest` the canonical PCM of span and context. `voiced` is JSON
-    `[[first, end], ...]`, the shot's frames in which its character speaks when others are heard too; `[]` means all of them.
+    `number` is for people (`sc01_sh010`); `order` counts from 0; `start_frame` and `end_frame` lie
+    on the timeline, half-open. `performance` is JSON of `model.emotion.Performance.plain()`;
+    `audio_digest` the canonical PCM of span and context. `voiced` is JSON `[[first, end], ...]`,
+    the shot's frames in which its character speaks when others are heard too; `[]` means all of
+    them.
 
-    `layout` is how the picture is shared (`pipeline.cut.framing`); `layer` 0 covers the timeline, others are seen at the same time.
-    `dissolve_frames`: how long it comes up over the shot before it. `head_frames` and `tail_frames` are drawn beyond the cut, for dissolves
-    and for an editor; frames in `performance` and `voiced` count from the first frame that is drawn. `before_frames`: how much of the same
-    stretch lies before this piece of a long shot that was split, so that blinks and sway go on across the seam."""
+    `layout` is how the picture is shared (`pipeline.cut.framing`); `layer` 0 covers the timeline,
+    others are seen at the same time. `dissolve_frames`: how long it comes up over the shot before
+    it. `head_frames` and `tail_frames` are drawn beyond the cut, for dissolves and for an editor;
+    frames in `performance` and `voiced` count from the first frame that is drawn. `before_frames`:
+    how much of the same stretch lies before this piece of a long shot that was split, so that
+    blinks and sway go on across the seam."""
 
     shot_id: str
     number: str
@@ -216,10 +232,11 @@ class Shot(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take(Row):
-    """A generated clip. Done when its media stands under the shot's identity and this row is committed (media first).
+    """A generated clip. Done when its media stands under the shot's identity and this row is
+    committed (media first).
 
-    `face_*` is the face box at rest as fractions of the frame. `measures` and `warnings` are JSON. `label` says what the frames are
-    (`previs`, `DICE-Talk`, ...)."""
+    `face_*` is the face box at rest as fractions of the frame. `measures` and `warnings` are JSON.
+    `label` says what the frames are (`previs`, `DICE-Talk`, ...)."""
 
     shot_id: str
     path: str
@@ -247,7 +264,8 @@ class Take(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade(Row):
-    """One colour transform for one shot, written as a 33-point `.cube`. `delta_e_*`: mean CIEDE2000 to the look, before and after."""
+    """One colour transform for one shot, written as a 33-point `.cube`. `delta_e_*`: mean CIEDE2000
+    to the look, before and after."""
 
     grade_id: str
     shot_id: str
@@ -261,13 +279,16 @@ class Grade(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut(Row):
-    """One event of the edit list of a version: which take with which grade fills which frames of the timeline.
+    """One event of the edit list of a version: which take with which grade fills which frames of
+    the timeline.
 
-    `take_frame` is the take's first frame that is used, `take_frames` how many its file holds (0: no more than are used); `crop` is
-    `left,top,width,height` in the take's pixels; `label` says what the frames are (`previs`, `DICE-Talk`, ...). `dissolve_frames`: how
-    long it comes up over the event before it, centred on `start_frame`. `layer` 0 covers the timeline; others lie over it in `place`
-    (`left,top,width,height` in delivered pixels, "" for the whole picture). `mask` is the path of a grey still as large as the place
-    that says what of the event is seen ("": all of it). In a lesson, slides are events with the label `slide`."""
+    `take_frame` is the take's first frame that is used, `take_frames` how many its file holds (0:
+    no more than are used); `crop` is `left,top,width,height` in the take's pixels; `label` says
+    what the frames are (`previs`, `DICE-Talk`, ...). `dissolve_frames`: how long it comes up over
+    the event before it, centred on `start_frame`. `layer` 0 covers the timeline; others lie over it
+    in `place` (`left,top,width,height` in delivered pixels, "" for the whole picture). `mask` is
+    the path of a grey still as large as the place that says what of the event is seen ("": all of
+    it). In a lesson, slides are events with the label `slide`."""
 
     version: str
     order: int
@@ -297,7 +318,8 @@ class Cut(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliverable(Row):
-    """One file of a version. `deliverable_id` keys the cut, the sound and the profile's settings."""
+    """One file of a version. `deliverable_id` keys the cut, the sound and the profile's
+    settings."""
 
     deliverable_id: str
     version: str
@@ -312,7 +334,8 @@ class Deliverable(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(Row):
-    """One measurement of one deliverable. `verdict` is `pass`, `warn` or `fail`; `timecode` is "" for the whole file."""
+    """One measurement of one deliverable. `verdict` is `pass`, `warn` or `fail`; `timecode` is ""
+    for the whole file."""
 
     version: str
     profile: str
@@ -326,7 +349,8 @@ class Check(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject(Row):
-    """An item that failed while the rest went on. `kind` is `input` or `tool`; `reason` is the error's text."""
+    """An item that failed while the rest went on. `kind` is `input` or `tool`; `reason` is the
+    error's text."""
 
     run_id: str
     stage: str
@@ -337,7 +361,8 @@ class Reject(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Row):
-    """One run of a flow, written at its end. `outcome` is `done`, `partial`, `stopped` or `failed`."""
+    """One run of a flow, written at its end. `outcome` is `done`, `partial`, `stopped` or
+    `failed`."""
 
     run_id: str
     flow: str
@@ -353,9 +378,11 @@ class Run(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(Row):
-    """Something that happened to a subject: machine states and human decisions alike. Current state is a view over these.
+    """Something that happened to a subject: machine states and human decisions alike. Current state
+    is a view over these.
 
-    `happened_at` is UTC ISO 8601 with microseconds. `name`: queued, running, done, failed, diarized, transcribed, approved, held ..."""
+    `happened_at` is UTC ISO 8601 with microseconds. `name`: queued, running, done, failed,
+    diarized, transcribed, approved, held ..."""
 
     event_id: str
     happened_at: str
@@ -380,12 +407,15 @@ class ModelFile(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusClip(Row):
-    """One clip of a training corpus: who performs what. `clip_id` is the digest of what the clip was made or read from.
+    """One clip of a training corpus: who performs what. `clip_id` is the digest of what the clip
+    was made or read from.
 
-    `corpus`: `synthetic`, `units` (faces moved by the units of a 3D model, for testing only), `mead`, `hdtf`, `crema-d`. `emotion` is
-    one of `model.emotion.LABELS`; `level` 1 to 3, 0 where a corpus has none; `intensity` is what that level stands for. `split`
-    (`train`, `judge`, `val`, `test`) follows the identity. `frames` are 25 a second. Paths are relative to the corpus' folder; `audio` and
-    `video` are "" where they were not kept. `source` is the file that a clip was read from, or what made it."""
+    `corpus`: `synthetic`, `units` (faces moved by the units of a 3D model, for testing only),
+    `mead`, `hdtf`, `crema-d`. `emotion` is one of `model.emotion.LABELS`; `level` 1 to 3, 0 where a
+    corpus has none; `intensity` is what that level stands for. `split` (`train`, `judge`, `val`,
+    `test`) follows the identity. `frames` are 25 a second. Paths are relative to the corpus'
+    folder; `audio` and `video` are "" where they were not kept. `source` is the file that a clip
+    was read from, or what made it."""
 
     clip_id: str
     corpus: str
@@ -407,10 +437,12 @@ class CorpusClip(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement(Row):
-    """What one measure says of one clip. `subject` is who made the pictures: `real` (the corpus' own clip), a talker, or a folder of clips.
+    """What one measure says of one clip. `subject` is who made the pictures: `real` (the corpus'
+    own clip), a talker, or a folder of clips.
 
-    Clip, identity, emotion and level are those of the `CorpusClip` whose portrait and sound the clip was made from. `value` is null where
-    nothing could be measured. The measures are told in docs/judges.md."""
+    Clip, identity, emotion and level are those of the `CorpusClip` whose portrait and sound the
+    clip was made from. `value` is null where nothing could be measured. The measures are told in
+    docs/judges.md."""
 
     run_id: str
     subject: str
@@ -425,10 +457,12 @@ class Judgement(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score(Row):
-    """One measure over the clips of a subject, with the ends of its 95 % interval (null where there is none).
+    """One measure over the clips of a subject, with the ends of its 95 % interval (null where there
+    is none).
 
-    `clips` and `identities` are how many stand behind it. `reference` is what the number is to be read against, and `compared` says what
-    that is: chance, wrong sound, the same clips of the corpus."""
+    `clips` and `identities` are how many stand behind it. `reference` is what the number is to be
+    read against, and `compared` says what that is: chance, wrong sound, the same clips of the
+    corpus."""
 
     run_id: str
     subject: str

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The door to deltalake: append rows, read them back, keep the tables small.
 
-Each row type is one Delta table (Parquet files and a transaction log) under the record's root. Nothing is updated or deleted:
-rows are appended, and what is current is a view over them. Rows that form a set (the lines of a script, the shots of a cut) are
-written as one snapshot whose id is the digest of its rows; an event points at the current one, so going back to an earlier state
-writes no row twice. Writers may work at once: conflicting commits are retried.
+Each row type is one Delta table (Parquet files and a transaction log) under the record's root.
+Nothing is updated or deleted: rows are appended, and what is current is a view over them. Rows that
+form a set (the lines of a script, the shots of a cut) are written as one snapshot whose id is the
+digest of its rows; an event points at the current one, so going back to an earlier state writes no
+row twice. Writers may work at once: conflicting commits are retried.
 """
 
 from __future__ import annotations
@@ -48,9 +49,12 @@ LASTING = (
     "permission denied",
     "not permitted",
 )  # no use to try again
-PARTITIONS: dict[type[Row], list[str]] = {Event: ["name"]}  # decisions and pointers are few among what the farm says
-INDEXED = 32  # columns of which the log keeps statistics, from the first one on; our own are the last
-STATISTICS: dict[type[Row], list[str]] = {  # of columns that are asked for: a log with less in it is opened sooner
+# decisions and pointers are few among what the farm says
+PARTITIONS: dict[type[Row], list[str]] = {Event: ["name"]}
+# columns of which the log keeps statistics, from the first one on; our own are the last
+INDEXED = 32
+# of columns that are asked for: a log with less in it is opened sooner
+STATISTICS: dict[type[Row], list[str]] = {
     Event: ["subject", "run_id", "committed_at"],
     Shot: ["snapshot", "committed_at", "actor"],
     Take: ["shot_id", "run_id", "committed_at"],
@@ -59,7 +63,9 @@ PRUNING_VALUES, PRUNING_LENGTH = 64, 60
 CHECKPOINT_COMMITS = 20  # to open a table, its last checkpoint is read, and the commits since then
 LOG_KEPT = "interval 1 days"  # of commits before a checkpoint: a long night leaves thousands
 REMOVED_HOURS = (
-    48  # checkpoints name files that were joined into others for so long: a long night leaves tens of thousands
+    # checkpoints name files that were joined into others for so long: a long night leaves tens of
+    # thousands
+    48
 )
 LOG: dict[str, str | None] = {
     "delta.logRetentionDuration": LOG_KEPT,
@@ -68,7 +74,8 @@ LOG: dict[str, str | None] = {
 
 
 class Store:
-    """The record of one production: Delta tables under `root` (a folder, or an object-storage URL with `options`)."""
+    """The record of one production: Delta tables under `root` (a folder, or an object-storage URL
+    with `options`)."""
 
     def __init__(self, root: Path | str, *, options: dict[str, str] | None = None) -> None:
         """Nothing is created until the first append."""
@@ -84,7 +91,8 @@ class Store:
         return "://" not in self.root
 
     def as_it_stands(self) -> Store:
-        """The same record for one look that asks many questions: each table is opened once, and read as it stood then."""
+        """The same record for one look that asks many questions: each table is opened once, and
+        read as it stood then."""
         still = Store(self.root, options=self.options)
         still._opened = {}
         return still
@@ -96,10 +104,14 @@ class Store:
         kind = type(rows[0])
         now = datetime.datetime.now(datetime.UTC)
         own = {"schema_version": VERSIONS[kind.__name__], "snapshot": snapshot, "committed_at": now}
-        self.append_table(kind, pa.Table.from_pylist([to_record(row) | own for row in rows], schema=arrow_schema(kind)))
+        self.append_table(
+            kind,
+            pa.Table.from_pylist([to_record(row) | own for row in rows], schema=arrow_schema(kind)),
+        )
 
     def append_table(self, kind: type[Row], table: pa.Table) -> None:
-        """Commit rows that are a table of `arrow_schema(kind)` already, all or none. Raises ToolError when the commit keeps failing."""
+        """Commit rows that are a table of `arrow_schema(kind)` already, all or none. Raises
+        ToolError when the commit keeps failing."""
 
         self._refuse_unwritable()
 
@@ -124,7 +136,8 @@ class Store:
         retried(commit)
 
     def replace(self, kind: type[R], rows: Sequence[R]) -> str:
-        """Make these rows the current set of their type; returns the snapshot's id. Writes only what is not there yet."""
+        """Make these rows the current set of their type; returns the snapshot's id. Writes only
+        what is not there yet."""
         snapshot = digest([to_record(row) for row in rows])
         if self.current(kind) == snapshot:
             return snapshot
@@ -149,7 +162,8 @@ class Store:
         return [] if snapshot is None else self.rows(kind, snapshot=snapshot)
 
     def rows(self, kind: type[R], *, since: str = "", **equals: Value) -> list[R]:
-        """All rows whose fields equal the given values (or are among them), oldest commit first; upgraded to today's type.
+        """All rows whose fields equal the given values (or are among them), oldest commit first;
+        upgraded to today's type.
 
         `since`: only rows that were committed from then on (UTC, ISO 8601)."""
         table = self._sorted(kind, equals, since=since)
@@ -158,10 +172,13 @@ class Store:
     def has(self, kind: type[Row], **equals: Value) -> bool:
         """Whether at least one such row is committed."""
         dataset = self._dataset(kind, equals)
-        return dataset is not None and bool(dataset.head(1, columns=[], filter=_terms(equals)).num_rows)
+        return dataset is not None and bool(
+            dataset.head(1, columns=[], filter=_terms(equals)).num_rows
+        )
 
     def find(self, kind: type[R], column: str, keys: Iterable[str]) -> list[R]:
-        """The rows whose `column` is among many keys. Newest files are looked into first, and no others once every key is found."""
+        """The rows whose `column` is among many keys. Newest files are looked into first, and no
+        others once every key is found."""
         return [
             row
             for files, found in self._holding(kind, column, keys)
@@ -173,7 +190,8 @@ class Store:
         return {key for _, found in self._holding(kind, column, keys) for key in found}
 
     def newest(self, kind: type[R], count: int) -> list[R]:
-        """About the last `count` rows (at least as many when there are, in whole files), newest files first."""
+        """About the last `count` rows (at least as many when there are, in whole files), newest
+        files first."""
         rows: list[R] = []
         for files in self._newest_files(kind):
             rows += from_table(kind, files.to_table())
@@ -182,32 +200,46 @@ class Store:
         return rows
 
     def dataset(self, kind: type[Row], **equals: Value) -> ds.Dataset | None:
-        """The table as an Arrow dataset for pandas, DuckDB and others; None when nothing was written yet.
+        """The table as an Arrow dataset for pandas, DuckDB and others; None when nothing was
+        written yet.
 
-        Files in which, by the log's statistics, no row has the given values are left out; rows still want filtering."""
+        Files in which, by the log's statistics, no row has the given values are left out; rows
+        still want filtering."""
         return self._dataset(kind, equals)
 
     def files(self, kind: type[Row], **equals: Value) -> list[str]:
         """The Parquet files of a table that may hold rows with the given values, newest version."""
         table = self._table(kind)
-        uris = [] if table is None else list(table.file_uris(file_pruning_predicate=_predicate(equals, "")))
+        uris = (
+            []
+            if table is None
+            else list(table.file_uris(file_pruning_predicate=_predicate(equals, "")))
+        )
         if not self.is_local:
             return uris
-        folder = Path(self.uri(kind))  # in the URIs it is percent-encoded, what stands behind it is not
+        # in the URIs it is percent-encoded, what stands behind it is not
+        folder = Path(self.uri(kind))
         return [str(folder.absolute() / uri.rpartition(f"/{folder.name}/")[2]) for uri in uris]
 
     def small_files(self, kind: type[Row], limit: int) -> int:
         """How many files of a table are smaller than `limit` bytes."""
         table = self._table(kind)
-        sizes = [] if table is None else pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+        sizes = (
+            []
+            if table is None
+            else pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+        )
         return sum(size < limit for size in sizes)
 
-    def compact(self, kind: type[Row], *, file_bytes: int | None = None, vacuum_hours: int | None = None) -> int:
-        """Join small Parquet files up to `file_bytes`; with `vacuum_hours` also delete files that no version of the last hours needs.
+    def compact(
+        self, kind: type[Row], *, file_bytes: int | None = None, vacuum_hours: int | None = None
+    ) -> int:
+        """Join small Parquet files up to `file_bytes`; with `vacuum_hours` also delete files that
+        no version of the last hours needs.
 
-        Files that the log does not name are among them (a writer that was killed left them, or they were joined long ago), unless
-        `vacuum_hours` are more than the log remembers. Returns how many files were deleted. Readers keep the version that they opened;
-        writers go on."""
+        Files that the log does not name are among them (a writer that was killed left them, or they
+        were joined long ago), unless `vacuum_hours` are more than the log remembers. Returns how
+        many files were deleted. Readers keep the version that they opened; writers go on."""
 
         self._refuse_unwritable()
 
@@ -224,7 +256,11 @@ class Store:
             return 0
         table = DeltaTable(self.uri(kind), storage_options=self.options)
         unnamed_too = vacuum_hours <= REMOVED_HOURS
-        return len(table.vacuum(vacuum_hours, dry_run=False, enforce_retention_duration=False, full=unnamed_too))
+        return len(
+            table.vacuum(
+                vacuum_hours, dry_run=False, enforce_retention_duration=False, full=unnamed_too
+            )
+        )
 
     def uri(self, kind: type[Row]) -> str:
         """Where the table of a row type lies."""
@@ -235,15 +271,25 @@ class Store:
         where = {"name": "snapshot", "subject": table_name(kind)}
         pointers = self._sorted(Event, where, columns=["happened_at", "detail"])
         found = [] if pointers is None else pointers.to_pylist()
-        return [pointer["detail"] for pointer in sorted(found, key=lambda pointer: pointer["happened_at"])]
+        return [
+            pointer["detail"]
+            for pointer in sorted(found, key=lambda pointer: pointer["happened_at"])
+        ]
 
     def _refuse_unwritable(self) -> None:
-        """Say that nothing may be written here before deltalake tries, whose threads panic over it at length."""
+        """Say that nothing may be written here before deltalake tries, whose threads panic over it
+        at length."""
         if not self.is_local:
             return
-        place = next(place for place in (Path(self.root), *Path(self.root).absolute().parents) if place.exists())
+        place = next(
+            place
+            for place in (Path(self.root), *Path(self.root).absolute().parents)
+            if place.exists()
+        )
         if not os.access(place, os.W_OK | os.X_OK):
-            raise ToolError(f"the record cannot be written: {place} is read-only, another user's, or no folder")
+            raise ToolError(
+                f"the record cannot be written: {place} is read-only, another user's, or no folder"
+            )
 
     def _table(self, kind: type[Row]) -> DeltaTable | None:
         if self._opened is None:
@@ -253,9 +299,10 @@ class Store:
         return self._opened[kind]
 
     def _caught_up(self, kind: type[Row]) -> tuple[DeltaTable | None, int]:
-        """The table as we wrote it last, with what others committed since, and how often we did: opening it anew costs more the older it
-        is, and so does going on with it for long."""
-        standing, commits = self._written.pop(kind, (None, 0))  # kept again when the commit succeeds
+        """The table as we wrote it last, with what others committed since, and how often we did:
+        opening it anew costs more the older it is, and so does going on with it for long."""
+        # kept again when the commit succeeds
+        standing, commits = self._written.pop(kind, (None, 0))
         if standing is None:
             return self._newly_opened(kind), 1
         standing.update_incremental()
@@ -267,14 +314,26 @@ class Store:
         except TableNotFoundError:
             return None
 
-    def _dataset(self, kind: type[Row], equals: Mapping[str, Value], since: str = "") -> ds.Dataset | None:
+    def _dataset(
+        self, kind: type[Row], equals: Mapping[str, Value], since: str = ""
+    ) -> ds.Dataset | None:
         table = self._table(kind)
-        return None if table is None else table.to_pyarrow_dataset(file_pruning_predicate=_predicate(equals, since))
+        return (
+            None
+            if table is None
+            else table.to_pyarrow_dataset(file_pruning_predicate=_predicate(equals, since))
+        )
 
     def _sorted(
-        self, kind: type[Row], equals: Mapping[str, Value], *, since: str = "", columns: Sequence[str] | None = None
+        self,
+        kind: type[Row],
+        equals: Mapping[str, Value],
+        *,
+        since: str = "",
+        columns: Sequence[str] | None = None,
     ) -> pa.Table | None:
-        """The rows with the given values as a table, oldest commit first; None when nothing was written yet."""
+        """The rows with the given values as a table, oldest commit first; None when nothing was
+        written yet."""
         dataset = self._dataset(kind, equals, since)
         if dataset is None:
             return None
@@ -302,7 +361,9 @@ class Store:
             yield ds.dataset(part, schema=schema, format="parquet", filesystem=filesystem)
             count *= 2
 
-    def _holding(self, kind: type[Row], column: str, keys: Iterable[str]) -> Iterator[tuple[ds.Dataset, set[str]]]:
+    def _holding(
+        self, kind: type[Row], column: str, keys: Iterable[str]
+    ) -> Iterator[tuple[ds.Dataset, set[str]]]:
         """Parts of the table and the keys that they hold, each key once, until all are found."""
         missing = set(keys)
         for files in self._newest_files(kind) if missing else ():
@@ -332,8 +393,8 @@ def event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str 
 def retried(commit: Callable[[], object]) -> None:
     """Commit again when another writer created or changed the table at the same moment.
 
-    Raises ToolError when it keeps failing, and at once when there is no space left or nothing may be written: that does not pass by
-    itself."""
+    Raises ToolError when it keeps failing, and at once when there is no space left or nothing may
+    be written: that does not pass by itself."""
     for attempt in range(RETRIES):
         try:
             commit()
@@ -345,7 +406,8 @@ def retried(commit: Callable[[], object]) -> None:
 
 
 def _shorten_log(table: DeltaTable) -> None:
-    """Now and then, after a commit: what fails here must not look like a commit that failed, which would be done again."""
+    """Now and then, after a commit: what fails here must not look like a commit that failed, which
+    would be done again."""
     if table.version() % CHECKPOINT_COMMITS:
         return
     try:
@@ -365,7 +427,9 @@ def _terms(equals: Mapping[str, Value], since: str = "") -> ds.Expression | None
     """What rows must fulfil."""
     terms = [_term(name, value) for name, value in equals.items()]
     if since:
-        terms.append(ds.field("committed_at") >= pa.scalar(_moment(since), pa.timestamp("us", tz="UTC")))
+        terms.append(
+            ds.field("committed_at") >= pa.scalar(_moment(since), pa.timestamp("us", tz="UTC"))
+        )
     return reduce(lambda a, b: a & b, terms) if terms else None
 
 
@@ -375,11 +439,14 @@ def _term(name: str, value: Value) -> ds.Expression:
 
 
 def _predicate(equals: Mapping[str, Value], since: str) -> str | None:
-    """The same for the log's statistics, as SQL; long lists and long texts prune nothing and are left out."""
+    """The same for the log's statistics, as SQL; long lists and long texts prune nothing and are
+    left out."""
     terms = []
     for name, value in equals.items():
         values = value if isinstance(value, list | tuple) else [value]
-        if 0 < len(values) <= PRUNING_VALUES and all(len(str(one)) <= PRUNING_LENGTH for one in values):
+        if 0 < len(values) <= PRUNING_VALUES and all(
+            len(str(one)) <= PRUNING_LENGTH for one in values
+        ):
             terms.append(f"{name} IN ({', '.join(map(_literal, values))})")
     if since:
         early = _moment(since) - datetime.timedelta(seconds=1)  # statistics are cut to milliseconds

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact time: integer ticks, a Fraction rate, half-open spans. Float seconds exist only at the doors and in log lines.
+"""Exact time: integer ticks, a Fraction rate, half-open spans. Float seconds exist only at the
+doors and in log lines.
 
-The master audio is the clock: recordings, turns, words and cues are in samples at `MASTER_HZ`; shots and cuts are in frames
-at the delivery rate. Timecode follows SMPTE ST 12-1 (drop-frame for 30000/1001).
+The master audio is the clock: recordings, turns, words and cues are in samples at `MASTER_HZ`;
+shots and cuts are in frames at the delivery rate. Timecode follows SMPTE ST 12-1 (drop-frame for
+30000/1001).
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ RATES: dict[str, Fraction] = {
 
 
 def parse_rate(text: str | float, *, file: str = "frame rate") -> Fraction:
-    """A frame rate from what people write: `25`, `"29.97"`, `"30000/1001"`, `"25/2"`. Raises InputError naming the known rates.
+    """A frame rate from what people write: `25`, `"29.97"`, `"30000/1001"`, `"25/2"`. Raises
+    InputError naming the known rates.
 
     >>> parse_rate("29.97"), parse_rate("24000/1001"), parse_rate(25)
     (Fraction(30000, 1001), Fraction(24000, 1001), Fraction(25, 1))
@@ -40,7 +43,11 @@ def parse_rate(text: str | float, *, file: str = "frame rate") -> Fraction:
         rate = Fraction(0)
     if rate not in RATES.values():
         known = ", ".join(RATES)
-        raise InputError(Problem(file=file, message=f"{name!r} is not a known frame rate", expected=f"one of {known}"))
+        raise InputError(
+            Problem(
+                file=file, message=f"{name!r} is not a known frame rate", expected=f"one of {known}"
+            )
+        )
     return rate
 
 
@@ -55,7 +62,8 @@ def round_half_up(value: Fraction) -> int:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """Half-open `[start, end)` in integer ticks of `1/rate` seconds. Raises ValueError when it ends before it starts."""
+    """Half-open `[start, end)` in integer ticks of `1/rate` seconds. Raises ValueError when it ends
+    before it starts."""
 
     start: int
     end: int
@@ -76,7 +84,8 @@ class Span:
         return Fraction(len(self)) / self.rate
 
     def at(self, rate: Fraction) -> Span:
-        """The same span on another tick grid, each end rounded half up, so neighbours stay neighbours."""
+        """The same span on another tick grid, each end rounded half up, so neighbours stay
+        neighbours."""
         factor = rate / self.rate
         return Span(round_half_up(self.start * factor), round_half_up(self.end * factor), rate)
 
@@ -93,7 +102,8 @@ def sample_of_frame(frame: int, rate: Fraction, hz: int = MASTER_HZ) -> int:
     >>> sample_of_frame(1, Fraction(24000, 1001)), sample_of_frame(1, Fraction(30000, 1001))
     (2002, 1602)
     """
-    above, below = frame * hz * rate.denominator, rate.numerator  # not as a Fraction: a long cut asks a million times
+    # not as a Fraction: a long cut asks a million times
+    above, below = frame * hz * rate.denominator, rate.numerator
     return (2 * above + below) // (2 * below)
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeping the record quick: join small files, delete those that nobody reads any more, without stopping readers or writers.
+"""Keeping the record quick: join small files, delete those that nobody reads any more, without
+stopping readers or writers.
 
-Rows that come one by one (takes, events ...) leave a small file per commit; they are joined up to `FILE_BYTES`, and not again, so that
-the work of a night does not grow with the age of the record. Sets (the shots of a cut ...) are one file each and stay as they are: the
-log's statistics find a set by its id as long as files hold one.
+Rows that come one by one (takes, events ...) leave a small file per commit; they are joined up to
+`FILE_BYTES`, and not again, so that the work of a night does not grow with the age of the record.
+Sets (the shots of a cut ...) are one file each and stay as they are: the log's statistics find a
+set by its id as long as files hold one.
 """
 
 from __future__ import annotations
@@ -32,16 +34,26 @@ class Kept:
 
 
 def maintain(
-    store: Store, *, kinds: Sequence[type[Row]] = STREAMS, many: int = MANY_FILES, keep_hours: int = KEEP_HOURS
+    store: Store,
+    *,
+    kinds: Sequence[type[Row]] = STREAMS,
+    many: int = MANY_FILES,
+    keep_hours: int = KEEP_HOURS,
 ) -> list[Kept]:
-    """Join and vacuum the tables with at least `many` files that are small. Writers at work are waited for, not stopped.
+    """Join and vacuum the tables with at least `many` files that are small. Writers at work are
+    waited for, not stopped.
 
-    Files that no version of the last `keep_hours` needs are deleted; a reader that opened the record before that may miss them."""
+    Files that no version of the last `keep_hours` needs are deleted; a reader that opened the
+    record before that may miss them."""
     done = []
     for kind in kinds:
         before = len(store.files(kind))
         if store.small_files(kind, FILE_BYTES // 2) < many:
             continue
         deleted = store.compact(kind, file_bytes=FILE_BYTES, vacuum_hours=keep_hours)
-        done.append(Kept(table=table_name(kind), before=before, after=len(store.files(kind)), deleted=deleted))
+        done.append(
+            Kept(
+                table=table_name(kind), before=before, after=len(store.files(kind)), deleted=deleted
+            )
+        )
     return done

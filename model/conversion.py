@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that reads pickled weights: once, at fetch or import, `weights_only`, digest checked before, safetensors after.
+"""The one place that reads pickled weights: once, at fetch or import, `weights_only`, digest
+checked before, safetensors after.
 
-Checkpoints of training frameworks name classes that are of no use for inference (configuration nodes, task descriptions). Those
-names are given inert stand-ins, so torch's weights-only unpickler can pass over them without running foreign code.
+Checkpoints of training frameworks name classes that are of no use for inference (configuration
+nodes, task descriptions). Those names are given inert stand-ins, so torch's weights-only unpickler
+can pass over them without running foreign code.
 """
 
 from __future__ import annotations
@@ -56,15 +58,20 @@ class _Inert:
 
 
 def read_pickle(path: Path) -> dict[str, Tensor]:
-    """The tensors of a pickled state dict, read with torch's weights-only reader. Raises InputError for anything else."""
+    """The tensors of a pickled state dict, read with torch's weights-only reader. Raises InputError
+    for anything else."""
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # an unpickler trips over strange bytes in many ways
         message = "not a plain file of tensors, so it is not read"
         got = str(error).partition("\n")[0] or type(error).__name__
         raise InputError(Problem(file=str(path), message=message, got=got)) from error
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise InputError(Problem(file=str(path), message="not a dictionary of tensors", expected="a state dict"))
+    if not isinstance(loaded, dict) or not all(
+        isinstance(value, Tensor) for value in loaded.values()
+    ):
+        raise InputError(
+            Problem(file=str(path), message="not a dictionary of tensors", expected="a state dict")
+        )
     return loaded
 
 
@@ -80,33 +87,61 @@ class _PriorUnpickler(pickle.Unpickler):
 
 
 def read_prior(path: Path) -> Tensor:
-    """An emotion prior: the `mu` of a .npy that holds a pickled dictionary. Raises InputError when it holds anything else."""
+    """An emotion prior: the `mu` of a .npy that holds a pickled dictionary. Raises InputError when
+    it holds anything else."""
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
             shape, _, dtype = read(file)
             if shape != () or not dtype.hasobject:
                 raise ValueError(f"an array of {dtype}, shape {shape}")
             content = _PriorUnpickler(io.BytesIO(file.read())).load()
         mean = np.asarray(content.item()["mu"], dtype=np.float32).reshape(-1)
-    except (pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
+    except (
+        pickle.UnpicklingError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        OSError,
+    ) as error:
         message = "not an emotion prior"
-        problem = Problem(file=str(path), message=message, expected="a pickled {'mu': float array}", got=str(error))
+        problem = Problem(
+            file=str(path),
+            message=message,
+            expected="a pickled {'mu': float array}",
+            got=str(error),
+        )
         raise InputError(problem) from error
     return torch.from_numpy(mean.copy())
 
 
 def convert_pickle(
-    source: Path, folder: Path, *, keep: str, prefixes: Sequence[str] = (), config: dict[str, object] | None = None
+    source: Path,
+    folder: Path,
+    *,
+    keep: str,
+    prefixes: Sequence[str] = (),
+    config: dict[str, object] | None = None,
 ) -> None:
-    """Write `folder/model.safetensors`, `config.json` and, last, `digest`. `keep`: the key that holds the state dict ("" = top).
+    """Write `folder/model.safetensors`, `config.json` and, last, `digest`. `keep`: the key that
+    holds the state dict ("" = top).
 
     `prefixes`: only tensors whose names start with one of these are kept; all when empty."""
     with torch.serialization.safe_globals([(_Inert, name) for name in INERT_NAMES]):
         loaded: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
     state = loaded[keep] if keep else loaded
-    tensors = {name: value.contiguous() for name, value in state.items() if name.startswith(tuple(prefixes) or "")}
+    tensors = {
+        name: value.contiguous()
+        for name, value in state.items()
+        if name.startswith(tuple(prefixes) or "")
+    }
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     partial.mkdir(parents=True)
     save_file(tensors, partial / "model.safetensors")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Emotions: the eight labels of DICE-Talk, blends of them, and curves over a line.
 
-One grammar everywhere (script notes, sheets, `--emotion`): `curve = mix ("->" mix)*`, `mix = term ("+" term)*`,
-`term = label [0..1.5]`; e.g. `happy 0.6 + surprised 0.4`, `neutral -> angry 0.9`. A label alone means intensity 1. A caller may
-teach further words (`furious` for `angry 1.2`); which words those are is the script's affair (`pipeline/script/script.py`). Word processors
-turn `->` into an arrow as people type; that arrow means the same.
+One grammar everywhere (script notes, sheets, `--emotion`): `curve = mix ("->" mix)*`, `mix = term
+("+" term)*`, `term = label [0..1.5]`; e.g. `happy 0.6 + surprised 0.4`, `neutral -> angry 0.9`. A
+label alone means intensity 1. A caller may teach further words (`furious` for `angry 1.2`); which
+words those are is the script's affair (`pipeline/script/script.py`). Word processors turn `->` into
+an arrow as people type; that arrow means the same.
 """
 
 from __future__ import annotations
@@ -21,23 +22,32 @@ from manifests.errors import nearest
 LABELS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 MAXIMUM = 1.5
 LONGEST = 500  # characters of a curve
-DIGITS = 4  # weights are kept to this many decimals, so that a curve and its text are the same thing
+# weights are kept to this many decimals, so that a curve and its text are the same thing
+DIGITS = 4
 
 Weights = Float64[np.ndarray, "8"]
 Mix = tuple[tuple[str, float], ...]
 
-_TERM = re.compile(r"^(?P<word>[^\W\d_](?:[^\d+>]*[^\W\d_])?)\s*(?P<weight>[0-9]+\.?[0-9]*|\.[0-9]+)?$")
+_TERM = re.compile(
+    r"^(?P<word>[^\W\d_](?:[^\d+>]*[^\W\d_])?)\s*(?P<weight>[0-9]+\.?[0-9]*|\.[0-9]+)?$"
+)
 _OWN_WORDS: Mapping[str, Mix] = {label: ((label, 1.0),) for label in LABELS}
 _NO_WORDS: Mapping[str, Mix] = {}
 
 
 class EmotionError(ValueError):
-    """Text that is not of the emotion grammar. `got` is the part that is wrong, `nearest_names` the known labels like it.
+    """Text that is not of the emotion grammar. `got` is the part that is wrong, `nearest_names` the
+    known labels like it.
 
     `expected`: what would be right, where that is not one of the labels."""
 
     def __init__(
-        self, message: str, *, got: str, nearest_names: str | None = None, expected: str | None = None
+        self,
+        message: str,
+        *,
+        got: str,
+        nearest_names: str | None = None,
+        expected: str | None = None,
     ) -> None:
         """Say what was wrong; callers add file and line."""
         super().__init__(message)
@@ -48,7 +58,8 @@ class EmotionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What a line performs: one mix (held) or several (ramped, evenly spaced over the line). Canonical: labels sorted, no zeros."""
+    """What a line performs: one mix (held) or several (ramped, evenly spaced over the line).
+    Canonical: labels sorted, no zeros."""
 
     mixes: tuple[Mix, ...]
 
@@ -58,10 +69,13 @@ class Curve:
         >>> str(parse_curve("surprised .4 + happy 0.60 -> angry"))
         'happy 0.6 + surprised 0.4 -> angry 1'
         """
-        return " -> ".join(" + ".join(f"{label} {weight:g}" for label, weight in mix) for mix in self.mixes)
+        return " -> ".join(
+            " + ".join(f"{label} {weight:g}" for label, weight in mix) for mix in self.mixes
+        )
 
     def at(self, position: float) -> Weights:
-        """Weights in the order of `LABELS` at a position in [0, 1] of the line, linear between mixes."""
+        """Weights in the order of `LABELS` at a position in [0, 1] of the line, linear between
+        mixes."""
         keys = np.stack([_weights(mix) for mix in self.mixes])
         place = float(np.clip(position, 0, 1)) * (len(keys) - 1)
         below = min(int(place), max(len(keys) - 2, 0))
@@ -71,7 +85,8 @@ class Curve:
 
 
 def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> Curve:
-    """Read the grammar. `words` (casefolded) are understood beside the labels, each standing for a mix, times its intensity.
+    """Read the grammar. `words` (casefolded) are understood beside the labels, each standing for a
+    mix, times its intensity.
 
     Raises EmotionError that names the wrong part and the nearest words.
 
@@ -79,7 +94,9 @@ def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> Curve:
     'neutral 1 -> angry 0.6'
     """
     if len(text) > LONGEST:
-        raise EmotionError(f"an emotion of {len(text)} characters, at most {LONGEST}", got=text[:20])
+        raise EmotionError(
+            f"an emotion of {len(text)} characters, at most {LONGEST}", got=text[:20]
+        )
     return Curve(tuple(_mix(part, words) for part in text.replace("→", "->").split("->")))
 
 
@@ -90,7 +107,8 @@ def held(label: str, intensity: float = 1.0) -> Curve:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Weights (order of `LABELS`) at a frame of the shot; the frame may lie outside the shot when a line continues across a cut."""
+    """Weights (order of `LABELS`) at a frame of the shot; the frame may lie outside the shot when a
+    line continues across a cut."""
 
     frame: int
     weights: tuple[float, ...]
@@ -98,7 +116,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """The curve of a shot over its frames: linear between keys, held before the first and after the last."""
+    """The curve of a shot over its frames: linear between keys, held before the first and after the
+    last."""
 
     keys: tuple[Key, ...]
 
@@ -121,18 +140,24 @@ class Performance:
 
     @classmethod
     def of(cls, curve: Curve, *, start: int, end: int) -> Performance:
-        """Spread a line's curve over frames `start` to `end` (of the line, counted from the shot's first frame)."""
+        """Spread a line's curve over frames `start` to `end` (of the line, counted from the shot's
+        first frame)."""
         last = max(end - 1, start)
         places = np.linspace(0, 1, len(curve.mixes)) if len(curve.mixes) > 1 else np.zeros(1)
-        keys = {round(start + place * (last - start)): tuple(curve.at(place).round(6).tolist()) for place in places}
+        keys = {
+            round(start + place * (last - start)): tuple(curve.at(place).round(6).tolist())
+            for place in places
+        }
         return cls(tuple(Key(frame, weights) for frame, weights in sorted(keys.items())))
 
     @classmethod
     def joined(cls, lines: Iterable[tuple[Curve, int, int]], *, ease_frames: int) -> Performance:
-        """The curves of several lines (curve, start, end in frames of the shot; in order), each holding over its own frames.
+        """The curves of several lines (curve, start, end in frames of the shot; in order), each
+        holding over its own frames.
 
-        Between two lines the first mood stays until `ease_frames` before the second begins, then turns into it. Keys that
-        change nothing are dropped, so equal performances are equal. Raises ValueError when there is no line."""
+        Between two lines the first mood stays until `ease_frames` before the second begins, then
+        turns into it. Keys that change nothing are dropped, so equal performances are equal. Raises
+        ValueError when there is no line."""
         keys: dict[int, tuple[float, ...]] = {}
         for curve, start, end in lines:
             if keys and start - ease_frames > max(keys):
@@ -148,11 +173,16 @@ class Performance:
 
 
 def _needed(keys: list[Key]) -> tuple[Key, ...]:
-    """Drop keys that repeat their neighbours; a performance that never changes is one key at frame 0."""
+    """Drop keys that repeat their neighbours; a performance that never changes is one key at frame
+    0."""
     kept = [
         key
         for index, key in enumerate(keys)
-        if any(keys[beside].weights != key.weights for beside in (index - 1, index + 1) if 0 <= beside < len(keys))
+        if any(
+            keys[beside].weights != key.weights
+            for beside in (index - 1, index + 1)
+            if 0 <= beside < len(keys)
+        )
     ]
     return tuple(kept) or (Key(0, keys[0].weights),)
 
@@ -163,16 +193,22 @@ def _mix(text: str, words: Mapping[str, Mix]) -> Mix:
         for label, weight in _term(term.strip(), text, words):
             if label in found:
                 raise EmotionError(
-                    f"{label!r} is named twice in {text.strip()!r}", got=term.strip(), expected="each label once"
+                    f"{label!r} is named twice in {text.strip()!r}",
+                    got=term.strip(),
+                    expected="each label once",
                 )
             found[label] = weight
-    return tuple((label, found[label]) for label in sorted(found) if found[label]) or (("neutral", 1.0),)
+    return tuple((label, found[label]) for label in sorted(found) if found[label]) or (
+        ("neutral", 1.0),
+    )
 
 
 def _term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
     match = _TERM.match(term)
     if not match:
-        raise EmotionError(f"{whole.strip()!r} is not an emotion: write 'label' or 'label 0.6'", got=term)
+        raise EmotionError(
+            f"{whole.strip()!r} is not an emotion: write 'label' or 'label 0.6'", got=term
+        )
     word, factor = " ".join(match["word"].casefold().split()), float(match["weight"] or 1)
     mix = words.get(word, _OWN_WORDS.get(word))
     if mix is None:
@@ -182,7 +218,9 @@ def _term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
     for label, weight in scaled:
         if weight > MAXIMUM:
             raise EmotionError(
-                f"intensity {weight:g} of {label!r} is above {MAXIMUM}", got=term, expected=f"0 to {MAXIMUM:g}"
+                f"intensity {weight:g} of {label!r} is above {MAXIMUM}",
+                got=term,
+                expected=f"0 to {MAXIMUM:g}",
             )
     return scaled
 

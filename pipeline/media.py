@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door to ffmpeg: finding it, running it, probing files, and streaming samples and frames in and out.
+"""The one door to ffmpeg: finding it, running it, probing files, and streaming samples and frames
+in and out.
 
-Other modules build argument lists; this one runs them, never through a shell. Files that come from people are opened with an
-allow-list of demuxers and the `file` protocol only, so a playlist named `.wav` cannot make ffmpeg open something else.
-Probing uses PyAV (the same libav libraries), because the packaged ffmpeg has no ffprobe.
+Other modules build argument lists; this one runs them, never through a shell. Files that come from
+people are opened with an allow-list of demuxers and the `file` protocol only, so a playlist named
+`.wav` cannot make ffmpeg open something else. Probing uses PyAV (the same libav libraries), because
+the packaged ffmpeg has no ffprobe.
 """
 
 from __future__ import annotations
@@ -27,15 +29,54 @@ from jaxtyping import Float32, UInt8
 
 from manifests.errors import InputError, Problem, ToolError
 
-DEMUXERS = ("wav", "w64", "flac", "mp3", "mov", "mp4", "m4a", "ogg", "matroska", "webm", "aiff", "aac", "flv")
+DEMUXERS = (
+    "wav",
+    "w64",
+    "flac",
+    "mp3",
+    "mov",
+    "mp4",
+    "m4a",
+    "ogg",
+    "matroska",
+    "webm",
+    "aiff",
+    "aac",
+    "flv",
+)
 NEEDED_FILTERS = (
-    "alphamerge", "ass", "astats", "blackdetect", "blend", "ebur128", "extractplanes", "freezedetect", "loudnorm", "lut3d", "lutrgb",
-    "mergeplanes", "overlay", "setparams", "silencedetect", "tpad", "zscale",
-)  # fmt: skip
+    "alphamerge",
+    "ass",
+    "astats",
+    "blackdetect",
+    "blend",
+    "ebur128",
+    "extractplanes",
+    "freezedetect",
+    "loudnorm",
+    "lut3d",
+    "lutrgb",
+    "mergeplanes",
+    "overlay",
+    "setparams",
+    "silencedetect",
+    "tpad",
+    "zscale",
+)
 NEEDED_ENCODERS = (
-    "aac", "ffv1", "flac", "libopus", "libsvtav1", "libvpx-vp9", "libx264", "libx264rgb", "libx265", "pcm_s24le", "prores_aw",
+    "aac",
+    "ffv1",
+    "flac",
+    "libopus",
+    "libsvtav1",
+    "libvpx-vp9",
+    "libx264",
+    "libx264rgb",
+    "libx265",
+    "pcm_s24le",
+    "prores_aw",
     "prores_ks",
-)  # fmt: skip
+)
 LONGEST_SECONDS = 12 * 3600  # a longer "recording" is a mistake or a decompression bomb
 
 ZERO = Fraction(0)
@@ -47,7 +88,8 @@ SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", ",".join(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioInfo:
-    """First audio stream: sampling rate in Hz, channels, codec, and where on the file's clock it begins (seconds)."""
+    """First audio stream: sampling rate in Hz, channels, codec, and where on the file's clock it
+    begins (seconds)."""
 
     hz: int
     channels: int
@@ -57,7 +99,8 @@ class AudioInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
-    """First video stream. `frames` is 0 when the container does not say. Colour tags are the names ffmpeg prints, "" when unset."""
+    """First video stream. `frames` is 0 when the container does not say. Colour tags are the names
+    ffmpeg prints, "" when unset."""
 
     width: int
     height: int
@@ -81,7 +124,8 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An ffmpeg argument list that writes exactly `frames` raw frames to `pipe:1`. `name` is what errors call it."""
+    """An ffmpeg argument list that writes exactly `frames` raw frames to `pipe:1`. `name` is what
+    errors call it."""
 
     name: str
     arguments: tuple[str, ...]
@@ -90,7 +134,8 @@ class Source:
 
 @functools.cache
 def ffmpeg_path() -> str:
-    """The ffmpeg that will run: $CALLSHEET_FFMPEG, else the system's when it has all filters we use, else the packaged one."""
+    """The ffmpeg that will run: $CALLSHEET_FFMPEG, else the system's when it has all filters we
+    use, else the packaged one."""
     named = os.environ.get("CALLSHEET_FFMPEG")
     if named:
         return named
@@ -112,20 +157,24 @@ def missing_features(executable: str) -> list[str]:
 
 
 def missing_encoders(wanted: Sequence[str]) -> list[str]:
-    """Those of the wanted encoders that the ffmpeg that will run lacks; it is not asked when none are wanted."""
+    """Those of the wanted encoders that the ffmpeg that will run lacks; it is not asked when none
+    are wanted."""
     known = _names(ffmpeg_path(), "-encoders") if wanted else set()
     return [name for name in wanted if name not in known]
 
 
 def probe(path: Path) -> MediaInfo:
-    """Open a file with the allow-listed demuxers and read its header. Raises InputError when it is no such media."""
+    """Open a file with the allow-listed demuxers and read its header. Raises InputError when it is
+    no such media."""
     import av
     from av.error import FFmpegError
 
     if not path.is_file():
         raise InputError(Problem(file=str(path), message="no such file"))
     if path.stat().st_size == 0:
-        raise InputError(Problem(file=str(path), message="the file is empty", expected="audio or video"))
+        raise InputError(
+            Problem(file=str(path), message="the file is empty", expected="audio or video")
+        )
     options = {"protocol_whitelist": "file", "format_whitelist": ",".join(DEMUXERS)}
     try:
         with av.open(str(path.resolve()), options=options) as container:
@@ -133,14 +182,20 @@ def probe(path: Path) -> MediaInfo:
     except (FFmpegError, ValueError, OSError) as error:
         known = "WAV, FLAC, MP3, M4A, OGG, MP4, MOV, MKV or AIFF"
         raise InputError(
-            Problem(file=str(path), message="not a media file that can be read", expected=known, got=str(error))
+            Problem(
+                file=str(path),
+                message="not a media file that can be read",
+                expected=known,
+                got=str(error),
+            )
         ) from error
 
 
 def read_audio(
     path: Path, *, hz: int, channels: int, block_seconds: float = 10.0, start: Fraction = ZERO
 ) -> Iterator[Float32[np.ndarray, "samples channels"]]:
-    """Stream a file's first audio stream as float32 in [-1, 1], resampled and mixed to `channels`, from `start` seconds on.
+    """Stream a file's first audio stream as float32 in [-1, 1], resampled and mixed to `channels`,
+    from `start` seconds on.
 
     Raises ToolError when decoding fails."""
     arguments = [
@@ -155,7 +210,8 @@ def read_audio(
         str(path.resolve()),
     ]
     layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
-    mix = f"aresample={hz}:out_chlayout={layout}:rematrix_maxval=1"  # mixing down averages and never clips
+    # mixing down averages and never clips
+    mix = f"aresample={hz}:out_chlayout={layout}:rematrix_maxval=1"
     arguments += ["-map", "0:a:0", "-vn", "-af", mix, "-f", "f32le", "pipe:1"]
     size = max(1, round(block_seconds * hz)) * channels * 4
     for block in _read_blocks(arguments, size, partial=True):
@@ -165,10 +221,16 @@ def read_audio(
 def read_frames(
     path: Path, *, width: int, height: int, filters: str = "", start: Fraction = ZERO
 ) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Stream a video's frames as RGB of `width` x `height` (scaled when they differ). `filters`: an ffmpeg filter chain to apply first.
+    """Stream a video's frames as RGB of `width` x `height` (scaled when they differ). `filters`: an
+    ffmpeg filter chain to apply first.
 
-    `start`: frames shown before that many seconds are left out, without decoding what lies before the nearest key frame."""
-    chain = ",".join(part for part in (filters, f"scale={width}:{height}:flags=accurate_rnd+full_chroma_int") if part)
+    `start`: frames shown before that many seconds are left out, without decoding what lies before
+    the nearest key frame."""
+    chain = ",".join(
+        part
+        for part in (filters, f"scale={width}:{height}:flags=accurate_rnd+full_chroma_int")
+        if part
+    )
     arguments = [
         "-v",
         "error",
@@ -191,10 +253,20 @@ def _from(start: Fraction) -> list[str]:
 
 
 def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = None) -> str:
-    """Run ffmpeg with `arguments` (`-hide_banner -nostdin -nostats -y` come first) and return all of its stderr.
+    """Run ffmpeg with `arguments` (`-hide_banner -nostdin -nostats -y` come first) and return all
+    of its stderr.
 
     `progress(frames_done)` is called as it goes. Raises ToolError."""
-    command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-nostats", "-y", "-progress", "pipe:1", *arguments]
+    command = [
+        ffmpeg_path(),
+        "-hide_banner",
+        "-nostdin",
+        "-nostats",
+        "-y",
+        "-progress",
+        "pipe:1",
+        *arguments,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         drain = _Drain(process.stderr)
         try:
@@ -213,13 +285,18 @@ def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = No
 
 
 def run_piped(
-    sources: Sequence[Source], sink: Sequence[str], *, progress: Callable[[int, int], None] | None = None
+    sources: Sequence[Source],
+    sink: Sequence[str],
+    *,
+    progress: Callable[[int, int], None] | None = None,
 ) -> str:
-    """Run the sources one after another into one sink that reads `pipe:0`; return the sink's stderr.
+    """Run the sources one after another into one sink that reads `pipe:0`; return the sink's
+    stderr.
 
-    Any number of clips reaches one encoder this way at constant memory: as inputs of one filter graph each would hold a decoder and
-    its queues open from the first frame to the last. Frames go from process to process without passing through this one.
-    `progress(frames done, frames in all)`. Raises ToolError for the process that failed, also when a source gives other than its
+    Any number of clips reaches one encoder this way at constant memory: as inputs of one filter
+    graph each would hold a decoder and its queues open from the first frame to the last. Frames go
+    from process to process without passing through this one. `progress(frames done, frames in
+    all)`. Raises ToolError for the process that failed, also when a source gives other than its
     promised frames.
     """
     command = [ffmpeg_path(), "-hide_banner", "-nostats", "-y", *sink]
@@ -235,7 +312,8 @@ def run_piped(
                         progress(done + frames, total)
                 done += source.frames
         except ToolError:
-            if _ended(process):  # the sink died first, and the source of that: its own words tell why
+            # the sink died first, and the source of that: its own words tell why
+            if _ended(process):
                 raise ToolError(
                     "ffmpeg failed", command=command, code=process.returncode, stderr=drain.text()
                 ) from None
@@ -252,11 +330,13 @@ def run_piped(
 
 
 class FrameWriter:
-    """Write RGB frames to a file as they come; the file appears under its name only when all went well.
+    """Write RGB frames to a file as they come; the file appears under its name only when all went
+    well.
 
-    Without alpha the encoder is lossless RGB H.264 in Matroska, the mezzanine of takes: static backgrounds cost next to nothing, and
-    there is one hand-over without loss between a talker and the finishing. Mattes (`gray`) are FFV1. Use as a context manager;
-    `write` takes (height, width, channels), of mattes (height, width).
+    Without alpha the encoder is lossless RGB H.264 in Matroska, the mezzanine of takes: static
+    backgrounds cost next to nothing, and there is one hand-over without loss between a talker and
+    the finishing. Mattes (`gray`) are FFV1. Use as a context manager; `write` takes (height, width,
+    channels), of mattes (height, width).
     """
 
     MEZZANINE = ("-c:v", "libx264rgb", "-qp", "0", "-preset", "ultrafast", "-pix_fmt", "rgb24")
@@ -272,15 +352,35 @@ class FrameWriter:
         pixels: Literal["rgb24", "rgba", "gray"] = "rgb24",
         threads: int = 1,
     ) -> None:
-        """`size`: (width, height) in pixels. `pixels`: `rgba` is straight alpha, `gray` a matte. `threads`: for the encoder."""
+        """`size`: (width, height) in pixels. `pixels`: `rgba` is straight alpha, `gray` a matte.
+        `threads`: for the encoder."""
         self.path = path
         self.frames = 0
         channels: dict[str, tuple[int, ...]] = {"rgb24": (3,), "rgba": (4,), "gray": ()}
         self._shape = (size[1], size[0], *channels[pixels])
-        self._partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}")
+        self._partial = path.with_name(
+            f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}"
+        )
         encoder = {"rgb24": self.MEZZANINE, "rgba": self.WITH_ALPHA, "gray": self.MATTE}[pixels]
-        self._command = [ffmpeg_path(), "-hide_banner", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", pixels]
-        self._command += ["-s", f"{size[0]}x{size[1]}", "-r", f"{rate.numerator}/{rate.denominator}", "-i", "pipe:0"]
+        self._command = [
+            ffmpeg_path(),
+            "-hide_banner",
+            "-v",
+            "error",
+            "-y",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            pixels,
+        ]
+        self._command += [
+            "-s",
+            f"{size[0]}x{size[1]}",
+            "-r",
+            f"{rate.numerator}/{rate.denominator}",
+            "-i",
+            "pipe:0",
+        ]
         self._command += [
             "-threads",
             str(threads),
@@ -293,12 +393,15 @@ class FrameWriter:
     def __enter__(self) -> Self:
         """Start the encoder."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         self._drain = _Drain(self._process.stderr)
         return self
 
     def write(self, frame: UInt8[np.ndarray, "height width *channels"]) -> None:
-        """Append one frame. Raises ToolError when the encoder died, ValueError when the frame has another size."""
+        """Append one frame. Raises ToolError when the encoder died, ValueError when the frame has
+        another size."""
         if frame.shape != self._shape:
             raise ValueError(f"frame of shape {frame.shape}, the file takes {self._shape}")
         assert self._process.stdin is not None
@@ -309,9 +412,13 @@ class FrameWriter:
         self.frames += 1
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
-        """Finish the file and give it its name, or leave nothing behind when an error passes through."""
+        """Finish the file and give it its name, or leave nothing behind when an error passes
+        through."""
         if kind is not None:
             self._process.kill()
             self._close()
@@ -324,7 +431,9 @@ class FrameWriter:
         stderr = self._close()
         if self._process.returncode:
             self._partial.unlink(missing_ok=True)
-            raise ToolError("ffmpeg failed", command=self._command, code=self._process.returncode, stderr=stderr)
+            raise ToolError(
+                "ffmpeg failed", command=self._command, code=self._process.returncode, stderr=stderr
+            )
 
     def _close(self) -> str:
         assert self._process.stdin is not None
@@ -335,7 +444,8 @@ class FrameWriter:
 
 
 def _pour(source: Source, sink: IO[bytes]) -> Iterator[int]:
-    """Run a source with the sink's input as its output, yielding how many frames it has written so far."""
+    """Run a source with the sink's input as its output, yielding how many frames it has written so
+    far."""
     command = [
         ffmpeg_path(),
         "-hide_banner",
@@ -368,7 +478,8 @@ def _pour(source: Source, sink: IO[bytes]) -> Iterator[int]:
 
 
 def _widen(pipe: IO[bytes]) -> None:
-    """Give a pipe a megabyte where the system allows it: frames are large, and every refill wakes two processes."""
+    """Give a pipe a megabyte where the system allows it: frames are large, and every refill wakes
+    two processes."""
     with contextlib.suppress(OSError, AttributeError, ImportError):
         import fcntl
 
@@ -416,7 +527,9 @@ def _read_blocks(arguments: Sequence[str], size: int, *, partial: bool) -> Itera
             raise
         code = process.wait()
     if code:
-        raise ToolError("ffmpeg could not decode the file", command=command, code=code, stderr=drain.text())
+        raise ToolError(
+            "ffmpeg could not decode the file", command=command, code=code, stderr=drain.text()
+        )
 
 
 def _media_info(path: Path, container: object) -> MediaInfo:
@@ -460,5 +573,7 @@ def _video_info(stream: object) -> VideoInfo:
 
 
 def _names(executable: str, listing: str) -> set[str]:
-    result = subprocess.run([executable, "-hide_banner", listing], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [executable, "-hide_banner", listing], capture_output=True, text=True, check=False
+    )
     return {parts[1] for line in result.stdout.splitlines() if len(parts := line.split()) > 1}

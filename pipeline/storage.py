@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door to fsspec: whole files put to and taken from storage that workers and the driver share, a folder or `s3://`.
+"""The one door to fsspec: whole files put to and taken from storage that workers and the driver
+share, a folder or `s3://`.
 
-Calls that fail are repeated a bounded number of times with growing pauses. Credentials come from the environment (for S3 as botocore
-reads it: AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL ...), never from a file of a production. Not a cache and not a file system.
+Calls that fail are repeated a bounded number of times with growing pauses. Credentials come from
+the environment (for S3 as botocore reads it: AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL ...), never from a
+file of a production. Not a cache and not a file system.
 """
 
 from __future__ import annotations
@@ -34,10 +36,13 @@ _FOR_GOOD = (
 
 
 def checked_url(url: str) -> str:
-    """The URL, if it names a folder or S3 and nothing secret. Raises ValueError with a reason for people."""
+    """The URL, if it names a folder or S3 and nothing secret. Raises ValueError with a reason for
+    people."""
     parts = urlsplit(url)
     if "@" in parts.netloc or parts.query:
-        raise ValueError("credentials do not belong into a storage URL; give them in the environment")
+        raise ValueError(
+            "credentials do not belong into a storage URL; give them in the environment"
+        )
     is_folder = parts.scheme in ("", "file") and parts.path.startswith("/")
     if url and not is_folder and not (parts.scheme == "s3" and parts.netloc):
         raise ValueError("write an absolute folder, or s3://bucket/folder")
@@ -61,31 +66,43 @@ class Storage:
             self._system, self._root = fsspec.core.url_to_fs(self.url, **options)
         except ImportError as error:
             message = "the package for S3 is missing"
-            raise InputError(Problem(file="storage.url", message=message, expected="pip install s3fs")) from error
+            raise InputError(
+                Problem(file="storage.url", message=message, expected="pip install s3fs")
+            ) from error
 
     def put(self, source: Path, name: str) -> None:
         """Store a file under a name, whole or not at all. Raises ToolError."""
         self._retried(f"writing {name}", lambda: self._put(source, name))
 
     def get(self, name: str, target: Path) -> None:
-        """Fetch a file; it appears at `target` when it is whole. Raises FileNotFoundError when there is none, else ToolError."""
+        """Fetch a file; it appears at `target` when it is whole. Raises FileNotFoundError when
+        there is none, else ToolError."""
         with whole(target) as partial:
-            self._retried(f"reading {name}", lambda: self._system.get_file(self._at(name), str(partial)))
+            self._retried(
+                f"reading {name}", lambda: self._system.get_file(self._at(name), str(partial))
+            )
 
     def text(self, name: str) -> str | None:
         """The text of a small file, None when there is none. Raises ToolError."""
         with contextlib.suppress(FileNotFoundError):
-            return self._retried(f"reading {name}", lambda: str(self._system.cat_file(self._at(name)).decode()))
+            return self._retried(
+                f"reading {name}", lambda: str(self._system.cat_file(self._at(name)).decode())
+            )
         return None
 
     def has(self, name: str) -> bool:
         """Whether there is such a file. Raises ToolError."""
-        return bool(self._retried(f"looking for {name}", lambda: self._system.exists(self._at(name))))
+        return bool(
+            self._retried(f"looking for {name}", lambda: self._system.exists(self._at(name)))
+        )
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder, none when there is no such folder. Raises ToolError."""
+        """The names of the files in a folder, none when there is no such folder. Raises
+        ToolError."""
         with contextlib.suppress(FileNotFoundError):
-            found = self._retried(f"listing {folder}", lambda: self._system.ls(self._at(folder), detail=False))
+            found = self._retried(
+                f"listing {folder}", lambda: self._system.ls(self._at(folder), detail=False)
+            )
             return sorted(f"{folder}/{path.rsplit('/', 1)[-1]}" for path in found)
         return []
 
@@ -100,7 +117,8 @@ class Storage:
     def _put(self, source: Path, name: str) -> None:
         place = self._at(name)
         if not self._is_local:
-            self._system.put_file(str(source), place)  # appears whole: that is how object storage works
+            # appears whole: that is how object storage works
+            self._system.put_file(str(source), place)
             return
         folder, _, last = place.rpartition("/")
         partial = f"{folder}/.{uuid.uuid4().hex}.{last}"
@@ -119,7 +137,9 @@ class Storage:
                 raise
             except Exception as error:
                 if attempt == ATTEMPTS or _is_for_good(error):
-                    raise ToolError(f"storage {self.url}: {what} failed ({attempt} tries): {error}") from error
+                    raise ToolError(
+                        f"storage {self.url}: {what} failed ({attempt} tries): {error}"
+                    ) from error
                 time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
         raise AssertionError
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests share: hypothesis settings, a browser, one Ray, one Prefect server and one small film per run of the suite."""
+"""What all tests share: hypothesis settings, a browser, one Ray, one Prefect server and one small
+film per run of the suite."""
 
 from __future__ import annotations
 
@@ -18,9 +19,12 @@ from flows.farm.cluster import keep_to_loopback
 
 settle()  # before any test module imports an engine: some read their environment then
 
-# A property is about results; how long one example takes on a busy machine is not a finding.
-# CI draws the same examples every time: it tells what a change did, not what luck found. Everybody else's run goes on searching.
-settings.register_profile("callsheet", deadline=None, derandomize=os.environ.get("CALLSHEET_REQUIRE") == "all")
+# A property is about results; how long one example takes on a busy machine is not a finding. CI
+# draws the same examples every time: it tells what a change did, not what luck found. Everybody
+# else's run goes on searching.
+settings.register_profile(
+    "callsheet", deadline=None, derandomize=os.environ.get("CALLSHEET_REQUIRE") == "all"
+)
 settings.load_profile("callsheet")
 
 STARTER = Path(__file__).parents[1] / "pipeline" / "script" / "starter"
@@ -47,7 +51,9 @@ def chromium() -> Iterator[Any]:
     if not found:
         absent("chromium")
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--mute-audio"])
+        browser = driver.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--mute-audio"]
+        )
         yield browser
         browser.close()
 
@@ -60,7 +66,8 @@ def _own_signing_key(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @dataclass(frozen=True)
 class Engines:
-    """A running Ray (its address) and a running Prefect server (its URL), as child processes must be told of them."""
+    """A running Ray (its address) and a running Prefect server (its URL), as child processes must
+    be told of them."""
 
     ray: str
     prefect: str
@@ -73,7 +80,8 @@ class Engines:
 
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
-    """Ray with two CPUs and a Prefect server on loopback, started once; flows of this process find both by themselves."""
+    """Ray with two CPUs and a Prefect server on loopback, started once; flows of this process find
+    both by themselves."""
     os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
     settle()
     keep_to_loopback()
@@ -106,7 +114,9 @@ def small_production(folder: Path) -> Path:
     shutil.copytree(STARTER, folder)
     text = (folder / "production.toml").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("size")]
-    (folder / "production.toml").write_text(SMALL + "\n".join(lines) + "\n\n[generate]\nsize = 256\n")
+    (folder / "production.toml").write_text(
+        SMALL + "\n".join(lines) + "\n\n[generate]\nsize = 256\n"
+    )
     return folder
 
 
@@ -118,7 +128,8 @@ def production(tmp_path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A small film that was rendered, and what the flow said of it. Tests copy it before they change it."""
+    """A small film that was rendered, and what the flow said of it. Tests copy it before they
+    change it."""
 
     folder: Path
     outcome: object

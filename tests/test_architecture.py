@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The limits of docs and style that a machine can hold: sizes, docstrings, licence lines, no prints, light imports."""
+"""The limits of docs and style that a machine can hold: sizes, docstrings, licence lines, no
+prints, light imports."""
 
 from __future__ import annotations
 
@@ -50,7 +51,11 @@ def test_nine_of_ten_functions_are_short() -> None:
 
 
 def test_no_file_is_long() -> None:
-    long = {str(path.relative_to(ROOT)): n for path in FILES if (n := len(path.read_text().splitlines())) > 500}
+    long = {
+        str(path.relative_to(ROOT)): n
+        for path in FILES
+        if (n := len(path.read_text().splitlines())) > 500
+    }
     assert not long
 
 
@@ -77,7 +82,9 @@ def test_public_functions_and_classes_are_documented() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
         for path in FILES
         for node in ast.parse(path.read_text()).body
-        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_") and not ast.get_docstring(node)
+        if isinstance(node, Function | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
     ]
     assert not bare, "\n".join(bare)
 
@@ -88,14 +95,29 @@ def test_no_module_has_a_name_that_says_nothing(banned: str) -> None:
 
 
 def test_planning_imports_nothing_heavy() -> None:
-    heavy = ("torch", "cv2", "ray", "prefect", "pyannote", "faster_whisper", "diffusers", "transformers")
+    heavy = (
+        "torch",
+        "cv2",
+        "ray",
+        "prefect",
+        "pyannote",
+        "faster_whisper",
+        "diffusers",
+        "transformers",
+    )
     code = f"import sys; import flows.cli, flows.project, flows.plan; print([m for m in {heavy!r} if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"
 
 
 def test_the_layers_and_doors_hold() -> None:
     result = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("lint-imports")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout

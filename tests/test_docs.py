@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documents: generated pages are up to date, links lead somewhere, the README names commands that exist."""
+"""The documents: generated pages are up to date, links lead somewhere, the README names commands
+that exist."""
 
 from __future__ import annotations
 
@@ -27,11 +28,19 @@ def test_links_and_pictures_lead_to_files_that_exist(document: Path) -> None:
 
 def test_the_make_targets_that_documents_name_exist() -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    named = {target for document in DOCUMENTS for target in re.findall(r"`make ([a-z-]+)", document.read_text())}
+    named = {
+        target
+        for document in DOCUMENTS
+        for target in re.findall(r"`make ([a-z-]+)", document.read_text())
+    }
     assert named <= known
 
 
 def test_the_verbs_that_documents_name_exist() -> None:
     known = set(re.findall(r"^## callsheet (\w+)", pages()["commands.md"], flags=re.M))
-    named = {verb for document in DOCUMENTS for verb in re.findall(r"`callsheet ([a-z]+)", document.read_text())}
+    named = {
+        verb
+        for document in DOCUMENTS
+        for verb in re.findall(r"`callsheet ([a-z]+)", document.read_text())
+    }
     assert named <= known

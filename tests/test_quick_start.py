@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's quick start prints what the README prints: the example is rendered as a new user would, then once more."""
+"""The README's quick start prints what the README prints: the example is rendered as a new user
+would, then once more."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ def printed_in_readme() -> list[str]:
     """The two blocks of output in the quick start."""
     return [
         block.strip()
-        for block in re.findall(r"^```\n(The Lighthouse.*?|Nothing to do.*?)^```$", README, flags=re.M | re.S)
+        for block in re.findall(
+            r"^```\n(The Lighthouse.*?|Nothing to do.*?)^```$", README, flags=re.M | re.S
+        )
     ]
 
 
@@ -29,10 +32,14 @@ README = (ROOT / "README.md").read_text()
 @pytest.mark.proof
 @pytest.mark.timeout(1800)
 def test_the_quick_start_prints_what_the_readme_prints(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "examples" / "lighthouse", tmp_path / "examples" / "lighthouse", ignore=IGNORED)
+    shutil.copytree(
+        ROOT / "examples" / "lighthouse", tmp_path / "examples" / "lighthouse", ignore=IGNORED
+    )
     command = [sys.executable, "-m", "flows", "render", "examples/lighthouse"]
     said = [
-        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+        subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.strip()
         for _ in range(2)
     ]
     assert said == printed_in_readme()

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw portraits of people who do not exist, and a few of them with expressions made by the head model's own units.
+"""Draw portraits of people who do not exist, and a few of them with expressions made by the head
+model's own units.
 
-    python -m benchmarks.heads DATA FOLDER [--identities 120] [--units 10] [--seed 0] [--sheet sheet.png]
+    python -m benchmarks.heads DATA FOLDER [--identities 120] [--units 10] [--seed 0] [--sheet
+    sheet.png]
 
-DATA is the folder with `mpfb2` and `faceunits01`. FOLDER gets `NAME.png` (256 px), `people.csv` (name, sex, age, split) and, with
-`--units`, `units/NAME-EMOTION-LEVEL/NN.png` of further people. What is there already is kept.
+DATA is the folder with `mpfb2` and `faceunits01`. FOLDER gets `NAME.png` (256 px), `people.csv`
+(name, sex, age, split) and, with `--units`, `units/NAME-EMOTION-LEVEL/NN.png` of further people.
+What is there already is kept.
 """
 
 from __future__ import annotations
@@ -61,14 +64,28 @@ def _write_people(path: Path, people: list[Person]) -> None:
         table = csv.writer(file)
         table.writerow(("identity", "sex", "age", "split", "licence"))
         for number, person in enumerate(people):
-            table.writerow((person.name, person.sex, f"{person.age:.2f}", split_of(number, len(people)), "CC0-1.0"))
+            table.writerow(
+                (
+                    person.name,
+                    person.sex,
+                    f"{person.age:.2f}",
+                    split_of(number, len(people)),
+                    "CC0-1.0",
+                )
+            )
 
 
 def sheet(paths: list[Path], out: Path, *, columns: int = 12, side: int = 128) -> None:
     """All portraits as one picture."""
-    tiles = [cv2.resize(cv2.imread(str(path)), (side, side), interpolation=cv2.INTER_AREA) for path in paths]
+    tiles = [
+        cv2.resize(cv2.imread(str(path)), (side, side), interpolation=cv2.INTER_AREA)
+        for path in paths
+    ]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    cv2.imwrite(str(out), np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]))
+    cv2.imwrite(
+        str(out),
+        np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]),
+    )
 
 
 def main() -> None:
@@ -78,7 +95,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--identities", type=int, default=120)
     parser.add_argument(
-        "--units", type=int, default=0, help="people whose expressions are made by the model's own units"
+        "--units",
+        type=int,
+        default=0,
+        help="people whose expressions are made by the model's own units",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path)

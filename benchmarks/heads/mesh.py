@@ -20,7 +20,8 @@ MASKS = {"lips": "mpfb_lips.jpg", "inside": "mpfb_inside-mouth.jpg", "lids": "mp
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Head:
-    """Vertices (x to the viewer's right, y up, z toward the viewer), triangles of each group, and masks in [0, 1] of each vertex."""
+    """Vertices (x to the viewer's right, y up, z toward the viewer), triangles of each group, and
+    masks in [0, 1] of each vertex."""
 
     data: Path
     base: np.ndarray
@@ -55,11 +56,20 @@ def load(data: Path) -> Head:
     where = np.zeros((len(vertices), 2))
     for vertex, place in corners:
         where[vertex] = points["vt"][place]
-    masks = {name: _sampled(data / "mpfb2" / "textures" / file, where) for name, file in MASKS.items()}
-    return Head(data=data, base=vertices, faces={name: np.array(rows) for name, rows in groups.items()}, masks=masks)
+    masks = {
+        name: _sampled(data / "mpfb2" / "textures" / file, where) for name, file in MASKS.items()
+    }
+    return Head(
+        data=data,
+        base=vertices,
+        faces={name: np.array(rows) for name, rows in groups.items()},
+        masks=masks,
+    )
 
 
-def _read_obj(path: Path) -> tuple[dict[str, list[list[float]]], list[tuple[int, int]], dict[str, list[list[int]]]]:
+def _read_obj(
+    path: Path,
+) -> tuple[dict[str, list[list[float]]], list[tuple[int, int]], dict[str, list[list[int]]]]:
     points: dict[str, list[list[float]]] = {"v": [], "vt": []}
     corners: list[tuple[int, int]] = []
     groups: dict[str, list[list[int]]] = {}
@@ -74,7 +84,9 @@ def _read_obj(path: Path) -> tuple[dict[str, list[list[float]]], list[tuple[int,
             pairs = [tuple(int(part) - 1 for part in value.split("/")[:2]) for value in values]
             corners += [(pair[0], pair[1]) for pair in pairs]
             ring = [pair[0] for pair in pairs]
-            groups.setdefault(group, []).extend([ring[0], ring[k], ring[k + 1]] for k in range(1, len(ring) - 1))
+            groups.setdefault(group, []).extend(
+                [ring[0], ring[k], ring[k + 1]] for k in range(1, len(ring) - 1)
+            )
     return points, corners, groups
 
 
@@ -91,7 +103,11 @@ def _sampled(path: Path, where: np.ndarray) -> np.ndarray:
 def _target(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     folder = "faceunits01" if name.startswith("faceunits/") else "mpfb2"
     path = data / folder / "targets" / f"{name}.target"
-    text = path.read_text() if path.exists() else gzip.decompress(path.with_suffix(".target.gz").read_bytes()).decode()
+    text = (
+        path.read_text()
+        if path.exists()
+        else gzip.decompress(path.with_suffix(".target.gz").read_bytes()).decode()
+    )
     rows = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     index = np.array([row[0] for row in rows], dtype=int)  # some targets are empty
     return index, np.array([row[1:4] for row in rows], dtype=float).reshape(-1, 3)

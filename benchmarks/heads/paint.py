@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Light and colour: from a scene to a picture. Brows and lashes are `strokes`, laid on afterwards."""
+"""Light and colour: from a scene to a picture. Brows and lashes are `strokes`, laid on
+afterwards."""
 
 from __future__ import annotations
 
@@ -63,7 +64,10 @@ class Picture:
     def _skin(self, mine: np.ndarray) -> np.ndarray:
         person, local = self.person, self.local[mine]
         key = np.stack([self._lit(self.key, mine, wrap) for wrap in SOFTNESS], axis=-1)
-        fill = np.stack([self._lit(FILL * [-np.sign(self.key[0]), 1, 1], mine, wrap) for wrap in SOFTNESS], axis=-1)
+        fill = np.stack(
+            [self._lit(FILL * [-np.sign(self.key[0]), 1, 1], mine, wrap) for wrap in SOFTNESS],
+            axis=-1,
+        )
         ambient = 0.13 + 0.16 * (1 - person.contrast)
         light = key * [0.82, 0.80, 0.76] * person.contrast + fill * [0.16, 0.19, 0.22] + ambient
         light += 0.25 * self._lit(RIM, mine)[:, None] ** 2
@@ -71,17 +75,32 @@ class Picture:
         mirror = self._lit(shine, mine)
         open_sky = self.open[mine][:, None]
         albedo = self._complexion(mine)
-        skin = albedo * light * open_sky + (0.10 * mirror**18 + 0.08 * mirror**60)[:, None] * open_sky
-        edge = NECKLINE + 0.32 * np.clip(np.abs(local[:, 0]) - 0.2, 0, 2) - 0.25 * np.exp(-((local[:, 0] / 0.6) ** 2))
-        cloth = np.array(person.shirt) * (self._lit(self.key, mine, 0.2)[:, None] * 0.95 + 0.25) * open_sky
+        skin = (
+            albedo * light * open_sky + (0.10 * mirror**18 + 0.08 * mirror**60)[:, None] * open_sky
+        )
+        edge = (
+            NECKLINE
+            + 0.32 * np.clip(np.abs(local[:, 0]) - 0.2, 0, 2)
+            - 0.25 * np.exp(-((local[:, 0] / 0.6) ** 2))
+        )
+        cloth = (
+            np.array(person.shirt)
+            * (self._lit(self.key, mine, 0.2)[:, None] * 0.95 + 0.25)
+            * open_sky
+        )
         return np.where((local[:, 1] < edge)[:, None], cloth, skin)
 
     def _complexion(self, mine: np.ndarray) -> np.ndarray:
-        """Albedo of the skin: mottled, red on cheeks and nose, stubble, freckles, lips, and dark inside the mouth."""
+        """Albedo of the skin: mottled, red on cheeks and nose, stubble, freckles, lips, and dark
+        inside the mouth."""
         person, local = self.person, self.local[mine]
         fine, coarse = self._noise(1.1)[mine], self._noise(12)[mine]
-        albedo = np.array(person.skin) * (1 + 0.025 * fine[:, None] + 0.025 * coarse[:, None] * [1, 0.4, 0.3])
-        cheeks = np.exp(-(((np.abs(local[:, 0]) - 0.62) / 0.28) ** 2) - ((local[:, 1] + 0.75) / 0.3) ** 2)
+        albedo = np.array(person.skin) * (
+            1 + 0.025 * fine[:, None] + 0.025 * coarse[:, None] * [1, 0.4, 0.3]
+        )
+        cheeks = np.exp(
+            -(((np.abs(local[:, 0]) - 0.62) / 0.28) ** 2) - ((local[:, 1] + 0.75) / 0.3) ** 2
+        )
         nose = np.exp(-((local[:, 0] / 0.2) ** 2) - ((local[:, 1] + 0.68) / 0.22) ** 2)
         albedo *= 1 - (person.blush * (cheeks + 0.7 * nose))[:, None] * [-0.1, 1.0, 0.9]
         speckled = person.freckles * (cheeks + nose) * (fine > 1.2)
@@ -99,11 +118,15 @@ class Picture:
     def _eyes(self, mine: np.ndarray) -> np.ndarray:
         centres, radius = self.scene.eyes
         place = self.local[mine] * self.scene.unit + self.scene.middle
-        side = (np.linalg.norm(place - centres[1], axis=1) < np.linalg.norm(place - centres[0], axis=1)).astype(int)
+        side = (
+            np.linalg.norm(place - centres[1], axis=1) < np.linalg.norm(place - centres[0], axis=1)
+        ).astype(int)
         out = (place - centres[side]) / radius
         gaze = self.camera.turn.T @ np.array([0, -0.02, 1.0])
         gaze /= np.linalg.norm(gaze)
-        angle = np.arccos(np.clip(out @ gaze / np.maximum(np.linalg.norm(out, axis=1), 1e-6), -1, 1))[:, None]
+        angle = np.arccos(
+            np.clip(out @ gaze / np.maximum(np.linalg.norm(out, axis=1), 1e-6), -1, 1)
+        )[:, None]
         white = (
             np.array([0.90, 0.88, 0.86])
             * (0.7 * self._lit(self.key, mine, 0.6) + 0.25)[:, None]
@@ -113,18 +136,29 @@ class Picture:
         fibres = 1 + 0.18 * np.sin(around * 37) + 0.12 * np.sin(around * 61 + 1)
         depth = np.clip((angle - PUPIL) / (IRIS_EDGE - PUPIL), 0, 1)
         iris = np.array(self.person.iris) * (0.65 + 0.9 * (1 - depth)) * fibres
-        in_iris, in_pupil = np.clip((IRIS_EDGE - angle) / 0.05, 0, 1), np.clip((PUPIL - angle) / 0.04, 0, 1)
+        in_iris, in_pupil = (
+            np.clip((IRIS_EDGE - angle) / 0.05, 0, 1),
+            np.clip((PUPIL - angle) / 0.04, 0, 1),
+        )
         eye = white * (1 - in_iris) + iris * in_iris
-        eye = (eye * (1 - 0.55 * np.exp(-(((angle - IRIS_EDGE) / 0.05) ** 2)))) * (1 - in_pupil) + 0.015 * in_pupil
+        eye = (eye * (1 - 0.55 * np.exp(-(((angle - IRIS_EDGE) / 0.05) ** 2)))) * (
+            1 - in_pupil
+        ) + 0.015 * in_pupil
         eye = eye * np.clip(1.05 - 0.9 * np.clip(out[:, 1:2] - 0.05, 0, 1), 0.4, 1)
         glint = out[:, :2] - gaze[:2] - [math.copysign(0.16, self.key[0]), 0.17]
         return eye + 0.9 * np.exp(-(glint**2).sum(axis=1, keepdims=True) / 0.006)
 
     def _teeth(self, mine: np.ndarray) -> np.ndarray:
-        return np.array([0.80, 0.77, 0.70]) * (0.25 + 0.75 * self._lit(self.key, mine, 0.4) * self.open[mine])[:, None]
+        return (
+            np.array([0.80, 0.77, 0.70])
+            * (0.25 + 0.75 * self._lit(self.key, mine, 0.4) * self.open[mine])[:, None]
+        )
 
     def _tongue(self, mine: np.ndarray) -> np.ndarray:
-        return np.array([0.55, 0.22, 0.22]) * (0.2 + 0.6 * self._lit(self.key, mine, 0.4) * self.open[mine])[:, None]
+        return (
+            np.array([0.55, 0.22, 0.22])
+            * (0.2 + 0.6 * self._lit(self.key, mine, 0.4) * self.open[mine])[:, None]
+        )
 
     def _hair(self, mine: np.ndarray) -> np.ndarray:
         local = self.local[mine]
@@ -143,33 +177,49 @@ class Picture:
             * self.open[mine][:, None]
         )
         gloss = self._lit(np.array([0.3 * self.key[0], 0.75, 0.66]), mine)[:, None] ** 14
-        return shaded + hair * 1.6 * gloss * (0.6 + 0.6 * strands) + 0.05 * self._lit(RIM, mine)[:, None] ** 2
+        return (
+            shaded
+            + hair * 1.6 * gloss * (0.6 + 0.6 * strands)
+            + 0.05 * self._lit(RIM, mine)[:, None] ** 2
+        )
 
     def _noise(self, sigma: float) -> np.ndarray:
         """Smooth noise with deviation 1 at the pixels; lies on the picture, not on the face."""
         size = self.camera.size
-        field = cv2.GaussianBlur(self.chance.standard_normal((size, size)), (0, 0), sigma * size / 512)
+        field = cv2.GaussianBlur(
+            self.chance.standard_normal((size, size)), (0, 0), sigma * size / 512
+        )
         field = field / field.std()
         return np.asarray(field[self.seen.rows, self.seen.columns])
 
 
 def backdrop(person: Person, size: int) -> np.ndarray:
     """A blurred wall: light behind the head, darker outward, with a few soft shapes."""
-    down, across = np.meshgrid(np.linspace(0, 2, size) - 0.9, np.linspace(-1, 1, size), indexing="ij")
+    down, across = np.meshgrid(
+        np.linspace(0, 2, size) - 0.9, np.linspace(-1, 1, size), indexing="ij"
+    )
     lightness = np.clip(1 - 0.5 * (across**2 + 0.6 * down**2), 0, 1)[..., None]
     wall = np.array(person.backdrop[0]) * lightness + np.array(person.backdrop[1]) * (1 - lightness)
     chance = np.random.default_rng(person.seed + 1)
     for _ in range(chance.integers(0, 4)):
         x, y, width, height = chance.uniform([-1, -1, 0.1, 0.2], [1, 1, 0.5, 1.2])
         shape = 1 / (
-            1 + np.exp(np.clip((np.maximum(np.abs(across - x) / width, np.abs(down - y) / height) - 1) * 9, -50, 50))
+            1
+            + np.exp(
+                np.clip(
+                    (np.maximum(np.abs(across - x) / width, np.abs(down - y) / height) - 1) * 9,
+                    -50,
+                    50,
+                )
+            )
         )
         wall *= 1 + chance.uniform(-0.25, 0.25) * shape[..., None]
     return wall
 
 
 def _openness(seen: Seen, size: int) -> np.ndarray:
-    """How much of the sky each pixel sees: darker where what lies around it is nearer (from blurred depth)."""
+    """How much of the sky each pixel sees: darker where what lies around it is nearer (from blurred
+    depth)."""
     depth = np.full((size, size), seen.depth.min() if len(seen.depth) else 0.0, np.float32)
     depth[seen.rows, seen.columns] = seen.depth
     small = cv2.resize(depth, (size // 2, size // 2), interpolation=cv2.INTER_AREA)

@@ -13,7 +13,17 @@ from benchmarks.heads.mesh import Head
 
 SEXES = ("female", "male")
 ANCESTRIES = ("african", "asian", "caucasian")
-DETAILS = {"nose": 5, "mouth": 4, "chin": 2, "head": 3, "forehead": 2, "eyebrows": 1, "cheek": 2, "eyes": 4, "ears": 2}
+DETAILS = {
+    "nose": 5,
+    "mouth": 4,
+    "chin": 2,
+    "head": 3,
+    "forehead": 2,
+    "eyebrows": 1,
+    "cheek": 2,
+    "eyes": 4,
+    "ears": 2,
+}
 """How many details of each kind a face gets."""
 LARGEST_DETAIL = {"eyes": 0.35, "mouth": 0.45, "eyebrows": 0.5, "head": 0.45}
 NOT_SHAPES = (
@@ -23,8 +33,24 @@ NOT_SHAPES = (
     "corner2",
     "push",
 )  # expressions, places and what the base mesh does not carry well
-SKIN = np.array([[0.93, 0.76, 0.68], [0.84, 0.63, 0.52], [0.70, 0.49, 0.37], [0.52, 0.35, 0.26], [0.33, 0.21, 0.16]])
-HAIR = np.array([[0.04, 0.035, 0.035], [0.11, 0.07, 0.045], [0.24, 0.14, 0.07], [0.50, 0.30, 0.13], [0.42, 0.17, 0.07]])
+SKIN = np.array(
+    [
+        [0.93, 0.76, 0.68],
+        [0.84, 0.63, 0.52],
+        [0.70, 0.49, 0.37],
+        [0.52, 0.35, 0.26],
+        [0.33, 0.21, 0.16],
+    ]
+)
+HAIR = np.array(
+    [
+        [0.04, 0.035, 0.035],
+        [0.11, 0.07, 0.045],
+        [0.24, 0.14, 0.07],
+        [0.50, 0.30, 0.13],
+        [0.42, 0.17, 0.07],
+    ]
+)
 IRIS = np.array([[0.16, 0.09, 0.05], [0.28, 0.18, 0.08], [0.25, 0.36, 0.30], [0.24, 0.36, 0.46]])
 
 Colour = tuple[float, float, float]
@@ -32,9 +58,11 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One face. Colours are linear-ish RGB in [0, 1]; `age` 0 is a young adult, 1 an old one; angles in radians; lengths in eye distances.
+    """One face. Colours are linear-ish RGB in [0, 1]; `age` 0 is a young adult, 1 an old one;
+    angles in radians; lengths in eye distances.
 
-    `hair_long`: how far below the eyes a curtain of hair hangs (0: none); `hair_thick`: 0 is bald."""
+    `hair_long`: how far below the eyes a curtain of hair hangs (0: none); `hair_thick`: 0 is
+    bald."""
 
     name: str
     sex: str
@@ -78,28 +106,40 @@ def draw(number: int, *, head: Head, seed: int) -> Person:
         shape=_shape(chance, head, sex, (age, ancestry)),
         skin=skin,
         hair=hair,
-        iris=_between(IRIS, float(np.clip(chance.uniform(-0.6, 0.9) + 2.6 * ancestry[2] * chance.random(), 0, 3))),
+        iris=_between(
+            IRIS,
+            float(np.clip(chance.uniform(-0.6, 0.9) + 2.6 * ancestry[2] * chance.random(), 0, 3)),
+        ),
         lips=_lips(chance, skin, sex),
         shirt=_colour(chance, 0.08, 0.7),
         backdrop=_backdrop(chance),
-        hair_long=float(chance.uniform(0.6, 2.8)) if chance.random() < (0.7 if sex == "female" else 0.1) else 0.0,
+        hair_long=float(chance.uniform(0.6, 2.8))
+        if chance.random() < (0.7 if sex == "female" else 0.1)
+        else 0.0,
         hair_thick=_thickness(chance, sex, age),
         hairline=float(chance.normal(0, 0.07) + (0.14 * age if sex == "male" else 0)),
         stubble=float(chance.uniform(0, 0.5)) if sex == "male" else 0.0,
         freckles=float(max(0, chance.normal(-0.2, 0.4)) * (tone < 1.5)),
         blush=float(chance.uniform(0.05, 0.2)),
-        brow_weight=float(chance.uniform(0.55, 1.0) if sex == "female" else chance.uniform(0.8, 1.25)),
+        brow_weight=float(
+            chance.uniform(0.55, 1.0) if sex == "female" else chance.uniform(0.8, 1.25)
+        ),
         yaw=float(chance.normal(0, 0.09)),
         pitch=float(chance.normal(-0.01, 0.035)),
         light_from=float(chance.uniform(-1.1, 1.1)),
         light_warmth=float(chance.normal(0, 0.05)),
         contrast=float(chance.uniform(0.6, 1.0)),
-        framing=(float(chance.uniform(1.02, 1.14)), *(float(value) for value in chance.normal(0, 0.06, 2))),
+        framing=(
+            float(chance.uniform(1.02, 1.14)),
+            *(float(value) for value in chance.normal(0, 0.06, 2)),
+        ),
         seed=int(chance.integers(1 << 31)),
     )
 
 
-def _shape(chance: np.random.Generator, head: Head, sex: str, grown: tuple[float, np.ndarray]) -> dict[str, float]:
+def _shape(
+    chance: np.random.Generator, head: Head, sex: str, grown: tuple[float, np.ndarray]
+) -> dict[str, float]:
     age, ancestry = grown
     mix: dict[str, float] = {}
     heavy = float(np.clip(chance.normal(0, 0.35), -0.7, 0.7))
@@ -114,9 +154,14 @@ def _shape(chance: np.random.Generator, head: Head, sex: str, grown: tuple[float
     return {name: weight for name, weight in mix.items() if weight}
 
 
-def _details(chance: np.random.Generator, names: list[str], count: int, largest: float) -> dict[str, float]:
-    """A few targets of one folder. Those of one side (`l-`) bring their twin of the other, a little different."""
-    usable = [name for name in names if "/r-" not in name and not any(word in name for word in NOT_SHAPES)]
+def _details(
+    chance: np.random.Generator, names: list[str], count: int, largest: float
+) -> dict[str, float]:
+    """A few targets of one folder. Those of one side (`l-`) bring their twin of the other, a little
+    different."""
+    usable = [
+        name for name in names if "/r-" not in name and not any(word in name for word in NOT_SHAPES)
+    ]
     found = {}
     for name in chance.choice(usable, min(count, len(usable)), replace=False):
         weight = float(chance.uniform(0.1, largest))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One person before the camera: a portrait at rest, and pictures with an expression and another pose."""
+"""One person before the camera: a portrait at rest, and pictures with an expression and another
+pose."""
 
 from __future__ import annotations
 
@@ -25,11 +26,14 @@ class Sitter:
     """Holds the shaped head and where the brows sit on it."""
 
     def __init__(self, head: Head, person: Person) -> None:
-        """Shape the head and find its landmarks, once. Raises ValueError when no face is seen in it."""
+        """Shape the head and find its landmarks, once. Raises ValueError when no face is seen in
+        it."""
         self.head, self.person = head, person
         self.rest = head.shaped(person.shape)
         picture = self._picture(self.rest, ANCHOR_PX, (0.0, 0.0, 0.0))
-        landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+        landmarker = Landmarker(
+            weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+        )
         found = strokes.anchors(picture, _bytes(picture.painted()), landmarker)
         if found is None:
             raise ValueError(f"no face is seen in {person.name}")
@@ -41,12 +45,20 @@ class Sitter:
         return self.shot(size, turn=turn, oversampling=OVERSAMPLING)
 
     def shot(
-        self, size: int, *, turn: tuple[float, float, float], units: Mapping[str, float] = REST, oversampling: int = 1
+        self,
+        size: int,
+        *,
+        turn: tuple[float, float, float],
+        units: Mapping[str, float] = REST,
+        oversampling: int = 1,
     ) -> np.ndarray:
-        """A picture with the head turned (yaw, pitch, roll) and units of expression (names of `faceunits01`)."""
+        """A picture with the head turned (yaw, pitch, roll) and units of expression (names of
+        `faceunits01`)."""
         vertices = self.rest
         if units:
-            moved = self.head.shaped({f"faceunits/{name}": weight for name, weight in units.items()})
+            moved = self.head.shaped(
+                {f"faceunits/{name}": weight for name, weight in units.items()}
+            )
             vertices = self.rest + (moved - self.head.base)
         picture = self._picture(vertices, size * oversampling, turn)
         painted = strokes.draw(picture.painted(), self._anchors.at(picture.screen), self.person)
@@ -54,7 +66,9 @@ class Sitter:
             painted = cv2.resize(painted, (size, size), interpolation=cv2.INTER_AREA)
         return _bytes(painted)
 
-    def _picture(self, vertices: np.ndarray, size: int, turn: tuple[float, float, float]) -> Picture:
+    def _picture(
+        self, vertices: np.ndarray, size: int, turn: tuple[float, float, float]
+    ) -> Picture:
         camera = Camera(turn=turned(*turn), framing=self.person.framing, size=size)
         return Picture(build(self.head, self.person, vertices), camera, self.person)
 

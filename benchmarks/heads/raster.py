@@ -10,7 +10,8 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Seen:
-    """The covered pixels: `rows`, `columns`, the triangle that each sees, its weights [n, 3] there, and the depth."""
+    """The covered pixels: `rows`, `columns`, the triangle that each sees, its weights [n, 3] there,
+    and the depth."""
 
     rows: np.ndarray
     columns: np.ndarray
@@ -25,7 +26,8 @@ class Seen:
 
 
 def rasterise(screen: np.ndarray, faces: np.ndarray, size: int) -> Seen:
-    """`screen`: vertices as (column, row, nearness), larger is nearer. Triangles are seen from both sides."""
+    """`screen`: vertices as (column, row, nearness), larger is nearer. Triangles are seen from both
+    sides."""
     corners = screen[faces]
     flat = corners[..., :2]
     low = np.clip(np.ceil(flat.min(axis=1) - 0.5).astype(int), 0, size)
@@ -38,16 +40,26 @@ def rasterise(screen: np.ndarray, faces: np.ndarray, size: int) -> Seen:
     rows = low[triangle, 1] + step // spans[triangle, 0]
     weights = _weights(flat, triangle, np.stack([columns, rows], axis=1) + 0.5)
     inside = (weights >= 0).all(axis=1)
-    triangle, columns, rows, weights = triangle[inside], columns[inside], rows[inside], weights[inside]
+    triangle, columns, rows, weights = (
+        triangle[inside],
+        columns[inside],
+        rows[inside],
+        weights[inside],
+    )
     depth = np.einsum("nc,nc->n", weights, corners[triangle, :, 2])
     near = _nearest(rows * size + columns, depth)
     return Seen(
-        rows=rows[near], columns=columns[near], triangle=triangle[near], weights=weights[near], depth=depth[near]
+        rows=rows[near],
+        columns=columns[near],
+        triangle=triangle[near],
+        weights=weights[near],
+        depth=depth[near],
     )
 
 
 def _weights(flat: np.ndarray, triangle: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Barycentric weights of points in their triangles; triangles without area get none that are inside."""
+    """Barycentric weights of points in their triangles; triangles without area get none that are
+    inside."""
     a, b, c = flat[:, 0], flat[:, 1], flat[:, 2]
     area = _cross(b - a, c - a)
     area = np.where(np.abs(area) < 1e-9, np.nan, area)

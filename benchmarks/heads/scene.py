@@ -21,8 +21,9 @@ CURTAIN_REACH = 1.95  # radians to either side of the back of the head
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scene:
-    """Everything as one mesh. `part`: index into `PARTS` of each triangle; `local`: vertices in eye distances from between the eyes;
-    `shade`: of each vertex, the columns of `Head.masks`; `eyes`: eyeball centres and their radius."""
+    """Everything as one mesh. `part`: index into `PARTS` of each triangle; `local`: vertices in eye
+    distances from between the eyes; `shade`: of each vertex, the columns of `Head.masks`; `eyes`:
+    eyeball centres and their radius."""
 
     vertices: np.ndarray
     normals: np.ndarray
@@ -37,7 +38,8 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Camera:
-    """Turns the head by `turn` (a rotation matrix) and looks at it; `framing` is (scale, right, up) of the person."""
+    """Turns the head by `turn` (a rotation matrix) and looks at it; `framing` is (scale, right, up)
+    of the person."""
 
     turn: np.ndarray
     framing: tuple[float, float, float]
@@ -48,7 +50,9 @@ class Camera:
         scale, right, up = self.framing
         aim = scene.middle - np.array([0, EYES_ABOVE_MIDDLE * scene.unit, 0])
         placed = (scene.vertices - aim) @ self.turn.T / (HALF_PICTURE * scene.unit) * scale
-        flat = placed[:, :2] / (1 - PERSPECTIVE * placed[:, 2:]) + np.array([right, up]) / HALF_PICTURE
+        flat = (
+            placed[:, :2] / (1 - PERSPECTIVE * placed[:, 2:]) + np.array([right, up]) / HALF_PICTURE
+        )
         columns = (flat[:, 0] + 1) / 2 * self.size
         rows = (1 - flat[:, 1]) / 2 * self.size
         return np.stack([columns, rows, placed[:, 2]], axis=1)
@@ -73,7 +77,10 @@ def build(head: Head, person: Person, vertices: np.ndarray) -> Scene:
     skin = skin[(vertices[skin][:, :, 1] > middle[1] - REACH_DOWN * unit).all(axis=1)]
     pieces = [("skin", vertices, skin)]
     pieces += [("eye", vertices, head.faces[name]) for name in EYES]
-    pieces += [("tongue" if "tongue" in name else "teeth", vertices, head.faces[name]) for name in MOUTH_PARTS]
+    pieces += [
+        ("tongue" if "tongue" in name else "teeth", vertices, head.faces[name])
+        for name in MOUTH_PARTS
+    ]
     if person.hair_thick:
         pieces.append(("hair", *_cap(vertices, skin, (middle, unit), person)))
     if person.hair_long:
@@ -101,7 +108,9 @@ def _joined(
         across.append(normals(points[used], index))
         faces.append(index + count)
         part.append(np.full(len(index), PARTS.index(name)))
-        shade.append(masks[used] if len(points) == len(masks) else np.zeros((len(used), masks.shape[1])))
+        shade.append(
+            masks[used] if len(points) == len(masks) else np.zeros((len(used), masks.shape[1]))
+        )
         count += len(used)
     middle, unit = place
     everything = np.concatenate(vertices)
@@ -121,12 +130,17 @@ def _joined(
 def _cap(
     vertices: np.ndarray, skin: np.ndarray, place: tuple[np.ndarray, float], person: Person
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Hair that lies on the skull: the scalp lifted along its normals, thinning out at the hairline."""
+    """Hair that lies on the skull: the scalp lifted along its normals, thinning out at the
+    hairline."""
     middle, unit = place
     local = (vertices - middle) / unit
     cover = _scalp(local, np.unique(skin), person.hairline)
-    waves = 0.04 * np.sin(np.arctan2(local[:, 0], local[:, 2]) * 9) + 0.03 * np.sin(local[:, 1] * 11 + person.seed % 7)
-    height = person.hair_thick * (0.55 + 0.45 * np.clip(local[:, 1], 0, 1.6) / 1.6 + waves) * cover - 0.03 * (1 - cover)
+    waves = 0.04 * np.sin(np.arctan2(local[:, 0], local[:, 2]) * 9) + 0.03 * np.sin(
+        local[:, 1] * 11 + person.seed % 7
+    )
+    height = person.hair_thick * (
+        0.55 + 0.45 * np.clip(local[:, 1], 0, 1.6) / 1.6 + waves
+    ) * cover - 0.03 * (1 - cover)
     lifted = vertices + normals(vertices, skin) * (height * unit)[:, None]
     return lifted, skin[(cover[skin] > 0.02).any(axis=1)]
 
@@ -138,7 +152,9 @@ def _scalp(local: np.ndarray, used: np.ndarray, hairline: float) -> np.ndarray:
     forward = (local[:, 2] - back) / (front - back)
     aside = np.abs(local[:, 0])
     brow = 1.02 + hairline - 0.10 * np.cos(local[:, 0] * 3.2) - 1.98 * np.clip(aside - 0.95, 0, 1)
-    line = np.where(forward > 0.55, brow, np.where(forward > 0.42, 0.55 - (0.55 - forward) * 9, -1.0))
+    line = np.where(
+        forward > 0.55, brow, np.where(forward > 0.42, 0.55 - (0.55 - forward) * 9, -1.0)
+    )
     cover = np.clip((local[:, 1] - line) / 0.22, 0, 1)
     ears = (aside > 1.12) & (local[:, 1] < 0.75) & (forward > 0.4)
     cover = np.where(ears | (local[:, 1] < -1.3), 0, cover)
@@ -153,21 +169,33 @@ def _curtain(
     local = (vertices[np.unique(skin)] - middle) / unit
     above = local[local[:, 1] > 0.2]
     half_width = np.abs(above[:, 0]).max()
-    half_depth, depth = (above[:, 2].max() - above[:, 2].min()) / 2, (above[:, 2].max() + above[:, 2].min()) / 2
+    half_depth, depth = (
+        (above[:, 2].max() - above[:, 2].min()) / 2,
+        (above[:, 2].max() + above[:, 2].min()) / 2,
+    )
     top = local[:, 1].max()
     columns, rows = CURTAIN
     angle = np.linspace(-CURTAIN_REACH, CURTAIN_REACH, columns)[None, :]
     fall = np.linspace(0, 1, rows)[:, None]
-    round_off = np.sin(np.clip(fall * 3.4 + 0.25, 0, math.pi / 2)) * (1 + 0.10 * np.sin(fall * 5 + person.seed % 5))
+    round_off = np.sin(np.clip(fall * 3.4 + 0.25, 0, math.pi / 2)) * (
+        1 + 0.10 * np.sin(fall * 5 + person.seed % 5)
+    )
     ripple = 1.03 + 0.02 * np.sin(angle * 13 + fall * 4) + 0.012 * np.sin(angle * 29)
     points = np.stack(
         [
             np.sin(angle) * half_width * 1.06 * round_off * ripple,
             top - 0.15 - fall * (top + person.hair_long) + 0.04 * np.sin(angle * 7),
-            depth - 0.10 - np.cos(angle) * half_depth * 0.98 * round_off * ripple + np.clip(fall - 0.5, 0, 1) * 0.35,
+            depth
+            - 0.10
+            - np.cos(angle) * half_depth * 0.98 * round_off * ripple
+            + np.clip(fall - 0.5, 0, 1) * 0.35,
         ],
         axis=-1,
     ).reshape(-1, 3)
     index = np.arange(rows * columns).reshape(rows, columns)
-    a, b, c, d = (part.ravel() for part in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]))
-    return points * unit + middle, np.concatenate([np.stack([a, c, b], axis=1), np.stack([b, c, d], axis=1)])
+    a, b, c, d = (
+        part.ravel() for part in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:])
+    )
+    return points * unit + middle, np.concatenate(
+        [np.stack([a, c, b], axis=1), np.stack([b, c, d], axis=1)]
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brows and lashes, drawn along the points that a landmark network finds on the bare face and that then move with the mesh."""
+"""Brows and lashes, drawn along the points that a landmark network finds on the bare face and that
+then move with the mesh."""
 
 from __future__ import annotations
 
@@ -22,12 +23,16 @@ UPPER_LIDS = (
     (263, 466, 388, 387, 386, 385, 384, 398, 362),
 )
 HAIRS = 260
-NEEDED = sorted({point for brow in BROWS for edge in brow for point in edge} | {p for lid in UPPER_LIDS for p in lid})
+NEEDED = sorted(
+    {point for brow in BROWS for edge in brow for point in edge}
+    | {p for lid in UPPER_LIDS for p in lid}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Anchors:
-    """Where landmarks sit on the mesh: for each of `NEEDED`, the three vertices of its triangle and the weights in it."""
+    """Where landmarks sit on the mesh: for each of `NEEDED`, the three vertices of its triangle and
+    the weights in it."""
 
     corners: np.ndarray
     weights: np.ndarray
@@ -48,7 +53,9 @@ def anchors(picture: Picture, rgb: np.ndarray, landmarker: Landmarker) -> Anchor
     on_skin = np.flatnonzero(picture.part == 0)
     pixels = np.stack([seen.columns[on_skin], seen.rows[on_skin]], axis=1) + 0.5
     nearest = [on_skin[((pixels - point) ** 2).sum(axis=1).argmin()] for point in points]
-    return Anchors(corners=picture.scene.faces[seen.triangle[nearest]], weights=seen.weights[nearest])
+    return Anchors(
+        corners=picture.scene.faces[seen.triangle[nearest]], weights=seen.weights[nearest]
+    )
 
 
 def draw(rgb: np.ndarray, points: dict[int, np.ndarray], person: Person) -> np.ndarray:
@@ -65,7 +72,9 @@ def draw(rgb: np.ndarray, points: dict[int, np.ndarray], person: Person) -> np.n
     return rgb
 
 
-def _brow(edges: tuple[np.ndarray, np.ndarray], unit: float, size: int, chance: np.random.Generator) -> np.ndarray:
+def _brow(
+    edges: tuple[np.ndarray, np.ndarray], unit: float, size: int, chance: np.random.Generator
+) -> np.ndarray:
     """Cover [size, size, 1] of one brow: many short hairs that lean from the nose outward."""
     canvas = np.zeros((size, size), np.uint8)
     upper, lower = edges
@@ -91,6 +100,18 @@ def _brow(edges: tuple[np.ndarray, np.ndarray], unit: float, size: int, chance: 
 
 def _darkened(rgb: np.ndarray, line: np.ndarray, width: float, depth: float) -> np.ndarray:
     canvas = np.zeros(rgb.shape[:2], np.uint8)
-    cv2.polylines(canvas, [np.round(line * 16).astype(np.int32)], False, 255, max(1, round(width)), cv2.LINE_AA, 4)
-    cover = cv2.GaussianBlur(canvas, (0, 0), max(0.5, width / 3)).astype(np.float64)[..., None] / 255 * depth
+    cv2.polylines(
+        canvas,
+        [np.round(line * 16).astype(np.int32)],
+        False,
+        255,
+        max(1, round(width)),
+        cv2.LINE_AA,
+        4,
+    )
+    cover = (
+        cv2.GaussianBlur(canvas, (0, 0), max(0.5, width / 3)).astype(np.float64)[..., None]
+        / 255
+        * depth
+    )
     return rgb * (1 - cover) + np.array([0.06, 0.045, 0.04]) * cover

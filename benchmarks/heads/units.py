@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Expressions made by the head model's own units: a second test set that owes nothing to the previs talker.
+"""Expressions made by the head model's own units: a second test set that owes nothing to the previs
+talker.
 
-Each clip is a few stills with the expression coming up, the head moving and the jaw as if speaking, kept as one tall picture; the corpus
-blends from still to still. The mouth does not follow the words: these clips test emotion, not lips.
+Each clip is a few stills with the expression coming up, the head moving and the jaw as if speaking,
+kept as one tall picture; the corpus blends from still to still. The mouth does not follow the
+words: these clips test emotion, not lips.
 """
 
 from __future__ import annotations
@@ -40,20 +42,33 @@ EXPRESSIONS: dict[str, Mapping[str, float]] = {
         **{"browInnerUp": 1.0, "browOuterUp": 0.35, "browDown": 0.2},
         **{"eyeWide": 0.95, "mouthStretch": 0.8, "jawOpen": 0.22},
     },
-    "happy": {"mouthSmile": 0.9, "cheekSquint": 0.8, "eyeSquint": 0.35, "mouthUpperUp": 0.15, "jawOpen": 0.08},
+    "happy": {
+        "mouthSmile": 0.9,
+        "cheekSquint": 0.8,
+        "eyeSquint": 0.35,
+        "mouthUpperUp": 0.15,
+        "jawOpen": 0.08,
+    },
     "neutral": {},
     "sad": {
         **{"browInnerUp": 0.95, "mouthFrown": 0.9, "mouthShrugLower": 0.35},
         **{"eyeBlink": 0.25, "browDown": 0.15, "mouthPress": 0.3},
     },
-    "surprised": {"browInnerUp": 0.9, "browOuterUp": 0.95, "eyeWide": 0.85, "jawOpen": 0.5, "mouthFunnel": 0.25},
+    "surprised": {
+        "browInnerUp": 0.9,
+        "browOuterUp": 0.95,
+        "eyeWide": 0.85,
+        "jawOpen": 0.5,
+        "mouthFunnel": 0.25,
+    },
 }
 """Weights at level 3, after FACS (Ekman & Friesen 1978); names without a side mean both."""
 CENTRAL = ("browInnerUp", "jawOpen", "mouthShrugLower", "mouthFunnel")
 
 
 def clips(data: Path, folder: Path, *, count: int, seed: int) -> None:
-    """Draw `count` people, each in eight emotions at one level each; what is there already is kept."""
+    """Draw `count` people, each in eight emotions at one level each; what is there already is
+    kept."""
     head = mesh.load(data)
     rows = []
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +88,9 @@ def clips(data: Path, folder: Path, *, count: int, seed: int) -> None:
         if not (folder / f"{name}.png").exists():
             _write(folder / f"{name}.png", [(sitter or Sitter(head, person)).portrait(256)])
     with (folder / "units.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("identity", "sex", "emotion", "level", "stills", "licence", "file"), *rows])
+        csv.writer(file).writerows(
+            [("identity", "sex", "emotion", "level", "stills", "licence", "file"), *rows]
+        )
 
 
 def _track(
@@ -87,7 +104,10 @@ def _track(
         for unit in _sides(name)
     }
     begin, length = chance.uniform(-2, 1), chance.uniform(1, 3)
-    pose, sway = chance.normal(0, [0.09, 0.05, 0.03]), chance.normal(0, [0.02, 0.015, 0.01], (STILLS, 3))
+    pose, sway = (
+        chance.normal(0, [0.09, 0.05, 0.03]),
+        chance.normal(0, [0.02, 0.015, 0.01], (STILLS, 3)),
+    )
     jaw = chance.uniform(0, 0.28, STILLS) * (chance.random(STILLS) < 0.7)
     made = []
     for still in range(STILLS):

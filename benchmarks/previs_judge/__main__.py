@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge the previs talker with networks that had no part in making it: emotion, identity, lip sync, jitter, colour, stillness.
+"""Judge the previs talker with networks that had no part in making it: emotion, identity, lip sync,
+jitter, colour, stillness.
 
     python -m benchmarks.previs_judge [PORTRAIT ...] [--seconds 1.8] [--only emotion,sync]
 
-Run it in the environment that `infra/judge.sh` makes (`make judge-previs`). Without portraits, the example's cast and the heads of
-tests/data/heads are judged, one after the other. The judges' weights are fetched once into the cache folder and checked. The method is
-told in docs/previs.md.
+Run it in the environment that `infra/judge.sh` makes (`make judge-previs`). Without portraits, the
+example's cast and the heads of tests/data/heads are judged, one after the other. The judges'
+weights are fetched once into the cache folder and checked. The method is told in docs/previs.md.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ def main() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     asked = _asked()
-    groups = [tuple(asked.portraits)] if asked.portraits else [_cast(), tuple(sorted(HEADS.glob("head_*.jpg")))]
+    groups = (
+        [tuple(asked.portraits)]
+        if asked.portraits
+        else [_cast(), tuple(sorted(HEADS.glob("head_*.jpg")))]
+    )
     for group in groups:
         print("\n#", *(path.stem for path in group), flush=True)
         judge(group, asked)
@@ -52,7 +57,13 @@ def judge(group: tuple[Path, ...], asked: argparse.Namespace) -> None:
         "background": steadiness.judge_background,
     }
     bench = Bench(
-        Asked(portraits=group, speech=asked.speech, start=asked.start, seconds=asked.seconds, text=asked.text)
+        Asked(
+            portraits=group,
+            speech=asked.speech,
+            start=asked.start,
+            seconds=asked.seconds,
+            text=asked.text,
+        )
     )
     for name in asked.only.split(","):
         print(f"\n== {name}", flush=True)
@@ -60,7 +71,9 @@ def judge(group: tuple[Path, ...], asked: argparse.Namespace) -> None:
 
 
 def _asked() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("portraits", nargs="*", type=Path)
     parser.add_argument("--speech", type=Path, default=LIGHTHOUSE / "recordings" / "dialogue.flac")
     parser.add_argument("--text", help="the words spoken, when known")
@@ -72,7 +85,11 @@ def _asked() -> argparse.Namespace:
 
 def _cast() -> tuple[Path, ...]:
     """The example's cast, whole faces only."""
-    own = [path for path in sorted((LIGHTHOUSE / "portraits").glob("*.png")) if "plate" not in path.stem]
+    own = [
+        path
+        for path in sorted((LIGHTHOUSE / "portraits").glob("*.png"))
+        if "plate" not in path.stem
+    ]
     return (*own, *sorted(HEADS.glob("actor_*.jpg")))
 
 

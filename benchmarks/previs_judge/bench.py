@@ -31,7 +31,8 @@ OVAL = (10, 338, 297, 332, 284, 251, 389, 454, 361, 164, 132, 234, 162, 21, 54, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is to be judged: portraits, a recording, where to start in it, and how many seconds a clip lasts."""
+    """What is to be judged: portraits, a recording, where to start in it, and how many seconds a
+    clip lasts."""
 
     portraits: tuple[Path, ...]
     speech: Path
@@ -41,7 +42,8 @@ class Asked:
 
 
 class Bench:
-    """The talker, the speech and the portraits, and clips made of them (kept, so that judges share them)."""
+    """The talker, the speech and the portraits, and clips made of them (kept, so that judges share
+    them)."""
 
     def __init__(self, asked: Asked) -> None:
         """Read everything."""
@@ -54,7 +56,9 @@ class Bench:
         self.text = asked.text
         self.frames = int(asked.seconds * RATE)
         self.actors = [portraits.read(path, face="largest") for path in asked.portraits]
-        self.landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+        self.landmarker = Landmarker(
+            weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+        )
         self._tracks: dict[tuple[str, str], Track] = {}
 
     @property
@@ -82,17 +86,22 @@ class Bench:
         return self._tracks[key]
 
     def follow(self, frame: np.ndarray, face: Face, rest: Face | None = None) -> Face:
-        """The face in a frame, from where it was before: two passes of the mesh. `rest`: see `Landmarker.follow`."""
+        """The face in a frame, from where it was before: two passes of the mesh. `rest`: see
+        `Landmarker.follow`."""
         return self.landmarker.follow(frame, self.landmarker.follow(frame, face, rest), rest)
 
 
 class Track:
-    """What was measured on one clip: landmarks of every frame, emotion and colour of every third, identity of every ninth."""
+    """What was measured on one clip: landmarks of every frame, emotion and colour of every third,
+    identity of every ninth."""
 
     def __init__(self, bench: Bench, actor: Portrait, emotion: str) -> None:
         """Make the clip and measure it."""
         puppet = bench.talker.puppet(actor)
-        face, home = puppet.whole_face, embedding(portrait.scaled(actor, SIZE)[0], puppet.whole_face)
+        face, home = (
+            puppet.whole_face,
+            embedding(portrait.scaled(actor, SIZE)[0], puppet.whole_face),
+        )
         logs: dict[str, list[np.ndarray]] = {name: [] for name in JUDGES}
         colours = []
         self.rest = puppet.whole_face
@@ -123,13 +132,18 @@ def gap_of(face: Face) -> float:
 def _heard(path: Path, start: float, seconds: float) -> np.ndarray:
     """Part of a recording, mono, 16 kHz."""
     rate = soundfile.info(path).samplerate
-    sound, _ = soundfile.read(path, start=int(start * rate), frames=int(seconds * rate), always_2d=True)
+    sound, _ = soundfile.read(
+        path, start=int(start * rate), frames=int(seconds * rate), always_2d=True
+    )
     common = int(np.gcd(rate, 16_000))
-    return np.asarray(resample_poly(sound.mean(axis=1), 16_000 // common, rate // common), dtype=np.float32)
+    return np.asarray(
+        resample_poly(sound.mean(axis=1), 16_000 // common, rate // common), dtype=np.float32
+    )
 
 
 def _face_colour(frame: np.ndarray, face: Face) -> np.ndarray:
-    """Mean CIELAB of the skin inside the face oval above the mouth (the mouth's inside is not skin)."""
+    """Mean CIELAB of the skin inside the face oval above the mouth (the mouth's inside is not
+    skin)."""
     mask = np.zeros(frame.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.rint(face.points[list(OVAL), :2]).astype(np.int32)], 255)
     lab = cv2.cvtColor((frame[::2, ::2] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges of the acting: is the emotion read, is it still the same person, does contempt pull one corner only, is the skin untinted.
+"""Judges of the acting: is the emotion read, is it still the same person, does contempt pull one
+corner only, is the skin untinted.
 
-Emotion: mean log-probability over frames less the same actor's neutral clip; neutral wins unless a class exceeds 0.5. Two networks
-judge; only one of them (fer) was known when the emotions were first made, both were looked at when they were tuned.
+Emotion: mean log-probability over frames less the same actor's neutral clip; neutral wins unless a
+class exceeds 0.5. Two networks judge; only one of them (fer) was known when the emotions were first
+made, both were looked at when they were tuned.
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ RESTS = 0.02  # IOD: a corner that moves less is at rest
 
 
 def judge_emotion(bench: Bench) -> None:
-    """Which emotion either network reads, at three intensities, and whether its margin rises with them."""
+    """Which emotion either network reads, at three intensities, and whether its margin rises with
+    them."""
     for judge in JUDGES:
         for intensity in INTENSITIES:
             _tell_emotions(bench, judge, intensity)
-        rising = [_margins(bench, judge, actor, emotion) for actor in bench.actors for emotion in JUDGED]
+        rising = [
+            _margins(bench, judge, actor, emotion) for actor in bench.actors for emotion in JUDGED
+        ]
         print(f"{judge} monotonic:", sum(a < b < c for a, b, c in rising), "of", len(rising))
 
 
@@ -43,13 +48,24 @@ def _tell_emotions(bench: Bench, judge: str, intensity: float) -> None:
                 wrong.append(f"{actor.name} {emotion}: {said} ({margin:+.2f})")
     print(f"{judge} {intensity}: {count - len(wrong)} of {count} right;", "; ".join(wrong))
     plain = [
-        _most_probable(bench, judge, actor, f"{emotion} {intensity}") for actor in bench.actors for emotion in JUDGED
+        _most_probable(bench, judge, actor, f"{emotion} {intensity}")
+        for actor in bench.actors
+        for emotion in JUDGED
     ]
-    told = [f"{emotion} {sum(said == emotion for said in plain[k :: len(JUDGED)])}" for k, emotion in enumerate(JUDGED)]
-    print(f"  most probable by itself, without the neutral clip, of {len(bench.actors)} each: {', '.join(told)}")
+    told = [
+        f"{emotion} {sum(said == emotion for said in plain[k :: len(JUDGED)])}"
+        for k, emotion in enumerate(JUDGED)
+    ]
+    print(
+        f"  most probable by itself, without the neutral clip, of {len(bench.actors)} each: {', '.join(told)}"
+    )
     for emotion, allowed in NEIGHBOURS.items():
-        read = [_verdict(bench, judge, actor, f"{emotion} {intensity}")[0] for actor in bench.actors]
-        print(f"  {emotion}: {sum(one in allowed for one in read)} of {len(read)} as {' or '.join(allowed)}: {read}")
+        read = [
+            _verdict(bench, judge, actor, f"{emotion} {intensity}")[0] for actor in bench.actors
+        ]
+        print(
+            f"  {emotion}: {sum(one in allowed for one in read)} of {len(read)} as {' or '.join(allowed)}: {read}"
+        )
 
 
 def _margins(bench: Bench, judge: str, actor: Portrait, emotion: str) -> list[float]:
@@ -57,8 +73,11 @@ def _margins(bench: Bench, judge: str, actor: Portrait, emotion: str) -> list[fl
 
 
 def _verdict(bench: Bench, judge: str, actor: Portrait, asked: str) -> tuple[str, float]:
-    """What the judge reads, and by how much it reads more of what was asked than in the neutral clip."""
-    shift = (bench.track(actor, asked).mean_logs[judge] - bench.track(actor, "neutral").mean_logs[judge])[:-1]
+    """What the judge reads, and by how much it reads more of what was asked than in the neutral
+    clip."""
+    shift = (
+        bench.track(actor, asked).mean_logs[judge] - bench.track(actor, "neutral").mean_logs[judge]
+    )[:-1]
     best = int(shift.argmax())
     said = LABELS[best] if shift[best] > 0.5 else "neutral"
     return said, float(shift[LABELS.index(asked.split(maxsplit=1)[0])])
@@ -74,19 +93,32 @@ def judge_identity(bench: Bench) -> None:
     emotions = (*JUDGED, *NEIGHBOURS)
     for intensity in (0.6, 1.0):
         values = np.concatenate(
-            [bench.track(actor, f"{emotion} {intensity}").distances for actor in bench.actors for emotion in emotions]
+            [
+                bench.track(actor, f"{emotion} {intensity}").distances
+                for actor in bench.actors
+                for emotion in emotions
+            ]
         )
-        print(f"{intensity}: mean {values.mean():.3f}, under 0.6: {100 * (values < 0.6).mean():.1f} %")
+        print(
+            f"{intensity}: mean {values.mean():.3f}, under 0.6: {100 * (values < 0.6).mean():.1f} %"
+        )
     for actor in bench.actors:
-        told = [f"{emotion} {np.mean(bench.track(actor, f'{emotion} 1.0').distances):.3f}" for emotion in emotions]
-        print(f"  {actor.name} neutral {np.mean(bench.track(actor, 'neutral').distances):.3f};", *told)
+        told = [
+            f"{emotion} {np.mean(bench.track(actor, f'{emotion} 1.0').distances):.3f}"
+            for emotion in emotions
+        ]
+        print(
+            f"  {actor.name} neutral {np.mean(bench.track(actor, 'neutral').distances):.3f};", *told
+        )
 
 
 def judge_contempt(bench: Bench) -> None:
-    """How far the corners of the mouth move (out, up; IOD) in contempt 1.0 against neutral, by four means.
+    """How far the corners of the mouth move (out, up; IOD) in contempt 1.0 against neutral, by four
+    means.
 
-    "Clip": the mesh network, mean over the clips. Stills, so that nothing else moves: the mesh; 68 landmarks of another network; dense
-    optical flow of the picture about the corners, which knows nothing of faces; and where the rig moves them."""
+    "Clip": the mesh network, mean over the clips. Stills, so that nothing else moves: the mesh; 68
+    landmarks of another network; dense optical flow of the picture about the corners, which knows
+    nothing of faces; and where the rig moves them."""
     print("portrait: acting corner out, up; resting corner out, up")
     rested = []
     for actor in bench.actors:
@@ -95,7 +127,9 @@ def judge_contempt(bench: Bench) -> None:
         rested.append(float(np.hypot(*(made[0] - made[1])[0])))
         print(f"{actor.name}: {'; '.join(told)}")
     over = sum(distance >= RESTS for distance in rested)
-    print(f"resting corner in clips: mean {np.mean(rested):.3f}, largest {max(rested):.3f}, {over} not under {RESTS}")
+    print(
+        f"resting corner in clips: mean {np.mean(rested):.3f}, largest {max(rested):.3f}, {over} not under {RESTS}"
+    )
 
 
 def _told(name: str, moved: np.ndarray) -> str:
@@ -104,7 +138,9 @@ def _told(name: str, moved: np.ndarray) -> str:
 
 
 def _corners(track: Track) -> np.ndarray:
-    return np.asarray(np.mean([_outward(face, face.points[list(CORNERS), :2]) for face in track.faces], axis=0))
+    return np.asarray(
+        np.mean([_outward(face, face.points[list(CORNERS), :2]) for face in track.faces], axis=0)
+    )
 
 
 def _outward(face: Face, points: np.ndarray) -> np.ndarray:
@@ -121,12 +157,17 @@ def _still_corners(bench: Bench, actor: Portrait) -> list[str]:
     faces = [bench.follow(picture, puppet.whole_face) for picture in pictures]
     mesh = [_outward(face, face.points[list(CORNERS), :2]) for face in faces]
     other = [
-        _outward(faces[0], landmarks(picture, face)[[48, 54]]) for picture, face in zip(pictures, faces, strict=True)
+        _outward(faces[0], landmarks(picture, face)[[48, 54]])
+        for picture, face in zip(pictures, faces, strict=True)
     ]
     rig = np.zeros((2, 2))
     for name, weight in zip(expression.UNITS, acting.units, strict=True):
         moved = expression.controls(name).upper
-        rig += weight * np.array([moved.get(corner, (0.0, 0.0)) for corner in CORNERS]) * [[-1, -1], [1, -1]]
+        rig += (
+            weight
+            * np.array([moved.get(corner, (0.0, 0.0)) for corner in CORNERS])
+            * [[-1, -1], [1, -1]]
+        )
     flow = _flow_at(pictures, faces[0])
     return [
         _told("mesh", mesh[1] - mesh[0]),
@@ -137,7 +178,8 @@ def _still_corners(bench: Bench, actor: Portrait) -> list[str]:
 
 
 def _flow_at(pictures: list[np.ndarray], face: Face) -> np.ndarray:
-    """Mean optical flow (out, up; IOD) of the squares of 0.12 IOD around the corners of the mouth."""
+    """Mean optical flow (out, up; IOD) of the squares of 0.12 IOD around the corners of the
+    mouth."""
     before, after = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
         before, after, np.zeros((*before.shape, 2), np.float32)
@@ -154,7 +196,10 @@ def _flow_at(pictures: list[np.ndarray], face: Face) -> np.ndarray:
 def judge_colour(bench: Bench) -> None:
     """CIEDE2000 between the mean face colour of an emotion's clip and of the neutral clip."""
     for emotion in (*JUDGED, *NEIGHBOURS):
-        pairs = [(bench.track(actor, f"{emotion} 1.0"), bench.track(actor, "neutral")) for actor in bench.actors]
+        pairs = [
+            (bench.track(actor, f"{emotion} 1.0"), bench.track(actor, "neutral"))
+            for actor in bench.actors
+        ]
         values = [_ciede2000(one.colour, other.colour) for one, other in pairs]
         print(f"{emotion:10s} mean {np.mean(values):.2f} largest {max(values):.2f}")
 

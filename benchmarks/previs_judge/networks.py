@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks that had no part in making the talker: two that name emotions, one that knows faces, one that finds 68 landmarks.
+"""Networks that had no part in making the talker: two that name emotions, one that knows faces, one
+that finds 68 landmarks.
 
-Crops follow each network's own package. All take RGB frames and the face as the talker's mesh finds it, from which only the crop is
-taken.
+Crops follow each network's own package. All take RGB frames and the face as the talker's mesh finds
+it, from which only the crop is taken.
 """
 
 from __future__ import annotations
@@ -21,19 +22,25 @@ from model.previs.landmarks import Face
 
 Tensors = dict[str, torch.Tensor]
 LABELS = ("angry", "disgusted", "fear", "happy", "sad", "surprised", "neutral")
-# A probability below this is noise; without a floor classes that are never seen win by differences of nothing.
+# A probability below this is noise; without a floor classes that are never seen win by differences
+# of nothing.
 FLOOR = 1e-3
 FACE_API_MEAN = (122.782, 117.001, 104.298)
 FACE_API_ORDER = ("neutral", "happy", "sad", "angry", "fear", "disgusted", "surprised")
 
 
 def fer_scores(frame: np.ndarray, face: Face) -> np.ndarray:
-    """Log-probabilities of `LABELS` by fer (a mini-Xception trained on FER2013) on a grey square around the face."""
+    """Log-probabilities of `LABELS` by fer (a mini-Xception trained on FER2013) on a grey square
+    around the face."""
     low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
     half, centre = max(high - low) / 2 + 10, (low + high) / 2
     size = (round(2 * half), round(2 * half))
-    crop = cv2.getRectSubPix(np.ascontiguousarray(frame), size, (float(centre[0]), float(centre[1])))
-    grey = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA)
+    crop = cv2.getRectSubPix(
+        np.ascontiguousarray(frame), size, (float(centre[0]), float(centre[1]))
+    )
+    grey = cv2.resize(
+        cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA
+    )
     judge = _fer()
     place = judge.get_input_details()[0]["index"]
     judge.set_tensor(place, ((grey / 255 - 0.5) * 2).astype(np.float32)[None, ..., None])
@@ -56,7 +63,9 @@ def face_api_scores(frame: np.ndarray, face: Face) -> np.ndarray:
     network = tensors("expression")
     with torch.inference_mode():
         features = _features(_squared(frame, (left, top, right, bottom)), network)
-        made = functional.softmax(features @ network["fc/weights"] + network["fc/bias"], dim=1)[0].numpy()
+        made = functional.softmax(features @ network["fc/weights"] + network["fc/bias"], dim=1)[
+            0
+        ].numpy()
     return _logs(made[[FACE_API_ORDER.index(label) for label in LABELS]])
 
 
@@ -64,11 +73,15 @@ def _logs(probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(np.maximum(probabilities, FLOOR)))
 
 
-JUDGES: dict[str, Callable[[np.ndarray, Face], np.ndarray]] = {"fer": fer_scores, "face-api": face_api_scores}
+JUDGES: dict[str, Callable[[np.ndarray, Face], np.ndarray]] = {
+    "fer": fer_scores,
+    "face-api": face_api_scores,
+}
 
 
 def landmarks(frame: np.ndarray, face: Face) -> np.ndarray:
-    """68 landmarks (px) by face-api's landmark network; 48 and 54 are the corners of the mouth, the viewer's left first."""
+    """68 landmarks (px) by face-api's landmark network; 48 and 54 are the corners of the mouth, the
+    viewer's left first."""
     left, top, right, bottom = _box(face, room=0.15)
     network = tensors("landmarks")
     with torch.inference_mode():
@@ -80,7 +93,8 @@ def landmarks(frame: np.ndarray, face: Face) -> np.ndarray:
 
 
 def _box(face: Face, room: float = 0.1) -> tuple[float, float, float, float]:
-    """The smallest upright box around brows, jaw and chin, a share of its size wider: what face-api calls an aligned face."""
+    """The smallest upright box around brows, jaw and chin, a share of its size wider: what face-api
+    calls an aligned face."""
     low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
     brows = face.points[[70, 63, 105, 66, 107, 300, 293, 334, 296, 336], 1].min()
     low = np.array([low[0], brows])
@@ -94,7 +108,9 @@ def _squared(frame: np.ndarray, box: tuple[float, float, float, float]) -> torch
     """The box in 112 x 112 px, centred, black beside it, as face-api's networks want it."""
     left, top, right, bottom = box
     scale = 112 / max(right - left, bottom - top)
-    matrix = np.array([[scale, 0, 56 - scale * (left + right) / 2], [0, scale, 56 - scale * (top + bottom) / 2]])
+    matrix = np.array(
+        [[scale, 0, 56 - scale * (left + right) / 2], [0, scale, 56 - scale * (top + bottom) / 2]]
+    )
     crop = cv2.warpAffine(frame, matrix, (112, 112), flags=cv2.INTER_AREA)
     across, down = (round((112 - scale * length) / 2) for length in (right - left, bottom - top))
     black = np.zeros_like(crop)
@@ -124,14 +140,17 @@ def _separable(x: torch.Tensor, network: Tensors, name: str, stride: int = 1) ->
     bias = network[f"{name}/bias"]
     x = functional.pad(x, (0, 1, 0, 1)) if stride == 2 else functional.pad(x, (1, 1, 1, 1))
     if f"{name}/filters" in network:
-        return functional.conv2d(x, network[f"{name}/filters"].permute(3, 2, 0, 1), bias, stride=stride)
+        return functional.conv2d(
+            x, network[f"{name}/filters"].permute(3, 2, 0, 1), bias, stride=stride
+        )
     depthwise = network[f"{name}/depthwise_filter"].permute(2, 3, 0, 1)
     x = functional.conv2d(x, depthwise, stride=stride, groups=x.shape[1])
     return functional.conv2d(x, network[f"{name}/pointwise_filter"].permute(3, 2, 0, 1), bias)
 
 
 def embedding(frame: np.ndarray, face: Face) -> np.ndarray:
-    """128 numbers of dlib's face recognition network (He et al. 2015, ResNet; King 2017) on face-api's crop."""
+    """128 numbers of dlib's face recognition network (He et al. 2015, ResNet; King 2017) on
+    face-api's crop."""
     mouth = face.points[[61, 291, 0, 17], :2].mean(axis=0)
     centres = np.stack([*face.eyes, mouth])
     size = np.linalg.norm(centres[:2] - mouth, axis=1).mean() / 0.45
@@ -147,7 +166,18 @@ def _identity(rgb: torch.Tensor) -> np.ndarray:
     x = (rgb - torch.tensor(FACE_API_MEAN).view(1, 3, 1, 1)) / 255
     x = _scaled_conv(x, network, "conv32_down", stride=2).relu()
     x = functional.max_pool2d(x, 3, 2)
-    for name in ("32_1", "32_2", "32_3", "64_down", "64_1", "64_2", "64_3", "128_down", "128_1", "128_2"):
+    for name in (
+        "32_1",
+        "32_2",
+        "32_3",
+        "64_down",
+        "64_1",
+        "64_2",
+        "64_3",
+        "128_down",
+        "128_1",
+        "128_2",
+    ):
         x = _residual(x, network, f"conv{name}")
     for name in ("256_down", "256_1", "256_2", "256_down_out"):
         x = _residual(x, network, f"conv{name}")
@@ -169,4 +199,6 @@ def _scaled_conv(x: torch.Tensor, network: Tensors, name: str, stride: int = 1) 
     kernel = network[f"{name}/conv/filters"].permute(3, 2, 0, 1)
     padding = kernel.shape[2] // 2 if stride == 1 else 0
     y = functional.conv2d(x, kernel, network[f"{name}/conv/bias"], stride=stride, padding=padding)
-    return y * network[f"{name}/scale/weights"].view(1, -1, 1, 1) + network[f"{name}/scale/biases"].view(1, -1, 1, 1)
+    return y * network[f"{name}/scale/weights"].view(1, -1, 1, 1) + network[
+        f"{name}/scale/biases"
+    ].view(1, -1, 1, 1)

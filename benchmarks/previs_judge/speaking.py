@@ -13,7 +13,8 @@ LAGS = range(-12, 13)
 
 
 def judge_sync(bench: Bench) -> None:
-    """Correlation of the measured mouth gap with curves of the sound, against curves of wrong sound."""
+    """Correlation of the measured mouth gap with curves of the sound, against curves of wrong
+    sound."""
     right = _curves(bench.samples, bench.frames)
     wrong = _curves(bench.other, bench.frames)
     for emotion in ("neutral", "happy 0.6", "sad 0.6", "angry 0.6", "surprised 0.6", "fear 0.6"):
@@ -50,8 +51,11 @@ def _lagged(gap: np.ndarray, curve: np.ndarray) -> tuple[float, int]:
 
 
 def judge_closure(bench: Bench) -> None:
-    """Measured gap where the talker heard m, b or p (peaks of its `press`) against the gap at rest + 0.015 IOD."""
-    press = np.array([pose.speech[visemes.CHANNELS.index("press")] for pose in bench.poses("neutral")])
+    """Measured gap where the talker heard m, b or p (peaks of its `press`) against the gap at rest
+    + 0.015 IOD."""
+    press = np.array(
+        [pose.speech[visemes.CHANNELS.index("press")] for pose in bench.poses("neutral")]
+    )
     peaks = (press[1:-1] >= press[:-2]) & (press[1:-1] > press[2:]) & (press[1:-1] > 0.5)
     centres = np.flatnonzero(peaks) + 1
     for emotion in ("neutral", "happy 0.6", "sad 0.6", "angry 0.6", "surprised 0.6", "happy 1.0"):
@@ -60,4 +64,6 @@ def judge_closure(bench: Bench) -> None:
             track = bench.track(actor, emotion)
             gap, rest = track.gap(), gap_of(track.rest)
             closed += [bool(gap[max(at - 1, 0) : at + 2].min() <= rest + 0.015) for at in centres]
-        print(f"{emotion:14s} {sum(closed)} of {len(closed)} closed ({100 * np.mean(closed):.0f} %)")
+        print(
+            f"{emotion:14s} {sum(closed)} of {len(closed)} closed ({100 * np.mean(closed):.0f} %)"
+        )

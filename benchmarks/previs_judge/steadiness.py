@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges of stillness: unrest of points that should not move, steps between frames, and what lies outside the person.
+"""Judges of stillness: unrest of points that should not move, steps between frames, and what lies
+outside the person.
 
-Unrest: RMS of stable landmarks about their smoothed track (a Gaussian of two frames), in IOD, blinks and head movement included.
+Unrest: RMS of stable landmarks about their smoothed track (a Gaussian of two frames), in IOD,
+blinks and head movement included.
 """
 
 from __future__ import annotations
@@ -21,17 +23,21 @@ PATCH = 0.30  # side of the patches that optical flow follows, IOD
 def judge_jitter(bench: Bench) -> None:
     """Unrest, and the largest step of the upper face, by several means.
 
-    "Mesh": every frame as the mesh network sees it through a crop that goes with all its points, the chin's too: the network answers
-    a crop that moves on a still picture with a face that moves. "Held": through the crop of the face at rest, carried along by points
-    that neither speech nor lids move. "Awake": the held crop without the frames in which the talker shuts its lids and two on
-    either side, because the network shifts the whole face in them. "Flow": patches of the picture about the same points followed by
-    optical flow (Lucas & Kanade), which knows nothing of faces. "Rig": where the talker itself moved the points."""
+    "Mesh": every frame as the mesh network sees it through a crop that goes with all its points,
+    the chin's too: the network answers a crop that moves on a still picture with a face that moves.
+    "Held": through the crop of the face at rest, carried along by points that neither speech nor
+    lids move. "Awake": the held crop without the frames in which the talker shuts its lids and two
+    on either side, because the network shifts the whole face in them. "Flow": patches of the
+    picture about the same points followed by optical flow (Lucas & Kanade), which knows nothing of
+    faces. "Rig": where the talker itself moved the points."""
     for emotion in EMOTIONS:
         rows = []
         for actor in bench.actors:
             measured = _unrests(bench, actor, emotion)
             rows.append([value for pair in measured.values() for value in pair])
-            told = [f"{name} {jitter:.4f}, step {step:.3f}" for name, (jitter, step) in measured.items()]
+            told = [
+                f"{name} {jitter:.4f}, step {step:.3f}" for name, (jitter, step) in measured.items()
+            ]
             print(f"{emotion} {actor.name}: {'; '.join(told)}")
         means = np.mean(rows, axis=0)[::2]
         told = [f"{name} {mean:.4f}" for name, mean in zip(measured, means, strict=True)]
@@ -65,7 +71,8 @@ def _step(points: np.ndarray, kept: np.ndarray) -> float:
 
 
 def _followed(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, np.ndarray]:
-    """In every frame (px): the stable points, each patch followed from the first frame, and all points through the held crop."""
+    """In every frame (px): the stable points, each patch followed from the first frame, and all
+    points through the held crop."""
     face = rest = bench.talker.puppet(actor).whole_face
     side = max(round(PATCH * face.unit), 5) | 1
     start = face.points[list(STABLE), :2].astype(np.float32)[:, None]
@@ -74,7 +81,13 @@ def _followed(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, 
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         first = grey if first is None else first
         places, _, _ = cv2.calcOpticalFlowPyrLK(
-            first, grey, start, places.copy(), winSize=(side, side), maxLevel=1, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+            first,
+            grey,
+            start,
+            places.copy(),
+            winSize=(side, side),
+            maxLevel=1,
+            flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
         )
         rows.append(places[:, 0])
         face = bench.follow(frame, face, rest)
@@ -83,7 +96,8 @@ def _followed(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, 
 
 
 def _rig_motion(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, np.ndarray]:
-    """Where the talker moves the mesh points in every frame (px, left-right asymmetry aside), and how far it shuts the lids."""
+    """Where the talker moves the mesh points in every frame (px, left-right asymmetry aside), and
+    how far it shuts the lids."""
     puppet = bench.talker.puppet(actor)
     wide, at, poses = puppet.rig.wide, puppet.face.points[:, :2], bench.poses(emotion)
     cells = (((at + 0.5 - (wide.left, wide.top)) / wide.step - 0.5)[None]).astype(np.float32)
@@ -106,4 +120,6 @@ def judge_background(bench: Bench) -> None:
         outside = cv2.dilate(person, np.ones((reach, reach), np.uint8)) == 0
         frames = np.stack([frame[outside] for frame in bench.clip(actor, "surprised 1.0")])
         spread = float(((frames.astype(float) - frames[0]) ** 2).mean()) if outside.any() else 0.0
-        print(f"{actor.name}: {100 * outside.mean():.0f} % of the frame outside, mean squared difference {spread}")
+        print(
+            f"{actor.name}: {100 * outside.mean():.0f} % of the frame outside, mean squared difference {spread}"
+        )

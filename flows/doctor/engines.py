@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor's deep look: do the engines start and do a small piece of work? Takes about a minute."""
+"""The doctor's deep look: do the engines start and do a small piece of work? Takes about a
+minute."""
 
 from __future__ import annotations
 
@@ -12,12 +13,18 @@ from flows.doctor.finding import Finding, broken, fine
 
 def start_all() -> Iterator[Finding]:
     """Load torch and pyannote; start Ray and Prefect and have each do something."""
-    yield _tried("torch loads", _load_torch, mend=f"{SETUP}; it mends torchaudio beside a CPU torch")
     yield _tried(
-        "ray starts", _work_on_ray, mend="see `ray start --head` by hand; free memory; no firewall on loopback"
+        "torch loads", _load_torch, mend=f"{SETUP}; it mends torchaudio beside a CPU torch"
     )
     yield _tried(
-        "prefect starts", _run_a_flow, mend=f"{SETUP}: a pinned FastAPI is part of it; raise its start-up time-out"
+        "ray starts",
+        _work_on_ray,
+        mend="see `ray start --head` by hand; free memory; no firewall on loopback",
+    )
+    yield _tried(
+        "prefect starts",
+        _run_a_flow,
+        mend=f"{SETUP}: a pinned FastAPI is part of it; raise its start-up time-out",
     )
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the machine has and lacks, and how to mend each: quick by default, `deep` also starts the engines.
+"""What the machine has and lacks, and how to mend each: quick by default, `deep` also starts the
+engines.
 
-Places (folders, storage, clocks) are looked at in `doctor_places`, engines are started in `doctor_engines`.
+Places (folders, storage, clocks) are looked at in `doctor_places`, engines are started in
+`doctor_engines`.
 """
 
 from __future__ import annotations
@@ -40,8 +42,18 @@ LEAST_MEMORY_GIB = 2.0  # of one worker: a talker, its frames and an encoder
 
 
 def examine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
-    """Run all checks; those of a production too when its folder is given. `deep` starts Ray and Prefect, which takes a minute."""
-    findings = [_python(), _machine(), _ffmpeg(), *_packages(), _ray(), _prefect(), _sqlalchemy(), *_weights()]
+    """Run all checks; those of a production too when its folder is given. `deep` starts Ray and
+    Prefect, which takes a minute."""
+    findings = [
+        _python(),
+        _machine(),
+        _ffmpeg(),
+        *_packages(),
+        _ray(),
+        _prefect(),
+        _sqlalchemy(),
+        *_weights(),
+    ]
     findings += [_licences(), *doctor_places.cache(), doctor_places.clock()]
     if folder is not None:
         findings += doctor_places.production(folder, deep=deep)
@@ -57,7 +69,9 @@ def _python() -> Finding:
     found = f"{version} at {sys.executable}"
     if sys.version_info[:2] == (3, 11):
         return fine("python", found)
-    return broken("python", found, "the pinned wheels need CPython 3.11: make setup PYTHON=python3.11")
+    return broken(
+        "python", found, "the pinned wheels need CPython 3.11: make setup PYTHON=python3.11"
+    )
 
 
 def _machine() -> Finding:
@@ -74,7 +88,8 @@ def _machine() -> Finding:
 
 
 def memory_gib(root: Path = Path("/")) -> float | None:
-    """Memory of the machine or the limit of the container, whichever is less; None where neither is told."""
+    """Memory of the machine or the limit of the container, whichever is less; None where neither is
+    told."""
     known = []
     try:
         found = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), flags=re.M)
@@ -99,7 +114,9 @@ def _ffmpeg() -> Finding:
     missing = missing_features(path)
     if missing:
         return broken("ffmpeg", f"{path} lacks {', '.join(missing)}", mend)
-    told = subprocess.run([path, "-version"], capture_output=True, text=True, check=False).stdout.split()
+    told = subprocess.run(
+        [path, "-version"], capture_output=True, text=True, check=False
+    ).stdout.split()
     version = told[2] if len(told) > 2 else "of an unknown version"
     needed = f"{len(NEEDED_FILTERS)} filters and {len(NEEDED_ENCODERS)} encoders are there"
     return fine("ffmpeg", f"{version} at {path}; {needed}")
@@ -114,23 +131,33 @@ def _packages() -> Iterator[Finding]:
 def _ray() -> Finding:
     if os.environ.get("RAY_AUTH_MODE", "token") != "token":
         return broken(
-            "ray token", f"RAY_AUTH_MODE is {os.environ['RAY_AUTH_MODE']}", "unset it: Ray runs anybody's code"
+            "ray token",
+            f"RAY_AUTH_MODE is {os.environ['RAY_AUTH_MODE']}",
+            "unset it: Ray runs anybody's code",
         )
     if "RAY_AUTH_TOKEN_PATH" in os.environ:
         path = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
         if not path.is_file():
             return broken(
-                "ray token", f"RAY_AUTH_TOKEN_PATH names {path}, which is not there", "ray get-auth-token --generate"
+                "ray token",
+                f"RAY_AUTH_TOKEN_PATH names {path}, which is not there",
+                "ray get-auth-token --generate",
             )
         return fine("ray token", f"in {path}")
     kept = Path.home() / ".ray/auth_token"
-    return fine("ray token", f"in {kept}" if kept.is_file() else "from the environment, or a new one for each run")
+    return fine(
+        "ray token",
+        f"in {kept}" if kept.is_file() else "from the environment, or a new one for each run",
+    )
 
 
 def _prefect() -> Finding:
     url = os.environ.get("PREFECT_API_URL", "")
     if not url:
-        return fine("prefect server", "none is set: each run starts its own on loopback, with a password of its own")
+        return fine(
+            "prefect server",
+            "none is set: each run starts its own on loopback, with a password of its own",
+        )
     return doctor_places.server(url)
 
 

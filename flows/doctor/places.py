@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor's look at places: may we write there, is there room, do its clock and ours agree, does what is set answer."""
+"""The doctor's look at places: may we write there, is there room, do its clock and ours agree, does
+what is set answer."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 def cache() -> list[Finding]:
     """The folder with weights and models."""
     folder = weights.cache_folder()
-    return [writable("cache", folder, mend="set CALLSHEET_CACHE to a folder of yours"), room("cache space", folder)]
+    return [
+        writable("cache", folder, mend="set CALLSHEET_CACHE to a folder of yours"),
+        room("cache space", folder),
+    ]
 
 
 def clock() -> Finding:
@@ -37,12 +41,21 @@ def clock() -> Finding:
     time.sleep(0.01)
     now = datetime.now(UTC)
     if time.monotonic() <= steady or time.time() < wall:
-        return broken("clock", "the clock stands still or runs backwards", "look at the machine's time service")
+        return broken(
+            "clock",
+            "the clock stands still or runs backwards",
+            "look at the machine's time service",
+        )
     installed = datetime.fromtimestamp(Path(flows.__file__).stat().st_mtime, UTC)
     if now < max(EARLIEST, installed):
         found = f"it is {now.isoformat(timespec='minutes')} here, before this was installed"
-        return broken("clock", found, "set the clock: signatures and logs of today would be refused")
-    return fine("clock", f"{now.isoformat(timespec='seconds')}, local {datetime.now().astimezone():%H:%M %Z}")
+        return broken(
+            "clock", found, "set the clock: signatures and logs of today would be refused"
+        )
+    return fine(
+        "clock",
+        f"{now.isoformat(timespec='seconds')}, local {datetime.now().astimezone():%H:%M %Z}",
+    )
 
 
 def production(folder: Path, *, deep: bool) -> list[Finding]:
@@ -50,7 +63,13 @@ def production(folder: Path, *, deep: bool) -> list[Finding]:
     try:
         film = open_film(folder)
     except InputError as error:
-        return [broken("production", str(error).splitlines()[0], "callsheet plan --inputs shows all problems")]
+        return [
+            broken(
+                "production",
+                str(error).splitlines()[0],
+                "callsheet plan --inputs shows all problems",
+            )
+        ]
     place = writable("build folder", film.root, mend=f"make {film.root} yours, or give --out")
     findings = [_inputs(film), _profile(film), place, room("build space", film.root)]
     if film.production.storage.url:
@@ -59,7 +78,8 @@ def production(folder: Path, *, deep: bool) -> list[Finding]:
 
 
 def writable(name: str, folder: Path, *, mend: str) -> Finding:
-    """Create, flush to disk, rename and remove a small file, as takes do; compare the file system's clock with ours."""
+    """Create, flush to disk, rename and remove a small file, as takes do; compare the file system's
+    clock with ours."""
     place = next(p for p in (folder, *folder.parents) if p.exists())
     first = place / f".callsheet-doctor-{uuid.uuid4().hex}"
     second = first.with_suffix(".renamed")
@@ -74,7 +94,8 @@ def writable(name: str, folder: Path, *, mend: str) -> Finding:
         return broken(name, f"{place}: {error.strerror or error}", mend)
     finally:
         for left in (first, second):
-            with contextlib.suppress(OSError):  # on a disk that is read-only, not even what is not there can be removed
+            # on a disk that is read-only, not even what is not there can be removed
+            with contextlib.suppress(OSError):
                 left.unlink()
     if abs(skew) > MOST_SKEW_SECONDS:
         found = f"{place} is written, but its clock differs from ours by {skew:+.0f} s"
@@ -88,7 +109,9 @@ def room(name: str, folder: Path) -> Finding:
     free = shutil.disk_usage(place).free / 2**30
     if free < LEAST_FREE_GIB:
         return doubtful(
-            name, f"{free:.1f} GiB free at {place}", f"free space: takes are lossless; {LEAST_FREE_GIB} GiB is little"
+            name,
+            f"{free:.1f} GiB free at {place}",
+            f"free space: takes are lossless; {LEAST_FREE_GIB} GiB is little",
         )
     return fine(name, f"{free:.0f} GiB free")
 
@@ -121,7 +144,9 @@ def server(url: str) -> Finding:
             pass
         with urllib.request.urlopen(f"{url.rstrip('/')}/admin/version", timeout=3):  # noqa: S310
             return broken(
-                "prefect server", f"{url} answers anybody", "start it with PREFECT_SERVER_API_AUTH_STRING set"
+                "prefect server",
+                f"{url} answers anybody",
+                "start it with PREFECT_SERVER_API_AUTH_STRING set",
             )
     except urllib.error.HTTPError as error:
         if error.code != 401:
@@ -129,7 +154,11 @@ def server(url: str) -> Finding:
     except (OSError, ValueError) as error:
         return broken("prefect server", f"{url} does not answer: {error}", mend)
     if "PREFECT_API_AUTH_STRING" not in os.environ:
-        return broken("prefect server", f"{url} asks who we are", "set PREFECT_API_AUTH_STRING to NAME:PASSWORD")
+        return broken(
+            "prefect server",
+            f"{url} asks who we are",
+            "set PREFECT_API_AUTH_STRING to NAME:PASSWORD",
+        )
     return fine("prefect server", f"{url} answers, and asks strangers for a password")
 
 
@@ -139,7 +168,11 @@ def _inputs(film: Film) -> Finding:
     except InputError as error:
         count = len(error.problems)
         mend = "callsheet plan --inputs shows all of them"
-        return broken("inputs", f"{count} problem{'' if count == 1 else 's'}; the first: {error.problems[0]}", mend)
+        return broken(
+            "inputs",
+            f"{count} problem{'' if count == 1 else 's'}; the first: {error.problems[0]}",
+            mend,
+        )
     return fine("inputs", f"{len(given.lines)} lines, {len(given.actors)} actors")
 
 
@@ -148,11 +181,17 @@ def _profile(film: Film) -> Finding:
     try:
         used = weights_used(film)
     except InputError as error:
-        return broken("licence profile", str(error.problems[0]), "mend the talker's settings or weights first")
-    unclear = [row.name for row in used if row.commercial != "yes" and row.name not in licences.agreements]
+        return broken(
+            "licence profile", str(error.problems[0]), "mend the talker's settings or weights first"
+        )
+    unclear = [
+        row.name for row in used if row.commercial != "yes" and row.name not in licences.agreements
+    ]
     if licences.commercial and unclear:
         mend = "another talker, or the names under licences.agreements when you hold an agreement"
-        return broken("licence profile", f"commercial, but not clearly allowed: {', '.join(unclear)}", mend)
+        return broken(
+            "licence profile", f"commercial, but not clearly allowed: {', '.join(unclear)}", mend
+        )
     kind = "commercial" if licences.commercial else "not commercial"
     rest = f"; would not do for commercial use: {', '.join(unclear)}" if unclear else ""
     return fine("licence profile", f"{kind}, {len(used)} weights{rest}")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ray, connected: the one that runs already in this process, a cluster by address, or a small one of our own on loopback.
+"""Ray, connected: the one that runs already in this process, a cluster by address, or a small one
+of our own on loopback.
 
-Inside a cluster (`ray job submit`) RAY_ADDRESS names it. A cluster's token comes from the environment, as Ray wants it.
+Inside a cluster (`ray job submit`) RAY_ADDRESS names it. A cluster's token comes from the
+environment, as Ray wants it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ OBJECT_STORE_BYTES = 128 * 1024**2  # rows only: frames never travel
 
 @contextmanager
 def connected(address: str, *, cpus: int) -> Iterator[Any]:
-    """The `ray` module, connected; `cpus`: of a Ray of our own, 0 for all. Raises ToolError when the cluster does not answer."""
+    """The `ray` module, connected; `cpus`: of a Ray of our own, 0 for all. Raises ToolError when
+    the cluster does not answer."""
     settle()
     address = address or os.environ.get("RAY_ADDRESS", "")
     if not address:
@@ -42,7 +45,8 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
     except Exception as error:
         ray.shutdown()
         end(children() - before)
-        raise ToolError(f"{where} does not start or answer: {error}") from error  # it raises plain Exceptions too
+        # it raises plain Exceptions too
+        raise ToolError(f"{where} does not start or answer: {error}") from error
     if threading.current_thread() is threading.main_thread() and on_sigterm is not None:
         signal.signal(
             signal.SIGTERM, on_sigterm
@@ -56,7 +60,8 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
 
 
 def children() -> set[int]:
-    """The processes that this one began and that are there still; none where there is no Linux to ask."""
+    """The processes that this one began and that are there still; none where there is no Linux to
+    ask."""
     found = set[int]()
     for path in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):  # a thread that has ended meanwhile
@@ -65,17 +70,19 @@ def children() -> set[int]:
 
 
 def end(pids: Iterable[int]) -> None:
-    """Kill what a Ray that did not come up leaves running until we end: on a machine that is slow already, the next try is slower still."""
+    """Kill what a Ray that did not come up leaves running until we end: on a machine that is slow
+    already, the next try is slower still."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def keep_to_loopback() -> None:
-    """Let a Ray that this process starts listen on loopback only. Must be called before Ray is imported.
+    """Let a Ray that this process starts listen on loopback only. Must be called before Ray is
+    imported.
 
-    Ray does so where it cannot form clusters (macOS, Windows), and this variable says that it cannot here either; without it every
-    port is open on all interfaces, behind the token alone."""
+    Ray does so where it cannot form clusters (macOS, Windows), and this variable says that it
+    cannot here either; without it every port is open on all interfaces, behind the token alone."""
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who makes what next, what a failure means, and when to wind down: the farm's decisions, as plain values.
+"""Who makes what next, what a failure means, and when to wind down: the farm's decisions, as plain
+values.
 
-Not the doing: `pool` owns actors and clocks, and tells the board what happened. All times are seconds of one steady clock.
-Two kinds of blame are kept apart: a shot that fails on several workers is failed; a worker that fails several different shots,
-with no take between them, is set aside, and what it failed is not held against those shots.
+Not the doing: `pool` owns actors and clocks, and tells the board what happened. All times are
+seconds of one steady clock. Two kinds of blame are kept apart: a shot that fails on several workers
+is failed; a worker that fails several different shots, with no take between them, is set aside, and
+what it failed is not held against those shots.
 """
 
 from __future__ import annotations
@@ -22,15 +24,18 @@ Kind = Literal["input", "tool", "memory", "died", "hung", "full", "cancelled"]
 IN_FLIGHT = 2  # the next shot is there when one ends, and little is lost with a worker
 LOOK_AHEAD = 16  # how far down the film a worker may look for the portrait that it has warm
 STRIKES = 3  # different shots that a worker may fail without a take between
-SILENCE_FACTOR = 10  # times the expected seconds of a shot without a sign of progress: then a worker is hung
+# times the expected seconds of a shot without a sign of progress: then a worker is hung
+SILENCE_FACTOR = 10
 BEFORE_ANY_TAKE = 10  # times the least silence, while nobody knows yet how long a shot takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """`attempts`: how often a shot is tried in all. `silence_seconds`: the least time without progress before a worker counts as hung.
+    """`attempts`: how often a shot is tried in all. `silence_seconds`: the least time without
+    progress before a worker counts as hung.
 
-    Stop-loss, each 0 for never: `stop_after_failures` failed shots, `budget_seconds` of worker time, `deadline` on the board's clock."""
+    Stop-loss, each 0 for never: `stop_after_failures` failed shots, `budget_seconds` of worker
+    time, `deadline` on the board's clock."""
 
     attempts: int = 3
     silence_seconds: float = 60.0
@@ -41,7 +46,8 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A shot for a worker. `small`: it ran out of memory before, so it is made alone on its node and with less held at once."""
+    """A shot for a worker. `small`: it ran out of memory before, so it is made alone on its node
+    and with less held at once."""
 
     shot: Shot
     small: bool = False
@@ -49,7 +55,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What becomes of a shot that did not become a take: `again`, `failed`, or `left` for another time."""
+    """What becomes of a shot that did not become a take: `again`, `failed`, or `left` for another
+    time."""
 
     shot: Shot
     what: Literal["again", "failed", "left"]
@@ -59,7 +66,8 @@ class Verdict:
 
 @dataclass(slots=True)
 class Post:
-    """What the board knows of one worker. `since`: when its first task began, or its last sign of progress."""
+    """What the board knows of one worker. `since`: when its first task began, or its last sign of
+    progress."""
 
     node: str
     is_new: bool = True
@@ -73,7 +81,8 @@ class Post:
 
 @dataclass(slots=True)
 class _Trouble:
-    """How a shot that is no take yet fared so far. `forgiven`: its tries were given back once, because a worker was to blame."""
+    """How a shot that is no take yet fared so far. `forgiven`: its tries were given back once,
+    because a worker was to blame."""
 
     tries: int = 0
     workers: list[str] = field(default_factory=list)
@@ -97,7 +106,8 @@ class Board:
         self._trouble: dict[str, _Trouble] = {}
         self._cramped: dict[str, str] = {}  # shots that ran out of memory, and the node where
         self._slowest = 0.0  # seconds per frame
-        self._slowest_first = 0.0  # of takes with which a worker began, which take longer; until there are others
+        # of takes with which a worker began, which take longer; until there are others
+        self._slowest_first = 0.0
 
     @property
     def waiting(self) -> Sequence[Shot]:
@@ -106,7 +116,8 @@ class Board:
 
     @property
     def left(self) -> list[Shot]:
-        """Shots that are not made now, because they are held or the run winds down; in film order."""
+        """Shots that are not made now, because they are held or the run winds down; in film
+        order."""
         kept = [*self._held, *self._waiting]
         return sorted(kept, key=lambda shot: self._place[shot.shot_id])
 
@@ -126,16 +137,21 @@ class Board:
         return self.busy or bool(self._waiting and not self.stopped)
 
     def steer(self, wanted: Steering) -> list[tuple[str, str]]:
-        """Take in what people want now; returns the worker and shot id of everything that is to be cancelled."""
+        """Take in what people want now; returns the worker and shot id of everything that is to be
+        cancelled."""
         if wanted.stop:
             self.stop("drain")
         if wanted != self.steering:
             again = wanted.retry - self.steering.retry
             self.steering = wanted
-            self._waiting += [self._failures.pop(shot_id) for shot_id in again if shot_id in self._failures]
+            self._waiting += [
+                self._failures.pop(shot_id) for shot_id in again if shot_id in self._failures
+            ]
             everything = self.left
             self._held = [shot for shot in everything if shot.shot_id in wanted.held]
-            self._waiting = sorted((s for s in everything if s.shot_id not in wanted.held), key=self._urgency)
+            self._waiting = sorted(
+                (s for s in everything if s.shot_id not in wanted.held), key=self._urgency
+            )
         return [
             (name, task.shot.shot_id)
             for name, post in self.posts.items()
@@ -155,7 +171,11 @@ class Board:
             self.stop("failures")
         if rules.budget_seconds and self.spent_seconds + running >= rules.budget_seconds:
             self.stop("budget")
-        if rules.deadline and self._waiting and now + self.expected_seconds(self._waiting[0]) > rules.deadline:
+        if (
+            rules.deadline
+            and self._waiting
+            and now + self.expected_seconds(self._waiting[0]) > rules.deadline
+        ):
             self.stop("deadline")
 
     def join(self, worker: str, *, node: str) -> None:
@@ -226,7 +246,8 @@ class Board:
         return len(self.posts[worker].strikes) >= STRIKES
 
     def set_aside(self, worker: str, *, now: float) -> list[Verdict]:
-        """Take a bad worker away: what it has goes back, and shots that only it failed get their tries back, once each."""
+        """Take a bad worker away: what it has goes back, and shots that only it failed get their
+        tries back, once each."""
         for shot_id in self.posts[worker].strikes:
             trouble = self._trouble.get(shot_id)
             if trouble and trouble.workers == [worker] and not trouble.forgiven:
@@ -236,7 +257,11 @@ class Board:
 
     def hung(self, now: float) -> list[str]:
         """Workers that have given no sign for longer than any shot should take."""
-        return [name for name, post in self.posts.items() if post.tasks and now - post.since > self._patience(post)]
+        return [
+            name
+            for name, post in self.posts.items()
+            if post.tasks and now - post.since > self._patience(post)
+        ]
 
     def expected_seconds(self, shot: Shot) -> float:
         """How long a shot takes at the slowest pace seen in this run; 0 while none is known."""
@@ -251,13 +276,16 @@ class Board:
         return -self.steering.priority.get(shot.shot_id, 0), self._place[shot.shot_id]
 
     def _choice(self, worker: str, post: Post) -> int | None:
-        """Which waiting shot a worker takes: of its warm portrait among the next equally urgent few, else the first it may."""
+        """Which waiting shot a worker takes: of its warm portrait among the next equally urgent
+        few, else the first it may."""
         small = self._small_waiting_for(post.node)
         if small is not None:
             return None if self._is_busy(post.node) else small
         if any(other.makes_small for other in self._on(post.node)):
             return None
-        allowed = [i for i, shot in enumerate(self._waiting[:LOOK_AHEAD]) if self._is_fresh(worker, shot)]
+        allowed = [
+            i for i, shot in enumerate(self._waiting[:LOOK_AHEAD]) if self._is_fresh(worker, shot)
+        ]
         if not allowed:
             fresh = (i for i, shot in enumerate(self._waiting) if self._is_fresh(worker, shot))
             again = (i for i, shot in enumerate(self._waiting) if self._may_again(shot))
@@ -267,12 +295,16 @@ class Board:
         return next((i for i in warm if self._urgency(self._waiting[i])[0] == first), allowed[0])
 
     def _is_fresh(self, worker: str, shot: Shot) -> bool:
-        """Whether a worker has not failed this shot, and it needs no node of its own (`_small_waiting_for`)."""
+        """Whether a worker has not failed this shot, and it needs no node of its own
+        (`_small_waiting_for`)."""
         trouble = self._trouble.get(shot.shot_id)
-        return trouble is None or (worker not in trouble.workers and shot.shot_id not in self._cramped)
+        return trouble is None or (
+            worker not in trouble.workers and shot.shot_id not in self._cramped
+        )
 
     def _may_again(self, shot: Shot) -> bool:
-        """Whether a worker that has nothing else to do may try again what it has failed: when no other worker could."""
+        """Whether a worker that has nothing else to do may try again what it has failed: when no
+        other worker could."""
         workers = self._trouble[shot.shot_id].workers if shot.shot_id in self._trouble else []
         return shot.shot_id not in self._cramped and all(other in workers for other in self.posts)
 
@@ -282,7 +314,14 @@ class Board:
             return None
         gone = set(self._cramped.values()) - {post.node for post in self.posts.values()}
         places = {node} | gone
-        return next((i for i, shot in enumerate(self._waiting) if self._cramped.get(shot.shot_id) in places), None)
+        return next(
+            (
+                i
+                for i, shot in enumerate(self._waiting)
+                if self._cramped.get(shot.shot_id) in places
+            ),
+            None,
+        )
 
     def _on(self, node: str) -> Iterable[Post]:
         return (post for post in self.posts.values() if post.node == node)
@@ -291,7 +330,8 @@ class Board:
         return any(post.tasks for post in self._on(node))
 
     def _ended(self, post: Post, shot_id: str, now: float) -> tuple[Task, float]:
-        """Take a task off a worker; returns it and how long it took. What stood behind it begins now."""
+        """Take a task off a worker; returns it and how long it took. What stood behind it begins
+        now."""
         task = next(task for task in post.tasks if task.shot.shot_id == shot_id)
         was_running = task is post.tasks[0]
         seconds = now - post.began if was_running else 0.0
@@ -314,7 +354,11 @@ class Board:
         trouble = self._trouble[shot.shot_id]
         if worker not in trouble.workers:
             trouble.workers.append(worker)
-        if kind == "input" or trouble.tries >= self.rules.attempts or (kind == "memory" and task.small):
+        if (
+            kind == "input"
+            or trouble.tries >= self.rules.attempts
+            or (kind == "memory" and task.small)
+        ):
             self._failures[shot.shot_id] = shot
             if len(trouble.workers) > 1:
                 self._forgive(shot.shot_id)

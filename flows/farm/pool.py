@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pool: shots go out to Ray actors, takes come back, a lost worker is replaced, Ctrl-C leaves nothing running.
+"""The pool: shots go out to Ray actors, takes come back, a lost worker is replaced, Ctrl-C leaves
+nothing running.
 
-Ray Core actors and our own small queue. What to do next is decided by the board (`policy`), which knows neither Ray nor clocks;
-here one loop does it: about once a second it asks what people want and looks whether every worker still moves.
+Ray Core actors and our own small queue. What to do next is decided by the board (`policy`), which
+knows neither Ray nor clocks; here one loop does it: about once a second it asks what people want
+and looks whether every worker still moves.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from model.talker import describe
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-STEER_SHARE = 20  # asking what people want takes at most this part of the time, however long the record has grown
+# asking what people want takes at most this part of the time, however long the record has grown
+STEER_SHARE = 20
 START_SECONDS = 600.0  # weights of gigabytes load from slow disks
 LOST_IN_VAIN = 4  # times as many workers as there are places may be lost without a take between
 CONTROL = "control"  # calls that are answered while a take is being made
@@ -34,9 +37,11 @@ OUT_OF_MEMORY = ("out-of-memory", "oom", "out of memory", "low on memory")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FarmSettings:
-    """`address`: a running Ray cluster, "" for one of our own on this machine. `workers`: 0 for one per CPU, or per GPU.
+    """`address`: a running Ray cluster, "" for one of our own on this machine. `workers`: 0 for one
+    per CPU, or per GPU.
 
-    `attempts`, `silence_seconds` and the stop-loss as in `policy.Rules`, but `deadline` in seconds since 1970."""
+    `attempts`, `silence_seconds` and the stop-loss as in `policy.Rules`, but `deadline` in seconds
+    since 1970."""
 
     address: str = ""
     workers: int = 0
@@ -55,8 +60,8 @@ def _nothing(_name: str, _shot: Shot, _detail: str) -> None:
 class Hooks:
     """Who hears of what. `result`: every take, and every shot that failed for good, as they come.
 
-    `event(name, shot, detail)`: `running` (the worker), `retried` (why; it waits again), `stopped` (why; it is left).
-    `steer` is asked about once a second."""
+    `event(name, shot, detail)`: `running` (the worker), `retried` (why; it waits again), `stopped`
+    (why; it is left). `steer` is asked about once a second."""
 
     result: Callable[[Take | Failure], None]
     event: Callable[[str, Shot, str], None] = _nothing
@@ -65,7 +70,8 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a run ended. `left`: shots not made, since they were held or the run was `stopped`; `note` says more.
+    """How a run ended. `left`: shots not made, since they were held or the run was `stopped`;
+    `note` says more.
 
     `seconds` of worker time were spent."""
 
@@ -89,7 +95,8 @@ def make_takes(shots: Sequence[Shot], *, job: Job, settings: FarmSettings, hooks
 
 @dataclass(slots=True)
 class _Actor:
-    """One worker's process: its handle, its name for people, the last number it gave for its progress."""
+    """One worker's process: its handle, its name for people, the last number it gave for its
+    progress."""
 
     handle: Any
     name: str = ""
@@ -98,9 +105,12 @@ class _Actor:
 
 
 class _Pool:
-    """Actors, and what we wait for from them. `_ready` are the calls of `begin`, `_looks` those of `look`, by their futures."""
+    """Actors, and what we wait for from them. `_ready` are the calls of `begin`, `_looks` those of
+    `look`, by their futures."""
 
-    def __init__(self, ray: Any, shots: Sequence[Shot], *, job: Job, settings: FarmSettings, hooks: Hooks) -> None:
+    def __init__(
+        self, ray: Any, shots: Sequence[Shot], *, job: Job, settings: FarmSettings, hooks: Hooks
+    ) -> None:
         self._ray = ray
         self._hooks = hooks
         self._board = Board(shots, _rules(settings, now=_now()))
@@ -114,7 +124,12 @@ class _Pool:
         self._note = ""
         self._useful_at = _now()  # when a worker was last ready
         gpus = _gpus_each(ray.cluster_resources(), job=job, settings=settings)
-        options = {"num_cpus": job.threads, "num_gpus": gpus, "max_restarts": 0, "concurrency_groups": {CONTROL: 1}}
+        options = {
+            "num_cpus": job.threads,
+            "num_gpus": gpus,
+            "max_restarts": 0,
+            "concurrency_groups": {CONTROL: 1},
+        }
         self._actor = ray.remote(**options)(Worker)
         self._job = job
         self._wanted, self._gpus = settings.workers, gpus
@@ -133,7 +148,10 @@ class _Pool:
         for shot in board.left:
             self._hooks.event("stopped", shot, board.stopped or "held")
         return Ended(
-            left=tuple(board.left), stopped=board.stopped, note=self._note, seconds=round(board.spent_seconds, 3)
+            left=tuple(board.left),
+            stopped=board.stopped,
+            note=self._note,
+            seconds=round(board.spent_seconds, 3),
         )
 
     def close(self) -> None:
@@ -148,7 +166,9 @@ class _Pool:
             wanted = self._hooks.steer()
             self._steered_at = now + STEER_SHARE * (_now() - now)
             for worker, shot_id in board.steer(wanted):
-                self._actors[worker].handle.cancel.options(concurrency_group=CONTROL).remote(shot_id)
+                self._actors[worker].handle.cancel.options(concurrency_group=CONTROL).remote(
+                    shot_id
+                )
         board.check_limits(now)
         for worker in board.hung(now):
             self._end_process(worker)
@@ -179,7 +199,8 @@ class _Pool:
             self._board.stop("workers")
 
     def _hand_out(self, now: float) -> None:
-        for depth in range(1, IN_FLIGHT + 1):  # every worker gets its first shot before any gets its second
+        # every worker gets its first shot before any gets its second
+        for depth in range(1, IN_FLIGHT + 1):
             for worker in self._board.posts:
                 task = self._board.next_for(worker, now, depth=depth)
                 if task is not None:
@@ -240,7 +261,10 @@ class _Pool:
         if result.kind == "full":
             self._note = result.reason
             self._board.stop("full")
-        self._judged(self._board.did_not(worker, task.shot.shot_id, result.kind, result.reason, now=now), worker)
+        self._judged(
+            self._board.did_not(worker, task.shot.shot_id, result.kind, result.reason, now=now),
+            worker,
+        )
         if self._board.is_bad(worker):
             log.warning("%s failed several shots and is set aside", self._actors[worker].name)
             verdicts = self._board.set_aside(worker, now=now)
@@ -250,7 +274,9 @@ class _Pool:
         detail = f"{verdict.kind}: {verdict.reason}"
         if verdict.what == "failed":
             name = self._actors[worker].name
-            failure = Failure(shot_id=verdict.shot.shot_id, kind=verdict.kind, reason=verdict.reason, suspect=name)
+            failure = Failure(
+                shot_id=verdict.shot.shot_id, kind=verdict.kind, reason=verdict.reason, suspect=name
+            )
             self._hooks.result(failure)
         elif verdict.what == "again":
             log.info("%s is tried again: %s", verdict.shot.number, detail)
@@ -279,7 +305,8 @@ class _Pool:
         self._replace(worker, self._board.lost(worker, kind, reason, now=_now()) if known else [])
 
     def _replace(self, worker: str, verdicts: Sequence[Verdict]) -> None:
-        """Its place is filled again at the next tick, unless workers are lost and lost and nothing is made."""
+        """Its place is filled again at the next tick, unless workers are lost and lost and nothing
+        is made."""
         for verdict in verdicts:
             self._judged(verdict, worker)
         self._forget(worker)
@@ -294,7 +321,9 @@ class _Pool:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         there = NodeAffinitySchedulingStrategy(self._board.posts[worker].node, soft=True)
-        self._ray.remote(num_cpus=0, scheduling_strategy=there)(end_process).remote(self._actors[worker].name)
+        self._ray.remote(num_cpus=0, scheduling_strategy=there)(end_process).remote(
+            self._actors[worker].name
+        )
 
     def _forget(self, worker: str) -> None:
         self._ray.kill(self._actors.pop(worker).handle)
@@ -304,7 +333,9 @@ class _Pool:
 
     def _places(self) -> int:
         """How many workers there may be now: clusters grow and shrink."""
-        return self._wanted or _capacity(self._ray.cluster_resources(), self._job.threads, self._gpus)
+        return self._wanted or _capacity(
+            self._ray.cluster_resources(), self._job.threads, self._gpus
+        )
 
 
 def _now() -> float:
@@ -323,14 +354,18 @@ def _rules(settings: FarmSettings, *, now: float) -> Rules:
 
 
 def _gpus_each(resources: dict[str, float], *, job: Job, settings: FarmSettings) -> int:
-    """How many GPUs a worker takes: one for a talker that wants one where there is any, or where machines with GPUs are to come: when
-    somebody says how many workers a cluster is to have, on `cuda`."""
+    """How many GPUs a worker takes: one for a talker that wants one where there is any, or where
+    machines with GPUs are to come: when somebody says how many workers a cluster is to have, on
+    `cuda`."""
     if not describe(job.talker, job.settings).wants_gpu:
         return 0
-    is_to_come = bool(settings.address and settings.workers) and job.settings.get("device") == "cuda"
+    is_to_come = (
+        bool(settings.address and settings.workers) and job.settings.get("device") == "cuda"
+    )
     return int(bool(resources.get("GPU")) or is_to_come)
 
 
 def _capacity(resources: dict[str, float], threads: int, gpus: int) -> int:
-    """How many workers a cluster can hold: one for each GPU where the talker wants one, else one for each CPU."""
+    """How many workers a cluster can hold: one for each GPU where the talker wants one, else one
+    for each CPU."""
     return math.floor(resources.get("GPU", 0) if gpus else resources.get("CPU", 1) / threads)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the driver and workers on other machines hand each other through storage: recordings and portraits out, takes back.
+"""What the driver and workers on other machines hand each other through storage: recordings and
+portraits out, takes back.
 
-A take's files go first and its row last, so a row there means that all of it is there. The same take put twice is the same take.
+A take's files go first and its row last, so a row there means that all of it is there. The same
+take put twice is the same take.
 """
 
 from __future__ import annotations
@@ -23,7 +25,12 @@ AT_ONCE = 8
 
 
 def send_inputs(
-    storage: Storage, shots: Sequence[Shot], recordings: Sequence[Recording], *, folder: Path, root: Path
+    storage: Storage,
+    shots: Sequence[Shot],
+    recordings: Sequence[Recording],
+    *,
+    folder: Path,
+    root: Path,
 ) -> dict[str, str]:
     """Put what workers read where they find it; returns the stored name of each portrait path."""
     portraits = {path: _stored(folder / path) for path in {shot.portrait for shot in shots}}
@@ -65,7 +72,8 @@ def standing(storage: Storage, shot_id: str) -> Take | None:
 
 
 def bring(storage: Storage, shot_ids: Sequence[str], *, root: Path) -> list[Take]:
-    """Fetch the takes that are stored; each stands under `root` like one that was made here. Those that are damaged count as not stored."""
+    """Fetch the takes that are stored; each stands under `root` like one that was made here. Those
+    that are damaged count as not stored."""
     stored = set(storage.names(TAKES))
     wanted = [shot_id for shot_id in shot_ids if f"{TAKES}/{shot_id}.json" in stored]
     with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -74,7 +82,10 @@ def bring(storage: Storage, shot_ids: Sequence[str], *, root: Path) -> list[Take
 
 
 def _brought(storage: Storage, shot_id: str, stored: set[str], root: Path) -> Take | None:
-    media, matte, row = (place(shot_id, root=root) for place in (render.take_path, render.matte_path, render.row_path))
+    media, matte, row = (
+        place(shot_id, root=root)
+        for place in (render.take_path, render.matte_path, render.row_path)
+    )
     try:
         storage.get(f"{TAKES}/{row.name}", row)
         if f"{TAKES}/{matte.name}" in stored:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training on several Ray workers: Ray Train starts them and connects them; what they do is the same loop as on one.
+"""Training on several Ray workers: Ray Train starts them and connects them; what they do is the
+same loop as on one.
 
-Workers must reach the corpus and the folder of results under the same paths. Losses are those of one worker with the same batch
-(docs/training.md).
+Workers must reach the corpus and the folder of results under the same paths. Losses are those of
+one worker with the same batch (docs/training.md).
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ Work = Callable[[Workers], None]
 
 
 def on_workers(work: Work, count: int, *, address: str = "") -> None:
-    """Run `work` in `count` Ray workers at once, one CPU each. Raises ToolError when Ray or a worker fails, InputError as `work` does."""
-    with connected(address, cpus=count), tempfile.TemporaryDirectory(prefix="callsheet-train-") as notes:
+    """Run `work` in `count` Ray workers at once, one CPU each. Raises ToolError when Ray or a
+    worker fails, InputError as `work` does."""
+    with (
+        connected(address, cpus=count),
+        tempfile.TemporaryDirectory(prefix="callsheet-train-") as notes,
+    ):
         from ray.train import RunConfig, ScalingConfig, TrainingFailedError
         from ray.train.torch import TorchConfig, TorchTrainer
 

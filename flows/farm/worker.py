@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What runs inside one Ray actor: one loaded talker that makes the takes of the shots it is given.
 
-Frames go from the talker into a file on shared storage; only the take's row comes back. Portraits stay warm, because the pool
-prefers to send a worker shots of the actor it has just drawn. `make` runs in one thread; `look` and `cancel` are called beside it.
+Frames go from the talker into a file on shared storage; only the take's row comes back. Portraits
+stay warm, because the pool prefers to send a worker shots of the actor it has just drawn. `make`
+runs in one thread; `look` and `cancel` are called beside it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,12 @@ from pipeline.render.render import Studio
 from pipeline.storage import Storage
 
 WARM_PORTRAITS = 4
-NO_MEMORY = ("out of memory", "can't allocate memory", "insufficient memory", "cannot allocate memory")
+NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "insufficient memory",
+    "cannot allocate memory",
+)
 NO_SPACE = ("no space left on device", "disk quota exceeded", "file too large")
 Loader = Callable[[str, Settings], Talker]
 
@@ -44,8 +50,9 @@ Loader = Callable[[str, Settings], Talker]
 class Job:
     """What all shots of one run share. `folder` is the production, `root` its build folder.
 
-    `storage`: URL of what driver and workers share when they do not share `folder` and `root`, with the stored names of `portraits`.
-    `load` makes the talker; another than the usual one is for measurements and tests."""
+    `storage`: URL of what driver and workers share when they do not share `folder` and `root`, with
+    the stored names of `portraits`. `load` makes the talker; another than the usual one is for
+    measurements and tests."""
 
     folder: Path
     root: Path
@@ -61,7 +68,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A worker that has its talker: `name` is host/pid, `node` Ray's id of its machine, `gpus` the ids of those it alone uses."""
+    """A worker that has its talker: `name` is host/pid, `node` Ray's id of its machine, `gpus` the
+    ids of those it alone uses."""
 
     name: str
     node: str
@@ -70,7 +78,8 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a shot was not made. `kind` as in `policy`; `input` is never retried. `suspect` names the worker."""
+    """Why a shot was not made. `kind` as in `policy`; `input` is never retried. `suspect` names the
+    worker."""
 
     shot_id: str
     kind: Kind
@@ -105,13 +114,15 @@ class Worker:
         self._root = scratch(job.storage) if job.storage else job.root
 
     def begin(self) -> Ready | Failure:
-        """Load the talker; a failure says why this worker is of no use, for example since weights are missing on its machine."""
+        """Load the talker; a failure says why this worker is of no use, for example since weights
+        are missing on its machine."""
         import ray
 
         context = ray.get_runtime_context()
         gpus = context.get_accelerator_ids().get("GPU", [])
         if not gpus:
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a GPU that this machine may have is another worker's
+            # a GPU that this machine may have is another worker's
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         try:
             self._description = talkers.describe(self._job.talker, self._job.settings)
             self._usual = _Talking(self._loaded(self._job.settings))
@@ -122,7 +133,8 @@ class Worker:
         return Ready(name=self._name, node=context.get_node_id(), gpus=tuple(gpus))
 
     def make(self, task: Task) -> Take | Failure:
-        """Make one take. Errors come back as values: an exception of an actor means that the actor itself is gone."""
+        """Make one take. Errors come back as values: an exception of an actor means that the actor
+        itself is gone."""
         shot = task.shot
         try:
             self._go_on(shot)
@@ -133,7 +145,8 @@ class Worker:
             self._unwanted.discard(shot.shot_id)
 
     def look(self) -> int:
-        """A number that grows with every frame and denoising step: as long as it does, the worker is not hung."""
+        """A number that grows with every frame and denoising step: as long as it does, the worker
+        is not hung."""
         return self._steps
 
     def cancel(self, shot_id: str) -> None:
@@ -141,7 +154,8 @@ class Worker:
         self._unwanted.add(shot_id)
 
     def _loaded(self, settings: Settings) -> Talker:
-        """The talker, with the threads of every engine that it brought held to the worker's CPUs."""
+        """The talker, with the threads of every engine that it brought held to the worker's
+        CPUs."""
         import cv2
 
         talker = self._job.load(self._job.talker, settings)
@@ -156,7 +170,8 @@ class Worker:
         return self._usual
 
     def _made(self, shot: Shot, talking: _Talking) -> Take:
-        """Make a take where it belongs: in the build folder, or on this machine and from there into storage."""
+        """Make a take where it belongs: in the build folder, or on this machine and from there into
+        storage."""
         if self._storage is None:
             return self._generated(shot, talking)
         take = shared.standing(self._storage, shot.shot_id) or self._generated(shot, talking)
@@ -177,11 +192,16 @@ class Worker:
         )
         portrait = self._portrait(shot, talking)
         return render.generate(
-            shot, talker=talking.talker, portrait=portrait, studio=studio, progress=lambda *_: self._go_on(shot)
+            shot,
+            talker=talking.talker,
+            portrait=portrait,
+            studio=studio,
+            progress=lambda *_: self._go_on(shot),
         )
 
     def _made_small(self, shot: Shot) -> Take:
-        """Make a take with what the talker can do with less memory at once; the take says so. The usual talker gives way for it."""
+        """Make a take with what the talker can do with less memory at once; the take says so. The
+        usual talker gives way for it."""
         self._usual = None
         gc.collect()
         settings = {**self._job.settings, **self._description.frugal}
@@ -217,11 +237,14 @@ class Worker:
         if not isinstance(error, InputError | ToolError | OSError | MemoryError | _Cancelled):
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
-        return Failure(shot_id=shot_id, kind=kind, reason=reason or type(error).__name__, suspect=self._name)
+        return Failure(
+            shot_id=shot_id, kind=kind, reason=reason or type(error).__name__, suspect=self._name
+        )
 
 
 def scratch(url: str) -> Path:
-    """Where workers of one machine keep what they fetched from a storage, and make takes before they put them there."""
+    """Where workers of one machine keep what they fetched from a storage, and make takes before
+    they put them there."""
     return cache_folder() / "farm" / digest(url)
 
 
@@ -234,7 +257,8 @@ def end_process(name: str) -> None:
 
 
 def kind_of(error: Exception) -> Kind:
-    """What class of failure an error is: what a person gave, no memory, no space on disk, cancelled, or a tool.
+    """What class of failure an error is: what a person gave, no memory, no space on disk,
+    cancelled, or a tool.
 
     >>> kind_of(OSError(28, "No space left on device"))
     'full'
@@ -246,8 +270,8 @@ def kind_of(error: Exception) -> Kind:
     text = str(error).lower()
     if isinstance(error, MemoryError) or any(words in text for words in NO_MEMORY):
         return "memory"
-    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or any(
-        words in text for words in NO_SPACE
-    ):
+    if (
+        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    ) or any(words in text for words in NO_SPACE):
         return "full"
     return "tool"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checks of a version that is being made: every file opened and measured, captions, edit, credentials. Failures stop publishing."""
+"""The checks of a version that is being made: every file opened and measured, captions, edit,
+credentials. Failures stop publishing."""
 
 from __future__ import annotations
 
@@ -38,12 +39,16 @@ def check_version(draft: Draft) -> list[Check]:
         picture = one.job.picture
         checks += [
             dataclasses.replace(check, profile=f"edit of {one.job.profiles[0].name}")
-            for check in qc.check_edit(one.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate)
+            for check in qc.check_edit(
+                one.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate
+            )
         ]
     leads = {profile: draft.pass_of(profile).job.lead_frames for profile in draft.files}
     heard = listen(draft, rate=draft.job.picture.rate, leads=leads)
     checks += marked(draft.cuts, version=draft.name) + heard + _look_at(draft)
-    return checks + [_look_for_mark(draft, profile) for profile in draft.files if draft.pass_of(profile).job.code]
+    return checks + [
+        _look_for_mark(draft, profile) for profile in draft.files if draft.pass_of(profile).job.code
+    ]
 
 
 def _look_for_mark(draft: Draft, profile: str) -> Check:
@@ -58,29 +63,42 @@ def _look_for_mark(draft: Draft, profile: str) -> Check:
         "warn": "the film is short, or all of it moves: do not rely on the mark",
     }
     return Check(
-        version=draft.name, profile=profile, name=WATERMARK, value=value, limit=code, verdict=verdict, advice=advice[verdict]
-    )  # fmt: skip
+        version=draft.name,
+        profile=profile,
+        name=WATERMARK,
+        value=value,
+        limit=code,
+        verdict=verdict,
+        advice=advice[verdict],
+    )
 
 
 def sign(draft: Draft) -> list[Check]:
-    """Write content credentials into every file, the last thing that happens to it, and open them again."""
+    """Write content credentials into every file, the last thing that happens to it, and open them
+    again."""
     keys = credentials.signing_key(credentials.key_folder())
     portraits = sorted({(shot.character, shot.portrait_digest) for shot in draft.reel.shots})
-    sounds = [(f"recording {number}", row.recording_id) for number, row in enumerate(draft.reel.recordings, start=1)]
+    sounds = [
+        (f"recording {number}", row.recording_id)
+        for number, row in enumerate(draft.reel.recordings, start=1)
+    ]
     made_from = [(f"portrait of {character}", digest) for character, digest in portraits] + sounds
     claim = credentials.Claim(
         title=draft.film.production.title,
         version=importlib.metadata.version("callsheet"),
         labels=[take.label for take in draft.reel.takes],
         licences=[take.licences for take in draft.reel.takes],
-        ingredients=[credentials.Ingredient(title=title, digest=digest) for title, digest in made_from],
+        ingredients=[
+            credentials.Ingredient(title=title, digest=digest) for title, digest in made_from
+        ],
     )
     signed = [(profile, path) for profile, path in draft.files.items() if profile not in UNSIGNABLE]
     signed += [(path.name, path) for path in draft.stems.values()]
     for _, path in signed:
         credentials.sign(path, claim, keys=keys)
     checks = [
-        qc.check_credentials(credentials.verify(path), version=draft.name, profile=profile) for profile, path in signed
+        qc.check_credentials(credentials.verify(path), version=draft.name, profile=profile)
+        for profile, path in signed
     ]
     return checks + [_unsigned(draft, profile) for profile in draft.files if profile in UNSIGNABLE]
 
@@ -136,7 +154,8 @@ def _changes(draft: Draft) -> list[int]:
 
 
 def _look_at(draft: Draft) -> list[Check]:
-    """What one file of each pass shows: cut points, background, faces; the others of a pass are of the same frames."""
+    """What one file of each pass shows: cut points, background, faces; the others of a pass are of
+    the same frames."""
     checks = []
     for one in draft.passes:
         if not one.job.stage.transparent:
@@ -159,18 +178,32 @@ def _look_at_pass(draft: Draft, made: Pass) -> list[Check]:
 
 def scenes_of(draft: Draft, cuts: Sequence[Cut], *, size: tuple[int, int]) -> list[Scene]:
     """The events of an edit in which somebody should be seen."""
-    speakers = {shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.reel.shots}
-    return check_faces.scenes(cuts, {take.shot_id: take for take in draft.reel.takes}, speakers, size=size)
+    speakers = {
+        shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.reel.shots
+    }
+    return check_faces.scenes(
+        cuts, {take.shot_id: take for take in draft.reel.takes}, speakers, size=size
+    )
 
 
-def look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, profile: str, lips: bool) -> list[Check]:
-    """Who is seen, and (`lips`) whether they are in sync; a warning when the weights for it are not here."""
+def look_at_faces(
+    draft: Draft, screen: Screen, scenes: Sequence[Scene], *, profile: str, lips: bool
+) -> list[Check]:
+    """Who is seen, and (`lips`) whether they are in sync; a warning when the weights for it are not
+    here."""
     if missing := check_faces.missing_weights():
         advice = f"run `{FETCH} {' '.join(missing)}`"
         return [
-            Check(version=draft.name, profile=profile, name="identity", value="not measured: weights are missing",
-                  limit="", verdict="warn", advice=advice)
-        ]  # fmt: skip
+            Check(
+                version=draft.name,
+                profile=profile,
+                name="identity",
+                value="not measured: weights are missing",
+                limit="",
+                verdict="warn",
+                advice=advice,
+            )
+        ]
     portraits = {
         actor.character: read_portrait(draft.film.production.path(actor.portrait), face=actor.face)
         for actor in draft.film.store.current_rows(Actor)
@@ -179,7 +212,9 @@ def look_at_faces(draft: Draft, screen: Screen, scenes: Sequence[Scene], *, prof
     checks = check_faces.check(sightings, version=draft.name, profile=profile, rate=screen.rate)
     if lips:
         lags = check_lipsync.measure(screen, check_lipsync.chosen(scenes, rate=screen.rate))
-        checks.append(check_lipsync.check(lags, version=draft.name, profile=profile, rate=screen.rate))
+        checks.append(
+            check_lipsync.check(lags, version=draft.name, profile=profile, rate=screen.rate)
+        )
     return checks
 
 
@@ -191,6 +226,12 @@ def listen(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Ch
     master = check_audio.levels(draft.film.root / draft.master.path)
     for profile, path in draft.files.items():
         heard = check_audio.hear(path, master, lead=leads.get(profile, 0) / rate)
-        checks.append(check_audio.check_offset(heard, version=draft.name, profile=profile, rate=rate))
-        checks.append(check_audio.check_lines(heard, _spoken(draft), version=draft.name, profile=profile, rate=rate))
+        checks.append(
+            check_audio.check_offset(heard, version=draft.name, profile=profile, rate=rate)
+        )
+        checks.append(
+            check_audio.check_lines(
+                heard, _spoken(draft), version=draft.name, profile=profile, rate=rate
+            )
+        )
     return checks

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conform: a timeline that an editor changed becomes the next version. Takes and grades that stand are used as they are."""
+"""Conform: a timeline that an editor changed becomes the next version. Takes and grades that stand
+are used as they are."""
 
 from __future__ import annotations
 
@@ -21,18 +22,21 @@ from pipeline.assemble import timeline
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conformed:
-    """The version that was made, and which events of the edit list differ from the cut as it was rendered (numbers)."""
+    """The version that was made, and which events of the edit list differ from the cut as it was
+    rendered (numbers)."""
 
     version: Version
     changed: list[str]
     removed: list[str]
 
 
-def conform(folder: Path, edited: Path, *, out: Path | None, wait_seconds: float = 0.0) -> Conformed:
+def conform(
+    folder: Path, edited: Path, *, out: Path | None, wait_seconds: float = 0.0
+) -> Conformed:
     """Make a version of the cut as it stands in `edited` (.otio).
 
-    Raises InputError when the production is not rendered, and with everything that is wrong with the timeline; BusyError when a run
-    works on the production."""
+    Raises InputError when the production is not rendered, and with everything that is wrong with
+    the timeline; BusyError when a run works on the production."""
     film = open_film(folder, out)
     reel = _rendered(film)
     with held(film.root, purpose="conform", wait_seconds=wait_seconds):
@@ -40,7 +44,9 @@ def conform(folder: Path, edited: Path, *, out: Path | None, wait_seconds: float
         cuts = timeline.conform(before, edited)
         version = episode.make_version(film, reel, cuts)
         digest = identity.digest_file(edited)
-        film.store.append([event("conformed", version.name, actor="callsheet", detail=f"{edited.name} {digest}")])
+        film.store.append(
+            [event("conformed", version.name, actor="callsheet", detail=f"{edited.name} {digest}")]
+        )
     return Conformed(version=version, **_difference(before, cuts))
 
 
@@ -51,13 +57,24 @@ def _rendered(film: Film) -> Reel:
     takes = done(film, shots)
     missing = [shot for shot in shots if shot.shot_id not in takes]
     if recordings is None or not shots or missing:
-        message = f"{len(missing)} of {len(shots)} shots have no take" if shots else "nothing was rendered yet"
+        message = (
+            f"{len(missing)} of {len(shots)} shots have no take"
+            if shots
+            else "nothing was rendered yet"
+        )
         raise InputError(
             Problem(
-                file=str(film.folder), message=message, expected=f"a finished run of callsheet render {film.folder}"
+                file=str(film.folder),
+                message=message,
+                expected=f"a finished run of callsheet render {film.folder}",
             )
         )
-    return Reel(shots=shots, takes=list(takes.values()), cues=film.store.current_rows(Cue), recordings=recordings)
+    return Reel(
+        shots=shots,
+        takes=list(takes.values()),
+        cues=film.store.current_rows(Cue),
+        recordings=recordings,
+    )
 
 
 def _difference(before: list[Cut], after: list[Cut]) -> dict[str, list[str]]:

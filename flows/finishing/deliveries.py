@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a production wants delivered: its profiles in passes (one decode each), cards, burned captions, chapters, and stems."""
+"""What a production wants delivered: its profiles in passes (one decode each), cards, burned
+captions, chapters, and stems."""
 
 from __future__ import annotations
 
@@ -22,14 +23,18 @@ from pipeline.deliver import captions, cards, deliver, profiles, watermark
 from pipeline.deliver.deliver import Job, Pass
 
 QUIET_DIALOGUE_LU = (
-    3.0  # speech this far from the whole programme is worth a warning: music or noise carries the loudness
+    # speech this far from the whole programme is worth a warning: music or noise carries the
+    # loudness
+    3.0
 )
 
 
 def passes(film: Film, reel: Reel, cuts: Sequence[Cut], *, version: str = "") -> list[Pass]:
-    """The profiles of the production that show the same picture, together; those that show the whole picture first.
+    """The profiles of the production that show the same picture, together; those that show the
+    whole picture first.
 
-    `cuts`: the edit list; it is framed anew for every pass. `version`: what a watermark names; their identities do not depend on it."""
+    `cuts`: the edit list; it is framed anew for every pass. `version`: what a watermark names;
+    their identities do not depend on it."""
     wanted = _wanted(film)
     wanted.sort(key=lambda profile: (profile.transparent, profile.tall))
     made = []
@@ -73,7 +78,9 @@ def stem_ids(film: Film, reel: Reel, passes: Sequence[Pass]) -> dict[str, str]:
     return stems.stem_ids(passes[0].job.sound_id, reel.cues)
 
 
-def write_stems(film: Film, reel: Reel, master: master_mix.Sound, *, folder: Path) -> dict[str, Path]:
+def write_stems(
+    film: Film, reel: Reel, master: master_mix.Sound, *, folder: Path
+) -> dict[str, Path]:
     """The stems that are wanted, in a folder of their own."""
     if profiles.STEMS not in film.production.delivery.profiles:
         return {}
@@ -110,31 +117,64 @@ def check_sound(draft: Draft) -> list[Check]:
     spoken = stems.dialogue_loudness(master, draft.reel.cues, draft.folder)
     checks = []
     if spoken.measurable and draft.master.after.measurable:
-        verdict = "warn" if abs(spoken.lufs - draft.master.after.lufs) > QUIET_DIALOGUE_LU else "pass"
+        verdict = (
+            "warn" if abs(spoken.lufs - draft.master.after.lufs) > QUIET_DIALOGUE_LU else "pass"
+        )
         limit = f"within {QUIET_DIALOGUE_LU:g} LU of the programme"
         advice = "the speech is not what makes the programme loud: listen"
         checks.append(
-            _check(draft, "dialogue loudness", f"{spoken.lufs:.1f} LUFS", limit=limit, verdict=verdict, advice=advice)
+            _check(
+                draft,
+                "dialogue loudness",
+                f"{spoken.lufs:.1f} LUFS",
+                limit=limit,
+                verdict=verdict,
+                advice=advice,
+            )
         )
     if draft.stems:
         steps = stems.difference(master, list(draft.stems.values()))
         verdict, value = ("fail" if steps else "pass"), f"{steps} steps of 24 bits apart"
-        checks.append(_check(draft, "stems add up to the master", value, limit="0 steps", verdict=verdict))
+        checks.append(
+            _check(draft, "stems add up to the master", value, limit="0 steps", verdict=verdict)
+        )
     return [*checks, _check_sync(draft)]
 
 
 def _check_sync(draft: Draft) -> Check:
-    """Whether everybody who speaks is shown at the time of their words; an editor may have moved them."""
+    """Whether everybody who speaks is shown at the time of their words; an editor may have moved
+    them."""
     apart = timeline.moved_from_sound(draft.cuts, {shot.shot_id: shot for shot in draft.reel.shots})
-    value = f"{len(apart)} events apart" + (f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else "")
-    verdict, advice = ("warn" if apart else "pass"), "the sound was not edited: move these clips back over their words"
-    return _check(draft, "picture against sound", value, limit="0 events apart", verdict=verdict, advice=advice)
+    value = f"{len(apart)} events apart" + (
+        f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else ""
+    )
+    verdict, advice = (
+        ("warn" if apart else "pass"),
+        "the sound was not edited: move these clips back over their words",
+    )
+    return _check(
+        draft,
+        "picture against sound",
+        value,
+        limit="0 events apart",
+        verdict=verdict,
+        advice=advice,
+    )
 
 
-def _job(film: Film, reel: Reel, cuts: Sequence[Cut], *, picture: Picture, wanted: tuple[profiles.Profile, ...]) -> Job:
+def _job(
+    film: Film,
+    reel: Reel,
+    cuts: Sequence[Cut],
+    *,
+    picture: Picture,
+    wanted: tuple[profiles.Profile, ...],
+) -> Job:
     settings, production = film.production.delivery, film.production
     samples = sample_of_frame(assemble.total_frames(cuts), picture.rate)
-    sound_id = master_mix.sound_id(reel.recordings, samples=samples, settings=loudness_settings(film))
+    sound_id = master_mix.sound_id(
+        reel.recordings, samples=samples, settings=loudness_settings(film)
+    )
     job = Job(
         picture=picture,
         sound_id=sound_id,
@@ -158,21 +198,32 @@ def _job(film: Film, reel: Reel, cuts: Sequence[Cut], *, picture: Picture, wante
     )
     if not settings.burn_captions:
         return job
-    return deliver.burnable(captions.later(sidecars.compose_captions(film, reel, cuts), job.lead_frames), job)
+    return deliver.burnable(
+        captions.later(sidecars.compose_captions(film, reel, cuts), job.lead_frames), job
+    )
 
 
 def _chapters(reel: Reel, cuts: Sequence[Cut]) -> tuple[deliver.Chapter, ...]:
     """One chapter a scene, when there are several."""
     scene_of = {shot.shot_id: shot.scene for shot in reel.shots}
     base = sorted((cut for cut in cuts if not cut.layer), key=lambda cut: cut.start_frame)
-    scenes = [next(group) for _, group in itertools.groupby(base, key=lambda cut: scene_of[cut.shot_id])]
-    chapters = tuple(deliver.Chapter(frame=cut.start_frame, title=scene_of[cut.shot_id]) for cut in scenes)
+    scenes = [
+        next(group) for _, group in itertools.groupby(base, key=lambda cut: scene_of[cut.shot_id])
+    ]
+    chapters = tuple(
+        deliver.Chapter(frame=cut.start_frame, title=scene_of[cut.shot_id]) for cut in scenes
+    )
     return chapters if len(chapters) > 1 else ()
 
 
 def _check(draft: Draft, name: str, value: str, **rest: str) -> Check:
     verdict, advice = rest["verdict"], rest.get("advice", "")
     return Check(
-        version=draft.name, profile="sound", name=name, value=value, limit=rest["limit"], verdict=verdict,
+        version=draft.name,
+        profile="sound",
+        name=name,
+        value=value,
+        limit=rest["limit"],
+        verdict=verdict,
         advice=advice if verdict != "pass" else "",
-    )  # fmt: skip
+    )

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finishing: from takes to a version that stands in its folder, whole, with its checks.
 
-Colour-match, edit list, master sound, all profiles from one decode, captions, timeline, contact sheet, checks; then one rename. The
-pure decisions and the engines are in `pipeline`; here they meet the record.
+Colour-match, edit list, master sound, all profiles from one decode, captions, timeline, contact
+sheet, checks; then one rename. The pure decisions and the engines are in `pipeline`; here they meet
+the record.
 """
 
 from __future__ import annotations
@@ -15,14 +16,7 @@ from flows.progress import reporter
 from flows.project import Film
 from flows.review import export
 from flows.trust import consents
-from flows.version import (
-    DELIVERABLES,
-    Draft,
-    Reel,
-    Version,
-    look_settings,
-    loudness_settings,
-)
+from flows.version import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
 from manifests.rows import Cut, Deliverable, Grade, Shot, Take
 from manifests.timebase import sample_of_frame
 from pipeline.assemble import assemble, master_mix
@@ -37,7 +31,9 @@ __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"
 def colour_match(film: Film, reel: Reel) -> list[Grade]:
     """One transform per shot; recorded when new."""
     shots, takes = _with_faces(reel)
-    grades = grading.grade(shots, takes, look=look_settings(film, shots), root=film.root, progress=reporter().count)
+    grades = grading.grade(
+        shots, takes, look=look_settings(film, shots), root=film.root, progress=reporter().count
+    )
     recorded.remember_grades(film, grades)
     return grades
 
@@ -55,7 +51,8 @@ def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
 
 
 def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
-    """The deliverables when a version with this very cut, sound and settings stands, else None. Opens no media."""
+    """The deliverables when a version with this very cut, sound and settings stands, else None.
+    Opens no media."""
     shots, takes = _with_faces(reel)
     take_of = {take.shot_id: take for take in takes}
     pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
@@ -64,17 +61,24 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     if grades is None:
         return None
     passes = deliveries.passes(film, reel, edit(film, reel, grades))
-    wanted = [deliver.deliverable_id(one.cuts, one.job, profile) for one in passes for profile in one.job.profiles]
+    wanted = [
+        deliver.deliverable_id(one.cuts, one.job, profile)
+        for one in passes
+        for profile in one.job.profiles
+    ]
     wanted += [*deliveries.stem_ids(film, reel, passes).values(), *hls_playlists.ids(passes)]
     return recorded.standing_version(film, wanted)
 
 
 def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
-    """Render, describe, check and publish: the folder appears whole or not at all; `latest` moves to it when no check failed."""
+    """Render, describe, check and publish: the folder appears whole or not at all; `latest` moves
+    to it when no check failed."""
     place = film.root / DELIVERABLES
     name = deliver.next_version(place)
     samples = sample_of_frame(assemble.total_frames(cuts), film.production.rate)
-    master = master_mix.master(reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root)
+    master = master_mix.master(
+        reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root
+    )
     passes = deliveries.passes(film, reel, cuts, version=name)
     with deliver.staging(place, name) as folder:
         files = deliveries.render(passes, folder=folder)
@@ -84,11 +88,23 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         lead = passes[0].job.lead_frames
         sidecars.write_captions(film, captions.later(shown, lead), folder=folder)
         sidecars.write_timeline(film, reel, cuts, folder=folder, at=place / name)
-        sidecars.write_pictures(film, reel, passes[0], video=files[passes[0].job.profiles[0].name], folder=folder)
+        sidecars.write_pictures(
+            film, reel, passes[0], video=files[passes[0].job.profiles[0].name], folder=folder
+        )
         draft = Draft(
-            film=film, reel=reel, passes=passes, master=master, name=name, folder=folder, files=files, shown=shown, stems=stems
-        )  # fmt: skip
-        checks = checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign(draft)
+            film=film,
+            reel=reel,
+            passes=passes,
+            master=master,
+            name=name,
+            folder=folder,
+            files=files,
+            shown=shown,
+            stems=stems,
+        )
+        checks = (
+            checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign(draft)
+        )
         checks += hls_playlists.write(draft)
         qc.write(checks, folder)
         made = Version(

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HLS ladder of a version: its playlists, written when its renditions have been signed, and their checks."""
+"""The HLS ladder of a version: its playlists, written when its renditions have been signed, and
+their checks."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ RENDITION = f"{HLS}-"  # what the names of a ladder's profiles begin with
 
 
 def ids(passes: Sequence[Pass]) -> list[str]:
-    """The identity of the master playlist, where there is a ladder: that of its renditions together."""
+    """The identity of the master playlist, where there is a ladder: that of its renditions
+    together."""
     made = [
         deliver.deliverable_id(one.cuts, one.job, profile)
         for one in passes
@@ -29,7 +31,8 @@ def ids(passes: Sequence[Pass]) -> list[str]:
 
 
 def write(draft: Draft) -> list[Check]:
-    """Write the playlists of the ladder into its folder, follow them, and judge what is found; nothing where there is no ladder.
+    """Write the playlists of the ladder into its folder, follow them, and judge what is found;
+    nothing where there is no ladder.
 
     Captions come with it unless they are in the picture already."""
     files = _files(draft)
@@ -69,7 +72,8 @@ def _files(draft: Draft) -> list[Path]:
 
 
 def _check(draft: Draft, master: Path, found: hls.Ladder) -> list[Check]:
-    """Whether playlists and files agree, segments begin together with key frames, and a player gets every picture."""
+    """Whether playlists and files agree, segments begin together with key frames, and a player gets
+    every picture."""
     lengths = found.renditions[0].lengths if found.renditions else []
     told = f"{len(found.renditions)} renditions of {len(lengths)} segments"
     frames = draft.passes[0].frames
@@ -79,7 +83,12 @@ def _check(draft: Draft, master: Path, found: hls.Ladder) -> list[Check]:
         _judged(draft, "playlists", told, problems=found.playlists),
         _judged(draft, "segments begin together with key frames", told, problems=found.segments),
         _judged(draft, "bandwidth, codecs and sizes", told, problems=found.attributes),
-        _judged(draft, "plays through its playlist", f"{', '.join(came)} of {frames} frames", problems=short),
+        _judged(
+            draft,
+            "plays through its playlist",
+            f"{', '.join(came)} of {frames} frames",
+            problems=short,
+        ),
     ]
 
 
@@ -92,6 +101,11 @@ def _played(master: Path, number: int) -> str:
 
 def _judged(draft: Draft, name: str, told: str, *, problems: Sequence[str]) -> Check:
     return Check(
-        version=draft.name, profile=HLS, name=name, value=f"{len(problems)} wrong, {told}", limit="0 wrong",
-        verdict="fail" if problems else "pass", advice="; ".join(problems[:3]),
-    )  # fmt: skip
+        version=draft.name,
+        profile=HLS,
+        name=name,
+        value=f"{len(problems)} wrong, {told}",
+        limit="0 wrong",
+        verdict="fail" if problems else "pass",
+        advice="; ".join(problems[:3]),
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which finishing a production gets: an episode's (`finish`) or a lesson's (`lesson`). Both are four functions of the same names."""
+"""Which finishing a production gets: an episode's (`finish`) or a lesson's (`lesson`). Both are
+four functions of the same names."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The finishing of a lesson: presenter's takes over slides, chapters, captions, transcript, a package for learning systems.
+"""The finishing of a lesson: presenter's takes over slides, chapters, captions, transcript, a
+package for learning systems.
 
-The same four steps as `finish` has for an episode (`colour_match`, `edit`, `make_version`, `standing`), so that everything before them,
-from listening to the farm, is shared. What is seen of a section is rendered and kept by itself; a version joins the sections.
+The same four steps as `finish` has for an episode (`colour_match`, `edit`, `make_version`,
+`standing`), so that everything before them, from listening to the farm, is shared. What is seen of
+a section is rendered and kept by itself; a version joins the sections.
 """
 
 from __future__ import annotations
@@ -20,14 +22,7 @@ from flows.progress import reporter
 from flows.project import Film
 from flows.review import export
 from flows.trust import consents
-from flows.version import (
-    DELIVERABLES,
-    Draft,
-    Reel,
-    Version,
-    look_settings,
-    loudness_settings,
-)
+from flows.version import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
 from manifests import identity
 from manifests.rows import Check, Cut, Deliverable, Grade, Shot
 from manifests.store import event
@@ -81,13 +76,18 @@ class Lesson:
 
 
 def colour_match(film: Film, reel: Reel) -> list[Grade]:
-    """One transform per shot, estimated section by section, so that a changed section leaves the others' pixels as they are."""
+    """One transform per shot, estimated section by section, so that a changed section leaves the
+    others' pixels as they are."""
     groups = _groups(film, reel)
     grades = [
         grade
         for shots in groups
         for grade in grading.grade(
-            shots, reel.takes, look=look_settings(film, shots), root=film.root, progress=reporter().count
+            shots,
+            reel.takes,
+            look=look_settings(film, shots),
+            root=film.root,
+            progress=reporter().count,
         )
     ]
     recorded.remember_grades(film, grades)
@@ -95,7 +95,8 @@ def colour_match(film: Film, reel: Reel) -> list[Grade]:
 
 
 def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
-    """The edit list: slides with the presenter over them; its version is named when it is delivered."""
+    """The edit list: slides with the presenter over them; its version is named when it is
+    delivered."""
     return lay_out(film, reel, grades).cuts
 
 
@@ -111,29 +112,52 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
 
 
 def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
-    """Render the sections that are new, join them, write what lies beside, check, publish: the folder appears whole or not at all."""
-    lesson = lay_out(film, reel, film.store.rows(Grade, grade_id=list({cut.grade_id for cut in cuts})))
+    """Render the sections that are new, join them, write what lies beside, check, publish: the
+    folder appears whole or not at all."""
+    lesson = lay_out(
+        film, reel, film.store.rows(Grade, grade_id=list({cut.grade_id for cut in cuts}))
+    )
     place = film.root / DELIVERABLES
     name = deliver.next_version(place)
-    fresh = compose.render(lesson.composed, lesson.making, _profiles(film), progress=reporter().count)
+    fresh = compose.render(
+        lesson.composed, lesson.making, _profiles(film), progress=reporter().count
+    )
     film.store.append(
-        [event("sections", name, actor="callsheet", detail=f"{fresh} of {len(lesson.composed)} rendered")]
+        [
+            event(
+                "sections",
+                name,
+                actor="callsheet",
+                detail=f"{fresh} of {len(lesson.composed)} rendered",
+            )
+        ]
     )
     samples = sample_of_frame(lesson.frames, film.production.rate)
-    master = master_mix.master(reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root)
+    master = master_mix.master(
+        reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root
+    )
     with deliver.staging(place, name) as folder:
         reporter().step("Chapters, captions, transcript, checks")
         files = _join(film, lesson, master_mix.path_of(master.sound_id, root=film.root), folder)
         shown = sidecars.compose_captions(film, reel, [cut for cut in cuts if not cut.layer])
         draft = Draft(
-            film=film, reel=reel, passes=[], master=master, name=name, folder=folder, files=files, shown=shown
+            film=film,
+            reel=reel,
+            passes=[],
+            master=master,
+            name=name,
+            folder=folder,
+            files=files,
+            shown=shown,
         )
         _write_texts(draft, lesson)
         checks = _check(draft, lesson) + checking.sign(draft)
         _write_pictures(draft, lesson)
         written = _write_packages(draft, lesson)
         qc.write(checks, folder)
-        made = Version(name=name, folder=folder, deliverables=_describe(draft, lesson, written), checks=checks)
+        made = Version(
+            name=name, folder=folder, deliverables=_describe(draft, lesson, written), checks=checks
+        )
         export.write_report(film, made, cuts)
         consents.hold(film)
         final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
@@ -142,16 +166,23 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
 
 
 def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
-    """The sections as they will be seen. Raises InputError when the script or the slides cannot be used (any more)."""
+    """The sections as they will be seen. Raises InputError when the script or the slides cannot be
+    used (any more)."""
     production = film.production
     script = read_script(film, words_of(film))
     picture = Picture(width=production.width, height=production.height, rate=production.rate)
-    stills = slides.read(production.path(production.lesson.slides), size=picture.size, root=film.root)
+    stills = slides.read(
+        production.path(production.lesson.slides), size=picture.size, root=film.root
+    )
     making = Making(
-        picture=picture, root=film.root, slides={slide.name: slide for slide in stills},
-        takes={take.shot_id: take for take in reel.takes}, grades={grade.shot_id: grade for grade in grades},
-        base=base_layout(film), burn_in=production.delivery.burn_in,
-    )  # fmt: skip
+        picture=picture,
+        root=film.root,
+        slides={slide.name: slide for slide in stills},
+        takes={take.shot_id: take for take in reel.takes},
+        grades={grade.shot_id: grade for grade in grades},
+        base=base_layout(film),
+        burn_in=production.delivery.burn_in,
+    )
     stretches = timing.lay_out(script, reel.cues, reel.shots, rate=picture.rate)
     return Lesson(script=script, composed=compose.compose(stretches, making), making=making)
 
@@ -183,11 +214,15 @@ def _write_texts(draft: Draft, lesson: Lesson) -> None:
     """Captions, chapters, transcript, and a list of the sections for people and programs."""
     production, rate = draft.film.production, draft.film.production.rate
     sidecars.write_captions(draft.film, draft.shown, folder=draft.folder)
-    told = transcript.entries(lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides)
+    told = transcript.entries(
+        lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides
+    )
     texts = {
         "chapters.vtt": transcript.chapters_vtt(told, frames=lesson.frames, rate=rate),
         "transcript.txt": transcript.plain(production.title, told, rate=rate),
-        "transcript.html": transcript.page(production.title, told, rate=rate, language=production.language),
+        "transcript.html": transcript.page(
+            production.title, told, rate=rate, language=production.language
+        ),
         "sections.json": json.dumps(
             [_section_facts(one, lesson) for one in lesson.composed], indent=1, ensure_ascii=False
         )
@@ -204,12 +239,19 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     cells = []
     for number, one in enumerate(lesson.composed, start=1):
         section = compose.section_path(one, lesson.making, profile)
-        within = min(one.stretch.frames - 1, one.stretch.chapter - one.stretch.start + 2 * one.stretch.frames // 3)
+        within = min(
+            one.stretch.frames - 1,
+            one.stretch.chapter - one.stretch.start + 2 * one.stretch.frames // 3,
+        )
         path = draft.folder / "thumbnails" / f"{number:02}.jpg"
         path.parent.mkdir(exist_ok=True)
         contact_sheet.poster(section, within, path, size=_inside(THUMBNAIL, picture.size))
         note = f"slide {', '.join(shown.slide for shown in one.stretch.slides)}"
-        cells.append(contact_sheet.Cell(frame=one.stretch.start + within, title=one.stretch.section.title, note=note))
+        cells.append(
+            contact_sheet.Cell(
+                frame=one.stretch.start + within, title=one.stretch.section.title, note=note
+            )
+        )
     video = next(iter(draft.files.values()))
     shown = [cut for cut in lesson.cuts if cut.label != compose.SLIDE]
     frames = [*(cell.frame for cell in cells), *map(export.middle, shown)]
@@ -230,22 +272,36 @@ def _write_packages(draft: Draft, lesson: Lesson) -> dict[str, Path]:
     production = draft.film.production
     if "web" not in draft.files:
         return {}
-    told = transcript.entries(lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides)
+    told = transcript.entries(
+        lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides
+    )
     name = f"{production.episode}-{identity.digest(production.title)[:8]}"
     package = packages.Package(
-        title=production.title, identifier=f"lesson-{name}", language=production.language, rate=production.rate, transcript=told,
-        video=draft.files["web"], captions=draft.folder / "captions.vtt", chapters=draft.folder / "chapters.vtt",
+        title=production.title,
+        identifier=f"lesson-{name}",
+        language=production.language,
+        rate=production.rate,
+        transcript=told,
+        video=draft.files["web"],
+        captions=draft.folder / "captions.vtt",
+        chapters=draft.folder / "chapters.vtt",
         poster=draft.folder / "poster.jpg",
-    )  # fmt: skip
+    )
     wanted = dict.fromkeys(production.lesson.packages)
-    return {kind: packages.write(package, draft.folder / f"{kind}.zip", kind=kind) for kind in wanted}
+    return {
+        kind: packages.write(package, draft.folder / f"{kind}.zip", kind=kind) for kind in wanted
+    }
 
 
 def _describe(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[Deliverable]:
     """The rows of the files; packages are among them, under the identity of the video in them."""
     picture = lesson.making.picture
     made = [
-        (profile, draft.files[profile.name], _deliverable_id(draft.film, draft.reel, lesson, profile))
+        (
+            profile,
+            draft.files[profile.name],
+            _deliverable_id(draft.film, draft.reel, lesson, profile),
+        )
         for profile in _profiles(draft.film)
     ]
     named = [(profile.name, path, key) for profile, path, key in made]
@@ -253,11 +309,18 @@ def _describe(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[De
     named += [(kind, path, identity.digest([kind, *keys])) for kind, path in written.items()]
     return [
         Deliverable(
-            deliverable_id=key, version=draft.name, profile=name, path=f"{draft.name}/{path.name}", media_digest=identity.digest_file(path),
-            frames=lesson.frames, seconds=float(lesson.frames / picture.rate), width=picture.width, height=picture.height,
+            deliverable_id=key,
+            version=draft.name,
+            profile=name,
+            path=f"{draft.name}/{path.name}",
+            media_digest=identity.digest_file(path),
+            frames=lesson.frames,
+            seconds=float(lesson.frames / picture.rate),
+            width=picture.width,
+            height=picture.height,
         )
         for name, path, key in named
-    ]  # fmt: skip
+    ]
 
 
 # Checks
@@ -265,13 +328,26 @@ def _describe(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[De
 
 def _check(draft: Draft, lesson: Lesson) -> list[Check]:
     rate, picture = lesson.making.picture.rate, lesson.making.picture
-    quiet = [one.stretch for one in lesson.composed if one.placed.slide]  # slides stand still: that is no freeze
+    # slides stand still: that is no freeze
+    quiet = [one.stretch for one in lesson.composed if one.placed.slide]
     expected = qc.Expected(
-        frames=lesson.frames, rate=rate, width=picture.width, height=picture.height, loudness=loudness_settings(draft.film),
+        frames=lesson.frames,
+        rate=rate,
+        width=picture.width,
+        height=picture.height,
+        loudness=loudness_settings(draft.film),
         missed_lu=draft.master.missed_lu,
-        speech=[(cue.start / MASTER_HZ, cue.end / MASTER_HZ) for cue in draft.reel.cues if cue.start >= 0],
-        still=[(float(shown.start / rate), float(shown.end / rate)) for stretch in quiet for shown in stretch.slides],
-    )  # fmt: skip
+        speech=[
+            (cue.start / MASTER_HZ, cue.end / MASTER_HZ)
+            for cue in draft.reel.cues
+            if cue.start >= 0
+        ],
+        still=[
+            (float(shown.start / rate), float(shown.end / rate))
+            for stretch in quiet
+            for shown in stretch.slides
+        ],
+    )
     checks = [
         check
         for kind, path in draft.files.items()
@@ -280,7 +356,9 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
     changes = [cut.start_frame for cut in lesson.cuts if not cut.layer]
     rules = captions.rules_for(draft.film.production.language)
     findings = captions.lint(draft.shown, rate=rate, shot_changes=changes, rules=rules)
-    checks += qc.check_captions(draft.shown, draft.reel.cues, findings, version=draft.name, rate=rate)
+    checks += qc.check_captions(
+        draft.shown, draft.reel.cues, findings, version=draft.name, rate=rate
+    )
     grades = list(lesson.making.grades.values())
     checks += qc.check_edit(lesson.cuts, grades, version=draft.name, size=picture.size, rate=rate)
     checks += checking.listen(draft, rate=rate, leads={}) + _look_at(draft, lesson)
@@ -288,13 +366,16 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
 
 
 def _look_at(draft: Draft, lesson: Lesson) -> list[Check]:
-    """What the first file shows: the others are of the same frames. Slides are no scenes, so nothing but presenters is measured."""
+    """What the first file shows: the others are of the same frames. Slides are no scenes, so
+    nothing but presenters is measured."""
     picture, (profile, path) = lesson.making.picture, next(iter(draft.files.items()))
     rate, seen = picture.rate, check_picture.view(path)
     scenes = checking.scenes_of(draft, lesson.cuts, size=picture.size)
     screen = Screen(path=path, size=picture.size, rate=rate)
     return [
-        *check_picture.check_cuts(seen, lesson.cuts, version=draft.name, profile=profile, rate=rate),
+        *check_picture.check_cuts(
+            seen, lesson.cuts, version=draft.name, profile=profile, rate=rate
+        ),
         *checking.look_at_faces(draft, screen, scenes, profile=profile, lips=True),
     ]
 
@@ -304,9 +385,14 @@ def _covered(version: str, lesson: Lesson) -> Check:
     over = [one for one in lesson.composed if one.placed.covered]
     titles = "; ".join(one.stretch.section.title for one in over)
     return Check(
-        version=version, profile="edit", name="slide text under the presenter", value=f"{len(over)} sections", limit="0 sections",
-        verdict="warn" if over else "pass", advice=f"make the presenter smaller, or 'slide only': {titles}" if over else "",
-    )  # fmt: skip
+        version=version,
+        profile="edit",
+        name="slide text under the presenter",
+        value=f"{len(over)} sections",
+        limit="0 sections",
+        verdict="warn" if over else "pass",
+        advice=f"make the presenter smaller, or 'slide only': {titles}" if over else "",
+    )
 
 
 def _unheard(version: str, lesson: Lesson) -> Check:
@@ -314,22 +400,35 @@ def _unheard(version: str, lesson: Lesson) -> Check:
     missing = timing.not_heard(lesson.script, lesson.stretches)
     titles = "; ".join(section.title for section in missing)
     return Check(
-        version=version, profile="edit", name="sections heard", value=f"{len(missing)} missing", limit="0 missing",
-        verdict="fail" if missing else "pass", advice=f"not in the recording: {titles}" if missing else "",
-    )  # fmt: skip
+        version=version,
+        profile="edit",
+        name="sections heard",
+        value=f"{len(missing)} missing",
+        limit="0 missing",
+        verdict="fail" if missing else "pass",
+        advice=f"not in the recording: {titles}" if missing else "",
+    )
 
 
 # Small things
 
 
 def _groups(film: Film, reel: Reel) -> list[list[Shot]]:
-    """The shots that are graded together: those of a section, or all when they are matched to a shot of the lesson itself."""
+    """The shots that are graded together: those of a section, or all when they are matched to a
+    shot of the lesson itself."""
     shots = [shot for shot in reel.shots if shot.talker != SLATE and shot.layer == 0]
     if look_settings(film, shots).reference_shot:
         return [shots]
-    stretches = timing.lay_out(read_script(film, words_of(film)), reel.cues, reel.shots, rate=film.production.rate)
-    first = {shot.shot_id: stretch.number for stretch in reversed(stretches) for shot in stretch.shots}
-    return [[shot for shot in shots if first.get(shot.shot_id) == stretch.number] for stretch in stretches]
+    stretches = timing.lay_out(
+        read_script(film, words_of(film)), reel.cues, reel.shots, rate=film.production.rate
+    )
+    first = {
+        shot.shot_id: stretch.number for stretch in reversed(stretches) for shot in stretch.shots
+    }
+    return [
+        [shot for shot in shots if first.get(shot.shot_id) == stretch.number]
+        for stretch in stretches
+    ]
 
 
 def _grade_ids(film: Film, reel: Reel) -> dict[str, str]:
@@ -337,7 +436,8 @@ def _grade_ids(film: Film, reel: Reel) -> dict[str, str]:
     ids: dict[str, str] = {}
     for group in _groups(film, reel):
         ids |= grading.grade_ids(
-            [(shot, takes[shot.shot_id]) for shot in group if shot.shot_id in takes], look_settings(film, group)
+            [(shot, takes[shot.shot_id]) for shot in group if shot.shot_id in takes],
+            look_settings(film, group),
         )
     return ids
 
@@ -346,7 +446,9 @@ def _deliverable_id(film: Film, reel: Reel, lesson: Lesson, profile: Profile) ->
     """The identity of one file: its sections, its sound, its names; not the version or any path."""
     sections = [compose.section_id(one, lesson.making, profile) for one in lesson.composed]
     samples = sample_of_frame(lesson.frames, film.production.rate)
-    sound_id = master_mix.sound_id(reel.recordings, samples=samples, settings=loudness_settings(film))
+    sound_id = master_mix.sound_id(
+        reel.recordings, samples=samples, settings=loudness_settings(film)
+    )
     named = [[stretch.chapter, stretch.section.title] for stretch in lesson.stretches]
     extras = [film.production.title, film.production.language, film.production.lesson.packages]
     return identity.digest([VERSION, sections, sound_id, profile.plain(), named, extras])

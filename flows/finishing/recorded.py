@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What finishing asks of the record and tells it, for episodes and lessons alike: grades, and versions that stand."""
+"""What finishing asks of the record and tells it, for episodes and lessons alike: grades, and
+versions that stand."""
 
 from __future__ import annotations
 
@@ -35,7 +36,11 @@ def standing_version(film: Film, wanted: Collection[str]) -> list[Deliverable] |
 
 
 def remember_version(
-    film: Film, version: str, cuts: Sequence[Cut], checks: Sequence[Check], deliverables: Sequence[Deliverable]
+    film: Film,
+    version: str,
+    cuts: Sequence[Cut],
+    checks: Sequence[Check],
+    deliverables: Sequence[Deliverable],
 ) -> None:
     """Record a version that stands."""
     film.store.append([dataclasses.replace(cut, version=version) for cut in cuts])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies beside a version's files: captions, timeline, contact sheet, poster, before and after."""
+"""What lies beside a version's files: captions, timeline, contact sheet, poster, before and
+after."""
 
 from __future__ import annotations
 
@@ -53,24 +54,34 @@ def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path,
 
 
 def write_pictures(film: Film, reel: Reel, shown: Pass, *, video: Path, folder: Path) -> None:
-    """Contact sheet, thumbnails, poster, and each character's first shot before and after grading, from a file of a pass."""
+    """Contact sheet, thumbnails, poster, and each character's first shot before and after grading,
+    from a file of a pass."""
     picture, cuts = shown.job.picture, [cut for cut in shown.shown if not cut.layer]
     _contact_sheet(reel, cuts, video, folder, picture)
     longest = max(cuts, key=lambda cut: cut.frames)
     contact_sheet.poster(
-        video, (longest.start_frame + longest.end_frame) // 2, folder / "poster.jpg", size=picture.size
+        video,
+        (longest.start_frame + longest.end_frame) // 2,
+        folder / "poster.jpg",
+        size=picture.size,
     )
     takes = {take.shot_id: take for take in reel.takes}
     grades = {grade.shot_id: grade for grade in grades_of(film, cuts)}
     firsts = {shot.character: shot for shot in reversed(reel.shots) if shot.shot_id in grades}
     pairs = [
-        (*grading.before_after(takes[shot.shot_id], grades[shot.shot_id], root=film.root), shot.character, _change(grades[shot.shot_id]))
+        (
+            *grading.before_after(takes[shot.shot_id], grades[shot.shot_id], root=film.root),
+            shot.character,
+            _change(grades[shot.shot_id]),
+        )
         for shot in sorted(firsts.values(), key=lambda shot: shot.order)
-    ]  # fmt: skip
+    ]
     contact_sheet.before_after_sheet(pairs, folder / "grades.png")
 
 
-def _contact_sheet(reel: Reel, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture) -> None:
+def _contact_sheet(
+    reel: Reel, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture
+) -> None:
     moods = {(cue.line_id, cue.character): cue.performance for cue in reel.cues}
     shots = {shot.shot_id: shot for shot in reel.shots}
     cells = [
@@ -90,7 +101,8 @@ def _contact_sheet(reel: Reel, cuts: Sequence[Cut], video: Path, folder: Path, p
 
 
 def _mood(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:
-    """What the one in the picture performs in the shot's first line of theirs; "" for their default."""
+    """What the one in the picture performs in the shot's first line of theirs; "" for their
+    default."""
     own = (moods.get((name, shot.character)) for name in shot.line_ids.split("|"))
     return next((mood for mood in own if mood), "")
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people decided about shots, folded from events. Pure but for the clock in `decide`.
 
-Each decision is one event whose subject is a place (`places`); the newest wins, notes add up. An approval remembers what the approved
-take was made from, so that a change of input withdraws it and can be named.
+Each decision is one event whose subject is a place (`places`); the newest wins, notes add up. An
+approval remembers what the approved take was made from, so that a change of input withdraws it and
+can be named.
 """
 
 from __future__ import annotations
@@ -18,12 +19,25 @@ from flows.who import me
 from manifests.rows import Event, Shot
 from manifests.store import event
 
-NAMES = ("approved", "retry", "seed", "directed", "circled", "held", "released", "skipped", "priority", "note", "moved")
+NAMES = (
+    "approved",
+    "retry",
+    "seed",
+    "directed",
+    "circled",
+    "held",
+    "released",
+    "skipped",
+    "priority",
+    "note",
+    "moved",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direction:
-    """How a shot is performed instead of as the script says. `performance`: as in `Shot`, over a take of `frames`; `words`: for people."""
+    """How a shot is performed instead of as the script says. `performance`: as in `Shot`, over a
+    take of `frames`; `words`: for people."""
 
     performance: str
     frames: int
@@ -32,10 +46,11 @@ class Direction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What holds for one place. `retried_at`: when a failure was last cleared (UTC, ISO 8601), "" for never.
+    """What holds for one place. `retried_at`: when a failure was last cleared (UTC, ISO 8601), ""
+    for never.
 
-    `seeds` and `performances`: those that takes of this place were ever asked for with; `written`: the performance that the first
-    direction took the place of, "" when there was none."""
+    `seeds` and `performances`: those that takes of this place were ever asked for with; `written`:
+    the performance that the first direction took the place of, "" when there was none."""
 
     held: bool = False
     skipped: bool = False
@@ -55,11 +70,14 @@ UNDECIDED = Decision()
 
 
 def decide(name: str, place: str, shot: Shot, **detail: object) -> Event:
-    """The event of a decision by whoever runs this. The shot's number and character go along, for people who read events."""
+    """The event of a decision by whoever runs this. The shot's number and character go along, for
+    people who read events."""
     if name not in NAMES:
         raise ValueError(f"{name!r} is no decision")
     said = {"number": shot.number, "character": shot.character, **detail}
-    return event(name, place, actor=me(), detail=json.dumps(said, ensure_ascii=False, sort_keys=True))
+    return event(
+        name, place, actor=me(), detail=json.dumps(said, ensure_ascii=False, sort_keys=True)
+    )
 
 
 def fold(events: Iterable[Event]) -> dict[str, Decision]:
@@ -111,9 +129,12 @@ def _changes(before: Decision, one: Event, detail: Mapping[str, object]) -> dict
 
 
 def _directions(before: Decision, detail: Mapping[str, object]) -> dict[str, Any]:
-    """How the place is performed after a direction, or after a take that performs otherwise was circled; "" is as written."""
+    """How the place is performed after a direction, or after a take that performs otherwise was
+    circled; "" is as written."""
     wanted, was = str(detail["performance"]), str(detail["performed"])
-    direction = Direction(performance=wanted, frames=_number(detail["frames"]), words=str(detail["words"]))
+    direction = Direction(
+        performance=wanted, frames=_number(detail["frames"]), words=str(detail["words"])
+    )
     known = before.direction is not None or was in before.performances
     return {
         "direction": direction if wanted else None,
@@ -124,8 +145,17 @@ def _directions(before: Decision, detail: Mapping[str, object]) -> dict[str, Any
 
 def _seen(detail: Mapping[str, object]) -> Seen:
     found = detail["prints"]
-    kept = {str(name): str(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
-    return Seen(shot_id=str(detail["shot_id"]), talker=str(detail["talker"]), seed=_number(detail["seed"]), prints=kept)
+    kept = (
+        {str(name): str(value) for name, value in found.items()}
+        if isinstance(found, Mapping)
+        else {}
+    )
+    return Seen(
+        shot_id=str(detail["shot_id"]),
+        talker=str(detail["talker"]),
+        seed=_number(detail["seed"]),
+        prints=kept,
+    )
 
 
 def _number(value: object) -> int:
@@ -137,7 +167,8 @@ def _numbers(detail: Mapping[str, object], name: str) -> tuple[int, ...]:
 
 
 def moves(events: Iterable[Event], *, now: Sequence[Shot], before: Sequence[Shot]) -> list[Event]:
-    """The events that carry decisions over to rewritten places. `now` and `before`: the cut, and the cut as last recorded."""
+    """The events that carry decisions over to rewritten places. `now` and `before`: the cut, and
+    the cut as last recorded."""
     held = fold(events)
     if not held:
         return []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions applied to the cut: seeds, other performances, slates in place of skipped shots, and previs in place of what is not approved
-yet. Pure."""
+"""Decisions applied to the cut: seeds, other performances, slates in place of skipped shots, and
+previs in place of what is not approved yet. Pure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ def direct(
     size: tuple[int, int],
     finals: Sequence[Shot] | None = None,
 ) -> list[Shot]:
-    """The cut as people want it. `decisions`: by place; `size`: width and height of the delivered picture, for slates.
+    """The cut as people want it. `decisions`: by place; `size`: width and height of the delivered
+    picture, for slates.
 
-    `finals`: the same cut made with the final talker, when only approved shots may be; then `cut` is its previs."""
+    `finals`: the same cut made with the final talker, when only approved shots may be; then `cut`
+    is its previs."""
     if not decisions:
         return list(cut)
     directed = []
@@ -35,7 +37,9 @@ def direct(
         shown = as_decided(preview, decision)
         if decision.skipped:
             directed.append(slate.in_place_of(shown, size=size))
-        elif finals is not None and is_approved(decision, shown, final := as_decided(finals[number], decision)):
+        elif finals is not None and is_approved(
+            decision, shown, final := as_decided(finals[number], decision)
+        ):
             directed.append(final)
         else:
             directed.append(shown)
@@ -48,7 +52,8 @@ def as_decided(shot: Shot, decision: Decision) -> Shot:
 
 
 def is_approved(decision: Decision, *variants: Shot) -> bool:
-    """Whether what was looked at is still what people want, compared with the variant by the same talker where there is one."""
+    """Whether what was looked at is still what people want, compared with the variant by the same
+    talker where there is one."""
     look = decision.approved
     if look is None:
         return False
@@ -65,19 +70,26 @@ def seeded(shot: Shot, seed: int | None) -> Shot:
 
 
 def as_written(shot: Shot, decision: Decision) -> Shot:
-    """A shot of a recorded cut without the direction that it was recorded with, where that was taken back since."""
+    """A shot of a recorded cut without the direction that it was recorded with, where that was
+    taken back since."""
     stale = decision.direction is None and shot.performance in decision.performances
     return with_performance(shot, decision.written) if stale and decision.written else shot
 
 
 def performed(shot: Shot, direction: Direction | None) -> Shot:
-    """The shot with another performance, under its own identity. Keys keep their place in the take when its length has changed."""
+    """The shot with another performance, under its own identity. Keys keep their place in the take
+    when its length has changed."""
     if direction is None:
         return shot
     performance = Performance.from_plain(json.loads(direction.performance))
     if direction.frames != shot.frames:
-        keys = {round(key.frame * shot.frames / direction.frames): key.weights for key in performance.keys}
-        performance = Performance(tuple(Key(frame, weights) for frame, weights in sorted(keys.items())))
+        keys = {
+            round(key.frame * shot.frames / direction.frames): key.weights
+            for key in performance.keys
+        }
+        performance = Performance(
+            tuple(Key(frame, weights) for frame, weights in sorted(keys.items()))
+        )
     return with_performance(shot, as_text(performance))
 
 
@@ -95,7 +107,8 @@ def as_text(performance: Performance) -> str:
 
 
 def performance(shot: Shot, curve: Curve | None, *, intensity: float = 1.0) -> Performance:
-    """The curve over the shot's own frames (None: what it performs now), with all weights but neutral's times `intensity`.
+    """The curve over the shot's own frames (None: what it performs now), with all weights but
+    neutral's times `intensity`.
 
     Raises EmotionError when a weight would be more than a face can do."""
     length = shot.end_frame - shot.start_frame
@@ -114,6 +127,7 @@ def _stronger(weights: Sequence[float], intensity: float) -> tuple[float, ...]:
     most = max(scaled)
     if most > MAXIMUM:
         raise EmotionError(
-            f"intensity {most:g} of {LABELS[scaled.index(most)]!r} is above {MAXIMUM}", got=f"{intensity:g}"
+            f"intensity {most:g} of {LABELS[scaled.index(most)]!r} is above {MAXIMUM}",
+            got=f"{intensity:g}",
         )
     return scaled

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a version must be marked with: slates in place of skipped shots, and takes of several talkers in one film. Pure."""
+"""What a version must be marked with: slates in place of skipped shots, and takes of several
+talkers in one film. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +32,15 @@ def marked(cuts: Sequence[Cut], *, version: str) -> list[Check]:
 
 
 def _warning(name: str, value: str, limit: str, advice: str, version: str) -> Check:
-    return Check(version=version, profile="all", name=name, value=value, limit=limit, verdict="warn", advice=advice)
+    return Check(
+        version=version,
+        profile="all",
+        name=name,
+        value=value,
+        limit=limit,
+        verdict="warn",
+        advice=advice,
+    )
 
 
 def said(checks: Sequence[Check]) -> list[str]:

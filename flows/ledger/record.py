@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger reads from the record: decisions, the farm's words on the newest run, failures, and how a decision follows its shot."""
+"""What the ledger reads from the record: decisions, the farm's words on the newest run, failures,
+and how a decision follows its shot."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ RUN = "run"  # the event with which a run begins
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewestRun:
-    """The run that began last. `ended_at` is "" while it works, or when it was killed; `interrupted`: it is known to be gone."""
+    """The run that began last. `ended_at` is "" while it works, or when it was killed;
+    `interrupted`: it is known to be gone."""
 
     run_id: str
     began_at: str
@@ -33,13 +35,15 @@ class NewestRun:
 
 
 def decisions(store: Store, shots: Sequence[Shot]) -> dict[str, Decision]:
-    """What holds for each place of this cut, also where its lines were rewritten since the cut was recorded."""
+    """What holds for each place of this cut, also where its lines were rewritten since the cut was
+    recorded."""
     events = store.rows(Event, name=list(NAMES))
     return fold([*events, *_moves(store, events, shots)])
 
 
 def remember_moves(store: Store, shots: Sequence[Shot]) -> None:
-    """Record which places of the cut that is about to be recorded take over decisions. To be called before it is."""
+    """Record which places of the cut that is about to be recorded take over decisions. To be called
+    before it is."""
     store.append(_moves(store, store.rows(Event, name=list(NAMES)), shots))
 
 
@@ -52,13 +56,19 @@ def _moves(store: Store, events: Sequence[Event], shots: Sequence[Shot]) -> list
 def held(store: Store, shots: Sequence[Shot]) -> list[str]:
     """The numbers of the shots that are held: nothing is delivered while there are any."""
     decided = decisions(store, shots)
-    return [shot.number for place, shot in zip(places(shots), shots, strict=True) if decided.get(place, UNDECIDED).held]
+    return [
+        shot.number
+        for place, shot in zip(places(shots), shots, strict=True)
+        if decided.get(place, UNDECIDED).held
+    ]
 
 
 def cut_before(store: Store, shots: Sequence[Shot]) -> list[Shot]:
-    """The recorded cut that this one is compared with: the last, or the one before it when this one is recorded already.
+    """The recorded cut that this one is compared with: the last, or the one before it when this one
+    is recorded already.
 
-    A run records its cut first; what it did not make (held, failed, stopped) still differs from what was there."""
+    A run records its cut first; what it did not make (held, failed, stopped) still differs from
+    what was there."""
     last = store.current_rows(Shot)
     if [shot.shot_id for shot in last] != [shot.shot_id for shot in shots]:
         return last
@@ -80,7 +90,8 @@ def newest_run(film: Film) -> NewestRun | None:
 
 
 def farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -> list[Event]:
-    """All that the farm said of these shots in the newest run, and their failures in those before it."""
+    """All that the farm said of these shots in the newest run, and their failures in those before
+    it."""
     ids = [shot.shot_id for shot in shots]
     if not ids:
         return []
@@ -96,12 +107,17 @@ def ledger(film: Film, shots: Sequence[Shot], *, done: Collection[str]) -> list[
     return told(film, shots, run=newest_run(film), done=done)
 
 
-def told(film: Film, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]) -> list[ShotState]:
-    """As `ledger`, with the newest run known already. What the farm said of shots that are done is not asked for: their takes say it."""
+def told(
+    film: Film, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]
+) -> list[ShotState]:
+    """As `ledger`, with the newest run known already. What the farm said of shots that are done is
+    not asked for: their takes say it."""
     return states(
         shots,
         done=done,
-        farm=farm_events(film.store, run, shots=[shot for shot in shots if shot.shot_id not in done]),
+        farm=farm_events(
+            film.store, run, shots=[shot for shot in shots if shot.shot_id not in done]
+        ),
         decisions=decisions(film.store, shots),
         over={run.run_id} if run is not None and run.is_over else (),
     )

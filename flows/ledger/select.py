@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which shots somebody means: `sc01_sh030`, `sc01_sh010..sc01_sh060`, `character=MARA`, `state=failed`, `all`; several are joined. Pure."""
+"""Which shots somebody means: `sc01_sh030`, `sc01_sh010..sc01_sh060`, `character=MARA`,
+`state=failed`, `all`; several are joined. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ WHERE = "SHOT"
 
 
 def select(ledger: Sequence[ShotState], wanted: Iterable[str]) -> list[ShotState]:
-    """The shots that any of the texts names, in film order. Raises one InputError for all texts that name nothing there is.
+    """The shots that any of the texts names, in film order. Raises one InputError for all texts
+    that name nothing there is.
 
-    A query whose value exists but fits no shot now (`state=failed` when none has failed) selects nothing and is no error."""
+    A query whose value exists but fits no shot now (`state=failed` when none has failed) selects
+    nothing and is no error."""
     chosen: set[str] = set()
     problems: list[Problem] = []
     for text in wanted:
@@ -41,16 +44,27 @@ def _named(ledger: Sequence[ShotState], text: str) -> Sequence[ShotState]:
     end = _index(numbers, last) if dots else begin
     if end < begin:
         expected = f"{last}..{first}"
-        raise InputError(Problem(file=WHERE, message=f"the range {text!r} runs backwards", expected=expected))
+        raise InputError(
+            Problem(file=WHERE, message=f"the range {text!r} runs backwards", expected=expected)
+        )
     return ledger[begin : end + 1]
 
 
 def _index(numbers: Sequence[str], number: str) -> int:
     folded = [known.casefold() for known in numbers]
     if number.casefold() not in folded:
-        expected = None if nearest(number, numbers) else "a number, a range A..B, a query such as state=failed, or all"
+        expected = (
+            None
+            if nearest(number, numbers)
+            else "a number, a range A..B, a query such as state=failed, or all"
+        )
         raise InputError(
-            Problem(file=WHERE, message=f"no shot {number!r}", nearest=nearest(number, numbers), expected=expected)
+            Problem(
+                file=WHERE,
+                message=f"no shot {number!r}",
+                nearest=nearest(number, numbers),
+                expected=expected,
+            )
         )
     return folded.index(number.casefold())
 
@@ -59,7 +73,11 @@ def _asked(ledger: Sequence[ShotState], text: str) -> list[ShotState]:
     key, _, value = text.partition("=")
     if key not in KEYS:
         message = f"nothing is called {key!r} here"
-        raise InputError(Problem(file=WHERE, message=message, expected=", ".join(KEYS), nearest=nearest(key, KEYS)))
+        raise InputError(
+            Problem(
+                file=WHERE, message=message, expected=", ".join(KEYS), nearest=nearest(key, KEYS)
+            )
+        )
     of = KEYS[key]
     known = {*FIXED.get(key, ()), *(found for entry in ledger for found in of(entry))}
     folded = value.casefold()
@@ -74,7 +92,12 @@ def _asked(ledger: Sequence[ShotState], text: str) -> list[ShotState]:
 def _emotions(entry: ShotState) -> set[str]:
     """The emotions that the shot performs anywhere in it."""
     keys = Performance.from_plain(json.loads(entry.shot.performance)).keys
-    return {label for key in keys for label, weight in zip(LABELS, key.weights, strict=True) if weight > 0}
+    return {
+        label
+        for key in keys
+        for label, weight in zip(LABELS, key.weights, strict=True)
+        if weight > 0
+    }
 
 
 def _scene(entry: ShotState) -> set[str]:
@@ -91,4 +114,8 @@ KEYS: Mapping[str, Callable[[ShotState], Iterable[str]]] = {
     "role": lambda entry: {entry.shot.role},
     "talker": lambda entry: {entry.shot.talker},
 }
-FIXED: Mapping[str, Sequence[str]] = {"state": (*STATES, *MARKS), "emotion": LABELS, "role": ("speaking", "listening")}
+FIXED: Mapping[str, Sequence[str]] = {
+    "state": (*STATES, *MARKS),
+    "emotion": LABELS,
+    "role": ("speaking", "listening"),
+}

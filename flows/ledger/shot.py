@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions about shots, made and recorded: approve, retry, direct, hold, release, skip, priority, take, note.
+"""Decisions about shots, made and recorded: approve, retry, direct, hold, release, skip, priority,
+take, note.
 
-A shot means what `plan` shows now, so the cut is computed from today's files (what was listened to is kept); the decision is about its
-place and is one event, which a run that goes on elsewhere sees within a second.
+A shot means what `plan` shows now, so the cut is computed from today's files (what was listened to
+is kept); the decision is about its place and is one event, which a run that goes on elsewhere sees
+within a second.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceTake:
-    """One take of a place: it differs from the shot only in seed and performance. `current`: the one that is used."""
+    """One take of a place: it differs from the shot only in seed and performance. `current`: the
+    one that is used."""
 
     number: str
     shot_id: str
@@ -86,22 +89,30 @@ class Noted:
 
 
 def choose(folder: Path, wanted: Sequence[str], *, out: Path | None) -> ChosenNow:
-    """The shots that the texts name. Raises InputError for names of nothing, and when nobody listened to the recordings yet."""
+    """The shots that the texts name. Raises InputError for names of nothing, and when nobody
+    listened to the recordings yet."""
     film = open_film(folder, out)
     inputs = read_inputs(film)
     recordings = listening.known_recordings(film, inputs)
     if recordings is None or not listening.is_heard(film, recordings, inputs):
         message = "the recordings were not listened to yet, so there are no shots"
-        raise InputError(Problem(file=WHERE, message=message, expected=f"callsheet plan {folder}, once"))
+        raise InputError(
+            Problem(file=WHERE, message=message, expected=f"callsheet plan {folder}, once")
+        )
     cutting = cut(film, inputs, recordings)
     ledger = record.ledger(film, cutting.shots, done=set(done(film, cutting.shots)))
     return ChosenNow(film=film, cutting=cutting, shots=select(ledger, wanted))
 
 
 def approve(chosen: Chosen) -> list[Decided]:
-    """What was looked at is right. Raises InputError for shots without a take: there was nothing to look at."""
+    """What was looked at is right. Raises InputError for shots without a take: there was nothing to
+    look at."""
     unmade = [entry for entry in chosen.shots if not entry.made or entry.shot.talker == SLATE]
-    _refuse(unmade, "has no take that anybody could have looked at", "callsheet render, then look, then approve")
+    _refuse(
+        unmade,
+        "has no take that anybody could have looked at",
+        "callsheet render, then look, then approve",
+    )
     return _decide(chosen, "approved", lambda entry: seen(entry.shot), "approved")
 
 
@@ -142,13 +153,19 @@ def note(chosen: Chosen, text: str) -> list[Decided]:
 
 
 def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) -> list[Decided]:
-    """Try again what failed; with another seed, make another take of what is done, keeping the one there is.
+    """Try again what failed; with another seed, make another take of what is done, keeping the one
+    there is.
 
-    Raises InputError for shots that are done when the seed stays: the same seed gives the same frames."""
+    Raises InputError for shots that are done when the seed stays: the same seed gives the same
+    frames."""
     if not new_seed:
-        standing = [entry for entry in chosen.shots if entry.made and seed in (None, entry.shot.seed)]
+        standing = [
+            entry for entry in chosen.shots if entry.made and seed in (None, entry.shot.seed)
+        ]
         _refuse(
-            standing, "is done, and the same seed would give the same frames", "--new-seed or --seed N for another take"
+            standing,
+            "is done, and the same seed would give the same frames",
+            "--new-seed or --seed N for another take",
         )
     if seed is None and not new_seed:
         return _decide(chosen, "retry", lambda _entry: {}, "tried again")
@@ -161,17 +178,23 @@ def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) ->
         "tried again with seed {seed}",
     )
     return [
-        Decided(number=one.number, character=one.character, text=one.text,
-                decision=one.decision.format(seed=seeds[entry.place]))
+        Decided(
+            number=one.number,
+            character=one.character,
+            text=one.text,
+            decision=one.decision.format(seed=seeds[entry.place]),
+        )
         for one, entry in zip(decided, chosen.shots, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def direct(chosen: Chosen, *, emotion: str = "", intensity: float = 1.0) -> list[Decided]:
-    """Perform them otherwise than the script says, in another take. `emotion`: a curve over the shot (`angry 0.8`, `neutral -> sad`), ""
-    for the one there is, `AS_WRITTEN` for the script's; `intensity` times its weights.
+    """Perform them otherwise than the script says, in another take. `emotion`: a curve over the
+    shot (`angry 0.8`, `neutral -> sad`), "" for the one there is, `AS_WRITTEN` for the script's;
+    `intensity` times its weights.
 
-    Raises InputError for what is no emotion, for more than a face can do, and when nothing would change."""
+    Raises InputError for what is no emotion, for more than a face can do, and when nothing would
+    change."""
     directions = _directions(chosen, emotion, intensity)
     same = [entry for entry in chosen.shots if _performs_so(entry, directions[entry.place])]
     _refuse(same, "is performed so already", "another --emotion, or an --intensity other than 1")
@@ -179,17 +202,24 @@ def direct(chosen: Chosen, *, emotion: str = "", intensity: float = 1.0) -> list
     _decide(chosen, "retry", lambda _entry: {}, "")
     decided = _decide(chosen, "directed", lambda entry: _told(directions[entry.place], entry), said)
     return [
-        Decided(number=one.number, character=one.character, text=one.text,
-                decision=one.decision.format(words=directions[entry.place].words))
+        Decided(
+            number=one.number,
+            character=one.character,
+            text=one.text,
+            decision=one.decision.format(words=directions[entry.place].words),
+        )
         for one, entry in zip(decided, chosen.shots, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def variants(entry: ShotState) -> list[Shot]:
-    """The shot with every seed and performance that takes of its place were asked for with; the one that is used among them."""
+    """The shot with every seed and performance that takes of its place were asked for with; the one
+    that is used among them."""
     texts = {entry.shot.performance, *entry.decision.performances}
     found = [
-        with_performance(seeded(entry.shot, seed), text) for seed in sorted(_seeds(entry)) for text in sorted(texts)
+        with_performance(seeded(entry.shot, seed), text)
+        for seed in sorted(_seeds(entry))
+        for text in sorted(texts)
     ]
     return list({variant.shot_id: variant for variant in found}.values())
 
@@ -203,12 +233,17 @@ def is_circled(entry: ShotState, variant: Shot) -> bool:
 
 
 def takes(chosen: Chosen) -> list[PlaceTake]:
-    """All takes of the chosen shots that differ from what is used only in seed and performance, with their measures."""
+    """All takes of the chosen shots that differ from what is used only in seed and performance,
+    with their measures."""
     found = []
     for entry in chosen.shots:
         known = variants(entry)
         rows = done(chosen.film, known)
-        found += [_place_take(entry, variant, rows[variant.shot_id]) for variant in known if variant.shot_id in rows]
+        found += [
+            _place_take(entry, variant, rows[variant.shot_id])
+            for variant in known
+            if variant.shot_id in rows
+        ]
     return found
 
 
@@ -221,7 +256,8 @@ def circle(chosen: Chosen, seed: int) -> list[Decided]:
 
 
 def circle_variants(chosen: Chosen, wanted: Sequence[Shot]) -> list[Decided]:
-    """These takes (one of `variants` for each shot) are the ones; where one performs otherwise, the shot does so from now on."""
+    """These takes (one of `variants` for each shot) are the ones; where one performs otherwise, the
+    shot does so from now on."""
     by_place = {entry.place: variant for entry, variant in zip(chosen.shots, wanted, strict=True)}
     return _decide(
         chosen,
@@ -231,8 +267,12 @@ def circle_variants(chosen: Chosen, wanted: Sequence[Shot]) -> list[Decided]:
     )
 
 
-def _decide(chosen: Chosen, name: str, detail: Callable[[ShotState], dict[str, object]], words: str) -> list[Decided]:
-    events: list[Event] = [decide(name, entry.place, entry.shot, **detail(entry)) for entry in chosen.shots]
+def _decide(
+    chosen: Chosen, name: str, detail: Callable[[ShotState], dict[str, object]], words: str
+) -> list[Decided]:
+    events: list[Event] = [
+        decide(name, entry.place, entry.shot, **detail(entry)) for entry in chosen.shots
+    ]
     chosen.film.store.append(events)
     return [
         Decided(number=e.shot.number, character=e.shot.character, text=e.shot.text, decision=words)
@@ -241,20 +281,25 @@ def _decide(chosen: Chosen, name: str, detail: Callable[[ShotState], dict[str, o
 
 
 def _refuse(entries: Sequence[ShotState], message: str, expected: str) -> None:
-    problems = [Problem(file=entry.shot.number, message=message, expected=expected) for entry in entries]
+    problems = [
+        Problem(file=entry.shot.number, message=message, expected=expected) for entry in entries
+    ]
     if problems:
         raise InputError(problems)
 
 
 def _circle(entry: ShotState, variant: Shot) -> dict[str, object]:
-    """The detail of a circled take; with a direction when the shot is to perform otherwise than it does by what was decided so far."""
+    """The detail of a circled take; with a direction when the shot is to perform otherwise than it
+    does by what was decided so far."""
     detail, decision = {**seen(variant), "was": entry.shot.seed}, entry.decision
     written = variant.performance == decision.written
     now = decision.direction and performed(entry.shot, decision.direction).performance
     if not decision.performances or variant.performance == now or (now is None and written):
         return detail
     direction = Direction(
-        performance="" if written else variant.performance, frames=variant.frames, words="as in its take"
+        performance="" if written else variant.performance,
+        frames=variant.frames,
+        words="as in its take",
     )
     return detail | _told(direction, entry)
 
@@ -272,7 +317,10 @@ def _told(direction: Direction, entry: ShotState) -> dict[str, object]:
 def _directions(chosen: Chosen, emotion: str, intensity: float) -> dict[str, Direction]:
     """The direction of each place. Raises InputError with all that cannot be."""
     if emotion == AS_WRITTEN:
-        return {e.place: Direction(performance="", frames=e.shot.frames, words=AS_WRITTEN) for e in chosen.shots}
+        return {
+            e.place: Direction(performance="", frames=e.shot.frames, words=AS_WRITTEN)
+            for e in chosen.shots
+        }
     wanted = chosen.film.production
     words = script.words(wanted.path(wanted.emotions) if wanted.emotions else None)
     found, problems = dict[str, Direction](), dict[str, Problem]()
@@ -285,7 +333,11 @@ def _directions(chosen: Chosen, emotion: str, intensity: float) -> dict[str, Dir
                 file="--emotion", message=str(error), got=error.got, nearest=error.nearest_names
             )
             continue
-        named = " ".join(part for part in (str(curve or ""), f"times {intensity:g}" if intensity != 1 else "") if part)
+        named = " ".join(
+            part
+            for part in (str(curve or ""), f"times {intensity:g}" if intensity != 1 else "")
+            if part
+        )
         found[entry.place] = Direction(performance=keys, frames=entry.shot.frames, words=named)
     if problems:
         raise InputError(problems.values())

@@ -33,7 +33,8 @@ HEARD = ("audio_digest",)  # with as much context as the talker reads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a take was made from when somebody looked at it: a short digest of each input that shapes its pixels."""
+    """What a take was made from when somebody looked at it: a short digest of each input that
+    shapes its pixels."""
 
     shot_id: str
     talker: str
@@ -43,7 +44,9 @@ class Seen:
 
 def causes(shot: Shot, before: Shot) -> tuple[str, ...]:
     """What differs between two shots, in people's words: `emotion`, `audio`, `length` ..."""
-    names = [word for field, word in CAUSES.items() if getattr(shot, field) != getattr(before, field)]
+    names = [
+        word for field, word in CAUSES.items() if getattr(shot, field) != getattr(before, field)
+    ]
     if (shot.frames, shot.rate) != (before.frames, before.rate):
         names.append("length")
     return tuple(dict.fromkeys(names))
@@ -51,7 +54,12 @@ def causes(shot: Shot, before: Shot) -> tuple[str, ...]:
 
 def seen(shot: Shot) -> dict[str, object]:
     """What an approval or a circle remembers of a shot, for the detail of its event."""
-    return {"shot_id": shot.shot_id, "talker": shot.talker, "seed": shot.seed, "prints": prints(shot)}
+    return {
+        "shot_id": shot.shot_id,
+        "talker": shot.talker,
+        "seed": shot.seed,
+        "prints": prints(shot),
+    }
 
 
 def prints(shot: Shot) -> dict[str, str]:
@@ -64,10 +72,15 @@ def prints(shot: Shot) -> dict[str, str]:
 def withdrawn(look: Seen, shot: Shot, *, but: Sequence[str] = ()) -> tuple[str, ...]:
     """What people changed since somebody looked, in their words; empty when the look still holds.
 
-    Who draws the frames, in which version and size, is not what was looked at. Sound is compared between takes of one talker, since
-    talkers read different stretches of it. `but`: fields that may differ."""
+    Who draws the frames, in which version and size, is not what was looked at. Sound is compared
+    between takes of one talker, since talkers read different stretches of it. `but`: fields that
+    may differ."""
     ignored = {*DRAWN_BY, *but, *(() if look.talker == shot.talker else HEARD)}
     now = prints(shot)
     words = {**CAUSES, "frames": "length"}
-    changed = [words[name] for name in now if name not in ignored and look.prints.get(name, now[name]) != now[name]]
+    changed = [
+        words[name]
+        for name in now
+        if name not in ignored and look.prints.get(name, now[name]) != now[name]
+    ]
     return tuple(dict.fromkeys(changed))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people mean by "the same shot" when the script is edited. Pure.
 
-A shot's number moves when shots are inserted and its identity changes with every input; its place is who is seen in which lines.
-Decisions are about places. A place whose lines were rewritten is found again between the neighbours that it had.
+A shot's number moves when shots are inserted and its identity changes with every input; its place
+is who is seen in which lines. Decisions are about places. A place whose lines were rewritten is
+found again between the neighbours that it had.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ MANY = 12  # so many rewritten neighbours of one character are paired in order, 
 
 
 def places(shots: Sequence[Shot]) -> list[str]:
-    """The place of each shot of a cut in film order: a digest of episode, character, lines, and which of several with the same.
+    """The place of each shot of a cut in film order: a digest of episode, character, lines, and
+    which of several with the same.
 
     A shot without lines (somebody listens) belongs to the line before it."""
     count: Counter[tuple[str, ...]] = Counter()
@@ -33,8 +35,9 @@ def places(shots: Sequence[Shot]) -> list[str]:
 
 
 def predecessors(now: Sequence[Shot], before: Sequence[Shot]) -> dict[str, tuple[str, Shot]]:
-    """For each place of the cut that stood in the cut before: its place and its shot there. Rewritten lines make another place,
-    which follows the one that is gone from between the same neighbours and shows the same character."""
+    """For each place of the cut that stood in the cut before: its place and its shot there.
+    Rewritten lines make another place, which follows the one that is gone from between the same
+    neighbours and shows the same character."""
     here, there = places(now), places(before)
     former = dict(zip(there, before, strict=True))
     found = {place: (place, former[place]) for place in here if place in former}
@@ -49,7 +52,8 @@ Placed = tuple[str, Shot]
 
 
 def _between(cut: Iterable[Placed], known: set[str]) -> dict[tuple[str, str], list[Placed]]:
-    """The shots whose places are not known, by the last known place before them and their character."""
+    """The shots whose places are not known, by the last known place before them and their
+    character."""
     groups: dict[tuple[str, str], list[Placed]] = {}
     anchor = ""
     for place, shot in cut:
@@ -69,7 +73,7 @@ def _paired(fresh: Sequence[Placed], gone: Sequence[Placed]) -> dict[str, Placed
             (-difflib.SequenceMatcher(None, shot.text, old.text).ratio(), i, j)
             for i, (_, shot) in enumerate(fresh)
             for j, (_, old) in enumerate(gone)
-        ),
+        )
     )
     pairs: dict[int, int] = {}
     for _, i, j in likeness:

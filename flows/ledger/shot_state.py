@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger: the state of every shot, derived from the cut, the takes that stand, what the farm said and what people decided. Pure.
+"""The ledger: the state of every shot, derived from the cut, the takes that stand, what the farm
+said and what people decided. Pure.
 
-Nothing here is stored: asked again after any event, the answer is the same for the same events, in whatever order they are given.
+Nothing here is stored: asked again after any event, the answer is the same for the same events, in
+whatever order they are given.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ FARM = ("queued", "running", "done", "failed", "retried", "stopped")
 class ShotState:
     """One shot and how it stands. `state` is one of `STATES`.
 
-    `worker` and `since` (UTC, ISO 8601): who makes it. `error` and `reason`: class and words of the last failure. `withdrawn`: why its
-    approval no longer holds; `unfit`: why its circled take is another shot's now. `made`: a take stands."""
+    `worker` and `since` (UTC, ISO 8601): who makes it. `error` and `reason`: class and words of the
+    last failure. `withdrawn`: why its approval no longer holds; `unfit`: why its circled take is
+    another shot's now. `made`: a take stands."""
 
     shot: Shot
     place: str
@@ -44,7 +47,9 @@ class ShotState:
     @property
     def marks(self) -> tuple[str, ...]:
         """What people said of it that holds: `approved`, `circled`."""
-        return tuple(name for name, holds in zip(MARKS, (self.approved, self.circled), strict=True) if holds)
+        return tuple(
+            name for name, holds in zip(MARKS, (self.approved, self.circled), strict=True) if holds
+        )
 
 
 def states(
@@ -55,12 +60,19 @@ def states(
     decisions: Mapping[str, Decision] | None = None,
     over: Collection[str] = (),
 ) -> list[ShotState]:
-    """The state of each shot of a cut in film order. `done`: identities whose takes stand; `farm`: the farm's events; `decisions`: by
-    place; `over`: runs that have ended, whose shots nobody makes any more."""
+    """The state of each shot of a cut in film order. `done`: identities whose takes stand; `farm`:
+    the farm's events; `decisions`: by place; `over`: runs that have ended, whose shots nobody makes
+    any more."""
     latest = last_words(farm)
     held = decisions or {}
     return [
-        _state(shot, place, held.get(place, UNDECIDED), (latest.get(shot.shot_id), shot.shot_id in done), over)
+        _state(
+            shot,
+            place,
+            held.get(place, UNDECIDED),
+            (latest.get(shot.shot_id), shot.shot_id in done),
+            over,
+        )
         for place, shot in zip(places(shots), shots, strict=True)
     ]
 
@@ -81,7 +93,11 @@ def _moment(one: Event) -> tuple[str, int, str]:
 
 
 def _state(
-    shot: Shot, place: str, decision: Decision, facts: tuple[Event | None, bool], over: Collection[str]
+    shot: Shot,
+    place: str,
+    decision: Decision,
+    facts: tuple[Event | None, bool],
+    over: Collection[str],
 ) -> ShotState:
     last, made = facts
     work = _Work(state="done") if made else _work(last, decision, over) if last else _Work()
@@ -90,11 +106,20 @@ def _state(
     changed = withdrawn(decision.approved, shot) if decision.approved and not slate else ()
     unfit = withdrawn(decision.circled, shot) if decision.circled and not slate else ()
     return ShotState(
-        shot=shot, place=place, state=state, decision=decision, made=made,
-        worker=work.worker, since=work.since, error=work.error, reason=work.reason,
-        approved=decision.approved is not None and not slate and not changed, withdrawn=changed,
-        circled=decision.circled is not None and not slate and not unfit, unfit=unfit,
-    )  # fmt: skip
+        shot=shot,
+        place=place,
+        state=state,
+        decision=decision,
+        made=made,
+        worker=work.worker,
+        since=work.since,
+        error=work.error,
+        reason=work.reason,
+        approved=decision.approved is not None and not slate and not changed,
+        withdrawn=changed,
+        circled=decision.circled is not None and not slate and not unfit,
+        unfit=unfit,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

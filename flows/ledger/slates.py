@@ -23,7 +23,8 @@ def make_slates(
     run_id: str,
     on_take: Callable[[Take], None] = lambda _take: None,
 ) -> list[Take]:
-    """The takes of skipped shots (`shot.talker` is `slate.SLATE`); each is handed over as it is made."""
+    """The takes of skipped shots (`shot.talker` is `slate.SLATE`); each is handed over as it is
+    made."""
     studio = render.Studio(
         root=film.root,
         recordings=recordings,

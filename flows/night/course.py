@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A course: all lessons below a folder, rendered by one command, with one list of what there is.
 
-The rendering is a night without limits (`nightly`): one bad lesson never stops the others, what stands is not made again, and the
-night's summary tells what is wrong. The list, `course.json`, is for whatever publishes the lessons.
+The rendering is a night without limits (`nightly`): one bad lesson never stops the others, what
+stands is not made again, and the night's summary tells what is wrong. The list, `course.json`, is
+for whatever publishes the lessons.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ LIST = "course.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonRow:
-    """One lesson of a course. `name` is its folder below the course's; paths are below it too, "" for what there is not. `package` is the
-    first of `packages`, which are for learning systems. `advice`: what to mend, as the night's summary says it."""
+    """One lesson of a course. `name` is its folder below the course's; paths are below it too, ""
+    for what there is not. `package` is the first of `packages`, which are for learning systems.
+    `advice`: what to mend, as the night's summary says it."""
 
     name: str
     title: str
@@ -44,7 +46,8 @@ class LessonRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """A course as it was rendered: its lessons in the order of their folders, and the night's summary."""
+    """A course as it was rendered: its lessons in the order of their folders, and the night's
+    summary."""
 
     lessons: list[LessonRow]
     summary: Summary
@@ -56,9 +59,13 @@ class Course:
 
 
 def render(root: Path, asked: Asked) -> Course:
-    """Render every lesson below `root` that is not as it should be, and write the list. Raises InputError when there is none."""
+    """Render every lesson below `root` that is not as it should be, and write the list. Raises
+    InputError when there is none."""
     summary = night(root, asked)
-    lessons = [_row(report, root.resolve()) for report in sorted(summary.reports, key=lambda report: report.name)]
+    lessons = [
+        _row(report, root.resolve())
+        for report in sorted(summary.reports, key=lambda report: report.name)
+    ]
     text = json.dumps([asdict(lesson) for lesson in lessons], indent=1, ensure_ascii=False) + "\n"
     with whole(root.resolve() / LIST) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -68,8 +75,12 @@ def render(root: Path, asked: Asked) -> Course:
 def _row(report: Report, root: Path) -> LessonRow:
     """What of a lesson stands now: its newest version, also when this time something failed."""
     row = LessonRow(
-        name=report.name, title=report.title, state=STATES[report.state], reason=report.reason, advice=report.advice
-    )  # fmt: skip
+        name=report.name,
+        title=report.title,
+        state=STATES[report.state],
+        reason=report.reason,
+        advice=report.advice,
+    )
     try:
         film = open_film(root / report.name)
     except InputError:
@@ -79,9 +90,17 @@ def _row(report: Report, root: Path) -> LessonRow:
     if not version:
         return row
     files = {made.profile: made for made in film.store.rows(Deliverable, version=version)}
-    paths = {name: str((film.root / DELIVERABLES / made.path).relative_to(root)) for name, made in files.items()}
+    paths = {
+        name: str((film.root / DELIVERABLES / made.path).relative_to(root))
+        for name, made in files.items()
+    }
     seconds = max((made.seconds for made in files.values()), default=0.0)
     packages = [paths[kind] for kind in get_args(PackageName) if kind in paths]
     return replace(
-        row, version=version, seconds=seconds, video=paths.get("web", ""), package=next(iter(packages), ""), packages=packages,
-    )  # fmt: skip
+        row,
+        version=version,
+        seconds=seconds,
+        video=paths.get("web", ""),
+        package=next(iter(packages), ""),
+        packages=packages,
+    )

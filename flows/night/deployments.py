@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nights on a schedule: the flows that Prefect deploys, and one command that serves them.
 
-What runs when is in `infra/prefect.yaml`: schedules, how many nights at once, which work pool. `serve` brings that to the Prefect
-server that `PREFECT_API_URL` names, or to one of its own on loopback, and works until it is stopped. Every server asks for the
-authentication string (`PREFECT_SERVER_API_AUTH_STRING`), also our own.
+What runs when is in `infra/prefect.yaml`: schedules, how many nights at once, which work pool.
+`serve` brings that to the Prefect server that `PREFECT_API_URL` names, or to one of its own on
+loopback, and works until it is stopped. Every server asks for the authentication string
+(`PREFECT_SERVER_API_AUTH_STRING`), also our own.
 """
 
 from __future__ import annotations
@@ -66,7 +67,11 @@ def nightly(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     said = "; ".join(part for part in (headline(summary), summary.message) if part)
     if summary.exit_code == DONE:
         return Completed(message=said)
-    return Completed(name="Some left", message=said) if summary.exit_code == SOME_LEFT else Failed(message=said)
+    return (
+        Completed(name="Some left", message=said)
+        if summary.exit_code == SOME_LEFT
+        else Failed(message=said)
+    )
 
 
 @flow(name="render", persist_result=False)
@@ -76,27 +81,46 @@ def render(folder: str, *, ray: str = "", workers: int = 0) -> Outcome:
         return episode(folder, ray=ray, workers=workers)
 
 
-def serve(root: Path, file: Path, *, port: int, announce: Callable[[str], None], runs_at_once: int = 2) -> None:
-    """Deploy all that `file` describes, with `root` as the nights' folder, and work until stopped. Raises ToolError.
+def serve(
+    root: Path, file: Path, *, port: int, announce: Callable[[str], None], runs_at_once: int = 2
+) -> None:
+    """Deploy all that `file` describes, with `root` as the nights' folder, and work until stopped.
+    Raises ToolError.
 
     `announce(url)` hears where the server is once everything is deployed."""
     if not file.is_file():
-        raise InputError(Problem(file=str(file), message="no such file", expected="infra/prefect.yaml of a checkout"))
+        raise InputError(
+            Problem(
+                file=str(file), message="no such file", expected="infra/prefect.yaml of a checkout"
+            )
+        )
     os.environ["CALLSHEET_ROOT"] = str(root.resolve())
     os.environ.setdefault("CALLSHEET_TIMEZONE", "UTC")
     os.environ.setdefault("CALLSHEET_RAY", "")
     with _server(port):
         deploy(file)
         announce(os.environ["PREFECT_API_URL"])
-        worker = [*_prefect("worker", "start"), "--pool", POOL, "--type", "process", "--limit", str(runs_at_once)]
+        worker = [
+            *_prefect("worker", "start"),
+            "--pool",
+            POOL,
+            "--type",
+            "process",
+            "--limit",
+            str(runs_at_once),
+        ]
         code = _until_stopped(worker)
     if code:
         raise ToolError("the Prefect worker ended", command=worker, code=code)
 
 
 def deploy(file: Path) -> None:
-    """Create the work pool and bring every deployment of a `prefect.yaml` to the server. Raises ToolError."""
-    with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}), get_client(sync_client=True) as client:
+    """Create the work pool and bring every deployment of a `prefect.yaml` to the server. Raises
+    ToolError."""
+    with (
+        temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}),
+        get_client(sync_client=True) as client,
+    ):
         try:
             client.read_work_pool(POOL)
         except ObjectNotFound:
@@ -120,7 +144,8 @@ def _until_stopped(worker: list[str]) -> int:
 
 @contextmanager
 def _server(port: int) -> Iterator[None]:
-    """The Prefect server that is configured, else one of our own on loopback while the block runs."""
+    """The Prefect server that is configured, else one of our own on loopback while the block
+    runs."""
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
@@ -158,4 +183,6 @@ def _run(command: list[str], *arguments: str) -> None:
     result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     if result.returncode:
         said = result.stderr or result.stdout
-        raise ToolError("Prefect refused", command=[*command, *arguments], code=result.returncode, stderr=said)
+        raise ToolError(
+            "Prefect refused", command=[*command, *arguments], code=result.returncode, stderr=said
+        )

@@ -17,7 +17,8 @@ _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`ends_at`: no shot begins later, None for no deadline. `worker_seconds`: what all workers together may spend, `inf` for any.
+    """`ends_at`: no shot begins later, None for no deadline. `worker_seconds`: what all workers
+    together may spend, `inf` for any.
 
     `price` is of one worker-hour in `currency`; 0 when nobody named one."""
 
@@ -28,24 +29,40 @@ class Limits:
 
     def cost(self, worker_seconds: float) -> str:
         """What so much work costs, in money; "" without a price."""
-        return f"{worker_seconds / 3600 * self.price:.2f} {self.currency}".strip() if self.price else ""
+        return (
+            f"{worker_seconds / 3600 * self.price:.2f} {self.currency}".strip()
+            if self.price
+            else ""
+        )
 
 
 UNLIMITED = Limits()
 
 
-def limits(*, deadline: str = "", hours: float = 0, budget: str = "", price: str = "", now: datetime) -> Limits:
+def limits(
+    *, deadline: str = "", hours: float = 0, budget: str = "", price: str = "", now: datetime
+) -> Limits:
     """Read the limits. `now` has a time zone. Raises InputError with everything that is wrong.
 
-    `deadline`: `06:00` (the next one, local time), `06:00Z` (UTC) or an ISO date and time; with `hours` the earlier of the two counts.
-    `budget`: worker time (`3600`, `90m`, `2h`) or money (`20 EUR`), which needs `price` of a worker-hour (`1.90 EUR`)."""
+    `deadline`: `06:00` (the next one, local time), `06:00Z` (UTC) or an ISO date and time; with
+    `hours` the earlier of the two counts. `budget`: worker time (`3600`, `90m`, `2h`) or money (`20
+    EUR`), which needs `price` of a worker-hour (`1.90 EUR`)."""
     problems = list[Problem]()
-    ends = [end for end in (_deadline(deadline, now, problems), now + timedelta(hours=hours) if hours else None) if end]
+    ends = [
+        end
+        for end in (
+            _deadline(deadline, now, problems),
+            now + timedelta(hours=hours) if hours else None,
+        )
+        if end
+    ]
     amount, currency = _amount(price, "--price", problems) if price else (0.0, "")
     seconds = _budget(budget, amount, currency, problems) if budget else math.inf
     if problems:
         raise InputError(problems)
-    return Limits(ends_at=min(ends, default=None), worker_seconds=seconds, price=amount, currency=currency)
+    return Limits(
+        ends_at=min(ends, default=None), worker_seconds=seconds, price=amount, currency=currency
+    )
 
 
 def _deadline(text: str, now: datetime, problems: list[Problem]) -> datetime | None:
@@ -54,15 +71,22 @@ def _deadline(text: str, now: datetime, problems: list[Problem]) -> datetime | N
     if clock := _CLOCK.fullmatch(text):
         hour, minute, utc = int(clock[1]), int(clock[2]), bool(clock[3])
         today = now.astimezone(UTC) if utc else now.astimezone()
-        for day in (today.date(), today.date() + timedelta(days=1), today.date() + timedelta(days=2)):
+        for day in (
+            today.date(),
+            today.date() + timedelta(days=1),
+            today.date() + timedelta(days=2),
+        ):
             plain = datetime(day.year, day.month, day.day, hour, minute)
-            end = plain.replace(tzinfo=UTC) if utc else plain.astimezone()  # the local offset on that day, not on this
+            # the local offset on that day, not on this
+            end = plain.replace(tzinfo=UTC) if utc else plain.astimezone()
             if end > now:
                 return end
     try:
         end = datetime.fromisoformat(text)
     except ValueError:
-        problems.append(_problem("--deadline", text, "a time such as 06:00, 06:00Z or 2026-01-31T06:00+01:00"))
+        problems.append(
+            _problem("--deadline", text, "a time such as 06:00, 06:00Z or 2026-01-31T06:00+01:00")
+        )
         return None
     end = end if end.tzinfo else end.astimezone()
     if end <= now:
@@ -76,7 +100,11 @@ def _budget(text: str, price: float, currency: str, problems: list[Problem]) -> 
         return amount * _UNITS[unit.casefold()]
     if not price or unit != currency:
         problems.append(
-            _problem("--budget", text, f"a --price in {unit} of one worker-hour, or worker time such as 2h")
+            _problem(
+                "--budget",
+                text,
+                f"a --price in {unit} of one worker-hour, or worker time such as 2h",
+            )
         )
         return math.inf
     return amount / price * 3600
@@ -91,4 +119,10 @@ def _amount(text: str, option: str, problems: list[Problem]) -> tuple[float, str
 
 
 def _problem(option: str, got: str, expected: str) -> Problem:
-    return Problem(file="command line", column=option, message="cannot be used", expected=expected, got=repr(got))
+    return Problem(
+        file="command line",
+        column=option,
+        message="cannot be used",
+        expected=expected,
+        got=repr(got),
+    )

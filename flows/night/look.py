@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits: the productions below a folder, and what of each would have to be made. Renders nothing and listens to nothing."""
+"""What waits: the productions below a folder, and what of each would have to be made. Renders
+nothing and listens to nothing."""
 
 from __future__ import annotations
 
@@ -21,11 +22,16 @@ DEPTH = 4
 
 
 def scan(root: Path, *, depth: int = DEPTH) -> list[Path]:
-    """Folders with a production file, sorted; links are not followed, hidden folders and builds not entered, nor productions.
+    """Folders with a production file, sorted; links are not followed, hidden folders and builds not
+    entered, nor productions.
 
     Raises InputError when `root` is no folder or holds no production."""
     if not root.is_dir():
-        raise InputError(Problem(file=str(root), message="no such folder", expected="a folder that holds productions"))
+        raise InputError(
+            Problem(
+                file=str(root), message="no such folder", expected="a folder that holds productions"
+            )
+        )
     found = sorted(_productions(root, depth))
     if not found:
         message = f"no production within {depth} folders"
@@ -34,11 +40,14 @@ def scan(root: Path, *, depth: int = DEPTH) -> list[Path]:
 
 
 def look(folder: Path, known: Report, *, root: Path) -> Report:
-    """A production's plan in short. Listens to nothing: what was not listened to yet waits, with an unknown number of shots.
+    """A production's plan in short. Listens to nothing: what was not listened to yet waits, with an
+    unknown number of shots.
 
     Raises InputError with all problems of its inputs."""
     if not (folder / FILE).resolve().is_relative_to(root.resolve()):
-        raise InputError(Problem(file=f"{known.name}/{FILE}", message="is a link that leads outside ROOT"))
+        raise InputError(
+            Problem(file=f"{known.name}/{FILE}", message="is a link that leads outside ROOT")
+        )
     film = open_film(folder)
     known = replace(known, title=film.production.title, priority=film.production.priority)
     inputs = read_inputs(film)
@@ -65,7 +74,9 @@ def _standing(cutting: Cutting) -> str:
     from flows.finishing.kinds import Reel, standing
 
     takes = list(done(cutting.film, cutting.shots).values())
-    reel = Reel(shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings)
+    reel = Reel(
+        shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings
+    )
     stands = standing(cutting.film, reel)
     return stands[0].version if stands else ""
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The night: every production below a folder is looked at, what changed is rendered within a deadline and a budget, the rest waits.
+"""The night: every production below a folder is looked at, what changed is rendered within a
+deadline and a budget, the rest waits.
 
-What is urgent comes first, then what has waited longest. One production's bad input, failed engine or other holder never stops the
-others. The night writes its summary after every production, so that a night that dies has said how far it came. Nothing of what is
-done is kept here: the next night finds it in each production's own record.
+What is urgent comes first, then what has waited longest. One production's bad input, failed engine
+or other holder never stops the others. The night writes its summary after every production, so that
+a night that dies has said how far it came. Nothing of what is done is kept here: the next night
+finds it in each production's own record.
 """
 
 from __future__ import annotations
@@ -57,45 +59,56 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A production before its turn: its folder, and what is known of it so far (`report.state` is "left" while it waits)."""
+    """A production before its turn: its folder, and what is known of it so far (`report.state` is
+    "left" while it waits)."""
 
     folder: Path
     report: Report
 
 
 def night(root: Path, asked: Asked) -> Summary:
-    """Do a night and post its summary. A webhook that does not take it makes the exit code 1, and the summary says so.
+    """Do a night and post its summary. A webhook that does not take it makes the exit code 1, and
+    the summary says so.
 
-    The summary stands in `ROOT/.callsheet/nights/DATE`, also when the night is stopped. Raises InputError, before anything is done, for
-    limits, a webhook or a ROOT that cannot be used."""
+    The summary stands in `ROOT/.callsheet/nights/DATE`, also when the night is stopped. Raises
+    InputError, before anything is done, for limits, a webhook or a ROOT that cannot be used."""
     may, hook = _read(asked)
     root = root.resolve()
     folders = scan(root, depth=asked.depth)
     running = _Night(root, asked, may)
     try:
         running.work(folders)
-    except (KeyboardInterrupt, SystemExit) as stop:  # Ctrl-C; and SIGTERM, of which Ray's handler makes an exit
+    # Ctrl-C; and SIGTERM, of which Ray's handler makes an exit
+    except (KeyboardInterrupt, SystemExit) as stop:
         running.end("stopped", STOPPED)
         raise KeyboardInterrupt from stop
     code = exit_code(running.summary.reports)
-    running.end({DONE: "done", SOME_LEFT: "some left", BAD_INPUT: "refused"}.get(code, "failed"), code)
+    running.end(
+        {DONE: "done", SOME_LEFT: "some left", BAD_INPUT: "refused"}.get(code, "failed"), code
+    )
     return _posted(running.summary, hook) if hook else running.summary
 
 
 def exit_code(reports: Sequence[Report]) -> int:
-    """0 all done, 1 something failed or is left, 2 every production has bad input, 3 engines failed and nothing was delivered."""
+    """0 all done, 1 something failed or is left, 2 every production has bad input, 3 engines failed
+    and nothing was delivered."""
     if all(report.state in FINE for report in reports):
         return DONE
     if all(report.state == "refused" for report in reports):
         return BAD_INPUT
-    if any(report.tool for report in reports) and not any(report.state == "done" for report in reports):
+    if any(report.tool for report in reports) and not any(
+        report.state == "done" for report in reports
+    ):
         return TOOL_FAILED
     return SOME_LEFT
 
 
 def in_turn(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The order in which a night works: urgent before not, then what waits longest, then by name."""
-    return sorted(candidates, key=lambda c: (-c.report.priority, c.report.waiting_since, c.report.name))
+    """The order in which a night works: urgent before not, then what waits longest, then by
+    name."""
+    return sorted(
+        candidates, key=lambda c: (-c.report.priority, c.report.waiting_since, c.report.name)
+    )
 
 
 class _Night:
@@ -135,9 +148,13 @@ class _Night:
 
     def _look(self, folder: Path) -> Candidate:
         name = folder.relative_to(self._root).as_posix()
-        known = Report(name=name, state="left", waiting_since=self._before.get(name, self._place.name))
+        known = Report(
+            name=name, state="left", waiting_since=self._before.get(name, self._place.name)
+        )
         reporter().step(f"Looking at {name}")
-        return Candidate(folder=folder, report=self._guarded(known, lambda: look(folder, known, root=self._root)))
+        return Candidate(
+            folder=folder, report=self._guarded(known, lambda: look(folder, known, root=self._root))
+        )
 
     def _why_not_now(self) -> str:
         if time.monotonic() >= self._ends:
@@ -167,7 +184,9 @@ class _Night:
                     str(candidate.folder),
                     ray=self._asked.ray,
                     workers=self._asked.workers,
-                    until=0.0 if math.isinf(self._ends) else time.time() + self._ends - time.monotonic(),
+                    until=0.0
+                    if math.isinf(self._ends)
+                    else time.time() + self._ends - time.monotonic(),
                     budget=0.0 if math.isinf(budget) else budget,
                 )
         return finished(film, outcome, candidate.report)
@@ -204,7 +223,13 @@ def _read(asked: Asked) -> tuple[Limits, Webhook | None]:
     now = datetime.now().astimezone()
     may = gather(
         problems,
-        lambda: limits(deadline=asked.deadline, hours=asked.hours, budget=asked.budget, price=asked.price, now=now),
+        lambda: limits(
+            deadline=asked.deadline,
+            hours=asked.hours,
+            budget=asked.budget,
+            price=asked.price,
+            now=now,
+        ),
     )
     if asked.webhook:
         hook = gather(problems, lambda: read_webhook(asked.webhook, private=asked.webhook_private))
@@ -235,7 +260,11 @@ def _waiting_before(root: Path, tonight: Path) -> dict[str, str]:
             continue
         try:
             told: dict[str, Any] = json.loads((place / "summary.json").read_text())
-            return {row["name"]: row["waiting_since"] for row in told["productions"] if row["waiting_since"]}
+            return {
+                row["name"]: row["waiting_since"]
+                for row in told["productions"]
+                if row["waiting_since"]
+            }
         except (ValueError, KeyError, TypeError) as error:
             log.warning("%s is not readable: %s", place / "summary.json", error)
     return {}
@@ -243,7 +272,11 @@ def _waiting_before(root: Path, tonight: Path) -> dict[str, str]:
 
 def _monotonic(moment: datetime | None) -> float:
     """A moment on the clock that nobody sets."""
-    return math.inf if moment is None else time.monotonic() + (moment - datetime.now().astimezone()).total_seconds()
+    return (
+        math.inf
+        if moment is None
+        else time.monotonic() + (moment - datetime.now().astimezone()).total_seconds()
+    )
 
 
 def _now() -> str:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a night says of one production: read from what the run returned and from the record, in words for the morning."""
+"""What a night says of one production: read from what the run returned and from the record, in
+words for the morning."""
 
 from __future__ import annotations
 
@@ -31,14 +32,18 @@ def refused(known: Report, error: InputError) -> Report:
     """The production's inputs cannot be used: every problem is a thing to do."""
     count = len(error.problems)
     reason = f"{count} problem{'' if count == 1 else 's'} in its inputs"
-    return replace(known, state="refused", reason=reason, advice=[str(problem) for problem in error.problems])
+    return replace(
+        known, state="refused", reason=reason, advice=[str(problem) for problem in error.problems]
+    )
 
 
 def unexpected(known: Report, error: Exception, *, log: str) -> Report:
     """Something broke that should not; the traceback is in a file beside the summary."""
     first = (str(error).splitlines() or [""])[0]
     reason = f"unexpected {type(error).__name__}: {first}"
-    return replace(known, state="failed", tool=True, reason=reason, advice=[f"please report it with {log}"])
+    return replace(
+        known, state="failed", tool=True, reason=reason, advice=[f"please report it with {log}"]
+    )
 
 
 def finished(film: Film, outcome: Outcome, known: Report) -> Report:
@@ -55,7 +60,11 @@ def finished(film: Film, outcome: Outcome, known: Report) -> Report:
     if outcome.version is None:
         return _undelivered(report, outcome)
     version = outcome.version
-    place = version.folder.relative_to(film.folder.resolve()) if version.folder.is_relative_to(film.folder) else None
+    place = (
+        version.folder.relative_to(film.folder.resolve())
+        if version.folder.is_relative_to(film.folder)
+        else None
+    )
     report = replace(
         report,
         version=version.name,
@@ -64,7 +73,12 @@ def finished(film: Film, outcome: Outcome, known: Report) -> Report:
     )
     if version.failed:
         reason = f"{version.name} stands, but {len(version.failed)} checks failed; `latest` was not moved to it"
-        return replace(report, state="failed", reason=reason, advice=[_check(check) for check in version.failed])
+        return replace(
+            report,
+            state="failed",
+            reason=reason,
+            advice=[_check(check) for check in version.failed],
+        )
     return replace(report, state="done", reason=f"{version.name} delivered")
 
 
@@ -74,9 +88,7 @@ def _undelivered(report: Report, outcome: Outcome) -> Report:
         reason = f"{len(outcome.rejects)} of {outcome.shots} shots failed"
         tool = all(reject.kind != "input" for reject in outcome.rejects)
         return replace(report, state="failed", tool=tool, reason=reason, advice=advice)
-    reason = (
-        f"{len(outcome.left)} of {outcome.shots} shots are left: {outcome.note or outcome.stopped or 'held by hand'}"
-    )
+    reason = f"{len(outcome.left)} of {outcome.shots} shots are left: {outcome.note or outcome.stopped or 'held by hand'}"
     return replace(report, state="left", reason=reason)
 
 
@@ -97,7 +109,9 @@ def _warned(checks: list[Check]) -> list[Check]:
 def _to_hear(film: Film) -> Iterator[str]:
     for cue in film.store.current_rows(Cue):
         if cue.status != "matched":
-            yield f"{cue.status}: {cue.character}: {cue.text}" + (f" ({cue.reasons})" if cue.reasons else "")
+            yield f"{cue.status}: {cue.character}: {cue.text}" + (
+                f" ({cue.reasons})" if cue.reasons else ""
+            )
 
 
 def _warned_takes(film: Film, takes: list[Take]) -> Iterator[str]:
@@ -109,4 +123,8 @@ def _warned_takes(film: Film, takes: list[Take]) -> Iterator[str]:
 
 def _worth_opening(film: Film, version: str) -> Iterator[str]:
     folder = film.root / DELIVERABLES / version
-    return (name for name in ("contact_sheet.png", "web.mp4", "checks.json") if (folder / name).is_file())
+    return (
+        name
+        for name in ("contact_sheet.png", "web.mp4", "checks.json")
+        if (folder / name).is_file()
+    )

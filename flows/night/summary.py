@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The morning summary of a night: what became of each production, as values, as JSON and as one page that needs nothing else.
+"""The morning summary of a night: what became of each production, as values, as JSON and as one
+page that needs nothing else.
 
-The page has no scripts and loads nothing; its links are relative. What leaves the machine (`for_others`) names no path of it.
+The page has no scripts and loads nothing; its links are relative. What leaves the machine
+(`for_others`) names no path of it.
 """
 
 from __future__ import annotations
@@ -36,10 +38,11 @@ _ABSOLUTE = re.compile(r"(?<![\w./])/(?:[^\s/:;,'\"()]+/)*([^\s/:;,'\"()]+)/?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What became of one production. `name` is its folder below ROOT; lists are lines for people; `seconds` are worker seconds of now.
+    """What became of one production. `name` is its folder below ROOT; lists are lines for people;
+    `seconds` are worker seconds of now.
 
-    `waiting_since` is the day of the night that first found work which no night has finished, "" when nothing waits. `tool`: it was an
-    engine that failed, not the production."""
+    `waiting_since` is the day of the night that first found work which no night has finished, ""
+    when nothing waits. `tool`: it was an engine that failed, not the production."""
 
     name: str
     state: State
@@ -62,7 +65,8 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One night. `outcome`: running, done, some left (something failed or is left), refused, failed or stopped."""
+    """One night. `outcome`: running, done, some left (something failed or is left), refused, failed
+    or stopped."""
 
     night: str
     root: Path
@@ -106,14 +110,22 @@ def plain(summary: Summary) -> dict[str, Any]:
 def lines(summary: Summary) -> list[str]:
     """The summary for a terminal: one line a production, then where the page is."""
     width = max((len(report.name) for report in summary.reports), default=0)
-    told = [f"{r.name:{width}}  {STATES[r.state]}" + (f": {r.reason}" if r.reason else "") for r in summary.reports]
+    told = [
+        f"{r.name:{width}}  {STATES[r.state]}" + (f": {r.reason}" if r.reason else "")
+        for r in summary.reports
+    ]
     advice = [f"{report.name}: {line}" for report in summary.reports for line in report.advice]
     place = summary.root / NIGHTS / summary.night / "summary.html"
-    return [*told, *advice, f"{headline(summary)}; {duration(summary.seconds)} of worker time. {place}"]
+    return [
+        *told,
+        *advice,
+        f"{headline(summary)}; {duration(summary.seconds)} of worker time. {place}",
+    ]
 
 
 def for_others(summary: Summary) -> bytes:
-    """The body that a webhook gets: the same JSON, with every path of this machine cut down to its last part."""
+    """The body that a webhook gets: the same JSON, with every path of this machine cut down to its
+    last part."""
     return json.dumps(
         _mapped(plain(summary), lambda text: without_paths(text, summary.root)), ensure_ascii=False
     ).encode()
@@ -147,7 +159,9 @@ def page(summary: Summary, folder: Path) -> str:
     title = f"Night of {summary.night}: {headline(summary)}"
     order: list[State] = ["failed", "refused", "left", "busy", "done", "standing"]
     reports = sorted(summary.reports, key=lambda report: order.index(report.state))
-    sections = [_section(report, base=_relative(summary.root / report.name, folder)) for report in reports]
+    sections = [
+        _section(report, base=_relative(summary.root / report.name, folder)) for report in reports
+    ]
     return "\n".join(
         [
             "<!doctype html>",
@@ -181,7 +195,10 @@ def headline(summary: Summary) -> str:
 
 def _facts(summary: Summary) -> str:
     limits = summary.limits
-    said = [f"Began {_moment(summary.began)}" + (f", ended {_moment(summary.ended)}" if summary.ended else "")]
+    said = [
+        f"Began {_moment(summary.began)}"
+        + (f", ended {_moment(summary.ended)}" if summary.ended else "")
+    ]
     said.append(f"{duration(summary.seconds)} of worker time")
     if limits.price:
         said.append(f"{limits.cost(summary.seconds)} at {limits.price:g} {limits.currency} an hour")
@@ -226,15 +243,25 @@ def _table(reports: Sequence[Report]) -> str:
             + "</tr>"
         )
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>" if reports else ""
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        if reports
+        else ""
+    )
 
 
 def _section(report: Report, *, base: str) -> str:
     if not _has_section(report):
         return ""
-    lists = [("What to do", report.advice), ("Needs an ear", report.ear), ("Needs an eye", report.eye)]
+    lists = [
+        ("What to do", report.advice),
+        ("Needs an ear", report.ear),
+        ("Needs an eye", report.eye),
+    ]
     since = f" Work waits since {report.waiting_since}." if report.waiting_since else ""
-    links = " ".join(f'<a href="{_href(f"{base}/{path}")}">{escape(Path(path).name)}</a>' for path in report.look)
+    links = " ".join(
+        f'<a href="{_href(f"{base}/{path}")}">{escape(Path(path).name)}</a>' for path in report.look
+    )
     return "".join(
         [
             f'<section id="{escape(_anchor(report))}"><h2>{escape(report.title or report.name)}</h2>',

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The morning summary, posted to a webhook: https only, signed, to the very address that was checked, never redirected.
+"""The morning summary, posted to a webhook: https only, signed, to the very address that was
+checked, never redirected.
 
-The signature is HMAC-SHA256 (RFC 2104) over `TIME.BODY` with the secret that both sides know, and stands in one header with the time,
-so that an old message cannot be sent again: `X-Callsheet-Signature: t=1764054000,v1=<hex>`. docs/nightly.md shows how to verify it.
-Addresses of private networks are refused unless they are allowed, since a URL comes from settings and a night runs where much can be
-reached; the name is resolved once, and the address that was looked at is the one that is spoken to.
+The signature is HMAC-SHA256 (RFC 2104) over `TIME.BODY` with the secret that both sides know, and
+stands in one header with the time, so that an old message cannot be sent again:
+`X-Callsheet-Signature: t=1764054000,v1=<hex>`. docs/nightly.md shows how to verify it. Addresses of
+private networks are refused unless they are allowed, since a URL comes from settings and a night
+runs where much can be reached; the name is resolved once, and the address that was looked at is the
+one that is spoken to.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Where a message goes. `path` holds the query too. `private`: addresses of private networks may be spoken to."""
+    """Where a message goes. `path` holds the query too. `private`: addresses of private networks
+    may be spoken to."""
 
     host: str
     port: int
@@ -43,7 +47,8 @@ class Webhook:
 
 
 def webhook(url: str, *, private: bool = False) -> Webhook:
-    """Read a URL, and the secret from the environment. Raises InputError for anything but https, and without a secret."""
+    """Read a URL, and the secret from the environment. Raises InputError for anything but https,
+    and without a secret."""
     problems = list[Problem]()
     try:
         parts = urllib.parse.urlsplit(url)
@@ -52,7 +57,9 @@ def webhook(url: str, *, private: bool = False) -> Webhook:
         parts, port = urllib.parse.urlsplit(""), 443
     clean = url.isascii() and url.isprintable() and " " not in url
     if parts.scheme != "https" or not parts.hostname or parts.username is not None or not clean:
-        problems.append(_problem("cannot be used", expected="https://HOST/PATH, with no user name in it"))
+        problems.append(
+            _problem("cannot be used", expected="https://HOST/PATH, with no user name in it")
+        )
     secret = os.environ.get(SECRET, "")
     if len(secret) < LEAST_SECRET:
         expected = f"{SECRET} in the environment, at least {LEAST_SECRET} characters"
@@ -60,7 +67,9 @@ def webhook(url: str, *, private: bool = False) -> Webhook:
     if problems:
         raise InputError(problems)
     path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    return Webhook(host=parts.hostname or "", port=port, path=path, secret=secret.encode(), private=private)
+    return Webhook(
+        host=parts.hostname or "", port=port, path=path, secret=secret.encode(), private=private
+    )
 
 
 def signature(secret: bytes, body: bytes, *, at: int) -> str:
@@ -70,13 +79,17 @@ def signature(secret: bytes, body: bytes, *, at: int) -> str:
 
 
 def post(hook: Webhook, body: bytes) -> None:
-    """Send JSON. Tries three times when nobody answers or the other side fails (5xx). Raises ToolError when it is not taken."""
+    """Send JSON. Tries three times when nobody answers or the other side fails (5xx). Raises
+    ToolError when it is not taken."""
     delivery = uuid.uuid4().hex
     for attempt in range(1, ATTEMPTS + 1):
         try:
             status = _send(hook, body, delivery=delivery)
         except (OSError, http.client.HTTPException) as error:
-            said, final = str(error) or type(error).__name__, isinstance(error, ssl.SSLCertVerificationError)
+            said, final = (
+                str(error) or type(error).__name__,
+                isinstance(error, ssl.SSLCertVerificationError),
+            )
         else:
             if 200 <= status < 300:
                 return
@@ -119,7 +132,8 @@ class _Pinned(http.client.HTTPSConnection):
 
 
 def _address(hook: Webhook) -> str:
-    """The address of the webhook's host. Raises ToolError when any of its addresses is private and that is not allowed."""
+    """The address of the webhook's host. Raises ToolError when any of its addresses is private and
+    that is not allowed."""
     found = socket.getaddrinfo(hook.host, hook.port, type=socket.SOCK_STREAM)
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The review server's addresses. What it sends is looked up by id through the record, never by a path from a URL."""
+"""The review server's addresses. What it sends is looked up by id through the record, never by a
+path from a URL."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def make_app(desk: Desk, gate: Gate, *, stopping: Callable[[], bool] = lambda: False) -> Starlette:
-    """The server of one desk behind one gate. `stopping`: whether it is about to end, so that pages need not wait for news."""
+    """The server of one desk behind one gate. `stopping`: whether it is about to end, so that pages
+    need not wait for news."""
     routes = [
         Route("/api/production", _production(desk)),
         Route("/api/changes", _changes(desk, stopping)),
@@ -53,7 +55,10 @@ def make_app(desk: Desk, gate: Gate, *, stopping: Callable[[], bool] = lambda: F
         Route("/media/take/{key}.mp4", _media(desk, media.take_copy, "video/mp4")),
         Route("/media/thumb/{key}.jpg", _media(desk, media.thumbnail, "image/jpeg")),
         Route("/media/version/{key}/web.mp4", _media(desk, media.version_file, "video/mp4")),
-        Route("/media/sound.flac", _media(desk, lambda reading, _key: media.master(reading), "audio/flac")),
+        Route(
+            "/media/sound.flac",
+            _media(desk, lambda reading, _key: media.master(reading), "audio/flac"),
+        ),
         Route("/media/captions.vtt", _captions(desk)),
         *_page_routes(),
     ]
@@ -86,7 +91,9 @@ def _decisions(desk: Desk) -> Handler:
             body = await _json(request)
             return JSONResponse(await run_in_threadpool(desk.decide, body))
         except InputError as error:
-            return JSONResponse({"problems": [_problem(one) for one in error.problems]}, status_code=422)
+            return JSONResponse(
+                {"problems": [_problem(one) for one in error.problems]}, status_code=422
+            )
         except ToolError as error:
             return JSONResponse({"error": str(error)}, status_code=503)
 
@@ -99,20 +106,32 @@ async def _json(request: Request) -> object:
     async for part in request.stream():
         data += part
         if len(data) > LONGEST_BODY:
-            raise InputError(Problem(file="decision", message="too long", expected=f"at most {LONGEST_BODY} bytes"))
+            raise InputError(
+                Problem(
+                    file="decision", message="too long", expected=f"at most {LONGEST_BODY} bytes"
+                )
+            )
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     try:
         if kind != "application/json":
             raise ValueError(f"content-type {kind or 'missing'}")
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        problem = Problem(file="decision", message="not a decision", expected="application/json", got=str(error)[:100])
+        problem = Problem(
+            file="decision",
+            message="not a decision",
+            expected="application/json",
+            got=str(error)[:100],
+        )
         raise InputError(problem) from error
 
 
 def _problem(problem: Problem) -> ProblemEntry:
     return ProblemEntry(
-        field=problem.column or "name", message=problem.message, expected=problem.expected, nearest=problem.nearest
+        field=problem.column or "name",
+        message=problem.message,
+        expected=problem.expected,
+        nearest=problem.nearest,
     )
 
 
@@ -147,25 +166,39 @@ def _media(desk: Desk, find: Callable[[Reading, str], Path | None], kind: str) -
     """A file found through the record; parts of it are sent when a part is asked for (Range)."""
 
     async def send(request: Request) -> Response:
-        path = await run_in_threadpool(lambda: find(desk.reading(), request.path_params.get("key", "")))
+        path = await run_in_threadpool(
+            lambda: find(desk.reading(), request.path_params.get("key", ""))
+        )
         if path is None or not path.is_file():
             return await _nothing(request)
-        tag = digest([path.name, path.stat().st_size])  # not the time: copies are touched when they are used
-        return FileResponse(path, media_type=kind, headers={"Cache-Control": "private, max-age=60", "ETag": f'"{tag}"'})
+        # not the time: copies are touched when they are used
+        tag = digest([path.name, path.stat().st_size])
+        return FileResponse(
+            path,
+            media_type=kind,
+            headers={"Cache-Control": "private, max-age=60", "ETag": f'"{tag}"'},
+        )
 
     return send
 
 
 def _page_routes() -> list[Route]:
-    """One route for each file of the page, listed once: no path of a URL ever reaches the file system."""
-    files = {path.relative_to(PAGE).as_posix(): path for path in sorted(PAGE.rglob("*")) if path.suffix in TYPES}
+    """One route for each file of the page, listed once: no path of a URL ever reaches the file
+    system."""
+    files = {
+        path.relative_to(PAGE).as_posix(): path
+        for path in sorted(PAGE.rglob("*"))
+        if path.suffix in TYPES
+    }
     routes = [Route(f"/{name}", _file(path)) for name, path in files.items()]
     index = files.get("index.html")
     return [*routes, Route("/", _file(index) if index else _nothing)]
 
 
 def _file(path: Path) -> Handler:
-    kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    kind = (
+        TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    )
 
     async def file(_request: Request) -> Response:
         return FileResponse(path, media_type=kind, headers={"Cache-Control": "no-cache"})

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may talk to the review server: whoever opened the link that it printed, in a browser, on this machine.
+"""Who may talk to the review server: whoever opened the link that it printed, in a browser, on this
+machine.
 
-The token of the link is good once: it is exchanged for a cookie that scripts cannot read and other sites cannot send. Host names other
-than loopback's are refused (DNS rebinding), as are requests that another site's page makes (Origin, Sec-Fetch-Site). Cookies do not know
-ports, so the cookie alone is never enough for what changes something: that needs our own Origin too.
+The token of the link is good once: it is exchanged for a cookie that scripts cannot read and other
+sites cannot send. Host names other than loopback's are refused (DNS rebinding), as are requests
+that another site's page makes (Origin, Sec-Fetch-Site). Cookies do not know ports, so the cookie
+alone is never enough for what changes something: that needs our own Origin too.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ READING = ("GET", "HEAD")
 
 
 class Gate:
-    """The tokens that were handed out and the sessions that they became, of one server on one port."""
+    """The tokens that were handed out and the sessions that they became, of one server on one
+    port."""
 
     def __init__(self, port: int) -> None:
         """Nobody is let in until a link is made."""
@@ -74,7 +77,8 @@ class Gate:
             return session
 
     def refusal(self, method: str, headers: Headers) -> str:
-        """Why a request is refused whoever it comes from, "" when it is not: wrong host, another site's page, no origin."""
+        """Why a request is refused whoever it comes from, "" when it is not: wrong host, another
+        site's page, no origin."""
         if len(headers.getlist("host")) != 1 or headers.get("host", "").lower() not in self.hosts:
             return "this server answers to its own address only"
         origins = [f"http://{host}" for host in self.hosts]
@@ -131,7 +135,9 @@ class Guard:
         if request.url.path == "/" and token is not None and request.method in READING:
             return self._exchanged(token, request)
         if not self.gate.knows(request.headers):
-            return PlainTextResponse("open the link that `callsheet review` printed\n", status_code=403)
+            return PlainTextResponse(
+                "open the link that `callsheet review` printed\n", status_code=403
+            )
         return None
 
     def _exchanged(self, token: str, request: Request) -> Response:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wishes carried out: the functions that the command line's verbs call, with the recorded cut as what was looked at.
+"""Wishes carried out: the functions that the command line's verbs call, with the recorded cut as
+what was looked at.
 
-All events of a decision are one commit. Who was quicker does not matter: whatever two people decide is recorded, the later event
-counts, and the one who made it is told what it follows.
+All events of a decision are one commit. Who was quicker does not matter: whatever two people decide
+is recorded, the later event counts, and the one who made it is told what it follows.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Looked:
 
 
 class Gathering(Store):
-    """A record that is read as it is and keeps what would be written: so that many decisions are checked before one is written."""
+    """A record that is read as it is and keeps what would be written: so that many decisions are
+    checked before one is written."""
 
     def __init__(self, store: Store) -> None:
         """`store`: the record."""
@@ -53,7 +55,8 @@ class Gathering(Store):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """A decision drawn up: its events, not written yet, and what it means in words. A waiver has none: it is more than an event."""
+    """A decision drawn up: its events, not written yet, and what it means in words. A waiver has
+    none: it is more than an event."""
 
     wish: Wish
     events: Sequence[Event]
@@ -61,7 +64,8 @@ class Drawn:
 
 
 def draw_up(wish: Wish, reading: Reading, *, who: str) -> Drawn:
-    """The events of a wish. Nothing is written. Raises InputError with every problem, as the verbs do."""
+    """The events of a wish. Nothing is written. Raises InputError with every problem, as the verbs
+    do."""
     gathering = Gathering(reading.film.store)
     film = dataclasses.replace(reading.film, store=gathering)
     try:
@@ -78,22 +82,37 @@ def draw_up(wish: Wish, reading: Reading, *, who: str) -> Drawn:
     once = {
         (one.name, one.subject, one.detail): one for one in reversed(gathering.events)
     }  # a retry with seed and emotion says it twice
-    return Drawn(wish=wish, events=[one for one in gathering.events if one in once.values()], says=says)
+    return Drawn(
+        wish=wish, events=[one for one in gathering.events if one in once.values()], says=says
+    )
 
 
 def write(drawn: Sequence[Drawn], reading: Reading, *, who: str) -> tuple[list[str], list[str]]:
-    """Record decisions, all events in one commit, then waive: the ids of the events, and what to say. Raises InputError and ToolError."""
+    """Record decisions, all events in one commit, then waive: the ids of the events, and what to
+    say. Raises InputError and ToolError."""
     store = reading.film.store
     events = [one for several in drawn for one in several.events]
     store.append(events)
-    ids, says = [one.event_id for one in events], [said for several in drawn for said in several.says]
+    ids, says = (
+        [one.event_id for one in events],
+        [said for several in drawn for said in several.says],
+    )
     for waiver in (one.wish for one in drawn if one.wish.name == "waive"):
-        before = {row.event_id for row in store.rows(Event, name=waivers.WAIVED, subject=waiver.words["version"])}
+        before = {
+            row.event_id
+            for row in store.rows(Event, name=waivers.WAIVED, subject=waiver.words["version"])
+        }
         with acting_as(who):
             outcome = waivers.waive(
-                reading.film, waiver.words["version"], waiver.words["check"], reason=waiver.words["reason"]
+                reading.film,
+                waiver.words["version"],
+                waiver.words["check"],
+                reason=waiver.words["reason"],
             )
-        now = [row.event_id for row in store.rows(Event, name=waivers.WAIVED, subject=waiver.words["version"])]
+        now = [
+            row.event_id
+            for row in store.rows(Event, name=waivers.WAIVED, subject=waiver.words["version"])
+        ]
         ids += [key for key in now if key not in before]
         says.append(_said(outcome))
     return ids, says
@@ -115,17 +134,22 @@ def _about_shots(wish: Wish, reading: Reading, film: Film) -> list[str]:
         case "priority":
             decided = shot.priority(chosen, words["priority"])
         case "circle":
-            decided = shot.circle_variants(chosen, [wish.takes[entry.place] for entry in wish.shots])
+            decided = shot.circle_variants(
+                chosen, [wish.takes[entry.place] for entry in wish.shots]
+            )
         case _:
             decided = _retry(chosen, wish)
     return [f"{one.number}: {one.decision}" for one in decided]
 
 
 def _approve(wish: Wish, reading: Reading, film: Film) -> list[shot.Decided]:
-    """Approve the takes that were looked at; where another one is in use, or wanted since, it becomes the one."""
+    """Approve the takes that were looked at; where another one is in use, or wanted since, it
+    becomes the one."""
     wanted = {entry.place: one for entry, one in zip(reading.ledger, reading.wanted, strict=True)}
     looked = [
-        dataclasses.replace(entry, shot=take, made=True) if (take := wish.takes.get(entry.place)) else entry
+        dataclasses.replace(entry, shot=take, made=True)
+        if (take := wish.takes.get(entry.place))
+        else entry
         for entry in wish.shots
     ]
     circled = [
@@ -138,7 +162,8 @@ def _approve(wish: Wish, reading: Reading, film: Film) -> list[shot.Decided]:
     decided = shot.approve(Looked(film=film, shots=looked))
     if circled:
         shot.circle_variants(
-            Looked(film=film, shots=[before for before, _ in circled]), [after.shot for _, after in circled]
+            Looked(film=film, shots=[before for before, _ in circled]),
+            [after.shot for _, after in circled],
         )
     return decided
 
@@ -168,11 +193,14 @@ def _cue(wish: Wish, film: Film) -> list[str]:
 def _said(outcome: waivers.Outcome) -> str:
     left = f"; still failed: {', '.join(one.name for one in outcome.left)}" if outcome.left else ""
     latest = f"; latest is {outcome.version}" if outcome.published else ""
-    return f"waived: {', '.join(f'{one.profile}: {one.name}' for one in outcome.waived)}{left}{latest}"
+    return (
+        f"waived: {', '.join(f'{one.profile}: {one.name}' for one in outcome.waived)}{left}{latest}"
+    )
 
 
 def _with_field(problem: Problem) -> Problem:
-    """A verb's problem, with the field of the page in place of the option; where it names a shot, the shot stays in the message."""
+    """A verb's problem, with the field of the page in place of the option; where it names a shot,
+    the shot stays in the message."""
     if problem.column:
         return problem
     column = FIELDS.get(problem.file)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a page asks for, read and checked: the body of a decision becomes a `Wish` about things that there are. Pure.
+"""What a page asks for, read and checked: the body of a decision becomes a `Wish` about things that
+there are. Pure.
 
-A body comes from a browser or from a file, so nothing of it is taken for granted: every problem is named with its field, what was
-expected and what is nearest.
+A body comes from a browser or from a file, so nothing of it is taken for granted: every problem is
+named with its field, what was expected and what is nearest.
 """
 
 from __future__ import annotations
@@ -23,10 +24,17 @@ from pipeline.checks import qc
 OF_SHOTS = ("approve", "retry", "hold", "release", "skip", "circle", "note", "priority")
 NAMES = (*OF_SHOTS, "cue", "waive")
 WORDS: Mapping[str, Sequence[str]] = {
-    "approve": ("take_id",), "retry": ("seed", "emotion", "intensity", "note"), "hold": (), "release": (), "skip": (),
-    "circle": ("take_id", "seed"), "note": ("text",), "priority": ("priority",), "cue": ("start", "end", "character", "ignore"),
+    "approve": ("take_id",),
+    "retry": ("seed", "emotion", "intensity", "note"),
+    "hold": (),
+    "release": (),
+    "skip": (),
+    "circle": ("take_id", "seed"),
+    "note": ("text",),
+    "priority": ("priority",),
+    "cue": ("start", "end", "character", "ignore"),
     "waive": ("check", "reason", "version"),
-}  # fmt: skip
+}
 KEYS = ("name", "shots", "line_id", "words", "seen", "at")
 MOST_SHOTS, LONGEST_TEXT, LONGEST_NOTE, MOST_URGENT = 5000, 500, 2000, 1000
 LARGEST_SEED = 2**31 - 1
@@ -35,7 +43,8 @@ SAMPLES_OF_A_DAY = 86_400 * MASTER_HZ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A decision that makes sense. `shots` in film order; `takes`: by place, the take that is meant; `words`: checked, None left out.
+    """A decision that makes sense. `shots` in film order; `takes`: by place, the take that is
+    meant; `words`: checked, None left out.
 
     `cue`: for a cue, the fields that change, as `overrides.Override` writes values."""
 
@@ -51,13 +60,21 @@ class Wish:
     @property
     def subjects(self) -> frozenset[str]:
         """What its events are about: places, a line, or a version."""
-        return frozenset([entry.place for entry in self.shots] or [self.line_id or str(self.words.get("version", ""))])
+        return frozenset(
+            [entry.place for entry in self.shots]
+            or [self.line_id or str(self.words.get("version", ""))]
+        )
 
 
 def read(body: object, reading: Reading) -> Wish:
-    """The wish that a body means. Raises one InputError with every problem; `column` of each is the field."""
+    """The wish that a body means. Raises one InputError with every problem; `column` of each is the
+    field."""
     if not isinstance(body, dict):
-        raise InputError(_problem("", "a decision is an object", expected='{"name": "approve", "shots": ["..."]}'))
+        raise InputError(
+            _problem(
+                "", "a decision is an object", expected='{"name": "approve", "shots": ["..."]}'
+            )
+        )
     reader = _Reader(body, reading)
     wish = reader.wish()
     if reader.problems:
@@ -78,7 +95,9 @@ class _Reader:
         name = self._body.get("name")
         if name not in NAMES:
             near = nearest(str(name), NAMES)
-            self._complain("name", f"no decision is called {str(name)!r}", expected=", ".join(NAMES), near=near)
+            self._complain(
+                "name", f"no decision is called {str(name)!r}", expected=", ".join(NAMES), near=near
+            )
             return Wish(name="")
         self._unknown(self._body, KEYS, "")
         self._words = self._read_words(name)
@@ -89,7 +108,9 @@ class _Reader:
             return self._waive(seen, at)
         shots = self._shots()
         takes = self._takes(name, shots)
-        return Wish(name=name, shots=shots, takes=takes, words=self._of_shots(name), seen=seen, at=at)
+        return Wish(
+            name=name, shots=shots, takes=takes, words=self._of_shots(name), seen=seen, at=at
+        )
 
     def _read_words(self, name: str) -> Mapping[str, Any]:
         words = self._body.get("words", {})
@@ -103,7 +124,9 @@ class _Reader:
         for key in given:
             if key not in known:
                 expected = ", ".join(known) or "nothing"
-                self._complain(str(key), f"unknown field{of}", expected=expected, near=nearest(str(key), known))
+                self._complain(
+                    str(key), f"unknown field{of}", expected=expected, near=nearest(str(key), known)
+                )
 
     def _shots(self) -> list[ShotState]:
         given = self._body.get("shots")
@@ -114,7 +137,9 @@ class _Reader:
             self._complain("shots", f"{len(given)} shots", expected=f"at most {MOST_SHOTS}")
             return []
         known = {
-            key: entry for entry in self._reading.ledger for key in (entry.shot.shot_id, entry.shot.number.casefold())
+            key: entry
+            for entry in self._reading.ledger
+            for key in (entry.shot.shot_id, entry.shot.number.casefold())
         }
         found = {}
         for key in given:
@@ -129,18 +154,33 @@ class _Reader:
     def _takes(self, name: str, shots: Sequence[ShotState]) -> dict[str, Shot]:
         """The takes that are meant, where one is named."""
         take_id, seed = self._words.get("take_id"), self._words.get("seed")
-        if name not in ("approve", "circle") or (take_id is None and (seed is None or name != "circle")):
+        if name not in ("approve", "circle") or (
+            take_id is None and (seed is None or name != "circle")
+        ):
             if name == "circle":
-                self._complain("take_id", "which take is circled?", expected="take_id, or the seed of a take")
+                self._complain(
+                    "take_id", "which take is circled?", expected="take_id, or the seed of a take"
+                )
             return {}
         found = {}
         for entry in shots:
-            made = [one for one in self._reading.variants[entry.place] if one.shot_id in self._reading.takes]
-            chosen = _of_seed(made, entry, seed) if take_id is None else [one for one in made if one.shot_id == take_id]
+            made = [
+                one
+                for one in self._reading.variants[entry.place]
+                if one.shot_id in self._reading.takes
+            ]
+            chosen = (
+                _of_seed(made, entry, seed)
+                if take_id is None
+                else [one for one in made if one.shot_id == take_id]
+            )
             if chosen:
                 found[entry.place] = chosen[0]
             else:
-                known = ", ".join(f"seed {one.seed} ({one.shot_id})" for one in made) or "no take was made yet"
+                known = (
+                    ", ".join(f"seed {one.seed} ({one.shot_id})" for one in made)
+                    or "no take was made yet"
+                )
                 self._complain(
                     "take_id" if take_id is not None else "seed",
                     f"{entry.shot.number} has no such take",
@@ -172,7 +212,9 @@ class _Reader:
         given = self._body.get("line_id")
         known = {cue.line_id: cue for cue in self._reading.cues}
         if not isinstance(given, str) or given not in known:
-            self._complain("line_id", f"no line {str(given)[:80]!r}", near=nearest(str(given), known))
+            self._complain(
+                "line_id", f"no line {str(given)[:80]!r}", near=nearest(str(given), known)
+            )
             return Wish(name="cue")
         values = {key: self._sample(key) for key in ("start", "end") if key in self._words}
         if "character" in self._words:
@@ -197,14 +239,19 @@ class _Reader:
                 if first >= 0 <= last
                 else "it was not heard"
             )
-            self._complain(field_, said, expected="start before end; both where the line was not heard")
+            self._complain(
+                field_, said, expected="start before end; both where the line was not heard"
+            )
 
     def _sample(self, key: str) -> str:
         """Seconds to samples; null takes a decision back."""
         value = self._words[key]
         if value is None:
             return ""
-        longest = max((row.offset_samples + row.samples for row in self._reading.recordings), default=SAMPLES_OF_A_DAY)
+        longest = max(
+            (row.offset_samples + row.samples for row in self._reading.recordings),
+            default=SAMPLES_OF_A_DAY,
+        )
         if not _is_number(value) or not 0 <= value <= longest / MASTER_HZ:
             self._complain(
                 key,
@@ -221,7 +268,9 @@ class _Reader:
             return ""
         if str(value).casefold() not in names:
             self._complain(
-                "character", f"unknown character {str(value)[:80]!r}", near=nearest(str(value), names.values())
+                "character",
+                f"unknown character {str(value)[:80]!r}",
+                near=nearest(str(value), names.values()),
             )
         return names.get(str(value).casefold(), "")
 
@@ -240,12 +289,22 @@ class _Reader:
         if check and check not in names:
             expected = "; ".join(dict.fromkeys(names)) or "no check failed"
             self._complain(
-                "check", f"{version} has no failed check {check!r}", expected=expected, near=nearest(check, names)
+                "check",
+                f"{version} has no failed check {check!r}",
+                expected=expected,
+                near=nearest(check, names),
             )
         reason = self._text(self._words, "reason", LONGEST_REASON, needed=True)
-        return Wish(name="waive", words={"check": check, "reason": reason, "version": version}, seen=seen, at=at)
+        return Wish(
+            name="waive",
+            words={"check": check, "reason": reason, "version": version},
+            seen=seen,
+            at=at,
+        )
 
-    def _text(self, given: Mapping[str, Any], key: str, longest: int, *, needed: bool = False) -> str:
+    def _text(
+        self, given: Mapping[str, Any], key: str, longest: int, *, needed: bool = False
+    ) -> str:
         value = given.get(key, "")
         if not isinstance(value, str) or len(value) > longest or (needed and not value.strip()):
             self._complain(
@@ -256,10 +315,14 @@ class _Reader:
             return ""
         return value.strip()
 
-    def _number(self, given: Mapping[str, Any], key: str, least: int, most: int, *, or_else: str = "") -> int:
+    def _number(
+        self, given: Mapping[str, Any], key: str, least: int, most: int, *, or_else: str = ""
+    ) -> int:
         value = given.get(key)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            self._complain(key, f"not such a number: {str(value)[:40]}", expected=f"{least} to {most}{or_else}")
+            self._complain(
+                key, f"not such a number: {str(value)[:40]}", expected=f"{least} to {most}{or_else}"
+            )
             return 0
         return value
 
@@ -270,7 +333,9 @@ class _Reader:
             return default
         return float(value)
 
-    def _complain(self, column: str, message: str, *, expected: str | None = None, near: str | None = None) -> None:
+    def _complain(
+        self, column: str, message: str, *, expected: str | None = None, near: str | None = None
+    ) -> None:
         self.problems.append(_problem(column, message, expected=expected, near=near))
 
 
@@ -284,5 +349,9 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _problem(column: str, message: str, *, expected: str | None = None, near: str | None = None) -> Problem:
-    return Problem(file="decision", column=column or None, message=message, expected=expected, nearest=near)
+def _problem(
+    column: str, message: str, *, expected: str | None = None, near: str | None = None
+) -> Problem:
+    return Problem(
+        file="decision", column=column or None, message=message, expected=expected, nearest=near
+    )

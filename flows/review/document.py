@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one document that the review page reads, as types: what stands where, in which unit. No behaviour.
+"""The one document that the review page reads, as types: what stands where, in which unit. No
+behaviour.
 
-`GET /api/production` answers with a `Document`; an export and the `report.html` of a version hold the same one in `data.js`
-(`window.CALLSHEET = {...}`). Frames count on the episode's timeline from 0 (without a slate before it) and spans are half-open, except
-where a comment says otherwise. Texts are plain text: nothing in them is markup.
+`GET /api/production` answers with a `Document`; an export and the `report.html` of a version hold
+the same one in `data.js` (`window.CALLSHEET = {...}`). Frames count on the episode's timeline from
+0 (without a slate before it) and spans are half-open, except where a comment says otherwise. Texts
+are plain text: nothing in them is markup.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from typing import Literal, NotRequired, TypedDict
 
 FORMAT = 1  # raised when the meaning of a field changes
 
-DecisionName = Literal["approve", "retry", "hold", "release", "skip", "circle", "note", "priority", "cue", "waive"]
+DecisionName = Literal[
+    "approve", "retry", "hold", "release", "skip", "circle", "note", "priority", "cue", "waive"
+]
 
 
 class Speaker(TypedDict):
-    """One character, in order of first appearance. `color`: `#rrggbb`, readable on dark and light grounds."""
+    """One character, in order of first appearance. `color`: `#rrggbb`, readable on dark and light
+    grounds."""
 
     character: str
     actor: str
@@ -24,11 +29,13 @@ class Speaker(TypedDict):
 
 
 class TakeEntry(TypedDict):
-    """One take of a shot. `take_id` is what decisions and URLs name it by; `current`: the one that the recorded cut uses.
+    """One take of a shot. `take_id` is what decisions and URLs name it by; `current`: the one that
+    the recorded cut uses.
 
-    `first_frame`: of the timeline, at which its file begins (before the shot's own when it has handles); `frames`: of the file. `url` is
-    a small all-intra H.264 file of exactly these frames, ungraded, framed as delivered, with the sound of its span. Two takes may
-    share a seed and differ in their `emotion`."""
+    `first_frame`: of the timeline, at which its file begins (before the shot's own when it has
+    handles); `frames`: of the file. `url` is a small all-intra H.264 file of exactly these frames,
+    ungraded, framed as delivered, with the sound of its span. Two takes may share a seed and differ
+    in their `emotion`."""
 
     take_id: str
     shot_id: str
@@ -47,7 +54,8 @@ class TakeEntry(TypedDict):
 
 
 class ShotCheck(TypedDict):
-    """A check of the version that names this shot or a time in it. `id` and `state` as in `CheckEntry`."""
+    """A check of the version that names this shot or a time in it. `id` and `state` as in
+    `CheckEntry`."""
 
     id: str
     name: str
@@ -61,14 +69,16 @@ class ShotCheck(TypedDict):
 class ShotEntry(TypedDict):
     """One shot of the recorded cut, in film order.
 
-    `state`: one of the ledger's states (new, queued, running, done, failed, held, skipped); `states`: `approved`, `circled` when they
-    hold; `withdrawn`: why an approval no longer holds; `pending`: what a decision changed that the next render makes (`emotion`,
-    `seed`, `slate` ...); `reason`: class and words of the last failure.
+    `state`: one of the ledger's states (new, queued, running, done, failed, held, skipped);
+    `states`: `approved`, `circled` when they hold; `withdrawn`: why an approval no longer holds;
+    `pending`: what a decision changed that the next render makes (`emotion`, `seed`, `slate` ...);
+    `reason`: class and words of the last failure.
 
-    `first_frame` and `end_frame` (and `frames` between them) on the timeline; `layer` above 0 is seen at the same time as the shot
-    below. `video_frame`: the frame of the file `video` at which the shot begins in it, None when the version does not hold this very
-    take. `curve`: `[frame from first_frame, {label: weight}]`, linear between, held outside. `log`: one line an event; None means that
-    `GET /api/log/<shot_id>` says it (`{"log": "..."}`)."""
+    `first_frame` and `end_frame` (and `frames` between them) on the timeline; `layer` above 0 is
+    seen at the same time as the shot below. `video_frame`: the frame of the file `video` at which
+    the shot begins in it, None when the version does not hold this very take. `curve`: `[frame from
+    first_frame, {label: weight}]`, linear between, held outside. `log`: one line an event; None
+    means that `GET /api/log/<shot_id>` says it (`{"log": "..."}`)."""
 
     shot_id: str
     number: str
@@ -110,10 +120,11 @@ class ShotEntry(TypedDict):
 
 
 class CueEntry(TypedDict):
-    """Where a line is spoken, with what was decided by hand. Seconds on the timeline, three decimals; None when it was not heard.
+    """Where a line is spoken, with what was decided by hand. Seconds on the timeline, three
+    decimals; None when it was not heard.
 
-    `state`: `matched`, `doubtful` or `missing`; `pending`: a decision since the last run, which the next plan takes in; `shots`: the
-    numbers of the shots in which it is heard."""
+    `state`: `matched`, `doubtful` or `missing`; `pending`: a decision since the last run, which the
+    next plan takes in; `shots`: the numbers of the shots in which it is heard."""
 
     line_id: str
     character: str
@@ -137,8 +148,8 @@ class Waiver(TypedDict):
 
 
 class CheckEntry(TypedDict):
-    """One measurement of the version. `id` is what a waiver names (`web: loudness`); `state`: ok, warn, failed or waived; `frame` and
-    `shot` (its number) when it has a place, else None."""
+    """One measurement of the version. `id` is what a waiver names (`web: loudness`); `state`: ok,
+    warn, failed or waived; `frame` and `shot` (its number) when it has a place, else None."""
 
     id: str
     name: str
@@ -154,8 +165,8 @@ class CheckEntry(TypedDict):
 
 
 class DecisionEntry(TypedDict):
-    """One decision. `shot` is a number, `line` a line id, `check` a check's name with its profile; those it is not about are "".
-    `words`: for people."""
+    """One decision. `shot` is a number, `line` a line id, `check` a check's name with its profile;
+    those it is not about are "". `words`: for people."""
 
     event_id: str
     at: str
@@ -170,14 +181,17 @@ class DecisionEntry(TypedDict):
 class Document(TypedDict):
     """A production as it stands.
 
-    `revision` is opaque: send it back as `since` and as `seen`. `digest` names the production, for `notes.json` and what a browser keeps.
-    `rate`: frames a second as a fraction; `size`: of the delivered picture; `frames`: of the timeline. `label`: what the frames of the
-    version are (`previs`, `DICE-Talk`, `mixed`, "" without a version). `video`: the graded version or None; its frame
-    `programme_starts + n` shows frame n of the timeline. `sound`: the whole timeline from frame 0, None where `video` has to do.
-    `peaks`: a URL that answers with `{"peaks": [[min, max], ...]}` (-1 to 1, one pair a frame, fewer with `?width=`), or the list itself,
-    or None while there is no sound. `captions`: a URL of WebVTT or None, `captions_text` its text (times of `video`). `cuts`: first
-    frames of the shots. `characters`, `emotions` (labels), `intensity_limit` (of any weight): what decisions may name. `decisions`: the
-    last 500, newest last. `exported`: no server; decisions are kept for `notes.json`."""
+    `revision` is opaque: send it back as `since` and as `seen`. `digest` names the production, for
+    `notes.json` and what a browser keeps. `rate`: frames a second as a fraction; `size`: of the
+    delivered picture; `frames`: of the timeline. `label`: what the frames of the version are
+    (`previs`, `DICE-Talk`, `mixed`, "" without a version). `video`: the graded version or None; its
+    frame `programme_starts + n` shows frame n of the timeline. `sound`: the whole timeline from
+    frame 0, None where `video` has to do. `peaks`: a URL that answers with `{"peaks": [[min, max],
+    ...]}` (-1 to 1, one pair a frame, fewer with `?width=`), or the list itself, or None while
+    there is no sound. `captions`: a URL of WebVTT or None, `captions_text` its text (times of
+    `video`). `cuts`: first frames of the shots. `characters`, `emotions` (labels),
+    `intensity_limit` (of any weight): what decisions may name. `decisions`: the last 500, newest
+    last. `exported`: no server; decisions are kept for `notes.json`."""
 
     format: int
     title: str
@@ -210,10 +224,11 @@ class Document(TypedDict):
 
 
 class Changes(TypedDict):
-    """`GET /api/changes?since=REVISION` waits up to 25 s and answers with whole entries that differ, new decisions, and all checks when one
-    of them differs.
+    """`GET /api/changes?since=REVISION` waits up to 25 s and answers with whole entries that
+    differ, new decisions, and all checks when one of them differs.
 
-    `reload`: the cut or the version is another one, or the revision is unknown: ask for the document again."""
+    `reload`: the cut or the version is another one, or the revision is unknown: ask for the
+    document again."""
 
     revision: str
     reload: bool
@@ -226,18 +241,22 @@ class Changes(TypedDict):
 class Decision(TypedDict):
     """The body of `POST /api/decisions`, and one of the `decisions` of `notes.json`.
 
-    `shots`: shot ids of the recorded cut, or numbers (of all but `cue` and `waive`). `line_id`: of `cue`. `seen`: the revision that was
-    looked at. `at`: when it was made (UTC, ISO 8601), in notes. `words` by name:
+    `shots`: shot ids of the recorded cut, or numbers (of all but `cue` and `waive`). `line_id`: of
+    `cue`. `seen`: the revision that was looked at. `at`: when it was made (UTC, ISO 8601), in
+    notes. `words` by name:
 
-    - approve: `take_id` (optional: the take that was looked at; it is circled too when it is not the one in use); hold, release, skip: none
-    - retry: `seed` (a number, "new", "same" or left out), `emotion` (a curve: `angry 0.8`, `neutral -> sad`; "as written" takes an
-      earlier one back; "" keeps it), `intensity` (times the weights; None keeps them), `note`. A seed, an emotion or an intensity make
-      another take; with none of them a failure is cleared
+    - approve: `take_id` (optional: the take that was looked at; it is circled too when it is not
+      the one in use); hold, release, skip: none
+    - retry: `seed` (a number, "new", "same" or left out), `emotion` (a curve: `angry 0.8`, `neutral
+      -> sad`; "as written" takes an earlier one back; "" keeps it), `intensity` (times the weights;
+      None keeps them), `note`. A seed, an emotion or an intensity make another take; with none of
+      them a failure is cleared
     - circle: `take_id`, or `seed` of the takes that perform as the shot does now
     - note: `text`
     - priority: `priority` (-1000 to 1000; 0 is film order)
     - cue: `start`, `end` (seconds), `character`, `ignore` (true or false); what is left out stays
-    - waive: `check` (its id, or its name for all files), `reason`, `version` (the document's when left out)
+    - waive: `check` (its id, or its name for all files), `reason`, `version` (the document's when
+      left out)
     """
 
     name: str
@@ -249,10 +268,11 @@ class Decision(TypedDict):
 
 
 class Decided(TypedDict):
-    """The answer to a decision (status 200): what was written, what it means in words, and which decisions of other people on the same
-    shot, line or check were made after `seen`.
+    """The answer to a decision (status 200): what was written, what it means in words, and which
+    decisions of other people on the same shot, line or check were made after `seen`.
 
-    Nothing is refused because somebody was quicker: both are events, the later one counts, and whoever made it is told."""
+    Nothing is refused because somebody was quicker: both are events, the later one counts, and
+    whoever made it is told."""
 
     event_ids: list[str]
     revision: str
@@ -261,7 +281,8 @@ class Decided(TypedDict):
 
 
 class ProblemEntry(TypedDict):
-    """What is wrong with a request (status 422: `{"problems": [...]}`); `field`: `name`, `shots`, `line_id`, or one of `words`."""
+    """What is wrong with a request (status 422: `{"problems": [...]}`); `field`: `name`, `shots`,
+    `line_id`, or one of `words`."""
 
     field: str
     message: str
@@ -270,7 +291,8 @@ class ProblemEntry(TypedDict):
 
 
 class Notes(TypedDict):
-    """`notes.json`, which an exported page saves and `callsheet review --import` reads. `digest`: the document's."""
+    """`notes.json`, which an exported page saves and `callsheet review --import` reads. `digest`:
+    the document's."""
 
     format: int
     digest: str

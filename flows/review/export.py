@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The review page without a server: one folder that opens from disk, and the `report.html` that lies in every version.
+"""The review page without a server: one folder that opens from disk, and the `report.html` that
+lies in every version.
 
-Both are the same page with its document in `data.js`. An export is to be handed on and holds copies of all media; a report lies beside
-its version's files, plays those, and keeps only thumbnails of its own (`report/`), so that a version stays one folder without doubles.
+Both are the same page with its document in `data.js`. An export is to be handed on and holds copies
+of all media; a report lies beside its version's files, plays those, and keeps only thumbnails of
+its own (`report/`), so that a version stays one folder without doubles.
 """
 
 from __future__ import annotations
@@ -32,19 +34,28 @@ THUMBNAIL = (160, 90)
 Progress = Callable[[int, int], None]
 
 
-def export(reading: Reading, folder: Path, *, reviewer: str, progress: Progress | None = None) -> Path:
-    """Write the page with everything it shows into a folder that is not there yet; returns its `index.html`.
+def export(
+    reading: Reading, folder: Path, *, reviewer: str, progress: Progress | None = None
+) -> Path:
+    """Write the page with everything it shows into a folder that is not there yet; returns its
+    `index.html`.
 
     Raises InputError when there is nothing to show, or something stands in the folder's place."""
     if not reading.shots:
         raise InputError(
             Problem(
-                file=str(reading.film.folder), message="nothing was rendered yet", expected="a finished run of render"
+                file=str(reading.film.folder),
+                message="nothing was rendered yet",
+                expected="a finished run of render",
             )
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
-            Problem(file=str(folder), message="there is something already", expected="a new or an empty folder")
+            Problem(
+                file=str(folder),
+                message="there is something already",
+                expected="a new or an empty folder",
+            )
         )
     staged = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(staged, ignore_errors=True)
@@ -62,8 +73,9 @@ def export(reading: Reading, folder: Path, *, reviewer: str, progress: Progress 
 
 
 def write_report(film: Film, made: Version, cuts: Sequence[Cut]) -> Path:
-    """Write `report.html` and `report/` into the folder of a version that is about to stand. Takes have no copies there: what is seen is
-    the version. Thumbnails are there already when they were cut out with the contact sheet (`keep_thumbs`)."""
+    """Write `report.html` and `report/` into the folder of a version that is about to stand. Takes
+    have no copies there: what is seen is the version. Thumbnails are there already when they were
+    cut out with the contact sheet (`keep_thumbs`)."""
     reading, folder = of_version(film, made, cuts), made.folder
     told = _without_server(document(reading, reviewer=me()), reading)
     told["video"] = WEB.file if told["video"] else None
@@ -82,7 +94,8 @@ def write_report(film: Film, made: Version, cuts: Sequence[Cut]) -> Path:
 
 
 def keep_thumbs(pictures: Mapping[int, Frame], cuts: Iterable[Cut], folder: Path) -> None:
-    """Keep the middle frames of events (`middle`), cut out of a version's file, as small JPEGs for its report."""
+    """Keep the middle frames of events (`middle`), cut out of a version's file, as small JPEGs for
+    its report."""
     from PIL import Image
 
     for cut in cuts:
@@ -117,17 +130,23 @@ def _without_server(told: Document, reading: Reading) -> Document:
     return told
 
 
-def _copy_media(told: Document, reading: Reading, folder: Path, *, progress: Progress | None) -> None:
+def _copy_media(
+    told: Document, reading: Reading, folder: Path, *, progress: Progress | None
+) -> None:
     """Copy what the document names and let it name the copies."""
     if told["video"] is not None and told["version"] is not None:
-        told["video"] = _copied(media.version_file(reading, told["version"]), folder, f"media/{WEB.file}")
+        told["video"] = _copied(
+            media.version_file(reading, told["version"]), folder, f"media/{WEB.file}"
+        )
     for number, shot in enumerate(told["shots"], start=1):
         shot["thumb"] = _copied(
             media.thumbnail(reading, shot["shot_id"]), folder, f"media/thumbs/{shot['shot_id']}.jpg"
         )
         for take in shot["takes"]:
             take["url"] = _copied(
-                media.take_copy(reading, take["take_id"]), folder, f"media/takes/{take['take_id']}.mp4"
+                media.take_copy(reading, take["take_id"]),
+                folder,
+                f"media/takes/{take['take_id']}.mp4",
             )
         shot["before"] = _before(shot)
         if progress is not None:

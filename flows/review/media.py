@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures and sounds of a review, by id: looked up in the record, made when they are asked for first, one at a time."""
+"""The pictures and sounds of a review, by id: looked up in the record, made when they are asked for
+first, one at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +28,11 @@ def take_copy(reading: Reading, take_id: str) -> Path | None:
     if found is None or take is None or not is_there(reading, take):
         return None
     entry_shot, variant = found
-    seen, sounding, root = _framing(reading, entry_shot, variant), heard(reading, variant), reading.film.root
+    seen, sounding, root = (
+        _framing(reading, entry_shot, variant),
+        heard(reading, variant),
+        reading.film.root,
+    )
     if dailies.copy_path(
         take, seen, sounding, root=root
     ).is_file():  # whoever steps through it does not wait for other takes
@@ -37,7 +42,8 @@ def take_copy(reading: Reading, take_id: str) -> Path | None:
 
 
 def thumbnail(reading: Reading, shot_id: str) -> Path | None:
-    """A shot's middle frame, from the version when that shows it, else from its take; None when there is neither."""
+    """A shot's middle frame, from the version when that shows it, else from its take; None when
+    there is neither."""
     entry, film = reading.entry(shot_id), reading.film
     if entry is None:
         return None
@@ -46,13 +52,19 @@ def thumbnail(reading: Reading, shot_id: str) -> Path | None:
     if cut is not None and video is not None:
         key = next(row.media_digest for row in reading.files if row.profile == WEB.name)
         frame = programme_starts(reading) + (cut.start_frame + cut.end_frame) // 2
-        return dailies.thumbnail(Still(video=video, key=key, frame=frame, rate=shot.rate), root=film.root)
+        return dailies.thumbnail(
+            Still(video=video, key=key, frame=frame, rate=shot.rate), root=film.root
+        )
     take = reading.takes.get(shot.shot_id)
     if take is None or not is_there(reading, take):
         return None
     still = Still(
-        video=film.root / take.path, key=take.media_digest, frame=take.frames // 2, rate=shot.rate, crop=_framing(reading, shot, shot).crop
-    )  # fmt: skip
+        video=film.root / take.path,
+        key=take.media_digest,
+        frame=take.frames // 2,
+        rate=shot.rate,
+        crop=_framing(reading, shot, shot).crop,
+    )
     return dailies.thumbnail(still, root=film.root)
 
 
@@ -63,13 +75,15 @@ def heard(reading: Reading, shot: Shot) -> Heard | None:
 
 
 def master(reading: Reading) -> Path | None:
-    """The sound of the whole timeline as it is delivered, made when no version needed it yet; None when nothing was recorded, or when
-    what was recorded was purged."""
+    """The sound of the whole timeline as it is delivered, made when no version needed it yet; None
+    when nothing was recorded, or when what was recorded was purged."""
     if not reading.shots or not is_heard(reading):
         return None
     samples = sample_of_frame(timeline_frames(reading), reading.film.production.rate)
     settings, root = loudness_settings(reading.film), reading.film.root
-    path = master_mix.path_of(master_mix.sound_id(reading.recordings, samples=samples, settings=settings), root=root)
+    path = master_mix.path_of(
+        master_mix.sound_id(reading.recordings, samples=samples, settings=settings), root=root
+    )
     if not path.is_file():
         with _ONE_AT_A_TIME:
             master_mix.master(reading.recordings, samples=samples, settings=settings, root=root)
@@ -109,15 +123,25 @@ def _variant(reading: Reading, take_id: str) -> tuple[Shot, Shot] | None:
 
 
 def _framing(reading: Reading, shot: Shot, variant: Shot) -> Framing:
-    """As the version shows the shot, so that takes can be laid over it; as it would be shown when it is in no version."""
+    """As the version shows the shot, so that takes can be laid over it; as it would be shown when
+    it is in no version."""
     size = (reading.film.production.width, reading.film.production.height)
     known = next((cut for cut in reading.cuts if cut.shot_id == shot.shot_id), None)
-    return dailies.framing(known or _framed(reading.film, variant, reading.takes[variant.shot_id]), size=size)
+    return dailies.framing(
+        known or _framed(reading.film, variant, reading.takes[variant.shot_id]), size=size
+    )
 
 
 def _framed(film: Film, shot: Shot, take: Take) -> Cut:
     event = Cut(
-        version="", order=0, shot_id=shot.shot_id, grade_id="", start_frame=0, end_frame=take.frames, take_path=take.path, cube_path=""
-    )  # fmt: skip
+        version="",
+        order=0,
+        shot_id=shot.shot_id,
+        grade_id="",
+        start_frame=0,
+        end_frame=take.frames,
+        take_path=take.path,
+        cube_path="",
+    )
     size = (film.production.width, film.production.height)
     return assemble.reframe([event], [shot], [take], size=size)[0]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notes that were made in an exported page: `notes.json`, read like a sheet. All problems are told before anything is written."""
+"""Notes that were made in an exported page: `notes.json`, read like a sheet. All problems are told
+before anything is written."""
 
 from __future__ import annotations
 
@@ -28,8 +29,9 @@ LARGEST_BYTES, MOST_DECISIONS = 16 << 20, 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What came of notes: whose they are, the ids of the events, what was decided in words, and which decisions in the record were newer
-    than the notes on the same thing (the notes count all the same, being decided later here)."""
+    """What came of notes: whose they are, the ids of the events, what was decided in words, and
+    which decisions in the record were newer than the notes on the same thing (the notes count all
+    the same, being decided later here)."""
 
     reviewer: str
     event_ids: list[str]
@@ -38,7 +40,8 @@ class Imported:
 
 
 def take_in(film: Film, path: Path) -> Imported:
-    """Record the decisions of a file. Raises one InputError with every problem (row: from 1), having written nothing."""
+    """Record the decisions of a file. Raises one InputError with every problem (row: from 1),
+    having written nothing."""
     notes = _read(path)
     reading = read(film)
     problems, rows = _of_this(notes, reading, path), notes.get("decisions")
@@ -46,9 +49,13 @@ def take_in(film: Film, path: Path) -> Imported:
     drawn: list[Drawn] = []
     for row, body in enumerate(rows if isinstance(rows, list) else [], start=1):
         try:
-            drawn.append(decide.draw_up(decision_requests.read(body, reading), reading, who=reviewer))
+            drawn.append(
+                decide.draw_up(decision_requests.read(body, reading), reading, who=reviewer)
+            )
         except InputError as error:
-            problems += [dataclasses.replace(one, file=str(path), row=row) for one in error.problems]
+            problems += [
+                dataclasses.replace(one, file=str(path), row=row) for one in error.problems
+            ]
     if film.store.has(Event, name=IMPORTED, subject=key):
         problems.append(Problem(file=str(path), message="these notes were imported already"))
     if problems:
@@ -71,15 +78,31 @@ def _newer(drawn: list[Drawn], reading: Reading) -> list[DecisionEntry]:
 def _read(path: Path) -> Mapping[str, Any]:
     """The file's outermost object. Raises InputError when it is no such file."""
     if not path.is_file():
-        raise InputError(Problem(file=str(path), message="no such file", expected="notes.json of an exported page"))
+        raise InputError(
+            Problem(
+                file=str(path), message="no such file", expected="notes.json of an exported page"
+            )
+        )
     if path.stat().st_size > LARGEST_BYTES:
-        raise InputError(Problem(file=str(path), message="too large", expected=f"at most {LARGEST_BYTES >> 20} MB"))
+        raise InputError(
+            Problem(
+                file=str(path), message="too large", expected=f"at most {LARGEST_BYTES >> 20} MB"
+            )
+        )
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise InputError(Problem(file=str(path), message="not a JSON file", got=str(error)[:200])) from error
+        raise InputError(
+            Problem(file=str(path), message="not a JSON file", got=str(error)[:200])
+        ) from error
     if not isinstance(notes, dict):
-        raise InputError(Problem(file=str(path), message="not notes of a review page", expected='{"decisions": [...]}'))
+        raise InputError(
+            Problem(
+                file=str(path),
+                message="not notes of a review page",
+                expected='{"decisions": [...]}',
+            )
+        )
     return notes
 
 
@@ -109,13 +132,19 @@ def _of_this(notes: Mapping[str, Any], reading: Reading, path: Path) -> list[Pro
     if not isinstance(reviewer, str) or len(reviewer) > LONGEST_NAME:
         problems.append(
             Problem(
-                file=str(path), column="reviewer", message="not a name", expected=f"at most {LONGEST_NAME} characters"
+                file=str(path),
+                column="reviewer",
+                message="not a name",
+                expected=f"at most {LONGEST_NAME} characters",
             )
         )
     if not isinstance(rows, list) or not 0 < len(rows) <= MOST_DECISIONS:
         problems.append(
             Problem(
-                file=str(path), column="decisions", message="no decisions", expected=f"a list of 1 to {MOST_DECISIONS}"
+                file=str(path),
+                column="decisions",
+                message="no decisions",
+                expected=f"a list of 1 to {MOST_DECISIONS}",
             )
         )
     return problems

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page's files as they lie in a folder that opens from disk: its modules joined into one classic script.
+"""The page's files as they lie in a folder that opens from disk: its modules joined into one
+classic script.
 
-Browsers load no ES module from `file://`. The page therefore keeps to two plain forms of import and four of export (see below), which are
-read here line by line; anything else is an error, so that a page that would not open is never written. This is no bundler: nothing is
-renamed, shortened or left out.
+Browsers load no ES module from `file://`. The page therefore keeps to two plain forms of import and
+four of export (see below), which are read here line by line; anything else is an error, so that a
+page that would not open is never written. This is no bundler: nothing is renamed, shortened or left
+out.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from pathlib import Path, PurePosixPath
 PAGE = Path(__file__).parent / "page"
 ENTRY = "main.js"
 MODULE = f'<script type="module" src="{ENTRY}"></script>'
-PRELOADS = re.compile(r'<link rel="modulepreload" href="([^"]+)">\n')  # all modules at once, not one after the other
+# all modules at once, not one after the other
+PRELOADS = re.compile(r'<link rel="modulepreload" href="([^"]+)">\n')
 SCRIPTS = '<script src="data.js"></script>\n<script src="page.js" defer></script>'
 
-_NAMED = re.compile(r'import\s*\{([^{}]*)\}\s*from\s*"(\.[^"]+)";?')  # import { a, b as c } from "./x.js"
+# import { a, b as c } from "./x.js"
+_NAMED = re.compile(r'import\s*\{([^{}]*)\}\s*from\s*"(\.[^"]+)";?')
 _WHOLE = re.compile(r'import\s+\*\s+as\s+(\w+)\s+from\s+"(\.[^"]+)";?')
 _DEFAULT = re.compile(r'import\s+(\w+)\s+from\s+"(\.[^"]+)";?')
 _DECLARED = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))", re.MULTILINE)
@@ -28,11 +32,15 @@ _LEFT = re.compile(r"^\s*(?:import|export)\b", re.MULTILINE)
 
 
 def files() -> dict[str, bytes]:
-    """What an export holds besides `data.js` and media, by name: `index.html`, `page.css`, `page.js`, and the toolkit's licences."""
+    """What an export holds besides `data.js` and media, by name: `index.html`, `page.css`,
+    `page.js`, and the toolkit's licences."""
     index = (PAGE / "index.html").read_text(encoding="utf-8")
     if MODULE not in index:
         raise ValueError(f"index.html does not load {ENTRY}")
-    licences = {f"licences/{path.name}": path.read_bytes() for path in sorted((PAGE / "vendor").glob("*.txt"))}
+    licences = {
+        f"licences/{path.name}": path.read_bytes()
+        for path in sorted((PAGE / "vendor").glob("*.txt"))
+    }
     return {
         "index.html": PRELOADS.sub("", index).replace(MODULE, SCRIPTS).encode(),
         "page.css": (PAGE / "page.css").read_bytes(),
@@ -43,13 +51,17 @@ def files() -> dict[str, bytes]:
 
 def script() -> str:
     """All modules of the page as one classic script, those that others need first."""
-    sources = {path.relative_to(PAGE).as_posix(): path.read_text(encoding="utf-8") for path in PAGE.rglob("*.js")}
+    sources = {
+        path.relative_to(PAGE).as_posix(): path.read_text(encoding="utf-8")
+        for path in PAGE.rglob("*.js")
+    }
     parts = [joined(name, sources[name]) for name in order(sources)]
     return '"use strict";\n(() => {\nconst modules = {};\n' + "\n".join(parts) + "\n})();\n"
 
 
 def order(sources: Mapping[str, str]) -> list[str]:
-    """The modules that the entry needs, each after those that it imports. Raises ValueError for circles and missing files."""
+    """The modules that the entry needs, each after those that it imports. Raises ValueError for
+    circles and missing files."""
     found: list[str] = []
     path: list[str] = []
 
@@ -59,7 +71,9 @@ def order(sources: Mapping[str, str]) -> list[str]:
         if name in found:
             return
         if name not in sources:
-            raise ValueError(f"{path[-1] if path else 'the page'} imports {name}, which is not there")
+            raise ValueError(
+                f"{path[-1] if path else 'the page'} imports {name}, which is not there"
+            )
         path.append(name)
         for needed in _needs(name, sources[name]):
             visit(needed)
@@ -87,7 +101,8 @@ def _resolved(name: str, target: str) -> str:
 
 
 def joined(name: str, source: str) -> str:
-    """A module as a function of its own that leaves its exports behind. Raises ValueError for forms that are not read here."""
+    """A module as a function of its own that leaves its exports behind. Raises ValueError for forms
+    that are not read here."""
     exported: dict[str, str] = {match[1]: match[1] for match in _DECLARED.finditer(source)}
     body = _DECLARED.sub("", source)
     if listed := _LISTED.search(body):
@@ -96,9 +111,13 @@ def joined(name: str, source: str) -> str:
     if _FALLBACK.search(body):
         exported["default"] = "fallback"
         body = _FALLBACK.sub("const fallback = ", body)
-    body = _NAMED.sub(lambda match: f"const {{ {_taken(match[1])} }} = {_module(name, match[2])};", body)
+    body = _NAMED.sub(
+        lambda match: f"const {{ {_taken(match[1])} }} = {_module(name, match[2])};", body
+    )
     body = _WHOLE.sub(lambda match: f"const {match[1]} = {_module(name, match[2])};", body)
-    body = _DEFAULT.sub(lambda match: f"const {match[1]} = {_module(name, match[2])}.default;", body)
+    body = _DEFAULT.sub(
+        lambda match: f"const {match[1]} = {_module(name, match[2])}.default;", body
+    )
     if left := _LEFT.search(body):
         line = body[left.start() :].strip().splitlines()[0]
         raise ValueError(f"{name}: cannot be joined: {line[:80]}")
@@ -112,11 +131,14 @@ def _module(name: str, target: str) -> str:
 
 def _taken(names: str) -> str:
     """`a, b as c` as a pattern that takes an object apart."""
-    return ", ".join(inner if inner == outer else f"{inner}: {outer}" for inner, outer in _pairs(names))
+    return ", ".join(
+        inner if inner == outer else f"{inner}: {outer}" for inner, outer in _pairs(names)
+    )
 
 
 def _pairs(names: str) -> list[tuple[str, str]]:
-    """`a, b as c` as pairs: the name inside the module that exports or is imported from, and the name outside or here."""
+    """`a, b as c` as pairs: the name inside the module that exports or is imported from, and the
+    name outside or here."""
     pairs = []
     for part in names.split(","):
         words = part.split()

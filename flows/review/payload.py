@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a reading of the record to the document that the page reads. Pure but for one small file: the captions of the version."""
+"""From a reading of the record to the document that the page reads. Pure but for one small file:
+the captions of the version."""
 
 from __future__ import annotations
 
@@ -39,7 +40,18 @@ from pipeline.deliver.profiles import WEB
 from pipeline.render.slate import SLATE
 
 REMEMBERED = 500  # decisions in the document
-COLOURS = ("#d9a441", "#5aa9e6", "#d96c75", "#6fbf8b", "#a98be0", "#e08a4f", "#4fb8b0", "#c77fb4", "#9aa84a", "#8a9bb0")
+COLOURS = (
+    "#d9a441",
+    "#5aa9e6",
+    "#d96c75",
+    "#6fbf8b",
+    "#a98be0",
+    "#e08a4f",
+    "#4fb8b0",
+    "#c77fb4",
+    "#9aa84a",
+    "#8a9bb0",
+)
 _NUMBER = re.compile(r"\bsc\w+_sh\w+\b")
 _TIMECODE = re.compile(r"(\d+):(\d\d):(\d\d)[:;](\d\d)")
 
@@ -54,23 +66,47 @@ def document(reading: Reading, *, reviewer: str) -> Document:
     captions = _captions(reading)
     sounding = is_heard(reading)
     return Document(
-        format=FORMAT, title=production.title, episode=production.episode, kind=production.kind,
-        rate=(rate.numerator, rate.denominator), size=(production.width, production.height), frames=frames,
-        version=reading.version, label=_label(reading.cuts), exported=False, reviewer=reviewer,
-        revision=reading.revision, digest=production_digest(reading),
-        speakers=_speakers(reading.shots), shots=_shots(reading, found, starts), cues=cues(reading), checks=found,
+        format=FORMAT,
+        title=production.title,
+        episode=production.episode,
+        kind=production.kind,
+        rate=(rate.numerator, rate.denominator),
+        size=(production.width, production.height),
+        frames=frames,
+        version=reading.version,
+        label=_label(reading.cuts),
+        exported=False,
+        reviewer=reviewer,
+        revision=reading.revision,
+        digest=production_digest(reading),
+        speakers=_speakers(reading.shots),
+        shots=_shots(reading, found, starts),
+        cues=cues(reading),
+        checks=found,
         decisions=decisions(reading, reading.events[-REMEMBERED:]),
-        captions="/media/captions.vtt" if captions else None, captions_text=captions,
+        captions="/media/captions.vtt" if captions else None,
+        captions_text=captions,
         cuts=sorted({shot.start_frame for shot in reading.shots if not shot.layer}),
-        video=f"/media/version/{reading.version}/{WEB.file}" if web_file(reading) else None, programme_starts=starts,
-        sound="/media/sound.flac" if sounding else None, peaks="/api/peaks" if sounding else None,
-        characters=[actor.character for actor in reading.actors], emotions=list(LABELS), intensity_limit=MAXIMUM,
-    )  # fmt: skip
+        video=f"/media/version/{reading.version}/{WEB.file}" if web_file(reading) else None,
+        programme_starts=starts,
+        sound="/media/sound.flac" if sounding else None,
+        peaks="/api/peaks" if sounding else None,
+        characters=[actor.character for actor in reading.actors],
+        emotions=list(LABELS),
+        intensity_limit=MAXIMUM,
+    )
 
 
 def production_digest(reading: Reading) -> str:
-    """What names a production for notes that were made elsewhere: its record may have gone on, its places are looked up again."""
-    return digest([reading.film.production.title, reading.film.production.episode, reading.film.production.kind])[:16]
+    """What names a production for notes that were made elsewhere: its record may have gone on, its
+    places are looked up again."""
+    return digest(
+        [
+            reading.film.production.title,
+            reading.film.production.episode,
+            reading.film.production.kind,
+        ]
+    )[:16]
 
 
 def timeline_frames(reading: Reading) -> int:
@@ -90,7 +126,9 @@ def programme_starts(reading: Reading) -> int:
     frames = next((row.frames for row in reading.files if row.profile == WEB.name), 0)
     cards = frames - total_frames(reading.cuts)
     settings = reading.film.production.delivery
-    slate = round_half_up(Fraction(settings.slate_seconds).limit_denominator(1000) * reading.film.production.rate)
+    slate = round_half_up(
+        Fraction(settings.slate_seconds).limit_denominator(1000) * reading.film.production.rate
+    )
     return min(slate, cards) if cards > 0 else 0
 
 
@@ -104,40 +142,79 @@ def _shots(reading: Reading, found: Sequence[CheckEntry], starts: int) -> list[S
         if check["shot"] is not None:
             told[check["shot"]].append(_brief(check))
     return [
-        _shot(entry, wanted, reading, cut=cut_of.get(entry.shot.shot_id), starts=starts, told=told[entry.shot.number])
+        _shot(
+            entry,
+            wanted,
+            reading,
+            cut=cut_of.get(entry.shot.shot_id),
+            starts=starts,
+            told=told[entry.shot.number],
+        )
         for entry, wanted in zip(reading.ledger, reading.wanted, strict=True)
     ]
 
 
 def _shot(  # noqa: PLR0913 - all that is known of one shot
-    entry: ShotState, wanted: Shot, reading: Reading, *, cut: Cut | None, starts: int, told: list[ShotCheck]
+    entry: ShotState,
+    wanted: Shot,
+    reading: Reading,
+    *,
+    cut: Cut | None,
+    starts: int,
+    told: list[ShotCheck],
 ) -> ShotEntry:
     shot, take = entry.shot, reading.takes.get(entry.shot.shot_id)
     keys = json.loads(shot.performance)
     return ShotEntry(
-        shot_id=shot.shot_id, number=shot.number, scene=shot.scene, character=shot.character, actor=shot.actor, role=shot.role,
-        line_id=shot.line_ids.partition("|")[0], line_ids=shot.line_ids.split("|") if shot.line_ids else [], text=shot.text,
-        first_frame=shot.start_frame, end_frame=shot.end_frame, frames=shot.end_frame - shot.start_frame, layer=shot.layer,
+        shot_id=shot.shot_id,
+        number=shot.number,
+        scene=shot.scene,
+        character=shot.character,
+        actor=shot.actor,
+        role=shot.role,
+        line_id=shot.line_ids.partition("|")[0],
+        line_ids=shot.line_ids.split("|") if shot.line_ids else [],
+        text=shot.text,
+        first_frame=shot.start_frame,
+        end_frame=shot.end_frame,
+        frames=shot.end_frame - shot.start_frame,
+        layer=shot.layer,
         video_frame=cut.start_frame + starts if cut else None,
         emotion=words.emotion(keys),
         curve=[(int(frame) - shot.head_frames, words.mix(weights)) for frame, *weights in keys],
-        seed=shot.seed, talker=shot.talker, label=take.label if take else "",
-        state=entry.state, states=list(entry.marks), withdrawn=list(entry.withdrawn), pending=_pending(entry, wanted),
+        seed=shot.seed,
+        talker=shot.talker,
+        label=take.label if take else "",
+        state=entry.state,
+        states=list(entry.marks),
+        withdrawn=list(entry.withdrawn),
+        pending=_pending(entry, wanted),
         reason=f"{entry.error}: {entry.reason}" if entry.error else entry.reason,
-        worker=entry.worker or (take.worker if take else ""), since=entry.since, seconds=take.wall_seconds if take else 0.0,
-        measures=json.loads(take.measures) if take else {}, warnings=json.loads(take.warnings) if take else [],
-        checks=told, takes=_takes(entry, reading),
-        thumb=f"/media/thumb/{shot.shot_id}.jpg" if take and (is_there(reading, take) or (cut and web_file(reading))) else "",
+        worker=entry.worker or (take.worker if take else ""),
+        since=entry.since,
+        seconds=take.wall_seconds if take else 0.0,
+        measures=json.loads(take.measures) if take else {},
+        warnings=json.loads(take.warnings) if take else [],
+        checks=told,
+        takes=_takes(entry, reading),
+        thumb=f"/media/thumb/{shot.shot_id}.jpg"
+        if take and (is_there(reading, take) or (cut and web_file(reading)))
+        else "",
         before=f"/media/take/{shot.shot_id}.mp4" if take and is_there(reading, take) else "",
-        notes=list(entry.decision.notes), note=entry.decision.notes[-1] if entry.decision.notes else "",
-        priority=entry.decision.priority, log=None,
-    )  # fmt: skip
+        notes=list(entry.decision.notes),
+        note=entry.decision.notes[-1] if entry.decision.notes else "",
+        priority=entry.decision.priority,
+        log=None,
+    )
 
 
 def is_heard(reading: Reading) -> bool:
-    """Whether the sound of the timeline can be played: something was recorded, and its copies were not purged."""
+    """Whether the sound of the timeline can be played: something was recorded, and its copies were
+    not purged."""
     root = reading.film.root
-    return bool(reading.recordings) and all((root / row.master_path).is_file() for row in reading.recordings)
+    return bool(reading.recordings) and all(
+        (root / row.master_path).is_file() for row in reading.recordings
+    )
 
 
 def is_there(reading: Reading, take: Take) -> bool:
@@ -164,17 +241,29 @@ def _takes(entry: ShotState, reading: Reading) -> list[TakeEntry]:
 
 def _take(variant: Shot, take: Take, entry: ShotState, *, is_there: bool) -> TakeEntry:
     return TakeEntry(
-        take_id=take.shot_id, shot_id=take.shot_id, seed=take.seed, emotion=words.emotion(json.loads(variant.performance)),
-        label=take.label, current=take.shot_id == entry.shot.shot_id, circled=is_circled(entry, variant),
-        first_frame=variant.first_drawn, frames=take.frames, url=f"/media/take/{take.shot_id}.mp4" if is_there else "",
-        measures=json.loads(take.measures), warnings=json.loads(take.warnings), worker=take.worker, seconds=take.wall_seconds,
-    )  # fmt: skip
+        take_id=take.shot_id,
+        shot_id=take.shot_id,
+        seed=take.seed,
+        emotion=words.emotion(json.loads(variant.performance)),
+        label=take.label,
+        current=take.shot_id == entry.shot.shot_id,
+        circled=is_circled(entry, variant),
+        first_frame=variant.first_drawn,
+        frames=take.frames,
+        url=f"/media/take/{take.shot_id}.mp4" if is_there else "",
+        measures=json.loads(take.measures),
+        warnings=json.loads(take.warnings),
+        worker=take.worker,
+        seconds=take.wall_seconds,
+    )
 
 
 def _speakers(shots: Iterable[Shot]) -> list[Speaker]:
     found = {shot.character: shot.actor for shot in shots}
     colours = itertools.cycle(COLOURS)
-    return [Speaker(character=name, actor=actor, color=next(colours)) for name, actor in found.items()]
+    return [
+        Speaker(character=name, actor=actor, color=next(colours)) for name, actor in found.items()
+    ]
 
 
 def _label(cuts: Iterable[Cut]) -> str:
@@ -201,11 +290,18 @@ def cues(reading: Reading) -> list[CueEntry]:
 def _cue(cue: Cue, *, shots: list[str], pending: bool) -> CueEntry:
     there = cue.start >= 0
     return CueEntry(
-        line_id=cue.line_id, character=cue.character, text=cue.text,
-        start=round(cue.start / MASTER_HZ, 3) if there else None, end=round(cue.end / MASTER_HZ, 3) if there else None,
-        confidence=round(cue.confidence, 3), state=cue.status, reasons=[part for part in cue.reasons.split("; ") if part],
-        needs_ear=cue.status != "matched", pending=pending, shots=shots,
-    )  # fmt: skip
+        line_id=cue.line_id,
+        character=cue.character,
+        text=cue.text,
+        start=round(cue.start / MASTER_HZ, 3) if there else None,
+        end=round(cue.end / MASTER_HZ, 3) if there else None,
+        confidence=round(cue.confidence, 3),
+        state=cue.status,
+        reasons=[part for part in cue.reasons.split("; ") if part],
+        needs_ear=cue.status != "matched",
+        pending=pending,
+        shots=shots,
+    )
 
 
 # Checks
@@ -216,7 +312,10 @@ def checks(reading: Reading, starts: int) -> list[CheckEntry]:
     rate = reading.film.production.rate
     base = sorted((cut for cut in reading.cuts if not cut.layer), key=lambda cut: cut.start_frame)
     numbers = {cut.number for cut in reading.cuts}
-    return [_check(row, reading, place=_place(row, base, numbers, (rate, starts))) for row in reading.checks]
+    return [
+        _check(row, reading, place=_place(row, base, numbers, (rate, starts)))
+        for row in reading.checks
+    ]
 
 
 def _check(row: Check, reading: Reading, *, place: tuple[int | None, str | None]) -> CheckEntry:
@@ -224,9 +323,18 @@ def _check(row: Check, reading: Reading, *, place: tuple[int | None, str | None]
     said = Waiver(who=waiver["by"], at=waiver["at"], why=waiver["reason"]) if waiver else None
     state = "waived" if waiver else {"pass": "ok", "fail": "failed"}.get(row.verdict, row.verdict)
     return CheckEntry(
-        id=f"{row.profile}: {row.name}", name=row.name, profile=row.profile, state=state, ok=row.verdict != "fail" or bool(waiver),
-        waived=said, value=row.value, limit=row.limit, says=row.advice, frame=place[0], shot=place[1],
-    )  # fmt: skip
+        id=f"{row.profile}: {row.name}",
+        name=row.name,
+        profile=row.profile,
+        state=state,
+        ok=row.verdict != "fail" or bool(waiver),
+        waived=said,
+        value=row.value,
+        limit=row.limit,
+        says=row.advice,
+        frame=place[0],
+        shot=place[1],
+    )
 
 
 def _place(
@@ -238,7 +346,9 @@ def _place(
         frame = _frame(found, clock[0]) - clock[1]
         shot = next((cut.number for cut in base if cut.start_frame <= frame < cut.end_frame), None)
         return (frame, shot) if frame >= 0 else (None, None)
-    named = next((name for name in _NUMBER.findall(f"{row.value} {row.advice}") if name in numbers), None)
+    named = next(
+        (name for name in _NUMBER.findall(f"{row.value} {row.advice}") if name in numbers), None
+    )
     return None, named
 
 
@@ -250,9 +360,14 @@ def _frame(found: re.Match[str], rate: Fraction) -> int:
 
 def _brief(check: CheckEntry) -> ShotCheck:
     return ShotCheck(
-        id=check["id"], name=check["name"], state=check["state"], ok=check["ok"], value=check["value"],
-        limit=check["limit"], says=check["says"],
-    )  # fmt: skip
+        id=check["id"],
+        name=check["name"],
+        state=check["state"],
+        ok=check["ok"],
+        value=check["value"],
+        limit=check["limit"],
+        says=check["says"],
+    )
 
 
 # Decisions
@@ -266,13 +381,19 @@ def decisions(reading: Reading, events: Iterable[Event]) -> list[DecisionEntry]:
 
 def _decision(one: Event, numbers: Mapping[str, str]) -> DecisionEntry:
     detail = json.loads(one.detail or "{}")
-    shot = "" if one.name in (CUE, WAIVED) else numbers.get(one.subject, str(detail.get("number", "")))
+    shot = (
+        "" if one.name in (CUE, WAIVED) else numbers.get(one.subject, str(detail.get("number", "")))
+    )
     return DecisionEntry(
-        event_id=one.event_id, at=one.happened_at, who=one.actor, name=one.name, shot=shot,
+        event_id=one.event_id,
+        at=one.happened_at,
+        who=one.actor,
+        name=one.name,
+        shot=shot,
         line=one.subject if one.name == CUE else "",
         check=f"{detail['profile']}: {detail['check']}" if one.name == WAIVED else "",
         words=words.decision(one.name, detail),
-    )  # fmt: skip
+    )
 
 
 def _captions(reading: Reading) -> str:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The desk of a review: the newest document, made once a revision, and what changed since an older one."""
+"""The desk of a review: the newest document, made once a revision, and what changed since an older
+one."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from manifests.rows import Event
 
 KEPT = 8  # documents of earlier revisions, to say what changed since
 FRESH_SECONDS = 0.4  # so long a look at the record is good for everybody who asks,
-PATIENCE = 4  # or so many times what reading it took: a run that says much does not keep a processor busy here
+# or so many times what reading it took: a run that says much does not keep a processor busy here
+PATIENCE = 4
 BEFORE_ALL = "2000"  # a moment before any decision
 SAME_CUT = ("version", "frames", "cuts", "captions_text", "title", "speakers", "characters")
 
@@ -73,7 +75,9 @@ class Desk:
         before = self._documents.get(since)
         if before is None or any(before[name] != now[name] for name in SAME_CUT):  # type: ignore[literal-required]
             return Changes(revision=now["revision"], reload=True, shots=[], cues=[], decisions=[])
-        if [shot["shot_id"] for shot in before["shots"]] != [shot["shot_id"] for shot in now["shots"]]:
+        if [shot["shot_id"] for shot in before["shots"]] != [
+            shot["shot_id"] for shot in now["shots"]
+        ]:
             return Changes(revision=now["revision"], reload=True, shots=[], cues=[], decisions=[])
         known = {one["event_id"] for one in before["decisions"]}
         changed = Changes(
@@ -88,7 +92,8 @@ class Desk:
         return changed
 
     def decide(self, body: object) -> Decided:
-        """Carry out a decision. Raises InputError with every problem, having written nothing, and ToolError."""
+        """Carry out a decision. Raises InputError with every problem, having written nothing, and
+        ToolError."""
         with self._deciding:
             before = self.reading(now=True)
             wish = decision_requests.read(body, before)
@@ -96,19 +101,26 @@ class Desk:
             ids, says = decide.write([drawn], before, who=self.reviewer)
             after = self.reading(now=True)
         follows = [
-            one for one in self.later_than(wish.seen, after) if one.subject in wish.subjects and one.event_id not in ids
+            one
+            for one in self.later_than(wish.seen, after)
+            if one.subject in wish.subjects and one.event_id not in ids
         ]
-        return Decided(event_ids=ids, revision=after.revision, follows=decisions(after, follows), says=says)
+        return Decided(
+            event_ids=ids, revision=after.revision, follows=decisions(after, follows), says=says
+        )
 
     def later_than(self, seen: str, reading: Reading) -> list[Event]:
-        """The decisions that were made after a revision, or after a moment (UTC, ISO 8601); none when it is not known."""
+        """The decisions that were made after a revision, or after a moment (UTC, ISO 8601); none
+        when it is not known."""
         moment = self._moments.get(seen, seen if seen[:2] == "20" else "")
         return [one for one in reading.events if one.happened_at > moment] if moment else []
 
     def _read(self) -> Reading:
         began = time.monotonic()
         self._reading = reading = read(self.film)
-        self._moments[reading.revision] = reading.events[-1].happened_at if reading.events else BEFORE_ALL
+        self._moments[reading.revision] = (
+            reading.events[-1].happened_at if reading.events else BEFORE_ALL
+        )
         made = document(reading, reviewer=self.reviewer)
         self._documents[reading.revision] = made
         while len(self._documents) > KEPT:
@@ -119,7 +131,9 @@ class Desk:
         return reading
 
 
-def _differing(before: Sequence[Any], now: Sequence[Any], key: Callable[[Any], object]) -> list[Any]:
+def _differing(
+    before: Sequence[Any], now: Sequence[Any], key: Callable[[Any], object]
+) -> list[Any]:
     """The entries of now that were not like that before."""
     known = {key(one): one for one in before}
     return [one for one in now if known.get(key(one)) != one]

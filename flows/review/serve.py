@@ -40,11 +40,13 @@ class Reviewing:
 
 def prepare(film: Film, *, reviewer: str, port: int = 0) -> Reviewing:
     """Listen on a port of loopback (0: any that is free). Raises InputError when it is taken."""
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # its lines hold the links' tokens
+    # its lines hold the links' tokens
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     listening = _listen(port)
     gate = Gate(listening.getsockname()[1])
     desk = Desk(film, reviewer=reviewer)
-    servers: list[uvicorn.Server] = []  # the app is there before the server that it asks whether it is stopping
+    # the app is there before the server that it asks whether it is stopping
+    servers: list[uvicorn.Server] = []
     config = uvicorn.Config(
         make_app(desk, gate, stopping=lambda: any(server.should_exit for server in servers)),
         lifespan="off",
@@ -59,7 +61,8 @@ def prepare(film: Film, *, reviewer: str, port: int = 0) -> Reviewing:
 
 
 def hand_out(reviewing: Reviewing, *, show: Callable[[str], None], browser: bool) -> None:
-    """Show the link, open it when asked to, and show another one whenever Enter is pressed (for a second window)."""
+    """Show the link, open it when asked to, and show another one whenever Enter is pressed (for a
+    second window)."""
     link = reviewing.gate.link()
     show(link)
     if browser:
@@ -81,5 +84,7 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         message = f"port {port} cannot be used: {error.strerror or error}"
-        raise InputError(Problem(file="--port", message=message, expected="a free port, or 0")) from error
+        raise InputError(
+            Problem(file="--port", message=message, expected="a free port, or 0")
+        ) from error
     return listening

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the record says of a production, read once for a look at it: the recorded cut, its takes, its newest version, what people decided.
+"""What the record says of a production, read once for a look at it: the recorded cut, its takes,
+its newest version, what people decided.
 
-Read from the record alone, as `status` does, so that reviewing works on any machine that sees it. A decision is about what was looked at:
-the recorded cut, not the one that today's files would give.
+Read from the record alone, as `status` does, so that reviewing works on any machine that sees it. A
+decision is about what was looked at: the recorded cut, not the one that today's files would give.
 """
 
 from __future__ import annotations
@@ -27,16 +28,18 @@ from manifests.rows import Actor, Check, Cue, Cut, Deliverable, Event, Line, Rec
 from pipeline.align.cue_overrides import Override
 from pipeline.deliver import deliver
 
-WATCHED = (Event, Deliverable)  # a commit to one of these is news; all others go with an event or a version
+# a commit to one of these is news; all others go with an event or a version
+WATCHED = (Event, Deliverable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A look at the record. `ledger` and `wanted` go with `shots`, one each: the state, and the shot as decisions want it.
+    """A look at the record. `ledger` and `wanted` go with `shots`, one each: the state, and the
+    shot as decisions want it.
 
-    `variants` (by place) and `takes` (by shot id) hold also what is not in use. `cuts`, `checks`, `waived`, `files` and `folder` are of
-    `version`; None before the first one.
-    `events`: all decisions of people, oldest first."""
+    `variants` (by place) and `takes` (by shot id) hold also what is not in use. `cuts`, `checks`,
+    `waived`, `files` and `folder` are of `version`; None before the first one. `events`: all
+    decisions of people, oldest first."""
 
     film: Film
     revision: str
@@ -61,11 +64,19 @@ class Reading:
     def entry(self, key: str) -> ShotState | None:
         """The shot with this id or number; None when the recorded cut has none."""
         folded = key.casefold()
-        return next((one for one in self.ledger if folded in (one.shot.shot_id, one.shot.number.casefold())), None)
+        return next(
+            (
+                one
+                for one in self.ledger
+                if folded in (one.shot.shot_id, one.shot.number.casefold())
+            ),
+            None,
+        )
 
 
 def revision_of(film: Film) -> str:
-    """A short text that is another one after every commit that is news. Costs a look at the tables' logs."""
+    """A short text that is another one after every commit that is news. Costs a look at the tables'
+    logs."""
     return digest([sorted(film.store.files(kind)) for kind in WATCHED])[:16]
 
 
@@ -77,30 +88,43 @@ def read(film: Film) -> Reading:
     decided = record.decisions(store, shots)
     size = (film.production.width, film.production.height)
     undirected = [
-        as_written(shot, decided.get(place, UNDECIDED)) for place, shot in zip(places(shots), shots, strict=True)
+        as_written(shot, decided.get(place, UNDECIDED))
+        for place, shot in zip(places(shots), shots, strict=True)
     ]
     wanted = direct(undirected, decisions=decided, size=size)
     standing = done(still, shots)
     ledger = record.told(still, shots, run=record.newest_run(still), done=set(standing))
     asked = {entry.place: variants(entry) for entry in ledger}
-    others = [shot for several in asked.values() for shot in several if shot.shot_id not in standing]
+    others = [
+        shot for several in asked.values() for shot in several if shot.shot_id not in standing
+    ]
     version = _newest_version(still)
     return Reading(
-        film=film, revision=revision, shots=shots, ledger=ledger, wanted=wanted, variants=asked,
+        film=film,
+        revision=revision,
+        shots=shots,
+        ledger=ledger,
+        wanted=wanted,
+        variants=asked,
         takes=standing | done(still, others) if others else standing,
-        cues=store.current_rows(Cue), lines=store.current_rows(Line), actors=store.current_rows(Actor),
-        recordings=store.current_rows(Recording), overrides=corrections.decided(store), events=_decisions(still),
+        cues=store.current_rows(Cue),
+        lines=store.current_rows(Line),
+        actors=store.current_rows(Actor),
+        recordings=store.current_rows(Recording),
+        overrides=corrections.decided(store),
+        events=_decisions(still),
         version=version,
         cuts=store.rows(Cut, version=version) if version else [],
         checks=store.rows(Check, version=version) if version else [],
         waived=waivers.waived(store, version) if version else {},
         files=store.rows(Deliverable, version=version) if version else [],
         folder=film.root / DELIVERABLES / version if version else None,
-    )  # fmt: skip
+    )
 
 
 def of_version(film: Film, made: Version, cuts: Sequence[Cut]) -> Reading:
-    """The record with a version that is about to stand and is not in it yet. `made.folder`: where its files are now."""
+    """The record with a version that is about to stand and is not in it yet. `made.folder`: where
+    its files are now."""
     return replace(
         read(film),
         version=made.name,
@@ -113,14 +137,19 @@ def of_version(film: Film, made: Version, cuts: Sequence[Cut]) -> Reading:
 
 
 def log(reading: Reading, key: str) -> str | None:
-    """What the farm said of a shot, a line an event, oldest first; None for a shot that there is not."""
+    """What the farm said of a shot, a line an event, oldest first; None for a shot that there is
+    not."""
     entry = reading.entry(key)
     return logs(reading, [entry.shot])[entry.shot.shot_id] if entry else None
 
 
 def logs(reading: Reading, shots: Sequence[Shot]) -> dict[str, str]:
     """The same for many shots, by id, in one look at the record."""
-    rows = reading.film.store.rows(Event, name=list(FARM), subject=[shot.shot_id for shot in shots]) if shots else []
+    rows = (
+        reading.film.store.rows(Event, name=list(FARM), subject=[shot.shot_id for shot in shots])
+        if shots
+        else []
+    )
     told: dict[str, list[str]] = {shot.shot_id: [] for shot in shots}
     for row in _in_order(rows):
         told[row.subject].append(f"{row.happened_at[:19]}Z  {row.name}  {row.detail}".rstrip())
@@ -133,7 +162,8 @@ def logs(reading: Reading, shots: Sequence[Shot]) -> dict[str, str]:
 
 
 def _newest_version(film: Film) -> str | None:
-    """The version that was made last and stands, whether or not a failed check keeps `latest` from it."""
+    """The version that was made last and stands, whether or not a failed check keeps `latest` from
+    it."""
     known = {row.version for row in film.store.rows(Deliverable)}
     standing = [name for name in deliver.versions(film.root / DELIVERABLES) if name in known]
     return standing[-1] if standing else None

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows in people's words, for the review page: what is performed, what was decided, cues as they are after a correction. Pure."""
+"""Rows in people's words, for the review page: what is performed, what was decided, cues as they
+are after a correction. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +25,11 @@ def mix(weights: Sequence[float]) -> dict[str, float]:
     >>> mix([0, 0, 0, 0, 0.8, 0, 0, 0.2])
     {'happy': 0.8, 'surprised': 0.2}
     """
-    return {label: round(weight, 4) for label, weight in zip(LABELS, weights, strict=True) if round(weight, 4) > LEAST}
+    return {
+        label: round(weight, 4)
+        for label, weight in zip(LABELS, weights, strict=True)
+        if round(weight, 4) > LEAST
+    }
 
 
 def emotion(keys: Iterable[Sequence[float]]) -> str:
@@ -33,8 +38,14 @@ def emotion(keys: Iterable[Sequence[float]]) -> str:
     >>> emotion([[0, 0, 0, 0, 0, 0, 1, 0, 0], [20, 0.9, 0, 0, 0, 0, 0, 0, 0]])
     'neutral 1 -> angry 0.9'
     """
-    moods = [" + ".join(f"{label} {weight:g}" for label, weight in mix(row[1:]).items()) for row in keys]
-    named = [mood for number, mood in enumerate(moods) if mood and mood not in moods[max(0, number - 1) : number]]
+    moods = [
+        " + ".join(f"{label} {weight:g}" for label, weight in mix(row[1:]).items()) for row in keys
+    ]
+    named = [
+        mood
+        for number, mood in enumerate(moods)
+        if mood and mood not in moods[max(0, number - 1) : number]
+    ]
     return " -> ".join(named if len(named) <= STOPS else [*named[: STOPS - 1], "...", named[-1]])
 
 
@@ -59,14 +70,17 @@ DECIDED = {
 
 def _cue(field: str, value: str) -> str:
     if field in ("start", "end"):
-        return f"{field} at {clock(int(value) / MASTER_HZ)}" if value else f"{field} as it was heard"
+        return (
+            f"{field} at {clock(int(value) / MASTER_HZ)}" if value else f"{field} as it was heard"
+        )
     if field == "ignore":
         return "left out" if value else "no longer left out"
     return f"{field} {value}" if value else f"{field} as it was heard"
 
 
 def corrected(cues: Sequence[Cue], decided: Sequence[Override]) -> list[Cue]:
-    """The cues with those decisions that they do not show yet. A choice between takes needs the sound and is left to the next plan."""
+    """The cues with those decisions that they do not show yet. A choice between takes needs the
+    sound and is left to the next plan."""
     now = {cue.line_id: cue for cue in cues}
     fresh = [
         one
@@ -82,7 +96,8 @@ def corrected(cues: Sequence[Cue], decided: Sequence[Override]) -> list[Cue]:
 
 
 def _shows(cue: Cue, field: str, value: str) -> bool:
-    """Whether a cue is as a decision says. A decision that was taken back shows only after the next plan, and is not shown here."""
+    """Whether a cue is as a decision says. A decision that was taken back shows only after the next
+    plan, and is not shown here."""
     if field == "ignore":
         return cue.reasons.startswith("ignored") == bool(value)
     now = {"start": str(cue.start), "end": str(cue.end), "character": cue.character}[field]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Consents and the record: what was revoked, what a person is in, and the gate at plan and at publish.
+"""Consents and the record: what was revoked, what a person is in, and the gate at plan and at
+publish.
 
-A revocation is an event and outranks the sheet, whatever the sheet says later; only a consent of another id, given since, opens the gate
-again. Deleting what was made is `flows.trust.purge`.
+A revocation is an event and outranks the sheet, whatever the sheet says later; only a consent of
+another id, given since, opens the gate again. Deleting what was made is `flows.trust.purge`.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ WITH seen AS (
 SELECT d.version, d.profile, d.path, d.media_digest, string_agg(DISTINCT seen.what, ' and ' ORDER BY seen.what) AS what
 FROM all_deliverables d JOIN seen USING (version) GROUP BY ALL ORDER BY d.version, d.profile, d.path
 """
-"""Every file that was ever delivered with a person's likeness or voice in it; `$1` is the person. For `callsheet query` as well."""
+"""Every file that was ever delivered with a person's likeness or voice in it; `$1` is the person.
+For `callsheet query` as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touched:
-    """A delivered file that somebody is in. `what`: likeness, voice, or both; `stands`: whether it is still there."""
+    """A delivered file that somebody is in. `what`: likeness, voice, or both; `stands`: whether it
+    is still there."""
 
     version: str
     profile: str
@@ -68,13 +71,17 @@ def refusals(film: Film, actors: Sequence[Actor], consents: Sequence[Consent]) -
 
 
 def known_withdrawn(film: Film) -> list[Actor]:
-    """People of the cast as last recorded who took something back: told also when a sheet cannot be read (a purge took the portrait)."""
+    """People of the cast as last recorded who took something back: told also when a sheet cannot be
+    read (a purge took the portrait)."""
     gone = {one.person for one in withdrawals(film)}
-    return [actor for actor in film.store.current_rows(Actor) if actor.actor in gone] if gone else []
+    return (
+        [actor for actor in film.store.current_rows(Actor) if actor.actor in gone] if gone else []
+    )
 
 
 def hold(film: Film) -> None:
-    """The gate at publish: reads the sheet and the record again. Raises InputError when somebody in the cast no longer allows it."""
+    """The gate at publish: reads the sheet and the record again. Raises InputError when somebody in
+    the cast no longer allows it."""
     problems = list[Problem]()
     sheet = on_file(film, problems)
     problems += refusals(film, film.store.current_rows(Actor), sheet)
@@ -90,7 +97,11 @@ def on_file(film: Film, problems: list[Problem]) -> list[Consent]:
 
 def withdrawals(film: Film) -> list[Withdrawal]:
     """What was revoked or purged in this production, oldest first."""
-    found = {row.event_id: row for store in _stores(film) for row in store.rows(Event, name=[REVOKED, PURGING])}
+    found = {
+        row.event_id: row
+        for store in _stores(film)
+        for row in store.rows(Event, name=[REVOKED, PURGING])
+    }
     rows = sorted(found.values(), key=lambda row: row.happened_at)
     return [
         Withdrawal(
@@ -107,10 +118,22 @@ def withdrawals(film: Film) -> list[Withdrawal]:
     ]
 
 
-def revoke(film: Film, person: str, *, covers: Sequence[str] = COVERS, reason: str = "", name: str = REVOKED) -> Event:
-    """Record that somebody takes back what they allowed. From now on nothing with them is planned, rendered or published here, wherever
-    the results go: it is recorded in the production's own build folder too."""
-    given = [one.consent_id for one in consent.of_person(on_file(film, []), person) if one.covers in covers]
+def revoke(
+    film: Film,
+    person: str,
+    *,
+    covers: Sequence[str] = COVERS,
+    reason: str = "",
+    name: str = REVOKED,
+) -> Event:
+    """Record that somebody takes back what they allowed. From now on nothing with them is planned,
+    rendered or published here, wherever the results go: it is recorded in the production's own
+    build folder too."""
+    given = [
+        one.consent_id
+        for one in consent.of_person(on_file(film, []), person)
+        if one.covers in covers
+    ]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
     made = event(name, person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False))
     for store in _stores(film):
@@ -119,14 +142,18 @@ def revoke(film: Film, person: str, *, covers: Sequence[str] = COVERS, reason: s
 
 
 def _stores(film: Film) -> list[Store]:
-    """The record, and that of the production's own build folder when results go elsewhere (`--out`)."""
+    """The record, and that of the production's own build folder when results go elsewhere
+    (`--out`)."""
     home = (film.folder / BUILD).resolve()
     return [film.store] if film.root == home else [film.store, Store(home / "manifests")]
 
 
 def people_named(film: Film, name: str) -> list[str]:
-    """The actor's name as the record and the sheets write it, every spelling. Raises InputError with the nearest names."""
-    known = {row.actor for row in film.store.rows(Actor)} | {row.subject for row in on_file(film, [])}
+    """The actor's name as the record and the sheets write it, every spelling. Raises InputError
+    with the nearest names."""
+    known = {row.actor for row in film.store.rows(Actor)} | {
+        row.subject for row in on_file(film, [])
+    }
     known |= {actor for actor in _cast_now(film) if actor}
     if found := [one for one in sorted(known) if consent.same_person(one, name)]:
         return found
@@ -140,18 +167,22 @@ def touched(film: Film, person: str) -> list[Touched]:
     place = film.root / "deliverables"
     return [
         Touched(
-            **dict(zip(answer.columns, row, strict=True)), stands=(place / row[answer.columns.index("path")]).is_file()
+            **dict(zip(answer.columns, row, strict=True)),
+            stands=(place / row[answer.columns.index("path")]).is_file(),
         )
         for row in answer.rows
     ]
 
 
 def facts(film: Film, person: str) -> dict[str, Any]:
-    """What there is to know of somebody in a production: consents, revocations, and every file they are in."""
+    """What there is to know of somebody in a production: consents, revocations, and every file they
+    are in."""
     return {
         "production": film.folder,
         "person": person,
-        "consents": consent.withdrawn(consent.of_person(on_file(film, []), person), withdrawals(film)),
+        "consents": consent.withdrawn(
+            consent.of_person(on_file(film, []), person), withdrawals(film)
+        ),
         "withdrawn": [one for one in withdrawals(film) if one.person == person],
         "purged": [row.happened_at for row in film.store.rows(Event, name=PURGED, subject=person)],
         "deliverables": touched(film, person),

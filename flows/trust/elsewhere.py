@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What there is of a person outside the production and its build folder: in the storage that a cluster shares, and in this machine's cache.
+"""What there is of a person outside the production and its build folder: in the storage that a
+cluster shares, and in this machine's cache.
 
-Workers of other machines keep copies of portraits and recordings in caches of their own; nobody here can reach those.
+Workers of other machines keep copies of portraits and recordings in caches of their own; nobody
+here can reach those.
 """
 
 from __future__ import annotations
@@ -26,13 +28,16 @@ def storage_of(film: Film) -> Storage | None:
 
 
 def stored(film: Film, *, shot_ids: Sequence[str], portraits: Iterable[Path]) -> dict[str, str]:
-    """Takes and portraits in the shared storage, each name with what it is. Raises ToolError when the storage does not answer."""
+    """Takes and portraits in the shared storage, each name with what it is. Raises ToolError when
+    the storage does not answer."""
     storage = storage_of(film)
     if storage is None:
         return {}
     known, digests = set(shot_ids), {digest_file(path) for path in portraits if path.is_file()}
     found = {name: "take" for name in storage.names(shared.TAKES) if stem(name) in known}
-    return found | {name: "portrait" for name in storage.names(shared.PORTRAITS) if stem(name) in digests}
+    return found | {
+        name: "portrait" for name in storage.names(shared.PORTRAITS) if stem(name) in digests
+    }
 
 
 def stored_sound(film: Film, recordings: Iterable[Recording]) -> dict[str, str]:
@@ -42,7 +47,9 @@ def stored_sound(film: Film, recordings: Iterable[Recording]) -> dict[str, str]:
     return {name: "copy of a recording" for name in names if storage and storage.has(name)}
 
 
-def cached(film: Film, *, shot_ids: Sequence[str], portraits: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+def cached(
+    film: Film, *, shot_ids: Sequence[str], portraits: Sequence[Path]
+) -> Iterator[tuple[Path, str]]:
     """What workers of this machine fetched from the shared storage, or left half made."""
     if not film.production.storage.url:
         return
@@ -69,7 +76,9 @@ def felt(samples: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     """What the embedder made of emotion samples."""
     for sample in samples:
         if sample.is_file():
-            yield from ((path, "feeling of a sample in the cache") for path in emotion_sample.kept(sample))
+            yield from (
+                (path, "feeling of a sample in the cache") for path in emotion_sample.kept(sample)
+            )
 
 
 def other_machines(film: Film) -> list[str]:
@@ -78,7 +87,9 @@ def other_machines(film: Film) -> list[str]:
     if not url:
         return []
     place = scratch(url).relative_to(cache_folder())
-    return [f"caches of other machines that worked through {url}: delete {place} in their Callsheet cache"]
+    return [
+        f"caches of other machines that worked through {url}: delete {place} in their Callsheet cache"
+    ]
 
 
 def stem(name: str) -> str:

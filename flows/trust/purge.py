@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Purge: delete what was made of a person and from them; keep rows, digests and a tombstone.
 
-What goes is worked out from rows, which stay, so a purge that was interrupted is finished by running it again. Nothing outside the
-production, its build folder, the storage it names and the cache is touched, links are removed and never followed, and what others are in
-too stays: a recording that several speak in is told, not deleted.
+What goes is worked out from rows, which stay, so a purge that was interrupted is finished by
+running it again. Nothing outside the production, its build folder, the storage it names and the
+cache is touched, links are removed and never followed, and what others are in too stays: a
+recording that several speak in is told, not deleted.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ GRADES, RECORDINGS = "media/grades", "media/recordings"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
-    """What would go: files, each with why, and names in the shared storage; the versions that become tombstones; and what cannot go,
-    with why."""
+    """What would go: files, each with why, and names in the shared storage; the versions that
+    become tombstones; and what cannot go, with why."""
 
     person: str
     covers: tuple[str, ...]
@@ -81,17 +82,28 @@ def plan(film: Film, person: str, *, covers: Sequence[str] = COVERS) -> Purge:
 
 
 def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
-    """Revoke, delete, leave a tombstone. The revocation stands first, so nothing is published again while or after this runs.
+    """Revoke, delete, leave a tombstone. The revocation stands first, so nothing is published again
+    while or after this runs.
 
-    Raises BusyError when a run works on the production; it will not publish, and the purge can be started again when it is over."""
-    begun = {one.covers for one in withdrawals(film) if one.word == "purged" and one.person == purge.person}
+    Raises BusyError when a run works on the production; it will not publish, and the purge can be
+    started again when it is over."""
+    begun = {
+        one.covers
+        for one in withdrawals(film)
+        if one.word == "purged" and one.person == purge.person
+    }
     if not begun.issuperset(purge.covers):
         revoke(film, purge.person, covers=purge.covers, reason=reason, name=PURGING)
     with held(film.root, purpose="purge"):
-        purge = plan(film, purge.person, covers=purge.covers)  # again: a run may have made more since
+        # again: a run may have made more since
+        purge = plan(film, purge.person, covers=purge.covers)
         freed = purge.bytes
         _delete(film, purge)
-    gone = [{"path": one.path, "digest": one.media_digest} for one in touched(film, purge.person) if not one.stands]
+    gone = [
+        {"path": one.path, "digest": one.media_digest}
+        for one in touched(film, purge.person)
+        if not one.stands
+    ]
     detail = {
         "files": len(purge.files) + len(purge.stored),
         "bytes": freed,
@@ -99,7 +111,9 @@ def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
         "versions": purge.versions,
     }
     detail |= {"deliverables": gone, "remains": purge.remains, "reason": reason}
-    made = event(PURGED, purge.person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False))
+    made = event(
+        PURGED, purge.person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False)
+    )
     film.store.append([made])
     return made
 
@@ -131,7 +145,9 @@ def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Pat
     shots = film.store.rows(Shot, actor=person)
     ids = sorted({shot.shot_id for shot in shots})
     known = set(ids)
-    yield from ((path, "take") for path in _below(film.root / TAKES) if elsewhere.stem(path.name) in known)
+    yield from (
+        (path, "take") for path in _below(film.root / TAKES) if elsewhere.stem(path.name) in known
+    )
     for take in film.store.rows(Take, shot_id=ids) if ids else []:
         yield from _if_there(film.root / take.path, "take")
     for grade in film.store.rows(Grade, shot_id=ids) if ids else []:
@@ -141,22 +157,28 @@ def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Pat
         yield from ((path, "copy for dailies") for path in _below(film.root / dailies.FOLDER))
     for portrait in sorted({shot.portrait_digest for shot in shots}):
         yield from (
-            (path, "solved portrait in the cache") for path in (cache_folder() / "previs").glob(f"{portrait[:20]}-*")
+            (path, "solved portrait in the cache")
+            for path in (cache_folder() / "previs").glob(f"{portrait[:20]}-*")
         )
     yield from elsewhere.cached(film, shot_ids=ids, portraits=_named(film, person, "portrait"))
     yield from elsewhere.felt(_named(film, person, "emotion_sample"))
-    yield from _own_files(film, person, ("portrait", "emotion_sample", "look"), remains, without=(".cube", *SOUNDS))
+    yield from _own_files(
+        film, person, ("portrait", "emotion_sample", "look"), remains, without=(".cube", *SOUNDS)
+    )
 
 
 def _voice(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
-    """Copies that hold the voice go, they can be made again of what is left; a source goes when nobody else speaks in it."""
+    """Copies that hold the voice go, they can be made again of what is left; a source goes when
+    nobody else speaks in it."""
     characters, heard = _characters(film, person), _heard(film)
     for row in _spoken_in(film, person):
         for copy in (row.master_path, row.analysis_path):
             yield from _if_there(film.root / copy, "copy of a recording")
         others = sorted(heard[row.recording_id] - characters)
         if others:
-            remains.append(f"{row.source}: {', '.join(others)} speak in it too; cut the voice out of it, or delete it")
+            remains.append(
+                f"{row.source}: {', '.join(others)} speak in it too; cut the voice out of it, or delete it"
+            )
         else:
             yield from _if_there(film.folder / row.source, "recording")
     if any(names & characters for names in heard.values()):
@@ -164,7 +186,9 @@ def _voice(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, 
             yield from ((path, "mixed sound") for path in _below(film.root / folder))
     yield from elsewhere.cached_sound(film, _spoken_in(film, person))
     yield from elsewhere.felt(_named(film, person, "emotion_sample"))
-    yield from _own_files(film, person, ("voice_sample", "emotion_sample"), remains, without=PICTURES)
+    yield from _own_files(
+        film, person, ("voice_sample", "emotion_sample"), remains, without=PICTURES
+    )
 
 
 def _stored(film: Film, person: str, covers: Sequence[str]) -> dict[str, str]:
@@ -203,26 +227,48 @@ def _named(film: Film, person: str, column: str) -> list[Path]:
     rows = film.store.rows(Actor)
     others = {str(getattr(row, column)) for row in rows if row.actor != person}
     mine = {str(getattr(row, column)) for row in rows if row.actor == person} - others
-    return [path for name in sorted(filter(None, mine)) if _is_ours(film, path := film.folder / name)]
+    return [
+        path for name in sorted(filter(None, mine)) if _is_ours(film, path := film.folder / name)
+    ]
 
 
 def _unfollowed(film: Film) -> list[str]:
     """Folders of the build that lead elsewhere: what lies there is not ours to delete."""
-    names = ("media", "deliverables", TAKES, GRADES, MASTERS, SPANS, SECTIONS, RECORDINGS, dailies.FOLDER)
+    names = (
+        "media",
+        "deliverables",
+        TAKES,
+        GRADES,
+        MASTERS,
+        SPANS,
+        SECTIONS,
+        RECORDINGS,
+        dailies.FOLDER,
+    )
     linked = [film.root / name for name in names if (film.root / name).is_symlink()]
-    return [f"{path} leads to {path.resolve()}, where nothing is deleted: look there" for path in linked]
+    return [
+        f"{path} leads to {path.resolve()}, where nothing is deleted: look there" for path in linked
+    ]
 
 
 def _own_files(
     film: Film, person: str, columns: Sequence[str], remains: list[str], *, without: Sequence[str]
 ) -> Iterator[tuple[Path, str]]:
-    """Files that the cast names for this person and for nobody else, but for kinds of files that cannot hold what is purged."""
+    """Files that the cast names for this person and for nobody else, but for kinds of files that
+    cannot hold what is purged."""
     rows = film.store.rows(Actor)
     for column in columns:
-        mine = {str(getattr(row, column)) for row in rows if row.actor == person and getattr(row, column)}
+        mine = {
+            str(getattr(row, column))
+            for row in rows
+            if row.actor == person and getattr(row, column)
+        }
         mine = {name for name in mine if not name.lower().endswith(tuple(without))}
         others = {str(getattr(row, column)) for row in rows if row.actor != person}
-        remains += [f"{name}: it is another's {column.replace('_', ' ')} too" for name in sorted(mine & others)]
+        remains += [
+            f"{name}: it is another's {column.replace('_', ' ')} too"
+            for name in sorted(mine & others)
+        ]
         for name in sorted(mine - others):
             yield from _if_there(film.folder / name, column.replace("_", " "))
 
@@ -240,7 +286,8 @@ def _bury(film: Film, version: str, purge: Purge) -> None:
 
 
 def _is_ours(film: Film, path: Path) -> bool:
-    """Whether a file lies in the production, its build folder or the cache, links of folders followed."""
+    """Whether a file lies in the production, its build folder or the cache, links of folders
+    followed."""
     places = (film.folder.resolve(), film.root.resolve(), cache_folder().resolve())
     return any(path.parent.resolve().is_relative_to(place) for place in places)
 
@@ -267,8 +314,13 @@ def _remove_empty_folders(folder: Path) -> None:
 
 
 def _unrecorded(film: Film, person: str) -> list[str]:
-    """Versions that stand and that the record does not know: a run was killed when it had just published. Anybody may be in them."""
+    """Versions that stand and that the record does not know: a run was killed when it had just
+    published. Anybody may be in them."""
     place = film.root / "deliverables"
     standing = [name for name in versions(place) if not (place / name / TOMBSTONE).is_file()]
-    known = {row.version for row in film.store.rows(Deliverable, version=standing)} if standing else set()
+    known = (
+        {row.version for row in film.store.rows(Deliverable, version=standing)}
+        if standing
+        else set()
+    )
     return [name for name in standing if name not in known] if _characters(film, person) else []

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one file is worth: its content credentials, what it measures, and whether it is what its production delivered."""
+"""What one file is worth: its content credentials, what it measures, and whether it is what its
+production delivered."""
 
 from __future__ import annotations
 
@@ -28,11 +29,12 @@ PURGED = "purged"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """`state`: valid, tampered (its credentials say so, or its digest is not the record's), stripped (it was signed and holds no
-    credentials now), missing (never signed, as far as is known; no problem of a file that was delivered so), purged, or playlist (of HLS:
-    its renditions carry the credentials). `delivered`: same or changed against the production's row, "" when it lies in no production.
-    `checks`: those of its version when it is the file that was delivered, else what one decode of it tells. `problems`: why it is not
-    well; empty when it is."""
+    """`state`: valid, tampered (its credentials say so, or its digest is not the record's),
+    stripped (it was signed and holds no credentials now), missing (never signed, as far as is
+    known; no problem of a file that was delivered so), purged, or playlist (of HLS: its renditions
+    carry the credentials). `delivered`: same or changed against the production's row, "" when it
+    lies in no production. `checks`: those of its version when it is the file that was delivered,
+    else what one decode of it tells. `problems`: why it is not well; empty when it is."""
 
     file: Path
     state: str
@@ -44,7 +46,8 @@ class Verified:
 
 
 def verify(file: Path) -> Verified:
-    """Read credentials, measure, compare with the record. Raises InputError when there is no such file and never was."""
+    """Read credentials, measure, compare with the record. Raises InputError when there is no such
+    file and never was."""
     buried = tombstone(file)
     if buried is not None and not file.is_file():
         why = f"{buried['because']}; deleted at {buried['purged_at']} by {buried['by']}"
@@ -63,8 +66,12 @@ def verify(file: Path) -> Verified:
     problems += [_told(check) for check in checks if check.verdict == "fail" and delivered != SAME]
     if state == "valid" and delivered == CHANGED:
         state = "tampered"
-        problems.insert(0, "credentials: they hold, but the file was changed where no signature reaches")
-    elif state in ("tampered", "stripped", "missing") and not (state == "missing" and delivered == SAME):
+        problems.insert(
+            0, "credentials: they hold, but the file was changed where no signature reaches"
+        )
+    elif state in ("tampered", "stripped", "missing") and not (
+        state == "missing" and delivered == SAME
+    ):
         problems.insert(0, f"credentials: {state}" + (f" ({found.detail})" if found.detail else ""))
     if delivered == CHANGED:
         problems.append(NOT_DELIVERED)
@@ -97,12 +104,19 @@ def _ladder(master: Path, row: Deliverable | None) -> Verified:
     }
     problems = list(found.problems)
     for rendition in found.renditions:
-        problems += [f"{rendition.path.name}: {problem}" for problem in verify(rendition.path).problems]
+        problems += [
+            f"{rendition.path.name}: {problem}" for problem in verify(rendition.path).problems
+        ]
     delivered = _delivered(master, row)
     if delivered == CHANGED:
         problems.append(NOT_DELIVERED)
     return Verified(
-        file=master, state="playlist", credentials=None, delivered=delivered, measured=facts, problems=problems
+        file=master,
+        state="playlist",
+        credentials=None,
+        delivered=delivered,
+        measured=facts,
+        problems=problems,
     )
 
 
@@ -114,7 +128,9 @@ def _delivered(file: Path, row: Deliverable | None) -> str:
 
 def _place(file: Path) -> Path | None:
     """The folder of deliverables that a file lies in."""
-    return next((folder for folder in file.resolve().parents[:3] if folder.name == "deliverables"), None)
+    return next(
+        (folder for folder in file.resolve().parents[:3] if folder.name == "deliverables"), None
+    )
 
 
 def _record(place: Path) -> Store:
@@ -138,7 +154,11 @@ def _was_signed(file: Path, row: Deliverable | None) -> bool:
         checks = json.loads((file.parent / "checks.json").read_text(encoding="utf-8"))["checks"]
     except (OSError, ValueError, KeyError):
         return True  # every delivered file is signed unless its checks say otherwise
-    own = [one for one in checks if one["profile"] == row.profile and one["name"] == "content credentials"]
+    own = [
+        one
+        for one in checks
+        if one["profile"] == row.profile and one["name"] == "content credentials"
+    ]
     return not own or own[0]["value"].startswith("valid")
 
 
@@ -167,8 +187,11 @@ def _facts(report: qc.Report) -> dict[str, Any]:
     }
 
 
-def _checks(file: Path, row: Deliverable | None, report: qc.Report, *, is_delivered: bool) -> list[Check]:
-    """The recorded checks of a file that is as it was delivered; of another one what can be judged without its production."""
+def _checks(
+    file: Path, row: Deliverable | None, report: qc.Report, *, is_delivered: bool
+) -> list[Check]:
+    """The recorded checks of a file that is as it was delivered; of another one what can be judged
+    without its production."""
     place = _place(file)
     if row is not None and place is not None and is_delivered:
         return _record(place).rows(Check, version=row.version, profile=row.profile)
@@ -185,7 +208,9 @@ def _checks(file: Path, row: Deliverable | None, report: qc.Report, *, is_delive
 
 def _told(check: Check) -> str:
     at = f" at {check.timecode}" if check.timecode else ""
-    return f"{check.name}: {check.value}{at}, expected {check.limit}" + (f" ({check.advice})" if check.advice else "")
+    return f"{check.name}: {check.value}{at}, expected {check.limit}" + (
+        f" ({check.advice})" if check.advice else ""
+    )
 
 
 def plain(verified: Verified) -> dict[str, Any]:

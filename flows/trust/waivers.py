@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waivers: a person's recorded decision that a version may be published although a check failed. For one check of one version only."""
+"""Waivers: a person's recorded decision that a version may be published although a check failed.
+For one check of one version only."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ Waived = Mapping[tuple[str, str], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a waiver did: the failures that it lets pass, those that still stop the version, and whether `latest` leads to it now."""
+    """What a waiver did: the failures that it lets pass, those that still stop the version, and
+    whether `latest` leads to it now."""
 
     version: str
     waived: tuple[Check, ...]
@@ -38,27 +40,41 @@ def waived(store: Store, version: str) -> Waived:
     found = {}
     for row in rows:
         detail = json.loads(row.detail)
-        found[detail["profile"], detail["check"]] = {"by": row.actor, "at": row.happened_at, "reason": detail["reason"]}
+        found[detail["profile"], detail["check"]] = {
+            "by": row.actor,
+            "at": row.happened_at,
+            "reason": detail["reason"],
+        }
     return found
 
 
 def waive(film: Film, version: str, check: str, *, reason: str) -> Outcome:
     """Let a failed check of a version pass; publish the version when nothing else stops it.
 
-    `check` is its name, of one profile (`web: loudness`) or of all. Raises InputError when there is no such version or failure, when no
-    reason is given, or when somebody in the cast does not allow it (a waiver is for measures, not for people)."""
+    `check` is its name, of one profile (`web: loudness`) or of all. Raises InputError when there is
+    no such version or failure, when no reason is given, or when somebody in the cast does not allow
+    it (a waiver is for measures, not for people)."""
     place = film.root / DELIVERABLES
     rows = film.store.rows(Check, version=version)
     if not (place / version / "checks.json").is_file() or not rows:
         message = f"there is no version {version!r} to waive anything of"
-        raise InputError(Problem(file=str(place), message=message, nearest=nearest(version, deliver.versions(place))))
+        raise InputError(
+            Problem(
+                file=str(place), message=message, nearest=nearest(version, deliver.versions(place))
+            )
+        )
     chosen = _chosen(rows, check, version)
     if not reason.strip() or len(reason) > LONGEST_REASON:
         expected = f"one to {LONGEST_REASON} characters"
-        raise InputError(Problem(file="--reason", message="say why this check may fail", expected=expected))
+        raise InputError(
+            Problem(file="--reason", message="say why this check may fail", expected=expected)
+        )
     consents.hold(film)
     details = [
-        json.dumps({"profile": one.profile, "check": one.name, "reason": reason}, ensure_ascii=False) for one in chosen
+        json.dumps(
+            {"profile": one.profile, "check": one.name, "reason": reason}, ensure_ascii=False
+        )
+        for one in chosen
     ]
     film.store.append([event(WAIVED, version, actor=me(), detail=detail) for detail in details])
     decided = waived(film.store, version)
@@ -73,9 +89,20 @@ def _chosen(rows: list[Check], check: str, version: str) -> list[Check]:
     chosen = [one for one in failed if check in (one.name, f"{one.profile}: {one.name}")]
     if not chosen:
         known = [name for one in failed for name in (one.name, f"{one.profile}: {one.name}")]
-        message = f"{version} has no failed check {check!r}" if failed else f"no check of {version} failed"
+        message = (
+            f"{version} has no failed check {check!r}"
+            if failed
+            else f"no check of {version} failed"
+        )
         expected = "; ".join(dict.fromkeys(one.name for one in failed)) or None
-        raise InputError(Problem(file="checks.json", message=message, expected=expected, nearest=nearest(check, known)))
+        raise InputError(
+            Problem(
+                file="checks.json",
+                message=message,
+                expected=expected,
+                nearest=nearest(check, known),
+            )
+        )
     return chosen
 
 

@@ -16,9 +16,11 @@ app = group()
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="a delivered file")], as_json: Json = False
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a delivered file")],
+    as_json: Json = False,
 ) -> int:
-    """Read a file's content credentials (valid, tampered with, stripped, missing), measure it, compare it with the record."""
+    """Read a file's content credentials (valid, tampered with, stripped, missing), measure it,
+    compare it with the record."""
     from flows.trust import verifying
 
     found = verifying.verify(file)
@@ -32,7 +34,11 @@ def verify(
         told = {name: value for name, value in found.measured.items() if value not in (None, [])}
         say("  " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()))
     if found.delivered == "same":
-        unsigned = f"; {found.credentials.detail}" if found.credentials and found.state == "missing" else ""
+        unsigned = (
+            f"; {found.credentials.detail}"
+            if found.credentials and found.state == "missing"
+            else ""
+        )
         say(f"  it is the file that was delivered{unsigned}")
     for problem in found.problems:
         say(f"  {problem}")
@@ -51,13 +57,17 @@ def waive(
     folder: Folder,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="v003")],
     check: Annotated[
-        str, typer.Argument(metavar="CHECK", help="a failed check: loudness, or of one file: 'web: loudness'")
+        str,
+        typer.Argument(
+            metavar="CHECK", help="a failed check: loudness, or of one file: 'web: loudness'"
+        ),
     ],
     reason: Annotated[str, typer.Option("--reason", help="why it may fail, for the record")],
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Let a failed check of one version pass, with your name and reason; publish the version when nothing else stops it."""
+    """Let a failed check of one version pass, with your name and reason; publish the version when
+    nothing else stops it."""
     from flows.project import open_film
     from flows.trust import waivers
 

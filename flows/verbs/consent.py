@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet consent ...`: what somebody allowed and is in; taking it back; deleting what was made of them."""
+"""`callsheet consent ...`: what somebody allowed and is in; taking it back; deleting what was made
+of them."""
 
 from __future__ import annotations
 
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     from flows.trust.purge import Purge
 
 app = group(
-    help="What an actor allowed and is in; taking it back; deleting what was made of them.", no_args_is_help=True
+    help="What an actor allowed and is in; taking it back; deleting what was made of them.",
+    no_args_is_help=True,
 )
 
-Person = Annotated[str, typer.Argument(metavar="ACTOR", help="the person, as the cast or the consents name them")]
-Folders = Annotated[list[Path], typer.Argument(metavar="PRODUCTION...", help="folders with production.toml")]
+Person = Annotated[
+    str, typer.Argument(metavar="ACTOR", help="the person, as the cast or the consents name them")
+]
+Folders = Annotated[
+    list[Path], typer.Argument(metavar="PRODUCTION...", help="folders with production.toml")
+]
 Covers = Annotated[str, typer.Option("--covers", help="likeness, voice, or both")]
 Reason = Annotated[str, typer.Option("--reason", help="why, for the record")]
 Yes = Annotated[bool, typer.Option("--yes", help="do it; without this it is only listed")]
@@ -30,7 +36,9 @@ KINDS = {"likeness": ("likeness",), "voice": ("voice",), "both": ("likeness", "v
 
 
 @app.command("list")
-def consent_list(actor: Person, productions: Folders, out: Out = None, as_json: Json = False) -> int:
+def consent_list(
+    actor: Person, productions: Folders, out: Out = None, as_json: Json = False
+) -> int:
     """Show consents, revocations, and every file that was ever delivered with this person in it."""
     from flows.trust import consents
 
@@ -43,10 +51,15 @@ def consent_list(actor: Person, productions: Folders, out: Out = None, as_json: 
         for row in one["consents"]:
             until = f"to {row.valid_until}" if row.valid_until else "without end"
             ended = f", revoked on {row.revoked_at}" if row.revoked_at else ""
-            say(f"  consent {row.consent_id}: {row.covers}, {row.scope or 'any use'}, {until}{ended}")
+            say(
+                f"  consent {row.consent_id}: {row.covers}, {row.scope or 'any use'}, {until}{ended}"
+            )
         for row in one["withdrawn"]:
             say(f"  {row.word} on {row.on} by {row.by}: {row.covers}")
-        rows = [(r.version, r.profile, r.what, r.path, "stands" if r.stands else "gone") for r in one["deliverables"]]
+        rows = [
+            (r.version, r.profile, r.what, r.path, "stands" if r.stands else "gone")
+            for r in one["deliverables"]
+        ]
         table(("version", "profile", "holds", "file", "now"), rows)
     return DONE
 
@@ -61,7 +74,8 @@ def revoke(
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Take consents back: nothing with this person is planned, rendered or published any more. Files stay; see purge."""
+    """Take consents back: nothing with this person is planned, rendered or published any more.
+    Files stay; see purge."""
     from flows.trust import consents
 
     kinds = _kinds(covers)
@@ -69,10 +83,21 @@ def revoke(
     for film, person in _each(actor, productions, out):
         if yes:
             consents.revoke(film, person, covers=kinds, reason=reason)
-        found.append((film.folder, person, [one.path for one in consents.touched(film, person) if one.stands]))
+        found.append(
+            (
+                film.folder,
+                person,
+                [one.path for one in consents.touched(film, person) if one.stands],
+            )
+        )
     if as_json:
         names = ("production", "person", "still_there")
-        say_json([dict(zip(names, one, strict=True)) | {"covers": kinds, "revoked": yes} for one in found])
+        say_json(
+            [
+                dict(zip(names, one, strict=True)) | {"covers": kinds, "revoked": yes}
+                for one in found
+            ]
+        )
         return DONE
     for folder, person, files in found:
         done = "is revoked" if yes else "would be revoked"
@@ -91,7 +116,8 @@ def purge(
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """List, and with --yes delete, all media made of and from this person, in all versions; rows, digests and a tombstone stay."""
+    """List, and with --yes delete, all media made of and from this person, in all versions; rows,
+    digests and a tombstone stay."""
     from flows.trust import purge as purging
 
     kinds, found = _kinds(covers), []
@@ -101,10 +127,24 @@ def purge(
         if yes:
             purging.carry_out(film, planned, reason=reason)
     if as_json:
-        say_json([{"production": film.folder, "purged": yes, "bytes": size, "plan": {
-            "person": one.person, "covers": one.covers, "versions": one.versions, "remains": one.remains,
-            "files": [{"path": path, "why": why} for path, why in one.files.items()],
-            "stored": [{"name": name, "why": why} for name, why in one.stored.items()]}} for film, one, size in found])  # fmt: skip
+        say_json(
+            [
+                {
+                    "production": film.folder,
+                    "purged": yes,
+                    "bytes": size,
+                    "plan": {
+                        "person": one.person,
+                        "covers": one.covers,
+                        "versions": one.versions,
+                        "remains": one.remains,
+                        "files": [{"path": path, "why": why} for path, why in one.files.items()],
+                        "stored": [{"name": name, "why": why} for name, why in one.stored.items()],
+                    },
+                }
+                for film, one, size in found
+            ]
+        )
     else:
         for film, one, _ in found:
             _show(film, one, done=yes)
@@ -122,13 +162,18 @@ def _show(film: Film, one: Purge, *, done: bool) -> None:
 
 
 def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tuple[Film, str]]:
-    """Every production with the person as it is written there, every spelling. Raises InputError for the first that does not know them."""
+    """Every production with the person as it is written there, every spelling. Raises InputError
+    for the first that does not know them."""
     from flows.project import open_film
     from flows.trust import consents
 
     if out is not None and len(productions) > 1:
         raise InputError(
-            Problem(file="--out", message="one build folder of several productions", expected="one PRODUCTION")
+            Problem(
+                file="--out",
+                message="one build folder of several productions",
+                expected="one PRODUCTION",
+            )
         )
     films = [open_film(folder, out) for folder in productions]
     yield from [(film, person) for film in films for person in consents.people_named(film, actor)]
@@ -137,6 +182,11 @@ def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tup
 def _kinds(covers: str) -> tuple[str, ...]:
     if covers not in KINDS:
         raise InputError(
-            Problem(file="--covers", message="not a kind of consent", expected=", ".join(KINDS), got=repr(covers))
+            Problem(
+                file="--covers",
+                message="not a kind of consent",
+                expected=", ".join(KINDS),
+                got=repr(covers),
+            )
         )
     return KINDS[covers]

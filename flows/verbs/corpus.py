@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about corpora for training: make the synthetic one, read a published one, list the clips of either."""
+"""The verbs about corpora for training: make the synthetic one, read a published one, list the
+clips of either."""
 
 from __future__ import annotations
 
@@ -12,24 +13,32 @@ from flows.verbs.options import DONE, SOME_FAILED, Json, group
 from flows.view.screen import complain, say, say_json, table
 
 app = group(
-    help="Corpora for training: make the synthetic one, read a published one, list clips.", no_args_is_help=True
+    help="Corpora for training: make the synthetic one, read a published one, list clips.",
+    no_args_is_help=True,
 )
 
 MOST_SHOWN = 20
-Corpus = Annotated[Path, typer.Argument(metavar="FOLDER", help="the corpus; what is there already is kept")]
+Corpus = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="the corpus; what is there already is kept")
+]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="processes at once, one thread each")]
 
 
 @app.command()
 def make(
     folder: Corpus,
-    identities: Annotated[int | None, typer.Option(min=8, help="use about so many of the portraits")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="another seed: other voices, lines and draws")] = 0,
+    identities: Annotated[
+        int | None, typer.Option(min=8, help="use about so many of the portraits")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="another seed: other voices, lines and draws")
+    ] = 0,
     jobs: Jobs = 2,
     only: Annotated[str, typer.Option(help="synthetic, units, or both (default)")] = "",
     as_json: Json = False,
 ) -> int:
-    """Make the synthetic corpus from FOLDER/portraits and FOLDER/lines (infra/corpus.sh makes those)."""
+    """Make the synthetic corpus from FOLDER/portraits and FOLDER/lines (infra/corpus.sh makes
+    those)."""
     from flows import corpus
     from flows.progress import bars
 
@@ -41,12 +50,16 @@ def make(
 @app.command()
 def read(
     name: Annotated[str, typer.Argument(metavar="CORPUS", help="mead, hdtf or crema-d")],
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="the folder with its files, laid out as published")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", help="the folder with its files, laid out as published"),
+    ],
     folder: Corpus,
     jobs: Jobs = 2,
     as_json: Json = False,
 ) -> int:
-    """Prepare a published corpus: faces, landmarks and sound of every clip that fits; the others are listed with their reason."""
+    """Prepare a published corpus: faces, landmarks and sound of every clip that fits; the others
+    are listed with their reason."""
     from flows import corpus
     from flows.progress import bars
 
@@ -61,7 +74,8 @@ def listed(
     split: Annotated[str, typer.Option(help="train, judge, val or test; default: all")] = "",
     as_json: Json = False,
 ) -> int:
-    """List the clips of a corpus: the ids by which `evaluate --clips` knows films, whose they are, and what is felt and said."""
+    """List the clips of a corpus: the ids by which `evaluate --clips` knows films, whose they are,
+    and what is felt and said."""
     from flows import corpus
 
     clips = corpus.listed(folder, split)
@@ -94,7 +108,9 @@ def _told(filled: object, as_json: bool) -> int:
     if as_json:
         say_json(filled)
     else:
-        say(f"{filled.folder}: {filled.clips} clips, {filled.new} of them new, digest {filled.digest}")
+        say(
+            f"{filled.folder}: {filled.clips} clips, {filled.new} of them new, digest {filled.digest}"
+        )
         for reject in filled.rejects[:MOST_SHOWN]:
             complain(f"left out: {reject.subject}: {reject.reason}")
         if len(filled.rejects) > MOST_SHOWN:

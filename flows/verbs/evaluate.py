@@ -19,24 +19,41 @@ app = group()
 
 @app.command()
 def evaluate(
-    corpus: Annotated[Path, typer.Option("--corpus", help="the folder of a prepared corpus (`corpus make`)")],
+    corpus: Annotated[
+        Path, typer.Option("--corpus", help="the folder of a prepared corpus (`corpus make`)")
+    ],
     out: Annotated[Path, typer.Option("--out", help="where report.md and the record go")],
     clips: Annotated[
-        Path | None, typer.Option(help="also judge a folder of films, CLIP.mp4 by clip id (`corpus list`)")
+        Path | None,
+        typer.Option(help="also judge a folder of films, CLIP.mp4 by clip id (`corpus list`)"),
     ] = None,
-    talker: Annotated[str, typer.Option(help="also judge what a talker makes of every clip's portrait and sound")] = "",
-    weights: Annotated[str, typer.Option(help="folder of another checkpoint for --talker nano")] = "",
+    talker: Annotated[
+        str, typer.Option(help="also judge what a talker makes of every clip's portrait and sound")
+    ] = "",
+    weights: Annotated[
+        str, typer.Option(help="folder of another checkpoint for --talker nano")
+    ] = "",
     split: Annotated[str, typer.Option(help="whose clips: test, val, train or judge")] = "test",
     frames: Annotated[int, typer.Option(min=0, help="of each clip's middle; 0: all")] = 0,
-    limit: Annotated[int, typer.Option(min=0, help="clips of each corpus, emotions in turn; 0: all")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="of the draw of clips, of wrong sounds, of the talker")] = 0,
-    train: Annotated[bool, typer.Option("--train", help="train this corpus' own judges first (minutes)")] = False,
+    limit: Annotated[
+        int, typer.Option(min=0, help="clips of each corpus, emotions in turn; 0: all")
+    ] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="of the draw of clips, of wrong sounds, of the talker")
+    ] = 0,
+    train: Annotated[
+        bool, typer.Option("--train", help="train this corpus' own judges first (minutes)")
+    ] = False,
     foreign: Annotated[
-        list[str] | None, typer.Option(help="ask too: syncnet-v2, arcface, hsemotion, i3d (their files in the cache)")
+        list[str] | None,
+        typer.Option(
+            help="ask too: syncnet-v2, arcface, hsemotion, i3d (their files in the cache)"
+        ),
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Judge clips: emotion, identity, lip-sync, steadiness and distances, with 95 % intervals, beside the corpus' own clips."""
+    """Judge clips: emotion, identity, lip-sync, steadiness and distances, with 95 % intervals,
+    beside the corpus' own clips."""
     from flows.evaluate import Request, evaluate
     from flows.progress import bars
 
@@ -77,7 +94,9 @@ def _show(made: Evaluation) -> None:
                     r.low,
                     r.high,
                     r.clips,
-                    f"{r.reference:.3f} ({r.compared})" if r.compared and r.reference is not None else "",
+                    f"{r.reference:.3f} ({r.compared})"
+                    if r.compared and r.reference is not None
+                    else "",
                 )
                 for r in rows
             ],

@@ -12,21 +12,33 @@ from flows.verbs.options import DONE, Folder, Json, group
 from flows.view.screen import say, say_json, table
 
 app = group()
-xliff = group(help="A lesson's script to translators and back (XLIFF 1.2 and 2.1).", no_args_is_help=True)
+xliff = group(
+    help="A lesson's script to translators and back (XLIFF 1.2 and 2.1).", no_args_is_help=True
+)
 
-Language = Annotated[str, typer.Option("--to", help="the language to translate into, such as de or pt-BR")]
+Language = Annotated[
+    str, typer.Option("--to", help="the language to translate into, such as de or pt-BR")
+]
 
 
 @app.command()
 def course(
     root: Annotated[
-        Path, typer.Argument(metavar="COURSE", help="a folder with lessons in it, in the order of their names")
+        Path,
+        typer.Argument(
+            metavar="COURSE", help="a folder with lessons in it, in the order of their names"
+        ),
     ],
-    ray: Annotated[str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")] = "",
-    workers: Annotated[int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")] = 0,
+    ray: Annotated[
+        str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")
+    ] = "",
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")
+    ] = 0,
     as_json: Json = False,
 ) -> int:
-    """Render every lesson of a course that is not as it should be; print and write one list (course.json)."""
+    """Render every lesson of a course that is not as it should be; print and write one list
+    (course.json)."""
     from flows.night.course import render
     from flows.night.nightly import Asked
     from flows.night.summary import FINE
@@ -36,10 +48,13 @@ def course(
     with bars():
         made = render(root, Asked(ray=ray, workers=workers))
     if as_json:
-        say_json({"lessons": made.lessons, "seconds": made.seconds, "exit_code": made.summary.exit_code})
+        say_json(
+            {"lessons": made.lessons, "seconds": made.seconds, "exit_code": made.summary.exit_code}
+        )
         return made.summary.exit_code
     rows = [
-        (row.name, row.title, row.version or "-", clock(row.seconds), row.state, row.reason) for row in made.lessons
+        (row.name, row.title, row.version or "-", clock(row.seconds), row.state, row.reason)
+        for row in made.lessons
     ]
     table(("lesson", "title", "version", "length", "state", ""), rows)
     for row in made.lessons:
@@ -57,10 +72,14 @@ def export_script(
     folder: Folder,
     to: Language,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="the file to write; default: PRODUCTION/script.LANGUAGE.xlf")
+        Path | None,
+        typer.Option(
+            "-o", "--out", help="the file to write; default: PRODUCTION/script.LANGUAGE.xlf"
+        ),
     ] = None,
     version: Annotated[
-        Literal["1.2", "2.1"], typer.Option("--xliff", help="the version of XLIFF that the translators' tool reads")
+        Literal["1.2", "2.1"],
+        typer.Option("--xliff", help="the version of XLIFF that the translators' tool reads"),
     ] = "1.2",
     as_json: Json = False,
 ) -> int:
@@ -76,13 +95,17 @@ def export_script(
 @xliff.command("import")
 def import_script(
     folder: Folder,
-    translated: Annotated[Path, typer.Argument(metavar="FILE", help="the XLIFF file with its targets filled")],
+    translated: Annotated[
+        Path, typer.Argument(metavar="FILE", help="the XLIFF file with its targets filled")
+    ],
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="the script to write; default: FILE's name and .md")
+        Path | None,
+        typer.Option("-o", "--out", help="the script to write; default: FILE's name and .md"),
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Write the script in the translation's words, as Markdown; refuse it when anything is missing or no longer fits."""
+    """Write the script in the translation's words, as Markdown; refuse it when anything is missing
+    or no longer fits."""
     from flows.verbs.translation import take_in
 
     target = out or folder / f"{translated.name.removesuffix('.xlf').removesuffix('.xliff')}.md"

@@ -17,12 +17,18 @@ app = group()
 @app.command()
 def doctor(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[PRODUCTION]", help="also look at a production's inputs, folders, storage")
+        Path | None,
+        typer.Argument(
+            metavar="[PRODUCTION]", help="also look at a production's inputs, folders, storage"
+        ),
     ] = None,
-    deep: Annotated[bool, typer.Option("--deep", help="also start Ray and Prefect; takes a minute")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="also start Ray and Prefect; takes a minute")
+    ] = False,
     as_json: Json = False,
 ) -> int:
-    """Check this machine: Python, ffmpeg, weights, engines, disk, clock; say how to mend what is wrong."""
+    """Check this machine: Python, ffmpeg, weights, engines, disk, clock; say how to mend what is
+    wrong."""
     from flows.doctor.examine import examine
 
     findings = examine(folder, deep=deep)

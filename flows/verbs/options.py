@@ -10,8 +10,12 @@ import typer
 
 DONE, SOME_FAILED, BAD_INPUT, TOOL_FAILED, STOPPED = 0, 1, 2, 3, 130
 
-Folder = Annotated[Path, typer.Argument(metavar="PRODUCTION", help="the folder with production.toml")]
-Out = Annotated[Path | None, typer.Option("--out", help="where results go; default: PRODUCTION/build")]
+Folder = Annotated[
+    Path, typer.Argument(metavar="PRODUCTION", help="the folder with production.toml")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="where results go; default: PRODUCTION/build")
+]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about a production: begin, plan, listen, render, look. Engines are imported inside the verbs that need them."""
+"""The verbs about a production: begin, plan, listen, render, look. Engines are imported inside the
+verbs that need them."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ app = group()
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new folder")], as_json: Json = False) -> int:
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new folder")],
+    as_json: Json = False,
+) -> int:
     """Write a small production that renders as it is; replace its files by your own."""
     from flows.starter import write_starter
 
@@ -34,7 +38,8 @@ def plan(
     inputs: Annotated[bool, typer.Option("--inputs", help="only check every input file")] = False,
     as_json: Json = False,
 ) -> int:
-    """Show what would be rendered and why, and how long it would take. Listens first when that is not cached."""
+    """Show what would be rendered and why, and how long it would take. Listens first when that is
+    not cached."""
     from flows.view import plan as plan_view
 
     return plan_view.plan(folder, out=out, only_inputs=inputs, as_json=as_json)
@@ -42,7 +47,8 @@ def plan(
 
 @app.command()
 def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
-    """Show who says which line when and what needs an ear; write cues.csv to correct it, and the turns as RTTM."""
+    """Show who says which line when and what needs an ear; write cues.csv to correct it, and the
+    turns as RTTM."""
     from flows.view import listen as listen_view
 
     return listen_view.hear(folder, out=out, as_json=as_json)
@@ -52,25 +58,36 @@ def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
 def render(
     folder: Folder,
     out: Out = None,
-    ray: Annotated[str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")] = "",
-    workers: Annotated[int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")] = 0,
-    wait: Annotated[float, typer.Option("--wait", min=0, help="seconds to wait for another run on it to end")] = 0,
+    ray: Annotated[
+        str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")
+    ] = "",
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")
+    ] = 0,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="seconds to wait for another run on it to end")
+    ] = 0,
     as_json: Json = False,
 ) -> int:
     """Render the production: listen, cut, generate, colour-match, assemble, deliver, check."""
     from flows import render as overview
 
-    return overview.render(folder, out=out, ray=ray, workers=workers, wait_seconds=wait, as_json=as_json)
+    return overview.render(
+        folder, out=out, ray=ray, workers=workers, wait_seconds=wait, as_json=as_json
+    )
 
 
 @app.command()
 def status(
     folder: Folder,
     out: Out = None,
-    watch: Annotated[bool, typer.Option("--watch", help="go on until the run is over; from any machine")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="go on until the run is over; from any machine")
+    ] = False,
     as_json: Json = False,
 ) -> int:
-    """Show what the record says: shots and their states, who makes what since when, versions, failures."""
+    """Show what the record says: shots and their states, who makes what since when, versions,
+    failures."""
     from flows.view import status as watching
 
     return watching.status(folder, out=out, watch=watch, as_json=as_json)
@@ -78,7 +95,8 @@ def status(
 
 @app.command()
 def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
-    """Let a render that goes on finish what its workers make and begin nothing more; the next render goes on from there."""
+    """Let a render that goes on finish what its workers make and begin nothing more; the next
+    render goes on from there."""
     from flows.ledger import live_decisions, record
     from flows.project import open_film
 
@@ -90,7 +108,11 @@ def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     if as_json:
         say_json({"drained": goes_on})
     else:
-        say("the run ends when its workers have made what they make now" if goes_on else "nobody renders this")
+        say(
+            "the run ends when its workers have made what they make now"
+            if goes_on
+            else "nobody renders this"
+        )
     return DONE
 
 
@@ -99,10 +121,14 @@ def maintain(
     folder: Folder,
     out: Out = None,
     every: Annotated[bool, typer.Option("--all", help="also tables with few small files")] = False,
-    keep: Annotated[int, typer.Option("--keep-hours", min=1, help="files that readers may need are kept so long")] = 24,
+    keep: Annotated[
+        int,
+        typer.Option("--keep-hours", min=1, help="files that readers may need are kept so long"),
+    ] = 24,
     as_json: Json = False,
 ) -> int:
-    """Join the record's small files and delete those that nobody reads any more; renders may go on meanwhile."""
+    """Join the record's small files and delete those that nobody reads any more; renders may go on
+    meanwhile."""
     from flows.project import open_film
     from manifests.upkeep import MANY_FILES, maintain
 
@@ -111,7 +137,9 @@ def maintain(
         say_json(kept)
     else:
         for table_kept in kept:
-            say(f"{table_kept.table}: {table_kept.before} files, now {table_kept.after}; {table_kept.deleted} deleted")
+            say(
+                f"{table_kept.table}: {table_kept.before} files, now {table_kept.after}; {table_kept.deleted} deleted"
+            )
         say("the record is kept" if kept else "nothing to join: every table has few files")
     return DONE
 
@@ -119,7 +147,10 @@ def maintain(
 @app.command()
 def query(
     folder: Folder,
-    sql: Annotated[str, typer.Argument(metavar="SELECT", help="one SELECT over the manifests (docs/manifests.md)")],
+    sql: Annotated[
+        str,
+        typer.Argument(metavar="SELECT", help="one SELECT over the manifests (docs/manifests.md)"),
+    ],
     out: Out = None,
     as_json: Json = False,
 ) -> int:

@@ -23,20 +23,32 @@ app = group()
 def review(
     folder: Folder,
     out: Out = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="on 127.0.0.1; 0: any that is free")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="on 127.0.0.1; 0: any that is free")
+    ] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="only print the link")] = False,
     name: Annotated[
-        str, typer.Option("--as", help="whose decisions they are; default: CALLSHEET_USER or your login")
+        str,
+        typer.Option(
+            "--as", help="whose decisions they are; default: CALLSHEET_USER or your login"
+        ),
     ] = "",
     export: Annotated[
-        Path | None, typer.Option("--export", metavar="FOLDER", help="write the page as a folder that opens from disk")
+        Path | None,
+        typer.Option(
+            "--export", metavar="FOLDER", help="write the page as a folder that opens from disk"
+        ),
     ] = None,
     notes: Annotated[
-        Path | None, typer.Option("--import", metavar="NOTES", help="record what was decided in an exported page")
+        Path | None,
+        typer.Option(
+            "--import", metavar="NOTES", help="record what was decided in an exported page"
+        ),
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Open the page where shots are looked at and decided about. It works on this machine only, until Ctrl-C."""
+    """Open the page where shots are looked at and decided about. It works on this machine only,
+    until Ctrl-C."""
     from flows.project import open_film
     from flows.who import checked, me
 
@@ -59,7 +71,9 @@ def _serve(film: Film, *, reviewer: str, port: int, browser: bool, as_json: bool
 
     reviewing = prepare(film, reviewer=reviewer, port=port)
     if not reviewing.desk.reading().shots:
-        complain("Nothing is recorded yet: the page stays empty until `callsheet render` has begun.")
+        complain(
+            "Nothing is recorded yet: the page stays empty until `callsheet render` has begun."
+        )
     hand_out(reviewing, show=show, browser=browser)
     complain("Each link opens one window, once. Enter prints another; Ctrl-C ends the review.")
     reviewing.run()
@@ -87,6 +101,8 @@ def _take_in(film: Film, notes: Path, *, as_json: bool) -> None:
     for line in taken.says:
         say(line)
     for one in taken.follows:
-        about = f"{one['shot'] or one['line'] or one['check']}: {one['name']} {one['words']}".rstrip()
+        about = (
+            f"{one['shot'] or one['line'] or one['check']}: {one['name']} {one['words']}".rstrip()
+        )
         say(f"{one['who']} decided this after the notes were made; the notes count now: {about}")
     say(f"{len(taken.event_ids)} events of {taken.reviewer}")

@@ -20,7 +20,9 @@ app = group(
     " emotion=angry, scene=sc02, actor=..., role=..., talker=...) or all; several are joined.",
     no_args_is_help=True,
 )
-Shots = Annotated[list[str], typer.Argument(metavar="SHOT...", help="which shots; see `callsheet shot --help`")]
+Shots = Annotated[
+    list[str], typer.Argument(metavar="SHOT...", help="which shots; see `callsheet shot --help`")
+]
 
 
 @app.command()
@@ -35,10 +37,18 @@ def approve(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False
 def retry(
     folder: Folder,
     shots: Shots,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="another take, with this seed")] = None,
-    new_seed: Annotated[bool, typer.Option("--new-seed", help="another take, with a seed not used yet")] = False,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="another take, with this seed")
+    ] = None,
+    new_seed: Annotated[
+        bool, typer.Option("--new-seed", help="another take, with a seed not used yet")
+    ] = False,
     emotion: Annotated[
-        str, typer.Option("--emotion", help="performed so: 'angry 0.8', 'neutral -> sad'; 'as written' takes it back")
+        str,
+        typer.Option(
+            "--emotion",
+            help="performed so: 'angry 0.8', 'neutral -> sad'; 'as written' takes it back",
+        ),
     ] = "",
     intensity: Annotated[
         float, typer.Option("--intensity", min=0, max=10, help="times the weights of its emotion")
@@ -46,7 +56,8 @@ def retry(
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Try again what failed; with another seed, emotion or intensity, make another take of what is done."""
+    """Try again what failed; with another seed, emotion or intensity, make another take of what is
+    done."""
     from flows.ledger import shot
 
     chosen = _chosen(folder, shots, out)
@@ -86,7 +97,9 @@ def skip(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -
 def priority(
     folder: Folder,
     shots: Shots,
-    urgency: Annotated[int, typer.Option("--to", min=-1000, max=1000, help="higher comes first; 0: film order")] = 10,
+    urgency: Annotated[
+        int, typer.Option("--to", min=-1000, max=1000, help="higher comes first; 0: film order")
+    ] = 10,
     out: Out = None,
     as_json: Json = False,
 ) -> int:
@@ -101,7 +114,8 @@ def note(
     folder: Folder,
     shots: Shots,
     text: Annotated[
-        str | None, typer.Option("--text", help="what to remember; without it their notes are listed")
+        str | None,
+        typer.Option("--text", help="what to remember; without it their notes are listed"),
     ] = None,
     out: Out = None,
     as_json: Json = False,
@@ -116,7 +130,10 @@ def note(
     if as_json:
         say_json(found)
     else:
-        table(("shot", "character", "note"), [(one.number, one.character, said) for one in found for said in one.notes])
+        table(
+            ("shot", "character", "note"),
+            [(one.number, one.character, said) for one in found for said in one.notes],
+        )
     return DONE
 
 
@@ -124,7 +141,9 @@ def note(
 def take(
     folder: Folder,
     shots: Shots,
-    circle: Annotated[int | None, typer.Option("--circle", min=0, help="use the take with this seed")] = None,
+    circle: Annotated[
+        int | None, typer.Option("--circle", min=0, help="use the take with this seed")
+    ] = None,
     out: Out = None,
     as_json: Json = False,
 ) -> int:
@@ -154,7 +173,9 @@ def take(
     table(("shot", "seed", "", "label", *names, "warnings"), rows)
     for entry in chosen.shots:
         if entry.unfit:
-            complain(f"{entry.shot.number}: circled before the {', '.join(entry.unfit)} changed; look again")
+            complain(
+                f"{entry.shot.number}: circled before the {', '.join(entry.unfit)} changed; look again"
+            )
     return DONE
 
 

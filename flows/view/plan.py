@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`plan`: each shot with its state, what is wrong or allowed, and what rendering would take; for people and as JSON."""
+"""`plan`: each shot with its state, what is wrong or allowed, and what rendering would take; for
+people and as JSON."""
 
 from __future__ import annotations
 
@@ -24,8 +25,15 @@ def plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) ->
     """Check the inputs; listen if that is not cached; show each shot with its state and why."""
     film, inputs = open_inputs(folder, out)
     if only_inputs:
-        facts = {"lines": len(inputs.lines), "characters": len(inputs.actors), "problems": [], **_allowed(film, inputs)}
-        say_json(facts) if as_json else say(f"{facts['lines']} lines, {facts['characters']} actors: nothing is wrong.")
+        facts = {
+            "lines": len(inputs.lines),
+            "characters": len(inputs.actors),
+            "problems": [],
+            **_allowed(film, inputs),
+        }
+        say_json(facts) if as_json else say(
+            f"{facts['lines']} lines, {facts['characters']} actors: nothing is wrong."
+        )
         return DONE
     cutting = listen(film, inputs)
     planned = compare_with_record(cutting)
@@ -51,7 +59,9 @@ def _show(planned: Plan, cutting: Cutting) -> None:
     table(("shot", "starts", "frames", "character", "state", "text"), rows)
     for cue in cutting.heard.needs_an_ear:
         say(f"{cue.status}: {cue.character}: {cue.text} ({cue.reasons})")
-    for said in (f"{kind}: {one}" for kind, several in complaints(cutting.heard).items() for one in several):
+    for said in (
+        f"{kind}: {one}" for kind, several in complaints(cutting.heard).items() for one in several
+    ):
         say(said)
     for said in notes(cutting.film):
         say(said)
@@ -60,12 +70,18 @@ def _show(planned: Plan, cutting: Cutting) -> None:
         if row["commercial"] != "yes":
             say(f"licence: {row['name']}: {row['licence']} (commercial use: {row['commercial']})")
     for row in allowed["consents"]:
-        say(f"consent: {row['subject']}: {row['covers']}" + (f" until {row['until']}" if row["until"] else ""))
-    say(f"{len(planned.shots)} shots: {counted(planned)}{in_words(planned.estimate) if planned.to_render else ''}")
+        say(
+            f"consent: {row['subject']}: {row['covers']}"
+            + (f" until {row['until']}" if row["until"] else "")
+        )
+    say(
+        f"{len(planned.shots)} shots: {counted(planned)}{in_words(planned.estimate) if planned.to_render else ''}"
+    )
 
 
 def state_in_words(entry: PlannedShot) -> str:
-    """`changed (emotion)`, `new, failed before (tool: ...)`, `cached, awaiting approval (text changed since)` ..."""
+    """`changed (emotion)`, `new, failed before (tool: ...)`, `cached, awaiting approval (text
+    changed since)` ..."""
     words = entry.state + (f" ({', '.join(entry.why)})" if entry.why else "")
     if entry.failed:
         words += f", failed before ({entry.failed.splitlines()[0][:60]})"
@@ -90,7 +106,8 @@ def in_words(estimate: Estimate) -> str:
         words += f", {estimate.low_cost:.2f} to {estimate.high_cost:.2f} {estimate.currency}"
     if len(estimate.by_talker) > 1:
         shares = (
-            f"{s.talker} {s.shots} shots {s.low_seconds:.0f} to {s.high_seconds:.0f} s" for s in estimate.by_talker
+            f"{s.talker} {s.shots} shots {s.low_seconds:.0f} to {s.high_seconds:.0f} s"
+            for s in estimate.by_talker
         )
         words += f" ({'; '.join(shares)})"
     return words
@@ -99,12 +116,22 @@ def in_words(estimate: Estimate) -> str:
 def _allowed(film: Film, inputs: Inputs) -> Mapping[str, list[dict[str, str]]]:
     """The licences of the weights that would be used, and who allowed what."""
     licences = [
-        {"name": row.name, "purpose": row.purpose, "licence": row.licence, "commercial": row.commercial}
+        {
+            "name": row.name,
+            "purpose": row.purpose,
+            "licence": row.licence,
+            "commercial": row.commercial,
+        }
         for row in weights_used(film)
     ]
     shown = {actor.actor for actor in inputs.actors}
     consents = [
-        {"subject": row.subject, "covers": row.covers, "until": row.valid_until, "evidence": row.evidence}
+        {
+            "subject": row.subject,
+            "covers": row.covers,
+            "until": row.valid_until,
+            "evidence": row.evidence,
+        }
         for row in inputs.consents
         if row.subject in shown
     ]
@@ -127,5 +154,7 @@ def _as_json(planned: Plan, cutting: Cutting) -> dict[str, Any]:
 
 def _shot(entry: PlannedShot) -> dict[str, Any]:
     names = ("shot_id", "number", "character", "role", "talker", "start_frame", "end_frame", "text")
-    said = {name: getattr(entry, name) for name in ("state", "why", "awaiting", "failed", "withdrawn")}
+    said = {
+        name: getattr(entry, name) for name in ("state", "why", "awaiting", "failed", "withdrawn")
+    }
     return {name: getattr(entry.shot, name) for name in names} | said

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`status`: how every shot stands, who makes what since when, what is left, what failed last. From the record alone, so from any machine.
+"""`status`: how every shot stands, who makes what since when, what is left, what failed last. From
+the record alone, so from any machine.
 
-With `--watch` it is shown again and again until the run is over: drawn on a terminal, one line a change elsewhere.
+With `--watch` it is shown again and again until the run is over: drawn on a terminal, one line a
+change elsewhere.
 """
 
 from __future__ import annotations
@@ -34,12 +36,14 @@ STOPPED = "the run that began at {} UTC was stopped or failed before its end; `c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """One look at a production. `states`: shots in each; `workers`: who makes which shot since when (UTC); `errors`: the last ones.
+    """One look at a production. `states`: shots in each; `workers`: who makes which shot since when
+    (UTC); `errors`: the last ones.
 
-    `run`: the newest one is `running`, `over` or `interrupted` (it ended without a word), "" before the first.
+    `run`: the newest one is `running`, `over` or `interrupted` (it ended without a word), "" before
+    the first.
 
-    `eta_seconds`: what is left, by the pace of the newest run; None when nothing runs or nothing is done yet. `quiet_seconds`: since the
-    farm last said something."""
+    `eta_seconds`: what is left, by the pace of the newest run; None when nothing runs or nothing is
+    done yet. `quiet_seconds`: since the farm last said something."""
 
     title: str
     episode: str
@@ -87,19 +91,31 @@ def look(film: Film) -> Status:
     done = store.known(Take, "shot_id", [shot.shot_id for shot in shots])
     run = record.newest_run(film)
     ledger = record.told(film, shots, run=run, done=done)
-    counts, marks = Counter(entry.state for entry in ledger), Counter(m for entry in ledger for m in entry.marks)
+    counts, marks = (
+        Counter(entry.state for entry in ledger),
+        Counter(m for entry in ledger for m in entry.marks),
+    )
     pace = _pace(film, run) if run is not None and not run.is_over else None
     return Status(
         title=film.production.title,
         episode=film.production.episode,
         shots=len(shots),
         takes_done=sum(entry.made for entry in ledger),
-        seconds=float(sum(shot.end_frame - shot.start_frame for shot in shots if not shot.layer) / shots[0].rate)
+        seconds=float(
+            sum(shot.end_frame - shot.start_frame for shot in shots if not shot.layer)
+            / shots[0].rate
+        )
         if shots
         else 0.0,
         states={state: counts[state] for state in STATES if counts[state]},
         marks=dict(marks),
-        run="" if run is None else "running" if pace else "interrupted" if run.interrupted else "over",
+        run=""
+        if run is None
+        else "running"
+        if pace
+        else "interrupted"
+        if run.interrupted
+        else "over",
         began_at=run.began_at if run else "",
         eta_seconds=_eta(ledger, pace) if pace else None,
         quiet_seconds=_quiet(pace.last_word) if pace else None,
@@ -132,8 +148,12 @@ def lines(now: Status) -> list[str]:
     said += [f"  {', '.join(states)}"] if states else []
     said += [f"  {_progress(now)}"] if not now.is_over else []
     said += [f"  {STOPPED.format(now.began_at[11:19])}"] if now.run == "interrupted" else []
-    said += [f"  {one['worker']}: {one['number']} since {one['since'][11:19]} UTC" for one in now.workers]
-    said += [f"  last error: {one['number']}: {one['error']}: {one['reason']}" for one in now.errors]
+    said += [
+        f"  {one['worker']}: {one['number']} since {one['since'][11:19]} UTC" for one in now.workers
+    ]
+    said += [
+        f"  last error: {one['number']}: {one['error']}: {one['reason']}" for one in now.errors
+    ]
     for version in now.versions:
         marks = f", marked {version['marks']}" if version["marks"] else ""
         checks = f"{version['files']} files, {version['fails']} failed checks, {version['warns']} warnings"
@@ -146,7 +166,9 @@ def lines(now: Status) -> list[str]:
 def _progress(now: Status) -> str:
     left = "" if now.eta_seconds is None else f", about {now.eta_seconds:.0f} s left"
     quiet = now.quiet_seconds or 0.0
-    dead = f"; no word for {quiet / 60:.0f} minutes: it may have died" if quiet > QUIET_SECONDS else ""
+    dead = (
+        f"; no word for {quiet / 60:.0f} minutes: it may have died" if quiet > QUIET_SECONDS else ""
+    )
     return f"running since {now.began_at[11:19]} UTC{left}{dead}"
 
 
@@ -187,7 +209,8 @@ def _looks(film: Film, now: Status) -> Iterator[Status]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pace:
-    """How a run goes: takes made, when the first and the last of them was, and when anything was last said (UTC, ISO 8601)."""
+    """How a run goes: takes made, when the first and the last of them was, and when anything was
+    last said (UTC, ISO 8601)."""
 
     made: int
     first: str
@@ -210,23 +233,38 @@ def _eta(ledger: Sequence[ShotState], pace: _Pace) -> float | None:
 
 
 def _quiet(last: str) -> float:
-    return (datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(last)).total_seconds()
+    return (
+        datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(last)
+    ).total_seconds()
 
 
 def _worker(entry: ShotState) -> dict[str, str]:
-    return {"worker": entry.worker, "number": entry.shot.number, "shot_id": entry.shot.shot_id, "since": entry.since}
+    return {
+        "worker": entry.worker,
+        "number": entry.shot.number,
+        "shot_id": entry.shot.shot_id,
+        "since": entry.since,
+    }
 
 
 def _last_errors(ledger: Sequence[ShotState]) -> tuple[dict[str, str], ...]:
-    failed = sorted((entry for entry in ledger if entry.state == "failed"), key=lambda entry: entry.since)
+    failed = sorted(
+        (entry for entry in ledger if entry.state == "failed"), key=lambda entry: entry.since
+    )
     return tuple(
-        {"number": entry.shot.number, "error": entry.error, "reason": entry.reason.split("\n")[0], "at": entry.since}
+        {
+            "number": entry.shot.number,
+            "error": entry.error,
+            "reason": entry.reason.split("\n")[0],
+            "at": entry.since,
+        }
         for entry in failed[-LAST_ERRORS:]
     )
 
 
 def _versions(film: Film) -> tuple[dict[str, Any], ...]:
-    """All versions, with what people waived of them and for whom they were purged, each None when nothing was."""
+    """All versions, with what people waived of them and for whom they were purged, each None when
+    nothing was."""
     versions = _dicts(film, VERSIONS)
     said = film.store.rows(Event, name=[WAIVED, PURGED]) if versions else []
     told = [(row, json.loads(row.detail)) for row in sorted(said, key=lambda row: row.happened_at)]
@@ -237,7 +275,9 @@ def _versions(film: Film) -> tuple[dict[str, Any], ...]:
             for row, detail in told
             if row.name == WAIVED and row.subject == name
         ]
-        purged = [row.subject for row, detail in told if row.name == PURGED and name in detail["versions"]]
+        purged = [
+            row.subject for row, detail in told if row.name == PURGED and name in detail["versions"]
+        ]
         version |= {"waived": "; ".join(waived) or None, "purged": purged[-1] if purged else None}
     return versions
 

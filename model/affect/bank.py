@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The emotion bank: learned emotion vectors that relate emotions to each other, asked in two ways.
 
-Retrieval and attention are those of `model/dice/emotion.py` (same classes, same keys, smaller sizes); here are the things that only
-training needs: how often each entry is used, and new places for entries that nobody uses. References: van den Oord et al. 2017
-(vector quantisation, commitment loss); Dhariwal et al. 2020 (restarting dead codes).
+Retrieval and attention are those of `model/dice/emotion.py` (same classes, same keys, smaller
+sizes); here are the things that only training needs: how often each entry is used, and new places
+for entries that nobody uses. References: van den Oord et al. 2017 (vector quantisation, commitment
+loss); Dhariwal et al. 2020 (restarting dead codes).
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ DEAD = 0.25  # of an even share of use: below it an entry is dead
 
 
 class EmotionBank(EmotionModel):
-    """Priors (256 numbers) to tokens. `usage`: the share of retrievals that each entry had of late, summing to 1."""
+    """Priors (256 numbers) to tokens. `usage`: the share of retrievals that each entry had of late,
+    summing to 1."""
 
     usage: Tensor
 
     def __init__(self, sizes: EmotionSizes = SIZES) -> None:
-        """Build. The classifier of `EmotionModel` is left out: the discriminator is trained with the diffusion."""
+        """Build. The classifier of `EmotionModel` is left out: the discriminator is trained with
+        the diffusion."""
         super().__init__(sizes)
         del self.classifier
         self.sizes = sizes
@@ -43,17 +46,27 @@ class EmotionBank(EmotionModel):
     def tokens(
         self, priors: Float[Tensor, "*batch 256"], *, retrieve: bool = False
     ) -> Float[Tensor, "*batch tokens dim"]:
-        """What a talker is conditioned on: attention over the whole bank, or over the nearest entry only."""
+        """What a talker is conditioned on: attention over the whole bank, or over the nearest entry
+        only."""
         return self.retrieve(priors)[0] if retrieve else self(priors)
 
     def recall(
-        self, priors: Float[Tensor, "batch 256"], *, blind: Bool[Tensor, "batch 1"], dropped: Bool[Tensor, "batch 1"]
+        self,
+        priors: Float[Tensor, "batch 256"],
+        *,
+        blind: Bool[Tensor, "batch 1"],
+        dropped: Bool[Tensor, "batch 1"],
     ) -> tuple[Float[Tensor, "batch tokens dim"], Float[Tensor, ""]]:
-        """Retrieval in which some questions are `blind`: the nearest entry is found, but asked with a zero prior, so that the entry itself
-        must say what the emotion is. Without it questions say all, and entries become alike. Gives the bank's loss too."""
+        """Retrieval in which some questions are `blind`: the nearest entry is found, but asked with
+        a zero prior, so that the entry itself must say what the emotion is. Without it questions
+        say all, and entries become alike. Gives the bank's loss too."""
         entry, _, loss = self.codebook(priors)
-        keys, values = self.attention.keys_values(self.kv_tokens_linear(entry.masked_fill(dropped, 0)))
-        return self.attention(self.emo_linear(priors.masked_fill(dropped | blind, 0)), keys, values), loss
+        keys, values = self.attention.keys_values(
+            self.kv_tokens_linear(entry.masked_fill(dropped, 0))
+        )
+        return self.attention(
+            self.emo_linear(priors.masked_fill(dropped | blind, 0)), keys, values
+        ), loss
 
     @torch.no_grad()
     def note_use(self, places: Int[Tensor, " batch"]) -> None:
@@ -65,8 +78,8 @@ class EmotionBank(EmotionModel):
     def revive(self, priors: Float[Tensor, "batch 256"], generator: torch.Generator) -> int:
         """Move dead entries onto what some of the priors ask for; returns how many.
 
-        Give priors without sampling noise: in 256 dimensions an entry that was put on a noisy draw is farther from every other draw than
-        the middle of its class is, and dies again."""
+        Give priors without sampling noise: in 256 dimensions an entry that was put on a noisy draw
+        is farther from every other draw than the middle of its class is, and dies again."""
         dead = torch.nonzero(self.usage < DEAD / self.sizes.bank)[:, 0]
         if len(dead):
             drawn = torch.randint(len(priors), (len(dead),), generator=generator)
@@ -86,7 +99,11 @@ class EmotionBank(EmotionModel):
         """A finished checkpoint. Raises InputError when it is none or does not fit."""
         config = checkpoint.read_config(folder)
         if config.get("kind") != KIND:
-            raise InputError(Problem(file=str(folder), message="not an emotion bank", got=repr(config.get("kind"))))
+            raise InputError(
+                Problem(
+                    file=str(folder), message="not an emotion bank", got=repr(config.get("kind"))
+                )
+            )
         bank = cls(EmotionSizes(**config["sizes"]))
         checkpoint.load_into(bank, folder)
         bank.digest = checkpoint.read_digest(folder)

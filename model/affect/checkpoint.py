@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finished checkpoints: a folder with `model.safetensors`, `config.json`, and their common digest, written last.
+"""Finished checkpoints: a folder with `model.safetensors`, `config.json`, and their common digest,
+written last.
 
-Not the state of a running training (`resuming`). The config says what the weights were trained on, with which settings and seed, and
-under which licences the data is. Loading is strict: every missing, unknown and misshapen key is named.
+Not the state of a running training (`resuming`). The config says what the weights were trained on,
+with which settings and seed, and under which licences the data is. Loading is strict: every
+missing, unknown and misshapen key is named.
 """
 
 from __future__ import annotations
@@ -24,7 +26,13 @@ from manifests.identity import digest, digest_file
 MODEL, CONFIG, DIGEST = "model.safetensors", "config.json", "digest"
 
 
-def write(folder: Path, module: nn.Module, config: Mapping[str, Any], *, dtype: torch.dtype = torch.float16) -> str:
+def write(
+    folder: Path,
+    module: nn.Module,
+    config: Mapping[str, Any],
+    *,
+    dtype: torch.dtype = torch.float16,
+) -> str:
     """Write a checkpoint and return its digest. Floating tensors are stored as `dtype`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DIGEST).unlink(missing_ok=True)
@@ -33,7 +41,9 @@ def write(folder: Path, module: nn.Module, config: Mapping[str, Any], *, dtype: 
         for key, value in module.state_dict().items()
     }
     save_file(state, folder / MODEL)
-    (folder / CONFIG).write_text(json.dumps(dict(config), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / CONFIG).write_text(
+        json.dumps(dict(config), indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
     found = _digest(folder)
     with whole(folder / DIGEST) as partial:
         partial.write_text(found + "\n", encoding="utf-8")
@@ -41,16 +51,24 @@ def write(folder: Path, module: nn.Module, config: Mapping[str, Any], *, dtype: 
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The config of a checkpoint. Raises InputError when the folder is none, or its files are not what was written."""
+    """The config of a checkpoint. Raises InputError when the folder is none, or its files are not
+    what was written."""
     missing = [name for name in (MODEL, CONFIG, DIGEST) if not (folder / name).is_file()]
     if missing:
         message = f"not a checkpoint: {', '.join(missing)} missing"
         raise InputError(
-            Problem(file=str(folder), message=message, expected=f"a folder with {MODEL}, {CONFIG}, {DIGEST}")
+            Problem(
+                file=str(folder),
+                message=message,
+                expected=f"a folder with {MODEL}, {CONFIG}, {DIGEST}",
+            )
         )
     if read_digest(folder) != _digest(folder):
         raise InputError(
-            Problem(file=str(folder), message="the files of this checkpoint are not those that were written")
+            Problem(
+                file=str(folder),
+                message="the files of this checkpoint are not those that were written",
+            )
         )
     config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     return config
@@ -62,12 +80,18 @@ def read_digest(folder: Path) -> str:
 
 
 def load_into(module: nn.Module, folder: Path) -> None:
-    """Load the weights as 32-bit floats. Raises InputError with every key that is missing, unknown or misshapen."""
+    """Load the weights as 32-bit floats. Raises InputError with every key that is missing, unknown
+    or misshapen."""
     file = folder / MODEL
     try:
-        state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(file).items()}
+        state = {
+            key: value.float() if value.is_floating_point() else value
+            for key, value in load_file(file).items()
+        }
     except (SafetensorError, OSError) as error:
-        raise InputError(Problem(file=str(file), message=f"not readable as safetensors: {error}")) from error
+        raise InputError(
+            Problem(file=str(file), message=f"not readable as safetensors: {error}")
+        ) from error
     problems = _key_problems(str(file), module.state_dict(), state)
     if problems:
         raise InputError(problems)
@@ -78,11 +102,21 @@ def _digest(folder: Path) -> str:
     return digest([digest_file(folder / MODEL), digest_file(folder / CONFIG)])
 
 
-def _key_problems(file: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[Problem]:
-    problems = [Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in given]
-    problems += [Problem(file=file, message=f"unknown key {key!r}") for key in given if key not in expected]
+def _key_problems(
+    file: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
+) -> list[Problem]:
+    problems = [
+        Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in given
+    ]
+    problems += [
+        Problem(file=file, message=f"unknown key {key!r}") for key in given if key not in expected
+    ]
     for key in expected.keys() & given.keys():
         wanted, got = tuple(expected[key].shape), tuple(given[key].shape)
         if wanted != got:
-            problems.append(Problem(file=file, message=f"misshapen key {key!r}", expected=str(wanted), got=str(got)))
+            problems.append(
+                Problem(
+                    file=file, message=f"misshapen key {key!r}", expected=str(wanted), got=str(got)
+                )
+            )
     return problems

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The emotion embedder: sound and face of a performance become one Gaussian (256 dimensions) that says what is felt, not who feels it.
+"""The emotion embedder: sound and face of a performance become one Gaussian (256 dimensions) that
+says what is felt, not who feels it.
 
-Each sense has an encoder; each then asks the other by cross-attention; means and spreads over time are joined and squeezed through a
-narrow layer. A sense that is missing is replaced by one learned token. Not the training (`train_embedder`) and not the naming of
-emotions (`priors`). Inputs are standardised inside, so a checkpoint needs nothing beside it.
+Each sense has an encoder; each then asks the other by cross-attention; means and spreads over time
+are joined and squeezed through a narrow layer. A sense that is missing is replaced by one learned
+token. Not the training (`train_embedder`) and not the naming of emotions (`priors`). Inputs are
+standardised inside, so a checkpoint needs nothing beside it.
 """
 
 from __future__ import annotations
@@ -33,8 +35,9 @@ BOTH: tuple[Modality, ...] = ("audio", "video")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderSizes:
-    """`axes`: coordinates of a face. `width`: of the encoders. `squeezed`: numbers that a clip passes through before its Gaussian.
-    `window`: tokens (12.5 a second) that are looked at together. `attend`: whether the senses ask each other."""
+    """`axes`: coordinates of a face. `width`: of the encoders. `squeezed`: numbers that a clip
+    passes through before its Gaussian. `window`: tokens (12.5 a second) that are looked at
+    together. `attend`: whether the senses ask each other."""
 
     axes: int = 40
     width: int = 64
@@ -46,7 +49,8 @@ class EmbedderSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gaussian:
-    """What is felt in each clip of a batch. `embedder`: digest of the checkpoint that says so, "" while it is being trained."""
+    """What is felt in each clip of a batch. `embedder`: digest of the checkpoint that says so, ""
+    while it is being trained."""
 
     mean: Float[Tensor, "*batch 256"]
     logvar: Float[Tensor, "*batch 256"]
@@ -82,17 +86,21 @@ class SenseEncoder(nn.Module):
         present: Bool[Tensor, " batch"],
         real: Bool[Tensor, "batch tokens"],
     ) -> Float[Tensor, "batch tokens width"]:
-        """Encoded tokens. `present`: whether a clip has this sense; `real`: tokens that are not padding."""
+        """Encoded tokens. `present`: whether a clip has this sense; `real`: tokens that are not
+        padding."""
         hidden = self.into((tokens - self.centre) / self.scale)
         for convolution in self.convolutions:
             shown = rearrange(hidden * real[..., None], "batch tokens width -> batch width tokens")
-            hidden = hidden + rearrange(functional.gelu(convolution(shown)), "batch width tokens -> batch tokens width")
+            hidden = hidden + rearrange(
+                functional.gelu(convolution(shown)), "batch width tokens -> batch tokens width"
+            )
         encoded: Tensor = self.norm(hidden)
         return torch.where(present[:, None, None], encoded, self.absent)
 
 
 class CrossAttention(nn.Module):
-    """Tokens of one sense ask those of the other; what they hear is added, then a small network for each token."""
+    """Tokens of one sense ask those of the other; what they hear is added, then a small network for
+    each token."""
 
     def __init__(self, width: int, heads: int) -> None:
         """`heads` share `width`."""
@@ -102,10 +110,15 @@ class CrossAttention(nn.Module):
         self.answer = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.each = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.each = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
 
-    def forward(self, tokens: Tensor, other: Tensor, *, real: Bool[Tensor, "batch tokens"]) -> Tensor:
-        """`tokens` (batch, tokens, width) after asking `other` of the same shape, where it is `real`."""
+    def forward(
+        self, tokens: Tensor, other: Tensor, *, real: Bool[Tensor, "batch tokens"]
+    ) -> Tensor:
+        """`tokens` (batch, tokens, width) after asking `other` of the same shape, where it is
+        `real`."""
         keys, values = torch.chunk(self.answer(other), 2, dim=-1)
         asked = (self.ask(tokens), keys, values)
         q, k, v = (rearrange(x, "b t (h w) -> b h t w", h=self.heads) for x in asked)
@@ -116,7 +129,8 @@ class CrossAttention(nn.Module):
 
 
 class EmotionEmbedder(nn.Module):
-    """Both senses of a clip to a Gaussian. `space`: the fitted landmark coordinates, stored with the weights."""
+    """Both senses of a clip to a Gaussian. `space`: the fitted landmark coordinates, stored with
+    the weights."""
 
     def __init__(self, sizes: EmbedderSizes, space: FaceSpace | None = None) -> None:
         """Build; without `space` its place is filled when weights are loaded."""
@@ -131,7 +145,9 @@ class EmotionEmbedder(nn.Module):
             self.audio_asks = CrossAttention(sizes.width, sizes.heads)
             self.video_asks = CrossAttention(sizes.width, sizes.heads)
         self.squeeze = nn.Sequential(
-            nn.Linear(4 * sizes.width, 2 * sizes.width), nn.GELU(), nn.Linear(2 * sizes.width, sizes.squeezed)
+            nn.Linear(4 * sizes.width, 2 * sizes.width),
+            nn.GELU(),
+            nn.Linear(2 * sizes.width, sizes.squeezed),
         )
         self.to_mean = nn.Linear(sizes.squeezed, DIMS)
         self.to_logvar = nn.Linear(sizes.squeezed, DIMS)
@@ -152,23 +168,34 @@ class EmotionEmbedder(nn.Module):
         hears: Bool[Tensor, " batch"],
         sees: Bool[Tensor, " batch"],
     ) -> tuple[Gaussian, Float[Tensor, " batch"]]:
-        """The Gaussian and the intensity of each clip. `hears`, `sees`: whether a clip has sound and picture."""
+        """The Gaussian and the intensity of each clip. `hears`, `sees`: whether a clip has sound
+        and picture."""
         audio = self.audio(heard, present=hears, real=real)
         video = self.video(seen, present=sees, real=real)
         if self.sizes.attend:
-            audio, video = self.audio_asks(audio, video, real=real), self.video_asks(video, audio, real=real)
+            audio, video = (
+                self.audio_asks(audio, video, real=real),
+                self.video_asks(video, audio, real=real),
+            )
         pooled = torch.cat([*_pooled(audio, real), *_pooled(video, real)], dim=-1)
         squeezed = self.squeeze(pooled)
-        gaussian = Gaussian(mean=self.to_mean(squeezed), logvar=self.to_logvar(squeezed).clamp(-6, 3))
+        gaussian = Gaussian(
+            mean=self.to_mean(squeezed), logvar=self.to_logvar(squeezed).clamp(-6, 3)
+        )
         return gaussian, self.to_intensity(squeezed)[:, 0]
 
     @torch.no_grad()
-    def encode(self, prepared: Prepared, modalities: Sequence[Modality] = BOTH) -> tuple[Gaussian, float]:
-        """The Gaussian of one clip, of any length from two frames on, and its intensity; the mean over windows when it is long.
+    def encode(
+        self, prepared: Prepared, modalities: Sequence[Modality] = BOTH
+    ) -> tuple[Gaussian, float]:
+        """The Gaussian of one clip, of any length from two frames on, and its intensity; the mean
+        over windows when it is long.
 
         Raises InputError when there is nothing to go by."""
         if not modalities or prepared.frames < 2:
-            raise InputError(Problem(file="clip", message="neither sound nor face to read an emotion from"))
+            raise InputError(
+                Problem(file="clip", message="neither sound nor face to read an emotion from")
+            )
         hears, sees = "audio" in modalities, "video" in modalities
         batch = windows(senses(prepared, self.space, hears=hears, sees=sees), self.sizes.window)
         count = len(batch.heard)
@@ -188,7 +215,13 @@ class EmotionEmbedder(nn.Module):
         """A finished checkpoint. Raises InputError when it is none or does not fit."""
         config = checkpoint.read_config(folder)
         if config.get("kind") != "emotion embedder":
-            raise InputError(Problem(file=str(folder), message="not an emotion embedder", got=repr(config.get("kind"))))
+            raise InputError(
+                Problem(
+                    file=str(folder),
+                    message="not an emotion embedder",
+                    got=repr(config.get("kind")),
+                )
+            )
         embedder = cls(EmbedderSizes(**config["sizes"]))
         checkpoint.load_into(embedder, folder)
         embedder.digest = checkpoint.read_digest(folder)
@@ -201,7 +234,8 @@ class EmotionEmbedder(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Windows:
-    """Stretches of clips, filled up to one length: what the embedder takes. `real`: tokens that are not filling."""
+    """Stretches of clips, filled up to one length: what the embedder takes. `real`: tokens that are
+    not filling."""
 
     heard: Float[Tensor, "batch tokens hearing"]
     seen: Float[Tensor, "batch tokens seeing"]
@@ -226,7 +260,9 @@ def _pooled(tokens: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and spread over the real tokens."""
     weight = (real / real.sum(1, keepdim=True))[..., None]
     mean = reduce(tokens * weight, "batch tokens width -> batch width", "sum")
-    square = reduce((tokens - mean[:, None]).square() * weight, "batch tokens width -> batch width", "sum")
+    square = reduce(
+        (tokens - mean[:, None]).square() * weight, "batch tokens width -> batch width", "sum"
+    )
     return mean, (square + 1e-6).sqrt()
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The square of a picture that training sees of a face: 1.6 times the face, around its middle. One square serves a whole clip."""
+"""The square of a picture that training sees of a face: 1.6 times the face, around its middle. One
+square serves a whole clip."""
 
 from __future__ import annotations
 
@@ -13,16 +14,22 @@ Square = tuple[int, int, int]
 
 
 def square(
-    points: Float64[np.ndarray, "468 2"], *, scale: float = 1.0, shift: tuple[float, float] = (0.0, 0.0)
+    points: Float64[np.ndarray, "468 2"],
+    *,
+    scale: float = 1.0,
+    shift: tuple[float, float] = (0.0, 0.0),
 ) -> Square:
-    """The square around landmarks in px; `scale` makes it larger, `shift` moves it by shares of its side (right, down)."""
+    """The square around landmarks in px; `scale` makes it larger, `shift` moves it by shares of its
+    side (right, down)."""
     low, high = points.min(axis=0), points.max(axis=0)
     side = float((high - low).max()) * ROOM * scale
     left, top = (low + high) / 2 + np.array(shift) * side - side / 2
     return round(left), round(top), max(1, round(side))
 
 
-def cut(picture: UInt8[np.ndarray, "height width 3"], area: Square) -> UInt8[np.ndarray, "side side 3"]:
+def cut(
+    picture: UInt8[np.ndarray, "height width 3"], area: Square
+) -> UInt8[np.ndarray, "side side 3"]:
     """The square of a picture, the picture's edge repeated where the square reaches beyond it."""
     left, top, side = area
     height, width = picture.shape[:2]

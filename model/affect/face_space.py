@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Landmarks as a few numbers: laid on one reference face, then in the directions in which people's faces change.
+"""Landmarks as a few numbers: laid on one reference face, then in the directions in which people's
+faces change.
 
-Not learned by gradient: fitted once to the training clips. The directions are the principal ones *within* identities, so that what
-tells people apart weighs little; how identities differ is kept as a spread, to draw new ones from. Method: Procrustes alignment in
-the plane (Goodall 1991), principal components.
+Not learned by gradient: fitted once to the training clips. The directions are the principal ones
+*within* identities, so that what tells people apart weighs little; how identities differ is kept as
+a spread, to draw new ones from. Method: Procrustes alignment in the plane (Goodall 1991), principal
+components.
 """
 
 from __future__ import annotations
@@ -15,15 +17,18 @@ import numpy as np
 from jaxtyping import Float32
 
 LEAST_VARIANCE = (
-    1e-6  # of the first direction's: what a few clips never show must not count for most in a face that does
+    # of the first direction's: what a few clips never show must not count for most in a face that
+    # does
+    1e-6
 )
 HEAD = 4  # numbers of head motion beside the coordinates: roll, size, right, down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FaceSpace:
-    """`reference`: the mean face (points as x, y). `mean`: of aligned points. `basis`: columns give coordinates of unit variance
-    within an identity. `spread`: a draw of unit normals times this is how one identity differs from another."""
+    """`reference`: the mean face (points as x, y). `mean`: of aligned points. `basis`: columns give
+    coordinates of unit variance within an identity. `spread`: a draw of unit normals times this is
+    how one identity differs from another."""
 
     reference: Float32[np.ndarray, "points 2"]
     mean: Float32[np.ndarray, " flat"]
@@ -35,40 +40,57 @@ class FaceSpace:
         """Numbers per frame that `describe` gives."""
         return int(self.basis.shape[1]) + HEAD
 
-    def coordinates(self, points: Float32[np.ndarray, "frames points 2"]) -> Float32[np.ndarray, "frames axes"]:
+    def coordinates(
+        self, points: Float32[np.ndarray, "frames points 2"]
+    ) -> Float32[np.ndarray, "frames axes"]:
         """Expressions, whatever the place, size and roll of the head."""
         aligned, _, _ = _aligned(points, self.reference)
         return np.asarray((aligned.reshape(len(points), -1) - self.mean) @ self.basis, np.float32)
 
-    def describe(self, points: Float32[np.ndarray, "frames points 2"]) -> Float32[np.ndarray, "frames width"]:
+    def describe(
+        self, points: Float32[np.ndarray, "frames points 2"]
+    ) -> Float32[np.ndarray, "frames width"]:
         """Coordinates, then how roll, size and place of the head differ from the clip's median."""
         _, turn, centre = _aligned(points, self.reference)
         place = np.column_stack(
-            [np.angle(turn), np.log(np.abs(turn)), centre.real * np.abs(turn), centre.imag * np.abs(turn)]
+            [
+                np.angle(turn),
+                np.log(np.abs(turn)),
+                centre.real * np.abs(turn),
+                centre.imag * np.abs(turn),
+            ]
         )
-        moved = (place - np.median(place, axis=0)) * (10, 10, 5, 5)  # about unit variance in talking heads
+        # about unit variance in talking heads
+        moved = (place - np.median(place, axis=0)) * (10, 10, 5, 5)
         return np.column_stack([self.coordinates(points), moved]).astype(np.float32)
 
 
 def fit(clips: Sequence[np.ndarray], identities: Sequence[str], *, axes: int) -> FaceSpace:
-    """The space of some clips' points (frames, points, 2), each clip of the identity named beside it."""
+    """The space of some clips' points (frames, points, 2), each clip of the identity named beside
+    it."""
     reference = _mean_face(clips)
     frames = [_aligned(points, reference)[0].reshape(len(points), -1) for points in clips]
     names = sorted(set(identities))
     means = np.stack(
         [
-            np.concatenate([f for f, who in zip(frames, identities, strict=True) if who == name]).mean(0)
+            np.concatenate(
+                [f for f, who in zip(frames, identities, strict=True) if who == name]
+            ).mean(0)
             for name in names
         ]
     )
     place = {name: index for index, name in enumerate(names)}
-    within = np.concatenate([f - means[place[who]] for f, who in zip(frames, identities, strict=True)])
+    within = np.concatenate(
+        [f - means[place[who]] for f, who in zip(frames, identities, strict=True)]
+    )
     values, vectors = np.linalg.eigh(within.T @ within / len(within))
     kept = min(axes, vectors.shape[1])
     least = max(LEAST_VARIANCE * float(values[-1]), 1e-12)
     basis = vectors[:, ::-1][:, :kept] / np.sqrt(np.maximum(values[::-1][:kept], least))
     mean = means.mean(axis=0)
-    between = np.cov((means - mean) @ basis, rowvar=False) if len(names) > 1 else np.zeros((kept, kept))
+    between = (
+        np.cov((means - mean) @ basis, rowvar=False) if len(names) > 1 else np.zeros((kept, kept))
+    )
     spread = np.linalg.cholesky(np.atleast_2d(between) + 1e-6 * np.eye(kept)).T
     return FaceSpace(
         reference=reference.astype(np.float32),
@@ -87,8 +109,11 @@ def _mean_face(clips: Sequence[np.ndarray]) -> np.ndarray:
     return np.asarray(face / np.linalg.norm(face))
 
 
-def _aligned(points: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points moved, turned and scaled onto the reference; the turn (a complex factor) and the centre of each frame.
+def _aligned(
+    points: np.ndarray, reference: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points moved, turned and scaled onto the reference; the turn (a complex factor) and the
+    centre of each frame.
 
     As complex numbers the best turn is a quotient of inner products."""
     plane = points[..., 0].astype(np.float64) + 1j * points[..., 1]

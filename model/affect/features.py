@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the embedder hears and sees of a clip: numbers for each token of two frames (12.5 a second).
 
-Not the reading of media. Heard: the recogniser's states, prosody, and eight numbers of the whole clip's prosody in every token.
-Seen: the face's coordinates (`facespace`) and the motion of the head.
+Not the reading of media. Heard: the recogniser's states, prosody, and eight numbers of the whole
+clip's prosody in every token. Seen: the face's coordinates (`facespace`) and the motion of the
+head.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from model.affect.prepared_corpus import HEARD_PER_FRAME, HEARD_WIDTH, PROSODY, 
 FRAMES_PER_TOKEN = 2
 VOICE_LOG_F0 = np.log(160.0)  # pitches count from between men's and women's
 PAUSE = 1.0  # a frame this far below the loud ones (20 dB, in the unit of `prosody`) is a pause
-PROSODY_NUMBERS = ("pitch", "pitch range", "energy", "energy range", "tilt", "rate", "voiced share", "pause share")
+PROSODY_NUMBERS = (
+    "pitch",
+    "pitch range",
+    "energy",
+    "energy range",
+    "tilt",
+    "rate",
+    "voiced share",
+    "pause share",
+)
 HEARING = HEARD_WIDTH + len(PROSODY) + len(PROSODY_NUMBERS)
 PITCHES = (HEARD_WIDTH, HEARD_WIDTH + len(PROSODY))
 """The columns of what is heard that move with the pitch of a voice: the frame's and the clip's."""
@@ -54,7 +64,8 @@ def hearing(clip: Prepared) -> Float32[np.ndarray, "tokens hearing"]:
 
 
 def prosody_numbers(prosody: Float32[np.ndarray, "frames 6"]) -> Float32[np.ndarray, " 8"]:
-    """A clip's prosody in eight numbers, in the order of `PROSODY_NUMBERS`; pitches in log Hz from 160 Hz, levels in dB / 20."""
+    """A clip's prosody in eight numbers, in the order of `PROSODY_NUMBERS`; pitches in log Hz from
+    160 Hz, levels in dB / 20."""
     pitch, voiced, energy = prosody[:, 0], prosody[:, 1] > 0, prosody[:, 2]
     sung = pitch[voiced] - VOICE_LOG_F0 if voiced.any() else np.zeros(1)
     loud = np.quantile(energy, 0.95)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The embedder that `--emotion-from` and `emotion_sample` ask: the one in this package, or the user's own.
+"""The embedder that `--emotion-from` and `emotion_sample` ask: the one in this package, or the
+user's own.
 
-The packaged one was trained on a synthetic corpus: it shows the mechanism and knows no human speech or face. Another is named by
-the environment variable CALLSHEET_EMBEDDER: a folder that `callsheet train embedder` wrote.
+The packaged one was trained on a synthetic corpus: it shows the mechanism and knows no human speech
+or face. Another is named by the environment variable CALLSHEET_EMBEDDER: a folder that `callsheet
+train embedder` wrote.
 """
 
 from __future__ import annotations
@@ -24,7 +26,11 @@ def folder() -> Path:
     if not (place / "digest").is_file():
         message = f"there is no embedder here; train one, or name its folder in {VARIABLE}"
         raise InputError(
-            Problem(file=str(place), message=message, expected="a folder that `callsheet train embedder` wrote")
+            Problem(
+                file=str(place),
+                message=message,
+                expected="a folder that `callsheet train embedder` wrote",
+            )
         )
     return place
 

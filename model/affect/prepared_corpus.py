@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A prepared corpus as training sees it: clips of known identity and emotion, each a safetensors file of arrays.
+"""A prepared corpus as training sees it: clips of known identity and emotion, each a safetensors
+file of arrays.
 
-Not the reading of media and not the record: `pipeline/corpus` makes the files and hands in the rows. Everything is at 25 frames a
-second and 16 kHz, so frame i covers samples `640 i` to `640 (i + 1)` and encoder states `2 i` and `2 i + 1`.
+Not the reading of media and not the record: `pipeline/corpus` makes the files and hands in the
+rows. Everything is at 25 frames a second and 16 kHz, so frame i covers samples `640 i` to `640 (i +
+1)` and encoder states `2 i` and `2 i + 1`.
 """
 
 from __future__ import annotations
@@ -31,15 +33,17 @@ SAMPLES_PER_FRAME = HZ // RATE
 SPLITS = ("train", "judge", "val", "test")
 """`judge` trains what judges a generator: the generator never sees it."""
 PROSODY = ("log_f0", "voiced", "log_energy", "energy_step", "tilt", "rate")
-"""Columns of `Prepared.prosody`: log of f0 in Hz (0 where unvoiced), voiced 0 or 1, energy in dB / 20, its step from the frame before,
-spectral tilt (high over low band, dB / 20), and energy peaks a second around the frame."""
+"""Columns of `Prepared.prosody`: log of f0 in Hz (0 where unvoiced), voiced 0 or 1, energy in dB /
+20, its step from the frame before, spectral tilt (high over low band, dB / 20), and energy peaks a
+second around the frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prepared:
-    """One clip of T frames. `faces`: RGB, one square crop for the whole clip, so that head motion stays. `points`: landmarks in
-    units of the crop (0 to 1). `speech`: mono 16 kHz. `heard`: last hidden states of the Whisper tiny.en encoder, 50 a second.
-    `prosody`: the columns of `PROSODY`."""
+    """One clip of T frames. `faces`: RGB, one square crop for the whole clip, so that head motion
+    stays. `points`: landmarks in units of the crop (0 to 1). `speech`: mono 16 kHz. `heard`: last
+    hidden states of the Whisper tiny.en encoder, 50 a second. `prosody`: the columns of
+    `PROSODY`."""
 
     faces: UInt8[np.ndarray, "frames 64 64 3"]
     points: Float16[np.ndarray, "frames 468 2"]
@@ -65,13 +69,15 @@ class Corpus:
     """The clips under one folder. Arrays are read when they are asked for."""
 
     def __init__(self, rows: Sequence[CorpusClip], folder: Path) -> None:
-        """`rows` name files relative to `folder`. Their order does not matter: clips are kept in the order of their ids."""
+        """`rows` name files relative to `folder`. Their order does not matter: clips are kept in
+        the order of their ids."""
         self.folder = folder
         self.clips = tuple(sorted(rows, key=lambda row: row.clip_id))
 
     @property
     def digest(self) -> str:
-        """Identity of the data: changes when a clip comes, goes or is made anew. `units` clips do not count: nothing is trained on them."""
+        """Identity of the data: changes when a clip comes, goes or is made anew. `units` clips do
+        not count: nothing is trained on them."""
         return digest([clip.clip_id for clip in self.clips if clip.corpus != "units"])
 
     @property
@@ -80,8 +86,9 @@ class Corpus:
         return tuple(sorted({clip.licence for clip in self.clips}))
 
     def split(self, name: str, *, corpus: str | None = None) -> list[CorpusClip]:
-        """The clips of one of `SPLITS`. `corpus` keeps one source (`synthetic`, `units`, ...); without it, `units` stays out:
-        that set is another kind of picture and is reported beside the rest."""
+        """The clips of one of `SPLITS`. `corpus` keeps one source (`synthetic`, `units`, ...);
+        without it, `units` stays out: that set is another kind of picture and is reported beside
+        the rest."""
         wanted = [clip for clip in self.clips if clip.split == name]
         if corpus is not None:
             return [clip for clip in wanted if clip.corpus == corpus]
@@ -118,7 +125,11 @@ def _read(path: Path, name: str, span: slice = slice(None)) -> Any:
     from safetensors import safe_open
 
     if not path.is_file():
-        raise InputError(Problem(file=str(path), message="the corpus has no such file", expected="a prepared clip"))
+        raise InputError(
+            Problem(
+                file=str(path), message="the corpus has no such file", expected="a prepared clip"
+            )
+        )
     with safe_open(path, framework="numpy") as file:
         part = file.get_slice(name)
         start, stop, step = span.indices(part.get_shape()[0])
@@ -130,9 +141,11 @@ TINY_SPLITS = ("train",) * 4 + ("judge", "val") + ("test",) * 2
 
 
 def tiny(folder: Path, *, seed: int = 0) -> Corpus:
-    """A corpus for tests, written into `folder`: 8 identities in 8 emotions, 16 frames each, noise with something to learn.
+    """A corpus for tests, written into `folder`: 8 identities in 8 emotions, 16 frames each, noise
+    with something to learn.
 
-    An emotion moves points, faces, states and pitch along directions of its own; an identity has a face and a pitch of its own."""
+    An emotion moves points, faces, states and pitch along directions of its own; an identity has a
+    face and a pitch of its own."""
     chance = np.random.default_rng(seed)
     world = {
         "shape": chance.uniform(0.2, 0.8, (POINTS, 2)),
@@ -143,7 +156,10 @@ def tiny(folder: Path, *, seed: int = 0) -> Corpus:
     rows = []
     for number, split in enumerate(TINY_SPLITS):
         identity = f"tiny-{number}"
-        who = {"face": chance.uniform(60, 190, (8, 8, 3)), "points": chance.normal(0, 0.02, (POINTS, 2))}
+        who = {
+            "face": chance.uniform(60, 190, (8, 8, 3)),
+            "points": chance.normal(0, 0.02, (POINTS, 2)),
+        }
         neutral = world["shape"] + who["points"]
         still = PreparedPortrait(face=_enlarged(who["face"]), points=neutral.astype(np.float16))
         save(still, folder / "prepared" / f"{identity}.portrait.safetensors")
@@ -174,7 +190,10 @@ def _tiny_row(identity: str, label: str, *, split: str, seed: int) -> CorpusClip
 
 
 def _tiny_clip(
-    world: dict[str, np.ndarray], who: dict[str, np.ndarray], emotion: int, chance: np.random.Generator
+    world: dict[str, np.ndarray],
+    who: dict[str, np.ndarray],
+    emotion: int,
+    chance: np.random.Generator,
 ) -> Prepared:
     onset = np.linspace(0.5, 1, TINY_FRAMES) * chance.uniform(0.7, 1.2)
     mouth = np.abs(np.sin(np.arange(TINY_FRAMES) * chance.uniform(0.5, 1.5)))
@@ -182,11 +201,15 @@ def _tiny_clip(
     faces = [_enlarged(who["face"] + share * world["looks"][emotion]) for share in onset]
     for face, opened in zip(faces, mouth, strict=True):
         face[44 : 44 + 2 + int(8 * opened), 24:40] = 30
-    heard = world["sounds"][emotion] + chance.normal(0, 1, (HEARD_PER_FRAME * TINY_FRAMES, HEARD_WIDTH))
+    heard = world["sounds"][emotion] + chance.normal(
+        0, 1, (HEARD_PER_FRAME * TINY_FRAMES, HEARD_WIDTH)
+    )
     pitch = np.log(120 + 20 * emotion + chance.normal(0, 8, TINY_FRAMES))
     others = chance.normal(0, 0.3, (TINY_FRAMES, 3))
     prosody = np.column_stack([pitch, np.ones(TINY_FRAMES), mouth - 2 + 0.2 * emotion, others])
-    speech = np.repeat(mouth, SAMPLES_PER_FRAME) * chance.normal(0, 3000, TINY_FRAMES * SAMPLES_PER_FRAME)
+    speech = np.repeat(mouth, SAMPLES_PER_FRAME) * chance.normal(
+        0, 3000, TINY_FRAMES * SAMPLES_PER_FRAME
+    )
     return Prepared(
         faces=np.stack(faces),
         points=points.astype(np.float16),

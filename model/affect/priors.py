@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The eight named emotions in the embedder's space: class means (priors), what lies between them, and the way back to names.
+"""The eight named emotions in the embedder's space: class means (priors), what lies between them,
+and the way back to names.
 
-Intensity and blends work on differences from neutral: a prior is `neutral + sum w (mean - neutral)`, since class means share one large
-common part and raw scaling would mostly change that. The way back is the same sum, solved for weights that are not negative.
+Intensity and blends work on differences from neutral: a prior is `neutral + sum w (mean -
+neutral)`, since class means share one large common part and raw scaling would mostly change that.
+The way back is the same sum, solved for weights that are not negative.
 """
 
 from __future__ import annotations
@@ -25,46 +27,63 @@ NEUTRAL = LABELS.index("neutral")
 FILE = "priors.safetensors"
 LEAST_WEIGHT = 0.08  # of a decoded blend: less is noise, and nobody would write it in a script
 MOST_LABELS = 3
-STEPS = 20  # weights are told in twentieths: another machine's last digits must not make another film
+# weights are told in twentieths: another machine's last digits must not make another film
+STEPS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Priors:
-    """Class Gaussians in the order of `LABELS`, and the intensity at which each class was performed on average (1 for neutral)."""
+    """Class Gaussians in the order of `LABELS`, and the intensity at which each class was performed
+    on average (1 for neutral)."""
 
     mean: Float[Tensor, "8 256"]
     logvar: Float[Tensor, "8 256"]
     intensity: Float[Tensor, " 8"]
 
     def at(self, weights: Float[Tensor, "*batch 8"]) -> Float[Tensor, "*batch 256"]:
-        """The prior of a mix of emotions (weights as in `model.emotion`; that of neutral says nothing more than the others' absence)."""
+        """The prior of a mix of emotions (weights as in `model.emotion`; that of neutral says
+        nothing more than the others' absence)."""
         return self.mean[NEUTRAL] + (weights / self.intensity) @ self._ways()
 
     def nearest(self, means: Float[Tensor, "batch 256"]) -> Int[Tensor, " batch"]:
-        """Which class mean each is nearest to, by the angle seen from the middle of all class means."""
+        """Which class mean each is nearest to, by the angle seen from the middle of all class
+        means."""
         middle = self.mean.mean(0)
         unit = torch.nn.functional.normalize
         return (unit(means - middle, dim=-1) @ unit(self.mean - middle, dim=-1).T).argmax(-1)
 
     def mix(self, gaussian: Gaussian, *, intensity: float | None = None) -> Curve:
-        """A Gaussian in words: at most three labels. `intensity`: how strong all of it is, read from the clip; None: as it lies."""
+        """A Gaussian in words: at most three labels. `intensity`: how strong all of it is, read
+        from the clip; None: as it lies."""
         from scipy.optimize import nnls
 
         ways = self._ways().double().numpy()
         moved = (gaussian.mean - self.mean[NEUTRAL]).double().numpy()
         found = nnls(ways.T, moved)[0] * self.intensity.double().numpy()
         strongest = np.argsort(found)[::-1][:MOST_LABELS]
-        kept = {LABELS[i]: float(found[i]) for i in strongest if i != NEUTRAL and found[i] >= LEAST_WEIGHT}
+        kept = {
+            LABELS[i]: float(found[i])
+            for i in strongest
+            if i != NEUTRAL and found[i] >= LEAST_WEIGHT
+        }
         total = sum(kept.values())
         if not kept or (intensity is not None and intensity < LEAST_WEIGHT):
             return parse_curve("neutral")
         factor = 1.0 if intensity is None else intensity / total
-        words = {label: round(min(weight * factor, MAXIMUM) * STEPS) / STEPS for label, weight in kept.items()}
-        return parse_curve(" + ".join(f"{label} {weight:g}" for label, weight in words.items() if weight) or "neutral")
+        words = {
+            label: round(min(weight * factor, MAXIMUM) * STEPS) / STEPS
+            for label, weight in kept.items()
+        }
+        return parse_curve(
+            " + ".join(f"{label} {weight:g}" for label, weight in words.items() if weight)
+            or "neutral"
+        )
 
     def save(self, folder: Path) -> None:
         """Write them beside their embedder."""
-        save_file({"mean": self.mean, "logvar": self.logvar, "intensity": self.intensity}, folder / FILE)
+        save_file(
+            {"mean": self.mean, "logvar": self.logvar, "intensity": self.intensity}, folder / FILE
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Priors:
@@ -73,19 +92,26 @@ class Priors:
         try:
             return cls(**load_file(file))
         except (SafetensorError, OSError, TypeError) as error:
-            raise InputError(Problem(file=str(file), message=f"no priors of emotions: {error}")) from error
+            raise InputError(
+                Problem(file=str(file), message=f"no priors of emotions: {error}")
+            ) from error
 
     def _ways(self) -> Tensor:
         """From neutral to each class."""
         return self.mean - self.mean[NEUTRAL]
 
 
-def class_priors(found: Gaussian, emotions: Int[Tensor, " batch"], intensities: Float[Tensor, " batch"]) -> Priors:
-    """One Gaussian a class with the mean and the variance of its clips' mixture. Raises InputError when a label has no clip."""
+def class_priors(
+    found: Gaussian, emotions: Int[Tensor, " batch"], intensities: Float[Tensor, " batch"]
+) -> Priors:
+    """One Gaussian a class with the mean and the variance of its clips' mixture. Raises InputError
+    when a label has no clip."""
     missing = [label for index, label in enumerate(LABELS) if not bool((emotions == index).any())]
     if missing:
         message = f"no clip performs {', '.join(missing)}"
-        raise InputError(Problem(file="corpus", message=message, expected="clips of all eight emotions"))
+        raise InputError(
+            Problem(file="corpus", message=message, expected="clips of all eight emotions")
+        )
     means, logvars, strengths = [], [], []
     for index in range(len(LABELS)):
         own = emotions == index
@@ -94,4 +120,8 @@ def class_priors(found: Gaussian, emotions: Int[Tensor, " batch"], intensities: 
         means.append(mean)
         logvars.append(variance.log())
         strengths.append(intensities[own].mean() if index != NEUTRAL else torch.tensor(1.0))
-    return Priors(mean=torch.stack(means), logvar=torch.stack(logvars), intensity=torch.stack(strengths).float())
+    return Priors(
+        mean=torch.stack(means),
+        logvar=torch.stack(logvars),
+        intensity=torch.stack(strengths).float(),
+    )

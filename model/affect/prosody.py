@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How something is said, measured: pitch, energy, tilt and rate of mono 16 kHz speech.
 
-Not who speaks and not which words. The pitch is that of Boersma (1993): the autocorrelation of a windowed stretch over that of the
-window, its best peak between 60 and 420 Hz, an octave costing a little, and a median over five steps.
+Not who speaks and not which words. The pitch is that of Boersma (1993): the autocorrelation of a
+windowed stretch over that of the window, its best peak between 60 and 420 Hz, an octave costing a
+little, and a median over five steps.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ Sound = Float64[np.ndarray, " samples"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Track:
-    """One value for each 10 ms. `f0`: Hz, 0 where unvoiced. `energy_db`, `tilt_db`: relative to full scale. `peaks`: 1 at syllable-like
-    peaks of energy, else 0."""
+    """One value for each 10 ms. `f0`: Hz, 0 where unvoiced. `energy_db`, `tilt_db`: relative to
+    full scale. `peaks`: 1 at syllable-like peaks of energy, else 0."""
 
     f0: Float64[np.ndarray, " steps"]
     energy_db: Float64[np.ndarray, " steps"]
@@ -44,8 +45,9 @@ class Track:
 
 
 SUMMARY = ("pitch", "pitch_range", "energy", "energy_range", "tilt", "rate", "pauses", "voiced")
-"""What `summary` returns: mean and deviation of f0 in semitones over 100 Hz, of energy in dB; mean tilt; peaks a second of speech;
-share of pauses between first and last sound; voiced share of speech."""
+"""What `summary` returns: mean and deviation of f0 in semitones over 100 Hz, of energy in dB; mean
+tilt; peaks a second of speech; share of pauses between first and last sound; voiced share of
+speech."""
 
 
 def track(sound: Sound) -> Track:
@@ -54,7 +56,9 @@ def track(sound: Sound) -> Track:
     power = np.abs(np.fft.rfft(windows * np.hanning(WINDOW))) ** 2
     high = round(BAND_HZ / HZ * WINDOW)
     energy = 10 * np.log10(np.mean(windows**2, axis=1) + FLOOR**2)
-    tilt = 10 * np.log10((power[:, high:].sum(axis=1) + FLOOR) / (power[:, 1:high].sum(axis=1) + FLOOR))
+    tilt = 10 * np.log10(
+        (power[:, high:].sum(axis=1) + FLOOR) / (power[:, 1:high].sum(axis=1) + FLOOR)
+    )
     f0 = _pitch(windows)
     f0[energy < energy.max() - SILENT_DB] = 0
     return Track(f0=f0, energy_db=energy, tilt_db=tilt, peaks=_peaks(energy))
@@ -71,9 +75,13 @@ def frames(sound: Sound) -> Float32[np.ndarray, "frames 6"]:
     pitch = np.where(voiced, f0.sum(axis=1) / np.maximum((f0 > 0).sum(axis=1), 1), 1.0)
     energy = measured.energy_db[groups].mean(axis=1) / 20
     reach = round(PEAK_SECONDS * 100)
-    rate = np.convolve(measured.peaks, np.ones(2 * reach + 1), "same")[groups[:, 0]] / (2 * PEAK_SECONDS)
+    rate = np.convolve(measured.peaks, np.ones(2 * reach + 1), "same")[groups[:, 0]] / (
+        2 * PEAK_SECONDS
+    )
     tilt = measured.tilt_db[groups].mean(axis=1) / 20
-    rows = np.column_stack([np.log(pitch), voiced, energy, np.diff(energy, prepend=energy[:1]), tilt, rate])
+    rows = np.column_stack(
+        [np.log(pitch), voiced, energy, np.diff(energy, prepend=energy[:1]), tilt, rate]
+    )
     assert rows.shape[1] == len(PROSODY)
     return rows.astype(np.float32)
 
@@ -134,7 +142,9 @@ def _bend(ratio: np.ndarray, lag: np.ndarray) -> np.ndarray:
     before, at, after = ratio[row, lag - 1], ratio[row, lag], ratio[row, lag + 1]
     curve = before - 2 * at + after
     return np.clip(
-        np.where(np.abs(curve) > 1e-9, 0.5 * (before - after) / np.where(curve == 0, 1, curve), 0), -0.5, 0.5
+        np.where(np.abs(curve) > 1e-9, 0.5 * (before - after) / np.where(curve == 0, 1, curve), 0),
+        -0.5,
+        0.5,
     )
 
 
@@ -144,13 +154,21 @@ def _smoothed(f0: np.ndarray) -> np.ndarray:
     around = np.stack([padded[k : k + len(f0)] for k in range(5)], axis=1)
     voiced = around > 0
     kept = (f0 > 0) & (voiced.sum(axis=1) >= 3)
-    middle = np.array([np.median(row[mask]) if mask.any() else 0.0 for row, mask in zip(around, voiced, strict=True)])
+    middle = np.array(
+        [
+            np.median(row[mask]) if mask.any() else 0.0
+            for row, mask in zip(around, voiced, strict=True)
+        ]
+    )
     return np.where(kept, middle, 0.0)
 
 
 def _peaks(energy: np.ndarray) -> np.ndarray:
-    """1 where the smoothed energy has a peak at least 2 dB over what lies before it and at most 25 dB under the loudest."""
-    smooth = np.convolve(np.pad(energy, 3, mode="edge"), np.hanning(9)[1:-1] / np.hanning(9).sum(), "valid")
+    """1 where the smoothed energy has a peak at least 2 dB over what lies before it and at most 25
+    dB under the loudest."""
+    smooth = np.convolve(
+        np.pad(energy, 3, mode="edge"), np.hanning(9)[1:-1] / np.hanning(9).sum(), "valid"
+    )
     peaks = np.zeros(len(energy))
     low = high = smooth[0]
     place = 0

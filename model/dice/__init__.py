@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DICE-Talk talker: the published model, written anew from facts about it. Nothing heavy is imported here; see `talker`."""
+"""The DICE-Talk talker: the published model, written anew from facts about it. Nothing heavy is
+imported here; see `talker`."""
 
 from __future__ import annotations
 
@@ -17,13 +18,15 @@ VERSION = "1.0.0"
 LABEL = "DICE-Talk"
 TINY_LABEL = "DICE-Talk tiny random"
 CONTEXT_SECONDS = 2.0
-WORK_SETTINGS = ("images_per_run", "kept_megabytes", "compile")  # how the work is done, not what comes out
+# how the work is done, not what comes out
+WORK_SETTINGS = ("images_per_run", "kept_megabytes", "compile")
 FACE_WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh")
 FACE_LICENCES = ("MediaPipe face detector and face mesh: Apache-2.0",)
 
 
 def describe(settings: Mapping[str, object], *, weights: Path | None = None) -> Description:
-    """What a plan needs to know; `weights` as for `talker.load`. Raises InputError for bad settings or missing weights."""
+    """What a plan needs to know; `weights` as for `talker.load`. Raises InputError for bad settings
+    or missing weights."""
     from manifests.identity import digest
     from model.dice import released
     from model.talker import Description
@@ -31,7 +34,11 @@ def describe(settings: Mapping[str, object], *, weights: Path | None = None) -> 
 
     chosen = read_settings(settings)
     is_tiny = chosen.build == "tiny"
-    own = digest({"tiny random": VERSION}) if is_tiny else released.digest_of(weights or released.folder())
+    own = (
+        digest({"tiny random": VERSION})
+        if is_tiny
+        else released.digest_of(weights or released.folder())
+    )
     faces = FACE_WEIGHTS if chosen.face_box is None else ()
     return Description(
         name=NAME,
@@ -40,8 +47,11 @@ def describe(settings: Mapping[str, object], *, weights: Path | None = None) -> 
         weights_digest=digest([own, digest_of_catalogued(faces)]),
         context_seconds=CONTEXT_SECONDS,
         licences=(() if is_tiny else released.LICENCES) + (FACE_LICENCES if faces else ()),
-        weights=faces + (() if is_tiny else tuple(s.path for s in (*released.SOURCES, released.EMOTIONS))),
-        shaping={name: value for name, value in chosen.plain().items() if name not in WORK_SETTINGS},
+        weights=faces
+        + (() if is_tiny else tuple(s.path for s in (*released.SOURCES, released.EMOTIONS))),
+        shaping={
+            name: value for name, value in chosen.plain().items() if name not in WORK_SETTINGS
+        },
         wants_gpu=chosen.device in ("auto", "cuda"),
         frugal={"images_per_run": max(1, chosen.images_per_run // 3), "kept_megabytes": 0.0},
     )

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoupled cross-attention: the image token's attention plus one attention per adapter (audio, emotion), gated by the face mask.
+"""Decoupled cross-attention: the image token's attention plus one attention per adapter (audio,
+emotion), gated by the face mask.
 
-`Conditioning` travels through diffusers' stock blocks in the place of `encoder_hidden_states`. Nothing is computed twice: keys
-and values of token sets that stay the same are kept for the clip, temporal ones are computed once per window instead of per
-pixel, and the image branch needs no attention, since the softmax over its single token is 1.
+`Conditioning` travels through diffusers' stock blocks in the place of `encoder_hidden_states`.
+Nothing is computed twice: keys and values of token sets that stay the same are kept for the clip,
+temporal ones are computed once per window instead of per pixel, and the image branch needs no
+attention, since the softmax over its single token is 1.
 """
 
 from __future__ import annotations
@@ -23,13 +25,16 @@ Grid = tuple[int, int]
 
 @dataclass(slots=True, eq=False)
 class TokenTable:
-    """Token sets of one clip, and what layers have projected of them. `keep=False`: project what a window needs, each time."""
+    """Token sets of one clip, and what layers have projected of them. `keep=False`: project what a
+    window needs, each time."""
 
     sets: Float[Tensor, "sets tokens dim"]
     keep: bool = True
     kept: dict[int, Tensor] = field(default_factory=dict)
 
-    def project(self, layer: nn.Module, chosen: Int64[Tensor, " rows"]) -> Float[Tensor, "rows tokens channels"]:
+    def project(
+        self, layer: nn.Module, chosen: Int64[Tensor, " rows"]
+    ) -> Float[Tensor, "rows tokens channels"]:
         """`layer` applied to the chosen sets; over the whole table, once, when the table keeps."""
         if not self.keep:
             projected: Tensor = layer(self.sets[chosen])
@@ -41,7 +46,8 @@ class TokenTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """Which sets of a table the frames of a window use: row `index[branch, frame]` of `chosen`, which are rows of the table."""
+    """Which sets of a table the frames of a window use: row `index[branch, frame]` of `chosen`,
+    which are rows of the table."""
 
     table: TokenTable
     chosen: Int64[Tensor, " rows"]
@@ -80,7 +86,8 @@ class FaceGate:
     kept: dict[Grid, Tensor] = field(default_factory=dict)
 
     def at(self, grid: Grid) -> Float[Tensor, "1 pixels 1"]:
-        """The mask on a grid, bicubic without antialiasing (it may stray a little outside [0, 1], as in the reference)."""
+        """The mask on a grid, bicubic without antialiasing (it may stray a little outside [0, 1],
+        as in the reference)."""
         if grid not in self.kept:
             self.kept[grid] = resample_mask(self.mask, grid).flatten(1)[..., None]
         return self.kept[grid]
@@ -88,7 +95,8 @@ class FaceGate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """What one window is told: the image token, the adapters' tokens, and where the face is (None: everywhere)."""
+    """What one window is told: the image token, the adapters' tokens, and where the face is (None:
+    everywhere)."""
 
     clip: Tokens
     adapters: tuple[Tokens, ...]
@@ -97,7 +105,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditioning:
-    """The conditions of a batch: the branches of one window after those of another. `scales`: strength of each adapter."""
+    """The conditions of a batch: the branches of one window after those of another. `scales`:
+    strength of each adapter."""
 
     parts: Sequence[Part]
     scales: tuple[float, ...]
@@ -122,15 +131,21 @@ class SpatialView:
     conditioning: Conditioning
     grid: Grid
 
-    def fold(self, queries: Float[Tensor, "images pixels channels"]) -> Float[Tensor, "images pixels channels"]:
+    def fold(
+        self, queries: Float[Tensor, "images pixels channels"]
+    ) -> Float[Tensor, "images pixels channels"]:
         """Frames are the batch already."""
         return queries
 
-    def unfold(self, values: Float[Tensor, "images pixels channels"]) -> Float[Tensor, "images pixels channels"]:
+    def unfold(
+        self, values: Float[Tensor, "images pixels channels"]
+    ) -> Float[Tensor, "images pixels channels"]:
         """Frames are the batch already."""
         return values
 
-    def project(self, slot: int | None, layer: nn.Module) -> Float[Tensor, "images tokens channels"]:
+    def project(
+        self, slot: int | None, layer: nn.Module
+    ) -> Float[Tensor, "images tokens channels"]:
         """Tokens per frame."""
         return torch.cat([_tokens(part, slot).per_frame(layer) for part in self.conditioning.parts])
 
@@ -141,22 +156,31 @@ class SpatialView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemporalView:
-    """Attention along time: the mean tokens of the window for all its pixels and frames, without a gate."""
+    """Attention along time: the mean tokens of the window for all its pixels and frames, without a
+    gate."""
 
     conditioning: Conditioning
     grid: Grid
 
-    def fold(self, queries: Float[Tensor, "columns frames channels"]) -> Float[Tensor, "branches places channels"]:
+    def fold(
+        self, queries: Float[Tensor, "columns frames channels"]
+    ) -> Float[Tensor, "branches places channels"]:
         """All pixels and frames of a branch share its tokens, so they ask together."""
         return rearrange(queries, "(b pixels) frames c -> b (pixels frames) c", pixels=self._pixels)
 
-    def unfold(self, values: Float[Tensor, "branches places channels"]) -> Float[Tensor, "columns frames channels"]:
+    def unfold(
+        self, values: Float[Tensor, "branches places channels"]
+    ) -> Float[Tensor, "columns frames channels"]:
         """One row of frames per pixel."""
         return rearrange(values, "b (pixels frames) c -> (b pixels) frames c", pixels=self._pixels)
 
-    def project(self, slot: int | None, layer: nn.Module) -> Float[Tensor, "branches tokens channels"]:
+    def project(
+        self, slot: int | None, layer: nn.Module
+    ) -> Float[Tensor, "branches tokens channels"]:
         """Mean tokens of each branch."""
-        return torch.cat([_tokens(part, slot).per_window(layer) for part in self.conditioning.parts])
+        return torch.cat(
+            [_tokens(part, slot).per_window(layer) for part in self.conditioning.parts]
+        )
 
     def gate(self) -> None:
         """Time is not gated in the reference."""
@@ -167,11 +191,13 @@ class TemporalView:
 
 
 View = SpatialView | TemporalView
-"""How one kind of block looks at the conditioning: what it folds into a batch, and which tokens stand beside it."""
+"""How one kind of block looks at the conditioning: what it folds into a batch, and which tokens
+stand beside it."""
 
 
 class AdapterProcessor(nn.Module):
-    """An attention processor for diffusers' `Attention`; holds the released keys `to_k_ip.N.weight` and `to_v_ip.N.weight`."""
+    """An attention processor for diffusers' `Attention`; holds the released keys `to_k_ip.N.weight`
+    and `to_v_ip.N.weight`."""
 
     def __init__(self, channels: int, *, dim: int, adapters: int = 2) -> None:
         """`channels`: the attention's inner width; `dim`: the tokens' width."""
@@ -181,9 +207,14 @@ class AdapterProcessor(nn.Module):
         self.to_v_ip = nn.ModuleList(nn.Linear(dim, channels, bias=False) for _ in range(adapters))
 
     def __call__(
-        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: View, attention_mask: None = None
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: View,
+        attention_mask: None = None,
     ) -> Tensor:
-        """Attend to the image token and to every adapter's tokens. The names are those diffusers calls with."""
+        """Attend to the image token and to every adapter's tokens. The names are those diffusers
+        calls with."""
         del attention_mask
         view = encoder_hidden_states
         queries = view.fold(attn.to_q(hidden_states))
@@ -191,7 +222,10 @@ class AdapterProcessor(nn.Module):
         gate = view.gate()
         for slot, scale in enumerate(view.conditioning.scales):
             if scale:
-                keys, values = view.project(slot, self.to_k_ip[slot]), view.project(slot, self.to_v_ip[slot])
+                keys, values = (
+                    view.project(slot, self.to_k_ip[slot]),
+                    view.project(slot, self.to_v_ip[slot]),
+                )
                 told = scale * attend(queries, keys, values, heads=attn.heads)
                 found = found + (told if gate is None else told * gate.to(told.dtype))
         projected: Tensor = attn.to_out[0](view.unfold(found))
@@ -206,12 +240,19 @@ def attend(
     heads: int,
 ) -> Float[Tensor, "batch queries channels"]:
     """Multi-head scaled dot-product attention."""
-    q, k, v = (rearrange(x, "b n (heads c) -> b heads n c", heads=heads) for x in (queries, keys, values))
-    return rearrange(functional.scaled_dot_product_attention(q, k, v), "b heads n c -> b n (heads c)")
+    q, k, v = (
+        rearrange(x, "b n (heads c) -> b heads n c", heads=heads) for x in (queries, keys, values)
+    )
+    return rearrange(
+        functional.scaled_dot_product_attention(q, k, v), "b heads n c -> b n (heads c)"
+    )
 
 
-def resample_mask(mask: Float[Tensor, "batch 1 height width"], grid: Grid) -> Float[Tensor, "batch h w"]:
-    """The face mask on a latent grid, as the reference resamples it: bicubic, half-pixel centres, no antialiasing."""
+def resample_mask(
+    mask: Float[Tensor, "batch 1 height width"], grid: Grid
+) -> Float[Tensor, "batch h w"]:
+    """The face mask on a latent grid, as the reference resamples it: bicubic, half-pixel centres,
+    no antialiasing."""
     return functional.interpolate(mask, size=grid, mode="bicubic", align_corners=False)[:, 0]
 
 

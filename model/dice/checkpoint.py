@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Released checkpoints in, our weight files out, and the loading of those: strict, by one key table.
+"""Released checkpoints in, our weight files out, and the loading of those: strict, by one key
+table.
 
-Released files are pickles; they are read here, once, with torch's weights-only reader, and written as safetensors with sizes
-and digests. A first import is trusted and recorded; a later one must bring the same files.
+Released files are pickles; they are read here, once, with torch's weights-only reader, and written
+as safetensors with sizes and digests. A first import is trusted and recorded; a later one must
+bring the same files.
 """
 
 from __future__ import annotations
@@ -42,7 +44,11 @@ KEY_TABLE: dict[str, tuple[tuple[str, str | None], ...]] = {
     "emotion_model": (),
     "pose_guider": (),
     "interpolation": ((r"^module\.", ""), (r"^(?!block)", None)),
-    "whisper": ((r"^(model\.)?decoder\.", None), (r"^proj_out\.", None), (r"^(model\.)?encoder\.", "")),
+    "whisper": (
+        (r"^(model\.)?decoder\.", None),
+        (r"^proj_out\.", None),
+        (r"^(model\.)?encoder\.", ""),
+    ),
     "image_encoder": ((r"\.position_ids$", None),),
     "vae": (
         (r"\.query\.", ".to_q."),
@@ -51,7 +57,8 @@ KEY_TABLE: dict[str, tuple[tuple[str, str | None], ...]] = {
         (r"\.proj_attn\.", ".to_out.0."),
     ),
 }
-"""How released keys become ours: rules tried in order, a pattern and its replacement, or None for a key that is not used."""
+"""How released keys become ours: rules tried in order, a pattern and its replacement, or None for a
+key that is not used."""
 
 BUILDERS: dict[str, Callable[[Sizes], nn.Module]] = {
     "unet": lambda sizes: DiceUNet.build(sizes.unet),
@@ -78,7 +85,8 @@ class ImportedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What an import read. `first`: nothing was recorded before, so these digests are now what later imports must match."""
+    """What an import read. `first`: nothing was recorded before, so these digests are now what
+    later imports must match."""
 
     into: Path
     files: tuple[ImportedFile, ...]
@@ -99,10 +107,16 @@ def renamed(component: str, state: Mapping[str, Tensor]) -> State:
     return found
 
 
-def key_problems(file: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[Problem]:
+def key_problems(
+    file: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
+) -> list[Problem]:
     """Every missing, unknown and misshapen key."""
-    problems = [Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in given]
-    problems += [Problem(file=file, message=f"unknown key {key!r}") for key in given if key not in expected]
+    problems = [
+        Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in given
+    ]
+    problems += [
+        Problem(file=file, message=f"unknown key {key!r}") for key in given if key not in expected
+    ]
     problems += [
         Problem(
             file=file,
@@ -117,11 +131,16 @@ def key_problems(file: str, expected: Mapping[str, Tensor], given: Mapping[str, 
 
 
 def check_unet(base: State, trained: State, *, file: str, sizes: Sizes) -> State:
-    """DICE-Talk's keys over SVD's. `trained` may be complete or partial, but has all adapter keys and no unknown ones."""
+    """DICE-Talk's keys over SVD's. `trained` may be complete or partial, but has all adapter keys
+    and no unknown ones."""
     with torch.device("meta"):
         expected = DiceUNet.build(sizes.unet).state_dict()
     adapters = [key for key in expected if ADAPTER.search(key)]
-    problems = [Problem(file=file, message=f"missing adapter key {key!r}") for key in adapters if key not in trained]
+    problems = [
+        Problem(file=file, message=f"missing adapter key {key!r}")
+        for key in adapters
+        if key not in trained
+    ]
     problems += [p for p in key_problems(file, expected, trained) if "missing key" not in p.message]
     merged = {**base, **trained}
     if not problems:
@@ -136,8 +155,9 @@ def import_released(
 ) -> ImportReport:
     """Read the published layout below `source` and write our weight files to `into`.
 
-    `sizes`: expected of DICE-Talk's own files, the released ones by default; what diffusers and transformers write beside their
-    weights is read from there. Raises InputError with everything that is missing, does not fit, or differs from the first import."""
+    `sizes`: expected of DICE-Talk's own files, the released ones by default; what diffusers and
+    transformers write beside their weights is read from there. Raises InputError with everything
+    that is missing, does not fit, or differs from the first import."""
     priors = _prior_files(source)
     missing = [s.problem(source) for s in released.SOURCES if not (source / s.path).exists()]
     missing += [] if len(priors) == len(LABELS) else [_missing_priors(source, priors)]
@@ -150,7 +170,10 @@ def import_released(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     _convert(source, partial, sizes)
-    save_file({label: read_prior(path) for label, path in priors.items()}, partial / f"{released.PRIORS}.safetensors")
+    save_file(
+        {label: read_prior(path) for label, path in priors.items()},
+        partial / f"{released.PRIORS}.safetensors",
+    )
     has_detector = allow_torchscript and (source / released.DETECTOR).is_file()
     if has_detector:
         shutil.copyfile(source / released.DETECTOR, partial / released.DETECTOR)
@@ -162,9 +185,12 @@ def import_released(
 
 
 def load_networks(place: Path) -> Networks:
-    """The imported networks. Raises InputError when files are missing, or keys are missing, unknown or misshapen."""
+    """The imported networks. Raises InputError when files are missing, or keys are missing, unknown
+    or misshapen."""
     sizes = Sizes.from_plain(released.read_record(place)["sizes"])
-    loaded = {name: _load(BUILDERS[name], sizes, place / f"{name}.safetensors") for name in BUILDERS}
+    loaded = {
+        name: _load(BUILDERS[name], sizes, place / f"{name}.safetensors") for name in BUILDERS
+    }
     priors = load_file(place / f"{released.PRIORS}.safetensors")
     return Networks(
         sizes=sizes,
@@ -181,7 +207,8 @@ def load_networks(place: Path) -> Networks:
 
 
 def _load(build: Callable[[Sizes], nn.Module], sizes: Sizes, file: Path) -> nn.Module:
-    """Built without memory where the network has parameters only; the weights' tensors become its parameters."""
+    """Built without memory where the network has parameters only; the weights' tensors become its
+    parameters."""
     with torch.device("meta"):
         module = build(sizes)
     if any(True for _ in module.buffers()):
@@ -195,7 +222,11 @@ def _load(build: Callable[[Sizes], nn.Module], sizes: Sizes, file: Path) -> nn.M
 
 
 def _prior_files(source: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(source.rglob("*.npy"), reverse=True) if path.stem in LABELS}
+    return {
+        path.stem: path
+        for path in sorted(source.rglob("*.npy"), reverse=True)
+        if path.stem in LABELS
+    }
 
 
 def _missing_priors(source: Path, found: Mapping[str, Path]) -> Problem:
@@ -219,7 +250,11 @@ def _variant(folder: Path, stem: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise InputError(
-        Problem(file=str(folder), message="no weights here", expected=f"{stem}.safetensors or {stem}.fp16.safetensors")
+        Problem(
+            file=str(folder),
+            message="no weights here",
+            expected=f"{stem}.safetensors or {stem}.fp16.safetensors",
+        )
     )
 
 
@@ -227,7 +262,9 @@ def _digests(source: Path, priors: Iterable[Path], *, detector: bool) -> list[Im
     licences = {name: (s.licence, s.commercial) for s in released.SOURCES for name in s.becomes}
     licences["base"] = (released.STABILITY, "unclear")
     own = (released.NON_COMMERCIAL, "no")
-    read = [(path, licences[name]) for name, path in _read_files(source).items()] + [(path, own) for path in priors]
+    read = [(path, licences[name]) for name, path in _read_files(source).items()] + [
+        (path, own) for path in priors
+    ]
     if detector and (source / released.DETECTOR).is_file():
         read.append((source / released.DETECTOR, own))
     return [
@@ -246,12 +283,20 @@ def _same_as_before(into: Path, files: Iterable[ImportedFile]) -> bool:
     """Whether nothing was recorded before. Raises InputError for files that changed since."""
     if not (into / released.RECORD).is_file():
         return True
-    known = {file["name"]: file["sha256"] for file in json.loads((into / released.RECORD).read_text())["files"]}
+    known = {
+        file["name"]: file["sha256"]
+        for file in json.loads((into / released.RECORD).read_text())["files"]
+    }
     changed = [file for file in files if file.name in known and known[file.name] != file.sha256]
     if changed:
         message = f"not the file that was imported first; remove {into} to trust it"
         raise InputError(
-            [Problem(file=f.name, message=message, expected=f"sha256 {known[f.name]}", got=f.sha256) for f in changed]
+            [
+                Problem(
+                    file=f.name, message=message, expected=f"sha256 {known[f.name]}", got=f.sha256
+                )
+                for f in changed
+            ]
         )
     return False
 
@@ -284,7 +329,9 @@ def _convert(source: Path, into: Path, sizes: Sizes) -> None:
         else:
             with torch.device("meta"):
                 problems += key_problems(str(files[name]), build(sizes).state_dict(), state)
-        save_file({key: value.contiguous() for key, value in state.items()}, into / f"{name}.safetensors")
+        save_file(
+            {key: value.contiguous() for key, value in state.items()}, into / f"{name}.safetensors"
+        )
     if problems:
         raise InputError(problems)
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One clip being made: part by part from noise to latents, then one stream of decoded, interpolated and placed frames.
+"""One clip being made: part by part from noise to latents, then one stream of decoded, interpolated
+and placed frames.
 
-`production` mends what the reference does: no padding window, no frame denoised twice, sound with context, overlapped decode,
-exact frame count, rounding. `parity` keeps the reference's arithmetic and holds the last frame where the reference stops short.
+`production` mends what the reference does: no padding window, no frame denoised twice, sound with
+context, overlapped decode, exact frame count, rounding. `parity` keeps the reference's arithmetic
+and holds the last frame where the reference stops short.
 """
 
 from __future__ import annotations
@@ -62,10 +64,14 @@ class _Log:
 
 
 class DiceClip:
-    """Frames are made as they are asked for. Set `progress` to be told (steps done, steps) before every run of the UNet."""
+    """Frames are made as they are asked for. Set `progress` to be told (steps done, steps) before
+    every run of the UNet."""
 
-    def __init__(self, networks: Networks, settings: Settings, request: Request, warnings: Sequence[str] = ()) -> None:
-        """Decide the parts; nothing is computed yet. Raises InputError when parity is asked for less than 80 ms of sound."""
+    def __init__(
+        self, networks: Networks, settings: Settings, request: Request, warnings: Sequence[str] = ()
+    ) -> None:
+        """Decide the parts; nothing is computed yet. Raises InputError when parity is asked for
+        less than 80 ms of sound."""
         self.width, self.height = request.framing.size
         self.frames = request.speech.frames
         self.progress: Progress | None = None
@@ -81,11 +87,13 @@ class DiceClip:
         self._parts = self._split()
 
     def cancel(self) -> None:
-        """Stop at the next run of the UNet or the next frame, with `Cancelled`. May be called from any thread."""
+        """Stop at the next run of the UNet or the next frame, with `Cancelled`. May be called from
+        any thread."""
         self._cancelled.set()
 
     def first_job(self) -> Job:
-        """The first part, ready to be denoised, by itself or together with other clips' (`DiceTalker.together`)."""
+        """The first part, ready to be denoised, by itself or together with other clips'
+        (`DiceTalker.together`)."""
         if self._first is None:
             self._first = self._job(self._parts[0], None)
         return self._first
@@ -96,14 +104,17 @@ class DiceClip:
         return self._settings
 
     def denoised_together(self, evaluations: int) -> None:
-        """Told when the first job has been denoised, and how many frame-evaluations were its share."""
+        """Told when the first job has been denoised, and how many frame-evaluations were its
+        share."""
         self._first_is_done = True
         self._log.evaluations += evaluations
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield exactly `frames` RGB frames, once. Raises Cancelled after `cancel`."""
         if self._begun:
-            raise RuntimeError(f"{self._request.name}: a clip is iterated once; ask the talker for another")
+            raise RuntimeError(
+                f"{self._request.name}: a clip is iterated once; ask the talker for another"
+            )
         self._begun = True
         wanted = stream.places(self.frames, self._request.speech.rate)
         for image in stream.interpolated(self._networks.interpolator, self._images(), wanted):
@@ -150,14 +161,20 @@ class DiceClip:
             return [Part(start=0, end=min(frames, hearing.LONGEST_UNITS // 2))]
         frames = stream.generated_frames(self.frames, self._request.speech.rate)
         longest = self._settings.segment_seconds
-        return parts.split(self._request.speech, max(frames, schedule.SHORTEST), longest_seconds=longest)
+        return parts.split(
+            self._request.speech, max(frames, schedule.SHORTEST), longest_seconds=longest
+        )
 
     def _images(self) -> Iterator[vision.Image]:
         vae, chunk = self._networks.vae, self._settings.decode_chunk
         if self._settings.mode == "production":
-            return stream.overlapped_decode(vae, self._latents(), chunk=chunk, note=self._log.retried)
+            return stream.overlapped_decode(
+                vae, self._latents(), chunk=chunk, note=self._log.retried
+            )
         # The padding is decoded with the last frames, since it shares their chunk in the reference.
-        return itertools.islice(vision.seamed_decode(vae, self._latents(), chunk=chunk), len(self._parts[0]))
+        return itertools.islice(
+            vision.seamed_decode(vae, self._latents(), chunk=chunk), len(self._parts[0])
+        )
 
     def _latents(self) -> Iterator[Float[Tensor, "4 h w"]]:
         """Clean latents of the frames that are shown, part after part."""
@@ -167,7 +184,9 @@ class DiceClip:
             job = self._job(part, tail) if number else self.first_job()
             self._first = None
             if number or not self._first_is_done:
-                self._log.evaluations += denoise(self._networks.unet, [job], plan, progress=self._reporter(number))
+                self._log.evaluations += denoise(
+                    self._networks.unet, [job], plan, progress=self._reporter(number)
+                )
             latents = job.latents
             del job  # with it go the projected tokens
             tail = latents[len(part) - parts.HELD : len(part)].clone()
@@ -179,7 +198,9 @@ class DiceClip:
         sigma = self.plan().schedule.sigmas[0]
         if padding:  # the reference draws noise for the picture first, and does not use it
             _draw(self._generator, (3, *(8 * side for side in sitter.scaled.shape[-2:])))
-        noise = _draw(self._generator, (len(part) + padding, *sitter.scaled.shape)).to(sitter.scaled)
+        noise = _draw(self._generator, (len(part) + padding, *sitter.scaled.shape)).to(
+            sitter.scaled
+        )
         held = None if tail is None else Held(tail, noise[: len(tail)].clone())
         return Job(self._conditions(part, padding), noise.mul_(sigma).add_(sitter.scaled), held)
 
@@ -190,10 +211,13 @@ class DiceClip:
         priors = self._networks.blended_priors(self._performed(part))
         felt = self._networks.felt(priors, silent_after=padding, budget=budget)
         motion = (self._settings.motion, self._settings.expression)
-        return conditions(self._request.sitter, heard, felt, (float(stream.GENERATED_RATE), *motion))
+        return conditions(
+            self._request.sitter, heard, felt, (float(stream.GENERATED_RATE), *motion)
+        )
 
     def _windows(self, part: Part) -> tuple[int, Float[Tensor, "frames rows layers channels"]]:
-        """Frames told of silence, and the windows heard in the others. A listening face is told of silence throughout."""
+        """Frames told of silence, and the windows heard in the others. A listening face is told of
+        silence throughout."""
         whisper, sizes = self._networks.whisper, self._networks.sizes.audio
         if self._request.speech.role == "listening":
             return len(part), torch.zeros(0, sizes.rows, sizes.layers, sizes.channels)
@@ -202,12 +226,17 @@ class DiceClip:
             return len(part) - len(windows[: len(part)]), windows[: len(part)]
         samples, first_row = parts.sound_of(self._request.speech, part)
         features = hearing.overlapped_features(whisper, samples)
-        return 0, hearing.frame_windows(features, frames=len(part), size=sizes.rows, first_row=first_row)
+        return 0, hearing.frame_windows(
+            features, frames=len(part), size=sizes.rows, first_row=first_row
+        )
 
     def _performed(self, part: Part) -> Float[Tensor, "frames 8"]:
-        """Performance weights at every generated frame: the performance is told in delivered frames."""
+        """Performance weights at every generated frame: the performance is told in delivered
+        frames."""
         ratio = float(self._request.speech.rate / stream.GENERATED_RATE)
-        weights = self._request.performance.at(number * ratio for number in range(part.start, part.end))
+        weights = self._request.performance.at(
+            number * ratio for number in range(part.start, part.end)
+        )
         return torch.from_numpy(weights).float()
 
     def _span(self) -> Float32[np.ndarray, " samples"]:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sizes of the DICE-Talk networks: the released ones, and a tiny set of the same classes that runs in seconds.
+"""Sizes of the DICE-Talk networks: the released ones, and a tiny set of the same classes that runs
+in seconds.
 
-Not the choices of a shot (`settings`). Sizes follow the published checkpoints; see docs/dice.md for where they were taken from.
+Not the choices of a shot (`settings`). Sizes follow the published checkpoints; see docs/dice.md for
+where they were taken from.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSizes:
-    """The audio projection: a window of `rows` x `layers` x `channels` Whisper states becomes `tokens` x `dim`."""
+    """The audio projection: a window of `rows` x `layers` x `channels` Whisper states becomes
+    `tokens` x `dim`."""
 
     rows: int = 10
     layers: int = 5
@@ -27,7 +30,8 @@ class AudioSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmotionSizes:
-    """The emotion model: a prior of `prior` numbers asks a bank of `bank` entries and becomes `tokens` x `dim`."""
+    """The emotion model: a prior of `prior` numbers asks a bank of `bank` entries and becomes
+    `tokens` x `dim`."""
 
     prior: int = 256
     hidden: int = 1024
@@ -40,7 +44,8 @@ class EmotionSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseSizes:
-    """The face-mask encoder: `inputs` channels, a pair of convolutions per step of `channels`, then `outputs`."""
+    """The face-mask encoder: `inputs` channels, a pair of convolutions per step of `channels`, then
+    `outputs`."""
 
     inputs: int = 3
     channels: tuple[int, ...] = (16, 32, 96, 256)
@@ -141,7 +146,8 @@ class Sizes:
 
 
 def tiny() -> Sizes:
-    """The same classes at toy size: 64 x 64 pixels, two steps, seconds on one core. Its output means nothing."""
+    """The same classes at toy size: 64 x 64 pixels, two steps, seconds on one core. Its output
+    means nothing."""
     width = 32
     return Sizes(
         audio=AudioSizes(channels=16, hidden=32, dim=width),
@@ -158,7 +164,8 @@ def tiny() -> Sizes:
             "cross_attention_dim": width,
             "num_attention_heads": [2, 2, 4, 4],
         },
-        vae=VAE | {"block_out_channels": [32, 32, 32, 32], "layers_per_block": 1, "sample_size": 64},
+        vae=VAE
+        | {"block_out_channels": [32, 32, 32, 32], "layers_per_block": 1, "sample_size": 64},
         clip=CLIP
         | {
             "hidden_size": 32,

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What surrounds the published face detector: the picture it is given, and how its answers become face boxes.
+"""What surrounds the published face detector: the picture it is given, and how its answers become
+face boxes.
 
-The detector itself is a TorchScript archive that is only run when the user allows it (`checkpoint`); the default finder of faces
-is another one and needs none of this. The network answers (cx, cy, w, h, objectness, five landmarks, class score) in its own pixels.
+The detector itself is a TorchScript archive that is only run when the user allows it
+(`checkpoint`); the default finder of faces is another one and needs none of this. The network
+answers (cx, cy, w, h, objectness, five landmarks, class score) in its own pixels.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ SAME_FACE = 0.45
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detection:
-    """A face: its box (it may stick out of the picture), five landmarks (x, y), and how sure the network is."""
+    """A face: its box (it may stick out of the picture), five landmarks (x, y), and how sure the
+    network is."""
 
     box: Box
     landmarks: Float64[np.ndarray, "5 2"]
@@ -58,10 +61,13 @@ def network_input(bgr: UInt8[np.ndarray, "height width 3"]) -> Float[Tensor, "1 
 
 
 def network_grids(size: Size) -> list[Float[Tensor, "1 1 rows columns 2"]]:
-    """Cell indices (x, y) for each stride, the detector's second argument. `size`: of the network's picture."""
+    """Cell indices (x, y) for each stride, the detector's second argument. `size`: of the network's
+    picture."""
     grids = []
     for stride in STRIDES:
-        rows, columns = torch.meshgrid(torch.arange(size[1] // stride), torch.arange(size[0] // stride), indexing="ij")
+        rows, columns = torch.meshgrid(
+            torch.arange(size[1] // stride), torch.arange(size[0] // stride), indexing="ij"
+        )
         grids.append(torch.stack((columns, rows), -1)[None, None].float())
     return grids
 
@@ -72,12 +78,20 @@ def detections(answers: Float[Tensor, "1 n 16"], *, size: Size) -> list[Detectio
     scores = answer[:, 4] * answer[:, 15]
     sure = (answer[:, 4] > CONFIDENT) & (scores > CONFIDENT)
     answer, scores = answer[sure], scores[sure]
-    boxes = np.concatenate((answer[:, :2] - answer[:, 2:4] / 2, answer[:, :2] + answer[:, 2:4] / 2), 1)
+    boxes = np.concatenate(
+        (answer[:, :2] - answer[:, 2:4] / 2, answer[:, :2] + answer[:, 2:4] / 2), 1
+    )
     factors = np.array(size) / np.array(network_size(size))
     return [
         Detection(
             box=Box(
-                **dict(zip(("left", "top", "right", "bottom"), (boxes[i] * np.tile(factors, 2)).tolist(), strict=True))
+                **dict(
+                    zip(
+                        ("left", "top", "right", "bottom"),
+                        (boxes[i] * np.tile(factors, 2)).tolist(),
+                        strict=True,
+                    )
+                )
             ),
             landmarks=answer[i, 5:15].reshape(5, 2) * factors,
             score=float(scores[i]),
@@ -87,7 +101,8 @@ def detections(answers: Float[Tensor, "1 n 16"], *, size: Size) -> list[Detectio
 
 
 def largest(areas: Sequence[float], *, as_reference: bool = False) -> int:
-    """Which face is the largest. The reference never updates its maximum and so takes the last one larger than the first.
+    """Which face is the largest. The reference never updates its maximum and so takes the last one
+    larger than the first.
 
     >>> largest([1, 9, 4]), largest([1, 9, 4], as_reference=True)
     (1, 2)

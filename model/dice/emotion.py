@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The emotion model: a prior (the mean embedding of a class) asks a bank of learned emotions and becomes tokens.
+"""The emotion model: a prior (the mean embedding of a class) asks a bank of learned emotions and
+becomes tokens.
 
-Without retrieval (the released setting) the prior's query tokens attend to the tokens of the whole bank; with it, only to
-the nearest entry's. The result is a convex combination of bank values: the prior steers the attention, nothing else.
+Without retrieval (the released setting) the prior's query tokens attend to the tokens of the whole
+bank; with it, only to the nearest entry's. The result is a convex combination of bank values: the
+prior steers the attention, nothing else.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from model.dice.tokens import TokenProjection
 
 COMMITMENT = 0.25
 CLASSES = 22
-"""MEAD's seven emotions at three levels, and neutral (our reading; the checkpoint only shows 22 outputs)."""
+"""MEAD's seven emotions at three levels, and neutral (our reading; the checkpoint only shows 22
+outputs)."""
 
 Bank = tuple[Tensor, Tensor]
 """Keys and values of all tokens of the bank: a constant of the checkpoint, (tokens, dim) each."""
@@ -37,13 +40,18 @@ class Codebook(nn.Module):
     def forward(
         self, prior: Float[Tensor, "*batch prior"]
     ) -> tuple[Float[Tensor, "*batch dim"], Int[Tensor, " *batch"], Float[Tensor, ""]]:
-        """The nearest entry (gradient passes straight to `fc`), its index, and the vector-quantisation loss."""
+        """The nearest entry (gradient passes straight to `fc`), its index, and the
+        vector-quantisation loss."""
         wanted: Tensor = self.fc(prior)
         bank = self.codebook.weight
-        distance = wanted.square().sum(-1, keepdim=True) + bank.square().sum(-1) - 2 * wanted @ bank.T
+        distance = (
+            wanted.square().sum(-1, keepdim=True) + bank.square().sum(-1) - 2 * wanted @ bank.T
+        )
         index = distance.argmin(-1)
         entry = self.codebook(index)
-        loss = functional.mse_loss(entry, wanted.detach()) + COMMITMENT * functional.mse_loss(wanted, entry.detach())
+        loss = functional.mse_loss(entry, wanted.detach()) + COMMITMENT * functional.mse_loss(
+            wanted, entry.detach()
+        )
         return wanted + (entry - wanted).detach(), index, loss
 
 
@@ -77,7 +85,8 @@ class BankAttention(nn.Module):
 
 
 class EmotionClassifier(nn.Module):
-    """Reads the emotion from a deep UNet feature. In the checkpoint, unused when talking, needed by training."""
+    """Reads the emotion from a deep UNet feature. In the checkpoint, unused when talking, needed by
+    training."""
 
     def __init__(self, channels: int) -> None:
         """`channels`: of the feature map."""
@@ -87,7 +96,9 @@ class EmotionClassifier(nn.Module):
         self.fc3 = nn.Linear(256, CLASSES)
         self.dropout = nn.Dropout(0.1)
 
-    def forward(self, feature: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:
+    def forward(
+        self, feature: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch classes"]:
         """Logits per map."""
         pooled = reduce(feature, "batch channels height width -> batch channels", "mean")
         hidden = self.dropout(functional.relu(self.fc1(pooled)))
@@ -97,7 +108,8 @@ class EmotionClassifier(nn.Module):
 
 
 class EmotionModel(nn.Module):
-    """Priors to tokens; released keys `emo_linear`, `kv_tokens_linear`, `codebook`, `attention`, `classifier`."""
+    """Priors to tokens; released keys `emo_linear`, `kv_tokens_linear`, `codebook`, `attention`,
+    `classifier`."""
 
     def __init__(self, sizes: EmotionSizes) -> None:
         """Build at the given sizes."""
@@ -110,9 +122,12 @@ class EmotionModel(nn.Module):
         self.classifier = EmotionClassifier(sizes.feature)
 
     def bank(self) -> Bank:
-        """Keys and values of the whole bank. The bank itself gets no gradient on this path, as in the reference."""
+        """Keys and values of the whole bank. The bank itself gets no gradient on this path, as in
+        the reference."""
         tokens = self.kv_tokens_linear(self.codebook.codebook.weight.detach())
-        return self.attention.keys_values(rearrange(tokens, "entries tokens dim -> (entries tokens) dim"))
+        return self.attention.keys_values(
+            rearrange(tokens, "entries tokens dim -> (entries tokens) dim")
+        )
 
     def forward(
         self,
@@ -121,15 +136,20 @@ class EmotionModel(nn.Module):
         dropped: Bool[Tensor, "*batch 1"] | None = None,
         bank: Bank | None = None,
     ) -> Float[Tensor, "*batch tokens dim"]:
-        """Tokens without retrieval. `dropped` zeroes priors (training's emotion dropout); `bank` saves computing it again."""
+        """Tokens without retrieval. `dropped` zeroes priors (training's emotion dropout); `bank`
+        saves computing it again."""
         keys, values = bank if bank is not None else self.bank()
         found: Tensor = self.attention(self.emo_linear(_drop(prior, dropped)), keys, values)
         return found
 
     def retrieve(
-        self, prior: Float[Tensor, "*batch prior"], *, dropped: Bool[Tensor, "*batch 1"] | None = None
+        self,
+        prior: Float[Tensor, "*batch prior"],
+        *,
+        dropped: Bool[Tensor, "*batch 1"] | None = None,
     ) -> tuple[Float[Tensor, "*batch tokens dim"], Float[Tensor, ""]]:
-        """Tokens with retrieval (the nearest entry's tokens are the only keys and values) and the bank's loss."""
+        """Tokens with retrieval (the nearest entry's tokens are the only keys and values) and the
+        bank's loss."""
         entry, _, loss = self.codebook(prior)
         keys, values = self.attention.keys_values(self.kv_tokens_linear(_drop(entry, dropped)))
         return self.attention(self.emo_linear(_drop(prior, dropped)), keys, values), loss

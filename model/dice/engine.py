@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The networks of one build together, and what they make once per checkpoint, once per portrait and once per clip.
+"""The networks of one build together, and what they make once per checkpoint, once per portrait and
+once per clip.
 
-Whisper, the two token models and the interpolator run in float32, the image encoder as well; UNet, pose guider, CLIP and the
-image decoder run in the dtype asked for.
+Whisper, the two token models and the interpolator run in float32, the image encoder as well; UNet,
+pose guider, CLIP and the image decoder run in the dtype asked for.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ WINDOWS_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sitter:
-    """A portrait as the UNet knows it; made once per portrait. `scaled`: the latent that denoising starts from."""
+    """A portrait as the UNet knows it; made once per portrait. `scaled`: the latent that denoising
+    starts from."""
 
     latent: Float[Tensor, "4 height width"]
     scaled: Float[Tensor, "4 height width"]
@@ -42,7 +44,8 @@ class Sitter:
 
 @dataclass(eq=False)
 class Networks:
-    """All networks of a build, in evaluation mode. `priors`: the mean embedding of each emotion, in the order of `LABELS`."""
+    """All networks of a build, in evaluation mode. `priors`: the mean embedding of each emotion, in
+    the order of `LABELS`."""
 
     sizes: Sizes
     whisper: nn.Module
@@ -141,12 +144,19 @@ class Networks:
         clip_pixels: Float[Tensor, "3 224 224"],
         augmentation: Float[Tensor, "3 height width"] | None = None,
     ) -> Sitter:
-        """Encode a portrait in [-1, 1] and its face mask. `augmentation`: noise on the condition (not on the start)."""
+        """Encode a portrait in [-1, 1] and its face mask. `augmentation`: noise on the condition
+        (not on the start)."""
         picture = picture.to(self.device)
         start = vision.encode_image(self.vae, picture)
-        latent = start if augmentation is None else vision.encode_image(self.vae, picture + augmentation.to(picture))
+        latent = (
+            start
+            if augmentation is None
+            else vision.encode_image(self.vae, picture + augmentation.to(picture))
+        )
         token = vision.clip_token(self.clip, clip_pixels)
-        masks = repeat(mask.to(self.device, self.dtype), "1 1 h w -> 1 c h w", c=self.sizes.pose.inputs)
+        masks = repeat(
+            mask.to(self.device, self.dtype), "1 1 h w -> 1 c h w", c=self.sizes.pose.inputs
+        )
         return Sitter(
             latent,
             start * vision.scaling(self.vae),
@@ -157,13 +167,23 @@ class Networks:
 
     @torch.no_grad()
     def heard(
-        self, windows: Float[Tensor, "frames rows layers channels"], *, silent_after: int = 0, budget: int = 1 << 30
+        self,
+        windows: Float[Tensor, "frames rows layers channels"],
+        *,
+        silent_after: int = 0,
+        budget: int = 1 << 30,
     ) -> TokenTrack:
-        """Audio tokens of a clip, then `silent_after` frames of silence. `budget`: bytes that kept projections may take."""
-        pieces = [self.audio(piece.to(self.device)).to(self.dtype) for piece in torch.split(windows, WINDOWS_AT_ONCE)]
+        """Audio tokens of a clip, then `silent_after` frames of silence. `budget`: bytes that kept
+        projections may take."""
+        pieces = [
+            self.audio(piece.to(self.device)).to(self.dtype)
+            for piece in torch.split(windows, WINDOWS_AT_ONCE)
+        ]
         table = TokenTable(torch.cat((self.silence, *pieces)))
         table.keep = len(table.sets) * self._projection_bytes(self.sizes.audio.tokens) <= budget
-        rows = torch.cat((torch.arange(1, len(windows) + 1), torch.zeros(silent_after, dtype=torch.int64)))
+        rows = torch.cat(
+            (torch.arange(1, len(windows) + 1), torch.zeros(silent_after, dtype=torch.int64))
+        )
         return TokenTrack(table, rows)
 
     @torch.no_grad()
@@ -173,14 +193,20 @@ class Networks:
         """Emotion tokens of a clip, one prior a frame; equal priors are computed once."""
         distinct, rows = torch.unique(priors, dim=0, return_inverse=True)
         pieces = [
-            self.emotion(piece.to(self.device), bank=self.bank) for piece in torch.split(distinct, WINDOWS_AT_ONCE)
+            self.emotion(piece.to(self.device), bank=self.bank)
+            for piece in torch.split(distinct, WINDOWS_AT_ONCE)
         ]
-        table = TokenTable(torch.cat((self.no_emotion, *(piece.to(self.dtype) for piece in pieces))))
+        table = TokenTable(
+            torch.cat((self.no_emotion, *(piece.to(self.dtype) for piece in pieces)))
+        )
         table.keep = len(table.sets) * self._projection_bytes(self.sizes.emotion.tokens) <= budget
-        return TokenTrack(table, torch.cat((rows.cpu() + 1, torch.zeros(silent_after, dtype=torch.int64))))
+        return TokenTrack(
+            table, torch.cat((rows.cpu() + 1, torch.zeros(silent_after, dtype=torch.int64)))
+        )
 
     def blended_priors(self, weights: Float[Tensor, "frames 8"]) -> Float[Tensor, "frames prior"]:
-        """Priors of performance weights: differences from neutral, scaled and added. The priors are too alike to scale raw."""
+        """Priors of performance weights: differences from neutral, scaled and added. The priors are
+        too alike to scale raw."""
         neutral = self.priors[LABELS.index("neutral")]
         return neutral + weights.to(self.priors) @ (self.priors - neutral)
 
@@ -194,8 +220,11 @@ class Networks:
         return 2 * tokens * width * self.dtype.itemsize
 
 
-def conditions(sitter: Sitter, heard: TokenTrack, felt: TokenTrack, time_ids: tuple[float, float, float]) -> Conditions:
-    """What the UNet is told about a clip. `time_ids`: frames per second (not less one), motion bucket, expression bucket."""
+def conditions(
+    sitter: Sitter, heard: TokenTrack, felt: TokenTrack, time_ids: tuple[float, float, float]
+) -> Conditions:
+    """What the UNet is told about a clip. `time_ids`: frames per second (not less one), motion
+    bucket, expression bucket."""
     ids = torch.tensor(time_ids, dtype=torch.float32, device=sitter.latent.device)
     return Conditions(
         image=sitter.latent,

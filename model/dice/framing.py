@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the generated picture lies in the portrait: the face, the part that is generated, and the way back into the full plate.
+"""Where the generated picture lies in the portrait: the face, the part that is generated, and the
+way back into the full plate.
 
-Production keeps the aspect ratio: a crop is square, a full picture is padded to multiples of 64 and cut again. Parity stretches
-the whole picture, as the reference does.
+Production keeps the aspect ratio: a crop is square, a full picture is padded to multiples of 64 and
+cut again. Parity stretches the whole picture, as the reference does.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from jaxtyping import Float32, UInt8
 
 from manifests.errors import InputError, Problem
 from model.dice.detector import largest
-from model.dice.preprocess import MULTIPLE, Box, Picture, Size, face_mask, reference_size, resized, square_crop
+from model.dice.preprocess import (
+    MULTIPLE,
+    Box,
+    Picture,
+    Size,
+    face_mask,
+    reference_size,
+    resized,
+    square_crop,
+)
 from model.dice.settings import Settings
 from model.talker import Portrait
 
@@ -36,9 +46,11 @@ Plate = UInt8[np.ndarray, "plate_height plate_width 3"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Framing:
-    """`plate`: the full frame; `region`: the part of it that is generated; `picture` and `mask`: what the networks see of it.
+    """`plate`: the full frame; `region`: the part of it that is generated; `picture` and `mask`:
+    what the networks see of it.
 
-    `inner`: the part of the generated picture that is shown (the rest is padding); `face`: the face box in the plate."""
+    `inner`: the part of the generated picture that is shown (the rest is padding); `face`: the face
+    box in the plate."""
 
     plate: Plate
     region: Box
@@ -57,24 +69,32 @@ class Framing:
     def face_fractions(self) -> tuple[float, float, float, float]:
         """The face box as fractions of the frame."""
         width, height = self.size
-        scale = (1.0, 1.0) if self.paste else (width / self.region.width, height / self.region.height)
+        scale = (
+            (1.0, 1.0) if self.paste else (width / self.region.width, height / self.region.height)
+        )
         corner = Box(left=0.0, top=0.0, right=1.0, bottom=1.0) if self.paste else self.region
         box = self.face.within(corner, scale)
         sides = (box.left / width, box.top / height, box.right / width, box.bottom / height)
         left, top, right, bottom = (min(max(side, 0.0), 1.0) for side in sides)
         return left, top, right, bottom
 
-    def place(self, generated: Float32[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "height width 3"]:
+    def place(
+        self, generated: Float32[np.ndarray, "h w 3"]
+    ) -> Float32[np.ndarray, "height width 3"]:
         """The full frame, levels 0 to 255, of a generated picture with the same levels."""
         import cv2
 
         shown = generated[: self.inner[1], : self.inner[0]]
         if not self.paste:
             return shown
-        left, top, right, bottom = map(int, (self.region.left, self.region.top, self.region.right, self.region.bottom))
+        left, top, right, bottom = map(
+            int, (self.region.left, self.region.top, self.region.right, self.region.bottom)
+        )
         size = (right - left, bottom - top)
         smaller = size[0] < self.inner[0]
-        fitted = cv2.resize(shown, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+        fitted = cv2.resize(
+            shown, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+        )
         frame = self.plate.astype(np.float32)
         edges = (left > 0, top > 0, right < self.plate.shape[1], bottom < self.plate.shape[0])
         weight = _feather(size, edges)[..., None]
@@ -94,9 +114,11 @@ def frame_portrait(portrait: Portrait, face: Box, settings: Settings) -> Framing
 
 
 def find_face(portrait: Portrait, settings: Settings, *, detector: Path | None = None) -> Box:
-    """The chosen face in pixels of the portrait: the setting's box, else what the chosen detector finds. `detector`: its file.
+    """The chosen face in pixels of the portrait: the setting's box, else what the chosen detector
+    finds. `detector`: its file.
 
-    Raises InputError when there is no face, several without a choice, a small one or one turned aside."""
+    Raises InputError when there is no face, several without a choice, a small one or one turned
+    aside."""
     if settings.face_box is not None:
         height, width = portrait.pixels.shape[:2]
         left, top, right, bottom = settings.face_box
@@ -114,7 +136,8 @@ def find_face(portrait: Portrait, settings: Settings, *, detector: Path | None =
 
 
 def choose(boxes: Sequence[Box], portrait: Portrait) -> Box:
-    """The face that `portrait.face` names. Raises InputError when there is none, or several without a choice."""
+    """The face that `portrait.face` names. Raises InputError when there is none, or several without
+    a choice."""
     ordered = sorted(boxes, key=lambda box: box.left)
     known = {str(number): box for number, box in enumerate(ordered, 1)}
     if ordered:
@@ -125,7 +148,9 @@ def choose(boxes: Sequence[Box], portrait: Portrait) -> Box:
     if portrait.face not in known:
         message = f"{len(ordered)} faces were found" if ordered else "no face was found"
         expected = "face = " + " or ".join(known) if ordered else "one face, seen from the front"
-        raise InputError(Problem(file=portrait.name, message=message, expected=expected, got=portrait.face))
+        raise InputError(
+            Problem(file=portrait.name, message=message, expected=expected, got=portrait.face)
+        )
     return known[portrait.face]
 
 
@@ -180,7 +205,10 @@ def _cropped(pixels: Picture, face: Box, settings: Settings) -> Framing:
     plate, face = _sized(pixels, face, settings.size)
     size = (plate.shape[1], plate.shape[0])
     region = square_crop(size, face)
-    rows, columns = slice(int(region.top), int(region.bottom)), slice(int(region.left), int(region.right))
+    rows, columns = (
+        slice(int(region.top), int(region.bottom)),
+        slice(int(region.left), int(region.right)),
+    )
     inner = (settings.generated_side, settings.generated_side)
     return Framing(
         plate=plate,
@@ -203,8 +231,11 @@ def _sized(pixels: Picture, face: Box, short_side: int | None) -> tuple[Plate, B
 
 
 @cache
-def _feather(size: Size, edges: tuple[bool, bool, bool, bool]) -> Float32[np.ndarray, "height width"]:
-    """1 inside, falling smoothly to 0 toward those edges of the crop that lie inside the plate (left, top, right, bottom)."""
+def _feather(
+    size: Size, edges: tuple[bool, bool, bool, bool]
+) -> Float32[np.ndarray, "height width"]:
+    """1 inside, falling smoothly to 0 toward those edges of the crop that lie inside the plate
+    (left, top, right, bottom)."""
     left, top, right, bottom = edges
     down, across = _fade(size[1], start=top, end=bottom), _fade(size[0], start=left, end=right)
     weight: Float32[np.ndarray, "height width"] = down[:, None] * across[None]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RIFE's flow network (v3, "HDv3"): the frame half-way between two frames, and, by halving again, frames at other places.
+"""RIFE's flow network (v3, "HDv3"): the frame half-way between two frames, and, by halving again,
+frames at other places.
 
-Huang et al. 2022, "Real-Time Intermediate Flow Estimation for Video Frame Interpolation". `block_tea`, the teacher that training
-used, is in the checkpoint and therefore here, but never runs.
+Huang et al. 2022, "Real-Time Intermediate Flow Estimation for Video Frame Interpolation".
+`block_tea`, the teacher that training used, is in the checkpoint and therefore here, but never
+runs.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ class FlowBlock(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Meeting:
-    """How two frames meet after one scale: the flow to each, both pictures warped by it, and how much of the first is seen."""
+    """How two frames meet after one scale: the flow to each, both pictures warped by it, and how
+    much of the first is seen."""
 
     flow: Tensor
     warped: tuple[Tensor, Tensor]
@@ -67,7 +70,8 @@ class Interpolator(nn.Module):
     """Three blocks from coarse to fine, each run both ways round and averaged."""
 
     def __init__(self, width: int = 90, scales: tuple[int, ...] = SCALES) -> None:
-        """`width`: channels inside, the released network has 90; `scales`: of the three blocks, coarse to fine."""
+        """`width`: channels inside, the released network has 90; `scales`: of the three blocks,
+        coarse to fine."""
         super().__init__()
         self.scales = scales
         self.block0 = FlowBlock(11, width)
@@ -93,7 +97,8 @@ class Interpolator(nn.Module):
 
 
 def between(network: Interpolator, first: Image, second: Image, place: Fraction) -> Image:
-    """The frame at `place` in [0, 1) between two frames, rounded down to eighths; by halving, so 1/2 costs one run, 1/8 three."""
+    """The frame at `place` in [0, 1) between two frames, rounded down to eighths; by halving, so
+    1/2 costs one run, 1/8 three."""
     place = Fraction(int(place * FINEST), FINEST)
     if place == 0:
         return first
@@ -114,7 +119,9 @@ def warp(picture: Image, flow: Float[Tensor, "batch 2 height width"]) -> Image:
     across = x + flow[:, 0] / ((width - 1) / 2)
     down = y + flow[:, 1] / ((height - 1) / 2)
     grid = torch.stack((across, down), -1).to(picture.dtype)
-    return functional.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    return functional.grid_sample(
+        picture, grid, mode="bilinear", padding_mode="border", align_corners=True
+    )
 
 
 def _both_ways(
@@ -136,7 +143,9 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 def _head(width: int, half: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.ConvTranspose2d(width, half, 4, 2, 1), nn.PReLU(half), nn.ConvTranspose2d(half, outputs, 4, 2, 1)
+        nn.ConvTranspose2d(width, half, 4, 2, 1),
+        nn.PReLU(half),
+        nn.ConvTranspose2d(half, outputs, 4, 2, 1),
     )
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A long shot in parts: where to cut it (at pauses), and how the next part goes on from the last one.
+"""A long shot in parts: where to cut it (at pauses), and how the next part goes on from the last
+one.
 
-Parts share frames: a part's first frames are the ones before it, known already, and its denoising is led along them. The noise of
-a part comes from one generator that runs on through the shot.
+Parts share frames: a part's first frames are the ones before it, known already, and its denoising
+is led along them. The noise of a part comes from one generator that runs on through the shot.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ SEARCHED = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Generated frames `[start, end)` of a shot; the first `held` of them belong to the part before as well."""
+    """Generated frames `[start, end)` of a shot; the first `held` of them belong to the part before
+    as well."""
 
     start: int
     end: int
@@ -39,7 +41,8 @@ class Part:
 
 
 def split(speech: Speech, frames: int, *, longest_seconds: float) -> list[Part]:
-    """Parts of at most `longest_seconds`, cut where the sound is weakest. One part when the shot is short enough."""
+    """Parts of at most `longest_seconds`, cut where the sound is weakest. One part when the shot is
+    short enough."""
     longest = max(int(longest_seconds * GENERATED_RATE), 4 * HELD)
     parts = [Part(start=0, end=min(frames, longest))]
     loud = loudness(speech, frames)
@@ -64,7 +67,8 @@ def loudness(speech: Speech, frames: int) -> Float32[np.ndarray, " frames"]:
 def sound_of(
     speech: Speech, part: Part, *, context_samples: int = CONTEXT_SAMPLES
 ) -> tuple[Float32[np.ndarray, " samples"], int]:
-    """The samples a part hears, with context on both sides, and the Whisper row at which its first frame starts."""
+    """The samples a part hears, with context on both sides, and the Whisper row at which its first
+    frame starts."""
     first = speech.lead + part.start * FRAME_SAMPLES
     rows = min(first, context_samples) // ROW_SAMPLES
     start = first - rows * ROW_SAMPLES

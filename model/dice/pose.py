@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The face-mask encoder ("pose guider"): a picture of where the face is, at an eighth of the size, in the UNet's first width.
+"""The face-mask encoder ("pose guider"): a picture of where the face is, at an eighth of the size,
+in the UNet's first width.
 
 The mask of a shot never changes, so its map is computed once and added to every frame.
 """
@@ -16,14 +17,22 @@ from model.dice.config import PoseSizes
 
 
 class PoseGuider(nn.Module):
-    """3x3 convolutions with SiLU after each but the last; every second one halves the size. Keys `conv_in`, `blocks.N`, `conv_out`."""
+    """3x3 convolutions with SiLU after each but the last; every second one halves the size. Keys
+    `conv_in`, `blocks.N`, `conv_out`."""
 
     def __init__(self, sizes: PoseSizes) -> None:
-        """Build at the given sizes; `conv_out` starts at zero, so an untrained guider adds nothing."""
+        """Build at the given sizes; `conv_out` starts at zero, so an untrained guider adds
+        nothing."""
         super().__init__()
         self.conv_in = nn.Conv2d(sizes.inputs, sizes.channels[0], 3, padding=1)
-        pairs = [(c, n, stride) for c, following in pairwise(sizes.channels) for n, stride in ((c, 1), (following, 2))]
-        self.blocks = nn.ModuleList(nn.Conv2d(c, n, 3, padding=1, stride=stride) for c, n, stride in pairs)
+        pairs = [
+            (c, n, stride)
+            for c, following in pairwise(sizes.channels)
+            for n, stride in ((c, 1), (following, 2))
+        ]
+        self.blocks = nn.ModuleList(
+            nn.Conv2d(c, n, 3, padding=1, stride=stride) for c, n, stride in pairs
+        )
         self.conv_out = nn.Conv2d(sizes.channels[-1], sizes.outputs, 3, padding=1)
         for parameter in self.conv_out.parameters():
             nn.init.zeros_(parameter)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a picture and a face box to what the networks see: mask, resized reference, CLIP pixels, and the square crop round a face.
+"""From a picture and a face box to what the networks see: mask, resized reference, CLIP pixels, and
+the square crop round a face.
 
-Sizes are (width, height) in pixels as Pillow has them; pictures are gamma-encoded RGB, uint8. `Math.floor` and banker's rounding
-are the reference's, and so is Pillow's Lanczos filter.
+Sizes are (width, height) in pixels as Pillow has them; pictures are gamma-encoded RGB, uint8.
+`Math.floor` and banker's rounding are the reference's, and so is Pillow's Lanczos filter.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class Box:
         )
 
 
-def face_mask(size: Size, face: Box, *, area: float = MASK_AREA) -> UInt8[np.ndarray, "height width"]:
+def face_mask(
+    size: Size, face: Box, *, area: float = MASK_AREA
+) -> UInt8[np.ndarray, "height width"]:
     """255 inside the face box grown by `area` about its centre, 0 elsewhere, cut to the picture."""
     width, height = size
     half_width, half_height = face.width * area // 2, face.height * area // 2
@@ -75,7 +78,8 @@ def face_mask(size: Size, face: Box, *, area: float = MASK_AREA) -> UInt8[np.nda
 
 
 def reference_size(size: Size, short_side: int) -> Size:
-    """Scale the short side to `short_side`, then round both to multiples of 64 (banker's): aspect changes by up to 6 %.
+    """Scale the short side to `short_side`, then round both to multiples of 64 (banker's): aspect
+    changes by up to 6 %.
 
     >>> reference_size((640, 480), 512)
     (704, 512)
@@ -110,16 +114,29 @@ def clip_pixels(pixels: Picture) -> Float[Tensor, "3 224 224"]:
 
 
 def square_crop(size: Size, face: Box, *, expand: float = CROP_EXPAND) -> Box:
-    """A square round the face: the box grown by `expand` of its size on each side, cut to the picture, then shortened.
+    """A square round the face: the box grown by `expand` of its size on each side, cut to the
+    picture, then shortened.
 
-    The longer side is shortened about a centre that moves toward the face's. Ends are whole pixels (banker's rounding)."""
+    The longer side is shortened about a centre that moves toward the face's. Ends are whole pixels
+    (banker's rounding)."""
     width, height = size
-    left, right = max(face.left - expand * face.width, 0.0), min(face.right + expand * face.width, float(width))
-    top, bottom = max(face.top - expand * face.height, 0.0), min(face.bottom + expand * face.height, float(height))
+    left, right = (
+        max(face.left - expand * face.width, 0.0),
+        min(face.right + expand * face.width, float(width)),
+    )
+    top, bottom = (
+        max(face.top - expand * face.height, 0.0),
+        min(face.bottom + expand * face.height, float(height)),
+    )
     side = min(right - left, bottom - top)
     left, right = _shortened(left, right, side, (face.left + face.right) / 2)
     top, bottom = _shortened(top, bottom, side, (face.top + face.bottom) / 2)
-    return Box(left=float(round(left)), top=float(round(top)), right=float(round(right)), bottom=float(round(bottom)))
+    return Box(
+        left=float(round(left)),
+        top=float(round(top)),
+        right=float(round(right)),
+        bottom=float(round(bottom)),
+    )
 
 
 def _shortened(start: float, end: float, side: float, wanted: float) -> tuple[float, float]:

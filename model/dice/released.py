@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The released weight files: which there are, what an import makes of them, and the record it leaves. Imports nothing heavy.
+"""The released weight files: which there are, what an import makes of them, and the record it
+leaves. Imports nothing heavy.
 
-Nothing is downloaded here: the files are fetched by their user, who agrees to their licences, and then imported
-(`checkpoint.import_released`).
+Nothing is downloaded here: the files are fetched by their user, who agrees to their licences, and
+then imported (`checkpoint.import_released`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ WEIGHTS_FOLDER = "the weights that DICE-Talk's published README links to"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A file or folder of the published layout, relative to DIR. `becomes`: names of the imported files; `gigabytes`: about."""
+    """A file or folder of the published layout, relative to DIR. `becomes`: names of the imported
+    files; `gigabytes`: about."""
 
     path: str
     becomes: tuple[str, ...]
@@ -108,32 +110,46 @@ def folder() -> Path:
 
 
 def read_record(place: Path) -> dict[str, Any]:
-    """The record of an import. Raises InputError with every file to fetch when there is none, or when it is incomplete."""
+    """The record of an import. Raises InputError with every file to fetch when there is none, or
+    when it is incomplete."""
     record = place / RECORD
     if not record.is_file():
-        raise InputError([_import_first(place), *(source.problem(Path("DIR")) for source in (*SOURCES, EMOTIONS))])
+        raise InputError(
+            [
+                _import_first(place),
+                *(source.problem(Path("DIR")) for source in (*SOURCES, EMOTIONS)),
+            ]
+        )
     content: dict[str, Any] = json.loads(record.read_text())
     lost = [name for name in COMPONENTS if not (place / f"{name}.safetensors").is_file()]
     if lost:
         raise InputError(
-            [Problem(file=str(place / f"{n}.safetensors"), message=f"missing; run `{IMPORT}`") for n in lost]
+            [
+                Problem(file=str(place / f"{n}.safetensors"), message=f"missing; run `{IMPORT}`")
+                for n in lost
+            ]
         )
     return content
 
 
 def digest_of(place: Path) -> str:
-    """Identity of imported weights, from the record alone. Raises InputError as `read_record` does."""
+    """Identity of imported weights, from the record alone. Raises InputError as `read_record`
+    does."""
     return digest({file["name"]: file["sha256"] for file in read_record(place)["files"]})
 
 
 def model_files(place: Path) -> tuple[ModelFile, ...]:
-    """Rows for the manifest, one a file that was imported, with its licence. Raises InputError as `read_record` does."""
+    """Rows for the manifest, one a file that was imported, with its licence. Raises InputError as
+    `read_record` does."""
     origins = {source.path: source.origin for source in SOURCES}
     return tuple(
         ModelFile(
             name=file["name"],
             purpose="DICE-Talk",
-            source=next((origin for path, origin in origins.items() if file["name"].startswith(path)), EMOTIONS.origin),
+            source=next(
+                (origin for path, origin in origins.items() if file["name"].startswith(path)),
+                EMOTIONS.origin,
+            ),
             sha256=file["sha256"],
             licence=file["licence"],
             commercial=file["commercial"],

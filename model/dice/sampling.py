@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Denoising: every step visits all windows of all clips of a batch, and each latent moves one Euler step.
+"""Denoising: every step visits all windows of all clips of a batch, and each latent moves one Euler
+step.
 
-The latents are the only state, in float32 whatever the UNet runs in. Windows of one step do not depend on each other, so windows of
-equal length are put through the UNet together, up to a budget of images; they may belong to different clips.
+The latents are the only state, in float32 whatever the UNet runs in. Windows of one step do not
+depend on each other, so windows of equal length are put through the UNet together, up to a budget
+of images; they may belong to different clips.
 """
 
 from __future__ import annotations
@@ -28,12 +30,14 @@ from model.dice.schedule import (
 from model.dice.unet import DiceUNet
 
 Progress = Callable[[int, int], None]
-"""Called with (steps done, steps) before each run of the UNet; whatever it raises stops the denoising."""
+"""Called with (steps done, steps) before each run of the UNet; whatever it raises stops the
+denoising."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenTrack:
-    """The tokens of an adapter along a clip: row `rows[frame]` of the table. Row 0 is what an unconditioned branch is told."""
+    """The tokens of an adapter along a clip: row `rows[frame]` of the table. Row 0 is what an
+    unconditioned branch is told."""
 
     table: TokenTable
     rows: Int64[Tensor, " frames"]
@@ -41,12 +45,15 @@ class TokenTrack:
     def of(self, window: Int64[Tensor, " window"], told: Sequence[bool]) -> Tokens:
         """Tokens of a window for branches that are told (True) or not."""
         mine = self.rows[window]
-        return Tokens.of(self.table, torch.stack([mine if yes else torch.zeros_like(mine) for yes in told]))
+        return Tokens.of(
+            self.table, torch.stack([mine if yes else torch.zeros_like(mine) for yes in told])
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditions:
-    """All that the UNet is told about one clip. `image`: unscaled latent of the portrait; `clip`: its token (row 1; row 0 is zero).
+    """All that the UNet is told about one clip. `image`: unscaled latent of the portrait; `clip`:
+    its token (row 1; row 0 is zero).
 
     `pose`: the pose map; `time_ids`: frames per second, motion bucket, expression bucket."""
 
@@ -73,7 +80,8 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """Frames at the head of a clip that are known already (the end of the clip before): they are led, not denoised freely."""
+    """Frames at the head of a clip that are known already (the end of the clip before): they are
+    led, not denoised freely."""
 
     latents: Float[Tensor, "held 4 height width"]
     noise: Float[Tensor, "held 4 height width"]
@@ -90,7 +98,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """How to denoise. `circular`: the reference's windows; `images_per_run`: budget of frames times branches for one UNet run."""
+    """How to denoise. `circular`: the reference's windows; `images_per_run`: budget of frames times
+    branches for one UNet run."""
 
     schedule: Schedule
     guidance: Guidance = field(default_factory=Guidance)
@@ -111,7 +120,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What happened to one window in one step, for whoever compares or draws: guided v, and the window's latents after the step."""
+    """What happened to one window in one step, for whoever compares or draws: guided v, and the
+    window's latents after the step."""
 
     job: int
     step: int
@@ -136,7 +146,8 @@ def denoise(
     progress: Progress | None = None,
     observe: Callable[[Seen], None] | None = None,
 ) -> int:
-    """Denoise all jobs in place; afterwards their latents are clean and scaled as the UNet has them.
+    """Denoise all jobs in place; afterwards their latents are clean and scaled as the UNet has
+    them.
 
     Returns how many frames the UNet evaluated, counted once per step and branch."""
     evaluated = 0
@@ -147,7 +158,9 @@ def denoise(
         for job in jobs:
             _lead(job, sigma)
         sums = [_Sum(job.latents, disjoint=not plan.circular) for job in jobs]
-        tasks = [task for number, job in enumerate(jobs) for task in _tasks(number, job, plan, step)]
+        tasks = [
+            task for number, job in enumerate(jobs) for task in _tasks(number, job, plan, step)
+        ]
         for batch in _batches(tasks, plan.images_per_run // len(weights)):
             if progress:
                 progress(step, steps)
@@ -167,11 +180,14 @@ def denoise(
 
 
 class _Sum:
-    """Collects the windows of a step. Disjoint windows are written where they were read, so there is no second state."""
+    """Collects the windows of a step. Disjoint windows are written where they were read, so there
+    is no second state."""
 
     def __init__(self, latents: Tensor, *, disjoint: bool) -> None:
         self._total = latents if disjoint else torch.zeros_like(latents)
-        self._visits = None if disjoint else torch.zeros(len(latents), 1, 1, 1, device=latents.device)
+        self._visits = (
+            None if disjoint else torch.zeros(len(latents), 1, 1, 1, device=latents.device)
+        )
 
     def add(self, index: Tensor, moved: Tensor) -> None:
         if self._visits is None:
@@ -184,13 +200,21 @@ class _Sum:
         return self._total if self._visits is None else self._total / self._visits
 
 
-def _predict(unet: DiceUNet, jobs: Sequence[Job], batch: Sequence[_Task], plan: Plan, step: int) -> Iterator[Tensor]:
+def _predict(
+    unet: DiceUNet, jobs: Sequence[Job], batch: Sequence[_Task], plan: Plan, step: int
+) -> Iterator[Tensor]:
     """Guided v of every window of a batch, float32."""
     weights = plan.guidance.weights(step, len(plan.schedule))
     branches = list(weights)
     told = [jobs[task.job].conditions for task in batch]
-    inputs = [_unet_input(jobs[task.job], task.index, plan.schedule.sigmas[step], branches) for task in batch]
-    parts = [conditions.part(task.index.cpu(), branches) for conditions, task in zip(told, batch, strict=True)]
+    inputs = [
+        _unet_input(jobs[task.job], task.index, plan.schedule.sigmas[step], branches)
+        for task in batch
+    ]
+    parts = [
+        conditions.part(task.index.cpu(), branches)
+        for conditions, task in zip(told, batch, strict=True)
+    ]
     like = unet.conv_in.weight
     predicted = unet(
         torch.cat(inputs).to(like.dtype),
@@ -222,7 +246,8 @@ def _tasks(number: int, job: Job, plan: Plan, step: int) -> list[_Task]:
 
 
 def _batches(tasks: Sequence[_Task], images: int) -> Iterator[list[_Task]]:
-    """Windows of equal length together, at most `images` frames (but at least one window) at a time."""
+    """Windows of equal length together, at most `images` frames (but at least one window) at a
+    time."""
     lengths: dict[int, list[_Task]] = {}
     for task in tasks:
         lengths.setdefault(len(task.window), []).append(task)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a production may choose about the DICE-Talk talker. Frozen; one talker keeps one set. Imports nothing heavy."""
+"""What a production may choose about the DICE-Talk talker. Frozen; one talker keeps one set.
+Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -38,18 +39,20 @@ RANGES: dict[str, tuple[float, float]] = {
 class Settings:
     """The defaults are the published ones where there are any.
 
-    `build`: `released` weights, or `tiny` random ones of the same classes, whose frames mean nothing.
-    `mode`: `production`, or `parity`, the reference's arithmetic with its padding, seams and rounding.
-    `appearance`, `audio`, `emotion`: how strongly each is followed; emotion None means as strongly as audio.
-    `motion`, `expression`: SVD's motion bucket and its second use for expression.
-    `generated_side`: px of the generated square (multiple of 64); with framing `full`, of the picture's short side.
-    `framing`: generate a square `crop` round the face, or the `full` picture; `paste_back`: put the crop back into the picture.
-    `size`: short side of the frames in px when pasted back, None for the portrait's own.
-    `face_box`: left, top, right, bottom as fractions of the portrait; None finds the face with `detector`, where `yoloface`
-    is the published TorchScript file, if its import was allowed.
-    `decode_chunk`: frames decoded together. `images_per_run`: frames times branches that one run of the UNet may hold.
-    `kept_megabytes`: what projected audio and emotion tokens may take while a clip is made. `segment_seconds`: longer shots are
-    made in parts, cut at pauses. `device`, `dtype`: auto is CUDA with float16, else CPU with float32. `compile`: torch.compile."""
+    `build`: `released` weights, or `tiny` random ones of the same classes, whose frames mean
+    nothing. `mode`: `production`, or `parity`, the reference's arithmetic with its padding, seams
+    and rounding. `appearance`, `audio`, `emotion`: how strongly each is followed; emotion None
+    means as strongly as audio. `motion`, `expression`: SVD's motion bucket and its second use for
+    expression. `generated_side`: px of the generated square (multiple of 64); with framing `full`,
+    of the picture's short side. `framing`: generate a square `crop` round the face, or the `full`
+    picture; `paste_back`: put the crop back into the picture. `size`: short side of the frames in
+    px when pasted back, None for the portrait's own. `face_box`: left, top, right, bottom as
+    fractions of the portrait; None finds the face with `detector`, where `yoloface` is the
+    published TorchScript file, if its import was allowed. `decode_chunk`: frames decoded together.
+    `images_per_run`: frames times branches that one run of the UNet may hold. `kept_megabytes`:
+    what projected audio and emotion tokens may take while a clip is made. `segment_seconds`: longer
+    shots are made in parts, cut at pauses. `device`, `dtype`: auto is CUDA with float16, else CPU
+    with float32. `compile`: torch.compile."""
 
     build: str = "released"
     mode: str = "production"
@@ -78,7 +81,9 @@ class Settings:
         return asdict(self)
 
 
-TINY = Settings(build="tiny", steps=2, generated_side=64, kept_megabytes=8.0, device="cpu", dtype="float32")
+TINY = Settings(
+    build="tiny", steps=2, generated_side=64, kept_megabytes=8.0, device="cpu", dtype="float32"
+)
 
 
 def read_settings(given: Mapping[str, object]) -> Settings:
@@ -102,7 +107,9 @@ def _checked(name: str, value: object, default: object) -> tuple[Problem | None,
         return _checked_box(value)
     if name in CHOICES:
         choices = CHOICES[name]
-        return (None if value in choices else _bad(name, value, " or ".join(choices), choices)), value
+        return (
+            None if value in choices else _bad(name, value, " or ".join(choices), choices)
+        ), value
     if name not in RANGES:
         return (None if isinstance(value, bool) else _bad(name, value, "true or false")), value
     whole = isinstance(default, int) or name == "size"
@@ -121,16 +128,33 @@ def _checked_number(name: str, value: object, whole: bool) -> tuple[Problem | No
 
 
 def _checked_box(value: object) -> tuple[Problem | None, object]:
-    numbers = tuple(float(v) for v in value if isinstance(v, int | float)) if isinstance(value, list | tuple) else ()
-    if len(numbers) != 4 or not (0 <= numbers[0] < numbers[2] <= 1 and 0 <= numbers[1] < numbers[3] <= 1):
-        return _bad("face_box", value, "left, top, right, bottom as fractions of the picture"), value
+    numbers = (
+        tuple(float(v) for v in value if isinstance(v, int | float))
+        if isinstance(value, list | tuple)
+        else ()
+    )
+    if len(numbers) != 4 or not (
+        0 <= numbers[0] < numbers[2] <= 1 and 0 <= numbers[1] < numbers[3] <= 1
+    ):
+        return _bad(
+            "face_box", value, "left, top, right, bottom as fractions of the picture"
+        ), value
     return None, numbers
 
 
 def _bad(name: str, value: object, expected: str, choices: tuple[str, ...] = ()) -> Problem:
     near = nearest(value, choices) if isinstance(value, str) and choices else None
-    return Problem(file=FILE, column=name, message=f"bad {name}", expected=expected, got=repr(value), nearest=near)
+    return Problem(
+        file=FILE,
+        column=name,
+        message=f"bad {name}",
+        expected=expected,
+        got=repr(value),
+        nearest=near,
+    )
 
 
 def _unknown(name: str, known: list[str]) -> Problem:
-    return Problem(file=FILE, column=name, message=f"unknown setting {name!r}", nearest=nearest(name, known))
+    return Problem(
+        file=FILE, column=name, message=f"unknown setting {name!r}", nearest=nearest(name, known)
+    )

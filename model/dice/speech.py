@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From sound to audio tokens: log-mel, Whisper's hidden states, a 200 ms window per frame, the audio projection.
+"""From sound to audio tokens: log-mel, Whisper's hidden states, a 200 ms window per frame, the
+audio projection.
 
-Frame i of a 12.5 fps clip starts at 50-Hz row 4i and reads rows 4i - 4 to 4i + 5, i.e. from 80 ms before its start to 120 ms after.
-Two ways to cut long sound: `hard` 30 s chunks as in the reference, and `overlapped` chunks that cross-fade (production).
+Frame i of a 12.5 fps clip starts at 50-Hz row 4i and reads rows 4i - 4 to 4i + 5, i.e. from 80 ms
+before its start to 120 ms after. Two ways to cut long sound: `hard` 30 s chunks as in the
+reference, and `overlapped` chunks that cross-fade (production).
 """
 
 from __future__ import annotations
@@ -42,13 +44,18 @@ class AudioProjection(TokenProjection):
         width = sizes.rows * sizes.layers * sizes.channels
         super().__init__(width, hidden=sizes.hidden, tokens=sizes.tokens, dim=sizes.dim)
 
-    def forward(self, windows: Float[Tensor, "*batch rows layers channels"]) -> Float[Tensor, "*batch tokens dim"]:
+    def forward(
+        self, windows: Float[Tensor, "*batch rows layers channels"]
+    ) -> Float[Tensor, "*batch tokens dim"]:
         """Tokens of each window. Silence is the projection of an all-zero window, not zeros."""
-        return super().forward(rearrange(windows, "... rows layers channels -> ... (rows layers channels)"))
+        return super().forward(
+            rearrange(windows, "... rows layers channels -> ... (rows layers channels)")
+        )
 
 
 def whisper_encoder(config: Config) -> nn.Module:
-    """Whisper's encoder at the sizes of its published configuration, with fresh weights, in evaluation mode."""
+    """Whisper's encoder at the sizes of its published configuration, with fresh weights, in
+    evaluation mode."""
     from transformers import WhisperConfig
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
@@ -56,7 +63,9 @@ def whisper_encoder(config: Config) -> nn.Module:
     return encoder
 
 
-def log_mel(samples: Float32[np.ndarray, " samples"], *, bins: int = 80) -> Float[Tensor, "bins frames"]:
+def log_mel(
+    samples: Float32[np.ndarray, " samples"], *, bins: int = 80
+) -> Float[Tensor, "bins frames"]:
     """Whisper's log-mel of sound at 16 kHz, 100 frames a second, zero-padded to whole 30 s chunks.
 
     The floor (8 below the loudest value) is taken in each chunk on its own."""
@@ -66,12 +75,18 @@ def log_mel(samples: Float32[np.ndarray, " samples"], *, bins: int = 80) -> Floa
 
 
 @torch.no_grad()
-def hidden_states(encoder: nn.Module, mel: Float[Tensor, "bins 3000"]) -> Float[Tensor, "rows layers channels"]:
-    """All states of one 30 s chunk: the embedding, then each layer; the last one after the final norm."""
+def hidden_states(
+    encoder: nn.Module, mel: Float[Tensor, "bins 3000"]
+) -> Float[Tensor, "rows layers channels"]:
+    """All states of one 30 s chunk: the embedding, then each layer; the last one after the final
+    norm."""
     parameter = next(encoder.parameters())
     seen: list[Tensor] = []
     layers: Any = encoder.layers
-    handles = [layer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0])) for layer in layers]
+    handles = [
+        layer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
+        for layer in layers
+    ]
     try:
         final = encoder(mel[None].to(parameter)).last_hidden_state
     finally:
@@ -81,9 +96,13 @@ def hidden_states(encoder: nn.Module, mel: Float[Tensor, "bins 3000"]) -> Float[
 
 
 def hard_features(
-    encoder: nn.Module, samples: Float32[np.ndarray, " samples"], *, limit_units: int = LONGEST_UNITS
+    encoder: nn.Module,
+    samples: Float32[np.ndarray, " samples"],
+    *,
+    limit_units: int = LONGEST_UNITS,
 ) -> Float[Tensor, "rows layers channels"]:
-    """The reference's features: 30 s chunks without overlap; two rows for every whole 40 ms, at most `limit_units` of them."""
+    """The reference's features: 30 s chunks without overlap; two rows for every whole 40 ms, at
+    most `limit_units` of them."""
     units = min(len(samples) // (2 * ROW_SAMPLES), limit_units)
     mel = log_mel(samples, bins=_bins(encoder))
     chunks = [hidden_states(encoder, piece) for piece in torch.split(mel, 2 * CHUNK_ROWS, dim=-1)]
@@ -93,7 +112,8 @@ def hard_features(
 def overlapped_features(
     encoder: nn.Module, samples: Float32[np.ndarray, " samples"]
 ) -> Float[Tensor, "rows layers channels"]:
-    """Features of all rows (the last one may be partly silence), 30 s chunks that cross-fade over four seconds."""
+    """Features of all rows (the last one may be partly silence), 30 s chunks that cross-fade over
+    four seconds."""
     rows = -(-len(samples) // ROW_SAMPLES)
     step = CHUNK_ROWS - OVERLAP_ROWS
     starts = range(0, max(rows - OVERLAP_ROWS, 1), step)
@@ -104,28 +124,38 @@ def overlapped_features(
         states = hidden_states(encoder, _chunk_mel(piece, _bins(encoder))).cpu()[: rows - start]
         if done:
             tail = done.pop()
-            states[:OVERLAP_ROWS] = torch.lerp(tail, states[:OVERLAP_ROWS], ramp.to(states.dtype)[: len(tail)])
+            states[:OVERLAP_ROWS] = torch.lerp(
+                tail, states[:OVERLAP_ROWS], ramp.to(states.dtype)[: len(tail)]
+            )
         done += [states[:step], states[step:]]
     return torch.cat(done)
 
 
 def frame_windows(
-    features: Float[Tensor, "rows layers channels"], *, frames: int, size: int = 10, first_row: int = 0
+    features: Float[Tensor, "rows layers channels"],
+    *,
+    frames: int,
+    size: int = 10,
+    first_row: int = 0,
 ) -> Float[Tensor, "frames size layers channels"]:
-    """The window of each frame; `first_row` is the row at which frame 0 starts. Rows outside the features are zero."""
+    """The window of each frame; `first_row` is the row at which frame 0 starts. Rows outside the
+    features are zero."""
     after = max(0, first_row + (frames - 1) * ROWS_PER_FRAME + size - ROWS_BEFORE - len(features))
     padded = functional.pad(features, (0, 0, 0, 0, ROWS_BEFORE, after))[first_row:]
     unfolded = padded.unfold(0, size, ROWS_PER_FRAME)[:frames]
     return rearrange(unfolded, "frames layers channels size -> frames size layers channels")
 
 
-def reference_windows(features: Float[Tensor, "rows layers channels"]) -> Float[Tensor, "frames 10 layers channels"]:
+def reference_windows(
+    features: Float[Tensor, "rows layers channels"],
+) -> Float[Tensor, "frames 10 layers channels"]:
     """The reference's windows: one frame for every four whole rows."""
     return frame_windows(features, frames=len(features) // ROWS_PER_FRAME)
 
 
 def _chunk_mel(samples: Float32[np.ndarray, " samples"], bins: int) -> Float[Tensor, "bins 3000"]:
-    """In float64 but for the window: float32 transforms differ between processors by more than the parity tolerance."""
+    """In float64 but for the window: float32 transforms differ between processors by more than the
+    parity tolerance."""
     sound = torch.zeros(CHUNK_ROWS * ROW_SAMPLES, dtype=torch.float64)
     sound[: len(samples)] = torch.from_numpy(samples.astype(np.float64))
     window = torch.hann_window(FFT_SAMPLES).double()

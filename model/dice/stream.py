@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From latents to frames as a stream: decode in chunks, interpolate to the asked rate, one pass, constant memory.
+"""From latents to frames as a stream: decode in chunks, interpolate to the asked rate, one pass,
+constant memory.
 
-Generated frames stand at 12.5 a second. Frame j at the delivery rate stands at place `12.5 j / rate` between them, exactly; places
-between frames come from the interpolator.
+Generated frames stand at 12.5 a second. Frame j at the delivery rate stands at place `12.5 j /
+rate` between them, exactly; places between frames come from the interpolator.
 """
 
 from __future__ import annotations
@@ -48,11 +49,14 @@ def generated_frames(frames: int, rate: Fraction) -> int:
     return -(-last.numerator // last.denominator) + 1
 
 
-def overlapped_decode(vae: Any, latents: Iterable[Latent], *, chunk: int, note: Note) -> Iterator[Image]:
-    """Decode `chunk` new frames at a time together with the last `SHARED` ones, and cross-fade what was decoded twice.
+def overlapped_decode(
+    vae: Any, latents: Iterable[Latent], *, chunk: int, note: Note
+) -> Iterator[Image]:
+    """Decode `chunk` new frames at a time together with the last `SHARED` ones, and cross-fade what
+    was decoded twice.
 
-    The temporal convolutions of a chunk start from nothing at its ends; there the other chunk weighs more. When memory runs out
-    the chunk is halved once, which `note` is told."""
+    The temporal convolutions of a chunk start from nothing at its ends; there the other chunk
+    weighs more. When memory runs out the chunk is halved once, which `note` is told."""
     stream, size = iter(latents), chunk
     held: list[Tensor] = []
     tail: Tensor | None = None
@@ -64,7 +68,9 @@ def overlapped_decode(vae: Any, latents: Iterable[Latent], *, chunk: int, note: 
             if not out_of_memory(error) or size < chunk or size == 1:
                 raise
             size = max(1, size // 2)
-            note(f"out of memory while decoding {len(given)} frames at once: decoding {size + SHARED} at once instead")
+            note(
+                f"out of memory while decoding {len(given)} frames at once: decoding {size + SHARED} at once instead"
+            )
             stream = itertools.chain(new, stream)
             continue
         if tail is not None:
@@ -76,7 +82,9 @@ def overlapped_decode(vae: Any, latents: Iterable[Latent], *, chunk: int, note: 
         yield from tail
 
 
-def interpolated(network: Interpolator, images: Iterable[Image], wanted: Iterable[Fraction]) -> Iterator[Image]:
+def interpolated(
+    network: Interpolator, images: Iterable[Image], wanted: Iterable[Fraction]
+) -> Iterator[Image]:
     """The image at each place, places rising; past the last image that image is held."""
     stream = enumerate(images)
     number, first = next(stream)
@@ -91,7 +99,9 @@ def interpolated(network: Interpolator, images: Iterable[Image], wanted: Iterabl
 
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether torch could not allocate, on a GPU or on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in CPU_IS_FULL)
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        words in str(error) for words in CPU_IS_FULL
+    )
 
 
 @torch.no_grad()

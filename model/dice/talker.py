@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DICE-Talk talker: fills the contract of `model.talker`. It holds the networks and the portraits of late; clips do the work.
+"""The DICE-Talk talker: fills the contract of `model.talker`. It holds the networks and the
+portraits of late; clips do the work.
 
 What it makes does not depend on what it made before: settings are frozen, seeds are a clip's own.
 """
@@ -27,20 +28,28 @@ from model.talker import Description, Portrait, Speech
 
 KEPT_SITTERS = 4
 TINY_WARNING = "DICE-Talk tiny random: the weights are random, the frames mean nothing"
-PARITY_WARNING = "parity mode: the reference's padding, seams, stretched picture and truncated levels are kept"
+PARITY_WARNING = (
+    "parity mode: the reference's padding, seams, stretched picture and truncated levels are kept"
+)
 
 
 class DiceTalker:
-    """Animates portraits by diffusion. `label`: how its frames are called wherever they are shown."""
+    """Animates portraits by diffusion. `label`: how its frames are called wherever they are
+    shown."""
 
     name = dice.NAME
     version = dice.VERSION
     context_seconds = dice.CONTEXT_SECONDS
 
     def __init__(
-        self, networks: Networks, settings: Settings, description: Description, detector: Path | None = None
+        self,
+        networks: Networks,
+        settings: Settings,
+        description: Description,
+        detector: Path | None = None,
     ) -> None:
-        """Take networks that are on their device already. `detector`: the published face detector, if it was imported."""
+        """Take networks that are on their device already. `detector`: the published face detector,
+        if it was imported."""
         self.label = description.label
         self.weights_digest = description.weights_digest
         self.licences = description.licences
@@ -50,23 +59,35 @@ class DiceTalker:
         self._detector = detector
         self._sitters: OrderedDict[tuple[str, str], tuple[Framing, Sitter]] = OrderedDict()
 
-    def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> DiceClip:
+    def talk(
+        self, portrait: Portrait, speech: Speech, performance: Performance, seed: int
+    ) -> DiceClip:
         """Begin a clip. Raises InputError when the portrait cannot be animated."""
         if speech.frames < 1:
-            raise InputError(Problem(file=portrait.name, message="no frames are asked for", got=str(speech.frames)))
+            raise InputError(
+                Problem(
+                    file=portrait.name, message="no frames are asked for", got=str(speech.frames)
+                )
+            )
         placed, sitter = self._sitter(portrait)
         request = Request(
-            name=portrait.name, framing=placed, sitter=sitter, speech=speech, performance=performance, seed=seed
+            name=portrait.name,
+            framing=placed,
+            sitter=sitter,
+            speech=speech,
+            performance=performance,
+            seed=seed,
         )
         warnings = [TINY_WARNING] if self._settings.build == "tiny" else []
         warnings += [PARITY_WARNING] if self._settings.mode == "parity" else []
         return DiceClip(self._networks, self._settings, request, warnings)
 
     def together(self, clips: Sequence[DiceClip], *, progress: Progress | None = None) -> None:
-        """Denoise the first parts of several clips of this talker in shared runs of the UNet, before they are iterated.
+        """Denoise the first parts of several clips of this talker in shared runs of the UNet,
+        before they are iterated.
 
-        Worth it for short shots, whose windows leave room in a run. Clips of different picture sizes are run apart.
-        Raises ValueError for clips with other settings than this talker's."""
+        Worth it for short shots, whose windows leave room in a run. Clips of different picture
+        sizes are run apart. Raises ValueError for clips with other settings than this talker's."""
         if any(clip.settings != self._settings for clip in clips):
             raise ValueError("only clips with the same settings are denoised together")
         sizes: dict[tuple[int, ...], list[DiceClip]] = {}
@@ -80,11 +101,17 @@ class DiceTalker:
                 clip.denoised_together(evaluated * len(job.latents) // frames)
 
     def adjusted(self, settings: Mapping[str, object]) -> DiceTalker:
-        """A talker with some settings changed and the same networks. Raises InputError for bad settings, or ones set at loading."""
+        """A talker with some settings changed and the same networks. Raises InputError for bad
+        settings, or ones set at loading."""
         chosen = read_settings(self._settings.plain() | dict(settings))
         fixed = [name for name in ("build", "device", "dtype", "compile") if name in settings]
         if fixed:
-            raise InputError([Problem(file="dice settings", column=n, message="is set when loading") for n in fixed])
+            raise InputError(
+                [
+                    Problem(file="dice settings", column=n, message="is set when loading")
+                    for n in fixed
+                ]
+            )
         return DiceTalker(self._networks, chosen, self._description, self._detector)
 
     def _sitter(self, portrait: Portrait) -> tuple[Framing, Sitter]:
@@ -105,10 +132,13 @@ class DiceTalker:
         return self._sitters[key]
 
 
-def load(*, weights: Path | None = None, settings: Mapping[str, object] | None = None) -> DiceTalker:
+def load(
+    *, weights: Path | None = None, settings: Mapping[str, object] | None = None
+) -> DiceTalker:
     """The talker, ready to work. `weights`: a folder that an import wrote, None for the usual one.
 
-    Raises InputError for bad settings, or naming every weight file that is missing, where it comes from, its size and licence."""
+    Raises InputError for bad settings, or naming every weight file that is missing, where it comes
+    from, its size and licence."""
     chosen = read_settings(settings or {})
     place = weights or released.folder()
     description = dice.describe(settings or {}, weights=place)
@@ -131,11 +161,21 @@ def _detector(chosen: Settings, place: Path) -> Path | None:
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if not available[name]:
         expected = " or ".join(found for found, there in available.items() if there)
         raise InputError(
-            Problem(file="dice settings", column="device", message="no such device here", expected=expected, got=name)
+            Problem(
+                file="dice settings",
+                column="device",
+                message="no such device here",
+                expected=expected,
+                got=name,
+            )
         )
     return torch.device(name)
 

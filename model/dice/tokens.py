@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three-layer projection that turns features into tokens; audio and emotion both use it, at different widths.
+"""The three-layer projection that turns features into tokens; audio and emotion both use it, at
+different widths.
 
 Released keys: `proj1`, `proj2`, `proj3` and `norm`, each with weight and bias.
 """
@@ -24,10 +25,14 @@ class TokenProjection(nn.Module):
         self.proj3 = nn.Linear(hidden, tokens * dim)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, features: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch tokens dim"]:
+    def forward(
+        self, features: Float[Tensor, "*batch width"]
+    ) -> Float[Tensor, "*batch tokens dim"]:
         """Tokens of each feature vector."""
         hidden = functional.relu(self.proj1(features))
         hidden = functional.relu(self.proj2(hidden))
-        tokens = rearrange(self.proj3(hidden), "... (tokens dim) -> ... tokens dim", tokens=self.tokens)
+        tokens = rearrange(
+            self.proj3(hidden), "... (tokens dim) -> ... tokens dim", tokens=self.tokens
+        )
         normed: Tensor = self.norm(tokens)
         return normed

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The published face detector, a TorchScript archive, run in a process of its own: such a file may carry any code.
+"""The published face detector, a TorchScript archive, run in a process of its own: such a file may
+carry any code.
 
 It only stands in the weights folder when its import was allowed.
 """
@@ -22,7 +23,9 @@ TIMEOUT_SECONDS = 300
 def find_faces(detector: Path, pixels: UInt8[np.ndarray, "height width 3"]) -> list[Detection]:
     """Faces of an RGB picture, surest first. Raises ToolError when the detector fails."""
     given = network_input(np.ascontiguousarray(pixels[..., ::-1]))
-    answers = isolated.ask(__name__, detector, given.numpy(), what="the face detector", seconds=TIMEOUT_SECONDS)
+    answers = isolated.ask(
+        __name__, detector, given.numpy(), what="the face detector", seconds=TIMEOUT_SECONDS
+    )
     return detections(torch.from_numpy(answers), size=(pixels.shape[1], pixels.shape[0]))
 
 

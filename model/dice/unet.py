@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stable Video Diffusion's UNet with two adapters per cross-attention and a spatial condition: DICE-Talk's denoiser.
+"""Stable Video Diffusion's UNet with two adapters per cross-attention and a spatial condition:
+DICE-Talk's denoiser.
 
-diffusers' classes do the work; only two `forward`s differ from stock. The temporal cross-attention's context is the mean over the
-window's frames (stock takes the first frame's). Parameters carry the names of the released checkpoint.
+diffusers' classes do the work; only two `forward`s differ from stock. The temporal
+cross-attention's context is the mean over the window's frames (stock takes the first frame's).
+Parameters carry the names of the released checkpoint.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ class DiceTransformer(TransformerSpatioTemporalModel):  # type: ignore[misc]
         image_only_indicator: Tensor | None = None,
         return_dict: bool = False,
     ) -> tuple[Tensor]:
-        """Stock arithmetic; parameter names and the returned tuple are those that diffusers' blocks expect."""
+        """Stock arithmetic; parameter names and the returned tuple are those that diffusers' blocks
+        expect."""
         del return_dict
         frames = encoder_hidden_states.frames
         height, width = hidden_states.shape[-2:]
@@ -42,10 +45,16 @@ class DiceTransformer(TransformerSpatioTemporalModel):  # type: ignore[misc]
         temporal = TemporalView(encoder_hidden_states, (height, width))
         places = self._frame_places(frames, hidden_states)
         x = self.proj_in(rearrange(self.norm(hidden_states), "n c h w -> n (h w) c"))
-        for block, time_block in zip(self.transformer_blocks, self.temporal_transformer_blocks, strict=True):
+        for block, time_block in zip(
+            self.transformer_blocks, self.temporal_transformer_blocks, strict=True
+        ):
             x = self._run(block, x, encoder_hidden_states=spatial)
-            mixed = self._run(time_block, x + places, num_frames=frames, encoder_hidden_states=temporal)
-            x = self.time_mixer(x_spatial=x, x_temporal=mixed, image_only_indicator=image_only_indicator)
+            mixed = self._run(
+                time_block, x + places, num_frames=frames, encoder_hidden_states=temporal
+            )
+            x = self.time_mixer(
+                x_spatial=x, x_temporal=mixed, image_only_indicator=image_only_indicator
+            )
         return (rearrange(self.proj_out(x), "n (h w) c -> n c h w", h=height) + hidden_states,)
 
     def _frame_places(self, frames: int, like: Tensor) -> Float[Tensor, "images 1 channels"]:
@@ -55,18 +64,22 @@ class DiceTransformer(TransformerSpatioTemporalModel):  # type: ignore[misc]
 
     def _run(self, block: nn.Module, x: Tensor, **arguments: object) -> Tensor:
         if torch.is_grad_enabled() and self.gradient_checkpointing:
-            shortened: Tensor = self._gradient_checkpointing_func(lambda y: block(y, **arguments), x)
+            shortened: Tensor = self._gradient_checkpointing_func(
+                lambda y: block(y, **arguments), x
+            )
             return shortened
         result: Tensor = block(x, **arguments)
         return result
 
 
 class DiceUNet(UNetSpatioTemporalConditionModel):  # type: ignore[misc]
-    """Predicts v for every branch and frame. Make it with `DiceUNet.build`; the published SVD-XT configuration serves unchanged."""
+    """Predicts v for every branch and frame. Make it with `DiceUNet.build`; the published SVD-XT
+    configuration serves unchanged."""
 
     @classmethod
     def build(cls, config: Config, *, adapters: int = ADAPTERS) -> DiceUNet:
-        """A UNet of the given configuration with fresh weights; adapters start as copies of the attention they stand beside."""
+        """A UNet of the given configuration with fresh weights; adapters start as copies of the
+        attention they stand beside."""
         unet: DiceUNet = cls.from_config(config)
         for module in unet.modules():
             if type(module) is TransformerSpatioTemporalModel:
@@ -83,17 +96,23 @@ class DiceUNet(UNetSpatioTemporalConditionModel):  # type: ignore[misc]
         added_time_ids: Float[Tensor, "branches 3"],
         spatial: Float[Tensor, "#branches #frames width0 height width"] | None = None,
     ) -> Float[Tensor, "branches frames out height width"]:
-        """`sample`: scaled latents beside image latents; `spatial`: the pose map, added after the first convolution.
+        """`sample`: scaled latents beside image latents; `spatial`: the pose map, added after the
+        first convolution.
 
-        `timestep` is 0.25 ln sigma, the same for the batch. Height and width must be multiples of 8 latents."""
+        `timestep` is 0.25 ln sigma, the same for the batch. Height and width must be multiples of 8
+        latents."""
         branches, frames = sample.shape[:2]
         embedding = self._embedding(timestep, added_time_ids, frames, sample.dtype)
         hidden = self.conv_in(sample.flatten(0, 1))
         if spatial is not None:
-            hidden = (hidden.unflatten(0, (branches, frames)) + spatial.to(hidden.dtype)).flatten(0, 1)
+            hidden = (hidden.unflatten(0, (branches, frames)) + spatial.to(hidden.dtype)).flatten(
+                0, 1
+            )
         given: dict[str, Any] = {
             "temb": embedding,
-            "image_only_indicator": torch.zeros(branches, frames, dtype=sample.dtype, device=sample.device),
+            "image_only_indicator": torch.zeros(
+                branches, frames, dtype=sample.dtype, device=sample.device
+            ),
         }
         told = given | {"encoder_hidden_states": conditioning}
         skips: tuple[Tensor, ...] = (hidden,)
@@ -104,14 +123,18 @@ class DiceUNet(UNetSpatioTemporalConditionModel):  # type: ignore[misc]
         for block in self.up_blocks:
             count = len(block.resnets)
             skips, taken = skips[:-count], skips[-count:]
-            hidden = block(hidden, res_hidden_states_tuple=taken, **(told if _attends(block) else given))
+            hidden = block(
+                hidden, res_hidden_states_tuple=taken, **(told if _attends(block) else given)
+            )
         out: Tensor = self.conv_out(self.conv_act(self.conv_norm_out(hidden)))
         return rearrange(out, "(b f) c h w -> b f c h w", b=branches)
 
     def _embedding(self, timestep: Tensor, ids: Tensor, frames: int, dtype: torch.dtype) -> Tensor:
         branches = len(ids)
         waves = rearrange(self.add_time_proj(ids.flatten()), "(b i) c -> b (i c)", b=branches)
-        time: Tensor = self.time_embedding(self.time_proj(timestep.reshape(1).expand(branches)).to(dtype))
+        time: Tensor = self.time_embedding(
+            self.time_proj(timestep.reshape(1).expand(branches)).to(dtype)
+        )
         extra: Tensor = self.add_embedding(waves.to(dtype))
         return repeat(time + extra, "b c -> (b f) c", f=frames)
 
@@ -121,9 +144,14 @@ def _attends(block: nn.Module) -> bool:
 
 
 def _adapter_beside(attention: Any, adapters: int) -> AdapterProcessor:
-    processor = AdapterProcessor(attention.inner_dim, dim=attention.cross_attention_dim, adapters=adapters)
+    processor = AdapterProcessor(
+        attention.inner_dim, dim=attention.cross_attention_dim, adapters=adapters
+    )
     with torch.no_grad():
-        for own, beside in ((processor.to_k_ip, attention.to_k), (processor.to_v_ip, attention.to_v)):
+        for own, beside in (
+            (processor.to_k_ip, attention.to_k),
+            (processor.to_v_ip, attention.to_v),
+        ):
             for layer in own:
                 layer.load_state_dict(beside.state_dict())
     return processor

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Between pictures and latents: the portrait's latent and CLIP token, and frames decoded from a stream of latents.
+"""Between pictures and latents: the portrait's latent and CLIP token, and frames decoded from a
+stream of latents.
 
-`seamed_decode` is the reference's: each chunk restarts the temporal convolutions. Production decodes with `stream.overlapped_decode`.
+`seamed_decode` is the reference's: each chunk restarts the temporal convolutions. Production
+decodes with `stream.overlapped_decode`.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ def image_encoder(config: Config) -> nn.Module:
 
 @torch.no_grad()
 def encode_image(vae: Any, picture: Float[Tensor, "3 height width"]) -> Latent:
-    """The mean latent of a picture in [-1, 1], unscaled, float32 (the encoder overflows in float16)."""
+    """The mean latent of a picture in [-1, 1], unscaled, float32 (the encoder overflows in
+    float16)."""
     weight = vae.quant_conv.weight
     latent: Tensor = vae.encode(picture[None].to(weight)).latent_dist.mean[0]
     return latent.float()
@@ -57,7 +60,9 @@ def clip_token(tower: Any, pixels: Float[Tensor, "3 224 224"]) -> Float[Tensor, 
 
 
 @torch.no_grad()
-def decode(vae: Any, latents: Float[Tensor, "frames 4 h w"]) -> Float[Tensor, "frames 3 height width"]:
+def decode(
+    vae: Any, latents: Float[Tensor, "frames 4 h w"]
+) -> Float[Tensor, "frames 3 height width"]:
     """RGB in [0, 1], float32, of one chunk of scaled latents."""
     parameter = vae.decoder.conv_in.weight
     decoded = vae.decode((latents / scaling(vae)).to(parameter), num_frames=len(latents)).sample

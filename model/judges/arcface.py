@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ArcFace and HSEmotion, published as ONNX graphs, on faces as the mesh finds them.
 
-A graph is data, not code; onnxruntime runs it on one thread. Crops follow each network's own recipe as closely as a prepared crop
-allows.
+A graph is data, not code; onnxruntime runs it on one thread. Crops follow each network's own recipe
+as closely as a prepared crop allows.
 """
 
 from __future__ import annotations
@@ -20,9 +20,26 @@ from model.previs.landmarks import Face
 ARCFACE_SIDE, HSEMOTION_SIDE = 112, 224
 ARCFACE_WIDTH = 512
 # Where ArcFace wants eyes, nose and corners of the mouth, px of 112 (insightface's alignment).
-ALIGNED = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+ALIGNED = np.array(
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
+)
 NOSE, CORNERS = 4, (61, 291)
-HSEMOTION_LABELS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+HSEMOTION_LABELS = (
+    "angry",
+    "contempt",
+    "disgusted",
+    "fear",
+    "happy",
+    "neutral",
+    "sad",
+    "surprised",
+)
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 Rgb = UInt8[np.ndarray, "height width 3"]
@@ -32,7 +49,8 @@ class Graph:
     """One ONNX file, loaded."""
 
     def __init__(self, name: str) -> None:
-        """`name`: one of `foreign.KNOWN`. Raises InputError when its file is missing or cannot be read."""
+        """`name`: one of `foreign.KNOWN`. Raises InputError when its file is missing or cannot be
+        read."""
         import onnxruntime  # type: ignore[import-untyped]
 
         path = self._path = external.place(name)
@@ -40,33 +58,48 @@ class Graph:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
-            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session: Any = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # onnxruntime has no common class of its errors
             message, got = "not an ONNX graph that can be run", str(error).splitlines()[0]
             raise InputError(Problem(file=str(path), message=message, got=got)) from error
         self._input = self._session.get_inputs()[0].name
 
     def expect(self, side: int, width: int) -> None:
-        """Try the graph on an empty picture. Raises InputError when it does not give `width` numbers for a picture of `side`."""
-        message, expected = "not the graph of this judge", f"{width} numbers for a picture of {side} px"
+        """Try the graph on an empty picture. Raises InputError when it does not give `width`
+        numbers for a picture of `side`."""
+        message, expected = (
+            "not the graph of this judge",
+            f"{width} numbers for a picture of {side} px",
+        )
         try:
             got = self.run(np.zeros((1, 3, side, side), np.float32)).shape[1]
         except Exception as error:  # as above
             first = str(error).partition("\n")[0]
-            raise InputError(Problem(file=str(self._path), message=message, expected=expected, got=first)) from error
+            raise InputError(
+                Problem(file=str(self._path), message=message, expected=expected, got=first)
+            ) from error
         if got != width:
-            raise InputError(Problem(file=str(self._path), message=message, expected=expected, got=str(got)))
+            raise InputError(
+                Problem(file=str(self._path), message=message, expected=expected, got=str(got))
+            )
 
-    def run(self, pictures: Float32[np.ndarray, "batch 3 side side"]) -> Float64[np.ndarray, "batch width"]:
+    def run(
+        self, pictures: Float32[np.ndarray, "batch 3 side side"]
+    ) -> Float64[np.ndarray, "batch width"]:
         """The first output, flat."""
         made = self._session.run(None, {self._input: pictures})[0]
         return np.asarray(made, np.float64).reshape(len(pictures), -1)
 
 
 def arcface(graph: Graph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " width"]:
-    """The 512 numbers of a face, of length 1: their dot product is the similarity that papers give."""
+    """The 512 numbers of a face, of length 1: their dot product is the similarity that papers
+    give."""
     points = np.stack([*face.eyes, face.points[NOSE, :2], *face.points[list(CORNERS), :2]])
-    crop = cv2.warpAffine(rgb, _similarity(points, ALIGNED), (ARCFACE_SIDE, ARCFACE_SIDE), flags=cv2.INTER_LINEAR)
+    crop = cv2.warpAffine(
+        rgb, _similarity(points, ALIGNED), (ARCFACE_SIDE, ARCFACE_SIDE), flags=cv2.INTER_LINEAR
+    )
     given = ((crop.astype(np.float32) - 127.5) / 127.5).transpose(2, 0, 1)[None]
     numbers = graph.run(np.ascontiguousarray(given))[0]
     return np.asarray(numbers / np.linalg.norm(numbers))
@@ -75,14 +108,22 @@ def arcface(graph: Graph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " width"]
 def hsemotion(graph: Graph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " 8"]:
     """Logits of `HSEMOTION_LABELS` for one face."""
     low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
-    (left, top), (right, bottom) = np.floor(np.maximum(low, 0)).astype(int), np.ceil(high).astype(int)
-    crop = cv2.resize(rgb[top:bottom, left:right], (HSEMOTION_SIDE, HSEMOTION_SIDE), interpolation=cv2.INTER_LINEAR)
+    (left, top), (right, bottom) = (
+        np.floor(np.maximum(low, 0)).astype(int),
+        np.ceil(high).astype(int),
+    )
+    crop = cv2.resize(
+        rgb[top:bottom, left:right],
+        (HSEMOTION_SIDE, HSEMOTION_SIDE),
+        interpolation=cv2.INTER_LINEAR,
+    )
     given = ((crop / 255 - MEAN) / DEVIATION).astype(np.float32).transpose(2, 0, 1)[None]
     return np.asarray(graph.run(np.ascontiguousarray(given))[0])
 
 
 def _similarity(points: np.ndarray, wanted: np.ndarray) -> Float64[np.ndarray, "2 3"]:
-    """The turn, scale and shift that brings points onto others in the least squares sense (Umeyama 1991, without mirroring)."""
+    """The turn, scale and shift that brings points onto others in the least squares sense (Umeyama
+    1991, without mirroring)."""
     one, two = points - points.mean(axis=0), wanted - wanted.mean(axis=0)
     cos, sin = (one * two).sum(), (one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]).sum()
     linear = np.array([[cos, -sin], [sin, cos]]) / (one**2).sum()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How pictures are varied while a judge learns, so that it does not learn how one generator frames, lights, blurs or compresses.
+"""How pictures are varied while a judge learns, so that it does not learn how one generator frames,
+lights, blurs or compresses.
 
 One draw holds for all frames of a clip: what changes within a clip is the acting.
 """
@@ -38,7 +39,8 @@ class Variation:
         turn = chance.uniform(-TURN, TURN, clips)
         cos, sin = scale * np.cos(turn), scale * np.sin(turn)
         side = np.where(mirrored, -1.0, 1.0)
-        shift = chance.uniform(-2 * SHIFT, 2 * SHIFT, (2, clips))  # a picture is 2 wide in these coordinates
+        # a picture is 2 wide in these coordinates
+        shift = chance.uniform(-2 * SHIFT, 2 * SHIFT, (2, clips))
         rows = [[side * cos, -side * sin, shift[0]], [sin, cos, shift[1]]]
         return Variation(
             maps=torch.from_numpy(np.moveaxis(np.array(rows), -1, 0)).float(),
@@ -56,6 +58,9 @@ def varied(
     grid = functional.affine_grid(how.maps, list(frames.shape), align_corners=False)
     moved = functional.grid_sample(frames, grid, padding_mode="border", align_corners=False)
     soft = functional.avg_pool2d(moved, 3, stride=1, padding=1, count_include_pad=False)
-    made = torch.where(how.blurred[:, None, None, None], soft, moved) * how.contrast[:, None, None, None]
+    made = (
+        torch.where(how.blurred[:, None, None, None], soft, moved)
+        * how.contrast[:, None, None, None]
+    )
     grain = torch.randn(made.shape, generator=torch.Generator().manual_seed(how.seed))
     return made + grain * how.noise[:, None, None, None]

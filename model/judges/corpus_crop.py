@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A talker's frames cut as the clips of a corpus are: one square for the whole clip, 1.6 times the face as it stands in the first frame."""
+"""A talker's frames cut as the clips of a corpus are: one square for the whole clip, 1.6 times the
+face as it stands in the first frame."""
 
 from __future__ import annotations
 
@@ -18,12 +19,17 @@ Frame = UInt8[np.ndarray, "height width 3"]
 Square = tuple[int, int, int]  # left, top, side in px
 
 
-def cropped(frames: Iterable[Frame], landmarker: Landmarker, *, name: str) -> UInt8[np.ndarray, "frames 64 64 3"]:
-    """The crops of a clip. `name`: what an error calls it. Raises InputError when there are no frames or no face in the first."""
+def cropped(
+    frames: Iterable[Frame], landmarker: Landmarker, *, name: str
+) -> UInt8[np.ndarray, "frames 64 64 3"]:
+    """The crops of a clip. `name`: what an error calls it. Raises InputError when there are no
+    frames or no face in the first."""
     made, square = list[Frame](), None
     for frame in frames:
         square = square or _square(frame, landmarker, name)
-        made.append(cv2.resize(_cut(frame, square), (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA))
+        made.append(
+            cv2.resize(_cut(frame, square), (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA)
+        )
     if not made:
         raise InputError(Problem(file=name, message="there are no frames in this clip"))
     return np.stack(made)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far two sets of pictures or clips are apart: the Frechet distance of Gaussians laid through their features.
+"""How far two sets of pictures or clips are apart: the Frechet distance of Gaussians laid through
+their features.
 
-The distance is that of FID and FVD (Heusel et al. 2017, Unterthiner et al. 2018), d^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2));
-a number means something only with the name of the features beside it, and only against other numbers of the same features and counts,
-because it grows when clips are few. The trace of the root is taken as a sum of singular values, so nothing is ever negative or complex:
-with S = R^T R, tr (S1 S2)^(1/2) = |R1 R2^T|_*.
+The distance is that of FID and FVD (Heusel et al. 2017, Unterthiner et al. 2018), d^2 = |m1 - m2|^2
++ tr(S1 + S2 - 2 (S1 S2)^(1/2)); a number means something only with the name of the features beside
+it, and only against other numbers of the same features and counts, because it grows when clips are
+few. The trace of the root is taken as a sum of singular values, so nothing is ever negative or
+complex: with S = R^T R, tr (S1 S2)^(1/2) = |R1 R2^T|_*.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ Root = Float64[np.ndarray, "rows width"]
 
 
 def frechet(one: Features, other: Features) -> float:
-    """Squared Frechet distance of two sets of features. Raises ValueError when a set has fewer than two rows or numbers that are none."""
+    """Squared Frechet distance of two sets of features. Raises ValueError when a set has fewer than
+    two rows or numbers that are none."""
     (mean, root), (other_mean, other_root) = gaussian(one), gaussian(other)
     return between_gaussians(mean, root, other_mean, other_root)
 
@@ -26,7 +29,9 @@ def frechet(one: Features, other: Features) -> float:
 def gaussian(features: Features) -> tuple[Mean, Root]:
     """Mean, and a root R of the sample covariance (R^T R), of a set of features."""
     if features.ndim != 2 or len(features) < 2 or not np.isfinite(features).all():
-        raise ValueError(f"no Gaussian lies through features of shape {features.shape}: two finite rows are the least")
+        raise ValueError(
+            f"no Gaussian lies through features of shape {features.shape}: two finite rows are the least"
+        )
     wide = features.astype(np.float64)
     mean = wide.mean(axis=0)
     root = np.linalg.qr((wide - mean) / np.sqrt(len(wide) - 1), mode="r")

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of the eight emotions a clip shows, said by how the points of the face differ from those of the person's neutral portrait.
+"""Which of the eight emotions a clip shows, said by how the points of the face differ from those of
+the person's neutral portrait.
 
-A small net over the mesh of the crop, trained on identities that no generator saw. It sees where brows, lids, lips and corners stand on
-average and how much they move; neither pixels nor sound nor order. So it reads the shape of a feeling, not skin, tears or timing. A net on
-pixels learnt too little from so few people (docs/experiments.md).
+A small net over the mesh of the crop, trained on identities that no generator saw. It sees where
+brows, lids, lips and corners stand on average and how much they move; neither pixels nor sound nor
+order. So it reads the shape of a feeling, not skin, tears or timing. A net on pixels learnt too
+little from so few people (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ class Settings:
 
 
 class EmotionJudge(nn.Module):
-    """Main directions of the facts (fixed once they are fitted), then a net with one hidden layer."""
+    """Main directions of the facts (fixed once they are fitted), then a net with one hidden
+    layer."""
 
     middle: Tensor
     basis: Tensor
@@ -60,10 +63,15 @@ class EmotionJudge(nn.Module):
         self.register_buffer("middle", torch.zeros(4 * POINTS))
         self.register_buffer("basis", torch.zeros(4 * POINTS, PLACE + MOVES))
         self.name = nn.Sequential(
-            nn.Linear(PLACE + MOVES, HIDDEN), nn.SiLU(), nn.Dropout(0.3), nn.Linear(HIDDEN, len(LABELS))
+            nn.Linear(PLACE + MOVES, HIDDEN),
+            nn.SiLU(),
+            nn.Dropout(0.3),
+            nn.Linear(HIDDEN, len(LABELS)),
         )
 
-    def forward(self, facts: Float[Tensor, "clips facts"], noise: float = 0.0) -> Float[Tensor, "clips 8"]:
+    def forward(
+        self, facts: Float[Tensor, "clips facts"], noise: float = 0.0
+    ) -> Float[Tensor, "clips 8"]:
         """Logits of `LABELS`."""
         seen = (facts - self.middle) @ self.basis
         logits: Tensor = self.name(seen + noise * torch.randn_like(seen) if noise else seen)
@@ -71,22 +79,32 @@ class EmotionJudge(nn.Module):
 
 
 def facts(clip: Followed, rest: Followed) -> Facts:
-    """Where the points of a clip stand on average against the portrait's, then their deviations: in inter-ocular distances, face's axes."""
+    """Where the points of a clip stand on average against the portrait's, then their deviations: in
+    inter-ocular distances, face's axes."""
     places = np.stack([face.local for face in clip.faces])
-    return np.concatenate([(places.mean(axis=0) - rest.faces[0].local).ravel(), places.std(axis=0).ravel()])
+    return np.concatenate(
+        [(places.mean(axis=0) - rest.faces[0].local).ravel(), places.std(axis=0).ravel()]
+    )
 
 
 @torch.inference_mode()
 def probabilities(net: EmotionJudge, clip: Followed, rest: Followed) -> Float64[np.ndarray, " 8"]:
     """How likely each of `LABELS` is, for one clip and the neutral portrait of its person."""
-    some = Followed(pictures=clip.pictures, faces=tuple(clip.faces[place] for place in _spread(len(clip.faces))))
+    some = Followed(
+        pictures=clip.pictures, faces=tuple(clip.faces[place] for place in _spread(len(clip.faces)))
+    )
     logits = net(torch.from_numpy(facts(some, rest)).float()[None])
     made: Float64[np.ndarray, " 8"] = functional.softmax(logits, dim=1)[0].double().numpy()
     return made
 
 
 def train(
-    corpus: Corpus, shares: Shares, settings: Settings, *, landmarker: Landmarker, report: Report = silent
+    corpus: Corpus,
+    shares: Shares,
+    settings: Settings,
+    *,
+    landmarker: Landmarker,
+    report: Report = silent,
 ) -> tuple[EmotionJudge, Origin]:
     """Train on the clips to learn from, keep the epoch that does best on those aside."""
     people = {clip.identity for clip in (*shares.learnt, *shares.aside)}
@@ -97,7 +115,10 @@ def train(
 
 
 def fit(
-    learnt: tuple[Table, Labels], aside: tuple[Table, Labels], settings: Settings, report: Report = silent
+    learnt: tuple[Table, Labels],
+    aside: tuple[Table, Labels],
+    settings: Settings,
+    report: Report = silent,
 ) -> tuple[EmotionJudge, float]:
     """A judge of facts and labels, and the share of those aside that it names rightly."""
     torch.manual_seed(settings.seed)
@@ -134,17 +155,24 @@ def _right(net: EmotionJudge, side: tuple[Table, Labels]) -> float:
 
 
 def _gathered(
-    corpus: Corpus, clips: Sequence[CorpusClip], rest: Mapping[str, Followed], landmarker: Landmarker
+    corpus: Corpus,
+    clips: Sequence[CorpusClip],
+    rest: Mapping[str, Followed],
+    landmarker: Landmarker,
 ) -> tuple[Table, Labels]:
     rows = [
-        facts(follow(landmarker, corpus.array(clip, "faces")[_spread(clip.frames)]), rest[clip.identity])
+        facts(
+            follow(landmarker, corpus.array(clip, "faces")[_spread(clip.frames)]),
+            rest[clip.identity],
+        )
         for clip in clips
     ]
     return np.stack(rows), np.array([LABELS.index(clip.emotion) for clip in clips])
 
 
 def _directions(table: Table) -> tuple[Tensor, Tensor]:
-    """Mean of the facts, and a basis in which the main directions of either half have deviation 1; directions that do not vary are nil."""
+    """Mean of the facts, and a basis in which the main directions of either half have deviation 1;
+    directions that do not vary are nil."""
     middle, half = table.mean(axis=0), table.shape[1] // 2
     basis = np.zeros((table.shape[1], PLACE + MOVES))
     for columns, first, count in ((slice(0, half), 0, PLACE), (slice(half, None), PLACE, MOVES)):

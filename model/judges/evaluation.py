@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sitting of the judges: clips of a corpus and what a talker made of the same portraits and sounds, judged one after the other.
+"""A sitting of the judges: clips of a corpus and what a talker made of the same portraits and
+sounds, judged one after the other.
 
-Every subject is shown in the same frames of the same clips, and beside the same portraits and wrong sounds, so that only the pictures
-differ.
+Every subject is shown in the same frames of the same clips, and beside the same portraits and wrong
+sounds, so that only the pictures differ.
 """
 
 from __future__ import annotations
@@ -57,17 +58,23 @@ class Sitting:
     seed: int = 0
     rows: list[Judgement] = field(default_factory=list)
     verdicts: dict[tuple[str, str], dict[str, Verdict]] = field(default_factory=dict)
-    pictures: dict[tuple[str, str], list[Faces]] = field(default_factory=dict)  # for I3D, when it was asked
+    # for I3D, when it was asked
+    pictures: dict[tuple[str, str], list[Faces]] = field(default_factory=dict)
 
-    def judge(self, subject: str, make: Maker, clips: Sequence[CorpusClip] | None = None) -> Iterator[CorpusClip]:
-        """Judge what a maker makes of every clip, or of those that it can make; yields each when it is done."""
+    def judge(
+        self, subject: str, make: Maker, clips: Sequence[CorpusClip] | None = None
+    ) -> Iterator[CorpusClip]:
+        """Judge what a maker makes of every clip, or of those that it can make; yields each when it
+        is done."""
         for clip in self.clips if clips is None else clips:
             shown = self._shown(clip, make)
             verdict = self.panel.judge(shown)
             if "i3d" in self.panel.guests.names:
                 self.pictures.setdefault((clip.corpus, subject), []).append(shown.faces)
             self.verdicts.setdefault((clip.corpus, subject), {})[clip.clip_id] = verdict
-            self.rows += [self._row(clip, subject, name, value) for name, value in verdict.numbers.items()]
+            self.rows += [
+                self._row(clip, subject, name, value) for name, value in verdict.numbers.items()
+            ]
             yield clip
 
     def real(self, clip: CorpusClip, window: slice) -> Faces:
@@ -86,9 +93,14 @@ class Sitting:
         return [*made, *self._i3d()]
 
     def _shown(self, clip: CorpusClip, make: Maker) -> Shown:
-        window, chance = self.window.of(clip.frames), np.random.default_rng([self.seed, *clip.clip_id.encode()])
+        window, chance = (
+            self.window.of(clip.frames),
+            np.random.default_rng([self.seed, *clip.clip_id.encode()]),
+        )
         everybody = sorted({one.identity for one in self.clips if one.corpus == clip.corpus})
-        strangers = [one for one in self.clips if one.clip_id != clip.clip_id and one.text_id != clip.text_id]
+        strangers = [
+            one for one in self.clips if one.clip_id != clip.clip_id and one.text_id != clip.text_id
+        ]
         picked = chance.permutation(len(strangers))[:WRONG_SOUNDS]
         return Shown(
             identity=clip.identity,
@@ -117,8 +129,11 @@ class Sitting:
             level=clip.level,
         )
 
-    def _distances(self, about: Judgement, verdicts: Mapping[str, Verdict], people: Sequence[str]) -> list[Score]:
-        """From a talker's clips to the real ones, or between two halves of the real ones, by person: the least there can be."""
+    def _distances(
+        self, about: Judgement, verdicts: Mapping[str, Verdict], people: Sequence[str]
+    ) -> list[Score]:
+        """From a talker's clips to the real ones, or between two halves of the real ones, by
+        person: the least there can be."""
         real = self.verdicts.get((about.corpus, report.REAL), {})
         halves = {name: place % 2 for place, name in enumerate(sorted(set(people)))}
         sides: list[list[Verdict]] = [[], []]
@@ -138,8 +153,8 @@ class Sitting:
         return made
 
     def _i3d(self) -> list[Score]:
-        """From a talker's clips to the real ones by I3D's features; clips that are too short for it are left out, all others cut to the
-        length of the shortest."""
+        """From a talker's clips to the real ones by I3D's features; clips that are too short for it
+        are left out, all others cut to the length of the shortest."""
         made, known = [], dict[tuple[str, str], np.ndarray]()
         for key, clips in self.pictures.items():
             lasting = [clip for clip in clips if len(clip) >= i3d.LEAST_FRAMES]
@@ -148,7 +163,9 @@ class Sitting:
                 known[key] = i3d.features(np.stack([clip[:shortest] for clip in lasting]))
         for (corpus, subject), features in known.items():
             if subject != report.REAL and (corpus, report.REAL) in known:
-                about = next(row for row in self.rows if (row.corpus, row.subject) == (corpus, subject))
+                about = next(
+                    row for row in self.rows if (row.corpus, row.subject) == (corpus, subject)
+                )
                 value = distances.frechet(features, known[corpus, report.REAL])
                 people = [clip.identity for clip in self.clips if clip.corpus == corpus]
                 plain = Interval(value=value, low=np.nan, high=np.nan, count=len(features))
@@ -156,8 +173,11 @@ class Sitting:
         return made
 
 
-def chosen(corpus: Corpus, *, split: str, source: str | None = None, limit: int = 0, seed: int = 0) -> list[CorpusClip]:
-    """Clips of a split to judge, at most `limit` (0: all), the emotions in turn. Clips too short to be judged are left out.
+def chosen(
+    corpus: Corpus, *, split: str, source: str | None = None, limit: int = 0, seed: int = 0
+) -> list[CorpusClip]:
+    """Clips of a split to judge, at most `limit` (0: all), the emotions in turn. Clips too short to
+    be judged are left out.
 
     Raises InputError when nothing is left."""
     clips = [clip for clip in corpus.split(split, corpus=source) if clip.frames >= LEAST_FRAMES]
@@ -176,12 +196,16 @@ def chosen(corpus: Corpus, *, split: str, source: str | None = None, limit: int 
     return sorted(picked[: limit or None], key=lambda clip: clip.clip_id)
 
 
-def _shuffled(about: Judgement, verdicts: Sequence[Verdict], people: Sequence[str], seed: int) -> list[Score]:
+def _shuffled(
+    about: Judgement, verdicts: Sequence[Verdict], people: Sequence[str], seed: int
+) -> list[Score]:
     """What the opening's correlation reaches with wrong sounds."""
     if len(verdicts) < 2:
         return []
     table = lipsync.correlations([one.gap for one in verdicts], [one.level for one in verdicts])
-    limit = Interval(value=lipsync.shuffled(table, seed=seed), low=np.nan, high=np.nan, count=len(verdicts))
+    limit = Interval(
+        value=lipsync.shuffled(table, seed=seed), low=np.nan, high=np.nan, count=len(verdicts)
+    )
     return [report.score_row(about, "opening_correlation_shuffled", limit, people)]
 
 

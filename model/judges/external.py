@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The field's own judges, when a user puts their weights into the cache: SyncNet v2, ArcFace, HSEmotion, I3D.
+"""The field's own judges, when a user puts their weights into the cache: SyncNet v2, ArcFace,
+HSEmotion, I3D.
 
-Callsheet neither ships nor fetches these files: read their licences first. They lie in the folder `judges` of the cache under the names
-that they are published by. The digest of a file is recorded when it was first loaded and must stay. Nothing unpickles while judging: the
-one pickle (SyncNet) is converted once, as plain tensors; the one TorchScript archive (I3D), which may carry any code, runs in a process
-of its own.
+Callsheet neither ships nor fetches these files: read their licences first. They lie in the folder
+`judges` of the cache under the names that they are published by. The digest of a file is recorded
+when it was first loaded and must stay. Nothing unpickles while judging: the one pickle (SyncNet) is
+converted once, as plain tensors; the one TorchScript archive (I3D), which may carry any code, runs
+in a process of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from model.weights import cache_folder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
-    """A judge of others. `file`: its name in the folder. `source`: where a person gets it. `licence`: as its makers say it."""
+    """A judge of others. `file`: its name in the folder. `source`: where a person gets it.
+    `licence`: as its makers say it."""
 
     name: str
     judges: str
@@ -69,7 +72,12 @@ def entry(name: str) -> Foreign:
     known = [judge.name for judge in KNOWN]
     message = f"unknown judge {name!r}"
     raise InputError(
-        Problem(file="--foreign", message=message, expected=", ".join(known), nearest=nearest(name, known))
+        Problem(
+            file="--foreign",
+            message=message,
+            expected=", ".join(known),
+            nearest=nearest(name, known),
+        )
     )
 
 
@@ -81,7 +89,8 @@ def folder() -> Path:
 def place(name: str) -> Path:
     """The file of a judge, whose digest is what it was when it was first used.
 
-    Raises InputError that says which file is missing and where it is had, or that it is another than before."""
+    Raises InputError that says which file is missing and where it is had, or that it is another
+    than before."""
     judge = entry(name)
     path = folder() / judge.file
     if not path.is_file():
@@ -91,13 +100,18 @@ def place(name: str) -> Path:
     recorded = note.read_text().strip() if note.is_file() else ""
     found = sha256_file(path)
     if recorded not in ("", found):
-        message = f"not the file that was used before; delete {note.name} if it was changed on purpose"
-        raise InputError(Problem(file=str(path), message=message, expected=f"SHA-256 {recorded}", got=found))
+        message = (
+            f"not the file that was used before; delete {note.name} if it was changed on purpose"
+        )
+        raise InputError(
+            Problem(file=str(path), message=message, expected=f"SHA-256 {recorded}", got=found)
+        )
     return path
 
 
 def remember(name: str) -> None:
-    """Note the digest of a judge's file, once it has been loaded: half a download must not stand in the way of the whole."""
+    """Note the digest of a judge's file, once it has been loaded: half a download must not stand in
+    the way of the whole."""
     path = place(name)
     if not _note(path).is_file():
         with whole(_note(path)) as partial:

@@ -20,7 +20,8 @@ LOOKED_AT = 8  # frames of a clip that networks for pictures see
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Told:
-    """What a guest is shown of a clip: its crops, the face in them, the sound from the first of them on, whose it is and how they act."""
+    """What a guest is shown of a clip: its crops, the face in them, the sound from the first of
+    them on, whose it is and how they act."""
 
     faces: Faces
     followed: Followed
@@ -30,11 +31,12 @@ class Told:
 
 
 class Guests:
-    """Those of `foreign.KNOWN` that were asked for, loaded. I3D says nothing of single clips: `foreign.i3d`."""
+    """Those of `foreign.KNOWN` that were asked for, loaded. I3D says nothing of single clips:
+    `foreign.i3d`."""
 
     def __init__(self, names: Sequence[str], rest: Mapping[str, Followed]) -> None:
-        """`rest`: the face of every portrait. Raises InputError for all names that are unknown, and whose files are not here or are
-        something else."""
+        """`rest`: the face of every portrait. Raises InputError for all names that are unknown, and
+        whose files are not here or are something else."""
         self.names = tuple(dict.fromkeys(names))
         check(self.names)
         problems: list[Problem] = []
@@ -43,8 +45,14 @@ class Guests:
             raise InputError(problems)
         for name in self.names:
             external.remember(name)
-        self._syncnet, self._hsemotion, self._arcface = map(loaded.get, ("syncnet-v2", "hsemotion", "arcface"))
-        self._homes = {name: _arc(self._arcface, face) for name, face in rest.items()} if self._arcface else {}
+        self._syncnet, self._hsemotion, self._arcface = map(
+            loaded.get, ("syncnet-v2", "hsemotion", "arcface")
+        )
+        self._homes = (
+            {name: _arc(self._arcface, face) for name, face in rest.items()}
+            if self._arcface
+            else {}
+        )
 
     def numbers(self, told: Told) -> dict[str, float]:
         """Their measures by name. A clip that is too short for SyncNet has none of it."""
@@ -57,11 +65,16 @@ class Guests:
                 "syncnet_v2_offset": float(heard.offset),
             }
         if self._arcface:
-            made["arcface_similarity"] = float(_arc(self._arcface, told.followed) @ self._homes[told.identity])
+            made["arcface_similarity"] = float(
+                _arc(self._arcface, told.followed) @ self._homes[told.identity]
+            )
         if self._hsemotion:
             seen = _over(told.followed)
             logits = [
-                arcface.hsemotion(self._hsemotion, told.followed.pictures[at], told.followed.faces[at]) for at in seen
+                arcface.hsemotion(
+                    self._hsemotion, told.followed.pictures[at], told.followed.faces[at]
+                )
+                for at in seen
             ]
             said = arcface.HSEMOTION_LABELS[int(np.mean(logits, axis=0).argmax())]
             made["hsemotion_right"] = float(said == told.emotion)
@@ -79,7 +92,9 @@ def check(names: Sequence[str]) -> None:
 
 def _arc(graph: arcface.Graph, followed: Followed) -> Float64[np.ndarray, " 512"]:
     """The mean of a clip's directions, of length 1."""
-    numbers = [arcface.arcface(graph, followed.pictures[at], followed.faces[at]) for at in _over(followed)]
+    numbers = [
+        arcface.arcface(graph, followed.pictures[at], followed.faces[at]) for at in _over(followed)
+    ]
     middle = np.mean(numbers, axis=0)
     return np.asarray(middle / np.linalg.norm(middle))
 

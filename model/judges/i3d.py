@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""I3D's features of clips, for the FVD of the field. The published file is a TorchScript archive, so it runs in a process of its own."""
+"""I3D's features of clips, for the FVD of the field. The published file is a TorchScript archive,
+so it runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,18 +23,22 @@ Clips = UInt8[np.ndarray, "clips frames height width 3"]
 
 
 def check() -> None:
-    """Try the archive on one empty clip. Raises InputError when it is missing or no such network."""
+    """Try the archive on one empty clip. Raises InputError when it is missing or no such
+    network."""
     empty = np.zeros((1, LEAST_FRAMES, 8, 8, 3), np.uint8)
     try:
         features(empty)
     except ToolError as error:
         message = "not an archive of I3D that can be run"
         got = (error.stderr.splitlines() or [error.message])[-1]
-        raise InputError(Problem(file=str(external.place("i3d")), message=message, got=got)) from error
+        raise InputError(
+            Problem(file=str(external.place("i3d")), message=message, got=got)
+        ) from error
 
 
 def features(clips: Clips) -> Float64[np.ndarray, "clips 400"]:
-    """Features of clips of equal length. Raises InputError without the file, ToolError when it fails, ValueError for short clips."""
+    """Features of clips of equal length. Raises InputError without the file, ToolError when it
+    fails, ValueError for short clips."""
     if clips.shape[1] < LEAST_FRAMES:
         raise ValueError(f"I3D needs {LEAST_FRAMES} frames, not {clips.shape[1]}")
     made = isolated.ask(__name__, external.place("i3d"), clips, what="I3D", seconds=TIMEOUT_SECONDS)
@@ -41,7 +46,10 @@ def features(clips: Clips) -> Float64[np.ndarray, "clips 400"]:
 
 
 def _features(network: Any, clips: Clips) -> np.ndarray:
-    made = [network(_as_asked(clip), rescale=False, resize=False, return_features=True) for clip in clips]
+    made = [
+        network(_as_asked(clip), rescale=False, resize=False, return_features=True)
+        for clip in clips
+    ]
     return np.asarray(torch.cat(made).numpy())
 
 

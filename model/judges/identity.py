@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a clip still shows the person of its portrait: distances of dlib's face recognition network, and the choice among ten portraits.
+"""Whether a clip still shows the person of its portrait: distances of dlib's face recognition
+network, and the choice among ten portraits.
 
-The network (`model.likeness`) was trained by others on photographs; it had no part in making anything here. Crops of 64 px are enlarged
-before it sees them, so its distances are larger than for photographs; the choice among portraits that are as small is the fairer number.
+The network (`model.likeness`) was trained by others on photographs; it had no part in making
+anything here. Crops of 64 px are enlarged before it sees them, so its distances are larger than for
+photographs; the choice among portraits that are as small is the fairer number.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ Embedding = Float32[np.ndarray, " 128"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likeness:
-    """How far a clip's face is from its portrait (L2, mean over frames), and whether no other of the portraits is nearer."""
+    """How far a clip's face is from its portrait (L2, mean over frames), and whether no other of
+    the portraits is nearer."""
 
     distance: float
     right: bool
@@ -33,7 +36,10 @@ class Likeness:
 def embeddings(recogniser: Recogniser, followed: Followed) -> list[Embedding]:
     """The 128 numbers of the face in a few frames, evenly over the clip."""
     places = ((np.arange(LOOKED_AT) + 0.5) * len(followed.faces) / LOOKED_AT).astype(int)
-    return [recogniser.embed(followed.pictures[place], followed.faces[place]) for place in dict.fromkeys(places)]
+    return [
+        recogniser.embed(followed.pictures[place], followed.faces[place])
+        for place in dict.fromkeys(places)
+    ]
 
 
 def of_portrait(recogniser: Recogniser, face: Faces) -> Embedding:
@@ -43,8 +49,13 @@ def of_portrait(recogniser: Recogniser, face: Faces) -> Embedding:
 
 def compare(seen: Sequence[Embedding], own: str, portraits: Mapping[str, Embedding]) -> Likeness:
     """A clip against portraits by identity, its own among them."""
-    distances = {name: float(np.mean([distance(one, home) for one in seen])) for name, home in portraits.items()}
-    return Likeness(distance=distances[own], right=min(distances, key=lambda name: distances[name]) == own)
+    distances = {
+        name: float(np.mean([distance(one, home) for one in seen]))
+        for name, home in portraits.items()
+    }
+    return Likeness(
+        distance=distances[own], right=min(distances, key=lambda name: distances[name]) == own
+    )
 
 
 def lineup(own: str, everybody: Sequence[str], *, seed: int, count: int = PORTRAITS) -> list[str]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How sure a number is: 95 % intervals of proportions and of means over clips of few people.
 
-Clips of one person are alike, so means are resampled by person, not by clip (cluster bootstrap; Efron & Tibshirani 1993, ch. 8). When
-every clip says the same, resampling says nothing, so proportions also keep to the interval of Wilson (1927).
+Clips of one person are alike, so means are resampled by person, not by clip (cluster bootstrap;
+Efron & Tibshirani 1993, ch. 8). When every clip says the same, resampling says nothing, so
+proportions also keep to the interval of Wilson (1927).
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ def wilson(right: int, count: int) -> Interval:
         raise ValueError(f"{right} of {count} is no proportion")
     share = right / count
     middle = (share + Z * Z / (2 * count)) / (1 + Z * Z / count)
-    half = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count)) / (1 + Z * Z / count)
+    half = (
+        Z
+        * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
+        / (1 + Z * Z / count)
+    )
     return Interval(
         value=share,
         low=0.0 if right == 0 else middle - half,
@@ -52,7 +57,8 @@ def wilson(right: int, count: int) -> Interval:
 
 
 def mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
-    """The mean over clips; `groups` says whose clip each is. Of one person nothing follows for others: the ends are nan."""
+    """The mean over clips; `groups` says whose clip each is. Of one person nothing follows for
+    others: the ends are nan."""
     sums, counts = _by_group(values, groups)
     value = float(sums.sum() / counts.sum())
     if len(sums) < 2:
@@ -63,7 +69,8 @@ def mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
 
 
 def proportion(right: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
-    """A share of clips (values 0 and 1): the wider ends of the cluster bootstrap's and of Wilson's interval."""
+    """A share of clips (values 0 and 1): the wider ends of the cluster bootstrap's and of Wilson's
+    interval."""
     resampled = mean(right, groups, seed=seed)
     trials = wilson(round(float(right.sum())), len(right))
     low, high = np.nanmin([resampled.low, trials.low]), np.nanmax([resampled.high, trials.high])
@@ -71,7 +78,8 @@ def proportion(right: Values, groups: Sequence[str], *, seed: int = 0) -> Interv
 
 
 def ratio(above: Values, below: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
-    """Mean of `above` over mean of `below`, of the same clips in the same order; persons are resampled for both at once.
+    """Mean of `above` over mean of `below`, of the same clips in the same order; persons are
+    resampled for both at once.
 
     All is nan when nothing is below."""
     (tops, counts), (bottoms, _) = _by_group(above, groups), _by_group(below, groups)
@@ -79,7 +87,9 @@ def ratio(above: Values, below: Values, groups: Sequence[str], *, seed: int = 0)
     if len(counts) < 2 or np.isnan(value):
         return Interval(value=float(value), low=math.nan, high=math.nan, count=len(above))
     drawn = _draws(len(counts), seed)
-    low, high = np.nanpercentile(_shares(tops[drawn].sum(axis=1), bottoms[drawn].sum(axis=1)), TAILS)
+    low, high = np.nanpercentile(
+        _shares(tops[drawn].sum(axis=1), bottoms[drawn].sum(axis=1)), TAILS
+    )
     return Interval(value=float(value), low=float(low), high=float(high), count=len(above))
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether lips follow the sound: a small SyncNet trained here, and the correlation of the measured mouth with the level of the voice.
+"""Whether lips follow the sound: a small SyncNet trained here, and the correlation of the measured
+mouth with the level of the voice.
 
-The net embeds five frames of the mouth's part of the picture and the 0.2 s of sound that belong to them, and learns that the two are near
-each other when they are of one moment (Chung & Zisserman 2016; the loss contrasts moments and clips as in van den Oord et al. 2018).
-Confidence and offset are as there: the median of the mean distance over offsets less the least, and where it is least.
+The net embeds five frames of the mouth's part of the picture and the 0.2 s of sound that belong to
+them, and learns that the two are near each other when they are of one moment (Chung & Zisserman
+2016; the loss contrasts moments and clips as in van den Oord et al. 2018). Confidence and offset
+are as there: the median of the mean distance over offsets less the least, and where it is least.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """What the net says of a clip. `offset`: frames by which the picture is late (negative: early)."""
+    """What the net says of a clip. `offset`: frames by which the picture is late (negative:
+    early)."""
 
     confidence: float
     offset: int
@@ -67,24 +70,38 @@ class SyncNet(nn.Module):
         super().__init__()
         high, wide = mouth_part(np.empty((1, FACE_PX, FACE_PX))).shape[1:]
         self.see = nn.Sequential(
-            *_layer(SPAN, 32, stride=1), nn.MaxPool2d(2), *_layer(32, 48, stride=1), *_layer(48, 64, stride=2),
-            *_layer(64, 64, stride=2), nn.Flatten(), nn.Linear(64 * -(-high // 8) * -(-wide // 8), WIDTH),
-        )  # fmt: skip
+            *_layer(SPAN, 32, stride=1),
+            nn.MaxPool2d(2),
+            *_layer(32, 48, stride=1),
+            *_layer(48, 64, stride=2),
+            *_layer(64, 64, stride=2),
+            nn.Flatten(),
+            nn.Linear(64 * -(-high // 8) * -(-wide // 8), WIDTH),
+        )
         self.hear = nn.Sequential(
-            *_layer(1, 24, stride=1), nn.MaxPool2d((1, 2)), *_layer(24, 48, stride=2), *_layer(48, 64, stride=2),
-            nn.Flatten(), nn.Linear(64 * (STEPS // 4) * (sound.BANDS // 8), WIDTH),
-        )  # fmt: skip
+            *_layer(1, 24, stride=1),
+            nn.MaxPool2d((1, 2)),
+            *_layer(24, 48, stride=2),
+            *_layer(48, 64, stride=2),
+            nn.Flatten(),
+            nn.Linear(64 * (STEPS // 4) * (sound.BANDS // 8), WIDTH),
+        )
 
     def forward(
-        self, mouths: Float[Tensor, "moments span high wide"], sounds: Float[Tensor, "moments steps bands"]
+        self,
+        mouths: Float[Tensor, "moments span high wide"],
+        sounds: Float[Tensor, "moments steps bands"],
     ) -> tuple[Float[Tensor, "moments width"], Float[Tensor, "moments width"]]:
         """Both embeddings, of length 1."""
-        return functional.normalize(self.see(mouths), dim=1), functional.normalize(self.hear(sounds[:, None]), dim=1)
+        return functional.normalize(self.see(mouths), dim=1), functional.normalize(
+            self.hear(sounds[:, None]), dim=1
+        )
 
 
 def measure(net: SyncNet, faces: Faces, speech: Samples, *, first: int = 0) -> Sync:
-    """Confidence and offset of a clip. `first`: which frame of the speech (25 a second) the first picture belongs to; sound before and
-    after the pictures is used for the offsets. Raises ValueError for less than five pictures or no sound for them."""
+    """Confidence and offset of a clip. `first`: which frame of the speech (25 a second) the first
+    picture belongs to; sound before and after the pictures is used for the offsets. Raises
+    ValueError for less than five pictures or no sound for them."""
     table = _distances(net, faces, speech, first)
     offsets = sorted(table, key=abs)
     least = min(offsets, key=lambda offset: table[offset])
@@ -93,15 +110,19 @@ def measure(net: SyncNet, faces: Faces, speech: Samples, *, first: int = 0) -> S
 
 @torch.inference_mode()
 def features(net: SyncNet, faces: Faces) -> Float64[np.ndarray, "moments width"]:
-    """What is seen of every five frames of the mouth's part, for distances between sets of clips."""
+    """What is seen of every five frames of the mouth's part, for distances between sets of
+    clips."""
     mouths = _mouths(faces)
     moments = torch.stack([mouths[start : start + SPAN] for start in range(len(mouths) - SPAN + 1)])
-    made: Float64[np.ndarray, "moments width"] = functional.normalize(net.see(moments), dim=1).double().numpy()
+    made: Float64[np.ndarray, "moments width"] = (
+        functional.normalize(net.see(moments), dim=1).double().numpy()
+    )
     return made
 
 
 def correlation(gap: Series, level: Series) -> float:
-    """How closely the measured gap of the lips follows the level of the voice in the same frames (`sound.level`).
+    """How closely the measured gap of the lips follows the level of the voice in the same frames
+    (`sound.level`).
 
     0 when one of them stands still; the longer is cut to the shorter."""
     count = min(len(gap), len(level))
@@ -111,15 +132,20 @@ def correlation(gap: Series, level: Series) -> float:
     return float(np.corrcoef(seen, heard)[0, 1])
 
 
-def correlations(gaps: Sequence[Series], levels: Sequence[Series]) -> Float64[np.ndarray, "gaps levels"]:
+def correlations(
+    gaps: Sequence[Series], levels: Sequence[Series]
+) -> Float64[np.ndarray, "gaps levels"]:
     """Every mouth against every voice; the diagonal is each with its own."""
     return np.array([[correlation(gap, level) for level in levels] for gap in gaps])
 
 
-def shuffled(table: Float64[np.ndarray, "clips clips"], *, seed: int = 0, draws: int = 2000) -> float:
+def shuffled(
+    table: Float64[np.ndarray, "clips clips"], *, seed: int = 0, draws: int = 2000
+) -> float:
     """The 95th percentile of the mean correlation when every clip is given another's sound.
 
-    `table[i, j]`: a measure of picture i with sound j. Wrong sounds are given in turn (random cyclic orders), each to one clip."""
+    `table[i, j]`: a measure of picture i with sound j. Wrong sounds are given in turn (random
+    cyclic orders), each to one clip."""
     count, chance = len(table), np.random.default_rng(seed)
     if count < 2:
         raise ValueError("one clip has nobody to take a sound from")
@@ -130,14 +156,18 @@ def shuffled(table: Float64[np.ndarray, "clips clips"], *, seed: int = 0, draws:
     return float(np.percentile(means, 95))
 
 
-def train(corpus: Corpus, shares: Shares, settings: Settings, report: Report = silent) -> tuple[SyncNet, Origin]:
+def train(
+    corpus: Corpus, shares: Shares, settings: Settings, report: Report = silent
+) -> tuple[SyncNet, Origin]:
     """Train on the clips to learn from, keep the state that does best on those aside."""
     learnt, aside = shares.learnt, shares.aside
     torch.manual_seed(settings.seed)
     net, chance = SyncNet(), np.random.default_rng(settings.seed)
     inputs, checks = _Gathered(corpus, learnt), _Gathered(corpus, aside)
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total_steps=settings.steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.rate, total_steps=settings.steps
+    )
     best, kept, losses = -1.0, net.state_dict(), list[float]()
     for step in range(1, settings.steps + 1):
         net.train()
@@ -153,14 +183,23 @@ def train(corpus: Corpus, shares: Shares, settings: Settings, report: Report = s
             report(step, {"loss": float(np.mean(losses)), "right": right})
             losses.clear()
             if right >= best:
-                best, kept = right, {name: value.clone() for name, value in net.state_dict().items()}
+                best, kept = (
+                    right,
+                    {name: value.clone() for name, value in net.state_dict().items()},
+                )
     net.load_state_dict(kept)
     net.eval()
-    return net, shares.origin(settings, judge="lipsync", version=VERSION, score=("own sound nearest of eight", best))
+    return net, shares.origin(
+        settings, judge="lipsync", version=VERSION, score=("own sound nearest of eight", best)
+    )
 
 
 def _layer(before: int, after: int, *, stride: int) -> list[nn.Module]:
-    return [nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.GroupNorm(4, after), nn.SiLU()]
+    return [
+        nn.Conv2d(before, after, 3, stride=stride, padding=1),
+        nn.GroupNorm(4, after),
+        nn.SiLU(),
+    ]
 
 
 def _contrast(seen: Tensor, heard: Tensor) -> Tensor:
@@ -172,7 +211,8 @@ def _contrast(seen: Tensor, heard: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def _nearest(net: SyncNet, clips: _Gathered) -> float:
-    """How often the nearest of a clip's eight sounds is the right one, on clips as they are; chance is one in eight."""
+    """How often the nearest of a clip's eight sounds is the right one, on clips as they are; chance
+    is one in eight."""
     net.eval()
     right = []
     for mouths, sounds in clips.moments():
@@ -185,14 +225,24 @@ class _Gathered:
     """Mouths and sounds of some clips in memory."""
 
     def __init__(self, corpus: Corpus, clips: Sequence[CorpusClip]) -> None:
-        pairs = [(_mouths(corpus.array(clip, "faces")), corpus.array(clip, "speech")) for clip in clips]
+        pairs = [
+            (_mouths(corpus.array(clip, "faces")), corpus.array(clip, "speech")) for clip in clips
+        ]
         self.mouths = [mouths for mouths, _ in pairs if len(mouths) >= SPAN + MOMENTS]
-        self.sounds = [torch.from_numpy(sound.mel(speech)) for mouths, speech in pairs if len(mouths) >= SPAN + MOMENTS]
+        self.sounds = [
+            torch.from_numpy(sound.mel(speech))
+            for mouths, speech in pairs
+            if len(mouths) >= SPAN + MOMENTS
+        ]
 
     def drawn(self, count: int, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Varied moments of some clips: [count * MOMENTS, SPAN, high, wide], [count * MOMENTS, STEPS, BANDS]."""
+        """Varied moments of some clips: [count * MOMENTS, SPAN, high, wide], [count * MOMENTS,
+        STEPS, BANDS]."""
         picked = chance.choice(len(self.mouths), count, replace=count > len(self.mouths))
-        pairs = [_cut(self.mouths[i], self.sounds[i], _times(len(self.mouths[i]), chance)) for i in picked]
+        pairs = [
+            _cut(self.mouths[i], self.sounds[i], _times(len(self.mouths[i]), chance))
+            for i in picked
+        ]
         frames = torch.stack([mouths for mouths, _ in pairs]).flatten(1, 2)
         seen = varied(frames, Variation.draw(chance, count, chance.random(count) < 0.5))
         return seen.reshape(-1, SPAN, *frames.shape[2:]), torch.cat([sounds for _, sounds in pairs])
@@ -220,13 +270,18 @@ def _mouths(faces: Faces) -> Float[Tensor, "frames high wide"]:
 
 @torch.inference_mode()
 def _distances(net: SyncNet, faces: Faces, speech: Samples, first: int) -> dict[int, float]:
-    """Mean distance of pictures and sounds by offset in frames: sound taken `offset` frames before the picture."""
+    """Mean distance of pictures and sounds by offset in frames: sound taken `offset` frames before
+    the picture."""
     mouths, heard = _mouths(faces), torch.from_numpy(sound.mel(speech))
     seen_times = np.arange(len(mouths) - SPAN + 1)
     heard_times = np.arange(max(len(heard) // sound.STEPS_PER_FRAME - SPAN + 1, 0))
     if not len(seen_times) or first >= len(heard_times):
-        raise ValueError(f"{len(mouths)} pictures from frame {first} on and {len(heard)} steps of sound are too few")
-    seen = functional.normalize(net.see(torch.stack([mouths[t : t + SPAN] for t in seen_times])), dim=1)
+        raise ValueError(
+            f"{len(mouths)} pictures from frame {first} on and {len(heard)} steps of sound are too few"
+        )
+    seen = functional.normalize(
+        net.see(torch.stack([mouths[t : t + SPAN] for t in seen_times])), dim=1
+    )
     windows = torch.stack([heard[t * sound.STEPS_PER_FRAME :][:STEPS] for t in heard_times])
     told = functional.normalize(net.hear(windows[:, None]), dim=1)
     apart_by = torch.cdist(seen, told).double().numpy()

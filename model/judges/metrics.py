@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All judges at one table: what each says of one clip, real or generated, by the same instruments in the same frames.
+"""All judges at one table: what each says of one clip, real or generated, by the same instruments
+in the same frames.
 
 docs/judges.md says what each measure can and cannot tell.
 """
@@ -25,7 +26,8 @@ from model.likeness import Recogniser
 from model.previs.landmarks import Landmarker
 
 NETS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
-LEAST_FRAMES = 8  # of a clip that can be judged: three moments of the lip-sync net, and some movement
+# of a clip that can be judged: three moments of the lip-sync net, and some movement
+LEAST_FRAMES = 8
 OFFSET_RIGHT = 1  # frames of offset that count as none
 
 Faces = UInt8[np.ndarray, "frames 64 64 3"]
@@ -33,9 +35,11 @@ Faces = UInt8[np.ndarray, "frames 64 64 3"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shown:
-    """A clip as it is judged. `speech`: the sound of the whole clip; the first picture belongs to its frame `first`, at 25 a second.
+    """A clip as it is judged. `speech`: the sound of the whole clip; the first picture belongs to
+    its frame `first`, at 25 a second.
 
-    `others`: sounds of other clips, none of which the lips should follow. `portraits`: who it might be, the own identity among them."""
+    `others`: sounds of other clips, none of which the lips should follow. `portraits`: who it might
+    be, the own identity among them."""
 
     identity: str
     emotion: str
@@ -48,7 +52,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verdict:
-    """What was measured of a clip: numbers by name, the gap of its lips and the level of its voice, the features of its frames by net."""
+    """What was measured of a clip: numbers by name, the gap of its lips and the level of its voice,
+    the features of its frames by net."""
 
     numbers: dict[str, float]
     gap: Float64[np.ndarray, " frames"]
@@ -60,15 +65,24 @@ class Panel:
     """Holds the judges and what they know of the portraits."""
 
     def __init__(
-        self, folder: Path, portraits: Mapping[str, UInt8[np.ndarray, "64 64 3"]], *, foreign: Sequence[str] = ()
+        self,
+        folder: Path,
+        portraits: Mapping[str, UInt8[np.ndarray, "64 64 3"]],
+        *,
+        foreign: Sequence[str] = (),
     ) -> None:
-        """`folder`: of the trained judges. `portraits`: the neutral face of everybody who may be shown or stand beside them. `foreign`:
-        names of the field's judges to ask too.
+        """`folder`: of the trained judges. `portraits`: the neutral face of everybody who may be
+        shown or stand beside them. `foreign`: names of the field's judges to ask too.
 
-        Raises InputError when judges or weights are missing, ToolError when the packaged judge cannot be fetched."""
+        Raises InputError when judges or weights are missing, ToolError when the packaged judge
+        cannot be fetched."""
         landmarker = Landmarker(weights.path(NETS[0]), weights.path(NETS[1]))
         self.recogniser = Recogniser(landmarker, weights.path(NETS[2]), weights.path(NETS[3]))
-        self.emotion, self.lips, self.packaged = emotion.EmotionJudge(), lipsync.SyncNet(), packaged.load()
+        self.emotion, self.lips, self.packaged = (
+            emotion.EmotionJudge(),
+            lipsync.SyncNet(),
+            packaged.load(),
+        )
         self.origins: tuple[Origin, ...] = (
             fill(self.emotion, "emotion", folder),
             fill(self.lips, "lipsync", folder),
@@ -81,7 +95,8 @@ class Panel:
         }
 
     def judge(self, shown: Shown) -> Verdict:
-        """Everything about one clip. Where the mesh finds no face, emotion and identity are not right, and the rest of it is missing."""
+        """Everything about one clip. Where the mesh finds no face, emotion and identity are not
+        right, and the rest of it is missing."""
         followed = follow(self.recogniser.landmarker, shown.faces)
         level = _level(shown)
         numbers = self._lips(shown) | {
@@ -108,7 +123,9 @@ class Panel:
         said = emotion.probabilities(self.emotion, followed, rest)
         numbers = {"emotion_right": float(said.argmax() == own), "emotion_chance": float(said[own])}
         if shown.emotion in packaged.ORDER:
-            numbers["emotion_packaged_right"] = float(self.packaged.verdict(followed, rest) == shown.emotion)
+            numbers["emotion_packaged_right"] = float(
+                self.packaged.verdict(followed, rest) == shown.emotion
+            )
         return numbers
 
     def _likeness(self, shown: Shown, seen: Sequence[Embedding]) -> dict[str, float]:
@@ -118,14 +135,19 @@ class Panel:
 
     def _lips(self, shown: Shown) -> dict[str, float]:
         right = lipsync.measure(self.lips, shown.faces, shown.speech, first=shown.first)
-        wrong = [lipsync.measure(self.lips, shown.faces, other, first=shown.first) for other in shown.others]
+        wrong = [
+            lipsync.measure(self.lips, shown.faces, other, first=shown.first)
+            for other in shown.others
+        ]
         numbers = {
             "sync_confidence": right.confidence,
             "sync_offset": float(right.offset),
             "sync_offset_right": float(abs(right.offset) <= OFFSET_RIGHT),
         }
         if wrong:
-            numbers["sync_confidence_wrong_sound"] = float(np.mean([one.confidence for one in wrong]))
+            numbers["sync_confidence_wrong_sound"] = float(
+                np.mean([one.confidence for one in wrong])
+            )
         return numbers
 
 

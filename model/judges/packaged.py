@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A judge of emotion that others made: the expression network of @vladmandic/face-api (npm), on photographs of faces.
+"""A judge of emotion that others made: the expression network of @vladmandic/face-api (npm), on
+photographs of faces.
 
-330 kB of separable convolutions on 112 px, seven classes (contempt is not among them). It is asked how much more of an emotion it sees than
-in the person's neutral portrait: the mean log-probability over frames less the portrait's; neutral wins unless a class gains 0.5. The
-package is under MIT; what pictures the network was trained on is not said.
+330 kB of separable convolutions on 112 px, seven classes (contempt is not among them). It is asked
+how much more of an emotion it sees than in the person's neutral portrait: the mean log-probability
+over frames less the portrait's; neutral wins unless a class gains 0.5. The package is under MIT;
+what pictures the network was trained on is not said.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ MEAN = (122.782, 117.001, 104.298)
 SIDE = 112
 ROOM = 0.1  # of the box, on every side
 FLOOR = (
-    1e-3  # a probability below this is noise; without a floor classes that are never seen win by differences of nothing
+    # a probability below this is noise; without a floor classes that are never seen win by
+    # differences of nothing
+    1e-3
 )
 GAIN = 0.5  # of log-probability by which an emotion must exceed the portrait's
 LOOKED_AT = 8  # frames of a clip
@@ -53,18 +57,25 @@ class PackagedJudge:
     @torch.inference_mode()
     def logs(self, rgb: Rgb, face: Face) -> Logs:
         """Log-probabilities of `ORDER` for one face."""
-        x = (torch.from_numpy(_squared(rgb, _box(face)).astype(np.float32)) - torch.tensor(MEAN)) / 255
+        x = (
+            torch.from_numpy(_squared(rgb, _box(face)).astype(np.float32)) - torch.tensor(MEAN)
+        ) / 255
         x = x.permute(2, 0, 1)[None]
         for name in ("dense0", "dense1", "dense2", "dense3"):
             x = self._dense(x, name)
         seen = functional.avg_pool2d(x, 7, 2).permute(0, 2, 3, 1).flatten(1)
         logits = seen @ self.tensors["fc/weights"] + self.tensors["fc/bias"]
-        return np.asarray(np.log(np.maximum(functional.softmax(logits, dim=1)[0].double().numpy(), FLOOR)))
+        return np.asarray(
+            np.log(np.maximum(functional.softmax(logits, dim=1)[0].double().numpy(), FLOOR))
+        )
 
     def verdict(self, clip: Followed, portrait: Followed) -> str:
         """Which of `ORDER` a clip shows, against the neutral portrait of its person."""
         places = ((np.arange(LOOKED_AT) + 0.5) * len(clip.faces) / LOOKED_AT).astype(int)
-        seen = np.mean([self.logs(clip.pictures[place], clip.faces[place]) for place in dict.fromkeys(places)], axis=0)
+        seen = np.mean(
+            [self.logs(clip.pictures[place], clip.faces[place]) for place in dict.fromkeys(places)],
+            axis=0,
+        )
         gain = (seen - self.logs(portrait.pictures[0], portrait.faces[0]))[1:]
         return ORDER[1 + int(gain.argmax())] if gain.max() > GAIN else ORDER[0]
 
@@ -80,10 +91,14 @@ class PackagedJudge:
         bias = self.tensors[f"{name}/bias"]
         x = functional.pad(x, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1))
         if f"{name}/filters" in self.tensors:
-            return functional.conv2d(x, self.tensors[f"{name}/filters"].permute(3, 2, 0, 1), bias, stride=stride)
+            return functional.conv2d(
+                x, self.tensors[f"{name}/filters"].permute(3, 2, 0, 1), bias, stride=stride
+            )
         depthwise = self.tensors[f"{name}/depthwise_filter"].permute(2, 3, 0, 1)
         x = functional.conv2d(x, depthwise, stride=stride, groups=x.shape[1])
-        return functional.conv2d(x, self.tensors[f"{name}/pointwise_filter"].permute(3, 2, 0, 1), bias)
+        return functional.conv2d(
+            x, self.tensors[f"{name}/pointwise_filter"].permute(3, 2, 0, 1), bias
+        )
 
 
 def load() -> PackagedJudge:
@@ -92,26 +107,35 @@ def load() -> PackagedJudge:
 
 
 def _tensors(file: Path, layout: Path) -> dict[str, Tensor]:
-    """A flat file by its layout; eight-bit tensors are unfolded with their scale and least value."""
+    """A flat file by its layout; eight-bit tensors are unfolded with their scale and least
+    value."""
     raw, at, made = file.read_bytes(), 0, {}
-    entries: Sequence[Any] = [entry for part in json.loads(layout.read_text()) for entry in part["weights"]]
+    entries: Sequence[Any] = [
+        entry for part in json.loads(layout.read_text()) for entry in part["weights"]
+    ]
     for entry in entries:
         packing = entry.get("quantization")
         kind = np.dtype(packing["dtype"] if packing else "float32")
         count = int(np.prod(entry["shape"]))
         if at + count * kind.itemsize > len(raw):
             raise InputError(
-                Problem(file=str(file), message="shorter than its layout says; delete it to fetch it again")
+                Problem(
+                    file=str(file),
+                    message="shorter than its layout says; delete it to fetch it again",
+                )
             )
         values = np.frombuffer(raw, kind, count, at).astype(np.float32)
         at += count * kind.itemsize
         values = values * packing["scale"] + packing["min"] if packing else values
-        made[str(entry["name"])] = torch.from_numpy(values.astype(np.float32).reshape(entry["shape"]))
+        made[str(entry["name"])] = torch.from_numpy(
+            values.astype(np.float32).reshape(entry["shape"])
+        )
     return made
 
 
 def _box(face: Face) -> tuple[float, float, float, float]:
-    """The smallest upright box around brows, jaw and chin, with some room: what face-api calls an aligned face."""
+    """The smallest upright box around brows, jaw and chin, with some room: what face-api calls an
+    aligned face."""
     points = face.points[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
     low = np.array([low[0], points[list(BROWS), 1].min()])
@@ -125,7 +149,12 @@ def _squared(rgb: Rgb, box: tuple[float, float, float, float]) -> Float32[np.nda
     left, top, right, bottom = box
     scale = SIDE / max(right - left, bottom - top)
     half = SIDE / 2
-    matrix = np.array([[scale, 0, half - scale * (left + right) / 2], [0, scale, half - scale * (top + bottom) / 2]])
+    matrix = np.array(
+        [
+            [scale, 0, half - scale * (left + right) / 2],
+            [0, scale, half - scale * (top + bottom) / 2],
+        ]
+    )
     crop = cv2.warpAffine(rgb, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA)
     across, down = (round((SIDE - scale * length) / 2) for length in (right - left, bottom - top))
     black: Float32[np.ndarray, "112 112 3"] = np.zeros(crop.shape, np.float32)

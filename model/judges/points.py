@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a face's points are in a prepared crop, and how far its lips are apart: real and generated clips by the same instrument.
+"""Where a face's points are in a prepared crop, and how far its lips are apart: real and generated
+clips by the same instrument.
 
-A corpus keeps points that were found in full pictures; a generated clip has 64 px and no more. So that both are measured alike, the mesh is
-run on the crops of both.
+A corpus keeps points that were found in full pictures; a generated clip has 64 px and no more. So
+that both are measured alike, the mesh is run on the crops of both.
 """
 
 from __future__ import annotations
@@ -38,22 +39,30 @@ class Followed:
     @property
     def points(self) -> Float64[np.ndarray, "frames 468 2"]:
         """The points in units of the crop, 0 to 1."""
-        return np.asarray(np.stack([face.points[:, :2] for face in self.faces]) / self.pictures.shape[1])
+        return np.asarray(
+            np.stack([face.points[:, :2] for face in self.faces]) / self.pictures.shape[1]
+        )
 
     @property
     def gap(self) -> Series:
         """Distance of the inner lips in inter-ocular distances, frame by frame."""
-        lips = [(face.points[14, :2] - face.points[13, :2]) @ face.axes[:, 1] / face.unit for face in self.faces]
+        lips = [
+            (face.points[14, :2] - face.points[13, :2]) @ face.axes[:, 1] / face.unit
+            for face in self.faces
+        ]
         return np.array(lips)
 
 
 def follow(landmarker: Landmarker, faces: Faces) -> Followed:
-    """Follow the face through a clip of prepared crops. Where it is lost it is looked for in the middle again."""
+    """Follow the face through a clip of prepared crops. Where it is lost it is looked for in the
+    middle again."""
     pictures = np.stack([enlarged(face) for face in faces])
     found: list[Face] = []
     for picture in pictures:
         lost = not found or found[-1].confidence <= SURE
-        found.append(landmarker.mesh(picture, _middle()) if lost else landmarker.follow(picture, found[-1]))
+        found.append(
+            landmarker.mesh(picture, _middle()) if lost else landmarker.follow(picture, found[-1])
+        )
     return Followed(pictures=pictures, faces=tuple(found))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What follows from judgements: scores with intervals as rows, and a page of them in Markdown.
 
-Every score is a mean over clips, with the interval of `intervals`; scores of a talker stand beside those of the corpus' own clips, because
-a judge's number means nothing alone.
+Every score is a mean over clips, with the interval of `intervals`; scores of a talker stand beside
+those of the corpus' own clips, because a judge's number means nothing alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ SYNTHETIC = ("synthetic", "units")  # corpora that no person acted in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """How a measure is told: `share` of clips or mean, `chance` when there is one, and the line of the page."""
+    """How a measure is told: `share` of clips or mean, `chance` when there is one, and the line of
+    the page."""
 
     name: str
     line: str
@@ -37,15 +38,24 @@ class Measure:
 
 
 MEASURES = (
-    Measure(name="emotion_right", line="emotion, judge trained here", share=True, chance=1 / len(LABELS)),
-    Measure(name="emotion_packaged_right", line="emotion, face-api (seven classes)", share=True, chance=1 / len(ORDER)),
+    Measure(
+        name="emotion_right", line="emotion, judge trained here", share=True, chance=1 / len(LABELS)
+    ),
+    Measure(
+        name="emotion_packaged_right",
+        line="emotion, face-api (seven classes)",
+        share=True,
+        chance=1 / len(ORDER),
+    ),
     Measure(name="identity_right", line=f"identity among {PORTRAITS} portraits", share=True),
     Measure(name="identity_distance", line="distance to the portrait (dlib, L2)"),
     Measure(name="sync_confidence", line="lip-sync confidence, net trained here"),
     Measure(name="sync_confidence_wrong_sound", line="the same with another clip's sound"),
     Measure(name="sync_offset_right", line="lip-sync offset at most one frame", share=True),
     Measure(name="opening_correlation", line="mouth opening against level of the voice (r)"),
-    Measure(name="opening_correlation_shuffled", line="95th percentile of the same with shuffled sound"),
+    Measure(
+        name="opening_correlation_shuffled", line="95th percentile of the same with shuffled sound"
+    ),
     Measure(name="opening_spread", line="spread of the mouth opening (IOD)", digits=4),
     Measure(name="mouth_motion", line="movement in the mouth's part (levels a frame)"),
     Measure(name="flicker", line="flicker (levels)"),
@@ -66,7 +76,8 @@ DISTANCES = {
 
 
 def scores(judgements: Sequence[Judgement]) -> list[Score]:
-    """Scores of all measures, by corpus and subject, and ratios to the corpus' own clips where a talker was judged on the same ones.
+    """Scores of all measures, by corpus and subject, and ratios to the corpus' own clips where a
+    talker was judged on the same ones.
 
     Chance among portraits follows from how many people there are."""
     made = []
@@ -85,7 +96,9 @@ def _score(judgements: Sequence[Judgement], measure: Measure) -> Score | None:
         return None
     values, people = _values(told), [one.identity for one in told]
     interval = (intervals.proportion if measure.share else intervals.mean)(values, people)
-    chance = 1 / min(PORTRAITS, len(set(people))) if measure.name == "identity_right" else measure.chance
+    chance = (
+        1 / min(PORTRAITS, len(set(people))) if measure.name == "identity_right" else measure.chance
+    )
     against = None if chance is None else (chance, "chance")
     return score_row(told[0], measure.name, interval, people, against=against)
 
@@ -93,7 +106,9 @@ def _score(judgements: Sequence[Judgement], measure: Measure) -> Score | None:
 def _ratio(own: Sequence[Judgement], real: Sequence[Judgement], name: str) -> Score | None:
     """Of the clips that both subjects have a value of."""
     reals = {one.clip_id: one for one in real if one.measure == name and one.value is not None}
-    told = [one for one in own if one.measure == name and one.value is not None and one.clip_id in reals]
+    told = [
+        one for one in own if one.measure == name and one.value is not None and one.clip_id in reals
+    ]
     if not told:
         return None
     against, people = [reals[one.clip_id] for one in told], [one.identity for one in told]
@@ -111,7 +126,8 @@ def score_row(
     *,
     against: tuple[float, str] | None = None,
 ) -> Score:
-    """A row; ends that are not known are null. `about` says whose it is, `against` what it is read against, and what that is."""
+    """A row; ends that are not known are null. `about` says whose it is, `against` what it is read
+    against, and what that is."""
     low, high = (None if math.isnan(end) else end for end in (interval.low, interval.high))
     return Score(
         run_id=about.run_id,
@@ -145,7 +161,13 @@ def page(rows: Sequence[Score], origins: Sequence[Origin], facts: Mapping[str, s
     parts += [f"- {name}: {text}" for name, text in facts.items()]
     for corpus in sorted({row.corpus for row in rows}):
         heading = f"{corpus} corpus" if corpus in SYNTHETIC else corpus
-        parts += ["", f"## {heading}", "", *_warning(corpus), *_table([row for row in rows if row.corpus == corpus])]
+        parts += [
+            "",
+            f"## {heading}",
+            "",
+            *_warning(corpus),
+            *_table([row for row in rows if row.corpus == corpus]),
+        ]
     parts += ["", "## Judges trained here", "", *(f"- {_told(origin)}" for origin in origins)]
     return "\n".join(parts) + "\n"
 
@@ -159,30 +181,50 @@ def _warning(corpus: str) -> list[str]:
 
 def _table(rows: Sequence[Score]) -> list[str]:
     subjects = sorted({row.subject for row in rows}, key=lambda name: (name != REAL, name))
-    lines = [f"| measure | {' | '.join(subjects)} | to read it against |", "|---|" + "---|" * (len(subjects) + 1)]
+    lines = [
+        f"| measure | {' | '.join(subjects)} | to read it against |",
+        "|---|" + "---|" * (len(subjects) + 1),
+    ]
     for name, (text, digits) in _lines().items():
         found = {row.subject: row for row in rows if row.measure == name}
         if found:
-            cells = [_cell(found[subject], digits) if subject in found else "" for subject in subjects]
-            lines.append(f"| {text} | {' | '.join(cells)} | {_against(list(found.values()), digits)} |")
-    counts = [f"{subject}: {max(r.clips for r in rows if r.subject == subject)} clips" for subject in subjects]
+            cells = [
+                _cell(found[subject], digits) if subject in found else "" for subject in subjects
+            ]
+            lines.append(
+                f"| {text} | {' | '.join(cells)} | {_against(list(found.values()), digits)} |"
+            )
+    counts = [
+        f"{subject}: {max(r.clips for r in rows if r.subject == subject)} clips"
+        for subject in subjects
+    ]
     people = max(row.identities for row in rows)
     return [*lines, "", f"{', '.join(counts)}, of {people} identities; in brackets 95 % intervals."]
 
 
 def _lines() -> dict[str, tuple[str, int]]:
     lines = {measure.name: (measure.line, measure.digits) for measure in MEASURES}
-    ratios = {f"{name}_of_real": (f"{lines[name][0]}: share of the real clips'", 3) for name in RATIOS}
+    ratios = {
+        f"{name}_of_real": (f"{lines[name][0]}: share of the real clips'", 3) for name in RATIOS
+    }
     return lines | ratios | {name: (text, 3) for name, text in DISTANCES.items()}
 
 
 def _cell(row: Score, digits: int) -> str:
-    ends = "" if row.low is None or row.high is None else f" ({row.low:.{digits}f} to {row.high:.{digits}f})"
+    ends = (
+        ""
+        if row.low is None or row.high is None
+        else f" ({row.low:.{digits}f} to {row.high:.{digits}f})"
+    )
     return f"{row.value:.{digits}f}{ends}"
 
 
 def _against(rows: Sequence[Score], digits: int) -> str:
-    told = {f"{row.compared} {row.reference:.{digits}f}" for row in rows if row.compared and row.reference is not None}
+    told = {
+        f"{row.compared} {row.reference:.{digits}f}"
+        for row in rows
+        if row.compared and row.reference is not None
+    }
     return "; ".join(sorted(told))
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What judges hear: log-mel frames for the lip-sync net, and a level curve that knows nothing of any talker.
+"""What judges hear: log-mel frames for the lip-sync net, and a level curve that knows nothing of
+any talker.
 
 16 kHz mono, 100 steps a second, four to a frame of picture.
 """
@@ -29,14 +30,18 @@ Samples = Int16[np.ndarray, " samples"]
 def mel(speech: Samples) -> Float32[np.ndarray, "steps bands"]:
     """Log-mel power in whole 10 ms steps, with mean 0 and deviation 1 over the clip."""
     bands = np.log(_power(speech) @ _bands().T + FLOOR)
-    centred: Float32[np.ndarray, "steps bands"] = ((bands - bands.mean()) / (bands.std() + 1e-3)).astype(np.float32)
+    centred: Float32[np.ndarray, "steps bands"] = (
+        (bands - bands.mean()) / (bands.std() + 1e-3)
+    ).astype(np.float32)
     return centred
 
 
 def level(speech: Samples, frames: int) -> Float64[np.ndarray, " frames"]:
-    """How loud the voice is in each frame of picture, 0 (silent) to 1 (its loudest), between 300 and 3000 Hz.
+    """How loud the voice is in each frame of picture, 0 (silent) to 1 (its loudest), between 300
+    and 3000 Hz.
 
-    A crude guess at how open the mouth is: it is wrong for m and s, but it was not made by any talker."""
+    A crude guess at how open the mouth is: it is wrong for m and s, but it was not made by any
+    talker."""
     hz = np.fft.rfftfreq(FFT, 1 / ANALYSIS_HZ)
     power = _power(speech)[:, (hz >= VOICE_HZ[0]) & (hz <= VOICE_HZ[1])].sum(axis=1)
     whole = np.zeros(frames * STEPS_PER_FRAME)

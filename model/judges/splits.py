@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which clips of a corpus judges learn from, and which choose when they have learnt enough.
 
-They learn from identities that no generator learnt from (split `judge`) and choose by split `val`. A corpus without judges' identities
-gives them `val` alone, of which every fourth identity chooses. Nobody touches `test`.
+They learn from identities that no generator learnt from (split `judge`) and choose by split `val`.
+A corpus without judges' identities gives them `val` alone, of which every fourth identity chooses.
+Nobody touches `test`.
 """
 
 from __future__ import annotations
@@ -40,9 +41,13 @@ class Shares:
         """The splits that they come from."""
         return frozenset(clip.split for clip in (*self.learnt, *self.aside))
 
-    def origin(self, settings: DataclassInstance, *, judge: str, version: int, score: tuple[str, float]) -> Origin:
+    def origin(
+        self, settings: DataclassInstance, *, judge: str, version: int, score: tuple[str, float]
+    ) -> Origin:
         """The page of a judge that was trained on these. `score`: what chose it, and how it did."""
-        values: dict[str, Any] = {entry.name: getattr(settings, entry.name) for entry in fields(settings)}
+        values: dict[str, Any] = {
+            entry.name: getattr(settings, entry.name) for entry in fields(settings)
+        }
         return Origin(
             judge=judge,
             version=version,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How steady a clip is and how much moves in it: flicker, movement of the mouth's part of the picture, unrest of points.
+"""How steady a clip is and how much moves in it: flicker, movement of the mouth's part of the
+picture, unrest of points.
 
 Plain arithmetic on decoded frames; no network. Levels are those of 8 bit luma (0 to 255).
 """
@@ -23,7 +24,8 @@ MOUTH = (
     0.20,
     0.80,
 )  # top, bottom, left, right of where a mouth moves, as shares of a prepared crop (1.6 x the face)
-STABLE = (168, 6, 197, 195, 5, 4, 10, 151, 9, 8)  # nose and middle of the forehead: nothing moves them but the head
+# nose and middle of the forehead: nothing moves them but the head
+STABLE = (168, 6, 197, 195, 5, 4, 10, 151, 9, 8)
 SMOOTH_FRAMES = 2.0
 
 
@@ -36,20 +38,25 @@ def mouth_part(pictures: np.ndarray) -> np.ndarray:
     """The part of [frames, height, width, ...] in which a mouth moves."""
     height, width = pictures.shape[1:3]
     top, bottom, left, right = MOUTH
-    return pictures[:, round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
+    return pictures[
+        :, round(top * height) : round(bottom * height), round(left * width) : round(right * width)
+    ]
 
 
 def flicker(faces: Faces) -> float:
-    """Mean amplitude in levels of what changes back and forth from frame to frame: |y(t-1) - 2 y(t) + y(t+1)| / 4.
+    """Mean amplitude in levels of what changes back and forth from frame to frame: |y(t-1) - 2 y(t)
+    + y(t+1)| / 4.
 
-    0 for a still and for a steady fade; a picture that is `a` levels brighter and darker in turn has `a`. Less than three frames: 0."""
+    0 for a still and for a steady fade; a picture that is `a` levels brighter and darker in turn
+    has `a`. Less than three frames: 0."""
     if len(faces) < 3:
         return 0.0
     return float(np.abs(np.diff(luma(faces), n=2, axis=0)).mean() / 4)
 
 
 def mouth_motion(faces: Faces) -> float:
-    """Mean step in levels from frame to frame in the mouth's part, after frames were weighted 1-2-1 so that flicker does not count."""
+    """Mean step in levels from frame to frame in the mouth's part, after frames were weighted 1-2-1
+    so that flicker does not count."""
     if len(faces) < 4:
         return 0.0
     part = luma(mouth_part(faces))
@@ -58,7 +65,8 @@ def mouth_motion(faces: Faces) -> float:
 
 
 def jitter(points: Points) -> float:
-    """Unrest of points that should follow the head only: RMS in inter-ocular distances about their own track, smoothed over two frames."""
+    """Unrest of points that should follow the head only: RMS in inter-ocular distances about their
+    own track, smoothed over two frames."""
     unit = float(np.median([_unit(one) for one in points]))
     stable = points[:, STABLE] / unit
     off = stable - gaussian_filter1d(stable, SMOOTH_FRAMES, axis=0)

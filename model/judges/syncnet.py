@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SyncNet v2, the lip-sync judge of the field, on prepared crops: confidence (LSE-C), least distance (LSE-D) and offset.
+"""SyncNet v2, the lip-sync judge of the field, on prepared crops: confidence (LSE-C), least
+distance (LSE-D) and offset.
 
-Layer sizes and tensor names are those of the published weights. It was trained on 224 px faces cut 1.8 times the box of another
-detector; crops of 64 px, enlarged, put its numbers below those of papers, so compare them with real clips measured here only.
+Layer sizes and tensor names are those of the published weights. It was trained on 224 px faces cut
+1.8 times the box of another detector; crops of 64 px, enlarged, put its numbers below those of
+papers, so compare them with real clips measured here only.
 """
 
 from __future__ import annotations
@@ -34,8 +36,12 @@ COEFFICIENTS, FILTERS, LIFTER, EMPHASIS = 13, 26, 22, 0.97
 
 Faces = UInt8[np.ndarray, "frames height width 3"]
 Samples = Int16[np.ndarray, " samples"]
-# (convolution: channels in and out, kernel, stride, padding; pool after it: kernel, stride, padding, or None)
-Layer = tuple[tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]], tuple[tuple[int, ...], ...] | None]
+# (convolution: channels in and out, kernel, stride, padding; pool after it: kernel, stride,
+# padding, or None)
+Layer = tuple[
+    tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]],
+    tuple[tuple[int, ...], ...] | None,
+]
 HEARING: tuple[Layer, ...] = (
     ((1, 64, (3, 3), (1, 1), (1, 1)), ((1, 1), (1, 1), (0, 0))),
     ((64, 192, (3, 3), (1, 1), (1, 1)), ((3, 3), (1, 2), (0, 0))),
@@ -84,19 +90,30 @@ class SyncNetV2(nn.Module):
 
 
 def load() -> SyncNetV2:
-    """The net from the cache; the published pickle is converted once. Raises InputError when it is missing or something else."""
+    """The net from the cache; the published pickle is converted once. Raises InputError when it is
+    missing or something else."""
     net = SyncNetV2()
     published = external.place("syncnet-v2")
     tensors = load_file(_converted(published))
     expected = net.state_dict()
-    tensors |= {name: value for name, value in expected.items() if name.endswith("num_batches_tracked")}
+    tensors |= {
+        name: value for name, value in expected.items() if name.endswith("num_batches_tracked")
+    }
     wrong = sorted(
         set(expected.keys() ^ tensors.keys())
-        | {name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape}
+        | {
+            name
+            for name in expected.keys() & tensors.keys()
+            if expected[name].shape != tensors[name].shape
+        }
     )
     if wrong:
         raise InputError(
-            Problem(file=str(published), message="not the tensors of SyncNet v2", got=", ".join(wrong[:6]))
+            Problem(
+                file=str(published),
+                message="not the tensors of SyncNet v2",
+                got=", ".join(wrong[:6]),
+            )
         )
     net.load_state_dict(tensors, strict=True)
     return net.eval()
@@ -104,13 +121,17 @@ def load() -> SyncNetV2:
 
 @torch.inference_mode()
 def measure(net: SyncNetV2, faces: Faces, speech: Samples) -> Published:
-    """A clip whose first picture belongs to the first frame of the sound (25 a second). Raises ValueError for less than 5 frames."""
+    """A clip whose first picture belongs to the first frame of the sound (25 a second). Raises
+    ValueError for less than 5 frames."""
     heard = torch.from_numpy(cepstra(speech))
     moments = min(len(faces), len(heard) // sound.STEPS_PER_FRAME) - SPAN + 1
     if moments < 1:
         raise ValueError(f"{len(faces)} pictures and {len(heard)} steps of sound are too few")
-    large = np.stack([cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)[..., ::-1] for face in faces])
-    frames = torch.from_numpy(large.astype(np.float32)).permute(3, 0, 1, 2)  # BGR, frames, height, width
+    large = np.stack(
+        [cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)[..., ::-1] for face in faces]
+    )
+    # BGR, frames, height, width
+    frames = torch.from_numpy(large.astype(np.float32)).permute(3, 0, 1, 2)
     seen = torch.cat([net.see(frames[None, :, t : t + SPAN]) for t in range(moments)])
     windows = [heard[t * sound.STEPS_PER_FRAME :][:STEPS].T for t in range(moments)]
     told = net.hear(torch.stack(windows)[:, None])
@@ -118,7 +139,8 @@ def measure(net: SyncNetV2, faces: Faces, speech: Samples) -> Published:
 
 
 def cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
-    """Mel-frequency cepstra, 100 a second, by the usual recipe (Davis & Mermelstein 1980): 26 triangles, lifter 22, energy first."""
+    """Mel-frequency cepstra, 100 a second, by the usual recipe (Davis & Mermelstein 1980): 26
+    triangles, lifter 22, energy first."""
     plain = speech.astype(np.float64)
     sharp = np.append(plain[:1], plain[1:] - EMPHASIS * plain[:-1])
     steps = max(1 + -(-(len(sharp) - sound.WINDOW) // sound.STEP), 1)
@@ -128,7 +150,9 @@ def cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
     tiny = np.finfo(np.float64).eps
     bands = np.log(np.maximum(power @ _triangles().T, tiny))
     order, place = np.arange(COEFFICIENTS)[:, None], np.arange(FILTERS)
-    cosines = np.cos(np.pi * order * (2 * place + 1) / (2 * FILTERS)) * np.sqrt(np.where(order == 0, 1, 2) / FILTERS)
+    cosines = np.cos(np.pi * order * (2 * place + 1) / (2 * FILTERS)) * np.sqrt(
+        np.where(order == 0, 1, 2) / FILTERS
+    )
     made = (bands @ cosines.T) * (1 + LIFTER / 2 * np.sin(np.pi * np.arange(COEFFICIENTS) / LIFTER))
     made[:, 0] = np.log(np.maximum(power.sum(axis=1), tiny))
     return np.asarray(made, np.float32)
@@ -155,7 +179,11 @@ def _source(target: Path) -> str:
 
 def _stack(layers: tuple[Layer, ...]) -> nn.Sequential:
     flat = len(layers[0][0][2]) == 2
-    conv, norm, pool = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d) if flat else (nn.Conv3d, nn.BatchNorm3d, nn.MaxPool3d)
+    conv, norm, pool = (
+        (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d)
+        if flat
+        else (nn.Conv3d, nn.BatchNorm3d, nn.MaxPool3d)
+    )
     parts: list[nn.Module] = []
     for (before, after, kernel, stride, padding), pooling in layers:
         parts += [conv(before, after, kernel, stride, padding), norm(after), nn.ReLU()]  # type: ignore[arg-type]
@@ -183,7 +211,9 @@ def _verdict(apart: Float64[np.ndarray, "pictures sounds"]) -> Published:
     """Means over pictures by offset; the sound of `offset` frames before belongs to the picture."""
     count = len(apart)
     reach = min(LONGEST, count - 1)
-    table = {offset: float(np.diagonal(apart, -offset).mean()) for offset in range(-reach, reach + 1)}
+    table = {
+        offset: float(np.diagonal(apart, -offset).mean()) for offset in range(-reach, reach + 1)
+    }
     offset = min(sorted(table, key=abs), key=lambda one: table[one])
     median = float(np.median(list(table.values())))
     return Published(confidence=median - table[offset], distance=table[offset], offset=offset)

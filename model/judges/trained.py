@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trained judges on disk: safetensors, and beside them a JSON page that says what they were trained on and how well they did.
+"""Trained judges on disk: safetensors, and beside them a JSON page that says what they were trained
+on and how well they did.
 
-The ones that ship (`weights/` beside this file) were trained on identities of the synthetic corpus that no generator saw. Judges of another
-corpus are trained by `callsheet evaluate --train` and lie in that corpus' folder.
+The ones that ship (`weights/` beside this file) were trained on identities of the synthetic corpus
+that no generator saw. Judges of another corpus are trained by `callsheet evaluate --train` and lie
+in that corpus' folder.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ Page = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a judge comes from: the page beside its weights. `data` is the digest of the clips it saw, `split` theirs. `identities` and
-    `clips` are those it learnt from. `scores` are of clips that it did not learn from; the one by which its best epoch was chosen
-    (`chosen_by`) is therefore a little too good."""
+    """Where a judge comes from: the page beside its weights. `data` is the digest of the clips it
+    saw, `split` theirs. `identities` and `clips` are those it learnt from. `scores` are of clips
+    that it did not learn from; the one by which its best epoch was chosen (`chosen_by`) is
+    therefore a little too good."""
 
     judge: str
     version: int
@@ -51,14 +54,19 @@ def keep(net: nn.Module, origin: Origin, folder: Path) -> Origin:
     """Write weights and page; returns the page with the digest of the weights."""
     target = folder / f"{origin.judge}.safetensors"
     with whole(target) as partial:
-        partial.write_bytes(save({name: value.detach().contiguous() for name, value in net.state_dict().items()}))
-    page = {name: getattr(origin, name) for name in Origin.__slots__} | {"weights": digest_file(target)}
+        partial.write_bytes(
+            save({name: value.detach().contiguous() for name, value in net.state_dict().items()})
+        )
+    page = {name: getattr(origin, name) for name in Origin.__slots__} | {
+        "weights": digest_file(target)
+    }
     (folder / f"{origin.judge}.json").write_text(json.dumps(page, indent=1) + "\n")
     return _origin(page)
 
 
 def fill(net: nn.Module, judge: str, folder: Path) -> Origin:
-    """Fill a net with kept weights. Raises InputError when a file is missing or is not the one that its page tells of."""
+    """Fill a net with kept weights. Raises InputError when a file is missing or is not the one that
+    its page tells of."""
     weights, page = folder / f"{judge}.safetensors", folder / f"{judge}.json"
     missing = [path for path in (weights, page) if not path.is_file()]
     if missing:
@@ -67,7 +75,9 @@ def fill(net: nn.Module, judge: str, folder: Path) -> Origin:
     origin = _origin(json.loads(page.read_text()))
     if digest_file(weights) != origin.weights:
         expected = f"digest {origin.weights}"
-        raise InputError(Problem(file=str(weights), message="not the weights of its page", expected=expected))
+        raise InputError(
+            Problem(file=str(weights), message="not the weights of its page", expected=expected)
+        )
     net.load_state_dict(load_file(weights), strict=True)
     net.eval()
     return origin

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training the two judges that Callsheet makes itself, on identities that no generator saw.
 
-Minutes on one thread, so there is nothing to resume: a run that was killed left nothing, and the next one gives the same judges.
+Minutes on one thread, so there is nothing to resume: a run that was killed left nothing, and the
+next one gives the same judges.
 """
 
 from __future__ import annotations
@@ -26,13 +27,20 @@ def train(
     lips: lipsync.Settings | None = None,
     report: Report = silent,
 ) -> tuple[Origin, ...]:
-    """Train both judges and keep them in `folder`. `report` hears `emotion/...` by epoch and `lipsync/...` by step.
+    """Train both judges and keep them in `folder`. `report` hears `emotion/...` by epoch and
+    `lipsync/...` by step.
 
     Raises InputError when the corpus has too few clips for it, or the mesh is not here."""
     who = shares(corpus)
-    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    landmarker = Landmarker(
+        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+    )
     net, origin = emotion.train(
-        corpus, who, looks or emotion.Settings(), landmarker=landmarker, report=_named(report, "emotion")
+        corpus,
+        who,
+        looks or emotion.Settings(),
+        landmarker=landmarker,
+        report=_named(report, "emotion"),
     )
     kept = [keep(net, origin, folder)]
     sync, origin = lipsync.train(corpus, who, lips or lipsync.Settings(), _named(report, "lipsync"))

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The diffusion demonstration: a talker of 64 px and under five million parameters, trained here on made faces. It is not DICE-Talk.
+"""The diffusion demonstration: a talker of 64 px and under five million parameters, trained here on
+made faces. It is not DICE-Talk.
 
-Nothing heavy is imported here; see `talker` for the work and docs/nano.md for what it can and cannot do.
+Nothing heavy is imported here; see `talker` for the work and docs/nano.md for what it can and
+cannot do.
 """
 
 from __future__ import annotations
@@ -32,16 +34,22 @@ WEIGHTS = Path(__file__).with_name("weights")
 """The checkpoint that ships with the package."""
 CONFIG, DIGEST = "config.json", "digest"
 CHECKPOINT = ("model.safetensors", CONFIG, DIGEST)
-"""The files of a checkpoint, as `model.affect.checkpoint` writes them; that module is not imported for a plan."""
+"""The files of a checkpoint, as `model.affect.checkpoint` writes them; that module is not imported
+for a plan."""
 UNFINISHED = "autoencoder"  # the stage of training after which nothing can denoise yet
 FILE = "nano settings"
-RANGES: dict[str, tuple[float, float]] = {"steps": (1, 200), "guidance": (0, 20), "size": (128, 4320)}
+RANGES: dict[str, tuple[float, float]] = {
+    "steps": (1, 200),
+    "guidance": (0, 20),
+    "size": (128, 4320),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`steps` of denoising. `guidance`: 1 follows sound and emotion as learnt (one branch), more exaggerates them (two branches).
-    `size`: short side of the frames in px, None for the portrait's own. `weights`: folder of a checkpoint of your own training."""
+    """`steps` of denoising. `guidance`: 1 follows sound and emotion as learnt (one branch), more
+    exaggerates them (two branches). `size`: short side of the frames in px, None for the portrait's
+    own. `weights`: folder of a checkpoint of your own training."""
 
     steps: int = 10
     guidance: float = 2.0
@@ -58,7 +66,12 @@ def read_settings(given: Mapping[str, object]) -> Settings:
     """Check a mapping from a settings file. Raises InputError with every problem."""
     known = [field.name for field in fields(Settings)]
     problems = [
-        Problem(file=FILE, column=name, message=f"unknown setting {name!r}", nearest=nearest(name, known))
+        Problem(
+            file=FILE,
+            column=name,
+            message=f"unknown setting {name!r}",
+            nearest=nearest(name, known),
+        )
         for name in given
         if name not in known
     ]
@@ -93,7 +106,8 @@ def describe(settings: Mapping[str, object]) -> Description:
 
 
 def _digest(folder: Path) -> str:
-    """What the checkpoint's writer noted, without reading the weights. Raises InputError when it is no checkpoint of this talker."""
+    """What the checkpoint's writer noted, without reading the weights. Raises InputError when it is
+    no checkpoint of this talker."""
     expected = "a folder that `callsheet train diffusion` finished"
     missing = [name for name in CHECKPOINT if not (folder / name).is_file()]
     if missing:
@@ -103,10 +117,17 @@ def _digest(folder: Path) -> str:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except ValueError:
         config = None
-    kind, stage = (config.get(name) if isinstance(config, dict) else None for name in ("kind", "stage"))
+    kind, stage = (
+        config.get(name) if isinstance(config, dict) else None for name in ("kind", "stage")
+    )
     if kind != LABEL or stage == UNFINISHED:
-        message, got = "not weights that this talker can talk with", repr(stage if kind == LABEL else kind)
-        raise InputError(Problem(file=str(folder / CONFIG), message=message, expected=expected, got=got))
+        message, got = (
+            "not weights that this talker can talk with",
+            repr(stage if kind == LABEL else kind),
+        )
+        raise InputError(
+            Problem(file=str(folder / CONFIG), message=message, expected=expected, got=got)
+        )
     return (folder / DIGEST).read_text(encoding="utf-8").strip()
 
 
@@ -119,4 +140,10 @@ def _problem(name: str, value: object) -> Problem | None:
         number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
         good = number and low <= float(str(value)) <= high
         expected = f"a {'whole ' if whole else ''}number from {low:g} to {high:g}"
-    return None if good else Problem(file=FILE, column=name, message=f"bad {name}", expected=expected, got=repr(value))
+    return (
+        None
+        if good
+        else Problem(
+            file=FILE, column=name, message=f"bad {name}", expected=expected, got=repr(value)
+        )
+    )

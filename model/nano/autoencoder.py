@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames as latents beside a portrait: a small variational autoencoder whose decoder moves and repaints the portrait.
+"""Frames as latents beside a portrait: a small variational autoencoder whose decoder moves and
+repaints the portrait.
 
-The latent says how a frame differs from its portrait, so a face is the same person by construction and what diffusion must learn is
-motion. The decoder warps the portrait by a flow and paints over it where a mask says so, as in first-order motion models.
+The latent says how a frame differs from its portrait, so a face is the same person by construction
+and what diffusion must learn is motion. The decoder warps the portrait by a flow and paints over it
+where a mask says so, as in first-order motion models.
 
-References: Kingma & Welling (2014), auto-encoding variational Bayes; Siarohin et al. (2019), first order motion model;
-Ni et al. (2023), conditional image-to-video generation with latent flow diffusion models.
+References: Kingma & Welling (2014), auto-encoding variational Bayes; Siarohin et al. (2019), first
+order motion model; Ni et al. (2023), conditional image-to-video generation with latent flow
+diffusion models.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ Latent = Float[Tensor, "images latent grid grid"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """A portrait as the decoder knows it: its picture in [-1, 1], and features at a half, a quarter and an eighth of its side."""
+    """A portrait as the decoder knows it: its picture in [-1, 1], and features at a half, a quarter
+    and an eighth of its side."""
 
     picture: Picture
     features: tuple[Tensor, Tensor, Tensor]
@@ -41,7 +45,8 @@ class Look:
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder. `scale` and `shift` make latents of the training corpus zero-mean with unit deviation per channel."""
+    """Encoder and decoder. `scale` and `shift` make latents of the training corpus zero-mean with
+    unit deviation per channel."""
 
     scale: Tensor
     shift: Tensor
@@ -81,8 +86,9 @@ class Autoencoder(nn.Module):
         return torch.lerp(_warped(look.picture, flow), paint, mask)
 
     def draw(self, latents: Latent, look: Look) -> tuple[Tensor, Tensor, Tensor]:
-        """What a frame is made of: where each place is read from the portrait (two channels, in halves of the side, added to the
-        place itself), the share of the painting (one), and the painting (three, in [-1, 1])."""
+        """What a frame is made of: where each place is read from the portrait (two channels, in
+        halves of the side, added to the place itself), the share of the painting (one), and the
+        painting (three, in [-1, 1])."""
         half, quarter, eighth = look.features
         x = self.decode_eighth(self.decode_in(torch.cat((latents, eighth), 1)))
         x = self.decode_quarter(torch.cat((_doubled(x), quarter), 1))
@@ -94,11 +100,15 @@ class Autoencoder(nn.Module):
             torch.tanh(functional.pixel_shuffle(paint, 2)),
         )
 
-    def normalised(self, latents: Float[Tensor, "*batch latent grid grid"]) -> Float[Tensor, "*batch latent grid grid"]:
+    def normalised(
+        self, latents: Float[Tensor, "*batch latent grid grid"]
+    ) -> Float[Tensor, "*batch latent grid grid"]:
         """Latents as the denoiser has them."""
         return (latents - self.shift[:, None, None]) / self.scale[:, None, None]
 
-    def restored(self, latents: Float[Tensor, "*batch latent grid grid"]) -> Float[Tensor, "*batch latent grid grid"]:
+    def restored(
+        self, latents: Float[Tensor, "*batch latent grid grid"]
+    ) -> Float[Tensor, "*batch latent grid grid"]:
         """The inverse of `normalised`."""
         return latents * self.scale[:, None, None] + self.shift[:, None, None]
 
@@ -139,4 +149,6 @@ def _warped(pictures: Picture, flow: Float[Tensor, "images 2 side side"]) -> Pic
     ticks = (torch.arange(side, device=flow.device, dtype=flow.dtype) * 2 + 1) / side - 1
     places = torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"))
     grid = (places + flow).permute(0, 2, 3, 1)
-    return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return functional.grid_sample(
+        pictures, grid, mode="bilinear", padding_mode="border", align_corners=False
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One clip of the small talker: windows of latents, brought to the asked frame rate, drawn and placed in the portrait, as a stream."""
+"""One clip of the small talker: windows of latents, brought to the asked frame rate, drawn and
+placed in the portrait, as a stream."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Request:
 
 
 class NanoClip:
-    """Frames are made as they are asked for. Set `progress` to be told (steps done, steps) before every step of denoising."""
+    """Frames are made as they are asked for. Set `progress` to be told (steps done, steps) before
+    every step of denoising."""
 
     def __init__(self, nano: Nano, plan: Plan, request: Request) -> None:
         """Nothing is computed yet."""
@@ -48,14 +50,18 @@ class NanoClip:
         self._nano = nano
         self._request = request
         seed = request.seed + APART * request.speech.before_frames
-        self._run = Run(plan=plan, generator=torch.Generator().manual_seed(seed % 2**63), progress=self._tell)
+        self._run = Run(
+            plan=plan, generator=torch.Generator().manual_seed(seed % 2**63), progress=self._tell
+        )
         self._done = 0
         self._begun = False
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield exactly `frames` RGB frames, once."""
         if self._begun:
-            raise RuntimeError(f"{self._request.name}: a clip is iterated once; ask the talker for another")
+            raise RuntimeError(
+                f"{self._request.name}: a clip is iterated once; ask the talker for another"
+            )
         self._begun = True
         for latents in between(self._latents(), frames=self.frames, rate=self._request.speech.rate):
             self._done += 1
@@ -64,7 +70,9 @@ class NanoClip:
     def measures(self) -> TakeMeasures:
         """Face box, warnings, and what the making took."""
         framing, count = self._request.framing, self._run.count
-        warnings = ["diffusion demonstration: a small network trained on made faces, 64 px; not DICE-Talk"]
+        warnings = [
+            "diffusion demonstration: a small network trained on made faces, 64 px; not DICE-Talk"
+        ]
         if framing.enlargement >= ENLARGED:
             warnings.append(
                 f"what is painted has {len(framing.face)} px and is enlarged {framing.enlargement:.1f} times"
@@ -93,19 +101,24 @@ class NanoClip:
     def _told(self, frames: range) -> tuple[Tensor, Tensor]:
         """What is heard and felt at the frames of a window."""
         sizes, nano = self._nano.sizes, self._nano
-        reach = max(sizes.rows, sizes.prosody_frames)  # frames enough on either side for what stands around a frame
+        # frames enough on either side for what stands around a frame
+        reach = max(sizes.rows, sizes.prosody_frames)
         heard, prosody = self._request.track.rows(range(frames.start - reach, frames.stop + reach))
         inner = range(reach, reach + len(frames))
         states = around(heard, frames=inner, size=sizes.rows, stride=HEARD_PER_FRAME)
         beside = around(prosody, frames=inner, size=sizes.prosody_frames, stride=1)
         ratio = float(self._request.speech.rate / RATE)
-        weights = torch.from_numpy(self._request.performance.at(number * ratio for number in frames)).float()
+        weights = torch.from_numpy(
+            self._request.performance.at(number * ratio for number in frames)
+        ).float()
         return nano.hearing(states[None], beside[None])[0], nano.feeling(weights[None])[0]
 
     @torch.no_grad()
     def _drawn(self, latents: Float[Tensor, "latent grid grid"]) -> Drawn:
         autoencoder = self._nano.autoencoder
-        flow, mask, paint = autoencoder.draw(autoencoder.restored(latents[None]), self._request.look)
+        flow, mask, paint = autoencoder.draw(
+            autoencoder.restored(latents[None]), self._request.look
+        )
         return Drawn(
             flow=flow[0].permute(1, 2, 0).contiguous().numpy(),
             mask=mask[0, 0].contiguous().numpy(),

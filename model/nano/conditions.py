@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the small talker hears and feels: encoder states and prosody around each frame, and weights of the eight emotions, as vectors.
+"""What the small talker hears and feels: encoder states and prosody around each frame, and weights
+of the eight emotions, as vectors.
 
-An emotion is its prior moved from neutral by its intensity, blends are sums of such moves; a prior becomes tokens as in DICE-Talk.
-The unconditioned branch hears a learned nothing and feels the tokens of a zero prior.
+An emotion is its prior moved from neutral by its intensity, blends are sums of such moves; a prior
+becomes tokens as in DICE-Talk. The unconditioned branch hears a learned nothing and feels the
+tokens of a zero prior.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from model.dice.tokens import TokenProjection
 from model.emotion import LABELS
 from model.nano.sizes import Sizes
 
-BANK = EmotionSizes(prior=256, hidden=128, tokens=4, dim=256, bank=64, heads=8, feature=1)  # of `training.bank`
+# of `training.bank`
+BANK = EmotionSizes(prior=256, hidden=128, tokens=4, dim=256, bank=64, heads=8, feature=1)
 NEUTRAL = LABELS.index("neutral")
 
 
 class Hearing(nn.Module):
-    """The sound at each frame as `told` numbers. `middle` and `spread`: mean and deviation of each prosody column in the corpus."""
+    """The sound at each frame as `told` numbers. `middle` and `spread`: mean and deviation of each
+    prosody column in the corpus."""
 
     middle: Tensor
     spread: Tensor
@@ -51,7 +55,9 @@ class Hearing(nn.Module):
         squeezed = rearrange(functional.silu(self.squeeze(states)), "b f rows c -> b f (rows c)")
         beside = ((prosody - self.middle) / self.spread).clamp(-4, 4).flatten(2)
         heard: Tensor = self.second(functional.silu(self.first(torch.cat((squeezed, beside), -1))))
-        return heard if dropped is None else torch.where(dropped[:, None, None], self.nothing, heard)
+        return (
+            heard if dropped is None else torch.where(dropped[:, None, None], self.nothing, heard)
+        )
 
     def silence(self, batch: int, frames: int) -> Float[Tensor, "batch frames told"]:
         """What an unconditioned branch hears."""
@@ -59,18 +65,23 @@ class Hearing(nn.Module):
 
 
 class Feeling(nn.Module):
-    """Emotion tokens of weights of the eight labels. `priors`: the mean embedding of each label, standardised by `centre` and `size`.
+    """Emotion tokens of weights of the eight labels. `priors`: the mean embedding of each label,
+    standardised by `centre` and `size`.
 
-    Tokens are a learnt projection of the prior, or (`Sizes.banked`) what the prior finds in an emotion bank, fitted to the width."""
+    Tokens are a learnt projection of the prior, or (`Sizes.banked`) what the prior finds in an
+    emotion bank, fitted to the width."""
 
     priors: Tensor
     centre: Tensor
     size: Tensor
 
     def __init__(self, sizes: Sizes) -> None:
-        """Priors are random directions of length 1 per number until an embedder's are adopted; they are not trained here."""
+        """Priors are random directions of length 1 per number until an embedder's are adopted; they
+        are not trained here."""
         super().__init__()
-        directions = torch.randn(sizes.prior, len(LABELS), generator=torch.Generator().manual_seed(0))
+        directions = torch.randn(
+            sizes.prior, len(LABELS), generator=torch.Generator().manual_seed(0)
+        )
         self.register_buffer("priors", torch.linalg.qr(directions)[0].T * sizes.prior**0.5)
         self.register_buffer("centre", torch.zeros(sizes.prior))
         self.register_buffer("size", torch.ones(()))
@@ -80,7 +91,9 @@ class Feeling(nn.Module):
             self.bank.requires_grad_(False)
             self.fit = nn.Linear(BANK.dim, sizes.told)
         else:
-            self.project = TokenProjection(sizes.prior, hidden=sizes.told, tokens=sizes.tokens, dim=sizes.told)
+            self.project = TokenProjection(
+                sizes.prior, hidden=sizes.told, tokens=sizes.tokens, dim=sizes.told
+            )
 
     @torch.no_grad()
     def adopt(self, priors: Float[Tensor, "8 prior"]) -> None:
@@ -95,15 +108,22 @@ class Feeling(nn.Module):
         return neutral + weights.to(self.priors) @ (self.priors - neutral)
 
     def forward(
-        self, weights: Float[Tensor, "batch frames 8"], *, dropped: Bool[Tensor, " batch"] | None = None
+        self,
+        weights: Float[Tensor, "batch frames 8"],
+        *,
+        dropped: Bool[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch frames tokens told"]:
         """`dropped` windows feel a zero prior."""
         return self.tokens(self.blended(weights), dropped=dropped)
 
     def tokens(
-        self, priors: Float[Tensor, "batch frames prior"], *, dropped: Bool[Tensor, " batch"] | None = None
+        self,
+        priors: Float[Tensor, "batch frames prior"],
+        *,
+        dropped: Bool[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch frames tokens told"]:
-        """Tokens of embeddings in the priors' space: of a class, a blend, or one drawn for a clip."""
+        """Tokens of embeddings in the priors' space: of a class, a blend, or one drawn for a
+        clip."""
         banked = hasattr(self, "bank")
         given = priors if banked else (priors - self.centre) / self.size
         if dropped is not None:
@@ -114,13 +134,16 @@ class Feeling(nn.Module):
     def nothing(self, batch: int, frames: int) -> Float[Tensor, "batch frames tokens told"]:
         """What an unconditioned branch feels."""
         none = torch.zeros(1, 1, self.priors.shape[1])
-        return self.tokens(none, dropped=torch.ones(1, dtype=torch.bool)).expand(batch, frames, -1, -1)
+        return self.tokens(none, dropped=torch.ones(1, dtype=torch.bool)).expand(
+            batch, frames, -1, -1
+        )
 
 
 def around(
     track: Float[Tensor, "rows width"], *, frames: range, size: int, stride: int
 ) -> Float[Tensor, "frames size width"]:
-    """For each frame the `size` rows around its middle; a frame has `stride` rows, and beyond the ends the end rows are held."""
+    """For each frame the `size` rows around its middle; a frame has `stride` rows, and beyond the
+    ends the end rows are held."""
     before = (size - stride) // 2
     starts = torch.arange(frames.start, frames.stop)[:, None] * stride - before
     rows = (starts + torch.arange(size)).clamp(0, len(track) - 1)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the generated square lies in the portrait, and the way back: the portrait is moved at its own resolution, painting is enlarged.
+"""Where the generated square lies in the portrait, and the way back: the portrait is moved at its
+own resolution, painting is enlarged.
 
-The networks see 64 px. What they say is a flow, a mask and a painting; flow and mask are smooth and are enlarged without much loss, so
-the portrait's own pixels are moved by them. What is painted (the inside of the mouth, lids) has 64 px and looks so.
+The networks see 64 px. What they say is a flow, a mask and a painting; flow and mask are smooth and
+are enlarged without much loss, so the portrait's own pixels are moved by them. What is painted (the
+inside of the mouth, lids) has 64 px and looks so.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ ENLARGED = 2.0  # from which on the enlargement is told
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Framing:
-    """`plate`: the full frame; `area`: the square around the face in it; `face`: what the networks see of it.
+    """`plate`: the full frame; `area`: the square around the face in it; `face`: what the networks
+    see of it.
 
     `box`: left, top, right, bottom of the face as fractions of the frame."""
 
@@ -44,8 +47,14 @@ class Framing:
         """The full frame of one generated picture."""
         left, top, side = self.area
         height, width = self.plate.shape[:2]
-        rows, columns = slice(max(top, 0), min(top + side, height)), slice(max(left, 0), min(left + side, width))
-        inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+        rows, columns = (
+            slice(max(top, 0), min(top + side, height)),
+            slice(max(left, 0), min(left + side, width)),
+        )
+        inner = (
+            slice(rows.start - top, rows.stop - top),
+            slice(columns.start - left, columns.stop - left),
+        )
         square = face_crop.cut(self.plate, self.area)
         made = drawn.enlarged(square)
         frame = self.plate.copy()
@@ -57,7 +66,8 @@ class Framing:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drawn:
-    """What the decoder says of one frame. `flow`: right and down, in halves of the square; `paint`: levels 0 to 255."""
+    """What the decoder says of one frame. `flow`: right and down, in halves of the square; `paint`:
+    levels 0 to 255."""
 
     flow: Float32[np.ndarray, "side side 2"]
     mask: Float32[np.ndarray, "side side"]
@@ -75,20 +85,27 @@ class Drawn:
 
 
 def frame_portrait(portrait: Portrait, size: int | None, *, side: int) -> Framing:
-    """Find the chosen face and the square around it. Raises InputError when there is none, or it is small or turned aside."""
+    """Find the chosen face and the square around it. Raises InputError when there is none, or it is
+    small or turned aside."""
     points = find_face(portrait, _landmarker()).points[:, :2]
     pixels = _opaque(portrait)
     height, width = pixels.shape[:2]
     scale = min(1.0, (size or min(width, height)) / min(width, height))
     wanted = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
-    plate = pixels if wanted == (width, height) else cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA)
+    plate = (
+        pixels
+        if wanted == (width, height)
+        else cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA)
+    )
     points = points * (wanted[0] / width, wanted[1] / height)
     area = face_crop.square(points)
     seen = face_crop.cut(np.asarray(plate, np.uint8), area)
     face = cv2.resize(seen, (side, side), interpolation=cv2.INTER_AREA)
     low, high = (np.clip(edge / wanted, 0, 1) for edge in (points.min(axis=0), points.max(axis=0)))
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Framing(plate=np.asarray(plate, np.uint8), area=area, face=np.asarray(face, np.uint8), box=box)
+    return Framing(
+        plate=np.asarray(plate, np.uint8), area=area, face=np.asarray(face, np.uint8), box=box
+    )
 
 
 def _opaque(portrait: Portrait) -> Frame:
@@ -100,7 +117,9 @@ def _opaque(portrait: Portrait) -> Frame:
 
 def _resized(part: np.ndarray, side: int) -> Float32[np.ndarray, ...]:
     shrinks = side < len(part)
-    resized = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    resized = cv2.resize(
+        part, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    )
     return np.asarray(resized, np.float32)
 
 

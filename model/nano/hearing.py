@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sound of a shot as the small talker was trained to hear it: encoder states of the packaged Whisper and prosody, stretch by stretch.
+"""The sound of a shot as the small talker was trained to hear it: encoder states of the packaged
+Whisper and prosody, stretch by stretch.
 
-Training clips are about two seconds long, so long sound is heard in stretches of that length with a margin on either side; memory does not
-grow with the shot. The same arithmetic as in the preparation of a corpus (`pipeline/corpus`), which this layer cannot call.
+Training clips are about two seconds long, so long sound is heard in stretches of that length with a
+margin on either side; memory does not grow with the shot. The same arithmetic as in the preparation
+of a corpus (`pipeline/corpus`), which this layer cannot call.
 """
 
 from __future__ import annotations
@@ -37,19 +39,24 @@ class Ears:
         """`folder`: the Whisper model for CTranslate2 (catalogue name `whisper-tiny-en`)."""
         from ctranslate2.models import Whisper  # type: ignore[import-untyped]
 
-        self._encoder: Any = Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=1)
+        self._encoder: Any = Whisper(
+            str(folder), device="cpu", compute_type="int8", intra_threads=1
+        )
 
     def states(self, sound: Sound) -> Float32[np.ndarray, "states heard"]:
         """Last hidden states, 50 a second, of at most 30 s of sound."""
         from ctranslate2 import StorageView
 
         mel = np.ascontiguousarray(log_mel(sound)[None])
-        encoded: Float32[np.ndarray, "states heard"] = np.asarray(self._encoder.encode(StorageView.from_array(mel)))[0]
+        encoded: Float32[np.ndarray, "states heard"] = np.asarray(
+            self._encoder.encode(StorageView.from_array(mel))
+        )[0]
         return encoded
 
 
 class Track:
-    """What is heard around the frames of one shot, at 25 frames a second; stretches are heard when they are first asked for."""
+    """What is heard around the frames of one shot, at 25 frames a second; stretches are heard when
+    they are first asked for."""
 
     def __init__(self, ears: Ears, speech: Speech) -> None:
         """A listening portrait hears silence."""
@@ -58,8 +65,11 @@ class Track:
         self._lead = speech.lead
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def rows(self, frames: range) -> tuple[Float[Tensor, "states heard"], Float[Tensor, "frames 6"]]:
-        """Encoder states (two a frame) and prosody of the frames of a range; it may begin before the shot and end after it."""
+    def rows(
+        self, frames: range
+    ) -> tuple[Float[Tensor, "states heard"], Float[Tensor, "frames 6"]]:
+        """Encoder states (two a frame) and prosody of the frames of a range; it may begin before
+        the shot and end after it."""
         numbers = range(frames.start // STRETCH, (frames.stop - 1) // STRETCH + 1)
         parts = [self._stretch(number) for number in numbers]
         for old in [number for number in self._kept if number < numbers.start]:
@@ -91,12 +101,17 @@ class Track:
 
 
 def log_mel(sound: Sound) -> Float32[np.ndarray, "bins steps"]:
-    """Whisper's log-mel of sound at 16 kHz as long as it is (not padded to 30 s), 100 steps a second."""
+    """Whisper's log-mel of sound at 16 kHz as long as it is (not padded to 30 s), 100 steps a
+    second."""
     window = torch.hann_window(FFT_SAMPLES)
-    spectrum = torch.stft(torch.from_numpy(sound), FFT_SAMPLES, HOP_SAMPLES, window=window, return_complex=True)
+    spectrum = torch.stft(
+        torch.from_numpy(sound), FFT_SAMPLES, HOP_SAMPLES, window=window, return_complex=True
+    )
     power = _filters() @ spectrum[:, :-1].abs().square()
     level = power.clamp(min=1e-10).log10()
-    scaled: Float32[np.ndarray, "bins steps"] = ((level.clamp(min=float(level.max()) - 8) + 4) / 4).numpy()
+    scaled: Float32[np.ndarray, "bins steps"] = (
+        (level.clamp(min=float(level.max()) - 8) + 4) / 4
+    ).numpy()
     return scaled
 
 

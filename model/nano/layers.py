@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Building blocks of the small talker's networks: convolutions in space, mixing of neighbouring frames, attention.
+"""Building blocks of the small talker's networks: convolutions in space, mixing of neighbouring
+frames, attention.
 
 Tensors are images: a batch of windows with their frames flattened into it, window after window.
 """
@@ -20,7 +21,8 @@ Told = Float[Tensor, "images told"]
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut. `told` > 0: the second norm is scaled and shifted by what each image is told (FiLM)."""
+    """Two convolutions beside a shortcut. `told` > 0: the second norm is scaled and shifted by what
+    each image is told (FiLM)."""
 
     def __init__(self, channels: int, out: int, *, told: int = 0) -> None:
         """The last convolution starts small, so that a fresh block mostly passes its input on."""
@@ -45,7 +47,8 @@ class Residual(nn.Module):
 
 
 class Neighbours(nn.Module):
-    """Mixes every frame with the one before and the one after, place by place; starts as the identity."""
+    """Mixes every frame with the one before and the one after, place by place; starts as the
+    identity."""
 
     def __init__(self, channels: int) -> None:
         """One 1x1 convolution over three frames' channels."""
@@ -56,7 +59,8 @@ class Neighbours(nn.Module):
         nn.init.zeros_(self.mix.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Images, frames: int) -> Images:
-        """`frames`: of each window in the batch; beyond a window's ends its first and last frame stand."""
+        """`frames`: of each window in the batch; beyond a window's ends its first and last frame
+        stand."""
         hidden = rearrange(functional.silu(self.norm(x)), "(b f) c h w -> b f c h w", f=frames)
         before = torch.cat((hidden[:, :1], hidden[:, :-1]), 1)
         after = torch.cat((hidden[:, 1:], hidden[:, -1:]), 1)
@@ -66,7 +70,8 @@ class Neighbours(nn.Module):
 
 
 class Attention(nn.Module):
-    """Each place attends along time to itself in all frames of the window, then to the tokens of its frame."""
+    """Each place attends along time to itself in all frames of the window, then to the tokens of
+    its frame."""
 
     def __init__(self, channels: int, *, context: int, heads: int) -> None:
         """`context`: width of the tokens."""
@@ -83,7 +88,9 @@ class Attention(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Images, frames: int, tokens: Float[Tensor, "images tokens context"]) -> Images:
+    def forward(
+        self, x: Images, frames: int, tokens: Float[Tensor, "images tokens context"]
+    ) -> Images:
         """`frames`: of each window. Places in time come as waves added to the channels."""
         height = x.shape[-2]
         columns = rearrange(self.norm1(x), "(b f) c h w -> (b h w) f c", f=frames)
@@ -97,7 +104,8 @@ class Attention(nn.Module):
 
     def _attend(self, *three: Tensor) -> Tensor:
         q, k, v = (rearrange(x, "b n (heads c) -> b heads n c", heads=self.heads) for x in three)
-        shares = (q * q.shape[-1] ** -0.5) @ k.mT  # short rows: written out it is faster than the fused kernel
+        # short rows: written out it is faster than the fused kernel
+        shares = (q * q.shape[-1] ** -0.5) @ k.mT
         joined: Tensor = rearrange(shares.softmax(-1) @ v, "b heads n c -> b n (heads c)")
         return joined
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four networks of the small talker together, and their checkpoint: half-precision safetensors with a config beside them."""
+"""The four networks of the small talker together, and their checkpoint: half-precision safetensors
+with a config beside them."""
 
 from __future__ import annotations
 
@@ -45,27 +46,41 @@ class Nano(nn.Module):
 
     @classmethod
     def load(cls, folder: Path = WEIGHTS) -> Nano:
-        """A finished checkpoint, ready to sample. Raises InputError when it is none or does not fit."""
+        """A finished checkpoint, ready to sample. Raises InputError when it is none or does not
+        fit."""
         config = read_config(folder)
         nano = cls.fresh(Sizes.from_plain(config["sizes"]))
         checkpoint.load_into(nano, folder)
         return nano.eval().requires_grad_(False)
 
     def take_over(self, other: Nano) -> None:
-        """Another's weights. How it feels is only taken over when both feel in the same way (`Sizes.banked`).
+        """Another's weights. How it feels is only taken over when both feel in the same way
+        (`Sizes.banked`).
 
         Raises InputError when the sizes differ in anything else."""
         if replace(other.sizes, banked=self.sizes.banked) != self.sizes:
             message = "networks of other sizes"
             raise InputError(
-                Problem(file="checkpoint", message=message, expected=f"{self.sizes}", got=f"{other.sizes}")
+                Problem(
+                    file="checkpoint",
+                    message=message,
+                    expected=f"{self.sizes}",
+                    got=f"{other.sizes}",
+                )
             )
         same = other.sizes.banked == self.sizes.banked
-        own = {name: value for name, value in other.state_dict().items() if same or not name.startswith("feeling.")}
+        own = {
+            name: value
+            for name, value in other.state_dict().items()
+            if same or not name.startswith("feeling.")
+        }
         self.load_state_dict(self.state_dict() | own)
 
-    def save(self, folder: Path, facts: Mapping[str, Any], *, dtype: torch.dtype = torch.float16) -> str:
-        """Write a checkpoint; `facts` (data, licences, settings, seed) go into its config. Returns its digest."""
+    def save(
+        self, folder: Path, facts: Mapping[str, Any], *, dtype: torch.dtype = torch.float16
+    ) -> str:
+        """Write a checkpoint; `facts` (data, licences, settings, seed) go into its config. Returns
+        its digest."""
         config = {"kind": KIND, "sizes": self.sizes.plain(), **facts}
         return checkpoint.write(folder, self, config, dtype=dtype)
 
@@ -75,7 +90,12 @@ def read_config(folder: Path = WEIGHTS) -> dict[str, Any]:
     config = checkpoint.read_config(folder)
     if config.get("kind") != KIND:
         raise InputError(
-            Problem(file=str(folder), message="not weights of this talker", expected=KIND, got=repr(config.get("kind")))
+            Problem(
+                file=str(folder),
+                message="not weights of this talker",
+                expected=KIND,
+                got=repr(config.get("kind")),
+            )
         )
     return config
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames of 64 px from arrays: what judges and training ask for. The talker adds sound, faces in pictures and any frame rate."""
+"""Frames of 64 px from arrays: what judges and training ask for. The talker adds sound, faces in
+pictures and any frame rate."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ DEFAULT = Plan()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Asked:
-    """A clip to sample. `face`: the portrait's crop. `heard`: encoder states, two a frame; `prosody`: one row a frame; both may be
-    longer or shorter than the clip (ends are held). `weights`: of the eight emotions at each frame, or one row for all."""
+    """A clip to sample. `face`: the portrait's crop. `heard`: encoder states, two a frame;
+    `prosody`: one row a frame; both may be longer or shorter than the clip (ends are held).
+    `weights`: of the eight emotions at each frame, or one row for all."""
 
     face: UInt8[Tensor, "side side 3"]
     heard: Float[Tensor, "states heard"]
@@ -33,7 +35,9 @@ class Asked:
 
 
 @torch.no_grad()
-def sample(nano: Nano, asked: Asked, *, seed: int, plan: Plan = DEFAULT) -> UInt8[Tensor, "frames side side 3"]:
+def sample(
+    nano: Nano, asked: Asked, *, seed: int, plan: Plan = DEFAULT
+) -> UInt8[Tensor, "frames side side 3"]:
     """Exactly `asked.frames` frames. The same seed gives the same frames on one machine."""
     look = nano.autoencoder.look(signed(asked.face[None]))
     run = Run(plan=plan, generator=torch.Generator().manual_seed(seed))
@@ -51,7 +55,8 @@ def shown(
 
 
 def of_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> Asked:
-    """What would be asked to make a clip of a corpus anew: its person's portrait, its sound, its emotion at its intensity."""
+    """What would be asked to make a clip of a corpus anew: its person's portrait, its sound, its
+    emotion at its intensity."""
     weights = torch.zeros(1, len(LABELS))
     weights[0, LABELS.index(clip.emotion)] = clip.intensity
     return Asked(
@@ -71,7 +76,9 @@ def told_by(nano: Nano, asked: Asked) -> Told:
     def told(frames: range) -> tuple[Tensor, Tensor]:
         states = around(asked.heard.float(), frames=frames, size=sizes.rows, stride=2)
         prosody = around(asked.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1)
-        weights = asked.weights[torch.arange(frames.start, frames.stop).clamp(max=len(asked.weights) - 1)]
+        weights = asked.weights[
+            torch.arange(frames.start, frames.stop).clamp(max=len(asked.weights) - 1)
+        ]
         heard = nano.hearing(states[None], prosody[None])[0]
         felt = nano.feeling(weights[None])[0]
         return heard, felt

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From noise to latents, window after window: a clip of any length at the memory of one window.
 
-Every window but the first knows its first frames, the last ones of the window before: they are told to the network and led along their
-own noise. Guidance takes two branches in one batch: everything is told, or the portrait alone. Steps are Euler's on Karras' levels.
+Every window but the first knows its first frames, the last ones of the window before: they are told
+to the network and led along their own noise. Guidance takes two branches in one batch: everything
+is told, or the portrait alone. Steps are Euler's on Karras' levels.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`guidance`: 1 follows the conditions as learnt (one branch), more exaggerates them (two branches)."""
+    """`guidance`: 1 follows the conditions as learnt (one branch), more exaggerates them (two
+    branches)."""
 
     steps: int = 10
     guidance: float = 2.0
@@ -39,7 +41,9 @@ class Plan:
     @property
     def schedule(self) -> Schedule:
         """The noise levels."""
-        return Schedule.of(SCHEDULER | {"sigma_max": self.sigma_max, "sigma_min": self.sigma_min}, self.steps)
+        return Schedule.of(
+            SCHEDULER | {"sigma_max": self.sigma_max, "sigma_min": self.sigma_min}, self.steps
+        )
 
     @property
     def branches(self) -> int:
@@ -57,7 +61,8 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One clip being denoised. `progress(steps done, steps)` is called before each step; what it raises, ends it."""
+    """One clip being denoised. `progress(steps done, steps)` is called before each step; what it
+    raises, ends it."""
 
     plan: Plan
     generator: torch.Generator
@@ -66,7 +71,8 @@ class Run:
 
 
 def spans(frames: int, *, window: int, overlap: int) -> list[range]:
-    """The windows of a clip: each shares `overlap` frames with the one before, the last may reach past the end.
+    """The windows of a clip: each shares `overlap` frames with the one before, the last may reach
+    past the end.
 
     >>> spans(30, window=16, overlap=4)
     [range(0, 16), range(12, 28), range(24, 40)]
@@ -80,12 +86,15 @@ def spans(frames: int, *, window: int, overlap: int) -> list[range]:
 def stream(
     nano: Nano, look: Float[Tensor, "look grid grid"], told: Told, *, frames: int, run: Run
 ) -> Iterator[Latents]:
-    """Normalised latents of exactly `frames` frames, in pieces of at most a window. `look`: the portrait on the latent grid."""
+    """Normalised latents of exactly `frames` frames, in pieces of at most a window. `look`: the
+    portrait on the latent grid."""
     sizes, known = nano.sizes, None
     windows = spans(frames, window=sizes.window, overlap=sizes.overlap)
     for number, span in enumerate(windows):
         scene = _scene(nano, look, told(span), known)
-        latents = _denoised(nano, scene, run, number * run.plan.steps, len(windows) * run.plan.steps)
+        latents = _denoised(
+            nano, scene, run, number * run.plan.steps, len(windows) * run.plan.steps
+        )
         run.count.windows += 1
         fresh = latents if known is None else latents[sizes.overlap :]
         known = latents[-sizes.overlap :]
@@ -93,7 +102,8 @@ def stream(
 
 
 def _scene(nano: Nano, look: Tensor, conditions: Conditions, known: Latents | None) -> Scene:
-    """The scene of one window; of two when a second branch is needed, the second of which hears and feels nothing."""
+    """The scene of one window; of two when a second branch is needed, the second of which hears and
+    feels nothing."""
     sizes = nano.sizes
     held = torch.zeros(sizes.window, sizes.latent, sizes.grid, sizes.grid)
     given = torch.zeros(sizes.window, dtype=torch.bool)
@@ -122,7 +132,9 @@ def _denoised(nano: Nano, scene: Scene, run: Run, done: int, steps: int) -> Late
 def _guided(nano: Nano, sample: Tensor, sigma: Tensor, told: Scene, *, guidance: float) -> Tensor:
     """v of the window: nothing + guidance (everything - nothing)."""
     branches = len(told.given)
-    answers: Tensor = nano.unet(sample.expand(branches, *sample.shape[1:]), sigma.expand(branches), told)
+    answers: Tensor = nano.unet(
+        sample.expand(branches, *sample.shape[1:]), sigma.expand(branches), told
+    )
     if branches == 1:
         return answers
     everything, nothing = answers.float().chunk(2)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sizes of the small diffusion talker: a picture of 64 px, at most five million parameters in all."""
+"""Sizes of the small diffusion talker: a picture of 64 px, at most five million parameters in
+all."""
 
 from __future__ import annotations
 
@@ -11,13 +12,14 @@ from typing import Any
 class Sizes:
     """Every network of one build.
 
-    Picture: `side` px; the autoencoder has `picture` channels at a half, a quarter and an eighth of the side, and a latent of `latent`
-    channels at an eighth. The portrait is known to the denoiser as `look` channels on the same grid.
-    Denoiser: `channels` on the latent grid and on half of it, `blocks` a level, `heads` in attention; `window` frames at once, of which
-    `overlap` are known from the window before.
-    Conditions: `rows` encoder states of width `heard` around each frame, squeezed to `squeezed` each; `prosody` numbers in each of
-    `prosody_frames` frames; a `prior` of the emotion that becomes `tokens` x `told`; all of it told as `told`
-    numbers. `banked`: an emotion bank stands between prior and tokens."""
+    Picture: `side` px; the autoencoder has `picture` channels at a half, a quarter and an eighth of
+    the side, and a latent of `latent` channels at an eighth. The portrait is known to the denoiser
+    as `look` channels on the same grid. Denoiser: `channels` on the latent grid and on half of it,
+    `blocks` a level, `heads` in attention; `window` frames at once, of which `overlap` are known
+    from the window before. Conditions: `rows` encoder states of width `heard` around each frame,
+    squeezed to `squeezed` each; `prosody` numbers in each of `prosody_frames` frames; a `prior` of
+    the emotion that becomes `tokens` x `told`; all of it told as `told` numbers. `banked`: an
+    emotion bank stands between prior and tokens."""
 
     side: int = 64
     picture: tuple[int, int, int] = (24, 48, 80)

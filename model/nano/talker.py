@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small diffusion talker: fills the contract of `model.talker`. What it makes does not depend on what it made before."""
+"""The small diffusion talker: fills the contract of `model.talker`. What it makes does not depend
+on what it made before."""
 
 from __future__ import annotations
 
@@ -24,14 +25,17 @@ KEPT_SITTERS = 4
 
 
 class NanoTalker:
-    """Animates portraits by a small diffusion network. `label`: how its frames are called wherever they are shown."""
+    """Animates portraits by a small diffusion network. `label`: how its frames are called wherever
+    they are shown."""
 
     name = nano.NAME
     version = nano.VERSION
     context_seconds = nano.CONTEXT_SECONDS
     licences = nano.LICENCES
 
-    def __init__(self, networks: Nano, hearing: Ears, settings: Settings, description: Description) -> None:
+    def __init__(
+        self, networks: Nano, hearing: Ears, settings: Settings, description: Description
+    ) -> None:
         """Take loaded networks."""
         self.label = description.label
         self.weights_digest = description.weights_digest
@@ -41,10 +45,16 @@ class NanoTalker:
         self._plan = Plan(steps=settings.steps, guidance=settings.guidance)
         self._sitters: OrderedDict[tuple[str, str], tuple[Framing, Look]] = OrderedDict()
 
-    def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> NanoClip:
+    def talk(
+        self, portrait: Portrait, speech: Speech, performance: Performance, seed: int
+    ) -> NanoClip:
         """Begin a clip. Raises InputError when the portrait cannot be animated."""
         if speech.frames < 1:
-            raise InputError(Problem(file=portrait.name, message="no frames are asked for", got=str(speech.frames)))
+            raise InputError(
+                Problem(
+                    file=portrait.name, message="no frames are asked for", got=str(speech.frames)
+                )
+            )
         framing, look = self._sitter(portrait)
         request = Request(
             name=portrait.name,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The small denoiser: a UNet of two levels over latents of a window of frames, predicting v.
 
-Frames share convolutions and are mixed in time after every block; in the middle each place attends along the window and to the emotion
-tokens of its frame. Sound, emotion and noise level reach every block (FiLM). It is to DICE-Talk's UNet what a sketch is to a painting.
+Frames share convolutions and are mixed in time after every block; in the middle each place attends
+along the window and to the emotion tokens of its frame. Sound, emotion and noise level reach every
+block (FiLM). It is to DICE-Talk's UNet what a sketch is to a painting.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ Window = Float[Tensor, "batch frames latent grid grid"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What a batch of windows is told. `look`: the portrait on the latent grid. `known`: latents of frames that are `given` (the end of
-    the window before); other frames of it are ignored. `heard`: the sound at each frame. `felt`: emotion tokens of each frame."""
+    """What a batch of windows is told. `look`: the portrait on the latent grid. `known`: latents of
+    frames that are `given` (the end of the window before); other frames of it are ignored. `heard`:
+    the sound at each frame. `felt`: emotion tokens of each frame."""
 
     look: Float[Tensor, "batch look grid grid"]
     known: Window
@@ -55,7 +57,8 @@ class _Block(nn.Module):
 
 
 class NanoUNet(nn.Module):
-    """Predicts v of every frame of a window. `checkpointing`: recompute blocks in the backward pass instead of keeping activations."""
+    """Predicts v of every frame of a window. `checkpointing`: recompute blocks in the backward pass
+    instead of keeping activations."""
 
     def __init__(self, sizes: Sizes) -> None:
         """Fresh weights; the last convolution starts at zero."""
@@ -63,7 +66,9 @@ class NanoUNet(nn.Module):
         wide, deep = sizes.channels
         self.checkpointing = False
         self.told = sizes.told
-        self.noise = nn.Sequential(nn.Linear(NOISE_WAVES, sizes.told), nn.SiLU(), nn.Linear(sizes.told, sizes.told))
+        self.noise = nn.Sequential(
+            nn.Linear(NOISE_WAVES, sizes.told), nn.SiLU(), nn.Linear(sizes.told, sizes.told)
+        )
         self.mood = nn.Linear(sizes.tokens * sizes.told, sizes.told)
         self.conv_in = nn.Conv2d(2 * sizes.latent + 1 + sizes.look, wide, 3, padding=1)
         self.down = nn.ModuleList(_Block(wide, wide, told=sizes.told) for _ in range(sizes.blocks))
@@ -71,9 +76,13 @@ class NanoUNet(nn.Module):
         self.deep = nn.ModuleList(_Block(deep, deep, told=sizes.told) for _ in range(sizes.blocks))
         self.attention = Attention(deep, context=sizes.told, heads=sizes.heads)
         self.middle = _Block(deep, deep, told=sizes.told)
-        self.rise = nn.ModuleList(_Block(2 * deep, deep, told=sizes.told) for _ in range(sizes.blocks))
+        self.rise = nn.ModuleList(
+            _Block(2 * deep, deep, told=sizes.told) for _ in range(sizes.blocks)
+        )
         self.widen = nn.Conv2d(deep, wide, 1)
-        self.up = nn.ModuleList(_Block(2 * wide, wide, told=sizes.told) for _ in range(sizes.blocks))
+        self.up = nn.ModuleList(
+            _Block(2 * wide, wide, told=sizes.told) for _ in range(sizes.blocks)
+        )
         self.norm = nn.GroupNorm(GROUPS, wide)
         self.conv_out = nn.Conv2d(wide, sizes.latent, 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
@@ -95,9 +104,13 @@ class NanoUNet(nn.Module):
         self, sample: Window, sigma: Float[Tensor, " batch"], scene: Scene
     ) -> Float[Tensor, "batch frames deep half half"]:
         """The features in the middle, without the way up: what the discriminator reads."""
-        return rearrange(self._descend(sample, sigma, scene)[0], "(b f) c h w -> b f c h w", f=sample.shape[1])
+        return rearrange(
+            self._descend(sample, sigma, scene)[0], "(b f) c h w -> b f c h w", f=sample.shape[1]
+        )
 
-    def _descend(self, sample: Window, sigma: Tensor, scene: Scene) -> tuple[Images, list[Images], Told]:
+    def _descend(
+        self, sample: Window, sigma: Tensor, scene: Scene
+    ) -> tuple[Images, list[Images], Told]:
         frames = sample.shape[1]
         told = self._told(sigma, scene)
         x = self.conv_in(_inputs(sample, scene))
@@ -114,7 +127,9 @@ class NanoUNet(nn.Module):
 
     def _told(self, sigma: Tensor, scene: Scene) -> Told:
         """One vector for every image: noise level, sound and mood."""
-        rates = torch.exp(torch.linspace(math.log(0.5), math.log(50.0), NOISE_WAVES // 2, device=sigma.device))
+        rates = torch.exp(
+            torch.linspace(math.log(0.5), math.log(50.0), NOISE_WAVES // 2, device=sigma.device)
+        )
         angles = (0.25 * sigma.log())[:, None] * rates
         noise = self.noise(torch.cat((angles.sin(), angles.cos()), 1).to(scene.heard))
         mood = self.mood(scene.felt.flatten(2))

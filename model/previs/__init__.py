@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The previs talker: a portrait that acts, on one CPU core. Nothing heavy is imported here; see `talker` for the work."""
+"""The previs talker: a portrait that acts, on one CPU core. Nothing heavy is imported here; see
+`talker` for the work."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ LEAST_SIZE, MOST_SIZE = 128, 4320
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`size`: short side of the frames in px, None for the portrait's own; never more than the portrait has."""
+    """`size`: short side of the frames in px, None for the portrait's own; never more than the
+    portrait has."""
 
     size: int | None = None
 
@@ -35,14 +37,18 @@ def read_settings(given: Mapping[str, object]) -> Settings:
     """Check a mapping from a settings file. Raises InputError with every problem."""
     known = [field.name for field in fields(Settings)]
     problems = [
-        Problem(file="previs settings", message=f"unknown setting {key!r}", nearest=nearest(key, known))
+        Problem(
+            file="previs settings", message=f"unknown setting {key!r}", nearest=nearest(key, known)
+        )
         for key in given
         if key not in known
     ]
     size = given.get("size")
     if size is not None and not (isinstance(size, int) and LEAST_SIZE <= size <= MOST_SIZE):
         expected = f"a whole number from {LEAST_SIZE} to {MOST_SIZE}, or nothing"
-        problems.append(Problem(file="previs settings", message="bad size", expected=expected, got=repr(size)))
+        problems.append(
+            Problem(file="previs settings", message="bad size", expected=expected, got=repr(size))
+        )
     if problems:
         raise InputError(problems)
     return Settings(size=size if isinstance(size, int) else None)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Solved portraits on disk: one uncompressed .npz of plain arrays each, named by what it was solved from. Nothing is unpickled.
+"""Solved portraits on disk: one uncompressed .npz of plain arrays each, named by what it was solved
+from. Nothing is unpickled.
 
-A file that cannot be read is solved anew and replaced; writing is atomic, so that workers may share the folder.
+A file that cannot be read is solved anew and replaced; writing is atomic, so that workers may share
+the folder.
 """
 
 from __future__ import annotations
@@ -90,9 +92,13 @@ def _pack(value: Any, name: str, arrays: dict[str, np.ndarray]) -> None:
 def _unpacked(kind: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
-        return kind(**{f.name: _unpacked(hints[f.name], arrays, f"{name}.{f.name}") for f in fields(kind)})
+        return kind(
+            **{f.name: _unpacked(hints[f.name], arrays, f"{name}.{f.name}") for f in fields(kind)}
+        )
     if get_origin(kind) is tuple and is_dataclass(get_args(kind)[0]):
-        return tuple(_unpacked(part, arrays, f"{name}.{index}") for index, part in enumerate(get_args(kind)))
+        return tuple(
+            _unpacked(part, arrays, f"{name}.{index}") for index, part in enumerate(get_args(kind))
+        )
     array = arrays[name]
     if kind in (int, float):
         return kind(array)

@@ -13,16 +13,23 @@ LIDS = ((159, 145), (386, 374))
 
 
 def unrest(face: Face) -> float:
-    """How far a face is from a frontal one at rest, about 0 to 5: turn, tilt, parted lips, closed eyes."""
+    """How far a face is from a frontal one at rest, about 0 to 5: turn, tilt, parted lips, closed
+    eyes."""
     local = face.local
     gap = float(local[14, 1] - local[13, 1])
     opening = min(float(local[lower, 1] - local[upper, 1]) for upper, lower in LIDS)
     roll = abs(float(np.arctan2(face.axes[1, 0], face.axes[0, 0])))
-    return abs(face.yaw_degrees) / 15 + roll / 0.3 + 8 * max(gap - 0.04, 0) + 10 * max(0.11 - opening, 0)
+    return (
+        abs(face.yaw_degrees) / 15
+        + roll / 0.3
+        + 8 * max(gap - 0.04, 0)
+        + 10 * max(0.11 - opening, 0)
+    )
 
 
 def best(frames: Iterable[Rgb], landmarker: Landmarker) -> tuple[Rgb | None, float]:
-    """The frame whose largest face is most at rest, and its `unrest`; None when no frame shows a face."""
+    """The frame whose largest face is most at rest, and its `unrest`; None when no frame shows a
+    face."""
     kept: Rgb | None = None
     least = float("inf")
     for frame in frames:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Action units as movements of mesh points, and the emotions as mixtures of action units.
 
-Not the dense deformation (that is `rig`) and not time (that is `score`). All movements are in inter-ocular distances (IOD) in the
-face's own axes: outward from the middle of the face, and down. Units follow Ekman & Friesen's FACS (1978); the sizes were
-measured on portraits and tuned by looking and by a classifier (docs/previs.md). Pairs of points are (person's right, left).
+Not the dense deformation (that is `rig`) and not time (that is `score`). All movements are in
+inter-ocular distances (IOD) in the face's own axes: outward from the middle of the face, and down.
+Units follow Ekman & Friesen's FACS (1978); the sizes were measured on portraits and tuned by
+looking and by a classifier (docs/previs.md). Pairs of points are (person's right, left).
 """
 
 from __future__ import annotations
@@ -35,7 +36,12 @@ BROW_UNITS: dict[str, tuple[Move, ...]] = {
         *((107, 336, 0, -0.01), (55, 285, 0, -0.01), (104, 333, 0, -0.06)),
     ),
     "AU4": (
-        *((107, 336, -0.055, 0.085), (55, 285, -0.05, 0.08), (66, 296, -0.045, 0.085), (65, 295, -0.04, 0.075)),
+        *(
+            (107, 336, -0.055, 0.085),
+            (55, 285, -0.05, 0.08),
+            (66, 296, -0.045, 0.085),
+            (65, 295, -0.04, 0.075),
+        ),
         *((105, 334, -0.02, 0.06), (52, 282, -0.02, 0.05), (63, 293, 0, 0.03), (53, 283, 0, 0.02)),
         *((70, 300, 0, 0.01), (46, 276, 0, 0)),
     ),
@@ -47,13 +53,13 @@ NOSE_UNITS: dict[str, tuple[Move, ...]] = {
         (129, 358, 0.02, -0.06),
         (98, 327, 0, -0.03),
         (49, 279, 0.01, -0.05),
-    ),
+    )
 }
 CHEEK_UNITS: dict[str, tuple[Move, ...]] = {
     "AU6": (
         *((50, 280, 0.01, -0.08), (117, 346, 0, -0.06), (118, 347, 0, -0.06)),
         *((101, 330, 0, -0.06), (205, 425, 0.02, -0.07), (123, 352, 0.02, -0.06)),
-    ),
+    )
 }
 # Lids: how far the upper and the lower lid move down at the middle of the eye.
 LID_UNITS: dict[str, tuple[float, float]] = {"AU5": (-0.045, 0.0), "AU7": (0.02, -0.035)}
@@ -61,9 +67,10 @@ LID_UNITS: dict[str, tuple[float, float]] = {"AU5": (-0.045, 0.0), "AU7": (0.02,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LipUnit:
-    """One mouth unit. `corner`: (out, down) at the corners, fading to the middle. `upper`, `lower`: down at the middle of the
-    lip, (outer line, inner line), fading to the corners. `even`: down of the whole upper lip. `followers`: skin that goes along.
-    `fading`: how the corner's pull fades to the middle."""
+    """One mouth unit. `corner`: (out, down) at the corners, fading to the middle. `upper`, `lower`:
+    down at the middle of the lip, (outer line, inner line), fading to the corners. `even`: down of
+    the whole upper lip. `followers`: skin that goes along. `fading`: how the corner's pull fades to
+    the middle."""
 
     corner: tuple[float, float] = (0.0, 0.0)
     upper: tuple[float, float] = (0.0, 0.0)
@@ -78,7 +85,12 @@ class LipUnit:
 LIP_UNITS: dict[str, LipUnit] = {
     "AU10": LipUnit(
         even=-0.075,
-        followers=((165, 391, 0, -0.05), (92, 322, 0, -0.05), (2, 2, 0, -0.01), (206, 426, 0.01, -0.05)),
+        followers=(
+            (165, 391, 0, -0.05),
+            (92, 322, 0, -0.05),
+            (2, 2, 0, -0.01),
+            (206, 426, 0.01, -0.05),
+        ),
     ),
     "AU12": LipUnit(
         corner=(0.15, -0.115),
@@ -89,7 +101,9 @@ LIP_UNITS: dict[str, LipUnit] = {
         ),
     ),
     "AU15": LipUnit(
-        corner=(0.02, 0.10), lower=(-0.015, -0.015), followers=((212, 432, 0.02, 0.06), (202, 422, 0.01, 0.05))
+        corner=(0.02, 0.10),
+        lower=(-0.015, -0.015),
+        followers=((212, 432, 0.02, 0.06), (202, 422, 0.01, 0.05)),
     ),
     "AU16": LipUnit(
         lower=(0.07, 0.07),
@@ -124,38 +138,65 @@ LIP_UNITS: dict[str, LipUnit] = {
         lower=(0.30, 0.30),
         jaw_moves=True,
         followers=(
-            *((152, 152, 0, 0.27), (175, 175, 0, 0.28), (199, 199, 0, 0.29), (148, 377, 0, 0.26), (176, 400, 0, 0.235)),
-            *((149, 378, 0, 0.20), (150, 379, 0, 0.15), (136, 365, 0, 0.10), (172, 397, 0, 0.05), (58, 288, 0, 0.02)),
+            *(
+                (152, 152, 0, 0.27),
+                (175, 175, 0, 0.28),
+                (199, 199, 0, 0.29),
+                (148, 377, 0, 0.26),
+                (176, 400, 0, 0.235),
+            ),
+            *(
+                (149, 378, 0, 0.20),
+                (150, 379, 0, 0.15),
+                (136, 365, 0, 0.10),
+                (172, 397, 0, 0.05),
+                (58, 288, 0, 0.02),
+            ),
             *((204, 424, 0, 0.15), (212, 432, 0, 0.05), (202, 422, 0, 0.13), (18, 18, 0, 0.295)),
             *((200, 200, 0, 0.295), (210, 430, 0, 0.12)),
         ),
     ),
     "AU32": LipUnit(upper=(-0.02, -0.02), lower=(-0.03, -0.03)),
 }
-# A smirk: one corner out and up, with the cheek above it; the other half of the mouth sags a trace against the pull, so that its corner
-# is seen to rest. `SMIRK_OTHER` is (out, down) from that corner to the middle.
-# The number says which side: 0 the viewer's left, 1 the viewer's right.
+# A smirk: one corner out and up, with the cheek above it; the other half of the mouth sags a trace
+# against the pull, so that its corner is seen to rest. `SMIRK_OTHER` is (out, down) from that
+# corner to the middle. The number says which side: 0 the viewer's left, 1 the viewer's right.
 SMIRK_OTHER = ((-0.004, 0.010), (-0.008, 0.020), (-0.010, 0.036), (-0.006, 0.030), (-0.002, 0.015))
 SMIRK = LipUnit(
     corner=(0.215, -0.12),
     fading=LONG,
-    followers=((205, 425, 0.05, -0.06), (206, 426, 0.06, -0.05), (216, 436, 0.09, -0.07), (50, 280, 0.015, -0.045)),
+    followers=(
+        (205, 425, 0.05, -0.06),
+        (206, 426, 0.06, -0.05),
+        (216, 436, 0.09, -0.07),
+        (50, 280, 0.015, -0.045),
+    ),
 )
 SMIRKS = {"AU14R": 0, "AU14L": 1}
 
 UNITS: tuple[str, ...] = (*BROW_UNITS, *NOSE_UNITS, *CHEEK_UNITS, *LID_UNITS, *LIP_UNITS, *SMIRKS)
 INDEX = {name: index for index, name in enumerate(UNITS)}
 MOUTH = frozenset((*LIP_UNITS, *SMIRKS))
-OPENERS = ("AU18", "AU24", "AU25", "AU26")  # gives way to speech, which opens and closes the lips itself
+# gives way to speech, which opens and closes the lips itself
+OPENERS = ("AU18", "AU24", "AU25", "AU26")
 
 EMOTIONS: dict[str, dict[str, float]] = {
-    # the whole brow comes down and together over staring, tightened eyes; the lips are narrowed and pressed
+    # the whole brow comes down and together over staring, tightened eyes; the lips are narrowed and
+    # pressed
     "angry": {
         **{"AU1": -0.35, "AU2": -0.55, "AU4": 2.2, "AU5": 1.0, "AU7": 1.1, "AU10": -0.9},
         **{"AU15": 0.5, "AU16": 0.2, "AU17": 0.45, "AU18": 0.2, "AU20": -0.3, "AU24": 1.1},
     },
     "contempt": {"AU14L": 1.0, "AU6": 0.8, "AU7": 0.1},
-    "disgusted": {"AU9": 1.5, "AU10": 1.05, "AU4": 0.9, "AU7": 0.8, "AU6": 0.6, "AU15": 0.2, "AU17": 0.45},
+    "disgusted": {
+        "AU9": 1.5,
+        "AU10": 1.05,
+        "AU4": 0.9,
+        "AU7": 0.8,
+        "AU6": 0.6,
+        "AU15": 0.2,
+        "AU17": 0.45,
+    },
     "fear": {
         **{"AU1": 1.4, "AU2": 0.7, "AU4": 0.5, "AU5": 1.35, "AU15": 0.3},
         **{"AU16": 0.1, "AU20": 0.35, "AU25": 0.4, "AU26": 0.9},
@@ -168,11 +209,13 @@ EMOTIONS: dict[str, dict[str, float]] = {
     },
     "surprised": {"AU1": 0.8, "AU2": 0.95, "AU5": 1.35, "AU26": 1.25, "AU25": 0.3, "AU18": 0.5},
 }
-# Between nothing and the whole, a feeling shows early: at 0.6 of its intensity a face shows 0.7 of it.
+# Between nothing and the whole, a feeling shows early: at 0.6 of its intensity a face shows 0.7 of
+# it.
 SHOWING = 0.7
 
 
-# What else a feeling does: how far the upper lids sink, where the eyes look and how the head is held (IOD and radians, down).
+# What else a feeling does: how far the upper lids sink, where the eyes look and how the head is
+# held (IOD and radians, down).
 BEARING: dict[str, tuple[float, float, float]] = {
     "angry": (0.0, 0.0, 0.020),
     "contempt": (0.04, 0.0, -0.004),
@@ -186,7 +229,8 @@ BEARING: dict[str, tuple[float, float, float]] = {
 
 
 def shown(intensities: Float64[np.ndarray, "... 8"]) -> Float64[np.ndarray, "... 8"]:
-    """How far a face shows feelings of these intensities: 0 is 0, 1 is 1, between them more than in proportion."""
+    """How far a face shows feelings of these intensities: 0 is 0, 1 is 1, between them more than in
+    proportion."""
     return np.asarray(np.power(np.maximum(intensities, 0), SHOWING))
 
 
@@ -210,7 +254,8 @@ def bearing_matrix() -> Float64[np.ndarray, "8 3"]:
 
 @dataclass(slots=True)
 class Controls:
-    """Points that a unit moves or holds: mesh index to displacement (right, down) in IOD, for either side of the mouth line."""
+    """Points that a unit moves or holds: mesh index to displacement (right, down) in IOD, for
+    either side of the mouth line."""
 
     upper: dict[int, tuple[float, float]]
     lower: dict[int, tuple[float, float]]

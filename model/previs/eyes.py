@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eyelids that close and eyes that look aside, as changes of where the renderer samples the portrait.
+"""Eyelids that close and eyes that look aside, as changes of where the renderer samples the
+portrait.
 
-The lid is an occluder: skin between crease and lid edge is stretched over the eye, so that the iris is covered and not squeezed.
-Looking aside moves what lies between the lids along them; the lids stay. All work is in the face's axes.
+The lid is an occluder: skin between crease and lid edge is stretched over the eye, so that the iris
+is covered and not squeezed. Looking aside moves what lies between the lids along them; the lids
+stay. All work is in the face's axes.
 """
 
 from __future__ import annotations
@@ -30,9 +32,10 @@ Region = Float32[np.ndarray, "rows columns 2"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Eye:
-    """One eye at rest. Curves are over `across` (px along the face's right): `crease`, `upper` and `lower` lid, px along its down,
-    both from `origin`. `box`: the pixels that may change. `lash`: colour of the lash line. `skin`: the box without lashes. `wide`: the
-    box with the eyeball completed above the lid."""
+    """One eye at rest. Curves are over `across` (px along the face's right): `crease`, `upper` and
+    `lower` lid, px along its down, both from `origin`. `box`: the pixels that may change. `lash`:
+    colour of the lash line. `skin`: the box without lashes. `wide`: the box with the eyeball
+    completed above the lid."""
 
     box: Box
     origin: Float32[np.ndarray, " 2"]
@@ -48,7 +51,8 @@ class Eye:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lid:
-    """What to paint over an eye: the lid's skin (or, of a wide eye, the eyeball) and how far it covers, and the lash line."""
+    """What to paint over an eye: the lid's skin (or, of a wide eye, the eyeball) and how far it
+    covers, and the lash line."""
 
     skin: Float32[np.ndarray, "rows columns 3"]
     cover: Cover
@@ -56,7 +60,8 @@ class Lid:
 
 
 def find(rgb: np.ndarray, face: Face, irises: np.ndarray, box: Box) -> tuple[Eye, Eye]:
-    """Both eyes of a face, the viewer's left first; nothing outside `box` will change. `irises`: see `landmarks.Irises`."""
+    """Both eyes of a face, the viewer's left first; nothing outside `box` will change. `irises`:
+    see `landmarks.Irises`."""
     made = [_eye(rgb, face, (side, irises[side]), box) for side in (0, 1)]
     return made[0], made[1]
 
@@ -64,16 +69,24 @@ def find(rgb: np.ndarray, face: Face, irises: np.ndarray, box: Box) -> tuple[Eye
 def _eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -> Eye:
     side, iris = which
     origin, unit = face.eyes[side], face.unit
-    upper, lower = (_curve(face, points[side], origin) for points in (anatomy.LID_UPPER, anatomy.LID_LOWER))
-    room = max(2.0, np.ceil(0.03 * unit))  # the lids meet a little beside the landmarks of their corners
-    across = np.arange(np.floor(upper[0, 0]) - room, np.ceil(upper[-1, 0]) + room + 1, dtype=np.float32)
+    upper, lower = (
+        _curve(face, points[side], origin) for points in (anatomy.LID_UPPER, anatomy.LID_LOWER)
+    )
+    # the lids meet a little beside the landmarks of their corners
+    room = max(2.0, np.ceil(0.03 * unit))
+    across = np.arange(
+        np.floor(upper[0, 0]) - room, np.ceil(upper[-1, 0]) + room + 1, dtype=np.float32
+    )
     top, bottom = _on(across, upper), _on(across, lower)
     opening = np.maximum(bottom - top, 0)
     place = (across - across[0]) / (across[-1] - across[0])
     brow = ((face.points[list(anatomy.BROWS[side][5:]), :2] - origin) @ face.axes)[:, 1].mean()
     height = min(max(0.9 * opening.max(), 0.15 * unit), 0.9 * max(top.min() - brow, 0.0))
     crease = top - (height - 0.03 * unit) * np.sqrt(np.sin(np.pi * place).clip(0)) - 0.03 * unit
-    corners = np.array([(-0.42, -0.36), (0.42, -0.36), (-0.42, 0.22), (0.42, 0.22)]) @ face.axes.T * unit + origin
+    corners = (
+        np.array([(-0.42, -0.36), (0.42, -0.36), (-0.42, 0.22), (0.42, 0.22)]) @ face.axes.T * unit
+        + origin
+    )
     low = np.maximum(np.floor(corners.min(axis=0)), box[:2]).astype(int)
     high = np.minimum(np.ceil(corners.max(axis=0)), box[2:]).astype(int)
     eye = Eye(
@@ -83,7 +96,9 @@ def _eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -
         crease=crease.astype(np.float32),
         upper=top.astype(np.float32),
         lower=bottom.astype(np.float32),
-        lash=_lash_colour(rgb, origin + np.stack([across, top - 0.012 * unit], axis=1) @ face.axes.T),
+        lash=_lash_colour(
+            rgb, origin + np.stack([across, top - 0.012 * unit], axis=1) @ face.axes.T
+        ),
         skin=np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]], dtype=np.float32),
         wide=np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]], dtype=np.float32),
         line=0.012 * unit,
@@ -91,16 +106,25 @@ def _eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -
     return replace(eye, wide=_completed(eye, face.axes, iris), skin=_lid_skin(rgb, eye, face))
 
 
-def _completed(eye: Eye, axes: np.ndarray, iris: np.ndarray) -> Float32[np.ndarray, "rows columns 3"]:
-    """The eyeball as it would be above the upper lid: the iris mirrored about its middle, the rest in the colour of the white."""
+def _completed(
+    eye: Eye, axes: np.ndarray, iris: np.ndarray
+) -> Float32[np.ndarray, "rows columns 3"]:
+    """The eyeball as it would be above the upper lid: the iris mirrored about its middle, the rest
+    in the colour of the white."""
     left, top, right, bottom = eye.box
-    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(np.float32)
+    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(
+        np.float32
+    )
     place = _Place(eye, pixels, axes)
     middle = (iris[:2] - eye.origin) @ axes
     lowest = place.lower - 1.5 * eye.line
     mirrored = np.minimum(2 * middle[1] - place.down, lowest)
     folded = cv2.remap(
-        eye.wide, place.in_box(place.right, mirrored), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        eye.wide,
+        place.in_box(place.right, mirrored),
+        None,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     between = place.inside & (place.down > place.upper + eye.line) & (place.down < lowest)
     distance = np.hypot(place.right - middle[0], place.down - middle[1])
@@ -114,22 +138,29 @@ def _completed(eye: Eye, axes: np.ndarray, iris: np.ndarray) -> Float32[np.ndarr
 
 
 def _lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray, "rows columns 3"]:
-    """The box with the eye and its lashes gone: skin that runs from the crease down to below the lower lid, round as a lid is."""
+    """The box with the eye and its lashes gone: skin that runs from the crease down to below the
+    lower lid, round as a lid is."""
     left, top, right, bottom = eye.box
     bare = _without_lashes(np.ascontiguousarray(rgb[top:bottom, left:right]), face.unit)
-    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(np.float32)
+    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(
+        np.float32
+    )
     place = _Place(eye, pixels, face.axes)
     above, below = (
-        _along(bare, eye, face, edge) for edge in (eye.crease - eye.line, eye.lower + SKIN_BELOW * eye.line)
+        _along(bare, eye, face, edge)
+        for edge in (eye.crease - eye.line, eye.lower + SKIN_BELOW * eye.line)
     )
     dark = np.maximum(LID_LIGHT * below.mean(axis=1) / np.maximum(above.mean(axis=1), 1), 1)
-    above = above * dark[:, None]  # what is sampled under a brow may be the brow's own hair or shade
+    # what is sampled under a brow may be the brow's own hair or shade
+    above = above * dark[:, None]
     length = np.maximum(place.lower + SKIN_BELOW * eye.line - place.crease, 1e-3)
     share = np.clip((place.down - place.crease) / length, 0, 1)
     column = np.clip(np.rint(place.right - eye.across[0]), 0, len(eye.across) - 1).astype(int)
     smooth = (share**2 * (3 - 2 * share))[..., None]
     made = above[column] * (1 - smooth) + below[column] * smooth
-    round_light = 1 + 0.05 * np.sin(np.pi * share) - FOLD_DEPTH * np.exp(-(((share - FOLD) / 0.09) ** 2))
+    round_light = (
+        1 + 0.05 * np.sin(np.pi * share) - FOLD_DEPTH * np.exp(-(((share - FOLD) / 0.09) ** 2))
+    )
     return np.asarray(made * round_light[..., None], dtype=np.float32)
 
 
@@ -138,7 +169,11 @@ def _along(bare: np.ndarray, eye: Eye, face: Face, down: np.ndarray) -> Float32[
     places = np.stack([eye.across, down], axis=1) @ face.axes.T + eye.origin - np.array(eye.box[:2])
     places = places.astype(np.float32)[None]
     colours = cv2.remap(bare, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.GaussianBlur(colours, (0, 0), max(0.05 * face.unit, 0.8), borderType=cv2.BORDER_REPLICATE)[0])
+    return np.asarray(
+        cv2.GaussianBlur(
+            colours, (0, 0), max(0.05 * face.unit, 0.8), borderType=cv2.BORDER_REPLICATE
+        )[0]
+    )
 
 
 def _without_lashes(picture: np.ndarray, unit: float) -> Float32[np.ndarray, "rows columns 3"]:
@@ -165,11 +200,14 @@ def _lash_colour(rgb: np.ndarray, places: np.ndarray) -> Float32[np.ndarray, " 3
     y = np.clip(np.rint(places[:, 1]), 0, height - 1).astype(int)
     colours = rgb[y, x].astype(np.float32)
     order = np.argsort(colours.mean(axis=1))
-    return np.asarray(colours[order[: max(3, len(order) // 4)]].mean(axis=0) * 0.8, dtype=np.float32)
+    return np.asarray(
+        colours[order[: max(3, len(order) // 4)]].mean(axis=0) * 0.8, dtype=np.float32
+    )
 
 
 def look(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) -> None:
-    """Turn the eye: change `region` (where the eye's box samples, in picture px) in place. `gaze` in px (right, down)."""
+    """Turn the eye: change `region` (where the eye's box samples, in picture px) in place. `gaze`
+    in px (right, down)."""
     if abs(gaze[0]) + abs(gaze[1]) < 0.05:
         return
     place = _Place(eye, region, axes)
@@ -181,7 +219,8 @@ def look(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) 
 
 
 def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None:
-    """The eyeball under a lid that is raised by `lift` px at its middle: it stays as it is where the warp would stretch it."""
+    """The eyeball under a lid that is raised by `lift` px at its middle: it stays as it is where
+    the warp would stretch it."""
     if lift < 0.5:
         return None
     place = _Place(eye, region, axes)
@@ -190,7 +229,13 @@ def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None
     length = eye.across[-1] - eye.across[0]
     raised = lift * np.sin(np.pi * np.clip((place.right - eye.across[0]) / length, 0, 1))
     down = place.lower - (1 - share) * (opening + raised)
-    ball = cv2.remap(eye.wide, place.in_box(place.right, down), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    ball = cv2.remap(
+        eye.wide,
+        place.in_box(place.right, down),
+        None,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     under_lid = np.maximum(down - (place.upper - raised), 0)
     shadow = 1 - 0.45 * np.exp(under_lid / (-1.6 * eye.line))
     edge = np.clip((place.down - place.upper - 0.4 * eye.line) / (0.8 * eye.line), 0, 1)
@@ -204,8 +249,8 @@ def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None
 
 
 def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | None:
-    """Shut the eye: the upper lid comes down, the lower a little up. `closure` 0 leaves it, 1 shuts it. `region` says where the eye's
-    box samples, in picture px."""
+    """Shut the eye: the upper lid comes down, the lower a little up. `closure` 0 leaves it, 1 shuts
+    it. `region` says where the eye's box samples, in picture px."""
     if closure < 0.02:
         return None
     place = _Place(eye, region, axes)
@@ -215,21 +260,41 @@ def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | N
     rising = edge + opening * (1 - closure * (1 - UPPER_SHARE))
     under_lid = np.clip((lid - place.down) / (0.5 * eye.line) + 0.5, 0, 1)
     on_lower = np.clip((place.down - rising) / (0.5 * eye.line) + 0.5, 0, 1)
-    from_crease = np.clip((place.down - place.crease) / np.maximum(0.35 * (place.upper - place.crease), eye.line), 0, 1)
+    from_crease = np.clip(
+        (place.down - place.crease) / np.maximum(0.35 * (place.upper - place.crease), eye.line),
+        0,
+        1,
+    )
     from_below = np.clip((place.lower + SKIN_BELOW * eye.line - place.down) / (2 * eye.line), 0, 1)
     length = eye.across[-1] - eye.across[0]
-    ends = np.clip(np.minimum(place.right - eye.across[0], eye.across[-1] - place.right) / (0.10 * length), 0, 1)
-    cover = np.maximum(under_lid, on_lower) * from_crease * from_below * ends * place.inside * min(closure * 3, 1.0)
+    ends = np.clip(
+        np.minimum(place.right - eye.across[0], eye.across[-1] - place.right) / (0.10 * length),
+        0,
+        1,
+    )
+    cover = (
+        np.maximum(under_lid, on_lower)
+        * from_crease
+        * from_below
+        * ends
+        * place.inside
+        * min(closure * 3, 1.0)
+    )
     where = place.in_box(place.right, place.down)
     skin = cv2.remap(eye.skin, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     distance = place.down - lid
     width = np.where(distance < 0, 1.1, 1.5) * eye.line
     line = np.exp(-((distance / width) ** 2)) * ends * place.inside * min(closure * 2.5, LASHES)
-    return Lid(skin=skin, cover=cover[..., None].astype(np.float32), line=line[..., None].astype(np.float32))
+    return Lid(
+        skin=skin,
+        cover=cover[..., None].astype(np.float32),
+        line=line[..., None].astype(np.float32),
+    )
 
 
 class _Place:
-    """Where the pixels of an eye's box sample, in the face's axes about the eye, and the lid curves there."""
+    """Where the pixels of an eye's box sample, in the face's axes about the eye, and the lid curves
+    there."""
 
     def __init__(self, eye: Eye, region: Region, axes: np.ndarray) -> None:
         self._region = region
@@ -242,7 +307,8 @@ class _Place:
         part = index - whole
         self.inside = (self.right >= eye.across[0]) & (self.right <= eye.across[-1])
         self.crease, self.upper, self.lower = (
-            curve[whole] + (curve[whole + 1] - curve[whole]) * part for curve in (eye.crease, eye.upper, eye.lower)
+            curve[whole] + (curve[whole + 1] - curve[whole]) * part
+            for curve in (eye.crease, eye.upper, eye.lower)
         )
         self._box = eye.box
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Take a performance from a filmed face: brows, lids, mouth corners and head, by our own landmarks.
 
-The mouth's speech is not taken (that comes from the sound). Everything is measured against the filmed person's own middle over the
-clip, so that another face can carry it.
+The mouth's speech is not taken (that comes from the sound). Everything is measured against the
+filmed person's own middle over the clip, so that another face can carry it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ MOST_LOST = 0.2  # share of frames without a face that can be bridged
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Filmed:
-    """A measured performance at `rate` frames a second: unit weights (only `TAKEN`), head as in `rig.HEAD`, lid closure in [0, 1]."""
+    """A measured performance at `rate` frames a second: unit weights (only `TAKEN`), head as in
+    `rig.HEAD`, lid closure in [0, 1]."""
 
     rate: Fraction
     units: Float64[np.ndarray, "frames units"]
@@ -48,16 +49,28 @@ class Filmed:
 
 
 def measure(
-    frames: Iterable[UInt8[np.ndarray, "height width 3"]], rate: Fraction, landmarker: Landmarker, *, name: str
+    frames: Iterable[UInt8[np.ndarray, "height width 3"]],
+    rate: Fraction,
+    landmarker: Landmarker,
+    *,
+    name: str,
 ) -> Filmed:
-    """Measure a film of one face. Raises InputError when there is no face in more than a fifth of it. `name` is for errors."""
+    """Measure a film of one face. Raises InputError when there is no face in more than a fifth of
+    it. `name` is for errors."""
     nothing = np.full(12, np.nan)
-    rows = np.array([nothing if face is None else _measures(face) for face in _followed(frames, landmarker)])
+    rows = np.array(
+        [nothing if face is None else _measures(face) for face in _followed(frames, landmarker)]
+    )
     lost = np.isnan(rows).any(axis=-1).sum() / max(len(rows), 1)
     if not len(rows) or lost > MOST_LOST:
         message = "no face can be followed in this film" if len(rows) else "the film has no frames"
         raise InputError(
-            Problem(file=name, message=message, expected="one face in every frame", got=f"{100 * lost:.0f} % lost")
+            Problem(
+                file=name,
+                message=message,
+                expected="one face in every frame",
+                got=f"{100 * lost:.0f} % lost",
+            )
         )
     bridged = np.stack([_bridged(column) for column in rows.T], axis=1)
     change = bridged - np.median(bridged, axis=0)
@@ -71,7 +84,9 @@ def _followed(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterator[
         face = landmarker.follow(frame, face, rest) if face is not None else None
         if face is None or face.confidence < 0.5:
             found = landmarker.detect(frame)
-            rest = face = landmarker.mesh(frame, max(found, key=lambda one: one.size)) if found else None
+            rest = face = (
+                landmarker.mesh(frame, max(found, key=lambda one: one.size)) if found else None
+            )
         yield face
 
 
@@ -101,11 +116,14 @@ def _measures(face: Face) -> np.ndarray:
 
 def _bridged(column: np.ndarray) -> np.ndarray:
     known = np.flatnonzero(~np.isnan(column))
-    return np.asarray(gaussian_filter1d(np.interp(np.arange(len(column)), known, column[known]), 0.8))
+    return np.asarray(
+        gaussian_filter1d(np.interp(np.arange(len(column)), known, column[known]), 0.8)
+    )
 
 
 def _units(change: np.ndarray) -> np.ndarray:
-    """Invert the sizes of the units (model.previs.expression): how much of each gives the measured change."""
+    """Invert the sizes of the units (model.previs.expression): how much of each gives the measured
+    change."""
     units = np.zeros((len(change), len(expression.UNITS)))
     inner, outer, together, corner, width = change[:, :5].T
     taken = {

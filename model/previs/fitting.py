@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of the known words are to be heard, and about when: phones of the words against phones that a decoder heard.
+"""Which of the known words are to be heard, and about when: phones of the words against phones that
+a decoder heard.
 
-Where a cut takes words away, or somebody says what is not written, the rest is still found. Not the exact times (`phones` aligns each
-run that is found here). Method: local alignment (Smith & Waterman 1981), then again in what is left on either side.
+Where a cut takes words away, or somebody says what is not written, the rest is still found. Not the
+exact times (`phones` aligns each run that is found here). Method: local alignment (Smith & Waterman
+1981), then again in what is left on either side.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-VOWELS = frozenset(("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"))
+VOWELS = frozenset(
+    ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
+)
 SAME, SAME_KIND, OTHER, SKIP = 3.0, 0.5, -2.0, -1.5
 LEAST = 14.0  # score of a run that is worth aligning: about six phones of which most were heard
 NEAR = 0.5  # share of a word's phones that must have been met at either end of a run
@@ -30,14 +34,20 @@ class Run:
 
 
 def runs(words: Sequence[Sequence[str]], heard: Sequence[str]) -> list[Run]:
-    """Runs of words found in what was heard, in order. `words`: the phones of each word; `heard`: phones without silences."""
+    """Runs of words found in what was heard, in order. `words`: the phones of each word; `heard`:
+    phones without silences."""
     best = _best(words, heard)
     if best is None:
         return []
     before = runs(words[: best.first], heard[: best.start])
     after = runs(words[best.last :], heard[best.end :])
     moved = [
-        Run(first=r.first + best.last, last=r.last + best.last, start=r.start + best.end, end=r.end + best.end)
+        Run(
+            first=r.first + best.last,
+            last=r.last + best.last,
+            start=r.start + best.end,
+            end=r.end + best.end,
+        )
         for r in after
     ]
     return [*before, best, *moved]
@@ -52,7 +62,8 @@ def _best(words: Sequence[Sequence[str]], heard: Sequence[str]) -> Run | None:
     met = {at: place for at, place in pairs if known[at] == heard[place]}
     starts = np.concatenate([[0], np.cumsum([len(word) for word in words])]).tolist()
     shares = [
-        sum(at in met for at in range(low, high)) / max(high - low, 1) for low, high in itertools.pairwise(starts)
+        sum(at in met for at in range(low, high)) / max(high - low, 1)
+        for low, high in itertools.pairwise(starts)
     ]
     sure = [number for number, share in enumerate(shares) if share >= NEAR]
     if not sure:
@@ -75,7 +86,9 @@ def _pairs(known: Sequence[str], heard: Sequence[str]) -> list[tuple[int, int]]:
     row, column = (int(place) for place in np.unravel_index(scores.argmax(), scores.shape))
     pairs = []
     while scores[row, column] > 0:
-        if scores[row, column] == scores[row - 1, column - 1] + _alike(known[row - 1], heard[column - 1]):
+        if scores[row, column] == scores[row - 1, column - 1] + _alike(
+            known[row - 1], heard[column - 1]
+        ):
             row, column = row - 1, column - 1
             pairs.append((row, column))
         elif scores[row, column] == scores[row - 1, column] + SKIP:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a living head does besides speaking: small movements, stress nods, blinks, glances, breath.
 
-Everything is a function of time and seed alone, so it can be asked for any moment in any order. Rates: 12 to 20 blinks a minute
-(Bentivoglio et al. 1997); glances and fixations of 0.8 to 3 s; about 14 breaths a minute.
+Everything is a function of time and seed alone, so it can be asked for any moment in any order.
+Rates: 12 to 20 blinks a minute (Bentivoglio et al. 1997); glances and fixations of 0.8 to 3 s;
+about 14 breaths a minute.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ BLINK_SHAPE = (0.0, 0.18, 0.68, 1.0, 0.98, 0.74, 0.38, 0.11, 0.0)
 def drift(times: Times, seed: int, channel: int, seconds: float) -> Times:
     """Smooth noise of unit spread, bounded to +-2, that forgets itself over about `seconds`.
 
-    Gaussian-filtered white noise on a lattice, normalised analytically so that short clips are not inflated."""
+    Gaussian-filtered white noise on a lattice, normalised analytically so that short clips are not
+    inflated."""
     step = seconds / 2
     first, last = math.floor(times.min() / step) - 12, math.ceil(times.max() / step) + 12
-    values = np.array([_white(seed, channel, k // BLOCK)[k % BLOCK] for k in range(first, last + 1)])
+    values = np.array(
+        [_white(seed, channel, k // BLOCK)[k % BLOCK] for k in range(first, last + 1)]
+    )
     kernel = np.exp(-0.5 * ((times[:, None] / step - np.arange(first, last + 1)) / 2) ** 2)
     smooth = kernel @ values / np.sqrt((kernel**2).sum(axis=1))
     return np.asarray(2 * np.tanh(smooth / 2))
@@ -70,7 +74,8 @@ class Blinks:
 
 
 class Glances:
-    """Where the eyes look: fixations near the camera with quick small jumps between them, in IOD (right, down)."""
+    """Where the eyes look: fixations near the camera with quick small jumps between them, in IOD
+    (right, down)."""
 
     def __init__(self, seed: int, reach: float) -> None:
         """`reach` is the spread of the jumps."""
@@ -82,9 +87,17 @@ class Glances:
         """Gaze at the times."""
         while self._jumps[-1][0] <= times.max():
             pause = 0.7 + float(self._random.gamma(2.0, 0.55))
-            x, y = np.clip(self._random.normal(0, self._reach, 2), -2.2 * self._reach, 2.2 * self._reach)
+            x, y = np.clip(
+                self._random.normal(0, self._reach, 2), -2.2 * self._reach, 2.2 * self._reach
+            )
             home = self._random.random() < 0.45  # back to the camera
-            self._jumps.append((self._jumps[-1][0] + pause, 0.0 if home else float(x), 0.0 if home else float(y) * 0.5))
+            self._jumps.append(
+                (
+                    self._jumps[-1][0] + pause,
+                    0.0 if home else float(x),
+                    0.0 if home else float(y) * 0.5,
+                )
+            )
         path = np.zeros((len(times), 2))
         before = np.zeros(2)
         for start, x, y in self._jumps:
@@ -114,7 +127,8 @@ def stress(db: Float64[np.ndarray, " ticks"], reference: float) -> Float64[np.nd
 
 
 def phrase(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " ticks"]:
-    """How much a face is busy with speech at 100 Hz: as it sounds, and `HELD` ticks before and after, so over a phrase's short pauses."""
+    """How much a face is busy with speech at 100 Hz: as it sounds, and `HELD` ticks before and
+    after, so over a phrase's short pauses."""
     from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
     if not len(speaking):
@@ -123,11 +137,16 @@ def phrase(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " tic
 
 
 def nods(speaking: Float64[np.ndarray, " ticks"], seed: int) -> Float64[np.ndarray, " ticks"]:
-    """A listener's small nods at 100 Hz: after about every second phrase of the other, a quarter of a second into the pause."""
+    """A listener's small nods at 100 Hz: after about every second phrase of the other, a quarter of
+    a second into the pause."""
     from scipy.ndimage import gaussian_filter1d
 
     track = np.zeros(len(speaking))
-    ends = np.flatnonzero((speaking[:-1] >= 0.3) & (speaking[1:] < 0.3)) if len(speaking) > 1 else np.zeros(0, int)
+    ends = (
+        np.flatnonzero((speaking[:-1] >= 0.3) & (speaking[1:] < 0.3))
+        if len(speaking) > 1
+        else np.zeros(0, int)
+    )
     for number, end in enumerate(ends):
         spoke = speaking[max(end - 60, 0) : end].min(initial=1.0) > 0.2
         if spoke and _generator(seed, 104, number).random() < 0.5:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find faces in a picture and the 468 points of one face, with MediaPipe's networks run by OpenCV.
 
-The detector (BlazeFace, 128x128) sees the whole picture and, when it finds nothing, overlapping tiles of it, so that a small
-face in a wide frame is found as well. Method: Bazarevsky et al. 2019 (BlazeFace), Kartynnik et al. 2019 (face mesh).
+The detector (BlazeFace, 128x128) sees the whole picture and, when it finds nothing, overlapping
+tiles of it, so that a small face in a wide frame is found as well. Method: Bazarevsky et al. 2019
+(BlazeFace), Kartynnik et al. 2019 (face mesh).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ LESSER = 3.0  # faces this much smaller than the largest stand in the background
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
-    """One detection: `box` left, top, right, bottom in px, `roll` of the eye line in radians, `score` in [0, 1]."""
+    """One detection: `box` left, top, right, bottom in px, `roll` of the eye line in radians,
+    `score` in [0, 1]."""
 
     box: tuple[float, float, float, float]
     roll: float
@@ -47,7 +49,8 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """468 points (x, y in px, z in px toward the camera negative) and the mesh network's confidence that there is a face."""
+    """468 points (x, y in px, z in px toward the camera negative) and the mesh network's confidence
+    that there is a face."""
 
     points: Float64[np.ndarray, "468 3"]
     confidence: float
@@ -60,7 +63,8 @@ class Face:
 
     @cached_property
     def unit(self) -> float:
-        """Distance of the eye centres in px: the inter-ocular distance (IOD) in which everything else is measured."""
+        """Distance of the eye centres in px: the inter-ocular distance (IOD) in which everything
+        else is measured."""
         return float(np.hypot(*(self.eyes[1] - self.eyes[0])))
 
     @cached_property
@@ -89,14 +93,16 @@ class Face:
 
     @property
     def yaw_degrees(self) -> float:
-        """How far the head is turned, from the depth of the two sides of the face; positive toward the viewer's right."""
+        """How far the head is turned, from the depth of the two sides of the face; positive toward
+        the viewer's right."""
         left, right = (self.points[i] for i in anatomy.SIDES)
         across = (right[:2] - left[:2]) @ self.axes[:, 0]
         return math.degrees(math.atan2(right[2] - left[2], across))
 
     @cached_property
     def left_share(self) -> float:
-        """How much of the face's width is seen on the viewer's left of its middle, by eyes and mouth: 0.5 from the front, 0.3 to 0.7."""
+        """How much of the face's width is seen on the viewer's left of its middle, by eyes and
+        mouth: 0.5 from the front, 0.3 to 0.7."""
         middle = self.local[list(anatomy.MIDLINE), 0]
         left, right = (np.abs(self.local[list(points), 0] - middle) for points in anatomy.BESIDE)
         return float(np.clip((left / (left + right)).mean(), 0.3, 0.7))
@@ -112,27 +118,39 @@ class Landmarker:
     """Holds the two networks. Not for use from several threads at once."""
 
     def __init__(self, detector: Path, mesh: Path) -> None:
-        """Read the .tflite files (catalogue names `mediapipe-face-detector`, `mediapipe-face-mesh`)."""
+        """Read the .tflite files (catalogue names `mediapipe-face-detector`,
+        `mediapipe-face-mesh`)."""
         self._detector = cv2.dnn.readNetFromTFLite(str(detector))
         self._mesh = cv2.dnn.readNetFromTFLite(str(mesh))
         self._anchors = _anchors()
 
     def detect(self, rgb: Rgb) -> list[Found]:
-        """All faces, from left to right. Tiles are looked at only when the whole picture shows none."""
+        """All faces, from left to right. Tiles are looked at only when the whole picture shows
+        none."""
         for share in TILE_STEPS:
-            found = [one for x, y, side in _tiles(rgb.shape, share) for one in self._detect_tile(rgb, x, y, side)]
+            found = [
+                one
+                for x, y, side in _tiles(rgb.shape, share)
+                for one in self._detect_tile(rgb, x, y, side)
+            ]
             kept = _without_overlaps(found)
             if kept:
                 return sorted(kept, key=lambda one: one.box[0])
         return []
 
     def survey(self, rgb: Rgb, least: float) -> list[Found]:
-        """All faces of at least `least` px that are not far smaller than the largest, from left to right.
+        """All faces of at least `least` px that are not far smaller than the largest, from left to
+        right.
 
-        `detect` stops at the tiles in which it finds any, and there may be smaller ones; this looks on. Slower for that."""
+        `detect` stops at the tiles in which it finds any, and there may be smaller ones; this looks
+        on. Slower for that."""
         kept: list[Found] = []
         for share in TILE_STEPS:
-            found = [one for x, y, side in _tiles(rgb.shape, share) for one in self._detect_tile(rgb, x, y, side)]
+            found = [
+                one
+                for x, y, side in _tiles(rgb.shape, share)
+                for one in self._detect_tile(rgb, x, y, side)
+            ]
             sure = [one for one in kept if one.score >= SURE]
             kept = _without_overlaps([*kept, *(one for one in found if _apart(one, sure))])
             largest = max((one.size for one in kept if one.score >= SURE), default=0.0)
@@ -141,21 +159,33 @@ class Landmarker:
         return sorted(kept, key=lambda one: one.box[0])
 
     def mesh(self, rgb: Rgb, found: Found, rounds: int = 3) -> Face:
-        """The points of a detected face; the crop is refined from the points themselves `rounds` times."""
-        scale = min(1.0, 2 * MESH_SIZE / (found.size * 1.5))  # averaging first keeps the crop from aliasing
-        small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else rgb
+        """The points of a detected face; the crop is refined from the points themselves `rounds`
+        times."""
+        # averaging first keeps the crop from aliasing
+        scale = min(1.0, 2 * MESH_SIZE / (found.size * 1.5))
+        small = (
+            cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            if scale < 1
+            else rgb
+        )
         left, top, right, bottom = (edge * scale for edge in found.box)
-        roi = (np.array([(left + right) / 2, (top + bottom) / 2]), found.size * scale * 1.5, found.roll)
+        roi = (
+            np.array([(left + right) / 2, (top + bottom) / 2]),
+            found.size * scale * 1.5,
+            found.roll,
+        )
         face = self._mesh_at(small, roi)
         for _ in range(rounds - 1):
             face = self.follow(small, face)
         return face.moved(1 / scale)
 
     def follow(self, rgb: Rgb, face: Face, rest: Face | None = None) -> Face:
-        """The points in a picture in which the face stands close to where it stood: one pass, for tracking.
+        """The points in a picture in which the face stands close to where it stood: one pass, for
+        tracking.
 
-        With `rest` (the same face, from any frame) the network looks through the crop of that face, carried along by points that
-        neither speech nor lids move. Without, the crop follows the chin, and the network answers a moved crop with a moved face."""
+        With `rest` (the same face, from any frame) the network looks through the crop of that face,
+        carried along by points that neither speech nor lids move. Without, the crop follows the
+        chin, and the network answers a moved crop with a moved face."""
         return self._mesh_at(rgb, _roi(face) if rest is None else _carried(rest, face))
 
     def _mesh_at(self, rgb: Rgb, roi: tuple[np.ndarray, float, float]) -> Face:
@@ -171,7 +201,9 @@ class Landmarker:
     def _detect_tile(self, rgb: Rgb, x: int, y: int, side: int) -> list[Found]:
         tile = rgb[max(y, 0) : y + side, max(x, 0) : x + side]
         square = np.zeros((side, side, 3), np.uint8)
-        square[max(-y, 0) : max(-y, 0) + tile.shape[0], max(-x, 0) : max(-x, 0) + tile.shape[1]] = tile
+        square[max(-y, 0) : max(-y, 0) + tile.shape[0], max(-x, 0) : max(-x, 0) + tile.shape[1]] = (
+            tile
+        )
         small = cv2.resize(square, (DETECTOR_SIZE, DETECTOR_SIZE), interpolation=cv2.INTER_AREA)
         self._detector.setInput((small.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
         outputs = self._detector.forward(self._detector.getUnconnectedOutLayersNames())
@@ -199,7 +231,9 @@ class Irises:
         seen = np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
         self._network.setInput(seen.astype(np.float32).transpose(2, 0, 1)[None] / 255.0)
         outputs = self._network.forward(self._network.getUnconnectedOutLayersNames())
-        points = min(outputs, key=lambda output: output.size).reshape(5, 3)[:, :2].astype(np.float64)
+        points = (
+            min(outputs, key=lambda output: output.size).reshape(5, 3)[:, :2].astype(np.float64)
+        )
         if mirrored:
             points[:, 0] = IRIS_SIZE - 1 - points[:, 0]
         placed = points @ matrix[:, :2].T + matrix[:, 2]
@@ -208,7 +242,8 @@ class Irises:
 
 
 def _anchors() -> np.ndarray:
-    """Centres of the detector's 896 anchors in [0, 1]: a 16x16 grid with two, an 8x8 grid with six at each place."""
+    """Centres of the detector's 896 anchors in [0, 1]: a 16x16 grid with two, an 8x8 grid with six
+    at each place."""
     grids = []
     for cells, repeat in ((16, 2), (8, 6)):
         places = (np.arange(cells) + 0.5) / cells
@@ -218,7 +253,8 @@ def _anchors() -> np.ndarray:
 
 
 def _tiles(shape: tuple[int, ...], share: float) -> Iterator[tuple[int, int, int]]:
-    """Squares (left, top, side) with half a side of overlap; share 1 is the whole picture padded to a square."""
+    """Squares (left, top, side) with half a side of overlap; share 1 is the whole picture padded to
+    a square."""
     height, width = shape[:2]
     side = round(max(height, width) * share)
     if share == 1.0:
@@ -236,7 +272,9 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(place) for place in np.linspace(0, length - side, count)]
 
 
-def _decode(scores: np.ndarray, boxes: np.ndarray, anchors: np.ndarray, tile: tuple[int, int, int]) -> list[Found]:
+def _decode(
+    scores: np.ndarray, boxes: np.ndarray, anchors: np.ndarray, tile: tuple[int, int, int]
+) -> list[Found]:
     x, y, side = tile
     chances = 1 / (1 + np.exp(-np.clip(scores, -60, 60)))
     found = []
@@ -300,7 +338,9 @@ def _crop(rgb: Rgb, roi: tuple[np.ndarray, float, float], side: int) -> tuple[Rg
     matrix = np.array([[c, -s, 0.0], [s, c, 0.0]])
     matrix[:, 2] = centre - matrix[:, :2] @ (side / 2, side / 2)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    crop: Any = cv2.warpAffine(rgb, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    crop: Any = cv2.warpAffine(
+        rgb, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
     return crop, matrix
 
 

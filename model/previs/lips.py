@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the lips part: the dark seam between closed lips, followed to its very ends, or the landmarks' lines of an open mouth.
+"""Where the lips part: the dark seam between closed lips, followed to its very ends, or the
+landmarks' lines of an open mouth.
 
-The landmarks' inner lip lines miss the seam by a few pixels; a warp cut beside the seam would smear its dark over the lips.
+The landmarks' inner lip lines miss the seam by a few pixels; a warp cut beside the seam would smear
+its dark over the lips.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ Line = Float32[np.ndarray, "41 2"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lips:
-    """Points from corner to corner where each lip ends at rest, in picture px, and the `gap` of the landmarks in IOD."""
+    """Points from corner to corner where each lip ends at rest, in picture px, and the `gap` of the
+    landmarks in IOD."""
 
     upper: Line
     lower: Line
@@ -56,11 +59,14 @@ _SMOOTH = CubicSpline(np.arange(11), np.eye(11), bc_type="natural")(np.linspace(
 
 
 def _seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
-    """The dark line between closed lips near the landmarks' middle line, to where it ends beside their corners."""
+    """The dark line between closed lips near the landmarks' middle line, to where it ends beside
+    their corners."""
     unit, (right, down) = face.unit, face.axes.T
     steps = np.arange(1, BEYOND + 1)[:, None] * (0.075 / BEYOND * unit) * right
     path = np.concatenate([middle[0] - steps[::-1], middle, middle[-1] + steps])
-    grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (0, 0), max(0.6, unit / 220)).astype(np.float32)
+    grey = cv2.GaussianBlur(
+        cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (0, 0), max(0.6, unit / 220)
+    ).astype(np.float32)
     offsets = np.linspace(-0.04, 0.045, 43) * unit
     places = (path[:, None] + offsets[None, :, None] * down).astype(np.float32)
     shades = cv2.remap(grey, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -68,12 +74,16 @@ def _seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
     depth = np.percentile(shades, 75, axis=1) - shades[np.arange(len(path)), chosen]
     first, last = _ends(depth / max(float(np.median(depth[BEYOND:-BEYOND])), 1.0))
     seam = path + offsets[chosen][:, None] * down
-    smoothed = np.stack([gaussian_filter1d(seam[:, axis], 0.7, mode="nearest") for axis in (0, 1)], axis=1)
+    smoothed = np.stack(
+        [gaussian_filter1d(seam[:, axis], 0.7, mode="nearest") for axis in (0, 1)], axis=1
+    )
     spread = np.concatenate([[first], np.arange(BEYOND + 1, BEYOND + 10), [last]])
     # The inner points keep their places; the outer two give way to the true corners.
     spread[1] = (spread[0] + spread[2]) / 2
     spread[-2] = (spread[-1] + spread[-3]) / 2
-    return np.stack([np.interp(spread, np.arange(len(path)), smoothed[:, axis]) for axis in (0, 1)], axis=1)
+    return np.stack(
+        [np.interp(spread, np.arange(len(path)), smoothed[:, axis]) for axis in (0, 1)], axis=1
+    )
 
 
 def _cheapest(cost: np.ndarray) -> np.ndarray:
@@ -92,7 +102,8 @@ def _cheapest(cost: np.ndarray) -> np.ndarray:
 
 
 def _ends(depth: np.ndarray) -> tuple[int, int]:
-    """The first and last row of the path at which it is still dark, looking outward from the landmarks' corners."""
+    """The first and last row of the path at which it is still dark, looking outward from the
+    landmarks' corners."""
     first, last = BEYOND, len(depth) - 1 - BEYOND
     while first > 0 and depth[first - 1] > 0.45:
         first -= 1

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What in a portrait is the person, and what the picture looks like behind the person's edge.
 
-The matte comes from MediaPipe's selfie segmentation, sharpened by GrabCut (Rother et al. 2004) because the network misses the
-tips of hair; a portrait with transparency brings its own. The plate is filled by push-pull interpolation (Gortler et al. 1996):
-only the band beside the person's edge is ever seen.
+The matte comes from MediaPipe's selfie segmentation, sharpened by GrabCut (Rother et al. 2004)
+because the network misses the tips of hair; a portrait with transparency brings its own. The plate
+is filled by push-pull interpolation (Gortler et al. 1996): only the band beside the person's edge
+is ever seen.
 """
 
 from __future__ import annotations
@@ -36,16 +37,21 @@ class Segmenter:
         small = cv2.resize(rgb, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
         guess = self._guess(small)
         refined = np.maximum(_grab_cut(small, guess), np.clip((guess - 0.2) / 0.6, 0, 1))
-        matte = cv2.resize(refined.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        matte = cv2.resize(
+            refined.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+        )
         matte = np.clip(cv2.GaussianBlur(matte, (0, 0), 1.5 * width / 512), 0, 1)
         hull = np.zeros((height, width), np.float32)
         cv2.fillConvexPoly(hull, cv2.convexHull(face.points[:, :2].astype(np.int32)), 1.0)
         return np.asarray(cv2.GaussianBlur(np.maximum(matte, hull), (0, 0), 1.2 * width / 512))
 
     def rough(self, rgb: Rgb) -> UInt8[np.ndarray, "height width"]:
-        """The matte of a whole picture as the network sees it: soft, for what lies outside the moving box."""
+        """The matte of a whole picture as the network sees it: soft, for what lies outside the
+        moving box."""
         small = cv2.resize(rgb, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
-        guess = cv2.resize(self._guess(small), (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
+        guess = cv2.resize(
+            self._guess(small), (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR
+        )
         return np.asarray(np.rint(np.clip((guess - 0.3) / 0.4, 0, 1) * 255), dtype=np.uint8)
 
     def _guess(self, small: Rgb) -> Matte:
@@ -54,19 +60,24 @@ class Segmenter:
 
 
 def _grab_cut(small: Rgb, guess: Matte) -> Matte:
-    marks = np.where(guess > 0.9, cv2.GC_FGD, np.where(guess > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)).astype(np.uint8)
+    marks = np.where(
+        guess > 0.9, cv2.GC_FGD, np.where(guess > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
+    ).astype(np.uint8)
     near = cv2.dilate((guess > 0.3).astype(np.uint8), np.ones((41, 41), np.uint8))
     marks[near == 0] = cv2.GC_BGD
     if not ((marks == cv2.GC_FGD).any() and (marks == cv2.GC_BGD).any()):
         return guess
     cv2.setRNGSeed(0)  # its colour models start from random clusters
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(np.ascontiguousarray(small[..., ::-1]), marks, None, *models, 4, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(
+        np.ascontiguousarray(small[..., ::-1]), marks, None, *models, 4, cv2.GC_INIT_WITH_MASK
+    )
     return np.asarray((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), dtype=np.float32)
 
 
 def plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
-    """The picture with the person's edge filled from outside; untouched further than `BAND` from the matte.
+    """The picture with the person's edge filled from outside; untouched further than `BAND` from
+    the matte.
 
     `unit` is the inter-ocular distance in px."""
     reach = max(3, round(BAND * unit)) | 1
@@ -78,13 +89,16 @@ def plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
     filled = _push_pull(small.astype(np.float32), 1 - covered)
     size = (rgb.shape[1], rgb.shape[0])
     filled = cv2.resize(filled, size, interpolation=cv2.INTER_CUBIC)
-    soft = cv2.GaussianBlur(cv2.resize(covered, size, interpolation=cv2.INTER_LINEAR), (0, 0), max(1.0, unit * 0.01))
+    soft = cv2.GaussianBlur(
+        cv2.resize(covered, size, interpolation=cv2.INTER_LINEAR), (0, 0), max(1.0, unit * 0.01)
+    )
     mixed = rgb + (filled - rgb) * soft[..., None]
     return np.asarray(np.clip(np.rint(mixed), 0, 255), dtype=np.uint8)
 
 
 def bled(rgb: Rgb, cover: UInt8[np.ndarray, "height width"]) -> Rgb:
-    """A cut-out's own colours, carried on under its transparent pixels. `rgb`: multiplied by `cover`, its opacity."""
+    """A cut-out's own colours, carried on under its transparent pixels. `rgb`: multiplied by
+    `cover`, its opacity."""
     if not cover.any():
         return rgb
     share = np.maximum(cover, 1).astype(np.float32)[..., None] / 255
@@ -103,7 +117,8 @@ def _push_pull(values: np.ndarray, known: Matte) -> np.ndarray:
     half = ((width + 1) // 2, (height + 1) // 2)
     coarse_weight = cv2.resize(known, half, interpolation=cv2.INTER_AREA)
     coarse = (
-        cv2.resize(values * weight, half, interpolation=cv2.INTER_AREA) / np.maximum(coarse_weight, 1e-6)[..., None]
+        cv2.resize(values * weight, half, interpolation=cv2.INTER_AREA)
+        / np.maximum(coarse_weight, 1e-6)[..., None]
     )
     solved = _push_pull(coarse, np.minimum(coarse_weight * 4, 1))
     finer = cv2.resize(solved, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inside of the mouth: teeth, tongue and cavity, and how they are painted between the lips (whose lines are in `lips`).
+"""The inside of the mouth: teeth, tongue and cavity, and how they are painted between the lips
+(whose lines are in `lips`).
 
-The upper teeth hang on the skull, the lower teeth and the tongue on the jaw. Everything takes its light from the face's own skin.
+The upper teeth hang on the skull, the lower teeth and the tongue on the jaw. Everything takes its
+light from the face's own skin.
 """
 
 from __future__ import annotations
@@ -23,14 +25,16 @@ TOOTH_LIGHT = (1.0, 0.97, 0.9, 0.78, 0.62)
 GUM = 34  # texture rows of gum above the teeth
 TEXTURE = (300, 120 + GUM)
 LUMA = np.array((0.299, 0.587, 0.114), np.float32)
-APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.40, 0.80, 0.98, 1.0))  # gap in IOD, and how much light it lets in
+# gap in IOD, and how much light it lets in
+APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.40, 0.80, 0.98, 1.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mouth:
-    """A portrait's mouth at rest, in picture px. `upper`, `lower`: where the lips part (the same line when closed). `rest_gap` in IOD.
-    Textures are RGBA float32, colours RGB; `middle`: where along their rows the face's middle is, 0 to 1. `level`: the light on the
-    face; `chroma`: 0 in a grey picture, else 1."""
+    """A portrait's mouth at rest, in picture px. `upper`, `lower`: where the lips part (the same
+    line when closed). `rest_gap` in IOD. Textures are RGBA float32, colours RGB; `middle`: where
+    along their rows the face's middle is, 0 to 1. `level`: the light on the face; `chroma`: 0 in a
+    grey picture, else 1."""
 
     upper: Line
     lower: Line
@@ -66,7 +70,9 @@ def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
         teeth_above=teeth,
         teeth_below=below,
         lip=lip,
-        seam=np.minimum(_colours(rgb, lips.upper[8:33]).mean(axis=0), lip * 0.6) if lips.closed else lip * 0.4,
+        seam=np.minimum(_colours(rgb, lips.upper[8:33]).mean(axis=0), lip * 0.6)
+        if lips.closed
+        else lip * 0.4,
         level=float(np.clip(skin.mean() / 150, 0.05, 1.15)),
         chroma=_chroma(lip),
         down=face.axes[:, 1].astype(np.float32),
@@ -91,7 +97,9 @@ def _white(rgb: np.ndarray, face: Face) -> np.ndarray:
 
 def _chroma(colour: np.ndarray) -> float:
     """0 for a grey, rising to 1 for what living skin and lips show at least."""
-    return float(np.clip((colour.max() - colour.min()) / max(float(colour.max()), 1.0) / 0.18, 0, 1))
+    return float(
+        np.clip((colour.max() - colour.min()) / max(float(colour.max()), 1.0) / 0.18, 0, 1)
+    )
 
 
 def _faded(colour: tuple[float, float, float], chroma: float) -> np.ndarray:
@@ -108,12 +116,15 @@ def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows columns 4"]:
-    """The upper arch: ten teeth in the light of the face, RGBA. `white` is the colour of the eyes' whites, which tells of that light."""
+    """The upper arch: ten teeth in the light of the face, RGBA. `white` is the colour of the eyes'
+    whites, which tells of that light."""
     columns, rows = TEXTURE
     grey, bright = (max(float(colour @ LUMA), 1.0) for colour in (skin, white))
     light = float(np.clip(0.60 * grey + 0.62 * bright, 8, 226))
     chroma = _chroma(skin)
-    colour = light * (0.50 * _faded((1.03, 1.0, 0.93), chroma) + 0.30 * white / bright + 0.20 * skin / grey)
+    colour = light * (
+        0.50 * _faded((1.03, 1.0, 0.93), chroma) + 0.30 * white / bright + 0.20 * skin / grey
+    )
     arch = np.zeros((rows, columns, 4), np.float32)
     across = np.abs(np.linspace(-1, 1, columns))
     pink = _faded((150, 78, 80), chroma) * float(np.clip(grey / 130, 0.05, 1.1))
@@ -129,7 +140,8 @@ def _teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows col
 
 
 def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarray) -> None:
-    """Draw one tooth, four times as fine: round at the gum and at the cutting edge, darker at its root and its sides."""
+    """Draw one tooth, four times as fine: round at the gum and at the cutting edge, darker at its
+    root and its sides."""
     low, high, height = place
     rows, columns = arch.shape[:2]
     drawn = np.zeros((rows * 4, columns * 4), np.uint8)
@@ -138,7 +150,9 @@ def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarr
     cv2.rectangle(drawn, (int(low * 4), root), (int(high * 4), shoulder), 255, -1)
     cv2.ellipse(drawn, (centre, shoulder), (radius, 36), 0, 0, 180, 255, -1)
     cv2.ellipse(drawn, (centre, root), (radius, 40), 0, 180, 360, 255, -1)
-    cover = cv2.resize(drawn, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    cover = (
+        cv2.resize(drawn, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    )
     across = np.clip(np.abs((np.arange(columns) - (low + high) / 2) / ((high - low) / 2)), 0, 1)
     shade = (1 - 0.08 * across**3 - 0.14 * across**16)[None, :, None]
     shade = shade * (0.80 + 0.20 * np.clip((np.arange(rows) - GUM) / 50, 0, 1))[:, None, None]
@@ -147,18 +161,22 @@ def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarr
 
 
 def _turned(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "rows columns 4"]:
-    """The arch as a turned head shows it: its middle moved, the side that is turned away narrower."""
+    """The arch as a turned head shows it: its middle moved, the side that is turned away
+    narrower."""
     columns, rows = TEXTURE
     left = round(columns * left_share)
     half = columns // 2
     sides = ((teeth[:, :half], left), (teeth[:, half:], columns - left))
-    return np.hstack([cv2.resize(side, (wide, rows), interpolation=cv2.INTER_AREA) for side, wide in sides])
+    return np.hstack(
+        [cv2.resize(side, (wide, rows), interpolation=cv2.INTER_AREA) for side, wide in sides]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Opening:
-    """A mouth in one pose, in px of the frame: the lip lines (crossing where lips are pressed) and what neither lip was found to
-    cover. What stands between the lines is open as well: far from the lips the search for what covers a pixel goes astray."""
+    """A mouth in one pose, in px of the frame: the lip lines (crossing where lips are pressed) and
+    what neither lip was found to cover. What stands between the lines is open as well: far from the
+    lips the search for what covers a pixel goes astray."""
 
     upper: Line
     lower: Line
@@ -194,7 +212,8 @@ def uncrossed(mouth: Mouth, upper: np.ndarray, lower: np.ndarray) -> tuple[np.nd
 
 
 def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray) -> None:
-    """The dark line where lips touch: drawn where they are pressed or barely apart; at rest it is the portrait's own."""
+    """The dark line where lips touch: drawn where they are pressed or barely apart; at rest it is
+    the portrait's own."""
     thin = 0.008 * mouth.unit
     strength = np.clip(np.abs(gaps) / thin, 0, 1) * np.clip(1 - gaps / (4 * thin), 0, 1)
     if strength.max() < 0.05:
@@ -208,7 +227,9 @@ def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray)
     frame[:] = (frame * (1 - cover) + mouth.seam * cover + 0.5).astype(np.uint8)
 
 
-def _cavity(mouth: Mouth, size: tuple[int, ...], base: np.ndarray, gap: float, across: np.ndarray) -> np.ndarray:
+def _cavity(
+    mouth: Mouth, size: tuple[int, ...], base: np.ndarray, gap: float, across: np.ndarray
+) -> np.ndarray:
     """Dark red mucosa with the tongue resting on the lower lip's middle."""
     inside = np.empty((*size, 3), np.float32)
     inside[:] = _faded((62, 24, 26), mouth.chroma) * mouth.level
@@ -218,12 +239,16 @@ def _cavity(mouth: Mouth, size: tuple[int, ...], base: np.ndarray, gap: float, a
     centre = (int(base[0] * 16), int(base[1] * 16))
     radii = (int(width * 0.32 * 16), int(max(gap * 0.40, 1) * 16))
     cv2.ellipse(tongue, centre, radii, turn, 0, 360, 255, -1, cv2.LINE_AA, 4)
-    soft = cv2.GaussianBlur(tongue, (0, 0), max(gap * 0.07, 1)).astype(np.float32)[..., None] * (0.9 / 255)
+    soft = cv2.GaussianBlur(tongue, (0, 0), max(gap * 0.07, 1)).astype(np.float32)[..., None] * (
+        0.9 / 255
+    )
     colour = _faded((140, 66, 70), mouth.chroma) * mouth.level
     return np.asarray(inside + (colour - inside) * soft)
 
 
-def _lay_teeth(mouth: Mouth, inside: np.ndarray, upper: Line, lower: Line, skull: np.ndarray) -> np.ndarray:
+def _lay_teeth(
+    mouth: Mouth, inside: np.ndarray, upper: Line, lower: Line, skull: np.ndarray
+) -> np.ndarray:
     across = upper[-1] - upper[0]
     width = float(np.hypot(*across))
     scale = (0.30 * mouth.width + 0.70 * max(width, 0.75 * mouth.width)) * 0.98 / TEXTURE[0]
@@ -237,22 +262,34 @@ def _lay_teeth(mouth: Mouth, inside: np.ndarray, upper: Line, lower: Line, skull
 
 
 def _lay(
-    inside: np.ndarray, texture: np.ndarray, anchor: tuple[np.ndarray, float, float], right: np.ndarray
+    inside: np.ndarray,
+    texture: np.ndarray,
+    anchor: tuple[np.ndarray, float, float],
+    right: np.ndarray,
 ) -> np.ndarray:
     """Lay a texture with its `anchor` (place; column and row in the texture) where it belongs."""
     place, column, row = anchor
     matrix = np.array([[right[0], -right[1], 0], [right[1], right[0], 0]], np.float32)
     matrix[:, 2] = place - matrix[:, :2] @ (column, row)
-    laid = cv2.warpAffine(texture, matrix, (inside.shape[1], inside.shape[0]), flags=cv2.INTER_LINEAR)
+    laid = cv2.warpAffine(
+        texture, matrix, (inside.shape[1], inside.shape[0]), flags=cv2.INTER_LINEAR
+    )
     cover = laid[..., 3:]
     return np.asarray(inside * (1 - cover) + laid[..., :3] * cover)
 
 
 def _shade(
-    mouth: Mouth, inside: np.ndarray, opening: np.ndarray, gap: float, corners: tuple[np.ndarray, np.ndarray]
+    mouth: Mouth,
+    inside: np.ndarray,
+    opening: np.ndarray,
+    gap: float,
+    corners: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """Darker toward the lips and the cheeks; the lips' own colour shines in at the edge."""
-    soft = cv2.GaussianBlur(opening, (0, 0), max(gap * 0.12, 0.012 * mouth.unit)).astype(np.float32) / 255
+    soft = (
+        cv2.GaussianBlur(opening, (0, 0), max(gap * 0.12, 0.012 * mouth.unit)).astype(np.float32)
+        / 255
+    )
     light = np.clip(soft * 1.62 - 0.36, 0.16, 1)[..., None]
     light = light * np.interp(gap / mouth.unit, *APERTURE)
     half = max(float(np.hypot(*(corners[1] - corners[0]))) / 2, 1.0)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a hand, a mask or a microphone covers the mouth: landmarks are drawn over whatever stands there, as sure as ever.
+"""Whether a hand, a mask or a microphone covers the mouth: landmarks are drawn over whatever stands
+there, as sure as ever.
 
-Not a recogniser of things: lips are looked for by what they show, and it is said what is missing. The limits were measured on the
-example's cast, nine drawn heads, a painting and the drawn people of the corpus, plain, grey, dark, dull and blurred, and on the same
-faces with masks, hands, microphones and beards drawn over them.
+Not a recogniser of things: lips are looked for by what they show, and it is said what is missing.
+The limits were measured on the example's cast, nine drawn heads, a painting and the drawn people of
+the corpus, plain, grey, dark, dull and blurred, and on the same faces with masks, hands,
+microphones and beards drawn over them.
 """
 
 from __future__ import annotations
@@ -19,22 +21,27 @@ from model.previs.landmarks import Face
 WORKING_UNIT = 64  # IOD in px at which a face is looked at
 LIGHTNESS = 60.0  # L* of skin in good light: dark pictures are measured as if in it
 RED = (17, 84, 314, 72, 302, 11, 16, 85, 315)  # points on the red of the lips
-ABOUT = (164, 167, 393, 165, 391, 18, 83, 313, 186, 410, 43, 273)  # on the skin above, below and beside them
+# on the skin above, below and beside them
+ABOUT = (164, 167, 393, 165, 391, 18, 83, 313, 186, 410, 43, 273)
 BARE = (151, 9, 8, 168, 6, 108, 337)  # on the forehead and between the eyes
 REACH = 0.14  # IOD above and below the middle of the lips in which their line is sought
-# A mask: lips and what is about them lack this much of the forehead's red. A beard lets the lips be red.
+# A mask: lips and what is about them lack this much of the forehead's red. A beard lets the lips be
+# red.
 PALE, PALE_ABOUT = -8.0, -3.0
 FLAT, UNPARTED = 5.0, 2.5  # less than both: nothing like lips is there
 FAINT, FAINT_LINE = (
     3.0,
     4.0,
-)  # less than the one, or flat and less than the other: perhaps (teeth leave no dark line between plain lips)
+    # less than the one, or flat and less than the other: perhaps (teeth leave no dark line between
+    # plain lips)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lips:
-    """What is seen where lips should be, in CIELAB, as in good light: how far their colour lies from the skin about them, how dark the
-    line between them is, and how much redder than the forehead they and the skin about them are."""
+    """What is seen where lips should be, in CIELAB, as in good light: how far their colour lies
+    from the skin about them, how dark the line between them is, and how much redder than the
+    forehead they and the skin about them are."""
 
     apart: float
     line: float
@@ -47,7 +54,9 @@ class Lips:
         if self.red < PALE and self.red_about < PALE_ABOUT:
             return f"lips and chin {-self.red:.0f} less red than the forehead (CIELAB a*)"
         if self.apart < FLAT and self.line < UNPARTED:
-            return f"a difference of {self.apart:.1f} and a line {max(self.line, 0):.1f} dark (CIELAB)"
+            return (
+                f"a difference of {self.apart:.1f} and a line {max(self.line, 0):.1f} dark (CIELAB)"
+            )
         return None
 
     @property
@@ -95,7 +104,8 @@ def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _line(rgb: np.ndarray, face: Face) -> float:
-    """How much darker than what lies above and below is the darkest line across the middle of the lips (L*)."""
+    """How much darker than what lies above and below is the darkest line across the middle of the
+    lips (L*)."""
     inner = (anatomy.LIP_INNER_UPPER[3:8], anatomy.LIP_INNER_LOWER[3:8])
     middle = np.mean([face.points[list(points), :2] for points in inner], axis=0)
     steps = np.linspace(-REACH, REACH, 29)[None, :, None] * face.unit * face.axes[:, 1]

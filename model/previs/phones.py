@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door to pocketsphinx: which phones are spoken when, from known text or from sound alone. US English models, in its wheel."""
+"""The door to pocketsphinx: which phones are spoken when, from known text or from sound alone. US
+English models, in its wheel."""
 
 from __future__ import annotations
 
@@ -17,24 +18,84 @@ Samples = Float32[np.ndarray, " samples"]
 
 TICK = 160  # samples in 10 ms
 ROOM = 12  # ticks around a run of words in which its ends are sought
-# An alignment that was forced upon other words: a phone of more ticks than this, or more than this share of shortest phones.
+# An alignment that was forced upon other words: a phone of more ticks than this, or more than this
+# share of shortest phones.
 LONGEST, SHORT, SHORT_SHARE = 45, 3, 0.24
-LOUD_DB, SPOKEN_SHARE = 18.0, 0.8  # so far below its loudest it is speech; of which words must cover this share
+# so far below its loudest it is speech; of which words must cover this share
+LOUD_DB, SPOKEN_SHARE = 18.0, 0.8
 
-# A guess at how a word that is not in the dictionary is spoken: good enough to align lips to, not to read aloud.
+# A guess at how a word that is not in the dictionary is spoken: good enough to align lips to, not
+# to read aloud.
 SPELLING: tuple[tuple[str, str], ...] = (
-    *(("tch", "CH"), ("sch", "SH"), ("igh", "AY"), ("sh", "SH"), ("ch", "CH"), ("th", "TH"), ("ph", "F"), ("wh", "W")),
-    *(("ck", "K"), ("ng", "NG"), ("qu", "K W"), ("ee", "IY"), ("ea", "IY"), ("oo", "UW"), ("ou", "AW"), ("ow", "OW")),
-    *(("ai", "EY"), ("ay", "EY"), ("oi", "OY"), ("oy", "OY"), ("au", "AO"), ("aw", "AO"), ("er", "ER"), ("ir", "ER")),
-    *(("a", "AE"), ("b", "B"), ("c", "K"), ("d", "D"), ("e", "EH"), ("f", "F"), ("g", "G"), ("h", "HH"), ("i", "IH")),
-    *(("j", "JH"), ("k", "K"), ("l", "L"), ("m", "M"), ("n", "N"), ("o", "OW"), ("p", "P"), ("q", "K"), ("r", "R")),
-    *(("s", "S"), ("t", "T"), ("u", "AH"), ("v", "V"), ("w", "W"), ("x", "K S"), ("y", "IY"), ("z", "Z")),
+    *(
+        ("tch", "CH"),
+        ("sch", "SH"),
+        ("igh", "AY"),
+        ("sh", "SH"),
+        ("ch", "CH"),
+        ("th", "TH"),
+        ("ph", "F"),
+        ("wh", "W"),
+    ),
+    *(
+        ("ck", "K"),
+        ("ng", "NG"),
+        ("qu", "K W"),
+        ("ee", "IY"),
+        ("ea", "IY"),
+        ("oo", "UW"),
+        ("ou", "AW"),
+        ("ow", "OW"),
+    ),
+    *(
+        ("ai", "EY"),
+        ("ay", "EY"),
+        ("oi", "OY"),
+        ("oy", "OY"),
+        ("au", "AO"),
+        ("aw", "AO"),
+        ("er", "ER"),
+        ("ir", "ER"),
+    ),
+    *(
+        ("a", "AE"),
+        ("b", "B"),
+        ("c", "K"),
+        ("d", "D"),
+        ("e", "EH"),
+        ("f", "F"),
+        ("g", "G"),
+        ("h", "HH"),
+        ("i", "IH"),
+    ),
+    *(
+        ("j", "JH"),
+        ("k", "K"),
+        ("l", "L"),
+        ("m", "M"),
+        ("n", "N"),
+        ("o", "OW"),
+        ("p", "P"),
+        ("q", "K"),
+        ("r", "R"),
+    ),
+    *(
+        ("s", "S"),
+        ("t", "T"),
+        ("u", "AH"),
+        ("v", "V"),
+        ("w", "W"),
+        ("x", "K S"),
+        ("y", "IY"),
+        ("z", "Z"),
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One phone (ARPAbet without stress, `SIL` for anything that is not speech) over [start, end) in 10 ms ticks."""
+    """One phone (ARPAbet without stress, `SIL` for anything that is not speech) over [start, end)
+    in 10 ms ticks."""
 
     name: str
     start: int
@@ -42,19 +103,23 @@ class Phone:
 
 
 class Phones:
-    """Two decoders, loaded when first needed. Each utterance starts afresh, so the answer does not depend on what came before."""
+    """Two decoders, loaded when first needed. Each utterance starts afresh, so the answer does not
+    depend on what came before."""
 
     def decode(self, samples: Samples) -> list[Phone]:
         """Phones heard in mono 16 kHz sound."""
         decoder = self._listener
         _run(decoder, samples)
-        return [_phone(part.word, part.start_frame, part.end_frame + 1) for part in decoder.seg() or ()]
+        return [
+            _phone(part.word, part.start_frame, part.end_frame + 1) for part in decoder.seg() or ()
+        ]
 
     def align(self, samples: Samples, text: str) -> list[Phone] | None:
-        """When the phones of `text` are spoken in the sound, or None when next to nothing of it is heard.
+        """When the phones of `text` are spoken in the sound, or None when next to nothing of it is
+        heard.
 
-        Where text and sound differ (a cut through a line, a word left out), the words that are heard are aligned each in its place,
-        and what lies between them is decoded."""
+        Where text and sound differ (a cut through a line, a word left out), the words that are
+        heard are aligned each in its place, and what lies between them is decoded."""
         words = self._known(text)
         if not words:
             return None
@@ -89,10 +154,14 @@ class Phones:
         return [_phone(p.name, p.start, p.start + p.duration) for p in alignment.phones()]
 
     def _fitted(self, samples: Samples, words: list[str]) -> list[Phone] | None:
-        """Decoded phones, with those runs of words that are heard in them aligned in their place."""
+        """Decoded phones, with those runs of words that are heard in them aligned in their
+        place."""
         decoded = self.decode(samples)
         heard = [phone for phone in decoded if phone.name != "SIL"]
-        spelled = [[_phone(name, 0, 0).name for name in self._aligner.lookup_word(word).split()] for word in words]
+        spelled = [
+            [_phone(name, 0, 0).name for name in self._aligner.lookup_word(word).split()]
+            for word in words
+        ]
         made, done = [], 0
         for run in fitting.runs(spelled, [phone.name for phone in heard]):
             low = max(heard[run.start].start - ROOM, done)
@@ -100,7 +169,9 @@ class Phones:
             part, said = samples[low * TICK : high * TICK], words[run.first : run.last]
             # The words at the ends of a run may be half cut away.
             tries = (said, said[1:], said[:-1], said[1:-1])
-            inside = next((fit for known in tries if known and (fit := self._aligned(part, known))), None)
+            inside = next(
+                (fit for known in tries if known and (fit := self._aligned(part, known))), None
+            )
             if inside is None:
                 continue
             made += _between(decoded, done, low)
@@ -127,7 +198,9 @@ class Phones:
         import pocketsphinx
 
         model = pocketsphinx.get_model_path("en-us")
-        return pocketsphinx.Decoder(hmm=f"{model}/en-us", dict=f"{model}/cmudict-en-us.dict", lm=None, loglevel="FATAL")
+        return pocketsphinx.Decoder(
+            hmm=f"{model}/en-us", dict=f"{model}/cmudict-en-us.dict", lm=None, loglevel="FATAL"
+        )
 
 
 def _run(decoder: Any, samples: Samples) -> None:
@@ -139,9 +212,14 @@ def _run(decoder: Any, samples: Samples) -> None:
 
 
 def _forced(phones: list[Phone], samples: Samples) -> bool:
-    """Whether words were squeezed or stretched to fit what was not them, or left much of what is said as silence."""
+    """Whether words were squeezed or stretched to fit what was not them, or left much of what is
+    said as silence."""
     lengths = np.array([phone.end - phone.start for phone in phones if phone.name != "SIL"])
-    if not len(lengths) or lengths.max() > LONGEST or float(np.mean(lengths <= SHORT)) > SHORT_SHARE:
+    if (
+        not len(lengths)
+        or lengths.max() > LONGEST
+        or float(np.mean(lengths <= SHORT)) > SHORT_SHARE
+    ):
         return True
     blocks = samples[: len(samples) // TICK * TICK].reshape(-1, TICK)
     db = 10 * np.log10(np.einsum("ts,ts->t", blocks, blocks) / TICK + 1e-10)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a portrait to a puppet: find the chosen face, refuse what cannot be animated, and solve everything that frames share."""
+"""From a portrait to a puppet: find the chosen face, refuse what cannot be animated, and solve
+everything that frames share."""
 
 from __future__ import annotations
 
@@ -9,17 +10,7 @@ import cv2
 import numpy as np
 
 from manifests.errors import InputError, Problem
-from model.previs import (
-    anatomy,
-    expression,
-    eyes,
-    lips,
-    matte,
-    mouth,
-    occlusion,
-    rig,
-    shading,
-)
+from model.previs import anatomy, expression, eyes, lips, matte, mouth, occlusion, rig, shading
 from model.previs.landmarks import Face, Found, Irises, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.rig import Box
@@ -49,7 +40,8 @@ class Networks:
 
 
 def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
-    """The face that `portrait.face` chooses. Raises InputError: none, several without a choice, too small, turned away."""
+    """The face that `portrait.face` chooses. Raises InputError: none, several without a choice, too
+    small, turned away."""
     pixels = portrait.pixels if portrait.alpha is None else _opaque(portrait.pixels, portrait.alpha)
     found = [(one, landmarker.mesh(pixels, one)) for one in landmarker.survey(pixels, LEAST_FACE)]
     found = _distinct([(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE])
@@ -58,17 +50,23 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
     one, face = found[_choice(portrait, [one for one, _ in found])]
     if one.size < LEAST_FACE:
         raise _refusal(
-            portrait, "the face is too small", expected=f"at least {LEAST_FACE} px", got=f"{one.size:.0f} px"
+            portrait,
+            "the face is too small",
+            expected=f"at least {LEAST_FACE} px",
+            got=f"{one.size:.0f} px",
         )
     _check_face(portrait, face, _stands_on_head(pixels, one, landmarker))
     hidden = occlusion.look(pixels, face).covered
     if hidden:
-        raise _refusal(portrait, "the mouth is covered", expected="lips that can be seen", got=hidden)
+        raise _refusal(
+            portrait, "the mouth is covered", expected="lips that can be seen", got=hidden
+        )
     return face
 
 
 def _opaque(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """A cut-out before the backdrop: what its transparent pixels hold is not part of the picture."""
+    """A cut-out before the backdrop: what its transparent pixels hold is not part of the
+    picture."""
     share = cv2.merge([alpha, alpha, alpha])
     behind = cv2.convertScaleAbs(cv2.bitwise_not(share), alpha=BACKDROP / 255)
     return np.asarray(cv2.add(cv2.multiply(rgb, share, scale=1 / 255), behind))
@@ -80,14 +78,19 @@ def _check_face(portrait: Portrait, face: Face, on_head: bool) -> None:
     features = face.points[[*anatomy.EYE_POINTS, *anatomy.LIPS], :2]
     if (features < 0).any() or (features > (width - 1, height - 1)).any():
         raise _refusal(
-            portrait, "the face is cut off by the picture's edge", expected="eyes and mouth inside the picture"
+            portrait,
+            "the face is cut off by the picture's edge",
+            expected="eyes and mouth inside the picture",
         )
     if on_head:
         raise _refusal(portrait, "the face stands on its head", expected="an upright picture")
     if abs(face.yaw_degrees) > MOST_YAW:
         got = f"turned by {face.yaw_degrees:+.0f} degrees"
         raise _refusal(
-            portrait, "the face is turned too far aside", expected=f"at most {MOST_YAW:.0f} degrees", got=got
+            portrait,
+            "the face is turned too far aside",
+            expected=f"at most {MOST_YAW:.0f} degrees",
+            got=got,
         )
 
 
@@ -97,12 +100,15 @@ def _stands_on_head(pixels: np.ndarray, one: Found, landmarker: Landmarker) -> b
     room = round(one.size / 2)
     near = pixels[max(top - room, 0) : bottom + room, max(left - room, 0) : right + room]
     ways = (near, np.ascontiguousarray(near[::-1, ::-1]))
-    upright, turned = (max((found.score for found in landmarker.detect(way)), default=0.0) for way in ways)
+    upright, turned = (
+        max((found.score for found in landmarker.detect(way)), default=0.0) for way in ways
+    )
     return turned > upright + SCORE_GAP_TURNED
 
 
 def _distinct(found: list[tuple[Found, Face]]) -> list[tuple[Found, Face]]:
-    """Each face once, and no shapes in a blurred background: those score far below a face in the same picture."""
+    """Each face once, and no shapes in a blurred background: those score far below a face in the
+    same picture."""
     best = max((one.score for one, _ in found), default=0.0)
     kept: list[tuple[Found, Face]] = []
     for one, face in sorted(found, key=lambda pair: -pair[0].score):
@@ -121,24 +127,29 @@ def _choice(portrait: Portrait, found: list[Found]) -> int:
     if portrait.face in known:
         return known[portrait.face]
     listed = "; ".join(
-        f"{i}: {one.size:.0f} px at x {one.box[0]:.0f}, y {one.box[1]:.0f}" for i, one in enumerate(found, 1)
+        f"{i}: {one.size:.0f} px at x {one.box[0]:.0f}, y {one.box[1]:.0f}"
+        for i, one in enumerate(found, 1)
     )
     expected = "face = left, right, largest or a number up to " + str(len(found))
     faces = "1 face was" if len(found) == 1 else f"{len(found)} faces were"
     raise _refusal(portrait, f"{faces} found ({listed})", expected=expected, got=portrait.face)
 
 
-def _refusal(portrait: Portrait, message: str, *, expected: str | None = None, got: str | None = None) -> InputError:
+def _refusal(
+    portrait: Portrait, message: str, *, expected: str | None = None, got: str | None = None
+) -> InputError:
     return InputError(Problem(file=portrait.name, message=message, expected=expected, got=got))
 
 
 def scaled(portrait: Portrait, size: int | None) -> tuple[np.ndarray, float]:
-    """The portrait with its short side at most `size` (or `LARGEST`) px and even sides, and the factor that was applied."""
+    """The portrait with its short side at most `size` (or `LARGEST`) px and even sides, and the
+    factor that was applied."""
     height, width = portrait.pixels.shape[:2]
     factor = min(1.0, (size or LARGEST) / min(height, width))
     target = (max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2))
     made, cover = portrait.pixels, portrait.alpha
-    if cover is not None:  # averaged as they show, so that nothing of what transparent pixels hold comes in
+    # averaged as they show, so that nothing of what transparent pixels hold comes in
+    if cover is not None:
         made = np.dstack([cv2.multiply(made, cv2.merge([cover] * 3), scale=1 / 255), cover])
     if target != (width, height):
         made = cv2.resize(made, target, interpolation=cv2.INTER_AREA)
@@ -168,13 +179,22 @@ def assemble(picture: np.ndarray, face: Face, networks: Networks) -> Puppet:
     plate = rgb.copy() if picture.shape[2] == 3 else _opaque(rgb, picture[..., 3])
     plate[top:bottom, left:right] = matte.plate(plate[top:bottom, left:right], cover, face.unit)
     box = _tight(cover, round(matte.BAND * face.unit))
-    source = np.dstack([near, np.rint(cover * 255).astype(np.uint8)])[box[1] : box[3], box[0] : box[2]]
+    source = np.dstack([near, np.rint(cover * 255).astype(np.uint8)])[
+        box[1] : box[3], box[0] : box[2]
+    ]
     place = (left + box[0], top + box[1], left + box[2], top + box[3])
     whole = picture[..., 3] if picture.shape[2] == 4 else networks.segmenter.rough(rgb)
-    return _solve(np.ascontiguousarray(source), face.moved(1.0, place[:2]), (plate, whole), (place, networks.irises))
+    return _solve(
+        np.ascontiguousarray(source),
+        face.moved(1.0, place[:2]),
+        (plate, whole),
+        (place, networks.irises),
+    )
 
 
-def _solve(source: np.ndarray, face: Face, whole: tuple[np.ndarray, np.ndarray], known: tuple[Box, Irises]) -> Puppet:
+def _solve(
+    source: np.ndarray, face: Face, whole: tuple[np.ndarray, np.ndarray], known: tuple[Box, Irises]
+) -> Puppet:
     rgb = np.ascontiguousarray(source[..., :3])
     box = (0, 0, rgb.shape[1], rgb.shape[0])
     parted = lips.lines(rgb, face)
@@ -199,15 +219,21 @@ def _rest(face: Face, parted: lips.Lips) -> np.ndarray:
     lift = float(local[[13, 14], 1].mean() - local[[61, 291], 1].mean())
     units = {"AU25": -(parted.gap + 0.02) / PARTING} if not parted.closed else {}
     if lift > SMILING:
-        units |= {"AU12": -min((lift - SMILING / 2) / 0.115, 1.0), "AU6": -min((lift - SMILING / 2) / 0.2, 0.6)}
+        units |= {
+            "AU12": -min((lift - SMILING / 2) / 0.115, 1.0),
+            "AU6": -min((lift - SMILING / 2) / 0.2, 0.6),
+        }
     return expression.vector(units).astype(np.float32)
 
 
 def _warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
-    """What a person should look at: a turned head, a mouth that does not look like one, a small face."""
+    """What a person should look at: a turned head, a mouth that does not look like one, a small
+    face."""
     said = []
     if abs(face.yaw_degrees) > WARN_YAW:
-        said.append(f"the face is turned by {face.yaw_degrees:+.0f} degrees: its far side may look stretched")
+        said.append(
+            f"the face is turned by {face.yaw_degrees:+.0f} degrees: its far side may look stretched"
+        )
     doubt = occlusion.look(rgb, face).doubtful
     if doubt:
         said.append(f"the mouth may be covered: {doubt}")
@@ -219,7 +245,10 @@ def _warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
 def _tight(cover: np.ndarray, room: int) -> Box:
     """The part that the person covers, with room to move."""
     height, width = cover.shape
-    rows, columns = np.flatnonzero((cover > 0.01).any(axis=1)), np.flatnonzero((cover > 0.01).any(axis=0))
+    rows, columns = (
+        np.flatnonzero((cover > 0.01).any(axis=1)),
+        np.flatnonzero((cover > 0.01).any(axis=0)),
+    )
     return (
         max(0, int(columns[0]) - room),
         max(0, int(rows[0]) - room),

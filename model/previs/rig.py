@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The deformation of one portrait: dense displacement fields for every action unit and for the head, solved once.
+"""The deformation of one portrait: dense displacement fields for every action unit and for the
+head, solved once.
 
-Two steps. Each unit's few controls are spread over the 468 mesh points by a radial basis function (RBF) solve; then one shared
-solve spreads all mesh points to grids of pixels. The mouth is cut along the lips: `above` is the field of everything above the
-mouth line, `below` of everything below; between them the renderer chooses. Method: biharmonic RBF (Carr et al. 2001).
+Two steps. Each unit's few controls are spread over the 468 mesh points by a radial basis function
+(RBF) solve; then one shared solve spreads all mesh points to grids of pixels. The mouth is cut
+along the lips: `above` is the field of everything above the mouth line, `below` of everything
+below; between them the renderer chooses. Method: biharmonic RBF (Carr et al. 2001).
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ REACH = (2.3, 2.7, 2.3)  # IOD beside, above and below the face centre beyond wh
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grid:
-    """A lattice of sample points: pixel (left, top) to (right, bottom), `columns` x `rows` cells, samples at cell centres."""
+    """A lattice of sample points: pixel (left, top) to (right, bottom), `columns` x `rows` cells,
+    samples at cell centres."""
 
     left: int
     top: int
@@ -55,14 +58,17 @@ class Grid:
     def over(cls, box: Box, cell: float) -> Grid:
         """A grid over a box of whole px with cells of about `cell` px."""
         left, top, right, bottom = box
-        columns, rows = (max(2, math.ceil(length / cell)) for length in (right - left, bottom - top))
+        columns, rows = (
+            max(2, math.ceil(length / cell)) for length in (right - left, bottom - top)
+        )
         return cls(left=left, top=top, right=right, bottom=bottom, columns=columns, rows=rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rig:
-    """Displacements in px. `whole`: one row for each unit, then each of `HEAD`, over the grid `wide`. `above`, `below`: the same
-    over the finer grid `mouth`. `lips`: the same for the points of the lip lines, upper then lower."""
+    """Displacements in px. `whole`: one row for each unit, then each of `HEAD`, over the grid
+    `wide`. `above`, `below`: the same over the finer grid `mouth`. `lips`: the same for the points
+    of the lip lines, upper then lower."""
 
     wide: Grid
     mouth: Grid
@@ -73,11 +79,14 @@ class Rig:
 
 
 def build(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
-    """Solve the rig of a face whose moving part lies in `box` (inside `reach`) and whose lips end in these lines (picture px)."""
+    """Solve the rig of a face whose moving part lies in `box` (inside `reach`) and whose lips end
+    in these lines (picture px)."""
     wide = Grid.over(box, face.unit * 0.047)
     mouth = Grid.over(_mouth_box(face, box), face.unit * 0.026)
     at_points = _vertices(face)
-    grid_points = [face.to_local(grid.centres.reshape(-1, 2).astype(np.float64)) for grid in (wide, mouth)]
+    grid_points = [
+        face.to_local(grid.centres.reshape(-1, 2).astype(np.float64)) for grid in (wide, mouth)
+    ]
     upper_lip, lower_lip = (face.to_local(line) for line in lips)
     above = _spread(face, at_points, anatomy.LOWER_LIP, [*grid_points, upper_lip])
     below = _spread(face, at_points, anatomy.UPPER_LIP, [*grid_points, lower_lip])
@@ -97,14 +106,17 @@ def build(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
 
 
 def solve(controls: Points, values: np.ndarray, places: Points) -> np.ndarray:
-    """Spread `values` (n, k) given at `controls` to `places` with the kernel -r and a constant, lightly regularised."""
+    """Spread `values` (n, k) given at `controls` to `places` with the kernel -r and a constant,
+    lightly regularised."""
     count = len(controls)
     system = np.zeros((count + 1, count + 1))
     system[:count, :count] = -_distances(controls, controls) - 1e-3 * np.eye(count)
     system[count, :count] = system[:count, count] = 1
     sides = np.vstack([values, np.zeros((1, values.shape[1]))])
-    _, weights = cv2.solve(system, sides, flags=cv2.DECOMP_LU)  # one thread; BLAS threads fight on a shared machine
-    kernel = _distances(places, controls).astype(np.float32)  # the large product; its rounding is far below a pixel
+    # one thread; BLAS threads fight on a shared machine
+    _, weights = cv2.solve(system, sides, flags=cv2.DECOMP_LU)
+    # the large product; its rounding is far below a pixel
+    kernel = _distances(places, controls).astype(np.float32)
     return np.asarray(weights[count] - kernel @ weights[:count].astype(np.float32))
 
 
@@ -132,7 +144,8 @@ def _vertices(face: Face) -> Float64[np.ndarray, "units 468 2"]:
 
 
 def _foreshortened(face: Face) -> Float64[np.ndarray, "468 2"]:
-    """How much of a movement across and down is seen at each point: across, less on the side that is turned away, more on the other."""
+    """How much of a movement across and down is seen at each point: across, less on the side that
+    is turned away, more on the other."""
     right = 2 * (1 - face.left_share)
     side = np.tanh((face.local[:, 0] - face.local[[*anatomy.MIDLINE], 0].mean()) / 0.1)
     return np.stack([1 + side * (right - 1), np.ones(len(side))], axis=1)
@@ -154,8 +167,11 @@ def _is_low(face: Face) -> np.ndarray:
     return np.asarray(low)
 
 
-def _spread(face: Face, at_points: np.ndarray, without: tuple[int, ...], places: list[Points]) -> list[np.ndarray]:
-    """All units from the mesh points (but those of one lip) to each list of places: arrays (units, n, 2)."""
+def _spread(
+    face: Face, at_points: np.ndarray, without: tuple[int, ...], places: list[Points]
+) -> list[np.ndarray]:
+    """All units from the mesh points (but those of one lip) to each list of places: arrays (units,
+    n, 2)."""
     kept = np.setdiff1d(np.arange(468), without)
     controls = np.concatenate([face.local[kept], _rings()])
     units = len(at_points)
@@ -183,7 +199,8 @@ def _with_head(face: Face, units: np.ndarray, places: Points) -> np.ndarray:
 
 
 def _head(face: Face, places: Points) -> Float64[np.ndarray, "head n 2"]:
-    """How `HEAD` moves places for 1 IOD, 1 radian or (breath) 1 IOD of rise: about the neck, fading out below the chin."""
+    """How `HEAD` moves places for 1 IOD, 1 radian or (breath) 1 IOD of rise: about the neck, fading
+    out below the chin."""
     local = face.local
     pivot = local[anatomy.CHIN] + (0.0, 0.6)
     about = places - pivot
@@ -210,13 +227,16 @@ def _depth(face: Face, places: Points) -> np.ndarray:
 def _window(places: Points) -> np.ndarray:
     """1 around the face, falling smoothly to 0 at the edge of its reach."""
     beside, above, below = REACH
-    inside = np.minimum(beside - np.abs(places[:, 0]), np.minimum(places[:, 1] + above, below - places[:, 1]))
+    inside = np.minimum(
+        beside - np.abs(places[:, 0]), np.minimum(places[:, 1] + above, below - places[:, 1])
+    )
     rise = np.clip(inside / 0.5, 0, 1)
     return np.asarray(rise**2 * (3 - 2 * rise))
 
 
 def reach(face: Face, size: tuple[int, int]) -> Box:
-    """The box (left, top, right, bottom) in a picture of `size` (width, height) outside which nothing moves."""
+    """The box (left, top, right, bottom) in a picture of `size` (width, height) outside which
+    nothing moves."""
     beside, above, below = REACH
     corners = np.array([(-beside, -above), (beside, -above), (-beside, below), (beside, below)])
     return _clipped(face.to_picture(corners), (0, 0, *size))

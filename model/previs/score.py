@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The acting of a clip: speech, performance and seed become one pose for each frame, block by block.
+"""The acting of a clip: speech, performance and seed become one pose for each frame, block by
+block.
 
-Emotion gives way to speech where they want the same muscle: lips close on m, b, p whatever is felt. Not the drawing (`warp`).
+Emotion gives way to speech where they want the same muscle: lips close on m, b, p whatever is felt.
+Not the drawing (`warp`).
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from model.previs.warp import Pose
 from model.talker import Speech
 
 BLOCK_FRAMES = 32
-MARGIN_SECONDS = CONTEXT_SECONDS  # heard before and after the span, so that coarticulation crosses cuts
+# heard before and after the span, so that coarticulation crosses cuts
+MARGIN_SECONDS = CONTEXT_SECONDS
 EASE_SECONDS = 0.4
 OPENING = 0.62  # how far the widest vowel opens the mouth, as weight of the jaw's unit alone
 JAW_SHARE = 0.5  # of that; the rest is the lower lip's own, which is light and quick
@@ -33,9 +36,11 @@ LIP_FOR_JAW = expression.LIP_UNITS["AU26"].lower[0] / expression.LIP_UNITS["AU16
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
-    """Consecutive frames: `times` seconds from the start of the shot (frame centres) and what is heard then.
+    """Consecutive frames: `times` seconds from the start of the shot (frame centres) and what is
+    heard then.
 
-    `lived`: the same from the start of the stretch that the shot is a piece of: what moves by itself follows this clock."""
+    `lived`: the same from the start of the stretch that the shot is a piece of: what moves by
+    itself follows this clock."""
 
     times: Float64[np.ndarray, " frames"]
     lived: Float64[np.ndarray, " frames"]
@@ -45,11 +50,17 @@ class Block:
 
 
 def poses(
-    speech: Speech, performance: Performance, seed: int, *, phones: Phones | None, filmed: Filmed | None = None
+    speech: Speech,
+    performance: Performance,
+    seed: int,
+    *,
+    phones: Phones | None,
+    filmed: Filmed | None = None,
 ) -> Iterator[Pose]:
     """Exactly `speech.frames` poses. Memory does not grow with the length beyond the sound itself.
 
-    With `phones` None the signal alone moves the mouth; with `filmed` that performance leads brows, lids, corners and head."""
+    With `phones` None the signal alone moves the mouth; with `filmed` that performance leads brows,
+    lids, corners and head."""
     actor = Actor(speech, performance, seed, filmed)
     for block in blocks(speech, phones, seed):
         yield from actor.act(block)
@@ -68,7 +79,8 @@ def still(label: str, intensity: float) -> Pose:
 
 
 def liveliest(made: Iterable[Pose], count: int) -> tuple[int, list[Pose]]:
-    """The `count` consecutive poses between which the mouth moves most, and the number of the first of them."""
+    """The `count` consecutive poses between which the mouth moves most, and the number of the first
+    of them."""
     window: deque[Pose] = deque(maxlen=count)
     first, chosen, most = 0, list[Pose](), -1.0
     for number, pose in enumerate(made):
@@ -94,16 +106,23 @@ def blocks(speech: Speech, phones: Phones | None, seed: int = 0) -> Iterator[Blo
         times = (frames + 0.5) / float(speech.rate)
         ticks = (times + before) * visemes.HZ - 0.5
         lived = times + speech.before_frames / float(speech.rate)
-        heard, stressed, open_mouth = rows.at(ticks), _sampled(beat, ticks), _sampled(speaking, ticks)
+        heard, stressed, open_mouth = (
+            rows.at(ticks),
+            _sampled(beat, ticks),
+            _sampled(speaking, ticks),
+        )
         yield Block(times=times, lived=lived, speech=heard, beat=stressed, speaking=open_mouth)
 
 
 def _heard(speech: Speech) -> tuple[np.ndarray, float]:
-    """The span with a margin of its context, and how many seconds of it come before the first frame."""
+    """The span with a margin of its context, and how many seconds of it come before the first
+    frame."""
     margin = round(MARGIN_SECONDS * ANALYSIS_HZ)
     start = max(0, speech.lead - margin)
     length = int(speech.frames * Fraction(ANALYSIS_HZ) / speech.rate)
-    heard = np.nan_to_num(speech.samples[start : speech.lead + length + margin], posinf=0.0, neginf=0.0)
+    heard = np.nan_to_num(
+        speech.samples[start : speech.lead + length + margin], posinf=0.0, neginf=0.0
+    )
     return heard, (speech.lead - start) / ANALYSIS_HZ
 
 
@@ -115,7 +134,8 @@ def _sampled(track: np.ndarray, ticks: np.ndarray) -> np.ndarray:
 
 
 class _Rows:
-    """Viseme channels on demand: pieces are decoded only when a frame needs them, and dropped when passed."""
+    """Viseme channels on demand: pieces are decoded only when a frame needs them, and dropped when
+    passed."""
 
     def __init__(self, samples: np.ndarray, phones: Phones | None, speech: Speech) -> None:
         silent = speech.role == "listening"
@@ -139,7 +159,9 @@ class _Rows:
 class Actor:
     """Turns what is heard into poses; holds only what the seed gives."""
 
-    def __init__(self, speech: Speech, performance: Performance, seed: int, filmed: Filmed | None = None) -> None:
+    def __init__(
+        self, speech: Speech, performance: Performance, seed: int, filmed: Filmed | None = None
+    ) -> None:
         """Draw the actor's habits for this clip from the seed."""
         listening = speech.role == "listening"
         self._rate = float(speech.rate)
@@ -165,7 +187,9 @@ class Actor:
         units = self._units(block, moved)
         closure = np.clip(lid[:, None] + (1 - lid[:, None]) * blink, 0, 1)
         gaze = self._glances.at(block.lived) + np.stack([0 * look, look], axis=1)
-        sides = 0.12 * np.stack([gesture.drift(block.lived, self._seed, 20 + k, 3.0) for k in (0, 1)], axis=1)
+        sides = 0.12 * np.stack(
+            [gesture.drift(block.lived, self._seed, 20 + k, 3.0) for k in (0, 1)], axis=1
+        )
         for i in range(len(block.times)):
             yield Pose(
                 units=units[i].astype(np.float32),
@@ -177,9 +201,12 @@ class Actor:
             )
 
     def felt(self, times: np.ndarray, lived: np.ndarray) -> Float64[np.ndarray, "frames 8"]:
-        """Emotion weights: the curve, smoothed at its corners, eased in where a line begins, slowly alive."""
+        """Emotion weights: the curve, smoothed at its corners, eased in where a line begins, slowly
+        alive."""
         spread = np.array([-0.12, -0.04, 0.04, 0.12])
-        asked = np.mean([self._performance.at((times + shift) * self._rate - 0.5) for shift in spread], axis=0)
+        asked = np.mean(
+            [self._performance.at((times + shift) * self._rate - 0.5) for shift in spread], axis=0
+        )
         alive = 1 + 0.10 * gesture.drift(lived, self._seed, 1, 0.9)
         if self._begins:
             share = np.clip(times / EASE_SECONDS, 0, 1)
@@ -200,12 +227,22 @@ class Actor:
 
         column("AU26")[:] = (column("AU26") + JAW_SHARE * OPENING * jaw) * free * (1 - 0.5 * bite)
         column("AU16")[:] += (1 - JAW_SHARE) * OPENING * LIP_FOR_JAW * jaw * (1 - 0.5 * bite)
-        column("AU25")[:] = (column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread) * free * (1 - 0.5 * bite)
+        column("AU25")[:] = (
+            (column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread)
+            * free
+            * (1 - 0.5 * bite)
+        )
         for name in ("AU10", "AU16"):
             column(name)[:] *= free
         column("AU12")[:] *= 1 - 0.5 * press
-        column("AU25")[:] -= press * (0.15 + 0.35 * column("AU12"))  # a smile pulls lips apart that a sound wants shut
-        additions = {"AU20": 0.40 * spread, "AU18": 0.75 * rounded, "AU24": 0.45 * press, "AU32": 0.7 * bite}
+        # a smile pulls lips apart that a sound wants shut
+        column("AU25")[:] -= press * (0.15 + 0.35 * column("AU12"))
+        additions = {
+            "AU20": 0.40 * spread,
+            "AU18": 0.75 * rounded,
+            "AU24": 0.45 * press,
+            "AU32": 0.7 * bite,
+        }
         for name, amount in (
             additions | {"AU10": 0.25 * bite, "AU1": 0.18 * block.beat, "AU2": 0.18 * block.beat}
         ).items():

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The skin's own shading: lines that deepen when muscles pull (furrows, forehead, cheeks, nose), as factors on the portrait.
+"""The skin's own shading: lines that deepen when muscles pull (furrows, forehead, cheeks, nose), as
+factors on the portrait.
 
-Not a tint: each line is dark with a light rim, so that the mean colour of the face stays what it was. Under the brows the shade is
-broad: lowered brows throw it, raised brows let light in.
+Not a tint: each line is dark with a light rim, so that the mean colour of the face stays what it
+was. Under the brows the shade is broad: lowered brows throw it, raised brows let light in.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from model.previs.rig import Box
 
 Lines = list[list[tuple[int, float, float]]]
 
-# Each line: mesh point and offset (outward as seen on the viewer's right, down) in IOD; the person's left side is mirrored from
-# the given pairs. `width` and `blur` in IOD.
+# Each line: mesh point and offset (outward as seen on the viewer's right, down) in IOD; the
+# person's left side is mirrored from the given pairs. `width` and `blur` in IOD.
 FURROW: Lines = [
     [(107, 0.03, -0.06), (55, 0.05, 0.02), (55, 0.055, 0.08)],
     [(336, -0.03, -0.06), (285, -0.05, 0.02), (285, -0.055, 0.08)],
 ]
 FOREHEAD: Lines = [
-    [(104, 0, -0.02 + d), (108, 0, d), (151, 0, 0.03 + d), (337, 0, d), (333, 0, -0.02 + d)] for d in (0.02, -0.12)
+    [(104, 0, -0.02 + d), (108, 0, d), (151, 0, 0.03 + d), (337, 0, d), (333, 0, -0.02 + d)]
+    for d in (0.02, -0.12)
 ]
 NASOLABIAL: Lines = [
     [(129, -0.02, -0.01), (206, -0.01, -0.04), (216, -0.05, -0.03), (212, -0.05, -0.06)],
@@ -63,10 +65,12 @@ MAPS: tuple[tuple[Lines, tuple[float, float, float], dict[str, float]], ...] = (
     (FROWN, (0.020, 0.030, RIM), {"AU15": 0.09, "AU17": 0.05}),
     (NASOLABIAL[:1] + DIMPLE_RIGHT, (0.030, 0.030, RIM), {"AU14R": 0.11}),
     (NASOLABIAL[1:] + DIMPLE_LEFT, (0.030, 0.030, RIM), {"AU14L": 0.11}),
-    (BROW, (0.06, 0.05, 0.0), {"AU4": 0.24, "AU1": -0.06, "AU2": -0.06}),  # its hair stands closer, or thinner
+    # its hair stands closer, or thinner
+    (BROW, (0.06, 0.05, 0.0), {"AU4": 0.24, "AU1": -0.06, "AU2": -0.06}),
     (SOCKET, (0.10, 0.09, 0.0), {"AU4": 0.13, "AU1": -0.085, "AU2": -0.08}),
 )
-LIGHTEST = np.array([0.0] * (len(MAPS) - 2) + [-0.2, -0.2], np.float32)  # a line is never light; brow and socket may be
+# a line is never light; brow and socket may be
+LIGHTEST = np.array([0.0] * (len(MAPS) - 2) + [-0.2, -0.2], np.float32)
 
 
 DEPTHS = np.stack([expression.vector(depths) for _, _, depths in MAPS]).astype(np.float32)
@@ -79,7 +83,9 @@ class Shading:
     box: Box
     maps: Float32[np.ndarray, "maps rows columns"]
 
-    def apply(self, source: np.ndarray, target: np.ndarray, units: Float32[np.ndarray, " units"]) -> None:
+    def apply(
+        self, source: np.ndarray, target: np.ndarray, units: Float32[np.ndarray, " units"]
+    ) -> None:
         """Write the box of the RGBA `source`, its lines deepened, into `target`."""
         left, top, right, bottom = self.box
         rows, columns = self.maps.shape[1:]
@@ -101,26 +107,37 @@ def draw(face: Face, box: Box) -> Shading:
     touched = np.abs(drawn).max(axis=0) > 0.02
     rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
     low_x, high_x, low_y, high_y = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
-    cut = (left + 2 * low_x, top + 2 * low_y, min(left + 2 * high_x, right), min(top + 2 * high_y, bottom))
+    cut = (
+        left + 2 * low_x,
+        top + 2 * low_y,
+        min(left + 2 * high_x, right),
+        min(top + 2 * high_y, bottom),
+    )
     return Shading(
         box=(int(cut[0]), int(cut[1]), int(cut[2]), int(cut[3])),
         maps=np.ascontiguousarray(drawn[:, low_y:high_y, low_x:high_x], dtype=np.float32),
     )
 
 
-def _map(face: Face, lines: Lines, pen: tuple[float, float, float], place: tuple[int, int, int, int]) -> np.ndarray:
+def _map(
+    face: Face, lines: Lines, pen: tuple[float, float, float], place: tuple[int, int, int, int]
+) -> np.ndarray:
     """One map at half resolution: soft dark lines (1 at their deepest), a light rim above them."""
     left, top, columns, rows = place
     unit = face.unit / 2
     canvas = np.zeros((rows, columns), np.uint8)
     for line in lines:
-        points = np.stack([face.points[i, :2] + face.axes @ (dx, dy) * face.unit for i, dx, dy in line])
+        points = np.stack(
+            [face.points[i, :2] + face.axes @ (dx, dy) * face.unit for i, dx, dy in line]
+        )
         _stroke(canvas, (points - (left, top)) / 2, pen[0] * unit)
     soft = canvas.astype(np.float32) / 255
     dark = cv2.GaussianBlur(soft, (0, 0), max(pen[1] * unit, 0.5))
     rim = cv2.GaussianBlur(soft, (0, 0), max(pen[1] * unit * 2.2, 1.0))
     shift = round(0.02 * unit)
-    return np.asarray(dark / max(dark.max(), 1e-6) - pen[2] * np.roll(rim, shift, axis=0) / max(rim.max(), 1e-6))
+    return np.asarray(
+        dark / max(dark.max(), 1e-6) - pen[2] * np.roll(rim, shift, axis=0) / max(rim.max(), 1e-6)
+    )
 
 
 def _stroke(canvas: np.ndarray, points: np.ndarray, width: float) -> None:

@@ -14,7 +14,18 @@ from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from model import weights
 from model.emotion import LABELS, Performance
-from model.previs import LICENCES, NAME, VERSION, WEIGHTS, Settings, cache, portrait, read_settings, score, track
+from model.previs import (
+    LICENCES,
+    NAME,
+    VERSION,
+    WEIGHTS,
+    Settings,
+    cache,
+    portrait,
+    read_settings,
+    score,
+    track,
+)
 from model.previs.filmed import Filmed, measure
 from model.previs.landmarks import Irises, Landmarker
 from model.previs.matte import Segmenter
@@ -44,7 +55,8 @@ class PrevisClip:
             yield renderer.frame(pose)
 
     def layers(self) -> Iterator[tuple[Frame, UInt8[np.ndarray, "height width"]]]:
-        """Yield exactly `frames` pairs of an RGB frame and the person's matte in it (straight alpha), once."""
+        """Yield exactly `frames` pairs of an RGB frame and the person's matte in it (straight
+        alpha), once."""
         renderer = Renderer(self._puppet)
         for pose in self._poses:
             self._done += 1
@@ -70,7 +82,8 @@ class PrevisClip:
 
 
 class PrevisTalker:
-    """Animates portraits by warping them. Keeps the last few puppets; what it makes does not depend on that."""
+    """Animates portraits by warping them. Keeps the last few puppets; what it makes does not depend
+    on that."""
 
     name = NAME
     version = VERSION
@@ -90,31 +103,44 @@ class PrevisTalker:
         self._puppets: OrderedDict[str, Puppet] = OrderedDict()
 
     def talk(
-        self, portrait: Portrait, speech: Speech, performance: Performance, seed: int, *, filmed: Filmed | None = None
+        self,
+        portrait: Portrait,
+        speech: Speech,
+        performance: Performance,
+        seed: int,
+        *,
+        filmed: Filmed | None = None,
     ) -> PrevisClip:
-        """Begin a clip. `filmed` (see `film`) leads brows, lids, corners and head. Raises InputError when the portrait cannot be
-        animated."""
+        """Begin a clip. `filmed` (see `film`) leads brows, lids, corners and head. Raises
+        InputError when the portrait cannot be animated."""
         if speech.frames < 1:
-            raise InputError(Problem(file=portrait.name, message="no frames are asked for", got=str(speech.frames)))
+            raise InputError(
+                Problem(
+                    file=portrait.name, message="no frames are asked for", got=str(speech.frames)
+                )
+            )
         puppet = self.puppet(portrait)
         poses = score.poses(speech, performance, seed, phones=self._phones, filmed=filmed)
         return PrevisClip(puppet, poses, speech)
 
     def film(self, frames: Iterable[Frame], rate: Fraction, *, name: str) -> Filmed:
-        """Measure a filmed performance for `talk`. Raises InputError when no face can be followed. `name` is for errors."""
+        """Measure a filmed performance for `talk`. Raises InputError when no face can be followed.
+        `name` is for errors."""
         return measure(frames, rate, self._networks.landmarker, name=name)
 
     def track(
         self, speech: Speech, performance: Performance, seed: int, *, filmed: Filmed | None = None
     ) -> Iterator[track.Row]:
-        """The acting of a clip without its pictures: one JSON-able row for each frame (`model.previs.track.rows`)."""
+        """The acting of a clip without its pictures: one JSON-able row for each frame
+        (`model.previs.track.rows`)."""
         poses = score.poses(speech, performance, seed, phones=self._phones, filmed=filmed)
         return track.rows(poses, speech.rate)
 
     def stills(
         self, portrait: Portrait, intensities: tuple[float, ...] = (0.5, 1.0, 1.5)
     ) -> Iterator[tuple[str, float, Frame]]:
-        """For a contact sheet: every emotion at every intensity, cropped to the head, silent and looking at the camera."""
+        """For a contact sheet: every emotion at every intensity, cropped to the head, silent and
+        looking at the camera."""
         puppet = self.puppet(portrait)
         renderer = Renderer(puppet)
         left, top, right, bottom = puppet.head_box
@@ -124,9 +150,16 @@ class PrevisTalker:
                 yield label, intensity, frame[top:bottom, left:right]
 
     def mouths(
-        self, portrait: Portrait, speech: Speech, performance: Performance, seed: int, *, filmed: Filmed | None = None
+        self,
+        portrait: Portrait,
+        speech: Speech,
+        performance: Performance,
+        seed: int,
+        *,
+        filmed: Filmed | None = None,
     ) -> Iterator[tuple[int, Frame]]:
-        """For a contact sheet: the dozen consecutive frames of a clip in which the mouth moves most, numbered, cut to the mouth."""
+        """For a contact sheet: the dozen consecutive frames of a clip in which the mouth moves
+        most, numbered, cut to the mouth."""
         puppet = self.puppet(portrait)
         renderer = Renderer(puppet)
         left, top, right, bottom = puppet.mouth_box
@@ -136,9 +169,11 @@ class PrevisTalker:
             yield number, renderer.frame(pose)[top:bottom, left:right]
 
     def puppet(self, given: Portrait) -> Puppet:
-        """The solved portrait: from memory when it was used lately, from disk when it was ever solved, else solved and kept."""
+        """The solved portrait: from memory when it was used lately, from disk when it was ever
+        solved, else solved and kept."""
         solved_from = digest([given.digest, given.face, self._settings.size, self.weights_digest])
-        key = f"{given.digest[:20]}-{solved_from}"  # the portrait's name first, so that a purge finds all that was solved of it
+        # the portrait's name first, so that a purge finds all that was solved of it
+        key = f"{given.digest[:20]}-{solved_from}"
         if key not in self._puppets:
             self._puppets[key] = cache.load(key) or self._solved(given, key)
         self._puppets.move_to_end(key)

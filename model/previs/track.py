@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A clip's acting as plain rows for game engines and avatars: visemes, action units, head, lids and gaze of every frame."""
+"""A clip's acting as plain rows for game engines and avatars: visemes, action units, head, lids and
+gaze of every frame."""
 
 from __future__ import annotations
 
@@ -17,9 +18,10 @@ Row = dict[str, object]
 def rows(poses: Iterable[Pose], rate: Fraction) -> Iterator[Row]:
     """One JSON-able row for each pose.
 
-    `visemes`: jaw, spread, round, press, bite in [0, 1.2]. `units`: FACS action units about [0, 2], those that move only. `head`:
-    right, down and breath in inter-ocular distances, roll, yaw and pitch in degrees. `lids`: closure of the viewer's left and right
-    eye. `gaze`: right, down in inter-ocular distances."""
+    `visemes`: jaw, spread, round, press, bite in [0, 1.2]. `units`: FACS action units about [0, 2],
+    those that move only. `head`: right, down and breath in inter-ocular distances, roll, yaw and
+    pitch in degrees. `lids`: closure of the viewer's left and right eye. `gaze`: right, down in
+    inter-ocular distances."""
     for frame, pose in enumerate(poses):
         head = dict(zip(HEAD, map(float, pose.head), strict=True))
         for turn in ("roll", "yaw", "pitch"):
@@ -28,7 +30,10 @@ def rows(poses: Iterable[Pose], rate: Fraction) -> Iterator[Row]:
         yield {
             "frame": frame,
             "seconds": round(float(frame / rate), 4),
-            "visemes": {name: round(value, 4) for name, value in zip(visemes.CHANNELS, pose.speech, strict=True)},
+            "visemes": {
+                name: round(value, 4)
+                for name, value in zip(visemes.CHANNELS, pose.speech, strict=True)
+            },
             "units": {name: round(value, 4) for name, value in units if abs(value) >= 5e-4},
             "head": {name: round(value, 4) for name, value in head.items()},
             "lids": [round(value, 4) for value in pose.lids],

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the mouth says: five channels (jaw, spread, round, press, bite) at 100 Hz from speech.
 
-Three sources, best first: forced alignment of the known text, a phone decoder, the signal alone (any language). Coarticulation is by
-dominance functions (Cohen & Massaro 1993): every phone pulls toward its target with a bell of its own weight and width.
+Three sources, best first: forced alignment of the known text, a phone decoder, the signal alone
+(any language). Coarticulation is by dominance functions (Cohen & Massaro 1993): every phone pulls
+toward its target with a bell of its own weight and width.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ HZ = 100
 HOP = ANALYSIS_HZ // HZ
 CHANNELS = ("jaw", "spread", "round", "press", "bite")
 LEAD_SECONDS = 0.04  # mouths move before they sound
-INERTIA = 2.8  # steps over which the weight of lips and jaw rounds a movement off (a jaw passes little above 6 Hz)
+# steps over which the weight of lips and jaw rounds a movement off (a jaw passes little above 6 Hz)
+INERTIA = 2.8
 ALIGN_SECONDS = 60.0  # longer spans are decoded piece by piece
-ALIGN_AT_ONCE_SECONDS = 6.0  # in longer spans the first piece is decoded, so that the first frame does not wait
+# in longer spans the first piece is decoded, so that the first frame does not wait
+ALIGN_AT_ONCE_SECONDS = 6.0
 PIECE_SECONDS = (2.5, 5.0)
 SILENCE_DB = -55.0  # full scale; below this nobody speaks
 WINDOW = 512
@@ -71,8 +74,8 @@ SHAPED = frozenset(("SH", "CH", "JH", "ZH", "S", "Z", "UW", "W", "OW"))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loudness:
-    """Level of a sound at 100 Hz. `db`: full scale. `reference`: its 95th percentile. `open`: how surely somebody speaks, `force`:
-    how strongly, about 1."""
+    """Level of a sound at 100 Hz. `db`: full scale. `reference`: its 95th percentile. `open`: how
+    surely somebody speaks, `force`: how strongly, about 1."""
 
     db: Float64[np.ndarray, " times"]
     reference: float
@@ -99,9 +102,11 @@ def loudness(samples: Samples) -> Loudness:
 
 
 def stream(samples: Samples, phones: Phones | None, text: str | None = None) -> Iterator[Channels]:
-    """Channels of mono 16 kHz speech, piece by piece; together exactly one row for each whole 10 ms.
+    """Channels of mono 16 kHz speech, piece by piece; together exactly one row for each whole 10
+    ms.
 
-    With `phones` None the signal alone is read. Text is aligned when the span is short enough and the words can be found."""
+    With `phones` None the signal alone is read. Text is aligned when the span is short enough and
+    the words can be found."""
     level = loudness(samples)
     opened, force = level.open, level.force
     last = np.zeros(len(CHANNELS))
@@ -129,7 +134,11 @@ def _pieces(
                 yield start, ticks, from_phones(spoken, ticks)[start:]
                 return
         end = _quiet_end(level.db, start)
-        yield start, end, _heard(samples[start * HOP : end * HOP], level.db[start:end], level.reference, phones)
+        yield (
+            start,
+            end,
+            _heard(samples[start * HOP : end * HOP], level.db[start:end], level.reference, phones),
+        )
         start = end
 
 
@@ -143,7 +152,8 @@ def _heard(piece: Samples, db: np.ndarray, reference: float, phones: Phones | No
 
 
 def _quiet_end(db: np.ndarray, start: int) -> int:
-    """Where the piece that begins at `start` ends: the quietest moment within the allowed lengths."""
+    """Where the piece that begins at `start` ends: the quietest moment within the allowed
+    lengths."""
     least, most = (round(seconds * HZ) for seconds in PIECE_SECONDS)
     if len(db) - start <= most:
         return len(db)
@@ -183,7 +193,8 @@ def _dominance(name: str, half: float) -> tuple[float, float]:
 
 
 def from_signal(samples: Samples, reference: float) -> Channels:
-    """Channels from band energies alone: works for any language, knows neither bilabials nor labiodentals for certain."""
+    """Channels from band energies alone: works for any language, knows neither bilabials nor
+    labiodentals for certain."""
     ticks = len(samples) // HOP
     padded = np.pad(samples, (WINDOW // 2 - HOP // 2, WINDOW))
     index = np.arange(ticks)[:, None] * HOP + np.arange(WINDOW)

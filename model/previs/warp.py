@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Render one pose of a portrait: where every pixel of the moving box samples the portrait, and the picture that results.
+"""Render one pose of a portrait: where every pixel of the moving box samples the portrait, and the
+picture that results.
 
-Not the solving of fields (`rig`) and not the acting (`score`). Per frame: unit weights times basis gives forward displacements on
-coarse grids; fixed-point iteration inverts them (Chen et al. 2008); one remap of the RGBA portrait; mouth, lashes; the plate.
+Not the solving of fields (`rig`) and not the acting (`score`). Per frame: unit weights times basis
+gives forward displacements on coarse grids; fixed-point iteration inverts them (Chen et al. 2008);
+one remap of the RGBA portrait; mouth, lashes; the plate.
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ SEAM = 0.014  # IOD: half the thickness of the dark line between closed lips
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pose:
-    """One frame's acting. `units`: weights in the order of `expression.UNITS`. `head`: the order of `rig.HEAD`, IOD and radians.
-    `lids`: closure of the viewer's left and right eye in [0, 1]. `gaze`: right, down in IOD. `speech`: the order of
-    `visemes.CHANNELS`, already part of the units. `sides`: how much more the viewer's right side moves than the left, above and
-    below the nose; 0 is a mask."""
+    """One frame's acting. `units`: weights in the order of `expression.UNITS`. `head`: the order of
+    `rig.HEAD`, IOD and radians. `lids`: closure of the viewer's left and right eye in [0, 1].
+    `gaze`: right, down in IOD. `speech`: the order of `visemes.CHANNELS`, already part of the
+    units. `sides`: how much more the viewer's right side moves than the left, above and below the
+    nose; 0 is a mask."""
 
     units: Float32[np.ndarray, " units"]
     head: Float32[np.ndarray, " head"]
@@ -47,9 +50,10 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Puppet:
-    """All that is known of one portrait. `plate`: the whole picture without the person's edge. `place`: the box of it (left, top,
-    right, bottom) in which anything moves. `matte`: the person in the whole picture, for alpha outside that box. Everything else is
-    in px of the box; `source` is the person in it, RGBA. `rest`: units that bring the portrait's own expression to a neutral,
+    """All that is known of one portrait. `plate`: the whole picture without the person's edge.
+    `place`: the box of it (left, top, right, bottom) in which anything moves. `matte`: the person
+    in the whole picture, for alpha outside that box. Everything else is in px of the box; `source`
+    is the person in it, RGBA. `rest`: units that bring the portrait's own expression to a neutral,
     closed mouth; they are part of every pose."""
 
     face: Face
@@ -71,20 +75,24 @@ class Puppet:
 
     @property
     def head_box(self) -> Box:
-        """The head in px of the whole picture, for crops: 1.5 IOD to the sides, 1.9 above and 1.7 below the face's centre."""
+        """The head in px of the whole picture, for crops: 1.5 IOD to the sides, 1.9 above and 1.7
+        below the face's centre."""
         return self._cut(np.zeros(2), (1.5, 1.9, 1.7))
 
     @property
     def mouth_box(self) -> Box:
-        """The mouth in px of the whole picture, for crops: 0.75 IOD to the sides, 0.4 above and 0.5 below the middle of its corners."""
+        """The mouth in px of the whole picture, for crops: 0.75 IOD to the sides, 0.4 above and 0.5
+        below the middle of its corners."""
         return self._cut(self.face.local[list(anatomy.CORNERS)].mean(axis=0), (0.75, 0.4, 0.5))
 
     def _cut(self, about: np.ndarray, room: tuple[float, float, float]) -> Box:
-        """The box with `room` (beside, above, below; IOD) about a place of the face, inside the picture."""
+        """The box with `room` (beside, above, below; IOD) about a place of the face, inside the
+        picture."""
         face, (height, width) = self.whole_face, self.plate.shape[:2]
         beside, above, below = room
         corners = face.to_picture(
-            about + np.array([(-beside, -above), (beside, -above), (-beside, below), (beside, below)])
+            about
+            + np.array([(-beside, -above), (beside, -above), (-beside, below), (beside, below)])
         )
         low = np.maximum(corners.min(axis=0), 0)
         high = np.minimum(corners.max(axis=0), (width, height))
@@ -92,7 +100,8 @@ class Puppet:
 
 
 class Renderer:
-    """Renders poses of one puppet. Keeps scratch arrays, so one renderer serves one clip at a time."""
+    """Renders poses of one puppet. Keeps scratch arrays, so one renderer serves one clip at a
+    time."""
 
     def __init__(self, puppet: Puppet) -> None:
         """Lay out the scratch arrays."""
@@ -133,7 +142,10 @@ class Renderer:
         """The moving box of the person alone, RGBA (not premultiplied)."""
         puppet, rig = self._puppet, self._puppet.rig
         units = (pose.units + puppet.rest).astype(np.float32)
-        gains = {name: 1 + sides @ np.array(pose.sides, np.float32) for name, sides in self._sides.items()}
+        gains = {
+            name: 1 + sides @ np.array(pose.sides, np.float32)
+            for name, sides in self._sides.items()
+        }
         drive = _Drive(units, pose.head, gains)
         whole = drive.field(rig.whole, "wide").reshape(rig.wide.rows, rig.wide.columns, 2)
         sampling = _enlarged(inverse(whole, rig.wide, WIDE_STEPS), rig.wide)
@@ -143,16 +155,21 @@ class Renderer:
         cv2.add(sampling, self._pixels, dst=sampling)
         lids = self._move_eyes(sampling, pose, units)
         puppet.shading.apply(puppet.source, self._shaded, units)
-        person = cv2.remap(self._shaded, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        person = cv2.remap(
+            self._shaded, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        )
         for eye, lid in lids:
             eyes.paint(eye, _view(person, eye.box), lid)
         self._paint_mouth(person, opening, pose.head, (upper, lower))
         return np.asarray(person)
 
-    def _cut_mouth(self, sampling: Field, drive: _Drive, upper: np.ndarray, lower: np.ndarray) -> Cover:
+    def _cut_mouth(
+        self, sampling: Field, drive: _Drive, upper: np.ndarray, lower: np.ndarray
+    ) -> Cover:
         """Replace the map around the lips by one that is cut along the mouth line.
 
-        Returns where the mouth is open: where what would be sampled lies past the edge of the lip that it should belong to."""
+        Returns where the mouth is open: where what would be sampled lies past the edge of the lip
+        that it should belong to."""
         rig, box = self._puppet.rig, _box(self._puppet.rig.mouth)
         above, below = (
             _enlarged(inverse(drive.field(basis, "mouth"), rig.mouth, MOUTH_STEPS), rig.mouth)
@@ -178,7 +195,8 @@ class Renderer:
         return np.asarray((sampled[..., 1] - edge[column]) * inside[column])
 
     def _bare_lips(self, above: Field, below: Field, upper: np.ndarray, lower: np.ndarray) -> None:
-        """Where the mouth opens, sample the lips a little off their seam: its dark line must not be stretched over them."""
+        """Where the mouth opens, sample the lips a little off their seam: its dark line must not be
+        stretched over them."""
         lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
         gaps = (lower - upper) @ lips.down
         if lips.rest_gap >= CLOSED or gaps.max() < 0.002 * lips.unit:
@@ -187,7 +205,9 @@ class Renderer:
         gap = np.interp(x, upper[:, 0], gaps, left=0, right=0)
         # The corners follow what opens beside them, else their dark ends are stretched into blots.
         wide = maximum_filter1d(gap, max(3, round(0.22 * lips.unit)))
-        share = uniform_filter1d(np.clip(wide / (0.04 * lips.unit), 0, 1), max(3, round(0.10 * lips.unit)))
+        share = uniform_filter1d(
+            np.clip(wide / (0.04 * lips.unit), 0, 1), max(3, round(0.10 * lips.unit))
+        )
         push = (SEAM * lips.unit * share).astype(np.float32)
         room = 0.16 * lips.unit
         for sampled, line, sign in ((above, upper, -1), (below, lower, 1)):
@@ -198,10 +218,14 @@ class Renderer:
             shift = push * np.exp(distance * np.float32(-1 / (0.05 * lips.unit)))
             sampled[rows] += (sign * shift)[..., None] * lips.down
 
-    def _move_eyes(self, sampling: Field, pose: Pose, units: np.ndarray) -> list[tuple[eyes.Eye, eyes.Lid]]:
+    def _move_eyes(
+        self, sampling: Field, pose: Pose, units: np.ndarray
+    ) -> list[tuple[eyes.Eye, eyes.Lid]]:
         face = self._puppet.face
         gaze = (pose.gaze[0] * face.unit, pose.gaze[1] * face.unit)
-        raising, lowering = (expression.LID_UNITS[name][0] * float(units[INDEX[name]]) for name in ("AU5", "AU7"))
+        raising, lowering = (
+            expression.LID_UNITS[name][0] * float(units[INDEX[name]]) for name in ("AU5", "AU7")
+        )
         lift = -(raising + lowering) * face.unit
         lids = []
         for eye, closure in zip(self._puppet.eyes, pose.lids, strict=True):
@@ -213,7 +237,11 @@ class Renderer:
         return lids
 
     def _paint_mouth(
-        self, person: np.ndarray, opening: Cover, head: np.ndarray, lines: tuple[np.ndarray, np.ndarray]
+        self,
+        person: np.ndarray,
+        opening: Cover,
+        head: np.ndarray,
+        lines: tuple[np.ndarray, np.ndarray],
     ) -> None:
         lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
         room = 0.08 * lips.unit
@@ -223,7 +251,9 @@ class Renderer:
         box = (left + columns.start, top + rows.start, left + columns.stop, top + rows.stop)
         seam = lips.upper[20] + self._puppet.rig.lips[-len(HEAD) :, 20].T @ head
         offset = np.array(box[:2], np.float32)
-        placed = mouth.Opening(upper=lines[0] - offset, lower=lines[1] - offset, mask=opening[rows, columns])
+        placed = mouth.Opening(
+            upper=lines[0] - offset, lower=lines[1] - offset, mask=opening[rows, columns]
+        )
         mouth.paint(lips, _view(person, box)[..., :3], placed, seam - offset)
 
 
@@ -257,23 +287,32 @@ class _Drive:
 
 
 def _sides(face: Face, places: np.ndarray) -> np.ndarray:
-    """From -1 on the viewer's left of the face to 1 on its right: for what lies above the nose's tip, and for what lies below."""
+    """From -1 on the viewer's left of the face to 1 on its right: for what lies above the nose's
+    tip, and for what lies below."""
     local = face.to_local(places.reshape(-1, 2).astype(np.float64))
     side = np.tanh(local[:, 0] / 0.35)
     below = 1 / (1 + np.exp(np.clip(-(local[:, 1] - face.local[1, 1]) / 0.1, -40, 40)))
-    return np.stack([side * (1 - below), side * below], axis=1).reshape(*places.shape[:-1], 2).astype(np.float32)
+    return (
+        np.stack([side * (1 - below), side * below], axis=1)
+        .reshape(*places.shape[:-1], 2)
+        .astype(np.float32)
+    )
 
 
 def inverse(field: Field, grid: Grid, shares: tuple[float, ...]) -> Field:
-    """Offsets (px) of where to sample so that what stands at p moves to p + field(p), by fixed-point steps.
+    """Offsets (px) of where to sample so that what stands at p moves to p + field(p), by
+    fixed-point steps.
 
-    Each step goes that share of its way: where a movement doubles the distance of neighbours, whole steps swing without end."""
+    Each step goes that share of its way: where a movement doubles the distance of neighbours, whole
+    steps swing without end."""
     across, down = grid.step
     scale = np.array([1 / across, 1 / down], np.float32)
     index = (grid.centres + 0.5 - (grid.left, grid.top)).astype(np.float32) * scale - 0.5
     offset = -field
     for share in shares:
-        moved = cv2.remap(field, index + offset * scale, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        moved = cv2.remap(
+            field, index + offset * scale, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         offset -= np.float32(share) * (offset + moved)
     return np.asarray(offset)
 

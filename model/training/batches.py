@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clips of a split as the embedder takes them, all in memory, and the drawing of batches from them.
+"""The clips of a split as the embedder takes them, all in memory, and the drawing of batches from
+them.
 
-A batch holds a few identities, each once in every emotion: so each clip meets the same emotion in others (positives) and itself in
-other emotions (hard negatives). Draws come from the generator that is given, always for the whole batch, so that workers who take a
-share of it see what one would.
+A batch holds a few identities, each once in every emotion: so each clip meets the same emotion in
+others (positives) and itself in other emotions (hard negatives). Draws come from the generator that
+is given, always for the whole batch, so that workers who take a share of it see what one would.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ FITTED_FRAMES = 6  # of each clip; neighbours tell little more
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clips:
-    """A split: senses filled up with zeros to the longest clip, `lengths` in tokens. `emotions` are places in `LABELS`, `identities`
-    places in `names`. A neutral clip has intensity 0."""
+    """A split: senses filled up with zeros to the longest clip, `lengths` in tokens. `emotions` are
+    places in `LABELS`, `identities` places in `names`. A neutral clip has intensity 0."""
 
     heard: Float[Tensor, "clips tokens hearing"]
     seen: Float[Tensor, "clips tokens seeing"]
@@ -44,8 +45,11 @@ class Clips:
         """How many clips."""
         return len(self.lengths)
 
-    def window(self, clips: Tensor, starts: Tensor, length: int) -> tuple[Tensor, Tensor, Bool[Tensor, "batch tokens"]]:
-        """`length` tokens of some clips from `starts` on: heard, seen, and which of them are real."""
+    def window(
+        self, clips: Tensor, starts: Tensor, length: int
+    ) -> tuple[Tensor, Tensor, Bool[Tensor, "batch tokens"]]:
+        """`length` tokens of some clips from `starts` on: heard, seen, and which of them are
+        real."""
         places = starts[:, None] + torch.arange(length)
         real = places < self.lengths[clips, None]
         places = places.clamp(max=self.heard.shape[1] - 1)
@@ -56,7 +60,11 @@ def gather(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> Clip
     """Read and describe clips. Raises InputError when there is none, or a file is missing."""
     if not rows:
         raise InputError(
-            Problem(file=str(corpus.folder), message="no clips in this split", expected="train, val and test")
+            Problem(
+                file=str(corpus.folder),
+                message="no clips in this split",
+                expected="train, val and test",
+            )
         )
     found = [senses(corpus.load(row), space) for row in rows]
     names = tuple(sorted({row.identity for row in rows}))
@@ -68,7 +76,9 @@ def gather(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> Clip
         lengths=lengths,
         emotions=torch.tensor([LABELS.index(row.emotion) for row in rows]),
         identities=torch.tensor([names.index(row.identity) for row in rows]),
-        intensities=torch.tensor([0.0 if LABELS.index(row.emotion) == NEUTRAL else row.intensity for row in rows]),
+        intensities=torch.tensor(
+            [0.0 if LABELS.index(row.emotion) == NEUTRAL else row.intensity for row in rows]
+        ),
         names=names,
     )
 
@@ -84,16 +94,23 @@ def fit_space(corpus: Corpus, rows: Sequence[CorpusClip], *, axes: int) -> FaceS
 
 
 class Sampler:
-    """Draws batches of `identities` x eight clips. An emotion that an identity does not perform is replaced by one that it does."""
+    """Draws batches of `identities` x eight clips. An emotion that an identity does not perform is
+    replaced by one that it does."""
 
     def __init__(self, clips: Clips, *, identities: int) -> None:
-        """Raises InputError when there are fewer than two identities (nobody to be contrasted with)."""
+        """Raises InputError when there are fewer than two identities (nobody to be contrasted
+        with)."""
         if len(clips.names) < 2:
-            raise InputError(Problem(file="corpus", message="training needs two identities at least"))
+            raise InputError(
+                Problem(file="corpus", message="training needs two identities at least")
+            )
         self.identities = identities
         self.clips = clips
         own = [
-            [torch.nonzero((clips.identities == i) & (clips.emotions == e))[:, 0] for e in range(len(LABELS))]
+            [
+                torch.nonzero((clips.identities == i) & (clips.emotions == e))[:, 0]
+                for e in range(len(LABELS))
+            ]
             for i in range(len(clips.names))
         ]
         for row in own:
@@ -109,7 +126,9 @@ class Sampler:
         """Places of clips, identity after identity."""
         names = len(self.clips.names)
         repeats = -(-self.identities // names)
-        order = torch.cat([torch.randperm(names, generator=generator) for _ in range(repeats)])[: self.identities]
+        order = torch.cat([torch.randperm(names, generator=generator) for _ in range(repeats)])[
+            : self.identities
+        ]
         chances = torch.rand(self.identities, len(LABELS), generator=generator)
         picks = (chances * self.counts[order]).long()
         return self.table[order].gather(2, picks[..., None])[..., 0].reshape(-1)

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arithmetic of diffusion training: noise levels, preconditioning, v-prediction and its loss. No network is named here.
+"""The arithmetic of diffusion training: noise levels, preconditioning, v-prediction and its loss.
+No network is named here.
 
-A network F sees the noisy latent at unit deviation and predicts v; the clean latent is then D = c_skip x + c_out F with the constants of
-Stable Video Diffusion for data of unit deviation: c_skip = 1 / (s^2 + 1), c_out = -s / sqrt(s^2 + 1), c_in = 1 / sqrt(s^2 + 1), and the
-network's own noise input 0.25 ln s. A plain squared error of v is then the squared error of D weighted by (s^2 + 1) / s^2.
+A network F sees the noisy latent at unit deviation and predicts v; the clean latent is then D =
+c_skip x + c_out F with the constants of Stable Video Diffusion for data of unit deviation: c_skip =
+1 / (s^2 + 1), c_out = -s / sqrt(s^2 + 1), c_in = 1 / sqrt(s^2 + 1), and the network's own noise
+input 0.25 ln s. A plain squared error of v is then the squared error of D weighted by (s^2 + 1) /
+s^2.
 
-References: Karras et al. (2022), elucidating the design space, table 1 and equation 7; Salimans & Ho (2022), v; Blattmann et al. (2023).
+References: Karras et al. (2022), elucidating the design space, table 1 and equation 7; Salimans &
+Ho (2022), v; Blattmann et al. (2023).
 """
 
 from __future__ import annotations
@@ -22,7 +26,8 @@ Levels = Float[Tensor, " batch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """Noise levels of training: ln sigma is normal with `mean` and `deviation` (SVD: 0.7 and 1.6 at high resolution)."""
+    """Noise levels of training: ln sigma is normal with `mean` and `deviation` (SVD: 0.7 and 1.6 at
+    high resolution)."""
 
     mean: float = 0.0
     deviation: float = 1.4
@@ -61,7 +66,8 @@ def v_loss(
     free: Bool[Tensor, "batch frames"] | None = None,
     places: Float[Tensor, "batch height width"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean squared error of v. Frames that are not `free` count as right, so that slices of a batch add up to the whole.
+    """Mean squared error of v. Frames that are not `free` count as right, so that slices of a batch
+    add up to the whole.
 
     `places`: how much each place of the latent counts, 1 on average."""
     squares = (v.float() - target).square()
@@ -73,7 +79,8 @@ def v_loss(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropout:
-    """Shares of windows whose conditions are dropped, so that one network is every branch of guidance.
+    """Shares of windows whose conditions are dropped, so that one network is every branch of
+    guidance.
 
     `everything`: sound and emotion; `emotion`, `sound`: that one alone. They exclude each other."""
 
@@ -81,7 +88,9 @@ class Dropout:
     emotion: float = 0.1
     sound: float = 0.05
 
-    def draw(self, count: int, generator: torch.Generator) -> tuple[Bool[Tensor, " batch"], Bool[Tensor, " batch"]]:
+    def draw(
+        self, count: int, generator: torch.Generator
+    ) -> tuple[Bool[Tensor, " batch"], Bool[Tensor, " batch"]]:
         """Which windows lose their sound, and which their emotion."""
         chance = torch.rand(count, generator=generator)
         first, second = self.everything, self.everything + self.emotion

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The emotion discriminator: reads the emotion from the denoiser's deepest features, and keeps predicted latents in the wanted one.
+"""The emotion discriminator: reads the emotion from the denoiser's deepest features, and keeps
+predicted latents in the wanted one.
 
-Published are a classifier over 1280 channels of UNet features and that emotion is classified during training; which feature, which
-inputs and which weights is open. Chosen here: the features in the middle of the UNet, of windows whose emotion was *not* told (else the
-features would repeat the condition). Two losses share the classifier:
-- reading: real latents at their noise level; moves the classifier and the UNet's way down ("co-trained");
-- keeping: the clean latents that the UNet predicted, seen at a low noise level through the UNet as it stands; moves the prediction only.
-Both are weighted by 1 / (1 + sigma^2): at high noise a latent shows no emotion, so a mistake there says nothing.
+Published are a classifier over 1280 channels of UNet features and that emotion is classified during
+training; which feature, which inputs and which weights is open. Chosen here: the features in the
+middle of the UNet, of windows whose emotion was *not* told (else the features would repeat the
+condition). Two losses share the classifier:
+- reading: real latents at their noise level; moves the classifier and the UNet's way down
+  ("co-trained");
+- keeping: the clean latents that the UNet predicted, seen at a low noise level through the UNet as
+  it stands; moves the prediction only. Both are weighted by 1 / (1 + sigma^2): at high noise a
+  latent shows no emotion, so a mistake there says nothing.
 """
 
 from __future__ import annotations
@@ -25,9 +29,11 @@ Features = Float[torch.Tensor, "batch frames channels height width"]
 
 
 class EmotionReader(nn.Module):
-    """Logits over the eight labels from features of a window: mean over frames, place by place, then two layers.
+    """Logits over the eight labels from features of a window: mean over frames, place by place,
+    then two layers.
 
-    The published classifier takes the mean over places; in so small a UNet that mean hardly knows the emotion (docs/experiments.md)."""
+    The published classifier takes the mean over places; in so small a UNet that mean hardly knows
+    the emotion (docs/experiments.md)."""
 
     def __init__(self, channels: int, places: int, *, hidden: int = 64) -> None:
         """`channels` of the features, `places`: their height times width."""
@@ -59,9 +65,11 @@ def loss(
     *,
     of: float,
 ) -> Float[torch.Tensor, ""]:
-    """Cross-entropy, weighted by the noise level at which each window was seen or predicted, summed and divided by `of`.
+    """Cross-entropy, weighted by the noise level at which each window was seen or predicted, summed
+    and divided by `of`.
 
-    `of`: how many windows are examined on average, so that slices of a batch add up to the whole."""
+    `of`: how many windows are examined on average, so that slices of a batch add up to the
+    whole."""
     return (functional.cross_entropy(logits, labels, reduction="none") * weight(sigma)).sum() / of
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running mean of weights: what is sampled and shipped, while the optimiser moves the weights themselves.
+"""A running mean of weights: what is sampled and shipped, while the optimiser moves the weights
+themselves.
 
-Reference: Polyak & Juditsky (1992), averaging; Karras et al. (2022), section F. The quick beginning is Tensorflow's.
+Reference: Polyak & Juditsky (1992), averaging; Karras et al. (2022), section F. The quick beginning
+is Tensorflow's.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ class Ema:
     """Keeps `mean`, a copy of a module whose every number is the running mean of the module's."""
 
     def __init__(self, module: nn.Module, *, decay: float) -> None:
-        """Starts at the module's present values. `decay` in [0, 1): the share of the old mean that stays in one step."""
+        """Starts at the module's present values. `decay` in [0, 1): the share of the old mean that
+        stays in one step."""
         self.decay = decay
         self.mean = deepcopy(module).eval().requires_grad_(False)
 

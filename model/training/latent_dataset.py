@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clips as diffusion training takes them: references and latents computed once and kept beside the training, the rest read as needed.
+"""Clips as diffusion training takes them: references and latents computed once and kept beside the
+training, the rest read as needed.
 
-`References` serve the autoencoder, a `Reel` (latents, portraits as the denoiser knows them) the denoiser. Both caches are named by what
-they were made from, so they are never stale.
+`References` serve the autoencoder, a `Reel` (latents, portraits as the denoiser knows them) the
+denoiser. Both caches are named by what they were made from, so they are never stale.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ from model.nano.sizes import Sizes
 from model.previs import anatomy
 from model.training.references import reference
 
-ACTING = tuple(sorted({*anatomy.LIPS, *anatomy.EYE_POINTS, *anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.CHEEKS}))
+ACTING = tuple(
+    sorted(
+        {*anatomy.LIPS, *anatomy.EYE_POINTS, *anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.CHEEKS}
+    )
+)
 """Points of the mesh that act: lips, lids, brows, cheeks."""
 VERSION = 1  # of what the caches hold
 ENCODED_AT_ONCE = 128
@@ -45,22 +50,35 @@ class References:
     identity: str
 
     @classmethod
-    def of(cls, corpus: Corpus, rows: Sequence[CorpusClip], *, cache: Path, least: int) -> References:
+    def of(
+        cls, corpus: Corpus, rows: Sequence[CorpusClip], *, cache: Path, least: int
+    ) -> References:
         """Make or load them. Raises InputError when no clip has `least` frames."""
         kept = tuple(row for row in rows if row.frames >= least)
         if not kept:
             message = f"no clip has {least} frames"
-            raise InputError(Problem(file=str(corpus.folder), message=message, got=f"{len(rows)} clips"))
+            raise InputError(
+                Problem(file=str(corpus.folder), message=message, got=f"{len(rows)} clips")
+            )
         identity = digest([VERSION, [row.clip_id for row in kept]])
-        faces = _cached(cache / f"references-{identity}.safetensors", lambda: _references(corpus, kept))
+        faces = _cached(
+            cache / f"references-{identity}.safetensors", lambda: _references(corpus, kept)
+        )
         return cls(corpus=corpus, rows=kept, faces=faces, identity=identity)
 
-    def frames(self, clips: Int[Tensor, " batch"], places: Int[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
+    def frames(
+        self, clips: Int[Tensor, " batch"], places: Int[Tensor, " batch"]
+    ) -> tuple[Tensor, Tensor]:
         """Single frames of clips (bytes), and their landmarks in units of the crop."""
-        wanted = [(self.rows[int(clip)], slice(int(at), int(at) + 1)) for clip, at in zip(clips, places, strict=True)]
+        wanted = [
+            (self.rows[int(clip)], slice(int(at), int(at) + 1))
+            for clip, at in zip(clips, places, strict=True)
+        ]
         faces = [self.corpus.array(row, "faces", span) for row, span in wanted]
         points = [self.corpus.array(row, "points", span) for row, span in wanted]
-        return torch.from_numpy(np.concatenate(faces)), torch.from_numpy(np.concatenate(points)).float()
+        return torch.from_numpy(np.concatenate(faces)), torch.from_numpy(
+            np.concatenate(points)
+        ).float()
 
     @property
     def lengths(self) -> Int[Tensor, " clips"]:
@@ -70,8 +88,8 @@ class References:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reel:
-    """What the denoiser learns from: normalised latents of all frames, clip after clip from `starts` on; each clip's portrait;
-    and how much of each place of its latents acts (0 to 1)."""
+    """What the denoiser learns from: normalised latents of all frames, clip after clip from
+    `starts` on; each clip's portrait; and how much of each place of its latents acts (0 to 1)."""
 
     references: References
     latents: Float[Tensor, "frames latent grid grid"]
@@ -82,14 +100,17 @@ class Reel:
     intensities: Float[Tensor, " clips"]
 
     @classmethod
-    def of(cls, references: References, autoencoder: Autoencoder, *, cache: Path, weights: str) -> Reel:
+    def of(
+        cls, references: References, autoencoder: Autoencoder, *, cache: Path, weights: str
+    ) -> Reel:
         """Encode or load. `weights`: digest of the autoencoder's checkpoint."""
         name = digest([references.identity, weights])
         path = cache / f"latents-{name}.safetensors"
         latents = _cached(path, lambda: encoded(references, autoencoder))
         with torch.no_grad():
             looks = [
-                autoencoder.look(signed(part)).features[2] for part in torch.split(references.faces, ENCODED_AT_ONCE)
+                autoencoder.look(signed(part)).features[2]
+                for part in torch.split(references.faces, ENCODED_AT_ONCE)
             ]
         lengths = references.lengths
         labels = torch.tensor([LABELS.index(row.emotion) for row in references.rows])
@@ -104,7 +125,9 @@ class Reel:
             intensities=torch.where(labels == NEUTRAL, 0.0, strengths),
         )
 
-    def window(self, clip: int, first: int, frames: int) -> Float[Tensor, "frames latent grid grid"]:
+    def window(
+        self, clip: int, first: int, frames: int
+    ) -> Float[Tensor, "frames latent grid grid"]:
         """Latents of a stretch of a clip."""
         start = int(self.starts[clip]) + first
         return self.latents[start : start + frames].float()
@@ -125,7 +148,9 @@ class Reel:
 
 
 @torch.no_grad()
-def encoded(references: References, autoencoder: Autoencoder) -> Float[Tensor, "frames latent grid grid"]:
+def encoded(
+    references: References, autoencoder: Autoencoder
+) -> Float[Tensor, "frames latent grid grid"]:
     """Normalised latent means of every frame, as half-precision floats."""
     parts = []
     for row, face in zip(references.rows, references.faces, strict=True):
@@ -142,7 +167,10 @@ def emphasis(
 ) -> Float[Tensor, "batch side side"]:
     """Where a face acts, 0 to 1: near to the `chosen` landmarks (in units of the crop)."""
     ticks = (torch.arange(side) + 0.5) / side
-    across, down = ((-((ticks - points[:, list(chosen), axis, None]) * side / 3).square()).exp() for axis in (0, 1))
+    across, down = (
+        (-((ticks - points[:, list(chosen), axis, None]) * side / 3).square()).exp()
+        for axis in (0, 1)
+    )
     return torch.einsum("bpy,bpx->byx", down, across).clamp(max=1)
 
 
@@ -150,7 +178,9 @@ def _acting(references: References, *, grid: int) -> Float[Tensor, "clips grid g
     """Near to acting landmarks in the middle of each clip."""
     rows = references.rows
     middle = [
-        references.corpus.array(row, "points", slice(row.frames // 2, row.frames // 2 + 1)).astype(np.float32)
+        references.corpus.array(row, "points", slice(row.frames // 2, row.frames // 2 + 1)).astype(
+            np.float32
+        )
         for row in rows
     ]
     near = [
@@ -162,7 +192,9 @@ def _acting(references: References, *, grid: int) -> Float[Tensor, "clips grid g
 
 def _references(corpus: Corpus, rows: Sequence[CorpusClip]) -> Tensor:
     portraits = {name: corpus.portrait(name) for name in {row.identity for row in rows}}
-    return torch.from_numpy(np.stack([reference(portraits[row.identity], corpus.load(row)) for row in rows]))
+    return torch.from_numpy(
+        np.stack([reference(portraits[row.identity], corpus.load(row)) for row in rows])
+    )
 
 
 def _cached(path: Path, make: Callable[[], Tensor]) -> Tensor:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the embedder is asked for: the same emotion of other people is near, other emotions are far, little is kept, nobody is known.
+"""What the embedder is asked for: the same emotion of other people is near, other emotions are far,
+little is kept, nobody is known.
 
-References: van den Oord et al. 2018 (InfoNCE); Robinson et al. 2021 (hard negatives weigh more); Kingma & Welling 2014, appendix B (KL).
+References: van den Oord et al. 2018 (InfoNCE); Robinson et al. 2021 (hard negatives weigh more);
+Kingma & Welling 2014, appendix B (KL).
 """
 
 from __future__ import annotations
@@ -22,28 +24,36 @@ def info_nce(
 ) -> Float[Tensor, ""]:
     """Contrastive loss, a mean over all pairs of the same emotion in different identities.
 
-    Negatives are other emotions; those of the same identity are hard and count `hard_weight` times in the denominator. Another clip
-    of the same emotion and identity is neither. 0 when the batch holds no pair."""
+    Negatives are other emotions; those of the same identity are hard and count `hard_weight` times
+    in the denominator. Another clip of the same emotion and identity is neither. 0 when the batch
+    holds no pair."""
     unit = functional.normalize(vectors, dim=-1)
     alike = unit @ unit.T / temperature
     same_emotion = emotions[:, None] == emotions[None, :]
     same_identity = identities[:, None] == identities[None, :]
     positive = same_emotion & ~same_identity
-    weight = torch.where(same_identity, hard_weight, 1.0).log().masked_fill(same_emotion, -torch.inf)
+    weight = (
+        torch.where(same_identity, hard_weight, 1.0).log().masked_fill(same_emotion, -torch.inf)
+    )
     others = torch.logsumexp(alike + weight, dim=1, keepdim=True)
     losses = torch.logaddexp(alike, others) - alike
     return (losses * positive).sum() / positive.sum().clamp(min=1)
 
 
-def kl_to_unit(mean: Float[Tensor, "batch dims"], logvar: Float[Tensor, "batch dims"]) -> Float[Tensor, ""]:
+def kl_to_unit(
+    mean: Float[Tensor, "batch dims"], logvar: Float[Tensor, "batch dims"]
+) -> Float[Tensor, ""]:
     """Kullback-Leibler divergence to the unit normal, in nats a clip."""
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(-1).mean()
 
 
 def identity_share(
-    means: Float[Tensor, "batch dims"], emotions: Int[Tensor, " batch"], identities: Int[Tensor, " batch"]
+    means: Float[Tensor, "batch dims"],
+    emotions: Int[Tensor, " batch"],
+    identities: Int[Tensor, " batch"],
 ) -> Float[Tensor, ""]:
-    """How much of what is left beside the emotions belongs to identities: the between-identity share of variance, in [0, 1].
+    """How much of what is left beside the emotions belongs to identities: the between-identity
+    share of variance, in [0, 1].
 
     With k clips of each identity, chance gives about 1/k."""
     beside = means - _group_means(means, emotions)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plain classifiers that say what can be read from features: nothing is tuned, all are solved in one step.
+"""Plain classifiers that say what can be read from features: nothing is tuned, all are solved in
+one step.
 
-The eight prosody numbers have a linear discriminant, against which what the embedder hears is held; who performs is looked for by ridge
-regression. Method: Fisher 1936; Hoerl & Kennard 1970.
+The eight prosody numbers have a linear discriminant, against which what the embedder hears is held;
+who performs is looked for by ridge regression. Method: Fisher 1936; Hoerl & Kennard 1970.
 """
 
 from __future__ import annotations
@@ -20,20 +21,26 @@ Labels = Int[np.ndarray, " examples"]
 
 
 def discriminant(features: Features, labels: Labels, asked: Features) -> Labels:
-    """Fisher's linear discriminant with even priors, taught on `features`: the class of each row of `asked`."""
+    """Fisher's linear discriminant with even priors, taught on `features`: the class of each row of
+    `asked`."""
     scaled, shown = _standardised(features, asked)
     classes = np.unique(labels)
     means = np.stack([scaled[labels == one].mean(axis=0) for one in classes])
     within = scaled - means[np.searchsorted(classes, labels)]
     covariance = within.T @ within / max(len(scaled) - len(classes), 1)
-    covariance = (1 - SHRUNK) * covariance + SHRUNK * np.diag(np.diag(covariance)) + 1e-6 * np.eye(len(covariance))
+    covariance = (
+        (1 - SHRUNK) * covariance
+        + SHRUNK * np.diag(np.diag(covariance))
+        + 1e-6 * np.eye(len(covariance))
+    )
     weights = np.linalg.solve(covariance, means.T)
     scores = shown @ weights - 0.5 * (means.T * weights).sum(axis=0)
     return np.asarray(classes[scores.argmax(axis=1)])
 
 
 def ridge(features: Features, labels: Labels, asked: Features) -> Labels:
-    """A linear probe: least squares to one number a class, with a small ridge; the class of each row of `asked`."""
+    """A linear probe: least squares to one number a class, with a small ridge; the class of each
+    row of `asked`."""
     scaled, shown = _standardised(features, asked)
     classes = np.unique(labels)
     wanted = (labels[:, None] == classes) - 1 / len(classes)
@@ -42,7 +49,8 @@ def ridge(features: Features, labels: Labels, asked: Features) -> Labels:
 
 
 def halves(groups: Sequence[Labels], *, seed: int) -> tuple[Labels, Labels]:
-    """Places of two halves of examples; each combination of the groups' values is split evenly between them."""
+    """Places of two halves of examples; each combination of the groups' values is split evenly
+    between them."""
     chance = np.random.default_rng(seed)
     keys = np.unique(np.stack(groups, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
     order = np.lexsort((chance.random(len(keys)), keys))
@@ -50,7 +58,8 @@ def halves(groups: Sequence[Labels], *, seed: int) -> tuple[Labels, Labels]:
 
 
 def identity_probe(features: Features, identities: Labels, emotions: Labels, *, seed: int) -> float:
-    """How often a linear probe names who performs: taught on half of the clips, asked of the other half."""
+    """How often a linear probe names who performs: taught on half of the clips, asked of the other
+    half."""
     taught, asked = halves([identities, emotions], seed=seed)
     found = ridge(features[taught], identities[taught], features[asked])
     return float((found == identities[asked]).mean())
@@ -59,7 +68,8 @@ def identity_probe(features: Features, identities: Labels, emotions: Labels, *, 
 def shuffled_identity_probes(
     features: Features, identities: Labels, emotions: Labels, *, seed: int, times: int = 200
 ) -> Float[np.ndarray, " times"]:
-    """The same probe of identities dealt out anew among the clips of each emotion: what nothing to be read looks like."""
+    """The same probe of identities dealt out anew among the clips of each emotion: what nothing to
+    be read looks like."""
     chance = np.random.default_rng(seed)
     found = []
     for _ in range(times):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The neutral portrait of a clip's person, moved and lit as the clip is: what a frame of the clip is described against.
+"""The neutral portrait of a clip's person, moved and lit as the clip is: what a frame of the clip
+is described against.
 
-A corpus has one portrait an identity, while clips differ in crop, pose and light. Without this step the difference of frame and portrait
-would mostly be those, and little of it would be acting. Only points that do not act are used; so the portrait keeps its neutral face.
+A corpus has one portrait an identity, while clips differ in crop, pose and light. Without this step
+the difference of frame and portrait would mostly be those, and little of it would be acting. Only
+points that do not act are used; so the portrait keeps its neutral face.
 """
 
 from __future__ import annotations
@@ -14,21 +16,27 @@ from jaxtyping import Float32, Float64, UInt8
 from model.affect.prepared_corpus import FACE_PX, Prepared, PreparedPortrait
 
 STEADY = (33, 133, 362, 263, 168, 6, 197, 195, 5, 98, 327, 10, 109, 338, 234, 454)
-"""Points of the mesh that expressions hardly move: corners of the eyes, ridge and wings of the nose, forehead, temples."""
+"""Points of the mesh that expressions hardly move: corners of the eyes, ridge and wings of the
+nose, forehead, temples."""
 GAINS = (0.5, 2.0)
 
 Face = UInt8[np.ndarray, "64 64 3"]
 
 
 def reference(portrait: PreparedPortrait, clip: Prepared) -> Face:
-    """The portrait at the clip's mean place, size and tilt, with the clip's mean and deviation of every colour."""
+    """The portrait at the clip's mean place, size and tilt, with the clip's mean and deviation of
+    every colour."""
     matrix = similarity(
         np.asarray(portrait.points, np.float64)[list(STEADY)],
         np.asarray(clip.points, np.float64).mean(0)[list(STEADY)],
     )
     matrix[:, 2] *= FACE_PX
     moved = cv2.warpAffine(
-        portrait.face, matrix, (FACE_PX, FACE_PX), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        portrait.face,
+        matrix,
+        (FACE_PX, FACE_PX),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     return lit(moved, clip.faces.astype(np.float32).mean(0))
 
@@ -36,7 +44,8 @@ def reference(portrait: PreparedPortrait, clip: Prepared) -> Face:
 def similarity(
     source: Float64[np.ndarray, "points 2"], target: Float64[np.ndarray, "points 2"]
 ) -> Float64[np.ndarray, "2 3"]:
-    """The rotation, scale and shift that bring `source` nearest to `target` in the least-squares sense.
+    """The rotation, scale and shift that bring `source` nearest to `target` in the least-squares
+    sense.
 
     >>> similarity(np.array([[0.0, 0], [1, 0]]), np.array([[1.0, 1], [1, 3]])).round(6).tolist()
     [[0.0, -2.0, 1.0], [2.0, 0.0, 1.0]]

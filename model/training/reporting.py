@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a training says what it is at: a callback of named numbers, and the curve that stands beside a checkpoint.
+"""How a training says what it is at: a callback of named numbers, and the curve that stands beside
+a checkpoint.
 
 Not a display: flows draw bars and write TensorBoard's files from the same callback.
 """
@@ -21,14 +22,16 @@ def silent(_step: int, _values: Mapping[str, float]) -> None:
 
 
 class Curve:
-    """The numbers of each step, one JSON object a line, so that two curves can be compared byte by byte."""
+    """The numbers of each step, one JSON object a line, so that two curves can be compared byte by
+    byte."""
 
     def __init__(self, path: Path) -> None:
         """`path` need not exist."""
         self.path = path
 
     def rewind(self, step: int) -> None:
-        """Forget what was written at `step` and after it: a resumed training goes through those steps again."""
+        """Forget what was written at `step` and after it: a resumed training goes through those
+        steps again."""
         kept = [line for line in self._lines() if json.loads(line)["step"] < step]
         with whole(self.path) as partial:
             partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A training's state in one safetensors file, so that a training that was killed goes on to the same numbers.
+"""A training's state in one safetensors file, so that a training that was killed goes on to the
+same numbers.
 
-Not the finished checkpoint, which holds weights only. Weights and optimiser are tensors; step, optimiser settings and what the
-training is of are JSON in the file's header. Draws are seeded by (seed, step), so no random state needs keeping.
+Not the finished checkpoint, which holds weights only. Weights and optimiser are tensors; step,
+optimiser settings and what the training is of are JSON in the file's header. Draws are seeded by
+(seed, step), so no random state needs keeping.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ HEADER = "training"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """What is being trained: `modules` by name and their optimiser. `facts` (plain values: settings, data digest) must be the same
-    when it goes on."""
+    """What is being trained: `modules` by name and their optimiser. `facts` (plain values:
+    settings, data digest) must be the same when it goes on."""
 
     modules: Mapping[str, nn.Module]
     optimiser: torch.optim.Optimizer
@@ -49,11 +51,13 @@ class Training:
             save_file(written, partial, metadata={HEADER: json.dumps(header)})
 
     def restore(self, path: Path) -> int:
-        """The step to go on from; 0 when nothing was saved. Raises InputError when the file is of another training."""
+        """The step to go on from; 0 when nothing was saved. Raises InputError when the file is of
+        another training."""
         if not path.is_file():
             return 0
         header, tensors = _read(path)
-        same = json.loads(json.dumps(dict(self.facts)))  # as it would come back: tuples are lists there
+        # as it would come back: tuples are lists there
+        same = json.loads(json.dumps(dict(self.facts)))
         if header["facts"] != same:
             raise InputError(differences(path, header["facts"], same))
         for name, module in self.modules.items():
@@ -67,7 +71,8 @@ class Training:
 
 
 def seeded(seed: int, step: int) -> torch.Generator:
-    """The draws of one step: the same whether or not the training was stopped before it, and in every worker."""
+    """The draws of one step: the same whether or not the training was stopped before it, and in
+    every worker."""
     return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
 
 
@@ -78,19 +83,30 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, KeyError) as error:
         message = f"not the state of a training: {error}"
-        raise InputError(Problem(file=str(path), message=message, expected="delete it to train anew")) from error
+        raise InputError(
+            Problem(file=str(path), message=message, expected="delete it to train anew")
+        ) from error
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }
 
 
 def differences(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Problem]:
-    """A problem for each fact in which a training that stands at `path` differs from the one that is wanted."""
+    """A problem for each fact in which a training that stands at `path` differs from the one that
+    is wanted."""
     message = "the training that stands here was begun with another value; use another folder, or delete this"
     one, other = _flat(saved), _flat(wanted)
     return [
-        Problem(file=str(path), column=name, message=message, expected=repr(one.get(name)), got=repr(other.get(name)))
+        Problem(
+            file=str(path),
+            column=name,
+            message=message,
+            expected=repr(one.get(name)),
+            got=repr(other.get(name)),
+        )
         for name in sorted({*one, *other})
         if one.get(name) != other.get(name)
     ]
@@ -100,5 +116,9 @@ def _flat(facts: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """Facts within facts by their whole name: `settings.steps`."""
     flat: dict[str, Any] = {}
     for name, value in facts.items():
-        flat |= _flat(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
+        flat |= (
+            _flat(value, f"{above}{name}.")
+            if isinstance(value, Mapping)
+            else {f"{above}{name}": value}
+        )
     return flat

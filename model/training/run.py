@@ -19,7 +19,8 @@ STATE, CURVE = "state.safetensors", "curve.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """`out`: a folder for the checkpoint, the state to go on from and the curve of losses. The leading worker alone writes and tells."""
+    """`out`: a folder for the checkpoint, the state to go on from and the curve of losses. The
+    leading worker alone writes and tells."""
 
     out: Path
     report: Report = silent
@@ -31,14 +32,22 @@ class Run:
         return Curve(self.out / CURVE)
 
     def begin(self, training: Training) -> int:
-        """Take up what was saved; returns the step to go on from. Raises InputError when it is of another training."""
+        """Take up what was saved; returns the step to go on from. Raises InputError when it is of
+        another training."""
         self.out.mkdir(parents=True, exist_ok=True)
         first = training.restore(self.out / STATE)
         if self.workers.leads:
             self.curve.rewind(first)
         return first
 
-    def stepped(self, step: int, values: Mapping[str, Tensor | float], training: Training, *, save_every: int) -> None:
+    def stepped(
+        self,
+        step: int,
+        values: Mapping[str, Tensor | float],
+        training: Training,
+        *,
+        save_every: int,
+    ) -> None:
         """Tell of a step that was taken, and save after every so many."""
         if not self.workers.leads:
             return

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Samples to look at while the denoiser trains: for some portraits a strip of every few frames, beside the clip that was asked for."""
+"""Samples to look at while the denoiser trains: for some portraits a strip of every few frames,
+beside the clip that was asked for."""
 
 from __future__ import annotations
 
@@ -17,10 +18,14 @@ PLAN = Plan()
 
 
 def strips(nano: Nano, reel: Reel, *, seed: int = 0) -> dict[str, Film]:
-    """`strip`: one picture, clip after clip (the real one above the made one); `film`: real and made frames side by side, moving."""
+    """`strip`: one picture, clip after clip (the real one above the made one); `film`: real and
+    made frames side by side, moving."""
     nano.eval()
     frames = nano.sizes.window
-    pairs = [_pair(nano, reel, int(clip), frames, seed) for clip in torch.linspace(0, len(reel.starts) - 1, CLIPS)]
+    pairs = [
+        _pair(nano, reel, int(clip), frames, seed)
+        for clip in torch.linspace(0, len(reel.starts) - 1, CLIPS)
+    ]
     rows = [torch.cat(list(one[::EVERY]), 1) for pair in pairs for one in pair]
     beside = [torch.cat((real, made), 1) for real, made in pairs]
     return {"strip": torch.cat(rows)[None], "film": torch.cat(beside, 2)}

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A table of a settings file into a frozen dataclass: unknown names, wrong kinds and values out of range, all told at once.
+"""A table of a settings file into a frozen dataclass: unknown names, wrong kinds and values out of
+range, all told at once.
 
-Not the reading of TOML: a flow does that. Ranges and choices stand in the metadata of the dataclass' fields (`within`, `one_of`). Shares
-of one whole stand in the class' `SHARES`: together they may be 1 at most.
+Not the reading of TOML: a flow does that. Ranges and choices stand in the metadata of the
+dataclass' fields (`within`, `one_of`). Shares of one whole stand in the class' `SHARES`: together
+they may be 1 at most.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ def one_of(default: str, *others: str) -> Any:
     return field(default=default, metadata={"choices": (default, *others)})
 
 
-def read(kind: type[T], table: Mapping[str, object], *, file: str, name: str, beside: Iterable[str] = ()) -> T:
-    """Build `kind` from a table called `name` in `file`; what is not given keeps its default. Raises InputError.
+def read(
+    kind: type[T], table: Mapping[str, object], *, file: str, name: str, beside: Iterable[str] = ()
+) -> T:
+    """Build `kind` from a table called `name` in `file`; what is not given keeps its default.
+    Raises InputError.
 
     `beside`: other names that might have been meant."""
     known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
@@ -36,23 +41,43 @@ def read(kind: type[T], table: Mapping[str, object], *, file: str, name: str, be
         place = f"{name}.{key}" if name else key
         if key not in known:
             near = nearest(key, [*known, *beside])
-            problems.append(Problem(file=file, column=place, message="unknown setting", got=repr(key), nearest=near))
+            problems.append(
+                Problem(
+                    file=file, column=place, message="unknown setting", got=repr(key), nearest=near
+                )
+            )
             continue
         expected = _expected(known[key], value)
         if expected:
             near = nearest(str(value), known[key].metadata.get("choices", ()))
             got = repr(value)
             problems.append(
-                Problem(file=file, column=place, message="bad value", expected=expected, got=got, nearest=near)
+                Problem(
+                    file=file,
+                    column=place,
+                    message="bad value",
+                    expected=expected,
+                    got=got,
+                    nearest=near,
+                )
             )
-        values[key] = float(value) if isinstance(known[key].default, float) and isinstance(value, int) else value
+        values[key] = (
+            float(value)
+            if isinstance(known[key].default, float) and isinstance(value, int)
+            else value
+        )
     if problems:
         raise InputError(problems)
     built = kind(**values)
     more = _more_than_all(built)
     if more:
         raise InputError(
-            Problem(file=file, column=f"{name}.{more}", message="together more than the whole", expected="1 at most")
+            Problem(
+                file=file,
+                column=f"{name}.{more}",
+                message="together more than the whole",
+                expected="1 at most",
+            )
         )
     return built
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first stage of diffusion training: frames to latents beside a portrait, and back.
 
-The loss is the absolute error of levels and of their differences to neighbours, with more weight where a face acts, and a small pull of
-the latent toward a unit Gaussian, so that what no frame needs stays empty. Afterwards latents are scaled to unit deviation by channel.
+The loss is the absolute error of levels and of their differences to neighbours, with more weight
+where a face acts, and a small pull of the latent toward a unit Gaussian, so that what no frame
+needs stays empty. Afterwards latents are scaled to unit deviation by channel.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ SHOWN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoencoderSettings:
-    """`ema`: decay of the running mean of weights. `acting`: additional weight where a face acts; `edges`: of differences to neighbours;
-    `empty`: of the pull to a unit Gaussian."""
+    """`ema`: decay of the running mean of weights. `acting`: additional weight where a face acts;
+    `edges`: of differences to neighbours; `empty`: of the pull to a unit Gaussian."""
 
     seed: int = within(0, 0, 2**31)
     steps: int = within(1200, 1, 10_000_000)
@@ -54,7 +55,8 @@ def train(
     *,
     show: Show = unseen,
 ) -> None:
-    """Train the autoencoder inside `nano`, in place; state and curve are kept in the run's folder."""
+    """Train the autoencoder inside `nano`, in place; state and curve are kept in the run's
+    folder."""
 
     def draw(step: int) -> Draws:
         generator = seeded(settings.seed, step)
@@ -62,7 +64,9 @@ def train(
         chance = torch.rand(settings.batch, generator=generator)
         places = (chance * references.lengths[clips]).long()
         sizes = nano.sizes
-        noise = torch.randn(settings.batch, sizes.latent, sizes.grid, sizes.grid, generator=generator)
+        noise = torch.randn(
+            settings.batch, sizes.latent, sizes.grid, sizes.grid, generator=generator
+        )
         return {"clips": clips, "places": places, "noise": noise}
 
     def loss(part: Draws) -> Losses:
@@ -81,7 +85,11 @@ def train(
         draw=draw,
         loss=loss,
         films=films,
-        facts={"settings": asdict(settings), "sizes": nano.sizes.plain(), "references": references.identity},
+        facts={
+            "settings": asdict(settings),
+            "sizes": nano.sizes.plain(),
+            "references": references.identity,
+        },
     )
     mean = training_loop.follow(stage, Course.of(settings), run, show=show)
     nano.autoencoder.load_state_dict(mean.state_dict())
@@ -91,7 +99,8 @@ def train(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kit:
-    """What a loss needs beside the pictures: weights of places, unit noise for the latents, settings."""
+    """What a loss needs beside the pictures: weights of places, unit noise for the latents,
+    settings."""
 
     weights: Float[Tensor, "batch side side"]
     noise: Tensor

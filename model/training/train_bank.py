@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train the emotion bank on a trained embedder: read `train` from top to bottom.
 
-The bank's tokens must move a neutral face as a clip does. A small performer is given an identity's neutral landmarks and the tokens of
-the emotion, felt in *another* identity's clip, and says how the landmarks move; so tokens carry emotions and no people. Both ways of
-asking the bank learn in each step. Blends are trained as blends: two emotions of one identity are mixed on both sides.
+The bank's tokens must move a neutral face as a clip does. A small performer is given an identity's
+neutral landmarks and the tokens of the emotion, felt in *another* identity's clip, and says how the
+landmarks move; so tokens carry emotions and no people. Both ways of asking the bank learn in each
+step. Blends are trained as blends: two emotions of one identity are mixed on both sides.
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ MOVED = 16  # first coordinates of a face that the performer moves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankSettings:
-    """`codes`, `tokens`, `hidden`: sizes of the bank. `codebook_weight`: of the quantisation loss. The rest is about what a step asks:
+    """`codes`, `tokens`, `hidden`: sizes of the bank. `codebook_weight`: of the quantisation loss.
+    The rest is about what a step asks:
 
-    `named`: share of clips whose emotion is given as its class prior at the clip's intensity, instead of what is felt in the clip.
-    `noise`: of the draws from what is felt (1: as the Gaussian says). `blended`: share of clips that are mixed with another emotion of
-    the same identity. `dropped`: share of priors that become zero, for guidance without emotion. `blind`: share of retrievals in which
-    only the entry says the emotion (`EmotionBank.recall`)."""
+    `named`: share of clips whose emotion is given as its class prior at the clip's intensity,
+    instead of what is felt in the clip. `noise`: of the draws from what is felt (1: as the Gaussian
+    says). `blended`: share of clips that are mixed with another emotion of the same identity.
+    `dropped`: share of priors that become zero, for guidance without emotion. `blind`: share of
+    retrievals in which only the entry says the emotion (`EmotionBank.recall`)."""
 
     seed: int = within(0, 0, 2**31)
     steps: int = within(500, 1, 1_000_000)
@@ -64,24 +67,34 @@ class BankSettings:
 
 
 class Performer(nn.Module):
-    """Neutral coordinates of a face and tokens of an emotion to how the coordinates move. A teacher for the bank, not a talker."""
+    """Neutral coordinates of a face and tokens of an emotion to how the coordinates move. A teacher
+    for the bank, not a talker."""
 
     def __init__(self, *, axes: int, tokens: int, dim: int) -> None:
         """`axes`: coordinates of the neutral face."""
         super().__init__()
         self.moves = nn.Sequential(
-            nn.Linear(axes + tokens * dim, 128), nn.GELU(), nn.Linear(128, 128), nn.GELU(), nn.Linear(128, MOVED)
+            nn.Linear(axes + tokens * dim, 128),
+            nn.GELU(),
+            nn.Linear(128, 128),
+            nn.GELU(),
+            nn.Linear(128, MOVED),
         )
 
-    def forward(self, neutral: Float[Tensor, "batch axes"], tokens: Float[Tensor, "batch tokens dim"]) -> Tensor:
+    def forward(
+        self, neutral: Float[Tensor, "batch axes"], tokens: Float[Tensor, "batch tokens dim"]
+    ) -> Tensor:
         """Movement of the first `MOVED` coordinates."""
-        joined = torch.cat([neutral, rearrange(tokens, "batch tokens dim -> batch (tokens dim)")], dim=-1)
+        joined = torch.cat(
+            [neutral, rearrange(tokens, "batch tokens dim -> batch (tokens dim)")], dim=-1
+        )
         moved: Tensor = self.moves(joined)
         return moved
 
 
 class Unbanked(nn.Module):
-    """What stands where the bank was in the ablation: one linear layer from the prior to as many tokens."""
+    """What stands where the bank was in the ablation: one linear layer from the prior to as many
+    tokens."""
 
     def __init__(self, *, tokens: int, dim: int) -> None:
         """Tokens as the bank gives."""
@@ -91,14 +104,17 @@ class Unbanked(nn.Module):
 
     def tokens(self, priors: Tensor) -> Tensor:
         """Tokens of the priors; there is nothing to retrieve."""
-        given: Tensor = rearrange(self.linear(priors), "... (tokens dim) -> ... tokens dim", dim=self.dim)
+        given: Tensor = rearrange(
+            self.linear(priors), "... (tokens dim) -> ... tokens dim", dim=self.dim
+        )
         return given
 
 
 def train(
     corpus: Corpus, embedder: EmotionEmbedder, settings: BankSettings, run: Run
 ) -> tuple[EmotionBank | Unbanked, Performer]:
-    """Train on the split `train` and write the bank to `run.out`; goes on where a killed training stopped.
+    """Train on the split `train` and write the bank to `run.out`; goes on where a killed training
+    stopped.
 
     Raises InputError as the embedder's training does."""
     acted = performances(corpus, training_rows(corpus), embedder)
@@ -106,12 +122,18 @@ def train(
 
     torch.manual_seed(settings.seed)  # first weights
     sizes = replace(SIZES, bank=settings.codes, tokens=settings.tokens, hidden=settings.hidden)
-    bank = EmotionBank(sizes) if settings.with_bank else Unbanked(tokens=sizes.tokens, dim=sizes.dim)
+    bank = (
+        EmotionBank(sizes) if settings.with_bank else Unbanked(tokens=sizes.tokens, dim=sizes.dim)
+    )
     performer = Performer(axes=acted.neutral.shape[1], tokens=sizes.tokens, dim=sizes.dim)
     parameters = [*bank.parameters(), *performer.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(
+        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
     facts = {"settings": asdict(settings), "data": data_of(corpus), "embedder": embedder.digest}
-    training = Training(modules={"bank": bank, "performer": performer}, optimiser=optimiser, facts=facts)
+    training = Training(
+        modules={"bank": bank, "performer": performer}, optimiser=optimiser, facts=facts
+    )
 
     for step in range(run.begin(training), settings.steps):
         generator = seeded(settings.seed, step)
@@ -120,7 +142,9 @@ def train(
             if step == 0 or (step + 1) % settings.revive_every == 0:
                 bank.revive(scene.clean, generator)
             bank.note_use(bank.codebook(scene.priors)[1])
-        parts = parts_of_loss(settings, scene.of(run.workers.share(len(scene.priors))), bank, performer)
+        parts = parts_of_loss(
+            settings, scene.of(run.workers.share(len(scene.priors))), bank, performer
+        )
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * cosine(step, settings.steps)
         optimiser.zero_grad()
@@ -138,7 +162,8 @@ def train(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Performances:
-    """A split as the bank sees it: what is felt in each clip, the neutral face of who performs it, and how that face is moved."""
+    """A split as the bank sees it: what is felt in each clip, the neutral face of who performs it,
+    and how that face is moved."""
 
     clips: Clips
     felt: Gaussian
@@ -148,14 +173,21 @@ class Performances:
 
     def named(self, clips: Tensor) -> Float[Tensor, "batch 256"]:
         """The class priors of some clips' emotions at the clips' intensities."""
-        weights = functional.one_hot(self.clips.emotions[clips], len(LABELS)) * self.clips.intensities[clips, None]
+        weights = (
+            functional.one_hot(self.clips.emotions[clips], len(LABELS))
+            * self.clips.intensities[clips, None]
+        )
         return self.priors.at(weights)
 
 
 def performances(
-    corpus: Corpus, rows: Sequence[CorpusClip], embedder: EmotionEmbedder, priors: Priors | None = None
+    corpus: Corpus,
+    rows: Sequence[CorpusClip],
+    embedder: EmotionEmbedder,
+    priors: Priors | None = None,
 ) -> Performances:
-    """Read clips and neutral faces. `priors`: class means to go by; made of these clips when None."""
+    """Read clips and neutral faces. `priors`: class means to go by; made of these clips when
+    None."""
     space = embedder.space
     clips = gather(corpus, rows, space)
     felt, _ = encode_all(embedder, clips)
@@ -179,8 +211,8 @@ def settled(clips: Clips) -> Float[Tensor, "clips seeing"]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scene:
-    """What one step is made of. `clean`: the priors before noise. `dropped`: whose prior becomes zero. `blind`: who asks nothing of
-    what is retrieved."""
+    """What one step is made of. `clean`: the priors before noise. `dropped`: whose prior becomes
+    zero. `blind`: who asks nothing of what is retrieved."""
 
     priors: Float[Tensor, "batch 256"]
     clean: Float[Tensor, "batch 256"]
@@ -194,7 +226,9 @@ class Scene:
         return Scene(**{name: getattr(self, name)[share] for name in Scene.__slots__})
 
 
-def draw(acted: Performances, sampler: Sampler, settings: BankSettings, generator: torch.Generator) -> Scene:
+def draw(
+    acted: Performances, sampler: Sampler, settings: BankSettings, generator: torch.Generator
+) -> Scene:
     """The clips of a step: what they are conditioned on, and what is to come of it."""
     chosen = sampler.draw(generator)
     count = len(chosen)
@@ -236,7 +270,9 @@ def parts_of_loss(
     return {"loss/total": total, **parts}
 
 
-def config_of(settings: BankSettings, corpus: Corpus, embedder: EmotionEmbedder, bank: EmotionBank) -> dict[str, Any]:
+def config_of(
+    settings: BankSettings, corpus: Corpus, embedder: EmotionEmbedder, bank: EmotionBank
+) -> dict[str, Any]:
     """What stands beside the weights."""
     return {
         "kind": KIND,
@@ -250,5 +286,9 @@ def config_of(settings: BankSettings, corpus: Corpus, embedder: EmotionEmbedder,
 
 def _other_emotion(values: Tensor, shift: int) -> Tensor:
     """Each clip's row exchanged for that of the same identity `shift` emotions on."""
-    grouped = rearrange(values, "(identity emotion) width -> identity emotion width", emotion=len(LABELS))
-    return rearrange(grouped.roll(shift, dims=1), "identity emotion width -> (identity emotion) width")
+    grouped = rearrange(
+        values, "(identity emotion) width -> identity emotion width", emotion=len(LABELS)
+    )
+    return rearrange(
+        grouped.roll(shift, dims=1), "identity emotion width -> (identity emotion) width"
+    )

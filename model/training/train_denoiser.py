@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second and third stage of diffusion training: motion without emotion, then emotion. One loop, other settings.
+"""The second and third stage of diffusion training: motion without emotion, then emotion. One loop,
+other settings.
 
-A window of a clip's latents is noised, and the denoiser says v of it, told the portrait, the sound, the emotion and in half of the
-windows the first frames. Conditions are dropped now and then for the branches of guidance; in the motion stage emotion always is. With a
-discriminator, part of the batch is also asked for its emotion (see `discriminator`).
+A window of a clip's latents is noised, and the denoiser says v of it, told the portrait, the sound,
+the emotion and in half of the windows the first frames. Conditions are dropped now and then for the
+branches of guidance; in the motion stage emotion always is. With a discriminator, part of the batch
+is also asked for its emotion (see `discriminator`).
 """
 
 from __future__ import annotations
@@ -29,10 +31,12 @@ from model.training.training_loop import Course, Draws, Film, Losses, Show, Stag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenoiserSettings:
-    """`emotion`: whether emotions are told. `noise_mean`, `noise_deviation`: of ln sigma. `drop_*`: shares of windows that lose both,
-    the emotion, or the sound. `given`: share of windows that know their first frames; `given_noise`: deviation added to those, since
-    when talking they are made ones. `acting`: additional weight of places that act. `discriminator`: its weight, 0 for none;
-    `examined`: share of the batch it looks at; `examined_noise`: noise level at which it looks at predictions."""
+    """`emotion`: whether emotions are told. `noise_mean`, `noise_deviation`: of ln sigma. `drop_*`:
+    shares of windows that lose both, the emotion, or the sound. `given`: share of windows that know
+    their first frames; `given_noise`: deviation added to those, since when talking they are made
+    ones. `acting`: additional weight of places that act. `discriminator`: its weight, 0 for none;
+    `examined`: share of the batch it looks at; `examined_noise`: noise level at which it looks at
+    predictions."""
 
     seed: int = within(0, 0, 2**31)
     emotion: bool = True
@@ -61,7 +65,8 @@ class DenoiserSettings:
 
 
 class Learner(nn.Module):
-    """What learns in these stages: the denoiser, its hearing and feeling, and the discriminator's reader."""
+    """What learns in these stages: the denoiser, its hearing and feeling, and the discriminator's
+    reader."""
 
     def __init__(self, nano: Nano, *, seed: int) -> None:
         """Takes the networks of `nano`, which learn in place."""
@@ -74,21 +79,29 @@ class Learner(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kit:
-    """Clips to learn from, clips of other people for samples, and what else the training depends on."""
+    """Clips to learn from, clips of other people for samples, and what else the training depends
+    on."""
 
     reel: Reel
     shown: Reel
     facts: dict[str, Any]
 
 
-def train(nano: Nano, kit: Kit, settings: DenoiserSettings, run: Run, *, show: Show = unseen) -> None:
-    """Train everything of `nano` but its autoencoder, in place; state and curve are kept in the run's folder."""
+def train(
+    nano: Nano, kit: Kit, settings: DenoiserSettings, run: Run, *, show: Show = unseen
+) -> None:
+    """Train everything of `nano` but its autoencoder, in place; state and curve are kept in the
+    run's folder."""
     learner = Learner(nano, seed=settings.seed)
     nano.unet.checkpointing = settings.checkpointing
 
     def films(mean: nn.Module) -> dict[str, Film]:
         worn = Nano.fresh(nano.sizes)
-        own = {name: value for name, value in mean.state_dict().items() if not name.startswith("reader.")}
+        own = {
+            name: value
+            for name, value in mean.state_dict().items()
+            if not name.startswith("reader.")
+        }
         worn.load_state_dict(nano.state_dict() | own)
         return strips(worn, kit.shown)
 
@@ -111,7 +124,9 @@ def draw(reel: Reel, nano: Nano, settings: DenoiserSettings, step: int) -> Draws
     clips = torch.randint(len(reel.starts), (count,), generator=generator)
     spare = reel.references.lengths[clips] - sizes.window + 1
     shape = (count, sizes.window, sizes.latent, sizes.grid, sizes.grid)
-    dropout = Dropout(everything=settings.drop_both, emotion=settings.drop_emotion, sound=settings.drop_sound)
+    dropout = Dropout(
+        everything=settings.drop_both, emotion=settings.drop_emotion, sound=settings.drop_sound
+    )
     silent, moodless = dropout.draw(count, generator)
     noise = Noise(mean=settings.noise_mean, deviation=settings.noise_deviation)
     return {
@@ -175,20 +190,27 @@ def losses(learner: Learner, batch: Batch, settings: DenoiserSettings) -> Losses
     v = learner.unet(diffusion.scaled(noisy, sigma), sigma, scene).float()
     places = 1 + settings.acting * batch.acting
     places = places / places.mean((1, 2), keepdim=True)
-    error = diffusion.v_loss(v, diffusion.v_target(clean, part["noise"], sigma), free=~batch.given, places=places)
+    error = diffusion.v_loss(
+        v, diffusion.v_target(clean, part["noise"], sigma), free=~batch.given, places=places
+    )
     found = {"loss/total": error, "loss/v": error}
     chosen = part["examined"] & ~part["moodless"]
     if settings.discriminator and bool(chosen.any()):
         made = diffusion.clean_of(noisy, v, sigma)[chosen]
         found |= _examined(learner, batch, made, chosen, settings)
-        found["loss/total"] = error + settings.discriminator * (found["loss/read"] + found["loss/kept"])
+        found["loss/total"] = error + settings.discriminator * (
+            found["loss/read"] + found["loss/kept"]
+        )
     elif settings.discriminator:
         found |= _unexamined()
     return found
 
 
-def _examined(learner: Learner, batch: Batch, made: Tensor, chosen: Tensor, settings: DenoiserSettings) -> Losses:
-    """Read the emotion of real windows (which trains reader and UNet), and of predicted ones (which trains the prediction)."""
+def _examined(
+    learner: Learner, batch: Batch, made: Tensor, chosen: Tensor, settings: DenoiserSettings
+) -> Losses:
+    """Read the emotion of real windows (which trains reader and UNet), and of predicted ones (which
+    trains the prediction)."""
     part, labels, sigma = batch.part, batch.labels[chosen], batch.part["sigma"][chosen]
     count, frames = made.shape[:2]
     untold = torch.ones(count, dtype=torch.bool)

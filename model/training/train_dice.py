@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One training step of the product's DICE-Talk networks, at any size: the released one, or the same classes at reduced width.
+"""One training step of the product's DICE-Talk networks, at any size: the released one, or the same
+classes at reduced width.
 
-Latents, portrait, sound windows and priors come prepared; what is here is the published conditioning (`model/dice`) seen from training:
-the UNet, the audio projection, the emotion model with its bank and classifier, and the mask encoder learn together. The bank is asked
-both ways, by retrieval in half of the windows. Which feature the classifier reads, and all weights, are choices (docs/experiments.md).
+Latents, portrait, sound windows and priors come prepared; what is here is the published
+conditioning (`model/dice`) seen from training: the UNet, the audio projection, the emotion model
+with its bank and classifier, and the mask encoder learn together. The bank is asked both ways, by
+retrieval in half of the windows. Which feature the classifier reads, and all weights, are choices
+(docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -32,9 +35,11 @@ NEUTRAL_CLASS = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shot:
-    """One window to learn from. `latents`: scaled ones of F frames; `portrait`: unscaled latent of the portrait; `clip`: its token.
+    """One window to learn from. `latents`: scaled ones of F frames; `portrait`: unscaled latent of
+    the portrait; `clip`: its token.
 
-    `sound`: Whisper windows; `prior`: what is felt; `mask`: the face, 0 to 1; `emotion`: class of 22, see `class_of`."""
+    `sound`: Whisper windows; `prior`: what is felt; `mask`: the face, 0 to 1; `emotion`: class of
+    22, see `class_of`."""
 
     latents: Float[Tensor, "frames 4 height width"]
     portrait: Float[Tensor, "4 height width"]
@@ -48,9 +53,11 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chance:
-    """What is random about a window: its noise, its one noise level, which conditions are dropped, how the bank is asked.
+    """What is random about a window: its noise, its one noise level, which conditions are dropped,
+    how the bank is asked.
 
-    `seed`: of the classifier's dropout, so that a step has the same numbers whatever was drawn before it."""
+    `seed`: of the classifier's dropout, so that a step has the same numbers whatever was drawn
+    before it."""
 
     noise: Float[Tensor, "frames 4 height width"]
     sigma: Float[Tensor, ""]
@@ -70,7 +77,8 @@ class DiceWeights:
 
 
 class DiceLearner(nn.Module):
-    """The networks that learn. `build` makes them with fresh weights; on the meta device they have shapes and no memory."""
+    """The networks that learn. `build` makes them with fresh weights; on the meta device they have
+    shapes and no memory."""
 
     def __init__(self, sizes: Sizes) -> None:
         """Fresh weights; a real training loads SVD's UNet first."""
@@ -89,7 +97,8 @@ class DiceLearner(nn.Module):
         return learner.to("meta")  # mixing factors are made by a legacy constructor, on the CPU
 
     def losses(self, shot: Shot, chance: Chance, weights: DiceWeights) -> Losses:
-        """The error of v, the classification of emotion from the deepest feature, and the bank's loss."""
+        """The error of v, the classification of emotion from the deepest feature, and the bank's
+        loss."""
         sigma, clean = chance.sigma[None], shot.latents[None]
         noisy = diffusion.noised(clean, chance.noise[None], sigma)
         image = shot.portrait.expand_as(shot.latents)[None] * (not chance.without_image)
@@ -112,7 +121,8 @@ class DiceLearner(nn.Module):
         return {"loss/total": total, "loss/v": error, "loss/emotion": read, "loss/bank": bank}
 
     def _told(self, shot: Shot, chance: Chance) -> tuple[Conditioning, Tensor]:
-        """The conditions of one window, each dropped as the inference's branches are; and the bank's loss (0 without retrieval)."""
+        """The conditions of one window, each dropped as the inference's branches are; and the
+        bank's loss (0 without retrieval)."""
         frames = len(shot.latents)
         heard = self.audio(shot.sound * (not chance.without_sound))
         dropped = torch.full((1, 1), chance.without_emotion, device=shot.prior.device)
@@ -131,7 +141,8 @@ class DiceLearner(nn.Module):
 
 
 def class_of(emotion: int, level: int, *, neutral: int) -> int:
-    """The class of 22: neutral is 0, then three levels of each other emotion in the order of their labels.
+    """The class of 22: neutral is 0, then three levels of each other emotion in the order of their
+    labels.
 
     >>> class_of(5, 0, neutral=5), class_of(0, 1, neutral=5), class_of(7, 3, neutral=5)
     (0, 1, 21)
@@ -154,7 +165,8 @@ def _seen(module: nn.Module) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def _drawing(seed: int, device: torch.device) -> Iterator[None]:
-    """Inside, modules that draw for themselves do so from `seed`; the global generators are left as they were."""
+    """Inside, modules that draw for themselves do so from `seed`; the global generators are left as
+    they were."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the small diffusion talker from a corpus to a checkpoint, stage after stage: read `train` from top to bottom.
+"""Train the small diffusion talker from a corpus to a checkpoint, stage after stage: read `train`
+from top to bottom.
 
-Not the released DICE-Talk: its own step is in `train_dice`. Every stage has a folder of its own; a training that was killed goes on where
-it was last saved, and a stage that is done is not done again. Results are in docs/experiments.md.
+Not the released DICE-Talk: its own step is in `train_dice`. Every stage has a folder of its own; a
+training that was killed goes on where it was last saved, and a stage that is done is not done
+again. Results are in docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -43,9 +45,10 @@ LISTENED_CLIPS = 400  # from which mean and deviation of prosody are taken
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffusionSettings:
-    """`start`: folder of a finished stage of another training to go on after ("" to begin at the beginning). `embedder`, `bank`: folders
-    of checkpoints whose priors and tokens say what emotions are ("" for fixed random directions and a projection learnt here).
-    `cache`: where latents are kept, to be shared by trainings ("" for a folder of this one)."""
+    """`start`: folder of a finished stage of another training to go on after ("" to begin at the
+    beginning). `embedder`, `bank`: folders of checkpoints whose priors and tokens say what emotions
+    are ("" for fixed random directions and a projection learnt here). `cache`: where latents are
+    kept, to be shared by trainings ("" for a folder of this one)."""
 
     start: str = ""
     embedder: str = ""
@@ -70,7 +73,8 @@ class Stages:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The stages that are to be done, in order. Raises InputError when `start` is no finished stage."""
+        """The stages that are to be done, in order. Raises InputError when `start` is no finished
+        stage."""
         if not self.diffusion.start:
             return STAGES
         return STAGES[STAGES.index(_stage_of(Path(self.diffusion.start))) + 1 :] or STAGES[-1:]
@@ -79,7 +83,11 @@ class Stages:
 def check(chosen: DiffusionSettings) -> None:
     """Whether the folders hold what they should. Raises InputError with every problem."""
     problems, digests = list[Problem](), dict[str, str]()
-    looks: dict[str, Callable[[Path], str]] = {"start": _stage_of, "embedder": _told_by, "bank": _asked_by}
+    looks: dict[str, Callable[[Path], str]] = {
+        "start": _stage_of,
+        "embedder": _told_by,
+        "bank": _asked_by,
+    }
     for name, look in looks.items():
         folder, found = getattr(chosen, name), list[Problem]()
         if folder:
@@ -87,12 +95,23 @@ def check(chosen: DiffusionSettings) -> None:
         problems += [replace(problem, column=f"diffusion.{name}") for problem in found]
     column = "diffusion.bank"
     if chosen.bank and not chosen.embedder:
-        message, expected = "a bank is asked in the priors of its embedder", "the embedder's folder as well"
-        problems.append(Problem(file=chosen.bank, column=column, message=message, expected=expected))
+        message, expected = (
+            "a bank is asked in the priors of its embedder",
+            "the embedder's folder as well",
+        )
+        problems.append(
+            Problem(file=chosen.bank, column=column, message=message, expected=expected)
+        )
     elif chosen.bank and not problems and digests["bank"] != digests["embedder"]:
         message, expected = "the bank of another embedder", f"one of {digests['embedder']}"
         problems.append(
-            Problem(file=chosen.bank, column=column, message=message, expected=expected, got=digests["bank"])
+            Problem(
+                file=chosen.bank,
+                column=column,
+                message=message,
+                expected=expected,
+                got=digests["bank"],
+            )
         )
     if problems:
         raise InputError(problems)
@@ -101,12 +120,15 @@ def check(chosen: DiffusionSettings) -> None:
 def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> Path:
     """Train on the split `train` and return the folder of the finished checkpoint.
 
-    Raises InputError when the corpus cannot be trained on, or the run's folder holds a training with other settings."""
+    Raises InputError when the corpus cannot be trained on, or the run's folder holds a training
+    with other settings."""
     chosen, window = stages.diffusion, stages.sizes.window
     check(chosen)
     cache = Path(chosen.cache) if chosen.cache else run.out / "cache"
     references = References.of(corpus, corpus.split("train"), cache=cache, least=window)
-    seen = References.of(corpus, _spread(corpus.split("val") or corpus.split("train")), cache=cache, least=window)
+    seen = References.of(
+        corpus, _spread(corpus.split("val") or corpus.split("train")), cache=cache, least=window
+    )
     facts = facts_of(corpus, stages)
     nano = _begun(stages)
 
@@ -123,7 +145,9 @@ def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> P
         if _taken_up(nano, run.out / name, facts):
             continue
         part = _part(run, name, before)
-        kit = train_denoiser.Kit(reel=reel, shown=shown, facts={**facts, "begun from": digest_of(nano)})
+        kit = train_denoiser.Kit(
+            reel=reel, shown=shown, facts={**facts, "begun from": digest_of(nano)}
+        )
         train_denoiser.train(nano, kit, settings, part, show=_named(show, part))
         _finish(nano, part, facts)
     return run.out / "emotion"
@@ -133,7 +157,10 @@ def facts_of(corpus: Corpus, stages: Stages) -> dict[str, Any]:
     """What stands beside the weights: data, licences, settings, and what emotions were told by."""
     digests = {
         name: checkpoint.read_digest(Path(folder))
-        for name, folder in (("embedder", stages.diffusion.embedder), ("bank", stages.diffusion.bank))
+        for name, folder in (
+            ("embedder", stages.diffusion.embedder),
+            ("bank", stages.diffusion.bank),
+        )
         if folder
     }
     facts = {
@@ -143,7 +170,9 @@ def facts_of(corpus: Corpus, stages: Stages) -> dict[str, Any]:
         "seed": stages.emotion.seed,
         "told by": digests,
     }
-    return facts | ({"begun after": _origin(Path(stages.diffusion.start))} if stages.diffusion.start else {})
+    return facts | (
+        {"begun after": _origin(Path(stages.diffusion.start))} if stages.diffusion.start else {}
+    )
 
 
 def data_of(corpus: Corpus) -> dict[str, Any]:
@@ -168,7 +197,9 @@ def listen(nano: Nano, references: References) -> None:
 
 def digest_of(module: nn.Module) -> str:
     """Identity of all weights as they are now."""
-    return digest_bytes(to_bytes({name: value.contiguous() for name, value in module.state_dict().items()}))
+    return digest_bytes(
+        to_bytes({name: value.contiguous() for name, value in module.state_dict().items()})
+    )
 
 
 def _stage_of(folder: Path) -> str:
@@ -176,7 +207,9 @@ def _stage_of(folder: Path) -> str:
     stage = str(read_config(folder).get("stage"))
     if stage not in STAGES:
         message = "not a finished stage of a training"
-        raise InputError(Problem(file=str(folder), message=message, expected=" or ".join(STAGES), got=stage))
+        raise InputError(
+            Problem(file=str(folder), message=message, expected=" or ".join(STAGES), got=stage)
+        )
     return stage
 
 
@@ -194,14 +227,19 @@ def _asked_by(folder: Path) -> str:
 
 
 def _origin(folder: Path) -> dict[str, Any]:
-    """What a checkpoint that is gone on from was made of: this training does not know its data and settings otherwise."""
+    """What a checkpoint that is gone on from was made of: this training does not know its data and
+    settings otherwise."""
     config = read_config(folder)
     kept = ("stage", "data", "licences", "settings", "seed", "told by", "begun after")
-    return {"digest": checkpoint.read_digest(folder), **{name: config[name] for name in kept if name in config}}
+    return {
+        "digest": checkpoint.read_digest(folder),
+        **{name: config[name] for name in kept if name in config},
+    }
 
 
 def _begun(stages: Stages) -> Nano:
-    """Fresh networks, or those of the stage that is gone on from, with the emotions that were asked for."""
+    """Fresh networks, or those of the stage that is gone on from, with the emotions that were asked
+    for."""
     chosen = stages.diffusion
     sizes = replace(stages.sizes, banked=True) if chosen.bank else stages.sizes
     nano = Nano.fresh(sizes, seed=stages.autoencoder.seed)
@@ -211,7 +249,9 @@ def _begun(stages: Stages) -> Nano:
         nano.feeling.adopt(Priors.load(Path(chosen.embedder)).mean)
     if chosen.bank:
         own = EmotionBank.load(Path(chosen.bank)).state_dict()
-        nano.feeling.bank.load_state_dict({name: value for name, value in own.items() if name != "usage"})
+        nano.feeling.bank.load_state_dict(
+            {name: value for name, value in own.items() if name != "usage"}
+        )
     return nano
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train the emotion embedder: read `train` from top to bottom.
 
-Everything that is random in a step is drawn from the seed and the step, for the whole batch; so a training that was killed goes on to
-the same numbers, and two workers who share a batch do what one does. Results are in docs/experiments.md.
+Everything that is random in a step is drawn from the seed and the step, for the whole batch; so a
+training that was killed goes on to the same numbers, and two workers who share a batch do what one
+does. Results are in docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -22,14 +23,7 @@ from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from manifests.rows import CorpusClip
 from model.affect import checkpoint
-from model.affect.embedder import (
-    BOTH,
-    DIMS,
-    EmbedderSizes,
-    EmotionEmbedder,
-    Gaussian,
-    Modality,
-)
+from model.affect.embedder import BOTH, DIMS, EmbedderSizes, EmotionEmbedder, Gaussian, Modality
 from model.affect.features import PITCHES
 from model.affect.prepared_corpus import Corpus
 from model.affect.priors import class_priors
@@ -45,11 +39,14 @@ KIND = "emotion embedder"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderSettings:
-    """`identities`: in a batch, each in eight emotions. `objective`: what pulls emotions apart (`none` for the ablation).
+    """`identities`: in a batch, each in eight emotions. `objective`: what pulls emotions apart
+    (`none` for the ablation).
 
-    `hard_weight`: of negatives of the same identity. `audio_only`, `video_only`: shares of clips that lose the other sense.
-    `identity_noise`: how far faces are moved as if they were others', in spreads of the training identities; `pitch_noise` the same for
-    voices (log Hz); `feature_noise` on all inputs, in standard deviations. Others are weights of losses and sizes of `EmbedderSizes`."""
+    `hard_weight`: of negatives of the same identity. `audio_only`, `video_only`: shares of clips
+    that lose the other sense. `identity_noise`: how far faces are moved as if they were others', in
+    spreads of the training identities; `pitch_noise` the same for voices (log Hz); `feature_noise`
+    on all inputs, in standard deviations. Others are weights of losses and sizes of
+    `EmbedderSizes`."""
 
     seed: int = within(0, 0, 2**31)
     steps: int = within(1000, 1, 1_000_000)
@@ -80,14 +77,20 @@ class EmbedderSettings:
     def sizes(self) -> EmbedderSizes:
         """The network's."""
         return EmbedderSizes(
-            axes=self.axes, width=self.width, squeezed=self.squeezed, window=self.window, attend=self.attend
+            axes=self.axes,
+            width=self.width,
+            squeezed=self.squeezed,
+            window=self.window,
+            attend=self.attend,
         )
 
 
 def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedder:
-    """Train on the split `train` and write the checkpoint, with class priors, to `run.out`; goes on where a killed training stopped.
+    """Train on the split `train` and write the checkpoint, with class priors, to `run.out`; goes on
+    where a killed training stopped.
 
-    Raises InputError when the corpus cannot be trained on, or the folder holds a training with other settings."""
+    Raises InputError when the corpus cannot be trained on, or the folder holds a training with
+    other settings."""
     rows = training_rows(corpus)
     space = fit_space(corpus, rows, axes=settings.axes)
     clips = gather(corpus, rows, space)
@@ -99,14 +102,20 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedd
     classifier = nn.Linear(DIMS, len(LABELS))
     modules = {"embedder": embedder, "classifier": classifier}
     parameters = [*embedder.parameters(), *classifier.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(
+        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
     facts = {"settings": asdict(settings), "data": data_of(corpus)}
     training = Training(modules=modules, optimiser=optimiser, facts=facts)
 
     for step in range(run.begin(training), settings.steps):
         batch = draw(clips, sampler, embedder, settings, step)
-        gaussian, intensity = embedder.train()(**batch.inputs(run.workers.share(len(batch.emotions))))
-        felt = Gaussian(mean=run.workers.gather(gaussian.mean), logvar=run.workers.gather(gaussian.logvar))
+        gaussian, intensity = embedder.train()(
+            **batch.inputs(run.workers.share(len(batch.emotions)))
+        )
+        felt = Gaussian(
+            mean=run.workers.gather(gaussian.mean), logvar=run.workers.gather(gaussian.logvar)
+        )
         parts = parts_of_loss(settings, felt, run.workers.gather(intensity), batch, classifier)
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * cosine(step, settings.steps)
@@ -123,7 +132,8 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedd
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
-    """What one step is made of, all of it drawn already. `noise`: unit normal, to sample the Gaussians with."""
+    """What one step is made of, all of it drawn already. `noise`: unit normal, to sample the
+    Gaussians with."""
 
     heard: Float[Tensor, "batch tokens hearing"]
     seen: Float[Tensor, "batch tokens seeing"]
@@ -137,20 +147,31 @@ class Batch:
 
     def inputs(self, share: slice) -> dict[str, Tensor]:
         """What the embedder takes, of a worker's share."""
-        return {name: getattr(self, name)[share] for name in ("heard", "seen", "real", "hears", "sees")}
+        return {
+            name: getattr(self, name)[share] for name in ("heard", "seen", "real", "hears", "sees")
+        }
 
 
-def draw(clips: Clips, sampler: Sampler, embedder: EmotionEmbedder, settings: EmbedderSettings, step: int) -> Batch:
-    """The batch of a step: clips, windows, lost senses, and changes of face, voice and features that keep the emotion."""
+def draw(
+    clips: Clips, sampler: Sampler, embedder: EmotionEmbedder, settings: EmbedderSettings, step: int
+) -> Batch:
+    """The batch of a step: clips, windows, lost senses, and changes of face, voice and features
+    that keep the emotion."""
     generator = seeded(settings.seed, step)
     chosen = sampler.draw(generator)
     count = len(chosen)
     spare = (clips.lengths[chosen] - settings.window).clamp(min=0)
     starts = (torch.rand(count, generator=generator) * (spare + 1)).long()
     heard, seen, real = clips.window(chosen, starts, settings.window)
-    heard = heard + settings.feature_noise * embedder.audio.scale * torch.randn(heard.shape, generator=generator)
-    seen = seen + settings.feature_noise * embedder.video.scale * torch.randn(seen.shape, generator=generator)
-    others = torch.randn(count, settings.axes, generator=generator) @ torch.from_numpy(embedder.space.spread)
+    heard = heard + settings.feature_noise * embedder.audio.scale * torch.randn(
+        heard.shape, generator=generator
+    )
+    seen = seen + settings.feature_noise * embedder.video.scale * torch.randn(
+        seen.shape, generator=generator
+    )
+    others = torch.randn(count, settings.axes, generator=generator) @ torch.from_numpy(
+        embedder.space.spread
+    )
     seen[..., : settings.axes] += settings.identity_noise * others[:, None]
     voices = settings.pitch_noise * torch.randn(count, 1, generator=generator)
     for column in PITCHES:
@@ -170,18 +191,30 @@ def draw(clips: Clips, sampler: Sampler, embedder: EmotionEmbedder, settings: Em
 
 
 def parts_of_loss(
-    settings: EmbedderSettings, felt: Gaussian, intensity: Tensor, batch: Batch, classifier: nn.Module
+    settings: EmbedderSettings,
+    felt: Gaussian,
+    intensity: Tensor,
+    batch: Batch,
+    classifier: nn.Module,
 ) -> dict[str, Tensor]:
     """Each loss by its name, and their weighted sum as `loss/total`."""
     vectors, emotions, identities = felt.sample(batch.noise), batch.emotions, batch.identities
     kl = losses.kl_to_unit(felt.mean, felt.logvar)
     share = losses.identity_share(felt.mean, emotions, identities)
     strength = functional.mse_loss(intensity, batch.intensities)
-    total = settings.kl_weight * kl + settings.identity_weight * share + settings.intensity_weight * strength
+    total = (
+        settings.kl_weight * kl
+        + settings.identity_weight * share
+        + settings.intensity_weight * strength
+    )
     parts = {"loss/kl": kl, "loss/identity": share, "loss/intensity": strength}
     if settings.objective == "infonce":
         parts["loss/infonce"] = losses.info_nce(
-            vectors, emotions, identities, temperature=settings.temperature, hard_weight=settings.hard_weight
+            vectors,
+            emotions,
+            identities,
+            temperature=settings.temperature,
+            hard_weight=settings.hard_weight,
         )
     elif settings.objective == "crossentropy":
         parts["loss/crossentropy"] = functional.cross_entropy(classifier(vectors), emotions)
@@ -195,7 +228,11 @@ def training_rows(corpus: Corpus) -> list[CorpusClip]:
     missing = sorted(set(LABELS) - {row.emotion for row in rows})
     if missing:
         message = f"no training clip performs {', '.join(missing)}"
-        raise InputError(Problem(file=str(corpus.folder), message=message, expected="clips of all eight emotions"))
+        raise InputError(
+            Problem(
+                file=str(corpus.folder), message=message, expected="clips of all eight emotions"
+            )
+        )
     return rows
 
 
@@ -236,7 +273,8 @@ def config_of(settings: EmbedderSettings, corpus: Corpus) -> dict[str, Any]:
 
 
 def data_of(corpus: Corpus) -> dict[str, Any]:
-    """What a checkpoint says of the data that it was trained on: the clips of the split `train`, whatever else the corpus holds."""
+    """What a checkpoint says of the data that it was trained on: the clips of the split `train`,
+    whatever else the corpus holds."""
     rows = corpus.split("train")
     return {
         "digest": digest([row.clip_id for row in rows]),

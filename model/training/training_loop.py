@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop that the stages of diffusion training share: draw, slice, sum gradients, step, average weights, save, tell, show.
+"""The loop that the stages of diffusion training share: draw, slice, sum gradients, step, average
+weights, save, tell, show.
 
-A stage brings three functions: what is drawn for a step (for the whole batch, whoever computes it), the loss of a slice of those draws,
-and what is to be shown. Slices are micro-batches of one process and shares of several workers alike, so how a batch is divided changes
-rounding and nothing else. Killed at any moment, a training goes on from its last save to the same numbers.
+A stage brings three functions: what is drawn for a step (for the whole batch, whoever computes it),
+the loss of a slice of those draws, and what is to be shown. Slices are micro-batches of one process
+and shares of several workers alike, so how a batch is divided changes rounding and nothing else.
+Killed at any moment, a training goes on from its last save to the same numbers.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ CLIP = 1.0  # longest gradient
 Draws = dict[str, Tensor]
 """What a step is made of, batch first."""
 Losses = dict[str, Tensor]
-"""Losses by name, each the mean over a slice, so that slices average to the whole; `loss/total` is what is minimised. Two numbers are a
-share: how many were right, of how many. Every slice must give the same names."""
+"""Losses by name, each the mean over a slice, so that slices average to the whole; `loss/total` is
+what is minimised. Two numbers are a share: how many were right, of how many. Every slice must give
+the same names."""
 Film = UInt8[Tensor, "frames height width 3"]
 Show = Callable[[int, Mapping[str, Film]], None]
 """`show(step, films)`: samples to look at, by name."""
@@ -40,7 +43,8 @@ def unseen(_step: int, _films: Mapping[str, Film]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """How long and how: `batch` is divided into `accumulate` slices; `bf16`: networks compute in bfloat16 (weights stay 32 bits)."""
+    """How long and how: `batch` is divided into `accumulate` slices; `bf16`: networks compute in
+    bfloat16 (weights stay 32 bits)."""
 
     steps: int
     batch: int
@@ -61,7 +65,8 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What is trained and how its loss is made. `facts`: plain values that must be the same when it goes on."""
+    """What is trained and how its loss is made. `facts`: plain values that must be the same when it
+    goes on."""
 
     module: nn.Module
     draw: Callable[[int], Draws]
@@ -71,11 +76,16 @@ class Stage:
 
 
 def follow(stage: Stage, course: Course, run: Run, *, show: Show = unseen) -> nn.Module:
-    """Train `stage.module` and return its running mean. State and curve are kept in the run's folder."""
+    """Train `stage.module` and return its running mean. State and curve are kept in the run's
+    folder."""
     wanted = [parameter for parameter in stage.module.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(wanted, lr=course.learning_rate, weight_decay=course.weight_decay, betas=(0.9, 0.99))
+    optimiser = torch.optim.AdamW(
+        wanted, lr=course.learning_rate, weight_decay=course.weight_decay, betas=(0.9, 0.99)
+    )
     ema = Ema(stage.module, decay=course.ema)
-    training = Training(modules={"own": stage.module, "mean": ema.mean}, optimiser=optimiser, facts=stage.facts)
+    training = Training(
+        modules={"own": stage.module, "mean": ema.mean}, optimiser=optimiser, facts=stage.facts
+    )
     for step in range(run.begin(training), course.steps):
         for group in optimiser.param_groups:
             group["lr"] = course.learning_rate * pace(step, course.steps)
@@ -87,13 +97,19 @@ def follow(stage: Stage, course: Course, run: Run, *, show: Show = unseen) -> nn
         optimiser.step()
         ema.update(stage.module, step)
         run.stepped(step, {**told, "gradient": length}, training, save_every=course.save_every)
-        if run.workers.leads and stage.films and course.show_every and (step + 1) % course.show_every == 0:
+        if (
+            run.workers.leads
+            and stage.films
+            and course.show_every
+            and (step + 1) % course.show_every == 0
+        ):
             show(step + 1, stage.films(ema.mean))
     return ema.mean
 
 
 def pace(step: int, steps: int) -> float:
-    """The share of the learning rate at a step: a short rise, then half a cosine down to a twentieth.
+    """The share of the learning rate at a step: a short rise, then half a cosine down to a
+    twentieth.
 
     >>> pace(0, 1000), round(pace(525, 1000), 3), round(pace(999, 1000), 3)
     (0.02, 0.525, 0.05)
@@ -121,7 +137,8 @@ def _gradients(stage: Stage, course: Course, step: int, workers: Workers) -> Los
 
 
 def _told(values: Losses, workers: Workers) -> dict[str, float]:
-    """The mean over all workers, in one message; shares as quotients, and none of what nobody was asked."""
+    """The mean over all workers, in one message; shares as quotients, and none of what nobody was
+    asked."""
     flat = workers.mean(torch.cat([value.reshape(-1) for value in values.values()]))
     parts = torch.split(flat, [value.numel() for value in values.values()])
     told: dict[str, float] = {}

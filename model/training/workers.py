@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several processes that train one model, each on its share of every batch; or one process alone, with the same code.
+"""Several processes that train one model, each on its share of every batch; or one process alone,
+with the same code.
 
-Not the starting of processes: `flows/farm/training.py` does that with Ray Train, which sets up torch.distributed. A contrastive loss
-needs the whole batch, so embeddings are gathered with their gradients and every worker computes the whole loss.
+Not the starting of processes: `flows/farm/training.py` does that with Ray Train, which sets up
+torch.distributed. A contrastive loss needs the whole batch, so embeddings are gathered with their
+gradients and every worker computes the whole loss.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """`rank` of this process among `count`. The default is a process alone, for which nothing is sent."""
+    """`rank` of this process among `count`. The default is a process alone, for which nothing is
+    sent."""
 
     rank: int = 0
     count: int = 1
@@ -27,16 +30,19 @@ class Workers:
         return self.rank == 0
 
     def share(self, batch: int) -> slice:
-        """This worker's part of a batch. Raises ValueError when the batch does not divide evenly."""
+        """This worker's part of a batch. Raises ValueError when the batch does not divide
+        evenly."""
         if batch % self.count:
             raise ValueError(f"a batch of {batch} does not divide among {self.count} workers")
         part = batch // self.count
         return slice(self.rank * part, (self.rank + 1) * part)
 
     def gather(self, values: Tensor) -> Tensor:
-        """All workers' rows in the order of ranks; gradients flow back to the worker that each row came from.
+        """All workers' rows in the order of ranks; gradients flow back to the worker that each row
+        came from.
 
-        The gradient that arrives is the sum of all workers' losses', `count` times one loss; `average` divides it again."""
+        The gradient that arrives is the sum of all workers' losses', `count` times one loss;
+        `average` divides it again."""
         if self.count == 1:
             return values
         from torch.distributed.nn.functional import all_gather
@@ -54,7 +60,8 @@ class Workers:
         return total / self.count
 
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give all workers the mean of their gradients. What a share did not reach counts as zero there; what none reached stays None."""
+        """Give all workers the mean of their gradients. What a share did not reach counts as zero
+        there; what none reached stays None."""
         if self.count == 1:
             return
         from torch import distributed
@@ -62,7 +69,9 @@ class Workers:
         wanted = list(parameters)
         reached = self.mean(torch.tensor([float(p.grad is not None) for p in wanted]))
         used = [p for p, share in zip(wanted, reached.tolist(), strict=True) if share > 0]
-        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in used])
+        flat = torch.cat(
+            [(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in used]
+        )
         distributed.all_reduce(flat)
         flat /= self.count
         for p, part in zip(used, torch.split(flat, [p.numel() for p in used]), strict=True):

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Match the script to what was heard: a `Cue` for every line, with where it is spoken, how sure that is, and why.
+"""Match the script to what was heard: a `Cue` for every line, with where it is spoken, how sure
+that is, and why.
 
-Pure: lines, turns and words in, cues out. Words name the line; turns check who spoke and cover what the recogniser could not hear.
-Where they disagree the cue says so (`doubtful`, "needs an ear") instead of guessing in silence. Without words, lines and turns are
-put together by order, duration and speaker (`byturns`).
+Pure: lines, turns and words in, cues out. Words name the line; turns check who spoke and cover what
+the recogniser could not hear. Where they disagree the cue says so (`doubtful`, "needs an ear")
+instead of guessing in silence. Without words, lines and turns are put together by order, duration
+and speaker (`byturns`).
 """
 
 from __future__ import annotations
@@ -17,25 +19,21 @@ from pathlib import Path
 
 from manifests.rows import Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
-from pipeline.align import (
-    boundary_snapping,
-    cue_confidence,
-    turn_alignment,
-)
-from pipeline.align import (
-    line_readings as takes,
-)
+from pipeline.align import boundary_snapping, cue_confidence, turn_alignment
+from pipeline.align import line_readings as takes
 from pipeline.align.cue_confidence import Voices
 from pipeline.align.line_readings import Heard, Script, Take
 from pipeline.align.turn_alignment import Speech
 from pipeline.speech.turns import overlapped, touching
 
-MOSTLY = 0.5  # of what a line claims of another's time, from which its own voice is known to lie under it
+# of what a line claims of another's time, from which its own voice is known to lie under it
+MOSTLY = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known beforehand. `enrolled`: the character of a speaker, from voice samples; `circled`: the take to use, by line id."""
+    """What is known beforehand. `enrolled`: the character of a speaker, from voice samples;
+    `circled`: the take to use, by line id."""
 
     enrolled: Mapping[str, str] = field(default_factory=dict)
     circled: Mapping[str, int] = field(default_factory=dict)
@@ -43,7 +41,8 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """A stretch of speech that no line of the script claims: an ad-lib, a false start, an unused take. Samples on the timeline."""
+    """A stretch of speech that no line of the script claims: an ad-lib, a false start, an unused
+    take. Samples on the timeline."""
 
     start: int
     end: int
@@ -54,8 +53,8 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alignment:
-    """The cues; the takes found of each line, in order of time, and the number (from 1) of the one that was chosen; who each
-    speaker is; and the speech that is left over."""
+    """The cues; the takes found of each line, in order of time, and the number (from 1) of the one
+    that was chosen; who each speaker is; and the speech that is left over."""
 
     cues: list[Cue]
     takes: Mapping[str, list[tuple[int, int]]]
@@ -72,7 +71,8 @@ def align(
     recordings: Sequence[Recording],
     known: Known | None = None,
 ) -> list[Cue]:
-    """One cue a line, in the script's order. `words` may be empty: then lines are placed by order, duration and voice."""
+    """One cue a line, in the script's order. `words` may be empty: then lines are placed by order,
+    duration and voice."""
     return match(lines, turns, words, recordings=recordings, known=known).cues
 
 
@@ -100,19 +100,28 @@ def match(
     placed: dict[int, Cue] = {}
     for gap in _gaps(heard, cues, names):
         placed |= _placed(heard.script, gap, names if cues else None)
-    names = names or turn_alignment.assign_names(_spoken_by([*cues.values(), *placed.values()], heard.voices))
-    snapped = boundary_snapping.snap(list(placed.values()), turns, names, {}, beside=list(cues.values()))
+    names = names or turn_alignment.assign_names(
+        _spoken_by([*cues.values(), *placed.values()], heard.voices)
+    )
+    snapped = boundary_snapping.snap(
+        list(placed.values()), turns, names, {}, beside=list(cues.values())
+    )
     cues |= dict(zip(placed, snapped, strict=True))
     claimed = [(cue.start, cue.end) for cue in cues.values()]
     return Alignment(
         cues=[located(cues.get(i) or _missing(line), recordings) for i, line in enumerate(lines)],
         takes={
-            lines[take.reading.line].line_id: [takes.reading_span(heard.words, r) for r in take.readings]
+            lines[take.reading.line].line_id: [
+                takes.reading_span(heard.words, r) for r in take.readings
+            ]
             for take in taken
         },
         chosen={lines[take.reading.line].line_id: take.number for take in taken},
         names=names,
-        left_over=[_stretch(one, heard.words, names) for one in turn_alignment.unclaimed(heard.voices.speech, claimed)],
+        left_over=[
+            _stretch(one, heard.words, names)
+            for one in turn_alignment.unclaimed(heard.voices.speech, claimed)
+        ],
     )
 
 
@@ -134,25 +143,39 @@ class _Gap:
 
 
 def _given(line: Line, begins: Mapping[str, int]) -> Cue | None:
-    """The cue of a line whose sheet says where it is: in its audio file when it names one, else on the timeline.
+    """The cue of a line whose sheet says where it is: in its audio file when it names one, else on
+    the timeline.
 
     `begins`: where the recording of each file name begins."""
-    if line.start_seconds is None or line.end_seconds is None or line.end_seconds <= line.start_seconds:
+    if (
+        line.start_seconds is None
+        or line.end_seconds is None
+        or line.end_seconds <= line.start_seconds
+    ):
         return None
     offset = begins.get(Path(line.audio_file).name, 0) if line.audio_file else 0
-    start, end = (offset + round(seconds * MASTER_HZ) for seconds in (line.start_seconds, line.end_seconds))
+    start, end = (
+        offset + round(seconds * MASTER_HZ) for seconds in (line.start_seconds, line.end_seconds)
+    )
     return _new_cue(line, (start, end), confidence=1.0, reasons="times given in the sheet")
 
 
 def _heard_cues(
     heard: _Listened, taken: Sequence[Take], turns: Sequence[Turn], names: Mapping[str, str]
 ) -> dict[int, Cue]:
-    """Cues of the lines that were recognised: from the first word to the last, drawn to the speech, then judged."""
-    pace = takes.pace(heard.script, heard.words, taken, usual=turn_alignment.SECONDS_PER_LETTER * MASTER_HZ)
+    """Cues of the lines that were recognised: from the first word to the last, drawn to the speech,
+    then judged."""
+    pace = takes.pace(
+        heard.script, heard.words, taken, usual=turn_alignment.SECONDS_PER_LETTER * MASTER_HZ
+    )
     rough, unheard, clear = [], {}, []
     for take in taken:
         line = heard.script.lines[take.reading.line]
-        clear.append(takes.without_slips(heard.script, heard.words, take, heard.voices.speech, pace[line.character]))
+        clear.append(
+            takes.without_slips(
+                heard.script, heard.words, take, heard.voices.speech, pace[line.character]
+            )
+        )
         rough.append(_new_cue(line, takes.span(heard.words, clear[-1]), confidence=1.0, reasons=""))
         unheard[line.line_id] = _unheard(heard.script, clear[-1], pace[line.character])
     snapped = boundary_snapping.snap(rough, turns, names, unheard)
@@ -164,12 +187,15 @@ def _heard_cues(
 
 
 def _in_order(cues: Sequence[Cue]) -> list[bool]:
-    """Whether each cue, in the script's order, begins after the one before and before the one after."""
+    """Whether each cue, in the script's order, begins after the one before and before the one
+    after."""
     around = [cues[max(0, i - 1) : i + 2] for i in range(len(cues))]
     return [all(a.start < b.start for a, b in itertools.pairwise(some)) for some in around]
 
 
-def _judged(heard: _Listened, take: Take, cue: Cue, names: Mapping[str, str], *, in_order: bool) -> Cue:
+def _judged(
+    heard: _Listened, take: Take, cue: Cue, names: Mapping[str, str], *, in_order: bool
+) -> Cue:
     """The cue with its words, its speaker and how sure it is."""
     seconds = heard.voices.seconds((cue.start, cue.end))
     words = takes.timed_words(heard.script, heard.words, take, (cue.start, cue.end))
@@ -193,17 +219,23 @@ def _unheard(script: Script, take: Take, pace: float) -> boundary_snapping.Unhea
     tokens = script.tokens[take.reading.line]
     first, last = take.pairs[0][0], take.pairs[-1][0]
     return boundary_snapping.Unheard(
-        before=round(takes.letters(tokens[:first]) * pace), after=round(takes.letters(tokens[last + 1 :]) * pace)
+        before=round(takes.letters(tokens[:first]) * pace),
+        after=round(takes.letters(tokens[last + 1 :]) * pace),
     )
 
 
 def _names(heard: _Listened, taken: Sequence[Take], known: Known) -> dict[str, str]:
-    """Who each speaker is: as enrolled, else as the lines say; a voice too many is whoever's lines it mostly speaks."""
+    """Who each speaker is: as enrolled, else as the lines say; a voice too many is whoever's lines
+    it mostly speaks."""
     shared = _shared(heard, taken)
-    open_pairs = {pair: seconds for pair, seconds in shared.items() if pair[0] not in known.enrolled}
+    open_pairs = {
+        pair: seconds for pair, seconds in shared.items() if pair[0] not in known.enrolled
+    }
     names = turn_alignment.assign_names(open_pairs) | dict(known.enrolled)
     for speaker in sorted({speaker for speaker, _ in open_pairs} - set(names)):
-        its = {character: seconds for (who, character), seconds in open_pairs.items() if who == speaker}
+        its = {
+            character: seconds for (who, character), seconds in open_pairs.items() if who == speaker
+        }
         best = max(its, key=lambda character: its[character])
         if its[best] > 0.6 * sum(its.values()):
             names[speaker] = best
@@ -219,14 +251,21 @@ def _spoken_by(cues: Sequence[Cue], voices: Voices) -> dict[tuple[str, str], flo
 
 
 def _stretch(one: Speech, heard: Heard, names: Mapping[str, str]) -> Stretch:
-    said = [word.text for word in heard.words if one.start <= (word.start + word.end) // 2 < one.end]
+    said = [
+        word.text for word in heard.words if one.start <= (word.start + word.end) // 2 < one.end
+    ]
     return Stretch(
-        start=one.start, end=one.end, speaker=one.speaker, character=names.get(one.speaker, ""), text=" ".join(said)
+        start=one.start,
+        end=one.end,
+        speaker=one.speaker,
+        character=names.get(one.speaker, ""),
+        text=" ".join(said),
     )
 
 
 def _shared(heard: _Listened, taken: Sequence[Take]) -> dict[tuple[str, str], float]:
-    """Seconds that each speaker talks during lines of each character, surer readings counting more."""
+    """Seconds that each speaker talks during lines of each character, surer readings counting
+    more."""
     seconds: dict[tuple[str, str], float] = {}
     for take in taken:
         character = heard.script.lines[take.reading.line].character
@@ -237,9 +276,11 @@ def _shared(heard: _Listened, taken: Sequence[Take]) -> dict[tuple[str, str], fl
 
 
 def _gaps(heard: _Listened, cues: Mapping[int, Cue], names: Mapping[str, str]) -> list[_Gap]:
-    """Runs of lines without a cue, each with the unclaimed speech between the cues before and after it."""
+    """Runs of lines without a cue, each with the unclaimed speech between the cues before and after
+    it."""
     free = turn_alignment.unclaimed(
-        heard.voices.speech, [claim for cue in cues.values() for claim in _claims(cue, heard, names)]
+        heard.voices.speech,
+        [claim for cue in cues.values() for claim in _claims(cue, heard, names)],
     )
     runs: list[list[int]] = []
     for i in range(len(heard.script.lines)):
@@ -261,13 +302,16 @@ def _gaps(heard: _Listened, cues: Mapping[int, Cue], names: Mapping[str, str]) -
 
 
 def _claims(cue: Cue, heard: _Listened, names: Mapping[str, str]) -> list[tuple[int, int]]:
-    """What a cue takes of the speech: all of it, but not another's time where its own voice is known to lie under."""
+    """What a cue takes of the speech: all of it, but not another's time where its own voice is
+    known to lie under."""
     claims = []
     last = cue.start
     for one in touching(heard.voices.speech, cue.start, cue.end):
         span = (max(one.start, cue.start), min(one.end, cue.end))
         other = one.speaker in names and names[one.speaker] != cue.character
-        if other and heard.voices.samples_under(span, cue.character, names) > MOSTLY * (span[1] - span[0]):
+        if other and heard.voices.samples_under(span, cue.character, names) > MOSTLY * (
+            span[1] - span[0]
+        ):
             claims.append((last, span[0]))
             last = span[1]
     return [*claims, (last, cue.end)]
@@ -276,11 +320,15 @@ def _claims(cue: Cue, heard: _Listened, names: Mapping[str, str]) -> list[tuple[
 def _placed(script: Script, gap: _Gap, names: Mapping[str, str] | None) -> dict[int, Cue]:
     """Cues for a gap's lines by order, duration and speaker."""
     parts = [
-        turn_alignment.Part(character=line.character, seconds=turn_alignment.expected_seconds(len(line.text)))
+        turn_alignment.Part(
+            character=line.character, seconds=turn_alignment.expected_seconds(len(line.text))
+        )
         for line in (script.lines[i] for i in gap.lines)
     ]
     matches, _ = turn_alignment.match(parts, gap.speech, names=names)
-    swapped = {i for a, b in itertools.pairwise(matches) if a.turn > b.turn for i in (a.line, b.line)}
+    swapped = {
+        i for a, b in itertools.pairwise(matches) if a.turn > b.turn for i in (a.line, b.line)
+    }
     cues = {}
     for found in matches:
         order = (
@@ -290,7 +338,9 @@ def _placed(script: Script, gap: _Gap, names: Mapping[str, str] | None) -> dict[
         )
         start, end = gap.speech[found.turn].start, gap.speech[found.turn_end - 1].end
         total = sum(part.seconds for part in parts[found.line : found.line_end])
-        for part, i in zip(parts[found.line : found.line_end], gap.lines[found.line : found.line_end], strict=True):
+        for part, i in zip(
+            parts[found.line : found.line_end], gap.lines[found.line : found.line_end], strict=True
+        ):
             stop = start + round((end - start) * part.seconds / total)
             cues[i] = _new_cue(
                 script.lines[i],
@@ -303,7 +353,9 @@ def _placed(script: Script, gap: _Gap, names: Mapping[str, str] | None) -> dict[
     return cues
 
 
-def _new_cue(line: Line, span: tuple[int, int], *, confidence: float, reasons: str, speaker: str = "") -> Cue:
+def _new_cue(
+    line: Line, span: tuple[int, int], *, confidence: float, reasons: str, speaker: str = ""
+) -> Cue:
     return Cue(
         line_id=line.line_id,
         recording_id="",

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a line begins and ends, drawn to the edges of the speech that the diarization hears.
 
-Pure. Words say which line is spoken, but recognisers are late on soft onsets, lose last consonants and miss whole words; the edges of
-speech are near the truth unless two lines run into one another. So an edge of a cue moves to an edge of speech that is near, as long
-as no other line lies between; further when words at that end were not heard.
+Pure. Words say which line is spoken, but recognisers are late on soft onsets, lose last consonants
+and miss whole words; the edges of speech are near the truth unless two lines run into one another.
+So an edge of a cue moves to an edge of speech that is near, as long as no other line lies between;
+further when words at that end were not heard.
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ from manifests.rows import Cue, Turn
 from manifests.timebase import MASTER_HZ
 from pipeline.speech.turns import overlapped, touching
 
-# Spans of speech begin this much before what is audible and end this much after it (medians over the tuning half of the benchmark).
+# Spans of speech begin this much before what is audible and end this much after it (medians over
+# the tuning half of the benchmark).
 EARLY_SAMPLES = round(0.025 * MASTER_HZ)
 LATE_SAMPLES = round(0.027 * MASTER_HZ)
 REACH_SAMPLES = round(0.6 * MASTER_HZ)  # how far an edge may move outward when all words were heard
 INWARD_SAMPLES = round(1.2 * MASTER_HZ)  # and inward, out of silence
-END_SAMPLES = round(0.08 * MASTER_HZ)  # a word that begins in the last moment of some speech belongs to the next
+# a word that begins in the last moment of some speech belongs to the next
+END_SAMPLES = round(0.08 * MASTER_HZ)
 BESIDE_SAMPLES = round(
     0.2 * MASTER_HZ
 )  # words of two lines this near: which of them begins when is a guess of the recogniser's
 INTO_SAMPLES = round(
     0.25 * MASTER_HZ
 )  # so far into another voice a word may slip that belongs to the own one beside it
-PAUSE_SAMPLES = round(1.2 * MASTER_HZ)  # a longer silence inside a line is not bridged for words that were not heard
+# a longer silence inside a line is not bridged for words that were not heard
+PAUSE_SAMPLES = round(1.2 * MASTER_HZ)
 AROUND_SAMPLES = 20 * MASTER_HZ  # further away nothing can matter
 MEET_SAMPLES = round(0.02 * MASTER_HZ)  # turns of one voice this near are one
 TOUCH_SAMPLES = round(0.15 * MASTER_HZ)  # speech that ends this near runs into the next
@@ -35,7 +39,8 @@ TOUCH_SAMPLES = round(0.15 * MASTER_HZ)  # speech that ends this near runs into 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unheard:
-    """About how long the words take that were not heard before the first and after the last one that was, in samples."""
+    """About how long the words take that were not heard before the first and after the last one
+    that was, in samples."""
 
     before: int = 0
     after: int = 0
@@ -55,8 +60,8 @@ def snap(
     *,
     beside: Sequence[Cue] = (),
 ) -> list[Cue]:
-    """The cues with their edges on the edges of speech. `names`: speaker to character; `unheard`: by line id; `beside`: other cues
-    that stay where they are."""
+    """The cues with their edges on the edges of speech. `names`: speaker to character; `unheard`:
+    by line id; `beside`: other cues that stay where they are."""
     alone = sorted((turn for turn in turns if turn.exclusive), key=lambda turn: turn.start)
     under = overlapped(turns)
     snapped = []
@@ -67,10 +72,14 @@ def snap(
         snapped.append(
             _snapped(
                 cue,
-                own=_joined([turn for turn in (*near, *over) if names.get(turn.speaker) == cue.character]),
+                own=_joined(
+                    [turn for turn in (*near, *over) if names.get(turn.speaker) == cue.character]
+                ),
                 everyone=[_trimmed(turn) for turn in near],
                 others=[
-                    other for other in (*cues, *beside) if other is not cue and other.start < last and other.end > first
+                    other
+                    for other in (*cues, *beside)
+                    if other is not cue and other.start < last and other.end > first
                 ],
                 unheard=unheard.get(cue.line_id, Unheard()),
             )
@@ -79,7 +88,8 @@ def snap(
 
 
 def _joined(turns: Sequence[Turn]) -> list[_Span]:
-    """One voice's turns, trimmed; those that touch are one: speech goes on under somebody else's."""
+    """One voice's turns, trimmed; those that touch are one: speech goes on under somebody
+    else's."""
     joined: list[_Span] = []
     for turn in sorted(turns, key=lambda turn: turn.start):
         if joined and turn.start - joined[-1].end < MEET_SAMPLES:
@@ -95,12 +105,21 @@ def _trimmed(turn: Turn | _Span) -> _Span:
 
 
 def _snapped(
-    cue: Cue, *, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: Unheard
+    cue: Cue,
+    *,
+    own: Sequence[_Span],
+    everyone: Sequence[_Span],
+    others: Sequence[Cue],
+    unheard: Unheard,
 ) -> Cue:
     start = _begin(cue, own, everyone, others, unheard.before)
     # The end is the beginning seen backwards in time.
     mirrored = _begin(
-        _mirror(cue), [_flip(s) for s in own], [_flip(s) for s in everyone], [_mirror(o) for o in others], unheard.after
+        _mirror(cue),
+        [_flip(s) for s in own],
+        [_flip(s) for s in everyone],
+        [_mirror(o) for o in others],
+        unheard.after,
     )
     return replace(cue, start=start, end=-mirrored) if start < -mirrored else cue
 
@@ -113,15 +132,20 @@ def _mirror(cue: Cue) -> Cue:
     return replace(cue, start=-cue.end, end=-cue.start)
 
 
-def _begin(cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: int) -> int:
+def _begin(
+    cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: int
+) -> int:
     start = _edge(cue, own, everyone, others, unheard)
     if cue.start - start >= 3 * unheard // 4:
         return start
     return _further(cue, start, (own, everyone), others, unheard)
 
 
-def _edge(cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: int) -> int:
-    """Where the speech begins that the first word lies in, or the next when it lies in silence or in the end of other speech."""
+def _edge(
+    cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: int
+) -> int:
+    """Where the speech begins that the first word lies in, or the next when it lies in silence or
+    in the end of other speech."""
     same = [other for other in others if other.character == cue.character]
     around = _around(cue.start, own)
     if around is not None:
@@ -134,12 +158,17 @@ def _edge(cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Seq
     around = _around(cue.start, everyone)
     if around is not None:
         return _outward(cue, around, others, unheard)
-    return min((span.start for span in everyone if cue.start < span.start < until), default=cue.start)
+    return min(
+        (span.start for span in everyone if cue.start < span.start < until), default=cue.start
+    )
 
 
 def _around(sample: int, spans: Sequence[_Span]) -> int | None:
     """Where the speech around a sample begins; None when there is none, or only its very end."""
-    return min((span.start for span in spans if span.start <= sample < span.end - END_SAMPLES), default=None)
+    return min(
+        (span.start for span in spans if span.start <= sample < span.end - END_SAMPLES),
+        default=None,
+    )
 
 
 def _spoken(spans: Sequence[_Span], start: int, end: int) -> int:
@@ -156,11 +185,17 @@ def _outward(cue: Cue, edge: int, beside: Sequence[Cue], unheard: int) -> int:
 
 
 def _further(
-    cue: Cue, start: int, spans: tuple[Sequence[_Span], Sequence[_Span]], others: Sequence[Cue], unheard: int
+    cue: Cue,
+    start: int,
+    spans: tuple[Sequence[_Span], Sequence[_Span]],
+    others: Sequence[Cue],
+    unheard: int,
 ) -> int:
-    """Room for words that were not heard: across a pause of the same voice, or under the speech that runs into this.
+    """Room for words that were not heard: across a pause of the same voice, or under the speech
+    that runs into this.
 
-    `spans`: of the same voice, and everybody's. What was not heard takes its time before what was, wherever the voice was found.
+    `spans`: of the same voice, and everybody's. What was not heard takes its time before what was,
+    wherever the voice was found.
     """
     own, everyone = spans
     before = [
@@ -172,7 +207,11 @@ def _further(
     nearest = max(before, key=lambda span: span.end, default=None)
     if nearest and not _between(others, nearest.start, start):
         return nearest.start
-    over = [span.start for span in everyone if span.start < start and abs(span.end - start) < TOUCH_SAMPLES]
+    over = [
+        span.start
+        for span in everyone
+        if span.start < start and abs(span.end - start) < TOUCH_SAMPLES
+    ]
     return min(start, max(cue.start - unheard, min(over))) if over else start
 
 

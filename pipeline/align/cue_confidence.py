@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How sure a cue is, and why: how much of the line was heard, in whose voice, at what pace, in which place.
+"""How sure a cue is, and why: how much of the line was heard, in whose voice, at what pace, in
+which place.
 
-Pure. Each doubt is a factor of the confidence with a reason in words. A voice is told by seconds of speech, so a word or two in the
-wrong one weigh little, unless another character says the same words next to it; a line of which little was heard gains where its
-voice and its place in the script agree.
+Pure. Each doubt is a factor of the confidence with a reason in words. A voice is told by seconds of
+speech, so a word or two in the wrong one weigh little, unless another character says the same words
+next to it; a line of which little was heard gains where its voice and its place in the script
+agree.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from pipeline.speech.turns import touching
 
 SURE = 0.6  # a cue with less confidence needs an ear
 WHOLE = 0.85  # coverage from which a reading counts as the whole line
-IN_PLACE = 0.4  # how far towards certainty order, voice and length bring a line whose words were hardly heard
+# how far towards certainty order, voice and length bring a line whose words were hardly heard
+IN_PLACE = 0.4
 TELLING_SECONDS = 1.2  # of speech tell a voice; less tells less
 UNSURE = 0.3  # mean probability of a line's words under which the recogniser guesses
 AGREES = 0.8  # share of a line in its character's voice from which the voice agrees
@@ -29,14 +32,15 @@ AGREES = 0.8  # share of a line in its character's voice from which the voice ag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Share of a cue's speech that is in its character's voice, alone or under another's (None where nobody speaks), and how many
-    seconds of speech that is said of."""
+    """Share of a cue's speech that is in its character's voice, alone or under another's (None
+    where nobody speaks), and how many seconds of speech that is said of."""
 
     share: float | None
     seconds: float
 
     def as_only_evidence(self) -> Agreement:
-        """The same, counted in full however short it is: where a line's words are another's too, only the voice tells them apart."""
+        """The same, counted in full however short it is: where a line's words are another's too,
+        only the voice tells them apart."""
         return replace(self, seconds=max(self.seconds, TELLING_SECONDS))
 
 
@@ -65,20 +69,30 @@ class Voices:
         """Whether a cue is in its character's voice."""
         span = (cue.start, cue.end)
         seconds = self.seconds(span)
-        own = sum(length for speaker, length in seconds.items() if names.get(speaker) == cue.character)
+        own = sum(
+            length for speaker, length in seconds.items() if names.get(speaker) == cue.character
+        )
         own += self.samples_under(span, cue.character, names) / MASTER_HZ
         known = sum(seconds.values())
         return Agreement(share=min(1.0, own / known) if known else None, seconds=known)
 
 
-def judged(cue: Cue, take: Take, probabilities: Sequence[float], *, agreement: Agreement, in_order: bool) -> Cue:
+def judged(
+    cue: Cue, take: Take, probabilities: Sequence[float], *, agreement: Agreement, in_order: bool
+) -> Cue:
     """The cue with its confidence, status and reasons.
 
-    `probabilities`: the recogniser's, of the line's words. `in_order`: whether the cue lies between those of the lines before and after.
+    `probabilities`: the recogniser's, of the line's words. `in_order`: whether the cue lies between
+    those of the lines before and after.
     """
     coverage = max(0.0, take.reading.coverage)
     confidence, reasons = min(1.0, coverage / WHOLE), [f"{coverage:.0%} of the words heard"]
-    if confidence < 1 and (agreement.share or 0.0) > AGREES and len(take.readings) == 1 and in_order:
+    if (
+        confidence < 1
+        and (agreement.share or 0.0) > AGREES
+        and len(take.readings) == 1
+        and in_order
+    ):
         confidence = 1 - (1 - confidence) * (1 - IN_PLACE)
         reasons.append("in its place")
     for factor, reason in (_by_voice(cue, agreement), _by_pace(cue), _by_recogniser(probabilities)):
@@ -86,7 +100,9 @@ def judged(cue: Cue, take: Take, probabilities: Sequence[float], *, agreement: A
         reasons += [reason] if reason else []
     if len(take.readings) > 1:
         reasons.append(f"take {take.number} of {len(take.readings)}")
-    return replace(cue, status=status(confidence), confidence=round(confidence, 3), reasons="; ".join(reasons))
+    return replace(
+        cue, status=status(confidence), confidence=round(confidence, 3), reasons="; ".join(reasons)
+    )
 
 
 def status(confidence: float) -> str:
@@ -100,7 +116,12 @@ def _by_voice(cue: Cue, agreement: Agreement) -> tuple[float, str]:
     if share is None:
         return 0.8, "the diarization hears nobody here"
     factor = 1 - 0.6 * (1 - share) * min(1.0, agreement.seconds / TELLING_SECONDS)
-    return factor, "the voice agrees" if share > AGREES else f"only {share:.0%} of it in {cue.character}'s voice"
+    return (
+        factor,
+        "the voice agrees"
+        if share > AGREES
+        else f"only {share:.0%} of it in {cue.character}'s voice",
+    )
 
 
 def _by_pace(cue: Cue) -> tuple[float, str]:

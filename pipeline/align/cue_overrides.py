@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`cues.csv`: what was matched, for a person to read and correct; and the corrections, as decisions that outlive script edits.
+"""`cues.csv`: what was matched, for a person to read and correct; and the corrections, as decisions
+that outlive script edits.
 
-The sheet is an export. Cells that differ from what was exported (start, end, character, take, ignore) are changes; each row carries
-what was exported and when, so the sheet needs nothing else to be read back. Pure: texts and rows in, rows out; recording the decisions
-is the caller's.
+The sheet is an export. Cells that differ from what was exported (start, end, character, take,
+ignore) are changes; each row carries what was exported and when, so the sheet needs nothing else to
+be read back. Pure: texts and rows in, rows out; recording the decisions is the caller's.
 """
 
 from __future__ import annotations
@@ -42,9 +43,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """One decision about one line. `value` is canonical text: samples for start and end, a name, a number, `yes` or "".
+    """One decision about one line. `value` is canonical text: samples for start and end, a name, a
+    number, `yes` or "".
 
-    `at`: when it was decided, or for a change just read when its sheet was exported (UTC, ISO 8601)."""
+    `at`: when it was decided, or for a change just read when its sheet was exported (UTC, ISO
+    8601)."""
 
     line_id: str
     field: str
@@ -66,9 +69,7 @@ class Conflict:
     def __str__(self) -> str:
         """One line for people."""
         said, decided = (_readable(one) for one in (self.change, self.decided))
-        return (
-            f"{self.change.line_id}, {self.change.field}: the sheet says {said}, decided {decided} at {self.decided.at}"
-        )
+        return f"{self.change.line_id}, {self.change.field}: the sheet says {said}, decided {decided} at {self.decided.at}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +81,20 @@ class Applied:
 
 
 def export(found: Alignment, *, at: str) -> str:
-    """The sheet as CSV text (UTF-8, `\\n`). Times in seconds. Text that a spreadsheet would compute begins with an apostrophe."""
+    """The sheet as CSV text (UTF-8, `\\n`). Times in seconds. Text that a spreadsheet would compute
+    begins with an apostrophe."""
     out = io.StringIO()
     sheet = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     sheet.writeheader()
     for cue in found.cues:
         cells = _cells(cue, found)
         exported = json.dumps([*(cells[name] for name in FIELDS), at], ensure_ascii=False)
-        row = {"line_id": cue.line_id, "text": cue.text, "status": cue.status, "reasons": cue.reasons} | cells
+        row = {
+            "line_id": cue.line_id,
+            "text": cue.text,
+            "status": cue.status,
+            "reasons": cue.reasons,
+        } | cells
         row |= {
             "confidence": f"{cue.confidence:.2f}",
             "takes": str(len(found.takes.get(cue.line_id, ()))),
@@ -98,7 +105,8 @@ def export(found: Alignment, *, at: str) -> str:
 
 
 def changes(table: Table, *, characters: Iterable[str]) -> list[Override]:
-    """The cells that differ from what was exported. Raises InputError with every cell that makes no sense."""
+    """The cells that differ from what was exported. Raises InputError with every cell that makes no
+    sense."""
     known = {name.casefold(): name for name in characters}
     found: list[Override] = []
     problems: list[Problem] = []
@@ -106,7 +114,11 @@ def changes(table: Table, *, characters: Iterable[str]) -> list[Override]:
         try:
             *before, at = _exported(record)
         except (ValueError, RecursionError):
-            problems.append(table.problem(record, "exported", "this column says what was exported; leave it as it is"))
+            problems.append(
+                table.problem(
+                    record, "exported", "this column says what was exported; leave it as it is"
+                )
+            )
             continue
         for name, was in zip(FIELDS, before, strict=True):
             try:
@@ -118,14 +130,19 @@ def changes(table: Table, *, characters: Iterable[str]) -> list[Override]:
                 problems += error.problems
                 continue
             if value != old:
-                found.append(Override(line_id=_plain(record["line_id"]), field=name, value=value, at=at))
+                found.append(
+                    Override(line_id=_plain(record["line_id"]), field=name, value=value, at=at)
+                )
     if problems:
         raise InputError(problems)
     return found
 
 
-def settle(changed: Sequence[Override], decided: Sequence[Override]) -> tuple[list[Override], list[Conflict]]:
-    """Which changes are new decisions, and which contradict a decision made after the sheet was exported."""
+def settle(
+    changed: Sequence[Override], decided: Sequence[Override]
+) -> tuple[list[Override], list[Conflict]]:
+    """Which changes are new decisions, and which contradict a decision made after the sheet was
+    exported."""
     latest = current(decided)
     fresh, conflicts = [], []
     for change in changed:
@@ -151,20 +168,30 @@ def circled(decided: Sequence[Override]) -> dict[str, int]:
     return {line_id: int(one.value) for line_id, one in chosen.items() if one.value}
 
 
-def apply(found: Alignment, decided: Sequence[Override], *, recordings: Sequence[Recording] = ()) -> Applied:
-    """The cues with what was decided by hand. A decision on a line, take or time that is not there is reported, not applied.
+def apply(
+    found: Alignment, decided: Sequence[Override], *, recordings: Sequence[Recording] = ()
+) -> Applied:
+    """The cues with what was decided by hand. A decision on a line, take or time that is not there
+    is reported, not applied.
 
-    `recordings`: for which of them a moved line lies in, and where they end; without them, neither is looked at."""
+    `recordings`: for which of them a moved line lies in, and where they end; without them, neither
+    is looked at."""
     ends = max((row.offset_samples + row.samples for row in recordings), default=None)
     by_line: dict[str, dict[str, str]] = {}
     for (line_id, name), one in current(decided).items():
         by_line.setdefault(line_id, {})[name] = one.value
     known = {cue.line_id for cue in found.cues}
-    unfit = [f"{line_id}: this line is no longer in the script" for line_id in by_line if line_id not in known]
+    unfit = [
+        f"{line_id}: this line is no longer in the script"
+        for line_id in by_line
+        if line_id not in known
+    ]
     cues = []
     for cue in found.cues:
         mine = by_line.get(cue.line_id, {})
-        changed, complaint = _changed(cue, mine, takes=len(found.takes.get(cue.line_id, ())), ends=ends)
+        changed, complaint = _changed(
+            cue, mine, takes=len(found.takes.get(cue.line_id, ())), ends=ends
+        )
         moved = (changed.start, changed.end) != (cue.start, cue.end)
         cues.append(located(changed, recordings) if moved else changed)
         unfit += [f"{cue.line_id}: {complaint}"] if complaint else []
@@ -173,17 +200,34 @@ def apply(found: Alignment, decided: Sequence[Override], *, recordings: Sequence
 
 def _cells(cue: Cue, found: Alignment) -> dict[str, str]:
     takes = len(found.takes.get(cue.line_id, ()))
-    times = ["", ""] if cue.start < 0 else [f"{sample / MASTER_HZ:.3f}" for sample in (cue.start, cue.end)]
+    times = (
+        ["", ""]
+        if cue.start < 0
+        else [f"{sample / MASTER_HZ:.3f}" for sample in (cue.start, cue.end)]
+    )
     take = str(found.chosen.get(cue.line_id, takes)) if takes > 1 else ""
     ignored = "yes" if cue.reasons.startswith("ignored") else ""
-    return {"start": times[0], "end": times[1], "character": cue.character, "take": take, "ignore": ignored}
+    return {
+        "start": times[0],
+        "end": times[1],
+        "character": cue.character,
+        "take": take,
+        "ignore": ignored,
+    }
 
 
 def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int, ends: int | None) -> tuple[Cue, str]:
-    """The cue as decided, and what did not fit ("" when all did). `ends`: where the recordings do, when known."""
+    """The cue as decided, and what did not fit ("" when all did). `ends`: where the recordings do,
+    when known."""
     if mine.get("ignore"):
         return replace(
-            cue, start=-1, end=-1, status="missing", confidence=1.0, reasons="ignored by hand", words="[]"
+            cue,
+            start=-1,
+            end=-1,
+            status="missing",
+            confidence=1.0,
+            reasons="ignored by hand",
+            words="[]",
         ), ""
     if mine.get("take") and int(mine["take"]) > takes:
         return cue, f"take {mine['take']} was chosen, but only {takes} were found"
@@ -193,7 +237,10 @@ def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int, ends: int | None)
     if not by_hand:
         return cue, ""
     if start < 0 or start >= end:
-        return cue, f"it would run from {start / MASTER_HZ:.3f} to {end / MASTER_HZ:.3f} s; set both start and end"
+        return (
+            cue,
+            f"it would run from {start / MASTER_HZ:.3f} to {end / MASTER_HZ:.3f} s; set both start and end",
+        )
     if ends is not None and (start >= ends or end > ends + MOST_PAST_END):
         span = f"it would run from {start / MASTER_HZ:.3f} to {end / MASTER_HZ:.3f} s"
         return cue, f"{span}, but the recordings end at {ends / MASTER_HZ:.3f} s"
@@ -211,7 +258,8 @@ def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int, ends: int | None)
 
 
 def _words_within(words: str, start: int, end: int) -> str:
-    """The words of a moved cue with times inside it; none when most of them lay elsewhere, as then their times say nothing."""
+    """The words of a moved cue with times inside it; none when most of them lay elsewhere, as then
+    their times say nothing."""
     timed = json.loads(words)
     inside = [first < end and last > start for _, first, last in timed]
     if 2 * sum(inside) <= len(timed):
@@ -233,21 +281,34 @@ def _canonical(table: Table, record: Record, name: str, characters: Mapping[str,
     if name == "character":
         if text.casefold() not in characters:
             near = nearest(text, characters.values())
-            raise InputError(table.problem(record, name, f"unknown character {text!r}", nearest=near))
+            raise InputError(
+                table.problem(record, name, f"unknown character {text!r}", nearest=near)
+            )
         return characters[text.casefold()]
     if name == "take":
         if text and not (text.isdecimal() and len(text) < 5 and int(text) > 0):
-            raise InputError(table.problem(record, name, "not the number of a take", expected="1, 2, ...", got=text))
+            raise InputError(
+                table.problem(
+                    record, name, "not the number of a take", expected="1, 2, ...", got=text
+                )
+            )
         return str(int(text)) if text else ""
     if text.casefold() not in (*YES, *NO):
-        raise InputError(table.problem(record, name, "not an answer", expected="yes or nothing", got=text))
+        raise InputError(
+            table.problem(record, name, "not an answer", expected="yes or nothing", got=text)
+        )
     return "yes" if text.casefold() in YES else ""
 
 
 def _exported(record: Record) -> list[str]:
-    """What stood in the row's `FIELDS` when it was exported, and when that was. Raises ValueError, RecursionError."""
+    """What stood in the row's `FIELDS` when it was exported, and when that was. Raises ValueError,
+    RecursionError."""
     said = json.loads(_plain(record["exported"]))
-    if not (isinstance(said, list) and len(said) == len(FIELDS) + 1 and all(isinstance(one, str) for one in said)):
+    if not (
+        isinstance(said, list)
+        and len(said) == len(FIELDS) + 1
+        and all(isinstance(one, str) for one in said)
+    ):
         raise ValueError("not what was exported")
     return said
 
@@ -261,7 +322,9 @@ def _samples(table: Table, record: Record, name: str, text: str) -> str:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < 86_400 or text.count(":") > 2:
-        raise InputError(table.problem(record, name, "not a time", expected="seconds or M:SS.mmm", got=text))
+        raise InputError(
+            table.problem(record, name, "not a time", expected="seconds or M:SS.mmm", got=text)
+        )
     return str(round(seconds * MASTER_HZ))
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The script and what was heard as words that can be compared, and the readings of each line found there: its takes.
+"""The script and what was heard as words that can be compared, and the readings of each line found
+there: its takes.
 
-Pure. Which recording can hold which lines, where each line was read, how often, and which reading counts. When a line begins and ends
-and how sure that is, `align` and `edges` decide.
+Pure. Which recording can hold which lines, where each line was read, how often, and which reading
+counts. When a line begins and ends and how sure that is, `align` and `edges` decide.
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ from pipeline.align.text_alignment import Reading
 from pipeline.script import text_normalization
 from pipeline.speech.turns import Spanned, touching
 
-TAKE_COVERAGE = 0.55  # a later reading replaces an earlier one only if it is this much of the line ...
+# a later reading replaces an earlier one only if it is this much of the line ...
+TAKE_COVERAGE = 0.55
 TAKE_SLACK = 0.25  # ... and at most this much less than the best one
 WELL = 0.8  # coverage from which a reading tells how fast its character speaks
 SQUEEZED = 0.35  # of its usual time: no word is spoken so fast
-STRAY_SAMPLES = round(0.2 * MASTER_HZ)  # a word in silence this far from the others is not where it was heard
+# a word in silence this far from the others is not where it was heard
+STRAY_SAMPLES = round(0.2 * MASTER_HZ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """The lines as tokens. `display[i]` are line i's written words, `owner[i][t]` the written word of its token t."""
+    """The lines as tokens. `display[i]` are line i's written words, `owner[i][t]` the written word
+    of its token t."""
 
     lines: Sequence[Line]
     tokens: list[list[str]]
@@ -50,7 +54,8 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """The reading chosen for a line, its number (from 1) among all `readings` (in words, not tokens), and (token, word) pairs."""
+    """The reading chosen for a line, its number (from 1) among all `readings` (in words, not
+    tokens), and (token, word) pairs."""
 
     reading: Reading
     number: int
@@ -80,8 +85,11 @@ def heard_words(words: Sequence[Word]) -> Heard:
     )
 
 
-def find(script: Script, heard: Heard, recordings: Sequence[Recording], circled: Mapping[str, int]) -> list[Take]:
-    """Each recording is searched for the lines it can hold; a line found in several is taken where it is heard best.
+def find(
+    script: Script, heard: Heard, recordings: Sequence[Recording], circled: Mapping[str, int]
+) -> list[Take]:
+    """Each recording is searched for the lines it can hold; a line found in several is taken where
+    it is heard best.
 
     `circled`: the take to use, by line id."""
     best: dict[int, Take] = {}
@@ -94,8 +102,11 @@ def find(script: Script, heard: Heard, recordings: Sequence[Recording], circled:
     return [best[line] for line in sorted(best)]
 
 
-def _scopes(lines: Sequence[Line], recordings: Sequence[Recording]) -> dict[tuple[int, ...], list[Recording]]:
-    """Which lines (by number) a recording can hold: those that name it, the line or the character it is named after, else all."""
+def _scopes(
+    lines: Sequence[Line], recordings: Sequence[Recording]
+) -> dict[tuple[int, ...], list[Recording]]:
+    """Which lines (by number) a recording can hold: those that name it, the line or the character
+    it is named after, else all."""
     by_file = _numbers_by(lines, lambda line: Path(line.audio_file).name)
     by_id = _numbers_by(lines, lambda line: line.line_id)
     by_character = _numbers_by(lines, lambda line: line.character)
@@ -118,16 +129,24 @@ def _numbers_by(lines: Sequence[Line], name_of: Callable[[Line], str]) -> dict[s
 def _of_recordings(heard: Heard, ids: set[str]) -> Heard:
     """The same words with the tokens of the given recordings only."""
     kept = [i for i, word in enumerate(heard.word) if heard.words[word].recording_id in ids]
-    return replace(heard, tokens=[heard.tokens[i] for i in kept], word=[heard.word[i] for i in kept])
+    return replace(
+        heard, tokens=[heard.tokens[i] for i in kept], word=[heard.word[i] for i in kept]
+    )
 
 
 class _Search:
-    """Likenesses of script and heard words: one small table of the words that occur, from which a line's scores are read."""
+    """Likenesses of script and heard words: one small table of the words that occur, from which a
+    line's scores are read."""
 
     def __init__(self, script: Script, heard: Heard, scope: Sequence[int]) -> None:
-        written, said = sorted({token for i in scope for token in script.tokens[i]}), sorted(set(heard.tokens))
+        written, said = (
+            sorted({token for i in scope for token in script.tokens[i]}),
+            sorted(set(heard.tokens)),
+        )
         self._table = text_alignment.likeness(written, said)
-        self._rows, columns = ({token: i for i, token in enumerate(side)} for side in (written, said))
+        self._rows, columns = (
+            {token: i for i, token in enumerate(side)} for side in (written, said)
+        )
         self._stream = np.array([columns[token] for token in heard.tokens], dtype=np.int64)
         self._tokens = script.tokens
 
@@ -146,7 +165,9 @@ class _Search:
         return text_alignment.readings(line, self.scores(line), self.weights(line))
 
 
-def _takes(script: Script, heard: Heard, scope: Sequence[int], circled: Mapping[str, int]) -> list[Take]:
+def _takes(
+    script: Script, heard: Heard, scope: Sequence[int], circled: Mapping[str, int]
+) -> list[Take]:
     """Search every line in all that was heard, chain the readings, and choose one a line."""
     search = _Search(script, heard, scope)
     by_line: dict[int, list[Reading]] = {}
@@ -156,7 +177,9 @@ def _takes(script: Script, heard: Heard, scope: Sequence[int], circled: Mapping[
     for line, its in by_line.items():
         number = _chosen(its, circled.get(script.lines[line].line_id))
         reading = its[number]
-        matched = text_alignment.pairs(search.scores(line, reading.start, reading.end), search.weights(line))
+        matched = text_alignment.pairs(
+            search.scores(line, reading.start, reading.end), search.weights(line)
+        )
         pairs = [(token, heard.word[reading.start + at]) for token, at in matched]
         spans = [replace(r, start=heard.word[r.start], end=heard.word[r.end - 1] + 1) for r in its]
         if pairs:
@@ -174,7 +197,8 @@ def _chosen(readings: Sequence[Reading], circled: int | None) -> int:
 
 
 def echoed(script: Script, line: int) -> bool:
-    """Whether another character says all words of this line right before or after it ("Hello?" "Hello?")."""
+    """Whether another character says all words of this line right before or after it ("Hello?"
+    "Hello?")."""
     own = set(script.tokens[line])
     beside = [i for i in (line - 1, line + 1) if 0 <= i < len(script.lines)]
     others = [i for i in beside if script.lines[i].character != script.lines[line].character]
@@ -194,7 +218,8 @@ def span(heard: Heard, take: Take) -> tuple[int, int]:
 
 
 def pace(script: Script, heard: Heard, taken: Sequence[Take], *, usual: float) -> dict[str, float]:
-    """Samples per letter (spaces count) that each character takes in lines that were heard well; `usual` where there are too few."""
+    """Samples per letter (spaces count) that each character takes in lines that were heard well;
+    `usual` where there are too few."""
     found: dict[str, list[float]] = {}
     for take in taken:
         tokens = script.tokens[take.reading.line]
@@ -204,7 +229,9 @@ def pace(script: Script, heard: Heard, taken: Sequence[Take], *, usual: float) -
                 found.setdefault(name, []).append((end - start) / letters(tokens))
     everybody = statistics.median(found.get("", [usual]))
     return {
-        line.character: statistics.median(its) if len(its := found.get(line.character, [])) > 2 else everybody
+        line.character: statistics.median(its)
+        if len(its := found.get(line.character, [])) > 2
+        else everybody
         for line in script.lines
     }
 
@@ -214,11 +241,15 @@ def letters(tokens: Sequence[str]) -> int:
     return sum(map(len, tokens)) + len(tokens)
 
 
-def without_slips(script: Script, heard: Heard, take: Take, speech: Sequence[Spanned], pace: float) -> Take:
-    """The take less words at its ends whose times cannot be: next to no time, or in silence far from the rest.
+def without_slips(
+    script: Script, heard: Heard, take: Take, speech: Sequence[Spanned], pace: float
+) -> Take:
+    """The take less words at its ends whose times cannot be: next to no time, or in silence far
+    from the rest.
 
-    The recogniser heard them, but its clock slipped; as not heard they get their usual time (`pace`, samples a letter) beside the
-    others. `speech`: in order of time, none over another. At least half of the pairs stay.
+    The recogniser heard them, but its clock slipped; as not heard they get their usual time
+    (`pace`, samples a letter) beside the others. `speech`: in order of time, none over another. At
+    least half of the pairs stay.
     """
     tokens = script.tokens[take.reading.line]
 
@@ -238,19 +269,30 @@ def without_slips(script: Script, heard: Heard, take: Take, speech: Sequence[Spa
     return replace(take, pairs=pairs)
 
 
-def timed_words(script: Script, heard: Heard, take: Take, within: tuple[int, int]) -> list[tuple[str, int, int]]:
-    """The line's written words with times inside `within`; those not heard share the time between their neighbours."""
+def timed_words(
+    script: Script, heard: Heard, take: Take, within: tuple[int, int]
+) -> list[tuple[str, int, int]]:
+    """The line's written words with times inside `within`; those not heard share the time between
+    their neighbours."""
     line = take.reading.line
     display, owner = script.display[line], script.owner[line]
     known: dict[int, tuple[int, int]] = {}
     for token, at in take.pairs:
-        first, last = (min(max(time, within[0]), within[1]) for time in (heard.words[at].start, heard.words[at].end))
+        first, last = (
+            min(max(time, within[0]), within[1])
+            for time in (heard.words[at].start, heard.words[at].end)
+        )
         start, end = known.get(owner[token], (first, last))
         known[owner[token]] = (min(start, first), max(end, last))
-    return [(text, *times) for text, times in zip(display, _filled(known, len(display), within), strict=True)]
+    return [
+        (text, *times)
+        for text, times in zip(display, _filled(known, len(display), within), strict=True)
+    ]
 
 
-def _filled(known: Mapping[int, tuple[int, int]], count: int, within: tuple[int, int]) -> list[tuple[int, int]]:
+def _filled(
+    known: Mapping[int, tuple[int, int]], count: int, within: tuple[int, int]
+) -> list[tuple[int, int]]:
     times: list[tuple[int, int]] = []
     for i in range(count):
         if i in known:

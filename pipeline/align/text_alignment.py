@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding texts in a stream of heard words: alike words, local alignment, and the best chain of readings.
+"""Finding texts in a stream of heard words: alike words, local alignment, and the best chain of
+readings.
 
-Pure arithmetic on tokens. Each line is searched for in the whole stream, so re-takes, swapped and skipped lines need no special
-case; a chain through the found readings then prefers the script's order without insisting on it.
+Pure arithmetic on tokens. Each line is searched for in the whole stream, so re-takes, swapped and
+skipped lines need no special case; a chain through the found readings then prefers the script's
+order without insisting on it.
 
-Reference: semi-global alignment after Needleman and Wunsch (1970) and Sellers (1980); the chain is a Viterbi search.
+Reference: semi-global alignment after Needleman and Wunsch (1970) and Sellers (1980); the chain is
+a Viterbi search.
 """
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ Scores = Float64[np.ndarray, "tokens words"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Line `line` may be heard in words `[start, end)`. `coverage`: how much of it (at most 1); `weight`: what the whole line weighs."""
+    """Line `line` may be heard in words `[start, end)`. `coverage`: how much of it (at most 1);
+    `weight`: what the whole line weighs."""
 
     line: int
     start: int
@@ -51,11 +55,16 @@ def token_weight(token: str) -> float:
 
 
 def likeness(script: Sequence[str], heard: Sequence[str]) -> Scores:
-    """Score of each script token against each heard token: 1 when equal, down to `UNLIKE`; misheard words score between.
+    """Score of each script token against each heard token: 1 when equal, down to `UNLIKE`; misheard
+    words score between.
 
-    Words are compared by the letters, pairs and triples of letters they share (Dice), which forgives a misheard syllable.
+    Words are compared by the letters, pairs and triples of letters they share (Dice), which
+    forgives a misheard syllable.
     """
-    grams = {gram: i for i, gram in enumerate(sorted({g for word in {*script, *heard} for g in _grams(word)}))}
+    grams = {
+        gram: i
+        for i, gram in enumerate(sorted({g for word in {*script, *heard} for g in _grams(word)}))
+    }
     left, right = _holds(script, grams), _holds(heard, grams)
     sizes = left.sum(axis=1)[:, None] + right.sum(axis=1)[None, :]
     dice = 2 * (left @ right.T).astype(np.float64) / np.maximum(sizes, 1)
@@ -66,20 +75,28 @@ def likeness(script: Sequence[str], heard: Sequence[str]) -> Scores:
 def search(
     scores: Scores, weights: Float64[np.ndarray, " tokens"]
 ) -> tuple[Float64[np.ndarray, " ends"], Int64[np.ndarray, " ends"]]:
-    """Best value of the whole line ending before word j (j = 0 .. words), and the word it then starts at."""
+    """Best value of the whole line ending before word j (j = 0 .. words), and the word it then
+    starts at."""
     count = scores.shape[1]
     best, start = np.zeros(count + 1), np.arange(count + 1)
     for row, weight in zip(scores, weights, strict=True):
         skip = best - SKIPPED * weight
         match = np.concatenate([[-np.inf], best[:-1] + weight * row])
         matched = match > skip
-        ended, began = np.where(matched, match, skip), np.where(matched, np.concatenate([[0], start[:-1]]), start)
+        ended, began = (
+            np.where(matched, match, skip),
+            np.where(matched, np.concatenate([[0], start[:-1]]), start),
+        )
         best, start = _with_insertions(ended, began)
     return ended, began
 
 
 def readings(
-    line: int, scores: Scores, weights: Float64[np.ndarray, " tokens"], *, least: float = LEAST_COVERAGE
+    line: int,
+    scores: Scores,
+    weights: Float64[np.ndarray, " tokens"],
+    *,
+    least: float = LEAST_COVERAGE,
 ) -> list[Reading]:
     """Where a line may be heard: the best places, none over another, best first."""
     total = float(weights.sum())
@@ -93,7 +110,9 @@ def readings(
             break
         start = int(starts[end])
         if start < end and all(end <= other.start or start >= other.end for other in found):
-            found.append(Reading(line=line, start=start, end=int(end), coverage=coverage, weight=total))
+            found.append(
+                Reading(line=line, start=start, end=int(end), coverage=coverage, weight=total)
+            )
     return found
 
 
@@ -108,12 +127,15 @@ class Order:
 
 
 def chain(found: Sequence[Reading], *, order: Order | None = None) -> list[Reading]:
-    """The readings, in order of words and none over another, that together explain most at the least cost of disorder."""
+    """The readings, in order of words and none over another, that together explain most at the
+    least cost of disorder."""
     costs = order or Order()
     ranked = sorted(found, key=lambda r: (r.end, r.start))
     if not ranked:
         return []
-    starts, ends, lines, values = (np.array([getattr(r, n) for r in ranked]) for n in ("start", "end", "line", "value"))
+    starts, ends, lines, values = (
+        np.array([getattr(r, n) for r in ranked]) for n in ("start", "end", "line", "value")
+    )
     total, previous = np.empty(len(ranked)), np.full(len(ranked), -1)
     furthest = int(lines.max()) + 1
     jumps = _jumps(np.arange(-furthest, furthest + 1), costs)
@@ -137,7 +159,8 @@ def chain(found: Sequence[Reading], *, order: Order | None = None) -> list[Readi
 
 
 def pairs(scores: Scores, weights: Float64[np.ndarray, " tokens"]) -> list[tuple[int, int]]:
-    """Which token is which word, over the whole of both (global alignment); only pairs that are alike."""
+    """Which token is which word, over the whole of both (global alignment); only pairs that are
+    alike."""
     rows, columns = scores.shape
     table = np.zeros((rows + 1, columns + 1))
     table[1:, 0] = -SKIPPED * np.cumsum(weights)
@@ -165,7 +188,8 @@ def pairs(scores: Scores, weights: Float64[np.ndarray, " tokens"]) -> list[tuple
 def _with_insertions(
     ended: Float64[np.ndarray, " ends"], began: Int64[np.ndarray, " ends"]
 ) -> tuple[Float64[np.ndarray, " ends"], Int64[np.ndarray, " ends"]]:
-    """Let heard words that are not in the script pass, each at a cost: a running maximum along the words."""
+    """Let heard words that are not in the script pass, each at a cost: a running maximum along the
+    words."""
     places = np.arange(len(ended))
     lifted = ended + INSERTED * places
     highest = np.maximum.accumulate(lifted)
@@ -177,7 +201,9 @@ def _jumps(steps: Int64[np.ndarray, " n"], costs: Order) -> Float64[np.ndarray, 
     """Cost of going `steps` lines on: 1 is the next line and free."""
     ahead = costs.skip * np.log2(np.maximum(steps, 1))
     behind = costs.back + costs.skip * np.log2(1 + np.maximum(-steps, 0))
-    jumps: Float64[np.ndarray, " n"] = np.where(steps > 0, ahead, np.where(steps == 0, costs.again, behind))
+    jumps: Float64[np.ndarray, " n"] = np.where(
+        steps > 0, ahead, np.where(steps == 0, costs.again, behind)
+    )
     return jumps
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines and turns put together without words: by order, by how long a line should take, and by who speaks.
+"""Lines and turns put together without words: by order, by how long a line should take, and by who
+speaks.
 
-Used where no recogniser can hear (an unknown language, a line lost in noise). Pure: dynamic programming over lines and turns. A line
-may take several turns (pauses inside it), several lines of one character may share a turn, and either may be skipped at a cost.
+Used where no recogniser can hear (an unknown language, a line lost in noise). Pure: dynamic
+programming over lines and turns. A line may take several turns (pauses inside it), several lines of
+one character may share a turn, and either may be skipped at a cost.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ ROUNDS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """A stretch of speech: `[start, end)` in samples at 48 kHz (`seconds` is what it sounds, without inner pauses), and its speaker."""
+    """A stretch of speech: `[start, end)` in samples at 48 kHz (`seconds` is what it sounds,
+    without inner pauses), and its speaker."""
 
     start: int
     end: int
@@ -50,7 +53,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """Lines `[line, line_end)` are spoken in turns `[turn, turn_end)`; `cost` is 0 for a perfect fit."""
+    """Lines `[line, line_end)` are spoken in turns `[turn, turn_end)`; `cost` is 0 for a perfect
+    fit."""
 
     line: int
     line_end: int
@@ -68,7 +72,9 @@ def speech(turns: Sequence[Turn]) -> list[Speech]:
         if last and last.speaker == turn.speaker and turn.start - last.end < JOIN_SAMPLES:
             joined[-1] = replace(last, end=turn.end, seconds=last.seconds + seconds)
         else:
-            joined.append(Speech(start=turn.start, end=turn.end, seconds=seconds, speaker=turn.speaker))
+            joined.append(
+                Speech(start=turn.start, end=turn.end, seconds=seconds, speaker=turn.speaker)
+            )
     return joined
 
 
@@ -92,10 +98,11 @@ def expected_seconds(letters: int) -> float:
 def match(
     parts: Sequence[Part], turns: Sequence[Speech], *, names: Mapping[str, str] | None = None
 ) -> tuple[list[Match], dict[str, str]]:
-    """The cheapest way to put lines and turns together, and who each speaker is. `names`: speakers that are known already.
+    """The cheapest way to put lines and turns together, and who each speaker is. `names`: speakers
+    that are known already.
 
-    Without `names` the speakers are found together with the lines: from several first guesses, names and matches in turns until
-    both agree; the cheapest wins.
+    Without `names` the speakers are found together with the lines: from several first guesses,
+    names and matches in turns until both agree; the cheapest wins.
     """
     if not parts or not turns:
         return [], dict(names or {})
@@ -108,14 +115,17 @@ def match(
 
 
 def assign_names(seconds: Mapping[tuple[str, str], float]) -> dict[str, str]:
-    """One character for each speaker, so that the seconds they share are most. `seconds[speaker, character]`."""
+    """One character for each speaker, so that the seconds they share are most. `seconds[speaker,
+    character]`."""
     speakers = sorted({speaker for speaker, _ in seconds})
     characters = sorted({character for _, character in seconds})
     table = np.array([[seconds.get((s, c), 0.0) for c in characters] for s in speakers]).reshape(
         len(speakers), len(characters)
     )
     rows, columns = linear_sum_assignment(-table)
-    return {speakers[r]: characters[c] for r, c in zip(rows, columns, strict=True) if table[r, c] > 0}
+    return {
+        speakers[r]: characters[c] for r, c in zip(rows, columns, strict=True) if table[r, c] > 0
+    }
 
 
 def _scaled(parts: Sequence[Part], turns: Sequence[Speech]) -> list[Part]:
@@ -128,7 +138,11 @@ def _scaled(parts: Sequence[Part], turns: Sequence[Speech]) -> list[Part]:
 def _guesses(parts: Sequence[Part], turns: Sequence[Speech]) -> list[dict[str, str]]:
     spoken = _sums((turn.speaker, turn.seconds) for turn in turns)
     written = _sums((part.character, part.seconds) for part in parts)
-    by_length = zip(sorted(spoken, key=lambda s: -spoken[s]), sorted(written, key=lambda c: -written[c]), strict=False)
+    by_length = zip(
+        sorted(spoken, key=lambda s: -spoken[s]),
+        sorted(written, key=lambda c: -written[c]),
+        strict=False,
+    )
     by_appearance = zip(spoken, written, strict=False)
     return [{}, dict(by_length), dict(by_appearance)]
 
@@ -154,7 +168,9 @@ def _settled(
     return cost, found, named
 
 
-def _shared(parts: Sequence[Part], turns: Sequence[Speech], found: Sequence[Match]) -> dict[tuple[str, str], float]:
+def _shared(
+    parts: Sequence[Part], turns: Sequence[Speech], found: Sequence[Match]
+) -> dict[tuple[str, str], float]:
     seconds: dict[tuple[str, str], float] = {}
     for one in found:
         for turn in turns[one.turn : one.turn_end]:
@@ -165,7 +181,8 @@ def _shared(parts: Sequence[Part], turns: Sequence[Speech], found: Sequence[Matc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """A way to go on: how many lines and turns it takes, what it costs, and what is matched in it (counted from its beginning)."""
+    """A way to go on: how many lines and turns it takes, what it costs, and what is matched in it
+    (counted from its beginning)."""
 
     lines: int
     turns: int
@@ -173,7 +190,9 @@ class _Step:
     matches: tuple[Match, ...] = ()
 
 
-def _program(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> tuple[float, list[Match]]:
+def _program(
+    parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]
+) -> tuple[float, list[Match]]:
     """Least cost of the first i lines and j turns, for all i and j; then the way back."""
     best: Float64[np.ndarray, "lines turns"] = np.full((len(parts) + 1, len(turns) + 1), np.inf)
     came: dict[tuple[int, int], _Step] = {}
@@ -190,7 +209,13 @@ def _program(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str,
         step = came[i, j]
         i, j = i - step.lines, j - step.turns
         found += [
-            replace(m, line=m.line + i, line_end=m.line_end + i, turn=m.turn + j, turn_end=m.turn_end + j)
+            replace(
+                m,
+                line=m.line + i,
+                line_end=m.line_end + i,
+                turn=m.turn + j,
+                turn_end=m.turn_end + j,
+            )
             for m in step.matches
         ]
     return float(best[-1, -1]), sorted(found, key=lambda match: match.line)
@@ -203,8 +228,12 @@ def _steps(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, s
     if turns:
         ways.append(_Step(lines=0, turns=1, cost=0.3 + SKIP_TURN_PER_SECOND * turns[0].seconds))
     if parts and turns:
-        ways += [_taking(1, n, _cost(parts[:1], turns[:n], names)) for n in range(1, len(turns) + 1)]
-        same = [n for n in range(2, len(parts) + 1) if len({part.character for part in parts[:n]}) == 1]
+        ways += [
+            _taking(1, n, _cost(parts[:1], turns[:n], names)) for n in range(1, len(turns) + 1)
+        ]
+        same = [
+            n for n in range(2, len(parts) + 1) if len({part.character for part in parts[:n]}) == 1
+        ]
         ways += [_taking(n, 1, 0.2 + _cost(parts[:n], turns[:1], names)) for n in same]
     if len(parts) > 1 and len(turns) > 1 and parts[0].character != parts[1].character:
         ways.append(_swapping(parts, turns, names))
@@ -217,10 +246,12 @@ def _taking(lines: int, turns: int, cost: float) -> _Step:
 
 
 def _swapping(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> _Step:
-    """Two lines of different characters that were spoken the other way round: only their voices can tell."""
+    """Two lines of different characters that were spoken the other way round: only their voices can
+    tell."""
     costs = [SWAPPED + _cost(parts[i : i + 1], turns[1 - i : 2 - i], names) for i in (0, 1)]
     matches = tuple(
-        Match(line=i, line_end=i + 1, turn=1 - i, turn_end=2 - i, cost=cost) for i, cost in enumerate(costs)
+        Match(line=i, line_end=i + 1, turn=1 - i, turn_end=2 - i, cost=cost)
+        for i, cost in enumerate(costs)
     )
     return _Step(lines=2, turns=2, cost=sum(costs), matches=matches)
 
@@ -230,7 +261,9 @@ def _cost(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, st
     expected = sum(part.seconds for part in parts)
     duration = min(DEAREST, (math.log(max(actual, 0.05) / expected) / SPREAD) ** 2 / 2)
     known = [turn for turn in turns if turn.speaker in names]
-    strange = sum(turn.seconds for turn in known if names[turn.speaker] != parts[0].character) / max(actual, 0.05)
+    strange = sum(
+        turn.seconds for turn in known if names[turn.speaker] != parts[0].character
+    ) / max(actual, 0.05)
     mixed = len({turn.speaker for turn in turns}) - 1
     return duration + WRONG_SPEAKER * strange + mixed
 

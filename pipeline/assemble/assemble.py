@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Assemble: the edit list, and the one picture stream that it describes. Sound is laid once, elsewhere (`sound`), never joined from clips.
+"""Assemble: the edit list, and the one picture stream that it describes. Sound is laid once,
+elsewhere (`sound`), never joined from clips.
 
-Every segment of the edit list (`edit`) is read by a short-lived ffmpeg of its own (decode, crop, scale, colour cube, BT.709, dissolve)
-and poured as raw frames into one encoder. One filter graph over all takes would be shorter, but it holds a decoder and its queues per
-take from beginning to end; this way memory does not grow with the number of shots, frame counts are checked byte by byte, and a
-broken take is named.
+Every segment of the edit list (`edit`) is read by a short-lived ffmpeg of its own (decode, crop,
+scale, colour cube, BT.709, dissolve) and poured as raw frames into one encoder. One filter graph
+over all takes would be shorter, but it holds a decoder and its queues per take from beginning to
+end; this way memory does not grow with the number of shots, frame counts are checked byte by byte,
+and a broken take is named.
 """
 
 from __future__ import annotations
@@ -20,7 +22,17 @@ from manifests.rows import Cut, Grade, Shot, Take
 from pipeline.assemble.edit_list import Layer, Segment, total_frames
 from pipeline.cut import framing
 
-__all__ = ["Overlay", "Picture", "Stage", "cuts", "reader", "reframe", "still_reader", "stream_input", "total_frames"]
+__all__ = [
+    "Overlay",
+    "Picture",
+    "Stage",
+    "cuts",
+    "reader",
+    "reframe",
+    "still_reader",
+    "stream_input",
+    "total_frames",
+]
 
 DEEP, FLAT = "yuv422p10le", "yuv420p"  # raw frames for files of ten bits, and for files of eight
 TRANSPARENT = "yuva444p10le"  # raw frames of the people alone, straight alpha
@@ -57,7 +69,8 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """How segments are read: the picture, the raw pixel format between readers and encoder, and the folder of the rows' paths."""
+    """How segments are read: the picture, the raw pixel format between readers and encoder, and the
+    folder of the rows' paths."""
 
     picture: Picture
     root: Path
@@ -78,30 +91,47 @@ class Overlay:
 
 
 def cuts(
-    shots: Sequence[Shot], takes: Sequence[Take], grades: Sequence[Grade], *, version: str, size: tuple[int, int]
+    shots: Sequence[Shot],
+    takes: Sequence[Take],
+    grades: Sequence[Grade],
+    *,
+    version: str,
+    size: tuple[int, int],
 ) -> list[Cut]:
-    """The edit list: every shot once, in order, covering the timeline from frame 0 without gap or overlap; layers above it lie over it.
+    """The edit list: every shot once, in order, covering the timeline from frame 0 without gap or
+    overlap; layers above it lie over it.
 
-    `size`: width and height of the delivered picture. Raises InputError naming every shot that has no whole take, and ValueError
-    when the shots themselves leave a gap (the breakdown's fault).
+    `size`: width and height of the delivered picture. Raises InputError naming every shot that has
+    no whole take, and ValueError when the shots themselves leave a gap (the breakdown's fault).
     """
     ordered = sorted(shots, key=lambda shot: (shot.start_frame, shot.layer))
     _check_cover([shot for shot in ordered if not shot.layer])
     take_of = {take.shot_id: take for take in takes}
     grade_of = {grade.shot_id: grade for grade in grades}
-    problems = [problem for shot in ordered if (problem := _short_of(shot, take_of.get(shot.shot_id)))]
+    problems = [
+        problem for shot in ordered if (problem := _short_of(shot, take_of.get(shot.shot_id)))
+    ]
     if problems:
         raise InputError(problems)
     return [
-        _cut(shot, take_of[shot.shot_id], grade_of.get(shot.shot_id), version=version, size=size) for shot in ordered
+        _cut(shot, take_of[shot.shot_id], grade_of.get(shot.shot_id), version=version, size=size)
+        for shot in ordered
     ]
 
 
-def reframe(cuts: Sequence[Cut], shots: Sequence[Shot], takes: Sequence[Take], *, size: tuple[int, int]) -> list[Cut]:
+def reframe(
+    cuts: Sequence[Cut], shots: Sequence[Shot], takes: Sequence[Take], *, size: tuple[int, int]
+) -> list[Cut]:
     """The same edit list for a picture of another size or shape, framed anew from the takes."""
-    shot_of, take_of = {shot.shot_id: shot for shot in shots}, {take.shot_id: take for take in takes}
+    shot_of, take_of = (
+        {shot.shot_id: shot for shot in shots},
+        {take.shot_id: take for take in takes},
+    )
     framings = [_framing(shot_of[cut.shot_id], take_of[cut.shot_id], size) for cut in cuts]
-    return [replace(cut, crop=crop, place=place) for cut, (crop, place) in zip(cuts, framings, strict=True)]
+    return [
+        replace(cut, crop=crop, place=place)
+        for cut, (crop, place) in zip(cuts, framings, strict=True)
+    ]
 
 
 def reader(segment: Segment, stage: Stage, *, overlays: Sequence[Overlay] = ()) -> list[str]:
@@ -109,17 +139,23 @@ def reader(segment: Segment, stage: Stage, *, overlays: Sequence[Overlay] = ()) 
     if not stage.transparent:
         return _raw(_composed(segment, stage, overlays), segment.frames)
     colours, mattes = (
-        _composed(segment, replace(stage, pixel_format=pixels), overlays) for pixels in (COLOURS, MATTES)
+        _composed(segment, replace(stage, pixel_format=pixels), overlays)
+        for pixels in (COLOURS, MATTES)
     )
     return _raw(_cut_out(colours, mattes), segment.frames)
 
 
 def still_reader(card: Path, frames: int, stage: Stage) -> list[str]:
-    """The ffmpeg arguments that hold a still (a slate, an end card; sRGB, of the delivered size) for a number of frames."""
+    """The ffmpeg arguments that hold a still (a slate, an end card; sRGB, of the delivered size)
+    for a number of frames."""
     import ffmpeg
 
-    stream = ffmpeg.input(f"file:{card.resolve()}", loop=1, framerate=_ratio(stage.picture.rate), threads=1).video
-    stream = stream.filter("format", "gbrp").filter("zscale", stage.picture.width, stage.picture.height, **TO_BT709)
+    stream = ffmpeg.input(
+        f"file:{card.resolve()}", loop=1, framerate=_ratio(stage.picture.rate), threads=1
+    ).video
+    stream = stream.filter("format", "gbrp").filter(
+        "zscale", stage.picture.width, stage.picture.height, **TO_BT709
+    )
     return _raw(stream.filter("format", stage.pixel_format).filter("setsar", 1), frames)
 
 
@@ -157,9 +193,13 @@ def _composed(segment: Segment, stage: Stage, overlays: Sequence[Overlay]) -> An
 
 
 def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
-    """One take's frames, or those of its matte, in their place. What lies on layer 0 is made as large as the picture, because nothing
-    lies below it."""
-    shown = _matte(layer, frames, stage) if stage.pixel_format == MATTES else _picture(layer, frames, stage)
+    """One take's frames, or those of its matte, in their place. What lies on layer 0 is made as
+    large as the picture, because nothing lies below it."""
+    shown = (
+        _matte(layer, frames, stage)
+        if stage.pixel_format == MATTES
+        else _picture(layer, frames, stage)
+    )
     left, top, wide, high = _place(layer.cut, stage.picture)
     if layer.cut.layer or (wide, high) == stage.picture.size:
         return shown
@@ -167,7 +207,8 @@ def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
 
 
 def _picture(layer: Layer, frames: int, stage: Stage) -> Any:
-    """A take's frames, cropped, scaled, graded once with tetrahedral interpolation, as limited-range BT.709."""
+    """A take's frames, cropped, scaled, graded once with tetrahedral interpolation, as
+    limited-range BT.709."""
     cut = layer.cut
     stream = _frames(stage.root / cut.take_path, layer, frames, stage)
     _, _, width, height = map(int, cut.crop.split(","))
@@ -177,7 +218,9 @@ def _picture(layer: Layer, frames: int, stage: Stage) -> Any:
         stream = _grade(stream, cut, stage)
     stream = _scaled(stream, wide, high)
     stream = stream if enlarged else _grade(stream, cut, stage)
-    return stream.filter("zscale", **TO_BT709).filter("format", stage.pixel_format).filter("setsar", 1)
+    return (
+        stream.filter("zscale", **TO_BT709).filter("format", stage.pixel_format).filter("setsar", 1)
+    )
 
 
 def _matte(layer: Layer, frames: int, stage: Stage) -> Any:
@@ -187,7 +230,8 @@ def _matte(layer: Layer, frames: int, stage: Stage) -> Any:
 
 
 def _cut_out(colours: Any, mattes: Any) -> Any:
-    """Colours with a matte as their fourth plane, which has the full range whatever the picture has."""
+    """Colours with a matte as their fourth plane, which has the full range whatever the picture
+    has."""
     import ffmpeg
 
     colours = colours.filter(
@@ -195,7 +239,9 @@ def _cut_out(colours: Any, mattes: Any) -> Any:
     )  # so called while they are merged, else the matte would be made limited too
     matte = mattes.filter("extractplanes", "g").filter("format", "gray10le")
     planes = {"map1p": 1, "map2p": 2, "map3s": 1, "format": TRANSPARENT}
-    return ffmpeg.filter([colours, matte], "mergeplanes", **planes).filter("setparams", range="limited")
+    return ffmpeg.filter([colours, matte], "mergeplanes", **planes).filter(
+        "setparams", range="limited"
+    )
 
 
 def _frames(path: Path, layer: Layer, frames: int, stage: Stage) -> Any:
@@ -214,7 +260,8 @@ def _frames(path: Path, layer: Layer, frames: int, stage: Stage) -> Any:
 
 
 def _available(layer: Layer, frames: int) -> tuple[int, int, dict[str, int]]:
-    """Which of a take's frames a layer reads, at least one, and how often its first and last are held where there are none."""
+    """Which of a take's frames a layer reads, at least one, and how often its first and last are
+    held where there are none."""
     available = layer.cut.take_frames or layer.cut.take_frame + layer.cut.frames
     first = min(max(0, layer.first), available - 1)
     last = max(min(available, layer.first + frames), first + 1)
@@ -232,16 +279,20 @@ def _grade(stream: Any, cut: Cut, stage: Stage) -> Any:
     stream = stream.filter("format", "gbrp12le")
     if not cut.cube_path:
         return stream
-    return stream.filter("lut3d", file=str((stage.root / cut.cube_path).resolve()), interp="tetrahedral")
+    return stream.filter(
+        "lut3d", file=str((stage.root / cut.cube_path).resolve()), interp="tetrahedral"
+    )
 
 
 def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
-    """Lay a picture over what is there: as a step of a dissolve, linear in coded values as editors do it, or in its place."""
+    """Lay a picture over what is there: as a step of a dissolve, linear in coded values as editors
+    do it, or in its place."""
     import ffmpeg
 
     if layer.ramp is not None:
         length, over = layer.ramp
-        share = f"((T*{_ratio(stage.picture.rate)}+{over}+0.5)/{length})"  # T, because N counts from 0 or 1 by version
+        # T, because N counts from 0 or 1 by version
+        share = f"((T*{_ratio(stage.picture.rate)}+{over}+0.5)/{length})"
         return ffmpeg.filter([below, picture], "blend", all_expr=f"A+(B-A)*{share}")
     left, top, _, _ = _place(layer.cut, stage.picture)
     return below.overlay(picture, x=left, y=top, format=OVERLAY_FORMATS[stage.pixel_format])
@@ -250,7 +301,9 @@ def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
 def _raw(stream: Any, frames: int) -> list[str]:
     import ffmpeg
 
-    output = ffmpeg.output(stream, "pipe:1", format="rawvideo", fps_mode="passthrough", **{"frames:v": frames})
+    output = ffmpeg.output(
+        stream, "pipe:1", format="rawvideo", fps_mode="passthrough", **{"frames:v": frames}
+    )
     return list(output.get_args())
 
 
@@ -269,19 +322,25 @@ def _check_cover(shots: Sequence[Shot]) -> None:
     ends = [0, *(shot.end_frame for shot in shots)]
     for end, shot in zip(ends, shots, strict=False):
         if shot.start_frame != end:
-            raise ValueError(f"shot {shot.number} starts at frame {shot.start_frame}, the one before it ends at {end}")
+            raise ValueError(
+                f"shot {shot.number} starts at frame {shot.start_frame}, the one before it ends at {end}"
+            )
 
 
 def _short_of(shot: Shot, take: Take | None) -> Problem | None:
     if take is None:
-        return Problem(file=shot.number, message="the shot has no take, so the episode cannot be assembled")
+        return Problem(
+            file=shot.number, message="the shot has no take, so the episode cannot be assembled"
+        )
     if take.frames < shot.frames:
         wanted, got = f"{shot.frames} frames", f"{take.frames} frames"
         return Problem(file=shot.number, message="the take is too short", expected=wanted, got=got)
     return None
 
 
-def _cut(shot: Shot, take: Take, grade: Grade | None, *, version: str, size: tuple[int, int]) -> Cut:
+def _cut(
+    shot: Shot, take: Take, grade: Grade | None, *, version: str, size: tuple[int, int]
+) -> Cut:
     crop, place = _framing(shot, take, size)
     return Cut(
         version=version,
@@ -309,4 +368,6 @@ def _framing(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[str, str]:
     """`crop` and `place` of an event, as its row holds them."""
     crop, place = framing.place_take(shot, take, size)
     whole = place == (0, 0, *size)
-    return f"{crop.left},{crop.top},{crop.width},{crop.height}", "" if whole else ",".join(map(str, place))
+    return f"{crop.left},{crop.top},{crop.width},{crop.height}", "" if whole else ",".join(
+        map(str, place)
+    )

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arithmetic of an edit list: which takes are on screen in which frames. Integers only; no media.
+"""The arithmetic of an edit list: which takes are on screen in which frames. Integers only; no
+media.
 
-A programme is cut into segments within which nothing changes but frame numbers: one picture, two pictures that dissolve into each
-other, or several pictures in their places. Segments follow each other without gap from frame 0 to the end.
+A programme is cut into segments within which nothing changes but frame numbers: one picture, two
+pictures that dissolve into each other, or several pictures in their places. Segments follow each
+other without gap from frame 0 to the end.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from manifests.timebase import MASTER_HZ, sample_of_frame
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One picture of a segment. `first`: the take's frame at the segment's start; it may lie outside the take, whose nearest frame is
-    then held. `ramp`: frames of a dissolve in which it comes up and how many of them are over when the segment starts; None: opaque."""
+    """One picture of a segment. `first`: the take's frame at the segment's start; it may lie
+    outside the take, whose nearest frame is then held. `ramp`: frames of a dissolve in which it
+    comes up and how many of them are over when the segment starts; None: opaque."""
 
     cut: Cut
     first: int
@@ -51,7 +54,8 @@ def total_samples(cuts: Sequence[Cut], rate: Fraction) -> int:
 
 
 def segments(cuts: Sequence[Cut]) -> list[Segment]:
-    """The segments of an edit list, in order. Raises ValueError when the base layer has a gap or an overlap, or a dissolve is too long."""
+    """The segments of an edit list, in order. Raises ValueError when the base layer has a gap or an
+    overlap, or a dissolve is too long."""
     base = sorted((cut for cut in cuts if cut.layer == 0), key=lambda cut: cut.start_frame)
     _check(base)
     visible = {id(cut): (cut.start_frame, cut.end_frame) for cut in cuts}
@@ -59,7 +63,10 @@ def segments(cuts: Sequence[Cut]) -> list[Segment]:
         start, end = dissolve_span(after)
         visible[id(before)] = (visible[id(before)][0], max(before.end_frame, end))
         visible[id(after)] = (min(after.start_frame, start), visible[id(after)][1])
-    edges = sorted({edge for span in visible.values() for edge in span} | {dissolve_span(cut)[1] for cut in base[1:]})
+    edges = sorted(
+        {edge for span in visible.values() for edge in span}
+        | {dissolve_span(cut)[1] for cut in base[1:]}
+    )
     ordered = sorted(cuts, key=lambda cut: (cut.layer, cut.start_frame))
     return [
         Segment(
@@ -72,18 +79,24 @@ def segments(cuts: Sequence[Cut]) -> list[Segment]:
 
 
 def dissolve_span(cut: Cut) -> tuple[int, int]:
-    """The frames in which a cut comes up over the one before it, centred on the edit point; empty for a plain cut."""
+    """The frames in which a cut comes up over the one before it, centred on the edit point; empty
+    for a plain cut."""
     start = cut.start_frame - cut.dissolve_frames // 2
     return start, start + cut.dissolve_frames
 
 
 def held_frames(cuts: Sequence[Cut]) -> dict[str, int]:
-    """How many frames of each take must be held because a dissolve reaches past its handles, by shot; only those that hold any."""
+    """How many frames of each take must be held because a dissolve reaches past its handles, by
+    shot; only those that hold any."""
     held: dict[str, int] = {}
     for segment in segments(cuts):
         for layer in segment.layers:
             available = layer.cut.take_frames or layer.cut.take_frame + layer.cut.frames
-            outside = sum(1 for frame in range(layer.first, layer.first + segment.frames) if not 0 <= frame < available)
+            outside = sum(
+                1
+                for frame in range(layer.first, layer.first + segment.frames)
+                if not 0 <= frame < available
+            )
             if outside:
                 held[layer.cut.shot_id] = held.get(layer.cut.shot_id, 0) + outside
     return held
@@ -103,17 +116,25 @@ def _check(base: Sequence[Cut]) -> None:
     ends = [0, *(cut.end_frame for cut in base)]
     for end, cut in zip(ends, base, strict=False):
         if cut.start_frame != end:
-            raise ValueError(f"event {cut.number} starts at frame {cut.start_frame}, the one before it ends at {end}")
+            raise ValueError(
+                f"event {cut.number} starts at frame {cut.start_frame}, the one before it ends at {end}"
+            )
         if cut.frames <= 0:
             raise ValueError(f"event {cut.number} is empty")
     for number, cut in enumerate(base):
-        _check_dissolve(cut, base[number - 1] if number else None, base[number + 1] if number + 1 < len(base) else None)
+        _check_dissolve(
+            cut,
+            base[number - 1] if number else None,
+            base[number + 1] if number + 1 < len(base) else None,
+        )
 
 
 def _check_dissolve(cut: Cut, before: Cut | None, after: Cut | None) -> None:
     start, end = dissolve_span(cut)
     following = dissolve_span(after)[0] if after else cut.end_frame
-    if cut.dissolve_frames and (before is None or start < dissolve_span(before)[1] or start < before.start_frame):
+    if cut.dissolve_frames and (
+        before is None or start < dissolve_span(before)[1] or start < before.start_frame
+    ):
         raise ValueError(f"the dissolve into {cut.number} is longer than the event before it")
     if end > following:
         raise ValueError(f"the dissolve into {cut.number} is longer than the event")

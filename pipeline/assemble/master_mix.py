@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The master sound: all recordings on one timeline, exactly as long as the picture, at the production's loudness.
+"""The master sound: all recordings on one timeline, exactly as long as the picture, at the
+production's loudness.
 
-Two passes and one gain for the whole programme, so nothing is compressed: the first pass measures integrated loudness and true peak
-(ITU-R BS.1770-5 and EBU R 128, by ffmpeg's ebur128), the second applies the gain. Where the gain would break the peak limit, the
-peak limit wins and the missing loudness is said. Silence has no loudness: it is left alone.
+Two passes and one gain for the whole programme, so nothing is compressed: the first pass measures
+integrated loudness and true peak (ITU-R BS.1770-5 and EBU R 128, by ffmpeg's ebur128), the second
+applies the gain. Where the gain would break the peak limit, the peak limit wins and the missing
+loudness is said. Silence has no loudness: it is left alone.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ SILENT_LUFS = -70.0  # the absolute gate of BS.1770: below it there is nothing t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoudnessSettings:
-    """Where the programme is brought to: integrated loudness in LUFS (None: left as recorded) and the highest true peak in dBTP."""
+    """Where the programme is brought to: integrated loudness in LUFS (None: left as recorded) and
+    the highest true peak in dBTP."""
 
     target_lufs: float | None = -16.0
     peak_dbtp: float = -1.5
@@ -45,7 +48,8 @@ class LoudnessSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loudness:
-    """What ebur128 measured: LUFS, loudness range in LU, dBTP. `lufs` and `peak_dbtp` are -inf for silence."""
+    """What ebur128 measured: LUFS, loudness range in LU, dBTP. `lufs` and `peak_dbtp` are -inf for
+    silence."""
 
     lufs: float
     range_lu: float
@@ -59,7 +63,8 @@ class Loudness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """A master sound. `sound_id` keys recordings, places, length and loudness settings; `path` is relative to the media folder.
+    """A master sound. `sound_id` keys recordings, places, length and loudness settings; `path` is
+    relative to the media folder.
 
     `missed_lu`: how far the peak limit kept it below the target."""
 
@@ -83,25 +88,32 @@ def path_of(sound_id: str, *, root: Path) -> Path:
     return root / MASTERS / f"{sound_id}.flac"
 
 
-def master(recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings, root: Path) -> Sound:
-    """Lay the recordings on the timeline and write `root/media/masters/<sound_id>.flac`: 48 kHz stereo, 24 bit, `samples` long.
+def master(
+    recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings, root: Path
+) -> Sound:
+    """Lay the recordings on the timeline and write `root/media/masters/<sound_id>.flac`: 48 kHz
+    stereo, 24 bit, `samples` long.
 
-    A standing file is not made again. Memory does not grow with length. Raises ToolError when measuring fails, or the copy of a recording
-    is not there (any more).
+    A standing file is not made again. Memory does not grow with length. Raises ToolError when
+    measuring fails, or the copy of a recording is not there (any more).
     """
     name = sound_id(recordings, samples=samples, settings=settings)
     path, facts = path_of(name, root=root), path_of(name, root=root).with_suffix(".json")
     if path.exists() and facts.exists():
         return _read(facts)
     if gone := [row.source for row in recordings if not (root / row.master_path).is_file()]:
-        raise ToolError(f"the sound cannot be put together: the copy of {', '.join(gone)} is gone; was it purged?")
+        raise ToolError(
+            f"the sound cannot be put together: the copy of {', '.join(gone)} is gone; was it purged?"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     mix, gained = (path.with_name(f".{name}.{os.getpid()}.{kind}") for kind in ("mix.wav", "flac"))
     try:
         _write(mix, _blocks(recordings, samples, root), gain=1.0, subtype="FLOAT")
         before = measure(mix)
         gain_db, missed = _settle(mix, before, settings)
-        _write(gained, _blocks(recordings, samples, root), gain=10 ** (gain_db / 20), subtype="PCM_24")
+        _write(
+            gained, _blocks(recordings, samples, root), gain=10 ** (gain_db / 20), subtype="PCM_24"
+        )
         sound = Sound(
             sound_id=name,
             path=path.relative_to(root).as_posix(),
@@ -121,7 +133,8 @@ def master(recordings: Sequence[Recording], *, samples: int, settings: LoudnessS
 
 
 def gain(measured: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
-    """The one gain in dB for a programme, and how many LU it stays below the target because of the peak limit.
+    """The one gain in dB for a programme, and how many LU it stays below the target because of the
+    peak limit.
 
     >>> gain(Loudness(lufs=-26, range_lu=5, peak_dbtp=-6), LoudnessSettings(target_lufs=-16, peak_dbtp=-1.5))
     (4.5, 5.5)
@@ -134,17 +147,20 @@ def gain(measured: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
 
 
 def measure(path: Path, *, gain_db: float = 0.0) -> Loudness:
-    """Integrated loudness, range and true peak of a file's first audio stream, as if it were `gain_db` louder. Raises ToolError."""
+    """Integrated loudness, range and true peak of a file's first audio stream, as if it were
+    `gain_db` louder. Raises ToolError."""
     filters = f"volume={gain_db:.4f}dB:precision=double,ebur128=peak=true:framelog=quiet"
     arguments = ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-af", filters, "-f", "null", "-"]
     return parse_summary(media.run(arguments))
 
 
 def parse_summary(text: str) -> Loudness:
-    """Read the summary that ffmpeg's ebur128 prints at its end. Raises ToolError when there is none."""
+    """Read the summary that ffmpeg's ebur128 prints at its end. Raises ToolError when there is
+    none."""
     summary = text.rpartition("Summary:")[2]
     found = {
-        name: re.search(rf"^\s*{name}:\s*(\S+) L?U?F?d?B?", summary, re.MULTILINE) for name in ("I", "LRA", "Peak")
+        name: re.search(rf"^\s*{name}:\s*(\S+) L?U?F?d?B?", summary, re.MULTILINE)
+        for name in ("I", "LRA", "Peak")
     }
     if not all(found.values()):
         raise ToolError("ffmpeg measured no loudness", stderr=text)
@@ -154,7 +170,8 @@ def parse_summary(text: str) -> Loudness:
 
 
 def _settle(mix: Path, before: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
-    """The gain, measured again with the gain applied: a quiet programme lies partly under the absolute gate until it is lifted."""
+    """The gain, measured again with the gain applied: a quiet programme lies partly under the
+    absolute gate until it is lifted."""
     gain_db, missed = gain(before, settings)
     for _ in range(SETTLING_ROUNDS):
         lifted = measure(mix, gain_db=gain_db)
@@ -165,12 +182,16 @@ def _settle(mix: Path, before: Loudness, settings: LoudnessSettings) -> tuple[fl
     return gain_db, missed
 
 
-def _blocks(recordings: Sequence[Recording], samples: int, root: Path) -> Iterator[Float32[np.ndarray, "samples 2"]]:
+def _blocks(
+    recordings: Sequence[Recording], samples: int, root: Path
+) -> Iterator[Float32[np.ndarray, "samples 2"]]:
     for start in range(0, samples, BLOCK):
         yield read_master(recordings, start, min(start + BLOCK, samples), root=root)
 
 
-def _write(path: Path, blocks: Iterator[Float32[np.ndarray, "samples 2"]], *, gain: float, subtype: str) -> None:
+def _write(
+    path: Path, blocks: Iterator[Float32[np.ndarray, "samples 2"]], *, gain: float, subtype: str
+) -> None:
     import soundfile
 
     form = "WAV" if subtype == "FLOAT" else "FLAC"

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stems of the master sound: one file a character and one of everything else, which add up to the master exactly.
+"""Stems of the master sound: one file a character and one of everything else, which add up to the
+master exactly.
 
-Cues say who speaks when; nothing is separated. Where two speak at once both stems hold the mixture at half its level.
+Cues say who speaks when; nothing is separated. Where two speak at once both stems hold the mixture
+at half its level.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from manifests.rows import Cue
 from manifests.timebase import MASTER_HZ
 from pipeline.assemble.master_mix import Loudness, measure
 
-BEFORE, AFTER, FADE = MASTER_HZ // 12, MASTER_HZ // 8, MASTER_HZ // 50  # breath before, tail after, 20 ms of fade
+# breath before, tail after, 20 ms of fade
+BEFORE, AFTER, FADE = MASTER_HZ // 12, MASTER_HZ // 8, MASTER_HZ // 50
 BLOCK = 10 * MASTER_HZ
 ROOM = "room"
 VERSION = "1"
@@ -31,7 +34,8 @@ Span = tuple[int, int]
 
 
 def spoken(cues: Sequence[Cue]) -> dict[str, list[Span]]:
-    """When each character is heard, in samples of the timeline: cues widened by breath and tail, those that touch joined."""
+    """When each character is heard, in samples of the timeline: cues widened by breath and tail,
+    those that touch joined."""
     spans: dict[str, list[Span]] = defaultdict(list)
     for cue in sorted((cue for cue in cues if cue.start >= 0), key=lambda cue: cue.start):
         start, end = max(0, cue.start - BEFORE), cue.end + AFTER
@@ -43,7 +47,8 @@ def spoken(cues: Sequence[Cue]) -> dict[str, list[Span]]:
 
 
 def gate(spans: Sequence[Span], start: int, end: int) -> Gate:
-    """How open a character's microphone is over samples `[start, end)`: 1 inside its spans, raised-cosine flanks of 20 ms outside."""
+    """How open a character's microphone is over samples `[start, end)`: 1 inside its spans,
+    raised-cosine flanks of 20 ms outside."""
     place = np.arange(start, end)
     opened = np.zeros(end - start)
     for first, last in spans:
@@ -59,20 +64,27 @@ def files(cues: Sequence[Cue]) -> dict[str, str]:
 
 
 def stem_ids(sound_id: str, cues: Sequence[Cue]) -> dict[str, str]:
-    """The identity of every stem, known before it is made: the master sound and who is heard when."""
+    """The identity of every stem, known before it is made: the master sound and who is heard
+    when."""
     spans = {name: [list(span) for span in own] for name, own in spoken(cues).items()}
     return {name: identity.digest([VERSION, sound_id, spans, name]) for name in files(cues)}
 
 
 def write(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Path]:
-    """Write a stem (WAV, 48 kHz stereo, 24 bit) for every character that speaks and one of the room; they add up to the master."""
+    """Write a stem (WAV, 48 kHz stereo, 24 bit) for every character that speaks and one of the
+    room; they add up to the master."""
     import soundfile
 
     spans = spoken(cues)
     paths = {name: folder / file for name, file in files(cues).items()}
     folder.mkdir(parents=True, exist_ok=True)
-    partial = {name: path.with_name(f".{path.stem}.{os.getpid()}.wav") for name, path in paths.items()}
-    opened = {name: soundfile.SoundFile(path, "w", MASTER_HZ, 2, subtype="PCM_24") for name, path in partial.items()}
+    partial = {
+        name: path.with_name(f".{path.stem}.{os.getpid()}.wav") for name, path in paths.items()
+    }
+    opened = {
+        name: soundfile.SoundFile(path, "w", MASTER_HZ, 2, subtype="PCM_24")
+        for name, path in partial.items()
+    }
     try:
         for start, block in _blocks(master):
             rest = block.copy()
@@ -90,7 +102,8 @@ def write(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Path]:
 
 
 def difference(master: Path, paths: Sequence[Path]) -> int:
-    """By how much the sum of stems differs from the master at most, in steps of 24 bits. Stems of other lengths differ by all."""
+    """By how much the sum of stems differs from the master at most, in steps of 24 bits. Stems of
+    other lengths differ by all."""
     import soundfile
 
     with contextlib.ExitStack() as stack:
@@ -100,7 +113,9 @@ def difference(master: Path, paths: Sequence[Path]) -> int:
             return 1 << 24
         worst = 0
         while len(block := whole.read(BLOCK, dtype="int32", always_2d=True)):
-            total = sum(part.read(BLOCK, dtype="int32", always_2d=True).astype(np.int64) for part in parts)
+            total = sum(
+                part.read(BLOCK, dtype="int32", always_2d=True).astype(np.int64) for part in parts
+            )
             worst = max(worst, int(np.abs(total - block).max()) // 256)
         return worst
 
@@ -113,7 +128,8 @@ def shares(spans: dict[str, list[Span]], start: int, end: int) -> dict[str, Gate
 
 
 def dialogue_loudness(master: Path, cues: Sequence[Cue], folder: Path) -> Loudness:
-    """Loudness of the speech alone: the cues' spans joined and measured as one programme. Silence when nobody speaks."""
+    """Loudness of the speech alone: the cues' spans joined and measured as one programme. Silence
+    when nobody speaks."""
     import soundfile
 
     path = folder / f".dialogue.{os.getpid()}.wav"
@@ -125,8 +141,13 @@ def dialogue_loudness(master: Path, cues: Sequence[Cue], folder: Path) -> Loudne
         ):
             for first, last in _union(everyone):
                 source.seek(min(first, len(source)))
-                file.write(source.read(max(0, min(last, len(source)) - first), dtype="float32", always_2d=True))
-            file.write(np.zeros((MASTER_HZ // 2, 2), np.float32))  # ebur128 needs a block to report at all
+                file.write(
+                    source.read(
+                        max(0, min(last, len(source)) - first), dtype="float32", always_2d=True
+                    )
+                )
+            # ebur128 needs a block to report at all
+            file.write(np.zeros((MASTER_HZ // 2, 2), np.float32))
         return measure(path)
     finally:
         path.unlink(missing_ok=True)
@@ -143,7 +164,8 @@ def _union(cues: Sequence[Cue]) -> list[Span]:
 
 
 def _blocks(master: Path) -> Iterator[tuple[int, Float64[np.ndarray, "samples 2"]]]:
-    """The master in blocks of whole 24-bit steps, so that parts and rest add up without rounding."""
+    """The master in blocks of whole 24-bit steps, so that parts and rest add up without
+    rounding."""
     import soundfile
 
     with soundfile.SoundFile(master) as file:
@@ -158,6 +180,10 @@ def _file_names(names: Sequence[str]) -> dict[str, str]:
     taken: dict[str, str] = {}
     for name in names:
         plain = re.sub(r"\W+", "_", name).strip("_").lower() or "unnamed"
-        count = sum(1 for other in taken.values() if other == plain or re.fullmatch(rf"{re.escape(plain)}_\d+", other))
+        count = sum(
+            1
+            for other in taken.values()
+            if other == plain or re.fullmatch(rf"{re.escape(plain)}_\d+", other)
+        )
         taken[name] = f"{plain}_{count + 1}" if count else plain
     return taken

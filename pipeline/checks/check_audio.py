@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that need the sound: does the sound of a finished file lie where the master sound lies, and is every line heard in it?
+"""Checks that need the sound: does the sound of a finished file lie where the master sound lies,
+and is every line heard in it?
 
 Both are read once as level curves at 100 Hz; nothing here knows what is said.
 """
@@ -30,41 +31,69 @@ Levels = Float64[np.ndarray, " times"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
-    """Levels in dB full scale, one each 10 ms: of the file from where its programme begins, and of the master sound it was made of."""
+    """Levels in dB full scale, one each 10 ms: of the file from where its programme begins, and of
+    the master sound it was made of."""
 
     file: Levels
     master: Levels
 
 
 def hear(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> Hearing:
-    """Read the sound of a file. `master`: the levels of its master, which begins after `lead` seconds (of a slate). Raises ToolError.
+    """Read the sound of a file. `master`: the levels of its master, which begins after `lead`
+    seconds (of a slate). Raises ToolError.
 
-    Sound that the container lets begin before or after the picture is moved by as much: so it is played."""
+    Sound that the container lets begin before or after the picture is moved by as much: so it is
+    played."""
     info = media.probe(path)
     late = info.audio.start - info.video.start if info.audio and info.video else Fraction(0)
     return Hearing(file=_moved(levels(path), round((late - lead) * HZ)), master=master)
 
 
 def check_offset(hearing: Hearing, *, version: str, profile: str, rate: Fraction) -> Check:
-    """Whether the sound lies where the master lies, to a frame; by the place at which the level curves agree best."""
+    """Whether the sound lies where the master lies, to a frame; by the place at which the level
+    curves agree best."""
     offset = _offset(hearing.file, hearing.master)
-    about = {"version": version, "profile": profile, "name": "sound offset", "limit": "less than one frame"}
+    about = {
+        "version": version,
+        "profile": profile,
+        "name": "sound offset",
+        "limit": "less than one frame",
+    }
     if offset is None:
         return Check(**about, value="not measurable: no sound that changes", verdict="pass")
     frames = offset / HZ * float(rate)
     verdict = "fail" if abs(frames) >= 1 else "pass"
-    advice = f"the sound is {'late' if offset > 0 else 'early'}: render again" if verdict == "fail" else ""
-    return Check(**about, value=f"{1000 * offset / HZ:+.0f} ms ({frames:+.1f} frames)", verdict=verdict, advice=advice)
+    advice = (
+        f"the sound is {'late' if offset > 0 else 'early'}: render again"
+        if verdict == "fail"
+        else ""
+    )
+    return Check(
+        **about,
+        value=f"{1000 * offset / HZ:+.0f} ms ({frames:+.1f} frames)",
+        verdict=verdict,
+        advice=advice,
+    )
 
 
-def check_lines(hearing: Hearing, cues: Sequence[Cue], *, version: str, profile: str, rate: Fraction) -> Check:
+def check_lines(
+    hearing: Hearing, cues: Sequence[Cue], *, version: str, profile: str, rate: Fraction
+) -> Check:
     """Whether every line is heard: not much softer than in the master, and not silent in both."""
     lost = [cue for cue in cues if cue.end > cue.start >= 0 and _is_lost(hearing, cue)]
     first = lost[0] if lost else None
     at = timecode(round_half_up(Fraction(first.start, MASTER_HZ) * rate), rate) if first else ""
     advice = f"{first.character}: {first.text[:60]}" if first else ""
-    return Check(version=version, profile=profile, name="lines heard", value=f"{len(lost)} lines are not heard",
-                 limit="0 lines", verdict="fail" if lost else "pass", timecode=at, advice=advice)  # fmt: skip
+    return Check(
+        version=version,
+        profile=profile,
+        name="lines heard",
+        value=f"{len(lost)} lines are not heard",
+        limit="0 lines",
+        verdict="fail" if lost else "pass",
+        timecode=at,
+        advice=advice,
+    )
 
 
 def levels(path: Path) -> Levels:
@@ -84,7 +113,8 @@ def _moved(curve: Levels, later: int) -> Levels:
 
 
 def _offset(file: Levels, master: Levels) -> float | None:
-    """By how many hundredths of a second the file's curve is later than the master's; None when one of them is flat."""
+    """By how many hundredths of a second the file's curve is later than the master's; None when one
+    of them is flat."""
     count = min(len(file), len(master))
     one, other = file[:count] - file[:count].mean(), master[:count] - master[:count].mean()
     if count <= 2 * LONGEST_OFFSET or one.std() < 0.5 or other.std() < 0.5:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of finished files that look at faces: is somebody there, and is it the one whom the cast names?
+"""Checks of finished files that look at faces: is somebody there, and is it the one whom the cast
+names?
 
-A few frames of a few shots are opened; each face is compared with the portraits of the whole cast (`model.likeness`) and belongs to the
-nearest. Who is near whom is measured, not who somebody is: two portraits that the network cannot tell apart make no verdict.
+A few frames of a few shots are opened; each face is compared with the portraits of the whole cast
+(`model.likeness`) and belongs to the nearest. Who is near whom is measured, not who somebody is:
+two portraits that the network cannot tell apart make no verdict.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
 MOST_SHOTS = 8  # shots of a film that are opened
-FRAMES, APART = 5, 8  # of a shot, and how far apart: feelings come up over half a second, so the first is near rest
+# of a shot, and how far apart: feelings come up over half a second, so the first is near rest
+FRAMES, APART = 5, 8
 UNLIKE = 0.6  # L2 beyond which the author of the network calls two faces two people's
 UNLIKE_ADVICE = "a face is far from its portrait and from all others: look at the shots"
 MARGIN = 0.05  # L2 by which one portrait must be nearer than another
@@ -44,7 +47,8 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """A finished file as it is looked at: where it lies, width and height of its picture, frames per second."""
+    """A finished file as it is looked at: where it lies, width and height of its picture, frames
+    per second."""
 
     path: Path
     size: tuple[int, int]
@@ -53,9 +57,11 @@ class Screen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """An event of the edit list with what is needed to look at it: who should be there, where, and where their face was framed.
+    """An event of the edit list with what is needed to look at it: who should be there, where, and
+    where their face was framed.
 
-    `place` and `face`: left, top, right, bottom as fractions of the picture. `speaking`: the character is heard in it."""
+    `place` and `face`: left, top, right, bottom as fractions of the picture. `speaking`: the
+    character is heard in it."""
 
     cut: Cut
     character: str
@@ -73,9 +79,11 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What was seen of a scene: in how many of its frames there was a face, and its least distance to each portrait of the cast.
+    """What was seen of a scene: in how many of its frames there was a face, and its least distance
+    to each portrait of the cast.
 
-    The least, because a strong expression moves a face further from its own portrait than from another's."""
+    The least, because a strong expression moves a face further from its own portrait than from
+    another's."""
 
     scene: Scene
     frames: int
@@ -103,9 +111,14 @@ def load_recogniser() -> Recogniser:
 
 
 def scenes(
-    cuts: Sequence[Cut], takes: Mapping[str, Take], speakers: Mapping[str, tuple[str, bool]], *, size: tuple[int, int]
+    cuts: Sequence[Cut],
+    takes: Mapping[str, Take],
+    speakers: Mapping[str, tuple[str, bool]],
+    *,
+    size: tuple[int, int],
 ) -> list[Scene]:
-    """The events in which somebody should be seen. `speakers`: character and whether they speak, by shot; `size`: of the picture."""
+    """The events in which somebody should be seen. `speakers`: character and whether they speak, by
+    shot; `size`: of the picture."""
     found = []
     for cut in cuts:
         take = takes.get(cut.shot_id)
@@ -119,19 +132,26 @@ def scenes(
 
 
 def chosen(scenes: Sequence[Scene], *, most: int = MOST_SHOTS) -> list[Scene]:
-    """Scenes to look at: every character's longest first, then evenly over the film; in order of time."""
+    """Scenes to look at: every character's longest first, then evenly over the film; in order of
+    time."""
     longest: dict[str, Scene] = {}
     for scene in sorted(scenes, key=lambda scene: -scene.cut.frames):
         longest.setdefault(scene.character, scene)
     picked = {scene.cut: scene for scene in islice(longest.values(), most)}
     rest = [scene for scene in scenes if scene.cut not in picked]
     wanted = min(most - len(picked), len(rest))
-    picked |= {rest[number * len(rest) // wanted].cut: rest[number * len(rest) // wanted] for number in range(wanted)}
+    picked |= {
+        rest[number * len(rest) // wanted].cut: rest[number * len(rest) // wanted]
+        for number in range(wanted)
+    }
     return sorted(picked.values(), key=lambda scene: scene.cut.start_frame)
 
 
-def see(screen: Screen, wanted: Sequence[Scene], portraits: Mapping[str, Portrait]) -> list[Sighting]:
-    """Open a few frames of each scene of a file and compare its faces with the cast's portraits (by character).
+def see(
+    screen: Screen, wanted: Sequence[Scene], portraits: Mapping[str, Portrait]
+) -> list[Sighting]:
+    """Open a few frames of each scene of a file and compare its faces with the cast's portraits (by
+    character).
 
     Raises InputError when the weights are missing, ToolError when the file cannot be read."""
     from model.likeness import distance
@@ -143,26 +163,41 @@ def see(screen: Screen, wanted: Sequence[Scene], portraits: Mapping[str, Portrai
     for scene in wanted:
         frames = [frame for frame in _frames(screen, scene) if float((frame @ LUMA).mean()) > DARK]
         seen = _embeddings(recogniser, frames, scene.middle)
-        distances = {name: min(distance(one, home) for one in seen) for name, home in cast.items() if seen}
-        sightings.append(Sighting(scene=scene, frames=len(frames), found=len(seen), distances=distances))
+        distances = {
+            name: min(distance(one, home) for one in seen) for name, home in cast.items() if seen
+        }
+        sightings.append(
+            Sighting(scene=scene, frames=len(frames), found=len(seen), distances=distances)
+        )
     return sightings
 
 
-def check(sightings: Sequence[Sighting], *, version: str, profile: str, rate: Fraction) -> list[Check]:
-    """Two rows: whether somebody is there (a warning: heads turn away), and whether it is the right one (a failure)."""
+def check(
+    sightings: Sequence[Sighting], *, version: str, profile: str, rate: Fraction
+) -> list[Check]:
+    """Two rows: whether somebody is there (a warning: heads turn away), and whether it is the right
+    one (a failure)."""
     absent = [one for one in sightings if not one.found]
     wrong = [one for one in sightings if _is_another(one)]
-    far = [one.distances[one.scene.character] for one in sightings if one.scene.character in one.distances]
+    far = [
+        one.distances[one.scene.character]
+        for one in sightings
+        if one.scene.character in one.distances
+    ]
     unlike = max(far, default=0.0) > UNLIKE
     about = {"version": version, "profile": profile}
     first = absent[0] if absent else None
     rows = [
         Check(
-            **about, name="face present", value=f"in {len(sightings) - len(absent)} of {len(sightings)} shots looked at",
-            limit="all", verdict="warn" if absent else "pass", timecode=_timecode(first, rate),
+            **about,
+            name="face present",
+            value=f"in {len(sightings) - len(absent)} of {len(sightings)} shots looked at",
+            limit="all",
+            verdict="warn" if absent else "pass",
+            timecode=_timecode(first, rate),
             advice=f"no face was found in {first.scene.cut.number}: look at it" if first else "",
         )
-    ]  # fmt: skip
+    ]
     if far or wrong:
         first = wrong[0] if wrong else None
         value = f"{len(wrong)} of {len(far) or len(wrong)} shots show another; at most {max(far, default=0):.2f} from the own portrait"
@@ -172,34 +207,50 @@ def check(sightings: Sequence[Sighting], *, version: str, profile: str, rate: Fr
             else ""
         )
         rows.append(
-            Check(**about, name="identity", value=value, limit=f"none nearer by {MARGIN:g} to another's portrait",
-                  verdict="fail" if wrong else "warn" if unlike else "pass", timecode=_timecode(first, rate), advice=advice)
-        )  # fmt: skip
+            Check(
+                **about,
+                name="identity",
+                value=value,
+                limit=f"none nearer by {MARGIN:g} to another's portrait",
+                verdict="fail" if wrong else "warn" if unlike else "pass",
+                timecode=_timecode(first, rate),
+                advice=advice,
+            )
+        )
     return rows
 
 
 def window(screen: Screen, scene: Scene, first: int, count: int) -> Iterator[Frame]:
-    """`count` frames of a file from timeline frame `first` on, cut to where the scene's picture lies, at most `HIGH` px high."""
+    """`count` frames of a file from timeline frame `first` on, cut to where the scene's picture
+    lies, at most `HIGH` px high."""
     wide, high = _looked_at(screen.size)
     left, top, right, bottom = (
         round(edge * side) for edge, side in zip(scene.place, (wide, high, wide, high), strict=True)
     )
     start = (Fraction(first) - Fraction(1, 2)) / screen.rate if first else Fraction(0)
     filters = f"scale={wide}:{high}:flags=area+accurate_rnd+full_chroma_int"
-    for frame in islice(media.read_frames(screen.path, width=wide, height=high, filters=filters, start=start), count):
+    for frame in islice(
+        media.read_frames(screen.path, width=wide, height=high, filters=filters, start=start), count
+    ):
         yield frame[top:bottom, left:right]
 
 
 def _frames(screen: Screen, scene: Scene) -> list[Frame]:
-    """Frames from the beginning of a scene on, behind its dissolve, some apart; fewer of a short one."""
+    """Frames from the beginning of a scene on, behind its dissolve, some apart; fewer of a short
+    one."""
     cut = scene.cut
-    first = min(cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 + 1, cut.end_frame - 1)
+    first = min(
+        cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 + 1, cut.end_frame - 1
+    )
     count = min((FRAMES - 1) * APART + 1, cut.end_frame - first)
     return list(window(screen, scene, first, count))[::APART]
 
 
-def _embeddings(recogniser: Recogniser, frames: Sequence[Frame], place: tuple[float, float]) -> list[Embedding]:
-    """Of every frame with a face. When the first two hold none the others are not searched: searching in vain takes longest."""
+def _embeddings(
+    recogniser: Recogniser, frames: Sequence[Frame], place: tuple[float, float]
+) -> list[Embedding]:
+    """Of every frame with a face. When the first two hold none the others are not searched:
+    searching in vain takes longest."""
     seen: list[Embedding] = []
     for number, frame in enumerate(frames):
         if number == 2 and not seen:
@@ -232,7 +283,9 @@ def _place(cut: Cut, size: tuple[int, int]) -> Box:
 
 def _framed(cut: Cut, take: Take, place: Box) -> Box:
     """The take's face box where the edit list puts it in the picture."""
-    left, top, width, height = map(int, cut.crop.split(",")) if cut.crop else (0, 0, take.width, take.height)
+    left, top, width, height = (
+        map(int, cut.crop.split(",")) if cut.crop else (0, 0, take.width, take.height)
+    )
     across = [(edge * take.width - left) / width for edge in (take.face_left, take.face_right)]
     down = [(edge * take.height - top) / height for edge in (take.face_top, take.face_bottom)]
     wide, high = place[2] - place[0], place[3] - place[1]

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lip-sync of finished files: by how much the mouths in the picture lag behind the sound of the same file.
+"""Lip-sync of finished files: by how much the mouths in the picture lag behind the sound of the
+same file.
 
-The gap of the lips is measured in the pictures (468-point mesh) of a few speaking shots, how open a mouth should be is read from the
-sound (phones); the lag is where both agree best. The curve of the sound is the one that previs talks by, so this finds what went wrong
-after a take was made, and how far another talker's lips are from it; it is no judgement of how good the lips are.
+The gap of the lips is measured in the pictures (468-point mesh) of a few speaking shots, how open a
+mouth should be is read from the sound (phones); the lag is where both agree best. The curve of the
+sound is the one that previs talks by, so this finds what went wrong after a take was made, and how
+far another talker's lips are from it; it is no judgement of how good the lips are.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ Series = Float64[np.ndarray, " frames"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """The lag of one shot in frames, positive when the picture is late, and the correlation there."""
+    """The lag of one shot in frames, positive when the picture is late, and the correlation
+    there."""
 
     scene: Scene
     frames: int
@@ -45,7 +48,9 @@ class Lag:
 
 def chosen(scenes: Sequence[Scene], *, rate: Fraction) -> list[Scene]:
     """Speaking shots to measure: the longest of each character first."""
-    speaking = [scene for scene in scenes if scene.speaking and scene.cut.frames >= LEAST_SECONDS * rate]
+    speaking = [
+        scene for scene in scenes if scene.speaking and scene.cut.frames >= LEAST_SECONDS * rate
+    ]
     seen: dict[str, int] = {}
     ranked = []
     for scene in sorted(speaking, key=lambda scene: -scene.cut.frames):
@@ -55,7 +60,8 @@ def chosen(scenes: Sequence[Scene], *, rate: Fraction) -> list[Scene]:
 
 
 def measure(screen: Screen, scenes: Sequence[Scene]) -> list[Lag]:
-    """The lag of each scene in which a face could be followed. Raises InputError when weights are missing, ToolError."""
+    """The lag of each scene in which a face could be followed. Raises InputError when weights are
+    missing, ToolError."""
     recogniser = load_recogniser()
     lags = []
     for scene in scenes:
@@ -69,7 +75,8 @@ def measure(screen: Screen, scenes: Sequence[Scene]) -> list[Lag]:
 
 
 def best_lag(gap: Series, opening: Series) -> tuple[int, float]:
-    """The lag in frames at which the gap follows the opening best, and the correlation there; 0 and 0 when one of them stands still.
+    """The lag in frames at which the gap follows the opening best, and the correlation there; 0 and
+    0 when one of them stands still.
 
     >>> wave = np.sin(np.arange(60) ** 1.3)
     >>> best_lag(np.roll(wave, 3), wave)[0]
@@ -90,32 +97,51 @@ def check(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction) ->
     limit = f"{float(WARN_SECONDS * rate):.0f} frames ({1000 * WARN_SECONDS:.0f} ms)"
     about = {"version": version, "profile": profile, "name": "lip-sync", "limit": limit}
     if not sure:
-        value = f"not measurable in {len(lags)} shots" if lags else "no speaking shot is long enough"
-        return Check(**about, value=value, verdict="warn" if lags else "pass", advice="watch the lips" if lags else "")
+        value = (
+            f"not measurable in {len(lags)} shots" if lags else "no speaking shot is long enough"
+        )
+        return Check(
+            **about,
+            value=value,
+            verdict="warn" if lags else "pass",
+            advice="watch the lips" if lags else "",
+        )
     median = statistics.median(lag.frames for lag in sure)
     off = abs(median) / float(rate)
     verdict = "fail" if off > FAIL_SECONDS else "warn" if off > WARN_SECONDS else "pass"
-    value = f"{median:+g} frames ({1000 * median / float(rate):+.0f} ms), median of {len(sure)} shots"
+    value = (
+        f"{median:+g} frames ({1000 * median / float(rate):+.0f} ms), median of {len(sure)} shots"
+    )
     advice = (
-        f"the picture is {'late' if median > 0 else 'early'}: is the sound in its place?" if verdict != "pass" else ""
+        f"the picture is {'late' if median > 0 else 'early'}: is the sound in its place?"
+        if verdict != "pass"
+        else ""
     )
     at = timecode(sure[0].scene.cut.start_frame, rate) if verdict != "pass" else ""
     return Check(**about, value=value, verdict=verdict, timecode=at, advice=advice)
 
 
 def _gap(recogniser: Recogniser, scene: Scene, frames: Iterable[Frame]) -> Series | None:
-    """Distance of the inner lips in inter-ocular distances, frame by frame; None when the first frame holds no face."""
+    """Distance of the inner lips in inter-ocular distances, frame by frame; None when the first
+    frame holds no face."""
     face, gaps = None, []
     for frame in frames:
-        face = recogniser.at(frame, scene.middle) if face is None else recogniser.landmarker.follow(frame, face)
+        face = (
+            recogniser.at(frame, scene.middle)
+            if face is None
+            else recogniser.landmarker.follow(frame, face)
+        )
         if face is None:
             return None
-        gaps.append(float((face.points[14, :2] - face.points[13, :2]) @ face.axes[:, 1] / face.unit))
+        gaps.append(
+            float((face.points[14, :2] - face.points[13, :2]) @ face.axes[:, 1] / face.unit)
+        )
     return np.array(gaps) if gaps else None
 
 
 def _opening(screen: Screen, first: int, count: int) -> Series:
-    """How open the sound of a file asks a mouth to be, frame by frame from timeline frame `first` on."""
+    """How open the sound of a file asks a mouth to be, frame by frame from timeline frame `first`
+    on."""
     from model.previs import visemes
     from model.previs.phones import Phones
 
@@ -123,7 +149,9 @@ def _opening(screen: Screen, first: int, count: int) -> Series:
     lead = min(begin, CONTEXT_SECONDS)
     wanted = round((lead + Fraction(count) / screen.rate) * ANALYSIS_HZ)
     blocks, have = [], 0
-    for block in media.read_audio(screen.path, hz=ANALYSIS_HZ, channels=1, block_seconds=1.0, start=begin - lead):
+    for block in media.read_audio(
+        screen.path, hz=ANALYSIS_HZ, channels=1, block_seconds=1.0, start=begin - lead
+    ):
         blocks.append(block[:, 0])
         have += len(block)
         if have >= wanted:

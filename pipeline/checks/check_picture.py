@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that need the picture: do the cuts lie where the edit list says, and does what is no face keep still within a shot?
+"""Checks that need the picture: do the cuts lie where the edit list says, and does what is no face
+keep still within a shot?
 
-The file is decoded once at thumbnail size. Measures are plain differences of luma; where faces are is told by the edit list.
+The file is decoded once at thumbnail size. Measures are plain differences of luma; where faces are
+is told by the edit list.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ THUMB = (64, 36)
 NEAR_FRAMES = 3  # how far around an edit point the jump is looked for
 JUMP = 4.0  # mean luma difference (of 255) of a cut that can be seen at all
 BLOCK = 4  # thumbnail px; flicker is measured in blocks of 4 x 4
-# Levels of 255 by which blocks outside the face may jump from their running median (root mean square).
+# Levels of 255 by which blocks outside the face may jump from their running median (root mean
+# square).
 FLICKER = 0.4
-FACE_GROWTH = (0.5, 0.6)  # of the face box: how far hair and cheeks reach beside it and above it; below it is the body
+# of the face box: how far hair and cheeks reach beside it and above it; below it is the body
+FACE_GROWTH = (0.5, 0.6)
 CORNER = 12  # the share of the height that counts as upper corner is one in so many
 STILL = 0.5  # luma levels of 255 by which a corner may wander within a shot
 
@@ -36,8 +40,9 @@ Series = Float64[np.ndarray, " frames"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewing:
-    """What was seen, by frame: `change`, the mean luma difference to the frame before (0 for the first); `corner`, the mean luma of the
-    upper corners, where no talker moves; `blocks`, the mean luma of each block. All on a scale of 255."""
+    """What was seen, by frame: `change`, the mean luma difference to the frame before (0 for the
+    first); `corner`, the mean luma of the upper corners, where no talker moves; `blocks`, the mean
+    luma of each block. All on a scale of 255."""
 
     change: Series
     corner: Series
@@ -49,23 +54,38 @@ def view(path: Path) -> Viewing:
     change, corner, blocks = [], [], []
     before = None
     wide, high = THUMB
-    for frame in read_frames(path, width=wide, height=high, filters=f"scale={wide}:{high}:flags=area+accurate_rnd"):
+    for frame in read_frames(
+        path, width=wide, height=high, filters=f"scale={wide}:{high}:flags=area+accurate_rnd"
+    ):
         luma = frame.astype(np.float64) @ LUMA
         change.append(0.0 if before is None else float(np.abs(luma - before).mean()))
-        top = luma[: high // CORNER]  # in an upright picture hair comes lower into the corners than this
+        # in an upright picture hair comes lower into the corners than this
+        top = luma[: high // CORNER]
         corner.append(float(np.concatenate([top[:, : wide // 8], top[:, -wide // 8 :]]).mean()))
-        blocks.append(luma.reshape(high // BLOCK, BLOCK, wide // BLOCK, BLOCK).mean(axis=(1, 3)).astype(np.float32))
+        blocks.append(
+            luma.reshape(high // BLOCK, BLOCK, wide // BLOCK, BLOCK)
+            .mean(axis=(1, 3))
+            .astype(np.float32)
+        )
         before = luma
-    stacked = np.stack(blocks) if blocks else np.zeros((0, high // BLOCK, wide // BLOCK), np.float32)
+    stacked = (
+        np.stack(blocks) if blocks else np.zeros((0, high // BLOCK, wide // BLOCK), np.float32)
+    )
     return Viewing(change=np.array(change), corner=np.array(corner), blocks=stacked)
 
 
-def check_cuts(viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction) -> list[Check]:
-    """Every visible plain cut must lie on its frame. One row; a misplaced cut fails with its timecode."""
+def check_cuts(
+    viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
+) -> list[Check]:
+    """Every visible plain cut must lie on its frame. One row; a misplaced cut fails with its
+    timecode."""
     wrong = [
         cut
         for cut in cuts
-        if cut.start_frame and not cut.layer and not cut.dissolve_frames and _misplaced(viewing.change, cut)
+        if cut.start_frame
+        and not cut.layer
+        and not cut.dissolve_frames
+        and _misplaced(viewing.change, cut)
     ]
     return [
         Check(
@@ -84,29 +104,54 @@ def check_cuts(viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: 
 def check_steadiness(
     viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
-    """How far the upper corners wander in brightness within a shot, at worst. Dissolves are left out."""
+    """How far the upper corners wander in brightness within a shot, at worst. Dissolves are left
+    out."""
     base = [cut for cut in cuts if not cut.layer]
-    ends = {cut: after.start_frame - after.dissolve_frames // 2 for cut, after in itertools.pairwise(base)}
-    wander = {cut: _wander(viewing.corner, cut, ends.get(cut, cut.end_frame)) for cut in base if cut.frames > 2}
+    ends = {
+        cut: after.start_frame - after.dissolve_frames // 2
+        for cut, after in itertools.pairwise(base)
+    }
+    wander = {
+        cut: _wander(viewing.corner, cut, ends.get(cut, cut.end_frame))
+        for cut in base
+        if cut.frames > 2
+    }
     about = {"version": version, "profile": profile, "name": "background steadiness"}
-    return _worst(wander, STILL, about, rate=rate, advice="the background pumps or moves: look at the take")
+    return _worst(
+        wander, STILL, about, rate=rate, advice="the background pumps or moves: look at the take"
+    )
 
 
 def check_flicker(
     viewing: Viewing, scenes: Sequence[Scene], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
-    """How much what is no face (nor the body under it) flickers within a shot, at worst. Slow changes are `check_steadiness`'s."""
-    restless = {scene.cut: found for scene in scenes if (found := _flicker(viewing.blocks, scene)) is not None}
+    """How much what is no face (nor the body under it) flickers within a shot, at worst. Slow
+    changes are `check_steadiness`'s."""
+    restless = {
+        scene.cut: found
+        for scene in scenes
+        if (found := _flicker(viewing.blocks, scene)) is not None
+    }
     about = {"version": version, "profile": profile, "name": "flicker outside the face"}
     return _worst(
-        restless, FLICKER, about, rate=rate, advice="what stands still in the shot flickers: look at the take"
+        restless,
+        FLICKER,
+        about,
+        rate=rate,
+        advice="what stands still in the shot flickers: look at the take",
     )
 
 
 def _worst(
-    found: Mapping[Cut, float], limit: float, about: Mapping[str, str], *, rate: Fraction, advice: str
+    found: Mapping[Cut, float],
+    limit: float,
+    about: Mapping[str, str],
+    *,
+    rate: Fraction,
+    advice: str,
 ) -> list[Check]:
-    """One row about the shot with the highest measure, a warning over the limit; none when nothing was measured."""
+    """One row about the shot with the highest measure, a warning over the limit; none when nothing
+    was measured."""
     worst = max(found, key=lambda cut: found[cut], default=None)
     if worst is None:
         return []
@@ -124,11 +169,14 @@ def _worst(
 
 
 def _flicker(blocks: Float32[np.ndarray, "frames rows columns"], scene: Scene) -> float | None:
-    """Root mean square of what blocks outside the face jump from their running median; None when nothing or no time is left."""
+    """Root mean square of what blocks outside the face jump from their running median; None when
+    nothing or no time is left."""
     from scipy.ndimage import median_filter
 
     cut = scene.cut
-    inside = blocks[cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 : cut.end_frame]
+    inside = blocks[
+        cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 : cut.end_frame
+    ]
     outside = _outside(scene, blocks.shape[1:])
     if len(inside) < 8 or outside.sum() < 4:
         return None
@@ -143,8 +191,12 @@ def _outside(scene: Scene, shape: tuple[int, ...]) -> Bool[np.ndarray, "rows col
     left, top, right, bottom = scene.place
     rows, columns = (down > top) & (down < bottom), (across > left) & (across < right)
     wide, high = ((scene.face[side + 2] - scene.face[side]) * FACE_GROWTH[side] for side in (0, 1))
-    person = np.outer(down > scene.face[1] - high, (across > scene.face[0] - wide) & (across < scene.face[2] + wide))
-    person |= np.outer(down > scene.face[3], np.ones(shape[1], bool))  # shoulders fill the width below the chin
+    person = np.outer(
+        down > scene.face[1] - high,
+        (across > scene.face[0] - wide) & (across < scene.face[2] + wide),
+    )
+    # shoulders fill the width below the chin
+    person |= np.outer(down > scene.face[3], np.ones(shape[1], bool))
     return np.outer(rows, columns) & ~person
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks: every deliverable is opened again and measured. Nothing here trusts what was asked of the encoder.
+"""Checks: every deliverable is opened again and measured. Nothing here trusts what was asked of the
+encoder.
 
-One ffmpeg run per file decodes all of it and reports frames, samples, black, freezes, silence, loudness and peaks (ITU-R BS.1770,
-EBU R 128); pure functions turn the report into verdicts against what was expected. A check that fails stops publishing.
+One ffmpeg run per file decodes all of it and reports frames, samples, black, freezes, silence,
+loudness and peaks (ITU-R BS.1770, EBU R 128); pure functions turn the report into verdicts against
+what was expected. A check that fails stops publishing.
 """
 
 from __future__ import annotations
@@ -25,25 +27,27 @@ from pipeline.deliver.captions import Caption, Finding
 from pipeline.deliver.credentials import Credentials
 
 BLACK_SECONDS, FREEZE_SECONDS, SILENCE_SECONDS = 0.2, 2.0, 4.0
-FREEZE_NOISE = 0.0003  # mean absolute difference below which a picture stands still; a breathing portrait moves more
+# mean absolute difference below which a picture stands still; a breathing portrait moves more
+FREEZE_NOISE = 0.0003
 LOUDNESS_TOLERANCE = 0.3  # LU, and dB for the true peak below
 PEAK_TOLERANCE = 0.5  # AAC may overshoot the master by some tenths of a decibel
 CAPTION_LATE_FRAMES = 3
 LARGEST_ENLARGEMENT = 1.5  # beyond it a 1080p screen shows the softness
-FILTERS_PICTURE = f"blackdetect=d={BLACK_SECONDS}:pix_th=0.08,freezedetect=n={FREEZE_NOISE}:d={FREEZE_SECONDS}"
-FILTERS_SOUND = (
-    f"silencedetect=n=-60dB:d={SILENCE_SECONDS},astats=measure_perchannel=none,ebur128=peak=true:framelog=quiet"
+FILTERS_PICTURE = (
+    f"blackdetect=d={BLACK_SECONDS}:pix_th=0.08,freezedetect=n={FREEZE_NOISE}:d={FREEZE_SECONDS}"
 )
+FILTERS_SOUND = f"silencedetect=n=-60dB:d={SILENCE_SECONDS},astats=measure_perchannel=none,ebur128=peak=true:framelog=quiet"
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What a deliverable must be. `speech`: spans in seconds in which somebody speaks; elsewhere silence is nobody's fault. `still`: where
-    a card stands and nothing should move.
+    """What a deliverable must be. `speech`: spans in seconds in which somebody speaks; elsewhere
+    silence is nobody's fault. `still`: where a card stands and nothing should move.
 
-    `loudness`: settings of the master sound; `missed_lu`: what the peak limit is known to have cost."""
+    `loudness`: settings of the master sound; `missed_lu`: what the peak limit is known to have
+    cost."""
 
     frames: int
     rate: Fraction
@@ -57,7 +61,8 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one decode of a file said. Intervals are seconds; `loudness` is None when the file has no sound."""
+    """What one decode of a file said. Intervals are seconds; `loudness` is None when the file has
+    no sound."""
 
     width: int
     height: int
@@ -87,15 +92,26 @@ class _Verdict:
 
 
 def check(
-    path: Path, expected: Expected, *, version: str, profile: str, progress: Callable[[int], None] | None = None
+    path: Path,
+    expected: Expected,
+    *,
+    version: str,
+    profile: str,
+    progress: Callable[[int], None] | None = None,
 ) -> list[Check]:
-    """Open a deliverable, measure it, and judge it. A file that cannot be opened or decoded fails instead of raising."""
+    """Open a deliverable, measure it, and judge it. A file that cannot be opened or decoded fails
+    instead of raising."""
     try:
         report = measure(path, progress=progress)
     except (ToolError, InputError) as error:
         why = str(error).splitlines()[-1]
         return [
-            _row(_Verdict("decodes", why, "whole file", "fail", advice="render again"), version, profile, expected.rate)
+            _row(
+                _Verdict("decodes", why, "whole file", "fail", advice="render again"),
+                version,
+                profile,
+                expected.rate,
+            )
         ]
     return verdicts(report, expected, version=version, profile=profile)
 
@@ -106,7 +122,8 @@ def verdicts(report: Report, expected: Expected, *, version: str, profile: str) 
 
 
 def measure(path: Path, *, progress: Callable[[int], None] | None = None) -> Report:
-    """Decode all of a file once and read ffmpeg's report. Raises ToolError when it cannot be decoded at all."""
+    """Decode all of a file once and read ffmpeg's report. Raises ToolError when it cannot be
+    decoded at all."""
     frames = 0
 
     def count(done: int) -> None:
@@ -118,7 +135,16 @@ def measure(path: Path, *, progress: Callable[[int], None] | None = None) -> Rep
     info = media.probe(path)
     if info.video is None or info.audio is None:
         raise ToolError(f"{path.name} has no {'picture' if info.video is None else 'sound'}")
-    arguments = ["-i", f"file:{path.resolve()}", "-map", "0:v:0", "-map", "0:a:0", "-fps_mode", "passthrough"]
+    arguments = [
+        "-i",
+        f"file:{path.resolve()}",
+        "-map",
+        "0:v:0",
+        "-map",
+        "0:a:0",
+        "-fps_mode",
+        "passthrough",
+    ]
     arguments += ["-vf", FILTERS_PICTURE, "-af", FILTERS_SOUND, "-f", "null", "-"]
     said = media.run(arguments, progress=count)
     return Report(
@@ -131,8 +157,12 @@ def measure(path: Path, *, progress: Callable[[int], None] | None = None) -> Rep
         colour=_colour(said),
         errors=_errors(said),
         black=_intervals(said, r"black_start:(\S+) black_end:(\S+)"),
-        freeze=_pairs(said, "freeze_start", "freeze_end", float(Fraction(frames) / (info.video.rate or 1))),
-        silence=_pairs(said, "silence_start", "silence_end", float(Fraction(frames) / (info.video.rate or 1))),
+        freeze=_pairs(
+            said, "freeze_start", "freeze_end", float(Fraction(frames) / (info.video.rate or 1))
+        ),
+        silence=_pairs(
+            said, "silence_start", "silence_end", float(Fraction(frames) / (info.video.rate or 1))
+        ),
         loudness=master_mix.parse_summary(said),
         clipped=_clipped(said),
     )
@@ -141,15 +171,24 @@ def measure(path: Path, *, progress: Callable[[int], None] | None = None) -> Rep
 def judge(report: Report, expected: Expected) -> list[_Verdict]:
     """All verdicts on a report, in the order in which a person would look."""
     return [
-        _equal("decodes", f"{len(report.errors)} errors", "0 errors", advice="; ".join(report.errors[:3])),
+        _equal(
+            "decodes",
+            f"{len(report.errors)} errors",
+            "0 errors",
+            advice="; ".join(report.errors[:3]),
+        ),
         _equal("frame count", str(report.frames), str(expected.frames), advice="render again"),
         _equal("frame rate", str(report.rate), str(expected.rate)),
-        _equal("picture size", f"{report.width}x{report.height}", f"{expected.width}x{expected.height}"),
+        _equal(
+            "picture size", f"{report.width}x{report.height}", f"{expected.width}x{expected.height}"
+        ),
         _equal("colour tags", report.colour, "tv, bt709"),
         _length(report, expected),
         *_stretches("black", report.black, advice="look at the take and its grade"),
         *_stretches(
-            "freeze", _outside(report.freeze, expected.still), advice="the portrait stands still: look at the take"
+            "freeze",
+            _outside(report.freeze, expected.still),
+            advice="the portrait stands still: look at the take",
         ),
         *_silences(report.silence, expected.speech),
         *_loudness(report, expected),
@@ -158,45 +197,80 @@ def judge(report: Report, expected: Expected) -> list[_Verdict]:
 
 
 def check_edit(
-    cuts: Sequence[Cut], grades: Sequence[Grade], *, version: str, size: tuple[int, int], rate: Fraction
+    cuts: Sequence[Cut],
+    grades: Sequence[Grade],
+    *,
+    version: str,
+    size: tuple[int, int],
+    rate: Fraction,
 ) -> list[Check]:
-    """What the edit list itself gives away: takes enlarged beyond their pixels, casts beyond the limit, dissolves without handles."""
+    """What the edit list itself gives away: takes enlarged beyond their pixels, casts beyond the
+    limit, dissolves without handles."""
     enlarged = {cut: _enlargement(cut, size) for cut in cuts}
     largest = max(cuts, key=lambda cut: enlarged[cut], default=None)
     flagged = {grade.grade_id for grade in grades if grade.limited}
     limited = [cut for cut in cuts if cut.grade_id in flagged]
     held = edit_list.held_frames(cuts)
     verdicts = [
-        _Verdict("grade limit", _named(limited), "none", "warn" if limited else "pass", at=_at(limited, rate),
-                 advice="the cast is larger than [look] allows: mend the portrait or raise the limit"),
-        _Verdict("held frames", f"{sum(held.values())} frames", "0 frames", "warn" if held else "pass",
-                 advice="a dissolve reaches past the take: shorten it"),
-    ]  # fmt: skip
+        _Verdict(
+            "grade limit",
+            _named(limited),
+            "none",
+            "warn" if limited else "pass",
+            at=_at(limited, rate),
+            advice="the cast is larger than [look] allows: mend the portrait or raise the limit",
+        ),
+        _Verdict(
+            "held frames",
+            f"{sum(held.values())} frames",
+            "0 frames",
+            "warn" if held else "pass",
+            advice="a dissolve reaches past the take: shorten it",
+        ),
+    ]
     if largest is not None:
         times = enlarged[largest]
         verdict = "warn" if times > LARGEST_ENLARGEMENT else "pass"
         value, limit = f"{times:.2f} times in {largest.number}", f"{LARGEST_ENLARGEMENT:g} times"
         advice = "the picture is softer than it could be: generate larger, or use a larger portrait"
-        verdicts.append(_Verdict("enlargement", value, limit, verdict, at=_at([largest], rate), advice=advice))
+        verdicts.append(
+            _Verdict("enlargement", value, limit, verdict, at=_at([largest], rate), advice=advice)
+        )
     return [_row(verdict, version, "edit", rate) for verdict in verdicts]
 
 
 def check_captions(
-    captions: Sequence[Caption], cues: Sequence[Cue], findings: Sequence[Finding], *, version: str, rate: Fraction
+    captions: Sequence[Caption],
+    cues: Sequence[Cue],
+    findings: Sequence[Finding],
+    *,
+    version: str,
+    rate: Fraction,
 ) -> list[Check]:
-    """Captions against speech: every spoken line is shown while it is spoken; and what the lint found, one row a rule."""
-    late = [cue for cue in cues if cue.start >= 0 and cue.text.strip() and not _shown(cue, captions, rate)]
+    """Captions against speech: every spoken line is shown while it is spoken; and what the lint
+    found, one row a rule."""
+    late = [
+        cue
+        for cue in cues
+        if cue.start >= 0 and cue.text.strip() and not _shown(cue, captions, rate)
+    ]
     verdicts = [
         _Verdict(
-            "captions against speech", f"{len(late)} lines without", "0 lines without", "fail" if late else "pass",
-            at=late[0].start / MASTER_HZ if late else None, advice="; ".join(cue.text[:40] for cue in late[:3]),
+            "captions against speech",
+            f"{len(late)} lines without",
+            "0 lines without",
+            "fail" if late else "pass",
+            at=late[0].start / MASTER_HZ if late else None,
+            advice="; ".join(cue.text[:40] for cue in late[:3]),
         )
-    ]  # fmt: skip
+    ]
     for rule in sorted({finding.rule for finding in findings}):
         broken = [finding for finding in findings if finding.rule == rule]
         first = broken[0]
         value = f"{len(broken)} captions, first no. {first.number}: {first.value}"
-        verdicts.append(_Verdict(f"caption {rule}", value, first.limit, "warn", at=float(first.frame / rate)))
+        verdicts.append(
+            _Verdict(f"caption {rule}", value, first.limit, "warn", at=float(first.frame / rate))
+        )
     return [_row(verdict, version, "captions", rate) for verdict in verdicts]
 
 
@@ -225,13 +299,20 @@ def failures(checks: Sequence[Check]) -> list[Check]:
 
 
 def write(
-    checks: Sequence[Check], folder: Path, *, waived: Mapping[tuple[str, str], Mapping[str, str]] | None = None
+    checks: Sequence[Check],
+    folder: Path,
+    *,
+    waived: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
 ) -> Path:
     """Write `checks.json`: a summary of verdicts and every check as an object, in one step.
 
-    `waived`: by profile and name, the decisions (by, at, reason) that let a failed check pass; they stand beside its verdict."""
+    `waived`: by profile and name, the decisions (by, at, reason) that let a failed check pass; they
+    stand beside its verdict."""
     known = waived or {}
-    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in ("pass", "warn", "fail")}
+    counts = {
+        verdict: sum(check.verdict == verdict for check in checks)
+        for verdict in ("pass", "warn", "fail")
+    }
     if known:
         counts["waived"] = sum((check.profile, check.name) in known for check in failures(checks))
     rows = [
@@ -277,18 +358,30 @@ def _length(report: Report, expected: Expected) -> _Verdict:
     apart = Fraction(report.samples, report.hz) - Fraction(expected.frames) / expected.rate
     in_frames = float(abs(apart) * expected.rate)
     verdict = "pass" if in_frames < 1 else "fail"
-    return _Verdict("sound length", f"{float(apart) * 1000:+.1f} ms to the picture", "less than one frame", verdict)
+    return _Verdict(
+        "sound length",
+        f"{float(apart) * 1000:+.1f} ms to the picture",
+        "less than one frame",
+        verdict,
+    )
 
 
 def _stretches(name: str, found: Sequence[Interval], *, advice: str) -> list[_Verdict]:
     if not found:
         return [_Verdict(name, "none", "none", "pass")]
-    return [_Verdict(name, f"{end - start:.2f} s", "none", "warn", at=start, advice=advice) for start, end in found]
+    return [
+        _Verdict(name, f"{end - start:.2f} s", "none", "warn", at=start, advice=advice)
+        for start, end in found
+    ]
 
 
 def _outside(found: Sequence[Interval], allowed: Sequence[Interval]) -> list[Interval]:
     """The intervals that do not lie, but for a tenth of a second, in one where they are allowed."""
-    return [(a, b) for a, b in found if not any(first - 0.1 <= a and b <= last + 0.1 for first, last in allowed)]
+    return [
+        (a, b)
+        for a, b in found
+        if not any(first - 0.1 <= a and b <= last + 0.1 for first, last in allowed)
+    ]
 
 
 def _silences(silence: Sequence[Interval], speech: Sequence[Interval]) -> list[_Verdict]:
@@ -302,7 +395,8 @@ def _silences(silence: Sequence[Interval], speech: Sequence[Interval]) -> list[_
         return [_Verdict("silence", "none where there is speech", "none", "pass")]
     advice = "a recording is missing or in another place"
     return [
-        _Verdict("silence", f"{covered:.2f} s of speech", "none", "fail", at=at, advice=advice) for at, covered in lost
+        _Verdict("silence", f"{covered:.2f} s of speech", "none", "fail", at=at, advice=advice)
+        for at, covered in lost
     ]
 
 
@@ -310,7 +404,13 @@ def _loudness(report: Report, expected: Expected) -> list[_Verdict]:
     measured, target = report.loudness, expected.loudness.target_lufs
     if measured is None or not measured.measurable:
         return [
-            _Verdict("loudness", "unmeasurable: silence", "none for silence", "warn", advice="is there a recording?")
+            _Verdict(
+                "loudness",
+                "unmeasurable: silence",
+                "none for silence",
+                "warn",
+                advice="is there a recording?",
+            )
         ]
     verdicts = []
     if target is not None:
@@ -318,15 +418,25 @@ def _loudness(report: Report, expected: Expected) -> list[_Verdict]:
         missed = expected.missed_lu > LOUDNESS_TOLERANCE
         verdict = "pass" if abs(apart) <= LOUDNESS_TOLERANCE else "warn" if missed else "fail"
         advice = (
-            f"the peak limit of {expected.loudness.peak_dbtp:g} dBTP cost {expected.missed_lu:.1f} LU" if missed else ""
+            f"the peak limit of {expected.loudness.peak_dbtp:g} dBTP cost {expected.missed_lu:.1f} LU"
+            if missed
+            else ""
         )
         limit = f"{target:g} +- {LOUDNESS_TOLERANCE:g} LUFS"
-        verdicts.append(_Verdict("loudness", f"{measured.lufs:.1f} LUFS", limit, verdict, advice=advice))
+        verdicts.append(
+            _Verdict("loudness", f"{measured.lufs:.1f} LUFS", limit, verdict, advice=advice)
+        )
     most = expected.loudness.peak_dbtp if target is not None else 0.0
     over = measured.peak_dbtp - most
     verdict = "pass" if over <= PEAK_TOLERANCE else "warn"
     verdicts.append(
-        _Verdict("true peak", f"{measured.peak_dbtp:.1f} dBTP", f"{most:g} dBTP", verdict, advice="lower the loudness")
+        _Verdict(
+            "true peak",
+            f"{measured.peak_dbtp:.1f} dBTP",
+            f"{most:g} dBTP",
+            verdict,
+            advice="lower the loudness",
+        )
     )
     return verdicts
 
@@ -334,7 +444,11 @@ def _loudness(report: Report, expected: Expected) -> list[_Verdict]:
 def _clipping(report: Report) -> _Verdict:
     verdict = "pass" if report.clipped <= 1 else "warn"
     return _Verdict(
-        "clipping", f"{report.clipped} samples at full scale", "1", verdict, advice="listen to the recording"
+        "clipping",
+        f"{report.clipped} samples at full scale",
+        "1",
+        verdict,
+        advice="listen to the recording",
     )
 
 
@@ -348,7 +462,11 @@ def _enlargement(cut: Cut, size: tuple[int, int]) -> float:
 
 
 def _named(cuts: Sequence[Cut]) -> str:
-    return ", ".join(cut.number for cut in cuts[:5]) + (" ..." if len(cuts) > 5 else "") if cuts else "none"
+    return (
+        ", ".join(cut.number for cut in cuts[:5]) + (" ..." if len(cuts) > 5 else "")
+        if cuts
+        else "none"
+    )
 
 
 def _at(cuts: Sequence[Cut], rate: Fraction) -> float | None:
@@ -356,13 +474,18 @@ def _at(cuts: Sequence[Cut], rate: Fraction) -> float | None:
 
 
 def _shown(cue: Cue, captions: Sequence[Caption], rate: Fraction) -> bool:
-    """Whether the cue's first and last words are in captions that are on screen around its start and its end."""
+    """Whether the cue's first and last words are in captions that are on screen around its start
+    and its end."""
     words = re.findall(r"\w+", cue.text)
     if not words:
         return True
     first = round_half_up(Fraction(cue.start, MASTER_HZ) * rate)
     last = max(first, round_half_up(Fraction(cue.end, MASTER_HZ) * rate) - 1)
-    near = [c for c in captions if c.start <= last + CAPTION_LATE_FRAMES and c.end >= first - CAPTION_LATE_FRAMES]
+    near = [
+        c
+        for c in captions
+        if c.start <= last + CAPTION_LATE_FRAMES and c.end >= first - CAPTION_LATE_FRAMES
+    ]
     text = " ".join(line for caption in near for line in caption.lines)
     return words[0] in text and words[-1] in text
 
@@ -396,7 +519,8 @@ def _intervals(said: str, pattern: str) -> tuple[Interval, ...]:
 
 
 def _pairs(said: str, begin: str, finish: str, length: float) -> tuple[Interval, ...]:
-    """Starts and ends that ffmpeg prints on separate lines; one that is open at the end lasts to the end."""
+    """Starts and ends that ffmpeg prints on separate lines; one that is open at the end lasts to
+    the end."""
     starts = [float(value) for value in re.findall(rf"{begin}: (-?[\d.]+)", said)]
     ends = [float(value) for value in re.findall(rf"{finish}: (-?[\d.]+)", said)]
     return tuple(zip(starts, [*ends, *[length] * (len(starts) - len(ends))], strict=False))

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colour arithmetic: transfer curves, Lab, CIEDE2000, statistical colour transfer and `.cube` files. No media, no faces.
+"""Colour arithmetic: transfer curves, Lab, CIEDE2000, statistical colour transfer and `.cube`
+files. No media, no faces.
 
-All arrays end in an axis of three channels. `rgb` means gamma-encoded R'G'B' with BT.709/sRGB primaries and a D65 white, in [0, 1].
-Sources: IEC 61966-2-1 (sRGB), ITU-R BT.709-6, CIE 15:2004 (Lab), Sharma, Wu and Dalal 2005 (CIEDE2000), Reinhard et al. 2001,
-Pitie and Kokaram 2007 (linear Monge-Kantorovich), Adobe Cube LUT Specification 1.0.
+All arrays end in an axis of three channels. `rgb` means gamma-encoded R'G'B' with BT.709/sRGB
+primaries and a D65 white, in [0, 1]. Sources: IEC 61966-2-1 (sRGB), ITU-R BT.709-6, CIE 15:2004
+(Lab), Sharma, Wu and Dalal 2005 (CIEDE2000), Reinhard et al. 2001, Pitie and Kokaram 2007 (linear
+Monge-Kantorovich), Adobe Cube LUT Specification 1.0.
 """
 
 from __future__ import annotations
@@ -26,7 +28,11 @@ Mapping = Callable[[Colours], Colours]
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 XYZ_OF_RGB = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
 )
 RGB_OF_XYZ = np.linalg.inv(XYZ_OF_RGB)
 WHITE = XYZ_OF_RGB.sum(axis=1)  # so that rgb (1, 1, 1) is exactly L* = 100, a* = b* = 0
@@ -43,17 +49,23 @@ def linear_of_srgb(rgb: Values) -> Values:
     >>> float(linear_of_srgb(np.array(0.5)).round(6))
     0.214041
     """
-    return np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.04045) + 0.055) / 1.055) ** 2.4)
+    return np.where(
+        rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.04045) + 0.055) / 1.055) ** 2.4
+    )
 
 
 def srgb_of_linear(light: Values) -> Values:
     """The inverse of `linear_of_srgb`; negative light stays on the straight part."""
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055)
+    return np.where(
+        light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    )
 
 
 def linear_of_bt709(rgb: Values) -> Values:
     """Scene light of BT.709-encoded values (the inverse of the camera curve, BT.709-6 item 1.2)."""
-    return np.where(rgb < 0.081, rgb / 4.5, ((np.maximum(rgb, 0.081) + 0.099) / 1.099) ** (1 / 0.45))
+    return np.where(
+        rgb < 0.081, rgb / 4.5, ((np.maximum(rgb, 0.081) + 0.099) / 1.099) ** (1 / 0.45)
+    )
 
 
 def bt709_of_linear(light: Values) -> Values:
@@ -89,18 +101,30 @@ def hue_degrees(lab: Colours) -> Values:
 
 
 def delta_e(first: Colours, second: Colours) -> Values:
-    """CIEDE2000 difference of Lab colours with unit weights (Sharma, Wu and Dalal 2005, equations 2 to 22)."""
-    chroma_mean = (np.hypot(first[..., 1], first[..., 2]) + np.hypot(second[..., 1], second[..., 2])) / 2
+    """CIEDE2000 difference of Lab colours with unit weights (Sharma, Wu and Dalal 2005, equations 2
+    to 22)."""
+    chroma_mean = (
+        np.hypot(first[..., 1], first[..., 2]) + np.hypot(second[..., 1], second[..., 2])
+    ) / 2
     stretch = 1.5 - 0.5 * np.sqrt(chroma_mean**7 / (chroma_mean**7 + 25.0**7))  # 1 + G
     chroma1, hue1 = _polar(first, stretch)
     chroma2, hue2 = _polar(second, stretch)
     hue_step, hue_mean = _hue_step_and_mean(hue1, hue2, grey=chroma1 * chroma2 == 0)
     chroma = (chroma1 + chroma2) / 2
-    d_light = (second[..., 0] - first[..., 0]) / _lightness_weight((first[..., 0] + second[..., 0]) / 2)
+    d_light = (second[..., 0] - first[..., 0]) / _lightness_weight(
+        (first[..., 0] + second[..., 0]) / 2
+    )
     d_chroma = (chroma2 - chroma1) / (1 + 0.045 * chroma)
-    d_hue = 2 * np.sqrt(chroma1 * chroma2) * np.sin(hue_step / 2) / (1 + 0.015 * chroma * _hue_weight(hue_mean))
+    d_hue = (
+        2
+        * np.sqrt(chroma1 * chroma2)
+        * np.sin(hue_step / 2)
+        / (1 + 0.015 * chroma * _hue_weight(hue_mean))
+    )
     turn = _rotation(chroma, hue_mean)
-    difference: Values = np.sqrt(np.maximum(d_light**2 + d_chroma**2 + d_hue**2 + turn * d_chroma * d_hue, 0))
+    difference: Values = np.sqrt(
+        np.maximum(d_light**2 + d_chroma**2 + d_hue**2 + turn * d_chroma * d_hue, 0)
+    )
     return difference
 
 
@@ -112,7 +136,9 @@ class Moments:
     covariance: Matrix
 
 
-def moments(colours: Float64[np.ndarray, "count 3"], weights: Float64[np.ndarray, " count"]) -> Moments:
+def moments(
+    colours: Float64[np.ndarray, "count 3"], weights: Float64[np.ndarray, " count"]
+) -> Moments:
     """Weighted first and second moments. Raises ValueError when no colour has weight."""
     total = weights.sum()
     if total <= 0:
@@ -122,11 +148,15 @@ def moments(colours: Float64[np.ndarray, "count 3"], weights: Float64[np.ndarray
     return Moments(mean=mean, covariance=(centred * weights[:, None]).T @ centred / total)
 
 
-def monge_kantorovich(source: Moments, target: Moments, *, floor: float = 1e-5) -> tuple[Matrix, Vector]:
-    """The affine map `x -> matrix @ x + offset` that carries one Gaussian to another with least movement.
+def monge_kantorovich(
+    source: Moments, target: Moments, *, floor: float = 1e-5
+) -> tuple[Matrix, Vector]:
+    """The affine map `x -> matrix @ x + offset` that carries one Gaussian to another with least
+    movement.
 
-    `floor` is added to both covariances (variance of 8-bit rounding and codec noise), so that flat pictures are not stretched.
-    The matrix is symmetric and positive. Reference: Pitie and Kokaram 2007, equation 16.
+    `floor` is added to both covariances (variance of 8-bit rounding and codec noise), so that flat
+    pictures are not stretched. The matrix is symmetric and positive. Reference: Pitie and Kokaram
+    2007, equation 16.
     """
     ridge = floor * np.eye(3)
     root = _root(source.covariance + ridge)
@@ -136,24 +166,32 @@ def monge_kantorovich(source: Moments, target: Moments, *, floor: float = 1e-5) 
 
 
 def reinhard(source: Moments, target: Moments, *, most: float = 3.0) -> tuple[Matrix, Vector]:
-    """Match mean and standard deviation channel by channel (Reinhard et al. 2001, equations 10 and 11); stretch at most `most` times.
+    """Match mean and standard deviation channel by channel (Reinhard et al. 2001, equations 10 and
+    11); stretch at most `most` times.
 
-    The paper works in l-alpha-beta; here the moments are those of CIE Lab, as most later implementations do.
+    The paper works in l-alpha-beta; here the moments are those of CIE Lab, as most later
+    implementations do.
     """
     spread = np.sqrt((np.diag(target.covariance) + 1e-5) / (np.diag(source.covariance) + 1e-5))
     matrix = np.diag(np.clip(spread, 1 / most, most))
     return matrix, target.mean - matrix @ source.mean
 
 
-def cube_of(mapping: Mapping, points: int = CUBE_POINTS) -> Float64[np.ndarray, "points points points 3"]:
-    """Sample a mapping of rgb on a regular grid, clipped to [0, 1]; axes are blue, green, red, as `.cube` files store them."""
+def cube_of(
+    mapping: Mapping, points: int = CUBE_POINTS
+) -> Float64[np.ndarray, "points points points 3"]:
+    """Sample a mapping of rgb on a regular grid, clipped to [0, 1]; axes are blue, green, red, as
+    `.cube` files store them."""
     axis = np.linspace(0, 1, points)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     return np.clip(mapping(np.stack([red, green, blue], axis=-1)), 0, 1)
 
 
-def write_cube(path: Path, cube: Float64[np.ndarray, "points points points 3"], *, title: str, note: str = "") -> None:
-    """Write a 3D LUT (Adobe Cube 1.0): red runs fastest; `note` becomes its first comment. It appears whole or not at all."""
+def write_cube(
+    path: Path, cube: Float64[np.ndarray, "points points points 3"], *, title: str, note: str = ""
+) -> None:
+    """Write a 3D LUT (Adobe Cube 1.0): red runs fastest; `note` becomes its first comment. It
+    appears whole or not at all."""
     name = "".join(c if c.isprintable() and c != '"' else "_" for c in title)
     head = f"# {note}\n" if note else ""
     head += f'TITLE "{name}"\nLUT_3D_SIZE {len(cube)}\nDOMAIN_MIN 0 0 0\nDOMAIN_MAX 1 1 1\n'
@@ -163,16 +201,22 @@ def write_cube(path: Path, cube: Float64[np.ndarray, "points points points 3"], 
 
 
 def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
-    """Read a LUT (Adobe Cube 1.0, Resolve's input ranges too) as a 3D one of domain [0, 1]; of one that has another domain, or is 1D, it
-    is sampled anew. Raises ValueError when it is none, saying why."""
+    """Read a LUT (Adobe Cube 1.0, Resolve's input ranges too) as a 3D one of domain [0, 1]; of one
+    that has another domain, or is 1D, it is sampled anew. Raises ValueError when it is none, saying
+    why."""
     if path.stat().st_size > LARGEST_CUBE:
         raise ValueError(f"not a .cube: larger than {LARGEST_CUBE >> 20} MB")
-    lines = [line.split("#")[0].split() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
+    lines = [
+        line.split("#")[0].split()
+        for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    ]
     keys = {words[0].upper(): words[1:] for words in lines if words and words[0][0].isalpha()}
     rows = [words for words in lines if words and words[0][0] in "0123456789-+."]
     sizes = [key for key in ("LUT_3D_SIZE", "LUT_1D_SIZE") if key in keys]
     if len(sizes) != 1:
-        raise ValueError("not a .cube: it needs one LUT_3D_SIZE or LUT_1D_SIZE" + (", not both" if sizes else ""))
+        raise ValueError(
+            "not a .cube: it needs one LUT_3D_SIZE or LUT_1D_SIZE" + (", not both" if sizes else "")
+        )
     dimensions, most = (3, MOST_POINTS) if sizes[0] == "LUT_3D_SIZE" else (1, MOST_POINTS_1D)
     points = _cube_size(keys[sizes[0]], most)
     table = _cube_numbers(rows, points**dimensions).reshape(*[points] * dimensions, 3)
@@ -195,14 +239,16 @@ def read_note(path: Path) -> str:
 
 
 def apply_cube(cube: Float64[np.ndarray, "points points points 3"], rgb: Colours) -> Colours:
-    """Look colours up with tetrahedral interpolation (Sakamoto 1981), as ffmpeg's `lut3d=interp=tetrahedral` does."""
+    """Look colours up with tetrahedral interpolation (Sakamoto 1981), as ffmpeg's
+    `lut3d=interp=tetrahedral` does."""
     top = len(cube) - 1
     place = np.clip(rgb, 0, 1) * top
     low = np.minimum(place.astype(int), top - 1)
     rest = place - low
     order = np.argsort(-rest, axis=-1, kind="stable")
     corner, value = low.copy(), cube[low[..., 2], low[..., 1], low[..., 0]]
-    for step in range(3):  # walk from the low corner to the high one along the largest remainder first
+    # walk from the low corner to the high one along the largest remainder first
+    for step in range(3):
         channel = order[..., step, None]
         before = cube[corner[..., 2], corner[..., 1], corner[..., 0]]
         np.put_along_axis(corner, channel, np.take_along_axis(corner, channel, -1) + 1, -1)
@@ -213,14 +259,22 @@ def apply_cube(cube: Float64[np.ndarray, "points points points 3"], rgb: Colours
 
 
 def _cube_size(words: list[str], most: int) -> int:
-    if len(words) != 1 or not re.fullmatch("[0-9]{1,5}", words[0]) or not 2 <= int(words[0]) <= most:
-        raise ValueError(f"not a .cube: its size is {' '.join(words)[:40]!r}, not a number of 2 to {most}")
+    if (
+        len(words) != 1
+        or not re.fullmatch("[0-9]{1,5}", words[0])
+        or not 2 <= int(words[0]) <= most
+    ):
+        raise ValueError(
+            f"not a .cube: its size is {' '.join(words)[:40]!r}, not a number of 2 to {most}"
+        )
     return int(words[0])
 
 
 def _cube_numbers(rows: list[list[str]], count: int) -> Float64[np.ndarray, "rows 3"]:
     if len(rows) != count or any(len(row) != 3 for row in rows):
-        raise ValueError(f"a .cube of its size needs {count} rows of three numbers, this has {len(rows)}")
+        raise ValueError(
+            f"a .cube of its size needs {count} rows of three numbers, this has {len(rows)}"
+        )
     try:
         values = np.array(rows, dtype=np.float64)
     except ValueError as error:
@@ -238,15 +292,24 @@ def _cube_domain(keys: dict[str, list[str]], dimensions: int) -> tuple[Vector, V
         first, last = (np.array([float(word) for word in words]) for words in (low, high))
     except ValueError as error:
         raise ValueError(f"a .cube whose domain is no number: {error}") from error
-    if len(first) != 3 or len(last) != 3 or not np.isfinite([first, last]).all() or (first >= last).any():
-        raise ValueError(f"a .cube of domain {' '.join(low)} to {' '.join(high)}: each needs three numbers that rise")
+    if (
+        len(first) != 3
+        or len(last) != 3
+        or not np.isfinite([first, last]).all()
+        or (first >= last).any()
+    ):
+        raise ValueError(
+            f"a .cube of domain {' '.join(low)} to {' '.join(high)}: each needs three numbers that rise"
+        )
     return first, last
 
 
 def _apply_curves(table: Float64[np.ndarray, "points 3"], place: Colours) -> Colours:
     """A 1D table: a curve a channel, straight between its points."""
     axis = np.linspace(0, 1, len(table))
-    return np.stack([np.interp(place[..., channel], axis, table[:, channel]) for channel in range(3)], axis=-1)
+    return np.stack(
+        [np.interp(place[..., channel], axis, table[:, channel]) for channel in range(3)], axis=-1
+    )
 
 
 def _polar(lab: Colours, stretch: Values) -> tuple[Values, Values]:
@@ -269,7 +332,11 @@ def _lightness_weight(mean: Values) -> Values:
 
 
 def _hue_weight(hue: Values) -> Values:
-    waves = 0.24 * np.cos(2 * hue) + 0.32 * np.cos(3 * hue + np.radians(6)) - 0.20 * np.cos(4 * hue - np.radians(63))
+    waves = (
+        0.24 * np.cos(2 * hue)
+        + 0.32 * np.cos(3 * hue + np.radians(6))
+        - 0.20 * np.cos(4 * hue - np.radians(63))
+    )
     weight: Values = 1 - 0.17 * np.cos(hue - np.radians(30)) + waves
     return weight
 

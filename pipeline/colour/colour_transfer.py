@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How one shot's colours are matched to a look: pure arithmetic on pooled pixels. No media, no files.
+"""How one shot's colours are matched to a look: pure arithmetic on pooled pixels. No media, no
+files.
 
-One affine map of gamma-encoded R'G'B', where a gain of light is very nearly a gain of values. Skin is weighed against skin and the
-rest against the rest; the weights serve the estimate only. Two estimates are blended:
+One affine map of gamma-encoded R'G'B', where a gain of light is very nearly a gain of values. Skin
+is weighed against skin and the rest against the rest; the weights serve the estimate only. Two
+estimates are blended:
 
-* when the look shows the same scene, the linear Monge-Kantorovich map (Pitie and Kokaram 2007) of all colours;
-* when it shows another person or place, three gains that bring skin under the look's light. They never change how light or dark a
-  complexion is, and take a cast off only as far as no complexion explains it. Surroundings say nothing then: a brown wall is no cast.
+* when the look shows the same scene, the linear Monge-Kantorovich map (Pitie and Kokaram 2007) of
+  all colours;
+* when it shows another person or place, three gains that bring skin under the look's light. They
+  never change how light or dark a complexion is, and take a cast off only as far as no complexion
+  explains it. Surroundings say nothing then: a brown wall is no cast.
 
 Reinhard et al. 2001 (mean and spread in Lab) is there for comparison.
 """
@@ -23,10 +27,12 @@ from jaxtyping import Float64, UInt8
 
 from pipeline.colour import colour
 
-# Median sRGB of the light and dark skin patches of the ColorChecker chart: complexion runs along the difference of their logs.
+# Median sRGB of the light and dark skin patches of the ColorChecker chart: complexion runs along
+# the difference of their logs.
 LIGHT_SKIN, DARK_SKIN = np.array([194.0, 150.0, 130.0]), np.array([115.0, 82.0, 68.0])
-# Where skin lies in neutral light along the axes of `_skin_axes` (log of R'G'B', from the light patch): darker skin is ruddier, tint is
-# constant. Fitted to tones 1 to 6 of the Monk scale (2022) and six portraits, which lie within 0.035; darker tones scatter widely.
+# Where skin lies in neutral light along the axes of `_skin_axes` (log of R'G'B', from the light
+# patch): darker skin is ruddier, tint is constant. Fitted to tones 1 to 6 of the Monk scale (2022)
+# and six portraits, which lie within 0.035; darker tones scatter widely.
 WARMTH, WARMTH_PER_DEPTH, TINT = 0.02, -0.21, 0.01
 SPREAD = np.array([0.035, 0.02])
 DARK_DEPTH, WARMTH_SPREAD_OF_DARK = -0.5, 0.25
@@ -43,7 +49,8 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
-    """Pooled colours of a shot or a look: `pixels` (rgb), how much each counts as `skin`, and a small luma picture `thumb` (16 x 16)."""
+    """Pooled colours of a shot or a look: `pixels` (rgb), how much each counts as `skin`, and a
+    small luma picture `thumb` (16 x 16)."""
 
     pixels: Pixels
     skin: Weights
@@ -56,7 +63,8 @@ class Sample:
 
     @property
     def evened(self) -> Sample:
-        """The same with nothing taken for skin, to be weighed against a picture in which nobody knows where the skin is."""
+        """The same with nothing taken for skin, to be weighed against a picture in which nobody
+        knows where the skin is."""
         return replace(self, skin=np.zeros_like(self.skin))
 
     @property
@@ -71,7 +79,8 @@ class Sample:
 
     @property
     def weights(self) -> Weights:
-        """Skin counts as much as everything else together; where there is none every pixel counts the same."""
+        """Skin counts as much as everything else together; where there is none every pixel counts
+        the same."""
         share = self.skin.sum() / max((1 - self.skin).sum(), 1e-9)
         weights: Weights = self.skin + (1 - self.skin) * min(share, 1.0) + 1e-9
         return weights
@@ -89,8 +98,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Look:
-    """What the shots are matched to: mean colours of skin and rest, moments of the whole in rgb and in Lab, and its small luma
-    picture, by which the same scene is known again."""
+    """What the shots are matched to: mean colours of skin and rest, moments of the whole in rgb and
+    in Lab, and its small luma picture, by which the same scene is known again."""
 
     skin_mean: colour.Vector
     rest_mean: colour.Vector
@@ -102,7 +111,8 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Transform:
-    """An affine map of rgb. `limited`: it was weakened to stay within the limit. Differences are mean CIEDE2000 to the look."""
+    """An affine map of rgb. `limited`: it was weakened to stay within the limit. Differences are
+    mean CIEDE2000 to the look."""
 
     matrix: colour.Matrix
     offset: colour.Vector
@@ -116,19 +126,29 @@ class Transform:
         return moved
 
 
-def estimate(sample: Sample, look: Look, *, method: Method, strength: float = 1.0, limit: float = 14.0) -> Transform:
-    """The transform of one shot toward a look, scaled by `strength`; its mean shift of skin or rest is held within `limit` (CIEDE2000)."""
+def estimate(
+    sample: Sample, look: Look, *, method: Method, strength: float = 1.0, limit: float = 14.0
+) -> Transform:
+    """The transform of one shot toward a look, scaled by `strength`; its mean shift of skin or rest
+    is held within `limit` (CIEDE2000)."""
     sample = sample if look.has_skin else sample.evened
     matrix, offset = _unlimited(sample, look, method)
     shift = strength * _shift(sample, matrix, offset)
     share = strength * min(1.0, limit / max(shift, 1e-9))
     matrix, offset = np.eye(3) + share * (matrix - np.eye(3)), share * offset
-    before, after = (_difference(sample, look, m, o) for m, o in ((np.eye(3), np.zeros(3)), (matrix, offset)))
-    return Transform(matrix=matrix, offset=offset, limited=shift > limit, before=before, after=after)
+    before, after = (
+        _difference(sample, look, m, o) for m, o in ((np.eye(3), np.zeros(3)), (matrix, offset))
+    )
+    return Transform(
+        matrix=matrix, offset=offset, limited=shift > limit, before=before, after=after
+    )
 
 
-def sample_pictures(pictures: UInt8[np.ndarray, "frames height width 3"], face: Box | None) -> Sample:
-    """A sample of pictures that share one face box (fractions of the picture; None: nothing counts as skin)."""
+def sample_pictures(
+    pictures: UInt8[np.ndarray, "frames height width 3"], face: Box | None
+) -> Sample:
+    """A sample of pictures that share one face box (fractions of the picture; None: nothing counts
+    as skin)."""
     rgb = pictures.astype(np.float64) / 255
     skin = np.zeros(rgb.shape[:3]) if face is None else _skin(rgb, face)
     return Sample(pixels=rgb.reshape(-1, 3), skin=skin.reshape(-1), thumb=_thumb(rgb.mean(axis=0)))
@@ -149,10 +169,11 @@ def look_of(sample: Sample) -> Look:
 def character_looks(
     characters: Sequence[str], samples: Sequence[Sample], looks: Mapping[str, Look | None]
 ) -> dict[str, Look]:
-    """What each character's shots are matched to, so that they match each other and come near the character's entry in `looks`.
+    """What each character's shots are matched to, so that they match each other and come near the
+    character's entry in `looks`.
 
-    It is that look itself where it shows the character's own scene, else the mean of the character's shots with gains toward the
-    look's light; without a look, toward neutral light.
+    It is that look itself where it shows the character's own scene, else the mean of the
+    character's shots with gains toward the look's light; without a look, toward neutral light.
     """
     groups: dict[str, list[Sample]] = defaultdict(list)
     for character, sample in zip(characters, samples, strict=True):
@@ -161,7 +182,8 @@ def character_looks(
 
 
 def _goal(group: Sequence[Sample], look: Look | None) -> Look:
-    """The look of one character's shots. They are evened when skin is not known in all of them and in the look: like against like."""
+    """The look of one character's shots. They are evened when skin is not known in all of them and
+    in the look: like against like."""
     known = all(sample.has_skin for sample in group) and (look is None or look.has_skin)
     own = _mean_look([look_of(sample if known else sample.evened) for sample in group])
     if look is not None and _sameness(own, look) == 1:
@@ -178,19 +200,25 @@ def _mean_look(looks: Sequence[Look]) -> Look:
         skin_mean=mean(lambda look: look.skin_mean),
         rest_mean=mean(lambda look: look.rest_mean),
         whole=colour.Moments(
-            mean=mean(lambda look: look.whole.mean), covariance=mean(lambda look: look.whole.covariance)
+            mean=mean(lambda look: look.whole.mean),
+            covariance=mean(lambda look: look.whole.covariance),
         ),
-        lab=colour.Moments(mean=mean(lambda look: look.lab.mean), covariance=mean(lambda look: look.lab.covariance)),
+        lab=colour.Moments(
+            mean=mean(lambda look: look.lab.mean), covariance=mean(lambda look: look.lab.covariance)
+        ),
         thumb=mean(lambda look: look.thumb),
         has_skin=all(look.has_skin for look in looks),
     )
 
 
 def _gained(look: Look, log_gains: colour.Vector) -> Look:
-    """The look under three gains. Its Lab moments are moved by what the gains do to the mean; their spread is kept."""
+    """The look under three gains. Its Lab moments are moved by what the gains do to the mean; their
+    spread is kept."""
     gains = np.exp(log_gains)
     mean = look.whole.mean * gains
-    step = colour.lab_of_rgb(np.clip(mean, 0, 1)) - colour.lab_of_rgb(np.clip(look.whole.mean, 0, 1))
+    step = colour.lab_of_rgb(np.clip(mean, 0, 1)) - colour.lab_of_rgb(
+        np.clip(look.whole.mean, 0, 1)
+    )
     return replace(
         look,
         skin_mean=look.skin_mean * gains,
@@ -225,9 +253,11 @@ def _reinhard(sample: Sample, look: Look) -> tuple[colour.Matrix, colour.Vector]
 
 
 def _log_gains(sample: Sample | Look, look: Look | None) -> colour.Vector:
-    """Log gains of R'G'B' toward a look's light, or toward neutral light. Skin tells the light; without skin the whole picture does.
+    """Log gains of R'G'B' toward a look's light, or toward neutral light. Skin tells the light;
+    without skin the whole picture does.
 
-    A cast is what skin of that depth does not explain. It is taken off as far as it stands out from natural spread (Wiener's rule)."""
+    A cast is what skin of that depth does not explain. It is taken off as far as it stands out from
+    natural spread (Wiener's rule)."""
     if not sample.has_skin or (look is not None and not look.has_skin):
         return np.zeros(3) if look is None else _log_ratio(look.rest_mean, sample.rest_mean)
     cast, spread = _cast(sample.skin_mean)
@@ -240,14 +270,18 @@ def _log_gains(sample: Sample | Look, look: Look | None) -> colour.Vector:
 
 
 def _cast(skin: colour.Vector) -> tuple[Two, Two]:
-    """Warmth and tint that skin of this depth does not explain, and how far each spreads from person to person."""
+    """Warmth and tint that skin of this depth does not explain, and how far each spreads from
+    person to person."""
     depth, warmth, tint = _skin_axes() @ np.log(np.maximum(skin, 0.01) * 255 / LIGHT_SKIN)
     wide = WARMTH_SPREAD_OF_DARK * max(0.0, DARK_DEPTH - depth)
-    return np.array([warmth - WARMTH - WARMTH_PER_DEPTH * depth, tint - TINT]), SPREAD + np.array([wide, 0.0])
+    return np.array([warmth - WARMTH - WARMTH_PER_DEPTH * depth, tint - TINT]), SPREAD + np.array(
+        [wide, 0.0]
+    )
 
 
 def _skin_axes() -> colour.Matrix:
-    """Unit vectors in log R'G'B', one a row: light to dark skin, pale to ruddy (red against blue), and magenta to green across both."""
+    """Unit vectors in log R'G'B', one a row: light to dark skin, pale to ruddy (red against blue),
+    and magenta to green across both."""
     depth = np.log(LIGHT_SKIN / DARK_SKIN)
     depth /= np.linalg.norm(depth)
     warmth = np.array([1.0, 0.0, -1.0])
@@ -263,7 +297,8 @@ def _log_ratio(target: colour.Vector, source: colour.Vector) -> colour.Vector:
 
 
 def _sameness(sample: Sample | Look, look: Look) -> float:
-    """How surely the look shows the same scene: 0 below a correlation of the luma pictures of 0.8, 1 above 0.9."""
+    """How surely the look shows the same scene: 0 below a correlation of the luma pictures of 0.8,
+    1 above 0.9."""
     if min(float(sample.thumb.std()), float(look.thumb.std())) < FLAT_THUMB:
         return 0.0
     correlation = float(np.corrcoef(sample.thumb.ravel(), look.thumb.ravel())[0, 1])
@@ -285,8 +320,11 @@ def _difference(sample: Sample, look: Look, matrix: colour.Matrix, offset: colou
     return float(difference.mean() if sample.has_skin and look.has_skin else difference[1])
 
 
-def _skin(rgb: Float64[np.ndarray, "frames height width 3"], face: Box) -> Float64[np.ndarray, "frames height width"]:
-    """Weights of skin: inside the face's ellipse, near the median chromaticity there (hair, eyes and lips fall out)."""
+def _skin(
+    rgb: Float64[np.ndarray, "frames height width 3"], face: Box
+) -> Float64[np.ndarray, "frames height width"]:
+    """Weights of skin: inside the face's ellipse, near the median chromaticity there (hair, eyes
+    and lips fall out)."""
     height, width = rgb.shape[1:3]
     left, top, right, bottom = face
     y, x = np.mgrid[0:height, 0:width]
@@ -306,7 +344,11 @@ def _skin(rgb: Float64[np.ndarray, "frames height width 3"], face: Box) -> Float
 def _thumb(picture: Float64[np.ndarray, "height width 3"]) -> Thumb:
     """A 16 x 16 luma picture, each cell the mean of its pixels."""
     luma = picture @ colour.LUMA
-    rows = [part.mean(axis=0) for part in np.array_split(luma, 16, axis=0)] if len(luma) >= 16 else None
+    rows = (
+        [part.mean(axis=0) for part in np.array_split(luma, 16, axis=0)]
+        if len(luma) >= 16
+        else None
+    )
     if rows is None or luma.shape[1] < 16:
         return np.full((16, 16), float(luma.mean()))
     return np.stack([[float(cell.mean()) for cell in np.array_split(row, 16)] for row in rows])

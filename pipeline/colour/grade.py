@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colour-match: one transform per shot toward the production's look, written as a 33-point `.cube`. Applied later, once, by assembly.
+"""Colour-match: one transform per shot toward the production's look, written as a 33-point `.cube`.
+Applied later, once, by assembly.
 
-The transform is estimated (`match`) from a few pooled frames of the take and never changes within a shot. The look is a reference
-still or a `.cube` (one for all, or one a character), another shot, or, when there is none, neutral light.
+The transform is estimated (`match`) from a few pooled frames of the take and never changes within a
+shot. The look is a reference still or a `.cube` (one for all, or one a character), another shot,
+or, when there is none, neutral light.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still:
-    """What shots are matched to: a picture, and where its face is (left, top, right, bottom as fractions; None: the largest that is
-    found), or a `.cube`."""
+    """What shots are matched to: a picture, and where its face is (left, top, right, bottom as
+    fractions; None: the largest that is found), or a `.cube`."""
 
     path: Path
     face: colour_transfer.Box | None = None
@@ -56,10 +58,12 @@ class Still:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookSettings:
-    """What shots are matched to: `reference`, a still or a `.cube` (None: neutral light), or another shot by its number
-    (`reference_shot`); what a character has of its own in `stills` goes before both.
+    """What shots are matched to: `reference`, a still or a `.cube` (None: neutral light), or
+    another shot by its number (`reference_shot`); what a character has of its own in `stills` goes
+    before both.
 
-    `strength` in [0, 1] scales the transform; `limit` is the largest mean shift in CIEDE2000, beyond which a shot is flagged."""
+    `strength` in [0, 1] scales the transform; `limit` is the largest mean shift in CIEDE2000,
+    beyond which a shot is flagged."""
 
     method: colour_transfer.Method = "monge-kantorovich"
     strength: float = 1.0
@@ -83,10 +87,11 @@ def grade(
     root: Path,
     progress: Progress | None = None,
 ) -> list[Grade]:
-    """One grade per shot that has a take, its `.cube` under `root/media/grades/`. When all `.cube`s stand, no picture is opened.
+    """One grade per shot that has a take, its `.cube` under `root/media/grades/`. When all `.cube`s
+    stand, no picture is opened.
 
-    `root`: the folder to which paths in rows are relative. Raises InputError when the look's reference cannot be read, ToolError when
-    a take cannot be decoded.
+    `root`: the folder to which paths in rows are relative. Raises InputError when the look's
+    reference cannot be read, ToolError when a take cannot be decoded.
     """
     found = {take.shot_id: take for take in takes}
     pairs = [(shot, found[shot.shot_id]) for shot in shots if shot.shot_id in found]
@@ -98,8 +103,13 @@ def grade(
     if matched:
         affected = {shot.character for shot in matched}
         company = [pair for pair in pairs if pair[0].character in affected]
-        transforms = _transforms(company, look, reference=_reference_pair(pairs, look), root=root, progress=progress)
-        made |= {s.shot_id: _write(s, ids[s.shot_id], transforms[s.shot_id], look=look, root=root) for s in matched}
+        transforms = _transforms(
+            company, look, reference=_reference_pair(pairs, look), root=root, progress=progress
+        )
+        made |= {
+            s.shot_id: _write(s, ids[s.shot_id], transforms[s.shot_id], look=look, root=root)
+            for s in matched
+        }
     return [row or made[pair[0].shot_id] for pair, row in zip(pairs, standing, strict=True)]
 
 
@@ -107,19 +117,32 @@ def check_reference_shot(numbers: Sequence[str], wanted: str) -> None:
     """Raises InputError when shots are to be matched to one that the cut does not have."""
     if wanted not in numbers:
         message, near = f"no shot is numbered {wanted!r}", nearest(wanted, list(numbers))
-        raise InputError(Problem(file="production.toml", column="look.reference", message=message, nearest=near))
+        raise InputError(
+            Problem(file="production.toml", column="look.reference", message=message, nearest=near)
+        )
 
 
 def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
-    """The identity of each shot's grade, by shot: its take, the other takes of its character, the reference and the settings."""
+    """The identity of each shot's grade, by shot: its take, the other takes of its character, the
+    reference and the settings."""
     reference = _reference_pair(pairs, look)
-    settings = [VERSION, look.method, look.strength, look.limit, reference[1].media_digest if reference else ""]
+    settings = [
+        VERSION,
+        look.method,
+        look.strength,
+        look.limit,
+        reference[1].media_digest if reference else "",
+    ]
     company: dict[str, list[str]] = defaultdict(list)
     for shot, take in pairs:
         company[shot.character].append(take.media_digest)
     stills = {character: look.still(character) for character in company}
     made_from = {
-        character: [settings, [_digest(still.path), still.face] if still else None, sorted(set(company[character]))]
+        character: [
+            settings,
+            [_digest(still.path), still.face] if still else None,
+            sorted(set(company[character])),
+        ]
         for character, still in stills.items()
     }
     return {
@@ -128,7 +151,9 @@ def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
     }
 
 
-def before_after(take: Take, grade: Grade, *, root: Path, height: int = 180) -> tuple[Picture, Picture]:
+def before_after(
+    take: Take, grade: Grade, *, root: Path, height: int = 180
+) -> tuple[Picture, Picture]:
     """The middle frame of a take as it came and as it is graded, for people to compare."""
     width = max(2, round(take.width * height / take.height / 2) * 2)
     middle = f"select='eq(n\\,{take.frames // 2})'"
@@ -138,22 +163,32 @@ def before_after(take: Take, grade: Grade, *, root: Path, height: int = 180) -> 
     return before, (after * 255 + 0.5).astype(np.uint8)
 
 
-def sample_take(path: Path, take: Take, *, shape: tuple[int, int] | None = None) -> colour_transfer.Sample:
+def sample_take(
+    path: Path, take: Take, *, shape: tuple[int, int] | None = None
+) -> colour_transfer.Sample:
     """Pool some frames, evenly spread over the take and made small.
 
-    `shape`: width and height of the still that they are matched to; what a film of that shape shows of the take is pooled, so that a
-    frame of the film is known as the same scene."""
+    `shape`: width and height of the still that they are matched to; what a film of that shape shows
+    of the take is pooled, so that a frame of the film is known as the same scene."""
     crop = framing.frame_take(take, shape or (take.width, take.height))
     scale = SAMPLE_SIZE / max(crop.width, crop.height)
     width, height = max(2, round(crop.width * scale)), max(2, round(crop.height * scale))
     step = max(1, take.frames // SAMPLE_FRAMES)
     chosen = f"select='not(mod(n-{step // 2}\\,{step}))',crop={crop.width}:{crop.height}:{crop.left}:{crop.top}:exact=1"
     pictures = list(
-        read_frames(path, width=width, height=height, filters=f"{chosen},scale={width}:{height}:flags=area")
+        read_frames(
+            path, width=width, height=height, filters=f"{chosen},scale={width}:{height}:flags=area"
+        )
     )
-    across = [(edge * take.width - crop.left) / crop.width for edge in (take.face_left, take.face_right)]
-    down = [(edge * take.height - crop.top) / crop.height for edge in (take.face_top, take.face_bottom)]
-    return colour_transfer.sample_pictures(np.stack(pictures), (across[0], down[0], across[1], down[1]))
+    across = [
+        (edge * take.width - crop.left) / crop.width for edge in (take.face_left, take.face_right)
+    ]
+    down = [
+        (edge * take.height - crop.top) / crop.height for edge in (take.face_top, take.face_bottom)
+    ]
+    return colour_transfer.sample_pictures(
+        np.stack(pictures), (across[0], down[0], across[1], down[1])
+    )
 
 
 def read_reference(path: Path, face: colour_transfer.Box | None) -> colour_transfer.Sample:
@@ -175,11 +210,14 @@ def read_cube(path: Path) -> Cube:
     try:
         return colour.read_cube(path)
     except (OSError, ValueError) as error:
-        raise InputError(Problem(file=str(path), message=str(error), expected="a .cube file")) from error
+        raise InputError(
+            Problem(file=str(path), message=str(error), expected="a .cube file")
+        ) from error
 
 
 def check_reference(still: Still) -> None:
-    """Open what shots are to be matched to, before anything is made. Raises InputError when that cannot be."""
+    """Open what shots are to be matched to, before anything is made. Raises InputError when that
+    cannot be."""
     if still.is_cube:
         read_cube(still.path)
     else:
@@ -187,9 +225,15 @@ def check_reference(still: Still) -> None:
 
 
 def _transforms(
-    pairs: Sequence[Pair], look: LookSettings, *, reference: Pair | None, root: Path, progress: Progress | None
+    pairs: Sequence[Pair],
+    look: LookSettings,
+    *,
+    reference: Pair | None,
+    root: Path,
+    progress: Progress | None,
 ) -> dict[str, colour_transfer.Transform]:
-    """The transform of every pair by shot. All are sampled, because a character's shots are matched to each other."""
+    """The transform of every pair by shot. All are sampled, because a character's shots are matched
+    to each other."""
     samples: list[colour_transfer.Sample] = []
     shapes = {shot.character: _shape(shot.character, look) for shot, _ in pairs}
     for done, (shot, take) in enumerate(pairs, start=1):
@@ -197,12 +241,20 @@ def _transforms(
         if progress is not None:
             progress(done, len(pairs))
     characters = [shot.character for shot, _ in pairs]
-    shared = colour_transfer.look_of(sample_take(root / reference[1].path, reference[1])) if reference else None
+    shared = (
+        colour_transfer.look_of(sample_take(root / reference[1].path, reference[1]))
+        if reference
+        else None
+    )
     goals = {character: _goal(character, look, shared) for character in set(characters)}
     targets = colour_transfer.character_looks(characters, samples, goals)
     return {
         shot.shot_id: colour_transfer.estimate(
-            sample, targets[shot.character], method=look.method, strength=look.strength, limit=look.limit
+            sample,
+            targets[shot.character],
+            method=look.method,
+            strength=look.strength,
+            limit=look.limit,
         )
         for (shot, _), sample in zip(pairs, samples, strict=True)
     }
@@ -216,16 +268,39 @@ def _reference_pair(pairs: Sequence[Pair], look: LookSettings) -> Pair | None:
     return next(pair for pair in pairs if pair[0].number == look.reference_shot)
 
 
-def _write(shot: Shot, grade_id: str, transform: colour_transfer.Transform, *, look: LookSettings, root: Path) -> Grade:
+def _write(
+    shot: Shot,
+    grade_id: str,
+    transform: colour_transfer.Transform,
+    *,
+    look: LookSettings,
+    root: Path,
+) -> Grade:
     path = _cube_path(grade_id, root)
-    facts = {"limited": transform.limited, "before": round(transform.before, 4), "after": round(transform.after, 4)}
-    colour.write_cube(path, colour.cube_of(transform), title=f"{shot.number} {look.method}", note=json.dumps(facts))
+    facts = {
+        "limited": transform.limited,
+        "before": round(transform.before, 4),
+        "after": round(transform.after, 4),
+    }
+    colour.write_cube(
+        path,
+        colour.cube_of(transform),
+        title=f"{shot.number} {look.method}",
+        note=json.dumps(facts),
+    )
     return _row(shot, grade_id, look, root)
 
 
-def _given(shots: Sequence[Shot], ids: Mapping[str, str], look: LookSettings, root: Path) -> dict[str, Grade]:
-    """The grades of shots whose look is a `.cube`; each file is read once, for it may hold a quarter of a million rows."""
-    stills = {shot.character: still for shot in shots if (still := look.still(shot.character)) and still.is_cube}
+def _given(
+    shots: Sequence[Shot], ids: Mapping[str, str], look: LookSettings, root: Path
+) -> dict[str, Grade]:
+    """The grades of shots whose look is a `.cube`; each file is read once, for it may hold a
+    quarter of a million rows."""
+    stills = {
+        shot.character: still
+        for shot in shots
+        if (still := look.still(shot.character)) and still.is_cube
+    }
     cubes = {path: read_cube(path) for path in {still.path for still in stills.values()}}
     return {
         shot.shot_id: _copy_cube(shot, ids[shot.shot_id], cubes[still.path], look=look, root=root)
@@ -235,7 +310,8 @@ def _given(shots: Sequence[Shot], ids: Mapping[str, str], look: LookSettings, ro
 
 
 def _copy_cube(shot: Shot, grade_id: str, cube: Cube, *, look: LookSettings, root: Path) -> Grade:
-    """A look that is a `.cube` already is blended with the identity by its strength, the same for every shot of a character."""
+    """A look that is a `.cube` already is blended with the identity by its strength, the same for
+    every shot of a character."""
 
     def blend(rgb: colour.Colours) -> colour.Colours:
         blended: colour.Colours = rgb + look.strength * (colour.apply_cube(cube, rgb) - rgb)
@@ -243,7 +319,9 @@ def _copy_cube(shot: Shot, grade_id: str, cube: Cube, *, look: LookSettings, roo
 
     facts = {"limited": False, "before": 0.0, "after": 0.0}
     title = f"{shot.number} cube"
-    colour.write_cube(_cube_path(grade_id, root), colour.cube_of(blend), title=title, note=json.dumps(facts))
+    colour.write_cube(
+        _cube_path(grade_id, root), colour.cube_of(blend), title=title, note=json.dumps(facts)
+    )
     return _row(shot, grade_id, look, root)
 
 
@@ -275,14 +353,17 @@ def _is_cube(still: Still | None) -> bool:
     return still is not None and still.is_cube
 
 
-def _goal(character: str, look: LookSettings, shared: colour_transfer.Look | None) -> colour_transfer.Look | None:
+def _goal(
+    character: str, look: LookSettings, shared: colour_transfer.Look | None
+) -> colour_transfer.Look | None:
     """A character's own still, else the shot that all are matched to, else the still for all."""
     still = None if shared and character not in look.stills else look.still(character)
     return colour_transfer.look_of(read_reference(still.path, still.face)) if still else shared
 
 
 def _shape(character: str, look: LookSettings) -> tuple[int, int] | None:
-    """Width and height of the still that a character is matched to, None when it is matched to something else."""
+    """Width and height of the still that a character is matched to, None when it is matched to
+    something else."""
     from PIL import Image, ImageOps
 
     still = look.still(character)
@@ -320,7 +401,9 @@ def _face_in(picture: Picture, path: Path) -> colour_transfer.Box | None:
     if face is None or face.confidence < SURE_OF_A_FACE:
         return None
     points = face.points[:, :2] / picture.shape[1::-1]
-    left, top, right, bottom = (float(edge) for edge in np.clip([*points.min(axis=0), *points.max(axis=0)], 0, 1))
+    left, top, right, bottom = (
+        float(edge) for edge in np.clip([*points.min(axis=0), *points.max(axis=0)], 0, 1)
+    )
     return left, top, right, bottom
 
 
@@ -328,4 +411,6 @@ def _digest(reference: Path) -> str:
     try:
         return identity.digest_file(reference)
     except OSError as error:
-        raise InputError(Problem(file=str(reference), message="the look's reference cannot be read")) from error
+        raise InputError(
+            Problem(file=str(reference), message="the look's reference cannot be read")
+        ) from error

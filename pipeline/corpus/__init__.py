@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corpora for training: readers of published layouts, a generator of a synthetic one, and the record of what was prepared.
+"""Corpora for training: readers of published layouts, a generator of a synthetic one, and the
+record of what was prepared.
 
-A corpus is a folder: `manifests/` (Delta tables of `CorpusClip` and `Reject`), `prepared/` (arrays of each clip) and `portraits/`.
-What training sees of it is `model.affect.prepared_corpus.Corpus`; nothing here trains.
+A corpus is a folder: `manifests/` (Delta tables of `CorpusClip` and `Reject`), `prepared/` (arrays
+of each clip) and `portraits/`. What training sees of it is `model.affect.prepared_corpus.Corpus`;
+nothing here trains.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from model.affect.prepared_corpus import Corpus
 
 
 def read(folder: Path) -> Corpus:
-    """The corpus in a folder; of a clip that was recorded twice, the newest row. Raises InputError when there is none."""
+    """The corpus in a folder; of a clip that was recorded twice, the newest row. Raises InputError
+    when there is none."""
     rows = {row.clip_id: row for row in record(folder).rows(CorpusClip)}
     if not rows:
         raise InputError(

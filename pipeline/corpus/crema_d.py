@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layout of CREMA-D (Cao et al. 2014): `VideoFlash/1001_DFA_ANG_XX.flv` beside `AudioWAV/1001_DFA_ANG_XX.wav`.
+"""The layout of CREMA-D (Cao et al. 2014): `VideoFlash/1001_DFA_ANG_XX.flv` beside
+`AudioWAV/1001_DFA_ANG_XX.wav`.
 
-Actor, sentence, emotion (six), level (low, middle, high, unspecified). Converted files (`layout.VIDEOS`, `layout.SOUNDS`) are read as well.
-Open Database License."""
+Actor, sentence, emotion (six), level (low, middle, high, unspecified). Converted files
+(`layout.VIDEOS`, `layout.SOUNDS`) are read as well. Open Database License."""
 
 from __future__ import annotations
 
@@ -14,7 +15,14 @@ from pipeline.corpus.layout import Layout, Performed, films, sound_of
 NAME = "crema-d"
 LICENCE = "ODbL-1.0"
 SHAPE = "VideoFlash/ACTOR_SENTENCE_EMOTION_LEVEL.flv and AudioWAV/ACTOR_SENTENCE_EMOTION_LEVEL.wav"
-EMOTIONS = {"ANG": "angry", "DIS": "disgusted", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
+EMOTIONS = {
+    "ANG": "angry",
+    "DIS": "disgusted",
+    "FEA": "fear",
+    "HAP": "happy",
+    "NEU": "neutral",
+    "SAD": "sad",
+}
 LEVELS = {"LO": (1, 0.4), "MD": (2, 0.7), "HI": (3, 1.0), "XX": (0, 0.7)}
 SENTENCES = {
     "IEO": "It's eleven o'clock.",
@@ -30,7 +38,9 @@ SENTENCES = {
     "TSI": "The surface is slick.",
     "WSI": "We'll stop in a couple of minutes.",
 }
-_NAME = re.compile(r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>[A-Z]{3})_(?P<level>LO|MD|HI|XX|X)")
+_NAME = re.compile(
+    r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>[A-Z]{3})_(?P<level>LO|MD|HI|XX|X)"
+)
 
 
 def layout(root: Path) -> Layout:

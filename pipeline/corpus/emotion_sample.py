@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a sample of a performance feels like: a clip, a recording or a picture becomes a Gaussian, and words of the emotion grammar.
+"""What a sample of a performance feels like: a clip, a recording or a picture becomes a Gaussian,
+and words of the emotion grammar.
 
-Talkers whose weights were trained with the same embedder take the Gaussian; all others get the words: a blend over the eight labels
-with its intensity. Not the embedder (`model/training`) and not the preparing of media (`pipeline/corpus/prepare.py`).
+Talkers whose weights were trained with the same embedder take the Gaussian; all others get the
+words: a blend over the eight labels with its intensity. Not the embedder (`model/training`) and not
+the preparing of media (`pipeline/corpus/prepare.py`).
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Felt:
-    """What a sample feels like. `words`: a mix of labels. `senses`: what there was to go by, `audio`, `video` or both."""
+    """What a sample feels like. `words`: a mix of labels. `senses`: what there was to go by,
+    `audio`, `video` or both."""
 
     gaussian: Gaussian
     intensity: float
@@ -50,7 +53,8 @@ class Felt:
 
 
 def feel(path: Path) -> Felt:
-    """Ask the embedder. Raises InputError when the file is no sample of one person, or there is no embedder."""
+    """Ask the embedder. Raises InputError when the file is no sample of one person, or there is no
+    embedder."""
     from model.affect import packaged
     from model.affect.embedder import EmotionEmbedder
     from model.affect.priors import Priors
@@ -61,11 +65,17 @@ def feel(path: Path) -> Felt:
     sample, senses = prepared(path)
     with repeatable.one_thread():
         gaussian, intensity = embedder.encode(sample, senses)  # type: ignore[arg-type]
-    return Felt(gaussian=gaussian, intensity=intensity, words=priors.mix(gaussian, intensity=intensity), senses=senses)
+    return Felt(
+        gaussian=gaussian,
+        intensity=intensity,
+        words=priors.mix(gaussian, intensity=intensity),
+        senses=senses,
+    )
 
 
 def words(path: Path) -> str:
-    """What a sample feels like as text of the grammar, from the cache when the same file was asked of the same embedder before."""
+    """What a sample feels like as text of the grammar, from the cache when the same file was asked
+    of the same embedder before."""
     from model.affect import checkpoint, packaged
 
     embedder = checkpoint.read_digest(packaged.folder())
@@ -88,7 +98,8 @@ def _kept_in() -> Path:
 
 
 def prepared(path: Path) -> tuple[Prepared, tuple[str, ...]]:
-    """The sample's arrays and which senses they hold. Raises InputError when nothing can be made of it."""
+    """The sample's arrays and which senses they hold. Raises InputError when nothing can be made of
+    it."""
     from pipeline.corpus.prepare import Preparer, UnfitError
 
     info = None if path.suffix.lower() in PICTURES else media.probe(path)
@@ -96,11 +107,15 @@ def prepared(path: Path) -> tuple[Prepared, tuple[str, ...]]:
     sound = _sound(path) if info and info.audio else np.zeros(0, np.float32)
     heard = len(sound) > 0 and float(np.sqrt(np.mean(sound**2))) >= QUIET
     if frames is None and not heard:
-        raise InputError(Problem(file=str(path), message="there is neither a face nor speech in this sample"))
+        raise InputError(
+            Problem(file=str(path), message="there is neither a face nor speech in this sample")
+        )
     try:
         return _arrays(Preparer(), frames, sound if heard else None)
     except UnfitError as error:
-        raise InputError(Problem(file=str(path), message=f"not a sample of an emotion: {error}")) from error
+        raise InputError(
+            Problem(file=str(path), message=f"not a sample of an emotion: {error}")
+        ) from error
 
 
 def _arrays(
@@ -125,23 +140,30 @@ def _arrays(
         speech = np.zeros(count * SAMPLES_PER_FRAME, np.int16)
         heard = np.zeros((count * HEARD_PER_FRAME, HEARD_WIDTH), np.float16)
         prosody = np.zeros((count, len(PROSODY)), np.float32)
-        return Prepared(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), ("video",)
+        return Prepared(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), (
+            "video",
+        )
     assert sound is not None
     count = frames_covering(len(sound), RATE, ANALYSIS_HZ)
     speech, heard, prosody = preparer.sounds(sound, count)
     faces = np.zeros((count, FACE_PX, FACE_PX, 3), np.uint8)
     points = np.zeros((count, POINTS, 2), np.float16)
-    return Prepared(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), ("audio",)
+    return Prepared(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), (
+        "audio",
+    )
 
 
 def _frames(path: Path, info: media.MediaInfo | None) -> Iterator[np.ndarray] | None:
-    """Frames at 25 a second: a film's, or a picture shown for a while; None of a recording without picture."""
+    """Frames at 25 a second: a film's, or a picture shown for a while; None of a recording without
+    picture."""
     if info is None:
         return itertools.repeat(portraits.read(path, face="largest").pixels, STILL_FRAMES)
     if info.video is None:
         return None
     filters = f"trim=duration={LONGEST_SECONDS},fps={RATE}"
-    return media.read_frames(path, width=info.video.width, height=info.video.height, filters=filters)
+    return media.read_frames(
+        path, width=info.video.width, height=info.video.height, filters=filters
+    )
 
 
 def _sound(path: Path) -> np.ndarray:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The synthetic corpus, made: a planned clip is spoken, performed by the previs talker, filmed and prepared.
+"""The synthetic corpus, made: a planned clip is spoken, performed by the previs talker, filmed and
+prepared.
 
-The talker is used as the product uses it; between its acting and its drawing stand the draws of `performance`. Files come first and
-whole; the rows of what was made are the caller's to record.
+The talker is used as the product uses it; between its acting and its drawing stand the draws of
+`performance`. Files come first and whole; the rows of what was made are the caller's to record.
 """
 
 from __future__ import annotations
@@ -49,10 +50,16 @@ class Studio:
         """Prepare the neutral face of an identity, if it is not there yet. Raises UnfitError."""
         path = self.folder / "prepared" / f"{identity}.portrait.safetensors"
         if not path.is_file():
-            save(self._preparer.portrait(portraits.read(self.folder / among / f"{identity}.png").pixels), path)
+            save(
+                self._preparer.portrait(
+                    portraits.read(self.folder / among / f"{identity}.png").pixels
+                ),
+                path,
+            )
 
     def make(self, planned: Planned) -> CorpusClip:
-        """Make a clip, or find it made. Raises UnfitError, and InputError when the portrait cannot be animated."""
+        """Make a clip, or find it made. Raises UnfitError, and InputError when the portrait cannot
+        be animated."""
         path = self.folder / prepared_path(planned.clip_id)
         chance = np.random.default_rng(planned.number)
         take = performance.draw(planned.emotion, planned.level, chance)
@@ -61,7 +68,10 @@ class Studio:
             said = psola.said(self._dry(planned.line)[0], manner)
             frames = self._performed(planned, take, said)
             sound = said.sound.astype(np.float32)
-            save(self._preparer.clip(performance.filmed(frames, take), sound, framing=take.framing), path)
+            save(
+                self._preparer.clip(performance.filmed(frames, take), sound, framing=take.framing),
+                path,
+            )
         return row(planned, take.intensity, frames=frames_of(path))
 
     def make_units(self, planned: PlannedUnits) -> CorpusClip:
@@ -69,19 +79,36 @@ class Studio:
         path = self.folder / prepared_path(planned.clip_id)
         if not path.is_file():
             chance = np.random.default_rng(planned.number)
-            take = performance.draw(planned.emotion, planned.level, chance)  # its light, crop and compression
-            said = psola.said(self._dry(planned.line)[0], vocal_manner.draw(planned.emotion, take.intensity, chance))
+            # its light, crop and compression
+            take = performance.draw(planned.emotion, planned.level, chance)
+            said = psola.said(
+                self._dry(planned.line)[0],
+                vocal_manner.draw(planned.emotion, take.intensity, chance),
+            )
             stills = unit_heads.stills(self.folder / UNITS / planned.file, planned.stills)
-            frames = unit_heads.blended(stills, min(len(said.sound) // SAMPLES_PER_FRAME, MOST_FRAMES))
+            frames = unit_heads.blended(
+                stills, min(len(said.sound) // SAMPLES_PER_FRAME, MOST_FRAMES)
+            )
             sound = said.sound.astype(np.float32)
-            save(self._preparer.clip(performance.filmed(frames, take), sound, framing=take.framing), path)
-        return unit_heads.row(planned, frames=frames_of(path), prepared=prepared_path(planned.clip_id))
+            save(
+                self._preparer.clip(performance.filmed(frames, take), sound, framing=take.framing),
+                path,
+            )
+        return unit_heads.row(
+            planned, frames=frames_of(path), prepared=prepared_path(planned.clip_id)
+        )
 
-    def _performed(self, planned: Planned, take: performance.Take, said: psola.Said) -> Iterator[np.ndarray]:
+    def _performed(
+        self, planned: Planned, take: performance.Take, said: psola.Said
+    ) -> Iterator[np.ndarray]:
         """The talker's frames of a take."""
         frames = min(len(said.sound) // SAMPLES_PER_FRAME, MOST_FRAMES)
         speech = Speech(
-            samples=said.sound.astype(np.float32), lead=0, frames=frames, rate=Fraction(RATE), text=planned.line.text
+            samples=said.sound.astype(np.float32),
+            lead=0,
+            frames=frames,
+            rate=Fraction(RATE),
+            text=planned.line.text,
         )
         phones = Known(self._dry(planned.line)[1], said)
         poses = score.poses(speech, take.performance(), take.seed, phones=phones)
@@ -128,7 +155,11 @@ class Known(Phones):
     def __init__(self, dry: list[Phone], said: psola.Said) -> None:
         """`dry`: the phones of the neutral recording."""
         self._moved = [
-            Phone(phone.name, round(said.at(phone.start * TICK) / TICK), round(said.at(phone.end * TICK) / TICK))
+            Phone(
+                phone.name,
+                round(said.at(phone.start * TICK) / TICK),
+                round(said.at(phone.end * TICK) / TICK),
+            )
             for phone in dry
         ]
 

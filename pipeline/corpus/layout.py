@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the readers of published corpora find: one row for each performance, and the names that they do not understand."""
+"""What the readers of published corpora find: one row for each performance, and the names that they
+do not understand."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ SOUNDS = (".wav", ".m4a", ".flac", ".mp3")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performed:
-    """One performance in a published corpus. `level` 0: none is given. `audio` None: the video's own sound. `start`: seconds into both."""
+    """One performance in a published corpus. `level` 0: none is given. `audio` None: the video's
+    own sound. `start`: seconds into both."""
 
     identity: str
     emotion: str
@@ -51,8 +53,9 @@ class Films:
 
 
 def films(paths: Iterable[Path], *, published: str) -> Films:
-    """Videos among `paths`, in their order. A performance may have been converted: of files that differ in their ending alone, the one
-    that ends as `published` counts, else the first of `VIDEOS`. Hidden files are none."""
+    """Videos among `paths`, in their order. A performance may have been converted: of files that
+    differ in their ending alone, the one that ends as `published` counts, else the first of
+    `VIDEOS`. Hidden files are none."""
     found: dict[Path, Path] = {}
     unread = []
     order = [published, *(one for one in VIDEOS if one != published)]
@@ -64,7 +67,10 @@ def films(paths: Iterable[Path], *, published: str) -> Films:
             found[performance] = min(
                 found.get(performance, path), path, key=lambda one: order.index(one.suffix.lower())
             )
-    return Films(videos=list(found.values()), unread=[one for one in unread if one[0].with_suffix("") not in found])
+    return Films(
+        videos=list(found.values()),
+        unread=[one for one in unread if one[0].with_suffix("") not in found],
+    )
 
 
 def sound_of(stem: Path, *, published: str) -> Path | None:

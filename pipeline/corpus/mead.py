@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layout of MEAD (Wang et al. 2020): `M003/video/front/angry/level_3/001.mp4` beside `M003/audio/angry/level_3/001.m4a`.
+"""The layout of MEAD (Wang et al. 2020): `M003/video/front/angry/level_3/001.mp4` beside
+`M003/audio/angry/level_3/001.m4a`.
 
-Eight emotions with our very names, three levels (neutral has one), seven cameras of which only the frontal one is read. Converted files
-(`layout.VIDEOS`, `layout.SOUNDS`) are read as well. The licence is for research; it is the user's to hold."""
+Eight emotions with our very names, three levels (neutral has one), seven cameras of which only the
+frontal one is read. Converted files (`layout.VIDEOS`, `layout.SOUNDS`) are read as well. The
+licence is for research; it is the user's to hold."""
 
 from __future__ import annotations
 

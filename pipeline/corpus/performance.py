@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a synthetic clip is performed and filmed: draws that make clips of one emotion differ and classes overlap.
+"""How a synthetic clip is performed and filmed: draws that make clips of one emotion differ and
+classes overlap.
 
-Every clip draws how strong its level is, how much of each action unit it uses (65 to 135 %), which side of the face leads, when the
-emotion comes, a trace of another emotion, how the head is held, and the light, crop and compression of the camera.
+Every clip draws how strong its level is, how much of each action unit it uses (65 to 135 %), which
+side of the face leads, when the emotion comes, a trace of another emotion, how the head is held,
+and the light, crop and compression of the camera.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ NEUTRAL_TRACE = 0.15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """One draw. `gains`: factor on each of `expression.UNITS`; `sides`: as in `Pose`; `head`: added to `Pose.head`; `onset`: first frame
-    and length of the rise; `light`: gain, its slope to the right and down, and its colour; `noise`: deviation in 8-bit steps."""
+    """One draw. `gains`: factor on each of `expression.UNITS`; `sides`: as in `Pose`; `head`: added
+    to `Pose.head`; `onset`: first frame and length of the rise; `light`: gain, its slope to the
+    right and down, and its colour; `noise`: deviation in 8-bit steps."""
 
     emotion: str
     intensity: float
@@ -44,13 +47,16 @@ class Take:
     seed: int
 
     def performance(self) -> Performance:
-        """The emotion as the talker is asked for it: some of it from the start, all of it after the onset."""
+        """The emotion as the talker is asked for it: some of it from the start, all of it after the
+        onset."""
         weights = np.zeros(len(LABELS))
         weights[LABELS.index(self.emotion)] = self.intensity if self.emotion != "neutral" else 1.0
         weights[LABELS.index(self.trace[0])] += self.trace[1]
         start, length = self.onset
         begun = 0.3 * weights
-        return Performance((Key(start, tuple(begun.tolist())), Key(start + length, tuple(weights.tolist()))))
+        return Performance(
+            (Key(start, tuple(begun.tolist())), Key(start + length, tuple(weights.tolist())))
+        )
 
 
 def draw(emotion: str, level: int, chance: np.random.Generator) -> Take:
@@ -64,7 +70,10 @@ def draw(emotion: str, level: int, chance: np.random.Generator) -> Take:
         trace=(other, round(float(chance.uniform(0, most)), 3)),
         gains=_plain(chance.uniform(1 - UNIT_SPREAD, 1 + UNIT_SPREAD, len(UNITS))),
         sides=_pair(0.18 * chance.standard_normal(2)),
-        head=_plain(np.array([0.02, 0.02, 0.035, 0.09, 0.05, 0.01])[: len(HEAD)] * chance.standard_normal(len(HEAD))),
+        head=_plain(
+            np.array([0.02, 0.02, 0.035, 0.09, 0.05, 0.01])[: len(HEAD)]
+            * chance.standard_normal(len(HEAD))
+        ),
         onset=(int(chance.integers(-8, 6)), int(chance.integers(4, 16))),
         light=_light(chance),
         noise=round(float(chance.uniform(0, 5)), 2),
@@ -82,7 +91,9 @@ def acted(poses: Iterable[Pose], take: Take) -> Iterator[Pose]:
     gains, head = np.array(take.gains, np.float32), np.array(take.head, np.float32)
     for pose in poses:
         sides = (pose.sides[0] + take.sides[0], pose.sides[1] + take.sides[1])
-        yield dataclasses.replace(pose, units=pose.units * gains, head=pose.head + head, sides=sides)
+        yield dataclasses.replace(
+            pose, units=pose.units * gains, head=pose.head + head, sides=sides
+        )
 
 
 def filmed(frames: Iterable[np.ndarray], take: Take) -> Iterator[np.ndarray]:
@@ -100,7 +111,9 @@ def _gain(shape: tuple[int, ...], light: tuple[float, float, float, float]) -> n
     level, right, down, warmth = light
     rows, columns = (np.linspace(-1, 1, length, dtype=np.float32) for length in shape)
     plane = level * (1 + right * columns[None, :] + down * rows[:, None])
-    return np.asarray(plane[..., None] * (1 + warmth * np.array([1, 0.1, -1], np.float32)), np.float32)
+    return np.asarray(
+        plane[..., None] * (1 + warmth * np.array([1, 0.1, -1], np.float32)), np.float32
+    )
 
 
 def _light(chance: np.random.Generator) -> tuple[float, float, float, float]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From pictures and sound to the arrays of a prepared clip: face crops, landmarks, what the recogniser's encoder hears, prosody.
+"""From pictures and sound to the arrays of a prepared clip: face crops, landmarks, what the
+recogniser's encoder hears, prosody.
 
-One square crop serves a whole clip: 1.6 times the face in its first frame, so that head motion stays. Nothing is guessed: a clip that
-does not fit is refused with its reason (`UnfitError`).
+One square crop serves a whole clip: 1.6 times the face in its first frame, so that head motion
+stays. Nothing is guessed: a clip that does not fit is refused with its reason (`UnfitError`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class UnfitError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """How the crop differs from the exact one: factor on its side, shift (right, down) in sides. `quality`: JPEG quality, 0 for none."""
+    """How the crop differs from the exact one: factor on its side, shift (right, down) in sides.
+    `quality`: JPEG quality, 0 for none."""
 
     scale: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)
@@ -59,8 +61,9 @@ class Preparer:
     """Holds the networks. One for each process."""
 
     def __init__(self, *, every: int = 1) -> None:
-        """Load the landmark networks; the encoder follows with the first sound. Landmarks are found in every `every`-th frame and
-        lie on a line between. Raises InputError when weights are missing."""
+        """Load the landmark networks; the encoder follows with the first sound. Landmarks are found
+        in every `every`-th frame and lie on a line between. Raises InputError when weights are
+        missing."""
         import cv2
 
         from model.previs.landmarks import Landmarker
@@ -68,10 +71,16 @@ class Preparer:
         cv2.setNumThreads(1)
         self._cv2: Any = cv2
         self._every = every
-        self._landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+        self._landmarker = Landmarker(
+            weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+        )
 
     def clip(
-        self, frames: Iterable[Frame], sound: Float32[np.ndarray, " samples"], *, framing: Framing = EXACT
+        self,
+        frames: Iterable[Frame],
+        sound: Float32[np.ndarray, " samples"],
+        *,
+        framing: Framing = EXACT,
     ) -> Prepared:
         """Prepare a clip of 25 frames a second and mono 16 kHz sound. Raises UnfitError."""
         faces, points = self.pictures(frames, framing=framing)
@@ -87,8 +96,13 @@ class Preparer:
 
     def sounds(
         self, sound: Float32[np.ndarray, " samples"], frames: int
-    ) -> tuple[Int16[np.ndarray, " samples"], Float16[np.ndarray, "states 384"], Float32[np.ndarray, "frames 6"]]:
-        """Speech of exactly `frames`, the encoder's states and the prosody of mono 16 kHz sound. Raises UnfitError."""
+    ) -> tuple[
+        Int16[np.ndarray, " samples"],
+        Float16[np.ndarray, "states 384"],
+        Float32[np.ndarray, "frames 6"],
+    ]:
+        """Speech of exactly `frames`, the encoder's states and the prosody of mono 16 kHz sound.
+        Raises UnfitError."""
         fitted = _fitted(sound, frames)
         speech = np.rint(np.clip(fitted, -1, 1) * 32767).astype(np.int16)
         return speech, self._heard(fitted, frames), prosody.frames(fitted.astype(np.float64))
@@ -146,17 +160,22 @@ class Preparer:
         return np.asarray(self._cv2.imdecode(packed, self._cv2.IMREAD_COLOR))
 
     def _shrunk(self, picture: Frame) -> Frame:
-        return np.asarray(self._cv2.resize(picture, (FACE_PX, FACE_PX), interpolation=self._cv2.INTER_AREA))
+        return np.asarray(
+            self._cv2.resize(picture, (FACE_PX, FACE_PX), interpolation=self._cv2.INTER_AREA)
+        )
 
     def _heard(self, sound: np.ndarray, frames: int) -> Float16[np.ndarray, "states 384"]:
-        states = transcribe.states(sound, settings=transcribe.Settings())[: frames * HEARD_PER_FRAME]
+        states = transcribe.states(sound, settings=transcribe.Settings())[
+            : frames * HEARD_PER_FRAME
+        ]
         heard = np.zeros((frames * HEARD_PER_FRAME, HEARD_WIDTH), np.float16)
         heard[: len(states)] = states
         return heard
 
 
 def _fitted(sound: np.ndarray, frames: int) -> Float32[np.ndarray, " samples"]:
-    """As much sound as there are frames; raises UnfitError when there is much less, or no speech in it."""
+    """As much sound as there are frames; raises UnfitError when there is much less, or no speech in
+    it."""
     wanted = frames * SAMPLES_PER_FRAME
     missing = (wanted - len(sound)) / (SAMPLES_PER_FRAME * RATE)
     if missing > MOST_APART:

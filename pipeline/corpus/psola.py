@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Say it again at another pitch, range, rate and loudness, in the same voice: time-domain PSOLA on mono 16 kHz speech.
+"""Say it again at another pitch, range, rate and loudness, in the same voice: time-domain PSOLA on
+mono 16 kHz speech.
 
-Grains of two periods around pitch marks are laid out anew: closer for a higher pitch, repeated or dropped for another duration, so
-formants (who speaks) stay. Reference: Moulines & Charpentier (1990), Pitch-synchronous waveform processing techniques.
+Grains of two periods around pitch marks are laid out anew: closer for a higher pitch, repeated or
+dropped for another duration, so formants (who speaks) stay. Reference: Moulines & Charpentier
+(1990), Pitch-synchronous waveform processing techniques.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ FADE = HZ // 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """What to change: `pitch_semitones` of the mean; `pitch_range`: factor on the deviation from it; `rise_semitones` from first to last
-    sound; `rate`: factor on speed; `energy_db`; `energy_range`: factor on the swing of loudness; `tilt_db` of what lies over 1 kHz;
+    """What to change: `pitch_semitones` of the mean; `pitch_range`: factor on the deviation from
+    it; `rise_semitones` from first to last sound; `rate`: factor on speed; `energy_db`;
+    `energy_range`: factor on the swing of loudness; `tilt_db` of what lies over 1 kHz;
     `pause_seconds` of silence, put where the voice is quietest."""
 
     pitch_semitones: float = 0.0
@@ -54,7 +57,8 @@ class Said:
 
 
 def said(sound: Sound, manner: Manner) -> Said:
-    """The same utterance in another manner. Its length is about `len(sound) / rate` plus the pause."""
+    """The same utterance in another manner. Its length is about `len(sound) / rate` plus the
+    pause."""
     measured = prosody.track(sound)
     marks, periods, voiced = _marks(sound, measured.f0)
     wanted = _wanted(measured, manner)
@@ -73,7 +77,8 @@ def said(sound: Sound, manner: Manner) -> Said:
 
 
 def _marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Middles of the grains, the period at each, and whether it is voiced. Voiced marks sit on crests of one sign."""
+    """Middles of the grains, the period at each, and whether it is voiced. Voiced marks sit on
+    crests of one sign."""
     crest = sound if sound.max() >= -sound.min() else -sound
     marks, periods, voiced = [], [], []
     at = float(UNVOICED_PERIOD)
@@ -82,7 +87,10 @@ def _marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
         period = HZ / pitch if pitch else float(UNVOICED_PERIOD)
         place = round(at)
         if pitch:
-            low, high = max(0, round(at - SNAP * period)), min(len(sound), round(at + SNAP * period) + 1)
+            low, high = (
+                max(0, round(at - SNAP * period)),
+                min(len(sound), round(at + SNAP * period) + 1),
+            )
             place = low + int(crest[low:high].argmax())
         marks.append(place)
         periods.append(round(period))
@@ -105,7 +113,8 @@ def _wanted(measured: prosody.Track, manner: Manner) -> Float64[np.ndarray, " st
 
 
 def _gains(measured: prosody.Track, manner: Manner) -> Float64[np.ndarray, " steps"]:
-    """The factor on each 10 ms: overall level, and more or less swing around the mean of what is spoken."""
+    """The factor on each 10 ms: overall level, and more or less swing around the mean of what is
+    spoken."""
     mean = measured.energy_db[measured.spoken].mean()
     swing = np.clip(measured.energy_db - mean, -20, 10) * (manner.energy_range - 1)
     return np.asarray(10 ** ((manner.energy_db + swing) / 20))

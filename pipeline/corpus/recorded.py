@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clips of published corpora: a performance that a layout found becomes the arrays of a prepared clip and its row."""
+"""Clips of published corpora: a performance that a layout found becomes the arrays of a prepared
+clip and its row."""
 
 from __future__ import annotations
 
@@ -50,8 +51,11 @@ def identity_of(performed: Performed) -> str:
     return digest(["recorded", VERSION, digest_file(performed.video), sound, *stretch])
 
 
-def prepare(performed: Performed, preparer: Preparer, *, root: Path, folder: Path, corpus: Published) -> CorpusClip:
-    """Prepare a performance under `folder`, or find it prepared. Raises UnfitError, InputError and ToolError."""
+def prepare(
+    performed: Performed, preparer: Preparer, *, root: Path, folder: Path, corpus: Published
+) -> CorpusClip:
+    """Prepare a performance under `folder`, or find it prepared. Raises UnfitError, InputError and
+    ToolError."""
     clip_id = identity_of(performed)
     path = folder / prepared_path(clip_id)
     if not path.is_file():
@@ -60,7 +64,12 @@ def prepare(performed: Performed, preparer: Preparer, *, root: Path, folder: Pat
         if first is None:
             raise UnfitError("no frames")
         made = preparer.clip(itertools.chain([first], frames), _sound(performed))
-        _keep_portrait(performed, PreparedPortrait(face=made.faces[0], points=made.points[0]), first, folder=folder)
+        _keep_portrait(
+            performed,
+            PreparedPortrait(face=made.faces[0], points=made.points[0]),
+            first,
+            folder=folder,
+        )
         save(made, path)  # last: a clip that stands has its person's portrait
     return CorpusClip(
         clip_id=clip_id,
@@ -80,9 +89,11 @@ def prepare(performed: Performed, preparer: Preparer, *, root: Path, folder: Pat
     )
 
 
-def _keep_portrait(performed: Performed, portrait: PreparedPortrait, picture: Frame, *, folder: Path) -> None:
-    """The first frame of an identity's neutral clip is its portrait, prepared and as a picture for talkers; of any clip, until there
-    is a neutral one."""
+def _keep_portrait(
+    performed: Performed, portrait: PreparedPortrait, picture: Frame, *, folder: Path
+) -> None:
+    """The first frame of an identity's neutral clip is its portrait, prepared and as a picture for
+    talkers; of any clip, until there is a neutral one."""
     path = folder / "prepared" / f"{performed.identity}.portrait.safetensors"
     if performed.emotion == "neutral" or not path.is_file():
         import cv2
@@ -109,7 +120,9 @@ def _sound(performed: Performed) -> Float32[np.ndarray, " samples"]:
     if media.probe(path).audio is None:
         raise UnfitError("no sound")
     wanted = WINDOW_SECONDS * ANALYSIS_HZ
-    blocks = media.read_audio(path, hz=ANALYSIS_HZ, channels=1, block_seconds=WINDOW_SECONDS, start=performed.start)
+    blocks = media.read_audio(
+        path, hz=ANALYSIS_HZ, channels=1, block_seconds=WINDOW_SECONDS, start=performed.start
+    )
     first = next(blocks, np.zeros((0, 1), np.float32))
     return np.asarray(first[:wanted, 0])
 

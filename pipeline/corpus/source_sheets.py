@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sheets beside portraits and recordings of a corpus: read, and checked so that all problems are told at once."""
+"""The sheets beside portraits and recordings of a corpus: read, and checked so that all problems
+are told at once."""
 
 from __future__ import annotations
 
@@ -11,11 +12,14 @@ from manifests.errors import InputError, Problem, nearest
 
 
 def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of a CSV. Raises InputError when the file or one of the columns is missing, or nothing is in it."""
+    """The rows of a CSV. Raises InputError when the file or one of the columns is missing, or
+    nothing is in it."""
     if not path.is_file():
         raise InputError(
             Problem(
-                file=str(path), message="this sheet is missing", expected="made by infra/corpus.sh (docs/corpus.md)"
+                file=str(path),
+                message="this sheet is missing",
+                expected="made by infra/corpus.sh (docs/corpus.md)",
             )
         )
     with path.open(encoding="utf-8", newline="") as file:
@@ -33,10 +37,16 @@ def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 def missing(sheet: Path, file: Path, number: int) -> Problem | None:
     """What to say when a row's file is not there."""
-    return None if file.is_file() else Problem(file=str(sheet), row=number, message="no such file", got=str(file))
+    return (
+        None
+        if file.is_file()
+        else Problem(file=str(sheet), row=number, message="no such file", got=str(file))
+    )
 
 
-def not_of(sheet: Path, row: dict[str, str], column: str, allowed: Sequence[str], number: int) -> Problem | None:
+def not_of(
+    sheet: Path, row: dict[str, str], column: str, allowed: Sequence[str], number: int
+) -> Problem | None:
     """What to say when a value is none of those allowed."""
     if row[column] in allowed:
         return None

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The synthetic corpus, planned: who performs which line in which emotion, at which level and in which voice.
+"""The synthetic corpus, planned: who performs which line in which emotion, at which level and in
+which voice.
 
-Pure: sheets and a seed in, rows of a plan out. `people.csv` names the portraits, `lines.csv` the neutral recordings (docs/corpus.md
-says how both are made). Two voices are heard in test only; otherwise a person keeps one voice of their sex.
+Pure: sheets and a seed in, rows of a plan out. `people.csv` names the portraits, `lines.csv` the
+neutral recordings (docs/corpus.md says how both are made). Two voices are heard in test only;
+otherwise a person keeps one voice of their sex.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from pipeline.corpus.performance import LEVELS
 from pipeline.corpus.source_sheets import missing, not_of, refuse, rows_of
 
 VERSION = "1"  # of what clips are made of the same portraits, lines and seed
-PORTRAITS, LINES, UNITS = "portraits", "lines", "portraits/units"  # folders in a corpus that it is made from
+# folders in a corpus that it is made from
+PORTRAITS, LINES, UNITS = "portraits", "lines", "portraits/units"
 PERSON_COLUMNS = ("identity", "sex", "split", "licence")
 LINE_COLUMNS = ("voice", "sex", "split", "text_id", "text", "file")
 
@@ -52,8 +55,8 @@ class SpokenLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One clip to be made. `clip_id` is the digest of portrait, line and draws, not of the talker, which `source` names; `number` seeds
-    the draws."""
+    """One clip to be made. `clip_id` is the digest of portrait, line and draws, not of the talker,
+    which `source` names; `number` seeds the draws."""
 
     clip_id: str
     person: Person
@@ -69,7 +72,8 @@ class Planned:
 
 
 def plan(people: Sequence[Person], lines: Sequence[SpokenLine], *, seed: int) -> list[Planned]:
-    """Every person in every emotion at every level. The same people, lines and seed give the same plan."""
+    """Every person in every emotion at every level. The same people, lines and seed give the same
+    plan."""
     planned = []
     for person in people:
         chance = np.random.default_rng([seed, int(digest(person.identity)[:8], 16)])
@@ -92,25 +96,36 @@ def plan(people: Sequence[Person], lines: Sequence[SpokenLine], *, seed: int) ->
     return planned
 
 
-def _own_lines(person: Person, lines: Sequence[SpokenLine], chance: np.random.Generator) -> list[SpokenLine]:
+def _own_lines(
+    person: Person, lines: Sequence[SpokenLine], chance: np.random.Generator
+) -> list[SpokenLine]:
     """The lines of the voice that a person is given."""
     heard = "test" if person.split == "test" else "train"
-    voices = sorted({line.voice for line in lines if line.sex == person.sex and line.split == heard})
+    voices = sorted(
+        {line.voice for line in lines if line.sex == person.sex and line.split == heard}
+    )
     voice = voices[int(chance.integers(len(voices)))]
     return [line for line in lines if line.voice == voice]
 
 
 def read_people(folder: Path, *, most: int | None = None) -> list[Person]:
-    """The people of `people.csv`, the first `most` of each split in proportion. Raises InputError for what is missing."""
+    """The people of `people.csv`, the first `most` of each split in proportion. Raises InputError
+    for what is missing."""
     path = folder / "people.csv"
     rows = rows_of(path, PERSON_COLUMNS)
     problems = [
-        *(missing(path, folder / f"{row['identity']}.png", number) for number, row in enumerate(rows, 2)),
+        *(
+            missing(path, folder / f"{row['identity']}.png", number)
+            for number, row in enumerate(rows, 2)
+        ),
         *(not_of(path, row, "split", SPLITS, number) for number, row in enumerate(rows, 2)),
     ]
     refuse(problems)
     people = [
-        Person(**{name: row[name] for name in PERSON_COLUMNS}, key=digest_file(folder / f"{row['identity']}.png"))
+        Person(
+            **{name: row[name] for name in PERSON_COLUMNS},
+            key=digest_file(folder / f"{row['identity']}.png"),
+        )
         for row in rows
     ]
     return people if most is None else _first(people, most)
@@ -123,21 +138,31 @@ def read_lines(folder: Path) -> list[SpokenLine]:
     refuse(
         [
             *(missing(path, folder / row["file"], number) for number, row in enumerate(rows, 2)),
-            *(not_of(path, row, "split", ("train", "test"), number) for number, row in enumerate(rows, 2)),
+            *(
+                not_of(path, row, "split", ("train", "test"), number)
+                for number, row in enumerate(rows, 2)
+            ),
         ]
     )
     return [
-        SpokenLine(**{name: row[name] for name in LINE_COLUMNS}, key=digest_file(folder / row["file"])) for row in rows
+        SpokenLine(
+            **{name: row[name] for name in LINE_COLUMNS}, key=digest_file(folder / row["file"])
+        )
+        for row in rows
     ]
 
 
 def check(people: Sequence[Person], lines: Sequence[SpokenLine]) -> None:
     """Raise InputError when somebody has no voice to speak with."""
-    wanted = sorted({(person.sex, "test" if person.split == "test" else "train") for person in people})
+    wanted = sorted(
+        {(person.sex, "test" if person.split == "test" else "train") for person in people}
+    )
     there = {(line.sex, line.split) for line in lines}
     refuse(
         [
-            Problem(file="lines.csv", message=f"no {sex} voice of the split {split!r}", column="voice")
+            Problem(
+                file="lines.csv", message=f"no {sex} voice of the split {split!r}", column="voice"
+            )
             for sex, split in wanted
             if (sex, split) not in there
         ]
@@ -145,7 +170,8 @@ def check(people: Sequence[Person], lines: Sequence[SpokenLine]) -> None:
 
 
 def _first(people: Sequence[Person], most: int) -> list[Person]:
-    """About `most` people, of each split as large a share, at least two of each (one of either sex)."""
+    """About `most` people, of each split as large a share, at least two of each (one of either
+    sex)."""
     chosen: list[Person] = []
     for split in SPLITS:
         mine = [person for person in people if person.split == split]

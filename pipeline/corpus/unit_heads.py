@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second test set: unseen identities whose expressions come from the units of a 3D head, not from the previs talker.
+"""The second test set: unseen identities whose expressions come from the units of a 3D head, not
+from the previs talker.
 
-`units.csv` names tall pictures of stills, one expression coming up in each; a clip blends from still to still while a test voice speaks
-a line in the same emotion. Mouths do not follow the words, so these clips are for emotion only. Reported beside the rest, never with it.
+`units.csv` names tall pictures of stills, one expression coming up in each; a clip blends from
+still to still while a test voice speaks a line in the same emotion. Mouths do not follow the words,
+so these clips are for emotion only. Reported beside the rest, never with it.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ COLUMNS = ("identity", "sex", "emotion", "level", "stills", "licence", "file")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedUnits:
-    """One clip to be made of stills. `clip_id` is the digest of everything that shapes it; `number` seeds its draws."""
+    """One clip to be made of stills. `clip_id` is the digest of everything that shapes it; `number`
+    seeds its draws."""
 
     clip_id: str
     identity: str
@@ -42,13 +45,17 @@ class PlannedUnits:
 
 
 def plan(folder: Path, lines: Sequence[SpokenLine], *, seed: int) -> list[PlannedUnits]:
-    """The clips of `units.csv` in `folder`, each with a line of a test voice. Raises InputError for what is missing."""
+    """The clips of `units.csv` in `folder`, each with a line of a test voice. Raises InputError for
+    what is missing."""
     path = folder / "units.csv"
     rows = rows_of(path, COLUMNS)
     refuse(
         [
             *(missing(path, folder / row["file"], number) for number, row in enumerate(rows, 2)),
-            *(missing(path, folder / f"{row['identity']}.png", number) for number, row in enumerate(rows, 2)),
+            *(
+                missing(path, folder / f"{row['identity']}.png", number)
+                for number, row in enumerate(rows, 2)
+            ),
             *(not_of(path, row, "emotion", LABELS, number) for number, row in enumerate(rows, 2)),
             *(
                 not_of(path, row, "level", [str(level) for level in LEVELS], number)
@@ -64,11 +71,18 @@ def _no_number(path: Path, row: dict[str, str], number: int) -> Problem | None:
     if row["stills"].isdecimal() and int(row["stills"]) >= 2:
         return None
     return Problem(
-        file=str(path), row=number, column="stills", message="not a count", expected="2 or more", got=row["stills"]
+        file=str(path),
+        row=number,
+        column="stills",
+        message="not a count",
+        expected="2 or more",
+        got=row["stills"],
     )
 
 
-def _planned(folder: Path, row: dict[str, str], lines: Sequence[SpokenLine], seed: int) -> PlannedUnits:
+def _planned(
+    folder: Path, row: dict[str, str], lines: Sequence[SpokenLine], seed: int
+) -> PlannedUnits:
     key = digest_file(folder / row["file"])
     chance = np.random.default_rng([seed, int(key[:8], 16)])
     own = [line for line in lines if line.sex == row["sex"] and line.split == "test"]
@@ -88,20 +102,27 @@ def _planned(folder: Path, row: dict[str, str], lines: Sequence[SpokenLine], see
 
 
 def stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height width 3"]:
-    """The stills of a tall picture, from top to bottom. Raises InputError when it does not fall into so many."""
+    """The stills of a tall picture, from top to bottom. Raises InputError when it does not fall
+    into so many."""
     import cv2
 
     tall = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
     if tall is None or len(tall) % count:
         got = "no picture" if tall is None else f"{tall.shape[1]} x {tall.shape[0]} px"
         raise InputError(
-            Problem(file=str(path), message="not a picture of stills", expected=f"{count} of them", got=got)
+            Problem(
+                file=str(path),
+                message="not a picture of stills",
+                expected=f"{count} of them",
+                got=got,
+            )
         )
     return np.asarray(tall.reshape(count, -1, *tall.shape[1:]), np.uint8)
 
 
 def blended(pictures: np.ndarray, frames: int) -> Iterator[np.ndarray]:
-    """`frames` pictures from stills [k, height, width, 3], each a mix of the two that it lies between."""
+    """`frames` pictures from stills [k, height, width, 3], each a mix of the two that it lies
+    between."""
     for place in np.linspace(0, len(pictures) - 1, frames):
         below = min(int(place), len(pictures) - 2)
         share = place - below

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How an emotion sounds: draws of a manner of speaking for the synthetic corpus.
 
-The packaged voices speak neutrally, so the emotion is put in by a model of prosody. Directions follow Juslin & Laukka (2003,
-Communication of emotions in vocal expression and music performance, table 7): anger and joy are fast, loud, high and varied; fear is
-fast, high and even; sadness slow, quiet, low and even. What that review does not cover (contempt, disgust, surprise) follows Banse &
-Scherer (1996). The sizes are chosen, and drawn so that emotions overlap: this is a corpus to prove a mechanism on, not emotional speech.
+The packaged voices speak neutrally, so the emotion is put in by a model of prosody. Directions
+follow Juslin & Laukka (2003, Communication of emotions in vocal expression and music performance,
+table 7): anger and joy are fast, loud, high and varied; fear is fast, high and even; sadness slow,
+quiet, low and even. What that review does not cover (contempt, disgust, surprise) follows Banse &
+Scherer (1996). The sizes are chosen, and drawn so that emotions overlap: this is a corpus to prove
+a mechanism on, not emotional speech.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Break the cues down into shots: the cut, what each shot performs, and its identity. Pure.
 
-`cutting` says where the cuts fall; here each piece between two cuts gets its lines, its role, its performance over its frames and a
-number for people. A shot's identity is a digest of everything that shapes its pixels and of nothing else (`identity`).
+`cutting` says where the cuts fall; here each piece between two cuts gets its lines, its role, its
+performance over its frames and a number for people. A shot's identity is a digest of everything
+that shapes its pixels and of nothing else (`identity`).
 """
 
 from __future__ import annotations
@@ -30,20 +31,38 @@ __all__ = ["CutSettings", "DecidedShot", "Making", "SpokenLine", "cut", "identit
 
 IDENTITY_VERSION = 1
 SHAPING = (
-    "role", "text", "lang", "performance", "frames", "rate", "portrait_digest", "face", "audio_digest", "seed", "width", "height",
-    "talker", "talker_version", "weights_digest", "talker_settings", "voiced",
-)  # fmt: skip
+    "role",
+    "text",
+    "lang",
+    "performance",
+    "frames",
+    "rate",
+    "portrait_digest",
+    "face",
+    "audio_digest",
+    "seed",
+    "width",
+    "height",
+    "talker",
+    "talker_version",
+    "weights_digest",
+    "talker_settings",
+    "voiced",
+)
 EASE_SECONDS = Fraction(2, 5)  # how long a face takes to turn to the next line's mood
-PAUSE_SAMPLES = MASTER_HZ * 3 // 10  # a gap between two words of a line at which a long shot may be split
+# a gap between two words of a line at which a long shot may be split
+PAUSE_SAMPLES = MASTER_HZ * 3 // 10
 OVERLAP_SAMPLES = MASTER_HZ  # of people talking over each other make a scene of two
 _SCENE_NUMBER = re.compile(r"(?P<number>\d{1,3}[A-Za-z]?)(?:\s|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpokenLine:
-    """A line that is heard in a shot. Frames count from the first that is drawn and may lie outside the shot when a cut crosses the line.
+    """A line that is heard in a shot. Frames count from the first that is drawn and may lie outside
+    the shot when a cut crosses the line.
 
-    `text` is what of it lies in the shot. `speaks`: by the one in the picture and not as voice-over, so that the mouth moves."""
+    `text` is what of it lies in the shot. `speaks`: by the one in the picture and not as
+    voice-over, so that the mouth moves."""
 
     line_id: str
     character: str
@@ -55,8 +74,9 @@ class SpokenLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedShot:
-    """A shot of the cut before it is known what it is made with. Frames lie on the timeline, half-open; those of lines and performance
-    count from `first_drawn`. `handles`: frames drawn before and after the cut."""
+    """A shot of the cut before it is known what it is made with. Frames lie on the timeline,
+    half-open; those of lines and performance count from `first_drawn`. `handles`: frames drawn
+    before and after the cut."""
 
     number: str
     order: int
@@ -92,7 +112,8 @@ class DecidedShot:
 
     @property
     def voiced(self) -> list[tuple[int, int]]:
-        """Frames in which the one in the picture speaks, when others are heard in the shot too; empty means all of it.
+        """Frames in which the one in the picture speaks, when others are heard in the shot too;
+        empty means all of it.
 
         Other voices must not move this mouth, so a talker's sound is silenced outside of these."""
         drawn = self.last_drawn - self.first_drawn
@@ -107,8 +128,8 @@ class DecidedShot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """What shots are made with. `talker_settings`: canonical JSON. `size`: of a character's generated frames. `matte`: takes are
-    written with the talker's matte."""
+    """What shots are made with. `talker_settings`: canonical JSON. `size`: of a character's
+    generated frames. `matte`: takes are written with the talker's matte."""
 
     talker: str
     talker_version: str
@@ -127,14 +148,22 @@ class Making:
 
 
 def cut(
-    cues: Sequence[Cue], *, lines: Sequence[Line], actors: Sequence[Actor], total_samples: int, settings: CutSettings
+    cues: Sequence[Cue],
+    *,
+    lines: Sequence[Line],
+    actors: Sequence[Actor],
+    total_samples: int,
+    settings: CutSettings,
 ) -> list[DecidedShot]:
-    """Cover the timeline with shots. `lines` and `cues` name characters as the cast does (`cast.named`).
+    """Cover the timeline with shots. `lines` and `cues` name characters as the cast does
+    (`cast.named`).
 
-    Cues that are missing are left out. Raises InputError when no line was heard at all (there would be nobody to show), and for
-    layouts of scenes that there are not."""
+    Cues that are missing are left out. Raises InputError when no line was heard at all (there would
+    be nobody to show), and for layouts of scenes that there are not."""
     by_id = {line.line_id: line for line in lines}
-    heard = sorted((cue for cue in cues if 0 <= cue.start < cue.end), key=lambda cue: (cue.start, cue.end))
+    heard = sorted(
+        (cue for cue in cues if 0 <= cue.start < cue.end), key=lambda cue: (cue.start, cue.end)
+    )
     utterances = [_utterance(cue, by_id) for cue in heard]
     pieces = cut_frames(
         utterances,
@@ -144,12 +173,19 @@ def cut(
     )
     if not pieces:
         raise InputError(
-            Problem(file="recordings", message="no line of the script was heard, so there is nobody to show")
+            Problem(
+                file="recordings",
+                message="no line of the script was heard, so there is nobody to show",
+            )
         )
     labels = _scene_labels([piece.scene for piece in pieces], lines)
     layouts = _layouts(labels, utterances, settings)
     pieces = pairing.share(
-        pieces, utterances, layout_of=layouts.__getitem__, rate=settings.rate, longest=settings.maximum_frames
+        pieces,
+        utterances,
+        layout_of=layouts.__getitem__,
+        rate=settings.rate,
+        longest=settings.maximum_frames,
     )
     moods = {actor.character: actor.default_emotion for actor in actors}
     numbers, dissolves = _numbers(pieces, labels), _dissolves(pieces, settings)
@@ -175,7 +211,8 @@ def shots(
 ) -> list[Shot]:
     """The rows of the cut, each under its identity. `actors` carry their portrait digests.
 
-    `audio_digest_of`: identity of the canonical sound that the talker reads for a shot, context included."""
+    `audio_digest_of`: identity of the canonical sound that the talker reads for a shot, context
+    included."""
     by_name = {actor.character: actor for actor in actors}
     return [_shot(shot, by_name[shot.character], making, audio_digest_of(shot)) for shot in decided]
 
@@ -201,42 +238,64 @@ class _Place:
     handles: tuple[int, int]
 
 
-def _layouts(labels: Mapping[str, str], utterances: Sequence[Utterance], settings: CutSettings) -> dict[str, str]:
-    """Each scene's layout. Scenes are named by their numbers (`sc03`) or as the script names them."""
-    known = {**{scene: scene for scene in labels}, **{label: scene for scene, label in labels.items()}}
+def _layouts(
+    labels: Mapping[str, str], utterances: Sequence[Utterance], settings: CutSettings
+) -> dict[str, str]:
+    """Each scene's layout. Scenes are named by their numbers (`sc03`) or as the script names
+    them."""
+    known = {
+        **{scene: scene for scene in labels},
+        **{label: scene for scene, label in labels.items()},
+    }
     unknown = [name for name, _ in settings.scene_layouts if name not in known]
     if unknown:
         expected = "one of " + ", ".join(labels.values())
         raise InputError(
             [
-                Problem(file="production.toml", column=f"layout.scenes.{name}", message=f"no scene is called {name!r}",
-                        expected=expected, nearest=nearest(name, list(known)))
+                Problem(
+                    file="production.toml",
+                    column=f"layout.scenes.{name}",
+                    message=f"no scene is called {name!r}",
+                    expected=expected,
+                    nearest=nearest(name, list(known)),
+                )
                 for name in unknown
             ]
-        )  # fmt: skip
+        )
     own = {known[name]: layout for name, layout in settings.scene_layouts}
     usual = dict.fromkeys(labels, settings.layout)
     if settings.overlap_layout:
         usual |= {
-            scene: settings.overlap_layout for scene in labels if pairing.overlap(utterances, scene) >= OVERLAP_SAMPLES
+            scene: settings.overlap_layout
+            for scene in labels
+            if pairing.overlap(utterances, scene) >= OVERLAP_SAMPLES
         }
     return {**usual, **own}
 
 
 def _dissolves(pieces: Sequence[Piece], settings: CutSettings) -> list[int]:
-    """How long each piece comes up over the one before it: at changes of scene, where one picture fills the screen on both sides."""
+    """How long each piece comes up over the one before it: at changes of scene, where one picture
+    fills the screen on both sides."""
     lengths = [0] * len(pieces)
     base = [(index, piece) for index, piece in enumerate(pieces) if not piece.layer]
     shared = {piece.start for piece in pieces if piece.layer}
     for (_, before), (index, piece) in itertools.pairwise(base):
         if piece.scene != before.scene and not shared & {before.start, piece.start}:
-            lengths[index] = min(settings.scene_dissolve_frames, before.end - before.start, piece.end - piece.start)
+            lengths[index] = min(
+                settings.scene_dissolve_frames, before.end - before.start, piece.end - piece.start
+            )
     return lengths
 
 
-def _handles(pieces: Sequence[Piece], dissolves: Sequence[int], settings: CutSettings) -> list[tuple[int, int]]:
-    """Frames to draw before and after each piece: what its dissolves need, at least those asked for, none outside the timeline."""
-    into_frame = {piece.start: dissolve for piece, dissolve in zip(reversed(pieces), reversed(dissolves), strict=True)}
+def _handles(
+    pieces: Sequence[Piece], dissolves: Sequence[int], settings: CutSettings
+) -> list[tuple[int, int]]:
+    """Frames to draw before and after each piece: what its dissolves need, at least those asked
+    for, none outside the timeline."""
+    into_frame = {
+        piece.start: dissolve
+        for piece, dissolve in zip(reversed(pieces), reversed(dissolves), strict=True)
+    }
     handles = []
     for piece, into in zip(pieces, dissolves, strict=True):
         after = into_frame.get(piece.end, 0)
@@ -274,11 +333,18 @@ class _Heard:
     def within(self, piece: Piece, rate: Fraction) -> list[Cue]:
         """The cues that count as heard in a piece."""
         span = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
-        first, last = bisect.bisect_right(self._latest_ends, span[0]), bisect.bisect_left(self._starts, span[1])
-        return [cue for cue in self._cues[first:last] if span[0] < cue.end and _is_in(cue, span, rate)]
+        first, last = (
+            bisect.bisect_right(self._latest_ends, span[0]),
+            bisect.bisect_left(self._starts, span[1]),
+        )
+        return [
+            cue for cue in self._cues[first:last] if span[0] < cue.end and _is_in(cue, span, rate)
+        ]
 
 
-def _decided(piece: Piece, heard: _Heard, lines: Mapping[str, Line], *, mood: str, place: _Place) -> DecidedShot:
+def _decided(
+    piece: Piece, heard: _Heard, lines: Mapping[str, Line], *, mood: str, place: _Place
+) -> DecidedShot:
     rate, (head, tail) = place.rate, place.handles
     drawn = replace(piece, start=piece.start - head, end=piece.end + tail)
     cues = heard.within(drawn, rate)
@@ -288,12 +354,23 @@ def _decided(piece: Piece, heard: _Heard, lines: Mapping[str, Line], *, mood: st
     spoken = tuple(_spoken(cue, drawn, lines, rate, speaks=cue in own) for cue in cues)
     first = next((cue.line_id for cue in [*own, *cues]), "")
     return DecidedShot(
-        number=place.number, order=place.order, scene=piece.scene, character=piece.character,
+        number=place.number,
+        order=place.order,
+        scene=piece.scene,
+        character=piece.character,
         role="speaking" if any(line.speaks for line in spoken) else "listening",
-        start_frame=piece.start, end_frame=piece.end, rate=rate, lines=spoken,
-        performance=_performance(own, drawn, mood, rate), lang=lines[first].lang if first in lines else "en",
-        layout=piece.layout, layer=piece.layer, dissolve_frames=place.dissolve, handles=place.handles, before_frames=piece.before,
-    )  # fmt: skip
+        start_frame=piece.start,
+        end_frame=piece.end,
+        rate=rate,
+        lines=spoken,
+        performance=_performance(own, drawn, mood, rate),
+        lang=lines[first].lang if first in lines else "en",
+        layout=piece.layout,
+        layer=piece.layer,
+        dissolve_frames=place.dissolve,
+        handles=place.handles,
+        before_frames=piece.before,
+    )
 
 
 def _is_in(cue: Cue, span: tuple[int, int], rate: Fraction) -> bool:
@@ -303,24 +380,36 @@ def _is_in(cue: Cue, span: tuple[int, int], rate: Fraction) -> bool:
     return shared * rate > MASTER_HZ or start <= (cue.start + cue.end) // 2 < end
 
 
-def _spoken(cue: Cue, piece: Piece, lines: Mapping[str, Line], rate: Fraction, *, speaks: bool) -> SpokenLine:
+def _spoken(
+    cue: Cue, piece: Piece, lines: Mapping[str, Line], rate: Fraction, *, speaks: bool
+) -> SpokenLine:
     start, end = _frames(cue, piece, rate)
     unseen = cue.line_id in lines and lines[cue.line_id].voice_over
     return SpokenLine(
-        line_id=cue.line_id, character=cue.character, text=_text_in(cue, piece, rate), start_frame=start, end_frame=end,
+        line_id=cue.line_id,
+        character=cue.character,
+        text=_text_in(cue, piece, rate),
+        start_frame=start,
+        end_frame=end,
         speaks=speaks and not unseen,
-    )  # fmt: skip
+    )
 
 
 def _frames(cue: Cue, piece: Piece, rate: Fraction) -> tuple[int, int]:
     """A cue's first and last frame, counted from the first frame of the piece."""
-    start, end = round_half_up(cue.start * rate / MASTER_HZ), round_half_up(cue.end * rate / MASTER_HZ)
+    start, end = (
+        round_half_up(cue.start * rate / MASTER_HZ),
+        round_half_up(cue.end * rate / MASTER_HZ),
+    )
     return start - piece.start, end - piece.start
 
 
 def _text_in(cue: Cue, piece: Piece, rate: Fraction) -> str:
-    """The part of a line's text that is spoken in the piece: by its words' times where they are known, else by proportion."""
-    start, end = (_share_before(cue, sample_of_frame(frame, rate)) for frame in (piece.start, piece.end))
+    """The part of a line's text that is spoken in the piece: by its words' times where they are
+    known, else by proportion."""
+    start, end = (
+        _share_before(cue, sample_of_frame(frame, rate)) for frame in (piece.start, piece.end)
+    )
     if start == 0 and end == 1:
         return cue.text
     spaced = " " in cue.text.strip()
@@ -342,10 +431,13 @@ def _share_before(cue: Cue, sample: int) -> Fraction:
 
 
 def _performance(own: Sequence[Cue], piece: Piece, mood: str, rate: Fraction) -> Performance:
-    """The character's lines over the frames of the shot; a listener without lines shows the actor's default."""
+    """The character's lines over the frames of the shot; a listener without lines shows the actor's
+    default."""
     curves = [(parse_curve(cue.performance or mood), *_frames(cue, piece, rate)) for cue in own]
     held = [(parse_curve(mood), 0, piece.end - piece.start)]
-    return Performance.joined(curves or held, ease_frames=max(1, round_half_up(EASE_SECONDS * rate)))
+    return Performance.joined(
+        curves or held, ease_frames=max(1, round_half_up(EASE_SECONDS * rate))
+    )
 
 
 def _scene_labels(scenes: Sequence[str], lines: Sequence[Line]) -> dict[str, str]:
@@ -358,18 +450,25 @@ def _scene_labels(scenes: Sequence[str], lines: Sequence[Line]) -> dict[str, str
 
 
 def _numbers(pieces: Sequence[Piece], labels: Mapping[str, str]) -> list[str]:
-    """`sc01_sh010`: shots by tens within a scene; what is seen at the same time on another layer is `sc01_sh010b`."""
+    """`sc01_sh010`: shots by tens within a scene; what is seen at the same time on another layer is
+    `sc01_sh010b`."""
     count: Counter[str] = Counter()
     numbers = []
     for piece in pieces:
         count[piece.scene] += 0 if piece.layer else 10
-        numbers.append(f"{labels[piece.scene]}_sh{count[piece.scene]:03}{'b' if piece.layer else ''}")
+        numbers.append(
+            f"{labels[piece.scene]}_sh{count[piece.scene]:03}{'b' if piece.layer else ''}"
+        )
     return numbers
 
 
 def _padded(number: str) -> str:
     digits = re.match(r"\d+", number)
-    return number.upper() if digits is None else digits[0].lstrip("0").zfill(2) + number[digits.end() :].upper()
+    return (
+        number.upper()
+        if digits is None
+        else digits[0].lstrip("0").zfill(2) + number[digits.end() :].upper()
+    )
 
 
 def _shot(decided: DecidedShot, actor: Actor, making: Making, audio_digest: str) -> Shot:
@@ -377,17 +476,41 @@ def _shot(decided: DecidedShot, actor: Actor, making: Making, audio_digest: str)
     head, tail = decided.handles
     unnamed = Shot(
         shot_id="",
-        number=decided.number, order=decided.order, scene=decided.scene, character=decided.character, actor=actor.actor,
-        role=decided.role, line_ids=decided.line_ids, text=decided.text, lang=decided.lang,
+        number=decided.number,
+        order=decided.order,
+        scene=decided.scene,
+        character=decided.character,
+        actor=actor.actor,
+        role=decided.role,
+        line_ids=decided.line_ids,
+        text=decided.text,
+        lang=decided.lang,
         performance=_json(decided.performance.plain()),
-        start_frame=decided.start_frame, end_frame=decided.end_frame,
-        rate_num=decided.rate.numerator, rate_den=decided.rate.denominator,
-        portrait=actor.portrait, portrait_digest=actor.portrait_digest, face=actor.face, audio_digest=audio_digest,
-        seed=actor.seed, width=width, height=height, talker=making.talker, talker_version=making.talker_version,
-        weights_digest=making.weights_digest, talker_settings=making.shaping, episode=making.episode, look=actor.look,
-        voiced=_json(decided.voiced), layer=decided.layer, layout=decided.layout, dissolve_frames=decided.dissolve_frames,
-        head_frames=head, tail_frames=tail, before_frames=decided.before_frames,
-    )  # fmt: skip
+        start_frame=decided.start_frame,
+        end_frame=decided.end_frame,
+        rate_num=decided.rate.numerator,
+        rate_den=decided.rate.denominator,
+        portrait=actor.portrait,
+        portrait_digest=actor.portrait_digest,
+        face=actor.face,
+        audio_digest=audio_digest,
+        seed=actor.seed,
+        width=width,
+        height=height,
+        talker=making.talker,
+        talker_version=making.talker_version,
+        weights_digest=making.weights_digest,
+        talker_settings=making.shaping,
+        episode=making.episode,
+        look=actor.look,
+        voiced=_json(decided.voiced),
+        layer=decided.layer,
+        layout=decided.layout,
+        dissolve_frames=decided.dissolve_frames,
+        head_frames=head,
+        tail_frames=tail,
+        before_frames=decided.before_frames,
+    )
 
     return replace(unnamed, shot_id=identity(unnamed))
 

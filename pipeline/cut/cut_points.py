@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the cuts fall: who is in the picture from which frame to which, decided from who speaks when. Pure.
+"""Where the cuts fall: who is in the picture from which frame to which, decided from who speaks
+when. Pure.
 
-The rules of a dialogue editor, in this order: the picture shows who has the floor; a cut falls in the pause before a speaker, nearer
-to the new one, and not on the first sound; what would flash by is not shown; one who speaks on stays in the picture; silence
-stays with the last speaker, who listens. Where there is no pause to cut into, picture and sound are cut apart (J- and L-cuts). Compare
-Walter Murch, "In the Blink of an Eye" (2001), on cutting into the pause.
+The rules of a dialogue editor, in this order: the picture shows who has the floor; a cut falls in
+the pause before a speaker, nearer to the new one, and not on the first sound; what would flash by
+is not shown; one who speaks on stays in the picture; silence stays with the last speaker, who
+listens. Where there is no pause to cut into, picture and sound are cut apart (J- and L-cuts).
+Compare Walter Murch, "In the Blink of an Eye" (2001), on cutting into the pause.
 """
 
 from __future__ import annotations
@@ -17,23 +19,30 @@ from fractions import Fraction
 
 from manifests.timebase import MASTER_HZ, frames_covering, round_half_up
 
-FRAMES_BEFORE_ONSET = 3  # an eye needs about a tenth of a second to find a new face before it speaks
+# an eye needs about a tenth of a second to find a new face before it speaks
+FRAMES_BEFORE_ONSET = 3
 LEAD = Fraction(1, 3)  # of the pause belongs to the one who is about to speak
 ON_THE_HEELS = MASTER_HZ // 4  # a pause shorter than this is too short to cut into
 APART = Fraction(
-    1, 40
-)  # of what one says may be heard over the other's picture at either end: the speaker is seen for 95 %
+    1,
+    40,
+    # of what one says may be heard over the other's picture at either end: the speaker is seen for
+    # 95 %
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutSettings:
-    """`minimum_shot_seconds`: nothing shorter is shown. `maximum_shot_seconds`: longer shots are split at pauses.
+    """`minimum_shot_seconds`: nothing shorter is shown. `maximum_shot_seconds`: longer shots are
+    split at pauses.
 
-    `long_pause_seconds`: of a longer pause only as much as of this one goes to the next speaker; the rest is listening.
-    `sound_leads_frames` (a J-cut) and `picture_leads_frames` (an L-cut): by how much at most picture and sound are cut apart where a
-    reply comes on the heels of what was said. `scene_dissolve_frames`: how long a scene comes up over the one before it, 0 for a plain
-    cut. `handle_frames` are drawn before and after every shot. `layout`, for scenes in which people talk over each other `overlap_layout`
-    (unless empty), and for single scenes `scene_layouts` (scene and layout)."""
+    `long_pause_seconds`: of a longer pause only as much as of this one goes to the next speaker;
+    the rest is listening. `sound_leads_frames` (a J-cut) and `picture_leads_frames` (an L-cut): by
+    how much at most picture and sound are cut apart where a reply comes on the heels of what was
+    said. `scene_dissolve_frames`: how long a scene comes up over the one before it, 0 for a plain
+    cut. `handle_frames` are drawn before and after every shot. `layout`, for scenes in which people
+    talk over each other `overlap_layout` (unless empty), and for single scenes `scene_layouts`
+    (scene and layout)."""
 
     rate: Fraction
     minimum_shot_seconds: float
@@ -64,7 +73,8 @@ class CutSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """Somebody speaks over samples `[start, end)`. `seen`: may be in the picture (not a voice-over)."""
+    """Somebody speaks over samples `[start, end)`. `seen`: may be in the picture (not a
+    voice-over)."""
 
     start: int
     end: int
@@ -85,7 +95,8 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Frames `[start, end)` of the timeline that show one character in one scene; in a shared picture, on a `layer` of its own.
+    """Frames `[start, end)` of the timeline that show one character in one scene; in a shared
+    picture, on a `layer` of its own.
 
     `before`: how much of an uncut stretch lies before it, when it was split at a pause."""
 
@@ -107,20 +118,31 @@ def cut(
 ) -> list[Piece]:
     """Cover the timeline from frame 0 to its last frame with pieces, without gap or overlap.
 
-    `pauses`: further silences, inside utterances, at which a long piece may be split. Nothing spoken means no pieces."""
-    inside = [replace(u, end=min(u.end, total_samples)) for u in utterances if u.start < min(u.end, total_samples)]
+    `pauses`: further silences, inside utterances, at which a long piece may be split. Nothing
+    spoken means no pieces."""
+    inside = [
+        replace(u, end=min(u.end, total_samples))
+        for u in utterances
+        if u.start < min(u.end, total_samples)
+    ]
     floors = who_has_the_floor(inside)
     stretches = _without_flashes(_in_picture(floors), total_samples, settings)
     pieces = _pieces(stretches, total_samples, settings)
-    gaps = [(left.end, right.start) for left, right in itertools.pairwise(floors) if left.end < right.start]
+    gaps = [
+        (left.end, right.start)
+        for left, right in itertools.pairwise(floors)
+        if left.end < right.start
+    ]
     splits = sorted({_cut_frame(end, onset, settings) for end, onset in [*gaps, *pauses]})
     return [part for piece in pieces for part in _split(piece, splits, settings)]
 
 
 def who_has_the_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
-    """Cut overlapping speech into what the picture follows: the one who began last, and back to the other when that one is done.
+    """Cut overlapping speech into what the picture follows: the one who began last, and back to the
+    other when that one is done.
 
-    Between two who begin together it follows the longer; one who can be seen goes before a voice-over."""
+    Between two who begin together it follows the longer; one who can be seen goes before a
+    voice-over."""
     edges = sorted({edge for u in utterances for edge in (u.start, u.end)})
     waiting = sorted(utterances, key=lambda u: u.start, reverse=True)
     active: list[Utterance] = []
@@ -140,11 +162,14 @@ def who_has_the_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
 
 
 def _in_picture(floors: Sequence[Utterance]) -> list[Stretch]:
-    """Give every floor a face: the speaker's, or under a voice-over that of the one seen before it, else after it."""
+    """Give every floor a face: the speaker's, or under a voice-over that of the one seen before it,
+    else after it."""
     stretches: list[Stretch] = []
     for index, floor in enumerate(floors):
         character = floor.character if floor.seen else _listener(floors, index)
-        stretches.append(Stretch(start=floor.start, end=floor.end, character=character, scene=floor.scene))
+        stretches.append(
+            Stretch(start=floor.start, end=floor.end, character=character, scene=floor.scene)
+        )
     return _joined(stretches)
 
 
@@ -152,7 +177,9 @@ def _listener(floors: Sequence[Utterance], index: int) -> str:
     scene = floors[index].scene
     around = [*reversed(floors[:index]), *floors[index + 1 :]]
     seen = [floor for floor in around if floor.seen]
-    nearest = next((floor for floor in seen if floor.scene == scene), seen[0] if seen else floors[index])
+    nearest = next(
+        (floor for floor in seen if floor.scene == scene), seen[0] if seen else floors[index]
+    )
     return nearest.character
 
 
@@ -167,32 +194,52 @@ def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
     return joined
 
 
-def _without_flashes(stretches: list[Stretch], total_samples: int, settings: CutSettings) -> list[Stretch]:
+def _without_flashes(
+    stretches: list[Stretch], total_samples: int, settings: CutSettings
+) -> list[Stretch]:
     """Give the shortest stretch to its neighbour until none is under the minimum, or one is left.
 
-    Absorbing one changes only what is near it, so nothing else is looked at again: films have thousands of interjections."""
+    Absorbing one changes only what is near it, so nothing else is looked at again: films have
+    thousands of interjections."""
     kept, edges = list(stretches), _edges(stretches, total_samples, settings)
     lengths = [end - start for start, end in itertools.pairwise(edges)]
     while len(kept) > 1 and (least := min(lengths)) < settings.minimum_frames:
         shortest = lengths.index(least)
         first, last = max(0, shortest - 2), min(len(kept), shortest + 3)
         left, right = max(0, first - 1), min(len(kept), last + 1)  # those beside, whose edges move
-        near = [*kept[left:first], *_absorbed(kept[first:last], shortest - first), *kept[last:right]]
+        near = [
+            *kept[left:first],
+            *_absorbed(kept[first:last], shortest - first),
+            *kept[last:right],
+        ]
         kept[left:right] = near
-        edges[left + 1 : right] = [_edit_point(before, after, settings) for before, after in itertools.pairwise(near)]
-        lengths[left:right] = [end - start for start, end in itertools.pairwise(edges[left : left + len(near) + 1])]
+        edges[left + 1 : right] = [
+            _edit_point(before, after, settings) for before, after in itertools.pairwise(near)
+        ]
+        lengths[left:right] = [
+            end - start for start, end in itertools.pairwise(edges[left : left + len(near) + 1])
+        ]
     return kept
 
 
 def _absorbed(stretches: list[Stretch], index: int) -> list[Stretch]:
-    """Without the stretch at `index`: the one before holds on, unless only the one after is of the same scene."""
+    """Without the stretch at `index`: the one before holds on, unless only the one after is of the
+    same scene."""
     scene = stretches[index].scene
     before = stretches[index - 1] if index else None
     after = stretches[index + 1] if index + 1 < len(stretches) else None
     if before and (after is None or before.scene == scene or after.scene != scene):
-        kept = [*stretches[: index - 1], replace(before, end=stretches[index].end), *stretches[index + 1 :]]
+        kept = [
+            *stretches[: index - 1],
+            replace(before, end=stretches[index].end),
+            *stretches[index + 1 :],
+        ]
     elif after:
-        kept = [*stretches[:index], replace(after, start=stretches[index].start), *stretches[index + 2 :]]
+        kept = [
+            *stretches[:index],
+            replace(after, start=stretches[index].start),
+            *stretches[index + 2 :],
+        ]
     else:
         kept = stretches
     return _joined(kept)
@@ -215,9 +262,11 @@ def _edges(stretches: Sequence[Stretch], total_samples: int, settings: CutSettin
 
 
 def _edit_point(left: Stretch, right: Stretch, settings: CutSettings) -> int:
-    """The frame at which one stretch's picture follows the other's: in the pause, or without one a little after or before the voice.
+    """The frame at which one stretch's picture follows the other's: in the pause, or without one a
+    little after or before the voice.
 
-    The longer of two speeches can spare more: over a long reply the picture stays behind (J), over a long speech it runs ahead (L)."""
+    The longer of two speeches can spare more: over a long reply the picture stays behind (J), over
+    a long speech it runs ahead (L)."""
     at = _cut_frame(left.end, right.start, settings)
     if left.scene != right.scene or right.start - left.end >= ON_THE_HEELS:
         return at
@@ -232,11 +281,14 @@ def _spared(stretch: Stretch, settings: CutSettings) -> int:
     return int(APART * settings.frame_of(stretch.end - stretch.start))
 
 
-@functools.lru_cache(maxsize=1 << 16)  # absorbing one flash after the other asks for the same cuts again and again
+# absorbing one flash after the other asks for the same cuts again and again
+@functools.lru_cache(maxsize=1 << 16)
 def _cut_frame(end: int, onset: int, settings: CutSettings) -> int:
-    """The frame to cut at between speech that ends at sample `end` and speech that begins at `onset`.
+    """The frame to cut at between speech that ends at sample `end` and speech that begins at
+    `onset`.
 
-    Two thirds into the pause, but some frames before the onset as the pause allows; without a pause at the onset's own frame."""
+    Two thirds into the pause, but some frames before the onset as the pause allows; without a pause
+    at the onset's own frame."""
     first = -int(-settings.frame_of(end) // 1)
     last = int(settings.frame_of(onset))
     if first > last:

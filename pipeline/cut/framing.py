@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Framing: which part of a take fills the delivered picture. Pure arithmetic on sizes and the face box; no pixels.
+"""Framing: which part of a take fills the delivered picture. Pure arithmetic on sizes and the face
+box; no pixels.
 
-A take is larger or differently shaped than the delivery (a 1024x1024 portrait, a 1920x1080 plate). The default framing covers the
-delivered picture, sets the eyes near the upper third (the rule of thirds of any cinematography handbook), and never cuts the chin.
+A take is larger or differently shaped than the delivery (a 1024x1024 portrait, a 1920x1080 plate).
+The default framing covers the delivered picture, sets the eyes near the upper third (the rule of
+thirds of any cinematography handbook), and never cuts the chin.
 """
 
 from __future__ import annotations
@@ -36,12 +38,14 @@ class Crop:
     height: int
 
     def enlargement(self, size: tuple[int, int]) -> float:
-        """How many times the crop is enlarged to fill `size` (width, height); above 1 the picture is softer than the take."""
+        """How many times the crop is enlarged to fill `size` (width, height); above 1 the picture
+        is softer than the take."""
         return max(size[0] / self.width, size[1] / self.height)
 
 
 def frame(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
-    """The largest crop of `source` with the shape of `size` (both width, height), eyes near the upper third, chin inside.
+    """The largest crop of `source` with the shape of `size` (both width, height), eyes near the
+    upper third, chin inside.
 
     `face`: left, top, right, bottom as fractions of the source.
 
@@ -63,9 +67,10 @@ def frame(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
 
 
 def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
-    """Where the pictures of a layout lie: `single` fills the picture; `two-hander` halves it (an upright one from top to bottom);
-    `picture-in-picture` sets the second one, a quarter as wide (upright: a third), to the right, inside the safe area and as low as
-    two lines of captions leave room. All edges are even.
+    """Where the pictures of a layout lie: `single` fills the picture; `two-hander` halves it (an
+    upright one from top to bottom); `picture-in-picture` sets the second one, a quarter as wide
+    (upright: a third), to the right, inside the safe area and as low as two lines of captions leave
+    room. All edges are even.
 
     >>> arrange("two-hander", (1280, 720))
     ((0, 0, 640, 720), (640, 0, 640, 720))
@@ -89,23 +94,28 @@ def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
 
 
 def upright(size: tuple[int, int]) -> tuple[int, int]:
-    """The size of the 9:16 picture of a 16:9 production: turned on its side, so that no side grows."""
+    """The size of the 9:16 picture of a 16:9 production: turned on its side, so that no side
+    grows."""
     return min(size), max(size)
 
 
 def letterbox(source: tuple[int, int], size: tuple[int, int]) -> Place:
-    """Where the whole of `source` lies in a picture of `size`, as large as it fits, with bars beside or above it. All edges are even.
+    """Where the whole of `source` lies in a picture of `size`, as large as it fits, with bars
+    beside or above it. All edges are even.
 
     >>> letterbox((1024, 1024), (1280, 720))
     (280, 0, 720, 720)
     """
     scale = min(size[0] / source[0], size[1] / source[1])
-    width, height = (min(whole, round(side * scale / 2) * 2) for side, whole in zip(source, size, strict=True))
+    width, height = (
+        min(whole, round(side * scale / 2) * 2) for side, whole in zip(source, size, strict=True)
+    )
     return (size[0] - width) // 4 * 2, (size[1] - height) // 4 * 2, width, height
 
 
 def place_take(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[Crop, Place]:
-    """Which part of a shot's take is shown and where, in a delivered picture of `size` (width, height)."""
+    """Which part of a shot's take is shown and where, in a delivered picture of `size` (width,
+    height)."""
     if shot.layout == "full-plate":
         whole = (take.width, take.height)
         return Crop(left=0, top=0, width=take.width, height=take.height), letterbox(whole, size)

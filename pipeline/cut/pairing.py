@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shared pictures: in which shots two people are seen at once, and who. Pure.
 
-A two-hander is not cut between its two people: as long as no third takes the floor, both are seen all through, each on a layer of
-their own, and always on the same side. In a picture-in-picture the picture follows the speaker and the corner shows the listener.
+A two-hander is not cut between its two people: as long as no third takes the floor, both are seen
+all through, each on a layer of their own, and always on the same side. In a picture-in-picture the
+picture follows the speaker and the corner shows the listener.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ def share(
     rate: Fraction,
     longest: int,
 ) -> list[Piece]:
-    """The pieces with their layouts, and the second person's pieces on layer 1 where a layout shows two.
+    """The pieces with their layouts, and the second person's pieces on layer 1 where a layout shows
+    two.
 
-    `layout_of` a scene; `longest`: frames above which a two-hander is not joined further. Where nobody else speaks in a scene, its
-    shots stay single."""
+    `layout_of` a scene; `longest`: frames above which a two-hander is not joined further. Where
+    nobody else speaks in a scene, its shots stay single."""
     shared: list[Piece] = []
     seen: dict[str, list[Utterance]] = {}
     for utterance in utterances:
@@ -53,7 +55,9 @@ def overlap(utterances: Sequence[Utterance], scene: str) -> int:
     (3, 0)
     """
     found, spoken_until = 0, 0
-    for utterance in sorted((u for u in utterances if u.scene == scene and u.seen), key=lambda u: u.start):
+    for utterance in sorted(
+        (u for u in utterances if u.scene == scene and u.seen), key=lambda u: u.start
+    ):
         found += max(0, min(spoken_until, utterance.end) - utterance.start)
         spoken_until = max(spoken_until, utterance.end)
     return found
@@ -65,13 +69,17 @@ class _Company:
     def __init__(self, utterances: Sequence[Utterance], rate: Fraction) -> None:
         self._utterances = utterances
         self._rate = rate
-        self.order = list(dict.fromkeys(u.character for u in sorted(utterances, key=lambda u: u.start)))
+        self.order = list(
+            dict.fromkeys(u.character for u in sorted(utterances, key=lambda u: u.start))
+        )
 
     def other(self, piece: Piece) -> str | None:
         """Who speaks nearest to a piece beside the one it shows; None when nobody does."""
         first, last = (frame * MASTER_HZ / self._rate for frame in (piece.start, piece.end))
         others = [u for u in self._utterances if u.character != piece.character]
-        nearest = min(others, key=lambda u: (max(first - u.end, u.start - last, 0), u.start), default=None)
+        nearest = min(
+            others, key=lambda u: (max(first - u.end, u.start - last, 0), u.start), default=None
+        )
         return nearest.character if nearest else None
 
     def place(self, character: str) -> int:
@@ -80,7 +88,8 @@ class _Company:
 
 
 def _runs(pieces: Sequence[Piece], longest: int) -> list[list[Piece]]:
-    """Neighbouring pieces in which at most two people have the floor, none longer than `longest` frames unless one piece is."""
+    """Neighbouring pieces in which at most two people have the floor, none longer than `longest`
+    frames unless one piece is."""
     runs: list[list[Piece]] = []
     for piece in pieces:
         run = runs[-1] if runs else []
@@ -99,7 +108,10 @@ def _side_by_side(run: Sequence[Piece], company: _Company) -> list[Piece]:
     if other is None:
         return list(run)
     both = sorted((people[0], other), key=company.place)
-    return [replace(whole, character=name, layout="two-hander", layer=layer) for layer, name in enumerate(both)]
+    return [
+        replace(whole, character=name, layout="two-hander", layer=layer)
+        for layer, name in enumerate(both)
+    ]
 
 
 def _with_corner(piece: Piece, company: _Company) -> list[Piece]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cards before and after the programme: what they say (pure), and their stills.
 
-They name the title, the format and what made the pictures; no date and no machine, so that the same film gives the same bytes.
+They name the title, the format and what made the pictures; no date and no machine, so that the same
+film gives the same bytes.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def made_by(cuts: Sequence[Cut]) -> str:
 
 
 def card(lines: Lines, seconds: float, picture: Picture, *, root: Path) -> Card | None:
-    """The still with these lines for a number of seconds, drawn once under `root/media/cards`; None for no time at all."""
+    """The still with these lines for a number of seconds, drawn once under `root/media/cards`; None
+    for no time at all."""
     frames = round_half_up(picture.rate * round(seconds * 1000) / 1000)
     if not frames:
         return None
@@ -70,14 +72,17 @@ def _draw(lines: Lines, picture: Picture, path: Path) -> None:
     for number, line in enumerate(lines):
         size = small if number else large
         text, font = _fitted(line, size, round(picture.width * 0.9))
-        draw.text((picture.width / 2, top), text, font=font, fill=QUIET if number else INK, anchor="ma")
+        draw.text(
+            (picture.width / 2, top), text, font=font, fill=QUIET if number else INK, anchor="ma"
+        )
         top += size * 1.7
     with whole(path) as partial:
         image.save(partial)
 
 
 def _fitted(text: str, size: int, width: int) -> tuple[str, Any]:
-    """The text on one line. Latin text is set in the font that Pillow carries, so that machines agree; other scripts need the system's."""
+    """The text on one line. Latin text is set in the font that Pillow carries, so that machines
+    agree; other scripts need the system's."""
     from PIL import ImageFont
 
     latin = all(ord(letter) < 0x180 for letter in text)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chapters of a file: named stretches on the frame grid, and the ffmetadata text with which ffmpeg writes them into a container."""
+"""Chapters of a file: named stretches on the frame grid, and the ffmetadata text with which ffmpeg
+writes them into a container."""
 
 from __future__ import annotations
 
@@ -26,12 +27,18 @@ def metadata(chapters: Sequence[Chapter], *, end: int, rate: Fraction) -> str:
     lines = [";FFMETADATA1"]
     ends = [*(chapter.frame for chapter in chapters[1:]), end]
     for chapter, last in zip(chapters, ends, strict=bool(chapters)):
-        lines += ["[CHAPTER]", f"TIMEBASE={rate.denominator}/{rate.numerator}", f"START={chapter.frame}", f"END={last}"]
+        lines += [
+            "[CHAPTER]",
+            f"TIMEBASE={rate.denominator}/{rate.numerator}",
+            f"START={chapter.frame}",
+            f"END={last}",
+        ]
         lines += [f"title={_escaped(chapter.title)}"]
     return "\n".join(lines) + "\n"
 
 
 def _escaped(title: str) -> str:
-    """ffmpeg takes an escaped backslash for an escaped line end, so a backslash becomes its full-width likeness."""
+    """ffmpeg takes an escaped backslash for an escaped line end, so a backslash becomes its
+    full-width likeness."""
     plain = " ".join(title.split()).replace("\\", "\uff3c")
     return re.sub(r"([=;#])", r"\\\1", plain)

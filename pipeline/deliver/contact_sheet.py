@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contact sheets: one frame per shot, labelled, as one PNG. Pictures are drawn with Pillow; no text ever reaches a filter string."""
+"""Contact sheets: one frame per shot, labelled, as one PNG. Pictures are drawn with Pillow; no text
+ever reaches a filter string."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ Frame = UInt8[np.ndarray, "height width 3"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One picture of a sheet: the frame of the programme it shows and two lines of text below it."""
+    """One picture of a sheet: the frame of the programme it shows and two lines of text below
+    it."""
 
     frame: int
     title: str
@@ -39,19 +41,32 @@ class Cell:
 
 
 def contact_sheet(
-    video: Path, cells: Sequence[Cell], path: Path, *, rate: Fraction, cell_size: tuple[int, int] = (320, 180)
+    video: Path,
+    cells: Sequence[Cell],
+    path: Path,
+    *,
+    rate: Fraction,
+    cell_size: tuple[int, int] = (320, 180),
 ) -> Path:
-    """Write a PNG with the given frames of `video`, in reading order, each with its text and timecode. Raises ToolError.
+    """Write a PNG with the given frames of `video`, in reading order, each with its text and
+    timecode. Raises ToolError.
 
     The video is decoded once. `cell_size`: width and height of one picture in pixels.
     """
-    return lay_out(pick(video, [cell.frame for cell in cells], size=cell_size), cells, path, rate=rate)
+    return lay_out(
+        pick(video, [cell.frame for cell in cells], size=cell_size), cells, path, rate=rate
+    )
 
 
-def lay_out(pictures: Mapping[int, Frame], cells: Sequence[Cell], path: Path, *, rate: Fraction) -> Path:
+def lay_out(
+    pictures: Mapping[int, Frame], cells: Sequence[Cell], path: Path, *, rate: Fraction
+) -> Path:
     """Write the sheet of pictures that are at hand, by frame."""
     ordered = sorted(cells, key=lambda cell: cell.frame)
-    labelled = [(pictures[cell.frame], cell.title, f"{timecode(cell.frame, rate)}  {cell.note}") for cell in ordered]
+    labelled = [
+        (pictures[cell.frame], cell.title, f"{timecode(cell.frame, rate)}  {cell.note}")
+        for cell in ordered
+    ]
     return tile(labelled, path, columns=_columns(len(cells)))
 
 
@@ -66,7 +81,8 @@ def poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) -> Pat
 
 
 def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Path) -> Path:
-    """Write a PNG of graded shots: as it came on the left, as it is on the right; each with a title and a note (differences)."""
+    """Write a PNG of graded shots: as it came on the left, as it is on the right; each with a title
+    and a note (differences)."""
     cells = []
     for before, after, title, note in pairs:
         cells += [(before, title, "before"), (after, "", f"after  {note}")]
@@ -74,8 +90,8 @@ def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Pat
 
 
 def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
-    """Write pictures, each with a title and a note below it, as one PNG; columns are as wide as the widest picture, rows as high as
-    their highest."""
+    """Write pictures, each with a title and a note below it, as one PNG; columns are as wide as the
+    widest picture, rows as high as their highest."""
     from PIL import Image, ImageDraw
 
     cells = list(pictures)
@@ -123,7 +139,9 @@ def font(size: int) -> Any:
 def fit(text: str, size: int, width: int) -> str:
     """One line of printable text no wider than `width` pixels, shortened with an ellipsis."""
     measure: Callable[[str], float] = font(size).getlength
-    plain = " ".join("".join(c for c in text if unicodedata.category(c)[0] != "C" or c == " ").split())[:500]
+    plain = " ".join(
+        "".join(c for c in text if unicodedata.category(c)[0] != "C" or c == " ").split()
+    )[:500]
     if measure(plain) <= width:
         return plain
     while plain and measure(plain + "…") > width:
@@ -132,13 +150,16 @@ def fit(text: str, size: int, width: int) -> str:
 
 
 def pick(video: Path, frames: Iterable[int], *, size: tuple[int, int]) -> dict[int, Frame]:
-    """Frames of a video by number, each once, in `size` (width, height), from one decode. Raises ToolError."""
+    """Frames of a video by number, each once, in `size` (width, height), from one decode. Raises
+    ToolError."""
     numbers = sorted(set(frames))
     if not numbers:
         return {}
     wanted = "+".join(f"eq(n\\,{frame})" for frame in numbers)
     chain = f"select='{wanted}',scale={size[0]}:{size[1]}:flags=area+accurate_rnd+full_chroma_int"
-    return dict(zip(numbers, read_frames(video, width=size[0], height=size[1], filters=chain), strict=True))
+    return dict(
+        zip(numbers, read_frames(video, width=size[0], height=size[1], filters=chain), strict=True)
+    )
 
 
 def _columns(count: int) -> int:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Content credentials (C2PA 2): says in the file itself that it was generated, from what, and by whom. The one door to c2pa.
+"""Content credentials (C2PA 2): says in the file itself that it was generated, from what, and by
+whom. The one door to c2pa.
 
-Signing is the last thing that happens to a file. Without a signer of its own an installation makes a test key, which proves that a file
-was not changed since but not who made it; verifiers call it untrusted, and so do we.
+Signing is the last thing that happens to a file. Without a signer of its own an installation makes
+a test key, which proves that a file was not changed since but not who made it; verifiers call it
+untrusted, and so do we.
 """
 
 from __future__ import annotations
@@ -24,7 +26,13 @@ from manifests.errors import InputError, Problem, ToolError
 
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 COMPOSED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
-TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".wav": "audio/wav", ".png": "image/png", ".jpg": "image/jpeg"}
+TYPES = {
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".wav": "audio/wav",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+}
 KEY, CHAIN = "key.pem", "chain.pem"
 TEST_NAME = "Callsheet test key (not trusted)"
 UNTRUSTED = "signingCredential.untrusted"
@@ -34,7 +42,8 @@ State = Literal["valid", "tampered", "missing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingredient:
-    """What a file was made from: a name for people and the identity of its content; never a path."""
+    """What a file was made from: a name for people and the identity of its content; never a
+    path."""
 
     title: str
     digest: str
@@ -43,7 +52,8 @@ class Ingredient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What is said of a file. `labels`: what made the pictures (`previs`, `DICE-Talk`); `licences`: of the weights used."""
+    """What is said of a file. `labels`: what made the pictures (`previs`, `DICE-Talk`); `licences`:
+    of the weights used."""
 
     title: str
     version: str
@@ -54,7 +64,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a file's credentials are worth. `trusted` only when the signer's certificate is on a trust list; `detail` says why not."""
+    """What a file's credentials are worth. `trusted` only when the signer's certificate is on a
+    trust list; `detail` says why not."""
 
     state: State
     trusted: bool
@@ -63,14 +74,16 @@ class Credentials:
 
 
 def key_folder() -> Path:
-    """Where this installation keeps its signing key: $CALLSHEET_SIGNING, else `callsheet/signing` in the user's configuration."""
+    """Where this installation keeps its signing key: $CALLSHEET_SIGNING, else `callsheet/signing`
+    in the user's configuration."""
     named = os.environ.get("CALLSHEET_SIGNING")
     base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     return Path(named) if named else base / "callsheet" / "signing"
 
 
 def signing_key(folder: Path) -> Path:
-    """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds none. Raises as `check_key`."""
+    """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds
+    none. Raises as `check_key`."""
     check_key(folder)
     if not (folder / KEY).exists():
         _make_test_key(folder)
@@ -80,26 +93,36 @@ def signing_key(folder: Path) -> Path:
 def check_key(folder: Path) -> None:
     """Look at a signing key before anything is made; none at all is no problem.
 
-    Raises InputError when only one of the two files is there, others than its owner may read the key, it is encrypted or of a kind that
-    C2PA does not sign with, or the first certificate is another key's or not valid today."""
+    Raises InputError when only one of the two files is there, others than its owner may read the
+    key, it is encrypted or of a kind that C2PA does not sign with, or the first certificate is
+    another key's or not valid today."""
     key, chain = folder / KEY, folder / CHAIN
     if key.exists() != chain.exists():
         missing = chain if key.exists() else key
         raise InputError(
-            Problem(file=str(missing), message="the signing key is incomplete", expected=f"{KEY} and {CHAIN}")
+            Problem(
+                file=str(missing),
+                message="the signing key is incomplete",
+                expected=f"{KEY} and {CHAIN}",
+            )
         )
     if not key.exists():
         return
     mode = stat.S_IMODE(key.stat().st_mode)
     if mode & 0o077:
         message = "others can read the signing key"
-        raise InputError(Problem(file=str(key), message=message, expected="mode 600 (chmod 600)", got=f"{mode:o}"))
+        raise InputError(
+            Problem(
+                file=str(key), message=message, expected="mode 600 (chmod 600)", got=f"{mode:o}"
+            )
+        )
     _algorithm(key)
     _check_certificate(key, chain)
 
 
 def sign(path: Path, claim: Claim, *, keys: Path) -> None:
-    """Write credentials into a file, which is replaced only when that went well. Raises ToolError."""
+    """Write credentials into a file, which is replaced only when that went well. Raises
+    ToolError."""
     import c2pa  # type: ignore[import-untyped]
 
     info = c2pa.C2paSignerInfo(
@@ -120,7 +143,8 @@ def sign(path: Path, claim: Claim, *, keys: Path) -> None:
 
 
 def verify(path: Path) -> Credentials:
-    """Open a file's credentials: valid, tampered (there, but the file or they were changed), or missing (never signed, or stripped).
+    """Open a file's credentials: valid, tampered (there, but the file or they were changed), or
+    missing (never signed, or stripped).
 
     Raises InputError when there is no such file."""
     import c2pa  # type: ignore[import-untyped]
@@ -133,10 +157,14 @@ def verify(path: Path) -> Credentials:
             store = json.loads(reader.json())
     except c2pa.C2paError as error:
         if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error):
-            return Credentials(state="missing", trusted=False, signer="", detail="the file holds no credentials")
+            return Credentials(
+                state="missing", trusted=False, signer="", detail="the file holds no credentials"
+            )
         signed = _holds_store(path)  # what holds no credentials is only unreadable
         state: State = "tampered" if signed else "missing"
-        return Credentials(state=state, trusted=False, signer="", detail=_why_unread(path, str(error)))
+        return Credentials(
+            state=state, trusted=False, signer="", detail=_why_unread(path, str(error))
+        )
     failures = [status["code"] for status in store.get("validation_status", [])]
     broken = [code for code in failures if code != UNTRUSTED]
     signature = store["manifests"][store["active_manifest"]].get("signature_info", {})
@@ -166,10 +194,15 @@ def _holds_store(path: Path) -> bool:
 
 
 def manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:
-    """The manifest definition: created by a trained model and composed, what from, with which weights' licences."""
+    """The manifest definition: created by a trained model and composed, what from, with which
+    weights' licences."""
     actions = [
         {"action": "c2pa.created", "digitalSourceType": GENERATED},
-        {"action": "c2pa.edited", "digitalSourceType": COMPOSED, "description": "assembled, graded and mixed"},
+        {
+            "action": "c2pa.edited",
+            "digitalSourceType": COMPOSED,
+            "description": "assembled, graded and mixed",
+        },
     ]
     return {
         "claim_generator_info": [{"name": "callsheet", "version": claim.version}],
@@ -188,7 +221,10 @@ def manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:
             {"label": "c2pa.actions.v2", "data": {"actions": actions}},
             {
                 "label": "callsheet.production",
-                "data": {"made_by": sorted(set(claim.labels)), "weights_licences": sorted(set(claim.licences))},
+                "data": {
+                    "made_by": sorted(set(claim.labels)),
+                    "weights_licences": sorted(set(claim.licences)),
+                },
             },
         ],
     }
@@ -219,7 +255,11 @@ def _algorithm(path: Path) -> bytes:
     if isinstance(key, rsa.RSAPrivateKey):
         return b"ps256"
     message = "C2PA does not sign with this kind of key"
-    raise InputError(Problem(file=str(path), message=message, expected="EC P-256, P-384 or P-521, Ed25519 or RSA"))
+    raise InputError(
+        Problem(
+            file=str(path), message=message, expected="EC P-256, P-384 or P-521, Ed25519 or RSA"
+        )
+    )
 
 
 def _check_certificate(key: Path, chain: Path) -> None:
@@ -230,10 +270,14 @@ def _check_certificate(key: Path, chain: Path) -> None:
         certificate = x509.load_pem_x509_certificates(chain.read_bytes())[0]
     except (OSError, ValueError) as error:
         message = "the certificates of the signing key cannot be read"
-        raise InputError(Problem(file=str(chain), message=message, expected="PEM", got=str(error))) from error
+        raise InputError(
+            Problem(file=str(chain), message=message, expected="PEM", got=str(error))
+        ) from error
     if certificate.public_key() != _private_key(key).public_key():
         message = "the first certificate belongs to another key"
-        raise InputError(Problem(file=str(chain), message=message, expected=f"the certificate of {KEY} first"))
+        raise InputError(
+            Problem(file=str(chain), message=message, expected=f"the certificate of {KEY} first")
+        )
     now = datetime.datetime.now(datetime.UTC)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         days = f"{certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
@@ -244,22 +288,30 @@ def _check_certificate(key: Path, chain: Path) -> None:
 def _make_test_key(folder: Path) -> None:
     """A root and a leaf for this installation, ten years; the root's key is thrown away.
 
-    Key and certificates appear together: another process may make them at the same time, and the first one's count."""
+    Key and certificates appear together: another process may make them at the same time, and the
+    first one's count."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     root, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    certificates = [_certificate(leaf, root, authority=False), _certificate(root, root, authority=True)]
-    chain = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
+    certificates = [
+        _certificate(leaf, root, authority=False),
+        _certificate(root, root, authority=True),
+    ]
+    chain = b"".join(
+        certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates
+    )
     plain = serialization.NoEncryption()
     key = leaf.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = folder.parent if os.access(folder.parent, os.W_OK) else folder  # a mounted volume's parent is not ours
+    # a mounted volume's parent is not ours
+    beside = folder.parent if os.access(folder.parent, os.W_OK) else folder
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=beside))  # mode 0700
     try:
         _write_private(made / KEY, key)
         (made / CHAIN).write_bytes(chain)
-        with contextlib.suppress(OSError):  # it is there already, with a key or something else in it
+        # it is there already, with a key or something else in it
+        with contextlib.suppress(OSError):
             made.replace(folder)
         if not (folder / KEY).exists():
             for name in (CHAIN, KEY):
@@ -269,15 +321,21 @@ def _make_test_key(folder: Path) -> None:
 
 
 def _certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
-    """A certificate that C2PA accepts (its certificate profile, C2PA 2.1 section 14.5): a root, or a leaf for documents."""
+    """A certificate that C2PA accepts (its certificate profile, C2PA 2.1 section 14.5): a root, or
+    a leaf for documents."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
     now = datetime.datetime.now(datetime.UTC)
     usage = functools.partial(
-        x509.KeyUsage, content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
-        encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+        x509.KeyUsage,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name("root" if authority else "installation"))
@@ -288,10 +346,13 @@ def _certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
         .not_valid_after(now + datetime.timedelta(days=3650))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(
-            usage(digital_signature=not authority, key_cert_sign=authority, crl_sign=authority), critical=True
+            usage(digital_signature=not authority, key_cert_sign=authority, crl_sign=authority),
+            critical=True,
         )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False
+        )
     )
     if not authority:
         purposes = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.EMAIL_PROTECTION])
@@ -302,7 +363,10 @@ def _certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
 def _name(role: str) -> Any:
     from cryptography import x509
 
-    parts = [(x509.oid.NameOID.ORGANIZATION_NAME, TEST_NAME), (x509.oid.NameOID.COMMON_NAME, f"{TEST_NAME}: {role}")]
+    parts = [
+        (x509.oid.NameOID.ORGANIZATION_NAME, TEST_NAME),
+        (x509.oid.NameOID.COMMON_NAME, f"{TEST_NAME}: {role}"),
+    ]
     return x509.Name([x509.NameAttribute(kind, text) for kind, text in parts])
 
 

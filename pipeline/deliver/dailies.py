@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a review page plays and draws: small copies of takes that browsers can step through, thumbnails, the waveform. Each made once.
+"""What a review page plays and draws: small copies of takes that browsers can step through,
+thumbnails, the waveform. Each made once.
 
-Takes are lossless RGB, which no browser decodes. Their copies are H.264 in which every frame is a key frame: a seek decodes one frame,
-and frame n of the copy is frame n of the take. They are not graded, so that they can be held against the version, which is. What is
-made lies under its content's name in `media/dailies`, where anything may be deleted at any time.
+Takes are lossless RGB, which no browser decodes. Their copies are H.264 in which every frame is a
+key frame: a seek decodes one frame, and frame n of the copy is frame n of the take. They are not
+graded, so that they can be held against the version, which is. What is made lies under its
+content's name in `media/dailies`, where anything may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ Pairs = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """How a take is seen: the crop in its pixels (`left,top,width,height`) and the size that it is brought to (both even)."""
+    """How a take is seen: the crop in its pixels (`left,top,width,height`) and the size that it is
+    brought to (both even)."""
 
     crop: str
     size: tuple[int, int]
@@ -53,7 +56,8 @@ class Framing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """The master sound under a take: its file, its identity, and the timeline frame at which the take begins."""
+    """The master sound under a take: its file, its identity, and the timeline frame at which the
+    take begins."""
 
     sound_id: str
     path: Path
@@ -62,7 +66,8 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still:
-    """One frame of a file: `frame` at `rate`, of which `crop` is seen (as in `Framing`; "": all). `key`: the file's digest."""
+    """One frame of a file: `frame` at `rate`, of which `crop` is seen (as in `Framing`; "": all).
+    `key`: the file's digest."""
 
     video: Path
     key: str
@@ -72,7 +77,8 @@ class Still:
 
 
 def framing(cut: Cut, *, size: tuple[int, int]) -> Framing:
-    """The framing of an edit list's event in a picture of `size`, made smaller to fit into `LARGEST`."""
+    """The framing of an edit list's event in a picture of `size`, made smaller to fit into
+    `LARGEST`."""
     wide, high = (int(part) for part in cut.place.split(",")[2:]) if cut.place else size
     scale = min(1.0, LARGEST[0] / wide, LARGEST[1] / high)
     return Framing(crop=cut.crop, size=(_even(wide * scale), _even(high * scale)))
@@ -81,14 +87,20 @@ def framing(cut: Cut, *, size: tuple[int, int]) -> Framing:
 def copy_path(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
     """Where the browser's copy of a take stands, made or not."""
     sound = [heard.sound_id, heard.first_frame] if heard else []
-    return root / FOLDER / f"{digest([VERSION, take.media_digest, seen.crop, list(seen.size), sound])}.mp4"
+    return (
+        root
+        / FOLDER
+        / f"{digest([VERSION, take.media_digest, seen.crop, list(seen.size), sound])}.mp4"
+    )
 
 
 def copy(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
-    """The browser's copy of a take, with the sound of its span. Made when it is not there. Raises ToolError."""
+    """The browser's copy of a take, with the sound of its span. Made when it is not there. Raises
+    ToolError."""
     path = copy_path(take, seen, heard, root=root)
     if path.is_file():
-        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # so that it is among the last to go
+        # so that it is among the last to go
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         return path
     with whole(path) as partial:
         media.run_piped([_source(take, seen, root)], _sink(take, seen, heard, partial))
@@ -97,7 +109,8 @@ def copy(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
 
 
 def prune(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
-    """Delete the copies that were not used for longest until the rest is within `most_bytes`; returns them. `keep` stays."""
+    """Delete the copies that were not used for longest until the rest is within `most_bytes`;
+    returns them. `keep` stays."""
     copies = [(path.stat(), path) for path in folder.glob("*.mp4") if not path.name.startswith(".")]
     left, gone = sum(facts.st_size for facts, _ in copies), []
     for facts, path in sorted(copies, key=lambda one: one[0].st_atime_ns):
@@ -124,8 +137,12 @@ def thumbnail(still: Still, *, root: Path) -> Path:
     return path
 
 
-def _frames(video: Path, filters: str, start: Fraction) -> Generator[UInt8[np.ndarray, "height width 3"], None, None]:
-    yield from media.read_frames(video, width=THUMBNAIL[0], height=THUMBNAIL[1], filters=filters, start=start)
+def _frames(
+    video: Path, filters: str, start: Fraction
+) -> Generator[UInt8[np.ndarray, "height width 3"], None, None]:
+    yield from media.read_frames(
+        video, width=THUMBNAIL[0], height=THUMBNAIL[1], filters=filters, start=start
+    )
 
 
 def save(picture: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
@@ -180,9 +197,13 @@ def _peaks(sound: Path, frames: int, rate: Fraction) -> Iterator[tuple[float, fl
     yield from [(0.0, 0.0)] * (frames - frame)
 
 
-def _extremes(samples: Float32[np.ndarray, " samples"], edges: list[int]) -> Iterator[tuple[float, float]]:
+def _extremes(
+    samples: Float32[np.ndarray, " samples"], edges: list[int]
+) -> Iterator[tuple[float, float]]:
     lows, highs = np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)
-    return ((round(float(low), 3), round(float(high), 3)) for low, high in zip(lows, highs, strict=True))
+    return (
+        (round(float(low), 3), round(float(high), 3)) for low, high in zip(lows, highs, strict=True)
+    )
 
 
 def _stage(take: Take, seen: Framing, root: Path) -> Stage:
@@ -194,9 +215,17 @@ def _stage(take: Take, seen: Framing, root: Path) -> Stage:
 def _source(take: Take, seen: Framing, root: Path) -> media.Source:
     """All frames of a take as the edit list would show them, without a grade."""
     event = Cut(
-        version="", order=0, shot_id=take.shot_id, grade_id="", start_frame=0, end_frame=take.frames, take_path=take.path, cube_path="",
-        crop=seen.crop, take_frames=take.frames,
-    )  # fmt: skip
+        version="",
+        order=0,
+        shot_id=take.shot_id,
+        grade_id="",
+        start_frame=0,
+        end_frame=take.frames,
+        take_path=take.path,
+        cube_path="",
+        crop=seen.crop,
+        take_frames=take.frames,
+    )
     whole = Segment(start=0, end=take.frames, layers=(Layer(cut=event, first=0),))
     arguments = assemble.reader(whole, _stage(take, seen, root))
     return media.Source(name=take.path, arguments=tuple(arguments), frames=take.frames)
@@ -219,12 +248,18 @@ def _sink(take: Take, seen: Framing, heard: Heard | None, path: Path) -> list[st
     options = {**INTRA, **BT709, "movflags": "+faststart", "fflags": "+bitexact"}
     if heard is not None:
         rate = stage.picture.rate
-        first, last = (sample_of_frame(heard.first_frame + frame, rate) for frame in (0, take.frames))
+        first, last = (
+            sample_of_frame(heard.first_frame + frame, rate) for frame in (0, take.frames)
+        )
         trim = f"atrim=start_sample={max(0, first)}:end_sample={max(0, last)},asetpts=N/SR/TB"
         early = f",adelay={-first}S:all=1" if first < 0 else ""
         arguments += ["-i", f"file:{heard.path.resolve()}", "-map", "0:v", "-map", "1:a"]
         options |= {**AAC, "b:a": "128k", "af": f"{trim}{early},apad=whole_len={last - first}"}
-    return arguments + [part for name, value in options.items() for part in (f"-{name}", str(value))] + [f"file:{path}"]
+    return (
+        arguments
+        + [part for name, value in options.items() for part in (f"-{name}", str(value))]
+        + [f"file:{path}"]
+    )
 
 
 def _even(length: float) -> int:

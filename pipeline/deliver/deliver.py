@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliver: every profile of a version from one decode, and the folder that appears whole or not at all.
+"""Deliver: every profile of a version from one decode, and the folder that appears whole or not at
+all.
 
-Files are written into a hidden folder beside the versions and renamed once; a version is never overwritten, and `latest` moves last.
+Files are written into a hidden folder beside the versions and renamed once; a version is never
+overwritten, and `latest` moves last.
 """
 
 from __future__ import annotations
@@ -65,7 +67,8 @@ MARK_INK, MARK_EDGE = (255, 255, 255, 150), (0, 0, 0, 110)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A still before or after the programme (a slate, an end card): a picture of the delivered size and how many frames it stands."""
+    """A still before or after the programme (a slate, an end card): a picture of the delivered size
+    and how many frames it stands."""
 
     path: Path
     frames: int
@@ -74,12 +77,14 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is delivered: the picture's size and rate, the master sound, the profiles. `root`: the build folder.
+    """What is delivered: the picture's size and rate, the master sound, the profiles. `root`: the
+    build folder.
 
-    `burn_in`: write the mark into the pictures of previs takes; `label`: write `LABEL` into all. `title` goes into the files' metadata.
-    `watermark`: whose mark lies in all pictures, and `code` the number that it is (`pipeline.deliver.watermark`); "" for none.
-    `slate` and `end_card` stand in silence before and after the programme. `captions`: an ASS file to write into the picture, and its
-    digest; fonts lie beside it."""
+    `burn_in`: write the mark into the pictures of previs takes; `label`: write `LABEL` into all.
+    `title` goes into the files' metadata. `watermark`: whose mark lies in all pictures, and `code`
+    the number that it is (`pipeline.deliver.watermark`); "" for none. `slate` and `end_card` stand
+    in silence before and after the programme. `captions`: an ASS file to write into the picture,
+    and its digest; fonts lie beside it."""
 
     picture: Picture
     sound_id: str
@@ -98,7 +103,8 @@ class Job:
 
     @property
     def stage(self) -> Stage:
-        """How the picture is read: with ten bits as soon as one profile keeps them, and with alpha when one asks for it."""
+        """How the picture is read: with ten bits as soon as one profile keeps them, and with alpha
+        when one asks for it."""
         deep = any(profile.pixel_format != assemble.FLAT for profile in self.profiles)
         transparent = any(profile.transparent for profile in self.profiles)
         pixels = assemble.TRANSPARENT if transparent else assemble.DEEP if deep else assemble.FLAT
@@ -126,34 +132,63 @@ class Pass:
     def shown(self) -> list[Cut]:
         """The edit list on the frames of the files, behind the slate."""
         lead = self.job.lead_frames
-        return [replace(cut, start_frame=cut.start_frame + lead, end_frame=cut.end_frame + lead) for cut in self.cuts]
+        return [
+            replace(cut, start_frame=cut.start_frame + lead, end_frame=cut.end_frame + lead)
+            for cut in self.cuts
+        ]
 
 
 def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
-    """The identity of one file: the cut, the sound, the picture and the profile; not the version or any path.
+    """The identity of one file: the cut, the sound, the picture and the profile; not the version or
+    any path.
 
-    A watermark counts by its text, so a film that stands is not made anew for the number of a version."""
+    A watermark counts by its text, so a film that stands is not made anew for the number of a
+    version."""
     events = [
-        [cut.shot_id, cut.grade_id, cut.start_frame, cut.end_frame, cut.take_frame, cut.crop, cut.dissolve_frames, cut.layer, cut.place]
+        [
+            cut.shot_id,
+            cut.grade_id,
+            cut.start_frame,
+            cut.end_frame,
+            cut.take_frame,
+            cut.crop,
+            cut.dissolve_frames,
+            cut.layer,
+            cut.place,
+        ]
         for cut in cuts
-    ]  # fmt: skip
+    ]
     picture = [job.picture.width, job.picture.height, job.picture.rate, job.stage.pixel_format]
     cards = [[card.frames, card.digest] if card else None for card in (job.slate, job.end_card)]
     named = [[chapter.frame, chapter.title] for chapter in job.chapters]
-    extras = [job.burn_in, job.label, job.title, cards, named, job.captions[1] if job.captions else ""]
+    extras = [
+        job.burn_in,
+        job.label,
+        job.title,
+        cards,
+        named,
+        job.captions[1] if job.captions else "",
+    ]
     extras += [job.watermark] if job.watermark else []
     return identity.digest([VERSION, events, picture, job.sound_id, profile.plain(), extras])
 
 
 def total_frames(cuts: Sequence[Cut], job: Job) -> int:
     """Frames of the files: the programme and its cards."""
-    return edit_list.total_frames(cuts) + sum(card.frames for card in (job.slate, job.end_card) if card)
+    return edit_list.total_frames(cuts) + sum(
+        card.frames for card in (job.slate, job.end_card) if card
+    )
 
 
 def render(
-    cuts: Sequence[Cut], job: Job, *, folder: Path, progress: Callable[[int, int], None] | None = None
+    cuts: Sequence[Cut],
+    job: Job,
+    *,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Path]:
-    """Write every profile into `folder` from one decode and return the files by profile. `progress(frames done, frames)`.
+    """Write every profile into `folder` from one decode and return the files by profile.
+    `progress(frames done, frames)`.
 
     Raises ToolError naming the event whose take cannot be read, or the encoder's last words.
     """
@@ -163,9 +198,15 @@ def render(
     listed = folder / ".chapters.txt"
     listed.write_text(chapter_text(cuts, job), encoding="utf-8")
     if job.code:
-        watermark.write_pattern(folder / PATTERN, job.code, size=job.picture.size, pixel_format=job.stage.pixel_format)
+        watermark.write_pattern(
+            folder / PATTERN, job.code, size=job.picture.size, pixel_format=job.stage.pixel_format
+        )
     try:
-        media.run_piped(sources(cuts, job), encoder(cuts, job, folder=folder, chapters=listed), progress=progress)
+        media.run_piped(
+            sources(cuts, job),
+            encoder(cuts, job, folder=folder, chapters=listed),
+            progress=progress,
+        )
     finally:
         listed.unlink(missing_ok=True)
         (folder / PATTERN).unlink(missing_ok=True)
@@ -177,7 +218,9 @@ def sources(cuts: Sequence[Cut], job: Job) -> list[media.Source]:
     stage = job.stage
     poured = []
     for segment in edit_list.segments(cuts):
-        name = " over ".join(f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers))
+        name = " over ".join(
+            f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers)
+        )
         arguments = assemble.reader(segment, stage, overlays=overlays(segment, job))
         poured.append(media.Source(name=name, arguments=tuple(arguments), frames=segment.frames))
     before, after = (_card_source(card, stage) for card in (job.slate, job.end_card))
@@ -185,10 +228,13 @@ def sources(cuts: Sequence[Cut], job: Job) -> list[media.Source]:
 
 
 def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> list[str]:
-    """The arguments of the one encoder: raw frames from `pipe:0` and the master sound in, all profiles out."""
+    """The arguments of the one encoder: raw frames from `pipe:0` and the master sound in, all
+    profiles out."""
     import ffmpeg
 
-    picture = ffmpeg.input("pipe:0", **assemble.stream_input(job.stage)).video.filter("setparams", **TAGS)
+    picture = ffmpeg.input("pipe:0", **assemble.stream_input(job.stage)).video.filter(
+        "setparams", **TAGS
+    )
     if job.captions is not None:
         path = job.captions[0].resolve()
         picture = picture.filter("ass", filename=str(path), fontsdir=str(path.parent))
@@ -230,8 +276,12 @@ def _watermarked(picture: Any, job: Job, pattern: Path) -> Any:
     import ffmpeg
 
     per_second = job.picture.rate / watermark.slot_frames(job.picture.rate)
-    read = assemble.stream_input(job.stage) | {"framerate": f"{per_second.numerator}/{per_second.denominator}"}
-    steps = ffmpeg.input(f"file:{pattern.resolve()}", stream_loop=-1, **read).video.filter("setparams", **TAGS)
+    read = assemble.stream_input(job.stage) | {
+        "framerate": f"{per_second.numerator}/{per_second.denominator}"
+    }
+    steps = ffmpeg.input(f"file:{pattern.resolve()}", stream_loop=-1, **read).video.filter(
+        "setparams", **TAGS
+    )
     return ffmpeg.filter([picture, steps], "blend", all_mode="grainmerge", shortest=1)
 
 
@@ -244,11 +294,18 @@ def _fitted(picture: Any, profile: Profile) -> Any:
 
 def chapter_text(cuts: Sequence[Cut], job: Job) -> str:
     """The job's chapters as an ffmetadata file, behind its slate."""
-    moved = [Chapter(frame=chapter.frame + job.lead_frames, title=chapter.title) for chapter in job.chapters]
-    return chapters.metadata(moved, end=edit_list.total_frames(cuts) + job.lead_frames, rate=job.picture.rate)
+    moved = [
+        Chapter(frame=chapter.frame + job.lead_frames, title=chapter.title)
+        for chapter in job.chapters
+    ]
+    return chapters.metadata(
+        moved, end=edit_list.total_frames(cuts) + job.lead_frames, rate=job.picture.rate
+    )
 
 
-def describe(files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: str) -> list[Deliverable]:
+def describe(
+    files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: str
+) -> list[Deliverable]:
     """The rows of rendered files; paths are relative to the version's folder."""
     frames = total_frames(cuts, job)
     return [
@@ -268,7 +325,8 @@ def describe(files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: 
 
 
 def overlays(segment: edit_list.Segment, job: Job) -> list[Overlay]:
-    """What is laid over a segment's frames: the mark of takes that are no finals, the label when it is asked for."""
+    """What is laid over a segment's frames: the mark of takes that are no finals, the label when it
+    is asked for."""
     laid = []
     marks = sorted({MARKS[layer.cut.label] for layer in segment.layers if layer.cut.label in MARKS})
     if job.burn_in and marks:
@@ -288,7 +346,8 @@ def _mark(text: str, job: Job) -> Path:
 
 
 def burnable(captions: Sequence[Caption], job: Job) -> Job:
-    """The job with its captions written into the picture, in the font that Pillow carries (Aileron, CC0), so that machines agree."""
+    """The job with its captions written into the picture, in the font that Pillow carries (Aileron,
+    CC0), so that machines agree."""
     from PIL import ImageFont
 
     folder = job.root / "media" / "captions"
@@ -298,7 +357,9 @@ def burnable(captions: Sequence[Caption], job: Job) -> Job:
     (folder / "aileron.ttf").write_bytes(font.font_bytes)
     digest = identity.digest([[c.start, c.end, list(c.lines)] for c in captions])
     path = folder / f"{digest}_{job.picture.width}x{job.picture.height}.ass"
-    write_ass(captions, path, size=job.picture.size, rate=job.picture.rate, font=str(font.getname()[0]))
+    write_ass(
+        captions, path, size=job.picture.size, rate=job.picture.rate, font=str(font.getname()[0])
+    )
     return replace(job, captions=(path, digest))
 
 
@@ -336,7 +397,8 @@ def staging(deliverables: Path, version: str) -> Iterator[Path]:
 
 
 def publish(staged: Path, deliverables: Path, version: str, *, latest: bool = True) -> Path:
-    """Give the staged folder its version's name, then point `latest` at it (not when a check failed: `latest=False`).
+    """Give the staged folder its version's name, then point `latest` at it (not when a check
+    failed: `latest=False`).
 
     Raises ToolError when the version already stands."""
     final = deliverables / version
@@ -366,7 +428,9 @@ def _sounds(cuts: Sequence[Cut], job: Job) -> list[Any]:
     late = sample_of_frame(job.lead_frames, job.picture.rate, MASTER_HZ)
     length = sample_of_frame(total_frames(cuts, job), job.picture.rate, MASTER_HZ)
     sound = sound.filter("adelay", delays=f"{late}S", all=1).filter("apad", whole_len=length)
-    copies = sound.filter("atrim", end_sample=length).filter_multi_output("asplit", len(job.profiles))
+    copies = sound.filter("atrim", end_sample=length).filter_multi_output(
+        "asplit", len(job.profiles)
+    )
     return [copies.stream(number) for number in range(len(job.profiles))]
 
 
@@ -385,6 +449,8 @@ def _draw_mark(path: Path, text: str, short_side: int) -> None:
     left, top, right, bottom = (round(edge) for edge in font.getbbox(spaced, stroke_width=1))
     image = Image.new("RGBA", (right - left + 4, bottom - top + 4), (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
-    draw.text((2 - left, 2 - top), spaced, font=font, fill=MARK_INK, stroke_width=1, stroke_fill=MARK_EDGE)
+    draw.text(
+        (2 - left, 2 - top), spaced, font=font, fill=MARK_INK, stroke_width=1, stroke_fill=MARK_EDGE
+    )
     with whole(path) as partial:
         image.save(partial)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a fragmented MP4 holds: where its fragments lie, when they begin, whether they begin with key frames, and its codecs' names.
+"""What a fragmented MP4 holds: where its fragments lie, when they begin, whether they begin with
+key frames, and its codecs' names.
 
-Reads the boxes of ISO/IEC 14496-12 that this needs and no pictures. Codec names follow RFC 6381. Not a general reader: H.264 with AAC,
-one fragment a group of pictures, as `profiles.ladder` has them made.
+Reads the boxes of ISO/IEC 14496-12 that this needs and no pictures. Codec names follow RFC 6381.
+Not a general reader: H.264 with AAC, one fragment a group of pictures, as `profiles.ladder` has
+them made.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ NOT_SYNC = 0x10000  # of sample flags: not a key frame
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
-    """Part of a file (`start` and `size` in bytes) with `frames` pictures from `time` (seconds) on; `key`: it begins with a key frame."""
+    """Part of a file (`start` and `size` in bytes) with `frames` pictures from `time` (seconds) on;
+    `key`: it begins with a key frame."""
 
     start: int
     size: int
@@ -33,7 +36,8 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragmented:
-    """A fragmented file: the bytes of its header, its fragments in order, and its codecs, such as `avc1.64001F,mp4a.40.2`."""
+    """A fragmented file: the bytes of its header, its fragments in order, and its codecs, such as
+    `avc1.64001F,mp4a.40.2`."""
 
     header: int
     fragments: tuple[Fragment, ...]
@@ -73,10 +77,20 @@ def read(path: Path) -> Fragmented:
                 _fragment(_body(data, box), picture, start=box.start, size=end - box.start)
                 for box, end in zip(moofs, ends, strict=True)
             )
-    except (OSError, StopIteration, struct.error, IndexError, KeyError, ZeroDivisionError, ValueError) as error:
+    except (
+        OSError,
+        StopIteration,
+        struct.error,
+        IndexError,
+        KeyError,
+        ZeroDivisionError,
+        ValueError,
+    ) as error:
         message = f"not a fragmented MP4 that can be read: {error}"
         raise InputError(Problem(file=str(path), message=message)) from error
-    return Fragmented(header=header.end, fragments=fragments, codecs=",".join(track.codec for track in tracks))
+    return Fragmented(
+        header=header.end, fragments=fragments, codecs=",".join(track.codec for track in tracks)
+    )
 
 
 def _boxes(data: bytes | mmap.mmap) -> Iterator[_Box]:
@@ -110,7 +124,8 @@ def _inside(data: bytes, *path: bytes) -> Iterator[bytes]:
 
 
 def _tracks(header: bytes) -> list[_Track]:
-    """The tracks of a `moov` box with what `trex` says of their samples where fragments say nothing."""
+    """The tracks of a `moov` box with what `trex` says of their samples where fragments say
+    nothing."""
     extends = [struct.unpack(">5I", one[4:24]) for one in _inside(header, b"mvex", b"trex")]
     defaults = {number: flags for number, _, _, _, flags in extends}
     tracks = []
@@ -138,7 +153,8 @@ def _codec(entries: bytes) -> str:
 
 
 def _audio_object(stream: bytes) -> int:
-    """The audio object type of an `esds` box: the first five bits of the decoder's own configuration (ISO/IEC 14496-1 and -3)."""
+    """The audio object type of an `esds` box: the first five bits of the decoder's own
+    configuration (ISO/IEC 14496-1 and -3)."""
     place = 4
     while stream[place] != 0x05:
         tag = stream[place]
@@ -167,7 +183,11 @@ def _fragment(index: bytes, picture: _Track, *, start: int, size: int) -> Fragme
         first = _first_flags(runs[0], _default_flags(head, flags & 0xFFFFFF, picture))
         frames = sum(struct.unpack(">I", run[4:8])[0] for run in runs)
         return Fragment(
-            start=start, size=size, time=Fraction(time, picture.ticks), frames=frames, key=not first & NOT_SYNC
+            start=start,
+            size=size,
+            time=Fraction(time, picture.ticks),
+            frames=frames,
+            key=not first & NOT_SYNC,
         )
     raise ValueError("a fragment without pictures")
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP Live Streaming: the playlists of a ladder of renditions, and whether what they say is so.
 
-Playlists follow RFC 8216 (version 6). A rendition is one fragmented MP4, sound included, and its segments are ranges of bytes in it, so
-a ladder is a handful of files that can be signed, measured and played alone like any other. All numbers are read from those files
-(`fragments`), never from what was asked of the encoder; so playlists are written last, after credentials have moved the bytes.
+Playlists follow RFC 8216 (version 6). A rendition is one fragmented MP4, sound included, and its
+segments are ranges of bytes in it, so a ladder is a handful of files that can be signed, measured
+and played alone like any other. All numbers are read from those files (`fragments`), never from
+what was asked of the encoder; so playlists are written last, after credentials have moved the
+bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]+)')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
-    """One film of a ladder: its file, what it holds, its width and height, and how long each of its segments is (seconds)."""
+    """One film of a ladder: its file, what it holds, its width and height, and how long each of its
+    segments is (seconds)."""
 
     path: Path
     content: Fragmented
@@ -46,7 +49,8 @@ class Rendition:
 
     @property
     def bandwidth(self) -> int:
-        """Peak bits a second, as RFC 8216 (4.3.4.2) has it: of any run of segments between 0.5 and 1.5 target durations long."""
+        """Peak bits a second, as RFC 8216 (4.3.4.2) has it: of any run of segments between 0.5 and
+        1.5 target durations long."""
         return _peak([fragment.size for fragment in self.content.fragments], self.lengths)
 
     @property
@@ -65,18 +69,33 @@ def open_rendition(path: Path) -> Rendition:
     return Rendition(path=path, content=fragments.read(path), size=size, rate=info.video.rate)
 
 
-def write(folder: Path, renditions: Sequence[Rendition], *, captions: Path | None = None, language: str = "en") -> Path:
+def write(
+    folder: Path,
+    renditions: Sequence[Rendition],
+    *,
+    captions: Path | None = None,
+    language: str = "en",
+) -> Path:
     """Write the playlists of renditions that lie in `folder`, and return the master playlist.
 
-    `captions`: a WebVTT file on the frames of the renditions, copied in with the clock that players need."""
+    `captions`: a WebVTT file on the frames of the renditions, copied in with the clock that players
+    need."""
     length = sum(renditions[0].lengths, start=Fraction(0))
     for rendition in renditions:
-        (folder / rendition.playlist).write_text(_lines(media_playlist(rendition)), encoding="utf-8")
+        (folder / rendition.playlist).write_text(
+            _lines(media_playlist(rendition)), encoding="utf-8"
+        )
     if captions is not None:
         said = captions.read_text(encoding="utf-8").removeprefix("WEBVTT")
         timed = f"WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0{said}"
         (folder / captions.name).write_text(timed, encoding="utf-8")
-        listing = [*HEAD, *_listing([length]), f"#EXTINF:{_seconds(length)},", captions.name, "#EXT-X-ENDLIST"]
+        listing = [
+            *HEAD,
+            *_listing([length]),
+            f"#EXTINF:{_seconds(length)},",
+            captions.name,
+            "#EXT-X-ENDLIST",
+        ]
         (folder / CAPTIONS).write_text(_lines(listing), encoding="utf-8")
     master = folder / MASTER
     lines = master_playlist(renditions, captions=language if captions is not None else "")
@@ -90,7 +109,11 @@ def media_playlist(rendition: Rendition) -> list[str]:
     lines = [*HEAD, *_listing(rendition.lengths), "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines.append(f'#EXT-X-MAP:URI="{name}",BYTERANGE="{content.header}@0"')
     for fragment, seconds in zip(content.fragments, rendition.lengths, strict=True):
-        lines += [f"#EXTINF:{_seconds(seconds)},", f"#EXT-X-BYTERANGE:{fragment.size}@{fragment.start}", name]
+        lines += [
+            f"#EXTINF:{_seconds(seconds)},",
+            f"#EXT-X-BYTERANGE:{fragment.size}@{fragment.start}",
+            name,
+        ]
     return [*lines, "#EXT-X-ENDLIST"]
 
 
@@ -102,13 +125,17 @@ def master_playlist(renditions: Sequence[Rendition], *, captions: str = "") -> l
         lines.append(f'#EXT-X-MEDIA:TYPE=SUBTITLES,{shown},URI="{CAPTIONS}"')
     for rendition in renditions:
         facts = ",".join(f"{name}={value}" for name, value in _facts(rendition).items())
-        lines += [f"#EXT-X-STREAM-INF:{facts}" + (',SUBTITLES="captions"' if captions else ""), rendition.playlist]
+        lines += [
+            f"#EXT-X-STREAM-INF:{facts}" + (',SUBTITLES="captions"' if captions else ""),
+            rendition.playlist,
+        ]
     return lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ladder:
-    """What a master playlist leads to: its renditions as measured, and everything that is wrong, by subject."""
+    """What a master playlist leads to: its renditions as measured, and everything that is wrong, by
+    subject."""
 
     renditions: tuple[Rendition, ...]
     playlists: tuple[str, ...] = ()
@@ -122,11 +149,16 @@ class Ladder:
 
 
 def look(master: Path) -> Ladder:
-    """Follow a master playlist and hold what it says against its files. What cannot be read is told, not raised."""
+    """Follow a master playlist and hold what it says against its files. What cannot be read is
+    told, not raised."""
     folder, lines = master.parent, _read(master)
     if lines[:1] != ["#EXTM3U"]:
         return Ladder(renditions=(), playlists=(f"{master.name} is no playlist",))
-    said = {uri: _attributes(tag) for tag, uri in itertools.pairwise(lines) if tag.startswith("#EXT-X-STREAM-INF:")}
+    said = {
+        uri: _attributes(tag)
+        for tag, uri in itertools.pairwise(lines)
+        if tag.startswith("#EXT-X-STREAM-INF:")
+    }
     wrong, found = [], list[Rendition]()
     for uri in said:
         try:
@@ -151,7 +183,8 @@ def look(master: Path) -> Ladder:
 
 
 def play(master: Path, number: int) -> int:
-    """Let ffmpeg's own HLS reader fetch a rendition through the master playlist; return how many pictures came. Raises ToolError.
+    """Let ffmpeg's own HLS reader fetch a rendition through the master playlist; return how many
+    pictures came. Raises ToolError.
 
     Nothing is decoded: that the pictures can be is measured on the rendition's file."""
     came = 0
@@ -160,14 +193,24 @@ def play(master: Path, number: int) -> int:
         nonlocal came
         came = done
 
-    source = ["-v", "error", "-protocol_whitelist", "file", "-f", "hls", "-i", f"file:{master.resolve()}"]
+    source = [
+        "-v",
+        "error",
+        "-protocol_whitelist",
+        "file",
+        "-f",
+        "hls",
+        "-i",
+        f"file:{master.resolve()}",
+    ]
     media.run([*source, "-map", f"0:p:{number}:v", "-c", "copy", "-f", "null", "-"], progress=count)
     return came
 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What a media playlist says: its file, the bytes of the header, and of each segment its seconds and bytes (size, start)."""
+    """What a media playlist says: its file, the bytes of the header, and of each segment its
+    seconds and bytes (size, start)."""
 
     file: str
     header: tuple[int, int]
@@ -177,19 +220,26 @@ class _Listed:
 
 
 def _playlist(folder: Path, uri: str) -> _Listed:
-    """Parse a media playlist of ours. Raises ValueError when it is none, or leads out of its folder."""
+    """Parse a media playlist of ours. Raises ValueError when it is none, or leads out of its
+    folder."""
     lines = _read(folder / _beside(uri))
     text = "\n".join(lines)
     target = re.search(r"^#EXT-X-TARGETDURATION:(\d+)$", text, re.MULTILINE)
     head = re.search(r'^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@(\d+)"$', text, re.MULTILINE)
     if lines[:1] != ["#EXTM3U"] or target is None or head is None:
         raise ValueError("no playlist with a target duration and a header")
-    segments = re.findall(r"^#EXTINF:([\d.]+),\n#EXT-X-BYTERANGE:(\d+)@(\d+)\n(.+)$", text, re.MULTILINE)
+    segments = re.findall(
+        r"^#EXTINF:([\d.]+),\n#EXT-X-BYTERANGE:(\d+)@(\d+)\n(.+)$", text, re.MULTILINE
+    )
     if {name for *_, name in segments} != {head[1]}:
         raise ValueError("its segments do not lie in one file")
     listed = [(seconds, int(size), int(start)) for seconds, size, start, _ in segments]
     return _Listed(
-        _beside(head[1]), (int(head[2]), int(head[3])), listed, int(target[1]), lines[-1] == "#EXT-X-ENDLIST"
+        _beside(head[1]),
+        (int(head[2]), int(head[3])),
+        listed,
+        int(target[1]),
+        lines[-1] == "#EXT-X-ENDLIST",
     )
 
 
@@ -202,7 +252,10 @@ def _differences(listed: _Listed, rendition: Rendition) -> list[str]:
             f"the header is {content.header} bytes, the playlist says {listed.header[0]} from {listed.header[1]} on"
         )
     lengths = [_seconds(seconds) for seconds in rendition.lengths]
-    measured = [(length, one.size, one.start) for length, one in zip(lengths, content.fragments, strict=True)]
+    measured = [
+        (length, one.size, one.start)
+        for length, one in zip(lengths, content.fragments, strict=True)
+    ]
     if len(measured) != len(listed.segments):
         wrong.append(f"{len(listed.segments)} segments, the file has {len(measured)}")
     wrong += [
@@ -216,18 +269,23 @@ def _differences(listed: _Listed, rendition: Rendition) -> list[str]:
 
 
 def _unaligned(renditions: Sequence[Rendition]) -> list[str]:
-    """Segments that do not begin with key frames, or elsewhere than those of the first rendition, or leave gaps."""
+    """Segments that do not begin with key frames, or elsewhere than those of the first rendition,
+    or leave gaps."""
     wrong = []
     for rendition in renditions:
         starts = [fragment.time for fragment in rendition.content.fragments]
-        counted = [sum(rendition.lengths[:number], start=Fraction(0)) for number in range(len(starts))]
+        counted = [
+            sum(rendition.lengths[:number], start=Fraction(0)) for number in range(len(starts))
+        ]
         keyless = sum(not fragment.key for fragment in rendition.content.fragments)
         if keyless:
             wrong.append(f"{rendition.path.name}: {keyless} segments do not begin with a key frame")
         if starts != counted:
             wrong.append(f"{rendition.path.name}: segments do not follow one another")
         if rendition.lengths != renditions[0].lengths:
-            wrong.append(f"{rendition.path.name}: segments begin at other times than in {renditions[0].path.name}")
+            wrong.append(
+                f"{rendition.path.name}: segments begin at other times than in {renditions[0].path.name}"
+            )
     return wrong
 
 
@@ -248,7 +306,8 @@ def _attributes(tag: str) -> dict[str, str]:
 
 
 def _listing(lengths: Sequence[Fraction]) -> list[str]:
-    """What every media playlist begins with. The target duration is at least every segment's, rounded."""
+    """What every media playlist begins with. The target duration is at least every segment's,
+    rounded."""
     return [f"#EXT-X-TARGETDURATION:{max(1, *map(round, lengths))}", "#EXT-X-PLAYLIST-TYPE:VOD"]
 
 

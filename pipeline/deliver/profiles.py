@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Delivery profiles as data: what each kind of file is encoded with. All pictures are BT.709 in tags and in pixels, limited range."""
+"""Delivery profiles as data: what each kind of file is encoded with. All pictures are BT.709 in
+tags and in pixels, limited range."""
 
 from __future__ import annotations
 
@@ -9,16 +10,23 @@ from fractions import Fraction
 
 Options = Mapping[str, str | int]
 
-BT709: Options = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709", "color_range": "tv"}
+BT709: Options = {
+    "color_primaries": "bt709",
+    "color_trc": "bt709",
+    "colorspace": "bt709",
+    "color_range": "tv",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One kind of file: its name, its file name, the pixel format it is encoded in, and ffmpeg's output options without their dash.
+    """One kind of file: its name, its file name, the pixel format it is encoded in, and ffmpeg's
+    output options without their dash.
 
-    `tall`: the picture is the production's turned upright (9:16 of a 16:9 production), framed anew from the takes. `transparent`: only
-    the people are shown. `signable`: whether C2PA knows how to put credentials into such a file. `size`: width and height when they
-    are others than the picture's."""
+    `tall`: the picture is the production's turned upright (9:16 of a 16:9 production), framed anew
+    from the takes. `transparent`: only the people are shown. `signable`: whether C2PA knows how to
+    put credentials into such a file. `size`: width and height when they are others than the
+    picture's."""
 
     name: str
     file: str
@@ -58,14 +66,26 @@ AAC: Options = {"c:a": "aac", "b:a": "256k", "aac_pns": 0, "ar": 48000}
 H264: Options = {"c:v": "libx264", "preset": "medium", "crf": 18, "profile:v": "high"}
 
 WEB = Profile(
-    name="web", file="web.mp4", pixel_format="yuv420p", picture=H264, sound=AAC, container={"movflags": "+faststart"}
+    name="web",
+    file="web.mp4",
+    pixel_format="yuv420p",
+    picture=H264,
+    sound=AAC,
+    container={"movflags": "+faststart"},
 )
-# Ten bits cost these two codecs next to nothing and keep flat walls free of steps. `hvc1` is what Apple's players open.
+# Ten bits cost these two codecs next to nothing and keep flat walls free of steps. `hvc1` is what
+# Apple's players open.
 HEVC = Profile(
     name="hevc",
     file="hevc.mp4",
     pixel_format="yuv420p10le",
-    picture={"c:v": "libx265", "preset": "medium", "crf": 20, "tag:v": "hvc1", "x265-params": "log-level=error"},
+    picture={
+        "c:v": "libx265",
+        "preset": "medium",
+        "crf": 20,
+        "tag:v": "hvc1",
+        "x265-params": "log-level=error",
+    },
     sound=AAC,
     container={"movflags": "+faststart"},
 )
@@ -86,7 +106,8 @@ VERTICAL = Profile(
     container={"movflags": "+faststart"},
     tall=True,
 )
-# prores_aw takes 0.37 of the time of prores_ks and is 2 dB nearer, for a fifth more bytes; profile 3 is HQ (apch).
+# prores_aw takes 0.37 of the time of prores_ks and is 2 dB nearer, for a fifth more bytes; profile
+# 3 is HQ (apch).
 MASTER = Profile(
     name="master",
     file="master.mov",
@@ -95,7 +116,8 @@ MASTER = Profile(
     sound={"c:a": "pcm_s24le", "ar": 48000},
     container={"movflags": "+write_colr"},
 )
-# 4444 XQ would be larger for nothing; prores_ks is the encoder that writes alpha, sixteen bits of it.
+# 4444 XQ would be larger for nothing; prores_ks is the encoder that writes alpha, sixteen bits of
+# it.
 ALPHA = Profile(
     name="alpha",
     file="alpha.mov",
@@ -110,13 +132,22 @@ ALPHA_WEB = Profile(
     name="alpha-web",
     file="alpha.webm",
     pixel_format="yuva420p",
-    picture={"c:v": "libvpx-vp9", "crf": 18, "b:v": 0, "auto-alt-ref": 0, "deadline": "good", "cpu-used": 4},
+    picture={
+        "c:v": "libvpx-vp9",
+        "crf": 18,
+        "b:v": 0,
+        "auto-alt-ref": 0,
+        "deadline": "good",
+        "cpu-used": 4,
+    },
     sound={"c:a": "libopus", "b:a": "192k", "ar": 48000},
     container={},
     transparent=True,
     signable=False,
 )
-PROFILES = {profile.name: profile for profile in (WEB, MASTER, HEVC, AV1, VERTICAL, ALPHA, ALPHA_WEB)}
+PROFILES = {
+    profile.name: profile for profile in (WEB, MASTER, HEVC, AV1, VERTICAL, ALPHA, ALPHA_WEB)
+}
 UNSIGNABLE = frozenset(profile.name for profile in PROFILES.values() if not profile.signable)
 UNCOMMON = (HEVC.name, AV1.name)  # not every ffmpeg has encoders for these
 HLS = "hls"  # several files of one picture: `ladder`, and the playlists of `pipeline.deliver.hls`
@@ -136,9 +167,11 @@ NEAR = Fraction(4, 5)  # a rung this near to the picture's own size is not worth
 
 
 def ladder(size: tuple[int, int], rate: Fraction) -> tuple[Profile, ...]:
-    """The renditions of a picture for HLS, largest first: its own size, then every rung that is clearly smaller; never an enlargement.
+    """The renditions of a picture for HLS, largest first: its own size, then every rung that is
+    clearly smaller; never an enlargement.
 
-    One fragmented MP4 each, sound included. Fragments begin with key frames at the same frames in all of them.
+    One fragmented MP4 each, sound included. Fragments begin with key frames at the same frames in
+    all of them.
 
     >>> [rendition.size for rendition in ladder((1280, 720), Fraction(25))]
     [(1280, 720), (960, 540), (640, 360), (416, 234)]
@@ -155,12 +188,13 @@ def _scaled(size: tuple[int, int], short: int) -> tuple[int, int]:
 
 
 def _rendition(size: tuple[int, int], rate: Fraction) -> Profile:
-    """One rung. Its bits grow with the 0.75th power of the pixels (B. Waggoner, "Compression for Great Video and Audio", 2009) and with the
-    root of the rate."""
+    """One rung. Its bits grow with the 0.75th power of the pixels (B. Waggoner, "Compression for
+    Great Video and Audio", 2009) and with the root of the rate."""
     share = (size[0] * size[1] / (1920 * 1080)) ** 0.75 * (float(rate) / 25) ** 0.5
     most = f"{max(100, round(LARGEST_BITS * share / 1000))}k"
     frames = max(1, round(SEGMENT_SECONDS * rate))
-    grouped = {"g": frames, "keyint_min": frames, "sc_threshold": 0}  # key frames there and nowhere else
+    # key frames there and nowhere else
+    grouped = {"g": frames, "keyint_min": frames, "sc_threshold": 0}
     name = f"{min(size)}p"
     return Profile(
         name=f"{HLS}-{name}",
@@ -168,6 +202,9 @@ def _rendition(size: tuple[int, int], rate: Fraction) -> Profile:
         pixel_format="yuv420p",
         picture={**H264, "crf": 21, "maxrate": most, "bufsize": most, **grouped},
         sound={**AAC, "b:a": "128k"},
-        container={"movflags": "+cmaf+frag_keyframe+default_base_moof+delay_moov+skip_trailer", "map_chapters": -1},
+        container={
+            "movflags": "+cmaf+frag_keyframe+default_base_moof+delay_moov+skip_trailer",
+            "map_chapters": -1,
+        },
         size=size,
     )

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captions as TTML: `captions.ttml`, in the text profile of IMSC 1.1, which broadcasters and streaming services take in.
+"""Captions as TTML: `captions.ttml`, in the text profile of IMSC 1.1, which broadcasters and
+streaming services take in.
 
-Times are counted in frames of the delivery rate, so they are exact at every rate. The document is built as a tree, so that text is
-text. Source: W3C Recommendations TTML2 and "TTML Profiles for Internet Media Subtitles and Captions 1.1" (2018).
+Times are counted in frames of the delivery rate, so they are exact at every rate. The document is
+built as a tree, so that text is text. Source: W3C Recommendations TTML2 and "TTML Profiles for
+Internet Media Subtitles and Captions 1.1" (2018).
 """
 
 from __future__ import annotations
@@ -22,9 +24,13 @@ TEXT_PROFILE = f"{TT}/profile/imsc1.1/text"
 PREFIXES = {"": TT, "ttp": PARAMETERS, "tts": STYLING}
 SPOKEN, PLACE = "spoken", "low"
 STYLE = {
-    "fontFamily": "proportionalSansSerif", "fontSize": "80%", "lineHeight": "125%", "textAlign": "center", "color": "#EBEBEB",
+    "fontFamily": "proportionalSansSerif",
+    "fontSize": "80%",
+    "lineHeight": "125%",
+    "textAlign": "center",
+    "color": "#EBEBEB",
     "textOutline": "#101010 5%",
-}  # fmt: skip
+}
 REGION = {"origin": "10% 10%", "extent": "80% 84%", "displayAlign": "after"}
 
 
@@ -72,8 +78,13 @@ def counting(rate: Fraction) -> tuple[int, Fraction]:
 
 def _head(root: ElementTree.Element) -> None:
     head = ElementTree.SubElement(root, f"{{{TT}}}head")
-    styling, layout = (ElementTree.SubElement(head, f"{{{TT}}}{name}") for name in ("styling", "layout"))
-    for parent, kind, name, values in ((styling, "style", SPOKEN, STYLE), (layout, "region", PLACE, REGION)):
+    styling, layout = (
+        ElementTree.SubElement(head, f"{{{TT}}}{name}") for name in ("styling", "layout")
+    )
+    for parent, kind, name, values in (
+        (styling, "style", SPOKEN, STYLE),
+        (layout, "region", PLACE, REGION),
+    ):
         styled = {f"{{{STYLING}}}{key}": value for key, value in values.items()}
         ElementTree.SubElement(parent, f"{{{TT}}}{kind}", {f"{{{XML}}}id": name, **styled})
 
@@ -90,11 +101,13 @@ def _paragraph(division: ElementTree.Element, caption: Caption, number: int) -> 
 
 
 def _allowed(text: str) -> str:
-    """The text without control characters, surrogates and what Unicode gives no meaning: XML cannot hold most of them."""
+    """The text without control characters, surrogates and what Unicode gives no meaning: XML cannot
+    hold most of them."""
     return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs", "Cn"))
 
 
 def _runs_left(lines: Sequence[str]) -> bool:
-    """Whether the first letter with a direction is of a script that is written from right to left."""
+    """Whether the first letter with a direction is of a script that is written from right to
+    left."""
     directions = (unicodedata.bidirectional(letter) for line in lines for letter in line)
     return next((one in ("R", "AL") for one in directions if one in ("L", "R", "AL")), False)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A watermark: a number of 32 bits that nobody sees in the picture and that is still found in many copies of it.
+"""A watermark: a number of 32 bits that nobody sees in the picture and that is still found in many
+copies of it.
 
-A pattern of light and dark squares, one step of 255 of luma, tiles the picture; its signs spell the number, and all of them turn over
-every two seconds. What stands still in a film cancels between one slot of time and the next, which is most of a talking portrait, and
-the pattern remains; what moves is left out. Some squares are the same in every mark and tell where the tiles lie and how large they are;
-half of them are blank, so that less is changed. Spread spectrum after Cox, Kilian, Leighton and Shamoon (1997), tiled and found by
-correlation after Kalker, Depovere, Haitsma and Maes (JAWS, 1999). It is no protection against somebody who knows it: this source says
-how to take it off.
+A pattern of light and dark squares, one step of 255 of luma, tiles the picture; its signs spell the
+number, and all of them turn over every two seconds. What stands still in a film cancels between one
+slot of time and the next, which is most of a talking portrait, and the pattern remains; what moves
+is left out. Some squares are the same in every mark and tell where the tiles lie and how large they
+are; half of them are blank, so that less is changed. Spread spectrum after Cox, Kilian, Leighton
+and Shamoon (1997), tiled and found by correlation after Kalker, Depovere, Haitsma and Maes (JAWS,
+1999). It is no protection against somebody who knows it: this source says how to take it off.
 """
 
 from __future__ import annotations
@@ -28,14 +30,17 @@ VERSION = "1"
 SHORT = 360  # lines of the picture in which squares are measured and looked for
 SQUARE, TILE = 8, 128  # their side and that of the tile, there
 BITS, CHECK_BITS = 32, 16
-KNOWN, USED = 32, 128  # of the tile's 256 squares so many are the same in every mark, and so many are not blank
+# of the tile's 256 squares so many are the same in every mark, and so many are not blank
+KNOWN, USED = 32, 128
 IS_KNOWN, IS_BLANK = -1, -2
 SLOT_SECONDS = 2
 PARTS = 4  # pictures are averaged over so many parts of a slot
 STILL = 3.0  # what changes by more from slot to slot moves
-LEAST_PEAK = 7.0  # standard deviations; by chance once in some ten thousand films, and then the check has to agree
+# standard deviations; by chance once in some ten thousand films, and then the check has to agree
+LEAST_PEAK = 7.0
 LONGEST_SECONDS = 60
-# A copy's squares against ours, in steps of 0.75 %: from the middle third cut out upright to a letterbox.
+# A copy's squares against ours, in steps of 0.75 %: from the middle third cut out upright to a
+# letterbox.
 SCALES = tuple(float(scale) for scale in np.geomspace(0.50, 1.35, 134))
 Plane = Float32[np.ndarray, "height width"]
 Tile = Float32[np.ndarray, "128 128"]
@@ -43,14 +48,16 @@ Tile = Float32[np.ndarray, "128 128"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A mark that was read: its number as eight hexadecimal digits, and how far it stands out (standard deviations)."""
+    """A mark that was read: its number as eight hexadecimal digits, and how far it stands out
+    (standard deviations)."""
 
     code: str
     strength: float
 
 
 def code_of(text: str, version: str) -> str:
-    """The number that marks a version: the first 32 bits of a digest of a studio's text and the version's name.
+    """The number that marks a version: the first 32 bits of a digest of a studio's text and the
+    version's name.
 
     >>> code_of("Studio Nord", "v001")
     '6f289538'
@@ -67,11 +74,14 @@ def pattern(code: str, size: tuple[int, int]) -> Int8[np.ndarray, "height width"
 
 
 def write_pattern(path: Path, code: str, *, size: tuple[int, int], pixel_format: str) -> None:
-    """Write the pattern and its opposite as two raw frames that ffmpeg's `grainmerge` adds to a picture."""
+    """Write the pattern and its opposite as two raw frames that ffmpeg's `grainmerge` adds to a
+    picture."""
     bits = 10 if pixel_format.endswith("10le") else 8
     middle, step, kind = 1 << (bits - 1), 1 << (bits - 8), np.dtype("<u2" if bits > 8 else "u1")
     width, height = size
-    chroma = np.full(2 * (width // 2) * (height if "422" in pixel_format else height // 2), middle, kind)
+    chroma = np.full(
+        2 * (width // 2) * (height if "422" in pixel_format else height // 2), middle, kind
+    )
     steps = pattern(code, size).astype(np.int64) * step
     with path.open("wb") as file:
         for sign in (1, -1):
@@ -85,7 +95,8 @@ def slot_frames(rate: Fraction) -> int:
 
 
 def find(path: Path) -> Found | None:
-    """Look for a mark in the first minute of a film; None when there is none that can be read. Raises ToolError, InputError."""
+    """Look for a mark in the first minute of a film; None when there is none that can be read.
+    Raises ToolError, InputError."""
     info = media.probe(path)
     if info.video is None:
         return None
@@ -110,7 +121,9 @@ def _parts(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[Plane]
     """The luma of a film, averaged over parts of a slot."""
     per_part = Fraction(SLOT_SECONDS, PARTS) * rate
     total, count, part = np.zeros(size[::-1], np.float32), 0, 0
-    for number, frame in enumerate(media.read_frames(path, width=size[0], height=size[1], filters="format=gray")):
+    for number, frame in enumerate(
+        media.read_frames(path, width=size[0], height=size[1], filters="format=gray")
+    ):
         if number >= LONGEST_SECONDS * rate:
             break
         if number // per_part != part:
@@ -121,7 +134,8 @@ def _parts(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[Plane]
 
 
 def _changes(parts: Iterator[Plane], size: tuple[int, int]) -> list[Plane]:
-    """What changes from each part of a slot to the same part of the next, where nothing moves, added up by place in two slots."""
+    """What changes from each part of a slot to the same part of the next, where nothing moves,
+    added up by place in two slots."""
     sums = [np.zeros(size[::-1], np.float32) for _ in range(2 * PARTS)]
     waiting = list[Plane]()
     for number, part in enumerate(parts):
@@ -134,22 +148,29 @@ def _changes(parts: Iterator[Plane], size: tuple[int, int]) -> list[Plane]:
 
 
 def _phases(sums: list[Plane]) -> Iterator[Plane]:
-    """The pattern as it would be if a slot began at each part, without what is coarser than squares."""
+    """The pattern as it would be if a slot began at each part, without what is coarser than
+    squares."""
     import cv2
 
     for phase in range(PARTS):
-        plane = sum((part if number >= phase else -part for number, part in enumerate(sums)), np.zeros_like(sums[0]))
+        plane = sum(
+            (part if number >= phase else -part for number, part in enumerate(sums)),
+            np.zeros_like(sums[0]),
+        )
         yield plane - cv2.blur(plane, (4 * SQUARE, 4 * SQUARE))
 
 
 def _aligned(plane: Plane, scale: float) -> tuple[float, Tile]:
-    """How far the known squares stand out at a scale, and the tile where they lie best, the right way up."""
+    """How far the known squares stand out at a scale, and the tile where they lie best, the right
+    way up."""
     import cv2
 
     height, width = plane.shape
     if scale != 1:
         size = (max(TILE, round(width * scale)), max(TILE, round(height * scale)))
-        plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        plane = cv2.resize(
+            plane, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        )
     height, width = (-(-side // TILE) * TILE for side in plane.shape)
     padded = np.zeros((height, width), np.float32)
     padded[: plane.shape[0], : plane.shape[1]] = plane
@@ -176,7 +197,8 @@ def _read(strength: float, tile: Tile) -> Found | None:
 
 @functools.cache
 def _carriers() -> tuple[Int64[np.ndarray, " squares"], Int64[np.ndarray, " squares"]]:
-    """Which bit each square of the tile carries (else `IS_KNOWN` or `IS_BLANK`) and with which sign."""
+    """Which bit each square of the tile carries (else `IS_KNOWN` or `IS_BLANK`) and with which
+    sign."""
     count = (TILE // SQUARE) ** 2
     random = np.random.Generator(np.random.PCG64(1997))
     order = random.permutation(count)
@@ -193,13 +215,16 @@ def _squares(code: str) -> Int8[np.ndarray, "rows columns"]:
     bits = np.array([*spelled, 0, 1])  # the last two are what IS_BLANK and IS_KNOWN point at
     carriers, signs = _carriers()
     side = TILE // SQUARE
-    squares: Int8[np.ndarray, "rows columns"] = (bits[carriers] * signs).reshape(side, side).astype(np.int8)
+    squares: Int8[np.ndarray, "rows columns"] = (
+        (bits[carriers] * signs).reshape(side, side).astype(np.int8)
+    )
     return squares
 
 
 @functools.cache
 def _known() -> Complex128[np.ndarray, "128 65"]:
-    """What a tile's spectrum is multiplied by, to correlate it with the squares that every mark has."""
+    """What a tile's spectrum is multiplied by, to correlate it with the squares that every mark
+    has."""
     carriers, signs = _carriers()
     side = TILE // SQUARE
     known = np.where(carriers == IS_KNOWN, signs, 0).reshape(side, side)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of a lesson: its edit list, and its sections as files that are joined without being encoded again.
+"""The picture of a lesson: its edit list, and its sections as files that are joined without being
+encoded again.
 
-Every section is encoded by itself, under an identity of everything that is seen in it, counted from its own first frame. So a changed
-slide costs one section, wherever it stands; joining copies the streams, adds the sound and names the chapters. Slides and presenter
-are laid over each other as 8-bit RGB, which is what both are, and become BT.709 once.
+Every section is encoded by itself, under an identity of everything that is seen in it, counted from
+its own first frame. So a changed slide costs one section, wherever it stands; joining copies the
+streams, adds the sound and names the chapters. Slides and presenter are laid over each other as
+8-bit RGB, which is what both are, and become BT.709 once.
 """
 
 from __future__ import annotations
@@ -31,14 +33,16 @@ from pipeline.lesson.timing import Shown, Stretch
 VERSION = "1"
 SECTIONS, MASKS = "media/sections", "media/masks"
 SLIDE = "slide"  # the label of an event that is a slide
-SEEN = ("shot_id", "grade_id", "take_frame", "crop", "layer", "place", "mask")  # of an event, beside its frames
+# of an event, beside its frames
+SEEN = ("shot_id", "grade_id", "take_frame", "crop", "layer", "place", "mask")
 MARK_SHARE = 0.16  # of the presenter's height is the mark of a previs picture
 MASK_SCALE = 4  # a mask is drawn larger and made small, for a smooth edge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """What sections are made of. `slides` and `grades` (by shot) by name; `base` is the arrangement where a section names none.
+    """What sections are made of. `slides` and `grades` (by shot) by name; `base` is the arrangement
+    where a section names none.
 
     `root`: the folder of the rows' paths; `burn_in`: write the mark into previs pictures."""
 
@@ -53,7 +57,8 @@ class Making:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What joins the pictures in a file: the master sound, the chapters (an ffmetadata file), the title."""
+    """What joins the pictures in a file: the master sound, the chapters (an ffmetadata file), the
+    title."""
 
     sound: Path
     chapters: Path
@@ -62,7 +67,8 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
-    """A section as it is composed: its stretch of the timeline, where things lie, its events (frames of the timeline)."""
+    """A section as it is composed: its stretch of the timeline, where things lie, its events
+    (frames of the timeline)."""
 
     stretch: Stretch
     placed: Placed
@@ -70,12 +76,14 @@ class Composed:
 
 
 def compose(stretches: Sequence[Stretch], making: Making) -> list[Composed]:
-    """Place slides and presenter and list the events of every section. Nothing is drawn but small masks for round presenters."""
+    """Place slides and presenter and list the events of every section. Nothing is drawn but small
+    masks for round presenters."""
     return [_composed(stretch, making) for stretch in stretches]
 
 
 def placing(stretch: Stretch, making: Making) -> Placed:
-    """Where slide and presenter lie in a section: the presenter keeps its place through all of the section's builds."""
+    """Where slide and presenter lie in a section: the presenter keeps its place through all of the
+    section's builds."""
     shown = [making.slides[slide] for slide in stretch.section.slides]
     arrangement = parse(stretch.section.layout, base=making.base)
     return place(
@@ -88,7 +96,8 @@ def placing(stretch: Stretch, making: Making) -> Placed:
 
 
 def section_id(composed: Composed, making: Making, profile: Profile) -> str:
-    """The identity of a section's file: what is seen in which frames, counted from its first, and how it is encoded."""
+    """The identity of a section's file: what is seen in which frames, counted from its first, and
+    how it is encoded."""
     start = composed.stretch.start
     events = [
         [cut.start_frame - start, cut.end_frame - start, *(getattr(cut, name) for name in SEEN)]
@@ -107,21 +116,36 @@ def section_id(composed: Composed, making: Making, profile: Profile) -> str:
 
 def section_path(composed: Composed, making: Making, profile: Profile) -> Path:
     """Where a section's file stands, made or not."""
-    return making.root / SECTIONS / f"{section_id(composed, making, profile)}{Path(profile.file).suffix}"
+    return (
+        making.root
+        / SECTIONS
+        / f"{section_id(composed, making, profile)}{Path(profile.file).suffix}"
+    )
 
 
-def missing(composed: Sequence[Composed], making: Making, profiles: Sequence[Profile]) -> list[Composed]:
+def missing(
+    composed: Sequence[Composed], making: Making, profiles: Sequence[Profile]
+) -> list[Composed]:
     """The sections of which a file is not there yet."""
-    return [one for one in composed if not all(section_path(one, making, profile).is_file() for profile in profiles)]
+    return [
+        one
+        for one in composed
+        if not all(section_path(one, making, profile).is_file() for profile in profiles)
+    ]
 
 
 def render_section(composed: Composed, making: Making, profiles: Sequence[Profile]) -> None:
-    """Encode a section's pictures in every profile. Files appear under their names when they are whole. Raises ToolError."""
+    """Encode a section's pictures in every profile. Files appear under their names when they are
+    whole. Raises ToolError."""
     for profile in profiles:
-        segments = edit_list.segments([_from_zero(cut, composed.stretch.start) for cut in composed.cuts])
+        segments = edit_list.segments(
+            [_from_zero(cut, composed.stretch.start) for cut in composed.cuts]
+        )
         sources = [
             media.Source(
-                name=_name(segment), arguments=tuple(reader(segment, composed, making, profile)), frames=segment.frames
+                name=_name(segment),
+                arguments=tuple(reader(segment, composed, making, profile)),
+                frames=segment.frames,
             )
             for segment in segments
         ]
@@ -129,8 +153,11 @@ def render_section(composed: Composed, making: Making, profiles: Sequence[Profil
             media.run_piped(sources, _encoder(making.picture, profile, partial))
 
 
-def join(composed: Sequence[Composed], making: Making, profile: Profile, *, heard: Heard, out: Path) -> None:
-    """Join the sections of a profile with the sound and the chapters into one file. Raises ToolError."""
+def join(
+    composed: Sequence[Composed], making: Making, profile: Profile, *, heard: Heard, out: Path
+) -> None:
+    """Join the sections of a profile with the sound and the chapters into one file. Raises
+    ToolError."""
     listing = out.with_name(f".{out.stem}.txt")
     paths = [section_path(one, making, profile).resolve() for one in composed]
     sound, chapters = (f"file:{path.resolve()}" for path in (heard.sound, heard.chapters))
@@ -138,12 +165,38 @@ def join(composed: Sequence[Composed], making: Making, profile: Profile, *, hear
     try:
         media.run(
             [
-                "-v", "error", "-f", "concat", "-safe", "0", "-i", str(listing), "-i", sound, "-f", "ffmetadata", "-i", chapters,
-                "-map", "0:v", "-map", "1:a", "-map_chapters", "2",
-                "-c:v", "copy", *_options(profile.sound), *_options(profile.container), *_options(BT709),
-                "-metadata", f"title={heard.title}", "-fflags", "+bitexact", f"file:{out.resolve()}",
+                "-v",
+                "error",
+                "-f",
+                "concat",
+                "-safe",
+                "0",
+                "-i",
+                str(listing),
+                "-i",
+                sound,
+                "-f",
+                "ffmetadata",
+                "-i",
+                chapters,
+                "-map",
+                "0:v",
+                "-map",
+                "1:a",
+                "-map_chapters",
+                "2",
+                "-c:v",
+                "copy",
+                *_options(profile.sound),
+                *_options(profile.container),
+                *_options(BT709),
+                "-metadata",
+                f"title={heard.title}",
+                "-fflags",
+                "+bitexact",
+                f"file:{out.resolve()}",
             ]
-        )  # fmt: skip
+        )
     finally:
         listing.unlink(missing_ok=True)
 
@@ -155,7 +208,8 @@ def render(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Encode the sections that are missing and return how many those were. `progress(sections done, sections in all)`."""
+    """Encode the sections that are missing and return how many those were. `progress(sections done,
+    sections in all)`."""
     wanted = missing(composed, making, profiles)
     for number, one in enumerate(wanted, start=1):
         render_section(one, making, profiles)
@@ -172,7 +226,9 @@ def _composed(stretch: Stretch, making: Making) -> Composed:
     size = making.picture.size
     whole = Rect(0, 0, *size)
     slides = [
-        _slide_cut(shown, making.slides[shown.slide], placed.slide, size) for shown in stretch.slides if placed.slide
+        _slide_cut(shown, making.slides[shown.slide], placed.slide, size)
+        for shown in stretch.slides
+        if placed.slide
     ]
     layer = 1 if placed.slide else 0
     mask = (
@@ -195,10 +251,18 @@ def _composed(stretch: Stretch, making: Making) -> Composed:
 
 def _slide_cut(shown: Shown, slide: Slide, where: Rect, size: tuple[int, int]) -> Cut:
     return Cut(
-        version="", order=0, shot_id=slide.digest, grade_id="", start_frame=shown.start, end_frame=shown.end,
-        take_path=f"{slide_stills.STILLS}/{slide.path.name}", cube_path="", number=f"slide {shown.slide}", label=SLIDE,
+        version="",
+        order=0,
+        shot_id=slide.digest,
+        grade_id="",
+        start_frame=shown.start,
+        end_frame=shown.end,
+        take_path=f"{slide_stills.STILLS}/{slide.path.name}",
+        cube_path="",
+        number=f"slide {shown.slide}",
+        label=SLIDE,
         place="" if where == Rect(0, 0, *size) else str(where),
-    )  # fmt: skip
+    )
 
 
 def _presenter_cut(shot: Shot, stretch: Stretch, making: Making, where: Rect) -> Cut:
@@ -208,11 +272,22 @@ def _presenter_cut(shot: Shot, stretch: Stretch, making: Making, where: Rect) ->
     face = (take.face_left, take.face_top, take.face_right, take.face_bottom)
     crop = framing.frame((take.width, take.height), face, (where.width, where.height))
     return Cut(
-        version="", order=0, shot_id=shot.shot_id, grade_id=grade.grade_id if grade else "", start_frame=start, end_frame=end,
-        take_path=take.path, cube_path=grade.cube_path if grade else "", number=shot.number, label=take.label,
-        rate_num=shot.rate_num, rate_den=shot.rate_den, take_frame=start - shot.first_drawn, take_frames=take.frames,
+        version="",
+        order=0,
+        shot_id=shot.shot_id,
+        grade_id=grade.grade_id if grade else "",
+        start_frame=start,
+        end_frame=end,
+        take_path=take.path,
+        cube_path=grade.cube_path if grade else "",
+        number=shot.number,
+        label=take.label,
+        rate_num=shot.rate_num,
+        rate_den=shot.rate_den,
+        take_frame=start - shot.first_drawn,
+        take_frames=take.frames,
         crop=f"{crop.left},{crop.top},{crop.width},{crop.height}",
-    )  # fmt: skip
+    )
 
 
 def _from_zero(cut: Cut, start: int) -> Cut:
@@ -226,7 +301,9 @@ def _mask(side: int, root: Path) -> Path:
     path = root / MASKS / f"disc_{side}.png"
     if not path.is_file():
         large = Image.new("L", (side * MASK_SCALE, side * MASK_SCALE), 0)
-        ImageDraw.Draw(large).ellipse((0, 0, side * MASK_SCALE - 1, side * MASK_SCALE - 1), fill=255)
+        ImageDraw.Draw(large).ellipse(
+            (0, 0, side * MASK_SCALE - 1, side * MASK_SCALE - 1), fill=255
+        )
         with whole(path) as partial:
             large.resize((side, side), Image.Resampling.BOX).save(partial)
     return path
@@ -235,12 +312,19 @@ def _mask(side: int, root: Path) -> Path:
 # ffmpeg
 
 
-def reader(segment: edit_list.Segment, composed: Composed, making: Making, profile: Profile) -> list[str]:
-    """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`. No text of people reaches the filter graph."""
+def reader(
+    segment: edit_list.Segment, composed: Composed, making: Making, profile: Profile
+) -> list[str]:
+    """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`. No text of
+    people reaches the filter graph."""
     graph = _Graph(making)
     stream = ""
     for layer in segment.layers:
-        paper = making.slides[layer.cut.number.removeprefix("slide ")].paper if layer.cut.label == SLIDE else ""
+        paper = (
+            making.slides[layer.cut.number.removeprefix("slide ")].paper
+            if layer.cut.label == SLIDE
+            else ""
+        )
         picture = graph.slide(layer.cut, paper) if paper else graph.take(layer, segment.frames)
         stream = graph.over(stream, picture, layer.cut) if stream else picture
     marks = sorted({MARKS[layer.cut.label] for layer in segment.layers if layer.cut.label in MARKS})
@@ -249,9 +333,19 @@ def reader(segment: edit_list.Segment, composed: Composed, making: Making, profi
     finish = ":".join(f"{name}={value}" for name, value in TO_BT709.items())
     graph.chain(stream, f"zscale={finish},format={profile.pixel_format},setsar=1", "out")
     return [
-        *graph.inputs, "-filter_complex", ";".join(graph.chains), "-map", "[out]", "-f", "rawvideo", "-fps_mode", "passthrough",
-        "-frames:v", str(segment.frames), "pipe:1",
-    ]  # fmt: skip
+        *graph.inputs,
+        "-filter_complex",
+        ";".join(graph.chains),
+        "-map",
+        "[out]",
+        "-f",
+        "rawvideo",
+        "-fps_mode",
+        "passthrough",
+        "-frames:v",
+        str(segment.frames),
+        "pipe:1",
+    ]
 
 
 class _Graph:
@@ -283,15 +377,24 @@ class _Graph:
     def take(self, layer: edit_list.Layer, frames: int) -> str:
         """A presenter's frames, cropped, scaled to their place and graded once."""
         cut = layer.cut
-        wide, high = (int(edge) for edge in cut.place.split(",")[2:]) if cut.place else self.making.picture.size
+        wide, high = (
+            (int(edge) for edge in cut.place.split(",")[2:])
+            if cut.place
+            else self.making.picture.size
+        )
         left, top, width, height = cut.crop.split(",")
         rate = _ratio(self.making.picture.rate)
-        filters = f"trim=start_frame={layer.first}:end_frame={layer.first + frames},setpts=N/({rate})/TB"
+        filters = (
+            f"trim=start_frame={layer.first}:end_frame={layer.first + frames},setpts=N/({rate})/TB"
+        )
         filters += f",crop={width}:{height}:{left}:{top}:exact=1,zscale=w={wide}:h={high}:filter=spline36:rangein=full:range=full"
         if cut.cube_path:
             cube = _escaped(str((self.making.root / cut.cube_path).resolve()))
             filters += f",format=gbrp12le,lut3d=file={cube}:interp=tetrahedral"
-        stream = self.chain(self._input(["-threads", "1"], self.making.root / cut.take_path), f"{filters},format=gbrp")
+        stream = self.chain(
+            self._input(["-threads", "1"], self.making.root / cut.take_path),
+            f"{filters},format=gbrp",
+        )
         if not cut.mask:
             return stream
         mask = self.chain(self._still(self.making.root / cut.mask), "format=gray")
@@ -306,11 +409,16 @@ class _Graph:
         """The mark of what is no final, low in the presenter's picture."""
         where = presenter or Rect(0, 0, *self.making.picture.size)
         path, (wide, high) = _mark(text, where, self.making.root)
-        left, top = where.left + (where.width - wide) // 2, where.bottom - high - max(2, where.height // 24)
+        left, top = (
+            where.left + (where.width - wide) // 2,
+            where.bottom - high - max(2, where.height // 24),
+        )
         return self.chain([stream, self._input([], path)], f"overlay={left}:{top}:format=gbrp")
 
     def _still(self, path: Path) -> str:
-        return self._input(["-loop", "1", "-framerate", _ratio(self.making.picture.rate), "-threads", "1"], path)
+        return self._input(
+            ["-loop", "1", "-framerate", _ratio(self.making.picture.rate), "-threads", "1"], path
+        )
 
     def _input(self, options: Sequence[str], path: Path) -> str:
         number = self.inputs.count("-i")
@@ -319,13 +427,16 @@ class _Graph:
 
 
 def _mark(text: str, where: Rect, root: Path) -> tuple[Path, tuple[int, int]]:
-    """The mark's words as a picture with alpha that fits into a presenter's place, made once, and its size."""
+    """The mark's words as a picture with alpha that fits into a presenter's place, made once, and
+    its size."""
     from PIL import Image, ImageDraw, ImageFont
 
     high = max(10, round(min(where.height * MARK_SHARE, 40)) // 2 * 2)
     size = high * 0.6
     room = where.width - high
-    font = ImageFont.load_default(size=min(size, size * room / ImageFont.load_default(size=size).getlength(text)))
+    font = ImageFont.load_default(
+        size=min(size, size * room / ImageFont.load_default(size=size).getlength(text))
+    )
     wide = round(font.getlength(text) + high) // 2 * 2
     path = root / MASKS / f"{text.lower().replace(' ', '_')}_{wide}x{high}.png"
     if not path.is_file():
@@ -339,15 +450,35 @@ def _mark(text: str, where: Rect, root: Path) -> tuple[Path, tuple[int, int]]:
 
 
 def _encoder(picture: Picture, profile: Profile, out: Path) -> list[str]:
-    """The arguments of a section's encoder: raw frames from `pipe:0`, pictures only. A section can be joined to any other because each
-    begins with a whole picture and all are encoded alike."""
+    """The arguments of a section's encoder: raw frames from `pipe:0`, pictures only. A section can
+    be joined to any other because each begins with a whole picture and all are encoded alike."""
     tags = "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
     size, rate = f"{picture.width}x{picture.height}", _ratio(picture.rate)
     return [
-        "-v", "error", "-f", "rawvideo", "-pixel_format", profile.pixel_format, "-video_size", size, "-framerate", rate, "-i", "pipe:0",
-        "-vf", tags, *_options(profile.picture), *_options(BT709), "-pix_fmt", profile.pixel_format,
-        "-video_track_timescale", str(_time_scale(picture.rate)), "-fflags", "+bitexact", f"file:{out.resolve()}",
-    ]  # fmt: skip
+        "-v",
+        "error",
+        "-f",
+        "rawvideo",
+        "-pixel_format",
+        profile.pixel_format,
+        "-video_size",
+        size,
+        "-framerate",
+        rate,
+        "-i",
+        "pipe:0",
+        "-vf",
+        tags,
+        *_options(profile.picture),
+        *_options(BT709),
+        "-pix_fmt",
+        profile.pixel_format,
+        "-video_track_timescale",
+        str(_time_scale(picture.rate)),
+        "-fflags",
+        "+bitexact",
+        f"file:{out.resolve()}",
+    ]
 
 
 def _time_scale(rate: Fraction) -> int:
@@ -360,7 +491,9 @@ def _options(options: Mapping[str, str | int]) -> list[str]:
 
 
 def _name(segment: edit_list.Segment) -> str:
-    return " over ".join(f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers))
+    return " over ".join(
+        f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers)
+    )
 
 
 def _ratio(rate: Fraction) -> str:

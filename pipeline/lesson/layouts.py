@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where slide and presenter lie in the picture. Pure arithmetic on rectangles; all edges are even, as video needs.
+"""Where slide and presenter lie in the picture. Pure arithmetic on rectangles; all edges are even,
+as video needs.
 
-A presenter in a corner goes where the slide has no text: into the corner that was asked for, into another, into one of them a little
-smaller, else into any free place, and only when a slide leaves no room at all over the least text. Of free corners one without drawings
-goes first.
+A presenter in a corner goes where the slide has no text: into the corner that was asked for, into
+another, into one of them a little smaller, else into any free place, and only when a slide leaves
+no room at all over the least text. Of free corners one without drawings goes first.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ WORDS = (
 )
 SMALLER = (1.0, 0.85, 0.7)  # of the size asked for, tried one after the other
 BESIDE_SHARE = 0.3  # of the width goes to the presenter beside a slide, or of the height below it
-UPRIGHT = 1.25  # as wide as high: in narrower pictures a column beside the slide would cut faces in half
+# as wide as high: in narrower pictures a column beside the slide would cut faces in half
+UPRIGHT = 1.25
 _CHANGES: dict[str, dict[str, Any]] = {
     "corner": {"mode": "corner", "always": True},
     "presenter full": {"mode": "presenter"},
@@ -55,7 +57,9 @@ _RANGES = {"size": (0.1, 0.9), "margin": (0.0, 0.25)}
 class LayoutError(ValueError):
     """A layout that cannot be read: which part, what was expected, which word is like it."""
 
-    def __init__(self, message: str, *, expected: str | None = None, near: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, expected: str | None = None, near: str | None = None
+    ) -> None:
         """`expected` and `near` go into the Problem that names the place."""
         self.expected, self.nearest = expected, near
         super().__init__(message)
@@ -93,8 +97,9 @@ class Rect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrangement:
-    """How a section shares the picture. `size` and `margin` are shares of the picture's height; `side` is where the presenter stands
-    beside a slide. `always`: shown over a slide that fills the picture too, because the script says so."""
+    """How a section shares the picture. `size` and `margin` are shares of the picture's height;
+    `side` is where the presenter stands beside a slide. `always`: shown over a slide that fills the
+    picture too, because the script says so."""
 
     mode: Mode = "corner"
     corner: Corner = "bottom-right"
@@ -107,7 +112,8 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """Where slide and presenter lie; None: not shown. `covered`: pixels of slide text under the presenter."""
+    """Where slide and presenter lie; None: not shown. `covered`: pixels of slide text under the
+    presenter."""
 
     slide: Rect | None
     presenter: Rect | None
@@ -116,7 +122,8 @@ class Placed:
 
 
 def parse(text: str, *, base: Arrangement | None = None) -> Arrangement:
-    """Read a layout: parts between commas, each changing `base`. Raises LayoutError naming the part that is none.
+    """Read a layout: parts between commas, each changing `base`. Raises LayoutError naming the part
+    that is none.
 
     >>> parse("corner, top-left, size 25%, square").corner
     'top-left'
@@ -135,10 +142,12 @@ def place(
     art: Sequence[Rect] = (),
     full_bleed: bool = False,
 ) -> Placed:
-    """Where slide and presenter lie in a picture of `size` (width, height). `text`: where the section's slides have text; `art`: where
-    they have anything, which is kept free when a corner allows.
+    """Where slide and presenter lie in a picture of `size` (width, height). `text`: where the
+    section's slides have text; `art`: where they have anything, which is kept free when a corner
+    allows.
 
-    `full_bleed`: the slide is a picture to its edges; then a presenter in a corner is hidden unless the script asks for it."""
+    `full_bleed`: the slide is a picture to its edges; then a presenter in a corner is hidden unless
+    the script asks for it."""
     whole = Rect(0, 0, *size)
     mode = arrangement.mode
     if mode == "slide" or (mode == "corner" and full_bleed and not arrangement.always):
@@ -161,21 +170,27 @@ def _with(arrangement: Arrangement, part: str) -> Arrangement:
     if part in _CHANGES:
         return replace(arrangement, **_CHANGES[part])
     near = nearest(part, list(WORDS))
-    raise LayoutError(f"{part!r} is no part of a layout", expected=None if near else ", ".join(WORDS), near=near)
+    raise LayoutError(
+        f"{part!r} is no part of a layout", expected=None if near else ", ".join(WORDS), near=near
+    )
 
 
 def _with_number(arrangement: Arrangement, name: str, value: float) -> Arrangement:
     low, high = _RANGES[name]
     if not low <= value <= high:
         raise LayoutError(
-            f"a {name} of {value:g} is out of range", expected=f"{low:.0%} to {high:.0%} of the picture's height"
+            f"a {name} of {value:g} is out of range",
+            expected=f"{low:.0%} to {high:.0%} of the picture's height",
         )
-    return replace(arrangement, size=value) if name == "size" else replace(arrangement, margin=value)
+    return (
+        replace(arrangement, size=value) if name == "size" else replace(arrangement, margin=value)
+    )
 
 
 def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placed:
-    """The slide whole, as large as the rest of the width allows; the presenter over the full height beside it. In upright pictures the
-    presenter has the full width below the slide, or above it for `left`."""
+    """The slide whole, as large as the rest of the width allows; the presenter over the full height
+    beside it. In upright pictures the presenter has the full width below the slide, or above it for
+    `left`."""
     width, height = size
     if width < UPRIGHT * height:
         row = _even(height * BESIDE_SHARE)
@@ -195,39 +210,58 @@ def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placed:
     )
 
 
-def _corner(arrangement: Arrangement, size: tuple[int, int], text: Sequence[Rect], art: Sequence[Rect]) -> Rect:
-    """A square for the presenter: in its corner if that is free of text, else in another, also smaller, else anywhere, else over the
-    least text."""
+def _corner(
+    arrangement: Arrangement, size: tuple[int, int], text: Sequence[Rect], art: Sequence[Rect]
+) -> Rect:
+    """A square for the presenter: in its corner if that is free of text, else in another, also
+    smaller, else anywhere, else over the least text."""
     width, height = size
     edge = min(_even(arrangement.margin * height), width // 8 * 2, height // 8 * 2)
     most = min(width, height) - 2 * edge
-    sides = [max(2, min(_even(arrangement.size * height * share), most // 2 * 2)) for share in SMALLER]
+    sides = [
+        max(2, min(_even(arrangement.size * height * share), most // 2 * 2)) for share in SMALLER
+    ]
     boxes, all_ink = _array(_outward(text)), _array(_outward([*text, *art]))
     for side in sides:
-        free = [rect for rect in _corners(arrangement, size, side, edge) if not _covered(rect, boxes)]
+        free = [
+            rect for rect in _corners(arrangement, size, side, edge) if not _covered(rect, boxes)
+        ]
         if free:
             return next((rect for rect in free if not _covered(rect, all_ink)), free[0])
     for side in sides:
         found = _nearest_free(_corners(arrangement, size, side, edge)[0], size, edge, boxes)
         if found:
             return found
-    return min(_corners(arrangement, size, sides[-1], edge), key=lambda rect: sum(rect.overlap(box) for box in text))
+    return min(
+        _corners(arrangement, size, sides[-1], edge),
+        key=lambda rect: sum(rect.overlap(box) for box in text),
+    )
 
 
 def _corners(arrangement: Arrangement, size: tuple[int, int], side: int, edge: int) -> list[Rect]:
     """The four corners: the one asked for, the other of that side, then those across."""
     low, far = (size[1] - edge - side) // 2 * 2, (size[0] - edge - side) // 2 * 2
     places = {
-        corner: Rect(edge if corner.endswith("left") else far, edge if corner.startswith("top") else low, side, side)
+        corner: Rect(
+            edge if corner.endswith("left") else far,
+            edge if corner.startswith("top") else low,
+            side,
+            side,
+        )
         for corner in CORNERS
     }
     asked = places[arrangement.corner]
-    return sorted(places.values(), key=lambda rect: (rect.left != asked.left, rect.top != asked.top))
+    return sorted(
+        places.values(), key=lambda rect: (rect.left != asked.left, rect.top != asked.top)
+    )
 
 
-def _nearest_free(asked: Rect, size: tuple[int, int], edge: int, boxes: Int64[np.ndarray, "boxes 4"]) -> Rect | None:
-    """The free place nearest to the corner. Whatever is free can be pushed against text or an edge, so those places are all that
-    need be tried: exact, and quick for the few dozen boxes of a slide."""
+def _nearest_free(
+    asked: Rect, size: tuple[int, int], edge: int, boxes: Int64[np.ndarray, "boxes 4"]
+) -> Rect | None:
+    """The free place nearest to the corner. Whatever is free can be pushed against text or an edge,
+    so those places are all that need be tried: exact, and quick for the few dozen boxes of a
+    slide."""
     side = asked.width
     across = _stops(boxes[:, 0], boxes[:, 2], edge, (size[0] - edge - side) // 2 * 2, side)
     down = _stops(boxes[:, 1], boxes[:, 3], edge, (size[1] - edge - side) // 2 * 2, side)
@@ -241,7 +275,11 @@ def _nearest_free(asked: Rect, size: tuple[int, int], edge: int, boxes: Int64[np
 
 
 def _stops(
-    first: Int64[np.ndarray, " boxes"], last: Int64[np.ndarray, " boxes"], low: int, high: int, side: int
+    first: Int64[np.ndarray, " boxes"],
+    last: Int64[np.ndarray, " boxes"],
+    low: int,
+    high: int,
+    side: int,
 ) -> Int64[np.ndarray, " stops"]:
     stops = np.unique(np.concatenate([[low, high], last, first - side]))
     return stops[(stops >= low) & (stops <= high)]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lesson's script: sections, each with a title, the slides it shows and the lines that are spoken over them.
+"""A lesson's script: sections, each with a title, the slides it shows and the lines that are spoken
+over them.
 
-`markdown` reads it from Markdown; a line sheet (`pipeline.script.script`) becomes one here: its scenes are the sections, and `slide 3a` and
-`layout ...` in its notes say what is shown. Every step of a build begins with a line of its own, so that its time is that line's cue.
+`markdown` reads it from Markdown; a line sheet (`pipeline.script.script`) becomes one here: its
+scenes are the sections, and `slide 3a` and `layout ...` in its notes say what is shown. Every step
+of a build begins with a line of its own, so that its time is that line's cue.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from manifests.rows import Line
 from pipeline.lesson.layouts import Arrangement, LayoutError, parse
 
 NARRATOR = "PRESENTER"  # who speaks when the script names nobody
-DIRECTIVE = re.compile(r"(?P<name>slide|build|layout)\b\s*[:=]?\s*(?P<value>.*)", re.IGNORECASE | re.DOTALL)
+DIRECTIVE = re.compile(
+    r"(?P<name>slide|build|layout)\b\s*[:=]?\s*(?P<value>.*)", re.IGNORECASE | re.DOTALL
+)
 SLIDE_NAME = re.compile(r"[\w.-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A slide, and the line with whose first word it comes up. `source_line` is where the script asks for it."""
+    """A slide, and the line with whose first word it comes up. `source_line` is where the script
+    asks for it."""
 
     slide: str
     line_id: str
@@ -33,7 +38,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A stretch of the lesson under one title. `steps` has at least one; further ones are builds. `layout`: "" for the production's."""
+    """A stretch of the lesson under one title. `steps` has at least one; further ones are builds.
+    `layout`: "" for the production's."""
 
     title: str
     steps: tuple[Step, ...]
@@ -60,27 +66,40 @@ class LessonScript:
 
 
 def from_lines(lines: Sequence[Line]) -> LessonScript:
-    """The lesson that a line sheet describes. Raises InputError with every directive in its notes that cannot be read.
+    """The lesson that a line sheet describes. Raises InputError with every directive in its notes
+    that cannot be read.
 
-    Scenes without a slide of their own show the slides in order: the first scene slide 1, and so on."""
+    Scenes without a slide of their own show the slides in order: the first scene slide 1, and so
+    on."""
     problems: list[Problem] = []
     sections = []
-    for number, (title, group) in enumerate(itertools.groupby(lines, key=lambda line: line.scene), start=1):
+    for number, (title, group) in enumerate(
+        itertools.groupby(lines, key=lambda line: line.scene), start=1
+    ):
         sections.append(_section(title, list(group), number, problems))
     if problems:
         raise InputError(problems)
     return LessonScript(sections=tuple(sections), lines=tuple(lines))
 
 
-def check(script: LessonScript, *, slides: Sequence[str], base: Arrangement, file: str) -> list[Problem]:
-    """What of a script does not fit its slides: slides that there are not, layouts that cannot be read, sections of one title."""
+def check(
+    script: LessonScript, *, slides: Sequence[str], base: Arrangement, file: str
+) -> list[Problem]:
+    """What of a script does not fit its slides: slides that there are not, layouts that cannot be
+    read, sections of one title."""
     problems = []
     for section in script.sections:
         problems += [
-            Problem(file=file, line=step.source_line or None, message=f"there is no slide {step.slide!r}",
-                    expected=None if nearest(step.slide, slides) else f"one of {', '.join(slides)}", nearest=nearest(step.slide, slides))
-            for step in section.steps if step.slide not in slides
-        ]  # fmt: skip
+            Problem(
+                file=file,
+                line=step.source_line or None,
+                message=f"there is no slide {step.slide!r}",
+                expected=None if nearest(step.slide, slides) else f"one of {', '.join(slides)}",
+                nearest=nearest(step.slide, slides),
+            )
+            for step in section.steps
+            if step.slide not in slides
+        ]
         try:
             parse(section.layout, base=base)
         except LayoutError as error:
@@ -97,7 +116,8 @@ def check(script: LessonScript, *, slides: Sequence[str], base: Arrangement, fil
 
 
 def directive(text: str) -> tuple[str, str] | None:
-    """Name and value of a directive (`slide 3a`, `layout: corner, round`; `build` is `slide`), or None.
+    """Name and value of a directive (`slide 3a`, `layout: corner, round`; `build` is `slide`), or
+    None.
 
     >>> directive("slide 3a"), directive("say it slowly")
     (('slide', '3a'), None)
@@ -118,7 +138,10 @@ def _section(title: str, lines: Sequence[Line], number: int, problems: list[Prob
             if name == "slide" and not SLIDE_NAME.fullmatch(value):
                 problems.append(
                     Problem(
-                        file=line.source, row=line.source_line, column="notes", message=f"no slide's name: {value!r}"
+                        file=line.source,
+                        row=line.source_line,
+                        column="notes",
+                        message=f"no slide's name: {value!r}",
                     )
                 )
             elif name == "slide":
@@ -137,7 +160,9 @@ def _section(title: str, lines: Sequence[Line], number: int, problems: list[Prob
             elif name == "layout":
                 layout = value
     if not steps or steps[0].line_id != lines[0].line_id:
-        steps.insert(0, Step(slide=str(number), line_id=lines[0].line_id, source_line=lines[0].source_line))
+        steps.insert(
+            0, Step(slide=str(number), line_id=lines[0].line_id, source_line=lines[0].source_line)
+        )
     return Section(
         title=title,
         steps=tuple(steps),

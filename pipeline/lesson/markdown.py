@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read and write a lesson's script as Markdown: `# Title` begins a section, paragraphs are spoken, comments say what is shown.
+"""Read and write a lesson's script as Markdown: `# Title` begins a section, paragraphs are spoken,
+comments say what is shown.
 
     # How it turns
     <!-- slide 3a -->
@@ -10,9 +11,11 @@
     <!-- slide 3b -->
     **ANNA:** Count the seconds.
 
-A parenthetical that begins a paragraph and notes in double brackets mean what they mean in an episode's script. Not spoken: headings
-below the first level, quotations, fenced code, pictures, footnotes, where links lead, a YAML table before the first section. A backslash
-makes any mark a plain character. This is the part of CommonMark that people write notes in, not all of it: tables and HTML are refused.
+A parenthetical that begins a paragraph and notes in double brackets mean what they mean in an
+episode's script. Not spoken: headings below the first level, quotations, fenced code, pictures,
+footnotes, where links lead, a YAML table before the first section. A backslash makes any mark a
+plain character. This is the part of CommonMark that people write notes in, not all of it: tables
+and HTML are refused.
 """
 
 from __future__ import annotations
@@ -47,7 +50,8 @@ _PRIVATE = re.compile("[\ue000-\ue07f]")
 _ASIDE = re.compile(r"<!--(?P<comment>.*?)-->|\[\[(?P<note>.*?)\]\]", re.DOTALL)
 _OPEN = re.compile(r"<!--(?!.*-->)|\[\[(?!.*\]\])", re.DOTALL)
 _SPEAKER = re.compile(
-    r"(?:\*\*(?P<bold>[^*:]{1,60})(?::\*\*|\*\*:)|(?P<plain>[A-Z][A-Z0-9 .'-]{1,40}):)(?:\s+(?P<rest>.*))?", re.DOTALL
+    r"(?:\*\*(?P<bold>[^*:]{1,60})(?::\*\*|\*\*:)|(?P<plain>[A-Z][A-Z0-9 .'-]{1,40}):)(?:\s+(?P<rest>.*))?",
+    re.DOTALL,
 )
 _HEADING = re.compile(r"#\s+(?P<title>.*?)(?:\s+#+)?")
 _PLAIN_MARKS = re.compile(r"([\\`*_\[\]<>&|])")
@@ -101,30 +105,45 @@ class _Reader:
         self.problems.append(Problem(file=self.file, line=line, message=message, **facts))  # type: ignore[arg-type]
 
 
-def read(path: Path, *, words: Words, language: str = "en", narrator: str = NARRATOR) -> LessonScript:
-    """The script in a Markdown file. `words`: from `moods.words`; `narrator`: who speaks where nobody is named.
+def read(
+    path: Path, *, words: Words, language: str = "en", narrator: str = NARRATOR
+) -> LessonScript:
+    """The script in a Markdown file. `words`: from `moods.words`; `narrator`: who speaks where
+    nobody is named.
 
     Raises InputError with every problem, each with its line."""
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside)))
+        raise InputError(
+            Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside))
+        )
     return parse(
-        tables.decode(path, maximum=LARGEST), file=path.name, words=words, language=language, narrator=narrator
+        tables.decode(path, maximum=LARGEST),
+        file=path.name,
+        words=words,
+        language=language,
+        narrator=narrator,
     )
 
 
-def parse(text: str, *, file: str, words: Words, language: str = "en", narrator: str = NARRATOR) -> LessonScript:
+def parse(
+    text: str, *, file: str, words: Words, language: str = "en", narrator: str = NARRATOR
+) -> LessonScript:
     """The script in a text; see `read`."""
     reader = _Reader(file=file, words=words, narrator=narrator)
     for number, block in _blocks(text):
         _take(reader, number, block)
     if not reader.chapters and not reader.problems:
-        reader.wrong(1, "nothing is said in this script", expected="'# Title' and under it what is spoken")
+        reader.wrong(
+            1, "nothing is said in this script", expected="'# Title' and under it what is spoken"
+        )
     for chapter in reader.chapters:
         _tell_unspoken(reader, chapter)
         if not any(draft.text for draft in chapter.drafts):
             reader.wrong(
-                chapter.source_line, f"nothing is said under {chapter.title!r}", expected="at least one sentence"
+                chapter.source_line,
+                f"nothing is said under {chapter.title!r}",
+                expected="at least one sentence",
             )
     if reader.problems:
         raise InputError(sorted(reader.problems, key=lambda problem: problem.line or 0))
@@ -132,7 +151,8 @@ def parse(text: str, *, file: str, words: Words, language: str = "en", narrator:
 
 
 def write(script: LessonScript, *, narrator: str = NARRATOR) -> str:
-    """The script as Markdown that `read` reads as the same script (line numbers and ids of its own aside)."""
+    """The script as Markdown that `read` reads as the same script (line numbers and ids of its own
+    aside)."""
     parts = []
     for section in script.sections:
         head = [f"# {_escaped_title(section.title)}"]
@@ -140,14 +160,19 @@ def write(script: LessonScript, *, narrator: str = NARRATOR) -> str:
         parts.append("\n".join(head))
         speaking = narrator
         for line in script.lines_of(section):
-            parts += [f"<!-- slide {step.slide} -->" for step in section.steps if step.line_id == line.line_id]
+            parts += [
+                f"<!-- slide {step.slide} -->"
+                for step in section.steps
+                if step.line_id == line.line_id
+            ]
             parts.append(_paragraph(line, speaking))
             speaking = line.character
     return "\n\n".join(parts) + "\n"
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Blocks with the number of their first line: headings, rules and quotations by line, paragraphs and list items whole."""
+    """Blocks with the number of their first line: headings, rules and quotations by line,
+    paragraphs and list items whole."""
     block: list[str] = []
     begins, fence = 0, ""
     for number, raw in enumerate(_without_front_matter(text.splitlines()), start=1):
@@ -176,7 +201,14 @@ def _blocks(text: str) -> Iterator[tuple[int, str]]:
 def _without_front_matter(lines: list[str]) -> list[str]:
     """The lines, a YAML table before them emptied: it tells programs about the script."""
     if lines and lines[0].rstrip() == "---":
-        end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() in {"---", "..."}), 0)
+        end = next(
+            (
+                number
+                for number, line in enumerate(lines[1:], start=1)
+                if line.rstrip() in {"---", "..."}
+            ),
+            0,
+        )
         if not any(line.startswith("#") for line in lines[:end]):
             return [""] * (end + 1) + lines[end + 1 :]
     return lines
@@ -189,7 +221,11 @@ def _take(reader: _Reader, number: int, block: str) -> None:
             reader.wrong(number, "a section without a title", expected="# Title")
         reader.chapters.append(_Chapter(title=title, source_line=number, character=reader.narrator))
     elif block.startswith("|"):
-        reader.wrong(number, "a table cannot be spoken", expected="sentences; a quotation (>) for what is only read")
+        reader.wrong(
+            number,
+            "a table cannot be spoken",
+            expected="sentences; a quotation (>) for what is only read",
+        )
     elif block.startswith("#") and not re.match(r"#{2,6}(\s|$)", block):
         reader.wrong(
             number,
@@ -201,7 +237,12 @@ def _take(reader: _Reader, number: int, block: str) -> None:
         return
     elif not reader.chapters:
         if _ASIDE.sub("", block).strip():
-            reader.wrong(number, "text before the first section", expected="'# Title' above it", got=repr(block[:40]))
+            reader.wrong(
+                number,
+                "text before the first section",
+                expected="'# Title' above it",
+                got=repr(block[:40]),
+            )
     else:
         _take_paragraph(reader, reader.chapters[-1], number, block)
 
@@ -215,9 +256,9 @@ def _take_paragraph(reader: _Reader, chapter: _Chapter, number: int, block: str)
     for aside in _ASIDE.finditer(text):
         first = _speak(reader, chapter, text[place : aside.start()], first=first) and first
         line = number + block.count("\n", 0, offset + aside.start())
-        _take_comment(reader, chapter, aside["comment"], line) if aside["comment"] is not None else _take_note(
-            reader, chapter, aside["note"], line
-        )
+        _take_comment(reader, chapter, aside["comment"], line) if aside[
+            "comment"
+        ] is not None else _take_note(reader, chapter, aside["note"], line)
         place = aside.end()
     _speak(reader, chapter, text[place:], first=first)
     if _OPEN.search(text[place:]):
@@ -225,7 +266,8 @@ def _take_paragraph(reader: _Reader, chapter: _Chapter, number: int, block: str)
 
 
 def _speak(reader: _Reader, chapter: _Chapter, text: str, *, first: bool) -> bool:
-    """Add words to the line that is being read; whether the paragraph's first words are still to come."""
+    """Add words to the line that is being read; whether the paragraph's first words are still to
+    come."""
     words = text.strip()
     if first and (speaker := _SPEAKER.fullmatch(words)):
         name = " ".join((speaker["bold"] or speaker["plain"]).split())
@@ -239,7 +281,10 @@ def _speak(reader: _Reader, chapter: _Chapter, text: str, *, first: bool) -> boo
         words = aside["rest"]
     if tag := _TAG.search(words):
         reader.wrong(
-            draft.source_line, "HTML cannot be spoken", got=tag[0], expected=r"plain words; \< for the sign itself"
+            draft.source_line,
+            "HTML cannot be spoken",
+            got=tag[0],
+            expected=r"plain words; \< for the sign itself",
         )
     spoken = _plain(words)
     if spoken:
@@ -253,25 +298,39 @@ def _take_comment(reader: _Reader, chapter: _Chapter, comment: str, line: int) -
     name, value = directive(comment) or ("", "")
     value = _restored(value)
     if name == "slide" and not SLIDE_NAME.fullmatch(value):
-        reader.wrong(line, "not a slide's name", expected="slide 3, or slide 3a for a build", got=repr(value))
+        reader.wrong(
+            line, "not a slide's name", expected="slide 3, or slide 3a for a build", got=repr(value)
+        )
     elif name == "slide":
         if chapter.drafts[-1].text:
             chapter.drafts.append(_Draft(character=chapter.character, source_line=line))
         _tell_unspoken(reader, chapter)
         chapter.waiting = [(value, line)]
     elif name == "layout" and chapter.layout not in {None, value}:
-        reader.wrong(line, "a second layout for one section", expected=f"only {chapter.layout!r}", got=repr(value))
+        reader.wrong(
+            line,
+            "a second layout for one section",
+            expected=f"only {chapter.layout!r}",
+            got=repr(value),
+        )
     elif name == "layout":
         chapter.layout = value
-    elif near := nearest((comment.split() or [""])[0].rstrip(":=").casefold(), ["slide", "build", "layout"]):
-        reader.wrong(line, "this comment is nearly a directive", got=repr(comment.strip()[:60]), nearest=near)
+    elif near := nearest(
+        (comment.split() or [""])[0].rstrip(":=").casefold(), ["slide", "build", "layout"]
+    ):
+        reader.wrong(
+            line, "this comment is nearly a directive", got=repr(comment.strip()[:60]), nearest=near
+        )
 
 
 def _tell_unspoken(reader: _Reader, chapter: _Chapter) -> None:
-    """A slide waits for the first word after it: where there is none before the next slide or section, it would never be seen."""
+    """A slide waits for the first word after it: where there is none before the next slide or
+    section, it would never be seen."""
     for slide, line in chapter.waiting:
         reader.wrong(
-            line, f"nothing is said on slide {slide}", expected="the sentence with which it comes up, after it"
+            line,
+            f"nothing is said on slide {slide}",
+            expected="the sentence with which it comes up, after it",
         )
 
 
@@ -287,12 +346,15 @@ def _take_note(reader: _Reader, chapter: _Chapter, note: str, line: int) -> None
         chapter.drafts[-1].curve = str(parse_curve(emotion["curve"], words=reader.words))
     except EmotionError as error:
         reader.problems.append(
-            problem_with(error, reader.words, Problem(file=reader.file, line=line, message=str(error)))
+            problem_with(
+                error, reader.words, Problem(file=reader.file, line=line, message=str(error))
+            )
         )
 
 
 def _finished(reader: _Reader, language: str) -> LessonScript:
-    """Number and name the lines as an episode's are: by section, character, words and how often they were said."""
+    """Number and name the lines as an episode's are: by section, character, words and how often
+    they were said."""
     said: Counter[tuple[str, str, str]] = Counter()
     sections, lines = list[Section](), list[Line]()
     for number, chapter in enumerate(reader.chapters, start=1):
@@ -304,11 +366,21 @@ def _finished(reader: _Reader, language: str) -> LessonScript:
             line_id = f"{slug}-{digest([*key, said[key]])[:8]}"
             order = len(lines) + len(own)
             own.append(
-                replace(_line(draft, chapter.title), line_id=line_id, order=order, source=reader.file, lang=language)
+                replace(
+                    _line(draft, chapter.title),
+                    line_id=line_id,
+                    order=order,
+                    source=reader.file,
+                    lang=language,
+                )
             )
-            steps += [Step(slide=slide, line_id=line_id, source_line=at) for slide, at in draft.steps]
+            steps += [
+                Step(slide=slide, line_id=line_id, source_line=at) for slide, at in draft.steps
+            ]
         if not steps or steps[0].line_id != own[0].line_id:
-            steps.insert(0, Step(slide=str(number), line_id=own[0].line_id, source_line=chapter.source_line))
+            steps.insert(
+                0, Step(slide=str(number), line_id=own[0].line_id, source_line=chapter.source_line)
+            )
         ids = tuple(line.line_id for line in own)
         sections.append(
             Section(
@@ -325,9 +397,16 @@ def _finished(reader: _Reader, language: str) -> LessonScript:
 
 def _line(draft: _Draft, scene: str) -> Line:
     return Line(
-        line_id="", order=0, scene=scene, character=draft.character, text=" ".join(draft.text), performance=draft.curve,
-        direction=", ".join(draft.direction), notes="; ".join(draft.notes), source_line=draft.source_line,
-    )  # fmt: skip
+        line_id="",
+        order=0,
+        scene=scene,
+        character=draft.character,
+        text=" ".join(draft.text),
+        performance=draft.curve,
+        direction=", ".join(draft.direction),
+        notes="; ".join(draft.notes),
+        source_line=draft.source_line,
+    )
 
 
 def _paragraph(line: Line, speaking: str) -> str:
@@ -341,7 +420,8 @@ def _paragraph(line: Line, speaking: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """What is spoken of a text: without pictures, link targets, footnote marks, code ticks, emphasis and backslashes that break a line."""
+    """What is spoken of a text: without pictures, link targets, footnote marks, code ticks,
+    emphasis and backslashes that break a line."""
     text = re.sub(r"\\\n", "\n", text)
     text = _LINK.sub(lambda found: "" if found[0].startswith("!") else found["text"], text)
     text = _NAMED_LINK.sub(lambda found: found["text"], _FOOTNOTE.sub("", text))
@@ -371,13 +451,15 @@ def _escaped_title(title: str) -> str:
 
 
 def retitled(script: LessonScript, titles: dict[str, str], texts: dict[str, str]) -> LessonScript:
-    """The script with other titles (by section's number from 1, as text) and texts (by line id), as a translation brings them."""
+    """The script with other titles (by section's number from 1, as text) and texts (by line id), as
+    a translation brings them."""
     sections = tuple(
         replace(section, title=titles.get(str(number), section.title))
         for number, section in enumerate(script.sections, start=1)
     )
     title_of = {line_id: section.title for section in sections for line_id in section.line_ids}
     lines = tuple(
-        replace(line, text=texts.get(line.line_id, line.text), scene=title_of[line.line_id]) for line in script.lines
+        replace(line, text=texts.get(line.line_id, line.text), scene=title_of[line.line_id])
+        for line in script.lines
     )
     return LessonScript(sections=sections, lines=lines)

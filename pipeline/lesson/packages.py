@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages for learning systems: the lesson's video, captions, chapters and transcript behind a small player page, as one zip file.
+"""Packages for learning systems: the lesson's video, captions, chapters and transcript behind a
+small player page, as one zip file.
 
-The player (`player/`) is the same in every package. It resumes where the learner stopped, reports completion when nine tenths were
-watched, and works without a learning system too; the page says which kind of system it may look for. What differs is the manifest:
-`scorm` and `tincan` write it.
+The player (`player/`) is the same in every package. It resumes where the learner stopped, reports
+completion when nine tenths were watched, and works without a learning system too; the page says
+which kind of system it may look for. What differs is the manifest: `scorm` and `tincan` write it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _STORED = {".mp4", ".jpg", ".png"}  # packed already
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """What goes into a package. `identifier` names it for learning systems and must stay when the lesson is mended."""
+    """What goes into a package. `identifier` names it for learning systems and must stay when the
+    lesson is mended."""
 
     title: str
     identifier: str
@@ -45,7 +47,8 @@ class Package:
 
 
 def write(package: Package, path: Path, *, kind: PackageName = "scorm12") -> Path:
-    """Write the package. Raises InputError when its own manifest would not be valid (a name that no XML can hold)."""
+    """Write the package. Raises InputError when its own manifest would not be valid (a name that no
+    XML can hold)."""
     media = {
         "lesson.mp4": package.video,
         "captions.vtt": package.captions,
@@ -61,7 +64,10 @@ def write(package: Package, path: Path, *, kind: PackageName = "scorm12") -> Pat
         for file, text in {name: manifest, **texts}.items():
             archive.writestr(_entry(file), text.encode())
         for file, source in media.items():
-            with source.open("rb") as opened, archive.open(_entry(file), "w", force_zip64=True) as target:
+            with (
+                source.open("rb") as opened,
+                archive.open(_entry(file), "w", force_zip64=True) as target,
+            ):
                 while block := opened.read(1 << 20):
                     target.write(block)
     return path
@@ -109,10 +115,14 @@ def _manifest(package: Package, kind: PackageName, *, files: Sequence[str]) -> t
     """The manifest's file name and text."""
     title = printable(package.title)
     if kind == "xapi":
-        text = tincan.manifest_xml(title, identifier=package.identifier, language=package.language, page=PAGE)
+        text = tincan.manifest_xml(
+            title, identifier=package.identifier, language=package.language, page=PAGE
+        )
         return tincan.MANIFEST, text
     edition = scorm.EDITIONS[kind]
-    text = scorm.manifest_xml(title, identifier=xml_name(package.identifier), edition=edition, files=files)
+    text = scorm.manifest_xml(
+        title, identifier=xml_name(package.identifier), edition=edition, files=files
+    )
     if problems := scorm.check(text, edition=edition, files=set(files)):
         raise InputError(problems)
     return scorm.MANIFEST, text
@@ -120,6 +130,8 @@ def _manifest(package: Package, kind: PackageName, *, files: Sequence[str]) -> t
 
 def _entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, _DAY_ONE)
-    entry.compress_type = zipfile.ZIP_STORED if Path(name).suffix in _STORED else zipfile.ZIP_DEFLATED
+    entry.compress_type = (
+        zipfile.ZIP_STORED if Path(name).suffix in _STORED else zipfile.ZIP_DEFLATED
+    )
     entry.external_attr = 0o644 << 16
     return entry

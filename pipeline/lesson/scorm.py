@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest of a SCORM package, in the two editions that learning systems take, and the rules that it must keep.
+"""The manifest of a SCORM package, in the two editions that learning systems take, and the rules
+that it must keep.
 
-Follows ADL SCORM 1.2 (2001, Content Packaging) and SCORM 2004 4th Edition (2009, Content Aggregation Model): one shareable content
-object and no sequencing, so that the learning system's own rules hold. The ADL schemas are not ours to give away, so packages name
-them and leave them out. How the player talks to a learning system is in `player/scorm.js`.
+Follows ADL SCORM 1.2 (2001, Content Packaging) and SCORM 2004 4th Edition (2009, Content
+Aggregation Model): one shareable content object and no sequencing, so that the learning system's
+own rules hold. The ADL schemas are not ours to give away, so packages name them and leave them out.
+How the player talks to a learning system is in `player/scorm.js`.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
-    """What differs between the editions: version, namespaces of Content Packaging and of ADL's part, the attribute that says what a
-    resource is, and the schemas that are named."""
+    """What differs between the editions: version, namespaces of Content Packaging and of ADL's
+    part, the attribute that says what a resource is, and the schemas that are named."""
 
     version: str
     cp: str
@@ -55,7 +57,8 @@ EDITIONS = {
 
 
 def manifest_xml(title: str, *, identifier: str, edition: Edition, files: Sequence[str]) -> str:
-    """`imsmanifest.xml`: one organization with one item, one resource that is the SCO, all its files; the first is its page.
+    """`imsmanifest.xml`: one organization with one item, one resource that is the SCO, all its
+    files; the first is its page.
 
     `identifier`: an XML name."""
     for prefix, name in (("", edition.cp), ("adlcp", edition.adl), ("xsi", XSI)):
@@ -71,11 +74,15 @@ def manifest_xml(title: str, *, identifier: str, edition: Edition, files: Sequen
     metadata = element(root, "metadata")
     element(metadata, "schema", "ADL SCORM")
     element(metadata, "schemaversion", edition.version)
-    organization = element(element(root, "organizations", default="lesson"), "organization", identifier="lesson")
+    organization = element(
+        element(root, "organizations", default="lesson"), "organization", identifier="lesson"
+    )
     element(organization, "title", title)
     item = element(organization, "item", identifier="item", identifierref="sco", isvisible="true")
     element(item, "title", title)
-    resource = element(element(root, "resources"), "resource", identifier="sco", type="webcontent", href=files[0])
+    resource = element(
+        element(root, "resources"), "resource", identifier="sco", type="webcontent", href=files[0]
+    )
     resource.set(f"{{{edition.adl}}}{edition.kind}", "sco")
     for name in files:
         element(resource, "file", href=name)
@@ -84,7 +91,8 @@ def manifest_xml(title: str, *, identifier: str, edition: Edition, files: Sequen
 
 
 def check(manifest: str, *, edition: Edition, files: set[str]) -> list[Problem]:
-    """The rules of the Content Packaging part that a manifest must keep and a schema alone does not hold: references, files, one SCO."""
+    """The rules of the Content Packaging part that a manifest must keep and a schema alone does not
+    hold: references, files, one SCO."""
     from defusedxml import ElementTree
     from defusedxml.common import DefusedXmlException
 
@@ -102,7 +110,9 @@ def _broken_structure(root: Any, edition: Edition) -> Iterator[str]:
     parts = [f"{{{edition.cp}}}{name}" for name in ("metadata", "organizations", "resources")]
     if root.tag != f"{{{edition.cp}}}manifest" or [child.tag for child in root] != parts:
         yield "a manifest holds metadata, organizations and resources, in this order"
-    told = [root.findtext(f"{parts[0]}/{{{edition.cp}}}{name}") for name in ("schema", "schemaversion")]
+    told = [
+        root.findtext(f"{parts[0]}/{{{edition.cp}}}{name}") for name in ("schema", "schemaversion")
+    ]
     if told != ["ADL SCORM", edition.version]:
         yield f"the metadata do not say ADL SCORM, {edition.version}"
     identifiers = [one.get("identifier", "") for one in root.iter() if "identifier" in one.attrib]
@@ -129,7 +139,10 @@ def _broken_resource(resource: Any, edition: Edition, files: set[str]) -> Iterat
     listed = [one.get("href", "") for one in resource.iter(f"{{{edition.cp}}}file")]
     yield from (f"{href!r} is listed and not packed" for href in listed if href not in files)
     yield from (f"{href!r} is packed and not listed" for href in sorted(files - set(listed)))
-    is_sco = resource.get(f"{{{edition.adl}}}{edition.kind}") == "sco" and resource.get("type") == "webcontent"
+    is_sco = (
+        resource.get(f"{{{edition.adl}}}{edition.kind}") == "sco"
+        and resource.get("type") == "webcontent"
+    )
     if not is_sco or resource.get("href", "") not in listed:
         yield f"resource {resource.get('identifier')!r} is not a SCO with a page of its own"
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When slides come up: sections and their builds on the timeline, from where the lines are heard. Pure integers of frames.
+"""When slides come up: sections and their builds on the timeline, from where the lines are heard.
+Pure integers of frames.
 
-A section begins with the cut into its first shot, in the pause before its first word, so that the slide is there when it is spoken
-about; its chapter begins at the frame of that word. A build comes up at the frame of its first word.
+A section begins with the cut into its first shot, in the pause before its first word, so that the
+slide is there when it is spoken about; its chapter begins at the frame of that word. A build comes
+up at the frame of its first word.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """A section on the timeline: frames `[start, end)`, the frame of its first word, its slides without gap, its shots as they are.
+    """A section on the timeline: frames `[start, end)`, the frame of its first word, its slides
+    without gap, its shots as they are.
 
     `number` counts the script's sections from 1."""
 
@@ -47,11 +50,16 @@ class Stretch:
         return self.end - self.start
 
 
-def lay_out(script: LessonScript, cues: Sequence[Cue], shots: Sequence[Shot], *, rate: Fraction) -> list[Stretch]:
-    """The sections that were heard, in order, covering the timeline from frame 0 to its end. `shots`: the cut, gapless in layer 0."""
+def lay_out(
+    script: LessonScript, cues: Sequence[Cue], shots: Sequence[Shot], *, rate: Fraction
+) -> list[Stretch]:
+    """The sections that were heard, in order, covering the timeline from frame 0 to its end.
+    `shots`: the cut, gapless in layer 0."""
     base = sorted((shot for shot in shots if shot.layer == 0), key=lambda shot: shot.start_frame)
     total = max((shot.end_frame for shot in base), default=0)
-    first_words = {cue.line_id: frame_of(cue.start, rate) for cue in cues if 0 <= cue.start < cue.end}
+    first_words = {
+        cue.line_id: frame_of(cue.start, rate) for cue in cues if 0 <= cue.start < cue.end
+    }
     heard = [
         (number, section, chapter)
         for number, section in enumerate(script.sections, start=1)
@@ -61,19 +69,25 @@ def lay_out(script: LessonScript, cues: Sequence[Cue], shots: Sequence[Shot], *,
     ends = [*begins[1:], total][: len(begins)]
     return [
         Stretch(
-            section=section, number=number, start=start, end=end, chapter=min(max(chapter, start), end - 1),
+            section=section,
+            number=number,
+            start=start,
+            end=end,
+            chapter=min(max(chapter, start), end - 1),
             slides=_slides(section, first_words, start, end),
             shots=tuple(shot for shot in base if shot.start_frame < end and start < shot.end_frame),
         )
         for (number, section, chapter), start, end in zip(heard, begins, ends, strict=True)
         if start < end
-    ]  # fmt: skip
+    ]
 
 
 def sample_step(rate: Fraction) -> int:
-    """The fewest samples at 48 kHz that are whole frames, and whole samples at 16 kHz: recordings of a lesson begin on this grid.
+    """The fewest samples at 48 kHz that are whole frames, and whole samples at 16 kHz: recordings
+    of a lesson begin on this grid.
 
-    So a recording that becomes longer moves the later ones by whole frames, and their takes stay what they are.
+    So a recording that becomes longer moves the later ones by whole frames, and their takes stay
+    what they are.
 
     >>> sample_step(Fraction(25)), sample_step(Fraction(30000, 1001))
     (1920, 24024)
@@ -85,7 +99,9 @@ def sample_step(rate: Fraction) -> int:
 def not_heard(script: LessonScript, stretches: Sequence[Stretch]) -> list[Section]:
     """Sections of which no line was heard, which are therefore not in the lesson."""
     shown = {stretch.number for stretch in stretches}
-    return [section for number, section in enumerate(script.sections, start=1) if number not in shown]
+    return [
+        section for number, section in enumerate(script.sections, start=1) if number not in shown
+    ]
 
 
 def frame_of(sample: int, rate: Fraction) -> int:
@@ -94,11 +110,15 @@ def frame_of(sample: int, rate: Fraction) -> int:
 
 
 def _chapter(section: Section, first_words: Mapping[str, int]) -> int | None:
-    return min((first_words[line_id] for line_id in section.line_ids if line_id in first_words), default=None)
+    return min(
+        (first_words[line_id] for line_id in section.line_ids if line_id in first_words),
+        default=None,
+    )
 
 
 def _begins(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[int]:
-    """First frames of the sections: the cut before each first word where the cut is the section's own, else the word's frame.
+    """First frames of the sections: the cut before each first word where the cut is the section's
+    own, else the word's frame.
 
     They never run backwards, also where the sound does not follow the script's order."""
     begins = list[int]()
@@ -115,15 +135,26 @@ def _begins(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[
     return begins
 
 
-def _slides(section: Section, first_words: Mapping[str, int], start: int, end: int) -> tuple[Shown, ...]:
-    """The steps that are seen at all; one whose line was not heard comes up with the next that was."""
+def _slides(
+    section: Section, first_words: Mapping[str, int], start: int, end: int
+) -> tuple[Shown, ...]:
+    """The steps that are seen at all; one whose line was not heard comes up with the next that
+    was."""
     later = end
     begins = list[int]()
     for step in reversed(section.steps):
         position = section.line_ids.index(step.line_id)
-        known = [first_words[line_id] for line_id in section.line_ids[position:] if line_id in first_words]
+        known = [
+            first_words[line_id]
+            for line_id in section.line_ids[position:]
+            if line_id in first_words
+        ]
         later = min(later, known[0] if known else end)
         begins.insert(0, max(start, later))
     begins[0] = start
     pairs = zip(section.steps, itertools.pairwise([*begins, end]), strict=True)
-    return tuple(Shown(slide=step.slide, start=first, end=last) for step, (first, last) in pairs if first < last)
+    return tuple(
+        Shown(slide=step.slide, start=first, end=last)
+        for step, (first, last) in pairs
+        if first < last
+    )

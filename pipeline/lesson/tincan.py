@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest of an xAPI package, `tincan.xml`: what the activity is called and which page begins it.
+"""The manifest of an xAPI package, `tincan.xml`: what the activity is called and which page begins
+it.
 
-The format is Rustici Software's ("Incorporating a Tin Can LRS into an LMS"), which learning systems import as "xAPI" or "Tin Can"
-packages. How the page is begun and what it reports is in `player/xapi.js`.
+The format is Rustici Software's ("Incorporating a Tin Can LRS into an LMS"), which learning systems
+import as "xAPI" or "Tin Can" packages. How the page is begun and what it reports is in
+`player/xapi.js`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import xml.etree.ElementTree as ET
 
 MANIFEST = "tincan.xml"
 NAMESPACE = "http://projecttincan.com/tincan.xsd"
-VIDEO = "https://w3id.org/xapi/video/activity-type/video"  # of the xAPI Video Profile 1.0, as the statements name it
+# of the xAPI Video Profile 1.0, as the statements name it
+VIDEO = "https://w3id.org/xapi/video/activity-type/video"
 
 
 def activity(identifier: str) -> str:
@@ -29,7 +32,9 @@ def manifest_xml(title: str, *, identifier: str, language: str, page: str) -> st
     ET.register_namespace("", NAMESPACE)
     root = ET.Element(f"{{{NAMESPACE}}}tincan")
     activities = ET.SubElement(root, f"{{{NAMESPACE}}}activities")
-    one = ET.SubElement(activities, f"{{{NAMESPACE}}}activity", {"id": activity(identifier), "type": VIDEO})
+    one = ET.SubElement(
+        activities, f"{{{NAMESPACE}}}activity", {"id": activity(identifier), "type": VIDEO}
+    )
     for name, text in (("name", title), ("description", title), ("launch", page)):
         ET.SubElement(one, f"{{{NAMESPACE}}}{name}", {"lang": language}).text = text
     ET.indent(root)

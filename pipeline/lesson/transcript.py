@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chapters and transcript of a lesson. Pure text.
 
-The transcript holds what is said, by whom, and what stands on the slides, so that it can take the lesson's place (WCAG 2.2, success
-criteria 1.2.1 and 1.2.8). Chapters are WebVTT for players, and ffmetadata (ffmpeg's manual, "Metadata") for the video files.
+The transcript holds what is said, by whom, and what stands on the slides, so that it can take the
+lesson's place (WCAG 2.2, success criteria 1.2.1 and 1.2.8). Chapters are WebVTT for players, and
+ffmetadata (ffmpeg's manual, "Metadata") for the video files.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pipeline.lesson.timing import Stretch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A section as it is read: title, frame of its first word, who says what, the words on its slides (each once)."""
+    """A section as it is read: title, frame of its first word, who says what, the words on its
+    slides (each once)."""
 
     title: str
     frame: int
@@ -29,7 +31,10 @@ class Entry:
 
 
 def entries(
-    stretches: Sequence[Stretch], script: LessonScript, cues: Sequence[Cue], slides: Mapping[str, Slide]
+    stretches: Sequence[Stretch],
+    script: LessonScript,
+    cues: Sequence[Cue],
+    slides: Mapping[str, Slide],
 ) -> list[Entry]:
     """The transcript of the sections, from the lines that are heard."""
     heard = {cue.line_id for cue in cues if 0 <= cue.start < cue.end}
@@ -38,7 +43,9 @@ def entries(
             title=stretch.section.title,
             frame=stretch.chapter,
             said=tuple(
-                (line.character, line.text) for line in script.lines_of(stretch.section) if line.line_id in heard
+                (line.character, line.text)
+                for line in script.lines_of(stretch.section)
+                if line.line_id in heard
             ),
             on_slides=_words_on([slides[shown.slide] for shown in stretch.slides]),
         )
@@ -72,7 +79,9 @@ def sections_html(transcript: Sequence[Entry], *, rate: Fraction, level: int) ->
     several = _speakers(transcript) > 1
     parts = []
     for entry in transcript:
-        parts.append(f"<h{level}>{minutes(entry.frame, rate)} {html.escape(entry.title)}</h{level}>")
+        parts.append(
+            f"<h{level}>{minutes(entry.frame, rate)} {html.escape(entry.title)}</h{level}>"
+        )
         for character, text in entry.said:
             name = f"<b>{html.escape(character)}:</b> " if several else ""
             parts.append(f"<p>{name}{html.escape(text)}</p>")
@@ -102,10 +111,13 @@ def minutes(frame: int, rate: Fraction) -> str:
 
 
 def _words_on(slides: Sequence[Slide]) -> tuple[str, ...]:
-    """The words of slides; a build's earlier steps, whose words stand on the later ones too, are left out."""
+    """The words of slides; a build's earlier steps, whose words stand on the later ones too, are
+    left out."""
     texts = [" / ".join(filter(None, map(str.strip, slide.text.splitlines()))) for slide in slides]
     kept = [
-        text for number, text in enumerate(texts) if text and not any(text in later for later in texts[number + 1 :])
+        text
+        for number, text in enumerate(texts)
+        if text and not any(text in later for later in texts[number + 1 :])
     ]
     return tuple(dict.fromkeys(kept))
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The script as XLIFF for translators, and their translation back: 1.2 (OASIS Standard, 2008) and the core of 2.1 (2018; 2.0 is read too).
+"""The script as XLIFF for translators, and their translation back: 1.2 (OASIS Standard, 2008) and
+the core of 2.1 (2018; 2.0 is read too).
 
-One unit per line of the script and per title; what a translator must know (who speaks, in what mood, on which slide) is in notes.
-What comes back is untrusted XML: documents with a type declaration are refused, so no entity is ever expanded or fetched.
+One unit per line of the script and per title; what a translator must know (who speaks, in what
+mood, on which slide) is in notes. What comes back is untrusted XML: documents with a type
+declaration are refused, so no entity is ever expanded or fetched.
 """
 
 from __future__ import annotations
@@ -28,14 +30,17 @@ LARGEST = 16 << 20  # bytes of a translation
 LONGEST = 10_000  # characters of a unit, as of a sheet's cell
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _TITLE = re.compile(r"title-(\d+)")
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what no XML 1.0 document can hold
+# what no XML 1.0 document can hold
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _TOKEN = re.compile(r"[\w.-]+")  # names that may be ids in 2.1
-_UNDONE = {"new", "needs-translation"}  # states of a target of 1.2 that only stands where one will be
+# states of a target of 1.2 that only stands where one will be
+_UNDONE = {"new", "needs-translation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
-    """What a translator wrote: texts by line id, titles by the section's number from 1 (as text), and the language."""
+    """What a translator wrote: texts by line id, titles by the section's number from 1 (as text),
+    and the language."""
 
     language: str
     titles: dict[str, str]
@@ -52,8 +57,11 @@ class _Unit:
     target: str = ""
 
 
-def export(script: LessonScript, *, original: str, source: str, target: str, version: Version = "1.2") -> str:
-    """The script as an XLIFF document to be filled. `original`: the script's file name; `source`, `target`: languages (BCP 47)."""
+def export(
+    script: LessonScript, *, original: str, source: str, target: str, version: Version = "1.2"
+) -> str:
+    """The script as an XLIFF document to be filled. `original`: the script's file name; `source`,
+    `target`: languages (BCP 47)."""
     ET.register_namespace("", NAMESPACES[version])
     write = _write_12 if version == "1.2" else _write_21
     root = write(_groups(script), original, source, target)
@@ -62,15 +70,17 @@ def export(script: LessonScript, *, original: str, source: str, target: str, ver
 
 
 def read(path: Path, script: LessonScript) -> Translation:
-    """A translation of this very script. Raises InputError for what is not XLIFF, for units that the script has not, lacks or words
-    differently by now, and for units that are not translated."""
+    """A translation of this very script. Raises InputError for what is not XLIFF, for units that
+    the script has not, lacks or words differently by now, and for units that are not translated."""
     root = _parsed(path)
     problems = list[Problem]()
     wanted = {unit.name: unit.source for units in _groups(script).values() for unit in units}
     found: dict[str, str] = {}
     told = set[str]()
     for unit in _read_12(root) if root.get("version") == "1.2" else _read_21(root):
-        problem = _unfit(unit, wanted) or (f"the unit {unit.name!r} stands twice" if unit.name in told else "")
+        problem = _unfit(unit, wanted) or (
+            f"the unit {unit.name!r} stands twice" if unit.name in told else ""
+        )
         if problem:
             near = None if unit.name in wanted else nearest(unit.name, list(wanted))
             problems.append(Problem(file=path.name, message=problem, nearest=near))
@@ -78,7 +88,9 @@ def read(path: Path, script: LessonScript) -> Translation:
             found[unit.name] = unit.target
         told.add(unit.name)
     problems += [
-        Problem(file=path.name, message=f"the unit {name!r} is missing") for name in wanted if name not in told
+        Problem(file=path.name, message=f"the unit {name!r} is missing")
+        for name in wanted
+        if name not in told
     ]
     if problems:
         raise InputError(problems)
@@ -106,9 +118,16 @@ def _groups(script: LessonScript) -> dict[str, list[_Unit]]:
 # 1.2
 
 
-def _write_12(groups: dict[str, list[_Unit]], original: str, source: str, target: str) -> ET.Element:
+def _write_12(
+    groups: dict[str, list[_Unit]], original: str, source: str, target: str
+) -> ET.Element:
     root = ET.Element(_tag("1.2", "xliff"), {"version": "1.2"})
-    attributes = {"original": original, "datatype": "plaintext", "source-language": source, "target-language": target}
+    attributes = {
+        "original": original,
+        "datatype": "plaintext",
+        "source-language": source,
+        "target-language": target,
+    }
     body = _sub("1.2", _sub("1.2", root, "file", attributes), "body")
     for name, units in groups.items():
         group = _sub("1.2", body, "group", {"id": name})
@@ -130,8 +149,12 @@ def _read_12(root: Any) -> Iterator[_Unit]:
 # 2.1
 
 
-def _write_21(groups: dict[str, list[_Unit]], original: str, source: str, target: str) -> ET.Element:
-    root = ET.Element(_tag("2.1", "xliff"), {"version": "2.1", "srcLang": source, "trgLang": target})
+def _write_21(
+    groups: dict[str, list[_Unit]], original: str, source: str, target: str
+) -> ET.Element:
+    root = ET.Element(
+        _tag("2.1", "xliff"), {"version": "2.1", "srcLang": source, "trgLang": target}
+    )
     file = _sub("2.1", root, "file", {"id": "script", "original": original})
     count = 0
     for name, units in groups.items():
@@ -148,17 +171,25 @@ def _write_21(groups: dict[str, list[_Unit]], original: str, source: str, target
 
 
 def _read_21(root: Any) -> Iterator[_Unit]:
-    """Units whose segments are joined again, as tools may have split them: translations in the order that they give."""
+    """Units whose segments are joined again, as tools may have split them: translations in the
+    order that they give."""
     for unit in root.iter(_tag("2.1", "unit")):
-        parts = [child for child in unit if child.tag in {_tag("2.1", "segment"), _tag("2.1", "ignorable")}]
+        parts = [
+            child
+            for child in unit
+            if child.tag in {_tag("2.1", "segment"), _tag("2.1", "ignorable")}
+        ]
         sources = ["".join(_source_of(part).itertext()) for part in parts]
         yield _Unit(
-            unit.get("name") or unit.get("id", ""), " ".join("".join(sources).split()), target=_joined_targets(parts)
+            unit.get("name") or unit.get("id", ""),
+            " ".join("".join(sources).split()),
+            target=_joined_targets(parts),
         )
 
 
 def _joined_targets(parts: list[Any]) -> str:
-    """The translation of a unit, "" where a segment has none. What lies between segments is as in the source unless it is given."""
+    """The translation of a unit, "" where a segment has none. What lies between segments is as in
+    the source unless it is given."""
     placed = list[tuple[int, str]]()
     for number, part in enumerate(parts, start=1):
         target = part.find(_tag("2.1", "target"))
@@ -186,22 +217,37 @@ def _parsed(path: Path) -> Any:
         raise InputError(Problem(file=path.name, message="no such file"))
     if path.stat().st_size > LARGEST:
         raise InputError(
-            Problem(file=path.name, message="the file is too large", expected=f"at most {LARGEST >> 20} MB")
+            Problem(
+                file=path.name,
+                message="the file is too large",
+                expected=f"at most {LARGEST >> 20} MB",
+            )
         )
     try:
         root = ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
     except DefusedXmlException as error:
         raise InputError(
-            Problem(file=path.name, message="a document type or entities: refused", expected="plain XLIFF")
+            Problem(
+                file=path.name,
+                message="a document type or entities: refused",
+                expected="plain XLIFF",
+            )
         ) from error
     except (ET.ParseError, ValueError) as error:
         line = getattr(error, "position", (None,))[0]
-        raise InputError(Problem(file=path.name, line=line, message=f"not XML that can be read: {error}")) from error
+        raise InputError(
+            Problem(file=path.name, line=line, message=f"not XML that can be read: {error}")
+        ) from error
     version = root.get("version", "")
     if root.tag != f"{{{NAMESPACES.get(version)}}}xliff":
         known = ", ".join(f'<xliff version="{one}">' for one in NAMESPACES)
         raise InputError(
-            Problem(file=path.name, message="not XLIFF that is read here", expected=known, got=f"{root.tag} {version}")
+            Problem(
+                file=path.name,
+                message="not XLIFF that is read here",
+                expected=known,
+                got=f"{root.tag} {version}",
+            )
         )
     return root
 
@@ -220,7 +266,9 @@ def _unfit(unit: _Unit, wanted: dict[str, str]) -> str:
         return f"the script says something else by now in {unit.name!r}: export it again"
     if not unit.target:
         return f"{unit.name!r} is not translated"
-    return f"{unit.name!r} is longer than {LONGEST} characters" if len(unit.target) > LONGEST else ""
+    return (
+        f"{unit.name!r} is longer than {LONGEST} characters" if len(unit.target) > LONGEST else ""
+    )
 
 
 def _text(element: Any) -> str:
@@ -232,7 +280,9 @@ def _tag(version: str, name: str) -> str:
     return f"{{{NAMESPACES[version]}}}{name}"
 
 
-def _sub(version: str, parent: ET.Element, name: str, attributes: dict[str, str] | None = None) -> ET.Element:
+def _sub(
+    version: str, parent: ET.Element, name: str, attributes: dict[str, str] | None = None
+) -> ET.Element:
     return ET.SubElement(parent, _tag(version, name), attributes or {})
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a portrait file into `model.talker.Portrait`: PNG, JPEG or WebP, upright, in 8-bit sRGB, with its transparency.
+"""Read a portrait file into `model.talker.Portrait`: PNG, JPEG or WebP, upright, in 8-bit sRGB,
+with its transparency.
 
-Of a video the frame with the most restful frontal face is taken. Not the finding of the face that acts: the talker does that.
-Sizes are checked before anything is decoded.
+Of a video the frame with the most restful frontal face is taken. Not the finding of the face that
+acts: the talker does that. Sizes are checked before anything is decoded.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ FILM_SECONDS, FILM_RATE = 20, 4  # how much of a film is looked at, and how many
 
 
 def read(path: Path, *, face: str = "only", name: str | None = None) -> Portrait:
-    """Read a portrait. `face` is the cast sheet's choice. Raises InputError for anything that is not a usable picture."""
+    """Read a portrait. `face` is the cast sheet's choice. Raises InputError for anything that is
+    not a usable picture."""
     called = name or path.name
     _check_file(path, called)
     if path.suffix.lower() in FILMS:
@@ -55,7 +57,9 @@ def _picture(path: Path, called: str) -> tuple[np.ndarray, np.ndarray | None]:
             has_alpha = "A" in upright.getbands() or "transparency" in upright.info
             rgba = np.asarray(_in_srgb(_in_eight_bits(upright)).convert("RGBA"))
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise _problem(called, f"not a readable picture: {error}", expected=" or ".join(FORMATS)) from error
+        raise _problem(
+            called, f"not a readable picture: {error}", expected=" or ".join(FORMATS)
+        ) from error
     alpha = np.ascontiguousarray(rgba[..., 3]) if has_alpha and rgba[..., 3].min() < 255 else None
     return np.ascontiguousarray(rgba[..., :3]), alpha
 
@@ -66,12 +70,15 @@ def _in_eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
 
     if not picture.mode.startswith("I"):
         return picture
-    return PIL.Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    return PIL.Image.fromarray(
+        (np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+    )
 
 
 def _in_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """The colours that a profile in the file means (cameras and telephones write Display P3 or Adobe RGB). Without one it is sRGB already,
-    and a profile that cannot be used is passed over, as browsers do."""
+    """The colours that a profile in the file means (cameras and telephones write Display P3 or
+    Adobe RGB). Without one it is sRGB already, and a profile that cannot be used is passed over, as
+    browsers do."""
     import PIL.ImageCms
 
     embedded = picture.info.get("icc_profile")
@@ -85,7 +92,11 @@ def _in_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
             return picture
         mode = "RGBA" if picture.mode == "RGBA" else "RGB"
         found = PIL.ImageCms.profileToProfile(
-            picture, profile, PIL.ImageCms.createProfile("sRGB"), PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC, mode
+            picture,
+            profile,
+            PIL.ImageCms.createProfile("sRGB"),
+            PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            mode,
         )
     except (PIL.ImageCms.PyCMSError, OSError, ValueError):
         return picture
@@ -102,19 +113,26 @@ def _best_frame(path: Path, called: str) -> np.ndarray:
     if film is None:
         raise _problem(called, "there is no picture in this file", expected="a picture or a video")
     _check_size((film.width, film.height), called)
-    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    landmarker = Landmarker(
+        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+    )
     filters = f"trim=duration={FILM_SECONDS},fps={FILM_RATE}"
     frames = media.read_frames(path, width=film.width, height=film.height, filters=filters)
     frame, _ = choice.best(frames, landmarker)
     if frame is None:
         raise _problem(
-            called, f"no face was found in its first {FILM_SECONDS} seconds", expected="one face, seen from the front"
+            called,
+            f"no face was found in its first {FILM_SECONDS} seconds",
+            expected="one face, seen from the front",
         )
     return frame
 
 
-def of_pixels(pixels: np.ndarray, *, name: str, face: str = "only", alpha: np.ndarray | None = None) -> Portrait:
-    """A portrait from upright RGB pixels (and their opacity); its identity is theirs and the choice of face."""
+def of_pixels(
+    pixels: np.ndarray, *, name: str, face: str = "only", alpha: np.ndarray | None = None
+) -> Portrait:
+    """A portrait from upright RGB pixels (and their opacity); its identity is theirs and the choice
+    of face."""
     parts = [list(pixels.shape), digest_bytes(np.ascontiguousarray(pixels).data), face]
     parts += [digest_bytes(np.ascontiguousarray(alpha).data)] if alpha is not None else []
     return Portrait(name=name, pixels=pixels, digest=digest(parts), face=face, alpha=alpha)
@@ -131,11 +149,21 @@ def _check_size(size: tuple[int, int], called: str) -> None:
     got = f"{size[0]} x {size[1]}"
     if min(size) < LEAST_SIDE:
         raise _problem(
-            called, "the picture is too small", expected=f"at least {LEAST_SIDE} px on its short side", got=got
+            called,
+            "the picture is too small",
+            expected=f"at least {LEAST_SIDE} px on its short side",
+            got=got,
         )
     if max(size) > MOST_SIDE:
-        raise _problem(called, "the picture is too large", expected=f"at most {MOST_SIDE} px on its long side", got=got)
+        raise _problem(
+            called,
+            "the picture is too large",
+            expected=f"at most {MOST_SIDE} px on its long side",
+            got=got,
+        )
 
 
-def _problem(called: str, message: str, *, expected: str | None = None, got: str | None = None) -> InputError:
+def _problem(
+    called: str, message: str, *, expected: str | None = None, got: str | None = None
+) -> InputError:
     return InputError(Problem(file=called, message=message, expected=expected, got=got))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Generate: one shot in, one take out, through a talker.
 
-The take's frames go straight from the talker into a lossless file that appears under the shot's identity only when it is whole.
-Beside it stands its row as JSON, written first, so that a run that was killed between file and record can be taken up without
-making the take again (`adopt`).
+The take's frames go straight from the talker into a lossless file that appears under the shot's
+identity only when it is whole. Beside it stands its row as JSON, written first, so that a run that
+was killed between file and record can be taken up without making the take again (`adopt`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ RAMP_SAMPLES = ANALYSIS_HZ // 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """Where takes are made: `root` is the build folder that all paths in rows are relative to; the rest goes into the row."""
+    """Where takes are made: `root` is the build folder that all paths in rows are relative to; the
+    rest goes into the row."""
 
     root: Path
     recordings: Sequence[Recording]
@@ -48,18 +49,26 @@ class Studio:
     threads: int = 1
 
 
-def context_span(start_frame: int, end_frame: int, rate: Fraction, context_seconds: float) -> tuple[int, int]:
-    """The timeline samples (48 kHz) that a talker reads for a shot: its span with context before and after."""
+def context_span(
+    start_frame: int, end_frame: int, rate: Fraction, context_seconds: float
+) -> tuple[int, int]:
+    """The timeline samples (48 kHz) that a talker reads for a shot: its span with context before
+    and after."""
     context = round_half_up(Fraction(context_seconds).limit_denominator(1000) * MASTER_HZ)
     return sample_of_frame(start_frame, rate) - context, sample_of_frame(end_frame, rate) + context
 
 
-def speech_of(shot: Shot, recordings: Sequence[Recording], *, root: Path, context_seconds: float) -> Speech:
-    """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline has none.
+def speech_of(
+    shot: Shot, recordings: Sequence[Recording], *, root: Path, context_seconds: float
+) -> Speech:
+    """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline
+    has none.
 
     Where others speak in the shot (`voiced`), only what the one in the picture says is left."""
     start, end = context_span(shot.first_drawn, shot.last_drawn, shot.rate, context_seconds)
-    lead = round_half_up(Fraction((sample_of_frame(shot.first_drawn, shot.rate) - start) * ANALYSIS_HZ, MASTER_HZ))
+    lead = round_half_up(
+        Fraction((sample_of_frame(shot.first_drawn, shot.rate) - start) * ANALYSIS_HZ, MASTER_HZ)
+    )
     samples = read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root)
     voiced = [tuple(span) for span in json.loads(shot.voiced)]
     return Speech(
@@ -75,12 +84,20 @@ def speech_of(shot: Shot, recordings: Sequence[Recording], *, root: Path, contex
 
 
 def only_voiced(
-    samples: Float32[np.ndarray, " samples"], voiced: Sequence[tuple[int, ...]], *, lead: int, rate: Fraction
+    samples: Float32[np.ndarray, " samples"],
+    voiced: Sequence[tuple[int, ...]],
+    *,
+    lead: int,
+    rate: Fraction,
 ) -> Float32[np.ndarray, " samples"]:
-    """Silence outside the given frames of the shot, with ramps of 10 ms so that no edge is heard."""
+    """Silence outside the given frames of the shot, with ramps of 10 ms so that no edge is
+    heard."""
     gain = np.zeros(len(samples), dtype=np.float32)
     for first, last in voiced:
-        gain[lead + sample_of_frame(first, rate, ANALYSIS_HZ) : lead + sample_of_frame(last, rate, ANALYSIS_HZ)] = 1
+        gain[
+            lead + sample_of_frame(first, rate, ANALYSIS_HZ) : lead
+            + sample_of_frame(last, rate, ANALYSIS_HZ)
+        ] = 1
     ramp = np.full(RAMP_SAMPLES, 1 / RAMP_SAMPLES, dtype=np.float32)
     return samples * np.convolve(gain, ramp, mode="same")
 
@@ -93,14 +110,18 @@ def generate(
     studio: Studio,
     progress: Callable[[int, int], None] | None = None,
 ) -> Take:
-    """Make the take of a shot, or adopt the one that already stands. Raises InputError and ToolError as the talker does.
+    """Make the take of a shot, or adopt the one that already stands. Raises InputError and
+    ToolError as the talker does.
 
-    `progress(done, of)` is called for each frame, and for each step of a talker that works in steps; what it raises, ends the take."""
+    `progress(done, of)` is called for each frame, and for each step of a talker that works in
+    steps; what it raises, ends the take."""
     standing = adopt(shot.shot_id, root=studio.root)
     if standing is not None:
         return standing
     began = time.monotonic()
-    speech = speech_of(shot, studio.recordings, root=studio.root, context_seconds=talker.context_seconds)
+    speech = speech_of(
+        shot, studio.recordings, root=studio.root, context_seconds=talker.context_seconds
+    )
     performance = Performance.from_plain(json.loads(shot.performance))
     clip = talker.talk(portrait, speech, performance, shot.seed)
     if isinstance(clip, Stepped):
@@ -108,26 +129,40 @@ def generate(
     with whole(take_path(shot.shot_id, root=studio.root)) as partial:
         written = _write_frames(clip, shot, partial, studio=studio, progress=progress)
         if written != shot.frames:
-            raise ToolError(f"the talker made {written} frames of {shot.shot_id}, {shot.frames} were asked for")
+            raise ToolError(
+                f"the talker made {written} frames of {shot.shot_id}, {shot.frames} were asked for"
+            )
         take = _take(shot, clip, studio, file=partial, seconds=time.monotonic() - began)
         _write_row(take, root=studio.root)
     return take
 
 
 def _write_frames(
-    clip: Clip, shot: Shot, path: Path, *, studio: Studio, progress: Callable[[int, int], None] | None
+    clip: Clip,
+    shot: Shot,
+    path: Path,
+    *,
+    studio: Studio,
+    progress: Callable[[int, int], None] | None,
 ) -> int:
-    """Write a clip's frames, and its mattes when the shot asks for them (before the take stands, so that a take is never without)."""
+    """Write a clip's frames, and its mattes when the shot asks for them (before the take stands, so
+    that a take is never without)."""
     size, matte = (clip.width, clip.height), matte_path(shot.shot_id, root=studio.root)
     with contextlib.ExitStack() as files:
-        writer = files.enter_context(FrameWriter(path, size=size, rate=shot.rate, threads=studio.threads))
+        writer = files.enter_context(
+            FrameWriter(path, size=size, rate=shot.rate, threads=studio.threads)
+        )
         if not wants_matte(shot):
             pictures: Iterable[tuple[Frame, Matte | None]] = ((frame, None) for frame in clip)
         elif isinstance(clip, Layered):
             pictures = clip.layers()
-            mattes = files.enter_context(FrameWriter(matte, size=size, rate=shot.rate, pixels="gray"))
+            mattes = files.enter_context(
+                FrameWriter(matte, size=size, rate=shot.rate, pixels="gray")
+            )
         else:
-            raise InputError(Problem(file=shot.number, message=f"the talker {shot.talker!r} draws no mattes"))
+            raise InputError(
+                Problem(file=shot.number, message=f"the talker {shot.talker!r} draws no mattes")
+            )
         for frame, alpha in pictures:
             writer.write(frame)
             if alpha is not None:
@@ -143,7 +178,8 @@ def wants_matte(shot: Shot) -> bool:
 
 
 def adopt(shot_id: str, *, root: Path) -> Take | None:
-    """The take that stands under an identity, from the row beside its file; None when file or row is missing."""
+    """The take that stands under an identity, from the row beside its file; None when file or row
+    is missing."""
     row = row_path(shot_id, root=root)
     if not (row.is_file() and take_path(shot_id, root=root).is_file()):
         return None
@@ -156,7 +192,8 @@ def take_path(shot_id: str, *, root: Path) -> Path:
 
 
 def matte_path(shot_id: str, *, root: Path) -> Path:
-    """Where the matte of a take stands when it was asked for: grey, 255 where the picture is the talker."""
+    """Where the matte of a take stands when it was asked for: grey, 255 where the picture is the
+    talker."""
     return root / TAKES / f"{shot_id}.matte.mkv"
 
 

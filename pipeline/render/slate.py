@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The slate that stands in for a shot that was skipped: a still with its number, who is seen, and the line's text.
+"""The slate that stands in for a shot that was skipped: a still with its number, who is seen, and
+the line's text.
 
-It takes a talker's place, so that everything after it (assembly, checks, deliverables) is as for any other take. Text is drawn as text
-by Pillow, never as markup; control and direction characters are left out, letters the system's fonts lack show as boxes.
+It takes a talker's place, so that everything after it (assembly, checks, deliverables) is as for
+any other take. Text is drawn as text by Pillow, never as markup; control and direction characters
+are left out, letters the system's fonts lack show as boxes.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ MARGIN = 0.1  # of the picture's sides, EBU R 95 keeps 5 % free
 
 
 def in_place_of(shot: Shot, *, size: tuple[int, int]) -> Shot:
-    """The slate of a shot, under its own identity. `size`: width and height of the delivered picture."""
+    """The slate of a shot, under its own identity. `size`: width and height of the delivered
+    picture."""
     settings = f'{{"{MATTE}": true}}' if wants_matte(shot) else "{}"
     slate = replace(
         shot,
@@ -45,7 +48,8 @@ def in_place_of(shot: Shot, *, size: tuple[int, int]) -> Shot:
 
 
 def draw(shot: Shot) -> Frame:
-    """The still: `shot.height` x `shot.width` RGB. The same shot gives the same pixels on one machine."""
+    """The still: `shot.height` x `shot.width` RGB. The same shot gives the same pixels on one
+    machine."""
     from PIL import Image, ImageDraw
 
     width, height = shot.width, shot.height
@@ -53,9 +57,15 @@ def draw(shot: Shot) -> Frame:
     pen = ImageDraw.Draw(image)
     left, top = round(width * MARGIN), round(height * MARGIN)
     title = max(10, height // 18)
-    pen.text((left, top), f"{shot.number}   {readable(shot.character)}", font=font(title), fill=QUIET)
-    lines, size = _fitted(readable(shot.text) or "(listens)", width - 2 * left, height - 3 * top - title)
-    pen.multiline_text((left, 2 * top + title), "\n".join(lines), font=font(size), fill=INK, spacing=size // 3)
+    pen.text(
+        (left, top), f"{shot.number}   {readable(shot.character)}", font=font(title), fill=QUIET
+    )
+    lines, size = _fitted(
+        readable(shot.text) or "(listens)", width - 2 * left, height - 3 * top - title
+    )
+    pen.multiline_text(
+        (left, 2 * top + title), "\n".join(lines), font=font(size), fill=INK, spacing=size // 3
+    )
     return np.asarray(image)
 
 
@@ -101,7 +111,9 @@ class StillClip:
 
     def layers(self) -> Iterator[tuple[Frame, Matte]]:
         """The picture is opaque all over."""
-        matte: UInt8[np.ndarray, "height width"] = np.full(self.still.shape[:2], 255, dtype=np.uint8)
+        matte: UInt8[np.ndarray, "height width"] = np.full(
+            self.still.shape[:2], 255, dtype=np.uint8
+        )
         for _ in range(self.frames):
             yield self.still, matte
 

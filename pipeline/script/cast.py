@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the actor sheet (CSV, XLSX, YAML) to `Actor`s, and hold the script against it.
 
-Which cells are allowed is decided here; opening sheets is `sheets`, whether a person allowed it is `consent`, and whether a portrait
-can be animated is for the talker to say.
+Which cells are allowed is decided here; opening sheets is `sheets`, whether a person allowed it is
+`consent`, and whether a portrait can be animated is for the talker to say.
 """
 
 from __future__ import annotations
@@ -19,21 +19,48 @@ from pipeline.script import production, tables
 from pipeline.script.emotion_synonyms import Words, problem_with
 
 NEEDED = ("character", "actor", "portrait")
-COLUMNS = (*NEEDED, "aliases", "face", "voice_sample", "emotion_sample", "default_emotion", "seed", "look", "consent")
+COLUMNS = (
+    *NEEDED,
+    "aliases",
+    "face",
+    "voice_sample",
+    "emotion_sample",
+    "default_emotion",
+    "seed",
+    "look",
+    "consent",
+)
 FACES = ("only", "left", "right", "largest")
 MAXIMUM_SEED = 2**32 - 1
-PORTRAIT_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".mp4", ".mov", ".mkv", ".webm")
+PORTRAIT_SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".mp4",
+    ".mov",
+    ".mkv",
+    ".webm",
+)
 SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".mp4", ".mov", ".mkv")
 
 
 def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]:
-    """The rows of the actor sheet. `words`: what emotions may be called; `folder`: the production's, else the sheet's own.
-    `default_emotion` stays "" where only an `emotion_sample` is given (`felt` fills it).
+    """The rows of the actor sheet. `words`: what emotions may be called; `folder`: the
+    production's, else the sheet's own. `default_emotion` stays "" where only an `emotion_sample` is
+    given (`felt` fills it).
 
     Raises InputError with every problem of the sheet, each with its row and column."""
     table = tables.read(path, needed=NEEDED, known=COLUMNS)
     place = folder or path.parent
-    problems = [problem for record in table.records for problem in _row_problems(table, record, words, place)]
+    problems = [
+        problem
+        for record in table.records
+        for problem in _row_problems(table, record, words, place)
+    ]
     problems += _double_names(table)
     if problems:
         raise InputError(sorted(problems, key=lambda problem: problem.row or problem.line or 0))
@@ -41,7 +68,8 @@ def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]
 
 
 def felt(actors: Iterable[Actor], *, feel: Callable[[str], str]) -> list[Actor]:
-    """The actors with the default emotion that their samples show. `feel`: from the path in the sheet to the text of an emotion.
+    """The actors with the default emotion that their samples show. `feel`: from the path in the
+    sheet to the text of an emotion.
 
     Raises InputError with the problems of all samples."""
     problems, found = list[Problem](), list[Actor]()
@@ -56,7 +84,8 @@ def felt(actors: Iterable[Actor], *, feel: Callable[[str], str]) -> list[Actor]:
 
 
 def check(lines: Sequence[Line], actors: Sequence[Actor]) -> list[Problem]:
-    """Characters who speak in the script and have no row in the cast, each with the line where it first speaks."""
+    """Characters who speak in the script and have no row in the cast, each with the line where it
+    first speaks."""
     known = _names(actors)
     shown = [name for actor in actors for name in (actor.character, *_aliases(actor.aliases))]
     problems = []
@@ -69,21 +98,28 @@ def check(lines: Sequence[Line], actors: Sequence[Actor]) -> list[Problem]:
         in_sheet = line.source.lower().endswith((".csv", ".xlsx"))
         problems.append(
             Problem(
-                file=line.source, row=line.source_line if in_sheet else None, line=None if in_sheet else line.source_line,
-                column="character" if in_sheet else None, message=f"{line.character!r} speaks here and has no row in the cast",
-                nearest=nearest(line.character, shown), expected="a row in the cast" + ("" if in_sheet else ", or ! before action"),
+                file=line.source,
+                row=line.source_line if in_sheet else None,
+                line=None if in_sheet else line.source_line,
+                column="character" if in_sheet else None,
+                message=f"{line.character!r} speaks here and has no row in the cast",
+                nearest=nearest(line.character, shown),
+                expected="a row in the cast" + ("" if in_sheet else ", or ! before action"),
             )
-        )  # fmt: skip
+        )
     return problems
 
 
 def named(lines: Iterable[Line], actors: Sequence[Actor]) -> list[Line]:
-    """The lines with each character under the name that the cast gives it, so `JONAS` and his alias are one person.
+    """The lines with each character under the name that the cast gives it, so `JONAS` and his alias
+    are one person.
 
     Lines of characters without a row stay as they are; `check` reports them."""
     known = _names(actors)
     return [
-        replace(line, character=actor.character) if (actor := known.get(_folded(line.character))) else line
+        replace(line, character=actor.character)
+        if (actor := known.get(_folded(line.character)))
+        else line
         for line in lines
     ]
 
@@ -108,12 +144,18 @@ def _aliases(cell: str) -> list[str]:
 def _actor(record: tables.Record, words: Words) -> Actor:
     default = Actor(character="", actor="", portrait="")
     return Actor(
-        character=record["character"], actor=record["actor"], portrait=record["portrait"],
-        aliases="|".join(_aliases(record["aliases"])), face=record["face"].casefold() or default.face,
-        voice_sample=record["voice_sample"], emotion_sample=record["emotion_sample"],
+        character=record["character"],
+        actor=record["actor"],
+        portrait=record["portrait"],
+        aliases="|".join(_aliases(record["aliases"])),
+        face=record["face"].casefold() or default.face,
+        voice_sample=record["voice_sample"],
+        emotion_sample=record["emotion_sample"],
         default_emotion=_mood(record, default.default_emotion, words),
-        seed=int(record["seed"] or default.seed), look=record["look"], consent=record["consent"],
-    )  # fmt: skip
+        seed=int(record["seed"] or default.seed),
+        look=record["look"],
+        consent=record["consent"],
+    )
 
 
 def _mood(record: tables.Record, usual: str, words: Words) -> str:
@@ -123,19 +165,34 @@ def _mood(record: tables.Record, usual: str, words: Words) -> str:
     return str(parse_curve(record["default_emotion"] or usual, words=words))
 
 
-def _row_problems(table: tables.Table, record: tables.Record, words: Words, folder: Path) -> Iterator[Problem]:
-    yield from (table.problem(record, column, "this cell is empty") for column in NEEDED if not record[column])
+def _row_problems(
+    table: tables.Table, record: tables.Record, words: Words, folder: Path
+) -> Iterator[Problem]:
+    yield from (
+        table.problem(record, column, "this cell is empty")
+        for column in NEEDED
+        if not record[column]
+    )
     yield from _file_problems(table, record, folder)
     face, seed = record["face"].casefold(), record["seed"]
     if face and face not in FACES and not re.fullmatch(r"[1-9][0-9]?", face):
         expected = f"{', '.join(FACES)}, or a number counted from the left"
         near = nearest(face, FACES)
         yield table.problem(
-            record, "face", "not a choice of face", expected=expected, got=repr(record["face"]), nearest=near
+            record,
+            "face",
+            "not a choice of face",
+            expected=expected,
+            got=repr(record["face"]),
+            nearest=near,
         )
     if seed and not (re.fullmatch(r"[0-9]{1,10}", seed) and int(seed) <= MAXIMUM_SEED):
         yield table.problem(
-            record, "seed", "not a seed", expected=f"a whole number from 0 to {MAXIMUM_SEED}", got=repr(seed)
+            record,
+            "seed",
+            "not a seed",
+            expected=f"a whole number from 0 to {MAXIMUM_SEED}",
+            got=repr(seed),
         )
     if record["default_emotion"]:
         try:
@@ -156,7 +213,9 @@ def _file_problems(table: tables.Table, record: tables.Record, folder: Path) -> 
             continue
         found = production.locate(folder, record[column])
         if isinstance(found, production.Absent):
-            yield table.problem(record, column, found.message, expected=found.expected, nearest=found.nearest)
+            yield table.problem(
+                record, column, found.message, expected=found.expected, nearest=found.nearest
+            )
         elif found.suffix.lower() not in suffixes:
             expected = "one of " + " ".join(dict.fromkeys(suffixes))
             got = found.suffix or "no suffix"
@@ -168,8 +227,13 @@ def _double_names(table: tables.Table) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     unit = "line" if table.by_line else "row"
     for record in table.records:
-        for column, names in (("character", [record["character"]]), ("aliases", _aliases(record["aliases"]))):
+        for column, names in (
+            ("character", [record["character"]]),
+            ("aliases", _aliases(record["aliases"])),
+        ):
             for name in filter(None, names):
                 first = seen.setdefault(_folded(name), record.number)
                 if first != record.number:
-                    yield table.problem(record, column, f"{name!r} stands in {unit} {first} already")
+                    yield table.problem(
+                        record, column, f"{name!r} stands in {unit} {first} already"
+                    )

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Consents: who allowed their likeness or voice, and the gate that nobody passes without one.
 
-A consent holds for uses (its `scope`) and places (its `territory`): words between `|`, compared as they are written; nothing, or one of
-`EVERYTHING`, means all. What a production is used for it says itself (`[consent] use`, `territory`). This module decides; revoking and
-purging what was made before are the record's work (`flows.consents`). It gives no legal advice: it holds rows to their own dates and words.
+A consent holds for uses (its `scope`) and places (its `territory`): words between `|`, compared as
+they are written; nothing, or one of `EVERYTHING`, means all. What a production is used for it says
+itself (`[consent] use`, `territory`). This module decides; revoking and purging what was made
+before are the record's work (`flows.consents`). It gives no legal advice: it holds rows to their
+own dates and words.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ DAYS = ("valid_from", "valid_until", "revoked_at")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What consents are held to: the day, what the production is used for and where ("": is not asked), whether one is needed at all.
+    """What consents are held to: the day, what the production is used for and where ("": is not
+    asked), whether one is needed at all.
 
     `file`: what problems call the sheet."""
 
@@ -40,7 +43,8 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """A revocation that was recorded: whose, of what kind, which consents it ended, when, by whom; `word`: revoked or purged."""
+    """A revocation that was recorded: whose, of what kind, which consents it ended, when, by whom;
+    `word`: revoked or purged."""
 
     person: str
     covers: str
@@ -51,7 +55,8 @@ class Withdrawal:
 
 
 def read(path: Path) -> list[Consent]:
-    """The rows of `consents.csv` (or XLSX, YAML). One that covers `likeness|voice` becomes two `Consent`s of the same id.
+    """The rows of `consents.csv` (or XLSX, YAML). One that covers `likeness|voice` becomes two
+    `Consent`s of the same id.
 
     Raises InputError with every problem of the sheet, each with its row and column."""
     table = tables.read(path, needed=NEEDED, known=COLUMNS)
@@ -60,28 +65,40 @@ def read(path: Path) -> list[Consent]:
     if problems:
         raise InputError(sorted(problems, key=lambda problem: problem.row or problem.line or 0))
     return [
-        Consent(covers=covers, **{name: _value(record, name) for name in COLUMNS if name != "covers"})
+        Consent(
+            covers=covers, **{name: _value(record, name) for name in COLUMNS if name != "covers"}
+        )
         for record in table.records
         for covers in _kinds(record["covers"])
     ]
 
 
 def gate(
-    actors: Sequence[Actor], consents: Sequence[Consent], terms: Terms, *, withdrawals: Sequence[Withdrawal] = ()
+    actors: Sequence[Actor],
+    consents: Sequence[Consent],
+    terms: Terms,
+    *,
+    withdrawals: Sequence[Withdrawal] = (),
 ) -> list[Problem]:
     """What keeps these actors from being shown on these terms: nothing when the list is empty.
 
-    An actor needs a consent for the likeness, and one for the voice when a voice sample is used or one was ever given (then it is theirs
-    that is heard, and it must hold); the ones that its `consent` cell
-    names (`|` between several), else all whose subject is the actor. Where none is required, only a revoked consent still stops.
-    `withdrawals` were recorded and outrank the sheet: what they name does not count, whatever the sheet says of it."""
+    An actor needs a consent for the likeness, and one for the voice when a voice sample is used or
+    one was ever given (then it is theirs that is heard, and it must hold); the ones that its
+    `consent` cell names (`|` between several), else all whose subject is the actor. Where none is
+    required, only a revoked consent still stops. `withdrawals` were recorded and outrank the sheet:
+    what they name does not count, whatever the sheet says of it."""
     held = withdrawn(consents, withdrawals)
-    return [problem for actor in actors for problem in _actor_problems(actor, held, terms, withdrawals)]
+    return [
+        problem for actor in actors for problem in _actor_problems(actor, held, terms, withdrawals)
+    ]
 
 
 def withdrawn(consents: Sequence[Consent], withdrawals: Sequence[Withdrawal]) -> list[Consent]:
-    """The consents with what was withdrawn revoked on its day (an earlier day of the sheet stays)."""
-    days = {(name, one.covers): one.on.isoformat() for one in withdrawals for name in one.consent_ids}
+    """The consents with what was withdrawn revoked on its day (an earlier day of the sheet
+    stays)."""
+    days = {
+        (name, one.covers): one.on.isoformat() for one in withdrawals for name in one.consent_ids
+    }
     return [
         replace(consent, revoked_at=min(filter(None, (consent.revoked_at, day))))
         if (day := days.get((consent.consent_id, consent.covers)))
@@ -105,7 +122,11 @@ def _actor_problems(
     for name in unknown if terms.required else []:
         message = f"{who} names the consent {name!r}, which is not in this sheet"
         yield Problem(file=terms.file, message=message, nearest=nearest(name, known))
-    held = [one for one in consents if (one.consent_id in named if named else same_person(one.subject, actor.actor))]
+    held = [
+        one
+        for one in consents
+        if (one.consent_id in named if named else same_person(one.subject, actor.actor))
+    ]
     for consent in held:
         if not same_person(consent.subject, actor.actor):
             message = f"{who} names the consent {consent.consent_id!r}, which was given by {consent.subject!r}"
@@ -113,7 +134,9 @@ def _actor_problems(
     mine = [one for one in withdrawals if same_person(one.person, actor.actor)]
     for covers in COVERS:
         recorded = [one for one in mine if one.covers == covers]
-        of_kind = [one for one in held if one.covers == covers and same_person(one.subject, actor.actor)]
+        of_kind = [
+            one for one in held if one.covers == covers and same_person(one.subject, actor.actor)
+        ]
         if covers == "voice" and not (actor.voice_sample or recorded or of_kind):
             continue  # the recording may hold somebody else's voice
         reasons = [_refusal(consent, terms) for consent in of_kind]
@@ -123,18 +146,24 @@ def _actor_problems(
             told += [f"{one.word} on {one.on.isoformat()} by {one.by}" for one in recorded]
             message = f"{who} has no valid consent for {covers} on {terms.on.isoformat()}"
             near = nearest(actor.actor, _subjects(consents, held))
-            yield Problem(file=terms.file, message=message, got="; ".join(told) or "none", nearest=near)
+            yield Problem(
+                file=terms.file, message=message, got="; ".join(told) or "none", nearest=near
+            )
 
 
 def _refusal(consent: Consent, terms: Terms) -> str:
-    """Why a consent does not hold; "" when it does. The last day of validity and the day before a revocation count."""
+    """Why a consent does not hold; "" when it does. The last day of validity and the day before a
+    revocation count."""
     if consent.revoked_at and date.fromisoformat(consent.revoked_at) <= terms.on:
         return f"revoked on {consent.revoked_at}"
     if consent.valid_from and date.fromisoformat(consent.valid_from) > terms.on:
         return f"begins on {consent.valid_from}"
     if consent.valid_until and date.fromisoformat(consent.valid_until) < terms.on:
         return f"ended on {consent.valid_until}"
-    for word, given, asked in (("use", consent.scope, terms.use), ("territory", consent.territory, terms.territory)):
+    for word, given, asked in (
+        ("use", consent.scope, terms.use),
+        ("territory", consent.territory, terms.territory),
+    ):
         if missing := _beyond(given, asked):
             return f"covers the {word} {given!r}, not {missing!r}"
     return ""
@@ -162,7 +191,9 @@ def same_person(one: str, other: str) -> bool:
 
 
 def _kinds(cell: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in re.split(r"[|;,]", cell.casefold()) if part.strip()))
+    return list(
+        dict.fromkeys(part.strip() for part in re.split(r"[|;,]", cell.casefold()) if part.strip())
+    )
 
 
 def _value(record: tables.Record, column: str) -> str:
@@ -179,17 +210,35 @@ def _day(cell: str) -> date | None:
 
 
 def _row_problems(table: tables.Table, record: tables.Record) -> Iterator[Problem]:
-    yield from (table.problem(record, column, "this cell is empty") for column in NEEDED if not record[column])
+    yield from (
+        table.problem(record, column, "this cell is empty")
+        for column in NEEDED
+        if not record[column]
+    )
     for kind in _kinds(record["covers"]):
         if kind not in COVERS:
-            yield table.problem(record, "covers", "unknown kind of consent", expected="likeness, voice or likeness|voice",
-                                got=repr(kind), nearest=nearest(kind, COVERS))  # fmt: skip
+            yield table.problem(
+                record,
+                "covers",
+                "unknown kind of consent",
+                expected="likeness, voice or likeness|voice",
+                got=repr(kind),
+                nearest=nearest(kind, COVERS),
+            )
     bad = [column for column in DAYS if record[column] and _day(record[column]) is None]
     for column in bad:
-        yield table.problem(record, column, "not a day", expected="a day such as 2026-11-22", got=repr(record[column]))
+        yield table.problem(
+            record,
+            column,
+            "not a day",
+            expected="a day such as 2026-11-22",
+            got=repr(record[column]),
+        )
     first, last = _day(record["valid_from"]), _day(record["valid_until"])
     if first and last and last < first:
-        yield table.problem(record, "valid_until", f"the consent ends on {last} before it begins on {first}")
+        yield table.problem(
+            record, "valid_until", f"the consent ends on {last} before it begins on {first}"
+        )
 
 
 def _double_ids(table: tables.Table) -> Iterator[Problem]:
@@ -198,5 +247,7 @@ def _double_ids(table: tables.Table) -> Iterator[Problem]:
         for kind in _kinds(record["covers"]):
             first = seen.setdefault((record["consent_id"], kind), record.number)
             if first != record.number and record["consent_id"]:
-                message = f"the consent {record['consent_id']!r} for {kind} stands in row {first} already"
+                message = (
+                    f"the consent {record['consent_id']!r} for {kind} stands in row {first} already"
+                )
                 yield table.problem(record, "consent_id", message)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words for moods: the synonym table, and what a parenthetical such as `(slightly furious, to Mara)` means by it.
+"""Words for moods: the synonym table, and what a parenthetical such as `(slightly furious, to
+Mara)` means by it.
 
-The grammar and the eight labels are `model.emotion`; this adds the words that script writers use. `emotion_synonyms.csv` beside this file may
-be edited, and a production may bring a table of its own.
+The grammar and the eight labels are `model.emotion`; this adds the words that script writers use.
+`emotion_synonyms.csv` beside this file may be edited, and a production may bring a table of its
+own.
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ from manifests.errors import InputError, Problem
 from model.emotion import LABELS, MAXIMUM, Curve, EmotionError, Mix, parse_curve
 from pipeline.script import tables
 
-DEGREES = {"very": 1.25, "quite": 0.8, "rather": 0.8, "slightly": 0.5, "a little": 0.5, "a bit": 0.5, "somewhat": 0.6}
+DEGREES = {
+    "very": 1.25,
+    "quite": 0.8,
+    "rather": 0.8,
+    "slightly": 0.5,
+    "a little": 0.5,
+    "a bit": 0.5,
+    "somewhat": 0.6,
+}
 
 Words = Mapping[str, Mix]
 
@@ -26,9 +36,11 @@ _DEGREE = re.compile(rf"(?P<degree>{'|'.join(DEGREES)})\s+(?P<word>.+)")
 
 
 def words(own: Path | None = None) -> Words:
-    """The words for emotions beside the eight labels: the table that comes with the package, and a production's own over it.
+    """The words for emotions beside the eight labels: the table that comes with the package, and a
+    production's own over it.
 
-    A table has the columns `word, emotion`. Raises InputError with every word that stands twice or means no emotion."""
+    A table has the columns `word, emotion`. Raises InputError with every word that stands twice or
+    means no emotion."""
     table = _word_table(_SYNONYMS)
     return table if own is None else {**table, **_word_table(own)}
 
@@ -52,10 +64,13 @@ def mood_of(parenthetical: str, words: Words) -> tuple[Curve | None, str]:
 
 
 def problem_with(error: EmotionError, words: Words, problem: Problem) -> Problem:
-    """The Problem, saying what the grammar found wrong and which words are like it or which there are."""
+    """The Problem, saying what the grammar found wrong and which words are like it or which there
+    are."""
     near = error.nearest_names
     expected = error.expected or (
-        None if near else f"one of {', '.join(LABELS)}, or a word of the synonym table ({len(words)} words)"
+        None
+        if near
+        else f"one of {', '.join(LABELS)}, or a word of the synonym table ({len(words)} words)"
     )
     return replace(problem, nearest=near, expected=expected)
 
@@ -76,7 +91,9 @@ def _blend(moods: list[Curve]) -> Curve | None:
     total: Counter[str] = Counter()
     for mood in moods:
         total.update({label: weight / len(moods) for label, weight in mood.mixes[0]})
-    return parse_curve(" + ".join(f"{label} {min(weight, MAXIMUM):.4f}" for label, weight in total.items()))
+    return parse_curve(
+        " + ".join(f"{label} {min(weight, MAXIMUM):.4f}" for label, weight in total.items())
+    )
 
 
 def _word_table(path: Path) -> dict[str, Mix]:
@@ -86,13 +103,17 @@ def _word_table(path: Path) -> dict[str, Mix]:
     for record in table.records:
         word = " ".join(record["word"].casefold().split())
         if word in found or word in LABELS or not word:
-            reason = "is a label already" if word in LABELS else "stands twice" if word else "is empty"
+            reason = (
+                "is a label already" if word in LABELS else "stands twice" if word else "is empty"
+            )
             problems.append(table.problem(record, "word", f"the word {word!r} {reason}"))
             continue
         try:
             found[word] = _held_mix(record["emotion"])
         except EmotionError as error:
-            problems.append(table.problem(record, "emotion", str(error), nearest=error.nearest_names))
+            problems.append(
+                table.problem(record, "emotion", str(error), nearest=error.nearest_names)
+            )
     if problems:
         raise InputError(problems)
     return found

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fountain, the plain-text screenplay format: who speaks what, on which line of the file.
 
-Only what a production hears is kept: scene headings, cues, speeches with their parentheticals and notes, each with its line number.
-Action, transitions, sections and layout are recognised in order to be left out. Source: the Fountain 1.1 syntax, fountain.io/syntax.
-Beyond it, a line of letters that have no case (Chinese, Japanese, Arabic ...) and no punctuation can be a cue without a forcing `@`.
+Only what a production hears is kept: scene headings, cues, speeches with their parentheticals and
+notes, each with its line number. Action, transitions, sections and layout are recognised in order
+to be left out. Source: the Fountain 1.1 syntax, fountain.io/syntax. Beyond it, a line of letters
+that have no case (Chinese, Japanese, Arabic ...) and no punctuation can be a cue without a forcing
+`@`.
 """
 
 from __future__ import annotations
@@ -21,13 +23,25 @@ _FORCED_HEADING = re.compile(r"\.(?=[*_]*\w)")
 _SCENE_NUMBER = re.compile(r"\s*#(?P<number>[^#\s]+)#\s*$")
 _CUE = re.compile(r"(?P<name>[^()^]*[^()^\s])\s*(?P<extensions>(?:\([^()]*\)\s*)*)(?P<dual>\^)?\s*")
 _TITLE_KEY = re.compile(r"(?P<key>[^\W\d_][\w -]*):(?P<value>.*)")
-_TITLE_KEYS = {"title", "credit", "author", "authors", "source", "draft date", "date", "contact", "copyright", "notes"}
+_TITLE_KEYS = {
+    "title",
+    "credit",
+    "author",
+    "authors",
+    "source",
+    "draft date",
+    "date",
+    "contact",
+    "copyright",
+    "notes",
+}
 # Emphasis that is not closed within 400 characters is a star: a bound keeps the time linear.
 _EMPHASIS = re.compile(
     r"(?<!\\)(\*{1,3})(?=[^\s*])(.{1,400}?)(?<=[^\s\\])\1|(?<![\\\w])(_)(?=\S)(.{1,400}?)(?<=[^\s\\])_(?!\w)"
 )
 _CASELESS_NAME = re.compile(r"[\w ・·'’-]{1,24}")
-# Private-use characters stand in for what is lifted out of the text, so that line structure and numbers survive.
+# Private-use characters stand in for what is lifted out of the text, so that line structure and
+# numbers survive.
 _NOTE, _BREAK, _BONEYARD = "\ue000", "\ue001", "\ue002"
 _NO_MARKS = dict.fromkeys(map(ord, (_NOTE, _BREAK, _BONEYARD)), " ")
 _CUE_LENGTH = 200
@@ -38,7 +52,8 @@ _NOTE_MARK = re.compile(f"{_NOTE}(\\d+){_NOTE}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A piece of a speech, in its order. `alone`: it has its line to itself (a note after words does not)."""
+    """A piece of a speech, in its order. `alone`: it has its line to itself (a note after words
+    does not)."""
 
     kind: Literal["text", "parenthetical", "note"]
     text: str
@@ -48,7 +63,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """One cue and what follows it. `extensions` as written without brackets: `V.O.`, `CONT'D`. `dual`: spoken with the one before."""
+    """One cue and what follows it. `extensions` as written without brackets: `V.O.`, `CONT'D`.
+    `dual`: spoken with the one before."""
 
     scene: str
     character: str
@@ -99,7 +115,9 @@ def cue(text: str) -> tuple[str, tuple[str, ...], bool] | None:
     >>> cue("MARA (V.O.) (CONT'D) ^")
     ('MARA', ('V.O.', "CONT'D"), True)
     """
-    found = _CUE.fullmatch(text.translate(_WIDE_BRACKETS).strip()) if len(text) <= _CUE_LENGTH else None
+    found = (
+        _CUE.fullmatch(text.translate(_WIDE_BRACKETS).strip()) if len(text) <= _CUE_LENGTH else None
+    )
     if not found:
         return None
     extensions = tuple(part.strip() for part in re.findall(r"\(([^()]*)\)", found["extensions"]))
@@ -116,7 +134,9 @@ def plain(text: str) -> str:
     while before != text:
         before, text = text, _EMPHASIS.sub(lambda found: found[2] or found[4], text)
     text = " ".join(re.sub(r"\\([*_\\])", r"\1", text).split())
-    return re.sub(r"(?<=[⺀-鿿＀-￯]) (?=[⺀-鿿＀-￯])", "", text)  # lines of Chinese join without a space
+    return re.sub(
+        r"(?<=[⺀-鿿＀-￯]) (?=[⺀-鿿＀-￯])", "", text
+    )  # lines of Chinese join without a space
 
 
 def _lift(text: str, file: str) -> _Page:
@@ -134,8 +154,12 @@ def _lift(text: str, file: str) -> _Page:
                 if is_note
                 else "a boneyard /* is never closed"
             )
-            raise InputError(Problem(file=file, line=text.count("\n", 0, found.start()) + 1, message=what))
-        kept.append(_BREAK * body.count("\n") + (f"{_NOTE}{len(notes)}{_NOTE}" if is_note else _BONEYARD))
+            raise InputError(
+                Problem(file=file, line=text.count("\n", 0, found.start()) + 1, message=what)
+            )
+        kept.append(
+            _BREAK * body.count("\n") + (f"{_NOTE}{len(notes)}{_NOTE}" if is_note else _BONEYARD)
+        )
         notes += [" ".join(body.split())] if is_note else []
         place = end + 2
     kept.append(text[place:])
@@ -146,7 +170,8 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
     number = 1
     for raw in text.split("\n"):
         line = raw.replace(_BREAK, "").replace(_BONEYARD, "")
-        if line.strip() or _BONEYARD not in raw:  # a line that held nothing but boneyard was never there
+        # a line that held nothing but boneyard was never there
+        if line.strip() or _BONEYARD not in raw:
             yield number, line
         number += 1 + raw.count(_BREAK)
 
@@ -155,9 +180,15 @@ def _after_title_page(lines: list[tuple[int, str]]) -> int:
     start = next((index for index, (_, line) in enumerate(lines) if line.strip()), 0)
     first = lines[start][1] if lines else ""
     found = _TITLE_KEY.fullmatch(first)
-    if not found or _HEADING.match(first) or (_may_be_shouted(found) and found["key"].casefold() not in _TITLE_KEYS):
+    if (
+        not found
+        or _HEADING.match(first)
+        or (_may_be_shouted(found) and found["key"].casefold() not in _TITLE_KEYS)
+    ):
         return 0
-    return next((index for index in range(start, len(lines)) if not lines[index][1].strip()), len(lines))
+    return next(
+        (index for index in range(start, len(lines)) if not lines[index][1].strip()), len(lines)
+    )
 
 
 def _may_be_shouted(key: re.Match[str]) -> bool:
@@ -166,19 +197,23 @@ def _may_be_shouted(key: re.Match[str]) -> bool:
 
 
 def _end_of_block(lines: list[tuple[int, str]], start: int) -> int:
-    """Blocks end at an empty line; a line of two spaces is Fountain's way to keep an empty line inside a speech.
+    """Blocks end at an empty line; a line of two spaces is Fountain's way to keep an empty line
+    inside a speech.
 
     What takes one line is a block by itself, also when its writer left no empty line after it."""
     if _takes_one_line(lines[start][1].strip()):
         return start + 1
     index = start
-    while index < len(lines) and (lines[index][1].strip() or (index > start and lines[index][1] == "  ")):
+    while index < len(lines) and (
+        lines[index][1].strip() or (index > start and lines[index][1] == "  ")
+    ):
         index += 1
     return index
 
 
 def _takes_one_line(line: str) -> bool:
-    """Headings, sections, synopses, page breaks, transitions, centred text, and notes above something."""
+    """Headings, sections, synopses, page breaks, transitions, centred text, and notes above
+    something."""
     words = _NOTE_MARK.sub("", line).strip()
     if not words:
         return bool(line)
@@ -200,7 +235,8 @@ def _cue_of_block(block: list[tuple[int, str]]) -> tuple[str, tuple[str, ...], b
 
 
 def _is_name(name: str) -> bool:
-    letters = [letter for letter in name if letter.isalpha() and letter != "ß"]  # written in German capitals, too
+    # written in German capitals, too
+    letters = [letter for letter in name if letter.isalpha() and letter != "ß"]
     if not letters or any(unicodedata.category(letter) in {"Ll", "Lt"} for letter in letters):
         return False
     has_capitals = any(letter.isupper() for letter in letters)
@@ -212,17 +248,29 @@ def _is_heading(line: str) -> bool:
     return bool(_HEADING.match(words) or _FORCED_HEADING.match(words))
 
 
-def _speech(page: _Page, cue: tuple[str, tuple[str, ...], bool], block: list[tuple[int, str]]) -> Speech:
+def _speech(
+    page: _Page, cue: tuple[str, tuple[str, ...], bool], block: list[tuple[int, str]]
+) -> Speech:
     name, extensions, dual = cue
     number, first = block[0]
-    parts = [Part(kind="note", text=note, line=number, alone=False) for note in _notes_in(page, first)]
+    parts = [
+        Part(kind="note", text=note, line=number, alone=False) for note in _notes_in(page, first)
+    ]
     for at, line in _with_whole_parentheticals(block[1:]):
         parts += _parts(page, at, line)
-    return Speech(scene=page.scene, character=name, extensions=extensions, dual=dual, line=number, parts=tuple(parts))
+    return Speech(
+        scene=page.scene,
+        character=name,
+        extensions=extensions,
+        dual=dual,
+        line=number,
+        parts=tuple(parts),
+    )
 
 
 def _with_whole_parentheticals(block: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Put a parenthetical that was wrapped over several lines back on one, numbered by its first; wide brackets count."""
+    """Put a parenthetical that was wrapped over several lines back on one, numbered by its first;
+    wide brackets count."""
     lines = [(number, _with_narrow_brackets(line.strip())) for number, line in block]
     index = 0
     while index < len(lines):
@@ -269,7 +317,8 @@ def _other_block(page: _Page, block: list[tuple[int, str]]) -> Iterator[Part]:
 
 
 def _begin_scene(page: _Page, heading: str) -> None:
-    """Scenes are told apart by their number, else their heading, else how often that heading has been used."""
+    """Scenes are told apart by their number, else their heading, else how often that heading has
+    been used."""
     number = _SCENE_NUMBER.search(heading)
     title = " ".join(_FORCED_HEADING.sub("", _SCENE_NUMBER.sub("", heading), count=1).split())
     if number:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The production file: what `production.toml` may say, every default in one place, every mistake with its key and line.
+"""The production file: what `production.toml` may say, every default in one place, every mistake
+with its key and line.
 
-It names inputs and settings; it reads none of them (that is `script`, `cast`, `consent`, `ingest`). Every path it names lies inside
-the production's folder: absolute paths, `..` and links that lead outside are refused.
+It names inputs and settings; it reads none of them (that is `script`, `cast`, `consent`, `ingest`).
+Every path it names lies inside the production's folder: absolute paths, `..` and links that lead
+outside are refused.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ from pipeline.script.settings import (
 )
 
 FILE = "production.toml"
-_LONGEST_PATH, _LONGEST_NAME = 1000, 255  # characters of a path, bytes of one name: more than file systems take
+# characters of a path, bytes of one name: more than file systems take
+_LONGEST_PATH, _LONGEST_NAME = 1000, 255
 _LONGEST_FILE = 1 << 20  # bytes of a production file
 _MESSAGES = {
     "too_short": "write at least one in the list",
@@ -52,17 +55,21 @@ _MESSAGES = {
     "int_from_float": "write a whole number",
     "float_type": "write a number",
 }  # in plainer words than pydantic's
-_NO_PATH = re.compile(r"[\w+.,-]+:|\\|~")  # a protocol (https:, concat:), a drive, a share, somebody's home
+# a protocol (https:, concat:), a drive, a share, somebody's home
+_NO_PATH = re.compile(r"[\w+.,-]+:|\\|~")
 
 
 def inside(folder: Path, relative: str) -> Path:
-    """The file that `relative` names inside `folder`; it need not exist. Raises ValueError, with a reason for people, when it leads out.
+    """The file that `relative` names inside `folder`; it need not exist. Raises ValueError, with a
+    reason for people, when it leads out.
 
     Names that begin with `-` are refused too: to an engine they would be options."""
     pure = PurePosixPath(relative)
     if not relative.strip() or not pure.parts:
         raise ValueError("an empty path")
-    if len(relative) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_NAME for part in pure.parts):
+    if len(relative) > _LONGEST_PATH or any(
+        len(part.encode()) > _LONGEST_NAME for part in pure.parts
+    ):
         raise ValueError(f"a path of {len(relative)} characters is too long to be a file's")
     if pure.is_absolute() or _NO_PATH.match(relative):
         raise ValueError(f"{relative!r} is not a path inside the production's folder")
@@ -92,7 +99,8 @@ class Absent:
 
 
 def locate(folder: Path, relative: str) -> Path | Absent:
-    """The existing file that `relative` names inside `folder`, or why there is none and which names are like it."""
+    """The existing file that `relative` names inside `folder`, or why there is none and which names
+    are like it."""
     try:
         path = inside(folder, relative)
     except ValueError as error:
@@ -100,12 +108,15 @@ def locate(folder: Path, relative: str) -> Path | Absent:
     if path.is_file():
         return path
     place = path.parent if path.parent.is_dir() else folder
-    names = sorted(str(p.relative_to(folder)) for p in place.iterdir() if not p.name.startswith("."))
+    names = sorted(
+        str(p.relative_to(folder)) for p in place.iterdir() if not p.name.startswith(".")
+    )
     return Absent(message=f"no such file {relative!r}", nearest=nearest(relative, names))
 
 
 class Production(Table):
-    """A production as its file describes it; paths are text relative to `folder` until `path` resolves them."""
+    """A production as its file describes it; paths are text relative to `folder` until `path`
+    resolves them."""
 
     folder: Annotated[Path, Field(exclude=True)] = Path()
     title: Text
@@ -115,23 +126,27 @@ class Production(Table):
     kind: Literal["episode", "lesson"] = "episode"
     """What is made: an episode from a script, or a lesson from slides and a script."""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
-    """Language of lines that name none (BCP 47). What the recogniser does not know is matched by turns alone."""
+    """Language of lines that name none (BCP 47). What the recogniser does not know is matched by
+    turns alone."""
     rate: Rate = Fraction(25)
     """Frames per second: 24, 25, 30, 50, "23.976", "29.97" or a fraction such as "30000/1001"."""
     size: Size = "1280x720"
     """Width and height of the delivered picture, both even."""
     script: str = "script.fountain"
-    """The script: Fountain, or a line sheet (.csv, .xlsx); of a lesson Markdown (.md), or a line sheet."""
+    """The script: Fountain, or a line sheet (.csv, .xlsx); of a lesson Markdown (.md), or a line
+    sheet."""
     cast: str = "cast.csv"
     """The actor sheet (.csv, .xlsx, .yaml)."""
     consents: str = "consents.csv"
     """Who allowed what."""
     emotions: str = ""
-    """A table `word, emotion` that extends the words for emotions (`pipeline/script/emotion_synonyms.csv`)."""
+    """A table `word, emotion` that extends the words for emotions
+    (`pipeline/script/emotion_synonyms.csv`)."""
     recordings: Annotated[list[str], Field(min_length=1, max_length=1000)]
     """The recorded dialogue, in the order of the timeline."""
     talker: Literal["previs", "dice", "nano"] = "previs"
-    """Who draws the frames: `previs` (any CPU), `dice` (DICE-Talk) or `nano` (the diffusion demonstration)."""
+    """Who draws the frames: `previs` (any CPU), `dice` (DICE-Talk) or `nano` (the diffusion
+    demonstration)."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """What a night renders first: higher before lower."""
     talker_settings: dict[str, str | int | float | bool] = {}  # noqa: RUF012 - pydantic copies it
@@ -159,11 +174,13 @@ class Production(Table):
         return int(self.size.partition("x")[2])
 
     def path(self, relative: str) -> Path:
-        """Where a path of the production file lies; `load` has checked that it is inside the folder."""
+        """Where a path of the production file lies; `load` has checked that it is inside the
+        folder."""
         return inside(self.folder, relative)
 
     def named_files(self) -> Iterator[tuple[str, str]]:
-        """Key and relative path of every file that the production names. `consents` counts only when consent is required."""
+        """Key and relative path of every file that the production names. `consents` counts only
+        when consent is required."""
         yield "script", self.script
         yield "cast", self.cast
         if self.consent.required:
@@ -177,7 +194,8 @@ class Production(Table):
 
 
 def load(folder: Path) -> Production:
-    """Read `folder/production.toml`. Raises InputError with every wrong key, value and missing file, each with its line."""
+    """Read `folder/production.toml`. Raises InputError with every wrong key, value and missing
+    file, each with its line."""
     production, problems = read(folder)
     if problems or production is None:
         raise InputError(problems)
@@ -185,10 +203,12 @@ def load(folder: Path) -> Production:
 
 
 def read(folder: Path) -> tuple[Production | None, list[Problem]]:
-    """What `folder/production.toml` says as far as it can be understood, and every wrong key, value and missing file, with its line.
+    """What `folder/production.toml` says as far as it can be understood, and every wrong key, value
+    and missing file, with its line.
 
-    What is wrong stands at its default, so that what is right and the files beside it can be checked all the same; None where too
-    little is left. Raises InputError when there is no such file or it is no TOML."""
+    What is wrong stands at its default, so that what is right and the files beside it can be
+    checked all the same; None where too little is left. Raises InputError when there is no such
+    file or it is no TOML."""
     path = folder / FILE
     if not path.is_file():
         raise InputError(_not_a_production(folder))
@@ -201,22 +221,30 @@ def read(folder: Path) -> tuple[Production | None, list[Problem]]:
         problems = [_problem(detail, text) for detail in details]
         rest = _understood(values, details, folder)
         return rest, problems + (
-            _absent(rest, text, passing={str(detail["loc"][0]) for detail in details}) if rest else []
+            _absent(rest, text, passing={str(detail["loc"][0]) for detail in details})
+            if rest
+            else []
         )
     return production, [*_absent(production, text), *_unfit_for_its_kind(production, text)]
 
 
 def _not_a_production(folder: Path) -> Problem:
     if folder.is_file():
-        message, expected = "this is a file, not a production's folder", f"the folder that holds {FILE}"
+        message, expected = (
+            "this is a file, not a production's folder",
+            f"the folder that holds {FILE}",
+        )
         return Problem(file=str(folder), message=message, expected=expected)
     message = "no such file: this folder is not a production"
     expected = f"a folder with {FILE} (callsheet init DIR makes one)"
     return Problem(file=str(folder / FILE), message=message, expected=expected)
 
 
-def _understood(values: dict[str, Any], details: list[ErrorDetails], folder: Path) -> Production | None:
-    """The production without the keys that are wrong; a missing or wrong title or recording is made up."""
+def _understood(
+    values: dict[str, Any], details: list[ErrorDetails], folder: Path
+) -> Production | None:
+    """The production without the keys that are wrong; a missing or wrong title or recording is made
+    up."""
     made_up: dict[str, Any] = {"title": "?", "recordings": ["?"]}
     wrong = {str(detail["loc"][0]) for detail in details}
     right = {key: value for key, value in values.items() if key not in wrong}
@@ -227,16 +255,21 @@ def _understood(values: dict[str, Any], details: list[ErrorDetails], folder: Pat
 
 
 def _absent(production: Production, text: str, *, passing: Container[str] = ()) -> list[Problem]:
-    """The files that a production names and that are not there; of a file with wrong keys only those that it writes itself."""
+    """The files that a production names and that are not there; of a file with wrong keys only
+    those that it writes itself."""
     return [
         Problem(
-            file=FILE, line=_line_of(text, key), column=key,
-            message=found.message, expected=found.expected, nearest=found.nearest,
+            file=FILE,
+            line=_line_of(text, key),
+            column=key,
+            message=found.message,
+            expected=found.expected,
+            nearest=found.nearest,
         )
         for key, relative in production.named_files()
         if not (passing and (key in passing or _line_of(text, key) is None))
         and isinstance(found := locate(production.folder, relative), Absent)
-    ]  # fmt: skip
+    ]
 
 
 def _unfit_for_its_kind(production: Production, text: str) -> Iterator[Problem]:
@@ -252,8 +285,14 @@ def _unfit_for_its_kind(production: Production, text: str) -> Iterator[Problem]:
         return
     others = sorted(set(production.delivery.profiles) - {"web", "master"})
     if others:
-        yield wrong("delivery.profiles", f"a lesson is not made as {', '.join(others)}", expected="web, master")
-    yield from (wrong(key, "lessons are made without this so far") for key in _not_in_lessons(production))
+        yield wrong(
+            "delivery.profiles",
+            f"a lesson is not made as {', '.join(others)}",
+            expected="web, master",
+        )
+    yield from (
+        wrong(key, "lessons are made without this so far") for key in _not_in_lessons(production)
+    )
     found = (
         locate(production.folder, slides)
         if slides
@@ -286,11 +325,19 @@ def _toml(text: str) -> dict[str, Any]:
         reason, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
         number = int(line[1]) if line else text.count("\n") + 1
-        raise InputError(Problem(file=FILE, line=number, message=f"not valid TOML: {reason or error}")) from error
+        raise InputError(
+            Problem(file=FILE, line=number, message=f"not valid TOML: {reason or error}")
+        ) from error
     except RecursionError as error:
-        raise InputError(Problem(file=FILE, message="nested too deep", expected="tables of plain values")) from error
+        raise InputError(
+            Problem(file=FILE, message="nested too deep", expected="tables of plain values")
+        ) from error
     if "folder" in values:
-        raise InputError(Problem(file=FILE, line=_line_of(text, "folder"), column="folder", message="unknown key"))
+        raise InputError(
+            Problem(
+                file=FILE, line=_line_of(text, "folder"), column="folder", message="unknown key"
+            )
+        )
     return values
 
 
@@ -325,9 +372,16 @@ def _problem(detail: ErrorDetails, text: str) -> Problem:
             nearest=near,
         )
     if detail["type"] == "model_type":
-        message, expected = "this is a table of keys, not a value", f"a line [{key}], and its keys below"
-        return Problem(file=FILE, line=line, column=key, message=message, expected=expected, got=got)
-    message = _MESSAGES.get(detail["type"]) or detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        message, expected = (
+            "this is a table of keys, not a value",
+            f"a line [{key}], and its keys below",
+        )
+        return Problem(
+            file=FILE, line=line, column=key, message=message, expected=expected, got=got
+        )
+    message = _MESSAGES.get(detail["type"]) or detail["msg"].removeprefix(
+        "Value error, "
+    ).removeprefix("Input ")
     return Problem(file=FILE, line=line, column=key, message=message, got=got)
 
 
@@ -339,19 +393,26 @@ def _keys(tables: list[str]) -> list[str]:
     model: type[BaseModel] = Production
     for name in tables:
         annotation = model.model_fields[name].annotation
-        model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else model
+        model = (
+            annotation
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel)
+            else model
+        )
     return [name for name in model.model_fields if name != "folder"]
 
 
 def _line_of(text: str, key: str) -> int | None:
-    """The line on which a key such as `cut.minimum_shot_seconds` or `recordings.0` stands: a search, since tomllib keeps no places."""
+    """The line on which a key such as `cut.minimum_shot_seconds` or `recordings.0` stands: a
+    search, since tomllib keeps no places."""
     table, wanted = "", _without_indices(key)
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
             table = header[1] + "."
             if header[1] == wanted:
                 return number
-        elif (entry := re.match(r"\s*[\"']?([\w.-]+)[\"']?\s*=", line)) and table + entry[1] == wanted:
+        elif (entry := re.match(r"\s*[\"']?([\w.-]+)[\"']?\s*=", line)) and table + entry[
+            1
+        ] == wanted:
             return number
     parent = wanted.rpartition(".")[0]
     return _line_of(text, parent) if parent else None

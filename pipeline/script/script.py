@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the script: Fountain or a line sheet (CSV, XLSX) to `Line`s in spoken order.
 
-The emotion of a line comes from an `[[emotion: ...]]` note, else from a parenthetical that is in the synonym table, else it is left to
-the actor's default. A parenthetical that is no emotion is direction. A parenthetical or note that changes the mood in the middle of a
-speech begins a new line there. Who the characters are is checked by `cast`.
+The emotion of a line comes from an `[[emotion: ...]]` note, else from a parenthetical that is in
+the synonym table, else it is left to the actor's default. A parenthetical that is no emotion is
+direction. A parenthetical or note that changes the mood in the middle of a speech begins a new line
+there. Who the characters are is checked by `cast`.
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ _KEYED_NOTE = re.compile(r"(?P<key>\w+)\s*[:=].*")
 _LEADING_MOOD = re.compile(
     r"\((?P<mood>[^()]{1,80})\)\s*(?P<words>\S.*)"
 )  # "(furious) Get out!": a bracket of its own, but for the line
-_OTHER_KEYS = re.compile(r"(?:(?:emotions?|mood|feeling)\b\s*[:=]?)?\s*(?P<curve>.+)", re.IGNORECASE)
-# Extensions of a speaker who is not in the picture; OFF is what German, French and Italian scripts write.
+_OTHER_KEYS = re.compile(
+    r"(?:(?:emotions?|mood|feeling)\b\s*[:=]?)?\s*(?P<curve>.+)", re.IGNORECASE
+)
+# Extensions of a speaker who is not in the picture; OFF is what German, French and Italian scripts
+# write.
 _UNSEEN = {"VO", "OS", "OC", "OFF", "VOICEOVER", "OFFSCREEN", "OFFCAMERA"}
 _CONTINUED = {"CONTD", "CONT", "CONTINUED"}
 _CLOCK = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:[.,]\d+)?)")
@@ -43,7 +47,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 @dataclass(slots=True, kw_only=True)
 class _Draft:
-    """A line of a speech while its parts are read. `mood` comes from a parenthetical, `noted` from a note, which wins."""
+    """A line of a speech while its parts are read. `mood` comes from a parenthetical, `noted` from
+    a note, which wins."""
 
     source_line: int
     text: list[str] = field(default_factory=list)
@@ -54,14 +59,22 @@ class _Draft:
     notes: list[str] = field(default_factory=list)
 
 
-def read(path: Path, *, words: Words, language: str = "en", folder: Path | None = None) -> list[Line]:
-    """The lines of a script. `words`: from `words()`; `language`: of lines that name none; `folder`: the production's.
+def read(
+    path: Path, *, words: Words, language: str = "en", folder: Path | None = None
+) -> list[Line]:
+    """The lines of a script. `words`: from `words()`; `language`: of lines that name none;
+    `folder`: the production's.
 
     Raises InputError with every problem of the script, each with its line or row."""
     if path.suffix.lower() not in SUFFIXES:
         expected = " or ".join(SUFFIXES)
         raise InputError(
-            Problem(file=path.name, message="not a script", expected=expected, got=path.suffix or "no suffix")
+            Problem(
+                file=path.name,
+                message="not a script",
+                expected=expected,
+                got=path.suffix or "no suffix",
+            )
         )
     if path.suffix.lower() in {".csv", ".xlsx"}:
         return _read_sheet(path, words, language, folder or path.parent)
@@ -71,25 +84,36 @@ def read(path: Path, *, words: Words, language: str = "en", folder: Path | None 
 def _read_fountain(path: Path, words: Words, language: str) -> list[Line]:
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside)))
+        raise InputError(
+            Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside))
+        )
     text = tables.decode(path)
     _check_lines(text, path.name)
     play = fountain.parse(text, file=path.name)
     problems = [
-        Problem(file=path.name, line=note.line, message="this emotion note belongs to no speech", got=f"[[{note.text}]]",
-                expected="the note under the character's name or in the words")
+        Problem(
+            file=path.name,
+            line=note.line,
+            message="this emotion note belongs to no speech",
+            got=f"[[{note.text}]]",
+            expected="the note under the character's name or in the words",
+        )
         for note in play.stray_notes
         if _EMOTION_NOTE.fullmatch(note.text)
-    ]  # fmt: skip
+    ]
     lines: list[Line] = []
     for speech in play.speeches:
         drafts = _drafts(speech, words, path.name, problems)
-        lines += [_line_of_speech(speech, draft, first=index == 0, lang=language) for index, draft in enumerate(drafts)]
+        lines += [
+            _line_of_speech(speech, draft, first=index == 0, lang=language)
+            for index, draft in enumerate(drafts)
+        ]
     return _finished(lines, problems, path.name)
 
 
 def _check_lines(text: str, file: str) -> None:
-    """Nobody speaks a line of this length: such a file is no script, and reading it on would take minutes."""
+    """Nobody speaks a line of this length: such a file is no script, and reading it on would take
+    minutes."""
     for number, line in enumerate(text.splitlines(), start=1):
         if len(line) > tables.MAXIMUM_CELL:
             expected = f"at most {tables.MAXIMUM_CELL}"
@@ -99,17 +123,28 @@ def _check_lines(text: str, file: str) -> None:
 
 def _line_of_speech(speech: fountain.Speech, draft: _Draft, *, first: bool, lang: str) -> Line:
     curve = draft.noted or draft.mood
-    direction = [draft.mood_text, *draft.direction] if draft.noted and draft.mood_text else draft.direction
+    direction = (
+        [draft.mood_text, *draft.direction] if draft.noted and draft.mood_text else draft.direction
+    )
     return Line(
-        line_id="", order=0, scene=speech.scene, character=speech.character, text=fountain.plain(" ".join(draft.text)),
-        performance=str(curve) if curve else "", direction=", ".join(direction), lang=lang,
-        voice_over=_is_unseen(speech.extensions), simultaneous=speech.dual and first,
+        line_id="",
+        order=0,
+        scene=speech.scene,
+        character=speech.character,
+        text=fountain.plain(" ".join(draft.text)),
+        performance=str(curve) if curve else "",
+        direction=", ".join(direction),
+        lang=lang,
+        voice_over=_is_unseen(speech.extensions),
+        simultaneous=speech.dual and first,
         notes="; ".join([*_other_extensions(speech.extensions), *draft.notes]),
         source_line=speech.line if first else draft.source_line,
-    )  # fmt: skip
+    )
 
 
-def _drafts(speech: fountain.Speech, words: Words, file: str, problems: list[Problem]) -> list[_Draft]:
+def _drafts(
+    speech: fountain.Speech, words: Words, file: str, problems: list[Problem]
+) -> list[_Draft]:
     """Split a speech where its mood changes; those without words (a mute reaction) are left out."""
     drafts = [_Draft(source_line=speech.line)]
     for part in speech.parts:
@@ -127,7 +162,8 @@ def _drafts(speech: fountain.Speech, words: Words, file: str, problems: list[Pro
 
 
 def _take_text(drafts: list[_Draft], part: fountain.Part, words: Words) -> None:
-    """Words; a mood in brackets before them, on their line, is one that its writer gave no line of its own."""
+    """Words; a mood in brackets before them, on their line, is one that its writer gave no line of
+    its own."""
     found = _LEADING_MOOD.fullmatch(part.text)
     if found and mood_of(found["mood"], words)[0]:
         _take_parenthetical(drafts, replace(part, kind="parenthetical", text=found["mood"]), words)
@@ -148,34 +184,48 @@ def _take_parenthetical(drafts: list[_Draft], part: fountain.Part, words: Words)
         draft.direction.append(part.text)
 
 
-def _take_note(drafts: list[_Draft], part: fountain.Part, words: Words, file: str, problems: list[Problem]) -> None:
+def _take_note(
+    drafts: list[_Draft], part: fountain.Part, words: Words, file: str, problems: list[Problem]
+) -> None:
     found = _EMOTION_NOTE.fullmatch(part.text)
     if not found:
         drafts[-1].notes.append(part.text)
         if meant := _meant_as_emotion(part.text):
             got = f"[[{part.text}]]"
             problems.append(
-                Problem(file=file, line=part.line, message="unknown note", got=got, nearest=f"'emotion: {meant}'")
+                Problem(
+                    file=file,
+                    line=part.line,
+                    message="unknown note",
+                    got=got,
+                    nearest=f"'emotion: {meant}'",
+                )
             )
         return
     try:
         curve = parse_curve(found["curve"], words=words)
     except EmotionError as error:
-        problems.append(problem_with(error, words, Problem(file=file, line=part.line, message=str(error))))
+        problems.append(
+            problem_with(error, words, Problem(file=file, line=part.line, message=str(error)))
+        )
         return
     if part.alone and drafts[-1].text:
         drafts.append(_Draft(source_line=part.line))
     if drafts[-1].noted:
         problems.append(
             Problem(
-                file=file, line=part.line, message="a second emotion note for the same words", got=f"[[{part.text}]]"
+                file=file,
+                line=part.line,
+                message="a second emotion note for the same words",
+                got=f"[[{part.text}]]",
             )
         )
     drafts[-1].noted = curve
 
 
 def _meant_as_emotion(note: str) -> str:
-    """What a note such as `emotoin: sad`, `emotion sad` or `sad` should say after `emotion: `; "" for any other note."""
+    """What a note such as `emotoin: sad`, `emotion sad` or `sad` should say after `emotion: `; ""
+    for any other note."""
     keyed = _KEYED_NOTE.fullmatch(note)
     if keyed and difflib.get_close_matches(keyed["key"].casefold(), ["emotion"], cutoff=0.8):
         return "..."
@@ -191,7 +241,12 @@ def _is_unseen(extensions: Iterable[str]) -> bool:
 
 
 def _other_extensions(extensions: Iterable[str]) -> list[str]:
-    return [word for extension in extensions for word in _said_in(extension) if _bare(word) not in _UNSEEN | _CONTINUED]
+    return [
+        word
+        for extension in extensions
+        for word in _said_in(extension)
+        if _bare(word) not in _UNSEEN | _CONTINUED
+    ]
 
 
 def _said_in(extension: str) -> list[str]:
@@ -209,7 +264,11 @@ def _read_sheet(path: Path, words: Words, language: str, folder: Path) -> list[L
     table = tables.read(path, needed=NEEDED, known=COLUMNS)
     problems: list[Problem] = []
     lines, scene = [], ""
-    there = {name: production.locate(folder, name) for name in {r["audio_file"] for r in table.records} if name}
+    there = {
+        name: production.locate(folder, name)
+        for name in {r["audio_file"] for r in table.records}
+        if name
+    }
     for record in table.records:
         found = list(_row_problems(table, record, words, there))
         problems += found
@@ -219,20 +278,27 @@ def _read_sheet(path: Path, words: Words, language: str, folder: Path) -> list[L
     seen: dict[str, int] = {}
     for record in table.records:
         if record["line_id"] and seen.setdefault(record["line_id"], record.number) != record.number:
-            message = f"line_id {record['line_id']!r} stands in row {seen[record['line_id']]} already"
+            message = (
+                f"line_id {record['line_id']!r} stands in row {seen[record['line_id']]} already"
+            )
             problems.append(table.problem(record, "line_id", message))
     return _finished(lines, problems, path.name)
 
 
 def _row_problems(
-    table: tables.Table, record: tables.Record, words: Words, there: Mapping[str, Path | production.Absent]
+    table: tables.Table,
+    record: tables.Record,
+    words: Words,
+    there: Mapping[str, Path | production.Absent],
 ) -> Iterator[Problem]:
     """What is wrong in a row. `there`: the audio files that the sheet names, found or not."""
     for column in ("character", "text"):
         if not record[column]:
             yield table.problem(record, column, "this cell is empty")
     if record["character"] and not fountain.cue(record["character"]):
-        yield table.problem(record, "character", "not a character's name", got=repr(record["character"]))
+        yield table.problem(
+            record, "character", "not a character's name", got=repr(record["character"])
+        )
     if record["emotion"]:
         try:
             parse_curve(record["emotion"], words=words)
@@ -241,23 +307,35 @@ def _row_problems(
     if record["audio_file"]:
         found = there[record["audio_file"]]
         if isinstance(found, production.Absent):
-            yield table.problem(record, "audio_file", found.message, expected=found.expected, nearest=found.nearest)
+            yield table.problem(
+                record, "audio_file", found.message, expected=found.expected, nearest=found.nearest
+            )
     if record["lang"] and not _LANGUAGE.fullmatch(record["lang"]):
         yield table.problem(
-            record, "lang", "not a language", expected="a code such as en or zh", got=repr(record["lang"])
+            record,
+            "lang",
+            "not a language",
+            expected="a code such as en or zh",
+            got=repr(record["lang"]),
         )
     yield from _time_problems(table, record)
 
 
 def _time_problems(table: tables.Table, record: tables.Record) -> Iterator[Problem]:
     expected = "seconds (75.25) or M:SS.mmm (1:15.250)"
-    bad = [column for column in ("start", "end") if record[column] and _seconds(record[column]) is None]
+    bad = [
+        column for column in ("start", "end") if record[column] and _seconds(record[column]) is None
+    ]
     for column in bad:
-        yield table.problem(record, column, "not a time", expected=expected, got=repr(record[column]))
+        yield table.problem(
+            record, column, "not a time", expected=expected, got=repr(record[column])
+        )
     start, end = _seconds(record["start"]), _seconds(record["end"])
     if not bad and start is not None and end is not None and end <= start:
         yield table.problem(
-            record, "end", f"the line ends at {record['end']}, not after its start at {record['start']}"
+            record,
+            "end",
+            f"the line ends at {record['end']}, not after its start at {record['start']}",
         )
 
 
@@ -273,28 +351,44 @@ def _line_of_row(record: tables.Record, words: Words, language: str) -> Line:
     name, extensions, dual = fountain.cue(record["character"]) or (record["character"], (), False)
     curve = str(parse_curve(record["emotion"], words=words)) if record["emotion"] else ""
     return Line(
-        line_id=record["line_id"], order=0, scene=record["scene"], character=name, text=" ".join(record["text"].split()),
-        performance=curve, direction=record["direction"], lang=record["lang"] or language, voice_over=_is_unseen(extensions),
-        simultaneous=dual, audio_file=record["audio_file"], start_seconds=_seconds(record["start"]),
-        end_seconds=_seconds(record["end"]), notes=record["notes"], source_line=record.number,
-    )  # fmt: skip
+        line_id=record["line_id"],
+        order=0,
+        scene=record["scene"],
+        character=name,
+        text=" ".join(record["text"].split()),
+        performance=curve,
+        direction=record["direction"],
+        lang=record["lang"] or language,
+        voice_over=_is_unseen(extensions),
+        simultaneous=dual,
+        audio_file=record["audio_file"],
+        start_seconds=_seconds(record["start"]),
+        end_seconds=_seconds(record["end"]),
+        notes=record["notes"],
+        source_line=record.number,
+    )
 
 
 def _finished(lines: list[Line], problems: list[Problem], file: str) -> list[Line]:
-    """Number the lines and name those that have no id: by scene, character, words and how often they were said, so that other
-    lines may come and go, and a change of mood or direction keeps the name."""
+    """Number the lines and name those that have no id: by scene, character, words and how often
+    they were said, so that other lines may come and go, and a change of mood or direction keeps the
+    name."""
     if not lines and not problems:
         expected = "a character's name in capitals, its words on the next line"
         problems = [Problem(file=file, message="nobody speaks in this script", expected=expected)]
     if problems:
-        raise InputError(sorted(problems, key=lambda problem: (problem.line or 0, problem.row or 0)))
+        raise InputError(
+            sorted(problems, key=lambda problem: (problem.line or 0, problem.row or 0))
+        )
     said: Counter[tuple[str, str, str]] = Counter()
     named = []
     for order, line in enumerate(lines):
         key = (line.scene, line.character, line.text)
         said[key] += 1
         line_id = line.line_id or f"{_slug(line.character)}-{digest([*key, said[key]])[:8]}"
-        named.append(replace(line, line_id=line_id, order=order, scene=line.scene or "1", source=file))
+        named.append(
+            replace(line, line_id=line_id, order=order, scene=line.scene or "1", source=file)
+        )
     return named
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of `production.toml` and what their values may be: every default in one place, each with its meaning."""
+"""The tables of `production.toml` and what their values may be: every default in one place, each
+with its meaning."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ def _size(value: str) -> str:
     if not found:
         raise ValueError("write width x height in pixels, such as '1280x720'")
     if any(int(side) % 2 or not 64 <= int(side) <= _MAXIMUM_SIDE for side in found.groups()):
-        raise ValueError(f"width and height must be even and between 64 and {_MAXIMUM_SIDE}, as video needs")
+        raise ValueError(
+            f"width and height must be even and between 64 and {_MAXIMUM_SIDE}, as video needs"
+        )
     return value
 
 
@@ -59,7 +62,9 @@ def _with_a_picture(names: list[str]) -> list[str]:
 
 def _box(edges: list[float]) -> list[float]:
     if edges and (len(edges) != 4 or edges[0] >= edges[2] or edges[1] >= edges[3]):
-        raise ValueError("write left, top, right and bottom as shares of the picture, such as [0.3, 0.2, 0.7, 0.75]")
+        raise ValueError(
+            "write left, top, right and bottom as shares of the picture, such as [0.3, 0.2, 0.7, 0.75]"
+        )
     return edges
 
 
@@ -68,14 +73,19 @@ Size = Annotated[str, AfterValidator(_size)]
 Text = Annotated[str, AfterValidator(_one_line)]
 Layout = Literal["single", "full-plate", "two-hander", "picture-in-picture"]
 PackageName = Literal["scorm12", "scorm2004", "xapi"]
-ProfileName = Literal["web", "master", "hevc", "av1", "hls", "vertical", "alpha", "alpha-web", "stems"]
+ProfileName = Literal[
+    "web", "master", "hevc", "av1", "hls", "vertical", "alpha", "alpha-web", "stems"
+]
 SHOT_REFERENCE = "shot:"  # before the number of a shot that is the look
 
 
 class Table(BaseModel):
-    """What all tables share: unknown keys and wrong types are errors, and each key's docstring is its documentation."""
+    """What all tables share: unknown keys and wrong types are errors, and each key's docstring is
+    its documentation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
 
 
 class CutTable(Table):
@@ -88,11 +98,14 @@ class CutTable(Table):
     long_pause_seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.5
     """Of a longer pause the rest shows the last speaker listening."""
     sound_leads_frames: Annotated[int, Field(ge=0, le=24)] = 8
-    """J-cut: where a reply comes on the heels of a line, it is heard up to this many frames before its speaker is seen."""
+    """J-cut: where a reply comes on the heels of a line, it is heard up to this many frames before
+    its speaker is seen."""
     picture_leads_frames: Annotated[int, Field(ge=0, le=24)] = 8
-    """L-cut: there, after a long speech, the next one is seen up to this many frames before the speech has ended."""
+    """L-cut: there, after a long speech, the next one is seen up to this many frames before the
+    speech has ended."""
     scene_dissolve_frames: Annotated[int, Field(ge=0, le=100)] = 0
-    """How long a scene comes up over the one before it; 0 is a plain cut. Inside a scene cuts are plain."""
+    """How long a scene comes up over the one before it; 0 is a plain cut. Inside a scene cuts are
+    plain."""
     handle_frames: Annotated[int, Field(ge=0, le=100)] = 0
     """Frames drawn before and after every shot, for an editor who wants to move cuts."""
 
@@ -101,15 +114,18 @@ class LayoutTable(Table):
     """`[layout]`: how the people of a scene share the picture."""
 
     default: Layout = "single"
-    """`single`, `full-plate` (uncropped), `two-hander` (side by side) or `picture-in-picture` (the listener in a corner)."""
+    """`single`, `full-plate` (uncropped), `two-hander` (side by side) or `picture-in-picture` (the
+    listener in a corner)."""
     scenes: dict[str, Layout] = {}
     """The layout of single scenes, by number or name: `{ sc03 = "two-hander" }`."""
     overlaps: Literal["", "two-hander", "picture-in-picture"] = ""
-    """The layout of scenes in which people talk over each other for a second or more; empty: as any other."""
+    """The layout of scenes in which people talk over each other for a second or more; empty: as any
+    other."""
 
 
 class LookTable(Table):
-    """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or "" for none.
+    """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or ""
+    for none.
 
     `look` in the actor sheet goes before it."""
 
@@ -118,30 +134,39 @@ class LookTable(Table):
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     """How much of the match is applied."""
     limit: Annotated[float, Field(gt=0, le=100)] = 14.0
-    """The largest shift of a shot's mean colour, in CIEDE2000; of a larger one only so much is applied, and the shot is flagged."""
+    """The largest shift of a shot's mean colour, in CIEDE2000; of a larger one only so much is
+    applied, and the shot is flagged."""
     reference: str = ""
-    """A still or a `.cube` to match to, or a shot of this film (`"shot:sc01_sh030"`); empty: neutral light."""
+    """A still or a `.cube` to match to, or a shot of this film (`"shot:sc01_sh030"`); empty:
+    neutral light."""
     reference_face: Annotated[list[Annotated[float, Field(ge=0, le=1)]], AfterValidator(_box)] = []
-    """Where the face is in a reference still: left, top, right, bottom as shares of its sides. Empty: the largest that is found."""
+    """Where the face is in a reference still: left, top, right, bottom as shares of its sides.
+    Empty: the largest that is found."""
 
 
 class DeliveryTable(Table):
     """`[delivery]`: what is made. `burn_in` writes the previs mark into previs pictures."""
 
-    profiles: Annotated[list[ProfileName], Field(min_length=1), AfterValidator(_with_a_picture)] = ["web", "master"]
-    """The files of a version: `web`, `master`, `hevc`, `av1`, `hls`, `vertical` (9:16), `alpha` and `alpha-web` (people alone), `stems`."""
+    profiles: Annotated[list[ProfileName], Field(min_length=1), AfterValidator(_with_a_picture)] = [
+        "web",
+        "master",
+    ]
+    """The files of a version: `web`, `master`, `hevc`, `av1`, `hls`, `vertical` (9:16), `alpha` and
+    `alpha-web` (people alone), `stems`."""
     loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
     """Integrated loudness of the programme (EBU R 128); the peak limit wins."""
     peak_dbtp: Annotated[float, Field(ge=-20, le=0)] = -1.5
     """The highest true peak of the programme."""
     burn_in: bool = True
-    """Write PREVIS into the picture of previs takes, and DIFFUSION DEMONSTRATION into those of nano."""
+    """Write PREVIS into the picture of previs takes, and DIFFUSION DEMONSTRATION into those of
+    nano."""
     label: bool = False
     """Write "AI-generated" into a corner of every picture, all through."""
     burn_captions: bool = False
     """Write the captions into the pictures; they lie beside them in any case."""
     watermark: Annotated[str, AfterValidator(_one_line_or_none)] = ""
-    """A text, such as the studio and who gets the film: an invisible mark of it and of the version in all pictures. Empty: none."""
+    """A text, such as the studio and who gets the film: an invisible mark of it and of the version
+    in all pictures. Empty: none."""
     slate_seconds: Annotated[float, Field(ge=0, le=10)] = 0.0
     """A card with title and format before the programme, in silence."""
     end_card_seconds: Annotated[float, Field(ge=0, le=10)] = 0.0
@@ -159,18 +184,23 @@ class ConsentTable(Table):
     required: bool = True
     """Refuse to work for anybody whose valid consent is not on file."""
     use: str = ""
-    """What it is used for, words between `|`; a consent whose `scope` names uses must name all of these. Empty: the `kind`."""
+    """What it is used for, words between `|`; a consent whose `scope` names uses must name all of
+    these. Empty: the `kind`."""
     territory: str = ""
-    """Where it is shown, words between `|`; a consent whose `territory` names places must name all of these. Empty: not asked."""
+    """Where it is shown, words between `|`; a consent whose `territory` names places must name all
+    of these. Empty: not asked."""
 
 
 class ListenTable(Table):
-    """`[listen]`: other models than the packaged ones. Paths may lie outside the production: models are the machine's, not the film's."""
+    """`[listen]`: other models than the packaged ones. Paths may lie outside the production: models
+    are the machine's, not the film's."""
 
     diarization: str = ""
-    """Who speaks: a folder of a pyannote pipeline (config.yaml, weights) or its hub name (then HF_TOKEN); empty: the packaged weights."""
+    """Who speaks: a folder of a pyannote pipeline (config.yaml, weights) or its hub name (then
+    HF_TOKEN); empty: the packaged weights."""
     recogniser: str = ""
-    """What is said: a folder with a CTranslate2 Whisper model in any language; empty: the packaged one, English."""
+    """What is said: a folder with a CTranslate2 Whisper model in any language; empty: the packaged
+    one, English."""
 
 
 class LicencesTable(Table):
@@ -179,7 +209,8 @@ class LicencesTable(Table):
     commercial: bool = False
     """Refuse weights whose licence does not clearly allow commercial use."""
     agreements: list[str] = []
-    """Names of weights (`callsheet weights list`) for which you hold an agreement that allows it."""
+    """Names of weights (`callsheet weights list`) for which you hold an agreement that allows
+    it."""
 
 
 def _price(value: str) -> str:
@@ -192,11 +223,14 @@ class GenerateTable(Table):
     """`[generate]`: how takes are made, by whom, and what that costs."""
 
     size: Annotated[int, Field(ge=128, le=2048, multiple_of=16)] = 1024
-    """Short side of generated frames in pixels, never more than the portrait has (DICE-Talk was trained at 512)."""
+    """Short side of generated frames in pixels, never more than the portrait has (DICE-Talk was
+    trained at 512)."""
     gate: Literal["none", "approved"] = "none"
-    """`approved`: only shots whose previs take is approved (`callsheet shot approve`) are made by the talker; the rest stays previs."""
+    """`approved`: only shots whose previs take is approved (`callsheet shot approve`) are made by
+    the talker; the rest stays previs."""
     price_per_hour: Annotated[str, AfterValidator(_price)] = ""
-    """What one worker costs an hour, such as `"1.20 EUR"`, for the estimate of `plan`; empty: nothing is said of cost."""
+    """What one worker costs an hour, such as `"1.20 EUR"`, for the estimate of `plan`; empty:
+    nothing is said of cost."""
 
     @property
     def price(self) -> tuple[float, str] | None:
@@ -219,7 +253,8 @@ class FarmTable(Table):
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
     """How often a shot is tried in all when tools fail or workers die."""
     silence_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
-    """After so long without a frame or denoising step a worker counts as hung (or after ten times what a shot takes, if that is more)."""
+    """After so long without a frame or denoising step a worker counts as hung (or after ten times
+    what a shot takes, if that is more)."""
     stop_after_failures: Annotated[int, Field(ge=0)] = 0
     """So many failed shots stop the run; 0: never."""
     budget_seconds: Annotated[float, Field(ge=0)] = 0.0
@@ -229,20 +264,25 @@ class FarmTable(Table):
 
 
 class StorageTable(Table):
-    """`[storage]`: what the machines of a cluster share when they do not share the production's folder."""
+    """`[storage]`: what the machines of a cluster share when they do not share the production's
+    folder."""
 
     url: Annotated[str, AfterValidator(storage.checked_url)] = ""
-    """A folder (absolute) or `s3://bucket/folder`; credentials come from the environment. Empty: workers write into the build folder."""
+    """A folder (absolute) or `s3://bucket/folder`; credentials come from the environment. Empty:
+    workers write into the build folder."""
 
 
 class LessonTable(Table):
-    """`[lesson]`: what a production of `kind = "lesson"` shows beside its presenter (docs/lessons.md)."""
+    """`[lesson]`: what a production of `kind = "lesson"` shows beside its presenter
+    (docs/lessons.md)."""
 
     slides: str = ""
     """A PDF, or a folder of pictures (01.png, 02a.png, 02b.png)."""
     layout: str = "corner, bottom-right, size 30%, round"
-    """Where the presenter is when the script says nothing of it: `corner`, `presenter full`, `slide only` or `side by side`."""
+    """Where the presenter is when the script says nothing of it: `corner`, `presenter full`, `slide
+    only` or `side by side`."""
     presenter: Text = "PRESENTER"
     """The character who speaks when the script names nobody."""
     packages: list[PackageName] = ["scorm12"]
-    """The packages for learning systems: `scorm12`, `scorm2004` (4th Edition), `xapi` (`tincan.xml`); `[]` for none."""
+    """The packages for learning systems: `scorm12`, `scorm2004` (4th Edition), `xapi`
+    (`tincan.xml`); `[]` for none."""

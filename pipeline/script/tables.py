@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sheets that people keep: CSV, XLSX and YAML read as a table of text, with the row of every cell. The door to pandas and YAML.
+"""Sheets that people keep: CSV, XLSX and YAML read as a table of text, with the row of every cell.
+The door to pandas and YAML.
 
-Every cell is text: nothing is converted, evaluated or fetched, a formula in a CSV is its own characters and in a workbook the value
-that the spreadsheet last showed. Of a workbook the first worksheet that is shown and has the columns is read; cells that are merged
-over several rows stand in each of them. What the cells mean is decided by `script`, `cast` and `consent`.
+Every cell is text: nothing is converted, evaluated or fetched, a formula in a CSV is its own
+characters and in a workbook the value that the spreadsheet last showed. Of a workbook the first
+worksheet that is shown and has the columns is read; cells that are merged over several rows stand
+in each of them. What the cells mean is decided by `script`, `cast` and `consent`.
 """
 
 from __future__ import annotations
@@ -23,17 +25,20 @@ MAXIMUM_BYTES = 16 << 20
 MAXIMUM_UNPACKED_BYTES = 128 << 20  # a workbook is a zip archive; this bounds what it may unpack to
 MAXIMUM_ROWS = 60_000  # with header and empty rows: an episode has at most about 50,000 lines
 MAXIMUM_COLUMNS = 64
-MAXIMUM_AREA = 14_000_000  # cells of the rectangle that a workbook spans: 8 bytes each are taken also where it is empty
+# cells of the rectangle that a workbook spans: 8 bytes each are taken also where it is empty
+MAXIMUM_AREA = 14_000_000
 MAXIMUM_CELL = 10_000  # characters
 MAXIMUM_DEPTH = 4  # of YAML: cast > row > list of aliases
-_CELL_NAME = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)(\d+)["']""")  # in a worksheet's XML: <c r="B12">
+# in a worksheet's XML: <c r="B12">
+_CELL_NAME = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)(\d+)["']""")
 _SEPARATOR_LINE = re.compile(r'"?sep=(?P<separator>[,;\t|])"?(?=\r?\n)', re.IGNORECASE)
 _MIDNIGHT = " 00:00:00"  # what a workbook's day looks like once it is text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One row: its number as the spreadsheet shows it (the header is row 1), or for YAML the line it begins on."""
+    """One row: its number as the spreadsheet shows it (the header is row 1), or for YAML the line
+    it begins on."""
 
     number: int
     cells: dict[str, str]
@@ -52,7 +57,9 @@ class Table:
     records: tuple[Record, ...]
     by_line: bool = False
 
-    def problem(self, record: Record, column: str | None, message: str, **facts: str | None) -> Problem:
+    def problem(
+        self, record: Record, column: str | None, message: str, **facts: str | None
+    ) -> Problem:
         """A Problem that stands in this row and column. `facts`: expected, got, nearest."""
         place = {"line": record.number} if self.by_line else {"row": record.number}
         return Problem(file=self.file, message=message, column=column, **place, **facts)  # type: ignore[arg-type]
@@ -66,14 +73,17 @@ class _Grid:
 
 
 def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> Table:
-    """Read a sheet whose header has all `needed` and only `known` columns (any order, case ignored, spaces or `-` for `_`).
+    """Read a sheet whose header has all `needed` and only `known` columns (any order, case ignored,
+    spaces or `-` for `_`).
 
     Raises InputError with every problem of the file's form and header."""
     file = path.name
     _check_file(path, file)
     if path.suffix.lower() in {".yaml", ".yml"}:
         return _with_header(_yaml_table(path, file), needed, known)
-    grid = _xlsx_grid(path, file, needed) if path.suffix.lower() == ".xlsx" else _csv_grid(path, file)
+    grid = (
+        _xlsx_grid(path, file, needed) if path.suffix.lower() == ".xlsx" else _csv_grid(path, file)
+    )
     return _with_header(_table(grid, file), needed, known)
 
 
@@ -88,22 +98,42 @@ def decode(path: Path, file: str | None = None, *, maximum: int = MAXIMUM_BYTES)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         got = f"byte 0x{data[error.start]:02x}"
-        expected = "UTF-8 (Excel: save as 'CSV UTF-8')" if path.suffix.lower() == ".csv" else "UTF-8"
+        expected = (
+            "UTF-8 (Excel: save as 'CSV UTF-8')" if path.suffix.lower() == ".csv" else "UTF-8"
+        )
         raise InputError(
-            Problem(file=file or path.name, line=line, message="this is not UTF-8 text", expected=expected, got=got)
+            Problem(
+                file=file or path.name,
+                line=line,
+                message="this is not UTF-8 text",
+                expected=expected,
+                got=got,
+            )
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError(Problem(file=file or path.name, line=line, message="a NUL character: this is not a text file"))
+        raise InputError(
+            Problem(
+                file=file or path.name,
+                line=line,
+                message="a NUL character: this is not a text file",
+            )
+        )
     return text
 
 
 def _check_file(path: Path, file: str) -> None:
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(Problem(file=file, message="no such file", nearest=nearest(path.name, beside)))
+        raise InputError(
+            Problem(file=file, message="no such file", nearest=nearest(path.name, beside))
+        )
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(Problem(file=file, message="not a sheet", expected=" or ".join(SUFFIXES), got=path.suffix))
+        raise InputError(
+            Problem(
+                file=file, message="not a sheet", expected=" or ".join(SUFFIXES), got=path.suffix
+            )
+        )
     _check_size(path, file)
 
 
@@ -111,7 +141,11 @@ def _check_size(path: Path, file: str, maximum: int = MAXIMUM_BYTES) -> None:
     size = path.stat().st_size
     if size > maximum:
         expected = f"at most {maximum >> 20} MB"
-        raise InputError(Problem(file=file, message="the file is too large", expected=expected, got=f"{size} bytes"))
+        raise InputError(
+            Problem(
+                file=file, message="the file is too large", expected=expected, got=f"{size} bytes"
+            )
+        )
 
 
 def _csv_grid(path: Path, file: str) -> _Grid:
@@ -119,7 +153,11 @@ def _csv_grid(path: Path, file: str) -> _Grid:
 
     text = decode(path, file)
     if not text.strip():
-        raise InputError(Problem(file=file, message="the sheet is empty", expected="a header and at least one row"))
+        raise InputError(
+            Problem(
+                file=file, message="the sheet is empty", expected="a header and at least one row"
+            )
+        )
     named = _SEPARATOR_LINE.match(text)
     if named:  # a line for Excel, no row; its place stays, so that rows keep their numbers
         text = text[: named.start()] + text[named.end() :]
@@ -127,12 +165,23 @@ def _csv_grid(path: Path, file: str) -> _Grid:
     separator = named["separator"] if named else max(",;\t", key=header.count)
     if header.count(separator) >= MAXIMUM_COLUMNS:
         got = f"{header.count(separator) + 1}"
-        raise InputError(Problem(file=file, row=1, message=f"more than {MAXIMUM_COLUMNS} columns", got=got))
+        raise InputError(
+            Problem(file=file, row=1, message=f"more than {MAXIMUM_COLUMNS} columns", got=got)
+        )
     try:
         frame = pd.read_csv(
-            io.StringIO(text), sep=separator, header=None, names=range(MAXIMUM_COLUMNS), dtype=str, keep_default_na=False, na_filter=False,
-            skip_blank_lines=False, index_col=False, engine="c", nrows=MAXIMUM_ROWS + 1,
-        )  # fmt: skip
+            io.StringIO(text),
+            sep=separator,
+            header=None,
+            names=range(MAXIMUM_COLUMNS),
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+            skip_blank_lines=False,
+            index_col=False,
+            engine="c",
+            nrows=MAXIMUM_ROWS + 1,
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(_csv_problem(str(error), file)) from error
     if len(frame) > MAXIMUM_ROWS:  # the rest was not read
@@ -142,7 +191,11 @@ def _csv_grid(path: Path, file: str) -> _Grid:
 
 def _csv_problem(message: str, file: str) -> Problem:
     if found := re.search(r"EOF inside string starting at row (\d+)", message):
-        return Problem(file=file, row=int(found[1]) + 1, message='a quotation mark (") is opened here and never closed')
+        return Problem(
+            file=file,
+            row=int(found[1]) + 1,
+            message='a quotation mark (") is opened here and never closed',
+        )
     found = re.search(r"in line (\d+), saw (\d+)", message)
     row = int(found[1]) if found else None
     return Problem(file=file, row=row, message=f"this row cannot be read: {message.strip()}")
@@ -156,11 +209,20 @@ def _xlsx_grid(path: Path, file: str, needed: Sequence[str]) -> _Grid:
     try:
         with pd.ExcelFile(path, engine="calamine") as book:
             name = _worksheet(book.book, needed)
-            frame = pd.read_excel(book, sheet_name=name, header=None, dtype=str, keep_default_na=False, na_filter=False)
+            frame = pd.read_excel(
+                book,
+                sheet_name=name,
+                header=None,
+                dtype=str,
+                keep_default_na=False,
+                na_filter=False,
+            )
             merged = book.book.get_sheet_by_name(name).merged_cell_ranges or []
     except (CalamineError, ValueError, OSError) as error:
         raise InputError(
-            Problem(file=file, message=f"not a readable workbook: {error}", expected="an .xlsx file")
+            Problem(
+                file=file, message=f"not a readable workbook: {error}", expected="an .xlsx file"
+            )
         ) from error
     grid = _grid(frame)
     _spread(grid, merged)
@@ -168,13 +230,18 @@ def _xlsx_grid(path: Path, file: str, needed: Sequence[str]) -> _Grid:
 
 
 def _worksheet(book: Any, needed: Sequence[str]) -> str:
-    """The name of the worksheet to read: the first one that is shown and has the columns, else the first one that is shown."""
+    """The name of the worksheet to read: the first one that is shown and has the columns, else the
+    first one that is shown."""
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
     worksheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
     shown = [sheet.name for sheet in worksheets if sheet.visible == SheetVisibleEnum.Visible]
     names: list[str] = shown or [sheet.name for sheet in worksheets] or list(book.sheet_names)
-    fitting = (name for name in names if set(needed) <= _first_row(book, name)) if len(names) > 1 else iter(())
+    fitting = (
+        (name for name in names if set(needed) <= _first_row(book, name))
+        if len(names) > 1
+        else iter(())
+    )
     return next(fitting, names[0])
 
 
@@ -185,7 +252,8 @@ def _first_row(book: Any, name: str) -> set[str]:
 
 
 def _spread(grid: _Grid, merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
-    """Write what a merged cell says into the rows that it reaches down to; empty rows stay empty."""
+    """Write what a merged cell says into the rows that it reaches down to; empty rows stay
+    empty."""
     rows = dict(grid.rows)
     last = max(rows, default=0)
     written = 0
@@ -201,24 +269,31 @@ def _spread(grid: _Grid, merged: Iterable[tuple[tuple[int, int], tuple[int, int]
 
 
 def _check_archive(path: Path, file: str) -> None:
-    """Unpack the archive once without keeping it, so that a small file that unfolds to gigabytes is refused, whatever it declares."""
-    too_large = Problem(file=file, message=f"the workbook unpacks to more than {MAXIMUM_UNPACKED_BYTES >> 20} MB")
+    """Unpack the archive once without keeping it, so that a small file that unfolds to gigabytes is
+    refused, whatever it declares."""
+    too_large = Problem(
+        file=file, message=f"the workbook unpacks to more than {MAXIMUM_UNPACKED_BYTES >> 20} MB"
+    )
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAXIMUM_UNPACKED_BYTES:
                 raise InputError(too_large)
-            archive.testzip()  # reads every member to its declared size and refuses one that is longer
+            # reads every member to its declared size and refuses one that is longer
+            archive.testzip()
             for name in archive.namelist():
                 if "worksheets/" in name:
                     _check_extent(archive.read(name), file)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
         raise InputError(
-            Problem(file=file, message=f"not a readable workbook: {error}", expected="an .xlsx file")
+            Problem(
+                file=file, message=f"not a readable workbook: {error}", expected="an .xlsx file"
+            )
         ) from error
 
 
 def _check_extent(worksheet: bytes, file: str) -> None:
-    """Refuse a cell far out: readers allocate the whole rectangle up to it, and one cell at XFD1048576 would take all memory."""
+    """Refuse a cell far out: readers allocate the whole rectangle up to it, and one cell at
+    XFD1048576 would take all memory."""
     across, down = 0, 0
     for found in _CELL_NAME.finditer(worksheet):
         if len(found[1]) > 2 or int(found[2][:9]) > MAXIMUM_ROWS:  # two letters are 702 columns
@@ -231,7 +306,9 @@ def _check_extent(worksheet: bytes, file: str) -> None:
 def _far_out(found: re.Match[bytes], file: str) -> Problem:
     limit = f"at most {MAXIMUM_ROWS} rows and {MAXIMUM_COLUMNS} columns"
     cell = (found[1] + found[2]).decode()
-    return Problem(file=file, message=f"a cell lies far outside any sheet: {cell[:20]}", expected=limit)
+    return Problem(
+        file=file, message=f"a cell lies far outside any sheet: {cell[:20]}", expected=limit
+    )
 
 
 def _column_number(letters: bytes) -> int:
@@ -254,19 +331,33 @@ def _cell(value: object) -> str:
 
 def _table(grid: _Grid, file: str) -> Table:
     if len(grid.rows) < 2:
-        raise InputError(Problem(file=file, message="the sheet is empty", expected="a header and at least one row"))
+        raise InputError(
+            Problem(
+                file=file, message="the sheet is empty", expected="a header and at least one row"
+            )
+        )
     (_, header), *body = grid.rows
     width = max(index + 1 for index, name in enumerate(header) if name)
     used = [index for index in range(width) if header[index] or any(row[index] for _, row in body)]
     columns = tuple(_column(header[index]) for index in used)
     problems = [
-        Problem(file=file, row=number, message=f"more cells than the header has columns ({width})", got=repr(cell))
+        Problem(
+            file=file,
+            row=number,
+            message=f"more cells than the header has columns ({width})",
+            got=repr(cell),
+        )
         for number, row in body
         for cell in [next(filter(None, row[width:]), "")]
         if cell
     ]
     problems += [
-        Problem(file=file, row=number, message=f"a cell of {len(cell)} characters", expected=f"at most {MAXIMUM_CELL}")
+        Problem(
+            file=file,
+            row=number,
+            message=f"a cell of {len(cell)} characters",
+            expected=f"at most {MAXIMUM_CELL}",
+        )
         for number, row in body
         for cell in row
         if len(cell) > MAXIMUM_CELL
@@ -299,11 +390,17 @@ def _with_header(table: Table, needed: Sequence[str], known: Sequence[str]) -> T
         if name not in present
     ]
     problems += [
-        Problem(file=table.file, row=row, column=name or "(no name)", message="unknown column", nearest=nearest(name, known),
-                expected="one of " + ", ".join(known))
+        Problem(
+            file=table.file,
+            row=row,
+            column=name or "(no name)",
+            message="unknown column",
+            nearest=nearest(name, known),
+            expected="one of " + ", ".join(known),
+        )
         for name in dict.fromkeys(table.columns)
         if name not in known
-    ]  # fmt: skip
+    ]
     problems += [
         Problem(file=table.file, row=row, column=name, message="this column stands twice")
         for name in _twice(table.columns)
@@ -320,7 +417,8 @@ def _twice(names: Iterable[str]) -> list[str]:
 
 
 def _yaml_table(path: Path, file: str) -> Table:
-    """A list of mappings, or one mapping with a single key that holds the list. Scalars stay text; anchors and aliases are refused."""
+    """A list of mappings, or one mapping with a single key that holds the list. Scalars stay text;
+    anchors and aliases are refused."""
     import yaml
 
     text = decode(path, file)
@@ -329,18 +427,23 @@ def _yaml_table(path: Path, file: str) -> Table:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise InputError(Problem(file=file, line=line, message=f"not valid YAML: {error.problem}")) from error
+        raise InputError(
+            Problem(file=file, line=line, message=f"not valid YAML: {error.problem}")
+        ) from error
     except yaml.YAMLError as error:
         raise InputError(Problem(file=file, message=f"not valid YAML: {error}")) from error
     if isinstance(node, yaml.MappingNode) and len(node.value) == 1:
         node = node.value[0][1]
     if not isinstance(node, yaml.SequenceNode) or not node.value:
-        raise InputError(Problem(file=file, message="no rows", expected="a list with one mapping per row"))
+        raise InputError(
+            Problem(file=file, message="no rows", expected="a list with one mapping per row")
+        )
     return _yaml_rows(node.value, file)
 
 
 def _check_yaml_events(events: Iterable[Any], file: str) -> None:
-    """Refuse aliases (a few lines of them unfold to gigabytes) and deep nesting, before anything is built."""
+    """Refuse aliases (a few lines of them unfold to gigabytes) and deep nesting, before anything is
+    built."""
     import yaml
 
     depth = 0
@@ -348,12 +451,24 @@ def _check_yaml_events(events: Iterable[Any], file: str) -> None:
         line = event.start_mark.line + 1
         if getattr(event, "anchor", None):
             raise InputError(
-                Problem(file=file, line=line, message="YAML anchors and aliases are not accepted", got=event.anchor)
+                Problem(
+                    file=file,
+                    line=line,
+                    message="YAML anchors and aliases are not accepted",
+                    got=event.anchor,
+                )
             )
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
+            event, yaml.CollectionEndEvent
+        )
         if depth > MAXIMUM_DEPTH:
             raise InputError(
-                Problem(file=file, line=line, message="nested too deep", expected="a list with one mapping per row")
+                Problem(
+                    file=file,
+                    line=line,
+                    message="nested too deep",
+                    expected="a list with one mapping per row",
+                )
             )
 
 
@@ -364,19 +479,31 @@ def _yaml_rows(nodes: Iterable[Any], file: str) -> Table:
     for node in nodes:
         line = node.start_mark.line + 1
         if not isinstance(node, yaml.MappingNode):
-            problems.append(Problem(file=file, line=line, message="not a row", expected="a mapping of column to value"))
+            problems.append(
+                Problem(
+                    file=file,
+                    line=line,
+                    message="not a row",
+                    expected="a mapping of column to value",
+                )
+            )
             continue
         names = [_column(str(key.value)) for key, _ in node.value]
         problems += [
-            Problem(file=file, line=line, column=name, message="this column stands twice") for name in _twice(names)
+            Problem(file=file, line=line, column=name, message="this column stands twice")
+            for name in _twice(names)
         ]
-        cells = {name: _yaml_text(value) for name, (_, value) in zip(names, node.value, strict=True)}
+        cells = {
+            name: _yaml_text(value) for name, (_, value) in zip(names, node.value, strict=True)
+        }
         problems += [
             Problem(file=file, line=line, column=name, message="not a text or a list of texts")
             for name, cell in cells.items()
             if cell is None
         ]
-        records.append(Record(number=line, cells={name: cell or "" for name, cell in cells.items()}))
+        records.append(
+            Record(number=line, cells={name: cell or "" for name, cell in cells.items()})
+        )
     if problems:
         raise InputError(problems)
     columns = dict.fromkeys(name for record in records for name in record.cells)
@@ -388,6 +515,8 @@ def _yaml_text(node: Any) -> str | None:
 
     if isinstance(node, yaml.ScalarNode):
         return "" if node.tag == "tag:yaml.org,2002:null" else str(node.value).strip()
-    if isinstance(node, yaml.SequenceNode) and all(isinstance(item, yaml.ScalarNode) for item in node.value):
+    if isinstance(node, yaml.SequenceNode) and all(
+        isinstance(item, yaml.ScalarNode) for item in node.value
+    ):
         return "|".join(str(item.value).strip() for item in node.value)
     return None

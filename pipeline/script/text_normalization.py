@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Written text as it is spoken: numbers, dates, money, abbreviations and punctuation to plain lower-case tokens.
+"""Written text as it is spoken: numbers, dates, money, abbreviations and punctuation to plain
+lower-case tokens.
 
-Both the script and what a recogniser wrote go through here, so `Dr. Reyes, 1998` and `doctor reyes nineteen ninety-eight` meet.
-English is spoken out; in other languages digits stay digits, and CJK text gives one token a character.
+Both the script and what a recogniser wrote go through here, so `Dr. Reyes, 1998` and `doctor reyes
+nineteen ninety-eight` meet. English is spoken out; in other languages digits stay digits, and CJK
+text gives one token a character.
 """
 
 from __future__ import annotations
@@ -12,24 +14,85 @@ import unicodedata
 from collections.abc import Iterator
 
 ONES = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-]  # fmt: skip
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
 TENS = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 SCALES = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
 ORDINALS = {
-    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth", "twelve": "twelfth",
-}  # fmt: skip
+    "one": "first",
+    "two": "second",
+    "three": "third",
+    "five": "fifth",
+    "eight": "eighth",
+    "nine": "ninth",
+    "twelve": "twelfth",
+}
 ABBREVIATIONS = {
-    "dr": "doctor", "mr": "mister", "mrs": "missus", "ms": "miss", "prof": "professor", "capt": "captain", "sgt": "sergeant",
-    "lt": "lieutenant", "gen": "general", "col": "colonel", "rev": "reverend", "jr": "junior", "sr": "senior", "vs": "versus",
-    "etc": "et cetera", "approx": "approximately", "dept": "department", "est": "established", "inc": "incorporated", "ltd": "limited",
-    "mt": "mount", "ave": "avenue", "blvd": "boulevard", "rd": "road", "km": "kilometers", "kg": "kilograms", "cm": "centimeters",
-    "mph": "miles per hour", "lbs": "pounds", "ok": "okay", "hmm": "hm", "hmmm": "hm", "mmm": "mm",
-}  # fmt: skip
-NEEDS_DOT = frozenset({"gen", "col", "est", "inc", "mt", "rev", "ave", "ms", "rd", "lt"})  # words or names without one
+    "dr": "doctor",
+    "mr": "mister",
+    "mrs": "missus",
+    "ms": "miss",
+    "prof": "professor",
+    "capt": "captain",
+    "sgt": "sergeant",
+    "lt": "lieutenant",
+    "gen": "general",
+    "col": "colonel",
+    "rev": "reverend",
+    "jr": "junior",
+    "sr": "senior",
+    "vs": "versus",
+    "etc": "et cetera",
+    "approx": "approximately",
+    "dept": "department",
+    "est": "established",
+    "inc": "incorporated",
+    "ltd": "limited",
+    "mt": "mount",
+    "ave": "avenue",
+    "blvd": "boulevard",
+    "rd": "road",
+    "km": "kilometers",
+    "kg": "kilograms",
+    "cm": "centimeters",
+    "mph": "miles per hour",
+    "lbs": "pounds",
+    "ok": "okay",
+    "hmm": "hm",
+    "hmmm": "hm",
+    "mmm": "mm",
+}
+# words or names without one
+NEEDS_DOT = frozenset({"gen", "col", "est", "inc", "mt", "rev", "ave", "ms", "rd", "lt"})
 CURRENCIES = {"$": "dollars", "£": "pounds", "€": "euros", "¥": "yen"}
-SYMBOLS = {"&": "and", "%": "percent", "+": "plus", "=": "equals", "@": "at", "°": "degrees", "#": "number"}
+SYMBOLS = {
+    "&": "and",
+    "%": "percent",
+    "+": "plus",
+    "=": "equals",
+    "@": "at",
+    "°": "degrees",
+    "#": "number",
+}
 
 _WORD = re.compile(
     r"(?P<money>[$£€¥]\d+(?:,\d{3})*(?:\.\d+)?)"
@@ -50,20 +113,26 @@ def tokens(text: str, *, language: str = "en") -> list[str]:
     """What is spoken, as lower-case words without punctuation.
 
     >>> tokens("Dr. Reyes left on the 3rd -- in 1998, with $20.")
-    ['doctor', 'reyes', 'left', 'on', 'the', 'third', 'in', 'nineteen', 'ninety', 'eight', 'with', 'twenty', 'dollars']
+    ['doctor', 'reyes', 'left', 'on', 'the', 'third', 'in', 'nineteen', 'ninety', 'eight', 'with',
+    'twenty', 'dollars']
     """
     return [token for _, word in words(text, language=language) for token in word]
 
 
 def words(text: str, *, language: str = "en") -> list[tuple[str, list[str]]]:
-    """The written words in order, each with the tokens it is spoken as (none for a lone dash or an aside).
+    """The written words in order, each with the tokens it is spoken as (none for a lone dash or an
+    aside).
 
     >>> words("At 2:30, Dr. Who?")
     [('At', ['at']), ('2:30,', ['two', 'thirty']), ('Dr.', ['doctor']), ('Who?', ['who'])]
     """
     spoken = _ASIDE.sub(lambda aside: " " * len(aside.group()), unicodedata.normalize("NFKC", text))
     english = language.partition("-")[0] == "en"
-    return [(piece, list(_spoken(piece, english=english))) for chunk in spoken.split() for piece in _pieces(chunk)]
+    return [
+        (piece, list(_spoken(piece, english=english)))
+        for chunk in spoken.split()
+        for piece in _pieces(chunk)
+    ]
 
 
 def cardinal(number: int) -> list[str]:
@@ -88,7 +157,8 @@ def year(number: int) -> list[str]:
     """A year as it is said.
 
     >>> [" ".join(year(n)) for n in (1998, 1905, 1900, 2007, 2024)]
-    ['nineteen ninety eight', 'nineteen oh five', 'nineteen hundred', 'two thousand seven', 'twenty twenty four']
+    ['nineteen ninety eight', 'nineteen oh five', 'nineteen hundred', 'two thousand seven', 'twenty
+    twenty four']
     """
     century, rest = divmod(number, 100)
     if number % 1000 < 10:
@@ -140,7 +210,8 @@ def _decades(text: str) -> list[str]:
 def _number(text: str) -> list[str]:
     whole, _, part = text.replace(",", "").partition(".")
     digits = [ONES[int(digit)] for digit in part]
-    if (len(whole) > 1 and whole[0] == "0") or len(whole) > 12:  # codes and telephone numbers are read digit by digit
+    # codes and telephone numbers are read digit by digit
+    if (len(whole) > 1 and whole[0] == "0") or len(whole) > 12:
         spoken = [ONES[int(digit)] for digit in whole]
     elif not part and "," not in text and 1100 <= int(whole) <= 2099:
         spoken = year(int(whole))
@@ -165,6 +236,12 @@ def _symbol(text: str) -> list[str]:
 
 
 _SPEAKERS = {
-    "money": _money, "clock": _clock, "ordinal": _ordinal, "decades": _decades, "number": _number, "letters": _letters,
-    "word": _word, "symbol": _symbol,
-}  # fmt: skip
+    "money": _money,
+    "clock": _clock,
+    "ordinal": _ordinal,
+    "decades": _decades,
+    "number": _number,
+    "letters": _letters,
+    "word": _word,
+    "symbol": _symbol,
+}

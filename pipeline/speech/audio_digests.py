@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Digests of what is heard in many spans of the timeline: each recording is decoded once for all of them, and known spans not at all.
+"""Digests of what is heard in many spans of the timeline: each recording is decoded once for all of
+them, and known spans not at all.
 
-A cut of thousands of shots asks for as many spans; decoding each by itself seeks through the same FLAC thousands of times. What was
-digested is kept in one file per arrangement of recordings (`media/spans`), which may be deleted at any time.
+A cut of thousands of shots asks for as many spans; decoding each by itself seeks through the same
+FLAC thousands of times. What was digested is kept in one file per arrangement of recordings
+(`media/spans`), which may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ _RATIO = MASTER_HZ // ANALYSIS_HZ
 Span = tuple[int, int]
 
 
-def span_digests(recordings: Sequence[Recording], spans: Sequence[Span], *, root: Path) -> list[str]:
-    """What `ingest.span_digest` says of each span (48 kHz samples, half-open), from what is kept and one pass over the rest."""
+def span_digests(
+    recordings: Sequence[Recording], spans: Sequence[Span], *, root: Path
+) -> list[str]:
+    """What `ingest.span_digest` says of each span (48 kHz samples, half-open), from what is kept
+    and one pass over the rest."""
     kept = root / FOLDER / f"{_arrangement(recordings)}.json"
     known = _read(kept)
     fresh = sorted({span for span in spans if span not in known})
@@ -37,9 +42,12 @@ def span_digests(recordings: Sequence[Recording], spans: Sequence[Span], *, root
     return [known[span] for span in spans]
 
 
-def _digested(recordings: Sequence[Recording], spans: Sequence[Span], *, root: Path) -> dict[Span, str]:
+def _digested(
+    recordings: Sequence[Recording], spans: Sequence[Span], *, root: Path
+) -> dict[Span, str]:
     """One pass over the timeline; `spans` are in order of their starts."""
-    done = {span: hashlib.sha256().hexdigest()[:DIGITS] for span in spans if span[0] >= span[1]}  # nothing is heard
+    # nothing is heard
+    done = {span: hashlib.sha256().hexdigest()[:DIGITS] for span in spans if span[0] >= span[1]}
     open_spans: dict[Span, hashlib._Hash] = {}
     waiting = [span for span in reversed(spans) if span not in done]
     for start, end in _blocks(spans):
@@ -62,7 +70,8 @@ def _sounding(recordings: Sequence[Recording], start: int, end: int) -> list[Rec
     return [
         row
         for row in recordings
-        if row.offset_samples < end + MASTER_HZ and start < row.offset_samples + row.samples + MASTER_HZ
+        if row.offset_samples < end + MASTER_HZ
+        and start < row.offset_samples + row.samples + MASTER_HZ
     ]
 
 
@@ -95,4 +104,6 @@ def _read(path: Path) -> dict[Span, str]:
 def _write(path: Path, known: dict[Span, str]) -> None:
     """What cannot be kept (a production that may only be read) is found out again."""
     with contextlib.suppress(OSError), whole(path) as partial:
-        partial.write_text(json.dumps([[*span, found] for span, found in known.items()], separators=(",", ":")))
+        partial.write_text(
+            json.dumps([[*span, found] for span, found in known.items()], separators=(",", ":"))
+        )

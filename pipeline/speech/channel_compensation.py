@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the room adds to a voice, taken off: so that one voice in a quiet and in a loud room is one voice.
+"""What the room adds to a voice, taken off: so that one voice in a quiet and in a loud room is one
+voice.
 
-A voice vector moves with the level of the background, over a session in several rooms further than one voice is from the next. How it
-moves is estimated from the recording itself, a line or a parabola over the level in every dimension, and subtracted; but only where the
-voices then group clearly tighter, as rooms with one voice in each cannot be told from those voices. Pure.
+A voice vector moves with the level of the background, over a session in several rooms further than
+one voice is from the next. How it moves is estimated from the recording itself, a line or a
+parabola over the level in every dimension, and subtracted; but only where the voices then group
+clearly tighter, as rooms with one voice in each cannot be told from those voices. Pure.
 
-Reference: analysis of covariance (Fisher, 1932); as channel compensation in speaker recognition: Solomonoff, Campbell and Boardman (2005).
+Reference: analysis of covariance (Fisher, 1932); as channel compensation in speaker recognition:
+Solomonoff, Campbell and Boardman (2005).
 """
 
 from __future__ import annotations
@@ -31,14 +34,16 @@ Backgrounds = Float64[np.ndarray, " items"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """How voices move with the background. `slopes` (terms, dimension): per term, see `_terms`; no term: they do not."""
+    """How voices move with the background. `slopes` (terms, dimension): per term, see `_terms`; no
+    term: they do not."""
 
     centre: float
     offsets: Float64[np.ndarray, " terms"]
     slopes: Float64[np.ndarray, "terms dimension"]
 
     def without(self, vectors: Vectors, backgrounds: Backgrounds) -> Vectors:
-        """The vectors as in the room between all rooms, of length 1; zero and NaN stay what they are."""
+        """The vectors as in the room between all rooms, of length 1; zero and NaN stay what they
+        are."""
         if not len(self.slopes):
             return vectors
         terms = _terms(backgrounds, self.centre)[:, : len(self.slopes)] - self.offsets
@@ -53,9 +58,15 @@ NO_ROOM = Room(centre=0.0, offsets=np.zeros(0), slopes=np.zeros((0, 0)))
 
 
 def track(levels: speech_levels.Levels) -> Float64[np.ndarray, " seconds"]:
-    """The background in each second, in dBFS: what nine tenths of the frames around are above. What nobody hears is one level."""
-    around = (levels[max(0, i - AROUND_FRAMES) : i + AROUND_FRAMES] for i in range(0, len(levels), STEP_FRAMES))
-    return np.array([max(speech_levels.SILENT_DB, float(np.percentile(frames, 10))) for frames in around])
+    """The background in each second, in dBFS: what nine tenths of the frames around are above. What
+    nobody hears is one level."""
+    around = (
+        levels[max(0, i - AROUND_FRAMES) : i + AROUND_FRAMES]
+        for i in range(0, len(levels), STEP_FRAMES)
+    )
+    return np.array(
+        [max(speech_levels.SILENT_DB, float(np.percentile(frames, 10))) for frames in around]
+    )
 
 
 def at(found: Float64[np.ndarray, " seconds"], samples: np.ndarray) -> Backgrounds:
@@ -65,14 +76,20 @@ def at(found: Float64[np.ndarray, " seconds"], samples: np.ndarray) -> Backgroun
     return backgrounds
 
 
-def heard(vectors: Vectors, backgrounds: Backgrounds, seconds: Weights, speakers: Labels, *, count: int) -> Room:
-    """What the rooms add to voices (unit vectors) of `count` speakers; nothing where it does not pay, or cannot be known.
+def heard(
+    vectors: Vectors, backgrounds: Backgrounds, seconds: Weights, speakers: Labels, *, count: int
+) -> Room:
+    """What the rooms add to voices (unit vectors) of `count` speakers; nothing where it does not
+    pay, or cannot be known.
 
     `speakers`: a first guess at who they are."""
     if count < 2 or len(vectors) < max(LEAST_ITEMS, count) or np.std(backgrounds) < LEAST_SPREAD_DB:
         return NO_ROOM
     weight = np.minimum(seconds, resegment.HEAVIEST_SECONDS)
-    rooms = [NO_ROOM, *(_fitted(vectors, backgrounds, weight, terms=terms) for terms in range(1, MOST_TERMS + 1))]
+    rooms = [
+        NO_ROOM,
+        *(_fitted(vectors, backgrounds, weight, terms=terms) for terms in range(1, MOST_TERMS + 1)),
+    ]
 
     def worth(room: Room) -> float:
         moved = room.without(vectors, backgrounds)
@@ -93,6 +110,9 @@ def _fitted(vectors: Vectors, backgrounds: Backgrounds, weight: Weights, *, term
     columns = _terms(backgrounds, centre)[:, :terms]
     offsets = np.average(columns, axis=0, weights=weight)
     root = np.sqrt(weight)[:, None]
-    x, y = root * (columns - offsets), root * (vectors - np.average(vectors, axis=0, weights=weight))
+    x, y = (
+        root * (columns - offsets),
+        root * (vectors - np.average(vectors, axis=0, weights=weight)),
+    )
     slopes = np.linalg.solve(x.T @ x + RIDGE * weight.sum() * np.eye(terms), x.T @ y)
     return Room(centre=centre, offsets=offsets, slopes=slopes)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring in recordings: decode each once to canonical PCM, measure it, and hand out spans of the timeline.
+"""Bring in recordings: decode each once to canonical PCM, measure it, and hand out spans of the
+timeline.
 
-Canonical PCM is FLAC under `media/recordings/`: 48 kHz with one or two channels (24 bit) for delivery, 16 kHz mono (16 bit) for
-analysis. Everything streams; memory does not grow with the length. A file is refused when it is no such media, is cut short,
-holds no sound, or unpacks to far more than its bytes can mean. This module does not decide what is said or by whom.
+Canonical PCM is FLAC under `media/recordings/`: 48 kHz with one or two channels (24 bit) for
+delivery, 16 kHz mono (16 bit) for analysis. Everything streams; memory does not grow with the
+length. A file is refused when it is no such media, is cut short, holds no sound, or unpacks to far
+more than its bytes can mean. This module does not decide what is said or by whom.
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ from pipeline import media as ffmpeg
 
 LONGEST_SECONDS = 4 * 3600
 SHORTEST_SECONDS = 0.1
-LEAST_BYTES_PER_SECOND = 200  # the leanest speech codec in use (Opus at 6 kbit/s) needs 750; a bomb of silence far less
+# the leanest speech codec in use (Opus at 6 kbit/s) needs 750; a bomb of silence far less
+LEAST_BYTES_PER_SECOND = 200
 BOMB_SECONDS = 600  # shorter files cannot hurt
 MOST_CHANNELS = 64
 CLIPPED = 0.9995  # of full scale
-SHORTFALL_SECONDS = 0.5  # how much less than its header promises a file may decode to (encoder delay, rounded headers)
+# how much less than its header promises a file may decode to (encoder delay, rounded headers)
+SHORTFALL_SECONDS = 0.5
 _RATIO = MASTER_HZ // ANALYSIS_HZ
 _READ_SAMPLES = 1 << 20  # at a time, so that a span of hours is in memory once
 
@@ -42,23 +46,33 @@ Block = Float32[np.ndarray, "samples channels"]
 def ingest(path: Path, *, order: int, offset_samples: int, media: Path, folder: Path) -> Recording:
     """Decode `path` once into `media/recordings/` and say what it is.
 
-    `offset_samples`: where it begins on the timeline (48 kHz). `folder`: the production, `source` is relative to it. The paths in
-    the row are relative to the folder that holds `media`. Files appear under their names only when whole. Raises InputError for
-    a file that cannot be used, ToolError when decoding fails.
+    `offset_samples`: where it begins on the timeline (48 kHz). `folder`: the production, `source`
+    is relative to it. The paths in the row are relative to the folder that holds `media`. Files
+    appear under their names only when whole. Raises InputError for a file that cannot be used,
+    ToolError when decoding fails.
     """
     info = ffmpeg.probe(path)
     if info.audio is None:
-        raise _refusal(path, "there is no sound in this file", expected="a file with an audio stream")
+        raise _refusal(
+            path, "there is no sound in this file", expected="a file with an audio stream"
+        )
     if not (1 <= info.audio.channels <= MOST_CHANNELS and info.audio.hz > 0):
         got = f"{info.audio.channels} channels at {info.audio.hz} Hz"
-        raise _refusal(path, "no sound of this form exists", expected=f"1 to {MOST_CHANNELS} channels", got=got)
+        raise _refusal(
+            path, "no sound of this form exists", expected=f"1 to {MOST_CHANNELS} channels", got=got
+        )
     _check_promises(path, float(info.seconds))
     store = media / "recordings"
     store.mkdir(parents=True, exist_ok=True)
     partial = store / f".{order}.{os.getpid()}.48k.flac"
     try:
         measure = _decode(path, partial, channels=min(2, info.audio.channels))
-        _check_length(path, measure.samples / MASTER_HZ, promised=float(info.seconds), container=info.container)
+        _check_length(
+            path,
+            measure.samples / MASTER_HZ,
+            promised=float(info.seconds),
+            container=info.container,
+        )
         recording_id = measure.identity()
         master = store / f"{recording_id}.48k.flac"
         partial.replace(master)
@@ -84,7 +98,8 @@ def ingest(path: Path, *, order: int, offset_samples: int, media: Path, folder: 
 
 
 def warnings(recording: Recording) -> list[str]:
-    """What a sound engineer would say about the recording: clipping, DC offset, very quiet, silent. Empty when all is well."""
+    """What a sound engineer would say about the recording: clipping, DC offset, very quiet, silent.
+    Empty when all is well."""
     said = []
     if recording.peak_dbfs < -60:
         return ["is silent"]
@@ -97,11 +112,14 @@ def warnings(recording: Recording) -> list[str]:
     return said
 
 
-def offsets(sources: Sequence[str], samples: Sequence[int], *, characters: Iterable[str]) -> list[int]:
-    """Where recordings begin on the timeline, in 48 kHz samples: one after the other, or side by side when there is one an actor.
+def offsets(
+    sources: Sequence[str], samples: Sequence[int], *, characters: Iterable[str]
+) -> list[int]:
+    """Where recordings begin on the timeline, in 48 kHz samples: one after the other, or side by
+    side when there is one an actor.
 
-    `sources` are file names in order. Two or more, each named after another of the `characters`, are one performance on several
-    microphones and all begin at 0. Offsets lie on the 16 kHz grid.
+    `sources` are file names in order. Two or more, each named after another of the `characters`,
+    are one performance on several microphones and all begin at 0. Offsets lie on the 16 kHz grid.
 
     >>> offsets(["mara.wav", "henrik.wav"], [48001, 52000], characters=["MARA", "HENRIK"])
     [0, 0]
@@ -122,9 +140,11 @@ def offsets(sources: Sequence[str], samples: Sequence[int], *, characters: Itera
 def read_span(
     recordings: Sequence[Recording], start: int, end: int, *, hz: int, root: Path
 ) -> Float32[np.ndarray, " samples"]:
-    """Mono PCM of a timeline span, `start` and `end` in 48 kHz samples, at `hz` (48000 or 16000); zero where nothing was recorded.
+    """Mono PCM of a timeline span, `start` and `end` in 48 kHz samples, at `hz` (48000 or 16000);
+    zero where nothing was recorded.
 
-    Recordings that lie over each other are added. `root`: the folder the recordings' paths are relative to.
+    Recordings that lie over each other are added. `root`: the folder the recordings' paths are
+    relative to.
     """
     first, last = _grid(start, hz), _grid(end, hz)
     mixed = np.zeros(last - first, dtype=np.float32)
@@ -138,7 +158,8 @@ def read_span(
 def read_master(
     recordings: Sequence[Recording], start: int, end: int, *, root: Path
 ) -> Float32[np.ndarray, "samples 2"]:
-    """Stereo 48 kHz PCM of a timeline span; mono recordings go to both sides. Otherwise as `read_span`."""
+    """Stereo 48 kHz PCM of a timeline span; mono recordings go to both sides. Otherwise as
+    `read_span`."""
     mixed = np.zeros((end - start, 2), dtype=np.float32)
     for recording in recordings:
         _add(mixed, root / recording.master_path, start - recording.offset_samples)
@@ -146,27 +167,35 @@ def read_master(
 
 
 def span_digest(recordings: Sequence[Recording], start: int, end: int, *, root: Path) -> str:
-    """Identity of what is heard in a timeline span: SHA-256 of its 16-bit 16 kHz mono PCM, streamed in blocks of ten seconds."""
+    """Identity of what is heard in a timeline span: SHA-256 of its 16-bit 16 kHz mono PCM, streamed
+    in blocks of ten seconds."""
     sha = hashlib.sha256()
     for begin in range(start, end, 10 * MASTER_HZ):
         sha.update(read_pcm(recordings, begin, min(end, begin + 10 * MASTER_HZ), root=root).data)
     return sha.hexdigest()[:DIGITS]
 
 
-def read_pcm(recordings: Sequence[Recording], start: int, end: int, *, root: Path) -> Int16[np.ndarray, " samples"]:
-    """`as_int16` of `read_span` at 16 kHz, in the whole numbers in which it is stored: for digests of hours of sound."""
+def read_pcm(
+    recordings: Sequence[Recording], start: int, end: int, *, root: Path
+) -> Int16[np.ndarray, " samples"]:
+    """`as_int16` of `read_span` at 16 kHz, in the whole numbers in which it is stored: for digests
+    of hours of sound."""
     first, last = _grid(start, ANALYSIS_HZ), _grid(end, ANALYSIS_HZ)
     mixed = np.zeros(last - first, dtype="<i4" if len(recordings) > 1 else "<i2")
     for recording in recordings:
         begins = _grid(recording.offset_samples, ANALYSIS_HZ)
-        for at, block in _stored(root / recording.analysis_path, first - begins, len(mixed), dtype="int16"):
+        for at, block in _stored(
+            root / recording.analysis_path, first - begins, len(mixed), dtype="int16"
+        ):
             mixed[at : at + len(block)] += block[:, 0]
     return mixed if len(recordings) <= 1 else np.clip(mixed, -32768, 32767).astype("<i2")
 
 
 def as_int16(samples: Float32[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
     """Samples in [-1, 1] as 16-bit PCM, little-endian."""
-    scaled: Int16[np.ndarray, " samples"] = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
+    scaled: Int16[np.ndarray, " samples"] = np.clip(
+        np.rint(samples * 32768.0), -32768, 32767
+    ).astype("<i2")
     return scaled
 
 
@@ -219,7 +248,9 @@ def _decode(path: Path, to: Path, *, channels: int) -> _Measure:
 
     measure = _Measure()
     size = path.stat().st_size
-    with soundfile.SoundFile(to, "w", samplerate=MASTER_HZ, channels=channels, subtype="PCM_24", format="FLAC") as file:
+    with soundfile.SoundFile(
+        to, "w", samplerate=MASTER_HZ, channels=channels, subtype="PCM_24", format="FLAC"
+    ) as file:
         for block in ffmpeg.read_audio(path, hz=MASTER_HZ, channels=channels):
             if not np.isfinite(block).all():
                 raise _refusal(path, "the sound holds values that are no numbers (NaN or infinity)")
@@ -265,11 +296,14 @@ def _grid(sample: int, hz: int) -> int:
 def _add(mixed: Block, path: Path, first: int) -> None:
     """Add a file's samples from `first` (negative: it begins later) to `mixed`."""
     for at, block in _stored(path, first, len(mixed), dtype="float32"):
-        mixed[at : at + len(block)] += block.mean(axis=1, keepdims=True) if mixed.shape[1] == 1 else block
+        mixed[at : at + len(block)] += (
+            block.mean(axis=1, keepdims=True) if mixed.shape[1] == 1 else block
+        )
 
 
 def _stored(path: Path, first: int, wanted: int, *, dtype: str) -> Iterator[tuple[int, Any]]:
-    """A file's samples from `first` (negative: it begins later) in blocks (samples, channels), each with its place among those wanted."""
+    """A file's samples from `first` (negative: it begins later) in blocks (samples, channels), each
+    with its place among those wanted."""
     import soundfile
 
     at = max(0, -first)
@@ -289,7 +323,10 @@ def _check_promises(path: Path, seconds: float) -> None:
     if seconds > LONGEST_SECONDS:
         hours = f"{LONGEST_SECONDS // 3600} hours"
         raise _refusal(
-            path, "the recording is too long", expected=f"at most {hours}", got=f"{seconds / 3600:.1f} hours"
+            path,
+            "the recording is too long",
+            expected=f"at most {hours}",
+            got=f"{seconds / 3600:.1f} hours",
         )
     with path.open("rb") as file:
         head = file.read(12)
@@ -308,22 +345,33 @@ def _riff_is_cut(head: bytes, size: int) -> bool:
 
 
 def _ogg_has_last_page(tail: bytes) -> bool:
-    flags = tail[tail.rfind(b"OggS") :][5:6]  # RFC 3533, section 6: bit 4 marks the last page of a stream
+    # RFC 3533, section 6: bit 4 marks the last page of a stream
+    flags = tail[tail.rfind(b"OggS") :][5:6]
     return bool(flags and flags[0] & 4)
 
 
 def _check_growth(path: Path, seconds: float, size: int) -> None:
     if seconds > LONGEST_SECONDS:
-        raise _refusal(path, "the recording is too long", expected=f"at most {LONGEST_SECONDS // 3600} hours")
+        raise _refusal(
+            path, "the recording is too long", expected=f"at most {LONGEST_SECONDS // 3600} hours"
+        )
     if seconds > BOMB_SECONDS and size / seconds < LEAST_BYTES_PER_SECOND:
         minutes = f"{size} bytes for over {seconds / 60:.0f} minutes of sound"
-        raise _refusal(path, "the file unpacks to far more than it can hold", expected="a recording", got=minutes)
+        raise _refusal(
+            path,
+            "the file unpacks to far more than it can hold",
+            expected="a recording",
+            got=minutes,
+        )
 
 
 def _check_length(path: Path, seconds: float, *, promised: float, container: str) -> None:
     if seconds < SHORTEST_SECONDS:
         raise _refusal(
-            path, "there is no sound in this file", expected=f"at least {SHORTEST_SECONDS} s", got=f"{seconds:.3f} s"
+            path,
+            "there is no sound in this file",
+            expected=f"at least {SHORTEST_SECONDS} s",
+            got=f"{seconds:.3f} s",
         )
     if seconds < promised - SHORTFALL_SECONDS and _length_is_known(path, container):
         raise _cut_short(path, expected=f"{promised:.1f} s", got=f"{seconds:.1f} s")
@@ -339,10 +387,14 @@ def _length_is_known(path: Path, container: str) -> bool:
 
 
 def _cut_short(path: Path, expected: str | None = None, got: str | None = None) -> InputError:
-    return _refusal(path, "the file is cut short; copy or export it again", expected=expected, got=got)
+    return _refusal(
+        path, "the file is cut short; copy or export it again", expected=expected, got=got
+    )
 
 
-def _refusal(path: Path, message: str, *, expected: str | None = None, got: str | None = None) -> InputError:
+def _refusal(
+    path: Path, message: str, *, expected: str | None = None, got: str | None = None
+) -> InputError:
     return InputError(Problem(file=str(path), message=message, expected=expected, got=got))
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models that a production names instead of the default weights: whether they are such models, and what identifies them.
+"""Models that a production names instead of the default weights: whether they are such models, and
+what identifies them.
 
-A folder is known by the bytes in it, wherever it lies, so what was listened to with the same model is never listened to again. A name
-on the hub is known by its name and revision. Nothing is loaded here; loading unpickles, so only trusted models are to be named.
+A folder is known by the bytes in it, wherever it lies, so what was listened to with the same model
+is never listened to again. A name on the hub is known by its name and revision. Nothing is loaded
+here; loading unpickles, so only trusted models are to be named.
 """
 
 from __future__ import annotations
@@ -16,47 +18,72 @@ from manifests.errors import InputError, Problem, nearest
 from manifests.identity import digest, digest_file
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
-PART = re.compile(r"\$model/([^\s@'\"#,}\]]+)")  # how a pyannote pipeline names what lies beside its config.yaml
+# how a pyannote pipeline names what lies beside its config.yaml
+PART = re.compile(r"\$model/([^\s@'\"#,}\]]+)")
 RECOGNISER_FILES = ("model.bin", "config.json", "tokenizer.json")
 NOT_MODEL = (".md", ".txt.license", ".gitattributes", ".gitignore")
 
 
 def pipeline(text: str, *, folder: Path) -> str:
-    """The pyannote pipeline that `[listen] diarization` names: "" for the default weights, else a path or a name on the hub.
+    """The pyannote pipeline that `[listen] diarization` names: "" for the default weights, else a
+    path or a name on the hub.
 
-    `folder`: what relative paths are relative to. Raises InputError when a folder is named that is not there or not whole.
+    `folder`: what relative paths are relative to. Raises InputError when a folder is named that is
+    not there or not whole.
     """
     if not text:
         return ""
     place = _place(text, folder)
     if not place.exists() and HUB_NAME.fullmatch(text):
         return text
-    _check_folder(place, text, "diarization", expected="a folder with config.yaml, or a name such as owner/name")
+    _check_folder(
+        place,
+        text,
+        "diarization",
+        expected="a folder with config.yaml, or a name such as owner/name",
+    )
     config = place / "config.yaml"
-    parts = PART.findall(config.read_text(encoding="utf-8", errors="replace")) if config.is_file() else []
+    parts = (
+        PART.findall(config.read_text(encoding="utf-8", errors="replace"))
+        if config.is_file()
+        else []
+    )
     _check_files(place, ["config.yaml", *parts], "a pyannote pipeline")
     return str(place)
 
 
 def recogniser(text: str, *, folder: Path) -> str:
-    """The CTranslate2 Whisper folder that `[listen] recogniser` names, "" for the default. As `pipeline`; never asks the hub."""
+    """The CTranslate2 Whisper folder that `[listen] recogniser` names, "" for the default. As
+    `pipeline`; never asks the hub."""
     if not text:
         return ""
     place = _place(text, folder)
-    _check_folder(place, text, "recogniser", expected=f"a folder with {', '.join(RECOGNISER_FILES)} and vocabulary.*")
+    _check_folder(
+        place,
+        text,
+        "recogniser",
+        expected=f"a folder with {', '.join(RECOGNISER_FILES)} and vocabulary.*",
+    )
     _check_files(
-        place, [*RECOGNISER_FILES, *([] if list(place.glob("vocabulary.*")) else ["vocabulary.json"])], "a recogniser"
+        place,
+        [*RECOGNISER_FILES, *([] if list(place.glob("vocabulary.*")) else ["vocabulary.json"])],
+        "a recogniser",
     )
     return str(place)
 
 
 def identity(model: str) -> str:
-    """What identifies a folder of weights and configuration (names and bytes, not where it lies) or a name on the hub."""
+    """What identifies a folder of weights and configuration (names and bytes, not where it lies) or
+    a name on the hub."""
     place = Path(model)
     if not place.is_dir():
         return model
-    files = sorted(path for path in place.rglob("*") if path.is_file() and _counts(path.relative_to(place)))
-    return digest({path.relative_to(place).as_posix(): _digest(path, *_state(path)) for path in files})
+    files = sorted(
+        path for path in place.rglob("*") if path.is_file() and _counts(path.relative_to(place))
+    )
+    return digest(
+        {path.relative_to(place).as_posix(): _digest(path, *_state(path)) for path in files}
+    )
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -72,7 +99,9 @@ def _digest(path: Path, _bytes: int, _changed: int) -> str:
 
 
 def _counts(path: Path) -> bool:
-    return not path.name.endswith(NOT_MODEL) and not any(part.startswith(".") for part in path.parts)
+    return not path.name.endswith(NOT_MODEL) and not any(
+        part.startswith(".") for part in path.parts
+    )
 
 
 def _place(text: str, folder: Path) -> Path:
@@ -82,9 +111,17 @@ def _place(text: str, folder: Path) -> Path:
 def _check_folder(place: Path, text: str, column: str, *, expected: str) -> None:
     if place.is_dir():
         return
-    beside = [path.name for path in place.parent.iterdir() if path.is_dir()] if place.parent.is_dir() else []
+    beside = (
+        [path.name for path in place.parent.iterdir() if path.is_dir()]
+        if place.parent.is_dir()
+        else []
+    )
     message = f"[listen] {column}: no such folder {text!r}"
-    raise InputError(Problem(file=str(place), message=message, expected=expected, nearest=nearest(place.name, beside)))
+    raise InputError(
+        Problem(
+            file=str(place), message=message, expected=expected, nearest=nearest(place.name, beside)
+        )
+    )
 
 
 def _check_files(place: Path, names: Iterable[str], what: str) -> None:
@@ -92,5 +129,10 @@ def _check_files(place: Path, names: Iterable[str], what: str) -> None:
     if missing:
         message = f"this folder does not hold {what}"
         raise InputError(
-            Problem(file=str(place), message=message, expected=", ".join(names), got=f"no {', no '.join(missing)}")
+            Problem(
+                file=str(place),
+                message=message,
+                expected=", ".join(names),
+                got=f"no {', no '.join(missing)}",
+            )
         )

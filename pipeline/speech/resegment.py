@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second look at who speaks: voices regrouped from whole pieces of speech, then followed in steps of 0.2 s.
+"""A second look at who speaks: voices regrouped from whole pieces of speech, then followed in steps
+of 0.2 s.
 
-A diarizer that clusters windows of five seconds gives similar voices away and runs neighbours into one turn. Two pure steps mend
-that (numbers in docs/listening.md): `regroup` clusters the pieces anew from several starts and keeps the tightest grouping;
-`follow` walks along the speech with the voice of each 1.2 s and changes speaker where that pays, rather in a pause than in a word.
+A diarizer that clusters windows of five seconds gives similar voices away and runs neighbours into
+one turn. Two pure steps mend that (numbers in docs/listening.md): `regroup` clusters the pieces
+anew from several starts and keeps the tightest grouping; `follow` walks along the speech with the
+voice of each 1.2 s and changes speaker where that pays, rather in a pause than in a word.
 
-Reference: spherical k-means (Dhillon and Modha, 2001); resegmentation by Viterbi decoding as is usual after clustering.
+Reference: spherical k-means (Dhillon and Modha, 2001); resegmentation by Viterbi decoding as is
+usual after clustering.
 """
 
 from __future__ import annotations
@@ -39,7 +42,8 @@ Weights = Float64[np.ndarray, " items"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """0.2 s of piece number `piece`, and the window of up to 1.2 s around it (within the piece) whose voice stands for it."""
+    """0.2 s of piece number `piece`, and the window of up to 1.2 s around it (within the piece)
+    whose voice stands for it."""
 
     piece: int
     start: int
@@ -49,7 +53,8 @@ class Cell:
 
 
 def regroup(vectors: Vectors, seconds: Weights, speakers: Labels, *, count: int) -> Labels:
-    """Voices (unit vectors) to `count` groups: the tightest of many groupings, among them the given one.
+    """Voices (unit vectors) to `count` groups: the tightest of many groupings, among them the given
+    one.
 
     With fewer than `count` vectors, or one group, the given speakers stay.
     """
@@ -62,7 +67,9 @@ def regroup(vectors: Vectors, seconds: Weights, speakers: Labels, *, count: int)
         starts.append(fcluster(tree, count, "maxclust") - 1)
     starts += _seeded(vectors, weight, count)
     grouped = [_settled(vectors, weight, start, count) for start in starts]
-    whole = [(labels, tight) for labels, tight in grouped if len(set(labels.tolist())) == count] or grouped
+    whole = [
+        (labels, tight) for labels, tight in grouped if len(set(labels.tolist())) == count
+    ] or grouped
     return max(whole, key=lambda group: group[1])[0]
 
 
@@ -74,7 +81,8 @@ def tightness(vectors: Vectors, weight: Weights, labels: Labels) -> float:
 
 
 def cells(spans: Sequence[SpeakerSpan]) -> list[Cell]:
-    """The exclusive speech in steps of about 0.2 s. No window reaches over a change of speaker that was found already."""
+    """The exclusive speech in steps of about 0.2 s. No window reaches over a change of speaker that
+    was found already."""
     found = []
     for number, piece in enumerate(pieces(spans)):
         start, end = piece[0].start, piece[-1].end
@@ -88,17 +96,24 @@ def cells(spans: Sequence[SpeakerSpan]) -> list[Cell]:
 
 
 def follow(
-    spans: Sequence[SpeakerSpan], grid: Sequence[Cell], vectors: Vectors, levels: speech_levels.Levels
+    spans: Sequence[SpeakerSpan],
+    grid: Sequence[Cell],
+    vectors: Vectors,
+    levels: speech_levels.Levels,
 ) -> list[SpeakerSpan]:
-    """New exclusive spans: in each cell the speaker the whole walk makes likeliest. `vectors`: one a cell, zero where unknown.
+    """New exclusive spans: in each cell the speaker the whole walk makes likeliest. `vectors`: one
+    a cell, zero where unknown.
 
-    Centroids and walk are repeated; a walk that would lose a speaker is not taken. Silence within the old spans stays silence.
+    Centroids and walk are repeated; a walk that would lose a speaker is not taken. Silence within
+    the old spans stays silence.
     """
     before = exclusive(spans)
     labels = np.array([_majority(cell, before) for cell in grid], dtype=np.int64)
     names = sorted(set(labels.tolist()))
     costs = _switch_costs(grid, levels)
-    sure = np.array([min(1.0, (cell.window_end - cell.window_start) / WINDOW_SAMPLES) for cell in grid])
+    sure = np.array(
+        [min(1.0, (cell.window_end - cell.window_start) / WINDOW_SAMPLES) for cell in grid]
+    )
     for _ in range(ROUNDS if len(names) > 1 else 0):
         likely = SHARPNESS * sure[:, None] * (vectors @ _centroids(vectors, sure, labels, names).T)
         walked = np.array(names, dtype=np.int64)[_walk(likely, costs)]
@@ -120,7 +135,8 @@ def _renumbered(labels: Labels) -> Labels:
 
 
 def _seeded(vectors: Vectors, weight: Weights, count: int) -> list[Labels]:
-    """Starts after k-means++ (Arthur and Vassilvitskii, 2007): far from each other, the same every time."""
+    """Starts after k-means++ (Arthur and Vassilvitskii, 2007): far from each other, the same every
+    time."""
     generator = np.random.default_rng(0)
     starts = []
     for _ in range(RANDOM_STARTS):
@@ -133,7 +149,8 @@ def _seeded(vectors: Vectors, weight: Weights, count: int) -> list[Labels]:
 
 
 def _settled(vectors: Vectors, weight: Weights, labels: Labels, count: int) -> tuple[Labels, float]:
-    """Spherical k-means from a start; with how tight the groups are (weighted mean cosine to the centroid)."""
+    """Spherical k-means from a start; with how tight the groups are (weighted mean cosine to the
+    centroid)."""
     names = list(range(count))
     centroids = _centroids(vectors, weight, labels, names)
     for _ in range(20):
@@ -146,7 +163,9 @@ def _settled(vectors: Vectors, weight: Weights, labels: Labels, count: int) -> t
 
 
 def _centroids(vectors: Vectors, weight: Weights, labels: Labels, names: Sequence[int]) -> Vectors:
-    sums = np.stack([(vectors[labels == name] * weight[labels == name, None]).sum(axis=0) for name in names])
+    sums = np.stack(
+        [(vectors[labels == name] * weight[labels == name, None]).sum(axis=0) for name in names]
+    )
     centroids: Vectors = sums / (np.linalg.norm(sums, axis=1, keepdims=True) + 1e-12)
     return centroids
 
@@ -157,7 +176,8 @@ def _majority(cell: Cell, spans: Sequence[SpeakerSpan]) -> int:
 
 
 def _switch_costs(grid: Sequence[Cell], levels: speech_levels.Levels) -> Weights:
-    """What it costs to change speaker before each cell: little at the edge of a piece or in a pause, much within a word."""
+    """What it costs to change speaker before each cell: little at the edge of a piece or in a
+    pause, much within a word."""
     loud = speech_levels.sounding(levels)
     costs = np.zeros(len(grid))
     for i in range(1, len(grid)):
@@ -188,8 +208,11 @@ def _walk(likely: Float64[np.ndarray, "cells speakers"], costs: Weights) -> Labe
     return np.array(path[::-1], dtype=np.int64)
 
 
-def _joined(grid: Sequence[Cell], labels: Labels, levels: speech_levels.Levels) -> list[tuple[int, int, int]]:
-    """Cells of one piece and speaker joined; within a piece the change lies in its quietest moment nearby."""
+def _joined(
+    grid: Sequence[Cell], labels: Labels, levels: speech_levels.Levels
+) -> list[tuple[int, int, int]]:
+    """Cells of one piece and speaker joined; within a piece the change lies in its quietest moment
+    nearby."""
     found: list[tuple[int, int, int]] = []
     piece = -1
     for cell, speaker in zip(grid, labels.tolist(), strict=True):

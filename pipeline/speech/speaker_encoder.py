@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a voice sounds, as 256 numbers: the GE2E speaker encoder as a pyannote.audio model.
 
-pyannote's diarization pipeline takes it as its `embedding`; enrolment compares voice samples by it. Part of the pyannote door: it is
-imported by `pipeline/speech/diarize.py` only, and only when something is to be listened to.
+pyannote's diarization pipeline takes it as its `embedding`; enrolment compares voice samples by it.
+Part of the pyannote door: it is imported by `pipeline/speech/diarize.py` only, and only when
+something is to be listened to.
 
-Reference: Wan, Wang, Papir and Lopez Moreno (2018), Generalized end-to-end loss for speaker verification; weights of Resemblyzer
-(40 mels of 25 ms every 10 ms, windows of 1.6 s, the mean of the normalised window embeddings).
+Reference: Wan, Wang, Papir and Lopez Moreno (2018), Generalized end-to-end loss for speaker
+verification; weights of Resemblyzer (40 mels of 25 ms every 10 ms, windows of 1.6 s, the mean of
+the normalised window embeddings).
 """
 
 from __future__ import annotations
@@ -35,23 +37,35 @@ QUIET_POWER = 1e-3  # quieter speech is raised to -30 dBFS, as the encoder's tra
 
 
 class GE2E(Model):  # type: ignore[misc]
-    """Waveforms (batch, 1, samples) at 16 kHz and weights (batch, frames) in [0, 1] -> unit embeddings (batch, 256).
+    """Waveforms (batch, 1, samples) at 16 kHz and weights (batch, frames) in [0, 1] -> unit
+    embeddings (batch, 256).
 
-    Frames with a weight of 0.5 or less are cut out. An item with too little left gives NaN, which pyannote's clustering leaves out.
+    Frames with a weight of 0.5 or less are cut out. An item with too little left gives NaN, which
+    pyannote's clustering leaves out.
     """
 
-    def __init__(self, *, mels: int = 40, hidden_size: int = 256, num_layers: int = 3, dimension: int = 256) -> None:
+    def __init__(
+        self, *, mels: int = 40, hidden_size: int = 256, num_layers: int = 3, dimension: int = 256
+    ) -> None:
         """Build the encoder; weights are loaded by `load`."""
         super().__init__(sample_rate=ANALYSIS_HZ, num_channels=1)
         self.lstm = nn.LSTM(mels, hidden_size, num_layers, batch_first=True)
         self.linear = nn.Linear(hidden_size, dimension)
         bank = torchaudio.functional.melscale_fbanks(
-            N_FFT // 2 + 1, 0.0, ANALYSIS_HZ / 2, mels, ANALYSIS_HZ, norm="slaney", mel_scale="slaney"
+            N_FFT // 2 + 1,
+            0.0,
+            ANALYSIS_HZ / 2,
+            mels,
+            ANALYSIS_HZ,
+            norm="slaney",
+            mel_scale="slaney",
         )
         self.register_buffer("bank", bank, persistent=False)
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.specifications = Specifications(
-            problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=WINDOW_FRAMES * HOP / ANALYSIS_HZ
+            problem=Problem.REPRESENTATION,
+            resolution=Resolution.CHUNK,
+            duration=WINDOW_FRAMES * HOP / ANALYSIS_HZ,
         )
 
     @property
@@ -60,9 +74,12 @@ class GE2E(Model):  # type: ignore[misc]
         return self.linear.out_features
 
     def forward(
-        self, waveforms: Float[Tensor, "batch 1 samples"], weights: Float[Tensor, "batch frames"] | None = None
+        self,
+        waveforms: Float[Tensor, "batch 1 samples"],
+        weights: Float[Tensor, "batch frames"] | None = None,
     ) -> Float[Tensor, "batch dimension"]:
-        """See the class. Raises ValueError for waveforms too short to say anything (pyannote asks for this limit)."""
+        """See the class. Raises ValueError for waveforms too short to say anything (pyannote asks
+        for this limit)."""
         if waveforms.shape[-1] < LEAST_FRAMES * HOP:
             raise ValueError(f"a voice needs at least {LEAST_FRAMES * HOP} samples")
         mels = self._mels(waveforms[:, 0])
@@ -76,11 +93,15 @@ class GE2E(Model):  # type: ignore[misc]
         return self._pool(pieces, torch.tensor(owners, dtype=torch.long), batch=len(mels))
 
     def _mels(self, waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch frames mels"]:
-        spectrum = torch.stft(waveform, N_FFT, HOP, window=self.window, pad_mode="constant", return_complex=True)
+        spectrum = torch.stft(
+            waveform, N_FFT, HOP, window=self.window, pad_mode="constant", return_complex=True
+        )
         mels: Tensor = spectrum.abs().pow(2).transpose(1, 2) @ self.bank
         return mels
 
-    def _pool(self, pieces: list[Tensor], owners: Tensor, *, batch: int) -> Float[Tensor, "batch dimension"]:
+    def _pool(
+        self, pieces: list[Tensor], owners: Tensor, *, batch: int
+    ) -> Float[Tensor, "batch dimension"]:
         out = torch.full((batch, self.dimension), float("nan"))
         if not pieces:
             return out
@@ -95,25 +116,32 @@ class GE2E(Model):  # type: ignore[misc]
 def load(folder: Path) -> GE2E:
     """The encoder from `model.safetensors` and `config.json`, strictly, ready to run."""
     config = json.loads((folder / "config.json").read_text())
-    model = GE2E(**{name: config[name] for name in ("mels", "hidden_size", "num_layers", "dimension")})
+    model = GE2E(
+        **{name: config[name] for name in ("mels", "hidden_size", "num_layers", "dimension")}
+    )
     model.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     model.eval()
     return model
 
 
-def embed(model: GE2E, samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " dimension"] | None:
+def embed(
+    model: GE2E, samples: Float32[np.ndarray, " samples"]
+) -> Float32[np.ndarray, " dimension"] | None:
     """The voice in mono 16 kHz samples as a unit vector, or None when there is too little of it."""
     if len(samples) < LEAST_FRAMES * HOP:
         return None
     with torch.inference_mode():
-        vector: Float32[np.ndarray, " dimension"] = model(torch.from_numpy(samples)[None, None])[0].numpy()
+        vector: Float32[np.ndarray, " dimension"] = model(torch.from_numpy(samples)[None, None])[
+            0
+        ].numpy()
     return None if np.isnan(vector).any() else vector
 
 
 def embed_many(
     model: GE2E, sounds: Sequence[Float32[np.ndarray, " samples"]], *, batch: int = 64
 ) -> Float32[np.ndarray, "sounds dimension"]:
-    """The voice of each sound as a unit vector; zero where there is too little of it. Sounds of one length go together."""
+    """The voice of each sound as a unit vector; zero where there is too little of it. Sounds of one
+    length go together."""
     vectors = np.zeros((len(sounds), model.dimension), dtype=np.float32)
     by_length: dict[int, list[int]] = {}
     for i, sound in enumerate(sounds):
@@ -123,7 +151,9 @@ def embed_many(
             for first in range(0, len(members), batch):
                 some = members[first : first + batch]
                 with torch.inference_mode():
-                    vectors[some] = model(torch.from_numpy(np.stack([sounds[i] for i in some]))[:, None]).numpy()
+                    vectors[some] = model(
+                        torch.from_numpy(np.stack([sounds[i] for i in some]))[:, None]
+                    ).numpy()
     return np.nan_to_num(vectors)
 
 
@@ -133,9 +163,16 @@ def _mask(weights: Tensor | None, *, batch: int, frames: int) -> Tensor:
     return functional.interpolate(weights[:, None].float(), size=frames, mode="nearest")[:, 0] > 0.5
 
 
-def _raised(mel: Float[Tensor, "frames mels"], waveform: Float[Tensor, " samples"], kept: Tensor) -> Tensor:
+def _raised(
+    mel: Float[Tensor, "frames mels"], waveform: Float[Tensor, " samples"], kept: Tensor
+) -> Tensor:
     """Raise quiet speech. Power is measured on the kept frames' samples."""
-    samples = functional.interpolate(kept[None, None].float(), size=waveform.shape[0], mode="nearest")[0, 0] > 0.5
+    samples = (
+        functional.interpolate(kept[None, None].float(), size=waveform.shape[0], mode="nearest")[
+            0, 0
+        ]
+        > 0.5
+    )
     power = waveform[samples].pow(2).mean().clamp_min(1e-12) if samples.any() else torch.tensor(1.0)
     return mel * torch.clamp(QUIET_POWER / power, min=1.0)
 

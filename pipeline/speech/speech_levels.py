@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where there is sound: levels of 10 ms frames, pauses, and words drawn in to what is heard.
 
-Pure, on mono 16 kHz sound. It knows loud from quiet, not speech from other sound; recognisers run words into the silence around
-them, and this takes the silence back off.
+Pure, on mono 16 kHz sound. It knows loud from quiet, not speech from other sound; recognisers run
+words into the silence around them, and this takes the silence back off.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def levels(sound: Sound) -> Levels:
     >>> levels(np.ones(320, dtype=np.float32)).round().tolist()
     [0.0, 0.0]
     """
-    found = np.concatenate([np.zeros(0), *(_block_levels(sound[i : i + BLOCK]) for i in range(0, len(sound), BLOCK))])
+    found = np.concatenate(
+        [np.zeros(0), *(_block_levels(sound[i : i + BLOCK]) for i in range(0, len(sound), BLOCK))]
+    )
     decibels: Levels = 10 * np.log10(np.maximum(found, 1e-12))
     return decibels
 
@@ -60,7 +62,8 @@ def spread(frames: Levels) -> float:
 
 
 def sounding(frames: Levels) -> Bool[np.ndarray, " frames"]:
-    """Which frames rise above the noise: a third of the way in dB from the floor (10th percentile) to speech (95th), at least 6 dB."""
+    """Which frames rise above the noise: a third of the way in dB from the floor (10th percentile)
+    to speech (95th), at least 6 dB."""
     floor, speech = np.percentile(frames, [10, 95])
     threshold = max(floor + max(6.0, (speech - floor) * 0.33), SILENT_DB)
     above: Bool[np.ndarray, " frames"] = frames > threshold
@@ -76,14 +79,17 @@ def silences(frames: Levels, least_samples: int) -> list[tuple[int, int]]:
 
 
 def draw_in(spans: Sequence[tuple[int, int]], sound: Sound) -> list[tuple[int, int]]:
-    """Word spans (samples) with silent frames at both ends taken off; a span that is silent all through stays as it is."""
+    """Word spans (samples) with silent frames at both ends taken off; a span that is silent all
+    through stays as it is."""
     if not spans:
         return []
     above = sounding(levels(sound))
     return [_drawn_in(span, above, length=len(sound)) for span in spans]
 
 
-def _drawn_in(span: tuple[int, int], above: Bool[np.ndarray, " frames"], *, length: int) -> tuple[int, int]:
+def _drawn_in(
+    span: tuple[int, int], above: Bool[np.ndarray, " frames"], *, length: int
+) -> tuple[int, int]:
     first, last = max(0, span[0] // HOP), max(1, -(-min(span[1], length) // HOP))
     heard = np.flatnonzero(above[first:last])
     if not len(heard):

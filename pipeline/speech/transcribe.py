@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hear the words: faster-whisper over windows that begin and end in pauses, word times drawn in to the sound.
+"""Hear the words: faster-whisper over windows that begin and end in pauses, word times drawn in to
+the sound.
 
-The only door to the speech recogniser. It hears what it hears; which line of the script that is, `align` decides. A script edit
-never runs it again: its key holds the sound, the model and the settings only.
+The only door to the speech recogniser. It hears what it hears; which line of the script that is,
+`align` decides. A script edit never runs it again: its key holds the sound, the model and the
+settings only.
 
 Reference: Radford et al. (2022), Robust speech recognition via large-scale weak supervision.
 """
@@ -39,7 +41,8 @@ Sound = Float32[np.ndarray, " samples"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to recognise. `model`: a CTranslate2 Whisper directory, "" for the default (English). `language`: ISO 639-1."""
+    """How to recognise. `model`: a CTranslate2 Whisper directory, "" for the default (English).
+    `language`: ISO 639-1."""
 
     language: str = "en"
     model: str = ""
@@ -47,7 +50,11 @@ class Settings:
 
     def folder(self) -> Path:
         """Where the model lies. Raises InputError when it is not there or not whole."""
-        return Path(located(self.model, folder=Path())) if self.model else weights.path("whisper-tiny-en")
+        return (
+            Path(located(self.model, folder=Path()))
+            if self.model
+            else weights.path("whisper-tiny-en")
+        )
 
     def tongue(self) -> str:
         """The language as recognisers write it: `de` for `de-CH`."""
@@ -55,14 +62,17 @@ class Settings:
 
 
 def located(text: str, *, folder: Path) -> str:
-    """What `[listen] recogniser` names, for `Settings.model`; raises InputError when that is no recogniser (`named_models`)."""
+    """What `[listen] recogniser` names, for `Settings.model`; raises InputError when that is no
+    recogniser (`named_models`)."""
     return named_models.recogniser(text, folder=folder)
 
 
 def can_hear(settings: Settings) -> bool:
-    """Whether the model knows the language; when not, `align` works from turns, order and durations.
+    """Whether the model knows the language; when not, `align` works from turns, order and
+    durations.
 
-    An English-only model has fewer tokens than the others; its list of languages is as long as theirs and says nothing.
+    An English-only model has fewer tokens than the others; its list of languages is as long as
+    theirs and says nothing.
     """
     if not settings.model:
         return settings.tongue() == "en"
@@ -83,9 +93,14 @@ def deaf(settings: Settings) -> str:
 
 
 def key(recordings: Sequence[Recording], settings: Settings) -> str:
-    """Identity of a transcript: the sound and where it lies, the model's bytes, language, beam and this module's version."""
+    """Identity of a transcript: the sound and where it lies, the model's bytes, language, beam and
+    this module's version."""
     placed = [[r.recording_id, r.offset_samples] for r in recordings]
-    model = named_models.identity(str(settings.folder())) if settings.model else weights.digest(["whisper-tiny-en"])
+    model = (
+        named_models.identity(str(settings.folder()))
+        if settings.model
+        else weights.digest(["whisper-tiny-en"])
+    )
     heard = {"model": model, "language": settings.language, "beam": settings.beam}
     return digest({"version": VERSION, "recordings": placed, **heard})
 
@@ -102,7 +117,9 @@ def transcribe(recordings: Sequence[Recording], *, root: Path, settings: Setting
     words: list[Word] = []
     with repeatable.one_thread():
         for recording in recordings:
-            for start, text, probability, length in _hear(model, recording, root=root, settings=settings):
+            for start, text, probability, length in _hear(
+                model, recording, root=root, settings=settings
+            ):
                 begin = recording.offset_samples + start * _RATIO
                 words.append(
                     Word(
@@ -118,37 +135,48 @@ def transcribe(recordings: Sequence[Recording], *, root: Path, settings: Setting
 
 
 def states(sound: Sound, *, settings: Settings) -> Float32[np.ndarray, "states width"]:
-    """What the recogniser's encoder makes of mono 16 kHz sound: its last hidden states, 50 a second. At most 30 s at once."""
+    """What the recogniser's encoder makes of mono 16 kHz sound: its last hidden states, 50 a
+    second. At most 30 s at once."""
     if len(sound) > LONGEST_SECONDS * ANALYSIS_HZ:
         raise ValueError(f"the encoder sees at most {LONGEST_SECONDS} s at once")
     model = _encoder(settings)
     with repeatable.one_thread():
         features = model.feature_extractor(np.asarray(sound, np.float32), padding=0)
-        encoded: Float32[np.ndarray, "states width"] = np.asarray(model.encode(features), dtype=np.float32)[0]
+        encoded: Float32[np.ndarray, "states width"] = np.asarray(
+            model.encode(features), dtype=np.float32
+        )[0]
     return encoded
 
 
 def windows(sound: Sound, *, seconds: float = WINDOW_SECONDS) -> list[tuple[int, int]]:
-    """Cut 16 kHz sound into spans of at most `seconds`, each cut in the quietest moment of the last two thirds of its span."""
+    """Cut 16 kHz sound into spans of at most `seconds`, each cut in the quietest moment of the last
+    two thirds of its span."""
     longest = round(seconds * ANALYSIS_HZ)
     levels = speech_levels.levels(sound)
     found = []
     start = 0
     while len(sound) - start > longest:
-        first, last = (start + longest // 3) // speech_levels.HOP, (start + longest) // speech_levels.HOP
+        first, last = (
+            (start + longest // 3) // speech_levels.HOP,
+            (start + longest) // speech_levels.HOP,
+        )
         cut = (first + speech_levels.quietest(levels[first:last])) * speech_levels.HOP
         found.append((start, cut))
         start = cut
     return [*found, (start, len(sound))]
 
 
-def _hear(model: Any, recording: Recording, *, root: Path, settings: Settings) -> Iterator[tuple[int, str, float, int]]:
+def _hear(
+    model: Any, recording: Recording, *, root: Path, settings: Settings
+) -> Iterator[tuple[int, str, float, int]]:
     """Start, text, probability and length of each word of a recording, in its 16 kHz samples."""
     position = 0
     for block in ingest.analysis_blocks(recording, root=root, seconds=BLOCK_SECONDS):
         if speech_levels.is_sound(block):
             for start, end in windows(block):
-                for first, last, text, probability in _window(model, block[start:end], settings=settings):
+                for first, last, text, probability in _window(
+                    model, block[start:end], settings=settings
+                ):
                     yield position + start + first, text, probability, last - first
         position += len(block)
 
@@ -167,7 +195,10 @@ def _window(model: Any, sound: Sound, *, settings: Settings) -> list[tuple[int, 
     heard = [word for segment in segments for word in segment.words or ()]
     spans = [(round(word.start * ANALYSIS_HZ), round(word.end * ANALYSIS_HZ)) for word in heard]
     drawn = speech_levels.draw_in(spans, sound)
-    return [(*span, word.word.strip(), word.probability) for span, word in zip(drawn, heard, strict=True)]
+    return [
+        (*span, word.word.strip(), word.probability)
+        for span, word in zip(drawn, heard, strict=True)
+    ]
 
 
 def _model(settings: Settings) -> Any:
@@ -177,7 +208,13 @@ def _model(settings: Settings) -> Any:
     ctranslate2.set_random_seed(
         SEED
     )  # read by a new model when it first samples: where it is unsure, it guesses at random
-    return WhisperModel(str(settings.folder()), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
+    return WhisperModel(
+        str(settings.folder()),
+        device="cpu",
+        compute_type="int8",
+        cpu_threads=1,
+        local_files_only=True,
+    )
 
 
 @cache

@@ -17,14 +17,16 @@ SILENCE_SAMPLES = round(0.2 * ANALYSIS_HZ)
 LONG_SILENCE_SAMPLES = round(0.3 * ANALYSIS_HZ)
 MARGIN_SAMPLES = round(0.03 * ANALYSIS_HZ)
 TAIL_SAMPLES = round(0.18 * ANALYSIS_HZ)
-SLIVER_SAMPLES = round(0.06 * ANALYSIS_HZ)  # what is left of a span beside a silence, if no more than this, is nothing
+# what is left of a span beside a silence, if no more than this, is nothing
+SLIVER_SAMPLES = round(0.06 * ANALYSIS_HZ)
 ROOM_BEFORE, ROOM_AFTER = round(0.02 * ANALYSIS_HZ), round(0.03 * ANALYSIS_HZ)
 JOIN_SAMPLES = round(0.1 * ANALYSIS_HZ)  # a shorter silence does not end a piece of speech
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakerSpan:
-    """`[start, end)` in samples at 16 kHz, spoken by `speaker` (a number from 0). Exclusive spans never overlap each other."""
+    """`[start, end)` in samples at 16 kHz, spoken by `speaker` (a number from 0). Exclusive spans
+    never overlap each other."""
 
     start: int
     end: int
@@ -50,7 +52,8 @@ S = TypeVar("S", bound=Spanned)
 
 
 def touching(ordered: Sequence[S], start: int, end: int) -> Sequence[S]:
-    """Those of some spans, in order of time and none over another, that share samples with `[start, end)`."""
+    """Those of some spans, in order of time and none over another, that share samples with `[start,
+    end)`."""
     first = bisect.bisect_right(ordered, start, key=lambda span: span.end)
     return ordered[first : bisect.bisect_left(ordered, end, key=lambda span: span.start)]
 
@@ -88,13 +91,19 @@ def regions(spans: Sequence[SpeakerSpan]) -> list[tuple[int, int]]:
     return found
 
 
-def without_silence(spans: Sequence[SpeakerSpan], levels: speech_levels.Levels) -> list[SpeakerSpan]:
-    """The spans less their silences, which segmentation closes when they are short; 30 ms stay at each side.
+def without_silence(
+    spans: Sequence[SpeakerSpan], levels: speech_levels.Levels
+) -> list[SpeakerSpan]:
+    """The spans less their silences, which segmentation closes when they are short; 30 ms stay at
+    each side.
 
-    Over noise a fading end cannot be told from silence: there only long silences go, and more is left after the speech.
+    Over noise a fading end cannot be told from silence: there only long silences go, and more is
+    left after the speech.
     """
     noisy = speech_levels.spread(levels) < NOISY_DB
-    least, tail = (LONG_SILENCE_SAMPLES, TAIL_SAMPLES) if noisy else (SILENCE_SAMPLES, MARGIN_SAMPLES)
+    least, tail = (
+        (LONG_SILENCE_SAMPLES, TAIL_SAMPLES) if noisy else (SILENCE_SAMPLES, MARGIN_SAMPLES)
+    )
     quiet = [
         SpeakerSpan(start=start + tail, end=end - MARGIN_SAMPLES, speaker=-1, exclusive=True)
         for start, end in speech_levels.silences(levels, least)
@@ -103,7 +112,11 @@ def without_silence(spans: Sequence[SpeakerSpan], levels: speech_levels.Levels) 
     for span in spans:
         begin = span.start
         for silence in touching(quiet, span.start, span.end):
-            found += [replace(span, start=begin, end=silence.start)] if silence.start - begin > SLIVER_SAMPLES else []
+            found += (
+                [replace(span, start=begin, end=silence.start)]
+                if silence.start - begin > SLIVER_SAMPLES
+                else []
+            )
             begin = silence.end
         if begin == span.start or span.end - begin > SLIVER_SAMPLES:
             found += [replace(span, start=begin)] if begin < span.end else []
@@ -111,16 +124,22 @@ def without_silence(spans: Sequence[SpeakerSpan], levels: speech_levels.Levels) 
 
 
 def with_room(spans: Sequence[SpeakerSpan], levels: speech_levels.Levels) -> list[SpeakerSpan]:
-    """Exclusive spans in order of time, over noise a little longer at both ends where nobody else speaks.
+    """Exclusive spans in order of time, over noise a little longer at both ends where nobody else
+    speaks.
 
-    Onsets and fading ends drown first: a line that is cut short is heard, some room around it is not.
+    Onsets and fading ends drown first: a line that is cut short is heard, some room around it is
+    not.
     """
     if not spans or speech_levels.spread(levels) >= NOISY_DB:
         return list(spans)
     starts = [span.start for span in spans[1:]] + [len(levels) * speech_levels.HOP]
     ends = [0] + [span.end for span in spans[:-1]]
     return [
-        replace(span, start=_grown(span.start, -ROOM_BEFORE, before), end=_grown(span.end, ROOM_AFTER, after))
+        replace(
+            span,
+            start=_grown(span.start, -ROOM_BEFORE, before),
+            end=_grown(span.end, ROOM_AFTER, after),
+        )
         for span, before, after in zip(spans, ends, starts, strict=True)
     ]
 
@@ -132,7 +151,8 @@ def _grown(edge: int, by: int, other: int) -> int:
 
 
 def overlapped(found: Sequence[Turn]) -> list[Turn]:
-    """What the full turns say of a speaker while the exclusive ones give the time to another, in order of time."""
+    """What the full turns say of a speaker while the exclusive ones give the time to another, in
+    order of time."""
     alone = sorted((turn for turn in found if turn.exclusive), key=lambda turn: turn.start)
     pieces = [
         replace(turn, start=max(turn.start, over.start), end=min(turn.end, over.end))
@@ -145,10 +165,11 @@ def overlapped(found: Sequence[Turn]) -> list[Turn]:
 
 
 def rebuilt(old: Sequence[SpeakerSpan], new: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
-    """New exclusive spans, and full spans that agree with them and keep the overlap of the old ones.
+    """New exclusive spans, and full spans that agree with them and keep the overlap of the old
+    ones.
 
-    Overlapped speech keeps its second speaker under the name that this speaker's own speech nearby has now; where that is the
-    speaker who is on already, there is no overlap.
+    Overlapped speech keeps its second speaker under the name that this speaker's own speech nearby
+    has now; where that is the speaker who is on already, there is no overlap.
     """
     before, after = exclusive(old), exclusive(new)
     full = [replace(span, exclusive=False) for span in after]
@@ -158,7 +179,9 @@ def rebuilt(old: Sequence[SpeakerSpan], new: Sequence[SpeakerSpan]) -> list[Spea
         for other in near:
             start, end = max(other.start, span.start), min(other.end, span.end)
             under = SpeakerSpan(start=start, end=end, speaker=name, exclusive=False)
-            if other.speaker != span.speaker and all(one.speaker != name for one in touching(after, start, end)):
+            if other.speaker != span.speaker and all(
+                one.speaker != name for one in touching(after, start, end)
+            ):
                 full.append(under)
     return sorted([*after, *full], key=lambda span: (span.start, span.end, span.speaker))
 
@@ -169,7 +192,9 @@ def _renamed(span: SpeakerSpan, own: Sequence[SpeakerSpan], after: Sequence[Spea
     for piece in own:
         start, end = max(piece.start, span.start), min(piece.end, span.end)
         for one in touching(after, start, end):
-            shared[one.speaker] = shared.get(one.speaker, 0) + min(one.end, end) - max(one.start, start)
+            shared[one.speaker] = (
+                shared.get(one.speaker, 0) + min(one.end, end) - max(one.start, start)
+            )
     return max(shared, key=lambda name: shared[name], default=span.speaker)
 
 
@@ -187,7 +212,8 @@ def speaker_name(number: int) -> str:
 
 
 def rttm(turns: Sequence[Turn], *, uri: str) -> str:
-    """Turns (overlap kept) as NIST RTTM lines: `SPEAKER uri 1 start duration <NA> <NA> name <NA> <NA>`, in seconds."""
+    """Turns (overlap kept) as NIST RTTM lines: `SPEAKER uri 1 start duration <NA> <NA> name <NA>
+    <NA>`, in seconds."""
     lines = []
     for turn in turns:
         if not turn.exclusive:

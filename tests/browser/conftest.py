@@ -18,7 +18,8 @@ PATIENCE = 20.0
 
 @pytest.fixture
 def opened(chromium: Any) -> Iterator[Callable[..., Any]]:
-    """Opens an address in a window of its own. At the end no page may have complained, nor asked anything of another machine."""
+    """Opens an address in a window of its own. At the end no page may have complained, nor asked
+    anything of another machine."""
     windows: list[Any] = []
     complaints: list[str] = []
 
@@ -30,13 +31,23 @@ def opened(chromium: Any) -> Iterator[Callable[..., Any]]:
     def listen(page: Any) -> None:
         page.on("console", hear)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: None if is_near(request.url) else complaints.append(f"asked {request.url}"))
+        page.on(
+            "request",
+            lambda request: (
+                None if is_near(request.url) else complaints.append(f"asked {request.url}")
+            ),
+        )
 
-    def open_page(address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark", wait: bool = True) -> Any:
+    def open_page(
+        address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark", wait: bool = True
+    ) -> Any:
         viewport = {"width": size[0], "height": size[1]}
         windows.append(
             chromium.new_context(
-                viewport=viewport, color_scheme=scheme, has_touch=size == PHONE, reduced_motion="reduce"
+                viewport=viewport,
+                color_scheme=scheme,
+                has_touch=size == PHONE,
+                reduced_motion="reduce",
             )
         )
         page = windows[-1].new_page()
@@ -57,7 +68,8 @@ def is_near(url: str) -> bool:
 
 
 def until(page: Any, condition: str) -> None:
-    """Wait for a condition in a page. The driver's own waiting would need eval in the page, which its policy forbids."""
+    """Wait for a condition in a page. The driver's own waiting would need eval in the page, which
+    its policy forbids."""
     deadline = time.monotonic() + PATIENCE
     while not page.evaluate(condition):
         assert time.monotonic() < deadline, condition
@@ -66,5 +78,6 @@ def until(page: Any, condition: str) -> None:
 
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of an episode of a thousand shots, opened from disk; tests that write need a copy."""
+    """The page of an episode of a thousand shots, opened from disk; tests that write need a
+    copy."""
     return make(tmp_path_factory.mktemp("dailies") / "page")

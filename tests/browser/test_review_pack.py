@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page's modules joined into one script: in order, completely, and only when every form is one that is read."""
+"""The page's modules joined into one script: in order, completely, and only when every form is one
+that is read."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from flows.review import pack
 
 
 def sources() -> dict[str, str]:
-    return {path.relative_to(pack.PAGE).as_posix(): path.read_text() for path in pack.PAGE.rglob("*.js")}
+    return {
+        path.relative_to(pack.PAGE).as_posix(): path.read_text() for path in pack.PAGE.rglob("*.js")
+    }
 
 
 def test_every_module_of_the_page_is_joined_after_those_that_it_needs() -> None:
@@ -58,12 +61,15 @@ def test_a_form_that_is_not_read_is_an_error(source: str) -> None:
 
 def test_modules_that_need_each_other_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"main\.js -> a\.js -> main\.js"):
-        pack.order({"main.js": 'import { a } from "./a.js";', "a.js": 'import { b } from "./main.js";'})
+        pack.order(
+            {"main.js": 'import { a } from "./a.js";', "a.js": 'import { b } from "./main.js";'}
+        )
 
 
 def test_names_inside_and_outside_a_module_may_differ() -> None:
     joined = pack.joined(
-        "parts/a.js", 'import { x as y } from "../b.js";\nexport function f() { return y; }\nexport { f as g };\n'
+        "parts/a.js",
+        'import { x as y } from "../b.js";\nexport function f() { return y; }\nexport { f as g };\n',
     )
     assert 'const { x: y } = modules["b.js"];' in joined
     assert "return { f: f, g: f };" in joined
@@ -71,7 +77,12 @@ def test_names_inside_and_outside_a_module_may_differ() -> None:
 
 def test_the_manual_names_every_key_of_the_page() -> None:
     manual = (pack.PAGE.parents[2] / "docs" / "review.md").read_text()
-    table = (pack.PAGE / "keys.js").read_text().partition("export const GROUPS")[2].partition("];\n\n")[0]
+    table = (
+        (pack.PAGE / "keys.js")
+        .read_text()
+        .partition("export const GROUPS")[2]
+        .partition("];\n\n")[0]
+    )
     rows = re.findall(r'^    \["(.+?)", "(.+?)", ', table, re.MULTILINE)
     names = {" ": "Space", "ArrowUp": "↑", "ArrowDown": "↓", "A": "Shift A"}
     assert len(rows) > 25

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page for dailies in a real Chromium, opened from disk: a thousand shots, exact frames, keys, notes, screen readers."""
+"""The page for dailies in a real Chromium, opened from disk: a thousand shots, exact frames, keys,
+notes, screen readers."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from browser.make_document import HOSTILE, TAKE_MARK, number_in
 from conftest import absent
 
 Opened = Callable[..., Any]
-# Work of the page's own kind, and what it costs on the machine whose numbers docs/review.md tells: another may be several times slower.
+# Work of the page's own kind, and what it costs on the machine whose numbers docs/review.md tells:
+# another may be several times slower.
 KNOWN_WORK = """() => {
   const rows = JSON.stringify(Array.from({ length: 60000 }, (_, number) => ({ number, text: "line " + number })));
   for (let round = 0; round < 3; round += 1) JSON.parse(rows);
@@ -55,14 +57,17 @@ def said(page: Any) -> str:
 
 
 def cpu_seconds(meter: Any) -> float:
-    """What the page's process has worked so far, all threads. On a machine that others use too, the clock says nothing."""
+    """What the page's process has worked so far, all threads. On a machine that others use too, the
+    clock says nothing."""
     told = {one["name"]: one["value"] for one in meter.send("Performance.getMetrics")["metrics"]}
     return float(told["ProcessTime"])
 
 
 def kept(page: Any) -> list[dict[str, Any]]:
     """The notes that the browser keeps."""
-    return list(json.loads(page.evaluate("localStorage.getItem('callsheet-notes:made-up-1000') || '[]'")))
+    return list(
+        json.loads(page.evaluate("localStorage.getItem('callsheet-notes:made-up-1000') || '[]'"))
+    )
 
 
 def test_a_thousand_shots_are_there_within_two_seconds_and_only_those_seen_are_drawn(
@@ -85,7 +90,9 @@ def test_a_thousand_shots_are_there_within_two_seconds_and_only_those_seen_are_d
     assert selected(page) == "sc20_sh500"
 
 
-def test_the_frame_burned_into_the_picture_is_the_one_whose_number_is_shown(opened: Opened, made_up: Path) -> None:
+def test_the_frame_burned_into_the_picture_is_the_one_whose_number_is_shown(
+    opened: Opened, made_up: Path
+) -> None:
     page = opened(made_up.as_uri())
     seen = []
     go_to(page, 1000)
@@ -108,7 +115,9 @@ def test_many_quick_steps_end_where_they_lead_to(opened: Opened, made_up: Path) 
     assert burned_in(page) == 30
 
 
-def test_takes_stand_side_by_side_and_under_a_wipe_at_the_same_frame(opened: Opened, made_up: Path) -> None:
+def test_takes_stand_side_by_side_and_under_a_wipe_at_the_same_frame(
+    opened: Opened, made_up: Path
+) -> None:
     page = opened(made_up.as_uri())
     page.keyboard.press("ArrowDown")
     come_to(page, 4)
@@ -116,14 +125,19 @@ def test_takes_stand_side_by_side_and_under_a_wipe_at_the_same_frame(opened: Ope
     page.keyboard.press(".")
     come_to(page, 5)
     labels = page.locator(".decoded")
-    until(page, "[...document.querySelectorAll('.decoded')].every((one) => one.textContent === '5')")
+    until(
+        page, "[...document.querySelectorAll('.decoded')].every((one) => one.textContent === '5')"
+    )
     assert labels.count() == 2
-    assert burned_in(page, "take:take-sc01_sh020-7") == 5 - 2  # the take begins two frames before its shot, at 4
+    # the take begins two frames before its shot, at 4
+    assert burned_in(page, "take:take-sc01_sh020-7") == 5 - 2
     assert burned_in(page, "take:take-sc01_sh020-8") == TAKE_MARK + 5 - 2
     page.keyboard.press("w")
     page.locator(".compared input[type=range]").focus()
     page.keyboard.press("Home")  # nothing is left of the left take: the right one covers it
-    until(page, "[...document.querySelectorAll('.decoded')].every((one) => one.textContent === '5')")
+    until(
+        page, "[...document.querySelectorAll('.decoded')].every((one) => one.textContent === '5')"
+    )
     assert burned_in(page, "take:take-sc01_sh020-8") == TAKE_MARK + 3
     page.keyboard.press("End")
     assert burned_in(page, "take:take-sc01_sh020-7") == 3
@@ -132,7 +146,9 @@ def test_takes_stand_side_by_side_and_under_a_wipe_at_the_same_frame(opened: Ope
     assert page.locator(".pane.whole figcaption").inner_text() == "Before colour 5"
 
 
-def test_without_a_version_the_takes_are_seen_and_tell_the_frame(opened: Opened, made_up: Path) -> None:
+def test_without_a_version_the_takes_are_seen_and_tell_the_frame(
+    opened: Opened, made_up: Path
+) -> None:
     page = opened(made_up.with_name("unfinished.html").as_uri())
     page.keyboard.press("ArrowDown")
     for frame, key in ((4, ""), (5, "."), (6, "."), (5, ",")):
@@ -143,7 +159,9 @@ def test_without_a_version_the_takes_are_seen_and_tell_the_frame(opened: Opened,
         assert burned_in(page, "take:take-sc01_sh020-7") == frame - 2
     page.keyboard.press("s")
     until(page, "document.querySelectorAll('.decoded').length === 2")
-    until(page, "[...document.querySelectorAll('.decoded')].every((one) => one.textContent === '5')")
+    until(
+        page, "[...document.querySelectorAll('.decoded')].every((one) => one.textContent === '5')"
+    )
 
 
 def test_a_shot_is_looped_until_somebody_stops_it(opened: Opened, made_up: Path) -> None:
@@ -172,10 +190,13 @@ def test_a_line_of_the_cues_is_played_and_stops_at_its_end(opened: Opened, made_
     page.keyboard.press("e")
     until(page, "document.querySelector('.play').ariaLabel === 'Pause'")
     until(page, "document.querySelector('.play').ariaLabel === 'Play'")
-    assert abs(page.evaluate("document.querySelector('video').currentTime") - 0.8) < 0.15  # line 5: 0.64 to 0.80 s
+    # line 5: 0.64 to 0.80 s
+    assert abs(page.evaluate("document.querySelector('video').currentTime") - 0.8) < 0.15
 
 
-def test_what_is_decided_from_disk_is_kept_and_saved_as_notes(opened: Opened, made_up: Path, tmp_path: Path) -> None:
+def test_what_is_decided_from_disk_is_kept_and_saved_as_notes(
+    opened: Opened, made_up: Path, tmp_path: Path
+) -> None:
     page = opened(made_up.as_uri())
     page.keyboard.press("a")
     assert said(page) == "sc01_sh010 approved"
@@ -225,7 +246,12 @@ def test_several_shots_are_marked_and_decided_about_at_once(opened: Opened, made
     for _ in range(3):
         page.keyboard.press("Shift+ArrowDown")
     page.keyboard.press("h")
-    assert kept(page)[-1]["shots"] == ["id-sc01_sh010", "id-sc01_sh020", "id-sc01_sh030", "id-sc01_sh040"]
+    assert kept(page)[-1]["shots"] == [
+        "id-sc01_sh010",
+        "id-sc01_sh020",
+        "id-sc01_sh030",
+        "id-sc01_sh040",
+    ]
     assert said(page) == "4 shots held"
     page.keyboard.press("h")
     assert (kept(page)[-1]["name"], kept(page)[-1]["shots"]) == ("release", ["id-sc01_sh040"])
@@ -283,7 +309,9 @@ def test_single_keys_can_be_switched_off(opened: Opened, made_up: Path) -> None:
     page.locator("dialog input[type=checkbox]").check()
 
 
-def test_keys_work_after_a_click_and_belong_to_fields_that_were_tabbed_to(opened: Opened, made_up: Path) -> None:
+def test_keys_work_after_a_click_and_belong_to_fields_that_were_tabbed_to(
+    opened: Opened, made_up: Path
+) -> None:
     page = opened(made_up.as_uri())
     page.get_by_role("button", name="Wider").click()
     page.keyboard.press(" ")
@@ -302,7 +330,9 @@ def test_keys_work_after_a_click_and_belong_to_fields_that_were_tabbed_to(opened
     assert page.locator(".check input").is_checked()
 
 
-def test_everything_is_reached_with_the_tab_key_and_has_a_name(opened: Opened, made_up: Path) -> None:
+def test_everything_is_reached_with_the_tab_key_and_has_a_name(
+    opened: Opened, made_up: Path
+) -> None:
     page = opened(made_up.as_uri())
     names = []
     for _ in range(60):
@@ -312,14 +342,28 @@ def test_everything_is_reached_with_the_tab_key_and_has_a_name(opened: Opened, m
                 "(document.activeElement.ariaLabel || document.activeElement.textContent).trim().slice(0, 22)"
             )
         )
-    for control in ("Skip to the lists", "Keys ?", "Play", "Back one frame", "Wipe W", "Playhead", "Closer", "Shots 1,000",
-                    "Which shots", "Shots", "Approve A", "Retake R", "Worker log"):  # fmt: skip
+    for control in (
+        "Skip to the lists",
+        "Keys ?",
+        "Play",
+        "Back one frame",
+        "Wipe W",
+        "Playhead",
+        "Closer",
+        "Shots 1,000",
+        "Which shots",
+        "Shots",
+        "Approve A",
+        "Retake R",
+        "Worker log",
+    ):
         assert control in names, names
     assert all(names)
 
 
 @pytest.mark.parametrize(
-    ("size", "scheme", "views"), [(DESK, "dark", "1234srftvn?"), (LAPTOP, "light", "13wr"), (PHONE, "dark", "12f")]
+    ("size", "scheme", "views"),
+    [(DESK, "dark", "1234srftvn?"), (LAPTOP, "light", "13wr"), (PHONE, "dark", "12f")],
 )
 def test_axe_finds_nothing_to_complain_about(
     opened: Opened, made_up: Path, size: tuple[int, int], scheme: str, views: str
@@ -336,7 +380,10 @@ def test_axe_finds_nothing_to_complain_about(
         page.keyboard.press("ArrowDown")
         page.keyboard.press(view)
         answer = page.evaluate("axe.run(document, { resultTypes: ['violations'], preload: false })")
-        found[view] = [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in answer["violations"]]
+        found[view] = [
+            (one["id"], [node["html"][:120] for node in one["nodes"][:3]])
+            for one in answer["violations"]
+        ]
         page.keyboard.press("Escape")
         until(page, "!document.querySelector('dialog')")
     assert not any(found.values()), {view: told for view, told in found.items() if told}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page, its server and a rendered film: decisions by keyboard are events that the next plan acts on; two people; export and import."""
+"""The page, its server and a rendered film: decisions by keyboard are events that the next plan
+acts on; two people; export and import."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def folder(film: Rendered, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def serve(folder: Path) -> Iterator[Serve]:
-    """Starts review servers, one a person. Named before `opened` by a test, so that its pages are closed first."""
+    """Starts review servers, one a person. Named before `opened` by a test, so that its pages are
+    closed first."""
     running: list[tuple[Reviewing, threading.Thread]] = []
 
     def start(reviewer: str) -> Reviewing:
@@ -73,7 +75,9 @@ def events(folder: Path, name: str) -> list[Event]:
 
 
 def told(page: Any, words: str) -> None:
-    until(page, f"document.querySelector('[role=status]').textContent.includes({json.dumps(words)})")
+    until(
+        page, f"document.querySelector('[role=status]').textContent.includes({json.dumps(words)})"
+    )
 
 
 def no_dialog(page: Any) -> None:
@@ -112,7 +116,9 @@ def test_what_is_decided_by_keyboard_is_an_event_and_the_next_plan_acts_on_it(
     no_dialog(page)
     assert page.locator(".progress").inner_text().startswith("1 of 4 approved")
     assert [
-        event.actor for name in ("circled", "approved", "held", "note", "cue") for event in events(folder, name)
+        event.actor
+        for name in ("circled", "approved", "held", "note", "cue")
+        for event in events(folder, name)
     ] == ["Kim"] * 5
     assert json.loads(events(folder, "note")[0].detail)["text"] == "smaller, please"
     shots = planned(folder, capsys)
@@ -122,7 +128,9 @@ def test_what_is_decided_by_keyboard_is_an_event_and_the_next_plan_acts_on_it(
     assert json.loads(events(folder, "cue")[0].detail)["field"] == "end"
 
 
-def test_two_people_see_each_others_decisions_at_once_and_lose_none(serve: Serve, opened: Opened, folder: Path) -> None:
+def test_two_people_see_each_others_decisions_at_once_and_lose_none(
+    serve: Serve, opened: Opened, folder: Path
+) -> None:
     one, other = serve("Kim"), serve("Ada")
     kim, ada = opened(one.gate.link()), opened(other.gate.link())
     ada.keyboard.press("h")
@@ -138,10 +146,17 @@ def test_two_people_see_each_others_decisions_at_once_and_lose_none(serve: Serve
     until(kim, f"document.querySelector('#shots-{FIRST}').classList.contains('skipped')")
     kim.keyboard.press("4")
     until(kim, "document.querySelectorAll('#decisions [role=option]').length === 4")
-    assert [len(events(folder, name)) for name in ("held", "released", "approved", "skipped")] == [1, 1, 1, 1]
+    assert [len(events(folder, name)) for name in ("held", "released", "approved", "skipped")] == [
+        1,
+        1,
+        1,
+        1,
+    ]
 
 
-def test_what_the_server_refuses_is_told_beside_the_field(serve: Serve, opened: Opened, folder: Path) -> None:
+def test_what_the_server_refuses_is_told_beside_the_field(
+    serve: Serve, opened: Opened, folder: Path
+) -> None:
     reviewing = serve("Kim")
     page = opened(reviewing.gate.link())
     page.keyboard.press("r")
@@ -153,7 +168,9 @@ def test_what_the_server_refuses_is_told_beside_the_field(serve: Serve, opened: 
     assert events(folder, "retry") == []
 
 
-def test_notes_made_in_an_export_come_back_as_events(opened: Opened, folder: Path, tmp_path: Path) -> None:
+def test_notes_made_in_an_export_come_back_as_events(
+    opened: Opened, folder: Path, tmp_path: Path
+) -> None:
     assert run("review", str(folder), "--export", str(tmp_path / "handed")) == 0
     page = opened((tmp_path / "handed" / "index.html").as_uri())
     page.keyboard.press("a")
@@ -188,7 +205,9 @@ def test_the_report_of_a_version_is_the_page(opened: Opened, folder: Path) -> No
     told(page, "holds no takes")
 
 
-def test_the_film_steps_by_exact_frames_from_the_server(serve: Serve, opened: Opened, folder: Path) -> None:
+def test_the_film_steps_by_exact_frames_from_the_server(
+    serve: Serve, opened: Opened, folder: Path
+) -> None:
     reviewing = serve("Kim")
     page = opened(reviewing.gate.link())
     for frame in (17, 100, 101, 298):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes `schemas/v<version>/<table>` for row types whose version has no fixture yet: one row with every field set.
+"""Writes `schemas/v<version>/<table>` for row types whose version has no fixture yet: one row with
+every field set.
 
-Run it when a row type's version is raised (before the upgrade step is written), and commit what it writes."""
+Run it when a row type's version is raised (before the upgrade step is written), and commit what it
+writes."""
 
 from __future__ import annotations
 
@@ -22,7 +24,16 @@ def main() -> None:
         store = Store(Path(__file__).parent / "schemas" / f"v{VERSIONS[kind.__name__]}")
         if not store.has(kind):
             hints = typing.get_type_hints(kind)
-            store.append([kind(**{f.name: SAMPLES.get(hints[f.name], 0.5) for f in dataclasses.fields(kind)})])
+            store.append(
+                [
+                    kind(
+                        **{
+                            f.name: SAMPLES.get(hints[f.name], 0.5)
+                            for f in dataclasses.fields(kind)
+                        }
+                    )
+                ]
+            )
 
 
 if __name__ == "__main__":

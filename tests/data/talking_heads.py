@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A corpus of four rendered heads for tests of judges, each speaking twice: a dark ellipse opens over the mouth as loud as the voice is.
+"""A corpus of four rendered heads for tests of judges, each speaking twice: a dark ellipse opens
+over the mouth as loud as the voice is.
 
 And judges that learnt nothing, for tests that do not hang on what they say."""
 
@@ -33,7 +34,9 @@ def write(folder: Path) -> list[CorpusClip]:
     for person, path in enumerate(HEADS):
         picture = cv2.imread(str(path))
         cv2.imwrite(str(folder / "portraits" / f"{path.stem}.png"), picture)
-        face = corpus_crop.cropped([np.ascontiguousarray(picture[..., ::-1])], landmarker, name=path.name)[0]
+        face = corpus_crop.cropped(
+            [np.ascontiguousarray(picture[..., ::-1])], landmarker, name=path.name
+        )[0]
         portrait = PreparedPortrait(face=face, points=np.zeros((468, 2), np.float16))
         corpora.save(portrait, folder / "prepared" / f"{path.stem}.portrait.safetensors")
         for number, label in enumerate(EMOTIONS):

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Renders a production in a process of its own and kills parts of it at random moments, until it is done.
+"""Renders a production in a process of its own and kills parts of it at random moments, until it is
+done.
 
-Six kinds of kill: a `worker` at any moment, an `actor` in the middle of a shot, the Ray `head` (its control service or its node
-service), the `driver`, the `prefect` server, and a `writer`: the driver when a take stands whose row is not committed. Each is logged
-with its moment; the seed decides kinds and delays, the machine decides what it meets.
+Six kinds of kill: a `worker` at any moment, an `actor` in the middle of a shot, the Ray `head` (its
+control service or its node service), the `driver`, the `prefect` server, and a `writer`: the driver
+when a take stands whose row is not committed. Each is logged with its moment; the seed decides
+kinds and delays, the machine decides what it meets.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ LONGEST_SECONDS = 600  # of one render
 
 @dataclass(slots=True)
 class Tally:
-    """What was killed when, and what people decided meanwhile. One line a kill is written to `file` as it happens."""
+    """What was killed when, and what people decided meanwhile. One line a kill is written to `file`
+    as it happens."""
 
     chance: random.Random
     file: Path
@@ -80,7 +83,11 @@ class PrefectServer:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}/api"
-        self._environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+        self._environment = {
+            **os.environ,
+            "PREFECT_HOME": str(home),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        }
         self._environment["PREFECT_SERVER_LOGGING_LEVEL"] = "CRITICAL"
         self.start()
 
@@ -95,7 +102,10 @@ class PrefectServer:
     def wait(self) -> None:
         """Until it answers."""
         for _ in range(3000):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self._port), timeout=1),
+            ):
                 return
             time.sleep(0.1)
         raise TimeoutError("the Prefect server does not answer")
@@ -124,7 +134,11 @@ class Render:
     def __init__(self, folder: Path, server: Served, *, ray: str = "") -> None:
         self.folder = folder
         self._known: dict[int, psutil.Process] = {}
-        environment = {**os.environ, "PREFECT_API_URL": server.url, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
+        environment = {
+            **os.environ,
+            "PREFECT_API_URL": server.url,
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
+        }
         environment |= {"RAY_ADDRESS": ray} if ray else {}  # as inside a cluster
         self._said = (folder / "render.log").open("ab")
         command = [*RENDER, str(folder), "--workers", "2", "--json"]
@@ -187,7 +201,11 @@ def strike(kind: str, render: Render, server: Served, tally: Tally) -> bool:
 def _writing(takes: Path) -> dict[int, str]:
     """The workers that write a take now, and which."""
     names = [PARTIAL.fullmatch(path.name) for path in takes.iterdir()] if takes.is_dir() else []
-    return {int(found["pid"]): found["shot"] for found in names if found and psutil.pid_exists(int(found["pid"]))}
+    return {
+        int(found["pid"]): found["shot"]
+        for found in names
+        if found and psutil.pid_exists(int(found["pid"]))
+    }
 
 
 def _kill_writer(render: Render, takes: Path, tally: Tally) -> bool:
@@ -201,7 +219,9 @@ def _kill_writer(render: Render, takes: Path, tally: Tally) -> bool:
             os.kill(render.process.pid, signal.SIGSTOP)  # so that what we look at cannot change
             fresh = standing - {take.shot_id for take in film.store.rows(Take)}
             if fresh:
-                return _kill("writer", render.process.pid, f"render, {len(fresh)} takes without a row", tally)
+                return _kill(
+                    "writer", render.process.pid, f"render, {len(fresh)} takes without a row", tally
+                )
             os.kill(render.process.pid, signal.SIGCONT)
         time.sleep(0.02)
     return False
@@ -215,8 +235,11 @@ def _kill(kind: str, pid: int, detail: str, tally: Tally) -> bool:
     return False
 
 
-def render_under_fire(folder: Path, server: Served, tally: Tally, wanted: Counter[str], *, ray: str = "") -> None:
-    """Render until it is done, killing what is still wanted; decisions are recorded all the while. Raises when it never ends."""
+def render_under_fire(
+    folder: Path, server: Served, tally: Tally, wanted: Counter[str], *, ray: str = ""
+) -> None:
+    """Render until it is done, killing what is still wanted; decisions are recorded all the while.
+    Raises when it never ends."""
     for _ in range(60):
         tally.runs += 1
         tally.say(f"run {tally.runs} of {folder.name}")
@@ -255,15 +278,20 @@ def _decide(folder: Path, tally: Tally) -> None:
     shots = film.store.current_rows(Shot)
     if shots and tally.chance.random() < 0.2:
         index = tally.chance.randrange(len(shots))
-        words: dict[str, object] = {"text": "look again"} if tally.chance.random() < 0.5 else {"priority": index % 5}
-        said = decide("note" if "text" in words else "priority", places(shots)[index], shots[index], **words)
+        words: dict[str, object] = (
+            {"text": "look again"} if tally.chance.random() < 0.5 else {"priority": index % 5}
+        )
+        said = decide(
+            "note" if "text" in words else "priority", places(shots)[index], shots[index], **words
+        )
         film.store.append([said])
         tally.decisions.append(said.event_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a production came to: the hash of the decoded frames of every take and of the film, and of its sound."""
+    """What a production came to: the hash of the decoded frames of every take and of the film, and
+    of its sound."""
 
     takes: dict[str, str]
     picture: str
@@ -273,12 +301,17 @@ class Result:
 def result_of(folder: Path) -> Result:
     """Decode everything."""
     film = open_film(folder)
-    takes = {take.shot_id: _frames(film.root / take.path, take.width, take.height) for take in film.store.rows(Take)}
+    takes = {
+        take.shot_id: _frames(film.root / take.path, take.width, take.height)
+        for take in film.store.rows(Take)
+    }
     web = film.root / "deliverables" / "latest" / "web.mp4"
     sound = hashlib.sha256()
     for block in media.read_audio(web, hz=48_000, channels=2):
         sound.update(np.ascontiguousarray(block).data)
-    return Result(takes, _frames(web, film.production.width, film.production.height), sound.hexdigest())
+    return Result(
+        takes, _frames(web, film.production.width, film.production.height), sound.hexdigest()
+    )
 
 
 def _frames(path: Path, width: int, height: int) -> str:
@@ -289,7 +322,8 @@ def _frames(path: Path, width: int, height: int) -> str:
 
 
 def check_record(film: Film, decisions: Sequence[str]) -> None:
-    """Exactly one committed take per identity, none of anything else, nothing half on disk, no decision lost."""
+    """Exactly one committed take per identity, none of anything else, nothing half on disk, no
+    decision lost."""
     shots = {shot.shot_id for shot in film.store.current_rows(Shot)}
     takes = film.store.rows(Take)
     assert Counter(take.shot_id for take in takes) == dict.fromkeys(shots, 1)
@@ -297,7 +331,9 @@ def check_record(film: Film, decisions: Sequence[str]) -> None:
         assert digest_file(film.root / take.path) == take.media_digest
     names = (path.name for path in (film.root / "media" / "takes").iterdir())
     assert sorted(names) == sorted(f"{shot}.{kind}" for shot in shots for kind in ("mkv", "json"))
-    said = Counter(row.event_id for row in film.store.rows(Event) if row.name in ("note", "priority"))
+    said = Counter(
+        row.event_id for row in film.store.rows(Event) if row.name in ("note", "priority")
+    )
     assert said == dict.fromkeys(decisions, 1)
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A simulator of S3 (moto's) as an HTTP server that fails a share of all calls: `python -m tests.faults.s3_simulator SHARE`.
+"""A simulator of S3 (moto's) as an HTTP server that fails a share of all calls: `python -m
+tests.faults.s3_simulator SHARE`.
 
-Prints its URL when it answers. It is no S3: it shows that our calls are right and that failed ones are repeated."""
+Prints its URL when it answers. It is no S3: it shows that our calls are right and that failed ones
+are repeated."""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ SEED = 7
 
 
 class Failing:
-    """Answers a share of the calls with 500, as a storage in trouble does, and passes on the others."""
+    """Answers a share of the calls with 500, as a storage in trouble does, and passes on the
+    others."""
 
     def __init__(self, application: Any, share: float) -> None:
         self._application = application
@@ -48,9 +51,12 @@ def main() -> None:
 
 @contextmanager
 def s3_simulator(share: float = 0.0) -> Iterator[dict[str, str]]:
-    """A running simulator with one bucket: the environment that leads s3fs there. `share` of the calls fail."""
+    """A running simulator with one bucket: the environment that leads s3fs there. `share` of the
+    calls fail."""
     command = [sys.executable, "-m", "tests.faults.s3_simulator", str(share)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
@@ -67,7 +73,9 @@ def s3_simulator(share: float = 0.0) -> Iterator[dict[str, str]]:
 
 def _make_bucket(environment: dict[str, str]) -> None:
     make = f"import s3fs; s3fs.S3FileSystem().mkdir({BUCKET!r})"
-    subprocess.run([sys.executable, "-W", "ignore", "-c", make], env=environment, check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", make], env=environment, check=True, timeout=120
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A production of many very short shots, cheap enough to be rendered again and again: two people who cut each other off."""
+"""A production of many very short shots, cheap enough to be rendered again and again: two people
+who cut each other off."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ FRAMES = 10
 
 
 def write_production(folder: Path, *, shots: int, extra: str = "") -> Path:
-    """A production of `shots` shots of ten frames each. In German, so that nothing needs to be recognised: the sheet has the times."""
+    """A production of `shots` shots of ten frames each. In German, so that nothing needs to be
+    recognised: the sheet has the times."""
     for name in ("portraits/alex.jpg", "portraits/robin.jpg", "cast.csv", "consents.csv"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +58,15 @@ def write_production(folder: Path, *, shots: int, extra: str = "") -> Path:
             who = ("ALEX", "ROBIN")[number % 2]
             begins = number * FRAMES / 25
             sheet.writerow(
-                [number, 1, who, f"Zeile {number}", f"happy {number % 10 / 10}", begins, begins + FRAMES / 25]
+                [
+                    number,
+                    1,
+                    who,
+                    f"Zeile {number}",
+                    f"happy {number % 10 / 10}",
+                    begins,
+                    begins + FRAMES / 25,
+                ]
             )
     return folder
 

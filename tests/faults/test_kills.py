@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever is killed whenever: the production comes out as if nothing had happened, every shot made and recorded once."""
+"""Whatever is killed whenever: the production comes out as if nothing had happened, every shot made
+and recorded once."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ SEED = int(os.environ.get("CALLSHEET_FAULTS_SEED", "20261122"))
 
 
 def survive(folder: Path, *, shots: int, wanted: Counter[str], a_round: int) -> Tally:
-    """Render the same production anew, round after round, until everything wanted was killed; each must come out the same.
+    """Render the same production anew, round after round, until everything wanted was killed; each
+    must come out the same.
 
     `a_round`: about how many kills one rendering gets."""
     prepared = prepare(write_production(folder / "prepared", shots=shots))
@@ -49,7 +51,9 @@ def survive(folder: Path, *, shots: int, wanted: Counter[str], a_round: int) -> 
             render_under_fire(here, server, tally, share(wanted, tally, a_round))
             check_record(open_film(here), tally.decisions[before:])
             assert result_of(here) == truth
-            tally.say(f"round {number} is as the undisturbed one; killed so far {dict(tally.killed)}")
+            tally.say(
+                f"round {number} is as the undisturbed one; killed so far {dict(tally.killed)}"
+            )
     return tally
 
 
@@ -83,7 +87,9 @@ class Running:
         """It runs as long as the suite."""
 
 
-def test_a_killed_worker_and_a_killed_writer_change_nothing(engines: Engines, film: Rendered, tmp_path: Path) -> None:
+def test_a_killed_worker_and_a_killed_writer_change_nothing(
+    engines: Engines, film: Rendered, tmp_path: Path
+) -> None:
     truth = result_of(film.folder)
     folder = film.copy(tmp_path / "scene")
     tally, wanted = Tally(random.Random(SEED), tmp_path / "kills.log"), Counter(actor=1, writer=1)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Machines that fail: a node of a cluster dies and returns, one is slow, the disk is full, storage fails one call of twenty."""
+"""Machines that fail: a node of a cluster dies and returns, one is slow, the disk is full, storage
+fails one call of twenty."""
 
 from __future__ import annotations
 
@@ -38,7 +39,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def render(folder: Path, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [*RENDER, str(folder), "--workers", "2", *more]
     return subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=900, check=False
+        command,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
 
 
@@ -57,9 +63,15 @@ def test_a_full_disk_stops_the_run_with_its_reason_and_the_next_takes_up_where_i
     build = folder / "build"
     (folder / "build").rename(tmp_path / "kept")
     build.mkdir()
-    room = sum(path.stat().st_size for path in (tmp_path / "kept").rglob("*") if path.is_file()) // 1024 + 300
+    room = (
+        sum(path.stat().st_size for path in (tmp_path / "kept").rglob("*") if path.is_file())
+        // 1024
+        + 300
+    )
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={room}k", "tmpfs", str(build)], check=False, capture_output=True
+        ["mount", "-t", "tmpfs", "-o", f"size={room}k", "tmpfs", str(build)],
+        check=False,
+        capture_output=True,
     )
     if mounted.returncode:
         pytest.skip("a small file system takes the right to mount one")
@@ -99,14 +111,17 @@ def test_storage_that_fails_one_call_of_twenty_gives_the_same_film(
         assert result_of(elsewhere) == truth
 
 
-def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(prepared: Path, tmp_path: Path) -> None:
+def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(
+    prepared: Path, tmp_path: Path
+) -> None:
     settle()
     keep_to_loopback()
     import ray
     from ray.cluster_utils import Cluster
 
     film = open_film(prepared)
-    own = tempfile.mkdtemp(prefix="ray")  # short, as sockets need; where others do not look for a running cluster
+    # short, as sockets need; where others do not look for a running cluster
+    own = tempfile.mkdtemp(prefix="ray")
     head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": own}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
@@ -132,14 +147,17 @@ def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(pre
         ray.shutdown()
         cluster.shutdown()
     assert (ended.left, ended.stopped) == ((), "")
-    assert sorted(r.shot_id for r in results if isinstance(r, Take)) == sorted(shot.shot_id for shot in wanted)
+    assert sorted(r.shot_id for r in results if isinstance(r, Take)) == sorted(
+        shot.shot_id for shot in wanted
+    )
     assert len({r.worker for r in results if isinstance(r, Take)}) >= 3, (
         "two to begin with, and one on the node that came back"
     )
 
 
 def _slow_one_then_lose_one(cluster: Any, node: Any, results: list[Take | Failure]) -> None:
-    """Hold a worker still for some seconds; end a node, whatever it makes; start one in its place."""
+    """Hold a worker still for some seconds; end a node, whatever it makes; start one in its
+    place."""
     while len(results) < 3:
         time.sleep(0.1)
     pid = int(results[0].worker.rpartition("/")[2]) if isinstance(results[0], Take) else 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talkers that put strain on the farm: slow ones, ones that need memory, ones that want a GPU for themselves. Their frames are grey."""
+"""Talkers that put strain on the farm: slow ones, ones that need memory, ones that want a GPU for
+themselves. Their frames are grey."""
 
 from __future__ import annotations
 
@@ -49,14 +50,18 @@ class GreyTalker:
     context_seconds: float = 0.0
     licences: tuple[str, ...] = ()
 
-    def talk(self, _portrait: Portrait, speech: Speech, _performance: Performance, _seed: int) -> GreyClip:
+    def talk(
+        self, _portrait: Portrait, speech: Speech, _performance: Performance, _seed: int
+    ) -> GreyClip:
         return GreyClip(frames=speech.frames, pause=self.pause, numbers=threads())
 
 
 class ThirstyTalker(GreyTalker):
     """Has memory only for what holds little at once."""
 
-    def talk(self, _portrait: Portrait, _speech: Speech, _performance: Performance, _seed: int) -> GreyClip:
+    def talk(
+        self, _portrait: Portrait, _speech: Speech, _performance: Performance, _seed: int
+    ) -> GreyClip:
         raise MemoryError("DefaultCPUAllocator: can't allocate memory")
 
 
@@ -65,13 +70,35 @@ def silent_shots(count: int, *, portrait: str, frames: int = 10) -> list[Shot]:
     mood = json.dumps(Performance.of(held("neutral"), start=0, end=frames).plain())
     return [
         Shot(
-            shot_id=f"{i:032x}", number=f"sh{i:04}", order=i, scene="1", character="A", actor="A", role="speaking", line_ids="",
-            text="", lang="en", performance=mood, start_frame=i * frames, end_frame=(i + 1) * frames, rate_num=25, rate_den=1,
-            portrait=portrait, portrait_digest="p", face="only", audio_digest="", seed=0, width=64, height=64, talker="previs",
-            talker_version="", weights_digest="", talker_settings="{}",
+            shot_id=f"{i:032x}",
+            number=f"sh{i:04}",
+            order=i,
+            scene="1",
+            character="A",
+            actor="A",
+            role="speaking",
+            line_ids="",
+            text="",
+            lang="en",
+            performance=mood,
+            start_frame=i * frames,
+            end_frame=(i + 1) * frames,
+            rate_num=25,
+            rate_den=1,
+            portrait=portrait,
+            portrait_digest="p",
+            face="only",
+            audio_digest="",
+            seed=0,
+            width=64,
+            height=64,
+            talker="previs",
+            talker_version="",
+            weights_digest="",
+            talker_settings="{}",
         )
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def quick(_name: str, _settings: Settings) -> Talker:
@@ -93,7 +120,10 @@ def alone_on_its_gpu(_name: str, _settings: Settings) -> Talker:
     """A talker that fails to load when another process has its GPU."""
     gpu = os.environ["CUDA_VISIBLE_DEVICES"]
     assert gpu.isdigit(), f"one GPU was promised, not {gpu!r}"
-    lock = os.open(Path(tempfile.gettempdir()) / f"callsheet-test-gpu-{os.getppid()}-{gpu}", os.O_CREAT | os.O_RDWR)
+    lock = os.open(
+        Path(tempfile.gettempdir()) / f"callsheet-test-gpu-{os.getppid()}-{gpu}",
+        os.O_CREAT | os.O_RDWR,
+    )
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held as long as the process lives
     return GreyTalker(pause=0.005)
 
@@ -111,5 +141,11 @@ def threads() -> dict[str, float]:
     import torch
     from threadpoolctl import threadpool_info
 
-    pools = {f"threads {pool['internal_api']}": float(pool["num_threads"]) for pool in threadpool_info()}
-    return {**pools, "threads cv2": float(cv2.getNumThreads()), "threads torch": float(torch.get_num_threads())}
+    pools = {
+        f"threads {pool['internal_api']}": float(pool["num_threads"]) for pool in threadpool_info()
+    }
+    return {
+        **pools,
+        "threads cv2": float(cv2.getNumThreads()),
+        "threads torch": float(torch.get_num_threads()),
+    }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A review server for tests: the real one, on loopback, in a thread; and a browser's manners for a client."""
+"""A review server for tests: the real one, on loopback, in a thread; and a browser's manners for a
+client."""
 
 from __future__ import annotations
 

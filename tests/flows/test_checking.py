@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every check of faces, lips, sound and stillness passes on the rendered film and fails on the same film broken in that one way."""
+"""Every check of faces, lips, sound and stillness passes on the rendered film and fails on the same
+film broken in that one way."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ class Finished:
 
     def screen(self, file: Path | None = None) -> Screen:
         production = self.film.production
-        return Screen(path=file or self.file, size=(production.width, production.height), rate=production.rate)
+        return Screen(
+            path=file or self.file, size=(production.width, production.height), rate=production.rate
+        )
 
     def broken(self, to: Path, *options: str) -> Path:
         """The file after ffmpeg has made it wrong."""
@@ -45,13 +48,17 @@ def finished(film) -> Finished:
     opened = open_film(film.folder)
     store, size = opened.store, (opened.production.width, opened.production.height)
     cuts = [cut for cut in store.rows(Cut) if cut.version == "v001"]
-    speakers = {shot.shot_id: (shot.character, shot.role == "speaking") for shot in store.rows(Shot)}
+    speakers = {
+        shot.shot_id: (shot.character, shot.role == "speaking") for shot in store.rows(Shot)
+    }
     (master,) = (opened.root / "media" / "masters").glob("*.flac")
     return Finished(
         film=opened,
         file=opened.root / "deliverables" / "v001" / "web.mp4",
         master=master,
-        scenes=check_faces.scenes(cuts, {take.shot_id: take for take in store.rows(Take)}, speakers, size=size),
+        scenes=check_faces.scenes(
+            cuts, {take.shot_id: take for take in store.rows(Take)}, speakers, size=size
+        ),
         cues=store.current_rows(Cue),
     )
 
@@ -59,7 +66,10 @@ def finished(film) -> Finished:
 @pytest.fixture(scope="module")
 def cast(finished: Finished) -> dict:
     actors = finished.film.store.current_rows(Actor)
-    return {actor.character: portraits.read(finished.film.production.path(actor.portrait)) for actor in actors}
+    return {
+        actor.character: portraits.read(finished.film.production.path(actor.portrait))
+        for actor in actors
+    }
 
 
 def named(checks: list[Check], name: str) -> Check:
@@ -68,8 +78,17 @@ def named(checks: list[Check], name: str) -> Check:
 
 
 def test_the_film_itself_passes_all_of_them(film) -> None:
-    wanted = {"sound offset", "lines heard", "flicker outside the face", "face present", "identity", "lip-sync"}
-    found = {check.name: check.verdict for check in film.outcome.version.checks if check.name in wanted}
+    wanted = {
+        "sound offset",
+        "lines heard",
+        "flicker outside the face",
+        "face present",
+        "identity",
+        "lip-sync",
+    }
+    found = {
+        check.name: check.verdict for check in film.outcome.version.checks if check.name in wanted
+    }
     assert found == dict.fromkeys(wanted, "pass")
 
 
@@ -82,21 +101,30 @@ def test_another_actor_in_the_picture_fails_with_both_names(finished: Finished, 
     assert all(name in check.advice for name in names)
 
 
-def test_a_picture_without_a_face_is_a_warning(finished: Finished, cast: dict, tmp_path: Path) -> None:
-    blurred = finished.broken(tmp_path / "b.mp4", "-vf", "boxblur=30:3", "-c:a", "copy", "-preset", "ultrafast")
+def test_a_picture_without_a_face_is_a_warning(
+    finished: Finished, cast: dict, tmp_path: Path
+) -> None:
+    blurred = finished.broken(
+        tmp_path / "b.mp4", "-vf", "boxblur=30:3", "-c:a", "copy", "-preset", "ultrafast"
+    )
     sightings = check_faces.see(finished.screen(blurred), finished.scenes[:1], cast)
     check = named(check_faces.check(sightings, **finished.about), "face present")
     assert (check.verdict, check.timecode) == ("warn", "00:00:00:00")
 
 
-def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(finished: Finished, tmp_path: Path) -> None:
-    late = finished.broken(tmp_path / "b.mp4", "-c:v", "copy", "-af", "adelay=240:all=1,atrim=end=11.96")
+def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(
+    finished: Finished, tmp_path: Path
+) -> None:
+    late = finished.broken(
+        tmp_path / "b.mp4", "-c:v", "copy", "-af", "adelay=240:all=1,atrim=end=11.96"
+    )
     heard = check_audio.hear(late, check_audio.levels(finished.master))
     offset = check_audio.check_offset(heard, **finished.about)
     assert (offset.verdict, offset.value.split(" ms ")[1]) == ("fail", "(+6.0 frames)")
     assert "late" in offset.advice
     lags = check_lipsync.measure(
-        finished.screen(late), check_lipsync.chosen(finished.scenes, rate=finished.film.production.rate)
+        finished.screen(late),
+        check_lipsync.chosen(finished.scenes, rate=finished.film.production.rate),
     )
     check = check_lipsync.check(lags, **finished.about)
     assert check.verdict == "fail"
@@ -105,38 +133,61 @@ def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(finish
 
 
 def test_sound_that_only_the_container_delays_fails_too(finished: Finished, tmp_path: Path) -> None:
-    streams = ("-itsoffset", "0.2", "-i", str(finished.file), "-map", "0:v", "-map", "1:a", "-c", "copy")
+    streams = (
+        "-itsoffset",
+        "0.2",
+        "-i",
+        str(finished.file),
+        "-map",
+        "0:v",
+        "-map",
+        "1:a",
+        "-c",
+        "copy",
+    )
     late = finished.broken(tmp_path / "b.mp4", *streams)
-    check = check_audio.check_offset(check_audio.hear(late, check_audio.levels(finished.master)), **finished.about)
+    check = check_audio.check_offset(
+        check_audio.hear(late, check_audio.levels(finished.master)), **finished.about
+    )
     assert (check.verdict, check.value.split(" ms ")[1]) == ("fail", "(+5.0 frames)")
 
 
 def test_a_muted_line_fails_with_its_words_and_place(finished: Finished, tmp_path: Path) -> None:
     cue = finished.cues[1]
     span = f"{cue.start / 48000},{cue.end / 48000}"
-    muted = finished.broken(tmp_path / "b.mp4", "-c:v", "copy", "-af", f"volume=0:enable='between(t,{span})'")
+    muted = finished.broken(
+        tmp_path / "b.mp4", "-c:v", "copy", "-af", f"volume=0:enable='between(t,{span})'"
+    )
     check = check_audio.check_lines(
-        check_audio.hear(muted, check_audio.levels(finished.master)), finished.cues, **finished.about
+        check_audio.hear(muted, check_audio.levels(finished.master)),
+        finished.cues,
+        **finished.about,
     )
     assert (check.verdict, check.value) == ("fail", "1 lines are not heard")
     assert cue.text[:20] in check.advice
     assert check.timecode
 
 
-def test_flicker_outside_the_face_is_found_and_slow_light_is_not(finished: Finished, tmp_path: Path) -> None:
+def test_flicker_outside_the_face_is_found_and_slow_light_is_not(
+    finished: Finished, tmp_path: Path
+) -> None:
     for expression, verdict in (("0.03*mod(n,2)", "warn"), ("0.0002*n", "pass")):
         light = f"eq=brightness='{expression}':eval=frame"
         file = finished.broken(
             tmp_path / f"{verdict}.mp4", "-vf", light, "-c:a", "copy", "-preset", "ultrafast"
-        )  # fmt: skip
-        (check,) = check_picture.check_flicker(check_picture.view(file), finished.scenes, **finished.about)
+        )
+        (check,) = check_picture.check_flicker(
+            check_picture.view(file), finished.scenes, **finished.about
+        )
         assert check.verdict == verdict, check
 
 
 def test_a_cut_that_moved_by_two_frames_fails(finished: Finished, tmp_path: Path) -> None:
     cuts = [scene.cut for scene in finished.scenes]
     early = f"select='not(between(n,{cuts[1].start_frame - 2},{cuts[1].start_frame - 1}))',setpts=N/FRAME_RATE/TB"
-    moved = finished.broken(tmp_path / "b.mp4", "-vf", early, "-c:a", "copy", "-preset", "ultrafast")
+    moved = finished.broken(
+        tmp_path / "b.mp4", "-vf", early, "-c:a", "copy", "-preset", "ultrafast"
+    )
     (check,) = check_picture.check_cuts(check_picture.view(moved), cuts, **finished.about)
     assert check.verdict == "fail"
     assert cuts[1].number in check.advice

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: wrong inputs are one clear error each with exit code 2 and nothing written; JSON everywhere; help that helps."""
+"""The command line: wrong inputs are one clear error each with exit code 2 and nothing written;
+JSON everywhere; help that helps."""
 
 from __future__ import annotations
 
@@ -27,7 +28,11 @@ def run(arguments: list[str]) -> int:
 
 def contents(folder: Path) -> dict[str, int]:
     """Every file below a folder and its size."""
-    return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
@@ -42,7 +47,9 @@ def test_a_wrong_input_is_one_clear_error_and_nothing_is_written(
     assert run([command[0], str(folder), *command[1:]]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert any(all(part in line for part in bad.says) for line in printed.err.splitlines()), printed.err
+    assert any(all(part in line for part in bad.says) for line in printed.err.splitlines()), (
+        printed.err
+    )
     assert "Traceback" not in printed.err
     assert contents(tmp_path) == before
 
@@ -55,12 +62,16 @@ def test_a_place_where_nothing_can_be_written_is_one_line_and_a_failed_tool(
     assert capsys.readouterr().err.startswith("Not a directory: ")
 
 
-def test_all_problems_of_all_inputs_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_problems_of_all_inputs_are_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "lighthouse"
     lighthouse(folder)
     script, cast = folder / "script.fountain", folder / "cast.csv"
     script.write_text(script.read_text().replace("contempt 0.8", "contemptt 0.8"))
-    cast.write_text(cast.read_text().replace("HENRIK,Henrik", "HENRYK,Henrik").replace(",12,", ",twelve,"))
+    cast.write_text(
+        cast.read_text().replace("HENRIK,Henrik", "HENRYK,Henrik").replace(",12,", ",twelve,")
+    )
     assert run(["plan", str(folder)]) == 2
     told = capsys.readouterr().err
     assert "'contempt'" in told
@@ -68,11 +79,17 @@ def test_all_problems_of_all_inputs_are_told_at_once(tmp_path: Path, capsys: pyt
     assert told.splitlines()[-1].endswith("nothing was written.")
 
 
-def test_a_wrong_key_hides_nothing_that_is_wrong_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_key_hides_nothing_that_is_wrong_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "lighthouse"
     lighthouse(folder)
     toml, script = folder / "production.toml", folder / "script.fountain"
-    written = toml.read_text().replace('"cast.csv"', '"cats.csv"').replace('language = "en"', 'language = "English"')
+    written = (
+        toml.read_text()
+        .replace('"cast.csv"', '"cats.csv"')
+        .replace('language = "en"', 'language = "English"')
+    )
     toml.write_text(f"ratee = 3\n{written}")
     script.write_text(script.read_text().replace("contempt 0.8", "contemptt 0.8"))
     assert run(["render", str(folder)]) == 2
@@ -97,12 +114,16 @@ def test_help_and_version_are_what_people_try_first(capsys: pytest.CaptureFixtur
         assert len(capsys.readouterr().err.splitlines()) > 5
 
 
-def test_the_next_command_of_init_can_be_copied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_command_of_init_can_be_copied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["init", str(tmp_path / "my scene")]) == 0
     assert capsys.readouterr().out.rstrip().endswith(f"callsheet render '{tmp_path}/my scene'")
 
 
-def test_the_file_of_a_production_is_not_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_file_of_a_production_is_not_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "production.toml").touch()
     assert run(["plan", str(tmp_path / "production.toml")]) == 2
     assert "the folder that holds production.toml" in capsys.readouterr().err
@@ -133,7 +154,9 @@ def test_an_unknown_verb_names_the_nearest(capsys: pytest.CaptureFixture[str]) -
     assert "render" in capsys.readouterr().err
 
 
-def test_init_writes_a_production_that_is_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_writes_a_production_that_is_accepted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "mine"
     assert run(["init", str(folder)]) == 0
     assert run(["plan", str(folder), "--inputs"]) == 0
@@ -141,8 +164,12 @@ def test_init_writes_a_production_that_is_accepted(tmp_path: Path, capsys: pytes
     assert run(["init", str(folder)]) == 2
 
 
-def test_query_prints_a_table_or_json_and_refuses_to_write(film: Rendered, capsys: pytest.CaptureFixture[str]) -> None:
-    question = "select character, round(sum(seconds), 1) as seconds from shots group by 1 order by 1"
+def test_query_prints_a_table_or_json_and_refuses_to_write(
+    film: Rendered, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = (
+        "select character, round(sum(seconds), 1) as seconds from shots group by 1 order by 1"
+    )
     assert run(["query", str(film.folder), question]) == 0
     assert capsys.readouterr().out.splitlines()[0].split() == ["character", "seconds"]
     assert run(["query", str(film.folder), question, "--json"]) == 0
@@ -155,7 +182,9 @@ def test_status_counts_what_is_done(film: Rendered, capsys: pytest.CaptureFixtur
     assert "4 shots, 4 takes done" in capsys.readouterr().out
 
 
-def test_plan_shows_every_shot_as_cached_after_a_render(film: Rendered, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_shows_every_shot_as_cached_after_a_render(
+    film: Rendered, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["plan", str(film.folder)]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[-1] == "4 shots: 0 new, 0 changed, 4 cached"
@@ -165,7 +194,10 @@ def test_weights_are_listed_with_source_and_licence(capsys: pytest.CaptureFixtur
     assert run(["weights", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["name"] for row in rows} >= {weight.name for weight in CATALOGUE}
-    assert all(row["licence"] and row["source"] and row["commercial"] in {"yes", "no", "unclear"} for row in rows)
+    assert all(
+        row["licence"] and row["source"] and row["commercial"] in {"yes", "no", "unclear"}
+        for row in rows
+    )
 
 
 def test_the_doctor_finds_this_machine_well(capsys: pytest.CaptureFixture[str]) -> None:

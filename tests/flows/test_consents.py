@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking a consent back stops plan and publish; a purge deletes all of one person, nothing of others, and leaves what it did on record."""
+"""Taking a consent back stops plan and publish; a purge deletes all of one person, nothing of
+others, and leaves what it did on record."""
 
 from __future__ import annotations
 
@@ -93,7 +94,9 @@ def test_a_revocation_outranks_the_sheet_until_a_new_consent_is_given(scene: Fil
 
 def test_a_consent_that_does_not_cover_the_use_stops_the_plan(scene: Film) -> None:
     sheet = scene.folder / "consents.csv"
-    sheet.write_text(sheet.read_text().replace("Alex Example,likeness,any use", "Alex Example,likeness,trailer"))
+    sheet.write_text(
+        sheet.read_text().replace("Alex Example,likeness,any use", "Alex Example,likeness,trailer")
+    )
     assert "covers the use 'trailer', not 'episode'" in refusal(open_film(scene.folder))
     toml = scene.folder / "production.toml"
     toml.write_text(toml.read_text().replace("[consent]", '[consent]\nuse = "trailer"'))
@@ -106,11 +109,18 @@ def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(sc
     reel = Reel(shots=shots, takes=store.rows(Take), cues=cues, recordings=recordings)
     cuts = episode.edit(scene, reel, episode.colour_match(scene, reel))
     sheet = scene.folder / "consents.csv"
-    sheet.write_text(sheet.read_text().replace("c03,Robin Example,likeness,any use,worldwide,2026-01-01,2099-12-31",
-                                               "c03,Robin Example,likeness,any use,worldwide,2026-01-01,2026-01-02"))  # fmt: skip
+    sheet.write_text(
+        sheet.read_text().replace(
+            "c03,Robin Example,likeness,any use,worldwide,2026-01-01,2099-12-31",
+            "c03,Robin Example,likeness,any use,worldwide,2026-01-01,2026-01-02",
+        )
+    )
     with pytest.raises(InputError, match="c03 ended on 2026-01-02"):
         episode.make_version(scene, reel, cuts)
-    assert sorted(path.name for path in (scene.root / "deliverables").iterdir()) == ["latest", "v001"]
+    assert sorted(path.name for path in (scene.root / "deliverables").iterdir()) == [
+        "latest",
+        "v001",
+    ]
     assert {row.version for row in store.rows(Deliverable)} == {"v001"}
 
 
@@ -118,7 +128,14 @@ def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Fi
     before = left(scene)
     planned = purge.plan(scene, ALEX)
     why = set(planned.files.values())
-    assert {"take", "colour match", "portrait", "copy of a recording", "mixed sound", "version v001"} <= why
+    assert {
+        "take",
+        "colour match",
+        "portrait",
+        "copy of a recording",
+        "mixed sound",
+        "version v001",
+    } <= why
     assert planned.versions == ("v001",)
     assert planned.remains == (
         "recordings/dialogue.flac: ROBIN speak in it too; cut the voice out of it, or delete it",
@@ -126,8 +143,11 @@ def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Fi
     assert left(scene) == before
 
 
-def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(scene: Film, tmp_path: Path) -> None:
-    unrecorded = scene.root / "deliverables" / "v002" / "web.mp4"  # of a run that was killed when it had just published
+def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
+    scene: Film, tmp_path: Path
+) -> None:
+    # of a run that was killed when it had just published
+    unrecorded = scene.root / "deliverables" / "v002" / "web.mp4"
     unrecorded.parent.mkdir()
     unrecorded.write_bytes(b"a film")
     copy = scene.root / "media" / "dailies" / "take.mp4"
@@ -138,7 +158,11 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(scene: Film, tm
     digests = {row.path: row.media_digest for row in scene.store.rows(Deliverable)}
     purge.carry_out(scene, purge.plan(scene, ALEX), reason="asked for it")
     after = left(scene)
-    media = {name for name in after if name.endswith((".mkv", ".flac", ".jpg", ".mp4", ".mov", ".png", ".cube"))}
+    media = {
+        name
+        for name in after
+        if name.endswith((".mkv", ".flac", ".jpg", ".mp4", ".mov", ".png", ".cube"))
+    }
     robins = {f"build/media/takes/{shot}.mkv" for shot, actor in takes.items() if actor == ROBIN}
     assert robins <= media
     assert not copy.exists()
@@ -151,7 +175,9 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(scene: Film, tm
     assert not (scene.root / "deliverables" / "latest").exists()
     after = {name for name in after if not name.startswith("build/lease")}
     assert after < before | {f"build/deliverables/{name}/purged.json" for name in ("v001", "v002")}
-    assert sorted(path.read_text() for path in (tmp_path / "cache" / "previs").iterdir()) == ["robin"]
+    assert sorted(path.read_text() for path in (tmp_path / "cache" / "previs").iterdir()) == [
+        "robin"
+    ]
     assert (tmp_path / "outside" / "mine.mkv").read_text() == "not yours"
 
     assert len(scene.store.rows(Take)) == rows
@@ -186,7 +212,10 @@ def test_a_purge_waits_for_the_run_that_works_but_stops_its_publishing(scene: Fi
 
 
 def test_a_purge_follows_no_link_out_of_the_production(scene: Film, tmp_path: Path) -> None:
-    for link, target in ((scene.root / "media" / "takes", "outside"), (scene.folder / "portraits", "elsewhere")):
+    for link, target in (
+        (scene.root / "media" / "takes", "outside"),
+        (scene.folder / "portraits", "elsewhere"),
+    ):
         link.rename(tmp_path / f"moved_{link.name}")
         (tmp_path / target).mkdir(exist_ok=True)
         link.symlink_to(tmp_path / target)
@@ -205,7 +234,9 @@ def test_likeness_and_voice_are_purged_apart(scene: Film) -> None:
     assert not {"mixed sound", "copy of a recording"} & likeness
 
 
-def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(scene: Film, tmp_path: Path) -> None:
+def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(
+    scene: Film, tmp_path: Path
+) -> None:
     elsewhere = open_film(scene.folder, tmp_path / "results")
     shutil.copytree(scene.root, elsewhere.root, symlinks=True)
     consents.revoke(open_film(scene.folder), ALEX)
@@ -213,7 +244,18 @@ def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(sce
     with pytest.raises(InputError, match="Alex Example"):
         consents.hold(elsewhere)
     with pytest.raises(SystemExit) as code:  # 1, because a recording that both speak in stays
-        main(["consent", "purge", ALEX, str(scene.folder), "--out", str(elsewhere.root), "--yes", "--json"])
+        main(
+            [
+                "consent",
+                "purge",
+                ALEX,
+                str(scene.folder),
+                "--out",
+                str(elsewhere.root),
+                "--yes",
+                "--json",
+            ]
+        )
     assert code.value.code == 1
     assert purge.plan(elsewhere, ALEX).files == {}
     assert not (elsewhere.root / "deliverables" / "v001" / "web.mp4").exists()
@@ -221,7 +263,9 @@ def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(sce
     assert "purged on" in refusal(open_film(scene.folder))
 
 
-def test_a_purge_reaches_the_shared_storage_and_the_caches_of_this_machine(scene: Film, tmp_path: Path) -> None:
+def test_a_purge_reaches_the_shared_storage_and_the_caches_of_this_machine(
+    scene: Film, tmp_path: Path
+) -> None:
     url = str(tmp_path / "shared")
     toml = scene.folder / "production.toml"
     toml.write_text(toml.read_text() + f'\n[storage]\nurl = "{url}"\n')
@@ -251,7 +295,9 @@ def test_a_purge_takes_the_look_and_what_was_felt_of_a_sample_and_says_what_a_li
     shutil.copy(scene.folder / "portraits" / "alex.jpg", scene.folder / "graded.jpg")
     (row,) = [row for row in scene.store.current_rows(Actor) if row.actor == ALEX]
     others = [row for row in scene.store.current_rows(Actor) if row.actor != ALEX]
-    scene.store.replace(Actor, [replace(row, emotion_sample="feeling.jpg", look="graded.jpg"), *others])
+    scene.store.replace(
+        Actor, [replace(row, emotion_sample="feeling.jpg", look="graded.jpg"), *others]
+    )
     felt = tmp_path / "cache" / "emotions" / f"{digest_file(scene.folder / 'feeling.jpg')}-any.json"
     felt.parent.mkdir()
     felt.write_text("{}")
@@ -264,4 +310,6 @@ def test_a_purge_takes_the_look_and_what_was_felt_of_a_sample_and_says_what_a_li
     assert not felt.exists()
     assert not (scene.folder / "feeling.jpg").exists()
     assert not (scene.folder / "graded.jpg").exists()
-    assert "feeling.jpg" not in {path.name for path in purge.plan(scene, ALEX, covers=["voice"]).files}
+    assert "feeling.jpg" not in {
+        path.name for path in purge.plan(scene, ALEX, covers=["voice"]).files
+    }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet corpus`: clips are made once and recorded, published corpora are read from their layout, and what fails is named."""
+"""`callsheet corpus`: clips are made once and recorded, published corpora are read from their
+layout, and what fails is named."""
 
 from __future__ import annotations
 
@@ -41,24 +42,41 @@ def small(path: Path) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus to be made: one person, one line, and the stills of one clip of units. All clips but two are recorded already."""
+    """A corpus to be made: one person, one line, and the stills of one clip of units. All clips but
+    two are recorded already."""
     import soundfile
 
     folder = tmp_path_factory.mktemp("corpus")
     picture = small(folder / "portraits/mara.png")
-    sheet(folder / "portraits/people.csv", synthetic.PERSON_COLUMNS, ("mara", "female", "test", "CC0-1.0"))
+    sheet(
+        folder / "portraits/people.csv",
+        synthetic.PERSON_COLUMNS,
+        ("mara", "female", "test", "CC0-1.0"),
+    )
     sound, hz = soundfile.read(ROOT / "examples/lighthouse/recordings/dialogue.flac", stop=96_000)
     (folder / "lines").mkdir()
     soundfile.write(folder / "lines/line.flac", sound[:: hz // HZ][: 2 * HZ], HZ)
     columns = synthetic.LINE_COLUMNS
-    sheet(folder / "lines/lines.csv", columns, ("cara", "female", "test", "t0", "It is midnight.", "line.flac"))
+    sheet(
+        folder / "lines/lines.csv",
+        columns,
+        ("cara", "female", "test", "t0", "It is midnight.", "line.flac"),
+    )
     small(folder / "portraits/units/u000.png")
-    cv2.imwrite(str(folder / "portraits/units/u000-happy.png"), np.vstack([picture, picture[:, ::-1]])[:, 16:240])
+    cv2.imwrite(
+        str(folder / "portraits/units/u000-happy.png"),
+        np.vstack([picture, picture[:, ::-1]])[:, 16:240],
+    )
     row = ("u000", "female", "happy", 2, 2, "CC0-1.0", "u000-happy.png")
     sheet(
-        folder / "portraits/units/units.csv", ("identity", "sex", "emotion", "level", "stills", "licence", "file"), row
+        folder / "portraits/units/units.csv",
+        ("identity", "sex", "emotion", "level", "stills", "licence", "file"),
+        row,
     )
-    people, lines = synthetic.read_people(folder / "portraits"), synthetic.read_lines(folder / "lines")
+    people, lines = (
+        synthetic.read_people(folder / "portraits"),
+        synthetic.read_lines(folder / "lines"),
+    )
     planned = synthetic.plan(people, lines, seed=0)
     corpus.record(folder).append([generate.row(one, 0.5, frames=40) for one in planned[2:]])
     return folder
@@ -69,7 +87,9 @@ def made(folder: Path) -> filling.Filled:
     return filling.make(folder, identities=None, seed=0, jobs=1)
 
 
-def test_missing_clips_are_made_and_a_second_run_makes_nothing(folder: Path, made: filling.Filled) -> None:
+def test_missing_clips_are_made_and_a_second_run_makes_nothing(
+    folder: Path, made: filling.Filled
+) -> None:
     assert (made.new, made.rejects) == (3, [])
     again = filling.make(folder, identities=None, seed=0, jobs=1)
     assert (again.new, again.clips, again.digest) == (0, made.clips, made.digest)
@@ -87,14 +107,17 @@ def test_the_same_clip_made_again_is_the_same(folder: Path, tmp_path: Path) -> N
     for part in ("portraits", "lines"):
         shutil.copytree(folder / part, tmp_path / part)
     planned = synthetic.plan(
-        synthetic.read_people(tmp_path / "portraits"), synthetic.read_lines(tmp_path / "lines"), seed=0
+        synthetic.read_people(tmp_path / "portraits"),
+        synthetic.read_lines(tmp_path / "lines"),
+        seed=0,
     )
     studio = generate.Studio(tmp_path)
     row = studio.make(planned[0])
     first, again = ((place / row.prepared).read_bytes() for place in (folder, tmp_path))
     assert first == again
     written = (tmp_path / row.prepared).stat().st_mtime_ns
-    assert studio.make(planned[0]) == row  # a run that was killed before its rows were recorded finds the files
+    # a run that was killed before its rows were recorded finds the files
+    assert studio.make(planned[0]) == row
     assert (tmp_path / row.prepared).stat().st_mtime_ns == written
 
 
@@ -137,26 +160,35 @@ def mead(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, frames in (("001", 24), ("002", 6), ("003", 6)):
         filmed(root / f"M003/video/front/happy/level_2/{number}.mp4", frames=frames)
     for number in ("001", "002"):
-        filmed(root / f"M003/audio/happy/level_2/{number}.m4a", frames=24, picture=False, sound=True)
+        filmed(
+            root / f"M003/audio/happy/level_2/{number}.m4a", frames=24, picture=False, sound=True
+        )
     return root
 
 
-def test_a_file_that_may_not_be_read_is_listed_and_reasons_are_told_where_nothing_is_left(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_listed_and_reasons_are_told_where_nothing_is_left(
+    tmp_path: Path,
+) -> None:
     source, into = tmp_path / "CREMA D", tmp_path / "corpus"
     for path in ("VideoFlash/1001_DFA_ANG_HI.flv", "AudioWAV/1001_DFA_ANG_HI.wav"):
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"no clip could be used[^$]*1001_DFA_ANG_HI.flv: .*not a media file"):
+    with pytest.raises(
+        InputError, match=r"no clip could be used[^$]*1001_DFA_ANG_HI.flv: .*not a media file"
+    ):
         filling.read("crema-d", source, into, jobs=1)
     (source / "VideoFlash/1001_DFA_ANG_HI.flv").unlink()
-    (source / "VideoFlash/1001_DFA_ANG_HI.flv").symlink_to("/proc/self/mem")  # opens and cannot be read, whoever asks
+    # opens and cannot be read, whoever asks
+    (source / "VideoFlash/1001_DFA_ANG_HI.flv").symlink_to("/proc/self/mem")
     with pytest.raises(InputError, match=r"no clip could be used[^$]*Input/output error"):
         filling.read("crema-d", source, into, jobs=1)
     with pytest.raises(InputError, match="no such folder"):
         filling.read("crema-d", tmp_path / "nowhere", into, jobs=1)
 
 
-def test_crema_d_is_prepared_from_flash_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_crema_d_is_prepared_from_flash_video(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     filmed(tmp_path / "CREMA-D/VideoFlash/1001_DFA_ANG_HI.flv", frames=24)
     filmed(tmp_path / "CREMA-D/AudioWAV/1001_DFA_ANG_HI.wav", frames=24, picture=False, sound=True)
     filled = filling.read("crema-d", tmp_path / "CREMA-D", tmp_path / "corpus", jobs=1)
@@ -192,7 +224,13 @@ def test_a_published_corpus_is_prepared_and_its_bad_clips_are_listed(
     told = json.loads(capsys.readouterr().out)
     assert (told["clips"], told["new"], len(told["rejects"])) == (1, 1, 2)
     (clip,) = corpus.read(tmp_path).clips
-    assert (clip.corpus, clip.identity, clip.emotion, clip.level, clip.frames) == ("mead", "mead-M003", "happy", 2, 20)
+    assert (clip.corpus, clip.identity, clip.emotion, clip.level, clip.frames) == (
+        "mead",
+        "mead-M003",
+        "happy",
+        2,
+        20,
+    )
     portrait = cv2.imread(str(tmp_path / "portraits/mead-M003.png"))  # for talkers that are judged
     assert portrait is not None
     assert portrait.shape == (320, 320, 3)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corrections by hand: changed cells of cues.csv become decisions that the cut obeys, the sheet tells what is not in the script."""
+"""Corrections by hand: changed cells of cues.csv become decisions that the cut obeys, the sheet
+tells what is not in the script."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ def scene(film: Rendered, tmp_path: Path) -> Path:
     return folder
 
 
-def test_listen_prints_every_line_and_writes_sheet_and_turns(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_listen_prints_every_line_and_writes_sheet_and_turns(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     capsys.readouterr()
     assert run(["listen", str(scene), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -88,11 +91,15 @@ def test_a_cell_that_contradicts_a_newer_decision_is_told_and_not_applied(
     correct(sheet, 1, ignore="")
     capsys.readouterr()
     assert run(["plan", str(scene)]) == 0
-    values = [json.loads(row.detail)["field"] for row in open_film(scene).store.rows(Event, name="cue")]
+    values = [
+        json.loads(row.detail)["field"] for row in open_film(scene).store.rows(Event, name="cue")
+    ]
     assert values == ["character", "ignore"]
 
 
-def test_a_voice_sample_names_its_speaker_and_is_compared_once(film: Rendered, tmp_path: Path) -> None:
+def test_a_voice_sample_names_its_speaker_and_is_compared_once(
+    film: Rendered, tmp_path: Path
+) -> None:
     folder = film.copy(tmp_path / "scene")
     samples, hz = soundfile.read(folder / "recordings" / "dialogue.flac")
     first = open_film(folder).store.current_rows(Cue)[0]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C as a terminal sends it: to every process of the command, the orchestrator's server among them."""
+"""Ctrl-C as a terminal sends it: to every process of the command, the orchestrator's server among
+them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def test_ctrl_c_of_a_terminal_stops_a_render_without_a_traceback(tmp_path: Path)
     told = tmp_path / "told.txt"
     with told.open("w") as stderr:
         render = subprocess.Popen(
-            [sys.executable, "-m", "flows", "render", str(tmp_path / "film")], stderr=stderr, start_new_session=True
+            [sys.executable, "-m", "flows", "render", str(tmp_path / "film")],
+            stderr=stderr,
+            start_new_session=True,
         )
     while "Takes" not in told.read_text() and render.poll() is None:
         time.sleep(0.2)

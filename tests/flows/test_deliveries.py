@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a production wants delivered: every profile with its own picture, cards, stems, and rows that say so. No engine is needed."""
+"""What a production wants delivered: every profile with its own picture, cards, stems, and rows
+that say so. No engine is needed."""
 
 from __future__ import annotations
 
@@ -43,9 +44,20 @@ def made(tmp_path: Path) -> tuple[Film, Reel]:
     for number in range(2):
         tiny.add([eight_bit(portrait("mara"))] * 10)
         tiny.cut_out(number, [np.full((128, 128), 255, np.uint8)] * 10)
-    cue = Cue(line_id="l0", recording_id="r", character="MARA", start=2000, end=20000, text="Light it.", performance="",
-              status="matched", confidence=1.0)  # fmt: skip
-    return film, Reel(shots=tiny.shots, takes=tiny.takes, cues=[cue], recordings=[tiny.record(tone(tiny.samples))])
+    cue = Cue(
+        line_id="l0",
+        recording_id="r",
+        character="MARA",
+        start=2000,
+        end=20000,
+        text="Light it.",
+        performance="",
+        status="matched",
+        confidence=1.0,
+    )
+    return film, Reel(
+        shots=tiny.shots, takes=tiny.takes, cues=[cue], recordings=[tiny.record(tone(tiny.samples))]
+    )
 
 
 def test_limits_of_colour_and_sound_are_the_productions_own(made: tuple[Film, Reel]) -> None:
@@ -53,11 +65,16 @@ def test_limits_of_colour_and_sound_are_the_productions_own(made: tuple[Film, Re
     toml = film.folder / "production.toml"
     toml.write_text(toml.read_text() + "peak_dbtp = -3.0\n[look]\nlimit = 2.5\n")
     changed = open_film(film.folder)
-    assert (look_settings(changed, reel.shots).limit, look_settings(film, reel.shots).limit) == (2.5, 14.0)
+    assert (look_settings(changed, reel.shots).limit, look_settings(film, reel.shots).limit) == (
+        2.5,
+        14.0,
+    )
     assert (loudness_settings(changed).peak_dbtp, loudness_settings(film).peak_dbtp) == (-3.0, -1.5)
 
 
-def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(made: tuple[Film, Reel]) -> None:
+def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(
+    made: tuple[Film, Reel],
+) -> None:
     film, reel = made
     (film.folder / "half.cube").write_text("LUT_1D_SIZE 2\n0 0 0\n0.5 0.5 0.5\n")
     shots = [reel.shots[0], replace(reel.shots[1], character="KOFI", look="half.cube")]
@@ -66,12 +83,18 @@ def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(ma
     assert colour.read_cube(film.root / given.cube_path).max() == pytest.approx(0.5)
 
 
-def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(made: tuple[Film, Reel]) -> None:
+def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(
+    made: tuple[Film, Reel],
+) -> None:
     film, reel = made
-    passes = deliveries.passes(film, reel, assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90)))
+    passes = deliveries.passes(
+        film, reel, assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
+    )
     assert [[profile.name for profile in one.job.profiles] for one in passes] == [
-        ["web", "hls-90p"], ["vertical"], ["alpha-web"],
-    ]  # fmt: skip
+        ["web", "hls-90p"],
+        ["vertical"],
+        ["alpha-web"],
+    ]
     assert [one.job.picture.size for one in passes] == [(160, 90), (90, 160), (160, 90)]
     assert [one.frames for one in passes] == [25, 25, 20], "elements for compositing have no cards"
     assert [one.job.captions is not None for one in passes] == [True, True, False]
@@ -83,18 +106,33 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
 ) -> None:
     film, reel = made
     cuts = assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
-    master = master_mix.master(reel.recordings, samples=38400, settings=loudness_settings(film), root=film.root)
+    master = master_mix.master(
+        reel.recordings, samples=38400, settings=loudness_settings(film), root=film.root
+    )
     passes = deliveries.passes(film, reel, cuts)
     folder = tmp_path / "v001"
     files = deliveries.render(passes, folder=folder)
     stems = deliveries.write_stems(film, reel, master, folder=folder)
     draft = Draft(
-        film=film, reel=reel, passes=passes, master=master, name="v001", folder=folder, files=files, shown=[], stems=stems
-    )  # fmt: skip
+        film=film,
+        reel=reel,
+        passes=passes,
+        master=master,
+        name="v001",
+        folder=folder,
+        files=files,
+        shown=[],
+        stems=stems,
+    )
     rows = deliveries.describe(draft)
     assert sorted(row.path for row in rows) == [
-        "v001/alpha.webm", "v001/hls/90p.mp4", "v001/stems/mara.wav", "v001/stems/room.wav", "v001/vertical.mp4", "v001/web.mp4",
-    ]  # fmt: skip
+        "v001/alpha.webm",
+        "v001/hls/90p.mp4",
+        "v001/stems/mara.wav",
+        "v001/stems/room.wav",
+        "v001/vertical.mp4",
+        "v001/web.mp4",
+    ]
     assert len({row.deliverable_id for row in rows}) == len(rows)
     for row in rows:
         if row.width:
@@ -104,14 +142,20 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
     (listed,) = hls_playlists.describe(draft)
     assert (tmp_path / listed.path).name == "master.m3u8"
     assert [listed.deliverable_id] == hls_playlists.ids(passes)
-    assert sorted(path.name for path in (folder / "hls").iterdir()) == ["90p.m3u8", "90p.mp4", "master.m3u8"]
+    assert sorted(path.name for path in (folder / "hls").iterdir()) == [
+        "90p.m3u8",
+        "90p.mp4",
+        "master.m3u8",
+    ]
     checks = {check.name: check for check in deliveries.check_sound(draft)}
     assert checks["stems add up to the master"].verdict == "pass"
     assert checks["picture against sound"].verdict == "pass"
     assert checks["dialogue loudness"].value.endswith("LUFS")
 
 
-def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(made: tuple[Film, Reel]) -> None:
+def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(
+    made: tuple[Film, Reel],
+) -> None:
     film, reel = made
     cuts = assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
 
@@ -127,7 +171,9 @@ def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(mad
     assert ids() == first
     (film.folder / "production.toml").write_text(SETTINGS + 'watermark = "Studio Nord"\n')
     marked = open_film(film.folder)
-    (old, _, elements), (new, *_) = (deliveries.passes(marked, reel, cuts, version=name) for name in ("v001", "v002"))
+    (old, _, elements), (new, *_) = (
+        deliveries.passes(marked, reel, cuts, version=name) for name in ("v001", "v002")
+    )
     assert old.job.code != new.job.code, "every version has a number of its own"
     assert elements.job.code == "", "elements for compositing carry no mark"
     known = [deliver.deliverable_id(one.cuts, one.job, deliver.WEB) for one in (old, new)]

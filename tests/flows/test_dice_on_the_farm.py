@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DICE-Talk on the farm, tiny and with random weights: the frames mean nothing, their number and their rows must be right."""
+"""DICE-Talk on the farm, tiny and with random weights: the frames mean nothing, their number and
+their rows must be right."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ def shots_of_the_example(folder: Path, talker: str) -> tuple[Film, list[Shot]]:
 def make(film: Film, shots: list[Shot]) -> Generated:
     recordings = listening.known_recordings(film, read_inputs(film))
     assert recordings is not None
-    return generate(film, shots, recordings, run_id="r1", farm=Farm(settings=FarmSettings(workers=2)))
+    return generate(
+        film, shots, recordings, run_id="r1", farm=Farm(settings=FarmSettings(workers=2))
+    )
 
 
 def frames_in(film: Film, generated: Generated) -> dict[str, int]:
@@ -62,7 +65,8 @@ def frames_in(film: Film, generated: Generated) -> dict[str, int]:
 
 
 def check(folder: Path, count: int | None) -> None:
-    """Render the example's first `count` shots (all when None) and hold them to their frames, labels and licences."""
+    """Render the example's first `count` shots (all when None) and hold them to their frames,
+    labels and licences."""
     film, shots = shots_of_the_example(folder / "dice", "dice")
     _, previs = shots_of_the_example(folder / "previs", "previs")
     shots, previs = shots[:count], previs[:count]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full disk is one error whoever meets it, told in a line; so is an orchestrator that does not start."""
+"""A full disk is one error whoever meets it, told in a line; so is an orchestrator that does not
+start."""
 
 from __future__ import annotations
 
@@ -18,7 +19,10 @@ from manifests.store import Store
 from pipeline.script.production import Production
 
 ENCODER = ToolError(
-    "ffmpeg failed", command=["ffmpeg"], code=228, stderr="Error writing trailer: No space left on device"
+    "ffmpeg failed",
+    command=["ffmpeg"],
+    code=228,
+    stderr="Error writing trailer: No space left on device",
 )
 
 
@@ -33,7 +37,9 @@ class Ended:
 
 
 @pytest.mark.parametrize("met", [ENCODER, OSError(28, "No space left on device")])
-def test_whoever_meets_a_full_disk_it_is_told_in_one_line_and_not_tried_again(met: Exception, tmp_path: Path) -> None:
+def test_whoever_meets_a_full_disk_it_is_told_in_one_line_and_not_tried_again(
+    met: Exception, tmp_path: Path
+) -> None:
     production = Production(title="t", recordings=["none.wav"], folder=tmp_path)
     film = Film(production=production, root=tmp_path, store=Store(tmp_path))
     with pytest.raises(FullDiskError) as told, full_disk_told(film):
@@ -45,7 +51,11 @@ def test_whoever_meets_a_full_disk_it_is_told_in_one_line_and_not_tried_again(me
 
 
 @pytest.mark.parametrize(
-    "other", [ToolError("ffmpeg failed", stderr="moov atom not found"), InputError(Problem(file="x", message="y"))]
+    "other",
+    [
+        ToolError("ffmpeg failed", stderr="moov atom not found"),
+        InputError(Problem(file="x", message="y")),
+    ],
 )
 def test_other_errors_stay_what_they_are(other: Exception, tmp_path: Path) -> None:
     production = Production(title="t", recordings=["none.wav"], folder=tmp_path)
@@ -58,7 +68,9 @@ def test_other_errors_stay_what_they_are(other: Exception, tmp_path: Path) -> No
     assert _is_tool_error(None, None, Ended(other)) is isinstance(other, ToolError)
 
 
-def test_settling_again_does_not_let_prefect_print_tracebacks(caplog: pytest.LogCaptureFixture) -> None:
+def test_settling_again_does_not_let_prefect_print_tracebacks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.CRITICAL, "prefect")  # as Prefect sets it from PREFECT_LOGGING_LEVEL
     settle()
     assert logging.getLogger("prefect").level == logging.CRITICAL
@@ -69,6 +81,8 @@ def test_an_orchestrator_that_does_not_start_is_a_tool_that_failed() -> None:
         {PREFECT_API_URL: "http://127.0.0.1:1/api"}
     ):  # another server is named: none is started here
         with pytest.raises(ToolError, match=r"did not start .*doctor --deep"), orchestrated():
-            raise RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
+            raise RuntimeError(
+                "Timed out while attempting to connect to ephemeral Prefect API server."
+            )
         with pytest.raises(RuntimeError, match="a bug"), orchestrated():
             raise RuntimeError("a bug")

@@ -26,7 +26,13 @@ def test_a_look_at_a_production_leaves_nothing_behind(film: Rendered, tmp_path: 
     before = sorted(folder.rglob("*"))
     findings = examine(folder)
     assert {finding.state for finding in findings} <= {"ok", "warn"}
-    assert {finding.name for finding in findings} >= {"inputs", "licence profile", "build folder", "clock", "ray token"}
+    assert {finding.name for finding in findings} >= {
+        "inputs",
+        "licence profile",
+        "build folder",
+        "clock",
+        "ray token",
+    }
     assert sorted(folder.rglob("*")) == before
 
 
@@ -60,7 +66,9 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_read_only_is_told(tmp_path: Path) -> None:
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", tmp_path], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", tmp_path], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("mounting is not allowed here")
     try:
@@ -82,7 +90,9 @@ def test_storage_in_a_folder_is_written_and_a_wrong_url_is_told(tmp_path: Path) 
     assert "[storage] url" in wrong.mend
 
 
-def test_a_prefect_server_that_asks_for_a_password_is_well(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefect_server_that_asks_for_a_password_is_well(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert doctor_places.server(engines.prefect).state == "ok"
     monkeypatch.delenv("PREFECT_API_AUTH_STRING")
     assert "PREFECT_API_AUTH_STRING" in doctor_places.server(engines.prefect).mend

@@ -26,7 +26,16 @@ def talked(tmp_path: Path, *more: str) -> int:
 
     speech = tmp_path / "short.wav"
     media.run(["-t", "0.5", "-i", str(STARTER / "recordings" / "dialogue.flac"), str(speech)])
-    wanted = ["--portrait", str(FACE), "--speech", str(speech), "-o", str(tmp_path / "clip.mp4"), "--size", "160"]
+    wanted = [
+        "--portrait",
+        str(FACE),
+        "--speech",
+        str(speech),
+        "-o",
+        str(tmp_path / "clip.mp4"),
+        "--size",
+        "160",
+    ]
     with pytest.raises(SystemExit) as done:
         main(["talk", *wanted, *more])
     return int(done.value.code or 0)
@@ -42,7 +51,9 @@ def test_a_clip_takes_its_emotion_from_a_picture_and_says_which(
     assert "trained on a synthetic corpus" in told
 
 
-def test_words_and_a_sample_are_too_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_and_a_sample_are_too_much(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert talked(tmp_path, "--emotion-from", str(FACE), "--emotion", "sad") == 2
     assert "not both" in capsys.readouterr().err
 
@@ -53,7 +64,9 @@ def test_the_packaged_embedder_is_whole_and_small() -> None:
     assert sum(file.stat().st_size for file in PACKAGED.iterdir()) < 8_000_000
 
 
-def test_a_production_takes_an_actors_usual_emotion_from_the_sample_in_the_sheet(production: Path) -> None:
+def test_a_production_takes_an_actors_usual_emotion_from_the_sample_in_the_sheet(
+    production: Path,
+) -> None:
     sheet = production / "cast.csv"
     head, *rows = list(csv.DictReader(sheet.read_text().splitlines()))
     with sheet.open("w") as file:

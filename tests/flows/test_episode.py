@@ -66,7 +66,9 @@ def test_a_production_becomes_an_episode(film: Rendered) -> None:
 
 
 @pytest.mark.parametrize("file", ["web.mp4", "master.mov"])
-def test_picture_and_sound_are_as_long_as_the_timeline(film: Rendered, file: str, tmp_path: Path) -> None:
+def test_picture_and_sound_are_as_long_as_the_timeline(
+    film: Rendered, file: str, tmp_path: Path
+) -> None:
     version = outcome_of(film).version
     assert version is not None
     shots = open_film(film.folder).store.current_rows(Shot)
@@ -91,7 +93,8 @@ def test_the_timeline_opens_and_its_media_exist(film: Rendered) -> None:
     timeline = otio.adapters.read_from_file(str(version.folder / "timeline.otio"))
     clips = list(timeline.find_clips())
     assert (
-        sum(clip.duration().value for clip in timeline.video_tracks()[0].find_clips()) == version.deliverables[0].frames
+        sum(clip.duration().value for clip in timeline.video_tracks()[0].find_clips())
+        == version.deliverables[0].frames
     )
     for clip in clips:
         assert (version.folder / clip.media_reference.target_url).resolve().is_file()
@@ -105,11 +108,18 @@ def test_the_manifests_answer_questions(film: Rendered) -> None:
     store = open_film(film.folder).store
     answer = query.query(store, "select character, sum(seconds) from shots group by 1 order by 1")
     assert [row[0] for row in answer.rows] == ["ALEX", "ROBIN"]
-    assert query.query(store, "select outcome, takes_made, rejects from runs").rows == (("done", 4, 0),)
-    assert query.query(store, "select count(*) from model_files where commercial = 'yes'").rows[0][0] >= 4
+    assert query.query(store, "select outcome, takes_made, rejects from runs").rows == (
+        ("done", 4, 0),
+    )
+    assert (
+        query.query(store, "select count(*) from model_files where commercial = 'yes'").rows[0][0]
+        >= 4
+    )
 
 
-def test_a_second_run_finds_nothing_to_do_and_starts_no_engine(film: Rendered, tmp_path: Path) -> None:
+def test_a_second_run_finds_nothing_to_do_and_starts_no_engine(
+    film: Rendered, tmp_path: Path
+) -> None:
     folder = film.copy(tmp_path / "scene")
     heavy = ("torch", "cv2", "ray", "prefect", "pyannote", "faster_whisper")
     code = f"""
@@ -120,7 +130,9 @@ try:
 except SystemExit as leave:
     print(leave.code, [name for name in {heavy!r} if name in sys.modules])
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     said, last = result.stdout.strip().splitlines()
     assert said.startswith("Nothing to do: My First Scene stands as v001")
     assert last == "0 []"
@@ -148,7 +160,9 @@ def test_one_changed_emotion_is_named_and_makes_one_take_anew(
     assert len(takes_of(folder)) == 5
 
 
-def test_a_take_whose_row_was_lost_is_taken_up_and_not_made_again(film: Rendered, tmp_path: Path) -> None:
+def test_a_take_whose_row_was_lost_is_taken_up_and_not_made_again(
+    film: Rendered, tmp_path: Path
+) -> None:
     folder = film.copy(tmp_path / "scene")
     takes = open_film(folder).root / "manifests" / "takes"
     takes.rename(tmp_path / "lost")
@@ -182,5 +196,9 @@ def test_events_tell_each_shots_story(film: Rendered) -> None:
     shots = {event.subject for event in events}
     assert len(shots) == 4
     for shot in shots:
-        names = [event.name for event in sorted(events, key=lambda e: e.happened_at) if event.subject == shot]
+        names = [
+            event.name
+            for event in sorted(events, key=lambda e: e.happened_at)
+            if event.subject == shot
+        ]
         assert names == ["queued", "running", "done"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet evaluate` on a corpus of four heads: rows, scores and a page, and what is said of bad input."""
+"""`callsheet evaluate` on a corpus of four heads: rows, scores and a page, and what is said of bad
+input."""
 
 from __future__ import annotations
 
@@ -50,7 +51,17 @@ def test_a_folder_of_films_is_judged_beside_the_corpus(
                 film.write(np.ascontiguousarray(portrait))
     out = tmp_path / "out"
     code = run(
-        "--corpus", str(corpus), "--out", str(out), "--clips", str(films), "--frames", "8", "--limit", "4", "--json"
+        "--corpus",
+        str(corpus),
+        "--out",
+        str(out),
+        "--clips",
+        str(films),
+        "--frames",
+        "8",
+        "--limit",
+        "4",
+        "--json",
     )
     assert code == 0
     told = json.loads(capsys.readouterr().out)
@@ -66,36 +77,97 @@ def test_a_folder_of_films_is_judged_beside_the_corpus(
 
 
 def test_previs_is_judged_from_portraits_and_sounds(corpus: Path, tmp_path: Path) -> None:
-    asked = ["--corpus", str(corpus), "--out", str(tmp_path), "--talker", "previs", "--frames", "8", "--limit", "2"]
+    asked = [
+        "--corpus",
+        str(corpus),
+        "--out",
+        str(tmp_path),
+        "--talker",
+        "previs",
+        "--frames",
+        "8",
+        "--limit",
+        "2",
+    ]
     assert run(*asked) == 0
     scores = {(row.subject, row.measure): row for row in Store(tmp_path / "record").rows(Score)}
     assert scores["previs", "identity_right"].value == 1
     assert scores["previs", "face_found"].value == 1
 
 
-def test_all_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["--talker", "previz", "--clips", str(tmp_path / "none"), "--split", "tset", "--frames", "3"]
+def test_all_that_is_wrong_with_a_request_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [
+        "--talker",
+        "previz",
+        "--clips",
+        str(tmp_path / "none"),
+        "--split",
+        "tset",
+        "--frames",
+        "3",
+    ]
     assert run("--corpus", str(tmp_path), "--out", str(tmp_path), *asked) == 2
     told = capsys.readouterr().err
-    for part in ("not both", "nearest: 'previs'", "no such folder", "nearest: 'test'", "too few frames", "5 problems"):
+    for part in (
+        "not both",
+        "nearest: 'previs'",
+        "no such folder",
+        "nearest: 'test'",
+        "too few frames",
+        "5 problems",
+    ):
         assert part in told
     assert (
-        run("--corpus", str(tmp_path), "--out", str(tmp_path), "--frames", "9", "--foreign", "i3d", "--foreign", "arc")
+        run(
+            "--corpus",
+            str(tmp_path),
+            "--out",
+            str(tmp_path),
+            "--frames",
+            "9",
+            "--foreign",
+            "i3d",
+            "--foreign",
+            "arc",
+        )
         == 2
     )
     told = capsys.readouterr().err
-    for part in ("10 or more", "the weights of i3d are not here", "nearest: 'arcface'", "3 problems"):
+    for part in (
+        "10 or more",
+        "the weights of i3d are not here",
+        "nearest: 'arcface'",
+        "3 problems",
+    ):
         assert part in told
 
 
-def test_a_folder_without_a_corpus_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_corpus_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("--corpus", str(tmp_path), "--out", str(tmp_path / "out")) == 2
     assert "there is no corpus here" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_clips_without_a_film_are_all_named(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--corpus", str(corpus), "--out", str(tmp_path / "out"), "--clips", str(tmp_path), "--limit", "2") == 2
+def test_clips_without_a_film_are_all_named(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run(
+            "--corpus",
+            str(corpus),
+            "--out",
+            str(tmp_path / "out"),
+            "--clips",
+            str(tmp_path),
+            "--limit",
+            "2",
+        )
+        == 2
+    )
     assert capsys.readouterr().err.count("no film of this clip") == 2
 
 
@@ -106,7 +178,9 @@ def test_films_that_cannot_be_judged_are_told_together_and_before_anything_is(
     films.mkdir()
     one, other, *_ = Corpus(corpora.record(corpus).rows(CorpusClip), corpus).split("test")
     (films / f"{one.clip_id}.mp4").write_bytes(b"no film")
-    with media.FrameWriter(films / f"{other.clip_id}.mkv", size=(64, 64), rate=Fraction(25), threads=1) as film:
+    with media.FrameWriter(
+        films / f"{other.clip_id}.mkv", size=(64, 64), rate=Fraction(25), threads=1
+    ) as film:
         film.write(np.zeros((64, 64, 3), np.uint8))
     assert run("--corpus", str(corpus), "--out", str(tmp_path / "out"), "--clips", str(films)) == 2
     told = capsys.readouterr().err

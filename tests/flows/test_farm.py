@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The farm on a real Ray: a worker that dies costs no shot, a bad portrait fails only its own shots."""
+"""The farm on a real Ray: a worker that dies costs no shot, a bad portrait fails only its own
+shots."""
 
 from __future__ import annotations
 
@@ -55,7 +56,9 @@ def test_a_worker_that_dies_costs_no_shot(film: Rendered, tmp_path: Path) -> Non
     killer.start()
     make_takes(shots, job=job, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
     killer.join()
-    assert {result.shot_id for result in results if isinstance(result, Take)} == {shot.shot_id for shot in shots}
+    assert {result.shot_id for result in results if isinstance(result, Take)} == {
+        shot.shot_id for shot in shots
+    }
     assert len({result.worker for result in results if isinstance(result, Take)}) == 2
 
 
@@ -74,19 +77,33 @@ def test_a_portrait_without_a_face_fails_its_own_shots_only(film: Rendered, tmp_
     shots, job = job_of(film, tmp_path / "build")
     blank = tmp_path / "blank.png"
     Image.new("RGB", (512, 512), (90, 120, 90)).save(blank)
-    bad = replace(shots[0], shot_id="f" * 32, portrait=os.path.relpath(blank, job.folder), portrait_digest="blank")
+    bad = replace(
+        shots[0],
+        shot_id="f" * 32,
+        portrait=os.path.relpath(blank, job.folder),
+        portrait_digest="blank",
+    )
     results: list[Take | Failure] = []
-    make_takes([bad, shots[1]], job=job, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
+    make_takes(
+        [bad, shots[1]],
+        job=job,
+        settings=FarmSettings(workers=1),
+        hooks=Hooks(result=results.append),
+    )
     failed = [result for result in results if isinstance(result, Failure)]
     assert [(failure.shot_id, failure.kind) for failure in failed] == [("f" * 32, "input")]
     assert "no face" in failed[0].reason
     assert [result.shot_id for result in results if isinstance(result, Take)] == [shots[1].shot_id]
 
 
-def test_the_same_shot_made_on_another_worker_is_the_same_take(film: Rendered, tmp_path: Path) -> None:
+def test_the_same_shot_made_on_another_worker_is_the_same_take(
+    film: Rendered, tmp_path: Path
+) -> None:
     shots, job = job_of(film, tmp_path / "build")
     results: list[Take | Failure] = []
-    make_takes(shots[:1], job=job, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
+    make_takes(
+        shots[:1], job=job, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append)
+    )
     (take,) = results
     assert isinstance(take, Take)
     first = open_film(film.folder).store.rows(Take, shot_id=take.shot_id)[0]
@@ -94,11 +111,17 @@ def test_the_same_shot_made_on_another_worker_is_the_same_take(film: Rendered, t
 
 
 def test_no_shots_need_no_ray(engines: Engines, tmp_path: Path) -> None:
-    job = Job(folder=tmp_path, root=tmp_path, recordings=(), talker="previs", settings={}, run_id="r")
-    make_takes([], job=job, settings=FarmSettings(address="nowhere:1"), hooks=Hooks(result=lambda _: None))
+    job = Job(
+        folder=tmp_path, root=tmp_path, recordings=(), talker="previs", settings={}, run_id="r"
+    )
+    make_takes(
+        [], job=job, settings=FarmSettings(address="nowhere:1"), hooks=Hooks(result=lambda _: None)
+    )
 
 
-def test_a_held_shot_is_stopped_where_it_is_and_the_rest_go_on(film: Rendered, tmp_path: Path) -> None:
+def test_a_held_shot_is_stopped_where_it_is_and_the_rest_go_on(
+    film: Rendered, tmp_path: Path
+) -> None:
     shots, job = job_of(film, tmp_path / "build")
     running = threading.Event()
     held = Steering(held=frozenset({shots[0].shot_id}))
@@ -109,11 +132,17 @@ def test_a_held_shot_is_stopped_where_it_is_and_the_rest_go_on(film: Rendered, t
         said.append((name, shot.shot_id))
         running.set()
 
-    hooks = Hooks(result=results.append, event=hear, steer=lambda: held if running.is_set() else Steering())
-    first = replace(shots[0], end_frame=shots[0].start_frame + 2000, voiced="[]")  # 100 s at its pace
+    hooks = Hooks(
+        result=results.append, event=hear, steer=lambda: held if running.is_set() else Steering()
+    )
+    # 100 s at its pace
+    first = replace(shots[0], end_frame=shots[0].start_frame + 2000, voiced="[]")
     began = time.monotonic()
     ended = make_takes(
-        [first, shots[1]], job=replace(job, load=farm_talkers.slow), settings=FarmSettings(workers=1), hooks=hooks
+        [first, shots[1]],
+        job=replace(job, load=farm_talkers.slow),
+        settings=FarmSettings(workers=1),
+        hooks=hooks,
     )
     assert time.monotonic() - began < 60
     assert [shot.shot_id for shot in ended.left] == [shots[0].shot_id]
@@ -136,46 +165,80 @@ def test_a_worker_that_hangs_is_replaced(film: Rendered, tmp_path: Path) -> None
     quick = replace(job, load=farm_talkers.quick)
     settings = FarmSettings(workers=1, silence_seconds=4)
     make_takes(shots[:3], job=quick, settings=settings, hooks=Hooks(result=stop_the_worker))
-    assert {result.shot_id for result in results if isinstance(result, Take)} == {s.shot_id for s in shots[:3]}
+    assert {result.shot_id for result in results if isinstance(result, Take)} == {
+        s.shot_id for s in shots[:3]
+    }
     assert len({result.worker for result in results if isinstance(result, Take)}) == 2
-    assert not psutil.pid_exists(stopped[0]) or psutil.Process(stopped[0]).status() == psutil.STATUS_ZOMBIE
+    assert (
+        not psutil.pid_exists(stopped[0])
+        or psutil.Process(stopped[0]).status() == psutil.STATUS_ZOMBIE
+    )
 
 
-def test_a_shot_that_ran_out_of_memory_is_made_with_less_at_once_and_says_so(film: Rendered, tmp_path: Path) -> None:
+def test_a_shot_that_ran_out_of_memory_is_made_with_less_at_once_and_says_so(
+    film: Rendered, tmp_path: Path
+) -> None:
     shots, job = job_of(film, tmp_path / "build")
     results: list[Take | Failure] = []
-    thirsty = replace(job, talker="dice", settings={"build": "tiny", "device": "cpu"}, load=farm_talkers.thirsty)
-    make_takes(shots[:1], job=thirsty, settings=FarmSettings(workers=2), hooks=Hooks(result=results.append))
+    thirsty = replace(
+        job, talker="dice", settings={"build": "tiny", "device": "cpu"}, load=farm_talkers.thirsty
+    )
+    make_takes(
+        shots[:1], job=thirsty, settings=FarmSettings(workers=2), hooks=Hooks(result=results.append)
+    )
     (take,) = results
     assert isinstance(take, Take)
     assert json.loads(take.measures)["memory_retries"] == 1
 
 
-def test_no_two_talkers_share_a_gpu_and_each_keeps_to_its_cpus(film: Rendered, tmp_path: Path) -> None:
+def test_no_two_talkers_share_a_gpu_and_each_keeps_to_its_cpus(
+    film: Rendered, tmp_path: Path
+) -> None:
     shots, job = job_of(film, tmp_path / "build")
     results: list[Take | Failure] = []
-    many = [replace(shot, shot_id=f"{number}{shot.shot_id[1:]}") for number in range(4) for shot in shots]
+    many = [
+        replace(shot, shot_id=f"{number}{shot.shot_id[1:]}")
+        for number in range(4)
+        for shot in shots
+    ]
     alone = replace(
-        job, talker="dice", settings={"build": "tiny", "device": "auto"}, load=farm_talkers.alone_on_its_gpu
+        job,
+        talker="dice",
+        settings={"build": "tiny", "device": "auto"},
+        load=farm_talkers.alone_on_its_gpu,
     )
-    ended = make_takes(many, job=alone, settings=FarmSettings(workers=4), hooks=Hooks(result=results.append))
+    ended = make_takes(
+        many, job=alone, settings=FarmSettings(workers=4), hooks=Hooks(result=results.append)
+    )
     takes = [result for result in results if isinstance(result, Take)]
     assert (len(takes), ended.left) == (len(many), ())
     assert len({take.worker for take in takes}) == 2, "the cluster has two GPUs"
-    threads = {name: n for take in takes for name, n in json.loads(take.measures).items() if name.startswith("threads")}
+    threads = {
+        name: n
+        for take in takes
+        for name, n in json.loads(take.measures).items()
+        if name.startswith("threads")
+    }
     assert len(threads) >= 3
     assert set(threads.values()) == {float(job.threads)}
 
 
-def test_a_worker_without_a_gpu_does_not_see_that_of_another(film: Rendered, tmp_path: Path) -> None:
+def test_a_worker_without_a_gpu_does_not_see_that_of_another(
+    film: Rendered, tmp_path: Path
+) -> None:
     shots, job = job_of(film, tmp_path / "build")
     results: list[Take | Failure] = []
     blind = replace(job, load=farm_talkers.without_a_gpu)
-    make_takes(shots[:1], job=blind, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
+    make_takes(
+        shots[:1], job=blind, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append)
+    )
     assert [type(result) for result in results] == [Take]
 
 
-ALL_THERE_IS, EIGHT = FarmSettings(address="head:6379"), FarmSettings(address="head:6379", workers=8)
+ALL_THERE_IS, EIGHT = (
+    FarmSettings(address="head:6379"),
+    FarmSettings(address="head:6379", workers=8),
+)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +257,12 @@ def test_a_talker_that_wants_a_gpu_gets_one_that_is_there_or_to_come(
     wanted = {"build": "tiny", "device": device}
     job = Job(folder=Path(), root=Path(), recordings=(), talker="dice", settings=wanted, run_id="r")
     assert _gpus_each({"GPU": there}, job=job, settings=settings) == each
-    assert _gpus_each({"GPU": there}, job=replace(job, talker="previs", settings={}), settings=settings) == 0
+    assert (
+        _gpus_each(
+            {"GPU": there}, job=replace(job, talker="previs", settings={}), settings=settings
+        )
+        == 0
+    )
 
 
 def test_what_a_ray_that_does_not_come_up_left_running_is_ended() -> None:
@@ -232,7 +300,12 @@ def test_ray_listens_on_loopback_only_and_holds_no_frames(film: Rendered, tmp_pa
         stats = node_stats(node["NodeManagerAddress"], node["NodeManagerPort"])
         stores.append(stats.store_stats.object_store_bytes_used)
 
-    make_takes(shots[:2], job=replace(job, load=farm_talkers.quick), settings=FarmSettings(), hooks=Hooks(result=look))
+    make_takes(
+        shots[:2],
+        job=replace(job, load=farm_talkers.quick),
+        settings=FarmSettings(),
+        hooks=Hooks(result=look),
+    )
     me = psutil.Process()
     sockets = [c for p in (me, *me.children(recursive=True)) for c in listening(p)]
     assert sockets
@@ -240,20 +313,32 @@ def test_ray_listens_on_loopback_only_and_holds_no_frames(film: Rendered, tmp_pa
     assert max(stores) == 0
 
 
-def test_machines_without_a_common_disk_hand_takes_over_through_storage(film: Rendered, tmp_path: Path) -> None:
+def test_machines_without_a_common_disk_hand_takes_over_through_storage(
+    film: Rendered, tmp_path: Path
+) -> None:
     shots, job = job_of(film, tmp_path / "build")
     storage = Storage(str(tmp_path / "shared"))
-    portraits = shared.send_inputs(storage, shots[:2], job.recordings, folder=job.folder, root=job.root)
+    portraits = shared.send_inputs(
+        storage, shots[:2], job.recordings, folder=job.folder, root=job.root
+    )
     nowhere = Path("/nowhere")
     far = replace(job, folder=nowhere, root=nowhere, storage=storage.url, portraits=portraits)
     results: list[Take | Failure] = []
-    make_takes(shots[:2], job=far, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
+    make_takes(
+        shots[:2], job=far, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append)
+    )
     wanted = [shot.shot_id for shot in shots[:2]]
     assert [result.shot_id for result in results if isinstance(result, Take)] == wanted
-    assert list((scratch(storage.url) / "media/takes").iterdir()) == [], "nothing stays on the worker's machine"
+    assert list((scratch(storage.url) / "media/takes").iterdir()) == [], (
+        "nothing stays on the worker's machine"
+    )
     brought = shared.bring(storage, wanted, root=tmp_path / "here")
     truth = {take.shot_id: take.media_digest for take in open_film(film.folder).store.rows(Take)}
-    assert {take.shot_id: take.media_digest for take in brought} == {shot_id: truth[shot_id] for shot_id in wanted}
+    assert {take.shot_id: take.media_digest for take in brought} == {
+        shot_id: truth[shot_id] for shot_id in wanted
+    }
     (tmp_path / "shared" / "takes" / f"{wanted[0]}.mkv").write_bytes(b"damaged")
-    assert [take.shot_id for take in shared.bring(storage, wanted, root=tmp_path / "there")] == wanted[1:]
+    assert [
+        take.shot_id for take in shared.bring(storage, wanted, root=tmp_path / "there")
+    ] == wanted[1:]
     shutil.rmtree(scratch(storage.url))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The farm's decisions, without a farm: whatever happens to workers and shots, every shot ends once and the run ends."""
+"""The farm's decisions, without a farm: whatever happens to workers and shots, every shot ends once
+and the run ends."""
 
 from __future__ import annotations
 
@@ -19,16 +20,40 @@ def shots(count: int, *, portraits: int = 1, frames: int = 10) -> list[Shot]:
     """Shots of a film, whose portraits take turns."""
     return [
         Shot(
-            shot_id=f"s{i}", number=f"sh{i:04}", order=i, scene="", character="", actor="", role="speaking", line_ids="",
-            text="", lang="en", performance="", start_frame=0, end_frame=frames, rate_num=25, rate_den=1, portrait="",
-            portrait_digest=f"p{i % portraits}", face="", audio_digest="", seed=0, width=2, height=2, talker="",
-            talker_version="", weights_digest="", talker_settings="",
+            shot_id=f"s{i}",
+            number=f"sh{i:04}",
+            order=i,
+            scene="",
+            character="",
+            actor="",
+            role="speaking",
+            line_ids="",
+            text="",
+            lang="en",
+            performance="",
+            start_frame=0,
+            end_frame=frames,
+            rate_num=25,
+            rate_den=1,
+            portrait="",
+            portrait_digest=f"p{i % portraits}",
+            face="",
+            audio_digest="",
+            seed=0,
+            width=2,
+            height=2,
+            talker="",
+            talker_version="",
+            weights_digest="",
+            talker_settings="",
         )
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
-def board(count: int, *, workers: int = 1, portraits: int = 1, nodes: int = 1, rules: Rules | None = None) -> Board:
+def board(
+    count: int, *, workers: int = 1, portraits: int = 1, nodes: int = 1, rules: Rules | None = None
+) -> Board:
     made = Board(shots(count, portraits=portraits), rules or Rules())
     for worker in range(workers):
         made.join(f"w{worker}", node=f"n{worker % nodes}")
@@ -113,12 +138,20 @@ def test_every_shot_ends_once_as_a_take_or_a_failure(
     assert run.board.left == []
 
 
-@given(st.integers(0, 40), st.sets(st.integers(0, 39)), st.dictionaries(st.integers(0, 39), st.integers(-2, 2)))
+@given(
+    st.integers(0, 40),
+    st.sets(st.integers(0, 39)),
+    st.dictionaries(st.integers(0, 39), st.integers(-2, 2)),
+)
 def test_shots_go_out_by_urgency_then_in_film_order_and_held_ones_stay(
     count: int, held: set[int], urgent: dict[int, int]
 ) -> None:
     made = board(count)
-    made.steer(Steering(held=frozenset(f"s{i}" for i in held), priority={f"s{i}": n for i, n in urgent.items()}))
+    made.steer(
+        Steering(
+            held=frozenset(f"s{i}" for i in held), priority={f"s{i}": n for i, n in urgent.items()}
+        )
+    )
     order = []
     while shot_id := taken(made):
         order.append(int(shot_id[1:]))
@@ -234,7 +267,9 @@ def test_limits_wind_a_run_down_and_say_why() -> None:
     def after(rules: Rules, *, fail: bool = False) -> tuple[str, int]:
         made = board(5, rules=rules)
         shot_id = taken(made)
-        made.did_not("w0", shot_id, "input", "", now=10.0) if fail else made.made("w0", shot_id, 10.0)
+        made.did_not("w0", shot_id, "input", "", now=10.0) if fail else made.made(
+            "w0", shot_id, 10.0
+        )
         made.check_limits(10.0)
         return made.stopped, len(made.left)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lease between real processes: one holder at a time, a killed one is taken over, a living one is not."""
+"""The lease between real processes: one holder at a time, a killed one is taken over, a living one
+is not."""
 
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ for _ in range(10):
 @contextmanager
 def holding(root: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lease."""
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(root)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(root)], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         try:
@@ -63,10 +66,15 @@ def holding(root: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def elsewhere(root: Path) -> Path:
-    """Make the newest lease look as if a process of another machine had written it; its heartbeat stands still."""
+    """Make the newest lease look as if a process of another machine had written it; its heartbeat
+    stands still."""
     newest = max((root / FOLDER).glob("*.json"))
     note = Note(**json.loads(newest.read_text()))
-    newest.write_text(json.dumps(asdict(replace(note, machine="another machine", host="elsewhere", released=False))))
+    newest.write_text(
+        json.dumps(
+            asdict(replace(note, machine="another machine", host="elsewhere", released=False))
+        )
+    )
     return newest
 
 
@@ -78,7 +86,9 @@ def test_a_second_run_is_told_who_holds_the_production(tmp_path: Path) -> None:
         acquire(tmp_path, purpose="another", pace=QUICK)
 
 
-def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write_is_not(tmp_path: Path) -> None:
+def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write_is_not(
+    tmp_path: Path,
+) -> None:
     takes, versions = tmp_path / render.TAKES, tmp_path / DELIVERABLES
     media = takes.parent
     staged, film = versions / ".v001.99.partial", takes / ".a.1.2.mkv"
@@ -90,15 +100,17 @@ def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write
     (versions / ".latest.99").symlink_to("v001")
     os.utime(old, (0, 0))
     with held(tmp_path, purpose="the next", pace=QUICK):
-        assert sorted(path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != FOLDER) == sorted(
-            stay
-        )
+        assert sorted(
+            path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != FOLDER
+        ) == sorted(stay)
         assert [path.name for path in versions.iterdir()] == ["v000"]
 
 
 def test_status_tells_a_run_that_goes_on_from_one_that_was_killed(tmp_path: Path) -> None:
     film = Film(
-        production=Production(title="t", recordings=["none.wav"], folder=tmp_path), root=tmp_path, store=Store(tmp_path)
+        production=Production(title="t", recordings=["none.wav"], folder=tmp_path),
+        root=tmp_path,
+        store=Store(tmp_path),
     )
     with holding(tmp_path) as process:
         film.store.append([event("run", "r1", actor="callsheet")])
@@ -116,7 +128,8 @@ def test_a_killed_holder_is_taken_over_at_once(tmp_path: Path) -> None:
         process.wait(10)  # a signal takes a moment to end a process on a busy machine
         began = time.monotonic()
         with held(tmp_path, purpose="the next", pace=Pace(patience_seconds=60)) as lease:
-            assert time.monotonic() - began < 30  # of the sixty that a holder on another machine is given
+            # of the sixty that a holder on another machine is given
+            assert time.monotonic() - began < 30
             assert lease.number == 2
 
 
@@ -136,12 +149,16 @@ def test_who_waits_gets_it_when_the_holder_ends(tmp_path: Path) -> None:
     waited_for: list[Note] = []
     with holding(tmp_path) as process:
         threading.Timer(0.3, process.kill).start()
-        with held(tmp_path, purpose="patient", wait_seconds=30, pace=QUICK, on_wait=waited_for.append):
+        with held(
+            tmp_path, purpose="patient", wait_seconds=30, pace=QUICK, on_wait=waited_for.append
+        ):
             assert process.poll() is not None or process.wait(5)
     assert [note.pid for note in waited_for] == [process.pid]
 
 
-def test_a_holder_on_another_machine_whose_heartbeat_stands_still_is_taken_over(tmp_path: Path) -> None:
+def test_a_holder_on_another_machine_whose_heartbeat_stands_still_is_taken_over(
+    tmp_path: Path,
+) -> None:
     with held(tmp_path, purpose="gone", pace=QUICK):
         pass
     elsewhere(tmp_path)
@@ -162,7 +179,9 @@ def test_a_holder_on_another_machine_whose_heart_beats_is_left_alone(tmp_path: P
         while not over.wait(0.05):
             number += 1
             partial = file.with_suffix(".partial")
-            partial.write_text(json.dumps(asdict(replace(note, beat=number, since="2001-01-01T00:00:00+00:00"))))
+            partial.write_text(
+                json.dumps(asdict(replace(note, beat=number, since="2001-01-01T00:00:00+00:00")))
+            )
             partial.replace(file)
 
     beating = threading.Thread(target=beat)
@@ -176,8 +195,13 @@ def test_a_holder_on_another_machine_whose_heart_beats_is_left_alone(tmp_path: P
 
 
 def test_a_holder_that_slept_learns_that_it_was_taken_over(tmp_path: Path) -> None:
-    with pytest.raises(BusyError, match="taken over by"), held(tmp_path, purpose="sleeper", pace=QUICK) as lease:
-        (tmp_path / FOLDER / "00000002.json").write_text((tmp_path / FOLDER / "00000001.json").read_text())
+    with (
+        pytest.raises(BusyError, match="taken over by"),
+        held(tmp_path, purpose="sleeper", pace=QUICK) as lease,
+    ):
+        (tmp_path / FOLDER / "00000002.json").write_text(
+            (tmp_path / FOLDER / "00000001.json").read_text()
+        )
         deadline = time.monotonic() + 5
         while not lease.lost and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger: what state a shot is in follows from events alone, decisions stay with their shot, approvals end with what was approved."""
+"""The ledger: what state a shot is in follows from events alone, decisions stay with their shot,
+approvals end with what was approved."""
 
 from __future__ import annotations
 
@@ -36,7 +37,10 @@ TERMS = Terms(workers=2)
 names = st.sampled_from(["queued", "running", "done", "failed", "retried", "stopped"])
 stories = st.lists(st.tuples(names, st.integers(0, 3), st.sampled_from(["r1", "r2"])), max_size=12)
 decisions = st.lists(
-    st.tuples(st.sampled_from(["held", "released", "skipped", "retry", "priority", "note", "seed"]), st.integers(0, 3)),
+    st.tuples(
+        st.sampled_from(["held", "released", "skipped", "retry", "priority", "note", "seed"]),
+        st.integers(0, 3),
+    ),
     max_size=12,
 )
 DETAIL = {"priority": {"priority": 3}, "note": {"text": "n"}, "seed": {"seed": 9, "was": 1}}
@@ -53,7 +57,9 @@ def test_every_shot_has_one_state_whatever_happened_in_whatever_order_it_is_told
     story: list[tuple[str, int, str]], choices: list[tuple[str, int]], done: set[int], seed: int
 ) -> None:
     shots = cut("a", "b", "c", "d")
-    farm = [said(name, shots[index].shot_id, at, run=run) for at, (name, index, run) in enumerate(story)]
+    farm = [
+        said(name, shots[index].shot_id, at, run=run) for at, (name, index, run) in enumerate(story)
+    ]
     people = [decided(name, shots[index], at + 30) for at, (name, index) in enumerate(choices)]
     made = {shots[index].shot_id for index in done}
     ledger = states(shots, done=made, farm=farm, decisions=fold(people), over={"r1"})
@@ -104,22 +110,44 @@ def test_a_decision_stays_with_its_shot_when_others_are_put_before_it() -> None:
         shot("z", number="sc01_sh010"),
         *(replace(s, number=f"sc01_sh{i}0") for i, s in enumerate(before, start=2)),
     ]
-    assert [entry.state for entry in states(after, done=(), decisions=held)] == ["new", "new", "held"]
+    assert [entry.state for entry in states(after, done=(), decisions=held)] == [
+        "new",
+        "new",
+        "held",
+    ]
 
 
 def test_a_decision_follows_a_rewritten_line_and_comes_back_with_it() -> None:
     before, after = cut("a", "b", "c"), cut("a", "rewritten", "c")
     events = [decided("held", before[1], 1)]
-    events += [replace(one, happened_at=said("", "", 2).happened_at) for one in moves(events, now=after, before=before)]
-    assert [entry.state for entry in states(after, done=(), decisions=fold(events))] == ["new", "held", "new"]
-    events += [replace(one, happened_at=said("", "", 3).happened_at) for one in moves(events, now=before, before=after)]
-    assert [entry.state for entry in states(before, done=(), decisions=fold(events))] == ["new", "held", "new"]
+    events += [
+        replace(one, happened_at=said("", "", 2).happened_at)
+        for one in moves(events, now=after, before=before)
+    ]
+    assert [entry.state for entry in states(after, done=(), decisions=fold(events))] == [
+        "new",
+        "held",
+        "new",
+    ]
+    events += [
+        replace(one, happened_at=said("", "", 3).happened_at)
+        for one in moves(events, now=before, before=after)
+    ]
+    assert [entry.state for entry in states(before, done=(), decisions=fold(events))] == [
+        "new",
+        "held",
+        "new",
+    ]
 
 
 @given(kept=st.lists(st.booleans(), min_size=1, max_size=12), new=st.integers(0, 3))
-def test_no_place_has_two_successors_and_what_stays_succeeds_itself(kept: list[bool], new: int) -> None:
+def test_no_place_has_two_successors_and_what_stays_succeeds_itself(
+    kept: list[bool], new: int
+) -> None:
     before = cut(*(f"l{index}" for index in range(len(kept))))
-    after = [s for s, stays in zip(before, kept, strict=True) if stays] + [shot(f"n{index}") for index in range(new)]
+    after = [s for s, stays in zip(before, kept, strict=True) if stays] + [
+        shot(f"n{index}") for index in range(new)
+    ]
     found = predecessors(after, before)
     sources = [old for old, _ in found.values()]
     assert len(sources) == len(set(sources))
@@ -127,7 +155,13 @@ def test_no_place_has_two_successors_and_what_stays_succeeds_itself(kept: list[b
 
 
 def test_shots_with_the_same_lines_and_shots_without_any_have_places_of_their_own() -> None:
-    shots = [shot("a"), shot("a"), shot("b"), shot("b", line_ids="", character="HENRIK"), shot("b", line_ids="")]
+    shots = [
+        shot("a"),
+        shot("a"),
+        shot("b"),
+        shot("b", line_ids="", character="HENRIK"),
+        shot("b", line_ids=""),
+    ]
     assert len(set(places(shots))) == len(shots)
 
 
@@ -153,10 +187,16 @@ def test_a_changed_length_withdraws_an_approval_and_a_new_version_of_the_talker_
 
 def test_only_what_is_approved_goes_to_the_final_talker() -> None:
     previs, dice = cut("a", "b", "c"), cut("a", "b", "c", talker="dice", audio_digest="more sound")
-    approved = fold([decided("approved", one, at, **seen(one)) for at, one in enumerate(previs[:2])])
+    approved = fold(
+        [decided("approved", one, at, **seen(one)) for at, one in enumerate(previs[:2])]
+    )
     directed = direct(previs, decisions=approved, size=SIZE, finals=dice)
     assert [one.talker for one in directed] == ["dice", "dice", "previs"]
-    assert [one.shot_id for one in directed] == [dice[0].shot_id, dice[1].shot_id, previs[2].shot_id]
+    assert [one.shot_id for one in directed] == [
+        dice[0].shot_id,
+        dice[1].shot_id,
+        previs[2].shot_id,
+    ]
     edited = [replace(previs[0], text="other"), *previs[1:]]
     assert [one.talker for one in direct(edited, decisions=approved, size=SIZE, finals=dice)] == [
         "previs",
@@ -170,7 +210,11 @@ def test_a_seed_and_a_skip_make_another_shot_in_the_same_place() -> None:
     people = fold([decided("seed", shots[0], 1, seed=9, was=1), decided("skipped", shots[1], 2)])
     other, slate, same = direct(shots, decisions=people, size=SIZE)
     assert (other.seed, other.text, same) == (9, shots[0].text, shots[2])
-    assert (slate.talker, slate.width, slate.height, slate.frames) == ("slate", *SIZE, shots[1].frames)
+    assert (slate.talker, slate.width, slate.height, slate.frames) == (
+        "slate",
+        *SIZE,
+        shots[1].frames,
+    )
     assert len(ids([*shots, other, slate])) == 5
     assert places([other, slate, same]) == places(shots)
 
@@ -198,7 +242,9 @@ def test_only_known_decisions_can_be_made() -> None:
     assert set(DETAIL) < set(NAMES)
 
 
-def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_cleared_since_it_began() -> None:
+def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_cleared_since_it_began() -> (
+    None
+):
     shots = cut("a", "b", "c", "d")
     people = fold(
         [
@@ -208,7 +254,9 @@ def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_clea
             decided("priority", shots[3], 4, priority=7),
         ]
     )
-    wanted = steered(dict(zip(places(shots), shots, strict=True)), people, began=said("", "", 10).happened_at)
+    wanted = steered(
+        dict(zip(places(shots), shots, strict=True)), people, began=said("", "", 10).happened_at
+    )
     assert wanted.held == ids(shots[:2])
     assert wanted.priority == {shots[3].shot_id: 7}
     assert wanted.retry == ids(shots[2:3])
@@ -228,7 +276,12 @@ def test_a_run_is_drained_by_who_asks_for_it_while_it_goes_on(tmp_path: Path) ->
 
 def test_a_plan_says_what_changed_what_waits_and_what_failed() -> None:
     before = cut("a", "b", "c", "d", "e")
-    now = [before[0], replace(before[1], text="other", shot_id="x"), *before[2:4], shot("rewritten", character="MARA")]
+    now = [
+        before[0],
+        replace(before[1], text="other", shot_id="x"),
+        *before[2:4],
+        shot("rewritten", character="MARA"),
+    ]
     people = fold([decided("held", now[2], 1)])
     farm = [said("failed", now[3].shot_id, 2, detail="input: no face")]
     ledger = states(now, done=ids(before[:1]), farm=farm, decisions=people)
@@ -249,9 +302,16 @@ def test_an_estimate_is_a_range_within_what_was_seen(paces: list[float], price: 
     shots = cut("a", "b", "c")
     history = [take_of(shots[0], seconds=pace * shots[0].frames) for pace in paces]
     ledger = states(shots, done=())
-    found = plan(ledger, before=[], history=history, terms=Terms(workers=2, price=price, currency="EUR")).estimate
+    found = plan(
+        ledger, before=[], history=history, terms=Terms(workers=2, price=price, currency="EUR")
+    ).estimate
     frames = sum(one.frames for one in shots)
-    assert frames * min(paces) * 0.999 <= found.low_seconds * 2 <= found.high_seconds * 2 <= frames * max(paces) * 1.001
+    assert (
+        frames * min(paces) * 0.999
+        <= found.low_seconds * 2
+        <= found.high_seconds * 2
+        <= frames * max(paces) * 1.001
+    )
     assert found.low_cost is not None
     assert found.low_cost == pytest.approx(found.low_seconds * 2 / 3600 * price)
     assert found.by_talker[0].takes == len(paces)
@@ -261,7 +321,10 @@ def test_each_talker_has_an_estimate_of_its_own() -> None:
     shots = [*cut("a", "b"), shot("c", talker="dice")]
     history = [take_of(shots[2], seconds=100.0) for _ in range(5)]
     found = plan(states(shots, done=()), before=[], history=history, terms=TERMS).estimate
-    assert {share.talker: (share.shots, share.takes) for share in found.by_talker} == {"previs": (2, 0), "dice": (1, 5)}
+    assert {share.talker: (share.shots, share.takes) for share in found.by_talker} == {
+        "previs": (2, 0),
+        "dice": (1, 5),
+    }
     assert found.by_talker[1].low_seconds == pytest.approx(100.0)
 
 
@@ -283,7 +346,9 @@ def test_each_talker_has_an_estimate_of_its_own() -> None:
 def test_shots_are_named_by_number_range_and_query(wanted: list[str], numbers: str) -> None:
     shots = cut("a", "b", "c", "d")
     ledger = states(shots, done=ids(shots[:1]), decisions=fold([decided("held", shots[1], 1)]))
-    assert [entry.shot.number for entry in select(ledger, wanted)] == [f"sc01_sh0{number}0" for number in numbers]
+    assert [entry.shot.number for entry in select(ledger, wanted)] == [
+        f"sc01_sh0{number}0" for number in numbers
+    ]
 
 
 @pytest.mark.parametrize(
@@ -309,12 +374,22 @@ def test_what_names_nothing_is_told_with_what_is_nearest(wanted: str, told: str)
 def test_slates_and_several_talkers_mark_a_version() -> None:
     def event(number: str, label: str) -> Cut:
         return Cut(
-            version="", order=0, shot_id=number, grade_id="", start_frame=0, end_frame=1, take_path="", cube_path="",
-            number=number, label=label,
-        )  # fmt: skip
+            version="",
+            order=0,
+            shot_id=number,
+            grade_id="",
+            start_frame=0,
+            end_frame=1,
+            take_path="",
+            cube_path="",
+            number=number,
+            label=label,
+        )
 
     assert marked([event("1", "previs"), event("2", "previs")], version="v1") == []
-    slates, talkers = marked([event("1", "previs"), event("2", "slate"), event("3", "DICE-Talk")], version="v1")
+    slates, talkers = marked(
+        [event("1", "previs"), event("2", "slate"), event("3", "DICE-Talk")], version="v1"
+    )
     assert (slates.name, slates.value, slates.verdict) == ("slates", "1 of 3 shots", "warn")
     assert "2" in slates.advice
     assert (talkers.name, talkers.value) == ("talkers", "1 DICE-Talk, 1 previs")

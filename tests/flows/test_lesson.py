@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lesson in miniature, with real engines: two presenters, three slides with a build; then what changes when one word changes."""
+"""A lesson in miniature, with real engines: two presenters, three slides with a build; then what
+changes when one word changes."""
 
 from __future__ import annotations
 
@@ -81,7 +82,9 @@ def small_lesson(folder: Path) -> Path:
     (folder / "slides").mkdir()
     draw_slide(folder / "slides" / "1.png", ("A script and a recording", (20, 30)))
     draw_slide(folder / "slides" / "2a.png", ("Nobody", (20, 30)))
-    draw_slide(folder / "slides" / "2b.png", ("Nobody", (20, 30)), ("was here at the right", (270, 220)))
+    draw_slide(
+        folder / "slides" / "2b.png", ("Nobody", (20, 30)), ("was here at the right", (270, 220))
+    )
     draw_slide(folder / "slides" / "3.png", ("Your faces", (20, 30)))
     return folder
 
@@ -100,7 +103,10 @@ def version_of(outcome: Outcome) -> Path:
 
 def chapters_of(video: Path) -> list[tuple[str, Fraction]]:
     with av.open(str(video)) as container:
-        return [(c["metadata"]["title"], c["start"] * Fraction(c["time_base"])) for c in container.chapters()]
+        return [
+            (c["metadata"]["title"], c["start"] * Fraction(c["time_base"]))
+            for c in container.chapters()
+        ]
 
 
 def sections_of(folder: Path) -> set[str]:
@@ -112,25 +118,42 @@ def told_sections(folder: Path) -> list[str]:
     return [event.detail for event in sorted(events, key=lambda event: event.happened_at)]
 
 
-def test_a_lesson_is_delivered_whole_with_all_that_belongs_to_it(lesson: tuple[Path, Outcome]) -> None:
+def test_a_lesson_is_delivered_whole_with_all_that_belongs_to_it(
+    lesson: tuple[Path, Outcome],
+) -> None:
     _, outcome = lesson
     version = version_of(outcome)
     assert outcome.version is not None and outcome.version.failed == []
     assert {path.name for path in version.iterdir()} >= {
-        "web.mp4", "captions.srt", "captions.vtt", "chapters.vtt", "transcript.txt", "transcript.html", "thumbnails", "poster.jpg",
-        "captions.ttml", "contact_sheet.png", "sections.json", "checks.json", "scorm12.zip",
+        "web.mp4",
+        "captions.srt",
+        "captions.vtt",
+        "chapters.vtt",
+        "transcript.txt",
+        "transcript.html",
+        "thumbnails",
+        "poster.jpg",
+        "captions.ttml",
+        "contact_sheet.png",
+        "sections.json",
+        "checks.json",
+        "scorm12.zip",
         "report.html",
-    }  # fmt: skip
+    }
     assert len(list((version / "thumbnails").iterdir())) == 3
     with zipfile.ZipFile(version / "scorm12.zip") as package:
         assert package.read("lesson.mp4") == (version / "web.mp4").read_bytes()
     assert "ROBIN: Then give us your own faces." in (version / "transcript.txt").read_text()
 
 
-def test_a_lesson_is_looked_at_and_listened_to_like_an_episode(lesson: tuple[Path, Outcome]) -> None:
+def test_a_lesson_is_looked_at_and_listened_to_like_an_episode(
+    lesson: tuple[Path, Outcome],
+) -> None:
     _, outcome = lesson
     assert outcome.version is not None
-    verdicts = {check.name: check.verdict for check in outcome.version.checks if check.profile == "web"}
+    verdicts = {
+        check.name: check.verdict for check in outcome.version.checks if check.profile == "web"
+    }
     looked = ("face present", "identity", "lip-sync", "sound offset", "lines heard", "cut points")
     assert {name: verdicts[name] for name in looked} == dict.fromkeys(looked, "pass")
 
@@ -145,10 +168,14 @@ def test_chapters_lie_on_the_first_words_of_their_sections(lesson: tuple[Path, O
         assert abs(begins - Fraction(cue.start, 48000)) <= Fraction(1, 25)
 
 
-def test_every_frame_is_there_once_and_slides_change_on_their_frames(lesson: tuple[Path, Outcome]) -> None:
+def test_every_frame_is_there_once_and_slides_change_on_their_frames(
+    lesson: tuple[Path, Outcome],
+) -> None:
     _, outcome = lesson
     facts = json.loads((version_of(outcome) / "sections.json").read_text())
-    shown = [(one["slide"], one["start"], one["end"]) for section in facts for one in section["slides"]]
+    shown = [
+        (one["slide"], one["start"], one["end"]) for section in facts for one in section["slides"]
+    ]
     assert [name for name, _, _ in shown] == ["1", "2a", "2b", "3"]
     frames = list(media.read_frames(version_of(outcome) / "web.mp4", width=SIZE[0], height=SIZE[1]))
     assert len(frames) == shown[-1][2]
@@ -156,7 +183,10 @@ def test_every_frame_is_there_once_and_slides_change_on_their_frames(lesson: tup
     for number, frame in enumerate(frames):
         dark = (frame[words].astype(int).sum(axis=2) < 300).mean()
         build = next(name for name, start, end in shown if start <= number < end) == "2b"
-        assert (dark > 0.03) == build or number >= shown[3][1] or number < shown[1][1], (number, dark)
+        assert (dark > 0.03) == build or number >= shown[3][1] or number < shown[1][1], (
+            number,
+            dark,
+        )
 
 
 def test_no_word_of_a_slide_is_covered(lesson: tuple[Path, Outcome]) -> None:
@@ -165,7 +195,9 @@ def test_no_word_of_a_slide_is_covered(lesson: tuple[Path, Outcome]) -> None:
     assert [section["text_covered_pixels"] for section in facts] == [0, 0, 0]
     frames = list(media.read_frames(version_of(outcome) / "web.mp4", width=SIZE[0], height=SIZE[1]))
     for name, start, end in (
-        (one["slide"], one["start"], one["end"]) for section in facts[:2] for one in section["slides"]
+        (one["slide"], one["start"], one["end"])
+        for section in facts[:2]
+        for one in section["slides"]
     ):
         with Image.open(folder / "slides" / f"{name}.png") as image:
             slide = np.asarray(image.convert("RGB")).astype(int)
@@ -179,8 +211,11 @@ def test_a_second_render_finds_nothing_to_do(lesson: tuple[Path, Outcome]) -> No
     assert outcome.version is not None
     store = film.store
     reel = Reel(
-        shots=store.current_rows(Shot), takes=store.rows(Take), cues=store.current_rows(Cue), recordings=store.current_rows(Recording)
-    )  # fmt: skip
+        shots=store.current_rows(Shot),
+        takes=store.rows(Take),
+        cues=store.current_rows(Cue),
+        recordings=store.current_rows(Recording),
+    )
     found = standing(film, reel)
     assert found is not None and {row.version for row in found} == {outcome.version.name}
 
@@ -191,7 +226,9 @@ def test_a_changed_word_on_a_slide_makes_one_section_again_and_no_take(
     folder = tmp_path / "copy"
     shutil.copytree(lesson[0], folder, symlinks=True)
     before = sections_of(folder)
-    draw_slide(folder / "slides" / "2b.png", ("Nobody", (20, 30)), ("was here at my right", (270, 220)))
+    draw_slide(
+        folder / "slides" / "2b.png", ("Nobody", (20, 30)), ("was here at my right", (270, 220))
+    )
     outcome = episode(str(folder))
     assert outcome.made == 0
     assert len(sections_of(folder) - before) == 1
@@ -199,7 +236,9 @@ def test_a_changed_word_on_a_slide_makes_one_section_again_and_no_take(
     assert outcome.version is not None and outcome.version.failed == []
 
 
-def test_a_changed_mood_makes_one_take_and_one_section_again(lesson: tuple[Path, Outcome], tmp_path: Path) -> None:
+def test_a_changed_mood_makes_one_take_and_one_section_again(
+    lesson: tuple[Path, Outcome], tmp_path: Path
+) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(lesson[0], folder, symlinks=True)
     (folder / "lesson.md").write_text(LESSON.replace("(surprised)", "(sad)"))
@@ -214,12 +253,17 @@ def test_a_longer_narration_of_one_slide_leaves_later_takes_as_they_are(
     shutil.copytree(lesson[0], folder, symlinks=True)
     before = open_film(folder).store.current_rows(Shot)
     sound, hz = soundfile.read(folder / "recordings" / "first.flac")
-    soundfile.write(folder / "recordings" / "first.flac", np.concatenate([sound[: 4 * hz // 10 + 77], sound]), hz)
+    soundfile.write(
+        folder / "recordings" / "first.flac",
+        np.concatenate([sound[: 4 * hz // 10 + 77], sound]),
+        hz,
+    )
     outcome = episode(str(folder))
     after = open_film(folder).store.current_rows(Shot)
     moved = after[-1].start_frame - before[-1].start_frame
     assert moved in (10, 11) and after[-1].shot_id == before[-1].shot_id
-    assert outcome.made <= 2  # its own take, and at most the one whose cut lies in the pause beside it
+    # its own take, and at most the one whose cut lies in the pause beside it
+    assert outcome.made <= 2
 
 
 def test_a_course_is_one_command_and_one_list(lesson: tuple[Path, Outcome], tmp_path: Path) -> None:
@@ -232,11 +276,16 @@ def test_a_course_is_one_command_and_one_list(lesson: tuple[Path, Outcome], tmp_
     made = render(course, Asked())
     assert made.summary.exit_code == 1
     first, second, third = json.loads((course / "course.json").read_text())
-    assert (first["name"], first["state"], first["version"]) == ("01-first", "nothing to do", "v001")
+    assert (first["name"], first["state"], first["version"]) == (
+        "01-first",
+        "nothing to do",
+        "v001",
+    )
     assert (course / first["video"]).is_file() and (course / first["package"]).is_file()
     assert second["state"] == "bad input" and "'33'" in " ".join(second["advice"])
     assert second["title"] == "First lesson" and second["version"] == ""
-    assert (third["state"], third["version"]) == ("bad input", "v001")  # what was delivered before still stands
+    # what was delivered before still stands
+    assert (third["state"], third["version"]) == ("bad input", "v001")
     assert (course / third["video"]).is_file()
 
 
@@ -265,7 +314,9 @@ def test_what_is_wrong_with_a_lesson_is_told_at_once(tmp_path: Path) -> None:
         read_inputs(open_film(folder))
     assert "no slide '9'" in str(error.value) and "nearest: 'round'" in str(error.value)
     (folder / "production.toml").write_text(
-        PRODUCTION.replace('"slides"', '"slide"').replace('["web"]', '["web", "vertical"]\nlabel = true')
+        PRODUCTION.replace('"slides"', '"slide"').replace(
+            '["web"]', '["web", "vertical"]\nlabel = true'
+        )
     )
     with pytest.raises(InputError) as error:
         open_film(folder)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A production may name its own listening models: a wrong folder is told before anything runs, licences that nobody knows are not sold."""
+"""A production may name its own listening models: a wrong folder is told before anything runs,
+licences that nobody knows are not sold."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ def test_a_recogniser_outside_the_production_is_taken_by_its_path(production: Pa
     assert Path(word_settings(film).model) == folder
 
 
-def test_a_model_of_unknown_licence_is_refused_for_commercial_work_until_somebody_agrees(production: Path) -> None:
+def test_a_model_of_unknown_licence_is_refused_for_commercial_work_until_somebody_agrees(
+    production: Path,
+) -> None:
     folder = weights.path("whisper-tiny-en")
     (production / "production.toml").write_text(
         (production / "production.toml").read_text()

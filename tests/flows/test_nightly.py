@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nights over real productions with real engines: each production for itself, the rest next time, and a summary that says it all."""
+"""Nights over real productions with real engines: each production for itself, the rest next time,
+and a summary that says it all."""
 
 from __future__ import annotations
 
@@ -14,7 +15,16 @@ from conftest import Rendered
 from flows import cli
 from flows.lease import held
 from flows.night.look import scan
-from flows.night.nightly import DONE, SOME_LEFT, TOOL_FAILED, Asked, Candidate, exit_code, in_turn, night
+from flows.night.nightly import (
+    DONE,
+    SOME_LEFT,
+    TOOL_FAILED,
+    Asked,
+    Candidate,
+    exit_code,
+    in_turn,
+    night,
+)
 from flows.night.summary import NIGHTS, Report, State, Summary
 from flows.project import open_film
 from manifests.errors import InputError
@@ -44,7 +54,8 @@ def urgent(folder: Path, priority: int) -> None:
 
 @pytest.fixture(scope="module")
 def slate(film: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Slate:
-    """A night over one production that stands, one that changed, one with bad inputs, and one that somebody works on."""
+    """A night over one production that stands, one that changed, one with bad inputs, and one that
+    somebody works on."""
     root = tmp_path_factory.mktemp("show")
     stands = film.copy(root / "season 1" / "stands")
     changed = film.copy(root / "season 1" / "changed")
@@ -76,7 +87,10 @@ def test_what_changed_is_rendered_and_delivered(slate: Slate) -> None:
     assert (report.version, report.made, report.left) == ("v002", 1, 0)
     assert report.seconds > 0
     assert all((slate.root / report.name / path).is_file() for path in report.look)
-    assert [run.version for run in open_film(slate.root / report.name).store.rows(Run)] == ["v001", "v002"]
+    assert [run.version for run in open_film(slate.root / report.name).store.rows(Run)] == [
+        "v001",
+        "v002",
+    ]
 
 
 def test_bad_input_is_told_with_what_to_mend(slate: Slate) -> None:
@@ -96,7 +110,14 @@ def test_the_summary_stands_as_a_page_and_as_json(slate: Slate) -> None:
     place = slate.root / NIGHTS / slate.summary.night
     told = json.loads((place / "summary.json").read_text())
     assert told["outcome"] == "some left"
-    assert told["counts"] == {"done": 1, "standing": 1, "left": 0, "busy": 1, "failed": 0, "refused": 1}
+    assert told["counts"] == {
+        "done": 1,
+        "standing": 1,
+        "left": 0,
+        "busy": 1,
+        "failed": 0,
+        "refused": 1,
+    }
     assert told["cost"].endswith(" EUR")
     page = (place / "summary.html").read_text()
     assert "<script" not in page
@@ -111,18 +132,28 @@ def test_a_second_night_remembers_since_when_work_waits(slate: Slate) -> None:
     states = {report.name: (report.state, report.waiting_since) for report in again.reports}
     assert states["busy"] == ("left", slate.summary.night)
     assert states["season 1/changed"] == ("standing", "")
-    assert next(report for report in again.reports if report.name == "busy").reason == "the deadline came first"
+    assert (
+        next(report for report in again.reports if report.name == "busy").reason
+        == "the deadline came first"
+    )
 
 
-def test_the_verb_says_it_all_with_its_exit_code(slate: Slate, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_verb_says_it_all_with_its_exit_code(
+    slate: Slate, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as leave:
         cli.main(["nightly", str(slate.root / "bad"), "--json"])
     assert leave.value.code == 2
     told = json.loads(capsys.readouterr().out)
-    assert (told["outcome"], [report["state"] for report in told["productions"]]) == ("refused", ["refused"])
+    assert (told["outcome"], [report["state"] for report in told["productions"]]) == (
+        "refused",
+        ["refused"],
+    )
 
 
-def test_bad_limits_and_an_empty_root_are_bad_input_before_anything_is_written(tmp_path: Path) -> None:
+def test_bad_limits_and_an_empty_root_are_bad_input_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(InputError, match="--deadline"):
         night(tmp_path, Asked(deadline="soon", webhook="http://example.com"))
     with pytest.raises(InputError, match="no production within 4 folders"):
@@ -144,7 +175,9 @@ def test_productions_are_found_within_bounds_and_links_are_not_followed(tmp_path
     assert len(scan(tmp_path / "root", depth=5)) == 3
 
 
-def test_a_production_file_that_is_a_link_out_of_root_is_refused(film: Rendered, tmp_path: Path) -> None:
+def test_a_production_file_that_is_a_link_out_of_root_is_refused(
+    film: Rendered, tmp_path: Path
+) -> None:
     (tmp_path / "root" / "sly").mkdir(parents=True)
     (tmp_path / "root" / "sly" / "production.toml").symlink_to(film.folder / "production.toml")
     (report,) = night(tmp_path / "root", Asked()).reports
@@ -158,7 +191,12 @@ def candidate(name: str, *, priority: int = 0, since: str = "2026-11-22") -> Can
 
 
 def test_urgent_comes_first_then_what_waits_longest() -> None:
-    given = [candidate("b"), candidate("a"), candidate("old", since="2026-11-20"), candidate("urgent", priority=1)]
+    given = [
+        candidate("b"),
+        candidate("a"),
+        candidate("old", since="2026-11-20"),
+        candidate("urgent", priority=1),
+    ]
     assert [one.report.name for one in in_turn(given)] == ["urgent", "old", "a", "b"]
 
 
@@ -175,4 +213,7 @@ def test_urgent_comes_first_then_what_waits_longest() -> None:
     ],
 )
 def test_the_exit_code_of_a_night(states: list[State], code: int) -> None:
-    assert exit_code([Report(name=state, state=state, tool=state == "failed") for state in states]) == code
+    assert (
+        exit_code([Report(name=state, state=state, tool=state == "failed") for state in states])
+        == code
+    )

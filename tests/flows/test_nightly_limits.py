@@ -82,6 +82,10 @@ def test_what_was_spent_has_a_price() -> None:
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(InputError) as error:
         limits(deadline="six", budget="lots", price="-1", now=NOW)
-    assert [problem.column for problem in error.value.problems] == ["--deadline", "--price", "--budget"]
+    assert [problem.column for problem in error.value.problems] == [
+        "--deadline",
+        "--price",
+        "--budget",
+    ]
     with pytest.raises(InputError, match="still to come"):
         limits(deadline="2020-01-01T06:00", now=NOW)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nights as processes: two at once share no production, a killed one is taken over, a stopped one says so."""
+"""Nights as processes: two at once share no production, a killed one is taken over, a stopped one
+says so."""
 
 from __future__ import annotations
 
@@ -56,24 +57,38 @@ def test_two_nights_at_once_render_a_production_once(engines: Engines, root: Pat
     reports = sorted((end(first), end(second)), key=lambda report: str(report["state"]))
     assert reports[-1]["state"] in ("busy", "done", "standing")
     assert [report["made"] for report in reports].count(4) == 1
-    assert sorted(path.name for path in (root / "scene/build/deliverables").glob("v*")) == ["v001", "v002"]
+    assert sorted(path.name for path in (root / "scene/build/deliverables").glob("v*")) == [
+        "v001",
+        "v002",
+    ]
     takes = open_film(root / "scene").store.rows(Take)
     assert len(takes) == len({take.shot_id for take in takes}) == 8
     assert len(list((root / NIGHTS).glob("*/summary.json"))) == 2
 
 
-def test_a_killed_night_is_taken_over_at_once_and_loses_no_take(engines: Engines, root: Path) -> None:
+def test_a_killed_night_is_taken_over_at_once_and_loses_no_take(
+    engines: Engines, root: Path
+) -> None:
     killed = begin(root, engines)
     wait_until_rendering(killed, root)
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
-    kept = {path.name: path.stat().st_mtime_ns for path in (root / "scene/build/media/takes").glob("[!.]*.mkv")}
+    kept = {
+        path.name: path.stat().st_mtime_ns
+        for path in (root / "scene/build/media/takes").glob("[!.]*.mkv")
+    }
     report = end(begin(root, engines))
     assert (report["state"], report["version"]) == ("done", "v002")
     assert len(list((root / "scene/build" / FOLDER).glob("*.json"))) >= 2
-    after = {path.name: path.stat().st_mtime_ns for path in (root / "scene/build/media/takes").glob("[!.]*.mkv")}
+    after = {
+        path.name: path.stat().st_mtime_ns
+        for path in (root / "scene/build/media/takes").glob("[!.]*.mkv")
+    }
     assert {name: after[name] for name in kept} == kept
-    outcomes = [json.loads(path.read_text())["outcome"] for path in sorted((root / NIGHTS).glob("*/summary.json"))]
+    outcomes = [
+        json.loads(path.read_text())["outcome"]
+        for path in sorted((root / NIGHTS).glob("*/summary.json"))
+    ]
     assert outcomes == ["running", "done"]
 
 

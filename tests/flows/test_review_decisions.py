@@ -76,7 +76,9 @@ def test_held_skipped_released_and_approved_shots_are_planned_so(scene: Film, de
     decided(desk, "approve", SECOND)
     decided(desk, "priority", THIRD, priority=7)
     decided(desk, "note", THIRD, text=" <b>look</b> ")
-    assert newest(scene, 5) == [(name, "Anna") for name in ("held", "skipped", "approved", "priority", "note")]
+    assert newest(scene, 5) == [
+        (name, "Anna") for name in ("held", "skipped", "approved", "priority", "note")
+    ]
     assert [entry.state for entry in planned(scene)] == ["held", "cached", "cached", "skipped"]
     told = desk.document()["shots"]
     assert [one["state"] for one in told] == ["held", "done", "done", "skipped"]
@@ -91,20 +93,26 @@ def test_a_retake_with_another_emotion_is_planned_as_changed_by_it_and_can_be_ta
     scene: Film, desk: Desk
 ) -> None:
     answer = decided(desk, "retry", emotion="furious -> sad", intensity=0.5, note="hotter")
-    assert answer["says"] == [f"{SECOND}: performed angry 1.2 -> sad 1 times 0.5", f"{SECOND}: noted: hotter"]
+    assert answer["says"] == [
+        f"{SECOND}: performed angry 1.2 -> sad 1 times 0.5",
+        f"{SECOND}: noted: hotter",
+    ]
     assert newest(scene, 3) == [("retry", "Anna"), ("directed", "Anna"), ("note", "Anna")]
     entry = planned(scene)[1]
     assert (entry.state, entry.why) == ("changed", ("emotion",))
     keys = json.loads(entry.shot.performance)
     assert [max(row[1:]) for row in keys] == [0.6, 0.5]
     told = desk.document()["shots"][1]
-    assert (told["pending"], told["emotion"]) == (["emotion"], "happy 0.8")  # what is seen is the take that stands
+    # what is seen is the take that stands
+    assert (told["pending"], told["emotion"]) == (["emotion"], "happy 0.8")
     decided(desk, "retry", emotion=shot.AS_WRITTEN)
     assert planned(scene)[1].state == "cached"
     assert desk.document()["shots"][1]["pending"] == []
 
 
-def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(scene: Film, desk: Desk) -> None:
+def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(
+    scene: Film, desk: Desk
+) -> None:
     before = desk.document()["shots"][1]
     decided(desk, "retry", emotion="angry", seed="new")
     entry = planned(scene)[1]
@@ -125,7 +133,8 @@ def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(scene:
     assert (now.state, now.shot.shot_id, now.withdrawn) == ("cached", before["shot_id"], ())
     decided(desk, "circle", take_id=entry.shot.shot_id)
     assert planned(scene)[1].shot.shot_id == entry.shot.shot_id
-    assert desk.document()["shots"][1]["withdrawn"] == []  # the cut that is looked at is still the old one
+    # the cut that is looked at is still the old one
+    assert desk.document()["shots"][1]["withdrawn"] == []
 
 
 def _as(take: Take, shot_id: str, seed: int) -> Take:
@@ -135,7 +144,9 @@ def _as(take: Take, shot_id: str, seed: int) -> Take:
 def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Film, desk: Desk) -> None:
     cue = desk.document()["cues"][1]
     assert cue["start"] is not None
-    answer = desk.decide({"name": "cue", "line_id": cue["line_id"], "words": {"start": cue["start"] - 0.6}})
+    answer = desk.decide(
+        {"name": "cue", "line_id": cue["line_id"], "words": {"start": cue["start"] - 0.6}}
+    )
     assert len(answer["event_ids"]) == 1
     now = desk.document()["cues"][1]
     assert (now["start"], now["pending"], now["reasons"][0]) == (
@@ -154,36 +165,51 @@ def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Film, desk: Desk
 
 
 def test_a_waived_check_publishes_the_version(scene: Film, desk: Desk) -> None:
-    failed = Check(version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail")
+    failed = Check(
+        version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail"
+    )
     scene.store.append([failed])
     qc.write(scene.store.rows(Check, version="v001"), scene.root / "deliverables" / "v001")
     (scene.root / "deliverables" / "latest").unlink()
     with pytest.raises(InputError, match="'web: loudness'"):
         desk.decide({"name": "waive", "words": {"check": "web: loudnes", "reason": "loud"}})
-    answer = desk.decide({"name": "waive", "words": {"check": "web: loudness", "reason": "the client wants it"}})
+    answer = desk.decide(
+        {"name": "waive", "words": {"check": "web: loudness", "reason": "the client wants it"}}
+    )
     assert answer["says"] == ["waived: web: loudness; latest is v001"]
     assert len(answer["event_ids"]) == 1
     assert waivers.waived(scene.store, "v001")["web", "loudness"]["by"] == "Anna"
     (told,) = [check for check in desk.document()["checks"] if check["state"] == "waived"]
     assert told["waived"] is not None
-    assert (told["waived"]["who"], told["waived"]["why"], told["ok"]) == ("Anna", "the client wants it", True)
+    assert (told["waived"]["who"], told["waived"]["why"], told["ok"]) == (
+        "Anna",
+        "the client wants it",
+        True,
+    )
 
 
-def test_what_two_people_decide_is_all_recorded_and_the_later_one_is_told(scene: Film, desk: Desk) -> None:
+def test_what_two_people_decide_is_all_recorded_and_the_later_one_is_told(
+    scene: Film, desk: Desk
+) -> None:
     other = Desk(scene, reviewer="Ben")
     seen = desk.document()["revision"]
     assert other.document()["revision"] == seen
     desk.decide({"name": "hold", "shots": [SECOND], "seen": seen})
     desk.decide({"name": "hold", "shots": [THIRD], "seen": seen})
     answer = other.decide({"name": "approve", "shots": [SECOND], "seen": seen})
-    assert [(one["who"], one["name"], one["shot"]) for one in answer["follows"]] == [("Anna", "held", SECOND)]
+    assert [(one["who"], one["name"], one["shot"]) for one in answer["follows"]] == [
+        ("Anna", "held", SECOND)
+    ]
     assert newest(scene, 3) == [("held", "Anna"), ("held", "Anna"), ("approved", "Ben")]
     wanted = [(SECOND, "held", ["approved"]), (THIRD, "held", [])]
     deadline = time.monotonic() + 30  # a desk looks again after some times what its last look took
     while _told(desk, seen) != wanted and time.monotonic() < deadline:
         time.sleep(0.2)
     assert _told(desk, seen) == wanted
-    assert other.decide({"name": "release", "shots": [SECOND], "seen": answer["revision"]})["follows"] == []
+    assert (
+        other.decide({"name": "release", "shots": [SECOND], "seen": answer["revision"]})["follows"]
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,14 +217,26 @@ def test_what_two_people_decide_is_all_recorded_and_the_later_one_is_told(scene:
     [
         ({"name": "retry", "shots": [SECOND]}, "shots", "same seed"),
         ({"name": "retry", "shots": [SECOND], "words": {"emotion": "angri"}}, "emotion", "'angry'"),
-        ({"name": "retry", "shots": [SECOND], "words": {"emotion": "angry", "intensity": 1.6}}, "emotion", "above 1.5"),
-        ({"name": "retry", "shots": [SECOND], "words": {"emotion": "happy 0.8"}}, "shots", "performed so already"),
+        (
+            {"name": "retry", "shots": [SECOND], "words": {"emotion": "angry", "intensity": 1.6}},
+            "emotion",
+            "above 1.5",
+        ),
+        (
+            {"name": "retry", "shots": [SECOND], "words": {"emotion": "happy 0.8"}},
+            "shots",
+            "performed so already",
+        ),
         ({"name": "circle", "shots": [SECOND], "words": {"seed": 99}}, "seed", "no such take"),
         ({"name": "circle", "shots": [SECOND]}, "take_id", "which take"),
         ({"name": "note", "shots": [SECOND], "words": {"text": "  "}}, "text", "1 to 2000"),
         ({"name": "priority", "shots": [SECOND], "words": {"priority": 5000}}, "priority", "1000"),
         ({"name": "cue", "line_id": "nobody"}, "line_id", "no line"),
-        ({"name": "waive", "words": {"check": "web: loudness", "reason": ""}}, "check", "no check failed"),
+        (
+            {"name": "waive", "words": {"check": "web: loudness", "reason": ""}},
+            "check",
+            "no check failed",
+        ),
         ({"name": "hold", "shots": []}, "shots", "no shot is named"),
     ],
 )

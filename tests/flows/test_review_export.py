@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page without a server: a folder that opens from disk, the report in every version, and notes that come back."""
+"""The page without a server: a folder that opens from disk, the report in every version, and notes
+that come back."""
 
 from __future__ import annotations
 
@@ -104,11 +105,16 @@ def test_every_version_has_a_report_that_plays_its_own_files(film: Rendered) -> 
 def test_text_with_markup_in_it_stays_text(exported: Path) -> None:
     written = export.data_js({"title": HOSTILE, "shots": [{"text": "<!--<script>"}]}).decode()
     assert not set("<>&\u2028\u2029") & set(written)
-    assert json.loads(written.removeprefix("window.CALLSHEET = ").removesuffix(";\n"))["title"] == HOSTILE
+    assert (
+        json.loads(written.removeprefix("window.CALLSHEET = ").removesuffix(";\n"))["title"]
+        == HOSTILE
+    )
     assert b"<" not in (exported / "data.js").read_bytes()
 
 
-def test_what_was_purged_is_missing_from_the_page_and_the_rest_is_there(scene: Film, tmp_path: Path) -> None:
+def test_what_was_purged_is_missing_from_the_page_and_the_rest_is_there(
+    scene: Film, tmp_path: Path
+) -> None:
     takes = sorted((scene.root / "media" / "takes").rglob("*.mkv"))
     assert len(takes) == 4
     takes[0].unlink()
@@ -121,11 +127,17 @@ def test_what_was_purged_is_missing_from_the_page_and_the_rest_is_there(scene: F
     assert (told["sound"], told["peaks"], told["video"]) == (None, None, None)
     assert sorted(bool(shot["before"]) for shot in told["shots"]) == [False, True, True, True]
     for shot in told["shots"]:
-        assert bool(shot["thumb"]) == bool(shot["before"]) == any(take["url"] for take in shot["takes"])
+        assert (
+            bool(shot["thumb"])
+            == bool(shot["before"])
+            == any(take["url"] for take in shot["takes"])
+        )
     assert all((page.parent / one).is_file() for one in named(told))
 
 
-def test_an_export_goes_nowhere_where_something_is(film: Rendered, production: Path, tmp_path: Path) -> None:
+def test_an_export_goes_nowhere_where_something_is(
+    film: Rendered, production: Path, tmp_path: Path
+) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     assert run("review", str(film.folder), "--export", str(tmp_path / "mine")) == 2
@@ -138,7 +150,15 @@ def test_an_export_goes_nowhere_where_something_is(film: Rendered, production: P
 def written(path: Path, told: dict[str, Any], decisions: object, **other: object) -> Path:
     """A file as an exported page saves it."""
     path.write_text(
-        json.dumps({"format": 1, "digest": told["digest"], "reviewer": "Ben", "decisions": decisions, **other})
+        json.dumps(
+            {
+                "format": 1,
+                "digest": told["digest"],
+                "reviewer": "Ben",
+                "decisions": decisions,
+                **other,
+            }
+        )
     )
     return path
 
@@ -174,13 +194,18 @@ def test_notes_come_back_as_events_of_who_made_them(
     assert "decided this after the notes were made; the notes count now: sc01_sh020: held" in said
     rows = sorted(scene.store.rows(Event, since="2020-01-01"), key=lambda row: row.happened_at)
     assert [(row.name, row.actor) for row in rows if row.actor == "Ben"] == [
-        ("approved", "Ben"), ("retry", "Ben"), ("directed", "Ben"), ("cue", "Ben"),
-    ]  # fmt: skip
+        ("approved", "Ben"),
+        ("retry", "Ben"),
+        ("directed", "Ben"),
+        ("cue", "Ben"),
+    ]
     assert run("review", str(scene.folder), "--import", str(file)) == 2
     assert "imported already" in capsys.readouterr().err
 
 
-def test_every_wrong_row_of_notes_is_named_and_nothing_is_written(exported: Path, scene: Film, tmp_path: Path) -> None:
+def test_every_wrong_row_of_notes_is_named_and_nothing_is_written(
+    exported: Path, scene: Film, tmp_path: Path
+) -> None:
     told = data_of(exported)
     good = {"name": "hold", "shots": [told["shots"][0]["shot_id"]], "words": {}}
     rows = [
@@ -189,7 +214,11 @@ def test_every_wrong_row_of_notes_is_named_and_nothing_is_written(exported: Path
         {"name": "hold", "shots": ["sc01_sh011"]},
         {"name": "retry", "shots": [SECOND], "words": {"emotion": "angri"}},
         good,
-        {"name": "cue", "line_id": told["cues"][0]["line_id"], "words": {"start": "soon", "charcter": "ALEX"}},
+        {
+            "name": "cue",
+            "line_id": told["cues"][0]["line_id"],
+            "words": {"start": "soon", "charcter": "ALEX"},
+        },
         "hold",
     ]
     before = len(scene.store.rows(Event))

@@ -53,7 +53,9 @@ def test_a_link_is_good_once_and_becomes_a_cookie_that_scripts_and_other_sites_c
     assert httpx.get(link).status_code == 403
     assert httpx.get(f"{base_of(reviewing)}/?token=guess").status_code == 403
     assert not [
-        record for record in caplog.records if record.name.startswith("uvicorn") and "token" in record.getMessage()
+        record
+        for record in caplog.records
+        if record.name.startswith("uvicorn") and "token" in record.getMessage()
     ]
 
 
@@ -62,25 +64,48 @@ def test_nothing_is_said_to_those_without_a_session(reviewing: Reviewing) -> Non
     for path in ("/", "/main.js", "/api/production", "/api/changes", "/media/sound.flac"):
         assert httpx.get(base + path).status_code == 403, path
     name = reviewing.gate.cookie
-    assert httpx.get(f"{base}/api/production", headers={"Cookie": f"{name}=guess"}).status_code == 403
+    assert (
+        httpx.get(f"{base}/api/production", headers={"Cookie": f"{name}=guess"}).status_code == 403
+    )
     assert httpx.get(f"{base}/api/production", headers={"Cookie": f'{name}="\\'}).status_code == 403
     assert httpx.post(f"{base}/api/decisions", json={}, headers={"Origin": base}).status_code == 403
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1", "localhost:1", "127.0.0.1.evil.example:{port}", "[::1]:{port}", ""]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1",
+        "localhost:1",
+        "127.0.0.1.evil.example:{port}",
+        "[::1]:{port}",
+        "",
+    ],
 )
-def test_another_host_name_is_refused(client: httpx.Client, reviewing: Reviewing, host: str) -> None:
+def test_another_host_name_is_refused(
+    client: httpx.Client, reviewing: Reviewing, host: str
+) -> None:
     named = host.format(port=base_of(reviewing).rpartition(":")[2])
     assert client.get("/api/production", headers={"Host": named}).status_code in (400, 403)
 
 
-def test_requests_that_another_page_makes_are_refused(client: httpx.Client, reviewing: Reviewing) -> None:
+def test_requests_that_another_page_makes_are_refused(
+    client: httpx.Client, reviewing: Reviewing
+) -> None:
     own = base_of(reviewing)
     note = {"name": "note", "shots": ["sc01_sh010"], "words": {"text": "from elsewhere"}}
-    for origin in ("http://evil.example", "http://127.0.0.1:1", "null", own.replace("http", "https")):
-        assert client.post("/api/decisions", json=note, headers={"Origin": origin}).status_code == 403, origin
-        assert client.get("/api/changes?since=x", headers={"Origin": origin}).status_code == 403, origin
+    for origin in (
+        "http://evil.example",
+        "http://127.0.0.1:1",
+        "null",
+        own.replace("http", "https"),
+    ):
+        assert (
+            client.post("/api/decisions", json=note, headers={"Origin": origin}).status_code == 403
+        ), origin
+        assert client.get("/api/changes?since=x", headers={"Origin": origin}).status_code == 403, (
+            origin
+        )
     for site in ("cross-site", "same-site"):  # another port of this machine is the same site
         assert client.get("/api/production", headers={"Sec-Fetch-Site": site}).status_code == 403
     del client.headers["Origin"]
@@ -88,7 +113,9 @@ def test_requests_that_another_page_makes_are_refused(client: httpx.Client, revi
     assert client.get("/api/production").json()["decisions"] == []
 
 
-def test_every_answer_forbids_what_the_page_does_not_need(client: httpx.Client, reviewing: Reviewing) -> None:
+def test_every_answer_forbids_what_the_page_does_not_need(
+    client: httpx.Client, reviewing: Reviewing
+) -> None:
     answers = [client.get(path) for path in ("/", "/api/production", "/nowhere", "/main.js")]
     answers.append(httpx.get(base_of(reviewing)))
     for answer in answers:
@@ -104,12 +131,26 @@ def test_every_answer_forbids_what_the_page_does_not_need(client: httpx.Client, 
 @pytest.mark.parametrize(
     "path",
     [
-        "/../production.toml", "/media/take/../../production.toml", "/media/take/..%2f..%2f..%2fcast.csv.mp4", "/media/thumb/%2e%2e.jpg",
-        "/media/take/x.mp4", "/media/version/v999/web.mp4", "/media/version/..%2fv001/web.mp4", "/media/version/v001/master.mov",
-        "//etc/passwd", "/vendor/../main.py", "/__init__.py", "/page/main.js", "/api/log/..%2f..", "/%00", "/media/take/%00.mp4",
+        "/../production.toml",
+        "/media/take/../../production.toml",
+        "/media/take/..%2f..%2f..%2fcast.csv.mp4",
+        "/media/thumb/%2e%2e.jpg",
+        "/media/take/x.mp4",
+        "/media/version/v999/web.mp4",
+        "/media/version/..%2fv001/web.mp4",
+        "/media/version/v001/master.mov",
+        "//etc/passwd",
+        "/vendor/../main.py",
+        "/__init__.py",
+        "/page/main.js",
+        "/api/log/..%2f..",
+        "/%00",
+        "/media/take/%00.mp4",
     ],
-)  # fmt: skip
-def test_no_path_of_a_url_reaches_the_file_system(reviewing: Reviewing, client: httpx.Client, path: str) -> None:
+)
+def test_no_path_of_a_url_reaches_the_file_system(
+    reviewing: Reviewing, client: httpx.Client, path: str
+) -> None:
     raw = http.client.HTTPConnection(reviewing.gate.hosts[0], timeout=20)
     try:
         cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
@@ -129,7 +170,12 @@ def test_the_document_says_what_the_record_says(scene: Path, client: httpx.Clien
         (s.start_frame, s.end_frame - s.start_frame) for s in shots
     ]
     assert {shot["state"] for shot in told["shots"]} == {"done"}
-    assert (told["version"], told["label"], told["rate"], told["size"]) == ("v001", "previs", [25, 1], [320, 180])
+    assert (told["version"], told["label"], told["rate"], told["size"]) == (
+        "v001",
+        "previs",
+        [25, 1],
+        [320, 180],
+    )
     assert told["frames"] == shots[-1].end_frame
     assert [shot["video_frame"] for shot in told["shots"]] == [shot.start_frame for shot in shots]
     assert told["shots"][1]["emotion"] == "happy 0.8"
@@ -192,7 +238,11 @@ def test_thumbnails_peaks_sound_and_captions_come_from_the_record(client: httpx.
 
 
 def test_two_windows_show_each_others_decisions_at_once(film: Rendered, tmp_path: Path) -> None:
-    with serving(film.copy(tmp_path / "scene")) as reviewing, window(reviewing) as mine, window(reviewing) as yours:
+    with (
+        serving(film.copy(tmp_path / "scene")) as reviewing,
+        window(reviewing) as mine,
+        window(reviewing) as yours,
+    ):
         since = mine.get("/api/production").json()["revision"]
         heard: list[dict[str, object]] = []
         waiting = threading.Thread(
@@ -201,16 +251,22 @@ def test_two_windows_show_each_others_decisions_at_once(film: Rendered, tmp_path
         waiting.start()
         time.sleep(0.3)
         assert heard == []
-        decided = yours.post("/api/decisions", json={"name": "hold", "shots": ["sc01_sh020"], "seen": since})
+        decided = yours.post(
+            "/api/decisions", json={"name": "hold", "shots": ["sc01_sh020"], "seen": since}
+        )
         assert decided.status_code == 200
         waiting.join(timeout=20)
         (change,) = heard
-        assert [(shot["number"], shot["state"]) for shot in change["shots"]] == [("sc01_sh020", "held")]
+        assert [(shot["number"], shot["state"]) for shot in change["shots"]] == [
+            ("sc01_sh020", "held")
+        ]
         assert [(one["name"], one["who"], one["shot"]) for one in change["decisions"]] == [
             ("held", "Anna", "sc01_sh020")
         ]
         assert (change["reload"], "checks" in change) == (False, False)
-        both = mine.post("/api/decisions", json={"name": "approve", "shots": ["sc01_sh020"], "seen": since}).json()
+        both = mine.post(
+            "/api/decisions", json={"name": "approve", "shots": ["sc01_sh020"], "seen": since}
+        ).json()
         assert [one["name"] for one in both["follows"]] == ["held"]
         states = yours.get("/api/production").json()["shots"][1]
         assert (states["state"], states["states"]) == ("held", ["approved"])
@@ -235,8 +291,13 @@ def test_a_body_that_is_no_decision_is_refused_with_every_problem(client: httpx.
     assert problems(json={"name": "aprove"})[0]["nearest"] == "'approve', 'waive'"
     assert problems(content=b"{}", headers={"Content-Type": "text/plain"})
     assert problems(content=b"[" * 100_000, headers={"Content-Type": "application/json"})
-    assert problems(content=b"x" * 300_000, headers={"Content-Type": "application/json"})[0]["message"] == "too long"
     assert (
-        problems(json=["approve"]) and problems(json={"name": {}}) and problems(json={"name": "approve", "shots": [[]]})
+        problems(content=b"x" * 300_000, headers={"Content-Type": "application/json"})[0]["message"]
+        == "too long"
+    )
+    assert (
+        problems(json=["approve"])
+        and problems(json={"name": {}})
+        and problems(json={"name": "approve", "shots": [[]]})
     )
     assert json.loads(client.get("/api/production").text)["decisions"] == []

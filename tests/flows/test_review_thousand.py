@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A production of a thousand shots is told whole, and what changes is told alone. What it costs: `python -m benchmarks.review`."""
+"""A production of a thousand shots is told whole, and what changes is told alone. What it costs:
+`python -m benchmarks.review`."""
 
 from __future__ import annotations
 

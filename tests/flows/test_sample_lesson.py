@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sample lesson as it stands in the examples, rendered whole: chapters, covered text, and what one changed word makes again."""
+"""The sample lesson as it stands in the examples, rendered whole: chapters, covered text, and what
+one changed word makes again."""
 
 from __future__ import annotations
 
@@ -44,22 +45,33 @@ def stills_of(film: Film) -> dict[str, slides.Slide]:
     return {slide.name: slide for slide in slides.read(path, size=SIZE, root=film.root)}
 
 
-def test_chapters_equal_the_first_words_of_the_narration_to_within_a_frame(sample: tuple[Path, Outcome]) -> None:
+def test_chapters_equal_the_first_words_of_the_narration_to_within_a_frame(
+    sample: tuple[Path, Outcome],
+) -> None:
     film = open_film(sample[0])
     starts = {cue.line_id: cue.start for cue in film.store.current_rows(Cue)}
     with av.open(str(version_of(sample[1]) / "web.mp4")) as container:
         chapters = [Fraction(c["start"]) * Fraction(c["time_base"]) for c in container.chapters()]
     first_words = [
-        Fraction(min(starts[i] for i in s.line_ids), 48000) for s in read_script(film, words_of(film)).sections
+        Fraction(min(starts[i] for i in s.line_ids), 48000)
+        for s in read_script(film, words_of(film)).sections
     ]
-    assert chapters[0] == 0 and len(chapters) == len(first_words) == 4  # MP4 begins its first chapter with the file
-    assert all(abs(at - word) <= Fraction(1, 25) for at, word in zip(chapters[1:], first_words[1:], strict=True))
+    # MP4 begins its first chapter with the file
+    assert chapters[0] == 0 and len(chapters) == len(first_words) == 4
+    assert all(
+        abs(at - word) <= Fraction(1, 25)
+        for at, word in zip(chapters[1:], first_words[1:], strict=True)
+    )
 
 
 def test_the_presenter_covers_no_text_of_any_slide(sample: tuple[Path, Outcome]) -> None:
     stills = stills_of(open_film(sample[0]))
     facts = json.loads((version_of(sample[1]) / "sections.json").read_text())
-    frames = list(media.read_frames(version_of(sample[1]) / "web.mp4", width=SIZE[0], height=SIZE[1], filters="fps=5"))
+    frames = list(
+        media.read_frames(
+            version_of(sample[1]) / "web.mp4", width=SIZE[0], height=SIZE[1], filters="fps=5"
+        )
+    )
     for section in facts:
         assert section["text_covered_pixels"] == 0
         for shown in section["slides"] if section["slide"] == "0,0,1280,720" else []:
@@ -71,7 +83,9 @@ def test_the_presenter_covers_no_text_of_any_slide(sample: tuple[Path, Outcome])
                 assert np.abs(frame[part] - slide[part]).mean() < 4
 
 
-def test_one_changed_word_on_slide_three_makes_one_section_again(sample: tuple[Path, Outcome], tmp_path: Path) -> None:
+def test_one_changed_word_on_slide_three_makes_one_section_again(
+    sample: tuple[Path, Outcome], tmp_path: Path
+) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(sample[0], folder, symlinks=True)
     written = (folder / "slides.pdf").read_bytes()
@@ -79,5 +93,10 @@ def test_one_changed_word_on_slide_three_makes_one_section_again(sample: tuple[P
     assert changed != written
     (folder / "slides.pdf").write_bytes(changed)
     outcome = episode(str(folder))
-    told = [e.detail for e in sorted(open_film(folder).store.rows(Event, name="sections"), key=lambda e: e.happened_at)]
+    told = [
+        e.detail
+        for e in sorted(
+            open_film(folder).store.rows(Event, name="sections"), key=lambda e: e.happened_at
+        )
+    ]
     assert (outcome.made, told) == (0, ["4 of 4 rendered", "1 of 4 rendered"])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions from the command line, on a film that was rendered: they are seen by plan, status and the next run, and by a run meanwhile."""
+"""Decisions from the command line, on a film that was rendered: they are seen by plan, status and
+the next run, and by a run meanwhile."""
 
 from __future__ import annotations
 
@@ -65,12 +66,24 @@ def cutting_of(folder: Path) -> Cutting:
     return cut(film, inputs, recordings)
 
 
-def test_every_decision_answers_in_json_and_is_an_event(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in (["approve"], ["hold"], ["release"], ["skip"], ["priority", "--to", "5"], ["note", "--text", "see me"]):
+def test_every_decision_answers_in_json_and_is_an_event(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for verb in (
+        ["approve"],
+        ["hold"],
+        ["release"],
+        ["skip"],
+        ["priority", "--to", "5"],
+        ["note", "--text", "see me"],
+    ):
         decided = answered(["shot", verb[0], str(folder), SECOND, *verb[1:]], capsys)
         assert isinstance(decided, list)
         assert [one["number"] for one in decided] == [SECOND]
-    names = [event.name for event in Store(folder / "build" / "manifests").rows(Event, since="2020-01-01")]
+    names = [
+        event.name
+        for event in Store(folder / "build" / "manifests").rows(Event, since="2020-01-01")
+    ]
     assert names[-6:] == ["approved", "held", "released", "skipped", "priority", "note"]
     assert answered(["shot", "note", str(folder), "all"], capsys) == [
         {"number": SECOND, "character": "ROBIN", "notes": ["see me"]}
@@ -95,16 +108,28 @@ def test_shots_of_a_production_that_nobody_listened_to_cannot_be_decided_about(
     assert "not listened to yet" in capsys.readouterr().err
 
 
-def test_what_is_held_is_neither_made_nor_delivered(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_held_is_neither_made_nor_delivered(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = folder / "script.fountain"
     script.write_text(script.read_text().replace("happy 0.8", "angry 0.8"))
     assert run(["shot", "hold", str(folder), SECOND]) == 0
-    assert [shot["state"] for shot in planned(folder, capsys)] == ["cached", "held", "cached", "cached"]
+    assert [shot["state"] for shot in planned(folder, capsys)] == [
+        "cached",
+        "held",
+        "cached",
+        "cached",
+    ]
     outcome = episode(str(folder))
     assert isinstance(outcome, Outcome)
     assert (outcome.made, outcome.held, outcome.version) == (0, [SECOND], None)
     assert run(["shot", "release", str(folder), "state=held"]) == 0
-    assert [shot["state"] for shot in planned(folder, capsys)] == ["cached", "changed", "cached", "cached"]
+    assert [shot["state"] for shot in planned(folder, capsys)] == [
+        "cached",
+        "changed",
+        "cached",
+        "cached",
+    ]
 
 
 def test_a_skipped_shot_becomes_a_slate_and_another_seed_another_take_in_a_marked_version(
@@ -122,7 +147,9 @@ def test_a_skipped_shot_becomes_a_slate_and_another_seed_another_take_in_a_marke
     assert outcome.marks == ["slates: 1 of 4 shots"]
     store = open_film(folder).store
     slate = next(take for take in store.rows(Take) if take.label == "slate")
-    frames = list(media.read_frames(folder / "build" / slate.path, width=slate.width, height=slate.height))
+    frames = list(
+        media.read_frames(folder / "build" / slate.path, width=slate.width, height=slate.height)
+    )
     assert len(frames) == slate.frames == store.current_rows(Shot)[3].frames
     assert (frames[0] == frames[-1]).all()
     assert frames[0].max() > 200
@@ -140,12 +167,16 @@ def test_a_skipped_shot_becomes_a_slate_and_another_seed_another_take_in_a_marke
 
 
 @pytest.mark.parametrize("asked", [[], ["--seed", "1"]], ids=["no seed", "the seed that it has"])
-def test_the_same_seed_is_not_made_twice(folder: Path, capsys: pytest.CaptureFixture[str], asked: list[str]) -> None:
+def test_the_same_seed_is_not_made_twice(
+    folder: Path, capsys: pytest.CaptureFixture[str], asked: list[str]
+) -> None:
     assert run(["shot", "retry", str(folder), FIRST, *asked]) == 2
     assert "same frames" in capsys.readouterr().err
 
 
-def test_a_changed_emotion_withdraws_an_approval_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_changed_emotion_withdraws_an_approval_and_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["shot", "approve", str(folder), "all"]) == 0
     capsys.readouterr()
     status = answered(["status", str(folder)], capsys)
@@ -175,14 +206,18 @@ def test_a_run_hears_of_decisions_that_another_process_makes(folder: Path) -> No
     steer = steering(now.film, now.shots, began="2020-01-01T00:00:00+00:00")
     assert steer().held == frozenset()
     subprocess.run(
-        [sys.executable, "-m", "flows", "shot", "hold", str(folder), SECOND], check=True, capture_output=True
+        [sys.executable, "-m", "flows", "shot", "hold", str(folder), SECOND],
+        check=True,
+        capture_output=True,
     )
     assert steer().held == {now.shots[1].shot_id}
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(900)
-def test_the_gate_is_passed_by_tiny_dice_and_the_version_is_marked_mixed(engines: Engines, folder: Path) -> None:
+def test_the_gate_is_passed_by_tiny_dice_and_the_version_is_marked_mixed(
+    engines: Engines, folder: Path
+) -> None:
     test_with_the_gate_only_approved_shots_go_to_the_final_talker(folder)
     assert run(["shot", "release", str(folder), "all"]) == 0
     outcome = episode(str(folder))
@@ -191,7 +226,9 @@ def test_the_gate_is_passed_by_tiny_dice_and_the_version_is_marked_mixed(engines
     assert outcome.marks == ["talkers: 2 DICE-Talk tiny random, 2 previs"]
 
 
-def test_what_nobody_renders_cannot_be_drained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_nobody_renders_cannot_be_drained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["drain", str(folder)]) == 0
     assert capsys.readouterr().out == "nobody renders this\n"
     assert not open_film(folder).store.has(Event, name="drain")

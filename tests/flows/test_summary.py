@@ -23,7 +23,13 @@ NASTY = Report(
 
 
 def summary(*reports: Report) -> Summary:
-    return Summary(night="2026-11-22", root=ROOT, began="2026-11-22T22:00:00+00:00", outcome="done", reports=reports)
+    return Summary(
+        night="2026-11-22",
+        root=ROOT,
+        began="2026-11-22T22:00:00+00:00",
+        outcome="done",
+        reports=reports,
+    )
 
 
 def test_what_people_wrote_is_text_and_never_markup() -> None:
@@ -46,12 +52,17 @@ def test_a_webhook_learns_no_path_of_this_machine() -> None:
 
 @given(
     st.lists(
-        st.text(alphabet=st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1), min_size=2
+        st.text(
+            alphabet=st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1
+        ),
+        min_size=2,
     )
 )
 def test_no_absolute_path_survives(parts: list[str]) -> None:
     plain = [
-        part for part in ("".join(p for p in part if p.isalnum() or p in "-_.") for part in parts) if part.strip(".")
+        part
+        for part in ("".join(p for p in part if p.isalnum() or p in "-_.") for part in parts)
+        if part.strip(".")
     ]
     if len(plain) >= 2:
         assert without_paths(f"lost '/{'/'.join(plain)}'", ROOT) == f"lost '{plain[-1]}'"
@@ -72,7 +83,11 @@ def test_a_long_list_is_cut_on_the_page_and_whole_in_the_json() -> None:
 def test_cost_and_limits_are_said() -> None:
     limits = Limits(worker_seconds=7200, price=3, currency="EUR")
     one = Summary(
-        night="n", root=ROOT, began="b", limits=limits, reports=[Report(name="a", state="done", seconds=1800)]
+        night="n",
+        root=ROOT,
+        began="b",
+        limits=limits,
+        reports=[Report(name="a", state="done", seconds=1800)],
     )
     text = page(one, ROOT)
     assert "1.50 EUR at 3 EUR an hour" in text

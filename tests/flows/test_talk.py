@@ -37,7 +37,12 @@ def test_a_clip_has_the_frames_of_its_speech_and_its_sound(
     settings = {"size": 256}
     made = make(
         Request(
-            portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mp4", emotion="happy 0.8", rate=rate, settings=settings
+            portrait=PORTRAIT,
+            speech=speech,
+            out=tmp_path / "o.mp4",
+            emotion="happy 0.8",
+            rate=rate,
+            settings=settings,
         )
     )
     assert (made.frames, made.width, made.height, made.label) == (frames, 256, 256, "previs")
@@ -52,13 +57,24 @@ def test_a_clip_has_the_frames_of_its_speech_and_its_sound(
 def test_a_lossless_clip_is_the_same_every_time(speech: Path, tmp_path: Path) -> None:
     clips = []
     for name in ("one.mkv", "two.mkv"):
-        request = Request(portrait=PORTRAIT, speech=speech, out=tmp_path / name, lossless=True, settings={"size": 256})
+        request = Request(
+            portrait=PORTRAIT,
+            speech=speech,
+            out=tmp_path / name,
+            lossless=True,
+            settings={"size": 256},
+        )
         clips.append(np.stack(list(media.read_frames(make(request).path, width=256, height=256))))
     assert np.array_equal(*clips)
 
 
 def test_all_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path) -> None:
-    request = Request(portrait=tmp_path / "no.png", speech=tmp_path / "no.wav", out=tmp_path / "o.avi", emotion="hapy")
+    request = Request(
+        portrait=tmp_path / "no.png",
+        speech=tmp_path / "no.wav",
+        out=tmp_path / "o.avi",
+        emotion="hapy",
+    )
     with pytest.raises(InputError) as told:
         make(request)
     assert len(told.value.problems) == 4
@@ -88,27 +104,38 @@ def test_a_matte_a_track_and_a_contact_sheet_come_with_a_clip(speech: Path, tmp_
 def test_a_filmed_performance_leads_the_face(speech: Path, tmp_path: Path) -> None:
     settings = {"size": 256}
     filmed = tmp_path / "filmed.mkv"
-    request = Request(portrait=PORTRAIT, speech=speech, out=filmed, settings=settings, lossless=True)
+    request = Request(
+        portrait=PORTRAIT, speech=speech, out=filmed, settings=settings, lossless=True
+    )
     make(replace(request, emotion="neutral -> surprised 1.5"))
     led, calm = tmp_path / "led.json", tmp_path / "calm.json"
     make(replace(request, out=tmp_path / "a.mkv", track=led, performance_from=filmed))
     make(replace(request, out=tmp_path / "b.mkv", track=calm))
-    brows = [[row["units"].get("AU2", 0) for row in json.loads(t.read_text())["frames"]] for t in (led, calm)]
+    brows = [
+        [row["units"].get("AU2", 0) for row in json.loads(t.read_text())["frames"]]
+        for t in (led, calm)
+    ]
     rise = [np.mean(acted[-10:]) - np.mean(acted[:10]) for acted in brows]
     assert rise[0] > rise[1] + 0.08  # measured against the film's own median face
 
 
 def test_what_only_previs_can_do_is_refused_for_other_talkers(speech: Path, tmp_path: Path) -> None:
-    request = Request(portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mov", talker="dice", alpha=True)
+    request = Request(
+        portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mov", talker="dice", alpha=True
+    )
     with pytest.raises(InputError, match="--alpha: the talker 'dice' cannot do this"):
         make(replace(request, settings={"build": "tiny"}))
 
 
 def test_everything_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path) -> None:
     request = Request(
-        portrait=tmp_path / "nobody.png", speech=tmp_path / "silence.wav", out=tmp_path / "o.gif", emotion="hapy",
-        talker="dise", settings={"size": 256},
-    )  # fmt: skip
+        portrait=tmp_path / "nobody.png",
+        speech=tmp_path / "silence.wav",
+        out=tmp_path / "o.gif",
+        emotion="hapy",
+        talker="dise",
+        settings={"size": 256},
+    )
     with pytest.raises(InputError) as told:
         make(request)
     assert len(told.value.problems) == 5
@@ -119,10 +146,18 @@ def test_everything_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path)
 def test_a_clip_is_never_written_over_what_it_is_made_of(speech: Path, tmp_path: Path) -> None:
     recorded = speech.rename(tmp_path / "speech.mkv")
     before = recorded.read_bytes()
-    request = Request(portrait=PORTRAIT, speech=recorded, out=tmp_path / "folder" / ".." / "speech.mkv")
+    request = Request(
+        portrait=PORTRAIT, speech=recorded, out=tmp_path / "folder" / ".." / "speech.mkv"
+    )
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError) as told:
-        make(replace(request, contact_sheet=tmp_path / "sheet.txt", track=tmp_path / "none" / "track.json"))
+        make(
+            replace(
+                request,
+                contact_sheet=tmp_path / "sheet.txt",
+                track=tmp_path / "none" / "track.json",
+            )
+        )
     assert len(told.value.problems) == 3
     assert "would be written over the speech" in str(told.value)
     with pytest.raises(InputError, match="would be written over another file of this clip"):
@@ -131,7 +166,9 @@ def test_a_clip_is_never_written_over_what_it_is_made_of(speech: Path, tmp_path:
 
 
 def test_a_matte_can_be_lossless(speech: Path, tmp_path: Path) -> None:
-    request = Request(portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mkv", settings={"size": 128})
+    request = Request(
+        portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mkv", settings={"size": 128}
+    )
     made = make(replace(request, alpha=True, lossless=True))
     info = media.probe(made.path).video
     assert info is not None

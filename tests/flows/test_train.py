@@ -105,7 +105,9 @@ def test_problems_of_all_tables_are_told_with_what_was_meant(tmp_path: Path) -> 
         assert (found["embedder.objective"].nearest or "").startswith("'infonce'")
 
 
-def test_batches_that_do_not_divide_and_shares_that_exceed_the_whole_are_told(tmp_path: Path) -> None:
+def test_batches_that_do_not_divide_and_shares_that_exceed_the_whole_are_told(
+    tmp_path: Path,
+) -> None:
     config = tmp_path / "train.toml"
     top = 'corpus = "."\nout = "trained"\nworkers = 3\n'
     config.write_text(f"{top}[motion]\naccumulate = 2\n[emotion]\nbatch = 9\n")
@@ -113,10 +115,14 @@ def test_batches_that_do_not_divide_and_shares_that_exceed_the_whole_are_told(tm
         train("diffusion", config)
     told = [(problem.column, problem.expected) for problem in caught.value.problems]
     assert told == [("autoencoder.batch", "a multiple of 3"), ("motion.batch", "a multiple of 6")]
-    config.write_text(f"{top}[emotion]\ndrop_both = 0.9\ndrop_sound = 0.2\n[embedder]\naudio_only = 0.9\n")
+    config.write_text(
+        f"{top}[emotion]\ndrop_both = 0.9\ndrop_sound = 0.2\n[embedder]\naudio_only = 0.9\n"
+    )
     with pytest.raises(InputError) as caught:
         train("diffusion", config)
-    assert [problem.message for problem in caught.value.problems] == ["together more than the whole"] * 2
+    assert [problem.message for problem in caught.value.problems] == [
+        "together more than the whole"
+    ] * 2
 
 
 def test_a_file_is_no_folder_for_results(tmp_path: Path) -> None:
@@ -128,7 +134,9 @@ def test_a_file_is_no_folder_for_results(tmp_path: Path) -> None:
 
 def test_folders_to_begin_with_are_found_beside_the_settings_file(tmp_path: Path) -> None:
     config = tmp_path / "train.toml"
-    config.write_text('corpus = "."\nout = "trained"\n[diffusion]\nstart = "other/motion"\nbank = "bank"\n')
+    config.write_text(
+        'corpus = "."\nout = "trained"\n[diffusion]\nstart = "other/motion"\nbank = "bank"\n'
+    )
     with pytest.raises(InputError) as caught:
         train("diffusion", config)
     found = {problem.column: problem.file for problem in caught.value.problems}
@@ -145,19 +153,24 @@ def test_two_ray_workers_have_the_losses_of_one(tmp_path: Path, engines: object,
         folder = tmp_path / str(workers)
         trained = train(kind, written(folder, f"workers = {workers}"))
         assert trained.digests
-        curves.append({name: Curve(trained.out / name / "curve.jsonl").read() for name in trained.digests})
+        curves.append(
+            {name: Curve(trained.out / name / "curve.jsonl").read() for name in trained.digests}
+        )
     for name, one in curves[0].items():
         two = curves[1][name]
         assert len(one) == len(two) > 0
         for alone, shared in zip(one, two, strict=True):
-            told = {key: value for key, value in shared.items() if key != "psnr"}  # no mean of shares is that of all
+            # no mean of shares is that of all
+            told = {key: value for key, value in shared.items() if key != "psnr"}
             expected = {key: alone[key] for key in told}
             assert told == pytest.approx(expected, rel=1e-3, abs=1e-4), (name, alone["step"])
 
 
 @pytest.mark.proof
 @pytest.mark.filterwarnings("ignore:.*(deprecated|Configure).*:Warning")  # Ray's own, of Ray's own
-def test_what_is_wrong_with_the_input_is_told_by_ray_workers_too(tmp_path: Path, engines: object) -> None:
+def test_what_is_wrong_with_the_input_is_told_by_ray_workers_too(
+    tmp_path: Path, engines: object
+) -> None:
     config = written(tmp_path, "workers = 2")
     for portrait in (tmp_path / "corpus" / "prepared").glob("*.portrait.safetensors"):
         portrait.unlink()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A failed check stops publishing until somebody waives it by name and reason, for that version only; files are verified by measure."""
+"""A failed check stops publishing until somebody waives it by name and reason, for that version
+only; files are verified by measure."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ from manifests.rows import Check, Deliverable
 from pipeline import media
 from pipeline.checks import qc
 
-FAILED = Check(version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail")
+FAILED = Check(
+    version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail"
+)
 
 
 @pytest.fixture
@@ -52,9 +55,20 @@ def test_a_waiver_publishes_the_version_and_says_who_why_and_when(scene: Film) -
 
 def test_a_version_is_published_only_when_all_failures_are_waived(scene: Film) -> None:
     scene.store.append(
-        [Check(version="v001", profile="master", name="black", value="9 s", limit="none", verdict="fail")]
+        [
+            Check(
+                version="v001",
+                profile="master",
+                name="black",
+                value="9 s",
+                limit="none",
+                verdict="fail",
+            )
+        ]
     )
-    assert [one.name for one in waivers.waive(scene, "v001", "web: loudness", reason="loud").left] == ["black"]
+    assert [
+        one.name for one in waivers.waive(scene, "v001", "web: loudness", reason="loud").left
+    ] == ["black"]
     assert latest(scene) == ""
     assert waivers.waive(scene, "v001", "black", reason="a fade").published
     assert latest(scene) == "v001"
@@ -63,7 +77,9 @@ def test_a_version_is_published_only_when_all_failures_are_waived(scene: Film) -
 def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(scene: Film) -> None:
     place = scene.root / "deliverables"
     (place / "v002").mkdir()
-    later = Check(version="v002", profile="web", name="loudness", value="-9", limit="-16", verdict="fail")
+    later = Check(
+        version="v002", profile="web", name="loudness", value="-9", limit="-16", verdict="fail"
+    )
     scene.store.append([later])
     qc.write([later], place / "v002")
     waivers.waive(scene, "v002", "loudness", reason="loud")
@@ -96,7 +112,9 @@ def test_a_delivered_file_is_verified_against_its_row(scene: Film) -> None:
     found = verifying.verify(scene.root / "deliverables" / "v001" / "web.mp4")
     assert (found.state, found.delivered, found.problems) == ("valid", "same", [])
     assert found.measured["size"] == "320x180"
-    assert {"lip-sync", "identity", "sound offset", "frame count"} <= {check.name for check in found.checks}
+    assert {"lip-sync", "identity", "sound offset", "frame count"} <= {
+        check.name for check in found.checks
+    }
     assert found.measured["colour"] == "tv, bt709"
 
 
@@ -109,7 +127,19 @@ def test_tampered_stripped_and_shortened_files_are_told_apart(scene: Film, tmp_p
     assert (found.state, found.delivered) == ("tampered", "changed")
     master = scene.root / "deliverables" / "v001" / "master.mov"
     media.run(
-        ["-i", str(master), "-map", "0:v", "-map", "0:a", "-c", "copy", "-frames:v", "50", str(tmp_path / "short.mov")]
+        [
+            "-i",
+            str(master),
+            "-map",
+            "0:v",
+            "-map",
+            "0:a",
+            "-c",
+            "copy",
+            "-frames:v",
+            "50",
+            str(tmp_path / "short.mov"),
+        ]
     )
     (tmp_path / "short.mov").replace(master)
     found = verifying.verify(master)
@@ -129,14 +159,32 @@ def test_a_byte_that_no_signature_covers_is_told_by_the_digest(scene: Film) -> N
     assert found.problems
 
 
-def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_same(scene: Film, tmp_path: Path) -> None:
+def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_same(
+    scene: Film, tmp_path: Path
+) -> None:
     (row,) = scene.store.rows(Deliverable, path="v001/web.mp4")
     film = scene.root / "deliverables" / "v001" / "alpha.mkv"
-    media.run(["-i", str(film.with_name("web.mp4")), "-map", "0:v", "-map", "0:a", "-c", "copy", str(film)])
-    scene.store.append([replace(row, profile="alpha-web", path="v001/alpha.mkv", media_digest=digest_file(film))])
+    media.run(
+        [
+            "-i",
+            str(film.with_name("web.mp4")),
+            "-map",
+            "0:v",
+            "-map",
+            "0:a",
+            "-c",
+            "copy",
+            str(film),
+        ]
+    )
+    scene.store.append(
+        [replace(row, profile="alpha-web", path="v001/alpha.mkv", media_digest=digest_file(film))]
+    )
     checks = film.parent / "checks.json"
     said = json.loads(checks.read_text())
-    said["checks"].append({"profile": "alpha-web", "name": "content credentials", "value": "none: no such container"})
+    said["checks"].append(
+        {"profile": "alpha-web", "name": "content credentials", "value": "none: no such container"}
+    )
     checks.write_text(json.dumps(said))
     found = verifying.verify(film)
     assert (found.state, found.delivered, found.problems) == ("missing", "same", [])
@@ -168,7 +216,8 @@ def test_the_verbs_end_with_their_codes(scene: Film, capsys: pytest.CaptureFixtu
     assert code("plan", folder, "--inputs") == 2
     assert code("consent", "purge", "Robin Example", folder) == 0
     assert "Nothing was deleted" in capsys.readouterr().out
-    assert code("consent", "purge", "Robin Example", folder, "--yes") == 1  # a recording that two speak in stays
+    # a recording that two speak in stays
+    assert code("consent", "purge", "Robin Example", folder, "--yes") == 1
     code("status", folder)
     assert "purged for Robin Example" in capsys.readouterr().out
     assert code("verify", web) == 1

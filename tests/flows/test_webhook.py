@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The webhook against a real TLS server on loopback: signed, not redirected, refused where it must not go."""
+"""The webhook against a real TLS server on loopback: signed, not redirected, refused where it must
+not go."""
 
 from __future__ import annotations
 
@@ -36,7 +37,13 @@ class Receiver:
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     def hook(self) -> Webhook:
-        return Webhook(host="localhost", port=self.port, path="/night?for=callsheet", secret=KEY.encode(), private=True)
+        return Webhook(
+            host="localhost",
+            port=self.port,
+            path="/night?for=callsheet",
+            secret=KEY.encode(),
+            private=True,
+        )
 
 
 @pytest.fixture
@@ -113,7 +120,9 @@ def test_a_side_that_fails_is_tried_again_with_the_same_delivery(receiver: Recei
 
 
 @pytest.mark.parametrize(("status", "said"), [(307, "redirect"), (403, "403")])
-def test_a_redirect_is_not_followed_and_a_refusal_is_final(receiver: Receiver, status: int, said: str) -> None:
+def test_a_redirect_is_not_followed_and_a_refusal_is_final(
+    receiver: Receiver, status: int, said: str
+) -> None:
     receiver.answers += [status]
     with pytest.raises(ToolError, match=said):
         post(receiver.hook(), b"{}")
@@ -127,7 +136,8 @@ def test_private_addresses_are_refused_unless_allowed(receiver: Receiver) -> Non
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "[fd00::1]"]
+    "address",
+    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "[fd00::1]"],
 )
 def test_an_address_in_place_of_a_name_is_refused_when_private(address: str) -> None:
     ip_address(address.strip("[]"))
@@ -136,7 +146,9 @@ def test_an_address_in_place_of_a_name_is_refused_when_private(address: str) -> 
         post(hook, b"{}")
 
 
-def test_a_certificate_that_nobody_vouches_for_is_final(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_nobody_vouches_for_is_final(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(ToolError, match="certificate"):
         post(receiver.hook(), b"{}")

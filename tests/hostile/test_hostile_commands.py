@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hostile productions through the command line, as a person meets them: exit code 2, one clear line, no traceback, nothing touched."""
+"""Hostile productions through the command line, as a person meets them: exit code 2, one clear
+line, no traceback, nothing touched."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def ask(name: str, place: Path) -> Answer:
     before = tree(place)
     environment = {**os.environ, "HOME": str(place / "home"), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "flows", "plan", str(folder), "--inputs"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=environment, check=False
+    )
     return Answer(done.returncode, done.stderr, before, tree(place))
 
 
@@ -59,11 +62,15 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
 
 
 @pytest.mark.parametrize("name", CHOSEN)
-def test_the_command_line_refuses_it_in_one_clear_error(name: str, answers: dict[str, Answer]) -> None:
+def test_the_command_line_refuses_it_in_one_clear_error(
+    name: str, answers: dict[str, Answer]
+) -> None:
     (bad,) = [bad for bad in HOSTILE if bad.name == name]
     answer = answers[name]
     assert answer.code == 2, answer.said
     assert "Traceback" not in answer.said
-    assert any(all(text in line for text in bad.says) for line in answer.said.splitlines()), answer.said
+    assert any(all(text in line for text in bad.says) for line in answer.said.splitlines()), (
+        answer.said
+    )
     assert len(answer.said) < 5000
     assert answer.after == answer.before

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hostile files: media, pictures, cubes and timelines that lie, bomb or lead elsewhere end in one error, quickly, in little memory."""
+"""Hostile files: media, pictures, cubes and timelines that lie, bomb or lead elsewhere end in one
+error, quickly, in little memory."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ from pipeline.render import portraits
 from pipeline.speech import ingest
 
 STARTER = Path(__file__).parents[2] / "pipeline" / "script" / "starter"
-SECONDS, MEBIBYTES = 30.0, 700  # a file that is a bomb takes minutes or for ever; a busy machine does not
+# a file that is a bomb takes minutes or for ever; a busy machine does not
+SECONDS, MEBIBYTES = 30.0, 700
 Make = Callable[[Path], object]
 
 
@@ -43,7 +45,13 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def png(width: int, height: int, *, data: bytes = b"", extra: bytes = b"") -> bytes:
     """A PNG that says it is this large."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + extra
+        + chunk(b"IDAT", data)
+        + chunk(b"IEND", b"")
+    )
 
 
 def jpeg() -> bytes:
@@ -89,17 +97,26 @@ def without_picture(path: Path) -> None:
 
 def apng_of_many_frames(path: Path) -> None:
     path.write_bytes(
-        png(300, 300, extra=chunk(b"acTL", struct.pack(">II", 1 << 30, 0)), data=zlib.compress(b"\0" * 900))
+        png(
+            300,
+            300,
+            extra=chunk(b"acTL", struct.pack(">II", 1 << 30, 0)),
+            data=zlib.compress(b"\0" * 900),
+        )
     )
 
 
 def with_profile_bomb(path: Path) -> None:
     bomb = b"x\0\0" + zlib.compress(b"\0" * (90 << 20), 9)
-    path.write_bytes(png(300, 300, extra=chunk(b"iCCP", bomb), data=zlib.compress(b"\0" * (300 * 901))))
+    path.write_bytes(
+        png(300, 300, extra=chunk(b"iCCP", bomb), data=zlib.compress(b"\0" * (300 * 901)))
+    )
 
 
 def with_text_bomb(path: Path) -> None:
-    bombs = b"".join(chunk(b"zTXt", b"k\0\0" + zlib.compress(b"A" * (20 << 20), 9)) for _ in range(4))
+    bombs = b"".join(
+        chunk(b"zTXt", b"k\0\0" + zlib.compress(b"A" * (20 << 20), 9)) for _ in range(4)
+    )
     path.write_bytes(png(300, 300, extra=bombs, data=zlib.compress(b"\0" * (300 * 901))))
 
 
@@ -119,21 +136,30 @@ PICTURES: dict[str, tuple[str, Make]] = {
     "a bomb of 2 thousand million": ("a.png", put(png(2**31 - 1, 2**31 - 1))),
     "no width": ("a.png", put(png(0, 300))),
     "pixels that are missing": ("a.png", put(png(300, 300, data=zlib.compress(b"\0" * 100)))),
-    "pixels that never end": ("a.png", put(png(300, 300, data=zlib.compress(b"\0" * (100 << 20), 9)[:-200]))),
+    "pixels that never end": (
+        "a.png",
+        put(png(300, 300, data=zlib.compress(b"\0" * (100 << 20), 9)[:-200])),
+    ),
     "a colour profile that bombs": ("a.png", with_profile_bomb),
     "texts that bomb": ("a.png", with_text_bomb),
     "a PNG cut short": ("a.png", put(png(300, 300, data=zlib.compress(b"\0" * (300 * 901)))[:60])),
     "a JPEG cut short": ("a.jpg", put(jpeg()[:2000])),
     "a GIF called PNG": ("a.png", put(b"GIF89a" + struct.pack("<HH", 60000, 60000) + b"\0" * 40)),
-    "a TIFF that points at itself": ("a.jpg", put(b"II*\0\x08\0\0\0\x01\0\0\x01\x03\0\x01\0\0\0\xff\xff\0\0\x08\0\0\0")),
-    "a WebP that lies": ("a.webp", put(b"RIFF\xff\xff\xff\x7fWEBPVP8X" + struct.pack("<I", 10) + b"\x10\0\0\0" + b"\xff" * 6)),
+    "a TIFF that points at itself": (
+        "a.jpg",
+        put(b"II*\0\x08\0\0\0\x01\0\0\x01\x03\0\x01\0\0\0\xff\xff\0\0\x08\0\0\0"),
+    ),
+    "a WebP that lies": (
+        "a.webp",
+        put(b"RIFF\xff\xff\xff\x7fWEBPVP8X" + struct.pack("<I", 10) + b"\x10\0\0\0" + b"\xff" * 6),
+    ),
     "a film without frames": ("a.mp4", no_frames),
     "a film cut short": ("a.mp4", cut_short),
     "a film without picture": ("a.mp4", without_picture),
     "a playlist called film": ("a.mp4", put(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n")),
     "a folder": ("a.png", Path.mkdir),
     "a pipe": ("a.png", os.mkfifo),
-}  # fmt: skip
+}
 
 SOUND_PIXELS = ("a colour profile that bombs", "texts that bomb", "pixels that never end")
 """Pictures that may be taken: their pixels are sound, and what lies beside them is not unfolded."""
@@ -141,14 +167,31 @@ SOUND_PIXELS = ("a colour profile that bombs", "texts that bomb", "pixels that n
 SOUNDS: dict[str, tuple[str, Make]] = {
     "nothing": ("a.wav", put(b"")),
     "a text": ("a.wav", put(b"hello")),
-    "a playlist": ("a.wav", put(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n")),
+    "a playlist": (
+        "a.wav",
+        put(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n"),
+    ),
     "a playlist by name": ("a.m3u8", put(b"#EXTM3U\n#EXTINF:1,\nhttp://localhost:1/x.ts\n")),
     "a list of ffmpeg": ("a.wav", put(b"ffconcat version 1.0\nfile /etc/passwd\n")),
     "a list of ffmpeg by name": ("a.ffconcat", put(b"ffconcat version 1.0\nfile /etc/passwd\n")),
-    "an SDP that opens ports": ("a.wav", put(b"v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n")),
-    "an MPEG-DASH list": ("a.mp4", put(b'<?xml version="1.0"?><MPD><BaseURL>file:///etc/</BaseURL></MPD>')),
-    "a QuickTime reference": ("a.mov", put(struct.pack(">I4sI4sI4sI4s", 200, b"moov", 192, b"rmra", 184, b"rmda", 176, b"rdrf")
-                                       + b"\0\0\0\0url " + struct.pack(">I", 20) + b"file:///etc/passwd\0\0" + b"\0" * 120)),
+    "an SDP that opens ports": (
+        "a.wav",
+        put(b"v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n"),
+    ),
+    "an MPEG-DASH list": (
+        "a.mp4",
+        put(b'<?xml version="1.0"?><MPD><BaseURL>file:///etc/</BaseURL></MPD>'),
+    ),
+    "a QuickTime reference": (
+        "a.mov",
+        put(
+            struct.pack(">I4sI4sI4sI4s", 200, b"moov", 192, b"rmra", 184, b"rmda", 176, b"rdrf")
+            + b"\0\0\0\0url "
+            + struct.pack(">I", 20)
+            + b"file:///etc/passwd\0\0"
+            + b"\0" * 120
+        ),
+    ),
     "a WAV that promises more": ("a.wav", put(wav(data=48_000_000, riff=48_000_036))),
     "a WAV of no samples": ("a.wav", put(wav(0.0))),
     "a WAV of no channels": ("a.wav", put(wav()[:22] + b"\0\0" + wav()[24:])),
@@ -156,15 +199,21 @@ SOUNDS: dict[str, tuple[str, Make]] = {
     "a WAV of no rate": ("a.wav", put(wav()[:24] + b"\0\0\0\0" + wav()[28:])),
     "a WAV of a huge rate": ("a.wav", put(wav()[:24] + b"\xff\xff\xff\x7f" + wav()[28:])),
     "a WAV cut in its header": ("a.wav", put(wav()[:30])),
-    "a FLAC cut in its header": ("a.flac", lambda p: p.write_bytes((STARTER / "recordings" / "dialogue.flac").read_bytes()[:100])),
-    "a FLAC cut short": ("a.flac", lambda p: p.write_bytes((STARTER / "recordings" / "dialogue.flac").read_bytes()[:200_000])),
+    "a FLAC cut in its header": (
+        "a.flac",
+        lambda p: p.write_bytes((STARTER / "recordings" / "dialogue.flac").read_bytes()[:100]),
+    ),
+    "a FLAC cut short": (
+        "a.flac",
+        lambda p: p.write_bytes((STARTER / "recordings" / "dialogue.flac").read_bytes()[:200_000]),
+    ),
     "a film without sound": ("a.mp4", lambda p: video(p, "-frames:v", "3")),
     "a picture": ("a.wav", put(png(300, 300))),
     "a zip": ("a.wav", put(b"PK\x03\x04" + b"\0" * 100)),
     "a device": ("a.wav", lambda p: p.symlink_to("/dev/zero")),
     "a pipe": ("a.wav", os.mkfifo),
     "a folder": ("a.wav", Path.mkdir),
-}  # fmt: skip
+}
 
 IDENTITY = "\n".join(f"{r} {g} {b}" for b in (0, 1) for g in (0, 1) for r in (0, 1))
 CUBES = {
@@ -201,9 +250,17 @@ CLIP = {
 
 def otio(children: object, **extra: object) -> str:
     """A timeline with one picture track that holds `children`."""
-    track = {"OTIO_SCHEMA": "Track.1", "kind": "Video", "name": "v", "metadata": {}, "children": children}
+    track = {
+        "OTIO_SCHEMA": "Track.1",
+        "kind": "Video",
+        "name": "v",
+        "metadata": {},
+        "children": children,
+    }
     stack = {"OTIO_SCHEMA": "Stack.1", "name": "s", "metadata": {}, "children": [track]}
-    return json.dumps({"OTIO_SCHEMA": "Timeline.1", "name": "t", "metadata": {}, "tracks": stack, **extra})
+    return json.dumps(
+        {"OTIO_SCHEMA": "Timeline.1", "name": "t", "metadata": {}, "tracks": stack, **extra}
+    )
 
 
 def _time(value: object, rate: object = 25) -> dict[str, object]:
@@ -211,7 +268,11 @@ def _time(value: object, rate: object = 25) -> dict[str, object]:
 
 
 def _span(start: object, duration: object, rate: object = 25) -> dict[str, object]:
-    return {"OTIO_SCHEMA": "TimeRange.1", "start_time": _time(start, rate), "duration": _time(duration, rate)}
+    return {
+        "OTIO_SCHEMA": "TimeRange.1",
+        "start_time": _time(start, rate),
+        "duration": _time(duration, rate),
+    }
 
 
 TIMELINES = {
@@ -232,17 +293,32 @@ TIMELINES = {
     "NaN": otio([{**CLIP, "source_range": _span(0, float("nan"))}]),
     "a negative length": otio([{**CLIP, "source_range": _span(0, -5)}]),
     "no rate": otio([{**CLIP, "source_range": _span(0, 5, 0)}]),
-    "metadata of another kind": otio([{**CLIP, "metadata": {"callsheet": "x"}, "source_range": _span(0, 5)}]),
-    "a transition alone": otio([{"OTIO_SCHEMA": "Transition.1", "name": "", "metadata": {}, "transition_type": "SMPTE_Dissolve",
-                                 "in_offset": _time(5), "out_offset": _time(5)}]),
-}  # fmt: skip
+    "metadata of another kind": otio(
+        [{**CLIP, "metadata": {"callsheet": "x"}, "source_range": _span(0, 5)}]
+    ),
+    "a transition alone": otio(
+        [
+            {
+                "OTIO_SCHEMA": "Transition.1",
+                "name": "",
+                "metadata": {},
+                "transition_type": "SMPTE_Dissolve",
+                "in_offset": _time(5),
+                "out_offset": _time(5),
+            }
+        ]
+    ),
+}
 
 
 class Watch:
     """Holds a case to its time and memory."""
 
     def __enter__(self) -> None:
-        self.began, self.memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.began, self.memory = (
+            time.monotonic(),
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        )
 
     def __exit__(self, *_: object) -> None:
         assert time.monotonic() - self.began < SECONDS
@@ -270,11 +346,18 @@ def test_a_hostile_portrait_is_refused(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SOUNDS)
-def test_a_hostile_recording_is_refused_and_nothing_else_is_opened(name: str, tmp_path: Path) -> None:
+def test_a_hostile_recording_is_refused_and_nothing_else_is_opened(
+    name: str, tmp_path: Path
+) -> None:
     file, make = SOUNDS[name]
     make(tmp_path / file)
-    refused(lambda: ingest.ingest(tmp_path / file, order=0, offset_samples=0, media=tmp_path / "media", folder=tmp_path),
-            InputError, ToolError)  # fmt: skip
+    refused(
+        lambda: ingest.ingest(
+            tmp_path / file, order=0, offset_samples=0, media=tmp_path / "media", folder=tmp_path
+        ),
+        InputError,
+        ToolError,
+    )
     assert not list((tmp_path / "media").rglob("*.flac"))
 
 
@@ -326,7 +409,9 @@ def test_a_hostile_sheet_of_corrections_is_refused(name: str, tmp_path: Path) ->
     assert store.rows(Event) == []
 
 
-def test_files_that_hold_no_readable_credentials_are_told_apart_without_a_crash(tmp_path: Path) -> None:
+def test_files_that_hold_no_readable_credentials_are_told_apart_without_a_crash(
+    tmp_path: Path,
+) -> None:
     for number, data in enumerate((b"", b"\0" * 999, wav(), png(300, 300), jpeg(), b"ftyp" * 99)):
         for suffix in (".mp4", ".mov", ".png", ".txt"):
             path = tmp_path / f"{number}{suffix}"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hostile productions: no crash, nothing run, nothing written outside, and one clear error each; unusual text is only text."""
+"""Hostile productions: no crash, nothing run, nothing written outside, and one clear error each;
+unusual text is only text."""
 
 from __future__ import annotations
 
@@ -21,8 +22,11 @@ SECONDS, MEBIBYTES = 30.0, 600  # a production that is a bomb takes minutes or f
 
 
 def starter(folder: Path) -> Path:
-    """A copy of the starter among files that nobody may touch; its media are links to ours, so that a copy is cheap."""
-    shutil.copytree(STARTER, folder, copy_function=lambda source, target: Path(target).hardlink_to(source))
+    """A copy of the starter among files that nobody may touch; its media are links to ours, so that
+    a copy is cheap."""
+    shutil.copytree(
+        STARTER, folder, copy_function=lambda source, target: Path(target).hardlink_to(source)
+    )
     for name in ("production.toml", "cast.csv", "consents.csv", "script.fountain"):
         text = (folder / name).read_bytes()
         (folder / name).unlink()
@@ -34,7 +38,8 @@ def starter(folder: Path) -> Path:
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
     """Every entry under a folder with its size and time of change."""
     return {
-        str(path.relative_to(folder)): (path.lstat().st_size, path.lstat().st_mtime_ns) for path in folder.rglob("*")
+        str(path.relative_to(folder)): (path.lstat().st_size, path.lstat().st_mtime_ns)
+        for path in folder.rglob("*")
     }
 
 
@@ -62,7 +67,9 @@ def test_a_hostile_production_is_refused_clearly_or_taken_as_text(bad: Bad, tmp_
     assert peak() - memory < MEBIBYTES
     assert tree(tmp_path) == before
     if bad.says:
-        assert any(all(text in line for text in bad.says) for line in said), "\n".join(line[:300] for line in said)
+        assert any(all(text in line for text in bad.says) for line in said), "\n".join(
+            line[:300] for line in said
+        )
     else:
         assert said == []
     for line in said:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: E501 - calls of one case a line
-"""Titles, captions, chapters, file names and cells that mean something to an engine come out as text, and only as text."""
+"""Titles, captions, chapters, file names and cells that mean something to an engine come out as
+text, and only as text."""
 
 from __future__ import annotations
 
@@ -46,23 +47,45 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyFilm, Path]:
     ).path
 
 
-def job_of(film: tuple[TinyFilm, Path], **changes: object) -> tuple[list[assemble.Cut], deliver.Job]:
+def job_of(
+    film: tuple[TinyFilm, Path], **changes: object
+) -> tuple[list[assemble.Cut], deliver.Job]:
     tiny, master = film
     picture = assemble.Picture(width=160, height=96, rate=RATE)
     job = deliver.Job(
-        picture=picture, sound_id="", sound_path=master, root=tiny.root, profiles=(deliver.WEB,), burn_in=False
+        picture=picture,
+        sound_id="",
+        sound_path=master,
+        root=tiny.root,
+        profiles=(deliver.WEB,),
+        burn_in=False,
     )
-    return assemble.cuts(tiny.shots, tiny.takes, [], version="v", size=(160, 96)), replace(job, **changes)
+    return assemble.cuts(tiny.shots, tiny.takes, [], version="v", size=(160, 96)), replace(
+        job, **changes
+    )
 
 
 def cue_of(text: str, number: int) -> Cue:
     start = number * 3840
-    return Cue(line_id=f"l{number}", recording_id="r", character=text, start=start, end=start + 3840, text=text, performance="",
-               status="matched", confidence=1.0)  # fmt: skip
+    return Cue(
+        line_id=f"l{number}",
+        recording_id="r",
+        character=text,
+        start=start,
+        end=start + 3840,
+        text=text,
+        performance="",
+        status="matched",
+        confidence=1.0,
+    )
 
 
-def test_titles_and_chapters_come_back_as_they_were_given(film: tuple[TinyFilm, Path], tmp_path: Path) -> None:
-    chapters = tuple(deliver.Chapter(frame=2 * n, title=text) for n, text in enumerate(INJECTIONS.values()))
+def test_titles_and_chapters_come_back_as_they_were_given(
+    film: tuple[TinyFilm, Path], tmp_path: Path
+) -> None:
+    chapters = tuple(
+        deliver.Chapter(frame=2 * n, title=text) for n, text in enumerate(INJECTIONS.values())
+    )
     title = " ".join(INJECTIONS.values())
     cuts, job = job_of(film, title=title, chapters=chapters)
     path = deliver.render(cuts, job, folder=tmp_path)["web"]
@@ -74,18 +97,37 @@ def test_titles_and_chapters_come_back_as_they_were_given(film: tuple[TinyFilm, 
     assert len(found) == len(wanted)
 
 
-def test_burned_captions_are_drawn_and_steer_nothing(film: tuple[TinyFilm, Path], tmp_path: Path) -> None:
-    shown = [captions.Caption(start=2 * n, end=2 * n + 2, spoken_end=2 * n + 2, lines=(text,), character="X")
-             for n, text in enumerate(INJECTIONS.values())]  # fmt: skip
+def test_burned_captions_are_drawn_and_steer_nothing(
+    film: tuple[TinyFilm, Path], tmp_path: Path
+) -> None:
+    shown = [
+        captions.Caption(
+            start=2 * n, end=2 * n + 2, spoken_end=2 * n + 2, lines=(text,), character="X"
+        )
+        for n, text in enumerate(INJECTIONS.values())
+    ]
     cuts, job = job_of(film)
-    plain = list(media.read_frames(deliver.render(cuts, job, folder=tmp_path / "a")["web"], width=160, height=96))
-    burned = list(media.read_frames(deliver.render(cuts, deliver.burnable(shown, job), folder=tmp_path / "b")["web"], width=160, height=96))  # fmt: skip
+    plain = list(
+        media.read_frames(
+            deliver.render(cuts, job, folder=tmp_path / "a")["web"], width=160, height=96
+        )
+    )
+    burned = list(
+        media.read_frames(
+            deliver.render(cuts, deliver.burnable(shown, job), folder=tmp_path / "b")["web"],
+            width=160,
+            height=96,
+        )
+    )
     assert len(burned) == len(plain)
-    change = [np.abs(a.astype(int) - b).max(axis=(1, 2)) for a, b in zip(plain, burned, strict=True)]
+    change = [
+        np.abs(a.astype(int) - b).max(axis=(1, 2)) for a, b in zip(plain, burned, strict=True)
+    ]
     unseen = ("a lone accent",)
     for number, name in enumerate(INJECTIONS):
         rows = change[2 * number]
-        assert name in unseen or rows[48:].max() > 20, name  # something is drawn in the lower half ...
+        # something is drawn in the lower half ...
+        assert name in unseen or rows[48:].max() > 20, name
         assert rows[:24].max() < 30, name  # ... and nothing is thrown across the picture
 
 
@@ -102,22 +144,39 @@ def test_takes_with_odd_names_are_read_and_nothing_else(name: str, tmp_path: Pat
     )
     cube = tiny.root / "a'b:c,d[e];f\\g.cube"
     cube.write_text(
-        "LUT_3D_SIZE 2\n" + "\n".join(f"{r} {g} {b}" for b in (0, 1) for g in (0, 1) for r in (0, 1)) + "\n"
+        "LUT_3D_SIZE 2\n"
+        + "\n".join(f"{r} {g} {b}" for b in (0, 1) for g in (0, 1) for r in (0, 1))
+        + "\n"
     )
     picture = assemble.Picture(width=64, height=36, rate=RATE)
-    job = deliver.Job(picture=picture, sound_id="", sound_path=tiny.root / master.path, root=tiny.root, profiles=(deliver.WEB,), burn_in=False)  # fmt: skip
+    job = deliver.Job(
+        picture=picture,
+        sound_id="",
+        sound_path=tiny.root / master.path,
+        root=tiny.root,
+        profiles=(deliver.WEB,),
+        burn_in=False,
+    )
     cuts = [
         replace(cut, cube_path=cube.name)
         for cut in assemble.cuts(tiny.shots, tiny.takes, [], version="v", size=(64, 36))
     ]
-    frames = list(media.read_frames(deliver.render(cuts, job, folder=tmp_path / "o")["web"], width=64, height=36))
+    frames = list(
+        media.read_frames(
+            deliver.render(cuts, job, folder=tmp_path / "o")["web"], width=64, height=36
+        )
+    )
     assert len(frames) == 4
     assert abs(float(frames[0].mean()) - 99) < 3
 
 
 def test_caption_files_hold_the_words_and_no_markup(tmp_path: Path) -> None:
-    shown = [captions.Caption(start=50 * n, end=50 * n + 40, spoken_end=50 * n + 40, lines=(text,), character="X")
-             for n, text in enumerate(INJECTIONS.values())]  # fmt: skip
+    shown = [
+        captions.Caption(
+            start=50 * n, end=50 * n + 40, spoken_end=50 * n + 40, lines=(text,), character="X"
+        )
+        for n, text in enumerate(INJECTIONS.values())
+    ]
     for path in captions.write(shown, tmp_path, rate=RATE):
         text = path.read_text(encoding="utf-8")
         assert text.count(" --> ") == len(shown)
@@ -125,7 +184,9 @@ def test_caption_files_hold_the_words_and_no_markup(tmp_path: Path) -> None:
         assert "{" not in text
 
 
-def test_cells_that_a_spreadsheet_would_compute_are_exported_as_text_and_come_back(tmp_path: Path) -> None:
+def test_cells_that_a_spreadsheet_would_compute_are_exported_as_text_and_come_back(
+    tmp_path: Path,
+) -> None:
     cues = [cue_of(text, number) for number, text in enumerate((*FORMULAS, *INJECTIONS.values()))]
     found = Alignment(cues=cues, left_over=[], takes={}, chosen={}, names={})
     text = cue_overrides.export(found, at="2026-11-22T00:00:00+00:00")
@@ -133,7 +194,9 @@ def test_cells_that_a_spreadsheet_would_compute_are_exported_as_text_and_come_ba
         for cell in row:
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")), cell
     (tmp_path / "cues.csv").write_text(text, encoding="utf-8")
-    table = tables.read(tmp_path / "cues.csv", needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS)
+    table = tables.read(
+        tmp_path / "cues.csv", needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS
+    )
     assert cue_overrides.changes(table, characters=[cue.character for cue in cues]) == []
 
 
@@ -143,9 +206,12 @@ def test_contact_sheets_draw_any_text(tmp_path: Path) -> None:
     assert contact_sheet.tile(cells, tmp_path / "sheet.png", columns=4).stat().st_size > 1000
 
 
-def test_stems_of_characters_with_odd_names_stay_in_their_folder(film: tuple[TinyFilm, Path], tmp_path: Path) -> None:
+def test_stems_of_characters_with_odd_names_stay_in_their_folder(
+    film: tuple[TinyFilm, Path], tmp_path: Path
+) -> None:
     cues = [
-        cue_of(text, number) for number, text in enumerate((*INJECTIONS.values(), "../../out", "/etc/x", "CON", ".."))
+        cue_of(text, number)
+        for number, text in enumerate((*INJECTIONS.values(), "../../out", "/etc/x", "CON", ".."))
     ]
     (tmp_path / "in").mkdir()
     written = stems.write(film[1], cues, tmp_path / "in")
@@ -153,18 +219,30 @@ def test_stems_of_characters_with_odd_names_stay_in_their_folder(film: tuple[Tin
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
-def test_timelines_and_credentials_carry_any_title(film: tuple[TinyFilm, Path], tmp_path: Path) -> None:
+def test_timelines_and_credentials_carry_any_title(
+    film: tuple[TinyFilm, Path], tmp_path: Path
+) -> None:
     cuts, job = job_of(film)
     title = " ".join(INJECTIONS.values())
     shots = {shot.shot_id: replace(shot, text=title, scene=title) for shot in film[0].shots}
     programme = timeline.Programme(
-        title=title, rate=RATE, cuts=cuts, shots=shots, recordings=[], root=film[0].root, take_frames={}
+        title=title,
+        rate=RATE,
+        cuts=cuts,
+        shots=shots,
+        recordings=[],
+        root=film[0].root,
+        take_frames={},
     )
     timeline.write(programme, folder=tmp_path)
     assert len(timeline.conform(cuts, tmp_path / "timeline.otio")) == len(cuts)
     assert timeline.write_edl(programme, folder=tmp_path).read_text().startswith("TITLE: ")
     path = deliver.render(cuts, job, folder=tmp_path / "o")["web"]
-    claim = credentials.Claim(title=title, version="1", ingredients=[credentials.Ingredient(title=t, digest="ab") for t in INJECTIONS.values()])  # fmt: skip
+    claim = credentials.Claim(
+        title=title,
+        version="1",
+        ingredients=[credentials.Ingredient(title=t, digest="ab") for t in INJECTIONS.values()],
+    )
     credentials.sign(path, claim, keys=credentials.signing_key(tmp_path / "keys"))
     assert credentials.verify(path).state == "valid"
     with c2pa.Reader(str(path)) as reader:

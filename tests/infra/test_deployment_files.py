@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files that bring Callsheet to other machines: each read by the parser or held against the schema of the tool that it is for.
+"""The files that bring Callsheet to other machines: each read by the parser or held against the
+schema of the tool that it is for.
 
 What no package can check is said in infra/README.md. Nothing here starts a container or a cluster.
 """
@@ -19,10 +20,7 @@ import yaml
 
 INFRA = Path(__file__).parents[2] / "infra"
 KUBERNETES = "1.37"
-TEMPLATES = {
-    "cluster.yaml": ("spec",),
-    "night.yaml": ("spec", "rayClusterSpec"),
-}
+TEMPLATES = {"cluster.yaml": ("spec",), "night.yaml": ("spec", "rayClusterSpec")}
 
 
 def tool(name: str) -> ModuleType:
@@ -46,7 +44,10 @@ def ray_pods(name: str) -> list[dict[str, Any]]:
     spec = documents(f"kuberay/{name}")[0]
     for key in TEMPLATES[name]:
         spec = spec[key]
-    return [spec["headGroupSpec"]["template"], *(group["template"] for group in spec["workerGroupSpecs"])]
+    return [
+        spec["headGroupSpec"]["template"],
+        *(group["template"] for group in spec["workerGroupSpecs"]),
+    ]
 
 
 def pod(template: dict[str, Any]) -> dict[str, Any]:
@@ -67,14 +68,25 @@ def test_images_are_pinned_and_run_as_nobody_special() -> None:
     assert re.fullmatch(r"PYTHON=python:3\.11\.\d+-slim-bookworm(@sha256:[0-9a-f]{64})?", base)
     users = [value[0] for command, value in read if command == "USER"]
     assert users == ["10001"]
-    assert not any("secret" in " ".join(value).casefold() for command, value in read if command in ("ENV", "ARG"))
+    assert not any(
+        "secret" in " ".join(value).casefold()
+        for command, value in read
+        if command in ("ENV", "ARG")
+    )
 
 
 def test_the_compose_file_follows_the_compose_specification() -> None:
     merged = documents("compose.yaml")[0]
     compose = tool("compose_spec").PyCompose.from_json(json.dumps(merged))
     compose.to_spec()
-    assert set(compose.services) >= {"postgres", "prefect", "ray-head", "ray-worker", "storage", "nights"}
+    assert set(compose.services) >= {
+        "postgres",
+        "prefect",
+        "ray-head",
+        "ray-worker",
+        "storage",
+        "nights",
+    }
 
 
 def test_compose_publishes_nothing_beyond_this_machine_and_keeps_no_secret() -> None:
@@ -84,11 +96,23 @@ def test_compose_publishes_nothing_beyond_this_machine_and_keeps_no_secret() -> 
     assert ports == ["127.0.0.1:4200:4200"]
     assert all("healthcheck" in service for service in services.values())
     assert all(service["cap_drop"] == ["ALL"] for service in services.values())
-    assert not [name for name, one in services.items() if ":latest" in one["image"] or ":" not in one["image"]]
-    for name in ("POSTGRES_PASSWORD", "PREFECT_AUTH", "RAY_AUTH_TOKEN", "STORAGE_KEY", "STORAGE_SECRET"):
+    assert not [
+        name
+        for name, one in services.items()
+        if ":latest" in one["image"] or ":" not in one["image"]
+    ]
+    for name in (
+        "POSTGRES_PASSWORD",
+        "PREFECT_AUTH",
+        "RAY_AUTH_TOKEN",
+        "STORAGE_KEY",
+        "STORAGE_SECRET",
+    ):
         assert re.search(rf"\$\{{{name}:\?", text), f"{name} must be required"
     assert all(
-        services[name]["environment"]["RAY_AUTH_MODE"] == "token" for name in services if name.startswith("ray-")
+        services[name]["environment"]["RAY_AUTH_MODE"] == "token"
+        for name in services
+        if name.startswith("ray-")
     )
 
 
@@ -119,7 +143,11 @@ def test_ray_clusters_ask_for_the_token_and_are_of_our_version() -> None:
     assert locked is not None
     cluster = documents("kuberay/cluster.yaml")[0]
     night = documents("kuberay/night.yaml")[0]
-    assert (cluster["apiVersion"], cluster["kind"], night["kind"]) == ("ray.io/v1", "RayCluster", "RayJob")
+    assert (cluster["apiVersion"], cluster["kind"], night["kind"]) == (
+        "ray.io/v1",
+        "RayCluster",
+        "RayJob",
+    )
     for spec in (cluster["spec"], night["spec"]["rayClusterSpec"]):
         assert spec["authOptions"] == {"mode": "token"}
         assert spec["rayVersion"] == locked[1]
@@ -134,7 +162,9 @@ def test_the_submitter_of_a_night_is_a_pod_too() -> None:
 def test_the_autoscaler_file_follows_rays_own_schema() -> None:
     import jsonschema
 
-    schema = json.loads((importlib.resources.files("ray.autoscaler") / "ray-schema.json").read_text())
+    schema = json.loads(
+        (importlib.resources.files("ray.autoscaler") / "ray-schema.json").read_text()
+    )
     jsonschema.validate(documents("ray-autoscaler.yaml")[0], schema)
 
 
@@ -145,8 +175,11 @@ def test_ray_up_would_take_the_autoscaler_file_and_ask_for_spot_workers_only() -
     validate_config(filled)
     kinds = filled["available_node_types"]
     workers = [kind for name, kind in kinds.items() if name != filled["head_node_type"]]
-    assert [worker["node_config"]["InstanceMarketOptions"] for worker in workers] == [{"MarketType": "spot"}]
-    assert kinds[filled["head_node_type"]]["resources"] == {"CPU": 0}  # takes are made on workers only
+    assert [worker["node_config"]["InstanceMarketOptions"] for worker in workers] == [
+        {"MarketType": "spot"}
+    ]
+    # takes are made on workers only
+    assert kinds[filled["head_node_type"]]["resources"] == {"CPU": 0}
     started = [*filled["head_start_ray_commands"], *filled["worker_start_ray_commands"]]
     assert all("RAY_AUTH_MODE=token" in command for command in started if "ray start" in command)
 

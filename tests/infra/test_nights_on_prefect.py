@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nights on a real Prefect server: deployed from infra/prefect.yaml; started by their schedule, on PostgreSQL."""
+"""Nights on a real Prefect server: deployed from infra/prefect.yaml; started by their schedule, on
+PostgreSQL."""
 
 from __future__ import annotations
 
@@ -52,7 +53,10 @@ def test_nights_are_deployed_with_schedule_and_limit_and_run_as_flows(
     with get_client(sync_client=True) as client:
         deployed = client.read_deployment_by_name("nightly/every-night")
         (schedule,) = deployed.schedules
-        assert (schedule.schedule.cron, schedule.schedule.timezone) == ("0 22 * * *", "Europe/Berlin")
+        assert (schedule.schedule.cron, schedule.schedule.timezone) == (
+            "0 22 * * *",
+            "Europe/Berlin",
+        )
         assert deployed.global_concurrency_limit is not None
         assert deployed.global_concurrency_limit.limit == 1
         assert deployed.parameters == {"root": str(root), "hours": 8, "ray": ""}
@@ -117,7 +121,8 @@ def running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[byt
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    """PostgreSQL on loopback with a password; as root, it runs as the user that Debian's package makes."""
+    """PostgreSQL on loopback with a password; as root, it runs as the user that Debian's package
+    makes."""
     bin_folder, port, password = programs(), free_port(), "only-for-this-test"
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     with tempfile.TemporaryDirectory(prefix="callsheet-pg-") as name:
@@ -126,12 +131,36 @@ def postgres() -> Iterator[Postgres]:
         if os.geteuid() == 0:
             shutil.chown(folder, user)
             shutil.chown(folder / "password", user)
-        as_user: dict[str, Any] = {"user": user, "cwd": folder} if os.geteuid() == 0 else {"cwd": folder}
-        make = ["-D", folder / "data", "-U", "prefect", "--pwfile", folder / "password", "--auth=scram-sha-256", "-N"]
+        as_user: dict[str, Any] = (
+            {"user": user, "cwd": folder} if os.geteuid() == 0 else {"cwd": folder}
+        )
+        make = [
+            "-D",
+            folder / "data",
+            "-U",
+            "prefect",
+            "--pwfile",
+            folder / "password",
+            "--auth=scram-sha-256",
+            "-N",
+        ]
         subprocess.run([bin_folder / "initdb", *make], check=True, capture_output=True, **as_user)
-        serve = ["-D", str(folder / "data"), "-p", str(port), "-h", "127.0.0.1", "-k", name, "-c", "fsync=off"]
+        serve = [
+            "-D",
+            str(folder / "data"),
+            "-p",
+            str(port),
+            "-h",
+            "127.0.0.1",
+            "-k",
+            name,
+            "-c",
+            "fsync=off",
+        ]
         with running([str(bin_folder / "postgres"), *serve], stderr=subprocess.DEVNULL, **as_user):
-            one = Postgres(f"postgresql+asyncpg://prefect:{password}@127.0.0.1:{port}/postgres", port, password)
+            one = Postgres(
+                f"postgresql+asyncpg://prefect:{password}@127.0.0.1:{port}/postgres", port, password
+            )
             wait_for(lambda: bool(one.ask("select 1")), seconds=30)
             yield one
 
@@ -156,7 +185,9 @@ def test_one_command_serves_nights_on_their_schedule_on_postgresql(
 ) -> None:
     every_minute = tmp_path / "prefect.yaml"
     every_minute.write_text((INFRA / "prefect.yaml").read_text().replace("0 22 * * *", "* * * * *"))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | {
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")
+    } | {
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "PREFECT_API_DATABASE_CONNECTION_URL": postgres.url,
         "PREFECT_SERVER_API_AUTH_STRING": "nights:a password",
@@ -167,7 +198,9 @@ def test_one_command_serves_nights_on_their_schedule_on_postgresql(
     with running(command, env=environment) as served:
         wait_for(lambda: nights(root) == ["done"], seconds=420)
         children = psutil.Process(served.pid).children(recursive=True)
-    states = postgres.ask("select state_name, count(*) from flow_run where auto_scheduled group by 1")
+    states = postgres.ask(
+        "select state_name, count(*) from flow_run where auto_scheduled group by 1"
+    )
     assert dict(states)["Completed"] >= 1
     assert served.returncode == 130
     gone, alive = psutil.wait_procs(children, timeout=60)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the record may lie: folders with any name that people give, and a clear word about those that its engine cannot take."""
+"""Where the record may lie: folders with any name that people give, and a clear word about those
+that its engine cannot take."""
 
 from __future__ import annotations
 
@@ -22,7 +23,10 @@ def test_a_record_is_asked_and_kept_in_a_folder_of_any_name(tmp_path: Path, name
     store.append([event("said ü/1", "x", actor="me")])
     maintain(store, kinds=(Event,), many=1)
     assert query.query(store, "select consent_id from consents").rows == (("c1",),)
-    assert query.query(store, "select name from all_events order by 1").rows == (("said ü/1",), ("snapshot",))
+    assert query.query(store, "select name from all_events order by 1").rows == (
+        ("said ü/1",),
+        ("snapshot",),
+    )
     assert all(Path(file).is_file() for kind in (Consent, Event) for file in store.files(kind))
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record: what is appended comes back, sets replace sets, writers at once lose nothing, queries cannot leave the manifests."""
+"""The record: what is appended comes back, sets replace sets, writers at once lose nothing, queries
+cannot leave the manifests."""
 
 from __future__ import annotations
 
@@ -71,7 +72,9 @@ def test_an_empty_set_is_a_set(tmp_path: Path) -> None:
     assert store.current_rows(Consent) == []
 
 
-def test_three_writers_a_compactor_and_a_reader_at_once_lose_nothing_and_tear_nothing(tmp_path: Path) -> None:
+def test_three_writers_a_compactor_and_a_reader_at_once_lose_nothing_and_tear_nothing(
+    tmp_path: Path,
+) -> None:
     found = writers(tmp_path, commits=120)
     assert (found["rows"], found["lost"], found["twice"], found["torn"]) == (600, 0, 0, 0)
     assert found["reads"] > 0
@@ -95,7 +98,9 @@ def test_rows_are_found_by_many_keys_newest_files_first(tmp_path: Path) -> None:
     for take in takes:
         store.append([take])
     wanted = [takes[index].shot_id for index in (0, 5, 11)]
-    assert {take.shot_id for take in store.find(Take, "shot_id", [*wanted, "unknown"])} == set(wanted)
+    assert {take.shot_id for take in store.find(Take, "shot_id", [*wanted, "unknown"])} == set(
+        wanted
+    )
     assert store.known(Take, "shot_id", [*wanted, "unknown"]) == set(wanted)
     assert store.known(Take, "shot_id", []) == set()
     assert store.newest(Take, 1) == takes[-1:]
@@ -136,12 +141,16 @@ def test_a_reader_that_opened_the_record_before_it_was_kept_reads_on(tmp_path: P
     assert opened.to_table().num_rows == 5
 
 
-def test_what_a_killed_writer_left_in_a_table_is_deleted_and_what_readers_may_need_is_not(tmp_path: Path) -> None:
+def test_what_a_killed_writer_left_in_a_table_is_deleted_and_what_readers_may_need_is_not(
+    tmp_path: Path,
+) -> None:
     store = Store(tmp_path)
     for number in range(5):
         store.append([event("done", f"shot {number}", actor="a")])
     files = [Path(file) for file in store.files(Event)]
-    orphan, fresh = (files[0].with_name(f"part-{name}.parquet") for name in ("orphan", "being-written"))
+    orphan, fresh = (
+        files[0].with_name(f"part-{name}.parquet") for name in ("orphan", "being-written")
+    )
     for copy in (orphan, fresh):
         shutil.copy(files[0], copy)
     for file in (*files, orphan):
@@ -154,7 +163,9 @@ def test_what_a_killed_writer_left_in_a_table_is_deleted_and_what_readers_may_ne
 
 
 def test_rows_of_a_record_that_was_not_parted_yet_are_added_to(tmp_path: Path) -> None:
-    shutil.copytree(Path(__file__).parents[1] / "data" / "schemas" / "v1" / "events", tmp_path / "events")
+    shutil.copytree(
+        Path(__file__).parents[1] / "data" / "schemas" / "v1" / "events", tmp_path / "events"
+    )
     store = Store(tmp_path)
     store.append([event("done", "shot 1", actor="a")])
     assert [row.subject for row in store.rows(Event, name="done")] == ["shot 1"]
@@ -187,7 +198,9 @@ def test_a_long_run_joins_its_small_files_while_it_writes(tmp_path: Path) -> Non
     assert len(store.rows(Event)) == MANY_FILES + 1
 
 
-def test_opening_a_table_reads_a_checkpoint_and_few_commits_however_many_there_were(tmp_path: Path) -> None:
+def test_opening_a_table_reads_a_checkpoint_and_few_commits_however_many_there_were(
+    tmp_path: Path,
+) -> None:
     store = Store(tmp_path)
     log = tmp_path / "events" / "_delta_log"
     for number in range(45):
@@ -212,8 +225,12 @@ def test_a_commit_whose_checkpoint_fails_is_a_commit_and_not_done_twice(tmp_path
     assert len(store.rows(Event)) == CHECKPOINT_COMMITS + 1
 
 
-def test_a_table_that_was_begun_before_keeps_its_log_short_from_its_next_upkeep_on(tmp_path: Path) -> None:
-    shutil.copytree(Path(__file__).parents[1] / "data" / "schemas" / "v1" / "events", tmp_path / "events")
+def test_a_table_that_was_begun_before_keeps_its_log_short_from_its_next_upkeep_on(
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(
+        Path(__file__).parents[1] / "data" / "schemas" / "v1" / "events", tmp_path / "events"
+    )
     store = Store(tmp_path)
     assert not LOG.items() <= DeltaTable(store.uri(Event)).metadata().configuration.items()
     store.append([event("done", "shot 1", actor="a")])
@@ -222,7 +239,9 @@ def test_a_table_that_was_begun_before_keeps_its_log_short_from_its_next_upkeep_
     assert len(store.rows(Event)) == 2
 
 
-def test_one_look_sees_the_record_as_it_stood_and_still_writes_to_it_as_it_is(tmp_path: Path) -> None:
+def test_one_look_sees_the_record_as_it_stood_and_still_writes_to_it_as_it_is(
+    tmp_path: Path,
+) -> None:
     store = Store(tmp_path)
     store.replace(Consent, [consent("c1")])
     look = store.as_it_stands()
@@ -267,7 +286,9 @@ def test_a_query_sees_the_current_set_and_all_history(tmp_path: Path) -> None:
         "selec 1",
     ],
 )
-def test_a_query_that_is_not_one_select_over_the_manifests_is_refused(tmp_path: Path, sql: str) -> None:
+def test_a_query_that_is_not_one_select_over_the_manifests_is_refused(
+    tmp_path: Path, sql: str
+) -> None:
     store = Store(tmp_path / "record")
     store.append([Reject(run_id="r", stage="s", subject="x", kind="input", reason="y")])
     before = sorted(tmp_path.rglob("*"))
@@ -276,7 +297,9 @@ def test_a_query_that_is_not_one_select_over_the_manifests_is_refused(tmp_path: 
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("words", ["No space left on device", "Read-only file system (os error 30)"])
+@pytest.mark.parametrize(
+    "words", ["No space left on device", "Read-only file system (os error 30)"]
+)
 def test_a_full_or_read_only_disk_is_a_tool_error_at_once(words: str) -> None:
     tried = []
 

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from manifests import timebase
 from manifests.errors import InputError
-from manifests.timebase import MASTER_HZ, RATES, Span, frames_covering, parse_rate, sample_of_frame, timecode
+from manifests.timebase import (
+    MASTER_HZ,
+    RATES,
+    Span,
+    frames_covering,
+    parse_rate,
+    sample_of_frame,
+    timecode,
+)
 
 rates = st.sampled_from(sorted(RATES.values()))
 
@@ -34,7 +42,9 @@ def test_covering_frames_are_the_least_that_cover(samples: int, rate: Fraction) 
 
 
 @given(ends=st.lists(st.integers(0, 10**9), min_size=3, max_size=3).map(sorted), rate=rates)
-def test_neighbouring_spans_stay_neighbours_on_another_grid(ends: list[int], rate: Fraction) -> None:
+def test_neighbouring_spans_stay_neighbours_on_another_grid(
+    ends: list[int], rate: Fraction
+) -> None:
     left, right = Span(ends[0], ends[1]).at(rate), Span(ends[1], ends[2]).at(rate)
     assert left.end == right.start
 

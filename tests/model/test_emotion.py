@@ -84,7 +84,10 @@ def test_an_unknown_label_names_the_nearest() -> None:
 
 def test_taught_words_stand_for_their_mix_times_the_intensity() -> None:
     words = {"worn out": (("neutral", 0.4), ("sad", 0.6))}
-    assert str(parse_curve("Worn  Out 0.5 -> angry", words=words)) == "neutral 0.2 + sad 0.3 -> angry 1"
+    assert (
+        str(parse_curve("Worn  Out 0.5 -> angry", words=words))
+        == "neutral 0.2 + sad 0.3 -> angry 1"
+    )
     with pytest.raises(EmotionError, match="above"):
         parse_curve("worn out 3", words=words)
 
@@ -109,7 +112,9 @@ def test_each_line_performs_its_own_curve_from_its_first_frame_to_its_last(
 
 
 @given(lines, st.integers(1, 20))
-def test_keys_stand_in_order_and_none_repeats_its_neighbours(parts: list[tuple[Curve, int, int]], ease: int) -> None:
+def test_keys_stand_in_order_and_none_repeats_its_neighbours(
+    parts: list[tuple[Curve, int, int]], ease: int
+) -> None:
     keys = Performance.joined(laid_out(parts), ease_frames=ease).keys
     assert [key.frame for key in keys] == sorted({key.frame for key in keys})
     assert all(
@@ -119,8 +124,12 @@ def test_keys_stand_in_order_and_none_repeats_its_neighbours(parts: list[tuple[C
 
 
 @given(lines, st.integers(1, 20))
-def test_a_line_of_one_or_two_mixes_is_performed_exactly(parts: list[tuple[Curve, int, int]], ease: int) -> None:
-    placed = laid_out([(Curve(curve.mixes[:2]), pause, length + 1) for curve, pause, length in parts])
+def test_a_line_of_one_or_two_mixes_is_performed_exactly(
+    parts: list[tuple[Curve, int, int]], ease: int
+) -> None:
+    placed = laid_out(
+        [(Curve(curve.mixes[:2]), pause, length + 1) for curve, pause, length in parts]
+    )
     performance = Performance.joined(placed, ease_frames=ease)
     for curve, start, end in placed:
         wanted = [curve.at((frame - start) / (end - 1 - start)) for frame in range(start, end)]
@@ -128,19 +137,25 @@ def test_a_line_of_one_or_two_mixes_is_performed_exactly(parts: list[tuple[Curve
 
 
 def test_a_held_mood_holds_until_it_eases_into_the_next() -> None:
-    performance = Performance.joined([(held("happy"), 0, 50), (held("sad"), 100, 150)], ease_frames=10)
+    performance = Performance.joined(
+        [(held("happy"), 0, 50), (held("sad"), 100, 150)], ease_frames=10
+    )
     happy = performance.at([0, 49, 75, 90, 95, 100, 149])[:, LABELS.index("happy")]
     np.testing.assert_allclose(happy, [1, 1, 1, 1, 0.5, 0, 0])
 
 
 def test_a_pause_shorter_than_the_ease_is_used_whole() -> None:
-    performance = Performance.joined([(held("happy"), 0, 50), (held("sad"), 54, 100)], ease_frames=10)
+    performance = Performance.joined(
+        [(held("happy"), 0, 50), (held("sad"), 54, 100)], ease_frames=10
+    )
     happy = performance.at([49, 51.5, 54])[:, LABELS.index("happy")]
     np.testing.assert_allclose(happy, [1, 0.5, 0])
 
 
 def test_an_unchanging_performance_is_one_key_wherever_its_lines_lie() -> None:
-    one = Performance.joined([(held("sad", 0.8), 4, 50), (held("sad", 0.8), 60, 90)], ease_frames=10)
+    one = Performance.joined(
+        [(held("sad", 0.8), 4, 50), (held("sad", 0.8), 60, 90)], ease_frames=10
+    )
     other = Performance.joined([(held("sad", 0.8), 7, 31)], ease_frames=10)
     assert one == other == Performance((Key(0, (0, 0, 0, 0, 0, 0, 0.8, 0)),))
 

@@ -19,7 +19,9 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "lighthouse" / "portraits"
 
 @pytest.fixture(scope="module")
 def recogniser() -> Recogniser:
-    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    landmarker = Landmarker(
+        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+    )
     return Recogniser(landmarker, weights.path("dlib-face"), weights.path("dlib-face-layout"))
 
 
@@ -29,8 +31,13 @@ def embedding(recogniser: Recogniser, rgb: np.ndarray) -> np.ndarray:
     return recogniser.embed(rgb, face)
 
 
-def test_a_face_is_nearer_to_itself_in_other_light_and_size_than_to_others(recogniser: Recogniser) -> None:
-    rgb = {name: portraits.read(EXAMPLE / f"{name}.png", face="largest").pixels for name in ("henrik", "mara")}
+def test_a_face_is_nearer_to_itself_in_other_light_and_size_than_to_others(
+    recogniser: Recogniser,
+) -> None:
+    rgb = {
+        name: portraits.read(EXAMPLE / f"{name}.png", face="largest").pixels
+        for name in ("henrik", "mara")
+    }
     home = {name: embedding(recogniser, pixels) for name, pixels in rgb.items()}
     apart = distance(home["henrik"], home["mara"])
     assert apart > 0.5
@@ -46,7 +53,10 @@ def test_where_there_is_no_face_there_is_none(recogniser: Recogniser) -> None:
 
 
 def test_the_face_that_is_meant_is_taken_of_several(recogniser: Recogniser) -> None:
-    rgb = {name: portraits.read(EXAMPLE / f"{name}.png").pixels[::2, ::2] for name in ("henrik", "mara")}
+    rgb = {
+        name: portraits.read(EXAMPLE / f"{name}.png").pixels[::2, ::2]
+        for name in ("henrik", "mara")
+    }
     home = {name: embedding(recogniser, pixels) for name, pixels in rgb.items()}
     both = np.hstack([rgb["henrik"], rgb["mara"]])
     for place, choice, name in (((0.25, 0.5), "left", "henrik"), ((0.75, 0.5), "right", "mara")):

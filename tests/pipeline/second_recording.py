@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example's dialogue recorded a second time: other pauses, other levels, more noise; made from the dry lines that tests keep.
+"""The example's dialogue recorded a second time: other pauses, other levels, more noise; made from
+the dry lines that tests keep.
 
-Settings that only fit the example's own recording fail on this one. It needs no voices, only `tests/data/lighthouse`, whose lines
-were spoken by `examples/make_lighthouse.py`. It is not a second performance: each line is the same sound as in the example.
+Settings that only fit the example's own recording fail on this one. It needs no voices, only
+`tests/data/lighthouse`, whose lines were spoken by `examples/make_lighthouse.py`. It is not a
+second performance: each line is the same sound as in the example.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ DATA = ROOT / "tests" / "data" / "lighthouse"
 EXAMPLE = ROOT / "examples" / "lighthouse" / "recordings" / "dialogue.flac"
 
 DRY_HZ = 24_000
-LEVELS_DB = {"HENRIK": -3.0, "MARA": -1.0, "NADIA": 2.0}  # the example: Henrik loudest, Nadia softest
+# the example: Henrik loudest, Nadia softest
+LEVELS_DB = {"HENRIK": -3.0, "MARA": -1.0, "NADIA": 2.0}
 PAUSES_SECONDS = (0.3, 1.3)
 OVERLAP_SECONDS = (0.4, 0.8)
 CEILING = 0.7
@@ -35,7 +38,8 @@ Sound = Float64[np.ndarray, "samples"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """The truth of one line: audible span in samples, at 48 kHz on the recording and at 24 kHz in the file of dry lines."""
+    """The truth of one line: audible span in samples, at 48 kHz on the recording and at 24 kHz in
+    the file of dry lines."""
 
     order: int
     character: str
@@ -52,15 +56,23 @@ def example_truth() -> tuple[Spoken, ...]:
         rows = list(csv.DictReader(sheet))
     numbers = ("order", "start", "end", "dry_start", "dry_end")
     return tuple(
-        Spoken(character=row["character"], text=row["text"], **{name: int(row[name]) for name in numbers})
+        Spoken(
+            character=row["character"],
+            text=row["text"],
+            **{name: int(row[name]) for name in numbers},
+        )
         for row in rows
     )
 
 
-def second_recording(folder: Path, *, seed: int = 2, noise_db: float = 6.0) -> tuple[Path, tuple[Spoken, ...]]:
-    """Write `folder/second.flac` (48 kHz mono, 16 bits) and return it with its truth. The same seed gives the same samples.
+def second_recording(
+    folder: Path, *, seed: int = 2, noise_db: float = 6.0
+) -> tuple[Path, tuple[Spoken, ...]]:
+    """Write `folder/second.flac` (48 kHz mono, 16 bits) and return it with its truth. The same seed
+    gives the same samples.
 
-    `noise_db`: how much louder than in the example the room tone is; its spectrum is measured there."""
+    `noise_db`: how much louder than in the example the room tone is; its spectrum is measured
+    there."""
     generator = np.random.default_rng(seed)
     truth = _replaced(example_truth(), generator)
     speech = _mix(truth)
@@ -76,7 +88,9 @@ def _replaced(example: tuple[Spoken, ...], generator: np.random.Generator) -> tu
     now = round(0.5 * MASTER_HZ)
     for before, line in zip((None, *example), example, strict=False):
         overlaps = before is not None and line.start < before.end
-        pause = -generator.uniform(*OVERLAP_SECONDS) if overlaps else generator.uniform(*PAUSES_SECONDS)
+        pause = (
+            -generator.uniform(*OVERLAP_SECONDS) if overlaps else generator.uniform(*PAUSES_SECONDS)
+        )
         start = now + round(pause * MASTER_HZ)
         now = start + line.end - line.start
         placed.append(replace(line, start=start, end=now))
@@ -113,7 +127,9 @@ def _pause_power() -> Sound:
     """The gain in power, by frequency, that turns white noise into the example's room tone."""
     sound, _ = sf.read(EXAMPLE, dtype="float64")
     pauses = pauses_of(sound, example_truth())
-    windows = [part[at : at + _FRAME] for part in pauses for at in range(0, len(part) - _FRAME + 1, _FRAME)]
+    windows = [
+        part[at : at + _FRAME] for part in pauses for at in range(0, len(part) - _FRAME + 1, _FRAME)
+    ]
     window = np.hanning(_FRAME)
     spectra = np.abs(np.fft.rfft(np.stack(windows) * window, axis=1)) ** 2
     power: Sound = spectra.mean(axis=0) / (window**2).sum()

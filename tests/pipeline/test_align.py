@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines meet what was heard: in order or not, spoken twice or never, misheard, or without any words at all."""
+"""Lines meet what was heard: in order or not, spoken twice or never, misheard, or without any words
+at all."""
 
 from __future__ import annotations
 
@@ -32,7 +33,10 @@ SCRIPT = (
 
 
 def _lines(script: Sequence[tuple[str, str]] = SCRIPT) -> list[Line]:
-    return [Line(line_id=f"L{i}", order=i, scene="1", character=who, text=text) for i, (who, text) in enumerate(script)]
+    return [
+        Line(line_id=f"L{i}", order=i, scene="1", character=who, text=text)
+        for i, (who, text) in enumerate(script)
+    ]
 
 
 class Stage:
@@ -45,7 +49,8 @@ class Stage:
         self.spans: list[tuple[int, int]] = []
 
     def say(self, voice: str, text: str, *, heard: str | None = None) -> None:
-        """`text` at four words a second and half a second of pause; the recogniser writes `heard` (words in the same places)."""
+        """`text` at four words a second and half a second of pause; the recogniser writes `heard`
+        (words in the same places)."""
         start = self.now
         for word in (text if heard is None else heard).split():
             self.words.append(
@@ -76,7 +81,9 @@ class Stage:
 
     def cues(self, script: Sequence[tuple[str, str]] = SCRIPT, *, words: bool = True) -> list[Cue]:
         """What the matching makes of it."""
-        return align.align(_lines(script), self.turns, self.words if words else [], recordings=[self.recording()])
+        return align.align(
+            _lines(script), self.turns, self.words if words else [], recordings=[self.recording()]
+        )
 
     def recording(self) -> Recording:
         """The one recording of it all."""
@@ -243,9 +250,16 @@ def test_a_file_named_for_a_line_holds_that_line_only() -> None:
     stage = Stage()
     stage.say("A", "yes of course I will")
     stage.say("A", "yes of course I will")
-    first = replace(stage.recording(), recording_id="first", source="takes/L1.wav", samples=5 * MASTER_HZ // 2)
-    second = replace(first, recording_id="second", source="takes/L0.wav", offset_samples=5 * MASTER_HZ // 2)
-    words = [replace(word, recording_id="first" if word.start < first.samples else "second") for word in stage.words]
+    first = replace(
+        stage.recording(), recording_id="first", source="takes/L1.wav", samples=5 * MASTER_HZ // 2
+    )
+    second = replace(
+        first, recording_id="second", source="takes/L0.wav", offset_samples=5 * MASTER_HZ // 2
+    )
+    words = [
+        replace(word, recording_id="first" if word.start < first.samples else "second")
+        for word in stage.words
+    ]
     script = (("MARA", "Yes, of course I will."), ("MARA", "Yes, of course I will."))
     cues = align.align(_lines(script), stage.turns, words, recordings=[first, second])
     assert [cue.recording_id for cue in cues] == ["second", "first"]
@@ -253,7 +267,9 @@ def test_a_file_named_for_a_line_holds_that_line_only() -> None:
 
 def test_an_actors_own_track_is_searched_for_that_actors_lines_only() -> None:
     stage = _spoken(range(8))
-    tracks = [replace(stage.recording(), recording_id=who, source=f"{who.lower()}.flac") for who in VOICES]
+    tracks = [
+        replace(stage.recording(), recording_id=who, source=f"{who.lower()}.flac") for who in VOICES
+    ]
     words = [  # every microphone hears everybody a little: all words stand on all tracks
         replace(word, recording_id=track.recording_id) for word in stage.words for track in tracks
     ]
@@ -266,14 +282,18 @@ def test_times_given_in_the_sheet_are_taken_as_they_are() -> None:
     stage = _spoken(range(8))
     lines = _lines()
     lines[3] = replace(lines[3], audio_file="r.wav", start_seconds=1.5, end_seconds=2.25)
-    cue = align.align(lines, stage.turns, stage.words, recordings=[replace(stage.recording(), offset_samples=30)])[3]
+    cue = align.align(
+        lines, stage.turns, stage.words, recordings=[replace(stage.recording(), offset_samples=30)]
+    )[3]
     assert (cue.start, cue.end, cue.confidence) == (72_030, 108_030, 1.0)
 
 
 def test_an_enrolled_voice_that_the_words_contradict_needs_an_ear() -> None:
     stage = _spoken(range(8))
     known = align.Known(enrolled={"A": "MARA", "B": "NADIA", "C": "NADIA"})
-    cues = align.align(_lines(), stage.turns, stage.words, recordings=[stage.recording()], known=known)
+    cues = align.align(
+        _lines(), stage.turns, stage.words, recordings=[stage.recording()], known=known
+    )
     assert {cue.status for cue in cues if cue.character == "HENRIK"} == {"doubtful"}
     assert {cue.status for cue in cues if cue.character == "MARA"} == {"matched"}
 
@@ -293,13 +313,18 @@ def test_without_words_two_voices_that_change_places_are_found_and_need_an_ear(p
     spans = dict(zip(order, stage.spans, strict=True))
     cues = stage.cues(words=False)
     assert all(_is_at(cue, spans[i]) for i, cue in enumerate(cues))
-    assert [cue.line_id for cue in cues if cue.status != "matched"] == [f"L{place}", f"L{place + 1}"]
+    assert [cue.line_id for cue in cues if cue.status != "matched"] == [
+        f"L{place}",
+        f"L{place + 1}",
+    ]
     assert "out of the script's order" in cues[place].reasons
 
 
 def _under(stage: Stage, voice: str, start: int, end: int) -> None:
     """Somebody is heard under another's speech too."""
-    stage.turns.append(replace(stage.turns[-1], speaker=voice, exclusive=False, start=start, end=end))
+    stage.turns.append(
+        replace(stage.turns[-1], speaker=voice, exclusive=False, start=start, end=end)
+    )
 
 
 def test_a_line_that_begins_under_the_end_of_another_begins_where_its_voice_does() -> None:
@@ -415,7 +440,11 @@ def test_no_two_numbers_sound_the_same(number: int) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["the", "old", "light", "was", "lost", "in", "a", "storm"]), min_size=1, max_size=12),
+    st.lists(
+        st.sampled_from(["the", "old", "light", "was", "lost", "in", "a", "storm"]),
+        min_size=1,
+        max_size=12,
+    ),
     st.data(),
 )
 def test_a_text_is_found_whole_wherever_it_stands(line: list[str], data: st.DataObject) -> None:
@@ -429,7 +458,9 @@ def test_a_text_is_found_whole_wherever_it_stands(line: list[str], data: st.Data
 
 
 @given(st.lists(st.floats(0.5, 6.0), min_size=1, max_size=9), st.integers(0, 10_000))
-def test_turns_as_long_as_their_lines_are_matched_one_to_one(seconds: list[float], seed: int) -> None:
+def test_turns_as_long_as_their_lines_are_matched_one_to_one(
+    seconds: list[float], seed: int
+) -> None:
     characters = ["XYZ"[i % 3] for i in range(len(seconds))]
     pauses = np.random.default_rng(seed).uniform(0.5, 2.0, len(seconds))
     starts = np.cumsum(pauses) + np.concatenate([[0], np.cumsum(seconds)[:-1]])

@@ -57,7 +57,9 @@ sizes = st.integers(64, 4096)
 spans = st.tuples(st.floats(0.02, 0.98), st.floats(0.02, 0.98)).map(sorted)
 
 
-@given(st.tuples(sizes, sizes), spans, spans, st.sampled_from([(1280, 720), (720, 1280), (1080, 1080)]))
+@given(
+    st.tuples(sizes, sizes), spans, spans, st.sampled_from([(1280, 720), (720, 1280), (1080, 1080)])
+)
 def test_framing_stays_inside_the_take_and_keeps_its_shape(
     source: tuple[int, int], across: list[float], down: list[float], size: tuple[int, int]
 ) -> None:
@@ -76,8 +78,14 @@ def test_eyes_lie_near_the_upper_third_and_the_chin_is_inside() -> None:
     assert low.top + low.height >= 0.95 * 1024
 
 
-@given(st.sampled_from(["single", "two-hander", "picture-in-picture"]), st.integers(8, 1000), st.integers(8, 1000))
-def test_layouts_stay_inside_the_picture_on_even_pixels(name: framing.Layout, width: int, height: int) -> None:
+@given(
+    st.sampled_from(["single", "two-hander", "picture-in-picture"]),
+    st.integers(8, 1000),
+    st.integers(8, 1000),
+)
+def test_layouts_stay_inside_the_picture_on_even_pixels(
+    name: framing.Layout, width: int, height: int
+) -> None:
     size = (width * 4, height * 4)
     for left, top, wide, high in framing.arrange(name, size):
         assert 0 <= left <= left + wide <= size[0]
@@ -88,8 +96,12 @@ def test_layouts_stay_inside_the_picture_on_even_pixels(name: framing.Layout, wi
 
 def test_the_whole_plate_is_shown_uncropped_between_bars(film: TinyFilm) -> None:
     (cut, *_) = assemble.cuts(
-        [dataclasses.replace(shot, layout="full-plate") for shot in film.shots], film.takes, [], version="v", size=(320, 180)
-    )  # fmt: skip
+        [dataclasses.replace(shot, layout="full-plate") for shot in film.shots],
+        film.takes,
+        [],
+        version="v",
+        size=(320, 180),
+    )
     assert (cut.crop, cut.place) == ("0,0,96,72", "40,0,240,180")
 
 
@@ -120,28 +132,41 @@ def test_two_full_lines_of_burned_captions_stay_clear_of_the_corner_picture(
 ) -> None:
     picture = assemble.Picture(width=size[0], height=size[1], rate=Fraction(25))
     job = deliver.Job(picture=picture, sound_id="", sound_path=tmp_path, root=tmp_path)
-    lines = ("Wagging, the dogs of Skye jumped by my gate", "while I, too, grew jolly and grey, my lamb.")
+    lines = (
+        "Wagging, the dogs of Skye jumped by my gate",
+        "while I, too, grew jolly and grey, my lamb.",
+    )
     burned = deliver.burnable([Caption(start=0, end=2, spoken_end=2, lines=lines)], job)
     assert burned.captions is not None
     with media.FrameWriter(tmp_path / "black.mkv", size=size, rate=Fraction(25)) as writer:
         writer.write(np.zeros((size[1], size[0], 3), np.uint8))
     drawn = f"ass=filename={burned.captions[0]}:fontsdir={burned.captions[0].parent}"
-    (shown,) = media.read_frames(tmp_path / "black.mkv", width=size[0], height=size[1], filters=drawn)
+    (shown,) = media.read_frames(
+        tmp_path / "black.mkv", width=size[0], height=size[1], filters=drawn
+    )
     left, top, width, height = framing.arrange("picture-in-picture", size)[1]
     assert shown[top : top + height, left : left + width].max() < 10
     assert shown[:, left : left + width].max() > 200, "the lines are long enough to reach below it"
 
 
-def test_an_edit_list_is_framed_anew_for_an_upright_picture_and_keeps_its_frames(film: TinyFilm) -> None:
+def test_an_edit_list_is_framed_anew_for_an_upright_picture_and_keeps_its_frames(
+    film: TinyFilm,
+) -> None:
     wide = assemble.cuts(film.shots, film.takes, [], version="v", size=(320, 180))
     tall = assemble.reframe(wide, film.shots, film.takes, size=framing.upright((320, 180)))
-    assert [(cut.start_frame, cut.end_frame) for cut in tall] == [(cut.start_frame, cut.end_frame) for cut in wide]
+    assert [(cut.start_frame, cut.end_frame) for cut in tall] == [
+        (cut.start_frame, cut.end_frame) for cut in wide
+    ]
     _, _, width, height = map(int, tall[0].crop.split(","))
     assert abs(width / height - 9 / 16) < 0.02
     assert assemble.reframe(tall, film.shots, film.takes, size=(320, 180)) == wide
 
 
-def test_an_event_uses_its_take_behind_the_frames_that_were_drawn_before_the_cut(film: TinyFilm) -> None:
-    shots = [dataclasses.replace(film.shots[2], start_frame=0, end_frame=2, head_frames=1, tail_frames=1)]
+def test_an_event_uses_its_take_behind_the_frames_that_were_drawn_before_the_cut(
+    film: TinyFilm,
+) -> None:
+    shots = [
+        dataclasses.replace(film.shots[2], start_frame=0, end_frame=2, head_frames=1, tail_frames=1)
+    ]
     (cut,) = assemble.cuts(shots, film.takes, [], version="v", size=(64, 36))
     assert (cut.take_frame, cut.take_frames, cut.frames) == (1, 4, 2)

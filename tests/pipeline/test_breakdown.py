@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shots: their lines, roles, performances, numbers, and identities that change with the pixels and with nothing else."""
+"""Shots: their lines, roles, performances, numbers, and identities that change with the pixels and
+with nothing else."""
 
 from __future__ import annotations
 
@@ -31,39 +32,66 @@ ACTORS = [
         seed=1,
         look="day",
     ),
-    Actor(character="JONAS", actor="Jonas Berg", portrait="jonas.png", portrait_digest="j1", seed=2),
+    Actor(
+        character="JONAS", actor="Jonas Berg", portrait="jonas.png", portrait_digest="j1", seed=2
+    ),
 ]
 MAKING = Making(
-    talker="previs", talker_version="1.0.0", weights_digest="w1", talker_settings="{}", size=lambda _: (720, 960), episode="e01"
-)  # fmt: skip
+    talker="previs",
+    talker_version="1.0.0",
+    weights_digest="w1",
+    talker_settings="{}",
+    size=lambda _: (720, 960),
+    episode="e01",
+)
 RATES = [Fraction(24), Fraction(25), Fraction(30), Fraction(24000, 1001), Fraction(30000, 1001)]
 SECOND = MASTER_HZ
-RULES = CutSettings(rate=Fraction(25), minimum_shot_seconds=1.2, maximum_shot_seconds=20.0, long_pause_seconds=2.5)
+RULES = CutSettings(
+    rate=Fraction(25), minimum_shot_seconds=1.2, maximum_shot_seconds=20.0, long_pause_seconds=2.5
+)
 
 
 def spoken(
     name: str, character: str, start: float, end: float, text: str = "Hello.", **fields: Any
 ) -> tuple[Line, Cue]:
     """A line and its cue, times in seconds."""
-    cue_fields = {key: fields.pop(key) for key in ("performance", "words", "status") if key in fields}
+    cue_fields = {
+        key: fields.pop(key) for key in ("performance", "words", "status") if key in fields
+    }
     line = Line(line_id=name, order=0, character=character, text=text, **{"scene": "1", **fields})
     cue = Cue(
-        line_id=name, recording_id="r", character=character, start=round(start * SECOND), end=round(end * SECOND), text=text,
-        confidence=1.0, **{"performance": "", "status": "matched", **cue_fields},
-    )  # fmt: skip
+        line_id=name,
+        recording_id="r",
+        character=character,
+        start=round(start * SECOND),
+        end=round(end * SECOND),
+        text=text,
+        confidence=1.0,
+        **{"performance": "", "status": "matched", **cue_fields},
+    )
     return line, cue
 
 
-def cut(*parts: tuple[Line, Cue], seconds: float = 10, rules: CutSettings = RULES) -> list[DecidedShot]:
+def cut(
+    *parts: tuple[Line, Cue], seconds: float = 10, rules: CutSettings = RULES
+) -> list[DecidedShot]:
     lines, cues = [line for line, _ in parts], [cue for _, cue in parts]
-    return breakdown.cut(cues, lines=lines, actors=ACTORS, total_samples=round(seconds * SECOND), settings=rules)
+    return breakdown.cut(
+        cues, lines=lines, actors=ACTORS, total_samples=round(seconds * SECOND), settings=rules
+    )
 
 
 def shots_of(
-    decided: list[DecidedShot], making: Making = MAKING, actors: list[Actor] = ACTORS, sound: str = "a"
+    decided: list[DecidedShot],
+    making: Making = MAKING,
+    actors: list[Actor] = ACTORS,
+    sound: str = "a",
 ) -> list[Shot]:
     return breakdown.shots(
-        decided, actors=actors, making=making, audio_digest_of=lambda shot: f"{sound}{shot.start_frame}"
+        decided,
+        actors=actors,
+        making=making,
+        audio_digest_of=lambda shot: f"{sound}{shot.start_frame}",
     )
 
 
@@ -76,7 +104,9 @@ DIALOGUE = [
 
 def test_a_dialogue_becomes_shots_with_their_lines() -> None:
     decided = cut(*DIALOGUE)
-    assert [(shot.number, shot.character, shot.role, shot.text, shot.line_ids) for shot in decided] == [
+    assert [
+        (shot.number, shot.character, shot.role, shot.text, shot.line_ids) for shot in decided
+    ] == [
         ("sc01_sh010", "MARA", "speaking", "Who is there?", "L1"),
         ("sc01_sh020", "JONAS", "speaking", "It is me.", "L2"),
         ("sc01_sh030", "MARA", "speaking", "Come in then.", "L3"),
@@ -90,7 +120,8 @@ def test_a_shot_performs_its_line_and_without_markup_the_actors_default() -> Non
     assert mara.performance.at([0, 50])[:, LABELS.index("fear")].tolist() == [1, 1]
     first, last = jonas.lines[0].start_frame, jonas.lines[0].end_frame - 1
     np.testing.assert_allclose(
-        jonas.performance.at([first, (first + last) / 2, last])[:, LABELS.index("happy")], [0, 0.45, 0.9]
+        jonas.performance.at([first, (first + last) / 2, last])[:, LABELS.index("happy")],
+        [0, 0.45, 0.9],
     )
     assert again.performance.at([0])[0, LABELS.index("sad")] == 0.4
 
@@ -120,7 +151,12 @@ def test_under_a_voice_over_the_one_in_the_picture_listens() -> None:
         spoken("L1", "MARA", 0, 4, scene="1"),
         spoken("L2", "JONAS", 6, 9, "I remember.", scene="2", voice_over=True),
     )
-    assert (first.role, second.role, second.character, second.text) == ("speaking", "listening", "MARA", "")
+    assert (first.role, second.role, second.character, second.text) == (
+        "speaking",
+        "listening",
+        "MARA",
+        "",
+    )
     assert second.performance.at([0])[0, LABELS.index("sad")] == 0.4
 
 
@@ -136,8 +172,14 @@ def test_a_film_in_which_nothing_was_heard_is_refused() -> None:
 
 
 def test_a_line_that_is_cut_gives_each_shot_its_words() -> None:
-    words = [["one", 0, SECOND], ["two", 10 * SECOND, 11 * SECOND], ["three", 12 * SECOND, 28 * SECOND]]
-    line = spoken("L1", "MARA", 0, 28, "One two three.", words=json.dumps(words), performance="neutral -> sad")
+    words = [
+        ["one", 0, SECOND],
+        ["two", 10 * SECOND, 11 * SECOND],
+        ["three", 12 * SECOND, 28 * SECOND],
+    ]
+    line = spoken(
+        "L1", "MARA", 0, 28, "One two three.", words=json.dumps(words), performance="neutral -> sad"
+    )
     first, second = cut(line, seconds=28)
     assert (first.text, second.text) == ("One two", "three.")
     assert second.lines[0].start_frame == -second.start_frame
@@ -146,7 +188,9 @@ def test_a_line_that_is_cut_gives_each_shot_its_words() -> None:
 
 
 def test_a_line_without_word_times_or_spaces_is_shared_out_by_time() -> None:
-    first, second = cut(spoken("L1", "MARA", 0, 10, "零一二三四五六七八九"), spoken("L2", "JONAS", 6, 9.9))
+    first, second = cut(
+        spoken("L1", "MARA", 0, 10, "零一二三四五六七八九"), spoken("L2", "JONAS", 6, 9.9)
+    )
     assert (first.text, second.character) == ("零一二三四五", "JONAS")
 
 
@@ -159,15 +203,20 @@ def test_a_line_without_word_times_or_spaces_is_shared_out_by_time() -> None:
         (["1 A", "01 B", "C"], ["sc01_sh010", "sc02_sh010", "sc03_sh010"]),
     ],
 )
-def test_shots_are_numbered_by_tens_within_their_scene(scenes: list[str], numbers: list[str]) -> None:
+def test_shots_are_numbered_by_tens_within_their_scene(
+    scenes: list[str], numbers: list[str]
+) -> None:
     parts = [
-        spoken(f"L{i}", "MARA" if i % 2 else "JONAS", 5 * i, 5 * i + 4, scene=scene) for i, scene in enumerate(scenes)
+        spoken(f"L{i}", "MARA" if i % 2 else "JONAS", 5 * i, 5 * i + 4, scene=scene)
+        for i, scene in enumerate(scenes)
     ]
     assert [shot.number for shot in cut(*parts, seconds=15)] == numbers
 
 
 cue_lists = st.lists(
-    st.tuples(st.sampled_from(["MARA", "JONAS"]), st.floats(0, 40), st.floats(0.05, 9), st.booleans()),
+    st.tuples(
+        st.sampled_from(["MARA", "JONAS"]), st.floats(0, 40), st.floats(0.05, 9), st.booleans()
+    ),
     min_size=1,
     max_size=10,
 )
@@ -177,7 +226,10 @@ cue_lists = st.lists(
 def test_any_cues_give_a_whole_cut_whose_shots_perform(
     parts: list[tuple[str, float, float, bool]], rate: Fraction, seconds: float
 ) -> None:
-    lines = [spoken(f"L{i}", who, at, at + long, voice_over=over) for i, (who, at, long, over) in enumerate(parts)]
+    lines = [
+        spoken(f"L{i}", who, at, at + long, voice_over=over)
+        for i, (who, at, long, over) in enumerate(parts)
+    ]
     if all(cue.start >= round(seconds * SECOND) for _, cue in lines):
         return
     decided = cut(*lines, seconds=seconds, rules=dataclasses.replace(RULES, rate=rate))
@@ -216,15 +268,42 @@ def test_rows_carry_everything_that_the_shot_is_made_with() -> None:
 
 
 CHANGED: dict[str, Any] = {
-    "role": "listening", "text": "Who?", "lang": "de", "performance": "[[0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]]", "end_frame": 1000,
-    "rate_num": 30, "rate_den": 1001, "portrait_digest": "x", "face": "left", "audio_digest": "x", "seed": 99, "width": 64, "height": 64,
-    "talker": "dice", "talker_version": "2.0.0", "weights_digest": "x", "talker_settings": '{"mouth":2}', "voiced": "[[0,5]]",
-    "head_frames": 5, "tail_frames": 5, "before_frames": 7,
-}  # fmt: skip
+    "role": "listening",
+    "text": "Who?",
+    "lang": "de",
+    "performance": "[[0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]]",
+    "end_frame": 1000,
+    "rate_num": 30,
+    "rate_den": 1001,
+    "portrait_digest": "x",
+    "face": "left",
+    "audio_digest": "x",
+    "seed": 99,
+    "width": 64,
+    "height": 64,
+    "talker": "dice",
+    "talker_version": "2.0.0",
+    "weights_digest": "x",
+    "talker_settings": '{"mouth":2}',
+    "voiced": "[[0,5]]",
+    "head_frames": 5,
+    "tail_frames": 5,
+    "before_frames": 7,
+}
 UNCHANGED: dict[str, Any] = {
-    "number": "sc09_sh990", "order": 77, "scene": "9", "character": "X", "actor": "X", "line_ids": "X", "portrait": "other/place.png",
-    "episode": "e99", "look": "night", "layer": 1, "layout": "two-hander", "dissolve_frames": 12,
-}  # fmt: skip
+    "number": "sc09_sh990",
+    "order": 77,
+    "scene": "9",
+    "character": "X",
+    "actor": "X",
+    "line_ids": "X",
+    "portrait": "other/place.png",
+    "episode": "e99",
+    "look": "night",
+    "layer": 1,
+    "layout": "two-hander",
+    "dissolve_frames": 12,
+}
 
 
 @pytest.mark.parametrize("field", sorted(CHANGED))
@@ -240,7 +319,9 @@ def test_what_shapes_the_pixels_gives_a_new_identity(field: str) -> None:
 def test_what_does_not_shape_the_pixels_keeps_the_identity(field: str) -> None:
     shot = shots_of(cut(*DIALOGUE))[0]
     assert getattr(shot, field) != UNCHANGED[field]
-    assert breakdown.identity(dataclasses.replace(shot, **{field: UNCHANGED[field]})) == shot.shot_id
+    assert (
+        breakdown.identity(dataclasses.replace(shot, **{field: UNCHANGED[field]})) == shot.shot_id
+    )
 
 
 def test_every_field_of_a_shot_either_shapes_it_or_not() -> None:
@@ -250,7 +331,9 @@ def test_every_field_of_a_shot_either_shapes_it_or_not() -> None:
 
 def test_a_shot_that_moves_on_the_timeline_with_its_sound_is_the_same_shot() -> None:
     shot = shots_of(cut(*DIALOGUE))[1]
-    moved = dataclasses.replace(shot, start_frame=shot.start_frame + 100, end_frame=shot.end_frame + 100)
+    moved = dataclasses.replace(
+        shot, start_frame=shot.start_frame + 100, end_frame=shot.end_frame + 100
+    )
     assert breakdown.identity(moved) == shot.shot_id
 
 
@@ -261,16 +344,18 @@ def identities(parts: list[tuple[Line, Cue]], actors: list[Actor] = ACTORS) -> l
 def test_one_changed_emotion_makes_exactly_one_new_shot() -> None:
     line, cue = DIALOGUE[1]
     changed = [DIALOGUE[0], (line, dataclasses.replace(cue, performance="angry 1")), DIALOGUE[2]]
-    assert [a == b for a, b in zip(identities(DIALOGUE), identities(changed), strict=True)] == [True, False, True]
+    assert [a == b for a, b in zip(identities(DIALOGUE), identities(changed), strict=True)] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_a_new_portrait_makes_new_shots_of_its_actor_only() -> None:
     actors = [dataclasses.replace(ACTORS[0], portrait_digest="m2"), ACTORS[1]]
-    assert [a == b for a, b in zip(identities(DIALOGUE), identities(DIALOGUE, actors), strict=True)] == [
-        False,
-        True,
-        False,
-    ]
+    assert [
+        a == b for a, b in zip(identities(DIALOGUE), identities(DIALOGUE, actors), strict=True)
+    ] == [False, True, False]
 
 
 def test_word_times_line_names_looks_paths_and_confidence_make_no_new_shot() -> None:
@@ -279,12 +364,18 @@ def test_word_times_line_names_looks_paths_and_confidence_make_no_new_shot() -> 
         (
             dataclasses.replace(line, line_id=f"other-{line.line_id}", direction="x", notes="x"),
             dataclasses.replace(
-                cue, line_id=f"other-{line.line_id}", words=words, confidence=0.1, reasons="x", speaker="S1"
+                cue,
+                line_id=f"other-{line.line_id}",
+                words=words,
+                confidence=0.1,
+                reasons="x",
+                speaker="S1",
             ),
         )
         for line, cue in DIALOGUE
     ]
     actors = [
-        dataclasses.replace(actor, look="night", portrait=f"moved/{actor.portrait}", actor="X") for actor in ACTORS
+        dataclasses.replace(actor, look="night", portrait=f"moved/{actor.portrait}", actor="X")
+        for actor in ACTORS
     ]
     assert identities(parts, actors) == identities(DIALOGUE)

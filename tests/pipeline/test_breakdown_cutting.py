@@ -21,15 +21,29 @@ samples = st.integers(0, 60 * SECOND)
 
 
 def settings(
-    rate: Fraction = Fraction(25), minimum: float = 1.2, maximum: float = 20.0, long_pause: float = 2.5
+    rate: Fraction = Fraction(25),
+    minimum: float = 1.2,
+    maximum: float = 20.0,
+    long_pause: float = 2.5,
 ) -> CutSettings:
     return CutSettings(
-        rate=rate, minimum_shot_seconds=minimum, maximum_shot_seconds=maximum, long_pause_seconds=long_pause
+        rate=rate,
+        minimum_shot_seconds=minimum,
+        maximum_shot_seconds=maximum,
+        long_pause_seconds=long_pause,
     )
 
 
-def say(character: str, start: float, end: float, *, scene: str = "1", seen: bool = True) -> Utterance:
-    return Utterance(start=round(start * SECOND), end=round(end * SECOND), character=character, scene=scene, seen=seen)
+def say(
+    character: str, start: float, end: float, *, scene: str = "1", seen: bool = True
+) -> Utterance:
+    return Utterance(
+        start=round(start * SECOND),
+        end=round(end * SECOND),
+        character=character,
+        scene=scene,
+        seen=seen,
+    )
 
 
 def seen_by(
@@ -70,10 +84,14 @@ def test_shots_cover_the_whole_timeline_once(
     rules = settings(rate, minimum)
     pieces = cut(spoken, total_samples=total, settings=rules)
     assert gapless(pieces, total, rate) if any(u.start < total for u in spoken) else pieces == []
-    assert len(pieces) <= 1 or min(piece.end - piece.start for piece in pieces) >= rules.minimum_frames
+    assert (
+        len(pieces) <= 1 or min(piece.end - piece.start for piece in pieces) >= rules.minimum_frames
+    )
 
 
-turns = st.tuples(st.sampled_from("ABC"), st.integers(0, 4 * SECOND), st.integers(SECOND // 4, 6 * SECOND))
+turns = st.tuples(
+    st.sampled_from("ABC"), st.integers(0, 4 * SECOND), st.integers(SECOND // 4, 6 * SECOND)
+)
 
 
 @given(st.lists(turns, min_size=1, max_size=10), st.sampled_from(RATES), st.sampled_from([0, 8]))
@@ -82,16 +100,18 @@ def test_cuts_fall_into_pauses_or_where_there_is_none_a_few_frames_beside_the_tu
 ) -> None:
     end, spoken = 0, []
     for character, pause, length in parts:
-        spoken.append(Utterance(start=end + pause, end=end + pause + length, character=character, scene="1"))
+        spoken.append(
+            Utterance(start=end + pause, end=end + pause + length, character=character, scene="1")
+        )
         end += pause + length
     rules = replace(settings(rate), sound_leads_frames=leads, picture_leads_frames=leads)
     frame = MASTER_HZ / rate
     for piece in cut(spoken, total_samples=end + SECOND, settings=rules)[1:]:
         place = piece.start * frame
         crossed = [u for u in spoken if u.start <= place and place + frame < u.end]
-        assert all(min(place - u.start, u.end - place) <= (leads + 1) * frame for u in crossed if leads), (
-            "far inside words"
-        )
+        assert all(
+            min(place - u.start, u.end - place) <= (leads + 1) * frame for u in crossed if leads
+        ), "far inside words"
         assert leads or not crossed, "inside words"
 
 
@@ -104,9 +124,13 @@ def test_exactly_one_speaker_has_the_floor_while_anybody_speaks(spoken: list[Utt
 
 
 @given(utterances, st.randoms(use_true_random=False))
-def test_the_order_in_which_utterances_come_does_not_matter(spoken: list[Utterance], random: Random) -> None:
+def test_the_order_in_which_utterances_come_does_not_matter(
+    spoken: list[Utterance], random: Random
+) -> None:
     shuffled = random.sample(spoken, len(spoken))
-    first, second = (cut(each, total_samples=60 * SECOND, settings=settings()) for each in (spoken, shuffled))
+    first, second = (
+        cut(each, total_samples=60 * SECOND, settings=settings()) for each in (spoken, shuffled)
+    )
     assert first == second
 
 
@@ -134,20 +158,24 @@ def test_the_next_speaker_is_shown_when_one_breaks_in() -> None:
 
 
 def test_one_who_talks_through_an_interruption_comes_back() -> None:
-    assert [name for name, _, _ in seen_by(say("A", 0, 12), say("B", 4, 7), seconds=12)] == ["A", "B", "A"]
-
-
-def test_a_short_interjection_does_not_flash() -> None:
-    assert seen_by(say("A", 0, 4), say("B", 4.1, 4.5), say("A", 4.6, 9), seconds=9) == [("A", 0, 225)]
-    assert seen_by(say("A", 0, 9), say("B", 4.1, 4.9), seconds=9) == [("A", 0, 225)]
-
-
-def test_a_short_line_with_room_around_it_is_shown() -> None:
-    assert [name for name, _, _ in seen_by(say("A", 0, 4), say("B", 5, 5.6), say("A", 7, 9), seconds=9)] == [
+    assert [name for name, _, _ in seen_by(say("A", 0, 12), say("B", 4, 7), seconds=12)] == [
         "A",
         "B",
         "A",
     ]
+
+
+def test_a_short_interjection_does_not_flash() -> None:
+    assert seen_by(say("A", 0, 4), say("B", 4.1, 4.5), say("A", 4.6, 9), seconds=9) == [
+        ("A", 0, 225)
+    ]
+    assert seen_by(say("A", 0, 9), say("B", 4.1, 4.9), seconds=9) == [("A", 0, 225)]
+
+
+def test_a_short_line_with_room_around_it_is_shown() -> None:
+    assert [
+        name for name, _, _ in seen_by(say("A", 0, 4), say("B", 5, 5.6), say("A", 7, 9), seconds=9)
+    ] == ["A", "B", "A"]
 
 
 def test_silence_before_and_after_belongs_to_the_first_and_last_speaker() -> None:
@@ -174,7 +202,10 @@ def test_a_long_line_without_a_pause_is_left_whole() -> None:
 
 
 def test_a_new_scene_begins_a_new_shot_of_the_same_speaker() -> None:
-    assert seen_by(say("A", 0, 4), say("A", 5.5, 9, scene="2"), seconds=9) == [("A", 0, 125), ("A", 125, 225)]
+    assert seen_by(say("A", 0, 4), say("A", 5.5, 9, scene="2"), seconds=9) == [
+        ("A", 0, 125),
+        ("A", 125, 225),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +213,10 @@ def test_a_new_scene_begins_a_new_shot_of_the_same_speaker() -> None:
     [
         ([say("A", 0, 4), say("X", 5, 9, seen=False), say("B", 10, 14)], ["A", "B"]),
         ([say("X", 0, 4, seen=False), say("B", 5, 9)], ["B"]),
-        ([say("A", 0, 4), say("X", 5, 9, seen=False, scene="2"), say("B", 10, 14, scene="2")], ["A", "B"]),
+        (
+            [say("A", 0, 4), say("X", 5, 9, seen=False, scene="2"), say("B", 10, 14, scene="2")],
+            ["A", "B"],
+        ),
         ([say("A", 0, 9), say("X", 2, 8, seen=False)], ["A"]),
         ([say("X", 0, 4, seen=False)], ["X"]),
     ],
@@ -201,5 +235,8 @@ def test_parts_of_a_split_stretch_know_how_much_of_it_lies_before_them() -> None
     assert len(pieces) > 2
     assert [piece.before for piece in pieces] == [piece.start for piece in pieces]
     assert [
-        piece.before for piece in cut([say("A", 1, 4), say("B", 5, 9)], total_samples=10 * SECOND, settings=settings())
+        piece.before
+        for piece in cut(
+            [say("A", 1, 4), say("B", 5, 9)], total_samples=10 * SECOND, settings=settings()
+        )
     ] == [0, 0]

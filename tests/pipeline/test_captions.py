@@ -19,18 +19,33 @@ from pipeline.deliver import captions
 RATE = Fraction(25)
 
 
-def cue(text: str, start: float, end: float, *, character: str = "MARA", words: list[str] | None = None) -> Cue:
+def cue(
+    text: str, start: float, end: float, *, character: str = "MARA", words: list[str] | None = None
+) -> Cue:
     """A found cue whose words share its time evenly."""
     words = text.split() if words is None else words
-    edges = [round((start + (end - start) * i / max(len(words), 1)) * 48000) for i in range(len(words) + 1)]
+    edges = [
+        round((start + (end - start) * i / max(len(words), 1)) * 48000)
+        for i in range(len(words) + 1)
+    ]
     timed = [[word, edges[i], edges[i + 1]] for i, word in enumerate(words)]
     return Cue(
-        line_id=text[:8], recording_id="r", character=character, start=round(start * 48000), end=round(end * 48000),
-        text=text, performance="", status="matched", confidence=1.0, words=json.dumps(timed),
-    )  # fmt: skip
+        line_id=text[:8],
+        recording_id="r",
+        character=character,
+        start=round(start * 48000),
+        end=round(end * 48000),
+        text=text,
+        performance="",
+        status="matched",
+        confidence=1.0,
+        words=json.dumps(timed),
+    )
 
 
-def compose(*cues: Cue, frames: int = 5000, changes: tuple[int, ...] = ()) -> list[captions.Caption]:
+def compose(
+    *cues: Cue, frames: int = 5000, changes: tuple[int, ...] = ()
+) -> list[captions.Caption]:
     return captions.compose(cues, rate=RATE, frames=frames, shot_changes=changes)
 
 
@@ -51,10 +66,19 @@ def test_a_long_speech_is_broken_after_sentences_and_keeps_every_word_in_time() 
 
 def test_captions_follow_the_recognised_words_not_the_length_of_the_text() -> None:
     late = Cue(
-        line_id="l", recording_id="r", character="A", start=48000, end=10 * 48000, text="Wait. Run now.", performance="",
-        status="matched", confidence=1.0,
-        words=json.dumps([["Wait", 48000, 60000], ["Run", 432000, 450000], ["now", 450000, 480000]]),
-    )  # fmt: skip
+        line_id="l",
+        recording_id="r",
+        character="A",
+        start=48000,
+        end=10 * 48000,
+        text="Wait. Run now.",
+        performance="",
+        status="matched",
+        confidence=1.0,
+        words=json.dumps(
+            [["Wait", 48000, 60000], ["Run", 432000, 450000], ["now", 450000, 480000]]
+        ),
+    )
     first, second = compose(late)
     assert (first.lines, second.lines) == (("Wait.",), ("Run now.",))
     assert second.start == 225
@@ -62,7 +86,9 @@ def test_captions_follow_the_recognised_words_not_the_length_of_the_text() -> No
 
 
 def test_two_people_at_once_share_a_caption() -> None:
-    made = compose(cue("Get down from there!", 1, 3), cue("I will not!", 1.2, 2.6, character="KOFI"))
+    made = compose(
+        cue("Get down from there!", 1, 3), cue("I will not!", 1.2, 2.6, character="KOFI")
+    )
     assert [c.lines for c in made] == [("- Get down from there!", "- I will not!")]
 
 
@@ -118,16 +144,28 @@ def test_lint_names_the_rule_that_is_broken() -> None:
     close = captions.Caption(start=26, end=30, spoken_end=26, lines=("a",))
     found = captions.lint([fast, close], rate=RATE, shot_changes=[0, 27], rules=captions.Rules())
     assert {(f.rule, f.number) for f in found} == {
-        ("line length", 1), ("lines", 1), ("reading speed", 1), ("gap", 1), ("shortest duration", 2), ("shot change", 2),
-    }  # fmt: skip
+        ("line length", 1),
+        ("lines", 1),
+        ("reading speed", 1),
+        ("gap", 1),
+        ("shortest duration", 2),
+        ("shot change", 2),
+    }
 
 
-words = st.lists(st.text("abcdefgh,.!? ", min_size=1, max_size=12).filter(str.strip), min_size=1, max_size=40)
+words = st.lists(
+    st.text("abcdefgh,.!? ", min_size=1, max_size=12).filter(str.strip), min_size=1, max_size=40
+)
 
 
 @given(st.lists(st.tuples(words, st.floats(0, 30), st.floats(0.3, 9)), max_size=6))
-def test_captions_never_overlap_and_never_leave_the_programme(spoken: list[tuple[list[str], float, float]]) -> None:
-    cues = [cue(" ".join(text), start, start + span, character=str(i)) for i, (text, start, span) in enumerate(spoken)]
+def test_captions_never_overlap_and_never_leave_the_programme(
+    spoken: list[tuple[list[str], float, float]],
+) -> None:
+    cues = [
+        cue(" ".join(text), start, start + span, character=str(i))
+        for i, (text, start, span) in enumerate(spoken)
+    ]
     made = compose(*cues, frames=1000, changes=(0, 100, 200, 300, 400))
     assert all(0 <= c.start < c.end <= 1000 for c in made)
     assert all(first.end <= second.start for first, second in itertools.pairwise(made))

@@ -19,7 +19,12 @@ PICTURE = Picture(width=320, height=180, rate=Fraction(25))
 
 def test_a_slate_names_title_format_and_length_and_what_made_the_pictures() -> None:
     lines = cards.slate_lines("The Lamp", "e01", [event(0, 0, 50)], PICTURE)
-    assert lines == ("The Lamp", "Episode e01", "320x180   25 frames a second   00:00:02:00", "AI-generated pictures")
+    assert lines == (
+        "The Lamp",
+        "Episode e01",
+        "320x180   25 frames a second   00:00:02:00",
+        "AI-generated pictures",
+    )
 
 
 def test_a_card_stands_for_its_time_and_none_for_no_time(tmp_path: Path) -> None:

@@ -15,9 +15,17 @@ from pipeline.script import cast, script
 WORDS = script.words()
 HEADER = "character,actor,aliases,portrait,face,voice_sample,emotion_sample,default_emotion,seed,look,consent"
 MARA = Actor(
-    character="MARA", actor="Mara Dahl", portrait="mara.png", aliases="THE DAUGHTER|MARA'S VOICE", face="left", voice_sample="mara.wav",
-    default_emotion="fear 0.6", seed=4294967295, look="day.cube", consent="c1|c2",
-)  # fmt: skip
+    character="MARA",
+    actor="Mara Dahl",
+    portrait="mara.png",
+    aliases="THE DAUGHTER|MARA'S VOICE",
+    face="left",
+    voice_sample="mara.wav",
+    default_emotion="fear 0.6",
+    seed=4294967295,
+    look="day.cube",
+    consent="c1|c2",
+)
 JONAS = Actor(character="JONAS", actor="Jonas Berg", portrait="mara.png")
 
 
@@ -87,9 +95,16 @@ def test_yaml_gives_the_same_actors(folder: Path, opening: str) -> None:
 
 def test_scalars_of_yaml_stay_the_text_that_was_written(folder: Path) -> None:
     sheet = folder / "cast.yaml"
-    sheet.write_text("- {character: no, actor: 1e3, portrait: mara.png, seed: 007, consent: 2026-01-01}\n")
+    sheet.write_text(
+        "- {character: no, actor: 1e3, portrait: mara.png, seed: 007, consent: 2026-01-01}\n"
+    )
     (actor,) = cast.read(sheet, words=WORDS)
-    assert (actor.character, actor.actor, actor.seed, actor.consent) == ("no", "1e3", 7, "2026-01-01")
+    assert (actor.character, actor.actor, actor.seed, actor.consent) == (
+        "no",
+        "1e3",
+        7,
+        "2026-01-01",
+    )
 
 
 def test_formulas_are_text(folder: Path) -> None:
@@ -110,13 +125,23 @@ def test_a_formula_in_a_workbook_is_not_worked_out(folder: Path) -> None:
 
 def test_every_wrong_cell_is_reported_in_order_of_rows(folder: Path) -> None:
     sheet = folder / "cast.csv"
-    sheet.write_text(f"{HEADER}\nMARA,,,mara.pgn,middle,,,hapy,-1,,\nmara,X,MARA,mara.png,0,mara.png,,,1.5,,\n")
+    sheet.write_text(
+        f"{HEADER}\nMARA,,,mara.pgn,middle,,,hapy,-1,,\nmara,X,MARA,mara.png,0,mara.png,,,1.5,,\n"
+    )
     with pytest.raises(InputError) as caught:
         cast.read(sheet, words=WORDS)
     assert [(problem.row, problem.column) for problem in caught.value.problems] == [
-        (2, "actor"), (2, "portrait"), (2, "face"), (2, "seed"), (2, "default_emotion"),
-        (3, "voice_sample"), (3, "face"), (3, "seed"), (3, "character"), (3, "aliases"),
-    ]  # fmt: skip
+        (2, "actor"),
+        (2, "portrait"),
+        (2, "face"),
+        (2, "seed"),
+        (2, "default_emotion"),
+        (3, "voice_sample"),
+        (3, "face"),
+        (3, "seed"),
+        (3, "character"),
+        (3, "aliases"),
+    ]
 
 
 def test_wrong_rows_of_yaml_are_named_by_line(folder: Path) -> None:
@@ -136,7 +161,10 @@ def test_wrong_rows_of_yaml_are_named_by_line(folder: Path) -> None:
 def test_characters_without_a_row_are_reported_once_with_the_nearest_names() -> None:
     lines = [line("MARA", 3), line("MARRA", 5), line("MARRA", 8), line("THE DAUGTHER", 9)]
     problems = cast.check(lines, [MARA, JONAS])
-    assert [(problem.line, problem.nearest) for problem in problems] == [(5, "'MARA'"), (9, "'THE DAUGHTER'")]
+    assert [(problem.line, problem.nearest) for problem in problems] == [
+        (5, "'MARA'"),
+        (9, "'THE DAUGHTER'"),
+    ]
 
 
 def test_in_a_line_sheet_the_row_and_column_are_named() -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sheets are read as the text that stands in them, whatever a spreadsheet or a script would make of it."""
+"""Sheets are read as the text that stands in them, whatever a spreadsheet or a script would make of
+it."""
 
 from __future__ import annotations
 
@@ -17,15 +18,34 @@ from pipeline.script import tables
 
 COLUMNS = ("one", "two", "three")
 dangerous = st.sampled_from(
-    ["=1+1", "+1", "-1", "@SUM(A1)", "NA", "null", "nan", "", "True", "007", "1e5", "2026-01-01", "'x", "#N/A"]
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "NA",
+        "null",
+        "nan",
+        "",
+        "True",
+        "007",
+        "1e5",
+        "2026-01-01",
+        "'x",
+        "#N/A",
+    ]
 )
-cells = st.one_of(dangerous, st.text(st.characters(exclude_categories=["C"]), max_size=12).map(str.strip))
+cells = st.one_of(
+    dangerous, st.text(st.characters(exclude_categories=["C"]), max_size=12).map(str.strip)
+)
 rows = st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=6)
 
 
 def texts(path: Path) -> list[tuple[int, tuple[str, ...]]]:
     table = tables.read(path, needed=COLUMNS, known=COLUMNS)
-    return [(record.number, tuple(record[column] for column in COLUMNS)) for record in table.records]
+    return [
+        (record.number, tuple(record[column] for column in COLUMNS)) for record in table.records
+    ]
 
 
 def numbered(written: list[tuple[str, str, str]]) -> list[tuple[int, tuple[str, ...]]]:
@@ -34,14 +54,19 @@ def numbered(written: list[tuple[str, str, str]]) -> list[tuple[int, tuple[str, 
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows, st.sampled_from([",", ";", "\t"]), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "\ufeff"]))
+@given(
+    rows,
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["", "\ufeff"]),
+)
 def test_what_is_written_to_a_csv_is_read_back(
     tmp_path: Path, written: list[tuple[str, str, str]], separator: str, newline: str, mark: str
 ) -> None:
     stream = io.StringIO()
-    csv.writer(stream, delimiter=separator, lineterminator=newline, quoting=csv.QUOTE_ALL).writerows(
-        [COLUMNS, *written]
-    )
+    csv.writer(
+        stream, delimiter=separator, lineterminator=newline, quoting=csv.QUOTE_ALL
+    ).writerows([COLUMNS, *written])
     path = tmp_path / "sheet.csv"
     path.write_bytes((mark + stream.getvalue()).encode())
     if any(map(any, written)):
@@ -53,12 +78,15 @@ def test_what_is_written_to_a_csv_is_read_back(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(rows)
-def test_what_is_written_to_a_workbook_is_read_back(tmp_path: Path, written: list[tuple[str, str, str]]) -> None:
+def test_what_is_written_to_a_workbook_is_read_back(
+    tmp_path: Path, written: list[tuple[str, str, str]]
+) -> None:
     book = openpyxl.Workbook()
     for number, row in enumerate([COLUMNS, *written], start=1):
         for column, text in enumerate(row, start=1):
             cell = book.active.cell(number, column, text or None)
-            cell.data_type = "s" if text else "n"  # a text, though it looks like a formula or an error
+            # a text, though it looks like a formula or an error
+            cell.data_type = "s" if text else "n"
     path = tmp_path / "sheet.xlsx"
     book.save(path)
     if any(map(any, written)):
@@ -77,7 +105,9 @@ def test_numbers_of_a_workbook_are_the_shortest_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("far", [f"A{tables.MAXIMUM_ROWS + 1}", f"KA{tables.MAXIMUM_ROWS}", "AAA1"])
-def test_a_workbook_that_spans_too_much_is_refused_before_it_is_opened(tmp_path: Path, far: str) -> None:
+def test_a_workbook_that_spans_too_much_is_refused_before_it_is_opened(
+    tmp_path: Path, far: str
+) -> None:
     book = openpyxl.Workbook()
     book.active.append(COLUMNS)
     book.active[far] = "x"
@@ -86,7 +116,9 @@ def test_a_workbook_that_spans_too_much_is_refused_before_it_is_opened(tmp_path:
         texts(tmp_path / "sheet.xlsx")
 
 
-def test_an_episode_of_fifty_thousand_lines_is_read_and_blank_lines_end_it_too(tmp_path: Path) -> None:
+def test_an_episode_of_fifty_thousand_lines_is_read_and_blank_lines_end_it_too(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "sheet.csv"
     path.write_text("one,two,three\n" + "1,2,3\n" * 50_000)
     assert len(texts(path)) == 50_000
@@ -108,7 +140,7 @@ def test_an_episode_of_fifty_thousand_lines_is_read_and_blank_lines_end_it_too(t
         (b"one,two,three\n" + b"1,2,3\n" * 60_000, "more than 60000 rows"),
         (b"x" * (17 << 20), "at most 16 MB"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_csv_is_refused_with_its_place(tmp_path: Path, content: bytes, says: str) -> None:
     path = tmp_path / "sheet.csv"
     path.write_bytes(content)
@@ -123,7 +155,10 @@ def test_a_broken_csv_is_refused_with_its_place(tmp_path: Path, content: bytes, 
         ("- one: &a x\n  two: *a\n", "line 1: YAML anchors and aliases are not accepted"),
         ("- *nobody\n", "line 1: YAML anchors and aliases are not accepted"),
         ("- {one: 1, one: 2, two: 3, three: 4}\n", "line 1, column one: this column stands twice"),
-        ("- one: {deep: 1}\n  two: 2\n  three: 3\n", "line 1, column one: not a text or a list of texts"),
+        (
+            "- one: {deep: 1}\n  two: 2\n  three: 3\n",
+            "line 1, column one: not a text or a list of texts",
+        ),
         ("- x\n", "line 1: not a row"),
         ("[" * 100_000, "line 1: nested too deep"),
         ("one: [\n", "line 2: not valid YAML"),

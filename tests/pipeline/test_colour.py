@@ -61,7 +61,8 @@ def test_ciede2000_gives_the_published_differences_both_ways() -> None:
 def test_lab_and_both_transfer_curves_come_back(rgb: np.ndarray) -> None:
     assert np.allclose(colour.rgb_of_lab(colour.lab_of_rgb(rgb)), rgb, atol=1e-6)
     assert np.allclose(colour.srgb_of_linear(colour.linear_of_srgb(rgb)), rgb, atol=1e-6)
-    assert np.allclose(colour.bt709_of_linear(colour.linear_of_bt709(rgb)), rgb, atol=1e-3)  # the standard's own step
+    # the standard's own step
+    assert np.allclose(colour.bt709_of_linear(colour.linear_of_bt709(rgb)), rgb, atol=1e-3)
 
 
 def test_white_is_exactly_neutral() -> None:
@@ -70,7 +71,9 @@ def test_white_is_exactly_neutral() -> None:
 
 @given(st.lists(st.floats(0.6, 1.6), min_size=3, max_size=3).map(np.array), st.integers(0, 2**16))
 def test_monge_kantorovich_finds_a_known_gain_exactly(gain: np.ndarray, seed: int) -> None:
-    cloud = np.random.default_rng(seed).uniform(0.1, 0.6, (400, 3)) @ np.array([[1, 0.3, 0.1], [0, 1, 0.2], [0, 0, 1]])
+    cloud = np.random.default_rng(seed).uniform(0.1, 0.6, (400, 3)) @ np.array(
+        [[1, 0.3, 0.1], [0, 1, 0.2], [0, 0, 1]]
+    )
     even = np.ones(len(cloud))
     matrix, offset = colour.monge_kantorovich(
         colour.moments(cloud, even), colour.moments(cloud * gain, even), floor=1e-12
@@ -90,14 +93,17 @@ def test_reinhard_matches_mean_and_spread() -> None:
 
 def test_a_cube_file_keeps_an_affine_map_between_its_points(tmp_path: Path) -> None:
     matrix = np.array([[0.8, 0.1, 0.0], [0.05, 0.9, 0.0], [0.0, 0.1, 0.7]])
-    colour.write_cube(tmp_path / "a.cube", colour.cube_of(lambda rgb: rgb @ matrix.T), title='look "one"\n')
+    colour.write_cube(
+        tmp_path / "a.cube", colour.cube_of(lambda rgb: rgb @ matrix.T), title='look "one"\n'
+    )
     cube = colour.read_cube(tmp_path / "a.cube")
     rgb = np.random.default_rng(0).uniform(0, 1, (200, 3))
     assert np.abs(colour.apply_cube(cube, rgb) - rgb @ matrix.T).max() < 2e-6
     assert [p.name for p in tmp_path.iterdir()] == ["a.cube"]
 
 
-GREYS = ["0 0 0", "1 0 0", "0 1 0", "1 1 0", "0 0 1", "1 0 1", "0 1 1", "1 1 1"]  # an identity of two points a side
+# an identity of two points a side
+GREYS = ["0 0 0", "1 0 0", "0 1 0", "1 1 0", "0 0 1", "1 0 1", "0 1 1", "1 1 1"]
 
 
 def halved(rows: list[str]) -> list[str]:
@@ -109,11 +115,26 @@ def halved(rows: list[str]) -> list[str]:
     [
         (["LUT_3D_SIZE 2", *GREYS], 1),
         (
-            ["# made by hand", "", '  TITLE "a # b"', "lut_3d_size\t2  # points", *(f"  {row}\t" for row in GREYS), ""],
+            [
+                "# made by hand",
+                "",
+                '  TITLE "a # b"',
+                "lut_3d_size\t2  # points",
+                *(f"  {row}\t" for row in GREYS),
+                "",
+            ],
             1,
         ),
         (["LUT_3D_SIZE 2", "DOMAIN_MIN 0 0 0", "DOMAIN_MAX 2 2 2", *GREYS], 0.5),
-        (["LUT_3D_SIZE 2", "DOMAIN_MIN -1 -1 -1", "DOMAIN_MAX 1 1 1", *(r.replace("0", "-1") for r in GREYS)], 1),
+        (
+            [
+                "LUT_3D_SIZE 2",
+                "DOMAIN_MIN -1 -1 -1",
+                "DOMAIN_MAX 1 1 1",
+                *(r.replace("0", "-1") for r in GREYS),
+            ],
+            1,
+        ),
         (["LUT_3D_SIZE 2", "LUT_3D_INPUT_RANGE 0.0 4.0", *GREYS], 0.25),
         (["LUT_1D_SIZE 2", "0 0 0", "0.5 0.5 0.5"], 0.5),
         (["LUT_1D_SIZE 3", "LUT_1D_INPUT_RANGE 0 2", "0 0 0", "1 1 1", "2 2 2"], 1),
@@ -134,7 +155,9 @@ def halved(rows: list[str]) -> list[str]:
 def test_cubes_are_read_as_grading_programs_write_them(
     tmp_path: Path, lines: list[str], gain: float, newline: str
 ) -> None:
-    (tmp_path / "look.cube").write_text("\ufeff" + newline.join(lines), encoding="utf-8", newline="")
+    (tmp_path / "look.cube").write_text(
+        "\ufeff" + newline.join(lines), encoding="utf-8", newline=""
+    )
     rgb = np.random.default_rng(1).uniform(0, 1, (50, 3))
     looked_up = colour.apply_cube(colour.read_cube(tmp_path / "look.cube"), rgb)
     assert np.abs(looked_up - gain * rgb).max() < 1e-6
@@ -153,7 +176,9 @@ def test_cubes_are_read_as_grading_programs_write_them(
         (["hello"], "LUT_3D_SIZE"),
     ],
 )
-def test_a_cube_that_is_none_says_what_is_wrong(tmp_path: Path, lines: list[str], said: str) -> None:
+def test_a_cube_that_is_none_says_what_is_wrong(
+    tmp_path: Path, lines: list[str], said: str
+) -> None:
     (tmp_path / "look.cube").write_text("\n".join(lines))
     with pytest.raises(ValueError, match=said):
         colour.read_cube(tmp_path / "look.cube")

@@ -24,7 +24,10 @@ def given_by(subject: str = "Mara Dahl", covers: str = "likeness", **fields: str
 
 
 def refusals(actor: Actor, *consents: Consent, required: bool = True) -> list[str]:
-    return [str(problem) for problem in consent.gate([actor], consents, consent.Terms(on=TODAY, required=required))]
+    return [
+        str(problem)
+        for problem in consent.gate([actor], consents, consent.Terms(on=TODAY, required=required))
+    ]
 
 
 def test_a_sheet_gives_its_consents(tmp_path: Path) -> None:
@@ -49,8 +52,12 @@ def test_every_wrong_cell_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         consent.read(sheet)
     assert [(problem.row, problem.column) for problem in caught.value.problems] == [
-        (2, "subject"), (2, "covers"), (2, "valid_from"), (3, "valid_until"), (4, "consent_id"),
-    ]  # fmt: skip
+        (2, "subject"),
+        (2, "covers"),
+        (2, "valid_from"),
+        (3, "valid_until"),
+        (4, "consent_id"),
+    ]
 
 
 def test_nobody_passes_without_a_consent() -> None:
@@ -90,14 +97,20 @@ def test_a_revoked_consent_never_holds_again(revoked: date, later: int) -> None:
 
 
 def test_a_voice_sample_needs_a_consent_for_the_voice() -> None:
-    speaking = Actor(character="MARA", actor="Mara Dahl", portrait="mara.png", voice_sample="mara.wav")
+    speaking = Actor(
+        character="MARA", actor="Mara Dahl", portrait="mara.png", voice_sample="mara.wav"
+    )
     (refusal,) = refusals(speaking, given_by())
     assert "for voice" in refusal
     assert refusals(speaking, given_by(), given_by(covers="voice")) == []
 
 
-@pytest.mark.parametrize("fields", [{"revoked_at": "2026-03-01"}, {"valid_until": "2026-03-01"}, {"scope": "trailer"}])
-def test_a_voice_that_is_no_longer_allowed_stops_also_without_a_sample(fields: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "fields", [{"revoked_at": "2026-03-01"}, {"valid_until": "2026-03-01"}, {"scope": "trailer"}]
+)
+def test_a_voice_that_is_no_longer_allowed_stops_also_without_a_sample(
+    fields: dict[str, str],
+) -> None:
     terms = consent.Terms(on=TODAY, use="episode")
     assert consent.gate([ACTOR], [given_by(), given_by(covers="voice")], terms) == []
     (problem,) = consent.gate([ACTOR], [given_by(), given_by(covers="voice", **fields)], terms)
@@ -110,7 +123,9 @@ def test_the_consents_that_the_cast_names_are_the_ones_that_count() -> None:
     (unknown,) = refusals(naming, given_by())
     assert "names the consent 'c2', which is not in this sheet" in unknown
     ended = given_by(valid_until="2026-01-01")
-    (refusal,) = refusals(naming, ended, given_by(consent_id="c2", covers="voice"), given_by(consent_id="c3"))
+    (refusal,) = refusals(
+        naming, ended, given_by(consent_id="c2", covers="voice"), given_by(consent_id="c3")
+    )
     assert "c1 ended on 2026-01-01" in refusal
 
 
@@ -129,24 +144,39 @@ def test_where_consent_is_not_required_only_a_revoked_one_stops() -> None:
 
 def test_a_consent_holds_for_the_uses_and_places_that_it_names() -> None:
     narrow = given_by(scope="episode | trailer", territory="DE|AT")
-    assert consent.gate([ACTOR], [narrow], consent.Terms(on=TODAY, use="Episode", territory="at")) == []
+    assert (
+        consent.gate([ACTOR], [narrow], consent.Terms(on=TODAY, use="Episode", territory="at"))
+        == []
+    )
     assert consent.gate([ACTOR], [narrow], consent.Terms(on=TODAY)) == []
-    for use, territory, missing in (("advert", "", "use"), ("episode|advert", "", "advert"), ("", "US", "territory")):
-        (problem,) = consent.gate([ACTOR], [narrow], consent.Terms(on=TODAY, use=use, territory=territory))
+    for use, territory, missing in (
+        ("advert", "", "use"),
+        ("episode|advert", "", "advert"),
+        ("", "US", "territory"),
+    ):
+        (problem,) = consent.gate(
+            [ACTOR], [narrow], consent.Terms(on=TODAY, use=use, territory=territory)
+        )
         assert missing in str(problem)
     for wide in ("", "any use", "All Uses"):
-        assert consent.gate([ACTOR], [given_by(scope=wide)], consent.Terms(on=TODAY, use="advert")) == []
+        assert (
+            consent.gate([ACTOR], [given_by(scope=wide)], consent.Terms(on=TODAY, use="advert"))
+            == []
+        )
 
 
 def withdrawal(*ids: str, covers: str = "likeness") -> consent.Withdrawal:
-    return consent.Withdrawal(person="mara dahl", covers=covers, consent_ids=ids, on=TODAY, by="kim")
+    return consent.Withdrawal(
+        person="mara dahl", covers=covers, consent_ids=ids, on=TODAY, by="kim"
+    )
 
 
 def test_a_recorded_revocation_outranks_the_sheet_until_a_new_consent_is_given() -> None:
     terms = consent.Terms(on=TODAY, required=False)
     (problem,) = consent.gate([ACTOR], [given_by()], terms, withdrawals=[withdrawal("c1")])
     assert "revoked on 2026-11-22 by kim" in str(problem)
-    assert consent.gate([ACTOR], [], terms, withdrawals=[withdrawal("c1")])  # also when the sheet forgets it
+    # also when the sheet forgets it
+    assert consent.gate([ACTOR], [], terms, withdrawals=[withdrawal("c1")])
     fresh = given_by(consent_id="c9")
     assert consent.gate([ACTOR], [given_by(), fresh], terms, withdrawals=[withdrawal("c1")]) == []
 

@@ -30,7 +30,9 @@ CLAIM = credentials.Claim(
     version="0.1.0",
     labels=["previs"],
     licences=["Apache-2.0"],
-    ingredients=[credentials.Ingredient(title="portrait of MARA", digest="ab12", format="image/png")],
+    ingredients=[
+        credentials.Ingredient(title="portrait of MARA", digest="ab12", format="image/png")
+    ],
 )
 
 
@@ -44,16 +46,24 @@ def files(tmp_path: Path) -> dict[str, Path]:
     film = TinyFilm(tmp_path)
     film.add([np.full((36, 64, 3), 20 * n, np.uint8) for n in range(10)])
     settings = sound.LoudnessSettings(target_lufs=None)
-    master = sound.master([film.record(tone(film.samples))], samples=film.samples, settings=settings, root=tmp_path)
+    master = sound.master(
+        [film.record(tone(film.samples))], samples=film.samples, settings=settings, root=tmp_path
+    )
     picture = assemble.Picture(width=64, height=36, rate=Fraction(25))
-    job = deliver.Job(picture=picture, sound_id="", sound_path=tmp_path / master.path, root=tmp_path)
+    job = deliver.Job(
+        picture=picture, sound_id="", sound_path=tmp_path / master.path, root=tmp_path
+    )
     return deliver.render(
-        assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36)), job, folder=tmp_path / "o"
+        assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36)),
+        job,
+        folder=tmp_path / "o",
     )
 
 
 @pytest.mark.parametrize("profile", ["web", "master"])
-def test_a_signed_file_is_valid_still_plays_and_says_that_it_was_generated(files, keys: Path, profile: str) -> None:
+def test_a_signed_file_is_valid_still_plays_and_says_that_it_was_generated(
+    files, keys: Path, profile: str
+) -> None:
     path = files[profile]
     before = list(media.read_frames(path, width=64, height=36))
     credentials.sign(path, CLAIM, keys=keys)
@@ -70,7 +80,8 @@ def test_a_signed_file_is_valid_still_plays_and_says_that_it_was_generated(files
 
 
 def store_box(data: bytes) -> tuple[int, int]:
-    """Where the credentials themselves lie: parts of them (padding, the signature's unprotected header) are signed by nobody."""
+    """Where the credentials themselves lie: parts of them (padding, the signature's unprotected
+    header) are signed by nobody."""
     place = 0
     while place < len(data):
         size, kind = struct.unpack(">I4s", data[place : place + 8])
@@ -86,7 +97,11 @@ def test_one_flipped_byte_is_found_wherever_it_is(files, keys: Path, profile: st
     sound = files[profile].read_bytes()
     picture = sound.rindex(b"mdat") + 40
     first, last = store_box(sound)
-    anywhere = [place for place in random.Random(1).sample(range(8, len(sound)), 40) if not first <= place < last]
+    anywhere = [
+        place
+        for place in random.Random(1).sample(range(8, len(sound)), 40)
+        if not first <= place < last
+    ]
     for place in [picture, len(sound) - 1, *anywhere[:8]]:
         data = bytearray(sound)
         data[place] ^= 1 << place % 8
@@ -130,7 +145,9 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
         credentials.signing_key(folder)
 
 
-def test_a_signer_of_ones_own_is_named_by_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signer_of_ones_own_is_named_by_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CALLSHEET_SIGNING", str(tmp_path / "ours"))
     assert credentials.key_folder() == tmp_path / "ours"
     monkeypatch.delenv("CALLSHEET_SIGNING")
@@ -141,7 +158,8 @@ def test_a_signer_of_ones_own_is_named_by_settings(tmp_path: Path, monkeypatch: 
 
 
 def own_key(folder: Path, key: object) -> Path:
-    """A signer of one's own: a key, and a certificate that this installation's test root would give it."""
+    """A signer of one's own: a key, and a certificate that this installation's test root would give
+    it."""
     root = ec.generate_private_key(ec.SECP256R1())
     certificates = [
         credentials._certificate(key, root, authority=False),
@@ -152,12 +170,16 @@ def own_key(folder: Path, key: object) -> Path:
     folder.mkdir()
     (folder / "key.pem").write_bytes(pem)
     (folder / "key.pem").chmod(0o600)
-    (folder / "chain.pem").write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates))
+    (folder / "chain.pem").write_bytes(
+        b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
+    )
     return folder
 
 
 @pytest.mark.parametrize("kind", ["P-384", "Ed25519", "RSA"])
-def test_a_signer_of_ones_own_signs_with_whatever_key_it_has(files, tmp_path: Path, kind: str) -> None:
+def test_a_signer_of_ones_own_signs_with_whatever_key_it_has(
+    files, tmp_path: Path, kind: str
+) -> None:
     key = {
         "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
         "Ed25519": ed25519.Ed25519PrivateKey.generate,
@@ -178,7 +200,11 @@ def test_a_key_that_cannot_sign_is_told_before_anything_is_made(tmp_path: Path) 
     for name in ("key.pem", "chain.pem"):
         (tmp_path / "text" / name).write_text("hello")
         (tmp_path / "text" / name).chmod(0o600)
-    for folder, words in ((other, "another key"), (odd, "this kind of key"), (tmp_path / "text", "cannot be read")):
+    for folder, words in (
+        (other, "another key"),
+        (odd, "this kind of key"),
+        (tmp_path / "text", "cannot be read"),
+    ):
         with pytest.raises(InputError, match=words):
             credentials.check_key(folder)
     credentials.check_key(ours)

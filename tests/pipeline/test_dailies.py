@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies for the review page: frame n of a copy is frame n of the take, every frame can be jumped to, and old copies make room."""
+"""Copies for the review page: frame n of a copy is frame n of the take, every frame can be jumped
+to, and old copies make room."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def shown(picture: np.ndarray) -> int:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build folder with one take, whose grey counts its frames, and two seconds of sound: silence, then a tone."""
+    """A build folder with one take, whose grey counts its frames, and two seconds of sound:
+    silence, then a tone."""
     import soundfile
 
     folder = tmp_path_factory.mktemp("build")
@@ -46,10 +48,27 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def take() -> Take:
     return Take(
-        shot_id="a", path="take.mkv", media_digest="b", frames=FRAMES, rate_num=25, rate_den=1, width=96, height=64, talker="previs",
-        talker_version="1", label="previs", licences="", seed=1, face_left=0, face_top=0, face_right=1, face_bottom=1, wall_seconds=1,
-        worker="", run_id="",
-    )  # fmt: skip
+        shot_id="a",
+        path="take.mkv",
+        media_digest="b",
+        frames=FRAMES,
+        rate_num=25,
+        rate_den=1,
+        width=96,
+        height=64,
+        talker="previs",
+        talker_version="1",
+        label="previs",
+        licences="",
+        seed=1,
+        face_left=0,
+        face_top=0,
+        face_right=1,
+        face_bottom=1,
+        wall_seconds=1,
+        worker="",
+        run_id="",
+    )
 
 
 SEEN = Framing(crop="0,0,96,54", size=(128, 72))
@@ -60,15 +79,24 @@ def test_frame_n_of_the_copy_is_frame_n_of_the_take_wherever_one_begins_to_read(
     path = dailies.copy(take(), SEEN, heard, root=root)
     told = media.probe(path)
     assert told.video is not None and told.audio is not None
-    assert (told.video.width, told.video.height, told.video.frames, told.video.rate) == (128, 72, FRAMES, RATE)
-    assert [shown(frame) for frame in media.read_frames(path, width=16, height=8)] == list(range(FRAMES))
+    assert (told.video.width, told.video.height, told.video.frames, told.video.rate) == (
+        128,
+        72,
+        FRAMES,
+        RATE,
+    )
+    assert [shown(frame) for frame in media.read_frames(path, width=16, height=8)] == list(
+        range(FRAMES)
+    )
     for number in (1, 17, 39):
         start = (number - Fraction(1, 4)) / RATE
         assert shown(next(media.read_frames(path, width=16, height=8, start=start))) == number
 
 
 def test_a_copy_is_heard_as_its_span_of_the_timeline(root: Path) -> None:
-    path = dailies.copy(take(), SEEN, Heard(sound_id="s", path=root / "sound.flac", first_frame=10), root=root)
+    path = dailies.copy(
+        take(), SEEN, Heard(sound_id="s", path=root / "sound.flac", first_frame=10), root=root
+    )
     sound = np.concatenate(list(media.read_audio(path, hz=48_000, channels=1)))[:, 0]
     loud = np.abs(sound) > 0.1
     assert abs(int(loud.argmax()) - 15 * 1920) < 1000  # the tone begins at frame 25 of the timeline
@@ -109,10 +137,15 @@ def test_the_waveform_has_a_pair_for_every_frame_also_past_the_sounds_end(root: 
     assert len(pairs) == 60
     assert pairs[3] == (0.0, 0.0) == pairs[55]
     assert pairs[30] == (pytest.approx(-0.5, abs=0.02), pytest.approx(0.5, abs=0.02))
-    assert dailies.peaks(root / "sound.flac", sound_id="s", frames=60, rate=RATE, root=root) == pairs
+    assert (
+        dailies.peaks(root / "sound.flac", sound_id="s", frames=60, rate=RATE, root=root) == pairs
+    )
 
 
-@given(st.lists(st.tuples(st.floats(-1, 0), st.floats(0, 1)), min_size=1, max_size=50), st.integers(1, 80))
+@given(
+    st.lists(st.tuples(st.floats(-1, 0), st.floats(0, 1)), min_size=1, max_size=50),
+    st.integers(1, 80),
+)
 def test_fewer_pairs_keep_the_extremes(pairs: list[tuple[float, float]], width: int) -> None:
     few = dailies.fewer(pairs, width)
     assert len(few) == min(width, len(pairs))

@@ -23,16 +23,27 @@ from tiny_film import BARS, TinyFilm, bars, clicks, eight_bit, portrait, tone
 SIZE = (320, 180)
 
 
-def job_for(film: TinyFilm, recording_sound: np.ndarray, *, size: tuple[int, int] = SIZE) -> deliver.Job:
+def job_for(
+    film: TinyFilm, recording_sound: np.ndarray, *, size: tuple[int, int] = SIZE
+) -> deliver.Job:
     settings = master_mix.LoudnessSettings(target_lufs=None)
-    master = master_mix.master([film.record(recording_sound)], samples=film.samples, settings=settings, root=film.root)
+    master = master_mix.master(
+        [film.record(recording_sound)], samples=film.samples, settings=settings, root=film.root
+    )
     picture = assemble.Picture(width=size[0], height=size[1], rate=film.rate)
-    return deliver.Job(picture=picture, sound_id=master.sound_id, sound_path=film.root / master.path, root=film.root)
+    return deliver.Job(
+        picture=picture,
+        sound_id=master.sound_id,
+        sound_path=film.root / master.path,
+        root=film.root,
+    )
 
 
 def render(film: TinyFilm, job: deliver.Job, folder: Path) -> dict[str, Path]:
     size = (job.picture.width, job.picture.height)
-    return deliver.render(assemble.cuts(film.shots, film.takes, [], version="v001", size=size), job, folder=folder)
+    return deliver.render(
+        assemble.cuts(film.shots, film.takes, [], version="v001", size=size), job, folder=folder
+    )
 
 
 def test_colour_bars_come_back_within_two_levels_in_every_profile(tmp_path: Path) -> None:
@@ -40,30 +51,53 @@ def test_colour_bars_come_back_within_two_levels_in_every_profile(tmp_path: Path
     film.add([bars(*SIZE)] * 5, label="DICE-Talk")
     opaque = np.full((SIZE[1], SIZE[0]), 255, np.uint8)
     film.cut_out(0, [opaque] * 5)
-    colour.write_cube(film.root / "grades" / "plain.cube", colour.cube_of(lambda rgb: rgb), title="plain")
+    colour.write_cube(
+        film.root / "grades" / "plain.cube", colour.cube_of(lambda rgb: rgb), title="plain"
+    )
     job = job_for(film, tone(film.samples))
-    cuts = [_graded(cut) for cut in assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)]
+    cuts = [
+        _graded(cut) for cut in assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
+    ]
     files = {}
     for same in (
         (deliver.WEB, deliver.MASTER, profiles.HEVC, profiles.AV1),
         (deliver.VERTICAL,),
         (deliver.ALPHA, deliver.ALPHA_WEB),
     ):
-        files |= deliver.render(cuts, dataclasses.replace(job, profiles=same), folder=tmp_path / "out")
+        files |= deliver.render(
+            cuts, dataclasses.replace(job, profiles=same), folder=tmp_path / "out"
+        )
     for name, path in files.items():
         frame = list(media.read_frames(path, width=SIZE[0], height=SIZE[1]))[2].astype(int)
         for number, expected in enumerate(BARS):
             row, column = divmod(number, 8)
-            got = frame[row * 90 + 22 : row * 90 + 68, column * 40 + 10 : column * 40 + 30]  # the middle of the patch
+            # the middle of the patch
+            got = frame[row * 90 + 22 : row * 90 + 68, column * 40 + 10 : column * 40 + 30]
             assert np.abs(got - np.array(expected)).max() <= 2, (name, expected, got[0, 0])
 
 
 def alpha_of(path: Path) -> np.ndarray:
     """The alpha of a transparent file's frames, in [0, 1]."""
-    decoder = ["-c:v", "libvpx-vp9"] if path.suffix == ".webm" else []  # ffmpeg's own VP9 decoder knows no alpha
+    # ffmpeg's own VP9 decoder knows no alpha
+    decoder = ["-c:v", "libvpx-vp9"] if path.suffix == ".webm" else []
     out = path.with_suffix(".rgba.mkv")
-    media.run([*decoder, "-i", str(path), "-an", "-vf", "format=rgba64le,extractplanes=a", "-c:v", "ffv1", str(out)])
-    return np.stack([frame[..., 0] for frame in media.read_frames(out, width=SIZE[0], height=SIZE[1])]) / 255
+    media.run(
+        [
+            *decoder,
+            "-i",
+            str(path),
+            "-an",
+            "-vf",
+            "format=rgba64le,extractplanes=a",
+            "-c:v",
+            "ffv1",
+            str(out),
+        ]
+    )
+    return (
+        np.stack([frame[..., 0] for frame in media.read_frames(out, width=SIZE[0], height=SIZE[1])])
+        / 255
+    )
 
 
 def test_transparent_files_show_the_people_alone_and_their_marks(tmp_path: Path) -> None:
@@ -74,10 +108,14 @@ def test_transparent_files_show_the_people_alone_and_their_marks(tmp_path: Path)
         matte[:, 64:192] = 255
         matte[:, 192:208] = 128
         film.cut_out(number, [matte] * 3)
-    right = dataclasses.replace(film.shots[1], start_frame=0, end_frame=3, layer=1, layout="two-hander")
+    right = dataclasses.replace(
+        film.shots[1], start_frame=0, end_frame=3, layer=1, layout="two-hander"
+    )
     shots = [dataclasses.replace(film.shots[0], layout="two-hander"), right]
     cuts = assemble.cuts(shots, film.takes, [], version="v001", size=SIZE)
-    job = dataclasses.replace(job_for(film, tone(5760)), profiles=(deliver.ALPHA, deliver.ALPHA_WEB))
+    job = dataclasses.replace(
+        job_for(film, tone(5760)), profiles=(deliver.ALPHA, deliver.ALPHA_WEB)
+    )
     for path in deliver.render(cuts, job, folder=tmp_path / "out").values():
         seen = alpha_of(path)[1]
         low = seen[100:]  # below the mark
@@ -92,7 +130,9 @@ def _graded(cut: Cut) -> Cut:
 
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001)])
-def test_pictures_follow_the_edit_list_frame_by_frame_and_sound_is_as_long(tmp_path: Path, rate: Fraction) -> None:
+def test_pictures_follow_the_edit_list_frame_by_frame_and_sound_is_as_long(
+    tmp_path: Path, rate: Fraction
+) -> None:
     film = TinyFilm(tmp_path / "media", rate=rate)
     levels = [40, 90, 140, 200]
     for level, frames in zip(levels, (7, 1, 12, 5), strict=True):
@@ -135,7 +175,9 @@ def test_files_are_tagged_bt709_limited_range(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("label", ["previs", "diffusion demonstration"])
-def test_a_take_that_is_no_final_carries_its_mark_and_a_final_one_does_not(label: str, tmp_path: Path) -> None:
+def test_a_take_that_is_no_final_carries_its_mark_and_a_final_one_does_not(
+    label: str, tmp_path: Path
+) -> None:
     film = TinyFilm(tmp_path / "media")
     grey = np.full((180, 320, 3), 90, np.uint8)
     film.add([grey] * 2, label=label)
@@ -153,7 +195,9 @@ def test_the_label_stands_in_every_picture_and_is_asked_for_only(tmp_path: Path)
     plain = job_for(film, tone(film.samples))
     for label in (True, False):
         job = dataclasses.replace(plain, label=label, profiles=(deliver.WEB,))
-        frames = list(media.read_frames(render(film, job, tmp_path / "out")["web"], width=320, height=180))
+        frames = list(
+            media.read_frames(render(film, job, tmp_path / "out")["web"], width=320, height=180)
+        )
         assert all((frame[:30, :110].max() > 130) == label for frame in frames)
 
 
@@ -179,20 +223,29 @@ def test_an_encoder_that_dies_says_why_itself(tmp_path: Path) -> None:
 def test_takes_in_folders_with_awkward_names_are_read(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path / "it's a [test]; 50%, c:\\x")
     film.add([eight_bit(portrait("mara"))] * 2)
-    colour.write_cube(film.root / "grades" / "plain.cube", colour.cube_of(lambda rgb: rgb), title="plain")
-    cuts = [_graded(cut) for cut in assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)]
+    colour.write_cube(
+        film.root / "grades" / "plain.cube", colour.cube_of(lambda rgb: rgb), title="plain"
+    )
+    cuts = [
+        _graded(cut) for cut in assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
+    ]
     files = deliver.render(cuts, job_for(film, tone(film.samples)), folder=tmp_path / "o u't")
     assert len(list(media.read_frames(files["web"], width=32, height=18))) == 2
 
 
-def test_the_identity_of_a_file_changes_with_what_is_in_it_and_with_nothing_else(tmp_path: Path) -> None:
+def test_the_identity_of_a_file_changes_with_what_is_in_it_and_with_nothing_else(
+    tmp_path: Path,
+) -> None:
     film = TinyFilm(tmp_path / "media")
     film.add([eight_bit(portrait("mara"))] * 2)
     job = job_for(film, tone(film.samples))
     cuts = assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
     first = deliver.deliverable_id(cuts, job, deliver.WEB)
     again = assemble.cuts(film.shots, film.takes, [], version="v002", size=SIZE)
-    assert deliver.deliverable_id(again, dataclasses.replace(job, sound_path=Path("/x")), deliver.WEB) == first
+    assert (
+        deliver.deliverable_id(again, dataclasses.replace(job, sound_path=Path("/x")), deliver.WEB)
+        == first
+    )
     changed = [
         deliver.deliverable_id([_graded_id(cuts[0])], job, deliver.WEB),
         deliver.deliverable_id(cuts, dataclasses.replace(job, sound_id="x"), deliver.WEB),
@@ -215,7 +268,10 @@ def test_a_version_appears_whole_and_latest_points_at_it(tmp_path: Path) -> None
             assert deliver.versions(tmp_path) == [f"v{n:03}" for n in range(1, int(version[1:]))]
             deliver.publish(folder, tmp_path, version)
         assert (tmp_path / "latest" / "web.mp4").read_text() == version
-    with deliver.staging(tmp_path, "v002") as folder, pytest.raises(ToolError, match="never overwritten"):
+    with (
+        deliver.staging(tmp_path, "v002") as folder,
+        pytest.raises(ToolError, match="never overwritten"),
+    ):
         deliver.publish(folder, tmp_path, "v002")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["latest", "v001", "v002"]
 
@@ -230,9 +286,13 @@ def test_a_failed_version_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_captions_are_burned_in_while_they_are_spoken_and_only_then(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path / "it's [here]")
     film.add([np.full((360, 640, 3), 60, np.uint8)] * 20, label="DICE-Talk")
-    shown = [Caption(start=5, end=15, spoken_end=15, lines=("The {lamp} was out.", "<b>Never.</b>"))]
+    shown = [
+        Caption(start=5, end=15, spoken_end=15, lines=("The {lamp} was out.", "<b>Never.</b>"))
+    ]
     job = deliver.burnable(shown, job_for(film, tone(film.samples), size=(640, 360)))
-    frames = list(media.read_frames(render(film, job, tmp_path / "out")["web"], width=640, height=360))
+    frames = list(
+        media.read_frames(render(film, job, tmp_path / "out")["web"], width=640, height=360)
+    )
     low = [int(frame[270:350].max()) for frame in frames]
     assert max(low[:5] + low[15:]) < 80
     assert min(low[5:15]) > 180

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example is listened to with the real engines: who says which line, when, on two different recordings of it."""
+"""The example is listened to with the real engines: who says which line, when, on two different
+recordings of it."""
 
 from __future__ import annotations
 
@@ -40,15 +41,25 @@ class Listened:
     def lines(self) -> list[Line]:
         """The script."""
         return [
-            Line(line_id=f"L{t.order:02}", order=t.order, scene="1", character=t.character, text=t.text)
+            Line(
+                line_id=f"L{t.order:02}",
+                order=t.order,
+                scene="1",
+                character=t.character,
+                text=t.text,
+            )
             for t in self.truth
         ]
 
 
 def _listen(path: Path, truth: tuple[Spoken, ...], root: Path) -> Listened:
-    recording = ingest.ingest(path, order=0, offset_samples=0, media=root / "media", folder=path.parent)
+    recording = ingest.ingest(
+        path, order=0, offset_samples=0, media=root / "media", folder=path.parent
+    )
     characters = {line.character for line in truth}
-    turns = diarize.diarize([recording], root=root, settings=diarize.Settings(speakers=len(characters)))
+    turns = diarize.diarize(
+        [recording], root=root, settings=diarize.Settings(speakers=len(characters))
+    )
     words = transcribe.transcribe([recording], root=root, settings=transcribe.Settings())
     return Listened(root=root, recording=recording, turns=turns, words=words, truth=truth)
 
@@ -84,8 +95,14 @@ def test_the_right_character_is_on_for_95_percent_of_the_speech(heard: Listened)
 def test_every_line_is_found_and_begins_and_ends_where_it_is_spoken(heard: Listened) -> None:
     cues = align.align(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
     assert [cue.line_id for cue in cues] == [line.line_id for line in heard.lines]
-    starts = np.array([abs(cue.start - line.start) for cue, line in zip(cues, heard.truth, strict=True)]) / MASTER_HZ
-    ends = np.array([abs(cue.end - line.end) for cue, line in zip(cues, heard.truth, strict=True)]) / MASTER_HZ
+    starts = (
+        np.array([abs(cue.start - line.start) for cue, line in zip(cues, heard.truth, strict=True)])
+        / MASTER_HZ
+    )
+    ends = (
+        np.array([abs(cue.end - line.end) for cue, line in zip(cues, heard.truth, strict=True)])
+        / MASTER_HZ
+    )
     assert np.median(starts) <= 0.06
     assert np.median(ends) <= 0.06
     assert sum(cue.status == "matched" for cue in cues) >= len(cues) - 2
@@ -108,13 +125,19 @@ def test_exclusive_turns_never_overlap_and_the_full_ones_keep_the_overlap(heard:
 def test_words_lie_in_their_recording_in_order(heard: Listened) -> None:
     starts = [word.start for word in heard.words]
     assert starts == sorted(starts)
-    assert all(0 <= word.start < word.end <= heard.recording.samples + MASTER_HZ // 100 for word in heard.words)
+    assert all(
+        0 <= word.start < word.end <= heard.recording.samples + MASTER_HZ // 100
+        for word in heard.words
+    )
 
 
 def _voice_samples(folder: Path) -> dict[str, Path]:
     """Each character's longest dry line as a sample of the voice."""
     dry, hz = sf.read(DATA / "dry.flac")
-    longest = {line.character: line for line in sorted(example_truth(), key=lambda line: line.dry_end - line.dry_start)}
+    longest = {
+        line.character: line
+        for line in sorted(example_truth(), key=lambda line: line.dry_end - line.dry_start)
+    }
     samples = {}
     for character, line in longest.items():
         samples[character] = folder / f"{character}.wav"
@@ -122,7 +145,9 @@ def _voice_samples(folder: Path) -> dict[str, Path]:
     return samples
 
 
-def test_voice_samples_name_the_speakers_as_the_script_does(heard: Listened, tmp_path: Path) -> None:
+def test_voice_samples_name_the_speakers_as_the_script_does(
+    heard: Listened, tmp_path: Path
+) -> None:
     samples = _voice_samples(tmp_path)
     enrolled = diarize.enrol(heard.turns, samples, recordings=[heard.recording], root=heard.root)
     found = align.match(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
@@ -133,7 +158,12 @@ def test_voice_samples_name_the_speakers_as_the_script_does(heard: Listened, tmp
 def test_a_voice_sample_without_a_voice_is_refused(heard: Listened, tmp_path: Path) -> None:
     sf.write(tmp_path / "silent.wav", np.zeros(48_000), 16_000)
     with pytest.raises(InputError, match=r"silent\.wav"):
-        diarize.enrol(heard.turns, {"MARA": tmp_path / "silent.wav"}, recordings=[heard.recording], root=heard.root)
+        diarize.enrol(
+            heard.turns,
+            {"MARA": tmp_path / "silent.wav"},
+            recordings=[heard.recording],
+            root=heard.root,
+        )
 
 
 def test_clustering_a_sample_of_many_voices_groups_them_as_clustering_all_does() -> None:
@@ -144,7 +174,9 @@ def test_clustering_a_sample_of_many_voices_groups_them_as_clustering_all_does()
     for most in (900, 120):
         clustering = diarize.bounded_clustering(most=most)
         clustering.instantiate({"method": "average", "threshold": 0.5, "min_cluster_size": 12})
-        groups.append(clustering.cluster(voices.copy(), min_clusters=4, max_clusters=4, num_clusters=4))
+        groups.append(
+            clustering.cluster(voices.copy(), min_clusters=4, max_clusters=4, num_clusters=4)
+        )
     for found in groups:
         assert len({(a, b) for a, b in zip(found.tolist(), true.tolist(), strict=True)}) == 4
 
@@ -154,14 +186,20 @@ def test_windows_of_one_voice_in_two_rooms_are_one_voice() -> None:
 
     generator = np.random.default_rng(0)
     true, loud = generator.integers(0, 3, 1200), np.arange(1200) >= 600
-    voices = np.eye(3, 32)[true] + generator.normal(0, 0.01, (1200, 32)) + 1.5 * np.outer(loud, np.eye(8, 32)[7])
+    voices = (
+        np.eye(3, 32)[true]
+        + generator.normal(0, 0.01, (1200, 32))
+        + 1.5 * np.outer(loud, np.eye(8, 32)[7])
+    )
     voices /= np.linalg.norm(voices, axis=1, keepdims=True)
     spoken = SlidingWindowFeature(np.ones((1200, 100, 1)), SlidingWindow(duration=5.0, step=0.5))
     clustering = diarize.bounded_clustering(most=1000)
     clustering.instantiate({"method": "average", "threshold": 0.6, "min_cluster_size": 12})
 
     def pairs(file: dict[str, np.ndarray]) -> int:
-        labels, _, _ = clustering(voices[:, None].copy(), segmentations=spoken, num_clusters=3, file=file)
+        labels, _, _ = clustering(
+            voices[:, None].copy(), segmentations=spoken, num_clusters=3, file=file
+        )
         return len({(labels[i, 0], true[i]) for i in range(1200) if abs(i - 600) > 10})
 
     assert pairs({}) > 3
@@ -193,16 +231,24 @@ def _on_the_telephone(folder: Path, *, noise: float) -> Recording:
     part = sound[7 * rate : 15 * rate]
     part = part + np.random.default_rng(0).normal(0, noise, len(part))
     sf.write(folder / "part.wav", np.clip(part, -1, 1), rate)
-    return ingest.ingest(folder / "part.wav", order=0, offset_samples=0, media=folder / "media", folder=folder)
+    return ingest.ingest(
+        folder / "part.wav", order=0, offset_samples=0, media=folder / "media", folder=folder
+    )
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.07], ids=["clear enough", "so noisy that the recogniser guesses"])
-def test_the_same_sound_gives_the_same_words_whatever_the_threads(noise: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "noise", [0.0, 0.07], ids=["clear enough", "so noisy that the recogniser guesses"]
+)
+def test_the_same_sound_gives_the_same_words_whatever_the_threads(
+    noise: float, tmp_path: Path
+) -> None:
     recording = _on_the_telephone(tmp_path, noise=noise)
     words = []
     for threads in (1, 2):
         with threadpool_limits(limits=threads, user_api="blas"):
-            words.append(transcribe.transcribe([recording], root=tmp_path, settings=transcribe.Settings()))
+            words.append(
+                transcribe.transcribe([recording], root=tmp_path, settings=transcribe.Settings())
+            )
     assert len(words[0]) > 10
     assert words[0] == words[1]
 
@@ -212,7 +258,9 @@ def test_the_same_sound_gives_the_same_turns_whatever_the_threads(tmp_path: Path
     turns = []
     for threads in (1, 2):
         with threadpool_limits(limits=threads, user_api="blas"):
-            turns.append(diarize.diarize([recording], root=tmp_path, settings=diarize.Settings(speakers=2)))
+            turns.append(
+                diarize.diarize([recording], root=tmp_path, settings=diarize.Settings(speakers=2))
+            )
     assert len({turn.speaker for turn in turns[0]}) == 2
     assert turns[0] == turns[1]
 
@@ -220,26 +268,42 @@ def test_the_same_sound_gives_the_same_turns_whatever_the_threads(tmp_path: Path
 def test_a_moment_of_speech_is_somebody_and_warns_of_nothing(heard: Listened) -> None:
     first = next(turn for turn in heard.turns if turn.exclusive)
     start = first.start + MASTER_HZ // 10
-    sound = ingest.read_span([heard.recording], start, start + MASTER_HZ // 2, hz=16_000, root=heard.root)
+    sound = ingest.read_span(
+        [heard.recording], start, start + MASTER_HZ // 2, hz=16_000, root=heard.root
+    )
     found = diarize.speaker_spans(sound, settings=diarize.Settings(speakers=2))
     assert {span.speaker for span in found} <= {0, 1}
 
 
 def test_silence_is_nobody() -> None:
-    assert diarize.speaker_spans(np.zeros(48_000, dtype=np.float32), settings=diarize.Settings()) == []
+    assert (
+        diarize.speaker_spans(np.zeros(48_000, dtype=np.float32), settings=diarize.Settings()) == []
+    )
 
 
 def test_the_cut_shows_who_speaks_for_95_percent_of_the_speech(heard: Listened) -> None:
     cues = align.align(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
-    actors = [Actor(character=name, actor=name, portrait="p.png") for name in {line.character for line in heard.truth}]
+    actors = [
+        Actor(character=name, actor=name, portrait="p.png")
+        for name in {line.character for line in heard.truth}
+    ]
     settings = breakdown.CutSettings(
-        rate=Fraction(25), minimum_shot_seconds=1.2, maximum_shot_seconds=20.0, long_pause_seconds=2.5
+        rate=Fraction(25),
+        minimum_shot_seconds=1.2,
+        maximum_shot_seconds=20.0,
+        long_pause_seconds=2.5,
     )
     shots = breakdown.cut(
-        cues, lines=heard.lines, actors=actors, total_samples=heard.recording.samples, settings=settings
+        cues,
+        lines=heard.lines,
+        actors=actors,
+        total_samples=heard.recording.samples,
+        settings=settings,
     )
     frame = MASTER_HZ // 25
-    on_screen = [next(s.character for s in shots if s.end_frame > f) for f in range(shots[-1].end_frame)]
+    on_screen = [
+        next(s.character for s in shots if s.end_frame > f) for f in range(shots[-1].end_frame)
+    ]
     right = spoken = 0
     for line in heard.truth:
         frames = range(line.start // frame, line.end // frame)

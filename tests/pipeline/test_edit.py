@@ -27,14 +27,24 @@ rates = st.sampled_from(list(RATES.values()))
 
 def event(number: int, start: int, frames: int, dissolve: int = 0) -> Cut:
     return Cut(
-        version="v", order=number, shot_id=f"s{number}", grade_id="", start_frame=start, end_frame=start + frames,
-        take_path=f"{number}.mkv", cube_path="", number=f"sh{number}", crop="0,0,64,36", dissolve_frames=dissolve,
-    )  # fmt: skip
+        version="v",
+        order=number,
+        shot_id=f"s{number}",
+        grade_id="",
+        start_frame=start,
+        end_frame=start + frames,
+        take_path=f"{number}.mkv",
+        cube_path="",
+        number=f"sh{number}",
+        crop="0,0,64,36",
+        dissolve_frames=dissolve,
+    )
 
 
 @st.composite
 def edit_lists(draw: st.DrawFn) -> list[Cut]:
-    """Up to forty events with plain cuts and dissolves that are short enough for their neighbours."""
+    """Up to forty events with plain cuts and dissolves that are short enough for their
+    neighbours."""
     lengths = draw(st.lists(st.integers(1, 300), min_size=1, max_size=40))
     cuts, start, free = [], 0, 0
     for number, frames in enumerate(lengths):
@@ -49,11 +59,17 @@ def edit_lists(draw: st.DrawFn) -> list[Cut]:
 
 @settings(max_examples=1000)
 @given(edit_lists(), rates)
-def test_segments_follow_each_other_and_give_every_frame_once(cuts: list[Cut], rate: Fraction) -> None:
+def test_segments_follow_each_other_and_give_every_frame_once(
+    cuts: list[Cut], rate: Fraction
+) -> None:
     found = edit_list.segments(cuts)
     assert found[0].start == 0
     assert all(before.end == after.start for before, after in itertools.pairwise(found))
-    assert sum(segment.frames for segment in found) == sum(cut.frames for cut in cuts) == edit_list.total_frames(cuts)
+    assert (
+        sum(segment.frames for segment in found)
+        == sum(cut.frames for cut in cuts)
+        == edit_list.total_frames(cuts)
+    )
     samples = edit_list.total_samples(cuts, rate)
     assert abs(samples - edit_list.total_frames(cuts) * 48000 / rate) <= Fraction(1, 2)
     for segment in found:
@@ -107,7 +123,9 @@ def job_of(film: TinyFilm, **changes: object) -> deliver.Job:
     return dataclasses.replace(job, **changes)
 
 
-def grey_film(root: Path, levels: list[int], frames: list[int], *, rate: Fraction = Fraction(25)) -> TinyFilm:
+def grey_film(
+    root: Path, levels: list[int], frames: list[int], *, rate: Fraction = Fraction(25)
+) -> TinyFilm:
     film = TinyFilm(root, rate=rate)
     for level, count in zip(levels, frames, strict=True):
         film.add([np.full((36, 64, 3), level, np.uint8)] * count, label="DICE-Talk")
@@ -132,11 +150,23 @@ def test_a_second_picture_lies_in_its_place(tmp_path: Path) -> None:
     film = grey_film(tmp_path, [60, 200], [6, 6])
     cuts = assemble.cuts(film.shots[:1], film.takes[:1], [], version="v", size=(64, 36))
     over = dataclasses.replace(
-        cuts[0], shot_id="x", take_path=film.takes[1].path, layer=1, place="32,0,32,36", start_frame=2
+        cuts[0],
+        shot_id="x",
+        take_path=film.takes[1].path,
+        layer=1,
+        place="32,0,32,36",
+        start_frame=2,
     )
     path = deliver.render([*cuts, over], job_of(film), folder=tmp_path / "o")["web"]
     frames = [frame.astype(float) for frame in media.read_frames(path, width=64, height=36)]
-    assert [round(frame[18, 50].mean() / 20) * 20 for frame in frames] == [60, 60, 200, 200, 200, 200]
+    assert [round(frame[18, 50].mean() / 20) * 20 for frame in frames] == [
+        60,
+        60,
+        200,
+        200,
+        200,
+        200,
+    ]
     assert [round(frame[18, 10].mean() / 20) * 20 for frame in frames] == [60] * 6
 
 
@@ -144,10 +174,12 @@ def test_two_pictures_share_the_screen_side_by_side(tmp_path: Path) -> None:
     film = grey_film(tmp_path, [60, 200], [4, 4])
     (left,) = assemble.cuts(film.shots[:1], film.takes[:1], [], version="v", size=(64, 36))
     places = [",".join(map(str, place)) for place in framing.arrange("two-hander", (64, 36))]
-    right = dataclasses.replace(left, shot_id="x", take_path=film.takes[1].path, layer=1, place=places[1])
-    path = deliver.render([dataclasses.replace(left, place=places[0]), right], job_of(film), folder=tmp_path / "o")[
-        "web"
-    ]
+    right = dataclasses.replace(
+        left, shot_id="x", take_path=film.takes[1].path, layer=1, place=places[1]
+    )
+    path = deliver.render(
+        [dataclasses.replace(left, place=places[0]), right], job_of(film), folder=tmp_path / "o"
+    )["web"]
     frames = [frame.astype(float) for frame in media.read_frames(path, width=64, height=36)]
     assert len(frames) == 4
     assert [round(frame[:, :28].mean() / 20) * 20 for frame in frames] == [60] * 4
@@ -173,7 +205,10 @@ def test_slate_and_end_card_stand_in_silence_around_the_programme(tmp_path: Path
 
 def test_chapters_are_written_with_their_titles(tmp_path: Path) -> None:
     film = grey_film(tmp_path, [60, 90], [10, 15])
-    chapters = (deliver.Chapter(frame=0, title="INT. LAMP; = #1\\"), deliver.Chapter(frame=10, title="二"))
+    chapters = (
+        deliver.Chapter(frame=0, title="INT. LAMP; = #1\\"),
+        deliver.Chapter(frame=10, title="二"),
+    )
     cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36))
     path = deliver.render(cuts, job_of(film, chapters=chapters), folder=tmp_path / "o")["web"]
     said = media.run(["-i", str(path), "-f", "null", "-"])
@@ -196,15 +231,25 @@ def test_random_edit_lists_are_rendered_frame_for_frame(tmp_path: Path, seed: in
     cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36))
     for number in range(1, len(cuts)):
         room = min(frames[number - 1], frames[number]) // 2
-        cuts[number] = dataclasses.replace(cuts[number], dissolve_frames=chance.choice([0, 0, room]))
-    files = deliver.render(cuts, job_of(film, profiles=(deliver.WEB, deliver.MASTER)), folder=tmp_path / "o")
+        cuts[number] = dataclasses.replace(
+            cuts[number], dissolve_frames=chance.choice([0, 0, room])
+        )
+    files = deliver.render(
+        cuts, job_of(film, profiles=(deliver.WEB, deliver.MASTER)), folder=tmp_path / "o"
+    )
     exact = sum(len(block) for block in media.read_audio(files["master"], hz=48000, channels=2))
-    assert exact == edit_list.total_samples(cuts, rate), "the sound of the master is exact to the sample"
+    assert exact == edit_list.total_samples(cuts, rate), (
+        "the sound of the master is exact to the sample"
+    )
     path = files["web"]
     shown = seen(path)
     assert len(shown) == sum(frames)
     plain = np.repeat(levels, frames)
-    inside = [f for f in range(len(plain)) if not any(a <= f < b for a, b in map(edit_list.dissolve_span, cuts))]
+    inside = [
+        f
+        for f in range(len(plain))
+        if not any(a <= f < b for a, b in map(edit_list.dissolve_span, cuts))
+    ]
     assert np.abs(np.array(shown)[inside] - plain[inside]).max(initial=0) <= 2.5
     heard = sum(len(block) for block in media.read_audio(path, hz=48000, channels=1))
     assert abs(heard - film.samples) < 48000 / rate

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Samples of a performance: a recording, a picture and a film are put in words, once; what holds nobody is refused."""
+"""Samples of a performance: a recording, a picture and a film are put in words, once; what holds
+nobody is refused."""
 
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ def test_a_recording_is_felt_by_its_sound_and_a_picture_by_its_face(embedder: Pa
     assert (heard.senses, seen.senses) == (("audio",), ("video",))
     assert heard.gaussian.embedder == (embedder / "digest").read_text().strip()
     assert heard.gaussian.mean.shape == (DIMS,)
-    assert bool(torch.isfinite(heard.gaussian.mean).all() and torch.isfinite(seen.gaussian.mean).all())
+    assert bool(
+        torch.isfinite(heard.gaussian.mean).all() and torch.isfinite(seen.gaussian.mean).all()
+    )
     assert not torch.allclose(heard.gaussian.mean, seen.gaussian.mean)
 
 
@@ -76,7 +79,9 @@ def test_a_file_without_face_and_speech_is_refused(tmp_path: Path) -> None:
         emotion_sample.feel(grey)
 
 
-def test_a_folder_that_is_no_embedder_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_embedder_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(InputError, match=r"there is no embedder here.*CALLSHEET_EMBEDDER"):
         emotion_sample.feel(FACE)
@@ -84,20 +89,32 @@ def test_a_folder_that_is_no_embedder_is_named(monkeypatch: pytest.MonkeyPatch, 
 
 def test_only_a_talker_of_the_same_embedder_gets_the_gaussian() -> None:
     gaussian = Gaussian(mean=torch.ones(DIMS), logvar=torch.zeros(DIMS), embedder="e1")
-    felt = emotion_sample.Felt(gaussian=gaussian, intensity=0.5, words=parse_curve("sad 0.5"), senses=("audio",))
+    felt = emotion_sample.Felt(
+        gaussian=gaussian, intensity=0.5, words=parse_curve("sad 0.5"), senses=("audio",)
+    )
     labels_only = describe("previs", {})
     assert as_understood(felt, labels_only) == parse_curve("sad 0.5")
     same = as_understood(felt, replace(labels_only, embedder="e1"))
     assert isinstance(same, Feeling)
     assert same.mean.tolist() == [1.0] * DIMS
-    with pytest.raises(InputError, match=r"another emotion embedder.*expected embedder e2; got embedder e1"):
+    with pytest.raises(
+        InputError, match=r"another emotion embedder.*expected embedder e2; got embedder e1"
+    ):
         as_understood(felt, replace(labels_only, embedder="e2"))
 
 
 def test_a_sample_says_the_default_emotion_that_the_sheet_does_not_write() -> None:
     actors = [
-        Actor(character="A", actor="a", portrait="a.png", emotion_sample="a.wav", default_emotion=""),
-        Actor(character="B", actor="b", portrait="b.png", emotion_sample="b.wav", default_emotion="happy 1"),
+        Actor(
+            character="A", actor="a", portrait="a.png", emotion_sample="a.wav", default_emotion=""
+        ),
+        Actor(
+            character="B",
+            actor="b",
+            portrait="b.png",
+            emotion_sample="b.wav",
+            default_emotion="happy 1",
+        ),
     ]
     found = cast.felt(actors, feel={"a.wav": "sad 0.4"}.__getitem__)
     assert [actor.default_emotion for actor in found] == ["sad 0.4", "happy 1"]

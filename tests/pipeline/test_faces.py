@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which shots are looked at, where faces are expected, and how sightings and lags become verdicts. No networks here."""
+"""Which shots are looked at, where faces are expected, and how sightings and lags become verdicts.
+No networks here."""
 
 from __future__ import annotations
 
@@ -18,15 +19,44 @@ from pipeline.checks.check_faces import Scene, Sighting
 RATE = Fraction(25)
 ABOUT = {"version": "v001", "profile": "web", "rate": RATE}
 TAKE = Take(
-    shot_id="s", path="t.mkv", media_digest="", frames=50, rate_num=25, rate_den=1, width=1000, height=1000, talker="previs",
-    talker_version="1", label="previs", licences="", seed=0, face_left=0.4, face_top=0.2, face_right=0.6, face_bottom=0.5,
-    wall_seconds=0.0, worker="", run_id="",
-)  # fmt: skip
+    shot_id="s",
+    path="t.mkv",
+    media_digest="",
+    frames=50,
+    rate_num=25,
+    rate_den=1,
+    width=1000,
+    height=1000,
+    talker="previs",
+    talker_version="1",
+    label="previs",
+    licences="",
+    seed=0,
+    face_left=0.4,
+    face_top=0.2,
+    face_right=0.6,
+    face_bottom=0.5,
+    wall_seconds=0.0,
+    worker="",
+    run_id="",
+)
 
 
 def cut(start: int = 0, end: int = 50, **fields: object) -> Cut:
-    return Cut(**{"version": "v", "order": start, "shot_id": "s", "grade_id": "", "start_frame": start, "end_frame": end,
-                  "take_path": "", "cube_path": "", "number": f"sh{start:03}", **fields})  # fmt: skip
+    return Cut(
+        **{
+            "version": "v",
+            "order": start,
+            "shot_id": "s",
+            "grade_id": "",
+            "start_frame": start,
+            "end_frame": end,
+            "take_path": "",
+            "cube_path": "",
+            "number": f"sh{start:03}",
+            **fields,
+        }
+    )
 
 
 def scene(character: str, start: int, frames: int, *, speaking: bool = True) -> Scene:
@@ -50,7 +80,12 @@ def test_the_face_is_expected_where_the_edit_list_puts_it() -> None:
 
 def test_slates_and_shots_without_a_take_are_not_looked_at() -> None:
     cuts = [cut(label="slate"), cut(shot_id="gone")]
-    assert check_faces.scenes(cuts, {"s": TAKE}, {"s": ("MARA", True), "gone": ("MARA", True)}, size=(1280, 720)) == []
+    assert (
+        check_faces.scenes(
+            cuts, {"s": TAKE}, {"s": ("MARA", True), "gone": ("MARA", True)}, size=(1280, 720)
+        )
+        == []
+    )
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABCDE"), st.integers(1, 200)), max_size=60))
@@ -67,12 +102,15 @@ def sighting(found: int = 5, **distances: float) -> Sighting:
     return Sighting(scene=scene("MARA", 100, 50), frames=5, found=found, distances=distances)
 
 
-@pytest.mark.parametrize(("seen", "verdict"), [
-    (sighting(MARA=0.3, KOFI=0.5), "pass"),
-    (sighting(MARA=0.5, KOFI=0.3), "fail"),
-    (sighting(MARA=0.33, KOFI=0.3), "pass"),  # too near to say
-    (sighting(MARA=0.7, KOFI=0.9), "warn"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (sighting(MARA=0.3, KOFI=0.5), "pass"),
+        (sighting(MARA=0.5, KOFI=0.3), "fail"),
+        (sighting(MARA=0.33, KOFI=0.3), "pass"),  # too near to say
+        (sighting(MARA=0.7, KOFI=0.9), "warn"),
+    ],
+)
 def test_whose_face_it_is(seen: Sighting, verdict: str) -> None:
     (identity,) = [one for one in check_faces.check([seen], **ABOUT) if one.name == "identity"]
     assert identity.verdict == verdict
@@ -98,7 +136,8 @@ def test_curves_that_stand_still_have_no_lag() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "verdict"), [(0, "pass"), (2, "pass"), (-3, "warn"), (4, "warn"), (5, "fail"), (-9, "fail")]
+    ("frames", "verdict"),
+    [(0, "pass"), (2, "pass"), (-3, "warn"), (4, "warn"), (5, "fail"), (-9, "fail")],
 )
 def test_lags_become_a_verdict_by_their_median(frames: int, verdict: str) -> None:
     lags = [check_lipsync.Lag(scene=scene("MARA", 0, 50), frames=frames, correlation=0.9)] * 2
@@ -116,7 +155,9 @@ def test_what_cannot_be_measured_is_said() -> None:
 
 @given(st.integers(-90, 90), st.integers(0, 1000))
 def test_sound_that_is_moved_is_found_where_it_is(late: int, seed: int) -> None:
-    level = np.convolve(np.random.default_rng(seed).normal(-30, 12, 1000), np.hanning(9) / 4, mode="same")
+    level = np.convolve(
+        np.random.default_rng(seed).normal(-30, 12, 1000), np.hanning(9) / 4, mode="same"
+    )
     heard = check_audio.Hearing(file=np.roll(level, late)[100:900], master=level[100:900])
     check = check_audio.check_offset(heard, **ABOUT)
     assert abs(float(check.value.split(" ms")[0]) - 10 * late) <= 5

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HLS ladder: what its playlists say is what its files hold, segments begin together with key frames, and each decodes by itself."""
+"""The HLS ladder: what its playlists say is what its files hold, segments begin together with key
+frames, and each decodes by itself."""
 
 from __future__ import annotations
 
@@ -26,17 +27,24 @@ QUIET = master_mix.LoudnessSettings(target_lufs=None)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A signed ladder of two renditions with captions: half a second of bars, then a portrait that moves."""
+    """A signed ladder of two renditions with captions: half a second of bars, then a portrait that
+    moves."""
     folder = tmp_path_factory.mktemp("ladder")
     film = TinyFilm(folder / "media", rate=RATE)
     film.add([bars(320, 180)] * 15, label="DICE-Talk")
     still = eight_bit(portrait("mara"))
     film.add([np.roll(still, frame % 9, axis=1) for frame in range(FRAMES - 15)], label="DICE-Talk")
-    master = master_mix.master([film.record(tone(film.samples))], samples=film.samples, settings=QUIET, root=film.root)
+    master = master_mix.master(
+        [film.record(tone(film.samples))], samples=film.samples, settings=QUIET, root=film.root
+    )
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=RATE)
     job = deliver.Job(
-        picture=picture, sound_id="", sound_path=film.root / master.path, root=film.root, profiles=profiles.ladder(SIZE, RATE)
-    )  # fmt: skip
+        picture=picture,
+        sound_id="",
+        sound_path=film.root / master.path,
+        root=film.root,
+        profiles=profiles.ladder(SIZE, RATE),
+    )
     cuts = assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
     files = deliver.render(cuts, job, folder=folder)
     keys = credentials.signing_key(folder / "keys")
@@ -45,7 +53,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     captions = folder / "captions.vtt"
     captions.write_text("WEBVTT\n\n1\n00:00:01.000 --> 00:00:02.000\nLight it.\n")
     return hls.write(
-        folder / "hls", [hls.open_rendition(path) for path in files.values()], captions=captions, language="en-GB"
+        folder / "hls",
+        [hls.open_rendition(path) for path in files.values()],
+        captions=captions,
+        language="en-GB",
     )
 
 
@@ -68,11 +79,14 @@ def test_playlists_tell_what_the_files_hold_and_a_player_gets_every_frame(made: 
     captions = (made.parent / "captions.m3u8").read_text()
     assert re.search(r"#EXTINF:5.005000,\ncaptions.vtt\n#EXT-X-ENDLIST\n$", captions)
     assert (
-        "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n\n1\n00:00:01.000" in (made.parent / "captions.vtt").read_text()
+        "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n\n1\n00:00:01.000"
+        in (made.parent / "captions.vtt").read_text()
     )
 
 
-def test_segments_begin_together_with_key_frames_and_each_decodes_by_itself(made: Path, tmp_path: Path) -> None:
+def test_segments_begin_together_with_key_frames_and_each_decodes_by_itself(
+    made: Path, tmp_path: Path
+) -> None:
     found = hls.look(made)
     for rendition in found.renditions:
         segments = rendition.content.fragments
@@ -84,7 +98,9 @@ def test_segments_begin_together_with_key_frames_and_each_decodes_by_itself(made
         assert segments[-1].start + segments[-1].size == len(data)
         for one in segments:
             alone = tmp_path / "alone.mp4"
-            alone.write_bytes(data[: rendition.content.header] + data[one.start : one.start + one.size])
+            alone.write_bytes(
+                data[: rendition.content.header] + data[one.start : one.start + one.size]
+            )
             seen = list(media.read_frames(alone, width=32, height=18))
             assert len(seen) == one.frames
             assert min(float(frame.mean()) for frame in seen) > 50
@@ -93,9 +109,13 @@ def test_segments_begin_together_with_key_frames_and_each_decodes_by_itself(made
 def test_renditions_pass_every_check_and_their_colours_are_right(made: Path) -> None:
     for rendition in hls.look(made).renditions:
         width, height = rendition.size
-        expected = qc.Expected(frames=FRAMES, rate=RATE, width=width, height=height, loudness=QUIET, still=[(0, 0.6)])
+        expected = qc.Expected(
+            frames=FRAMES, rate=RATE, width=width, height=height, loudness=QUIET, still=[(0, 0.6)]
+        )
         checks = qc.check(rendition.path, expected, version="v001", profile="hls")
-        assert {check.verdict for check in checks} == {"pass"}, [one for one in checks if one.verdict != "pass"]
+        assert {check.verdict for check in checks} == {"pass"}, [
+            one for one in checks if one.verdict != "pass"
+        ]
         assert credentials.verify(rendition.path).state == "valid"
         frame = list(media.read_frames(rendition.path, width=320, height=180))[4].astype(int)
         for number, colour in enumerate(BARS):
@@ -135,12 +155,21 @@ def test_a_rendition_that_was_made_anew_or_cut_short_is_told(made: Path, tmp_pat
     path = folder / "234p.mp4"
     path.write_bytes(path.read_bytes()[:-1000])
     assert any("234p.m3u8" in problem for problem in hls.look(folder / "master.m3u8").problems)
-    media.run(["-i", str(made.parent / "234p.mp4"), "-c", "copy", "-movflags", "+faststart", str(path)])
+    media.run(
+        ["-i", str(made.parent / "234p.mp4"), "-c", "copy", "-movflags", "+faststart", str(path)]
+    )
     assert any("fragment" in problem for problem in hls.look(folder / "master.m3u8").problems)
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"#EXTM3U", b"\0\0\0\x08moof", b"\0\0\0\x01moov\xff\xff\xff\xff\xff\xff\xff\xff", b"\0" * 64]
+    "content",
+    [
+        b"",
+        b"#EXTM3U",
+        b"\0\0\0\x08moof",
+        b"\0\0\0\x01moov\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\0" * 64,
+    ],
 )
 def test_what_is_no_fragmented_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
@@ -150,7 +179,9 @@ def test_what_is_no_fragmented_file_is_refused(content: bytes, tmp_path: Path) -
 
 
 @given(st.integers(32, 2048), st.integers(32, 2048), st.sampled_from([24, 25, 30, 50]))
-def test_a_ladder_goes_down_in_even_sizes_of_the_same_shape(half_width: int, half_height: int, rate: int) -> None:
+def test_a_ladder_goes_down_in_even_sizes_of_the_same_shape(
+    half_width: int, half_height: int, rate: int
+) -> None:
     size = (2 * half_width, 2 * half_height)
     rungs = profiles.ladder(size, Fraction(rate))
     assert rungs[0].size == size

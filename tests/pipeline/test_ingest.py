@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings of many kinds come in as the same canonical PCM; files that are no recordings are refused."""
+"""Recordings of many kinds come in as the same canonical PCM; files that are no recordings are
+refused."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ def _tone(hz: int, *, channels: int = 1, amplitude: float = 0.25) -> np.ndarray:
 
 def _bring_in(path: Path, *, offset: int = 0) -> Recording:
     folder = path.parent
-    return ingest.ingest(path, order=0, offset_samples=offset, media=folder / "build" / "media", folder=folder)
+    return ingest.ingest(
+        path, order=0, offset_samples=offset, media=folder / "build" / "media", folder=folder
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,12 +55,23 @@ def test_every_usual_kind_of_file_becomes_canonical_pcm(
     sf.write(path, _tone(hz, channels=channels), hz, subtype=subtype)
     recording = _bring_in(path)
     build = tmp_path / "build"
-    master, analysis = sf.info(build / recording.master_path), sf.info(build / recording.analysis_path)
-    assert (master.samplerate, analysis.samplerate, analysis.channels) == (MASTER_HZ, ANALYSIS_HZ, 1)
+    master, analysis = (
+        sf.info(build / recording.master_path),
+        sf.info(build / recording.analysis_path),
+    )
+    assert (master.samplerate, analysis.samplerate, analysis.channels) == (
+        MASTER_HZ,
+        ANALYSIS_HZ,
+        1,
+    )
     assert master.channels == min(2, channels)
     assert abs(recording.samples / MASTER_HZ - SECONDS) < 0.1
     assert analysis.frames == -(-recording.samples // 3)
-    assert (recording.source, recording.source_hz, recording.source_channels) == (name, hz, channels)
+    assert (recording.source, recording.source_hz, recording.source_channels) == (
+        name,
+        hz,
+        channels,
+    )
     assert not list((build / "media" / "recordings").glob(".*"))
 
 
@@ -65,8 +79,23 @@ def test_the_sound_of_a_film_comes_in(tmp_path: Path) -> None:
     sf.write(tmp_path / "a.wav", _tone(48_000), 48_000)
     for name in ("film.mp4", "film.mov", "film.mkv", "sound.m4a"):
         film = tmp_path / name
-        picture = [] if name.endswith("m4a") else ["-f", "lavfi", "-i", f"color=s=64x64:d={SECONDS}"]
-        media.run(["-y", "-v", "error", "-i", str(tmp_path / "a.wav"), *picture, "-shortest", "-c:a", "aac", str(film)])
+        picture = (
+            [] if name.endswith("m4a") else ["-f", "lavfi", "-i", f"color=s=64x64:d={SECONDS}"]
+        )
+        media.run(
+            [
+                "-y",
+                "-v",
+                "error",
+                "-i",
+                str(tmp_path / "a.wav"),
+                *picture,
+                "-shortest",
+                "-c:a",
+                "aac",
+                str(film),
+            ]
+        )
         assert abs(_bring_in(film).samples / MASTER_HZ - SECONDS) < 0.1
 
 
@@ -110,7 +139,12 @@ def _cut(path: Path) -> None:
 
 
 def _hostile(folder: Path, kind: str) -> Path:
-    path = folder / {"flac cut": "a.flac", "ogg cut": "a.ogg", "mp3 cut": "a.mp3", "bomb": "a.flac"}.get(kind, "a.wav")
+    path = folder / {
+        "flac cut": "a.flac",
+        "ogg cut": "a.ogg",
+        "mp3 cut": "a.mp3",
+        "bomb": "a.flac",
+    }.get(kind, "a.wav")
     noise = np.random.default_rng(0).normal(0, 0.1, 144_000)
     if kind.endswith("cut"):
         sf.write(path, noise, 48_000)
@@ -143,11 +177,23 @@ def _hostile(folder: Path, kind: str) -> Path:
 @pytest.mark.parametrize(
     "kind",
     [
-        "empty", "playlist", "list of files", "text", "wav cut", "flac cut", "ogg cut", "mp3 cut", "bomb", "not a number", "no samples",
+        "empty",
+        "playlist",
+        "list of files",
+        "text",
+        "wav cut",
+        "flac cut",
+        "ogg cut",
+        "mp3 cut",
+        "bomb",
+        "not a number",
+        "no samples",
         "five hours",
     ],
-)  # fmt: skip
-def test_what_is_no_recording_is_refused_and_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
+)
+def test_what_is_no_recording_is_refused_and_leaves_nothing_behind(
+    tmp_path: Path, kind: str
+) -> None:
     path = _hostile(tmp_path, kind)
     with pytest.raises(InputError) as caught:
         _bring_in(path)
@@ -165,7 +211,8 @@ def test_a_picture_without_sound_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def timeline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Recording], np.ndarray]:
-    """Three recordings: two overlap, then a gap. With them what the timeline must sound like, at 48 kHz."""
+    """Three recordings: two overlap, then a gap. With them what the timeline must sound like, at 48
+    kHz."""
     folder = tmp_path_factory.mktemp("timeline")
     generator = np.random.default_rng(1)
     expected = np.zeros(48_000 * 3, dtype=np.float32)
@@ -186,7 +233,9 @@ def test_any_span_of_the_timeline_is_the_sum_of_its_recordings(
     root, recordings, expected = timeline
     padded = np.concatenate([expected, np.zeros(100_000, dtype=np.float32)])[start : start + length]
     np.testing.assert_allclose(
-        ingest.read_span(recordings, start, start + length, hz=MASTER_HZ, root=root), padded, atol=1e-6
+        ingest.read_span(recordings, start, start + length, hz=MASTER_HZ, root=root),
+        padded,
+        atol=1e-6,
     )
     stereo = ingest.read_master(recordings, start, start + length, root=root)
     np.testing.assert_allclose(stereo, np.stack([padded, padded], axis=1), atol=1e-6)

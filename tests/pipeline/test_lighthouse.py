@@ -12,7 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from second_recording import DATA, EXAMPLE, ROOT, Spoken, doubled, example_truth, pauses_of, second_recording
+from second_recording import (
+    DATA,
+    EXAMPLE,
+    ROOT,
+    Spoken,
+    doubled,
+    example_truth,
+    pauses_of,
+    second_recording,
+)
 
 from manifests.timebase import MASTER_HZ
 from model.emotion import parse_curve
@@ -20,7 +29,9 @@ from pipeline.script import cast, consent, production, script
 
 LIGHTHOUSE = ROOT / "examples" / "lighthouse"
 STARTER = ROOT / "pipeline" / "script" / "starter"
-PRODUCTIONS = pytest.mark.parametrize("folder", [LIGHTHOUSE, STARTER], ids=["lighthouse", "starter"])
+PRODUCTIONS = pytest.mark.parametrize(
+    "folder", [LIGHTHOUSE, STARTER], ids=["lighthouse", "starter"]
+)
 
 
 def rows(sheet: Path) -> list[dict[str, str]]:
@@ -38,21 +49,30 @@ def room_level(sound: np.ndarray, truth: tuple[Spoken, ...]) -> float:
 def alone(truth: tuple[Spoken, ...]) -> list[Spoken]:
     """Lines that no other line overlaps."""
     return [
-        line for line in truth if not any(o is not line and o.start < line.end and line.start < o.end for o in truth)
+        line
+        for line in truth
+        if not any(o is not line and o.start < line.end and line.start < o.end for o in truth)
     ]
 
 
 def assert_lines_stand_where_the_truth_says(sound: np.ndarray, truth: tuple[Spoken, ...]) -> None:
-    """Every dry line matches the recording best at its place, to the sample, also under an overlap."""
+    """Every dry line matches the recording best at its place, to the sample, also under an
+    overlap."""
     dry, _ = sf.read(DATA / "dry.flac", dtype="float64")
     for line in truth:
         spoken = doubled(dry[line.dry_start : line.dry_end])
-        likeness = [spoken @ sound[line.start + lag : line.start + lag + len(spoken)] for lag in range(-240, 241)]
+        likeness = [
+            spoken @ sound[line.start + lag : line.start + lag + len(spoken)]
+            for lag in range(-240, 241)
+        ]
         assert abs(int(np.argmax(likeness)) - 240) <= 1, line
 
 
-def assert_lines_are_audible_where_the_truth_says(sound: np.ndarray, truth: tuple[Spoken, ...]) -> None:
-    """Speech stands out of the room within 60 ms of each start and until 250 ms of each end (a low voice sinks early)."""
+def assert_lines_are_audible_where_the_truth_says(
+    sound: np.ndarray, truth: tuple[Spoken, ...]
+) -> None:
+    """Speech stands out of the room within 60 ms of each start and until 250 ms of each end (a low
+    voice sinks early)."""
     width = MASTER_HZ // 100
     steps = np.diff(sound, prepend=0.0)  # the room tone is low, so its steps are small
     frames = np.sqrt((steps[: len(steps) // width * width].reshape(-1, width) ** 2).mean(axis=1))
@@ -78,7 +98,9 @@ def test_the_examples_truth_agrees_with_the_sound_of_its_recording() -> None:
     assert_lines_are_audible_where_the_truth_says(sound, example_truth())
 
 
-def test_the_examples_recording_is_a_minute_of_unclipped_speech_over_quiet_room_tone_at_unequal_levels() -> None:
+def test_the_examples_recording_is_a_minute_of_unclipped_speech_over_quiet_room_tone_at_unequal_levels() -> (
+    None
+):
     sound, _ = sf.read(EXAMPLE, dtype="float64")
     assert 60 <= len(sound) / MASTER_HZ <= 75
     assert np.abs(sound).max() < 10 ** (-3 / 20)
@@ -96,7 +118,9 @@ def test_the_example_has_one_overlap_and_natural_pauses() -> None:
     assert all(0.25 <= gap <= 1.1 for gap in gaps if gap > 0)
 
 
-def test_the_script_holds_the_lines_of_the_truth_in_order_with_at_least_five_emotions_and_a_turn() -> None:
+def test_the_script_holds_the_lines_of_the_truth_in_order_with_at_least_five_emotions_and_a_turn() -> (
+    None
+):
     script = (LIGHTHOUSE / "script.fountain").read_text(encoding="utf-8")
     places = [script.find(f"\n{line.text}\n") for line in example_truth()]
     assert -1 not in places
@@ -107,7 +131,9 @@ def test_the_script_holds_the_lines_of_the_truth_in_order_with_at_least_five_emo
     assert " ^\n" in script
 
 
-def test_a_second_recording_has_other_pauses_other_levels_and_twice_the_noise(tmp_path: Path) -> None:
+def test_a_second_recording_has_other_pauses_other_levels_and_twice_the_noise(
+    tmp_path: Path,
+) -> None:
     first, _ = sf.read(EXAMPLE, dtype="float64")
     path, truth = second_recording(tmp_path)
     second, rate = sf.read(path, dtype="float64")
@@ -115,32 +141,45 @@ def test_a_second_recording_has_other_pauses_other_levels_and_twice_the_noise(tm
     assert np.abs(second).max() < 1
     assert_lines_stand_where_the_truth_says(second, truth)
     assert_lines_are_audible_where_the_truth_says(second, truth)
-    assert all(abs(ours.start - theirs.start) > 480 for ours, theirs in zip(truth, example_truth(), strict=True))
-    assert max(levels(first, example_truth()), key=levels(first, example_truth()).__getitem__) == "HENRIK"
+    assert all(
+        abs(ours.start - theirs.start) > 480
+        for ours, theirs in zip(truth, example_truth(), strict=True)
+    )
+    assert (
+        max(levels(first, example_truth()), key=levels(first, example_truth()).__getitem__)
+        == "HENRIK"
+    )
     assert min(levels(second, truth), key=levels(second, truth).__getitem__) == "HENRIK"
     assert room_level(second, truth) - room_level(first, example_truth()) == pytest.approx(6, abs=1)
 
 
-def test_a_second_recording_is_the_same_for_the_same_seed_and_another_for_another(tmp_path: Path) -> None:
+def test_a_second_recording_is_the_same_for_the_same_seed_and_another_for_another(
+    tmp_path: Path,
+) -> None:
     folders = [tmp_path / name for name in "abc"]
     for folder in folders:
         folder.mkdir()
     sounds = [
-        second_recording(folder, seed=seed)[0].read_bytes() for folder, seed in zip(folders, (2, 2, 3), strict=True)
+        second_recording(folder, seed=seed)[0].read_bytes()
+        for folder, seed in zip(folders, (2, 2, 3), strict=True)
     ]
     assert sounds[0] == sounds[1]
     assert sounds[0] != sounds[2]
 
 
 @PRODUCTIONS
-def test_every_actor_has_a_portrait_and_a_likeness_and_a_voice_consent_of_a_fictional_person(folder: Path) -> None:
+def test_every_actor_has_a_portrait_and_a_likeness_and_a_voice_consent_of_a_fictional_person(
+    folder: Path,
+) -> None:
     consents = {row["consent_id"]: row for row in rows(folder / "consents.csv")}
     for row in rows(folder / "cast.csv"):
         assert (folder / row["portrait"]).is_file()
         given = [consents[name] for name in row["consent"].split("|")]
         assert {consent["covers"] for consent in given} == {"likeness", "voice"}
         assert all(consent["subject"] == row["actor"] for consent in given)
-        assert all("fictional person, no likeness of anyone" in consent["evidence"] for consent in given)
+        assert all(
+            "fictional person, no likeness of anyone" in consent["evidence"] for consent in given
+        )
 
 
 @PRODUCTIONS
@@ -152,11 +191,30 @@ def test_productions_are_read_without_a_complaint(folder: Path) -> None:
     consents = consent.read(folder / made.consents)
     assert {line.character for line in lines} == {actor.character for actor in actors}
     assert cast.check(lines, actors) == []
-    assert consent.gate(actors, consents, consent.Terms(on=date(2026, 11, 22), required=made.consent.required)) == []
+    assert (
+        consent.gate(
+            actors, consents, consent.Terms(on=date(2026, 11, 22), required=made.consent.required)
+        )
+        == []
+    )
 
 
 @PRODUCTIONS
 def test_productions_hold_sources_only_and_stay_small(folder: Path) -> None:
-    files = [path for path in folder.rglob("*") if path.is_file() and "build" not in path.relative_to(folder).parts]
-    assert {path.suffix for path in files} <= {".toml", ".fountain", ".csv", ".flac", ".png", ".jpg", ".md"}
-    assert sum(path.stat().st_size for path in files) < (8 << 20 if folder == LIGHTHOUSE else 1 << 20)
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and "build" not in path.relative_to(folder).parts
+    ]
+    assert {path.suffix for path in files} <= {
+        ".toml",
+        ".fountain",
+        ".csv",
+        ".flac",
+        ".png",
+        ".jpg",
+        ".md",
+    }
+    assert sum(path.stat().st_size for path in files) < (
+        8 << 20 if folder == LIGHTHOUSE else 1 << 20
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the listening benchmark takes for true: folders as people make them, their mistakes, and the measures."""
+"""What the listening benchmark takes for true: folders as people make them, their mistakes, and the
+measures."""
 
 from __future__ import annotations
 
@@ -59,13 +60,19 @@ def test_all_mistakes_of_a_folder_are_told_at_once_with_their_places(tmp_path: P
     places = [str(problem).partition(":")[0] for problem in caught.value.problems]
     assert places == [
         *(f"a.rttm, line {line}" for line in (1, 2, 3)),
-        "a.csv, row 2, column start", "a.csv, row 3", "a.csv, row 4, column end", "a.csv, row 5, column end",
-        "b.csv, column character", "b.csv, column start", "c.rttm",
-    ]  # fmt: skip
+        "a.csv, row 2, column start",
+        "a.csv, row 3",
+        "a.csv, row 4, column end",
+        "a.csv, row 5, column end",
+        "b.csv, column character",
+        "b.csv, column start",
+        "c.rttm",
+    ]
 
 
 def test_truth_is_read_as_other_tools_write_it(tmp_path: Path) -> None:
-    """Names with spaces, several recordings in one file, turns of no length, spreadsheets with semicolons, files of a Mac."""
+    """Names with spaces, several recordings in one file, turns of no length, spreadsheets with
+    semicolons, files of a Mac."""
     (tmp_path / "Take 1.WAV").write_text("")
     (tmp_path / "Take 1.mp4").write_text("")
     (tmp_path / "._Take 1.rttm").write_bytes(b"\x00\x05\x16\x07")
@@ -95,7 +102,9 @@ def test_truth_is_read_as_other_tools_write_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["rttm", "csv"])
 def test_truth_that_is_no_text_is_one_clear_problem(tmp_path: Path, kind: str) -> None:
     _folder(tmp_path, a_wav="", a_rttm="SPEAKER a 1 1 1 <NA> <NA> A <NA> <NA>\n")
-    (tmp_path / f"a.{kind}").write_text("SPEAKER a 1 1 1 <NA> <NA> \xc4nna <NA> <NA>\n", encoding="utf-16")
+    (tmp_path / f"a.{kind}").write_text(
+        "SPEAKER a 1 1 1 <NA> <NA> \xc4nna <NA> <NA>\n", encoding="utf-16"
+    )
     with pytest.raises(InputError, match=rf"a\.{kind}, line 1: this is not UTF-8 text"):
         truth.read_folder(tmp_path)
 
@@ -130,9 +139,16 @@ def test_a_folder_with_nothing_to_measure_says_what_it_wants(tmp_path: Path, mad
 
 def _cue(character: str, start: int, end: int) -> Cue:
     return Cue(
-        line_id="L", recording_id="r", character=character, start=start, end=end, text="", performance="",
-        status="matched", confidence=1.0,
-    )  # fmt: skip
+        line_id="L",
+        recording_id="r",
+        character=character,
+        start=start,
+        end=end,
+        text="",
+        performance="",
+        status="matched",
+        confidence=1.0,
+    )
 
 
 def test_where_two_lines_overlap_both_characters_have_to_be_on(tmp_path: Path) -> None:
@@ -150,10 +166,14 @@ def test_where_two_lines_overlap_both_characters_have_to_be_on(tmp_path: Path) -
 def test_the_diarization_error_is_pyannotes_with_names_that_do_not_matter() -> None:
     def spans(*found: tuple[float, float, int]) -> list[SpeakerSpan]:
         return [
-            SpeakerSpan(start=round(a * MASTER_HZ), end=round(b * MASTER_HZ), speaker=who, exclusive=False)
+            SpeakerSpan(
+                start=round(a * MASTER_HZ), end=round(b * MASTER_HZ), speaker=who, exclusive=False
+            )
             for a, b, who in found
         ]
 
     true = spans((0, 4, 0), (5, 9, 1))
     assert truth.diarization_error(true, spans((0.1, 4, 7), (5, 9, 3))) == 0
-    assert truth.diarization_error(true, spans((0, 4, 0), (5, 9, 0))) == pytest.approx(0.5, abs=0.01)
+    assert truth.diarization_error(true, spans((0, 4, 0), (5, 9, 0))) == pytest.approx(
+        0.5, abs=0.01
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ffmpeg door: what is no media is refused, frames and samples come back as they went in, errors carry the command."""
+"""The ffmpeg door: what is no media is refused, frames and samples come back as they went in,
+errors carry the command."""
 
 from __future__ import annotations
 
@@ -44,7 +45,10 @@ def test_the_same_frames_make_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), media.FrameWriter(tmp_path / "t.mkv", size=(96, 64), rate=RATE) as writer:
+    with (
+        pytest.raises(RuntimeError),
+        media.FrameWriter(tmp_path / "t.mkv", size=(96, 64), rate=RATE) as writer,
+    ):
         writer.write(noise(1)[0])
         raise RuntimeError("the talker failed")
     assert list(tmp_path.iterdir()) == []
@@ -62,9 +66,12 @@ def test_sound_is_resampled_and_mixed(tmp_path: Path) -> None:
     seconds = np.arange(44100) / 44100
     tone = np.stack([0.5 * np.sin(2 * np.pi * 440 * seconds), np.zeros(44100)], axis=1)
     soundfile.write(tmp_path / "tone.wav", tone, 44100)
-    mono = np.concatenate(list(media.read_audio(tmp_path / "tone.wav", hz=16000, channels=1, block_seconds=0.1)))
+    mono = np.concatenate(
+        list(media.read_audio(tmp_path / "tone.wav", hz=16000, channels=1, block_seconds=0.1))
+    )
     assert mono.shape == (16000, 1)
-    assert abs(np.sqrt(np.mean(mono**2)) - 0.5 / np.sqrt(2) / 2) < 0.005  # the average of tone and silence
+    # the average of tone and silence
+    assert abs(np.sqrt(np.mean(mono**2)) - 0.5 / np.sqrt(2) / 2) < 0.005
 
 
 @pytest.mark.parametrize(
@@ -112,7 +119,18 @@ def test_clips_are_poured_into_one_encoder_in_order_and_counted(tmp_path: Path) 
     paths = [write(tmp_path / f"{number}.mkv", clip) for number, clip in enumerate(clips)]
     sources = [_raw(path, frames=3) for path in paths]
     out = tmp_path / "all.mkv"
-    raw = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", "96x64", "-framerate", "25", "-i", "pipe:0"]
+    raw = [
+        "-f",
+        "rawvideo",
+        "-pixel_format",
+        "rgb24",
+        "-video_size",
+        "96x64",
+        "-framerate",
+        "25",
+        "-i",
+        "pipe:0",
+    ]
     media.run_piped(sources, [*raw, *media.FrameWriter.MEZZANINE, str(out)])
     back = list(media.read_frames(out, width=96, height=64))
     assert np.array_equal(np.stack(back), np.concatenate([np.stack(clip) for clip in clips]))
@@ -120,7 +138,18 @@ def test_clips_are_poured_into_one_encoder_in_order_and_counted(tmp_path: Path) 
 
 def test_a_clip_that_is_short_of_frames_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "short.mkv", noise(2))
-    raw = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", "96x64", "-framerate", "25", "-i", "pipe:0"]
+    raw = [
+        "-f",
+        "rawvideo",
+        "-pixel_format",
+        "rgb24",
+        "-video_size",
+        "96x64",
+        "-framerate",
+        "25",
+        "-i",
+        "pipe:0",
+    ]
     with pytest.raises(ToolError, match=r"short\.mkv gave 2 frames, 3 were promised"):
         media.run_piped([_raw(path, frames=3)], [*raw, "-f", "null", "-"])
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A production names its own models: a folder shaped like community-1 and a recogniser's folder, right ones and wrong ones."""
+"""A production names its own models: a folder shaped like community-1 and a recogniser's folder,
+right ones and wrong ones."""
 
 from __future__ import annotations
 
@@ -38,13 +39,20 @@ def _recogniser(folder: Path) -> Path:
 def test_a_folder_like_community_1_hears_two_people_where_two_speak(named: Path) -> None:
     sound, _ = sf.read(SAMPLE, dtype="float32")
     pipeline = diarize.located("community", folder=named.parent)
-    spans = diarize.speaker_spans(sound[: 24 * ANALYSIS_HZ], settings=diarize.Settings(speakers=2, pipeline=pipeline))
-    seconds = [sum(s.end - s.start for s in spans if s.exclusive and s.speaker == n) / ANALYSIS_HZ for n in (0, 1)]
+    spans = diarize.speaker_spans(
+        sound[: 24 * ANALYSIS_HZ], settings=diarize.Settings(speakers=2, pipeline=pipeline)
+    )
+    seconds = [
+        sum(s.end - s.start for s in spans if s.exclusive and s.speaker == n) / ANALYSIS_HZ
+        for n in (0, 1)
+    ]
     assert {span.speaker for span in spans} == {0, 1}
     assert min(seconds) > 3
 
 
-def test_a_named_pipeline_is_known_by_its_bytes_and_not_by_where_it_lies(named: Path, tmp_path: Path) -> None:
+def test_a_named_pipeline_is_known_by_its_bytes_and_not_by_where_it_lies(
+    named: Path, tmp_path: Path
+) -> None:
     def key(pipeline: Path | str) -> str:
         return diarize.key([], diarize.Settings(speakers=2, pipeline=str(pipeline)))
 
@@ -60,11 +68,25 @@ def test_a_named_pipeline_is_known_by_its_bytes_and_not_by_where_it_lies(named: 
     (moved / "config.yaml").unlink()
     (moved / "config.yaml").write_text((named / "config.yaml").read_text().replace("0.6", "0.7"))
     assert key(moved) != key(named)
-    assert len({key(""), key("pyannote/speaker-diarization-community-1"), key(named), key("pyannote/other")}) == 4
+    assert (
+        len(
+            {
+                key(""),
+                key("pyannote/speaker-diarization-community-1"),
+                key(named),
+                key("pyannote/other"),
+            }
+        )
+        == 4
+    )
 
 
 def test_hub_names_stay_names_and_nothing_stays_nothing(tmp_path: Path) -> None:
-    for name in ("", "pyannote/speaker-diarization-community-1", "pyannote/speaker-diarization-community-1@v1"):
+    for name in (
+        "",
+        "pyannote/speaker-diarization-community-1",
+        "pyannote/speaker-diarization-community-1@v1",
+    ):
         assert diarize.located(name, folder=tmp_path) == name
 
 
@@ -76,7 +98,9 @@ def test_hub_names_stay_names_and_nothing_stays_nothing(tmp_path: Path) -> None:
         ("./models/none", "no such folder"),
     ],
 )
-def test_a_wrong_folder_for_the_pipeline_is_one_clear_error(named: Path, text: str, complaint: str) -> None:
+def test_a_wrong_folder_for_the_pipeline_is_one_clear_error(
+    named: Path, text: str, complaint: str
+) -> None:
     with pytest.raises(InputError, match=complaint) as caught:
         diarize.located(text, folder=named.parent)
     assert len(caught.value.problems) == 1
@@ -92,7 +116,10 @@ def test_a_pipeline_whose_parts_are_missing_says_which(tmp_path: Path, named: Pa
 def test_a_pipeline_that_its_loader_cannot_read_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("pipeline: [")
     with pytest.raises(InputError, match="cannot be loaded"):
-        diarize.speaker_spans(np.ones(ANALYSIS_HZ, dtype=np.float32), settings=diarize.Settings(pipeline=str(tmp_path)))
+        diarize.speaker_spans(
+            np.ones(ANALYSIS_HZ, dtype=np.float32),
+            settings=diarize.Settings(pipeline=str(tmp_path)),
+        )
 
 
 def test_a_named_recogniser_hears_what_the_same_packaged_one_hears(tmp_path: Path) -> None:
@@ -104,7 +131,10 @@ def test_a_named_recogniser_hears_what_the_same_packaged_one_hears(tmp_path: Pat
     )
     named = transcribe.Settings(model=transcribe.located("tiny", folder=tmp_path))
     heard = [
-        [(word.text, word.start) for word in transcribe.transcribe([recording], root=tmp_path, settings=settings)]
+        [
+            (word.text, word.start)
+            for word in transcribe.transcribe([recording], root=tmp_path, settings=settings)
+        ]
         for settings in (named, transcribe.Settings())
     ]
     assert heard[0] == heard[1]
@@ -112,7 +142,9 @@ def test_a_named_recogniser_hears_what_the_same_packaged_one_hears(tmp_path: Pat
 
 
 def test_a_named_recogniser_is_known_by_its_bytes(tmp_path: Path) -> None:
-    one, other = (transcribe.Settings(model=str(_recogniser(tmp_path / name))) for name in ("a", "b"))
+    one, other = (
+        transcribe.Settings(model=str(_recogniser(tmp_path / name))) for name in ("a", "b")
+    )
     assert transcribe.key([], one) == transcribe.key([], other)
     (tmp_path / "b" / "config.json").unlink()
     (tmp_path / "b" / "config.json").write_text("{}")
@@ -137,10 +169,14 @@ def test_an_english_recogniser_says_that_it_does_not_know_german(tmp_path: Path)
         said = transcribe.deaf(transcribe.Settings(language="de", model=model))
         assert "does not know the language 'de'" in said
         with pytest.raises(InputError, match="'de'"):
-            transcribe.transcribe([], root=tmp_path, settings=transcribe.Settings(language="de", model=model))
+            transcribe.transcribe(
+                [], root=tmp_path, settings=transcribe.Settings(language="de", model=model)
+            )
 
 
-@pytest.mark.parametrize("missing", ["model.bin", "config.json", "tokenizer.json", "vocabulary.txt"])
+@pytest.mark.parametrize(
+    "missing", ["model.bin", "config.json", "tokenizer.json", "vocabulary.txt"]
+)
 def test_a_recogniser_that_is_not_whole_is_refused(tmp_path: Path, missing: str) -> None:
     folder = _recogniser(tmp_path / "tiny")
     (folder / missing).unlink()

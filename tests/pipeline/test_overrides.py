@@ -36,7 +36,13 @@ def _stage() -> Stage:
 def _found(circled: dict[str, int] | None = None, *, lines: int = 8) -> Alignment:
     stage = _stage()
     known = Known(circled=circled or {})
-    return match(_lines(SCRIPT[:lines]), stage.turns, stage.words, recordings=[stage.recording()], known=known)
+    return match(
+        _lines(SCRIPT[:lines]),
+        stage.turns,
+        stage.words,
+        recordings=[stage.recording()],
+        known=known,
+    )
 
 
 @pytest.fixture
@@ -49,7 +55,9 @@ def edit(tmp_path: Path) -> Callable[..., list[Override]]:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         for row in rows:
-            row.update({name: text for (line, name), text in cells.items() if line == row["line_id"]})
+            row.update(
+                {name: text for (line, name), text in cells.items() if line == row["line_id"]}
+            )
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, rows[0].keys())
             writer.writeheader()
@@ -64,16 +72,32 @@ def test_an_untouched_sheet_changes_nothing(edit: Callable[..., list[Override]])
     assert edit({}) == []
 
 
-def test_a_spreadsheet_that_drops_zeros_and_writes_minutes_changes_nothing(edit: Callable[..., list[Override]]) -> None:
+def test_a_spreadsheet_that_drops_zeros_and_writes_minutes_changes_nothing(
+    edit: Callable[..., list[Override]],
+) -> None:
     cue = _found().cues[0]
     exact = f"{cue.start / MASTER_HZ:.3f}"
-    assert edit({("L0", "start"): exact.rstrip("0").rstrip("."), ("L0", "end"): f"0:{cue.end / MASTER_HZ:06.3f}"}) == []
+    assert (
+        edit(
+            {
+                ("L0", "start"): exact.rstrip("0").rstrip("."),
+                ("L0", "end"): f"0:{cue.end / MASTER_HZ:06.3f}",
+            }
+        )
+        == []
+    )
 
 
-def test_changed_cells_become_decisions_that_are_applied(edit: Callable[..., list[Override]]) -> None:
+def test_changed_cells_become_decisions_that_are_applied(
+    edit: Callable[..., list[Override]],
+) -> None:
     cells = {
-        ("L0", "start"): "0:00.5", ("L1", "character"): "nadia", ("L4", "ignore"): "Yes", ("L7", "start"): "30", ("L7", "end"): "31.5",
-    }  # fmt: skip
+        ("L0", "start"): "0:00.5",
+        ("L1", "character"): "nadia",
+        ("L4", "ignore"): "Yes",
+        ("L7", "start"): "30",
+        ("L7", "end"): "31.5",
+    }
     applied = cue_overrides.apply(_found(), edit(cells))
     assert applied.unfit == []
     cues = {cue.line_id: cue for cue in applied.cues}
@@ -93,13 +117,17 @@ def test_a_circled_take_is_used(edit: Callable[..., list[Override]]) -> None:
     assert "take 1 of 2" in first.reasons
 
 
-def test_a_newer_decision_is_not_overwritten_by_an_older_sheet(edit: Callable[..., list[Override]]) -> None:
+def test_a_newer_decision_is_not_overwritten_by_an_older_sheet(
+    edit: Callable[..., list[Override]],
+) -> None:
     change = edit({("L0", "start"): "0.5", ("L1", "character"): "NADIA"}, at=SATURDAY)
     newer = Override(line_id="L0", field="start", value="48000", at=SUNDAY)
     older = Override(line_id="L1", field="character", value="MARA", at=FRIDAY)
     fresh, conflicts = cue_overrides.settle(change, [newer, older])
     assert [(one.line_id, one.value) for one in fresh] == [("L1", "NADIA")]
-    assert [str(one) for one in conflicts] == [f"L0, start: the sheet says 0.500 s, decided 1.000 s at {SUNDAY}"]
+    assert [str(one) for one in conflicts] == [
+        f"L0, start: the sheet says 0.500 s, decided 1.000 s at {SUNDAY}"
+    ]
     assert cue_overrides.settle(change, [*change, newer])[1] == conflicts
 
 
@@ -117,7 +145,9 @@ def test_decisions_survive_a_script_edit_and_those_that_no_longer_fit_are_named(
 
 def test_a_line_moved_by_hand_takes_its_words_and_its_recording_along() -> None:
     recording = _stage().recording()
-    second = replace(recording, recording_id="second", offset_samples=recording.samples, samples=60 * MASTER_HZ)
+    second = replace(
+        recording, recording_id="second", offset_samples=recording.samples, samples=60 * MASTER_HZ
+    )
     found = _found()
     whole = json.loads(found.cues[0].words)
     trimmed, elsewhere = whole[0][1] + 480, recording.samples + MASTER_HZ
@@ -135,7 +165,9 @@ def test_a_line_moved_by_hand_takes_its_words_and_its_recording_along() -> None:
     cues = {cue.line_id: cue for cue in applied.cues}
     assert json.loads(cues["L0"].words) == [[whole[0][0], trimmed, whole[0][2]], *whole[1:]]
     assert cues["L0"].recording_id == recording.recording_id
-    assert {(cues[line].recording_id, cues[line].words) for line in ("L1", "L7")} == {("second", "[]")}
+    assert {(cues[line].recording_id, cues[line].words) for line in ("L1", "L7")} == {
+        ("second", "[]")
+    }
     assert cues["L2"].words == found.cues[2].words
 
 
@@ -145,7 +177,9 @@ def test_a_time_after_the_end_of_the_recordings_is_reported_and_not_applied() ->
 
     def moved(start: int, end: int) -> cue_overrides.Applied:
         times = (("start", start), ("end", end))
-        decided = [Override(line_id="L6", field=name, value=str(value), at=FRIDAY) for name, value in times]
+        decided = [
+            Override(line_id="L6", field=name, value=str(value), at=FRIDAY) for name, value in times
+        ]
         return cue_overrides.apply(_found(), decided, recordings=[recording])
 
     assert moved(ends - 4800, ends + 4800).cues[6].end == ends
@@ -162,8 +196,12 @@ def test_the_latest_decision_counts_and_clearing_a_cell_takes_one_back() -> None
 
 def test_every_cell_that_makes_no_sense_is_named(edit: Callable[..., list[Override]]) -> None:
     cells = {
-        ("L0", "start"): "soon", ("L1", "character"): "HENRICK", ("L2", "take"): "last", ("L3", "ignore"): "maybe", ("L4", "exported"): "",
-    }  # fmt: skip
+        ("L0", "start"): "soon",
+        ("L1", "character"): "HENRICK",
+        ("L2", "take"): "last",
+        ("L3", "ignore"): "maybe",
+        ("L4", "exported"): "",
+    }
     with pytest.raises(InputError) as caught:
         edit(cells)
     text = str(caught.value)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two people in one picture, scenes that dissolve into each other, and picture and sound cut apart: what the cut decides."""
+"""Two people in one picture, scenes that dissolve into each other, and picture and sound cut apart:
+what the cut decides."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ def test_a_two_hander_is_not_cut_between_its_two_people_and_keeps_their_sides() 
     mara, jonas = cut(*SCENES, seconds=17, rules=rules(scene_layouts=(("sc02", "two-hander"),)))[2:]
     assert (mara.start_frame, mara.end_frame) == (jonas.start_frame, jonas.end_frame)
     assert (mara.text, jonas.text) == ("Come in then. At last.", "I will.")
-    assert jonas.voiced == [(250 - jonas.start_frame, 325 - jonas.start_frame)], "only his own words move his mouth"
+    assert jonas.voiced == [(250 - jonas.start_frame, 325 - jonas.start_frame)], (
+        "only his own words move his mouth"
+    )
 
 
 def test_in_a_picture_in_picture_the_corner_shows_the_listener() -> None:
@@ -67,13 +70,22 @@ def test_in_a_picture_in_picture_the_corner_shows_the_listener() -> None:
 
 def test_scenes_in_which_people_talk_over_each_other_can_have_a_layout_of_their_own() -> None:
     heated = [
-        *SCENES[:2], spoken("L3", "MARA", 7, 11, scene="2"), spoken("L4", "JONAS", 9.5, 13, scene="2"),
-    ]  # fmt: skip
+        *SCENES[:2],
+        spoken("L3", "MARA", 7, 11, scene="2"),
+        spoken("L4", "JONAS", 9.5, 13, scene="2"),
+    ]
     decided = cut(*heated, seconds=14, rules=rules(overlap_layout="two-hander"))
     assert [(shot.scene, shot.layout) for shot in decided] == [
-        ("1", "single"), ("1", "single"), ("2", "two-hander"), ("2", "two-hander"),
-    ]  # fmt: skip
-    tagged = cut(*heated, seconds=14, rules=rules(overlap_layout="two-hander", scene_layouts=(("2", "single"),)))
+        ("1", "single"),
+        ("1", "single"),
+        ("2", "two-hander"),
+        ("2", "two-hander"),
+    ]
+    tagged = cut(
+        *heated,
+        seconds=14,
+        rules=rules(overlap_layout="two-hander", scene_layouts=(("2", "single"),)),
+    )
     assert {shot.layout for shot in tagged} == {"single"}
 
 
@@ -87,11 +99,20 @@ def test_a_third_person_ends_a_two_hander() -> None:
     parts = [*SCENES[2:], spoken("L6", "KEEPER", 16.5, 19, scene="2")]
     lines, cues = [line for line, _ in parts], [cue for _, cue in parts]
     decided = cutting_of(lines, cues, rules(layout="two-hander"))
-    assert [(shot.character, shot.layer) for shot in decided] == [("MARA", 0), ("JONAS", 1), ("MARA", 0), ("KEEPER", 1)]
+    assert [(shot.character, shot.layer) for shot in decided] == [
+        ("MARA", 0),
+        ("JONAS", 1),
+        ("MARA", 0),
+        ("KEEPER", 1),
+    ]
 
 
-def cutting_of(lines: list[Line], cues: list[Cue], settings: CutSettings) -> list[breakdown.DecidedShot]:
-    return breakdown.cut(cues, lines=lines, actors=[*ACTORS, KEEPER], total_samples=20 * SECOND, settings=settings)
+def cutting_of(
+    lines: list[Line], cues: list[Cue], settings: CutSettings
+) -> list[breakdown.DecidedShot]:
+    return breakdown.cut(
+        cues, lines=lines, actors=[*ACTORS, KEEPER], total_samples=20 * SECOND, settings=settings
+    )
 
 
 def test_a_layout_for_a_scene_that_there_is_not_names_those_that_there_are() -> None:
@@ -113,12 +134,15 @@ def test_handles_are_drawn_around_every_shot_but_not_outside_the_timeline() -> N
     decided = cut(*SCENES, seconds=17, rules=rules(handle_frames=10))
     assert [shot.handles for shot in decided] == [(0, 10), (10, 10), (10, 10), (10, 10), (10, 0)]
     plain = cut(*SCENES, seconds=17)
-    assert [(s.start_frame, s.end_frame) for s in decided] == [(s.start_frame, s.end_frame) for s in plain]
+    assert [(s.start_frame, s.end_frame) for s in decided] == [
+        (s.start_frame, s.end_frame) for s in plain
+    ]
 
 
 def test_words_that_only_the_handles_reach_do_not_make_a_listener_speak() -> None:
     plain, handled = (
-        cut(*SCENES, seconds=17, rules=rules(layout="picture-in-picture", handle_frames=frames)) for frames in (0, 24)
+        cut(*SCENES, seconds=17, rules=rules(layout="picture-in-picture", handle_frames=frames))
+        for frames in (0, 24)
     )
     assert [shot.role for shot in handled] == [shot.role for shot in plain]
     assert [shot.text for shot in handled] == [shot.text for shot in plain]
@@ -127,12 +151,18 @@ def test_words_that_only_the_handles_reach_do_not_make_a_listener_speak() -> Non
 
 
 def test_a_shared_scene_is_cut_to_not_dissolved() -> None:
-    decided = cut(*SCENES, seconds=17, rules=rules(scene_dissolve_frames=12, scene_layouts=(("sc02", "two-hander"),)))
+    decided = cut(
+        *SCENES,
+        seconds=17,
+        rules=rules(scene_dissolve_frames=12, scene_layouts=(("sc02", "two-hander"),)),
+    )
     assert {shot.dissolve_frames for shot in decided} == {0}
 
 
 def test_a_take_with_a_matte_is_another_take() -> None:
-    plain, transparent = (shots_of(cut(*SCENES), making=dataclasses.replace(MAKING, matte=m)) for m in (False, True))
+    plain, transparent = (
+        shots_of(cut(*SCENES), making=dataclasses.replace(MAKING, matte=m)) for m in (False, True)
+    )
     assert json.loads(transparent[0].talker_settings)["matte"] is True
     assert json.loads(plain[0].talker_settings) == {}
     assert plain[0].shot_id != transparent[0].shot_id
@@ -140,10 +170,14 @@ def test_a_take_with_a_matte_is_another_take() -> None:
 
 def edits(*parts: tuple[str, float, float], seconds: float = 30, **changes: int) -> list[int]:
     utterances = [
-        Utterance(start=round(a * SECOND), end=round(b * SECOND), character=name, scene="1") for name, a, b in parts
+        Utterance(start=round(a * SECOND), end=round(b * SECOND), character=name, scene="1")
+        for name, a, b in parts
     ]
     return [
-        p.start for p in cut_points.cut(utterances, total_samples=round(seconds * SECOND), settings=rules(**changes))
+        p.start
+        for p in cut_points.cut(
+            utterances, total_samples=round(seconds * SECOND), settings=rules(**changes)
+        )
     ]
 
 
@@ -153,7 +187,10 @@ def test_a_reply_on_the_heels_is_heard_before_it_is_seen() -> None:
 
 
 def test_over_the_end_of_a_long_speech_the_listener_is_seen() -> None:
-    assert edits(("A", 1, 14), ("B", 14.08, 17), sound_leads_frames=8, picture_leads_frames=8) == [0, 350 - 8]
+    assert edits(("A", 1, 14), ("B", 14.08, 17), sound_leads_frames=8, picture_leads_frames=8) == [
+        0,
+        350 - 8,
+    ]
 
 
 def test_a_pause_that_can_be_cut_into_is_cut_into() -> None:
@@ -161,7 +198,9 @@ def test_a_pause_that_can_be_cut_into_is_cut_into() -> None:
     assert edits(("A", 1, 4), ("B", 5, 9), **both) == edits(("A", 1, 4), ("B", 5, 9))
 
 
-turn = st.tuples(st.sampled_from("ABC"), st.integers(0, SECOND), st.integers(2 * SECOND, 9 * SECOND))
+turn = st.tuples(
+    st.sampled_from("ABC"), st.integers(0, SECOND), st.integers(2 * SECOND, 9 * SECOND)
+)
 turns = st.lists(turn, min_size=2, max_size=12)
 
 
@@ -171,16 +210,22 @@ def test_who_speaks_is_seen_for_95_percent_of_the_speech_however_picture_and_sou
 ) -> None:
     end, utterances = 0, []
     for character, pause, length in parts:
-        utterances.append(Utterance(start=end + pause, end=end + pause + length, character=character, scene="1"))
+        utterances.append(
+            Utterance(start=end + pause, end=end + pause + length, character=character, scene="1")
+        )
         end += pause + length
     settings = rules(rate=rate, sound_leads_frames=24, picture_leads_frames=24)
     pieces = cut_points.cut(utterances, total_samples=end, settings=settings)
     assert all(before.end == after.start for before, after in pairwise(pieces))
     right = sum(
-        max(Fraction(0), min(Fraction(u.end), piece.end * MASTER_HZ / rate) - max(Fraction(u.start), piece.start * MASTER_HZ / rate))
+        max(
+            Fraction(0),
+            min(Fraction(u.end), piece.end * MASTER_HZ / rate)
+            - max(Fraction(u.start), piece.start * MASTER_HZ / rate),
+        )
         for u in utterances
         for piece in pieces
         if piece.character == u.character
-    )  # fmt: skip
+    )
     spoken = sum(u.end - u.start for u in utterances)
     assert right >= Fraction(95, 100) * spoken - len(utterances) * MASTER_HZ / rate / 2

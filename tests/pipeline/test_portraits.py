@@ -63,7 +63,9 @@ def test_colours_are_those_that_the_embedded_profile_means(tmp_path: Path, name:
 
 
 @pytest.mark.parametrize("profile", [b"", b"rubbish" * 40, "sRGB"])
-def test_srgb_and_profiles_that_say_nothing_leave_pixels_as_they_are(tmp_path: Path, profile: bytes | str) -> None:
+def test_srgb_and_profiles_that_say_nothing_leave_pixels_as_they_are(
+    tmp_path: Path, profile: bytes | str
+) -> None:
     if isinstance(profile, str):
         profile = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
     read = portraits.read(picture(tmp_path / "a.png", icc_profile=profile))
@@ -96,8 +98,13 @@ def test_transparency_is_kept(tmp_path: Path) -> None:
     assert read.alpha[200, 0] == 255
 
 
-def test_the_identity_follows_the_pixels_and_the_choice_of_face_not_the_name(tmp_path: Path) -> None:
-    one, two = portraits.read(picture(tmp_path / "a.png")), portraits.read(picture(tmp_path / "b.png"))
+def test_the_identity_follows_the_pixels_and_the_choice_of_face_not_the_name(
+    tmp_path: Path,
+) -> None:
+    one, two = (
+        portraits.read(picture(tmp_path / "a.png")),
+        portraits.read(picture(tmp_path / "b.png")),
+    )
     assert one.digest == two.digest
     assert portraits.read(tmp_path / "a.png", face="left").digest != one.digest
     changed = one.pixels.copy()
@@ -121,11 +128,15 @@ def test_wrong_files_are_refused_with_what_was_expected(tmp_path: Path) -> None:
 
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     data = zlib.compress(bytes(1000))
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    bomb = (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
     (tmp_path / "bomb.png").write_bytes(bomb)
     with pytest.raises(InputError, match=r"bomb\.png"):
         portraits.read(tmp_path / "bomb.png")
@@ -148,5 +159,16 @@ def _write(path: Path, frames: list[np.ndarray], arguments: list[str]) -> None:
     raw.write_bytes(b"".join(frame.tobytes() for frame in frames))
     height, width = frames[0].shape[:2]
     rate = str(Fraction(25))
-    given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", rate, "-i", str(raw)]
+    given = [
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-s",
+        f"{width}x{height}",
+        "-r",
+        rate,
+        "-i",
+        str(raw),
+    ]
     media.run([*given, *arguments])

@@ -36,13 +36,22 @@ def test_a_title_and_a_recording_are_enough(folder: Path) -> None:
         720,
         "previs",
     )
-    assert (found.cut.minimum_shot_seconds, found.delivery.loudness_lufs, found.delivery.burn_in) == (1.2, -16.0, True)
+    assert (
+        found.cut.minimum_shot_seconds,
+        found.delivery.loudness_lufs,
+        found.delivery.burn_in,
+    ) == (1.2, -16.0, True)
     assert found.path(found.script) == folder / "script.fountain"
 
 
 @pytest.mark.parametrize(
     ("written", "rate"),
-    [("24", 24), ('"29.97"', Fraction(30000, 1001)), ("23.976", Fraction(24000, 1001)), ('"25/2"', Fraction(25, 2))],
+    [
+        ("24", 24),
+        ('"29.97"', Fraction(30000, 1001)),
+        ("23.976", Fraction(24000, 1001)),
+        ('"25/2"', Fraction(25, 2)),
+    ],
 )
 def test_rates_are_exact(folder: Path, written: str, rate: Fraction) -> None:
     (folder / production.FILE).write_text(f"{LEAST}rate = {written}\n")
@@ -70,8 +79,13 @@ def test_all_wrong_keys_come_at_once_with_their_lines(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         production.load(folder)
     assert {(problem.line, problem.column) for problem in caught.value.problems} == {
-        (1, "title"), (2, "recordings"), (3, "rate"), (6, "cut.minimum_shot_seconds"), (9, "look.strength"), (10, "lok"),
-    }  # fmt: skip
+        (1, "title"),
+        (2, "recordings"),
+        (3, "rate"),
+        (6, "cut.minimum_shot_seconds"),
+        (9, "look.strength"),
+        (10, "lok"),
+    }
 
 
 def test_the_folder_is_not_a_key(folder: Path) -> None:
@@ -90,9 +104,24 @@ def test_every_setting_goes_into_the_record_as_plain_text_and_numbers(folder: Pa
 
 @pytest.mark.parametrize(
     "relative",
-    ["", " ", "/etc/passwd", "../a.wav", "a/../../b", "C:\\a.wav", "C:a.wav", "\\\\server\\a", "http://a/b.wav", "file:a.wav", "~/a",
-     "-vf", "a/-vf", "a\nb", "a\0b"],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "/etc/passwd",
+        "../a.wav",
+        "a/../../b",
+        "C:\\a.wav",
+        "C:a.wav",
+        "\\\\server\\a",
+        "http://a/b.wav",
+        "file:a.wav",
+        "~/a",
+        "-vf",
+        "a/-vf",
+        "a\nb",
+        "a\0b",
+    ],
+)
 def test_paths_that_lead_out_of_the_folder_are_refused(folder: Path, relative: str) -> None:
     with pytest.raises(ValueError):
         production.inside(folder, relative)
@@ -128,7 +157,9 @@ def test_whatever_is_accepted_lies_inside(relative: str) -> None:
         ("[cut]\nscene_dissolve_frames = 1000", "100"),
     ],
 )
-def test_wrong_settings_of_finishing_are_told_with_what_is_right(folder: Path, setting: str, words: str) -> None:
+def test_wrong_settings_of_finishing_are_told_with_what_is_right(
+    folder: Path, setting: str, words: str
+) -> None:
     (folder / "production.toml").write_text(f"{LEAST}\n{setting}\n")
     with pytest.raises(InputError, match=words):
         production.load(folder)
@@ -138,6 +169,8 @@ def test_a_talker_without_mattes_cannot_deliver_transparent_files(folder: Path) 
     from flows.inputs import read_inputs
     from flows.project import open_film
 
-    (folder / "production.toml").write_text(f'talker = "dice"\n{LEAST}\n[delivery]\nprofiles = ["web", "alpha"]\n')
+    (folder / "production.toml").write_text(
+        f'talker = "dice"\n{LEAST}\n[delivery]\nprofiles = ["web", "alpha"]\n'
+    )
     with pytest.raises(InputError, match=r"delivery\.profiles.*'dice' draws no mattes"):
         read_inputs(open_film(folder))

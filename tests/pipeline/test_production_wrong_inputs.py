@@ -43,7 +43,11 @@ def problems_of(folder: Path) -> list[Problem]:
     if lines and actors:
         problems.extend(cast.check(lines, actors))
     if actors and consents is not None:
-        problems.extend(consent.gate(actors, consents, consent.Terms(on=TODAY, required=wanted.consent.required)))
+        problems.extend(
+            consent.gate(
+                actors, consents, consent.Terms(on=TODAY, required=wanted.consent.required)
+            )
+        )
     return problems
 
 
@@ -76,7 +80,9 @@ def test_mistakes_in_all_files_are_told_at_once(copy: Path) -> None:
     bad_inputs.change("cast.csv", ",12,", ",-12,")(copy)
     bad_inputs.change("cast.csv", ",13,", ",x,")(copy)
     bad_inputs.change("consents.csv", "2099-12-31", "never")(copy)
-    places = [(problem.file, problem.line or problem.row, problem.column) for problem in problems_of(copy)]
+    places = [
+        (problem.file, problem.line or problem.row, problem.column) for problem in problems_of(copy)
+    ]
     assert places == [
         ("script.fountain", 13, None),
         ("script.fountain", 20, None),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A take that nobody wants any more ends in the middle of its work, between denoising steps too, and leaves nothing behind."""
+"""A take that nobody wants any more ends in the middle of its work, between denoising steps too,
+and leaves nothing behind."""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ EFFECT = 1.5 * np.eye(1, 32, 9)[0]
 def _said(true: np.ndarray, loud: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Voices (unit vectors), in the loud room moved by `EFFECT`; and their backgrounds in dBFS."""
     generator = np.random.default_rng(0)
-    vectors = np.eye(4, 32)[true] + generator.normal(0, 0.04, (len(true), 32)) + np.outer(loud, EFFECT)
+    vectors = (
+        np.eye(4, 32)[true] + generator.normal(0, 0.04, (len(true), 32)) + np.outer(loud, EFFECT)
+    )
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.where(loud, -40.0, -65.0)
 
 
@@ -28,7 +30,9 @@ def _same(found: np.ndarray, true: np.ndarray) -> bool:
 
 def _heard(vectors: np.ndarray, backgrounds: np.ndarray, count: int) -> channel_compensation.Room:
     guess = np.zeros(len(vectors), dtype=np.int64)
-    return channel_compensation.heard(vectors, backgrounds, np.ones(len(vectors)), guess, count=count)
+    return channel_compensation.heard(
+        vectors, backgrounds, np.ones(len(vectors)), guess, count=count
+    )
 
 
 def test_a_voice_in_two_rooms_is_one_voice() -> None:
@@ -68,9 +72,6 @@ def test_the_background_of_a_moment_is_the_quiet_of_its_surroundings() -> None:
     levels[::2] = -20.0  # somebody speaks half of the time
     track = channel_compensation.track(levels)
     second = 100 * speech_levels.HOP
-    assert channel_compensation.at(track, np.array([second, 45 * second, 89 * second, 200 * second])).tolist() == [
-        -60,
-        -45,
-        -70,
-        -70,
-    ]
+    assert channel_compensation.at(
+        track, np.array([second, 45 * second, 89 * second, 200 * second])
+    ).tolist() == [-60, -45, -70, -70]

@@ -70,13 +70,17 @@ def test_the_synonym_table_is_wide_and_reaches_every_label() -> None:
         ("", None, ""),
     ],
 )
-def test_a_parenthetical_is_a_mood_or_direction(parenthetical: str, mood: str | None, rest: str) -> None:
+def test_a_parenthetical_is_a_mood_or_direction(
+    parenthetical: str, mood: str | None, rest: str
+) -> None:
     curve, direction = script.mood_of(parenthetical, WORDS)
     assert (str(curve) if curve else None, direction) == (mood, rest)
 
 
 def test_a_mood_that_changes_in_a_speech_begins_a_new_line(tmp_path: Path) -> None:
-    lines = lines_of(tmp_path, "MARA\n(happy)\nHello.\nYou.\n(furious)\nGet out!\n[[emotion: sad]]\nPlease.\n")
+    lines = lines_of(
+        tmp_path, "MARA\n(happy)\nHello.\nYou.\n(furious)\nGet out!\n[[emotion: sad]]\nPlease.\n"
+    )
     assert [(line.text, line.performance, line.source_line) for line in lines] == [
         ("Hello. You.", "happy 1", 1),
         ("Get out!", "angry 1.2", 5),
@@ -90,9 +94,16 @@ def test_a_note_goes_before_a_parenthetical_which_becomes_direction(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "speech", ["MARA [[emotion: sad]]\nHello.", "MARA\nHello. [[emotion: sad]]", "MARA\nHello.\n[[emotion: sad]]"]
+    "speech",
+    [
+        "MARA [[emotion: sad]]\nHello.",
+        "MARA\nHello. [[emotion: sad]]",
+        "MARA\nHello.\n[[emotion: sad]]",
+    ],
 )
-def test_a_note_may_stand_by_the_name_in_the_words_or_after_them(tmp_path: Path, speech: str) -> None:
+def test_a_note_may_stand_by_the_name_in_the_words_or_after_them(
+    tmp_path: Path, speech: str
+) -> None:
     (line,) = lines_of(tmp_path, speech + "\n")
     assert (line.text, line.performance) == ("Hello.", "sad 1")
 
@@ -116,8 +127,9 @@ def test_every_wrong_note_of_a_script_is_reported_with_its_line(tmp_path: Path) 
 def test_a_mood_in_brackets_may_stand_before_the_words_on_their_line(tmp_path: Path) -> None:
     lines = lines_of(tmp_path, "MARA\n(furious) Get out!\n(sad) Please.\n(Mara) is my name.\n")
     assert [(line.text, line.performance) for line in lines] == [
-        ("Get out!", "angry 1.2"), ("Please. (Mara) is my name.", "sad 1"),
-    ]  # fmt: skip
+        ("Get out!", "angry 1.2"),
+        ("Please. (Mara) is my name.", "sad 1"),
+    ]
 
 
 @pytest.mark.parametrize("extension", ["V.O., CONT'D", "VO/CONT’D", "o/s", "OFF", "Voice-Over"])
@@ -127,7 +139,9 @@ def test_extensions_may_share_a_bracket(tmp_path: Path, extension: str) -> None:
 
 
 @pytest.mark.parametrize("note", ["emotion sad", "sad 0.4", "mood: sad", "emotions: sad"])
-def test_a_note_that_names_an_emotion_without_the_word_for_it_is_not_passed_over(tmp_path: Path, note: str) -> None:
+def test_a_note_that_names_an_emotion_without_the_word_for_it_is_not_passed_over(
+    tmp_path: Path, note: str
+) -> None:
     with pytest.raises(InputError, match=r"unknown note .*'emotion: "):
         lines_of(tmp_path, f"MARA\n[[{note}]]\nHi.\n")
 
@@ -143,13 +157,17 @@ def test_the_arrow_of_word_processors_turns_a_mood_too(tmp_path: Path) -> None:
 
 
 def test_an_intensity_that_is_too_high_is_told_with_the_range(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"intensity 2 of 'happy' is above 1.5 \(expected 0 to 1.5\)"):
+    with pytest.raises(
+        InputError, match=r"intensity 2 of 'happy' is above 1.5 \(expected 0 to 1.5\)"
+    ):
         lines_of(tmp_path, "MARA\n[[emotion: happy 2]]\nHi.\n")
 
 
 def test_line_ids_stay_when_other_lines_moods_and_directions_come_and_go(tmp_path: Path) -> None:
     before = lines_of(tmp_path, "INT. A\n\nMARA\nYes.\n\nJONAS\nNo.\n\nMARA\nYes.\n")
-    after = lines_of(tmp_path, "INT. A\n\nJONAS\nNew.\n\nMARA\n(sad)\nYes.\n\nJONAS\n(beat)\nNo.\n\nMARA\nYes.\n")
+    after = lines_of(
+        tmp_path, "INT. A\n\nJONAS\nNew.\n\nMARA\n(sad)\nYes.\n\nJONAS\n(beat)\nNo.\n\nMARA\nYes.\n"
+    )
     assert [line.line_id for line in after[1:]] == [line.line_id for line in before]
     assert len({line.line_id for line in after}) == 4
     assert before[0].line_id.startswith("mara-")
@@ -173,12 +191,18 @@ def test_a_production_can_bring_its_own_words(tmp_path: Path) -> None:
 
 def test_every_wrong_word_of_an_own_table_is_reported(tmp_path: Path) -> None:
     own = tmp_path / "emotions.csv"
-    own.write_text("word,emotion\na,happpy\nhappy,sad\na,sad\nb,sad\nb,fear\nc,sad -> happy\n,sad\n")
+    own.write_text(
+        "word,emotion\na,happpy\nhappy,sad\na,sad\nb,sad\nb,fear\nc,sad -> happy\n,sad\n"
+    )
     with pytest.raises(InputError) as caught:
         script.words(own)
     assert [(problem.row, problem.column) for problem in caught.value.problems] == [
-        (2, "emotion"), (3, "word"), (6, "word"), (7, "emotion"), (8, "word"),
-    ]  # fmt: skip
+        (2, "emotion"),
+        (3, "word"),
+        (6, "word"),
+        (7, "emotion"),
+        (8, "word"),
+    ]
 
 
 SHEET = "line_id,scene,character,text,emotion,direction,audio_file,start,end,lang,notes\n"
@@ -193,10 +217,28 @@ def test_a_line_sheet_gives_its_lines(tmp_path: Path) -> None:
     )
     first, second = script.read(path, words=WORDS, language="en")
     assert first == Line(
-        line_id="L1", order=0, scene="1", character="MARA", text="Two lines", performance="angry 0.6", direction="to Jonas", lang="de",
-        voice_over=True, audio_file="one.wav", start_seconds=65.5, end_seconds=75.25, notes="x", source="lines.csv", source_line=2,
-    )  # fmt: skip
-    assert (second.text, second.simultaneous, second.source_line, second.lang) == ("=1+1", True, 4, "en")
+        line_id="L1",
+        order=0,
+        scene="1",
+        character="MARA",
+        text="Two lines",
+        performance="angry 0.6",
+        direction="to Jonas",
+        lang="de",
+        voice_over=True,
+        audio_file="one.wav",
+        start_seconds=65.5,
+        end_seconds=75.25,
+        notes="x",
+        source="lines.csv",
+        source_line=2,
+    )
+    assert (second.text, second.simultaneous, second.source_line, second.lang) == (
+        "=1+1",
+        True,
+        4,
+        "en",
+    )
     assert second.line_id.startswith("jonas-")
 
 
@@ -211,31 +253,43 @@ def test_a_workbook_reads_like_the_same_csv(tmp_path: Path) -> None:
         book.active.append(row)
     book.save(tmp_path / "lines.xlsx")
     lines = script.read(tmp_path / "lines.xlsx", words=WORDS)
-    assert [(line.line_id, line.scene, line.text, line.start_seconds, line.source_line) for line in lines] == [
-        ("7", "1", "Hello.", 2.5, 2),
-        ("L2", "12", "Bye.", None, 4),
-    ]
+    assert [
+        (line.line_id, line.scene, line.text, line.start_seconds, line.source_line)
+        for line in lines
+    ] == [("7", "1", "Hello.", 2.5, 2), ("L2", "12", "Bye.", None, 4)]
 
 
-def test_cells_merged_over_rows_stand_in_each_of_them_and_an_empty_scene_is_as_above(tmp_path: Path) -> None:
+def test_cells_merged_over_rows_stand_in_each_of_them_and_an_empty_scene_is_as_above(
+    tmp_path: Path,
+) -> None:
     book = openpyxl.Workbook()
     for row in [
         ["line_id", "scene", "character", "text"],
-        ["1", "Quay", "MARA", "Hi."], ["2", None, None, "You?"], ["3", None, "JONAS", "Me."], ["4", "Lamp", "JONAS", "Up."],
-    ]:  # fmt: skip
+        ["1", "Quay", "MARA", "Hi."],
+        ["2", None, None, "You?"],
+        ["3", None, "JONAS", "Me."],
+        ["4", "Lamp", "JONAS", "Up."],
+    ]:
         book.active.append(row)
     book.active.merge_cells("C2:C3")
     book.save(tmp_path / "lines.xlsx")
     lines = script.read(tmp_path / "lines.xlsx", words=WORDS)
     assert [(line.scene, line.character) for line in lines] == [
-        ("Quay", "MARA"), ("Quay", "MARA"), ("Quay", "JONAS"), ("Lamp", "JONAS"),
-    ]  # fmt: skip
+        ("Quay", "MARA"),
+        ("Quay", "MARA"),
+        ("Quay", "JONAS"),
+        ("Lamp", "JONAS"),
+    ]
 
 
 def test_the_first_shown_worksheet_with_the_columns_is_read(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.append(["The Lighthouse, line sheet"])
-    for title, text, state in [("old", "Old.", "hidden"), ("lines", "New.", "visible"), ("spare", "Spare.", "visible")]:
+    for title, text, state in [
+        ("old", "Old.", "hidden"),
+        ("lines", "New.", "visible"),
+        ("spare", "Spare.", "visible"),
+    ]:
         sheet = book.create_sheet(title)
         sheet.append(["Line ID", "Scene", "Character", "Text"])
         sheet.append(["1", "1", "MARA", text])
@@ -272,17 +326,27 @@ def test_a_day_in_a_workbook_stays_a_day(tmp_path: Path) -> None:
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_sheets_of_other_countries_are_read(tmp_path: Path, separator: str) -> None:
     path = tmp_path / "lines.csv"
-    path.write_text(SHEET.replace(",", separator) + separator.join(["L1", "1", "MARA", "Yes, no.", *[""] * 7]))
+    path.write_text(
+        SHEET.replace(",", separator) + separator.join(["L1", "1", "MARA", "Yes, no.", *[""] * 7])
+    )
     assert script.read(path, words=WORDS)[0].text == "Yes, no."
 
 
 def test_every_wrong_cell_of_a_line_sheet_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv"
-    path.write_text(SHEET + "L1,1,,Hi.,hapy,,,,,,\nL1,1,MARA,,,,no.wav,x,,english!,\nL3,1,(V.O.),Hi.,,,,3,2,,\n")
+    path.write_text(
+        SHEET + "L1,1,,Hi.,hapy,,,,,,\nL1,1,MARA,,,,no.wav,x,,english!,\nL3,1,(V.O.),Hi.,,,,3,2,,\n"
+    )
     with pytest.raises(InputError) as caught:
         script.read(path, words=WORDS)
     assert [(problem.row, problem.column) for problem in caught.value.problems] == [
-        (2, "character"), (2, "emotion"),
-        (3, "text"), (3, "audio_file"), (3, "lang"), (3, "start"), (3, "line_id"),
-        (4, "character"), (4, "end"),
-    ]  # fmt: skip
+        (2, "character"),
+        (2, "emotion"),
+        (3, "text"),
+        (3, "audio_file"),
+        (3, "lang"),
+        (3, "start"),
+        (3, "line_id"),
+        (4, "character"),
+        (4, "end"),
+    ]

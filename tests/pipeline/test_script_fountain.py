@@ -19,7 +19,10 @@ SCRIPTS = Path(__file__).parents[1] / "data" / "scripts"
 def speeches(text: str) -> list[tuple[int, str, str]]:
     """Line, character and words of every speech."""
     play = fountain.parse(text, file="s.fountain")
-    return [(s.line, s.character, " ".join(p.text for p in s.parts if p.kind == "text")) for s in play.speeches]
+    return [
+        (s.line, s.character, " ".join(p.text for p in s.parts if p.kind == "text"))
+        for s in play.speeches
+    ]
 
 
 def test_a_hard_script_gives_every_speech_with_its_line() -> None:
@@ -47,7 +50,13 @@ def test_scenes_are_told_apart_by_number_heading_and_repetition() -> None:
     headings = ["INT. A - DAY", "int. b - night #12A#", ".FORCED", "INT. A - DAY", "EXT./INT. CAR"]
     text = "\n\n".join(f"{heading}\n\nMARA\nHello." for heading in headings)
     scenes = [speech.scene for speech in fountain.parse(text, file="s").speeches]
-    assert scenes == ["INT. A - DAY", "12A int. b - night", "FORCED", "INT. A - DAY (2)", "EXT./INT. CAR"]
+    assert scenes == [
+        "INT. A - DAY",
+        "12A int. b - night",
+        "FORCED",
+        "INT. A - DAY (2)",
+        "EXT./INT. CAR",
+    ]
 
 
 def test_a_speech_right_under_its_scene_heading_is_not_lost() -> None:
@@ -93,34 +102,67 @@ def test_a_title_page_is_skipped_and_a_script_without_one_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["TITLE:\n    THE LIGHTHOUSE\nAUTHOR:\n    B. B.", "\n\nTITLE: THE LIGHTHOUSE\nAUTHOR: B. B."]
+    "page",
+    ["TITLE:\n    THE LIGHTHOUSE\nAUTHOR:\n    B. B.", "\n\nTITLE: THE LIGHTHOUSE\nAUTHOR: B. B."],
 )
 def test_a_title_page_in_capitals_is_spoken_by_nobody(page: str) -> None:
-    assert [speech.character for speech in fountain.parse(f"{page}\n\nMARA\nHi.\n", file="s").speeches] == ["MARA"]
+    assert [
+        speech.character for speech in fountain.parse(f"{page}\n\nMARA\nHi.\n", file="s").speeches
+    ] == ["MARA"]
 
 
 @pytest.mark.parametrize(
-    "above", ["# ACT ONE", "= They meet.", "===", "[[marker: red]]", "CUT TO:", "> FADE TO BLACK:", "> II <"]
+    "above",
+    [
+        "# ACT ONE",
+        "= They meet.",
+        "===",
+        "[[marker: red]]",
+        "CUT TO:",
+        "> FADE TO BLACK:",
+        "> II <",
+    ],
 )
 def test_a_speech_right_under_a_line_of_its_own_is_not_lost(above: str) -> None:
     play = fountain.parse(f"{above}\nMARA\nHello.\n\n{above}\nINT. KITCHEN\nJONAS\nHi.\n", file="s")
-    assert [(s.scene, s.character, s.line) for s in play.speeches] == [("", "MARA", 2), ("INT. KITCHEN", "JONAS", 7)]
+    assert [(s.scene, s.character, s.line) for s in play.speeches] == [
+        ("", "MARA", 2),
+        ("INT. KITCHEN", "JONAS", 7),
+    ]
 
 
 def test_names_and_headings_may_be_set_in_bold_and_hold_a_sharp_s() -> None:
-    play = fountain.parse(".**INT. HOF** #2#\n\n**GROßVATER** (V.O.)\nHallo.\n\n_EXT. WEG_\n\n_MARA_\nJa.\n", file="s")
-    assert [(s.scene, s.character) for s in play.speeches] == [("2 INT. HOF", "GROßVATER"), ("EXT. WEG", "MARA")]
+    play = fountain.parse(
+        ".**INT. HOF** #2#\n\n**GROßVATER** (V.O.)\nHallo.\n\n_EXT. WEG_\n\n_MARA_\nJa.\n", file="s"
+    )
+    assert [(s.scene, s.character) for s in play.speeches] == [
+        ("2 INT. HOF", "GROßVATER"),
+        ("EXT. WEG", "MARA"),
+    ]
 
 
 def test_notes_know_their_line_and_whether_they_stand_alone() -> None:
     text = "MARA [[one]]\n[[two]]\nHello [[three\nmore]] there.\nBye. [[four]]\n"
-    notes = [(p.text, p.line, p.alone) for p in fountain.parse(text, file="s").speeches[0].parts if p.kind == "note"]
-    assert notes == [("one", 1, False), ("two", 2, True), ("three more", 3, False), ("four", 5, False)]
+    notes = [
+        (p.text, p.line, p.alone)
+        for p in fountain.parse(text, file="s").speeches[0].parts
+        if p.kind == "note"
+    ]
+    assert notes == [
+        ("one", 1, False),
+        ("two", 2, True),
+        ("three more", 3, False),
+        ("four", 5, False),
+    ]
 
 
 def test_lines_after_a_note_or_boneyard_of_several_lines_keep_their_numbers() -> None:
     text = "/* a\nb\n\nc */\n\nMARA\nHello.\n/*\nx\n*/\nBye.\n\nJONAS\nHi. [[a\nb]]\nHo.\n\nMARA\nEnd.\n"
-    assert speeches(text) == [(6, "MARA", "Hello. Bye."), (13, "JONAS", "Hi. Ho."), (18, "MARA", "End.")]
+    assert speeches(text) == [
+        (6, "MARA", "Hello. Bye."),
+        (13, "JONAS", "Hi. Ho."),
+        (18, "MARA", "End."),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ def test_each_cell_shows_its_own_frame(tmp_path: Path) -> None:
     with FrameWriter(tmp_path / "film.mkv", size=(64, 36), rate=Fraction(25)) as writer:
         for level in levels:
             writer.write(np.full((36, 64, 3), level, np.uint8))
-    cells = [contact_sheet.Cell(frame=frame, title=f"sc01_sh{frame}", note="MARA  happy 1") for frame in (5, 0, 3)]
+    cells = [
+        contact_sheet.Cell(frame=frame, title=f"sc01_sh{frame}", note="MARA  happy 1")
+        for frame in (5, 0, 3)
+    ]
     path = contact_sheet.contact_sheet(
         tmp_path / "film.mkv", cells, tmp_path / "sheet.png", rate=Fraction(25), cell_size=(64, 36)
     )
@@ -38,6 +41,8 @@ def test_titles_that_are_too_long_or_hold_control_characters_fit_their_cell() ->
 
 
 def test_a_sheet_without_shots_is_still_a_picture(tmp_path: Path) -> None:
-    path = contact_sheet.contact_sheet(tmp_path / "none.mkv", [], tmp_path / "sheet.png", rate=Fraction(25))
+    path = contact_sheet.contact_sheet(
+        tmp_path / "none.mkv", [], tmp_path / "sheet.png", rate=Fraction(25)
+    )
     with Image.open(path) as picture:
         assert picture.size[0] > 0

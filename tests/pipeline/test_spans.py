@@ -44,7 +44,11 @@ edges = st.integers(-2 * MASTER_HZ, (SECONDS + 2) * MASTER_HZ)
 
 
 @settings(max_examples=30)
-@given(wanted=st.lists(st.tuples(edges, edges).map(lambda span: (min(span), max(span))), min_size=1, max_size=6))
+@given(
+    wanted=st.lists(
+        st.tuples(edges, edges).map(lambda span: (min(span), max(span))), min_size=1, max_size=6
+    )
+)
 def test_spans_of_one_pass_are_what_each_is_by_itself(
     recorded: tuple[list[Recording], Path], wanted: list[tuple[int, int]]
 ) -> None:
@@ -63,15 +67,20 @@ def test_stored_whole_numbers_are_what_the_samples_round_to(
     recordings, root = recorded
     end = start + int(seconds * MASTER_HZ)
     samples = ingest.read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root)
-    assert np.array_equal(ingest.read_pcm(recordings, start, end, root=root), ingest.as_int16(samples))
+    assert np.array_equal(
+        ingest.read_pcm(recordings, start, end, root=root), ingest.as_int16(samples)
+    )
 
 
-def test_known_spans_are_not_decoded_again(recorded: tuple[list[Recording], Path], tmp_path: Path) -> None:
+def test_known_spans_are_not_decoded_again(
+    recorded: tuple[list[Recording], Path], tmp_path: Path
+) -> None:
     recordings, root = recorded
     wanted = [(0, MASTER_HZ), (MASTER_HZ, 5 * MASTER_HZ)]
     first = audio_digests.span_digests(recordings, wanted, root=root)
     (tmp_path / "media").mkdir()
-    (root / audio_digests.FOLDER).rename(tmp_path / audio_digests.FOLDER)  # what is kept, without any recording
+    # what is kept, without any recording
+    (root / audio_digests.FOLDER).rename(tmp_path / audio_digests.FOLDER)
     assert audio_digests.span_digests(recordings, wanted, root=tmp_path) == first
 
 
@@ -94,6 +103,6 @@ def test_a_production_that_may_only_be_read_is_planned_all_the_same(
     place.unlink(missing_ok=True)
     place.touch()  # a file, in which nothing can be kept whoever one is
     wanted = [(0, MASTER_HZ)]
-    assert audio_digests.span_digests(recordings, wanted, root=tmp_path) == audio_digests.span_digests(
-        recordings, wanted, root=root
-    )
+    assert audio_digests.span_digests(
+        recordings, wanted, root=tmp_path
+    ) == audio_digests.span_digests(recordings, wanted, root=root)

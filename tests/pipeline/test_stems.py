@@ -39,7 +39,9 @@ def test_stems_add_up_to_the_master_bit_for_bit(master: Path, tmp_path: Path) ->
     assert set(written) == {"MARA", "KOFI", "../x", "Room", "room"}
     assert all(path.parent == tmp_path for path in written.values())
     assert len(set(written.values())) == 5
-    total = sum(soundfile.read(path, dtype="int32")[0].astype(np.int64) for path in written.values())
+    total = sum(
+        soundfile.read(path, dtype="int32")[0].astype(np.int64) for path in written.values()
+    )
     assert np.array_equal(total, soundfile.read(master, dtype="int32")[0])
 
 

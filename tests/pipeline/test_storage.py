@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Storage, a folder and an S3 simulator: files come back whole or not at all, calls that fail are repeated, secrets stay out."""
+"""Storage, a folder and an S3 simulator: files come back whole or not at all, calls that fail are
+repeated, secrets stay out."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from manifests.errors import InputError, ToolError
 from pipeline.storage import Storage
 from tests.faults.s3_simulator import BUCKET, s3_simulator
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore", "ignore::DeprecationWarning:aiobotocore")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning:botocore", "ignore::DeprecationWarning:aiobotocore"
+)
 FAILING = 0.05
 
 
@@ -72,7 +75,9 @@ def test_s3_that_fails_one_call_of_twenty_keeps_what_is_put_there(s3: str, tmp_p
         ("s3:///x", "s3://bucket"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_refused_and_secrets_are_not_repeated(url: str, says: str) -> None:
+def test_a_url_that_cannot_be_used_is_refused_and_secrets_are_not_repeated(
+    url: str, says: str
+) -> None:
     with pytest.raises(InputError, match=says) as error:
         Storage(url)
     assert "secret" not in str(error.value)
@@ -82,7 +87,9 @@ def test_a_full_disk_is_said_at_once_leaves_nothing_half_and_takes_up_again(tmp_
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=False, capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)],
+        check=False,
+        capture_output=True,
     )
     if mounted.returncode:
         pytest.skip("a small file system takes the right to mount one")

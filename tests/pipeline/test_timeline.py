@@ -22,16 +22,22 @@ from tiny_film import TinyFilm, tone
 GREY = np.full((36, 64, 3), 99, np.uint8)
 
 
-def programme(root: Path, *, rate: Fraction = Fraction(25), title: str = "The Lamp") -> timeline.Programme:
+def programme(
+    root: Path, *, rate: Fraction = Fraction(25), title: str = "The Lamp"
+) -> timeline.Programme:
     film = TinyFilm(root, rate=rate)
     for frames in (3, 5, 4):
         film.add([GREY] * frames)
     recordings = [film.record(tone(4000)), film.record(tone(3000), offset=6000)]
     return timeline.Programme(
-        title=title, rate=rate, cuts=assemble.cuts(film.shots, film.takes, [], version="v001", size=(64, 36)),
-        shots={shot.shot_id: shot for shot in film.shots}, recordings=recordings, root=root,
+        title=title,
+        rate=rate,
+        cuts=assemble.cuts(film.shots, film.takes, [], version="v001", size=(64, 36)),
+        shots={shot.shot_id: shot for shot in film.shots},
+        recordings=recordings,
+        root=root,
         take_frames={take.shot_id: take.frames for take in film.takes},
-    )  # fmt: skip
+    )
 
 
 def test_every_clip_names_media_that_exist_wherever_the_production_is_moved(tmp_path: Path) -> None:
@@ -55,19 +61,32 @@ def test_every_clip_names_media_that_exist_wherever_the_production_is_moved(tmp_
 def test_the_cut_comes_back_from_the_file_frame_for_frame(tmp_path: Path, rate: Fraction) -> None:
     made = programme(tmp_path / "media", rate=rate)
     events = timeline.read(timeline.write(made, folder=tmp_path))
-    assert [(e.shot_id, e.start, e.end) for e in events] == [(c.shot_id, c.start_frame, c.end_frame) for c in made.cuts]
+    assert [(e.shot_id, e.start, e.end) for e in events] == [
+        (c.shot_id, c.start_frame, c.end_frame) for c in made.cuts
+    ]
 
 
 def test_sound_lies_at_its_sample(tmp_path: Path) -> None:
-    opened = otio.adapters.read_from_file(str(timeline.write(programme(tmp_path / "media"), folder=tmp_path)))
+    opened = otio.adapters.read_from_file(
+        str(timeline.write(programme(tmp_path / "media"), folder=tmp_path))
+    )
     placed = [next(iter(track.find_clips())).range_in_parent() for track in opened.audio_tracks()]
-    assert [(span.start_time.value, span.duration.value) for span in placed] == [(0, 4000), (6000, 3000)]
+    assert [(span.start_time.value, span.duration.value) for span in placed] == [
+        (0, 4000),
+        (6000, 3000),
+    ]
 
 
 def test_the_edl_lists_every_event_with_source_and_record_times(tmp_path: Path) -> None:
-    lines = timeline.write_edl(programme(tmp_path / "media", title="a\nb"), folder=tmp_path).read_text().splitlines()
+    lines = (
+        timeline.write_edl(programme(tmp_path / "media", title="a\nb"), folder=tmp_path)
+        .read_text()
+        .splitlines()
+    )
     assert lines[:2] == ["TITLE: a b", "FCM: NON-DROP FRAME"]
-    assert lines[4] == "002  C01SH020 V     C        00:00:00:00 00:00:00:05 00:00:00:03 00:00:00:08"
+    assert (
+        lines[4] == "002  C01SH020 V     C        00:00:00:00 00:00:00:05 00:00:00:03 00:00:00:08"
+    )
     assert lines[5] == "* FROM CLIP NAME: sc01_sh020"
 
 
@@ -80,7 +99,9 @@ def returned(path: Path, change: Callable[[otio.schema.Track], None]) -> Path:
 
 
 def span(start: int, frames: int) -> otio.opentime.TimeRange:
-    return otio.opentime.TimeRange(otio.opentime.RationalTime(start, 25), otio.opentime.RationalTime(frames, 25))
+    return otio.opentime.TimeRange(
+        otio.opentime.RationalTime(start, 25), otio.opentime.RationalTime(frames, 25)
+    )
 
 
 def test_an_untouched_timeline_conforms_to_the_same_cut(tmp_path: Path) -> None:
@@ -99,8 +120,10 @@ def test_a_trimmed_and_reordered_timeline_conforms(tmp_path: Path) -> None:
 
     cuts = timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
     assert [(c.number, c.start_frame, c.end_frame, c.take_frame) for c in cuts] == [
-        ("sc01_sh020", 0, 3, 2), ("sc01_sh030", 3, 7, 0), ("sc01_sh010", 7, 10, 0),
-    ]  # fmt: skip
+        ("sc01_sh020", 0, 3, 2),
+        ("sc01_sh030", 3, 7, 0),
+        ("sc01_sh010", 7, 10, 0),
+    ]
     assert [segment.frames for segment in edit_list.segments(cuts)] == [3, 4, 3]
 
 
@@ -133,14 +156,24 @@ def test_dissolves_come_back_from_the_timeline_and_stand_in_the_edl(tmp_path: Pa
     dissolving = dataclasses.replace(made, cuts=cuts)
     assert timeline.conform(made.cuts, timeline.write(dissolving, folder=tmp_path)) == cuts
     lines = timeline.edl_lines(dissolving)
-    assert lines[4] == "002  C01SH010 V     C        00:00:00:02 00:00:00:02 00:00:00:02 00:00:00:02"
-    assert lines[5] == "002  C01SH020 V     D    003 00:00:00:00 00:00:00:06 00:00:00:02 00:00:00:08"
+    assert (
+        lines[4] == "002  C01SH010 V     C        00:00:00:02 00:00:00:02 00:00:00:02 00:00:00:02"
+    )
+    assert (
+        lines[5] == "002  C01SH020 V     D    003 00:00:00:00 00:00:00:06 00:00:00:02 00:00:00:08"
+    )
 
 
-def test_events_of_the_edl_follow_each_other_without_gap_or_overlap_also_where_they_dissolve(tmp_path: Path) -> None:
+def test_events_of_the_edl_follow_each_other_without_gap_or_overlap_also_where_they_dissolve(
+    tmp_path: Path,
+) -> None:
     made = programme(tmp_path / "media")
     cuts = [made.cuts[0], *(dataclasses.replace(cut, dissolve_frames=2) for cut in made.cuts[1:])]
-    lines = [line.split() for line in timeline.edl_lines(dataclasses.replace(made, cuts=cuts)) if line[:3].isdigit()]
+    lines = [
+        line.split()
+        for line in timeline.edl_lines(dataclasses.replace(made, cuts=cuts))
+        if line[:3].isdigit()
+    ]
     times = [[int(time[-2:]) for time in words[-4:]] for words in lines]
     assert [words[0] for words in lines] == ["001", "002", "002", "003", "003"]
     assert all(after[2] == before[3] for before, after in itertools.pairwise(times))
@@ -150,15 +183,21 @@ def test_events_of_the_edl_follow_each_other_without_gap_or_overlap_also_where_t
 def test_a_dissolve_on_either_side_of_its_edit_point_shows_the_same_frames(tmp_path: Path) -> None:
     made = programme(tmp_path / "media")
     cuts = [
-        dataclasses.replace(cut, take_frame=4, take_frames=cut.frames + 8, dissolve_frames=4 * (number == 1))
+        dataclasses.replace(
+            cut, take_frame=4, take_frames=cut.frames + 8, dissolve_frames=4 * (number == 1)
+        )
         for number, cut in enumerate(made.cuts)
     ]
-    with_handles = dataclasses.replace(made, cuts=cuts, take_frames={cut.shot_id: cut.take_frames for cut in cuts})
+    with_handles = dataclasses.replace(
+        made, cuts=cuts, take_frames={cut.shot_id: cut.take_frames for cut in cuts}
+    )
     path = timeline.write(with_handles, folder=tmp_path)
 
     def begins_at_the_cut(track: otio.schema.Track) -> None:
         first, dissolve, second = track[0], track[1], track[2]
-        dissolve.in_offset, dissolve.out_offset = (otio.opentime.RationalTime(value, 25) for value in (0, 4))
+        dissolve.in_offset, dissolve.out_offset = (
+            otio.opentime.RationalTime(value, 25) for value in (0, 4)
+        )
         first.source_range = span(4, cuts[0].frames - 2)
         second.source_range = span(2, cuts[1].frames + 2)
 
@@ -174,7 +213,9 @@ def test_clips_that_lost_their_metadata_are_known_by_their_media(tmp_path: Path)
             clip.metadata.clear()
             clip.name = ""
 
-    assert timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), forget)) == list(made.cuts)
+    assert timeline.conform(
+        made.cuts, returned(timeline.write(made, folder=tmp_path), forget)
+    ) == list(made.cuts)
 
 
 def test_what_an_editor_can_do_and_we_cannot_is_named(tmp_path: Path) -> None:
@@ -185,13 +226,27 @@ def test_what_an_editor_can_do_and_we_cannot_is_named(tmp_path: Path) -> None:
         track[0].enabled = False
         nested = otio.schema.Stack("compound", children=[track[2].clone()])
         track[2] = nested
-        track.append(otio.schema.Transition(transition_type="SMPTE_Dissolve", in_offset=half, out_offset=half))
-        track.insert(1, otio.schema.Transition(transition_type="Custom_Transition", in_offset=half, out_offset=half))
+        track.append(
+            otio.schema.Transition(
+                transition_type="SMPTE_Dissolve", in_offset=half, out_offset=half
+            )
+        )
+        track.insert(
+            1,
+            otio.schema.Transition(
+                transition_type="Custom_Transition", in_offset=half, out_offset=half
+            ),
+        )
 
     with pytest.raises(InputError) as raised:
         timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
     text = str(raised.value)
-    for words in ("sh010 is switched off", "compound is a sequence", "compound fades out", "no dissolve"):
+    for words in (
+        "sh010 is switched off",
+        "compound is a sequence",
+        "compound fades out",
+        "no dissolve",
+    ):
         assert words in text
 
 
@@ -212,11 +267,18 @@ def test_a_clip_on_anothers_track_is_named(tmp_path: Path) -> None:
 
 def test_a_shared_picture_has_a_track_for_each_layer_and_comes_back(tmp_path: Path) -> None:
     made = programme(tmp_path / "media")
-    over = dataclasses.replace(made.cuts[1], shot_id=made.cuts[2].shot_id, number="b", layer=1, place="32,0,32,36")
+    over = dataclasses.replace(
+        made.cuts[1], shot_id=made.cuts[2].shot_id, number="b", layer=1, place="32,0,32,36"
+    )
     layered = dataclasses.replace(made, cuts=[*made.cuts[:2], over])
     path = timeline.write(layered, folder=tmp_path)
-    assert [track.name for track in otio.adapters.read_from_file(str(path)).video_tracks()] == ["picture", "picture 2"]
-    assert timeline.conform(layered.cuts, path) == [dataclasses.replace(c, order=n) for n, c in enumerate(layered.cuts)]
+    assert [track.name for track in otio.adapters.read_from_file(str(path)).video_tracks()] == [
+        "picture",
+        "picture 2",
+    ]
+    assert timeline.conform(layered.cuts, path) == [
+        dataclasses.replace(c, order=n) for n, c in enumerate(layered.cuts)
+    ]
     assert not any("b" in line for line in timeline.edl_lines(layered)[2:] if line.startswith("*"))
 
 
@@ -230,9 +292,17 @@ def test_other_speeds_and_rates_and_impossible_dissolves_are_refused(tmp_path: P
 
     def dissolve(track: otio.schema.Track) -> None:
         half = otio.opentime.RationalTime(9, 25)
-        track.insert(1, otio.schema.Transition(transition_type="SMPTE_Dissolve", in_offset=half, out_offset=half))
+        track.insert(
+            1,
+            otio.schema.Transition(
+                transition_type="SMPTE_Dissolve", in_offset=half, out_offset=half
+            ),
+        )
 
-    for change, words in ((faster, "another speed.*\n*.*another frame rate"), (dissolve, "dissolve into")):
+    for change, words in (
+        (faster, "another speed.*\n*.*another frame rate"),
+        (dissolve, "dissolve into"),
+    ):
         with pytest.raises(InputError, match=words):
             timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
 
@@ -244,13 +314,22 @@ def test_clips_that_leave_their_words_are_found(tmp_path: Path) -> None:
     assert timeline.moved_from_sound([made.cuts[0], slipped], made.shots) == [(slipped, -2)]
 
 
-def test_final_cuts_xml_comes_back_frame_for_frame_with_its_sound_and_its_dissolve(tmp_path: Path) -> None:
+def test_final_cuts_xml_comes_back_frame_for_frame_with_its_sound_and_its_dissolve(
+    tmp_path: Path,
+) -> None:
     filmed = programme(tmp_path / "media", title='It\'s <b>"T"</b> & 2\x07')
     for rate in (Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(50)):
         plain = dataclasses.replace(filmed, rate=rate)
         stereo = dataclasses.replace(plain.recordings[1], source_channels=2)
-        cuts = [plain.cuts[0], dataclasses.replace(plain.cuts[1], take_frame=1, dissolve_frames=2), plain.cuts[2]]
-        shots = {key: dataclasses.replace(shot, text="Light\x00 it\n& go.") for key, shot in plain.shots.items()}
+        cuts = [
+            plain.cuts[0],
+            dataclasses.replace(plain.cuts[1], take_frame=1, dissolve_frames=2),
+            plain.cuts[2],
+        ]
+        shots = {
+            key: dataclasses.replace(shot, text="Light\x00 it\n& go.")
+            for key, shot in plain.shots.items()
+        }
         made = dataclasses.replace(
             plain, cuts=cuts, shots=shots, recordings=[plain.recordings[0], stereo], size=(64, 36)
         )
@@ -259,21 +338,36 @@ def test_final_cuts_xml_comes_back_frame_for_frame_with_its_sound_and_its_dissol
         back = otio.adapters.read_from_file(str(path))
         assert back.name == 'It\'s <b>"T"</b> & 2'
         (pictures,) = back.video_tracks()
-        shown = [(clip.name, clip.range_in_parent(), clip.source_range) for clip in pictures.find_clips()]
+        shown = [
+            (clip.name, clip.range_in_parent(), clip.source_range) for clip in pictures.find_clips()
+        ]
         assert [name for name, _, _ in shown] == [cut.number for cut in cuts]
-        assert [round(where.start_time.value) for _, where, _ in shown] == [cut.start_frame for cut in cuts]
-        assert [round(where.duration.value) for _, where, _ in shown] == [cut.frames for cut in cuts]
-        assert [round(source.start_time.value) for _, _, source in shown] == [cut.take_frame for cut in cuts]
+        assert [round(where.start_time.value) for _, where, _ in shown] == [
+            cut.start_frame for cut in cuts
+        ]
+        assert [round(where.duration.value) for _, where, _ in shown] == [
+            cut.frames for cut in cuts
+        ]
+        assert [round(source.start_time.value) for _, _, source in shown] == [
+            cut.take_frame for cut in cuts
+        ]
         assert all(abs(where.start_time.rate - float(rate)) < 0.01 for _, where, _ in shown)
         assert sum(isinstance(item, otio.schema.Transition) for item in pictures) == 1
         starts = [
-            clip.range_in_parent().start_time.value for track in back.audio_tracks() for clip in track.find_clips()
+            clip.range_in_parent().start_time.value
+            for track in back.audio_tracks()
+            for clip in track.find_clips()
         ]
-        assert starts == [0, round(6000 * rate / 48000), round(6000 * rate / 48000)], "a track for each channel"
+        assert starts == [0, round(6000 * rate / 48000), round(6000 * rate / 48000)], (
+            "a track for each channel"
+        )
         for clip in back.find_clips():
             assert (path.parent / urllib.parse.unquote(clip.media_reference.target_url)).is_file()
 
 
 def test_final_cuts_xml_is_not_written_at_a_rate_that_it_cannot_name(tmp_path: Path) -> None:
-    assert timeline.write_fcp_xml(programme(tmp_path / "media", rate=Fraction(25, 2)), folder=tmp_path) is None
+    assert (
+        timeline.write_fcp_xml(programme(tmp_path / "media", rate=Fraction(25, 2)), folder=tmp_path)
+        is None
+    )
     assert not list(tmp_path.glob("*.xml"))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TTML captions: well-formed IMSC 1.1 text, the cues of the WebVTT beside them, times exact to the frame, text never markup."""
+"""TTML captions: well-formed IMSC 1.1 text, the cues of the WebVTT beside them, times exact to the
+frame, text never markup."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ RATES = [
 
 
 def shown(*cues: tuple[int, int, tuple[str, ...]]) -> list[Caption]:
-    return [Caption(start=start, end=end, spoken_end=end, lines=lines) for start, end, lines in cues]
+    return [
+        Caption(start=start, end=end, spoken_end=end, lines=lines) for start, end, lines in cues
+    ]
 
 
 def lines_of(paragraph: ElementTree.Element) -> list[str]:
@@ -39,7 +42,8 @@ def lines_of(paragraph: ElementTree.Element) -> list[str]:
 
 
 def seconds_of(root: ElementTree.Element, time: str) -> Fraction:
-    """A time of a document in seconds, by the rules of TTML2 (clause 12.3.1, offset times in frames)."""
+    """A time of a document in seconds, by the rules of TTML2 (clause 12.3.1, offset times in
+    frames)."""
     over, under = map(int, root.attrib[f"{PARAMETER}frameRateMultiplier"].split())
     assert time.endswith("f")
     return int(time[:-1]) / (int(root.attrib[f"{PARAMETER}frameRate"]) * Fraction(over, under))
@@ -57,10 +61,14 @@ def test_ttml_holds_the_cues_of_the_webvtt_at_exact_times(rate: Fraction, tmp_pa
     root = ElementTree.parse(path).getroot()
     paragraphs = root.findall(f"{TT}body/{TT}div/{TT}p")
     beside = pysubs2.load(str(tmp_path / "captions.vtt"))
-    assert [lines_of(one) for one in paragraphs] == [one.plaintext.replace("&amp;", "&").split("\n") for one in beside]
+    assert [lines_of(one) for one in paragraphs] == [
+        one.plaintext.replace("&amp;", "&").split("\n") for one in beside
+    ]
     for caption, paragraph, event in zip(made, paragraphs, beside, strict=True):
         begin, end = (seconds_of(root, paragraph.attrib[name]) for name in ("begin", "end"))
-        assert (begin * rate, end * rate) == (caption.start, caption.end), "to the frame, whatever the rate"
+        assert (begin * rate, end * rate) == (caption.start, caption.end), (
+            "to the frame, whatever the rate"
+        )
         assert abs(begin * 1000 - event.start) <= 1
         assert abs(end * 1000 - event.end) <= 1
 
@@ -69,7 +77,10 @@ def test_a_document_names_its_profile_language_and_what_it_refers_to(tmp_path: P
     root = ElementTree.parse(ttml.write([], tmp_path, rate=Fraction(25), language="de")).getroot()
     assert root.tag == f"{TT}tt"
     assert root.attrib[f"{XML}lang"] == "de"
-    assert root.attrib[f"{PARAMETER}contentProfiles"] == "http://www.w3.org/ns/ttml/profile/imsc1.1/text"
+    assert (
+        root.attrib[f"{PARAMETER}contentProfiles"]
+        == "http://www.w3.org/ns/ttml/profile/imsc1.1/text"
+    )
     assert [part.tag.removeprefix(TT) for part in root] == ["head", "body"]
     known = {one.attrib[f"{XML}id"] for one in root.iter() if f"{XML}id" in one.attrib}
     body = root.find(f"{TT}body")
@@ -80,7 +91,9 @@ def test_a_document_names_its_profile_language_and_what_it_refers_to(tmp_path: P
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=3))
 def test_any_text_comes_back_as_text(lines: list[str]) -> None:
     root = ttml.document(shown((0, 25, tuple(lines))), rate=Fraction(25), language="en")
-    (paragraph,) = ElementTree.fromstring(ElementTree.tostring(root, encoding="utf-8")).iter(f"{TT}p")
+    (paragraph,) = ElementTree.fromstring(ElementTree.tostring(root, encoding="utf-8")).iter(
+        f"{TT}p"
+    )
     assert {child.tag for child in paragraph} <= {f"{TT}br"}
     for line, back in zip(lines, lines_of(paragraph), strict=True):
         assert [c for c in line if c.isprintable()] == [c for c in back if c.isprintable()]
@@ -88,7 +101,9 @@ def test_any_text_comes_back_as_text(lines: list[str]) -> None:
 
 def test_markup_in_speech_is_shown_and_speech_from_right_to_left_is_marked() -> None:
     spoken = ("<b>Never</b> & ]]> --> {\\an8}", "</p><p begin='0f'>")
-    root = ttml.document(shown((0, 25, spoken), (30, 50, ("- مرحبا NADIA",))), rate=Fraction(25), language="en")
+    root = ttml.document(
+        shown((0, 25, spoken), (30, 50, ("- مرحبا NADIA",))), rate=Fraction(25), language="en"
+    )
     first, second = ElementTree.fromstring(ElementTree.tostring(root)).iter(f"{TT}p")
     assert tuple(lines_of(first)) == spoken
     assert f"{STYLING}direction" not in first.attrib

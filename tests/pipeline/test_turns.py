@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spans of speech keep their promises: nothing overlaps that must not, silence goes, and voices are told apart again."""
+"""Spans of speech keep their promises: nothing overlaps that must not, silence goes, and voices are
+told apart again."""
 
 from __future__ import annotations
 
@@ -18,10 +19,14 @@ SECOND = ANALYSIS_HZ
 
 
 def _span(start: float, end: float, speaker: int, *, exclusive: bool = True) -> SpeakerSpan:
-    return SpeakerSpan(start=round(start * SECOND), end=round(end * SECOND), speaker=speaker, exclusive=exclusive)
+    return SpeakerSpan(
+        start=round(start * SECOND), end=round(end * SECOND), speaker=speaker, exclusive=exclusive
+    )
 
 
-def _noise(seconds: float, *, silent: list[tuple[float, float]], seed: int = 0, floor: float = 1e-4) -> np.ndarray:
+def _noise(
+    seconds: float, *, silent: list[tuple[float, float]], seed: int = 0, floor: float = 1e-4
+) -> np.ndarray:
     generator = np.random.default_rng(seed)
     sound = generator.normal(0, 0.1, round(seconds * SECOND)).astype(np.float32)
     for start, end in silent:
@@ -29,11 +34,17 @@ def _noise(seconds: float, *, silent: list[tuple[float, float]], seed: int = 0, 
     return sound
 
 
-spans_in_a_row = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 900), st.integers(0, 3)), max_size=12).map(
+spans_in_a_row = st.lists(
+    st.tuples(st.integers(0, 400), st.integers(1, 900), st.integers(0, 3)), max_size=12
+).map(
     lambda rows: [
         SpeakerSpan(start=a, end=b, speaker=who, exclusive=True)
         for (a, b), who in zip(
-            itertools.pairwise(itertools.accumulate([n for gap, length, _ in rows for n in (gap, length)], initial=0)),
+            itertools.pairwise(
+                itertools.accumulate(
+                    [n for gap, length, _ in rows for n in (gap, length)], initial=0
+                )
+            ),
             [who for _, _, who in rows for who in (-1, who)],
             strict=False,
         )
@@ -43,13 +54,17 @@ spans_in_a_row = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 900), st
 
 
 @given(spans_in_a_row, st.integers(0, 6000), st.integers(1, 3000))
-def test_touching_finds_what_a_look_at_every_span_finds(spans: list[SpeakerSpan], start: int, length: int) -> None:
+def test_touching_finds_what_a_look_at_every_span_finds(
+    spans: list[SpeakerSpan], start: int, length: int
+) -> None:
     wanted = [span for span in spans if span.start < start + length and span.end > start]
     assert list(turns.touching(spans, start, start + length)) == wanted
 
 
 @given(spans_in_a_row)
-def test_speakers_are_numbered_by_first_appearance_and_keep_their_spans(spans: list[SpeakerSpan]) -> None:
+def test_speakers_are_numbered_by_first_appearance_and_keep_their_spans(
+    spans: list[SpeakerSpan],
+) -> None:
     numbered = turns.numbered(spans)
     seen = list(dict.fromkeys(span.speaker for span in numbered))
     assert seen == list(range(len(seen)))
@@ -59,12 +74,17 @@ def test_speakers_are_numbered_by_first_appearance_and_keep_their_spans(spans: l
 def test_silence_inside_a_turn_is_left_out_and_short_pauses_stay() -> None:
     sound = _noise(4, silent=[(1.0, 1.5), (2.5, 2.6)])
     left = turns.without_silence([_span(0, 4, 0)], speech_levels.levels(sound))
-    assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2)) for s in left] == [(0.0, 1.03), (1.47, 4.0)]
+    assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2)) for s in left] == [
+        (0.0, 1.03),
+        (1.47, 4.0),
+    ]
 
 
 def test_what_a_silence_leaves_of_a_turn_in_a_moment_is_dropped() -> None:
     sound = _noise(4, silent=[(1.0, 1.97), (3.0, 4.0)])
-    left = turns.without_silence([_span(0, 1.99, 0), _span(1.99, 4, 1)], speech_levels.levels(sound))
+    left = turns.without_silence(
+        [_span(0, 1.99, 0), _span(1.99, 4, 1)], speech_levels.levels(sound)
+    )
     assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2), s.speaker) for s in left] == [
         (0.0, 1.03, 0),
         (1.99, 3.03, 1),
@@ -77,7 +97,9 @@ def test_over_noise_turns_get_room_and_still_never_overlap(spans: list[SpeakerSp
     for levels in (noisy, noisy * 3):  # a background 20 dB under the speech, and 60 dB
         roomier = turns.with_room(spans, levels)
         assert [s.speaker for s in roomier] == [s.speaker for s in spans]
-        assert all(a.start <= b.start and a.end >= b.end for a, b in zip(roomier, spans, strict=True))
+        assert all(
+            a.start <= b.start and a.end >= b.end for a, b in zip(roomier, spans, strict=True)
+        )
         assert all(a.end <= b.start for a, b in itertools.pairwise(roomier))
         if levels is not noisy:
             assert roomier == spans
@@ -85,7 +107,14 @@ def test_over_noise_turns_get_room_and_still_never_overlap(spans: list[SpeakerSp
 
 def test_the_second_voice_of_full_turns_is_found_under_the_first() -> None:
     def turn(start: int, end: int, speaker: str, *, exclusive: bool) -> Turn:
-        return Turn(diarization_id="d", recording_id="r", start=start, end=end, speaker=speaker, exclusive=exclusive)
+        return Turn(
+            diarization_id="d",
+            recording_id="r",
+            start=start,
+            end=end,
+            speaker=speaker,
+            exclusive=exclusive,
+        )
 
     found = [
         turn(0, 100, "A", exclusive=True),
@@ -93,7 +122,10 @@ def test_the_second_voice_of_full_turns_is_found_under_the_first() -> None:
         turn(0, 140, "A", exclusive=False),
         turn(80, 300, "B", exclusive=False),
     ]
-    assert [(t.start, t.end, t.speaker) for t in turns.overlapped(found)] == [(80, 100, "B"), (100, 140, "A")]
+    assert [(t.start, t.end, t.speaker) for t in turns.overlapped(found)] == [
+        (80, 100, "B"),
+        (100, 140, "A"),
+    ]
 
 
 def test_levels_of_long_sound_are_those_of_its_frames() -> None:
@@ -113,9 +145,11 @@ def test_words_are_drawn_in_to_the_sound() -> None:
 
 def test_rebuilt_spans_keep_the_overlap_under_the_new_names() -> None:
     old = [
-        _span(0, 3, 0), _span(3, 5, 1),
-        _span(0, 3, 0, exclusive=False), _span(2.5, 5, 1, exclusive=False),
-    ]  # fmt: skip
+        _span(0, 3, 0),
+        _span(3, 5, 1),
+        _span(0, 3, 0, exclusive=False),
+        _span(2.5, 5, 1, exclusive=False),
+    ]
     new = [_span(0, 3, 7), _span(3, 5, 8)]
     full = [span for span in turns.rebuilt(old, new) if not span.exclusive]
     assert _span(2.5, 3, 8, exclusive=False) in full
@@ -134,7 +168,9 @@ def test_regrouping_undoes_a_diarization_that_gave_turns_away(count: int, seed: 
     true = np.concatenate([np.arange(count), generator.integers(0, count, 30)])
     vectors = _voices(count, seed=seed)[true] + generator.normal(0, 0.05, (len(true), 32))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    confused = np.where(generator.random(len(true)) < 0.4, generator.integers(0, count, len(true)), true)
+    confused = np.where(
+        generator.random(len(true)) < 0.4, generator.integers(0, count, len(true)), true
+    )
     found = resegment.regroup(vectors, generator.uniform(0.6, 5, len(true)), confused, count=count)
     assert len({(a, b) for a, b in zip(found.tolist(), true.tolist(), strict=True)}) == count
 
@@ -146,7 +182,11 @@ def test_following_the_voice_finds_a_change_of_speaker_inside_a_turn_at_the_paus
     centre = np.array([(cell.window_start + cell.window_end) / 2 / SECOND for cell in grid])
     vectors = _voices(2, seed=3)[(centre > 5).astype(int)]
     followed = resegment.follow(spans, grid, vectors, speech_levels.levels(sound))
-    assert [(s.speaker, round(s.end / SECOND, 1)) for s in followed] == [(0, 5.0), (1, 8.0), (1, 10.0)]
+    assert [(s.speaker, round(s.end / SECOND, 1)) for s in followed] == [
+        (0, 5.0),
+        (1, 8.0),
+        (1, 10.0),
+    ]
 
 
 def test_the_walk_does_not_change_speaker_for_one_doubtful_moment() -> None:
@@ -161,7 +201,14 @@ def test_the_walk_does_not_change_speaker_for_one_doubtful_moment() -> None:
 
 def test_rttm_holds_every_full_turn_in_seconds() -> None:
     rows = [
-        Turn(diarization_id="d", recording_id="r", start=a * MASTER_HZ, end=b * MASTER_HZ, speaker=who, exclusive=alone)
+        Turn(
+            diarization_id="d",
+            recording_id="r",
+            start=a * MASTER_HZ,
+            end=b * MASTER_HZ,
+            speaker=who,
+            exclusive=alone,
+        )
         for a, b, who, alone in ((0, 2, "A", True), (0, 2, "A", False), (1, 3, "B C", False))
     ]
     assert turns.rttm(rows, uri="film") == (

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at the finished picture: misplaced cuts and pumping backgrounds are found, sound ones pass."""
+"""Looking at the finished picture: misplaced cuts and pumping backgrounds are found, sound ones
+pass."""
 
 from __future__ import annotations
 
@@ -24,10 +25,17 @@ def rendered(root: Path, shots: list[list[np.ndarray]]) -> tuple[Path, list[asse
     for pictures in shots:
         film.add(pictures, label="DICE-Talk")
     settings = master_mix.LoudnessSettings(target_lufs=None)
-    master = master_mix.master([film.record(tone(film.samples))], samples=film.samples, settings=settings, root=root)
+    master = master_mix.master(
+        [film.record(tone(film.samples))], samples=film.samples, settings=settings, root=root
+    )
     picture = assemble.Picture(width=320, height=180, rate=film.rate)
     job = deliver.Job(
-        picture=picture, sound_id="", sound_path=root / master.path, root=root, profiles=(deliver.WEB,), burn_in=False
+        picture=picture,
+        sound_id="",
+        sound_path=root / master.path,
+        root=root,
+        profiles=(deliver.WEB,),
+        burn_in=False,
     )
     cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(320, 180))
     return deliver.render(cuts, job, folder=root / "o")["web"], cuts
@@ -57,14 +65,18 @@ def test_cuts_on_their_frames_and_a_still_background_pass(tmp_path: Path) -> Non
 
 def test_a_cut_that_is_two_frames_late_fails_with_its_timecode(tmp_path: Path) -> None:
     path, cuts = rendered(tmp_path, [talking("mara", 30), talking("kofi", 25)])
-    moved = [dataclasses.replace(cuts[0], end_frame=28), dataclasses.replace(cuts[1], start_frame=28)]
+    moved = [
+        dataclasses.replace(cuts[0], end_frame=28),
+        dataclasses.replace(cuts[1], start_frame=28),
+    ]
     check = only(check_picture.check_cuts(check_picture.view(path), moved, **ABOUT))
     assert (check.verdict, check.timecode) == ("fail", "00:00:01:03")
 
 
 def test_a_background_that_pumps_is_found(tmp_path: Path) -> None:
     pumping = [
-        np.clip(p.astype(int) + (3 if n > 15 else 0), 0, 255).astype(np.uint8) for n, p in enumerate(talking("lin", 30))
+        np.clip(p.astype(int) + (3 if n > 15 else 0), 0, 255).astype(np.uint8)
+        for n, p in enumerate(talking("lin", 30))
     ]
     path, cuts = rendered(tmp_path, [talking("mara", 20), pumping])
     check = only(check_picture.check_steadiness(check_picture.view(path), cuts, **ABOUT))

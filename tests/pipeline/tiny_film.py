@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A film in miniature for the finishing tests: painted portraits, lossless takes, a tone for a recording, and their rows."""
+"""A film in miniature for the finishing tests: painted portraits, lossless takes, a tone for a
+recording, and their rows."""
 
 from __future__ import annotations
 
@@ -18,20 +19,44 @@ from pipeline.media import FrameWriter
 FACE = (0.3, 0.2, 0.7, 0.75)
 SKIN = {"mara": (0.76, 0.57, 0.48), "kofi": (0.47, 0.29, 0.20), "lin": (0.73, 0.56, 0.47)}
 WALL = {"mara": (0.35, 0.45, 0.60), "kofi": (0.60, 0.45, 0.30), "lin": (0.40, 0.55, 0.45)}
-BARS = [(235, 235, 235), (235, 235, 16), (16, 235, 235), (16, 235, 16), (235, 16, 235), (235, 16, 16), (16, 16, 235),
-        (16, 16, 16), (191, 191, 191), (128, 128, 128), (64, 64, 64), (194, 150, 130), (115, 82, 68), (90, 120, 60),
-        (60, 90, 160), (180, 90, 60)]  # fmt: skip
+BARS = [
+    (235, 235, 235),
+    (235, 235, 16),
+    (16, 235, 235),
+    (16, 235, 16),
+    (235, 16, 235),
+    (235, 16, 16),
+    (16, 16, 235),
+    (16, 16, 16),
+    (191, 191, 191),
+    (128, 128, 128),
+    (64, 64, 64),
+    (194, 150, 130),
+    (115, 82, 68),
+    (90, 120, 60),
+    (60, 90, 160),
+    (180, 90, 60),
+]
 
 
 def portrait(name: str, size: int = 128) -> np.ndarray:
-    """A head before a wall as floats in [0, 1]: shaded skin, hair, mouth, and a wall with a soft pattern."""
+    """A head before a wall as floats in [0, 1]: shaded skin, hair, mouth, and a wall with a soft
+    pattern."""
     y, x = (np.mgrid[0:size, 0:size] + 0.5) / size
     light = 0.85 + 0.3 * (x - 0.5) + 0.1 * np.sin(9 * y)
     wall = np.array(WALL[name]) * (light + 0.15 * np.sin(17 * x) * np.cos(11 * y))[..., None]
     shade = (0.85 + 0.35 * (0.6 - x))[..., None]
-    picture = np.where(_ellipse(x, y, (0.25, 0.08, 0.75, 0.8))[..., None], np.array([0.15, 0.11, 0.09]) * shade, wall)
+    picture = np.where(
+        _ellipse(x, y, (0.25, 0.08, 0.75, 0.8))[..., None],
+        np.array([0.15, 0.11, 0.09]) * shade,
+        wall,
+    )
     picture = np.where(_ellipse(x, y, FACE)[..., None], np.array(SKIN[name]) * shade, picture)
-    picture = np.where(_ellipse(x, y, (0.43, 0.6, 0.57, 0.66))[..., None], np.array([0.5, 0.25, 0.24]) * shade, picture)
+    picture = np.where(
+        _ellipse(x, y, (0.43, 0.6, 0.57, 0.66))[..., None],
+        np.array([0.5, 0.25, 0.24]) * shade,
+        picture,
+    )
     return np.clip(picture, 0, 1)
 
 
@@ -40,7 +65,10 @@ def bars(width: int, height: int) -> np.ndarray:
     picture = np.zeros((height, width, 3), np.uint8)
     for number, colour in enumerate(BARS):
         row, column = divmod(number, 8)
-        picture[row * height // 2 : (row + 1) * height // 2, column * width // 8 : (column + 1) * width // 8] = colour
+        picture[
+            row * height // 2 : (row + 1) * height // 2,
+            column * width // 8 : (column + 1) * width // 8,
+        ] = colour
     return picture
 
 
@@ -51,7 +79,8 @@ def eight_bit(picture: np.ndarray) -> np.ndarray:
 
 @dataclass
 class TinyFilm:
-    """Collects shots and takes under `root` (the media folder) as a run of the flow would leave them."""
+    """Collects shots and takes under `root` (the media folder) as a run of the flow would leave
+    them."""
 
     root: Path
     rate: Fraction = Fraction(25)
@@ -60,7 +89,9 @@ class TinyFilm:
         self.shots: list[Shot] = []
         self.takes: list[Take] = []
 
-    def add(self, pictures: list[np.ndarray], *, character: str = "mara", label: str = "previs") -> Shot:
+    def add(
+        self, pictures: list[np.ndarray], *, character: str = "mara", label: str = "previs"
+    ) -> Shot:
         """A shot whose take holds `pictures` (8-bit rgb), appended to the timeline."""
         start = self.shots[-1].end_frame if self.shots else 0
         order = len(self.shots)
@@ -71,19 +102,58 @@ class TinyFilm:
             for picture in pictures:
                 writer.write(picture)
         shot = Shot(
-            shot_id=shot_id, number=f"sc01_sh{10 * (order + 1):03}", order=order, scene="1", character=character, actor=character,
-            role="speaking", line_ids=f"l{order}", text="", lang="en", performance="[]", start_frame=start,
-            end_frame=start + len(pictures), rate_num=self.rate.numerator, rate_den=self.rate.denominator, portrait="p.png",
-            portrait_digest=character, face="only", audio_digest="", seed=0, width=width, height=height, talker="previs",
-            talker_version="1", weights_digest="", talker_settings="{}",
-        )  # fmt: skip
+            shot_id=shot_id,
+            number=f"sc01_sh{10 * (order + 1):03}",
+            order=order,
+            scene="1",
+            character=character,
+            actor=character,
+            role="speaking",
+            line_ids=f"l{order}",
+            text="",
+            lang="en",
+            performance="[]",
+            start_frame=start,
+            end_frame=start + len(pictures),
+            rate_num=self.rate.numerator,
+            rate_den=self.rate.denominator,
+            portrait="p.png",
+            portrait_digest=character,
+            face="only",
+            audio_digest="",
+            seed=0,
+            width=width,
+            height=height,
+            talker="previs",
+            talker_version="1",
+            weights_digest="",
+            talker_settings="{}",
+        )
         self.shots.append(shot)
-        self.takes.append(Take(
-            shot_id=shot_id, path=path.relative_to(self.root).as_posix(), media_digest=digest_file(path), frames=len(pictures),
-            rate_num=self.rate.numerator, rate_den=self.rate.denominator, width=width, height=height, talker="previs",
-            talker_version="1", label=label, licences="", seed=0, face_left=FACE[0], face_top=FACE[1], face_right=FACE[2],
-            face_bottom=FACE[3], wall_seconds=0.0, worker="w", run_id="r",
-        ))  # fmt: skip
+        self.takes.append(
+            Take(
+                shot_id=shot_id,
+                path=path.relative_to(self.root).as_posix(),
+                media_digest=digest_file(path),
+                frames=len(pictures),
+                rate_num=self.rate.numerator,
+                rate_den=self.rate.denominator,
+                width=width,
+                height=height,
+                talker="previs",
+                talker_version="1",
+                label=label,
+                licences="",
+                seed=0,
+                face_left=FACE[0],
+                face_top=FACE[1],
+                face_right=FACE[2],
+                face_bottom=FACE[3],
+                wall_seconds=0.0,
+                worker="w",
+                run_id="r",
+            )
+        )
         return shot
 
     def cut_out(self, number: int, mattes: list[np.ndarray]) -> None:
@@ -106,10 +176,21 @@ class TinyFilm:
         soundfile.write(path, sound, MASTER_HZ, subtype="PCM_24")
         place = path.relative_to(self.root).as_posix()
         return Recording(
-            recording_id=digest_file(path), source="a.wav", source_digest="", order=0, offset_samples=offset, samples=len(sound),
-            master_path=place, analysis_path=place, source_hz=MASTER_HZ, source_channels=1, peak_dbfs=0.0, rms_dbfs=0.0,
-            clipped_samples=0, dc_offset=0.0,
-        )  # fmt: skip
+            recording_id=digest_file(path),
+            source="a.wav",
+            source_digest="",
+            order=0,
+            offset_samples=offset,
+            samples=len(sound),
+            master_path=place,
+            analysis_path=place,
+            source_hz=MASTER_HZ,
+            source_channels=1,
+            peak_dbfs=0.0,
+            rms_dbfs=0.0,
+            clipped_samples=0,
+            dc_offset=0.0,
+        )
 
 
 def tone(samples: int, *, level: float = 0.1, hz: float = 440.0) -> np.ndarray:

@@ -27,16 +27,31 @@ def lay_out(folder: Path, networks: Networks, *, whole_unet: bool = False) -> Pa
     _pickle(folder / "DICE-Talk/audio_linear.pth", states["audio_projection"])
     _pickle(folder / "DICE-Talk/emo_model.pth", states["emotion_model"])
     _pickle(folder / "DICE-Talk/pose_guider.pth", states["pose_guider"])
-    _pickle(folder / "RIFE/flownet.pkl", {f"module.{key}": value for key, value in states["interpolation"].items()})
+    _pickle(
+        folder / "RIFE/flownet.pkl",
+        {f"module.{key}": value for key, value in states["interpolation"].items()},
+    )
     base = {key: value for key, value in unet.items() if not ADAPTER.search(key)}
     whisper = {f"model.encoder.{key}": value for key, value in states["whisper"].items()}
     whisper["model.decoder.layer_norm.bias"] = torch.zeros(3)
-    _model(folder / SVD / "unet/diffusion_pytorch_model.fp16.safetensors", base, networks.sizes.unet)
-    _model(folder / SVD / "vae/diffusion_pytorch_model.fp16.safetensors", states["vae"], networks.sizes.vae)
-    _model(folder / SVD / "image_encoder/model.fp16.safetensors", states["image_encoder"], networks.sizes.clip)
+    _model(
+        folder / SVD / "unet/diffusion_pytorch_model.fp16.safetensors", base, networks.sizes.unet
+    )
+    _model(
+        folder / SVD / "vae/diffusion_pytorch_model.fp16.safetensors",
+        states["vae"],
+        networks.sizes.vae,
+    )
+    _model(
+        folder / SVD / "image_encoder/model.fp16.safetensors",
+        states["image_encoder"],
+        networks.sizes.clip,
+    )
     _model(folder / "whisper-tiny/model.safetensors", whisper, networks.sizes.whisper)
     (folder / SVD / "scheduler").mkdir(parents=True)
-    (folder / SVD / "scheduler/scheduler_config.json").write_text(json.dumps(networks.sizes.scheduler))
+    (folder / SVD / "scheduler/scheduler_config.json").write_text(
+        json.dumps(networks.sizes.scheduler)
+    )
     (folder / "emo").mkdir()
     for label, prior in zip(LABELS, networks.priors, strict=True):
         write_prior(folder / "emo" / f"{label}.npy", prior.numpy()[None])
@@ -49,8 +64,11 @@ def write_prior(path: Path, mean: object) -> None:
 
 
 def own_sizes(sizes: Sizes) -> Sizes:
-    """Sizes of DICE-Talk's own files as given, those that are published beside weights as released."""
-    return Sizes(audio=sizes.audio, emotion=sizes.emotion, pose=sizes.pose, interpolation=sizes.interpolation)
+    """Sizes of DICE-Talk's own files as given, those that are published beside weights as
+    released."""
+    return Sizes(
+        audio=sizes.audio, emotion=sizes.emotion, pose=sizes.pose, interpolation=sizes.interpolation
+    )
 
 
 def _pickle(path: Path, state: State) -> None:

@@ -26,7 +26,9 @@ def portrait(name: str = "ada", size: tuple[int, int] = (120, 90)) -> Portrait:
     return Portrait(name=f"{name}.png", pixels=pixels, digest=f"{name} {size}")
 
 
-def speech(seconds: float, *, rate: Fraction = Fraction(25), voice: int = 0, role: str = "speaking") -> Speech:
+def speech(
+    seconds: float, *, rate: Fraction = Fraction(25), voice: int = 0, role: str = "speaking"
+) -> Speech:
     """Noise with a second of context on both sides."""
     rng = np.random.default_rng(voice)
     samples = rng.standard_normal(2 * LEAD + round(seconds * 16_000)).astype(np.float32) * 0.1

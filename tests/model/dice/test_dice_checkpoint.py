@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Released checkpoints come in strictly, once, without running anything from them, and must be the same the next time."""
+"""Released checkpoints come in strictly, once, without running anything from them, and must be the
+same the next time."""
 
 import json
 from pathlib import Path
@@ -70,12 +71,17 @@ def test_a_published_folder_comes_in_and_loads_with_the_same_numbers(
     report = import_released(source, tmp_path / "dice", sizes=SIZES)
     assert report.first
     assert {file.commercial for file in report.files} == {"no", "unclear", "yes"}
-    assert sorted(path.suffix for path in (tmp_path / "dice").iterdir()) == [".json"] + [".safetensors"] * 9
+    assert (
+        sorted(path.suffix for path in (tmp_path / "dice").iterdir())
+        == [".json"] + [".safetensors"] * 9
+    )
     loaded = load_networks(tmp_path / "dice")
     assert torch.equal(loaded.priors, networks.priors)
     for name, module in networks.modules().items():
         mine = loaded.modules()[name].state_dict()
-        assert all(torch.equal(value, mine[key]) for key, value in module.state_dict().items()), name
+        assert all(torch.equal(value, mine[key]) for key, value in module.state_dict().items()), (
+            name
+        )
 
 
 def test_a_second_import_of_the_same_files_is_accepted_and_one_of_changed_files_is_not(
@@ -85,13 +91,19 @@ def test_a_second_import_of_the_same_files_is_accepted_and_one_of_changed_files_
     assert not import_released(source, tmp_path / "dice", sizes=SIZES).first
     digest = released.digest_of(tmp_path / "dice")
     pose = torch.load(source / "DICE-Talk/pose_guider.pth", weights_only=True)
-    torch.save({key: value + 1 for key, value in pose.items()}, source / "DICE-Talk/pose_guider.pth")
-    with pytest.raises(InputError, match=r"DICE-Talk/pose_guider\.pth: not the file that was imported first"):
+    torch.save(
+        {key: value + 1 for key, value in pose.items()}, source / "DICE-Talk/pose_guider.pth"
+    )
+    with pytest.raises(
+        InputError, match=r"DICE-Talk/pose_guider\.pth: not the file that was imported first"
+    ):
         import_released(source, tmp_path / "dice", sizes=SIZES)
     assert released.digest_of(tmp_path / "dice") == digest
 
 
-def test_every_missing_file_is_named_with_its_origin_size_and_licence(source: Path, tmp_path: Path) -> None:
+def test_every_missing_file_is_named_with_its_origin_size_and_licence(
+    source: Path, tmp_path: Path
+) -> None:
     (source / "RIFE/flownet.pkl").unlink()
     (source / "DICE-Talk/unet.pth").unlink()
     (source / "emo/sad.npy").unlink()
@@ -170,7 +182,9 @@ def test_a_prior_is_read_whatever_its_shape_and_anything_else_is_refused(tmp_pat
             read_prior(tmp_path / name)
 
 
-def test_the_imported_build_is_described_by_the_digests_of_its_files(source: Path, tmp_path: Path) -> None:
+def test_the_imported_build_is_described_by_the_digests_of_its_files(
+    source: Path, tmp_path: Path
+) -> None:
     import_released(source, tmp_path / "dice", sizes=SIZES)
     description = describe({"face_box": [0.2, 0.2, 0.8, 0.8]}, weights=tmp_path / "dice")
     assert description.label == LABEL
@@ -178,4 +192,6 @@ def test_the_imported_build_is_described_by_the_digests_of_its_files(source: Pat
     assert len(description.weights_digest) == 32
     rows = released.model_files(tmp_path / "dice")
     assert {row.commercial for row in rows if row.name.startswith("DICE-Talk/")} == {"no"}
-    assert {row.source for row in rows if "diffusion" in row.name} == {"stabilityai/stable-video-diffusion-img2vid-xt"}
+    assert {row.source for row in rows if "diffusion" in row.name} == {
+        "stabilityai/stable-video-diffusion-img2vid-xt"
+    }

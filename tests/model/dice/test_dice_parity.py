@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The networks give the reference's numbers on its golden tensors, and the comparison notices when they do not."""
+"""The networks give the reference's numbers on its golden tensors, and the comparison notices when
+they do not."""
 
 import json
 import shutil
@@ -38,7 +39,11 @@ def test_most_golden_tensors_of_a_fixture_are_looked_at() -> None:
         "scheduler",
         "pipeline_tiny",
     ):
-        golden = {key for key in load_file(FIXTURES / f"{name}.safetensors") if key.startswith(("out/", "mid/"))}
+        golden = {
+            key
+            for key in load_file(FIXTURES / f"{name}.safetensors")
+            if key.startswith(("out/", "mid/"))
+        }
         seen = {c.name for c in compared_with(name)}
         assert {key for key in golden - seen if "vq_loss" not in key} == set()
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which frames are denoised together, how branches are weighed, where long shots are cut, and where delivered frames stand."""
+"""Which frames are denoised together, how branches are weighed, where long shots are cut, and where
+delivered frames stand."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -32,7 +33,9 @@ rates = st.sampled_from(
 
 
 @given(frames=st.integers(1, 2000), step=st.integers(0, 60))
-def test_open_windows_hold_every_frame_once_and_are_neither_long_nor_short(frames: int, step: int) -> None:
+def test_open_windows_hold_every_frame_once_and_are_neither_long_nor_short(
+    frames: int, step: int
+) -> None:
     windows = open_windows(frames, window=25, shift=7 * step % 25)
     assert [number for window in windows for number in window] == list(range(frames))
     assert max(map(len, windows)) <= 25
@@ -40,7 +43,11 @@ def test_open_windows_hold_every_frame_once_and_are_neither_long_nor_short(frame
 
 
 def test_shifted_windows_part_the_clip_at_every_place_within_25_steps() -> None:
-    cuts = {window[0] % 25 for step in range(25) for window in open_windows(500, window=25, shift=7 * step % 25)}
+    cuts = {
+        window[0] % 25
+        for step in range(25)
+        for window in open_windows(500, window=25, shift=7 * step % 25)
+    }
     assert cuts == set(range(25))
 
 
@@ -59,13 +66,18 @@ def test_branch_weights_sum_to_one_and_cancelled_branches_are_left_out(
     weights = ramps.weights(3, 25)
     assert sum(weights.values()) == pytest.approx(1)
     assert all(weights.values())
-    assert len(weights) == 1 + (appearance != 1) + (appearance != audio) + (audio != emotion) - (emotion == 0)
+    assert len(weights) == 1 + (appearance != 1) + (appearance != audio) + (audio != emotion) - (
+        emotion == 0
+    )
 
 
 @pytest.mark.parametrize(
-    ("told", "branches"), [((3.0, 6.0, 6.0), 3), ((3.0, 6.0, 4.0), 4), ((3.0, 3.0, 3.0), 2), ((1.0, 1.0, 1.0), 1)]
+    ("told", "branches"),
+    [((3.0, 6.0, 6.0), 3), ((3.0, 6.0, 4.0), 4), ((3.0, 3.0, 3.0), 2), ((1.0, 1.0, 1.0), 1)],
 )
-def test_a_fourth_branch_runs_only_when_audio_and_emotion_differ(told: tuple[float, ...], branches: int) -> None:
+def test_a_fourth_branch_runs_only_when_audio_and_emotion_differ(
+    told: tuple[float, ...], branches: int
+) -> None:
     appearance, audio, emotion = told
     ramps = Guidance(appearance=(appearance,) * 2, audio=(audio,) * 2, emotion=(emotion,) * 2)
     assert len(ramps.weights(0, 2)) == branches
@@ -74,7 +86,9 @@ def test_a_fourth_branch_runs_only_when_audio_and_emotion_differ(told: tuple[flo
 
 def test_a_ramp_goes_from_its_first_to_its_second_value() -> None:
     ramps = Guidance(appearance=(1.0, 2.5), audio=(2.0, 4.0), emotion=(2.0, 4.0))
-    assert [ramps.weights(step, 4)[EVERYTHING] for step in range(4)] == pytest.approx([2, 8 / 3, 10 / 3, 4])
+    assert [ramps.weights(step, 4)[EVERYTHING] for step in range(4)] == pytest.approx(
+        [2, 8 / 3, 10 / 3, 4]
+    )
 
 
 def test_euler_steps_with_the_true_v_lead_back_to_the_clean_latent() -> None:
@@ -95,7 +109,9 @@ def test_a_scheduler_of_another_kind_is_refused() -> None:
 
 
 @given(frames=st.integers(1, 5000), rate=rates)
-def test_generated_frames_enclose_every_delivered_frame_and_none_is_spare(frames: int, rate: Fraction) -> None:
+def test_generated_frames_enclose_every_delivered_frame_and_none_is_spare(
+    frames: int, rate: Fraction
+) -> None:
     wanted = places(frames, rate)
     count = generated_frames(frames, rate)
     assert len(wanted) == frames
@@ -121,10 +137,20 @@ def test_long_shots_are_cut_in_pauses_and_parts_share_frames() -> None:
     ]
 
 
-@given(frames=st.integers(1, 300), longest=st.integers(4, 9), pauses=st.lists(st.integers(0, 299), max_size=9))
+@given(
+    frames=st.integers(1, 300),
+    longest=st.integers(4, 9),
+    pauses=st.lists(st.integers(0, 299), max_size=9),
+)
 @settings(max_examples=40)
-def test_parts_cover_a_shot_without_gap_and_within_the_limit(frames: int, longest: int, pauses: list[int]) -> None:
-    parts = split(sound(frames, [pause for pause in pauses if pause < frames]), frames, longest_seconds=float(longest))
+def test_parts_cover_a_shot_without_gap_and_within_the_limit(
+    frames: int, longest: int, pauses: list[int]
+) -> None:
+    parts = split(
+        sound(frames, [pause for pause in pauses if pause < frames]),
+        frames,
+        longest_seconds=float(longest),
+    )
     shown = [number for part in parts for number in range(part.start + part.held, part.end)]
     assert shown == list(range(frames))
     assert all(len(part) <= longest * GENERATED_RATE for part in parts)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoding as a stream: no seams, no frame lost, little memory, and a second try when memory runs out."""
+"""Decoding as a stream: no seams, no frame lost, little memory, and a second try when memory runs
+out."""
 
 import subprocess
 import sys
@@ -113,7 +114,9 @@ except RuntimeError as error:
 
 def test_running_out_of_memory_halves_the_chunk_once_and_says_so() -> None:
     command = [sys.executable, "-c", LITTLE_MEMORY]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200).stdout.splitlines()
+    told = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=200
+    ).stdout.splitlines()
     assert told == [
         "20 ['out of memory while decoding 16 frames at once: decoding 14 at once instead']",
         "gave up True 2",

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The talker fills its contract: exact frames, the same ones every time, stopped when told, and the plate left as it was."""
+"""The talker fills its contract: exact frames, the same ones every time, stopped when told, and the
+plate left as it was."""
 
 import gc
 import subprocess
@@ -62,12 +63,17 @@ def test_the_same_shot_gives_the_same_frames_whatever_was_made_between(talker: D
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert not np.array_equal(first, made("ada", 1))
-    assert np.array_equal(first, frames_of(tiny_talker().talk(portrait("ada"), speech(0.4), performance(), 0)))
+    assert np.array_equal(
+        first, frames_of(tiny_talker().talk(portrait("ada"), speech(0.4), performance(), 0))
+    )
 
 
 def test_clips_of_two_actors_denoised_together_equal_those_made_alone(talker: DiceTalker) -> None:
     asked = [("ada", speech(0.5, voice=1), 3), ("bob", speech(1.2, voice=2), 4)]
-    alone = [frames_of(talker.talk(portrait(name), heard, performance(), seed)) for name, heard, seed in asked]
+    alone = [
+        frames_of(talker.talk(portrait(name), heard, performance(), seed))
+        for name, heard, seed in asked
+    ]
     clips = [talker.talk(portrait(name), heard, performance(), seed) for name, heard, seed in asked]
     talker.together(clips)
     with pytest.raises(ValueError, match="same settings"):
@@ -83,7 +89,9 @@ def test_clips_of_two_actors_denoised_together_equal_those_made_alone(talker: Di
 
 def test_budgets_of_memory_change_no_picture(talker: DiceTalker) -> None:
     def made(**settings: object) -> torch.Tensor:
-        clip = talker.adjusted({"steps": 1} | settings).talk(portrait(), speech(2.1), performance(), 0)
+        clip = talker.adjusted({"steps": 1} | settings).talk(
+            portrait(), speech(2.1), performance(), 0
+        )
         return torch.stack(list(clip._latents()))
 
     usual = made()
@@ -91,7 +99,9 @@ def test_budgets_of_memory_change_no_picture(talker: DiceTalker) -> None:
         assert torch.allclose(made(**settings), usual, atol=1e-3)
 
 
-def test_a_cancelled_clip_stops_within_one_step_and_gives_its_memory_back(talker: DiceTalker) -> None:
+def test_a_cancelled_clip_stops_within_one_step_and_gives_its_memory_back(
+    talker: DiceTalker,
+) -> None:
     clip = talker.talk(portrait(), speech(1.0), performance(), 0)
     latents = weakref.ref(clip.first_job().latents)
     told: list[tuple[int, int]] = []
@@ -153,7 +163,9 @@ def test_branches_run_only_where_scales_ask_for_them(talker: DiceTalker) -> None
 
 def test_a_listener_is_told_of_silence_and_a_speaker_of_the_sound(talker: DiceTalker) -> None:
     def made(role: str, voice: int) -> np.ndarray:
-        return frames_of(talker.talk(portrait(), speech(0.4, voice=voice, role=role), performance(), 0))
+        return frames_of(
+            talker.talk(portrait(), speech(0.4, voice=voice, role=role), performance(), 0)
+        )
 
     assert np.array_equal(made("listening", 1), made("listening", 2))
     assert not np.array_equal(made("speaking", 1), made("speaking", 2))
@@ -163,7 +175,11 @@ def test_a_performance_steers_the_emotion_tokens_of_every_frame(talker: DiceTalk
     ramped = talker.talk(portrait(), speech(2.0), performance("neutral -> happy 1"), 0)
     track = ramped.first_job().conditions.emotion
     assert len(set(track.rows.tolist())) == len(track.rows) == 26
-    held = talker.talk(portrait(), speech(2.0), performance("happy 1"), 0).first_job().conditions.emotion
+    held = (
+        talker.talk(portrait(), speech(2.0), performance("happy 1"), 0)
+        .first_job()
+        .conditions.emotion
+    )
     assert len(held.table.sets) == 2
     last = track.table.sets[track.rows[-1]]
     assert torch.allclose(last, held.table.sets[1], atol=1e-5)
@@ -176,7 +192,9 @@ def test_emotions_are_blended_as_differences_from_neutral(talker: DiceTalker) ->
     weights[0, LABELS.index("neutral")] = 1
     weights[1:, LABELS.index("happy")] = torch.tensor([1.0, 1.5])
     priors = networks.blended_priors(weights)
-    assert torch.allclose(priors, torch.stack((neutral, happy, neutral + 1.5 * (happy - neutral))), atol=1e-5)
+    assert torch.allclose(
+        priors, torch.stack((neutral, happy, neutral + 1.5 * (happy - neutral))), atol=1e-5
+    )
 
 
 def test_a_crop_is_pasted_back_and_the_plate_round_it_is_untouched(talker: DiceTalker) -> None:
@@ -193,12 +211,18 @@ def test_a_crop_is_pasted_back_and_the_plate_round_it_is_untouched(talker: DiceT
 
 
 def test_a_full_picture_keeps_its_aspect_ratio(talker: DiceTalker) -> None:
-    full = talker.adjusted({"framing": "full"}).talk(portrait(size=(160, 100)), speech(0.2), performance(), 0)
+    full = talker.adjusted({"framing": "full"}).talk(
+        portrait(size=(160, 100)), speech(0.2), performance(), 0
+    )
     assert (full.width, full.height) == (102, 64)
     assert frames_of(full).shape == (5, 64, 102, 3)
-    crop = talker.adjusted({"paste_back": False}).talk(portrait(size=(160, 100)), speech(0.2), performance(), 0)
+    crop = talker.adjusted({"paste_back": False}).talk(
+        portrait(size=(160, 100)), speech(0.2), performance(), 0
+    )
     assert (crop.width, crop.height) == (64, 64)
-    sized = talker.adjusted({"size": 64}).talk(portrait(size=(160, 101)), speech(0.2), performance(), 0)
+    sized = talker.adjusted({"size": 64}).talk(
+        portrait(size=(160, 101)), speech(0.2), performance(), 0
+    )
     assert (sized.width, sized.height) == (102, 64)
 
 
@@ -228,7 +252,14 @@ def test_the_tiny_build_is_labelled_as_random_everywhere(talker: DiceTalker) -> 
 
 
 def test_all_wrong_settings_are_told_at_once_with_the_nearest_names(talker: DiceTalker) -> None:
-    wrong = {"stepz": 3, "steps": 0, "build": "tinny", "generated_side": 100, "face_box": [1, 2], "compile": "yes"}
+    wrong = {
+        "stepz": 3,
+        "steps": 0,
+        "build": "tinny",
+        "generated_side": 100,
+        "face_box": [1, 2],
+        "compile": "yes",
+    }
     with pytest.raises(InputError) as caught:
         load(settings=wrong)
     told = str(caught.value)
@@ -240,13 +271,19 @@ def test_all_wrong_settings_are_told_at_once_with_the_nearest_names(talker: Dice
         talker.adjusted({"device": "cpu"})
 
 
-@pytest.mark.parametrize(("face", "found"), [("left", 2), ("right", 5), ("largest", 5), ("2", 3), ("only", None)])
-def test_a_face_is_chosen_among_those_that_the_published_detector_finds(face: str, found: int | None) -> None:
+@pytest.mark.parametrize(
+    ("face", "found"), [("left", 2), ("right", 5), ("largest", 5), ("2", 3), ("only", None)]
+)
+def test_a_face_is_chosen_among_those_that_the_published_detector_finds(
+    face: str, found: int | None
+) -> None:
     from model.dice.framing import choose
     from model.dice.preprocess import Box
 
     boxes = [Box(left=float(x), top=0.0, right=2.0 * x, bottom=9.0) for x in (5, 2, 3)]
-    asked = Portrait(name="three.png", pixels=np.zeros((9, 9, 3), dtype=np.uint8), digest="", face=face)
+    asked = Portrait(
+        name="three.png", pixels=np.zeros((9, 9, 3), dtype=np.uint8), digest="", face=face
+    )
     if found is None:
         with pytest.raises(InputError, match="3 faces were found"):
             choose(boxes, asked)
@@ -268,7 +305,9 @@ def test_the_torchscript_detector_runs_in_a_process_of_its_own(tmp_path: Path) -
 
     torch.jit.script(Detector()).save(str(tmp_path / "detector.pt"))
     (found,) = find_faces(tmp_path / "detector.pt", np.zeros((208, 208, 3), dtype=np.uint8))
-    assert (found.box.left, found.box.top, found.box.width, found.box.height) == pytest.approx((75, 74, 50, 60))
+    assert (found.box.left, found.box.top, found.box.width, found.box.height) == pytest.approx(
+        (75, 74, 50, 60)
+    )
     assert found.score == pytest.approx(0.9 * 0.95)
 
 
@@ -290,10 +329,13 @@ print(*told)
 
 
 @pytest.mark.parametrize(
-    ("short", "long"), [("2", "6"), pytest.param("10", "60", marks=[pytest.mark.proof, pytest.mark.timeout(600)])]
+    ("short", "long"),
+    [("2", "6"), pytest.param("10", "60", marks=[pytest.mark.proof, pytest.mark.timeout(600)])],
 )
 def test_a_long_shot_takes_little_more_memory_than_a_short_one(short: str, long: str) -> None:
     root, command = Path(__file__).parents[3], [sys.executable, "-c", PEAK, short, long]
-    loaded, brief, lasting = map(float, subprocess.check_output(command, cwd=root, timeout=500).split())
+    loaded, brief, lasting = map(
+        float, subprocess.check_output(command, cwd=root, timeout=500).split()
+    )
     state = float(long)  # megabytes: at most one a second
     assert lasting - loaded <= 1.1 * (brief - loaded) + state

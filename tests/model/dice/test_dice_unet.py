@@ -24,7 +24,9 @@ def told(keep: bool, *, branches: int = 1, tokens: int = 4) -> tuple[Conditionin
     rows = torch.arange(1, FRAMES + 1).repeat(branches, 1)
     clip = Tokens.dense(torch.ones(branches, FRAMES, 1, WIDTH))
     gate = FaceGate(torch.ones(1, 1, 64, 64))
-    return Conditioning([Part(clip, (Tokens.of(table, rows), Tokens.of(table, rows)), gate)], (1.0, 1.0)), table
+    return Conditioning(
+        [Part(clip, (Tokens.of(table, rows), Tokens.of(table, rows)), gate)], (1.0, 1.0)
+    ), table
 
 
 def answer(unet: DiceUNet, conditioning: Conditioning, sample: Tensor) -> Tensor:
@@ -61,7 +63,9 @@ def test_where_the_gate_is_shut_tokens_reach_a_frame_only_through_time(unet: Dic
     sample = torch.randn(1, FRAMES, 8, 8, 8, generator=torch.Generator().manual_seed(4))
     conditioning, _ = told(keep=False)
     (part,) = conditioning.parts
-    shut = Conditioning([Part(part.clip, part.adapters, FaceGate(torch.zeros(1, 1, 64, 64)))], (1.0, 1.0))
+    shut = Conditioning(
+        [Part(part.clip, part.adapters, FaceGate(torch.zeros(1, 1, 64, 64)))], (1.0, 1.0)
+    )
     with torch.no_grad():
         opened, closed = answer(unet, conditioning, sample), answer(unet, shut, sample)
         deaf = answer(unet, Conditioning(shut.parts, (0.0, 0.0)), sample)
@@ -71,12 +75,20 @@ def test_where_the_gate_is_shut_tokens_reach_a_frame_only_through_time(unet: Dic
 
 def test_gradients_are_the_same_with_and_without_checkpointing(unet: DiceUNet) -> None:
     sample = torch.randn(1, FRAMES, 8, 8, 8, generator=torch.Generator().manual_seed(5))
-    weight = unet.get_submodule("mid_block.attentions.0.transformer_blocks.0.attn2.processor.to_v_ip.1").weight
+    weight = unet.get_submodule(
+        "mid_block.attentions.0.transformer_blocks.0.attn2.processor.to_v_ip.1"
+    ).weight
     gradients = []
     unet.train()
     for checkpointing in (False, True):
-        (unet.enable_gradient_checkpointing if checkpointing else unet.disable_gradient_checkpointing)()
-        (gradient,) = torch.autograd.grad(answer(unet, told(keep=False)[0], sample).square().mean(), [weight])
+        (
+            unet.enable_gradient_checkpointing
+            if checkpointing
+            else unet.disable_gradient_checkpointing
+        )()
+        (gradient,) = torch.autograd.grad(
+            answer(unet, told(keep=False)[0], sample).square().mean(), [weight]
+        )
         gradients.append(gradient)
     unet.disable_gradient_checkpointing()
     unet.eval()

@@ -12,7 +12,11 @@ from model.judges import distances
 
 
 def test_gaussians_that_differ_in_mean_and_width_have_the_distance_of_the_formula() -> None:
-    deviations, others, mean = np.array([1.0, 2.0, 0.5]), np.array([3.0, 1.0, 0.5]), np.array([1.0, 0.0, -2.0])
+    deviations, others, mean = (
+        np.array([1.0, 2.0, 0.5]),
+        np.array([3.0, 1.0, 0.5]),
+        np.array([1.0, 0.0, -2.0]),
+    )
     made = distances.between_gaussians(np.zeros(3), np.diag(deviations), mean, np.diag(others))
     assert made == pytest.approx(5.0 + ((deviations - others) ** 2).sum())
 
@@ -47,7 +51,9 @@ def test_turning_both_sets_changes_nothing(seed: int) -> None:
     chance = np.random.default_rng(seed)
     one, other = chance.normal(size=(20, 5)), chance.normal(size=(30, 5)) * 2
     turn, _ = np.linalg.qr(chance.normal(size=(5, 5)))
-    assert distances.frechet(one @ turn, other @ turn) == pytest.approx(distances.frechet(one, other))
+    assert distances.frechet(one @ turn, other @ turn) == pytest.approx(
+        distances.frechet(one, other)
+    )
 
 
 @pytest.mark.parametrize("features", [np.zeros((1, 3)), np.full((4, 3), np.nan), np.zeros(5)])

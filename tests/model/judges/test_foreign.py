@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The field's judges: files that a user put into the cache, here made small or untrained, and what is said when they are not there."""
+"""The field's judges: files that a user put into the cache, here made small or untrained, and what
+is said when they are not there."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_files_that_are_not_there_are_all_named_with_where_they_are_had_and_their_licence(cache: Path) -> None:
+def test_files_that_are_not_there_are_all_named_with_where_they_are_had_and_their_licence(
+    cache: Path,
+) -> None:
     with pytest.raises(InputError) as caught:
         external_metrics.Guests([judge.name for judge in external.KNOWN], {})
     told = str(caught.value)
@@ -49,7 +52,9 @@ def test_another_file_than_the_one_that_was_used_first_is_refused(cache: Path) -
     assert external.place("arcface") == file
     file.write_bytes(b"first")
     external.remember("arcface")  # only what was loaded
-    assert (cache / "w600k_r50.onnx.sha256").read_text().strip() == hashlib.sha256(b"first").hexdigest()
+    assert (cache / "w600k_r50.onnx.sha256").read_text().strip() == hashlib.sha256(
+        b"first"
+    ).hexdigest()
     file.write_bytes(b"second")
     with pytest.raises(InputError, match="not the file that was used before"):
         external.place("arcface")
@@ -61,9 +66,13 @@ def test_the_published_pickle_of_syncnet_is_converted_once_and_judges_a_clip(cac
     torch.save(collections.OrderedDict(net.state_dict()), cache / "syncnet_v2.model")
     loaded = syncnet.load()
     assert (cache / "syncnet_v2.safetensors").is_file()
-    assert all(torch.equal(value, net.state_dict()[name]) for name, value in loaded.state_dict().items())
+    assert all(
+        torch.equal(value, net.state_dict()[name]) for name, value in loaded.state_dict().items()
+    )
     faces = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3)).astype(np.uint8)
-    said = syncnet.measure(loaded, faces, np.random.default_rng(1).normal(0, 3000, 7 * 640).astype(np.int16))
+    said = syncnet.measure(
+        loaded, faces, np.random.default_rng(1).normal(0, 3000, 7 * 640).astype(np.int16)
+    )
     assert said.confidence >= 0
     assert said.distance > 0
     assert abs(said.offset) <= 2
@@ -96,7 +105,9 @@ def test_a_conversion_of_another_file_is_made_again_whatever_its_age(cache: Path
     net = syncnet.SyncNetV2()
     torch.save(net.state_dict(), published)
     os.utime(published, (1, 1))  # as some downloads leave it
-    assert torch.equal(syncnet.load().state_dict()["netfcaud.0.weight"], net.state_dict()["netfcaud.0.weight"])
+    assert torch.equal(
+        syncnet.load().state_dict()["netfcaud.0.weight"], net.state_dict()["netfcaud.0.weight"]
+    )
 
 
 def test_a_late_picture_is_late_in_the_table_of_distances() -> None:
@@ -120,7 +131,9 @@ def test_graphs_run_on_faces_as_the_mesh_finds_them(cache: Path) -> None:
     (cache / "enet_b0_8_best_vgaf.onnx").write_bytes(mean_of_channels())
     picture = np.zeros((256, 256, 3), np.uint8)
     picture[..., 1] = 255
-    face = Face(np.column_stack([np.random.default_rng(0).uniform(120, 136, (468, 2)), np.zeros(468)]), 1.0)
+    face = Face(
+        np.column_stack([np.random.default_rng(0).uniform(120, 136, (468, 2)), np.zeros(468)]), 1.0
+    )
     numbers = arcface.arcface(arcface.Graph("arcface"), picture, face)
     assert numbers == pytest.approx(np.array([-1, 1, -1]) / np.sqrt(3), abs=0.02)
     logits = arcface.hsemotion(arcface.Graph("hsemotion"), picture, face)
@@ -133,7 +146,9 @@ def test_a_file_that_is_no_graph_is_refused(cache: Path) -> None:
         arcface.Graph("arcface")
 
 
-def test_graphs_and_archives_of_something_else_are_refused_before_anything_is_judged(cache: Path) -> None:
+def test_graphs_and_archives_of_something_else_are_refused_before_anything_is_judged(
+    cache: Path,
+) -> None:
     for file in ("w600k_r50.onnx", "enet_b0_8_best_vgaf.onnx"):
         (cache / file).write_bytes(mean_of_channels())
     (cache / "i3d_torchscript.pt").write_bytes(b"no archive")
@@ -158,7 +173,9 @@ def test_alignment_brings_eyes_nose_and_mouth_where_arcface_wants_them() -> None
 class Averages(torch.nn.Module):
     """Stands where I3D stands: the mean of each frame's channels."""
 
-    def forward(self, clip: torch.Tensor, rescale: bool, resize: bool, return_features: bool) -> torch.Tensor:
+    def forward(
+        self, clip: torch.Tensor, rescale: bool, resize: bool, return_features: bool
+    ) -> torch.Tensor:
         if rescale or resize or not return_features:
             return torch.zeros(1)
         return clip.mean(dim=(3, 4)).flatten(1)
@@ -181,7 +198,8 @@ def test_clips_too_short_for_i3d_are_refused() -> None:
 
 
 def mean_of_channels() -> bytes:
-    """An ONNX file written by hand (protobuf): GlobalAveragePool of [n, 3, height, width], then Flatten."""
+    """An ONNX file written by hand (protobuf): GlobalAveragePool of [n, 3, height, width], then
+    Flatten."""
 
     def field(number: int, content: bytes | str | int) -> bytes:
         if isinstance(content, int):
@@ -193,9 +211,17 @@ def mean_of_channels() -> bytes:
         return field(1, given) + field(2, made) + field(4, kind)
 
     def value(name: str, sides: tuple[str | int, ...]) -> bytes:
-        shape = b"".join(field(1, field(2, side) if isinstance(side, str) else field(1, side)) for side in sides)
+        shape = b"".join(
+            field(1, field(2, side) if isinstance(side, str) else field(1, side)) for side in sides
+        )
         return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
 
-    graph = field(1, node("GlobalAveragePool", "x", "mean")) + field(1, node("Flatten", "mean", "y"))
-    graph += field(2, "means") + field(11, value("x", ("n", 3, "h", "w"))) + field(12, value("y", ("n", 3)))
+    graph = field(1, node("GlobalAveragePool", "x", "mean")) + field(
+        1, node("Flatten", "mean", "y")
+    )
+    graph += (
+        field(2, "means")
+        + field(11, value("x", ("n", 3, "h", "w")))
+        + field(12, value("y", ("n", 3)))
+    )
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))

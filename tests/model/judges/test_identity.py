@@ -31,19 +31,27 @@ def picture(path: Path) -> np.ndarray:
     return np.ascontiguousarray(read[..., ::-1])
 
 
-def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_framing(recogniser: Recogniser) -> None:
+def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_framing(
+    recogniser: Recogniser,
+) -> None:
     names = [path.stem for path in HEADS[:10]]
     assert len(names) == 10
     known, clips = {}, {}
     for path in HEADS[:10]:
         full = picture(path)
-        known[path.stem] = identity.of_portrait(recogniser, corpus_crop.cropped([full], recogniser.landmarker, name=""))
+        known[path.stem] = identity.of_portrait(
+            recogniser, corpus_crop.cropped([full], recogniser.landmarker, name="")
+        )
         darker = cv2.warpAffine(
-            (full * 0.75).astype(np.uint8), np.array([[0.93, 0.04, 9.0], [-0.04, 0.93, 5.0]]), full.shape[1::-1]
+            (full * 0.75).astype(np.uint8),
+            np.array([[0.93, 0.04, 9.0], [-0.04, 0.93, 5.0]]),
+            full.shape[1::-1],
         )
         clips[path.stem] = corpus_crop.cropped([darker] * 3, recogniser.landmarker, name="")
     found = [
-        identity.compare(identity.embeddings(recogniser, points.follow(recogniser.landmarker, clip)), name, known)
+        identity.compare(
+            identity.embeddings(recogniser, points.follow(recogniser.landmarker, clip)), name, known
+        )
         for name, clip in clips.items()
     ]
     assert np.mean([one.right for one in found]) >= 0.9
@@ -57,13 +65,17 @@ def test_lips_that_part_in_small_pictures_are_seen_to(recogniser: Recogniser) ->
     assert followed.gap.std() < 0.02
     mouth = (followed.points[0, [13, 14]].mean(axis=0) * 64).round().astype(int)
     opened = face.copy()
-    cv2.ellipse(opened, tuple(int(v) for v in (mouth[0], mouth[1] + 2)), (4, 4), 0, 0, 360, (40, 10, 10), -1)
+    cv2.ellipse(
+        opened, tuple(int(v) for v in (mouth[0], mouth[1] + 2)), (4, 4), 0, 0, 360, (40, 10, 10), -1
+    )
     assert points.follow(recogniser.landmarker, opened[None]).gap[0] > followed.gap[0] + 0.05
 
 
 def test_a_clip_without_a_face_is_refused_by_name(recogniser: Recogniser) -> None:
     with pytest.raises(InputError, match=r"clip\.mp4: no face"):
-        corpus_crop.cropped([np.full((128, 128, 3), 90, np.uint8)], recogniser.landmarker, name="clip.mp4")
+        corpus_crop.cropped(
+            [np.full((128, 128, 3), 90, np.uint8)], recogniser.landmarker, name="clip.mp4"
+        )
 
 
 def test_a_lineup_holds_the_own_portrait_and_nobody_twice() -> None:
@@ -71,5 +83,7 @@ def test_a_lineup_holds_the_own_portrait_and_nobody_twice() -> None:
     made = identity.lineup("p3", everybody, seed=5)
     assert len(set(made)) == len(made) == 10
     assert "p3" in made
-    assert made == identity.lineup("p3", everybody, seed=5) != identity.lineup("p3", everybody, seed=6)
+    assert (
+        made == identity.lineup("p3", everybody, seed=5) != identity.lineup("p3", everybody, seed=6)
+    )
     assert len(identity.lineup("p3", everybody[:4], seed=0)) == 4

@@ -27,7 +27,8 @@ def test_wilson_holds_the_share_and_stays_between_nothing_and_all(case: tuple[in
 
 
 def test_the_interval_of_a_mean_holds_the_truth_about_as_often_as_it_says() -> None:
-    """Clips of one person are alike: 24 people of 6 clips each. Resampling people leaves a little to be desired of 95 %."""
+    """Clips of one person are alike: 24 people of 6 clips each. Resampling people leaves a little
+    to be desired of 95 %."""
     chance, held, trials = np.random.default_rng(1), 0, 150
     people = [f"p{number // 6}" for number in range(144)]
     for _ in range(trials):

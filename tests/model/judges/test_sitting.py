@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sitting: real clips, a talker that only shows the portrait, and what the page says of the two."""
+"""A sitting: real clips, a talker that only shows the portrait, and what the page says of the
+two."""
 
 from __future__ import annotations
 
@@ -36,9 +37,18 @@ def judged(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Sitting:
     talking_heads.write_judges(folder)
     portraits = {path.stem: corpus.portrait(path.stem).face for path in talking_heads.HEADS}
     panel = Panel(folder, portraits)
-    made = Sitting(corpus=corpus, clips=corpus.split("test"), panel=panel, window=Window(frames=12), run_id="run")
+    made = Sitting(
+        corpus=corpus,
+        clips=corpus.split("test"),
+        panel=panel,
+        window=Window(frames=12),
+        run_id="run",
+    )
     assert len(list(made.judge("real", made.real))) == 8
-    assert len(list(made.judge("still", lambda clip, _: np.stack([portraits[clip.identity]] * 12)))) == 8
+    assert (
+        len(list(made.judge("still", lambda clip, _: np.stack([portraits[clip.identity]] * 12))))
+        == 8
+    )
     return made
 
 
@@ -47,7 +57,9 @@ def scores(judged: Sitting) -> dict[tuple[str, str], Score]:
     return {(score.subject, score.measure): score for score in judged.scores()}
 
 
-def test_a_talker_that_shows_a_still_keeps_the_person_and_moves_nothing(scores: dict[tuple[str, str], Score]) -> None:
+def test_a_talker_that_shows_a_still_keeps_the_person_and_moves_nothing(
+    scores: dict[tuple[str, str], Score],
+) -> None:
     assert scores["still", "identity_right"].value == 1
     assert scores["still", "identity_distance"].value == pytest.approx(0, abs=0.05)
     assert scores["still", "flicker"].value == scores["still", "mouth_motion"].value == 0
@@ -58,14 +70,22 @@ def test_a_talker_that_shows_a_still_keeps_the_person_and_moves_nothing(scores: 
 def test_mouths_that_open_with_the_voice_stand_above_shuffled_sounds_and_stills_do_not(
     scores: dict[tuple[str, str], Score],
 ) -> None:
-    assert scores["real", "opening_correlation"].value > scores["real", "opening_correlation_shuffled"].value
+    assert (
+        scores["real", "opening_correlation"].value
+        > scores["real", "opening_correlation_shuffled"].value
+    )
     assert scores["real", "opening_spread"].value > 5 * scores["still", "opening_spread"].value
     assert abs(scores["still", "opening_correlation"].value) < 0.3
 
 
 def test_every_score_says_what_stands_behind_it(scores: dict[tuple[str, str], Score]) -> None:
     right = scores["real", "emotion_right"]
-    assert (right.clips, right.identities, right.reference, right.compared) == (8, 4, 0.125, "chance")
+    assert (right.clips, right.identities, right.reference, right.compared) == (
+        8,
+        4,
+        0.125,
+        "chance",
+    )
     assert right.low is not None
     assert right.high is not None
     assert 0 <= right.low <= right.value <= right.high <= 1
@@ -82,10 +102,18 @@ def test_the_page_says_that_nobody_acted_and_puts_the_real_clips_first(judged: S
 
 
 def test_the_same_clips_are_judged_alike_again(judged: Sitting, corpus: Corpus) -> None:
-    again = Sitting(corpus=corpus, clips=judged.clips[:1], panel=judged.panel, window=judged.window, run_id="run")
+    again = Sitting(
+        corpus=corpus,
+        clips=judged.clips[:1],
+        panel=judged.panel,
+        window=judged.window,
+        run_id="run",
+    )
     list(again.judge("real", again.real))
     before = {
-        row.measure: row.value for row in judged.rows if row.clip_id == again.clips[0].clip_id and row.subject == "real"
+        row.measure: row.value
+        for row in judged.rows
+        if row.clip_id == again.clips[0].clip_id and row.subject == "real"
     }
     after = {row.measure: row.value for row in again.rows}
     kept_alike = [
@@ -112,7 +140,14 @@ def test_a_window_lies_in_the_middle_and_never_outside() -> None:
 
 def test_scores_of_nothing_are_nothing_and_missing_values_are_left_out() -> None:
     about = Judgement(
-        run_id="r", subject="real", clip_id="c", corpus="mead", identity="i", emotion="sad", measure="jitter", value=0.5
+        run_id="r",
+        subject="real",
+        clip_id="c",
+        corpus="mead",
+        identity="i",
+        emotion="sad",
+        measure="jitter",
+        value=0.5,
     )
     assert report.scores([]) == []
     assert report.scores([replace(about, value=None)]) == []

@@ -15,7 +15,9 @@ def clip(levels: np.ndarray) -> np.ndarray:
 
 
 def test_a_still_does_not_flicker_and_nothing_moves_in_it() -> None:
-    still = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.uint8), 10, axis=0)
+    still = np.repeat(
+        np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.uint8), 10, axis=0
+    )
     assert stability.flicker(still) == 0
     assert stability.mouth_motion(still) == 0
 
@@ -24,7 +26,9 @@ def test_a_steady_fade_does_not_flicker() -> None:
     assert stability.flicker(clip(100 + 2 * np.arange(12))) == pytest.approx(0, abs=1e-9)
 
 
-def test_a_picture_that_is_brighter_and_darker_in_turn_flickers_by_that_much_and_does_not_move() -> None:
+def test_a_picture_that_is_brighter_and_darker_in_turn_flickers_by_that_much_and_does_not_move() -> (
+    None
+):
     flickering = clip(np.array([100, 110] * 6))
     assert stability.flicker(flickering) == pytest.approx(5)
     assert stability.mouth_motion(flickering) == pytest.approx(0, abs=1e-9)

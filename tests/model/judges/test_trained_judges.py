@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two judges that are trained here: they learn what can be learnt, on people whom they do not know."""
+"""The two judges that are trained here: they learn what can be learnt, on people whom they do not
+know."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def lips(corpus: Corpus) -> lipsync.SyncNet:
 
 
 def acted(clips: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Facts of clips that move points along a direction of their emotion, more or less, beside much that means nothing."""
+    """Facts of clips that move points along a direction of their emotion, more or less, beside much
+    that means nothing."""
     directions = np.random.default_rng(7).normal(size=(len(LABELS), 4 * 468))
     chance = np.random.default_rng(seed)
     labels = chance.integers(0, len(LABELS), clips)
@@ -46,14 +48,18 @@ def acted(clips: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return chance.uniform(0.3, 1, clips)[:, None] * directions[labels] + 0.5 * noise, labels
 
 
-def test_emotions_that_points_tell_are_learnt_and_kept_to_the_same_numbers(corpus: Corpus, tmp_path: Path) -> None:
+def test_emotions_that_points_tell_are_learnt_and_kept_to_the_same_numbers(
+    corpus: Corpus, tmp_path: Path
+) -> None:
     net, right = emotion.fit(acted(300, 1), acted(100, 2), emotion.Settings(epochs=30))
     assert right > 0.6  # chance is 1/8
     facts, labels = acted(100, 3)
     with torch.inference_mode():
         said = net(torch.from_numpy(facts).float())
     assert float((said.argmax(dim=1).numpy() == labels).mean()) > 0.6
-    origin = learning(corpus).origin(emotion.Settings(), judge="emotion", version=1, score=("right", right))
+    origin = learning(corpus).origin(
+        emotion.Settings(), judge="emotion", version=1, score=("right", right)
+    )
     written = trained.keep(net, origin, tmp_path)
     again = emotion.EmotionJudge()
     assert trained.fill(again, "emotion", tmp_path) == written
@@ -61,17 +67,27 @@ def test_emotions_that_points_tell_are_learnt_and_kept_to_the_same_numbers(corpu
         assert torch.equal(again(torch.from_numpy(facts).float()), said)
 
 
-def test_lips_with_their_own_sound_are_told_from_lips_with_anothers(corpus: Corpus, lips: lipsync.SyncNet) -> None:
+def test_lips_with_their_own_sound_are_told_from_lips_with_anothers(
+    corpus: Corpus, lips: lipsync.SyncNet
+) -> None:
     clips = [corpus.load(clip) for clip in corpus.split("test")]
     right = [lipsync.measure(lips, clip.faces, clip.speech) for clip in clips]
     wrong = [
-        lipsync.measure(lips, one.faces, other.speech) for one, other in zip(clips, clips[1:] + clips[:1], strict=True)
+        lipsync.measure(lips, one.faces, other.speech)
+        for one, other in zip(clips, clips[1:] + clips[:1], strict=True)
     ]
-    assert np.mean([one.confidence for one in right]) > 1.5 * np.mean([one.confidence for one in wrong])
-    assert np.mean([one.offset == 0 for one in right]) > np.mean([one.offset == 0 for one in wrong]) + 0.3
+    assert np.mean([one.confidence for one in right]) > 1.5 * np.mean(
+        [one.confidence for one in wrong]
+    )
+    assert (
+        np.mean([one.offset == 0 for one in right])
+        > np.mean([one.offset == 0 for one in wrong]) + 0.3
+    )
 
 
-def test_a_picture_that_is_late_by_three_frames_is_said_to_be(corpus: Corpus, lips: lipsync.SyncNet) -> None:
+def test_a_picture_that_is_late_by_three_frames_is_said_to_be(
+    corpus: Corpus, lips: lipsync.SyncNet
+) -> None:
     offsets = []
     for clip in corpus.split("test"):
         prepared = corpus.load(clip)
@@ -80,7 +96,9 @@ def test_a_picture_that_is_late_by_three_frames_is_said_to_be(corpus: Corpus, li
     assert np.median(offsets) == 3
 
 
-def test_a_clip_in_the_middle_of_its_sound_is_matched_there(corpus: Corpus, lips: lipsync.SyncNet) -> None:
+def test_a_clip_in_the_middle_of_its_sound_is_matched_there(
+    corpus: Corpus, lips: lipsync.SyncNet
+) -> None:
     offsets = []
     for clip in corpus.split("test"):
         prepared = corpus.load(clip)
@@ -90,12 +108,17 @@ def test_a_clip_in_the_middle_of_its_sound_is_matched_there(corpus: Corpus, lips
 
 def test_four_pictures_are_too_few_for_lip_sync() -> None:
     with pytest.raises(ValueError, match="too few"):
-        lipsync.measure(lipsync.SyncNet(), np.zeros((4, 64, 64, 3), np.uint8), np.zeros(6400, np.int16))
+        lipsync.measure(
+            lipsync.SyncNet(), np.zeros((4, 64, 64, 3), np.uint8), np.zeros(6400, np.int16)
+        )
 
 
 def test_a_mouth_that_follows_its_voice_stands_above_shuffled_sounds_and_noise_does_not() -> None:
     chance = np.random.default_rng(0)
-    voices = [np.abs(np.sin(np.arange(40) * chance.uniform(0.3, 1.2) + chance.uniform(0, 3))) for _ in range(20)]
+    voices = [
+        np.abs(np.sin(np.arange(40) * chance.uniform(0.3, 1.2) + chance.uniform(0, 3)))
+        for _ in range(20)
+    ]
     following = [voice + chance.normal(0, 0.3, 40) for voice in voices]
     noise = [chance.normal(0, 1, 40) for _ in voices]
     for gaps, follows in ((following, True), (noise, False)):
@@ -119,7 +142,9 @@ def test_the_judges_that_ship_are_small_and_tell_what_they_learnt_from() -> None
         assert (trained.SHIPPED / f"{name}.safetensors").stat().st_size < 2e6
 
 
-def test_judges_learn_from_people_of_their_own_and_keep_a_page_about_it(corpus: Corpus, tmp_path: Path) -> None:
+def test_judges_learn_from_people_of_their_own_and_keep_a_page_about_it(
+    corpus: Corpus, tmp_path: Path
+) -> None:
     heard: set[str] = set()
     origins = training.train(
         corpus,
@@ -136,9 +161,13 @@ def test_judges_learn_from_people_of_their_own_and_keep_a_page_about_it(corpus: 
     assert trained.complete(tmp_path)
 
 
-def test_a_corpus_without_people_for_judges_gives_them_some_of_its_choosing_people(corpus: Corpus) -> None:
+def test_a_corpus_without_people_for_judges_gives_them_some_of_its_choosing_people(
+    corpus: Corpus,
+) -> None:
     named = {"tiny-0": "train", "tiny-1": "test"}
-    rows = [dataclasses.replace(clip, split=named.get(clip.identity, "val")) for clip in corpus.clips]
+    rows = [
+        dataclasses.replace(clip, split=named.get(clip.identity, "val")) for clip in corpus.clips
+    ]
     made = shares(Corpus(rows, corpus.folder))
     learnt, aside = ({clip.identity for clip in some} for some in (made.learnt, made.aside))
     assert learnt and aside and not learnt & aside
@@ -151,8 +180,12 @@ def test_a_corpus_with_nobody_for_judges_is_refused(corpus: Corpus) -> None:
         shares(Corpus(rows, corpus.folder))
 
 
-def test_weights_that_are_not_those_of_their_page_are_refused(corpus: Corpus, tmp_path: Path) -> None:
-    origin = learning(corpus).origin(emotion.Settings(), judge="emotion", version=1, score=("right", 0.5))
+def test_weights_that_are_not_those_of_their_page_are_refused(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    origin = learning(corpus).origin(
+        emotion.Settings(), judge="emotion", version=1, score=("right", 0.5)
+    )
     trained.keep(emotion.EmotionJudge(), origin, tmp_path)
     file = tmp_path / "emotion.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")

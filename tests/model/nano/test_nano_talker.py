@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small diffusion talker fills its contract: exact frames at any rate, the same ones every time, bounded memory, honest words."""
+"""The small diffusion talker fills its contract: exact frames at any rate, the same ones every
+time, bounded memory, honest words."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def performance(label: int = 4) -> Performance:
     return Performance((Key(0, tuple(float(place == label) for place in range(8))),))
 
 
-def speech(frames: int, *, rate: Fraction = Fraction(25), seed: int = 0, role: str = "speaking") -> Speech:
+def speech(
+    frames: int, *, rate: Fraction = Fraction(25), seed: int = 0, role: str = "speaking"
+) -> Speech:
     count = round(frames * 16_000 / rate) + 16_000
     noise = np.random.default_rng(seed).normal(0, 0.1, count).astype(np.float32)
     return Speech(samples=noise, lead=8_000, frames=frames, rate=rate, role=role)  # type: ignore[arg-type]
@@ -73,7 +76,8 @@ def talker(weights: Path) -> NanoTalker:
 
 
 @pytest.mark.parametrize(
-    ("frames", "rate"), [(1, Fraction(25)), (7, Fraction(30000, 1001)), (24, Fraction(24)), (19, Fraction(50))]
+    ("frames", "rate"),
+    [(1, Fraction(25)), (7, Fraction(30000, 1001)), (24, Fraction(24)), (19, Fraction(50))],
 )
 def test_exactly_the_frames_asked_for_come_at_any_rate(
     talker: NanoTalker, portrait: Portrait, frames: int, rate: Fraction
@@ -84,7 +88,9 @@ def test_exactly_the_frames_asked_for_come_at_any_rate(
     assert {frame.shape for frame in made} == {(clip.height, clip.width, 3)}
 
 
-def test_the_same_shot_gives_the_same_frames_whatever_was_made_between(talker: NanoTalker, portrait: Portrait) -> None:
+def test_the_same_shot_gives_the_same_frames_whatever_was_made_between(
+    talker: NanoTalker, portrait: Portrait
+) -> None:
     def made(seed: int, label: int = 4) -> np.ndarray:
         return np.stack(list(talker.talk(portrait, speech(9), performance(label), seed)))
 
@@ -95,7 +101,9 @@ def test_the_same_shot_gives_the_same_frames_whatever_was_made_between(talker: N
 
 def test_sound_and_emotion_shape_the_frames(talker: NanoTalker, portrait: Portrait) -> None:
     def made(label: int, seed: int = 0, role: str = "speaking") -> np.ndarray:
-        return np.stack(list(talker.talk(portrait, speech(3, seed=seed, role=role), performance(label), 0)))
+        return np.stack(
+            list(talker.talk(portrait, speech(3, seed=seed, role=role), performance(label), 0))
+        )
 
     assert not np.array_equal(made(4), made(0))
     assert not np.array_equal(made(4), made(4, seed=1))
@@ -125,21 +133,36 @@ def test_it_says_what_it_is(talker: NanoTalker, portrait: Portrait, weights: Pat
     assert any("not DICE-Talk" in warning for warning in warnings)
 
 
-def test_own_weights_shape_the_identity_by_their_digest_not_their_place(weights: Path, tmp_path: Path) -> None:
+def test_own_weights_shape_the_identity_by_their_digest_not_their_place(
+    weights: Path, tmp_path: Path
+) -> None:
     shutil.copytree(weights, tmp_path / "elsewhere")
-    one, other = describe({"weights": str(weights)}), describe({"weights": str(tmp_path / "elsewhere")})
+    one, other = (
+        describe({"weights": str(weights)}),
+        describe({"weights": str(tmp_path / "elsewhere")}),
+    )
     assert one == other
     with pytest.raises(InputError, match="not there"):
         describe({"weights": str(tmp_path / "nowhere")})
 
 
 @pytest.mark.parametrize(
-    "config", ['{"kind": "emotion embedder"}', '{"kind": "diffusion demonstration", "stage": "autoencoder"}', "[]", "x"]
+    "config",
+    [
+        '{"kind": "emotion embedder"}',
+        '{"kind": "diffusion demonstration", "stage": "autoencoder"}',
+        "[]",
+        "x",
+    ],
 )
-def test_a_plan_refuses_weights_of_something_else(weights: Path, tmp_path: Path, config: str) -> None:
+def test_a_plan_refuses_weights_of_something_else(
+    weights: Path, tmp_path: Path, config: str
+) -> None:
     folder = shutil.copytree(weights, tmp_path / "other")
     (folder / "config.json").write_text(config)
-    with pytest.raises(InputError, match=r"config\.json: not weights that this talker can talk with"):
+    with pytest.raises(
+        InputError, match=r"config\.json: not weights that this talker can talk with"
+    ):
         describe({"weights": str(folder)})
 
 
@@ -148,7 +171,10 @@ def test_a_production_finds_weights_beside_itself(weights: Path, production: Pat
     text = (production / "production.toml").read_text().replace('"previs"', '"nano"')
     (production / "production.toml").write_text(f'{text}\n[talker_settings]\nweights = "mine"\n')
     film = open_film(production)
-    assert describe(film.talker_settings).weights_digest == describe({"weights": str(weights)}).weights_digest
+    assert (
+        describe(film.talker_settings).weights_digest
+        == describe({"weights": str(weights)}).weights_digest
+    )
 
 
 def test_wrong_settings_are_all_told_at_once() -> None:
@@ -174,7 +200,9 @@ def test_a_clip_can_be_stopped_between_steps(talker: NanoTalker, portrait: Portr
 
 @given(
     st.integers(1, 200),
-    st.sampled_from([Fraction(25), Fraction(24), Fraction(30000, 1001), Fraction(60), Fraction(10)]),
+    st.sampled_from(
+        [Fraction(25), Fraction(24), Fraction(30000, 1001), Fraction(60), Fraction(10)]
+    ),
 )
 @profile(max_examples=40)
 def test_places_between_latents_are_exact(frames: int, rate: Fraction) -> None:
@@ -206,7 +234,9 @@ def sampled(weights: Path, *, frames: int, plan: Plan) -> tuple[torch.Tensor, Ru
     heard, felt = told(nano)
     run = Run(plan=plan, generator=torch.Generator().manual_seed(0))
     look = torch.zeros(nano.sizes.look, nano.sizes.grid, nano.sizes.grid)
-    pieces = stream(nano, look, lambda span: (heard[list(span)], felt[list(span)]), frames=frames, run=run)
+    pieces = stream(
+        nano, look, lambda span: (heard[list(span)], felt[list(span)]), frames=frames, run=run
+    )
     return torch.cat(list(pieces)), run
 
 
@@ -263,19 +293,32 @@ def test_the_shipped_checkpoint_is_small_and_says_where_it_comes_from() -> None:
     assert describe({}) == describe({"weights": str(WEIGHTS)})
 
 
-def test_the_shipped_talker_moves_a_face_it_never_saw_and_keeps_the_rest(portrait: Portrait) -> None:
+def test_the_shipped_talker_moves_a_face_it_never_saw_and_keeps_the_rest(
+    portrait: Portrait,
+) -> None:
     clip = load("nano", {"steps": 3, "size": 256}).talk(portrait, speech(4), performance(), 0)
     frames = np.stack(list(clip)).astype(np.float32)
     left, top, right, bottom = clip.measures().face_box
     height, width = frames.shape[1:3]
-    face = frames[:, int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
+    face = frames[
+        :, int(top * height) : int(bottom * height), int(left * width) : int(right * width)
+    ]
     assert float(np.abs(np.diff(face, axis=0)).mean()) > 0.1
     assert float(np.abs(np.diff(frames[:, :4], axis=0)).max()) == 0
 
 
 def test_rows_around_a_frame_stand_around_its_middle() -> None:
     track = torch.arange(20.0)[:, None]
-    assert around(track, frames=range(3, 4), size=8, stride=2)[0, :, 0].tolist() == [3, 4, 5, 6, 7, 8, 9, 10]
+    assert around(track, frames=range(3, 4), size=8, stride=2)[0, :, 0].tolist() == [
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9,
+        10,
+    ]
     assert around(track, frames=range(0, 1), size=5, stride=1)[0, :, 0].tolist() == [0, 0, 0, 1, 2]
 
 
@@ -289,7 +332,9 @@ def test_sound_is_heard_in_stretches_and_memory_does_not_grow() -> None:
 
 def test_where_nothing_moves_and_nothing_is_painted_the_plate_stays() -> None:
     plate = np.random.default_rng(0).integers(0, 256, (100, 120, 3)).astype(np.uint8)
-    framing = Framing(plate=plate, area=(-20, 10, 130), face=plate[:64, :64], box=(0.1, 0.1, 0.9, 0.9))
+    framing = Framing(
+        plate=plate, area=(-20, 10, 130), face=plate[:64, :64], box=(0.1, 0.1, 0.9, 0.9)
+    )
     still = Drawn(
         flow=np.zeros((64, 64, 2), np.float32),
         mask=np.zeros((64, 64), np.float32),

@@ -38,7 +38,9 @@ def test_channels_have_one_row_for_each_whole_ten_milliseconds(samples: int) -> 
 @settings(max_examples=25, deadline=None)
 @given(
     frames=st.integers(1, 90),
-    rate=st.sampled_from([Fraction(25), Fraction(24000, 1001), Fraction(30), Fraction(25, 2), Fraction(50)]),
+    rate=st.sampled_from(
+        [Fraction(25), Fraction(24000, 1001), Fraction(30), Fraction(25, 2), Fraction(50)]
+    ),
     samples=st.integers(0, 4 * HZ),
     lead=st.integers(0, HZ),
     seed=st.integers(0, 2**63),
@@ -57,7 +59,9 @@ def test_there_is_a_finite_pose_for_each_frame_whatever_the_sound(
 def test_half_an_hour_gives_every_pose_and_holds_only_a_block_of_them() -> None:
     frames = 1_800  # at a coarse rate: the sound is as long, the poses are fewer
     speech = Speech(samples=hiss(1800), lead=0, frames=frames, rate=Fraction(1))
-    made = score.poses(speech, Performance.of(parse_curve("neutral"), start=0, end=frames), 0, phones=None)
+    made = score.poses(
+        speech, Performance.of(parse_curve("neutral"), start=0, end=frames), 0, phones=None
+    )
     next(made)
     tracemalloc.start()
     counted = 1 + sum(1 for _ in itertools.islice(made, 600))
@@ -88,7 +92,9 @@ def test_lips_close_on_a_bilabial_whatever_is_felt(feeling: str) -> None:
     phones = [Phone("AA", 0, 20), Phone("M", 20, 30), Phone("AA", 30, 50)]
     rows = visemes.from_phones(phones, 50)
     times = np.arange(50) / 100 + 2
-    block = score.Block(times=times, lived=times, speech=rows, beat=np.zeros(50), speaking=np.ones(50))
+    block = score.Block(
+        times=times, lived=times, speech=rows, beat=np.zeros(50), speaking=np.ones(50)
+    )
     silent = Speech(samples=np.zeros(0, np.float32), lead=0, frames=1, rate=Fraction(25))
     actor = score.Actor(silent, Performance.of(parse_curve(feeling), start=0, end=1000), 0)
     units = np.stack([pose.units for pose in actor.act(block)])
@@ -115,7 +121,9 @@ def test_a_decoder_does_not_remember_what_it_heard_before() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(start=st.floats(0, 1000), seed=st.integers(0, 2**32), channel=st.integers(0, 50))
-def test_drift_is_bounded_and_the_same_at_any_moment_however_it_is_asked(start: float, seed: int, channel: int) -> None:
+def test_drift_is_bounded_and_the_same_at_any_moment_however_it_is_asked(
+    start: float, seed: int, channel: int
+) -> None:
     times = start + np.arange(50) / 25
     whole = gesture.drift(times, seed, channel, 0.8)
     assert np.abs(whole).max() <= 2
@@ -136,7 +144,9 @@ def test_people_blink_ten_to_twenty_five_times_a_minute(seed: int) -> None:
 
 def test_every_emotion_moves_something_and_neutral_nothing() -> None:
     moved = np.abs(expression.emotion_matrix()).sum(axis=1)
-    assert all((value > 0) == (label != "neutral") for label, value in zip(LABELS, moved, strict=True))
+    assert all(
+        (value > 0) == (label != "neutral") for label, value in zip(LABELS, moved, strict=True)
+    )
 
 
 def test_contempt_moves_one_corner_only() -> None:
@@ -184,6 +194,8 @@ def test_the_liveliest_frames_are_those_that_speak() -> None:
     jaws = [0.0] * 20 + [0.0, 0.6, 0.1, 0.7, 0.0] + [0.0] * 20
     made = [Pose(units=np.zeros(1), head=np.zeros(6), speech=(jaw, 0, 0, 0, 0)) for jaw in jaws]
     first, chosen = score.liveliest(made, 5)
-    assert [pose.speech[0] for pose in chosen] == jaws[first : first + 5] == [0.0, 0.6, 0.1, 0.7, 0.0]
+    assert (
+        [pose.speech[0] for pose in chosen] == jaws[first : first + 5] == [0.0, 0.6, 0.1, 0.7, 0.0]
+    )
     assert score.liveliest(made[:3], 5)[0] == 0
     assert len(score.liveliest(made[:3], 5)[1]) == 3

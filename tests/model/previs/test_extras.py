@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes beside the frames: mattes, tracks, stills, filmed performances, and what is kept on disk."""
+"""What comes beside the frames: mattes, tracks, stills, filmed performances, and what is kept on
+disk."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def held(text: str, frames: int) -> Performance:
     return Performance.of(parse_curve(text), start=0, end=frames)
 
 
-def test_layers_give_the_same_frames_with_the_person_in_the_matte(talker: PrevisTalker, actor: Portrait) -> None:
+def test_layers_give_the_same_frames_with_the_person_in_the_matte(
+    talker: PrevisTalker, actor: Portrait
+) -> None:
     plain = list(talker.talk(actor, quiet(3), held("happy 1", 3), 0))
     layers = list(talker.talk(actor, quiet(3), held("happy 1", 3), 0).layers())
     for frame, (again, matte) in zip(plain, layers, strict=True):
@@ -80,7 +83,10 @@ def test_a_filmed_performance_leads_the_brows(talker: PrevisTalker, actor: Portr
     raised = [0.0] * 10 + [0.5] * 2 + [1.0] * 10
     film = [
         renderer.frame(
-            Pose(units=vector({"AU1": 1.2 * x, "AU2": 1.2 * x}).astype(np.float32), head=np.zeros(6, np.float32))
+            Pose(
+                units=vector({"AU1": 1.2 * x, "AU2": 1.2 * x}).astype(np.float32),
+                head=np.zeros(6, np.float32),
+            )
         )
         for x in raised
     ]
@@ -98,7 +104,9 @@ def test_a_still_head_that_speaks_is_seen_as_still_through_a_crop_that_does_not_
 ) -> None:
     puppet = talker.puppet(actor)
     renderer, rest = Renderer(puppet), puppet.whole_face
-    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    landmarker = Landmarker(
+        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+    )
     unrest = {}
     for kept in (None, rest):
         face, bridge = rest, []
@@ -129,7 +137,9 @@ def test_what_is_kept_on_disk_gives_the_same_frames_and_rubbish_is_solved_anew(
 
 def test_a_listener_blinks_and_breathes_but_does_not_speak(talker: PrevisTalker) -> None:
     times = np.arange(16_000 * 12) / 16_000
-    loud = (0.3 * np.sin(2 * np.pi * 180 * times) * (np.sin(2 * np.pi * 2 * times) > 0)).astype(np.float32)
+    loud = (0.3 * np.sin(2 * np.pi * 180 * times) * (np.sin(2 * np.pi * 2 * times) > 0)).astype(
+        np.float32
+    )
     speech = Speech(samples=loud, lead=0, frames=300, rate=Fraction(25), role="listening")
     rows = list(talker.track(speech, held("neutral", 300), 2))
     assert max(row["visemes"]["jaw"] for row in rows) == 0  # type: ignore[index, call-overload]

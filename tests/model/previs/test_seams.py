@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A long shot that was split goes on across the seam: head, lids and gaze of the second piece begin where those of the first ended."""
+"""A long shot that was split goes on across the seam: head, lids and gaze of the second piece begin
+where those of the first ended."""
 
 from __future__ import annotations
 
@@ -19,13 +20,17 @@ FRAMES, SEAM = 200, 120
 def poses(first: int, last: int, *, before: int) -> list[Pose]:
     """Frames `[first, last)` of eight silent seconds, as a shot of their own."""
     samples = np.zeros(8 * 16000, np.float32)
-    speech = Speech(samples=samples, lead=first * 640, frames=last - first, rate=RATE, before_frames=before)
+    speech = Speech(
+        samples=samples, lead=first * 640, frames=last - first, rate=RATE, before_frames=before
+    )
     mood = Performance.of(held("happy", 0.5), start=-first, end=FRAMES - first)
     return list(score.poses(speech, mood, 7, phones=None))
 
 
 def distance(one: Pose, other: Pose) -> float:
-    return float(np.abs(np.concatenate([one.head - other.head, np.subtract(one.gaze, other.gaze)])).max())
+    return float(
+        np.abs(np.concatenate([one.head - other.head, np.subtract(one.gaze, other.gaze)])).max()
+    )
 
 
 def test_the_pieces_are_the_frames_of_the_whole() -> None:

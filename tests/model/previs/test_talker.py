@@ -48,9 +48,15 @@ def voice(seconds: float, seed: int = 0) -> np.ndarray:
     return (0.1 * buzz * np.sin(np.pi * 1.5 * times) ** 2).astype(np.float32)
 
 
-def speech(samples: np.ndarray, frames: int, rate: Fraction = Fraction(25), role: str = "speaking") -> Speech:
+def speech(
+    samples: np.ndarray, frames: int, rate: Fraction = Fraction(25), role: str = "speaking"
+) -> Speech:
     return Speech(
-        samples=samples, lead=0, frames=frames, rate=rate, role="listening" if role == "listening" else "speaking"
+        samples=samples,
+        lead=0,
+        frames=frames,
+        rate=rate,
+        role="listening" if role == "listening" else "speaking",
     )
 
 
@@ -59,7 +65,8 @@ def acted(text: str, frames: int) -> Performance:
 
 
 @pytest.mark.parametrize(
-    ("frames", "rate"), [(1, Fraction(25)), (7, Fraction(24000, 1001)), (33, Fraction(30)), (20, Fraction(25, 2))]
+    ("frames", "rate"),
+    [(1, Fraction(25)), (7, Fraction(24000, 1001)), (33, Fraction(30)), (20, Fraction(25, 2))],
 )
 def test_exactly_the_asked_number_of_frames_comes_back(
     talker: PrevisTalker, actors: tuple[Portrait, Portrait], frames: int, rate: Fraction
@@ -68,7 +75,9 @@ def test_exactly_the_asked_number_of_frames_comes_back(
     clip = talker.talk(actors[0], speech(samples, frames, rate), acted("happy 0.6", frames), 3)
     made = list(clip)
     assert len(made) == clip.frames == frames
-    assert all(frame.shape == (clip.height, clip.width, 3) and frame.dtype == np.uint8 for frame in made)
+    assert all(
+        frame.shape == (clip.height, clip.width, 3) and frame.dtype == np.uint8 for frame in made
+    )
 
 
 def music(seconds: float) -> np.ndarray:
@@ -96,7 +105,9 @@ def test_the_same_inputs_give_the_same_frames_whatever_came_before(
     talker: PrevisTalker, actors: tuple[Portrait, Portrait]
 ) -> None:
     def make(actor: Portrait, seed: int) -> np.ndarray:
-        return np.stack(list(talker.talk(actor, speech(voice(0.4), 10), acted("sad 0.8", 10), seed)))
+        return np.stack(
+            list(talker.talk(actor, speech(voice(0.4), 10), acted("sad 0.8", 10), seed))
+        )
 
     first, other, again = make(actors[0], 0), make(actors[1], 0), make(actors[0], 0)
     assert np.array_equal(first, again)
@@ -113,15 +124,21 @@ def test_two_clips_made_at_once_do_not_disturb_each_other(
         return list(talker.talk(actor, speech(voice(0.4), 8), acted("happy 1", 8), 5))
 
     apart = clip(actors[0]), clip(actors[1])
-    clips = [iter(talker.talk(actor, speech(voice(0.4), 8), acted("happy 1", 8), 5)) for actor in actors]
+    clips = [
+        iter(talker.talk(actor, speech(voice(0.4), 8), acted("happy 1", 8), 5)) for actor in actors
+    ]
     together = [(next(clips[0]), next(clips[1])) for _ in range(8)]
     for k in range(8):
         assert np.array_equal(apart[0][k], together[k][0])
         assert np.array_equal(apart[1][k], together[k][1])
 
 
-def test_nothing_outside_the_person_moves(talker: PrevisTalker, actors: tuple[Portrait, Portrait]) -> None:
-    frames = np.stack(list(talker.talk(actors[0], speech(voice(1.0), 25), acted("surprised 1", 25), 0)))
+def test_nothing_outside_the_person_moves(
+    talker: PrevisTalker, actors: tuple[Portrait, Portrait]
+) -> None:
+    frames = np.stack(
+        list(talker.talk(actors[0], speech(voice(1.0), 25), acted("surprised 1", 25), 0))
+    )
     moved = np.ptp(frames.astype(int), axis=0).max(axis=2) > 0
     assert moved.mean() > 0.05
     assert not moved[:20, :20].any()
@@ -139,7 +156,12 @@ def test_two_faces_without_a_choice_are_listed_and_a_choice_is_followed(
 ) -> None:
     both = np.hstack([actor.pixels[:700, :700] for actor in actors])
     with pytest.raises(InputError, match="2 faces were found"):
-        talker.talk(portraits.of_pixels(both, name="pair.png"), speech(voice(0.2), 5), acted("neutral", 5), 0)
+        talker.talk(
+            portraits.of_pixels(both, name="pair.png"),
+            speech(voice(0.2), 5),
+            acted("neutral", 5),
+            0,
+        )
     boxes = []
     for choice in ("left", "2"):
         chosen = portraits.of_pixels(both, name="pair.png", face=choice)
@@ -160,7 +182,30 @@ def test_a_far_smaller_face_beside_the_first_one_is_found_too(
         talker.puppet(portraits.of_pixels(wide, name="wide.png"))
 
 
-MASK = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 197)
+MASK = (
+    234,
+    93,
+    132,
+    58,
+    172,
+    136,
+    150,
+    149,
+    176,
+    148,
+    152,
+    377,
+    400,
+    378,
+    379,
+    365,
+    397,
+    288,
+    361,
+    323,
+    454,
+    197,
+)
 
 
 @pytest.mark.parametrize("colour", [(140, 175, 200), (225, 225, 225), (40, 40, 42), "skin"])
@@ -177,7 +222,9 @@ def test_a_covered_mouth_is_refused_with_what_was_measured(
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in HEADS.glob("*.jpg")))
 def test_lips_in_grey_dark_and_dull_pictures_are_not_taken_for_covered(name: str) -> None:
-    landmarker = Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    landmarker = Landmarker(
+        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+    )
     picture = portraits.read(HEADS / f"{name}.jpg").pixels
     face = landmarker.mesh(picture, landmarker.detect(picture)[0])
     grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
@@ -187,7 +234,9 @@ def test_lips_in_grey_dark_and_dull_pictures_are_not_taken_for_covered(name: str
     assert occlusion.look(picture, face).doubtful is None
 
 
-def test_what_transparent_pixels_hold_is_never_seen(talker: PrevisTalker, actors: tuple[Portrait, Portrait]) -> None:
+def test_what_transparent_pixels_hold_is_never_seen(
+    talker: PrevisTalker, actors: tuple[Portrait, Portrait]
+) -> None:
     rgb = cv2.resize(actors[0].pixels[:1000, :1000], (400, 400), interpolation=cv2.INTER_AREA)
     alpha = np.zeros((400, 400), np.uint8)
     cv2.ellipse(alpha, (200, 200), (130, 180), 0, 0, 360, 255, -1, cv2.LINE_AA)
@@ -195,13 +244,18 @@ def test_what_transparent_pixels_hold_is_never_seen(talker: PrevisTalker, actors
     for hidden in (rgb, np.full_like(rgb, (0, 255, 0))):
         under = np.where(alpha[..., None] > 0, rgb, hidden)
         cut = portraits.of_pixels(under, name="cut.png", alpha=alpha)
-        clips.append(np.stack(list(talker.talk(cut, speech(voice(0.2), 3), acted("happy 1", 3), 0))))
+        clips.append(
+            np.stack(list(talker.talk(cut, speech(voice(0.2), 3), acted("happy 1", 3), 0)))
+        )
     assert np.array_equal(*clips)
     assert (clips[0][0][2, 2] == 128).all()
 
 
-def test_a_turned_head_smiles_less_far_on_the_side_that_is_turned_away(talker: PrevisTalker) -> None:
-    puppet = talker.puppet(portraits.read(HEADS / "head_m.jpg"))  # by about seven degrees, the viewer's left away
+def test_a_turned_head_smiles_less_far_on_the_side_that_is_turned_away(
+    talker: PrevisTalker,
+) -> None:
+    # by about seven degrees, the viewer's left away
+    puppet = talker.puppet(portraits.read(HEADS / "head_m.jpg"))
     assert 0.40 < puppet.face.left_share < 0.48
     left, right = puppet.rig.lips[INDEX["AU12"]][[0, 40]] @ puppet.face.axes[:, 0]
     assert 0.75 < -left / right < 0.97
@@ -211,9 +265,16 @@ def test_a_face_that_is_too_small_is_refused_with_its_size(
     talker: PrevisTalker, actors: tuple[Portrait, Portrait]
 ) -> None:
     wide = np.full((900, 1200, 3), 120, np.uint8)
-    wide[100:260, 100:260] = cv2.resize(actors[0].pixels[:1000, :1000], (160, 160), interpolation=cv2.INTER_AREA)
+    wide[100:260, 100:260] = cv2.resize(
+        actors[0].pixels[:1000, :1000], (160, 160), interpolation=cv2.INTER_AREA
+    )
     with pytest.raises(InputError, match="the face is too small"):
-        talker.talk(portraits.of_pixels(wide, name="wide.png"), speech(voice(0.2), 5), acted("neutral", 5), 0)
+        talker.talk(
+            portraits.of_pixels(wide, name="wide.png"),
+            speech(voice(0.2), 5),
+            acted("neutral", 5),
+            0,
+        )
 
 
 def test_unknown_settings_are_named_with_the_nearest_known() -> None:
@@ -226,7 +287,9 @@ def test_unknown_settings_are_named_with_the_nearest_known() -> None:
 def test_half_an_hour_is_drawn_in_the_memory_of_a_minute(actors: tuple[Portrait, Portrait]) -> None:
     small = load(settings={"size": 128})
     frames, minute = 45_000, 1_500
-    clip = small.talk(actors[0], speech(np.tile(voice(60.0), 30), frames), acted("happy 0.6", frames), 0)
+    clip = small.talk(
+        actors[0], speech(np.tile(voice(60.0), 30), frames), acted("happy 0.6", frames), 0
+    )
     drawn = 0
     for _ in clip:
         drawn += 1

@@ -52,7 +52,9 @@ def test_both_ways_of_asking_are_those_of_the_released_model(bank: EmotionBank) 
     torch.testing.assert_close(bank.tokens(priors, retrieve=True), released.retrieve(priors)[0])
 
 
-def test_retrieval_takes_the_nearest_entry_and_passes_gradients_straight_to_the_question(bank: EmotionBank) -> None:
+def test_retrieval_takes_the_nearest_entry_and_passes_gradients_straight_to_the_question(
+    bank: EmotionBank,
+) -> None:
     priors = drawn(2, 3, 256)
     entry, place, loss = bank.codebook(priors)
     wanted, entries = bank.codebook.fc(priors), bank.codebook.codebook.weight
@@ -60,18 +62,24 @@ def test_retrieval_takes_the_nearest_entry_and_passes_gradients_straight_to_the_
     torch.testing.assert_close(entry, entries[place])
     torch.testing.assert_close(loss, 1.25 * (entries[place] - wanted).square().mean())
     entry.sum().backward()
-    assert bank.codebook.codebook.weight.grad is None or not bank.codebook.codebook.weight.grad.any()
+    assert (
+        bank.codebook.codebook.weight.grad is None or not bank.codebook.codebook.weight.grad.any()
+    )
     assert moved(bank.codebook.fc.weight)
 
 
-def test_attention_over_the_bank_teaches_its_projection_and_not_its_entries(bank: EmotionBank) -> None:
+def test_attention_over_the_bank_teaches_its_projection_and_not_its_entries(
+    bank: EmotionBank,
+) -> None:
     bank.tokens(drawn(3, 4, 256)).square().sum().backward()  # type: ignore[no-untyped-call]
     assert bank.codebook.codebook.weight.grad is None
     assert moved(bank.kv_tokens_linear.proj1.weight)
     assert moved(bank.attention.fc_v.weight)
 
 
-def test_the_quantisation_loss_moves_entries_and_questions_towards_each_other(bank: EmotionBank) -> None:
+def test_the_quantisation_loss_moves_entries_and_questions_towards_each_other(
+    bank: EmotionBank,
+) -> None:
     priors = drawn(4, 6, 256)
     optimiser = torch.optim.SGD(bank.parameters(), lr=1.0)
     before = float(bank.retrieve(priors)[1].detach())
@@ -108,12 +116,16 @@ def test_dead_entries_come_to_life_where_they_are_asked_for(bank: EmotionBank) -
 def test_a_blind_question_is_answered_by_the_entry_alone(bank: EmotionBank) -> None:
     priors = drawn(7, 6, 256)
     yes, no = torch.ones(6, 1, dtype=torch.bool), torch.zeros(6, 1, dtype=torch.bool)
-    torch.testing.assert_close(bank.recall(priors, blind=no, dropped=no)[0], bank.retrieve(priors)[0])
+    torch.testing.assert_close(
+        bank.recall(priors, blind=no, dropped=no)[0], bank.retrieve(priors)[0]
+    )
     blind, _ = bank.recall(priors, blind=yes, dropped=no)
     places = bank.codebook(priors)[1].tolist()
     for one in range(6):
         for other in range(6):
-            assert torch.allclose(blind[one], blind[other], atol=1e-5) == (places[one] == places[other])
+            assert torch.allclose(blind[one], blind[other], atol=1e-5) == (
+                places[one] == places[other]
+            )
     nothing, _ = bank.recall(priors, blind=no, dropped=yes)
     torch.testing.assert_close(nothing, nothing[:1].expand_as(nothing))
 
@@ -177,7 +189,9 @@ def test_more_intensity_moves_a_face_further_along_its_way(taught: Taught) -> No
     assert falls <= 2  # of 28 steps
 
 
-def test_a_bank_that_was_stopped_goes_on_to_the_same_curve_and_weights(taught: Taught, tmp_path: Path) -> None:
+def test_a_bank_that_was_stopped_goes_on_to_the_same_curve_and_weights(
+    taught: Taught, tmp_path: Path
+) -> None:
     embedder = EmotionEmbedder.load(taught.folder / "embedder")
     few = replace(SETTINGS, steps=12, save_every=5, revive_every=4)
 
@@ -187,7 +201,9 @@ def test_a_bank_that_was_stopped_goes_on_to_the_same_curve_and_weights(taught: T
 
     train_bank.train(taught.corpus, embedder, few, Run(out=tmp_path / "whole"))
     with pytest.raises(KeyboardInterrupt):
-        train_bank.train(taught.corpus, embedder, few, Run(out=tmp_path / "stopped", report=stopped))
+        train_bank.train(
+            taught.corpus, embedder, few, Run(out=tmp_path / "stopped", report=stopped)
+        )
     train_bank.train(taught.corpus, embedder, few, Run(out=tmp_path / "stopped"))
     for name in ("curve.jsonl", "digest"):
         assert (tmp_path / "whole" / name).read_text() == (tmp_path / "stopped" / name).read_text()
@@ -196,7 +212,9 @@ def test_a_bank_that_was_stopped_goes_on_to_the_same_curve_and_weights(taught: T
 def test_a_bank_comes_back_from_its_files(taught: Taught) -> None:
     loaded = EmotionBank.load(taught.folder / "bank")
     priors = taught.acted.priors.mean
-    torch.testing.assert_close(loaded.tokens(priors), taught.bank.tokens(priors), rtol=0.02, atol=0.02)
+    torch.testing.assert_close(
+        loaded.tokens(priors), taught.bank.tokens(priors), rtol=0.02, atol=0.02
+    )
     assert loaded.perplexity() == pytest.approx(taught.bank.perplexity(), rel=0.01)
     with pytest.raises(InputError, match="not an emotion bank"):
         EmotionBank.load(taught.folder / "embedder")
@@ -205,5 +223,6 @@ def test_a_bank_comes_back_from_its_files(taught: Taught) -> None:
 def test_sizes_of_the_released_bank_are_built_without_memory() -> None:
     with torch.device("meta"):
         bank = EmotionBank(EmotionSizes())
-    assert sum(p.numel() for p in bank.parameters()) == 74_860_822 - 792_854  # without the classifier
+    # without the classifier
+    assert sum(p.numel() for p in bank.parameters()) == 74_860_822 - 792_854
     assert replace(SIZES, bank=64) == SIZES

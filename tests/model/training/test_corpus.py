@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The prepared corpus: what was written is read, splits hold identities apart, and its digest is that of its clips."""
+"""The prepared corpus: what was written is read, splits hold identities apart, and its digest is
+that of its clips."""
 
 from __future__ import annotations
 
@@ -51,7 +52,10 @@ def test_the_digest_follows_the_clips_and_not_their_order(corpus: Corpus) -> Non
 
 
 def test_faces_of_the_model_units_are_asked_for_by_name(corpus: Corpus) -> None:
-    rows = [*corpus.clips, dataclasses.replace(corpus.split("test")[0], clip_id="units", corpus="units")]
+    rows = [
+        *corpus.clips,
+        dataclasses.replace(corpus.split("test")[0], clip_id="units", corpus="units"),
+    ]
     mixed = Corpus(rows, corpus.folder)
     assert mixed.digest == corpus.digest
     assert mixed.split("test") == corpus.split("test")

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from model.affect import face_crop
 
-CORNERS = st.tuples(st.floats(-50, 200), st.floats(-50, 200), st.floats(20, 150), st.floats(20, 150))
+CORNERS = st.tuples(
+    st.floats(-50, 200), st.floats(-50, 200), st.floats(20, 150), st.floats(20, 150)
+)
 
 
 def points_of(corners: tuple[float, float, float, float]) -> np.ndarray:
@@ -18,7 +20,9 @@ def points_of(corners: tuple[float, float, float, float]) -> np.ndarray:
 
 
 @given(CORNERS)
-def test_the_face_lies_in_the_middle_of_its_square(corners: tuple[float, float, float, float]) -> None:
+def test_the_face_lies_in_the_middle_of_its_square(
+    corners: tuple[float, float, float, float],
+) -> None:
     points = points_of(corners)
     inside = face_crop.inside(points, face_crop.square(points))
     assert inside.min() > 0.1 and inside.max() < 0.9

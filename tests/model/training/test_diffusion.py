@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arithmetic of diffusion training: v-prediction, preconditioning, dropout, running means, the discriminator's weights."""
+"""The arithmetic of diffusion training: v-prediction, preconditioning, dropout, running means, the
+discriminator's weights."""
 
 from __future__ import annotations
 
@@ -39,12 +40,16 @@ def test_the_right_v_gives_back_the_clean_latent(sigma: float, seed: int) -> Non
 
 @given(SIGMAS, st.integers(0, 99))
 @settings(max_examples=20, deadline=None)
-def test_one_euler_step_to_zero_with_the_right_v_is_the_clean_latent(sigma: float, seed: int) -> None:
+def test_one_euler_step_to_zero_with_the_right_v_is_the_clean_latent(
+    sigma: float, seed: int
+) -> None:
     clean, noise = drawn(seed)
     level = torch.tensor(sigma)
     noisy = diffusion.noised(clean, noise, level.expand(2))
     v = diffusion.v_target(clean, noise, level.expand(2))
-    assert euler_step(noisy, v, level, torch.tensor(0.0)) == pytest.approx(clean, abs=2e-5 * (1 + sigma))
+    assert euler_step(noisy, v, level, torch.tensor(0.0)) == pytest.approx(
+        clean, abs=2e-5 * (1 + sigma)
+    )
     assert torch.equal(diffusion.scaled(noisy, level.expand(2)), scaled_input(noisy, level))
 
 
@@ -65,7 +70,9 @@ def test_inputs_and_targets_have_unit_deviation_at_every_level() -> None:
     clean, noise = (torch.randn(8, 4, 4, 16, 16, generator=generator) for _ in range(2))
     for sigma in (0.05, 0.5, 2.0, 20.0):
         levels = torch.full((8,), sigma)
-        assert diffusion.scaled(diffusion.noised(clean, noise, levels), levels).std() == pytest.approx(1, abs=0.02)
+        assert diffusion.scaled(
+            diffusion.noised(clean, noise, levels), levels
+        ).std() == pytest.approx(1, abs=0.02)
         assert diffusion.v_target(clean, noise, levels).std() == pytest.approx(1, abs=0.02)
 
 
@@ -80,7 +87,9 @@ def test_given_frames_cost_nothing() -> None:
 def test_slices_of_a_batch_add_up_to_its_loss() -> None:
     target, v = drawn(3)
     free = torch.tensor([[False, True, True], [True, True, True]])
-    parts = [diffusion.v_loss(v[i : i + 1], target[i : i + 1], free=free[i : i + 1]) for i in range(2)]
+    parts = [
+        diffusion.v_loss(v[i : i + 1], target[i : i + 1], free=free[i : i + 1]) for i in range(2)
+    ]
     assert float(sum(parts)) / 2 == pytest.approx(float(diffusion.v_loss(v, target, free=free)))
 
 

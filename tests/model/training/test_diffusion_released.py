@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The product's DICE-Talk networks in training: the released size without memory, and real steps at reduced width of the same classes."""
+"""The product's DICE-Talk networks in training: the released size without memory, and real steps at
+reduced width of the same classes."""
 
 from __future__ import annotations
 
@@ -37,7 +38,11 @@ def shot(sizes: Sizes, *, side: int, device: str = "cpu") -> Shot:
 
 def chance(asked: Shot, *, sigma: float = 1.5, **given: bool) -> Chance:
     noise = torch.randn(asked.latents.shape, generator=torch.Generator().manual_seed(1))
-    return Chance(noise=noise.to(asked.latents.device), sigma=torch.tensor(sigma, device=asked.latents.device), **given)
+    return Chance(
+        noise=noise.to(asked.latents.device),
+        sigma=torch.tensor(sigma, device=asked.latents.device),
+        **given,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +86,9 @@ def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLe
     def read(seed: int) -> float:
         with torch.no_grad():
             return (
-                learner.train().losses(asked, replace(chance(asked), seed=seed), DiceWeights())["loss/emotion"].item()
+                learner.train()
+                .losses(asked, replace(chance(asked), seed=seed), DiceWeights())["loss/emotion"]
+                .item()
             )
 
     first = read(0)
@@ -94,8 +101,14 @@ def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLe
 def test_gradients_reach_adapters_audio_and_the_bank(learner: DiceLearner) -> None:
     asked = shot(tiny(), side=64)
     learner.zero_grad()
-    torch.autograd.backward(learner.losses(asked, chance(asked, retrieve=True), DiceWeights())["loss/total"])
-    adapters = [p for name, p in learner.unet.named_parameters() if "_ip." in name and "temporal" not in name]
+    torch.autograd.backward(
+        learner.losses(asked, chance(asked, retrieve=True), DiceWeights())["loss/total"]
+    )
+    adapters = [
+        p
+        for name, p in learner.unet.named_parameters()
+        if "_ip." in name and "temporal" not in name
+    ]
     assert all(float(p.grad.abs().max()) > 0 for p in adapters if p.grad is not None)
     assert any(p.grad is not None for p in adapters)
     for weight in (
@@ -111,8 +124,14 @@ def test_dropped_conditions_are_those_of_the_branches(learner: DiceLearner) -> N
     asked, silent = shot(tiny(), side=64), {"without_sound": True, "without_emotion": True}
     other = replace(asked, sound=asked.sound + 1, prior=asked.prior + 1)
     with torch.no_grad():
-        full = [float(learner.losses(one, chance(asked), DiceWeights())["loss/v"]) for one in (asked, other)]
-        none = [float(learner.losses(one, chance(asked, **silent), DiceWeights())["loss/v"]) for one in (asked, other)]
+        full = [
+            float(learner.losses(one, chance(asked), DiceWeights())["loss/v"])
+            for one in (asked, other)
+        ]
+        none = [
+            float(learner.losses(one, chance(asked, **silent), DiceWeights())["loss/v"])
+            for one in (asked, other)
+        ]
     assert full[0] != full[1]
     assert none[0] == none[1]
 
@@ -126,7 +145,9 @@ def test_recomputing_activations_changes_no_gradient(learner: DiceLearner) -> No
         learner.zero_grad()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # the classifier's dropout draws the same units both times
-            torch.autograd.backward(learner.losses(asked, chance(asked), DiceWeights())["loss/total"])
+            torch.autograd.backward(
+                learner.losses(asked, chance(asked), DiceWeights())["loss/total"]
+            )
         found.append(learner.unet.conv_in.weight.grad.clone())
     learner.unet.disable_gradient_checkpointing()
     assert found[1] == pytest.approx(found[0], abs=1e-5)

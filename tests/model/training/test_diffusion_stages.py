@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training the small talker on a tiny corpus: stages, resuming to the same numbers, slices of batches, what stands beside weights."""
+"""Training the small talker on a tiny corpus: stages, resuming to the same numbers, slices of
+batches, what stands beside weights."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ QUICK = Stages(
     sizes=tiny(),
     autoencoder=AutoencoderSettings(steps=6, batch=8, save_every=2, bf16=False),
     motion=DenoiserSettings(steps=2, batch=4, save_every=2, bf16=False),
-    emotion=DenoiserSettings(steps=5, batch=4, save_every=2, bf16=False, discriminator=0.1, examined=0.5, show_every=5),
+    emotion=DenoiserSettings(
+        steps=5, batch=4, save_every=2, bf16=False, discriminator=0.1, examined=0.5, show_every=5
+    ),
 )
 
 
@@ -75,7 +78,9 @@ def test_a_finished_checkpoint_says_what_it_was_trained_on(corpus: Corpus, train
     assert Nano.load(trained).sizes == tiny()
 
 
-def test_a_training_that_was_killed_goes_on_to_the_same_weights(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
+def test_a_training_that_was_killed_goes_on_to_the_same_weights(
+    corpus: Corpus, trained: Path, tmp_path: Path
+) -> None:
     for last in (3, 9):  # in the first stage, and in the last
 
         def killed(step: int, _: object, last: int = last) -> None:
@@ -86,18 +91,26 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(corpus: Corpus, 
             train(corpus, QUICK, Run(out=tmp_path, report=killed))
     finished = train(corpus, QUICK, Run(out=tmp_path))
     for name in ("autoencoder", "motion", "emotion"):
-        assert (tmp_path / name / "curve.jsonl").read_text() == (trained.parent / name / "curve.jsonl").read_text()
-    assert (finished / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+        assert (tmp_path / name / "curve.jsonl").read_text() == (
+            trained.parent / name / "curve.jsonl"
+        ).read_text()
+    assert (finished / "model.safetensors").read_bytes() == (
+        trained / "model.safetensors"
+    ).read_bytes()
 
 
-def test_a_process_that_was_killed_outright_goes_on_to_the_same_weights(trained: Path, tmp_path: Path) -> None:
+def test_a_process_that_was_killed_outright_goes_on_to_the_same_weights(
+    trained: Path, tmp_path: Path
+) -> None:
     corpus = corpora.tiny(tmp_path / "corpus")
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_diffusion_stages as here; "
         "from model.affect.prepared_corpus import tiny; place = Path(sys.argv[2]); "
         "here.train(tiny(place / 'corpus'), here.QUICK, here.Run(out=place / 'out'))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)]
+    )
     first, until = tmp_path / "out" / "autoencoder" / "curve.jsonl", time.monotonic() + 120
     while not (first.is_file() and first.read_text().count("\n") >= 3) and time.monotonic() < until:
         time.sleep(0.01)
@@ -105,7 +118,9 @@ def test_a_process_that_was_killed_outright_goes_on_to_the_same_weights(trained:
     assert process.wait() == -signal.SIGKILL
     finished = train(corpus, QUICK, Run(out=tmp_path / "out"))
     assert first.read_text() == (trained.parent / "autoencoder" / "curve.jsonl").read_text()
-    assert (finished / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+    assert (finished / "model.safetensors").read_bytes() == (
+        trained / "model.safetensors"
+    ).read_bytes()
 
 
 def test_a_stage_that_is_done_is_not_done_again(corpus: Corpus, trained: Path) -> None:
@@ -122,7 +137,9 @@ def test_other_settings_in_the_same_folder_are_refused(corpus: Corpus, trained: 
 
 
 def test_arms_start_from_a_shared_checkpoint(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
-    shared = DiffusionSettings(start=str(trained.parent / "motion"), cache=str(trained.parent / "cache"))
+    shared = DiffusionSettings(
+        start=str(trained.parent / "motion"), cache=str(trained.parent / "cache")
+    )
     plain = replace(QUICK, diffusion=shared, emotion=replace(QUICK.emotion, discriminator=0.0))
     shown: list[dict[str, Film]] = []
     steps: list[int] = []
@@ -137,7 +154,10 @@ def test_arms_start_from_a_shared_checkpoint(corpus: Corpus, trained: Path, tmp_
     own, other = Nano.load(arm).state_dict(), Nano.load(trained).state_dict()
     assert torch.equal(own["autoencoder.decode_in.weight"], other["autoencoder.decode_in.weight"])
     assert not torch.equal(own["unet.conv_in.weight"], other["unet.conv_in.weight"])
-    assert {name: film.shape[0] for name, film in shown[0].items()} == {"emotion/strip": 1, "emotion/film": 8}
+    assert {name: film.shape[0] for name, film in shown[0].items()} == {
+        "emotion/strip": 1,
+        "emotion/film": 8,
+    }
 
 
 def test_accumulation_and_workers_only_change_rounding(reel: Reel) -> None:
@@ -145,13 +165,17 @@ def test_accumulation_and_workers_only_change_rounding(reel: Reel) -> None:
     settings = replace(QUICK.emotion, batch=8)
     draws = draw(reel, nano, settings, 3)
     learner = Learner(nano, seed=0)
-    torch.nn.init.normal_(nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(
+        nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0)
+    )
 
     def gradient(parts: list[slice]) -> torch.Tensor:
         learner.zero_grad()
         for part in parts:
             mine = {name: values[part] for name, values in draws.items()}
-            torch.autograd.backward(losses(learner, batch_of(reel, nano, mine), settings)["loss/total"] / len(parts))
+            torch.autograd.backward(
+                losses(learner, batch_of(reel, nano, mine), settings)["loss/total"] / len(parts)
+            )
         return torch.cat([p.grad.flatten() for p in learner.parameters() if p.grad is not None])
 
     whole = gradient([slice(0, 8)])
@@ -162,13 +186,17 @@ def test_accumulation_and_workers_only_change_rounding(reel: Reel) -> None:
 
 def test_recomputing_activations_changes_no_gradient(reel: Reel) -> None:
     nano = Nano.fresh(tiny())
-    torch.nn.init.normal_(nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(
+        nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0)
+    )
     learner, settings = Learner(nano, seed=0), replace(QUICK.emotion, discriminator=0.0)
     found = []
     for checkpointing in (False, True):
         nano.unet.checkpointing = checkpointing
         learner.zero_grad()
-        found_losses = losses(learner, batch_of(reel, nano, draw(reel, nano, settings, 0)), settings)
+        found_losses = losses(
+            learner, batch_of(reel, nano, draw(reel, nano, settings, 0)), settings
+        )
         torch.autograd.backward(found_losses["loss/total"])
         gradient = nano.unet.conv_in.weight.grad
         assert gradient is not None
@@ -178,13 +206,18 @@ def test_recomputing_activations_changes_no_gradient(reel: Reel) -> None:
 
 def test_in_the_motion_stage_the_label_changes_nothing(reel: Reel) -> None:
     nano = Nano.fresh(tiny())
-    torch.nn.init.normal_(nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(
+        nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0)
+    )
     learner = Learner(nano, seed=0)
     other = replace(reel, labels=(reel.labels + 1) % len(LABELS))
     for emotion, same in ((False, True), (True, False)):
         settings = replace(QUICK.motion, emotion=emotion, drop_both=0.0, drop_emotion=0.0)
         part = draw(reel, nano, settings, 0)
-        values = [losses(learner, batch_of(one, nano, part), settings)["loss/v"].item() for one in (reel, other)]
+        values = [
+            losses(learner, batch_of(one, nano, part), settings)["loss/v"].item()
+            for one in (reel, other)
+        ]
         assert (values[0] == values[1]) is same
 
 
@@ -194,7 +227,9 @@ def test_the_autoencoder_learns_to_move_a_portrait() -> None:
     coarse = torch.rand(8, 3, 8, 8, generator=generator) * 2 - 1
     portraits = torch.nn.functional.interpolate(coarse, size=64, mode="bicubic").clamp(-1, 1)
     frames = portraits.roll(3, dims=-1)
-    kit = Kit(weights=torch.ones(8, 64, 64), noise=torch.zeros(8, 4, 8, 8), settings=AutoencoderSettings())
+    kit = Kit(
+        weights=torch.ones(8, 64, 64), noise=torch.zeros(8, 4, 8, 8), settings=AutoencoderSettings()
+    )
     optimiser = torch.optim.Adam(autoencoder.parameters(), lr=5e-3)
     seen = []
     for _ in range(25):
@@ -208,7 +243,9 @@ def test_the_autoencoder_learns_to_move_a_portrait() -> None:
 
 def test_a_fresh_decoder_shows_the_portrait() -> None:
     autoencoder = Nano.fresh(tiny()).autoencoder
-    portrait = signed(torch.randint(0, 256, (1, 64, 64, 3), generator=torch.Generator().manual_seed(0)))
+    portrait = signed(
+        torch.randint(0, 256, (1, 64, 64, 3), generator=torch.Generator().manual_seed(0))
+    )
     with torch.no_grad():
         made = autoencoder.decode(torch.zeros(1, 4, 8, 8), autoencoder.look(portrait))
     share = torch.sigmoid(torch.tensor(-2.0))
@@ -234,10 +271,16 @@ def test_wrong_settings_are_all_told_at_once() -> None:
     table = {"stepz": 3, "batch": 0, "bf16": 1}
     with pytest.raises(InputError) as caught:
         tables.read(DenoiserSettings, table, file="train.toml", name="motion")
-    assert {problem.column for problem in caught.value.problems} == {"motion.stepz", "motion.batch", "motion.bf16"}
+    assert {problem.column for problem in caught.value.problems} == {
+        "motion.stepz",
+        "motion.batch",
+        "motion.bf16",
+    }
 
 
-def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
+def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(
+    corpus: Corpus, trained: Path, tmp_path: Path
+) -> None:
     priors = Priors(mean=torch.randn(8, 256), logvar=torch.zeros(8, 256), intensity=torch.ones(8))
     felt, bank = EmotionEmbedder(EmbedderSizes()), EmotionBank()
     own = {"kind": "emotion embedder", "sizes": felt.plain_sizes()}
@@ -261,13 +304,26 @@ def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(corpus: Corpus, trai
     kept = nano.feeling.bank.codebook.codebook.weight
     assert kept == pytest.approx(bank.codebook.codebook.weight.detach(), abs=1e-4)
     assert nano.feeling.priors == pytest.approx(priors.mean, abs=2e-3)
-    with pytest.raises(InputError, match=r"other bank, column diffusion.bank: the bank of another embedder"):
-        train(corpus, replace(QUICK, diffusion=replace(told, bank=str(tmp_path / "other bank"))), Run(out=tmp_path))
+    with pytest.raises(
+        InputError, match=r"other bank, column diffusion.bank: the bank of another embedder"
+    ):
+        train(
+            corpus,
+            replace(QUICK, diffusion=replace(told, bank=str(tmp_path / "other bank"))),
+            Run(out=tmp_path),
+        )
 
 
-def test_folders_to_begin_with_that_hold_something_else_are_all_told_at_once(corpus: Corpus, tmp_path: Path) -> None:
-    wrong = DiffusionSettings(start=str(tmp_path), embedder=str(PACKAGED), bank=str(tmp_path / "none"))
+def test_folders_to_begin_with_that_hold_something_else_are_all_told_at_once(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    wrong = DiffusionSettings(
+        start=str(tmp_path), embedder=str(PACKAGED), bank=str(tmp_path / "none")
+    )
     with pytest.raises(InputError) as caught:
         train(corpus, replace(QUICK, diffusion=wrong), Run(out=tmp_path / "out"))
-    assert [problem.column for problem in caught.value.problems] == ["diffusion.start", "diffusion.bank"]
+    assert [problem.column for problem in caught.value.problems] == [
+        "diffusion.start",
+        "diffusion.bank",
+    ]
     assert not (tmp_path / "out").exists()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The embedder on a tiny corpus: it learns, it does without a sense, its words and its files are what they should be."""
+"""The embedder on a tiny corpus: it learns, it does without a sense, its words and its files are
+what they should be."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
     folder = tmp_path_factory.mktemp("embedder")
     corpus = tiny(folder)
     train(corpus, SETTINGS, Run(out=folder / "out"))
-    return Taught(corpus, folder / "out", EmotionEmbedder.load(folder / "out"), Priors.load(folder / "out"))
+    return Taught(
+        corpus, folder / "out", EmotionEmbedder.load(folder / "out"), Priors.load(folder / "out")
+    )
 
 
 @pytest.mark.parametrize("modalities", [BOTH, ("audio",), ("video",)])
@@ -54,7 +57,9 @@ def test_emotions_of_people_never_seen_are_nearest_to_their_class_mean(
 
 def test_one_clip_is_encoded_as_it_is_among_others(taught: Taught) -> None:
     rows = taught.corpus.split("test")
-    together, intensities = encode_all(taught.embedder, gather(taught.corpus, rows, taught.embedder.space))
+    together, intensities = encode_all(
+        taught.embedder, gather(taught.corpus, rows, taught.embedder.space)
+    )
     alone, intensity = taught.embedder.encode(taught.corpus.load(rows[3]))
     torch.testing.assert_close(alone.mean, together.mean[3], rtol=1e-4, atol=1e-4)
     assert intensity == pytest.approx(float(intensities[3]), abs=1e-4)
@@ -68,10 +73,14 @@ def test_a_long_clip_is_the_mean_of_its_windows(taught: Taught) -> None:
     whole, _ = embedder.encode(clip)
     halves = []
     for first in (0, 8):
-        part = {name: getattr(clip, name)[first : first + 8] for name in ("faces", "points", "prosody")}
+        part = {
+            name: getattr(clip, name)[first : first + 8] for name in ("faces", "points", "prosody")
+        }
         half = replace(clip, **part, heard=clip.heard[2 * first : 2 * first + 16])
         halves.append(embedder.encode(half)[0].mean)
-    assert float((whole.mean - (halves[0] + halves[1]) / 2).abs().max()) < 0.35 * float(whole.mean.abs().max())
+    assert float((whole.mean - (halves[0] + halves[1]) / 2).abs().max()) < 0.35 * float(
+        whole.mean.abs().max()
+    )
 
 
 def test_a_missing_sense_does_not_shape_what_is_felt(taught: Taught) -> None:
@@ -100,12 +109,16 @@ def test_a_clip_is_put_in_words(taught: Taught) -> None:
 def test_a_prior_is_put_in_its_own_words(taught: Taught) -> None:
     for text in ("happy 0.6", "angry 0.5 + fear 0.3", "neutral 1"):
         weights = torch.from_numpy(parse_curve(text).at(0)).float()
-        found = taught.priors.mix(Gaussian(mean=taught.priors.at(weights), logvar=torch.zeros(DIMS)))
+        found = taught.priors.mix(
+            Gaussian(mean=taught.priors.at(weights), logvar=torch.zeros(DIMS))
+        )
         np.testing.assert_allclose(found.at(0), parse_curve(text).at(0), atol=0.02)
 
 
 @given(share=st.floats(0, 1), one=st.sampled_from(range(8)), other=st.sampled_from(range(8)))
-def test_priors_of_blends_lie_between_their_ends(taught: Taught, share: float, one: int, other: int) -> None:
+def test_priors_of_blends_lie_between_their_ends(
+    taught: Taught, share: float, one: int, other: int
+) -> None:
     ends = torch.eye(8)[[one, other]]
     mixed = taught.priors.at(share * ends[0] + (1 - share) * ends[1])
     expected = share * taught.priors.at(ends[0]) + (1 - share) * taught.priors.at(ends[1])
@@ -116,7 +129,9 @@ def test_intensity_leads_from_neutral_to_the_class(taught: Taught) -> None:
     happy = torch.eye(8)[LABELS.index("happy")]
     torch.testing.assert_close(taught.priors.at(0 * happy), taught.priors.mean[NEUTRAL])
     strength = float(taught.priors.intensity[LABELS.index("happy")])
-    torch.testing.assert_close(taught.priors.at(strength * happy), taught.priors.mean[LABELS.index("happy")])
+    torch.testing.assert_close(
+        taught.priors.at(strength * happy), taught.priors.mean[LABELS.index("happy")]
+    )
 
 
 def test_files_that_were_changed_are_refused(taught: Taught, tmp_path: Path) -> None:
@@ -162,13 +177,20 @@ def test_settings_tell_all_their_problems_at_once() -> None:
 
 
 @given(
-    angle=st.floats(-3, 3), size=st.floats(0.2, 5), x=st.floats(-2, 2), y=st.floats(-2, 2), seed=st.integers(0, 1000)
+    angle=st.floats(-3, 3),
+    size=st.floats(0.2, 5),
+    x=st.floats(-2, 2),
+    y=st.floats(-2, 2),
+    seed=st.integers(0, 1000),
 )
 def test_coordinates_do_not_change_with_place_size_and_roll(
     angle: float, size: float, x: float, y: float, seed: int
 ) -> None:
     chance = np.random.default_rng(seed)
-    clips = [chance.normal(0, 0.02, (5, 30, 2)) + np.random.default_rng(7).normal(0, 1, (30, 2)) for _ in range(6)]
+    clips = [
+        chance.normal(0, 0.02, (5, 30, 2)) + np.random.default_rng(7).normal(0, 1, (30, 2))
+        for _ in range(6)
+    ]
     space = fit(clips, ["a", "a", "b", "b", "c", "c"], axes=4)
     turn = size * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     moved = clips[0] @ turn + (x, y)
@@ -189,7 +211,10 @@ def test_prosody_numbers_hear_pitch_loudness_and_pauses() -> None:
 def test_hearing_has_a_row_for_two_frames(taught: Taught) -> None:
     clip = taught.corpus.load(taught.corpus.split("test")[0])
     assert hearing(clip).shape == (8, 398)
-    assert hearing(replace(clip, heard=clip.heard[:-3], prosody=clip.prosody[:-1])).shape == (7, 398)
+    assert hearing(replace(clip, heard=clip.heard[:-3], prosody=clip.prosody[:-1])).shape == (
+        7,
+        398,
+    )
 
 
 def test_directions_that_few_clips_never_show_stay_small_in_other_faces() -> None:

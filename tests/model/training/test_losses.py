@@ -22,7 +22,9 @@ def drawn(seed: int, *shape: int) -> Tensor:
 
 
 def nce(vectors: Tensor, *, hard_weight: float = 1.0, temperature: float = 0.1) -> float:
-    return float(info_nce(vectors, EMOTIONS, IDENTITIES, temperature=temperature, hard_weight=hard_weight))
+    return float(
+        info_nce(vectors, EMOTIONS, IDENTITIES, temperature=temperature, hard_weight=hard_weight)
+    )
 
 
 def test_emotions_told_apart_alike_in_everyone_cost_next_to_nothing() -> None:
@@ -37,7 +39,10 @@ def test_the_contrastive_loss_is_the_published_formula() -> None:
     vectors = torch.nn.functional.normalize(drawn(0, 12, 5), dim=-1)
     alike = (vectors @ vectors.T / 0.1).exp()
     terms = [
-        -math.log(alike[i, p] / (alike[i, p] + sum(alike[i, n] for n in range(12) if EMOTIONS[n] != EMOTIONS[i])))
+        -math.log(
+            alike[i, p]
+            / (alike[i, p] + sum(alike[i, n] for n in range(12) if EMOTIONS[n] != EMOTIONS[i]))
+        )
         for i in range(12)
         for p in range(12)
         if EMOTIONS[i] == EMOTIONS[p] and IDENTITIES[i] != IDENTITIES[p]
@@ -52,7 +57,9 @@ def test_negatives_of_the_same_person_weigh_more_when_asked() -> None:
 
 def test_a_batch_without_pairs_costs_nothing_and_still_has_gradients() -> None:
     vectors = drawn(2, 2, 3).requires_grad_()
-    loss = info_nce(vectors, torch.tensor([0, 1]), torch.tensor([0, 0]), temperature=0.1, hard_weight=1.0)
+    loss = info_nce(
+        vectors, torch.tensor([0, 1]), torch.tensor([0, 0]), temperature=0.1, hard_weight=1.0
+    )
     loss.backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) == 0
     assert vectors.grad is not None
@@ -85,4 +92,6 @@ def test_vectors_that_only_name_people_belong_to_them_wholly() -> None:
 
 def test_noise_belongs_to_people_by_chance_only() -> None:
     emotions, identities = torch.arange(8).repeat(64), torch.arange(64).repeat_interleave(8)
-    assert float(identity_share(drawn(3, 512, 32), emotions, identities)) == pytest.approx(1 / 8, abs=0.03)
+    assert float(identity_share(drawn(3, 512, 32), emotions, identities)) == pytest.approx(
+        1 / 8, abs=0.03
+    )

@@ -7,7 +7,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.training.probes import discriminant, halves, identity_probe, ridge, shuffled_identity_probes
+from model.training.probes import (
+    discriminant,
+    halves,
+    identity_probe,
+    ridge,
+    shuffled_identity_probes,
+)
 
 IDENTITIES = np.repeat(np.arange(6), 24)
 EMOTIONS = np.tile(np.repeat(np.arange(8), 3), 6)
@@ -15,7 +21,12 @@ EMOTIONS = np.tile(np.repeat(np.arange(8), 3), 6)
 
 def test_groups_apart_are_told_apart_whatever_the_scale_of_a_feature() -> None:
     chance, labels = np.random.default_rng(4), np.repeat([3, 5, 9], 40)
-    features = chance.normal(0, 1, (120, 4)) * (1, 1e4, 1e-4, 1) + (labels == 5)[:, None] * (8, 0, 0, 0)
+    features = chance.normal(0, 1, (120, 4)) * (1, 1e4, 1e-4, 1) + (labels == 5)[:, None] * (
+        8,
+        0,
+        0,
+        0,
+    )
     features[labels == 9, 2] += 8e-4
     for classify in (discriminant, ridge):
         assert (classify(features, labels, features) == labels).mean() > 0.97
@@ -24,7 +35,9 @@ def test_groups_apart_are_told_apart_whatever_the_scale_of_a_feature() -> None:
 def test_a_discriminant_looks_across_what_varies_within_classes() -> None:
     chance, labels = np.random.default_rng(4), np.repeat([0, 1], 300)
     common = chance.normal(0, 3, 600)
-    features = np.column_stack([common, common + np.where(labels == 1, 1.0, -1.0) + chance.normal(0, 0.3, 600)])
+    features = np.column_stack(
+        [common, common + np.where(labels == 1, 1.0, -1.0) + chance.normal(0, 0.3, 600)]
+    )
     assert (discriminant(features, labels, features) == labels).mean() > 0.9
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prosody is measured as it is: pitch, pauses, loudness and syllables of sounds that are made to have them."""
+"""Prosody is measured as it is: pitch, pauses, loudness and syllables of sounds that are made to
+have them."""
 
 from __future__ import annotations
 

@@ -32,11 +32,14 @@ train(tiny(folder), {SETTINGS}, Run(out=folder / "out"))
 
 
 def begun(folder: Path) -> subprocess.Popen[bytes]:
-    """A training in a process of its own: what else a process has done may change its last digits."""
+    """A training in a process of its own: what else a process has done may change its last
+    digits."""
     return subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)])
 
 
-def test_a_training_killed_in_the_middle_ends_with_the_same_curve_and_weights(tmp_path: Path) -> None:
+def test_a_training_killed_in_the_middle_ends_with_the_same_curve_and_weights(
+    tmp_path: Path,
+) -> None:
     child, whole = begun(tmp_path / "killed"), begun(tmp_path / "whole")
     curve = Curve(tmp_path / "killed" / "out" / "curve.jsonl")
     deadline = time.monotonic() + 120
@@ -61,10 +64,12 @@ def small() -> tuple[nn.Linear, torch.optim.Optimizer]:
 
 def test_a_state_of_another_training_is_refused_with_what_differs(tmp_path: Path) -> None:
     module, optimiser = small()
-    Training(modules={"a": module}, optimiser=optimiser, facts={"of": {"seed": 1}, "data": "x"}).save(
-        tmp_path / STATE, step=3
+    Training(
+        modules={"a": module}, optimiser=optimiser, facts={"of": {"seed": 1}, "data": "x"}
+    ).save(tmp_path / STATE, step=3)
+    other = Training(
+        modules={"a": module}, optimiser=optimiser, facts={"of": {"seed": 2}, "data": "x"}
     )
-    other = Training(modules={"a": module}, optimiser=optimiser, facts={"of": {"seed": 2}, "data": "x"})
     with pytest.raises(InputError, match=r"column of\.seed.*expected 1; got 2"):
         other.restore(tmp_path / STATE)
     (tmp_path / STATE).write_bytes(b"no safetensors")
@@ -74,7 +79,10 @@ def test_a_state_of_another_training_is_refused_with_what_differs(tmp_path: Path
 
 def test_nothing_saved_means_from_the_start(tmp_path: Path) -> None:
     module, optimiser = small()
-    assert Training(modules={"a": module}, optimiser=optimiser, facts={}).restore(tmp_path / STATE) == 0
+    assert (
+        Training(modules={"a": module}, optimiser=optimiser, facts={}).restore(tmp_path / STATE)
+        == 0
+    )
 
 
 def test_half_a_line_of_a_curve_is_forgotten(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two processes that share every batch do what one does, also where a share has nothing to learn from."""
+"""Two processes that share every batch do what one does, also where a share has nothing to learn
+from."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def stage() -> Stage:
 
     def draw(step: int) -> Draws:
         rows = torch.randn(COURSE.batch, 3, generator=seeded(1, step))
-        return {"rows": rows, "asked": torch.arange(COURSE.batch) < step % 3}  # nobody, the first share alone
+        # nobody, the first share alone
+        return {"rows": rows, "asked": torch.arange(COURSE.batch) < step % 3}
 
     def loss(part: Draws) -> Losses:
         error = pupil.always(part["rows"]).square().mean()
@@ -59,7 +61,9 @@ def trained(out: Path, *, rank: int) -> None:
     """One of two processes that train together; the first writes the weights."""
     torch.set_num_threads(1)
     meeting, patience = f"file://{out.with_name('meeting')}", timedelta(seconds=120)
-    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2, timeout=patience)
+    distributed.init_process_group(
+        "gloo", init_method=meeting, rank=rank, world_size=2, timeout=patience
+    )
     mean = follow(stage(), COURSE, Run(out=out, workers=Workers(rank=rank, count=2)))
     if rank == 0:
         save_file(mean.state_dict(), out / "weights.safetensors")
@@ -70,7 +74,10 @@ def test_two_processes_have_curve_and_weights_of_one(tmp_path: Path) -> None:
     here = str(Path(__file__).parent)
     subprocess.run([sys.executable, "-c", PROGRAM, here, str(tmp_path / "two")], check=True)
     run, two = Run(out=tmp_path / "one", workers=ALONE), Run(out=tmp_path / "two")
-    alone, together = follow(stage(), COURSE, run).state_dict(), load_file(two.out / "weights.safetensors")
+    alone, together = (
+        follow(stage(), COURSE, run).state_dict(),
+        load_file(two.out / "weights.safetensors"),
+    )
     for one, other in zip(run.curve.read(), two.curve.read(), strict=True):
         assert other == pytest.approx(one, abs=1e-6)
     for name, value in alone.items():

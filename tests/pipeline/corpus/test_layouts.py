@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Published corpora are found in the folders they are published in, and whatever else lies there is named."""
+"""Published corpora are found in the folders they are published in, and whatever else lies there is
+named."""
 
 from __future__ import annotations
 
@@ -55,11 +56,22 @@ def test_converted_files_are_read_once_and_other_containers_named(tmp_path: Path
     videos, sounds = tmp_path / "VideoFlash", tmp_path / "AudioWAV"
     for name in ("1001_DFA_ANG_XX", "1002_IEO_SAD_HI", "1003_IEO_SAD_HI", "1004_IEO_SAD_HI"):
         touch(sounds / f"{name}.WAV")
-    touch(videos / "1001_DFA_ANG_XX.flv", videos / "1001_DFA_ANG_XX.mp4", videos / "1001_DFA_ANG_XX.avi")
-    touch(videos / "1002_IEO_SAD_HI.MP4", videos / "._1002_IEO_SAD_HI.MP4", videos / "1003_IEO_SAD_HI.avi")
+    touch(
+        videos / "1001_DFA_ANG_XX.flv",
+        videos / "1001_DFA_ANG_XX.mp4",
+        videos / "1001_DFA_ANG_XX.avi",
+    )
+    touch(
+        videos / "1002_IEO_SAD_HI.MP4",
+        videos / "._1002_IEO_SAD_HI.MP4",
+        videos / "1003_IEO_SAD_HI.avi",
+    )
     (videos / "1004_IEO_SAD_HI.mp4").mkdir()
     found = crema_d.layout(tmp_path)
-    assert [one.video.name for one in found.performed] == ["1001_DFA_ANG_XX.flv", "1002_IEO_SAD_HI.MP4"]
+    assert [one.video.name for one in found.performed] == [
+        "1001_DFA_ANG_XX.flv",
+        "1002_IEO_SAD_HI.MP4",
+    ]
     assert found.performed[1].audio == sounds / "1002_IEO_SAD_HI.WAV"
     assert [(path.name, reason) for path, reason in found.strange] == [
         ("1003_IEO_SAD_HI.avi", ".avi is not read; convert it to .mp4 or .mkv")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The synthetic corpus is planned the same each time, test voices are heard in test only, and wrong sheets are told about at once."""
+"""The synthetic corpus is planned the same each time, test voices are heard in test only, and wrong
+sheets are told about at once."""
 
 from __future__ import annotations
 
@@ -19,12 +20,20 @@ from pipeline.corpus import performance, synthetic, unit_heads
 from pipeline.corpus.synthetic import Person, SpokenLine
 
 PEOPLE = [
-    Person(identity=f"p{n}", sex=("female", "male")[n % 2], split=split, licence="CC0-1.0", key=f"k{n}")
+    Person(
+        identity=f"p{n}", sex=("female", "male")[n % 2], split=split, licence="CC0-1.0", key=f"k{n}"
+    )
     for n, split in enumerate(["train", "train", "judge", "judge", "val", "val", "test", "test"])
 ]
 LINES = [
     SpokenLine(
-        voice=voice, sex=sex, split=split, text_id=f"t{n}", text="A line.", file=f"{voice}{n}", key=f"{voice}{n}"
+        voice=voice,
+        sex=sex,
+        split=split,
+        text_id=f"t{n}",
+        text="A line.",
+        file=f"{voice}{n}",
+        key=f"{voice}{n}",
     )
     for voice, sex, split in [
         ("anna", "female", "train"),
@@ -42,7 +51,9 @@ def test_everybody_performs_every_emotion_at_every_level_once() -> None:
 
 
 def test_the_same_seed_plans_the_same_and_another_seed_another() -> None:
-    first, again, other = ([clip.clip_id for clip in synthetic.plan(PEOPLE, LINES, seed=seed)] for seed in (0, 0, 1))
+    first, again, other = (
+        [clip.clip_id for clip in synthetic.plan(PEOPLE, LINES, seed=seed)] for seed in (0, 0, 1)
+    )
     assert first == again
     assert not set(first) & set(other)
 
@@ -105,4 +116,10 @@ def test_a_picture_that_does_not_fall_into_its_stills_is_refused(tmp_path: Path)
 
 def test_stills_are_blended_from_the_first_to_the_last() -> None:
     stills = np.array([[[[0]]], [[[100]]], [[[200]]]], dtype=np.uint8)
-    assert [int(frame[0, 0, 0]) for frame in unit_heads.blended(stills, 5)] == [0, 50, 100, 150, 200]
+    assert [int(frame[0, 0, 0]) for frame in unit_heads.blended(stills, 5)] == [
+        0,
+        50,
+        100,
+        150,
+        200,
+    ]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures and sound become arrays on one clock, and what cannot be used is refused with its reason."""
+"""Pictures and sound become arrays on one clock, and what cannot be used is refused with its
+reason."""
 
 from __future__ import annotations
 
@@ -68,7 +69,10 @@ def test_landmarks_of_every_other_frame_are_nearly_those_of_every_frame(mara: np
 
 def test_a_larger_crop_shows_a_smaller_face(preparer: Preparer, mara: np.ndarray) -> None:
     sizes = [
-        np.ptp(preparer.pictures([mara] * FRAMES, framing=Framing(scale=scale))[1][0].astype(float), axis=0).max()
+        np.ptp(
+            preparer.pictures([mara] * FRAMES, framing=Framing(scale=scale))[1][0].astype(float),
+            axis=0,
+        ).max()
         for scale in (1.0, 1.25)
     ]
     assert sizes[0] / sizes[1] == pytest.approx(1.25, abs=0.05)
@@ -110,7 +114,11 @@ def unfit(mara: np.ndarray) -> dict[str, list[np.ndarray]]:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_does_not_fit_is_refused_with_its_reason(
-    preparer: Preparer, unfit: dict[str, list[np.ndarray]], clip: str, sound: np.ndarray, reason: str
+    preparer: Preparer,
+    unfit: dict[str, list[np.ndarray]],
+    clip: str,
+    sound: np.ndarray,
+    reason: str,
 ) -> None:
     with pytest.raises(UnfitError, match=reason):
         preparer.clip(unfit[clip], sound)

@@ -26,7 +26,9 @@ def test_a_triangle_covers_about_its_area(places: tuple[float, ...]) -> None:
 
 
 @given(st.tuples(PLACES, PLACES, PLACES, PLACES, PLACES, PLACES))
-def test_what_is_interpolated_over_a_triangle_is_where_the_pixel_is(places: tuple[float, ...]) -> None:
+def test_what_is_interpolated_over_a_triangle_is_where_the_pixel_is(
+    places: tuple[float, ...],
+) -> None:
     screen = np.column_stack([np.array(places).reshape(3, 2), np.zeros(3)])
     seen = rasterise(screen, FACE, SIZE)
     found = seen.of(screen[:, :2], FACE)
@@ -35,7 +37,9 @@ def test_what_is_interpolated_over_a_triangle_is_where_the_pixel_is(places: tupl
 
 def test_the_nearer_triangle_is_seen() -> None:
     square = np.array([[0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]], dtype=float)
-    screen = np.concatenate([np.column_stack([square, np.full(4, depth)]) for depth in (0.3, 0.7, 0.1)])
+    screen = np.concatenate(
+        [np.column_stack([square, np.full(4, depth)]) for depth in (0.3, 0.7, 0.1)]
+    )
     faces = np.concatenate([np.array([[0, 1, 2], [1, 3, 2]]) + 4 * layer for layer in range(3)])
     seen = rasterise(screen, faces, SIZE)
     assert len(seen.rows) == SIZE * SIZE

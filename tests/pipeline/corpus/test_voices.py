@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line said in another manner measures as it was asked to, and emotions overlap without being the same."""
+"""A line said in another manner measures as it was asked to, and emotions overlap without being the
+same."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ NAMES = {name: place for place, name in enumerate(prosody.SUMMARY)}
 
 @pytest.fixture(scope="module")
 def line() -> np.ndarray:
-    """1.6 s of something like speech: syllables whose pitch rises and falls, over a little breath."""
+    """1.6 s of something like speech: syllables whose pitch rises and falls, over a little
+    breath."""
     times = np.arange(round(1.6 * HZ)) / HZ
     phase = 2 * np.pi * np.cumsum(140 * 2 ** (0.15 * np.sin(2 * np.pi * 1.3 * times))) / HZ
     voice = sum(np.sin(k * phase) / k for k in range(1, 20))
@@ -46,7 +48,10 @@ def test_the_pitch_moves_by_what_was_asked(line: np.ndarray, semitones: float) -
 
 
 def test_a_wider_range_is_wider(line: np.ndarray) -> None:
-    narrow, wide = (measured(said(line, Manner(pitch_range=factor)).sound, "pitch_range") for factor in (0.5, 1.8))
+    narrow, wide = (
+        measured(said(line, Manner(pitch_range=factor)).sound, "pitch_range")
+        for factor in (0.5, 1.8)
+    )
     assert wide > 2 * narrow
 
 
@@ -61,8 +66,15 @@ def test_loudness_and_tilt_follow(line: np.ndarray) -> None:
     assert measured(said(line, Manner(tilt_db=6)).sound, "tilt") > measured(line, "tilt") + 3
 
 
-@given(st.floats(0.6, 1.6), st.integers(0, 40_000), st.integers(0, 8_000), st.lists(st.floats(0, 50_000), min_size=2))
-def test_what_came_later_is_heard_later(rate: float, pause_at: int, pause: int, places: list[float]) -> None:
+@given(
+    st.floats(0.6, 1.6),
+    st.integers(0, 40_000),
+    st.integers(0, 8_000),
+    st.lists(st.floats(0, 50_000), min_size=2),
+)
+def test_what_came_later_is_heard_later(
+    rate: float, pause_at: int, pause: int, places: list[float]
+) -> None:
     moved = psola.Said(sound=np.zeros(0), rate=rate, pause_at=pause_at, pause=pause)
     heard = [moved.at(place) for place in sorted(places)]
     assert heard == sorted(heard)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layouts: never outside the picture, never over text when there is room, and every wrong word named."""
+"""Layouts: never outside the picture, never over text when there is room, and every wrong word
+named."""
 
 from __future__ import annotations
 
@@ -13,8 +14,12 @@ from pipeline.lesson.layouts import CORNERS, SMALLER, Arrangement, LayoutError, 
 
 SIZE = (320, 180)
 boxes = st.lists(
-    st.tuples(st.integers(0, 300), st.integers(0, 170), st.integers(2, 200), st.integers(2, 40)).map(
-        lambda edges: Rect(edges[0], edges[1], min(edges[2], SIZE[0] - edges[0]), min(edges[3], SIZE[1] - edges[1]))
+    st.tuples(
+        st.integers(0, 300), st.integers(0, 170), st.integers(2, 200), st.integers(2, 40)
+    ).map(
+        lambda edges: Rect(
+            edges[0], edges[1], min(edges[2], SIZE[0] - edges[0]), min(edges[3], SIZE[1] - edges[1])
+        )
     ),
     max_size=8,
 )
@@ -28,7 +33,8 @@ corners = st.builds(
 
 
 def free_places(side: int, edge: int, text: list[Rect]) -> list[Rect]:
-    """Every even place for a square inside the margins that covers no text: by trying all of them."""
+    """Every even place for a square inside the margins that covers no text: by trying all of
+    them."""
     across = range(edge, SIZE[0] - edge - side + 1, 2)
     down = range(edge, SIZE[1] - edge - side + 1, 2)
     places = (Rect(left, top, side, side) for left, top in itertools.product(across, down))
@@ -36,10 +42,17 @@ def free_places(side: int, edge: int, text: list[Rect]) -> list[Rect]:
 
 
 @given(corners, boxes)
-def test_the_presenter_lies_inside_the_picture_on_even_pixels(arrangement: Arrangement, text: list[Rect]) -> None:
+def test_the_presenter_lies_inside_the_picture_on_even_pixels(
+    arrangement: Arrangement, text: list[Rect]
+) -> None:
     placed = place(arrangement, SIZE, text).presenter
     assert placed is not None
-    assert placed.left >= 0 and placed.top >= 0 and placed.right <= SIZE[0] and placed.bottom <= SIZE[1]
+    assert (
+        placed.left >= 0
+        and placed.top >= 0
+        and placed.right <= SIZE[0]
+        and placed.bottom <= SIZE[1]
+    )
     assert not any(edge % 2 for edge in (placed.left, placed.top, placed.width, placed.height))
     assert placed.width == placed.height > 0
 
@@ -66,7 +79,9 @@ def test_text_is_covered_only_where_a_slide_has_no_room_for_the_smallest_present
 
 
 @given(corners)
-def test_an_empty_slide_has_its_presenter_in_the_corner_that_was_asked_for(arrangement: Arrangement) -> None:
+def test_an_empty_slide_has_its_presenter_in_the_corner_that_was_asked_for(
+    arrangement: Arrangement,
+) -> None:
     placed = place(arrangement, SIZE, []).presenter
     assert placed is not None
     upright, across = arrangement.corner.split("-")
@@ -82,9 +97,13 @@ def test_text_in_the_corner_sends_the_presenter_to_the_other_corner_of_that_side
 
 
 def test_a_corner_without_drawings_goes_before_one_with_them() -> None:
-    placed = place(Arrangement(corner="bottom-right"), SIZE, [], art=[Rect(260, 130, 20, 20)]).presenter
+    placed = place(
+        Arrangement(corner="bottom-right"), SIZE, [], art=[Rect(260, 130, 20, 20)]
+    ).presenter
     assert placed is not None and placed.top < 20 and placed.right > 300
-    everywhere = place(Arrangement(corner="bottom-right"), SIZE, [], art=[Rect(0, 0, *SIZE)]).presenter
+    everywhere = place(
+        Arrangement(corner="bottom-right"), SIZE, [], art=[Rect(0, 0, *SIZE)]
+    ).presenter
     assert everywhere is not None and everywhere.top > 90
 
 
@@ -118,7 +137,9 @@ def test_side_by_side_shows_the_whole_slide_and_neither_covers_the_other() -> No
         placed = place(parse(f"side by side, {side}"), (1280, 720), [])
         assert placed.slide is not None and placed.presenter is not None
         assert placed.slide.overlap(placed.presenter) == 0
-        assert placed.slide.width + placed.presenter.width == 1280 and placed.presenter.height == 720
+        assert (
+            placed.slide.width + placed.presenter.width == 1280 and placed.presenter.height == 720
+        )
         assert abs(placed.slide.width / placed.slide.height - 16 / 9) < 0.01
 
 
@@ -139,13 +160,23 @@ def test_slide_only_and_presenter_full_show_one_of_them() -> None:
 def test_a_layout_changes_only_what_it_names() -> None:
     base = parse("corner, top-left, size 25%, margin 2%, square")
     changed = parse("round", base=base)
-    assert (changed.corner, changed.size, changed.margin, changed.round) == ("top-left", 0.25, 0.02, True)
+    assert (changed.corner, changed.size, changed.margin, changed.round) == (
+        "top-left",
+        0.25,
+        0.02,
+        True,
+    )
     assert parse("size 0.4").size == 0.4
 
 
 @pytest.mark.parametrize(
     ("text", "near"),
-    [("conrer", "corner"), ("slide onyl", "slide only"), ("bottom right", "bottom-right"), ("rund", "round")],
+    [
+        ("conrer", "corner"),
+        ("slide onyl", "slide only"),
+        ("bottom right", "bottom-right"),
+        ("rund", "round"),
+    ],
 )
 def test_a_wrong_word_names_the_nearest(text: str, near: str) -> None:
     with pytest.raises(LayoutError) as error:

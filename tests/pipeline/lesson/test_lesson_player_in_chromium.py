@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packaged player in a real Chromium: resumes through learning systems of three kinds and without one, keys, captions, completion."""
+"""The packaged player in a real Chromium: resumes through learning systems of three kinds and
+without one, keys, captions, completion."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ from pipeline.lesson.transcript import Entry
 from pipeline.script.settings import PackageName
 
 SECONDS = 6
-# A learning system as SCORM 1.2 describes one: an object named API in a page around the lesson. It keeps what it is told in the tab.
+# A learning system as SCORM 1.2 describes one: an object named API in a page around the lesson. It
+# keeps what it is told in the tab.
 SYSTEM = """<!doctype html><title>Learning system</title><script>
 const told = JSON.parse(sessionStorage.told || '{"cmi.core.lesson_status": "not attempted"}');
 window.calls = [];
@@ -40,7 +42,8 @@ window.API = {
 };
 window.told = told;
 </script><iframe id="lesson" src="index.html" width="900" height="900"></iframe>"""
-# The same for SCORM 2004. It refuses what a learning system refuses: calls before the beginning or after the end.
+# The same for SCORM 2004. It refuses what a learning system refuses: calls before the beginning or
+# after the end.
 SYSTEM_2004 = """<!doctype html><title>Learning system</title><script>
 const told = JSON.parse(sessionStorage.told2004 || '{"cmi.completion_status": "unknown"}');
 let running = false;
@@ -88,7 +91,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The unpacked package and a learning system on loopback."""
     folder = tmp_path_factory.mktemp("site")
     package = small_package(tmp_path_factory.mktemp("package"))
-    places: dict[PackageName, Path] = {"scorm12": folder, "scorm2004": folder / "scorm2004", "xapi": folder / "xapi"}
+    places: dict[PackageName, Path] = {
+        "scorm12": folder,
+        "scorm2004": folder / "scorm2004",
+        "xapi": folder / "xapi",
+    }
     for kind, place in places.items():
         with zipfile.ZipFile(packages.write(package, folder / f"{kind}.zip", kind=kind)) as archive:
             archive.extractall(place)
@@ -111,7 +118,8 @@ def serving(handler: Any) -> Iterator[http.server.ThreadingHTTPServer]:
 
 
 class RecordStore(http.server.BaseHTTPRequestHandler):
-    """As much of a learning record store as the player needs: statements, and a state kept under its whole address."""
+    """As much of a learning record store as the player needs: statements, and a state kept under
+    its whole address."""
 
     statements: ClassVar[list[dict[str, Any]]] = []
     states: ClassVar[dict[str, bytes]] = {}
@@ -146,7 +154,9 @@ class RecordStore(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Access-Control-Allow-Origin", "*")
         self.send_header("Access-Control-Allow-Methods", "GET, PUT, POST")
-        self.send_header("Access-Control-Allow-Headers", "authorization, content-type, x-experience-api-version")
+        self.send_header(
+            "Access-Control-Allow-Headers", "authorization, content-type, x-experience-api-version"
+        )
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -167,17 +177,49 @@ def record_store() -> Iterator[str]:
 def small_package(folder: Path) -> packages.Package:
     video = folder / "video.mp4"
     media.run(
-        ["-f", "lavfi", "-i", f"testsrc=size=160x90:rate=25:duration={SECONDS}", "-f", "lavfi", "-i", f"sine=duration={SECONDS}",
-         "-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-shortest", "-movflags", "+faststart", str(video)]
-    )  # fmt: skip
+        [
+            "-f",
+            "lavfi",
+            "-i",
+            f"testsrc=size=160x90:rate=25:duration={SECONDS}",
+            "-f",
+            "lavfi",
+            "-i",
+            f"sine=duration={SECONDS}",
+            "-c:v",
+            "libx264",
+            "-pix_fmt",
+            "yuv420p",
+            "-g",
+            "25",
+            "-c:a",
+            "aac",
+            "-shortest",
+            "-movflags",
+            "+faststart",
+            str(video),
+        ]
+    )
     media.run(["-i", str(video), "-frames:v", "1", "-update", "1", str(folder / "poster.jpg")])
     (folder / "captions.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:05.000\nHello.\n")
-    (folder / "chapters.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:03.000\nOne\n\n00:03.000 --> 00:06.000\nTwo\n")
-    told = [Entry(title="One", frame=0, said=(("A", "Hello."),)), Entry(title="Two", frame=75, said=(("A", "Bye."),))]
+    (folder / "chapters.vtt").write_text(
+        "WEBVTT\n\n00:00.000 --> 00:03.000\nOne\n\n00:03.000 --> 00:06.000\nTwo\n"
+    )
+    told = [
+        Entry(title="One", frame=0, said=(("A", "Hello."),)),
+        Entry(title="Two", frame=75, said=(("A", "Bye."),)),
+    ]
     return packages.Package(
-        title="A lesson", identifier="a-lesson", language="en", rate=Fraction(25), transcript=told, video=video,
-        captions=folder / "captions.vtt", chapters=folder / "chapters.vtt", poster=folder / "poster.jpg",
-    )  # fmt: skip
+        title="A lesson",
+        identifier="a-lesson",
+        language="en",
+        rate=Fraction(25),
+        transcript=told,
+        video=video,
+        captions=folder / "captions.vtt",
+        chapters=folder / "chapters.vtt",
+        poster=folder / "poster.jpg",
+    )
 
 
 @pytest.fixture
@@ -186,15 +228,21 @@ def page(chromium: Any) -> Iterator[Any]:
     context = chromium.new_context()
     page = context.new_page()
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on(
+        "console",
+        lambda message: said.append(message.text) if message.type in {"error", "warning"} else None,
+    )
     page.on("pageerror", lambda error: said.append(str(error)))
     yield page
     context.close()
-    assert not [line for line in said if "favicon" not in line and "404" not in line and "503" not in line], said
+    assert not [
+        line for line in said if "favicon" not in line and "404" not in line and "503" not in line
+    ], said
 
 
 def until(frame: Any, condition: str) -> None:
-    """Wait for a condition in a page. The driver's own waiting would need eval in the page, which the player's policy forbids."""
+    """Wait for a condition in a page. The driver's own waiting would need eval in the page, which
+    the player's policy forbids."""
     deadline = time.monotonic() + 20
     while not frame.evaluate(condition):
         assert time.monotonic() < deadline, condition
@@ -215,7 +263,9 @@ def second(frame: Any) -> float:
     return float(frame.evaluate("document.querySelector('video').currentTime"))
 
 
-def test_the_player_resumes_where_the_learning_system_says_the_learner_stopped(page: Any, site: str) -> None:
+def test_the_player_resumes_where_the_learning_system_says_the_learner_stopped(
+    page: Any, site: str
+) -> None:
     frame = lesson_in(page, site)
     assert page.evaluate("told['cmi.core.lesson_status']") == "incomplete"
     frame.locator("#chapters button").nth(1).click()
@@ -248,7 +298,9 @@ def test_the_player_resumes_and_completes_in_a_scorm_2004_system(page: Any, site
     assert float(page.evaluate("told['cmi.progress_measure']")) >= 0.9
 
 
-def test_the_place_is_kept_when_the_lesson_is_left_before_its_video_is_there(page: Any, site: str) -> None:
+def test_the_place_is_kept_when_the_lesson_is_left_before_its_video_is_there(
+    page: Any, site: str
+) -> None:
     page.route("**/lesson.mp4", lambda _: None)  # a video that never comes
     page.add_init_script("""sessionStorage.told = '{"cmi.core.lesson_location": "3.0"}'""")
     page.goto(f"{site}/system.html")
@@ -258,15 +310,19 @@ def test_the_place_is_kept_when_the_lesson_is_left_before_its_video_is_there(pag
     assert page.evaluate("told['cmi.core.lesson_location']") == "3.0"
 
 
-LEARNER = {"name": ["Ada"], "mbox": ["mailto:ada@example.org"]}  # as systems of the first years send it
+# as systems of the first years send it
+LEARNER = {"name": ["Ada"], "mbox": ["mailto:ada@example.org"]}
 
 
 def started(site: str, record_store: str) -> str:
     """The lesson's address as a learning system begins it."""
     given = {
-        "endpoint": record_store, "auth": "Basic c2VjcmV0", "actor": json.dumps(LEARNER), "registration": "r-1",
+        "endpoint": record_store,
+        "auth": "Basic c2VjcmV0",
+        "actor": json.dumps(LEARNER),
+        "registration": "r-1",
         "activity_id": "https://example.org/lesson",
-    }  # fmt: skip
+    }
     return f"{site}/xapi/index.html?{urlencode(given)}"
 
 
@@ -292,10 +348,23 @@ def test_an_xapi_system_is_told_what_was_watched_and_brings_the_learner_back(
     told_to(4)
     page.goto("about:blank")
     told = told_to(5)
-    assert [one["verb"]["display"]["en"] for one in told] == ["initialized", "played", "paused", "seeked", "terminated"]
+    assert [one["verb"]["display"]["en"] for one in told] == [
+        "initialized",
+        "played",
+        "paused",
+        "seeked",
+        "terminated",
+    ]
     for one in told:
-        assert one["actor"] == {"name": "Ada", "mbox": "mailto:ada@example.org", "objectType": "Agent"}
-        assert one["object"]["id"] == "https://example.org/lesson" and one["context"]["registration"] == "r-1"
+        assert one["actor"] == {
+            "name": "Ada",
+            "mbox": "mailto:ada@example.org",
+            "objectType": "Agent",
+        }
+        assert (
+            one["object"]["id"] == "https://example.org/lesson"
+            and one["context"]["registration"] == "r-1"
+        )
         assert one["object"]["definition"]["type"] == tincan.VIDEO
         assert one["context"]["contextActivities"]["category"] == [
             {"objectType": "Activity", "id": "https://w3id.org/xapi/video"}
@@ -314,7 +383,9 @@ def test_an_xapi_system_is_told_what_was_watched_and_brings_the_learner_back(
     until(page, "document.querySelector('#status').textContent === 'Resumed at 0:03'")
 
 
-def test_an_xapi_system_hears_once_that_the_lesson_was_completed(page: Any, site: str, record_store: str) -> None:
+def test_an_xapi_system_hears_once_that_the_lesson_was_completed(
+    page: Any, site: str, record_store: str
+) -> None:
     ready(page.goto(started(site, record_store)) and page)
     page.evaluate("document.querySelector('video').playbackRate = 4")
     page.evaluate("document.querySelector('video').play()")
@@ -329,7 +400,9 @@ def test_an_xapi_system_hears_once_that_the_lesson_was_completed(page: Any, site
     assert 5 < float(completed[0]["result"]["duration"][2:-1]) < 7
 
 
-def test_without_a_record_store_the_browser_keeps_the_place_and_says_so(page: Any, site: str) -> None:
+def test_without_a_record_store_the_browser_keeps_the_place_and_says_so(
+    page: Any, site: str
+) -> None:
     page.route("**/xapi/activities/**", lambda route: route.fulfill(status=503))
     ready(page.goto(started(site, f"{site}/xapi")) and page)
     until(page, "document.querySelector('#status').textContent.includes('kept in this browser')")
@@ -343,7 +416,9 @@ def test_without_a_learning_system_the_browser_remembers(page: Any, site: str) -
     until(page, "document.querySelector('#status').textContent.startsWith('Resumed at 0:03')")
 
 
-def test_a_lesson_counts_as_completed_when_it_was_watched_and_not_when_it_was_skipped(page: Any, site: str) -> None:
+def test_a_lesson_counts_as_completed_when_it_was_watched_and_not_when_it_was_skipped(
+    page: Any, site: str
+) -> None:
     frame = lesson_in(page, site)
     frame.evaluate("document.querySelector('video').currentTime = 5.5")
     frame.evaluate("document.querySelector('video').play()")
@@ -384,6 +459,14 @@ def test_every_control_can_be_reached_with_the_tab_key_and_has_a_name(page: Any,
                 "(document.activeElement.ariaLabel || document.activeElement.textContent).trim().slice(0, 24)"
             )
         )
-    for control in ("Skip to the transcript", "Play", "Back 5 s", "Captions", "Keys", "0:00 One", "0:03 Two"):
+    for control in (
+        "Skip to the transcript",
+        "Play",
+        "Back 5 s",
+        "Captions",
+        "Keys",
+        "0:00 One",
+        "0:03 Two",
+    ):
         assert control in named, named
     assert page.locator("h1").count() == 1 and page.locator("[lang]").count() == 1

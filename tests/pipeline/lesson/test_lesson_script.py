@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lesson's script: Markdown and line sheets to sections, builds and lines; what is written is read again; wrong parts are named."""
+"""A lesson's script: Markdown and line sheets to sections, builds and lines; what is written is
+read again; wrong parts are named."""
 
 from __future__ import annotations
 
@@ -59,13 +60,23 @@ def test_emotions_are_marked_as_in_episodes() -> None:
 
 
 def test_several_presenters_are_named_in_their_paragraphs_until_the_section_ends() -> None:
-    script = read("# One\nI begin.\n\n**ANNA:** I go on.\n\nStill me.\n\nBEN: And I.\n\n# Two\nThe first again.\n")
-    assert [line.character for line in script.lines] == ["PRESENTER", "ANNA", "ANNA", "BEN", "PRESENTER"]
+    script = read(
+        "# One\nI begin.\n\n**ANNA:** I go on.\n\nStill me.\n\nBEN: And I.\n\n# Two\nThe first again.\n"
+    )
+    assert [line.character for line in script.lines] == [
+        "PRESENTER",
+        "ANNA",
+        "ANNA",
+        "BEN",
+        "PRESENTER",
+    ]
     assert [line.text for line in script.lines][1:4] == ["I go on.", "Still me.", "And I."]
 
 
 def test_what_is_only_read_is_not_spoken() -> None:
-    aside = "## A subtitle\n> a note\n\n---\n\n```\ncode # not a section\n```\n![picture](x.png)\n\n"
+    aside = (
+        "## A subtitle\n> a note\n\n---\n\n```\ncode # not a section\n```\n![picture](x.png)\n\n"
+    )
     text = f"# One\n{aside}Spoken.\n<!-- a remark\nover lines -->\n"
     script = read(text)
     assert [line.text for line in script.lines] == ["Spoken."] and len(script.sections) == 1
@@ -110,23 +121,39 @@ def test_every_problem_is_told_at_once_with_its_line() -> None:
     assert any("never ends" in one for one in problems("# One\nHello <!-- slide 3\n"))
 
 
-plain_text = st.text(  # spaces between Chinese characters go away on purpose: lines of Chinese join without one
+# spaces between Chinese characters go away on purpose: lines of Chinese join without one
+plain_text = st.text(
     st.characters(max_codepoint=0x2E7F, exclude_categories=("C", "Z")), min_size=1, max_size=12
 )
 sentences = st.lists(plain_text, min_size=1, max_size=6).map(" ".join)
-sections = st.lists(st.tuples(sentences, st.lists(sentences, min_size=1, max_size=3)), min_size=1, max_size=3)
+sections = st.lists(
+    st.tuples(sentences, st.lists(sentences, min_size=1, max_size=3)), min_size=1, max_size=3
+)
 
 
 @given(sections)
-def test_whatever_is_said_is_read_again_as_it_was_written(body: list[tuple[str, list[str]]]) -> None:
+def test_whatever_is_said_is_read_again_as_it_was_written(
+    body: list[tuple[str, list[str]]],
+) -> None:
     seed = read(
-        "\n\n".join(f"# S{number}\n" + "\n\n".join("words" for _ in lines) for number, (_, lines) in enumerate(body))
+        "\n\n".join(
+            f"# S{number}\n" + "\n\n".join("words" for _ in lines)
+            for number, (_, lines) in enumerate(body)
+        )
     )
     titles = {str(number): title for number, (title, _) in enumerate(body, start=1)}
-    texts = dict(zip((line.line_id for line in seed.lines), (text for _, lines in body for text in lines), strict=True))
+    texts = dict(
+        zip(
+            (line.line_id for line in seed.lines),
+            (text for _, lines in body for text in lines),
+            strict=True,
+        )
+    )
     script = markdown.retitled(seed, titles, texts)
     again = read(markdown.write(script))
-    assert [section.title for section in again.sections] == [section.title for section in script.sections]
+    assert [section.title for section in again.sections] == [
+        section.title for section in script.sections
+    ]
     assert [line.text for line in again.lines] == [line.text for line in script.lines]
     assert [line.character for line in again.lines] == [line.character for line in script.lines]
 
@@ -153,7 +180,10 @@ def test_a_line_sheet_is_a_lesson_too(tmp_path: Path) -> None:
 
 def test_slides_and_layouts_that_there_are_not_are_named() -> None:
     script = read("# One\n<!-- slide 33 -->\n<!-- layout: cornr -->\nHello.\n")
-    found = [str(problem) for problem in check(script, slides=["1", "3a", "3b"], base=Arrangement(), file="lesson.md")]
+    found = [
+        str(problem)
+        for problem in check(script, slides=["1", "3a", "3b"], base=Arrangement(), file="lesson.md")
+    ]
     assert "line 2" in found[0] and "no slide '33'" in found[0]
     assert "nearest: 'corner'" in found[1]
 

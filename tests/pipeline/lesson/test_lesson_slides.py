@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slides: stills of the delivered size with where their text is, the same identity for the same pixels, every wrong file named."""
+"""Slides: stills of the delivered size with where their text is, the same identity for the same
+pixels, every wrong file named."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ SIZE = (640, 360)
 PAGES = ("1", "2", "3a", "3b", "4")
 
 
-def drawn(text: str = "", size: tuple[int, int] = SIZE, paper: tuple[int, int, int] = (250, 250, 245)) -> Image.Image:
+def drawn(
+    text: str = "", size: tuple[int, int] = SIZE, paper: tuple[int, int, int] = (250, 250, 245)
+) -> Image.Image:
     image = Image.new("RGB", size, paper)
     ImageDraw.Draw(image).text((40, 40), text, font=ImageFont.load_default(24), fill=(20, 20, 30))
     return image
@@ -59,8 +62,11 @@ def unboxed_strokes(slide: slides.Slide) -> int:
     return int(dark.sum())
 
 
-def test_every_dark_stroke_of_a_text_slide_lies_in_its_text_boxes_or_is_a_drawing(tmp_path: Path) -> None:
-    build = slides.read(SAMPLE, size=(1280, 720), root=tmp_path)[2]  # 3a: a title, a line, a yellow bar at the left
+def test_every_dark_stroke_of_a_text_slide_lies_in_its_text_boxes_or_is_a_drawing(
+    tmp_path: Path,
+) -> None:
+    # 3a: a title, a line, a yellow bar at the left
+    build = slides.read(SAMPLE, size=(1280, 720), root=tmp_path)[2]
     assert unboxed_strokes(build) == 0
 
 
@@ -74,7 +80,9 @@ def slide_changed(path: Path) -> Iterator[pypdfium2.PdfDocument]:
 
 
 @pytest.mark.parametrize("turned", [90, 180])
-def test_text_is_found_where_it_is_drawn_on_turned_and_cropped_pages(tmp_path: Path, turned: int) -> None:
+def test_text_is_found_where_it_is_drawn_on_turned_and_cropped_pages(
+    tmp_path: Path, turned: int
+) -> None:
     with slide_changed(tmp_path / "turned.pdf") as document:
         document[0].set_rotation(turned)
         document[0].set_cropbox(50, 60, 930, 540)
@@ -88,7 +96,9 @@ def test_words_of_a_scanned_page_are_text(tmp_path: Path) -> None:
     assert scan.boxes and unboxed_strokes(scan) == 0
 
 
-def test_words_in_a_picture_on_a_slide_are_text_and_those_of_a_backdrop_are_not(tmp_path: Path) -> None:
+def test_words_in_a_picture_on_a_slide_are_text_and_those_of_a_backdrop_are_not(
+    tmp_path: Path,
+) -> None:
     screenshot = drawn("A button in a screenshot")
     for name, share in (("part", 0.6), ("backdrop", 1.0)):
         with slide_changed(tmp_path / f"{name}.pdf") as document:
@@ -108,14 +118,20 @@ def test_words_in_a_picture_on_a_slide_are_text_and_those_of_a_backdrop_are_not(
     assert all(box.top > 144 - 6 and box.right < 384 + 6 for box in set(part) - set(plain))
 
 
-def test_pictures_of_sixteen_bits_and_turned_photographs_are_seen_as_people_see_them(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, **{"1": Image.fromarray(np.full((90, 160), 0x4000, dtype=np.uint16))})
+def test_pictures_of_sixteen_bits_and_turned_photographs_are_seen_as_people_see_them(
+    tmp_path: Path,
+) -> None:
+    folder = folder_of(
+        tmp_path, **{"1": Image.fromarray(np.full((90, 160), 0x4000, dtype=np.uint16))}
+    )
     turned = Image.new("RGB", (90, 160), (10, 20, 30))
     turned.paste((240, 230, 220), (0, 0, 90, 80))
     exif = Image.Exif()
     exif[0x0112] = 6  # "the right side is the top"
     turned.save(folder / "2.jpg", quality=95, exif=exif)
-    deep, photograph = (pixels_of(slide.path) for slide in slides.read(folder, size=SIZE, root=tmp_path))
+    deep, photograph = (
+        pixels_of(slide.path) for slide in slides.read(folder, size=SIZE, root=tmp_path)
+    )
     assert (deep == 0x40).all()
     assert photograph[180, 600].max() > 200 and photograph[180, 40].max() < 50
 
@@ -124,12 +140,16 @@ def test_on_the_sample_slides_no_pixel_of_text_lies_under_the_presenter(tmp_path
     found = {slide.name: slide for slide in slides.read(SAMPLE, size=(1280, 720), root=tmp_path)}
     for names in (["1"], ["2"], ["3a", "3b"]):
         shown = [found[name] for name in names]
-        placed = place(Arrangement(), (1280, 720), slides.union(shown), art=[r for s in shown for r in s.art])
+        placed = place(
+            Arrangement(), (1280, 720), slides.union(shown), art=[r for s in shown for r in s.art]
+        )
         assert placed.covered == 0 and placed.presenter is not None
         box = placed.presenter
         for slide in shown:
             under = pixels_of(slide.path)[box.top : box.bottom, box.left : box.right].reshape(-1, 3)
-            assert len(np.unique(under, axis=0)) < 9, f"something is drawn under the presenter on slide {slide.name}"
+            assert len(np.unique(under, axis=0)) < 9, (
+                f"something is drawn under the presenter on slide {slide.name}"
+            )
 
 
 def test_what_was_read_once_is_read_from_its_stills(tmp_path: Path) -> None:
@@ -144,9 +164,16 @@ def test_what_was_read_once_is_read_from_its_stills(tmp_path: Path) -> None:
 
 
 def test_pictures_are_named_by_their_numbers_and_ordered(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, **{"s10": drawn("x"), "s2b": drawn("b"), "s2a": drawn("a"), "cover": drawn("c")})
+    folder = folder_of(
+        tmp_path, **{"s10": drawn("x"), "s2b": drawn("b"), "s2a": drawn("a"), "cover": drawn("c")}
+    )
     assert slides.names(folder) == ["2a", "2b", "10", "cover"]
-    assert [slide.name for slide in slides.read(folder, size=SIZE, root=tmp_path)] == ["2a", "2b", "10", "cover"]
+    assert [slide.name for slide in slides.read(folder, size=SIZE, root=tmp_path)] == [
+        "2a",
+        "2b",
+        "10",
+        "cover",
+    ]
 
 
 def test_the_same_pixels_are_the_same_slide_whatever_the_file(tmp_path: Path) -> None:
@@ -158,7 +185,9 @@ def test_the_same_pixels_are_the_same_slide_whatever_the_file(tmp_path: Path) ->
 
 
 def test_words_in_a_picture_are_found_and_paper_and_gradients_are_not(tmp_path: Path) -> None:
-    ramp = Image.fromarray(np.linspace(0, 255, 640).astype(np.uint8)[None, :, None].repeat(360, 0).repeat(3, 2))
+    ramp = Image.fromarray(
+        np.linspace(0, 255, 640).astype(np.uint8)[None, :, None].repeat(360, 0).repeat(3, 2)
+    )
     folder = folder_of(tmp_path, **{"1": drawn("Words on a slide"), "2": drawn(), "3": ramp})
     words, paper, gradient = slides.read(folder, size=SIZE, root=tmp_path)
     left, top, right, bottom = (
@@ -170,11 +199,19 @@ def test_words_in_a_picture_are_found_and_paper_and_gradients_are_not(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("ink", "paper"), [("#ffff00", "#ffffff"), ("#ff0000", "#0000ff"), ("#000077", "#000000"), ("#cccccc", "#ffffff")]
+    ("ink", "paper"),
+    [
+        ("#ffff00", "#ffffff"),
+        ("#ff0000", "#0000ff"),
+        ("#000077", "#000000"),
+        ("#cccccc", "#ffffff"),
+    ],
 )
 def test_words_are_found_in_colours_that_differ_little_in_lightness(ink: str, paper: str) -> None:
     image = Image.new("RGB", SIZE, paper)
-    ImageDraw.Draw(image).text((300, 300), "Words in colour", font=ImageFont.load_default(24), fill=ink)
+    ImageDraw.Draw(image).text(
+        (300, 300), "Words in colour", font=ImageFont.load_default(24), fill=ink
+    )
     pixels = np.asarray(image)
     drawn_over = (pixels != pixels[0, 0]).any(axis=2)
     for box in slides.ink(pixels):
@@ -183,9 +220,11 @@ def test_words_are_found_in_colours_that_differ_little_in_lightness(ink: str, pa
 
 
 def test_a_slide_of_another_shape_stands_on_its_own_paper(tmp_path: Path) -> None:
-    slide = slides.read(folder_of(tmp_path, **{"1": drawn("x", (400, 300), (200, 30, 30))}), size=SIZE, root=tmp_path)[
-        0
-    ]
+    slide = slides.read(
+        folder_of(tmp_path, **{"1": drawn("x", (400, 300), (200, 30, 30))}),
+        size=SIZE,
+        root=tmp_path,
+    )[0]
     pixels = pixels_of(slide.path)
     assert slide.paper == "c81e1e" and (pixels[:, :70] == (200, 30, 30)).all()
 
@@ -242,7 +281,10 @@ def bare_pdf(path: Path, *, trailer: str = "") -> None:
 
 def test_a_locked_pdf_and_one_without_pages_are_told_of(tmp_path: Path) -> None:
     bare_pdf(tmp_path / "none.pdf")
-    with pytest.raises(InputError, match=r"none.pdf: the PDF cannot be read \(expected a whole PDF of 1 to 500 pages"):
+    with pytest.raises(
+        InputError,
+        match=r"none.pdf: the PDF cannot be read \(expected a whole PDF of 1 to 500 pages",
+    ):
         slides.names(tmp_path / "none.pdf")
     lock = f"<< /Filter /Standard /V 1 /R 2 /P -4 /O <{'ab' * 32}> /U <{'cd' * 32}> >>"
     bare_pdf(tmp_path / "locked.pdf", trailer=f"/Encrypt {lock} /ID [<{'01' * 16}> <{'01' * 16}>]")
@@ -271,4 +313,6 @@ def test_two_pictures_of_one_number_are_named(tmp_path: Path) -> None:
 
 def test_text_boxes_stay_inside_the_picture(tmp_path: Path) -> None:
     for slide in slides.read(SAMPLE, size=(320, 180), root=tmp_path):
-        assert all(Rect(0, 0, 320, 180).overlap(box) == box.width * box.height for box in slide.boxes)
+        assert all(
+            Rect(0, 0, 320, 180).overlap(box) == box.width * box.height for box in slide.boxes
+        )

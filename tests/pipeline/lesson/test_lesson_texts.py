@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transcript, chapters, the SCORM package and XLIFF: whole, well-formed, and deaf to hostile text."""
+"""Transcript, chapters, the SCORM package and XLIFF: whole, well-formed, and deaf to hostile
+text."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ TOLD = [
 
 
 def script() -> LessonScript:
-    return markdown.parse("# One\n(happy) Hello.\n\n# Two\n**ANNA:** Goodbye & thanks.\n", file="x.md", words=words())
+    return markdown.parse(
+        "# One\n(happy) Hello.\n\n# Two\n**ANNA:** Goodbye & thanks.\n", file="x.md", words=words()
+    )
 
 
 SCRIPT = script()
@@ -40,9 +43,16 @@ def package(tmp_path: Path) -> packages.Package:
     for name in ("a.mp4", "a.vtt", "c.vtt", "p.jpg"):
         (tmp_path / name).write_bytes(name.encode())
     return packages.Package(
-        title=HOSTILE, identifier="Ünter 1/2", language="en", rate=RATE, transcript=TOLD, video=tmp_path / "a.mp4",
-        captions=tmp_path / "a.vtt", chapters=tmp_path / "c.vtt", poster=tmp_path / "p.jpg",
-    )  # fmt: skip
+        title=HOSTILE,
+        identifier="Ünter 1/2",
+        language="en",
+        rate=RATE,
+        transcript=TOLD,
+        video=tmp_path / "a.mp4",
+        captions=tmp_path / "a.vtt",
+        chapters=tmp_path / "c.vtt",
+        poster=tmp_path / "p.jpg",
+    )
 
 
 def test_the_transcript_says_who_says_what_and_what_stands_on_the_slides() -> None:
@@ -65,7 +75,10 @@ def test_chapters_for_players_lie_on_their_frames() -> None:
 def test_a_package_holds_what_its_manifest_lists_and_the_manifest_keeps_the_rules(
     tmp_path: Path, kind: PackageName
 ) -> None:
-    path, edition = packages.write(package(tmp_path), tmp_path / "lesson.zip", kind=kind), scorm.EDITIONS[kind]
+    path, edition = (
+        packages.write(package(tmp_path), tmp_path / "lesson.zip", kind=kind),
+        scorm.EDITIONS[kind],
+    )
     with zipfile.ZipFile(path) as archive:
         names, manifest = set(archive.namelist()), archive.read(scorm.MANIFEST).decode()
         page = archive.read("index.html").decode()
@@ -85,11 +98,17 @@ def test_a_package_holds_what_its_manifest_lists_and_the_manifest_keeps_the_rule
     root = ElementTree.fromstring(manifest)
     assert root.find(f".//{{{edition.cp}}}title").text.startswith("<script>")
     assert "<script>alert" not in page and "{{" not in page.replace("{{title}} ]]&gt;", "")
-    assert 'data-seconds="4.000"' in page and "Content-Security-Policy" in page and "connect-src" not in page
+    assert (
+        'data-seconds="4.000"' in page
+        and "Content-Security-Policy" in page
+        and "connect-src" not in page
+    )
     assert f'data-system="{kind}"' in page and f"<schemaversion>{edition.version}<" in manifest
 
 
-def test_an_xapi_package_says_what_begins_it_and_keeps_its_name_when_it_is_mended(tmp_path: Path) -> None:
+def test_an_xapi_package_says_what_begins_it_and_keeps_its_name_when_it_is_mended(
+    tmp_path: Path,
+) -> None:
     path = packages.write(package(tmp_path), tmp_path / "lesson.zip", kind="xapi")
     with zipfile.ZipFile(path) as archive:
         names, root = set(archive.namelist()), ElementTree.fromstring(archive.read(tincan.MANIFEST))
@@ -98,7 +117,9 @@ def test_an_xapi_package_says_what_begins_it_and_keeps_its_name_when_it_is_mende
     told = {child.tag.partition("}")[2]: child.text for child in activity}
     assert list(told) == ["name", "description", "launch"] and told["launch"] in names
     assert told["name"].startswith("<script>") and scorm.MANIFEST not in names
-    assert activity.get("id") == tincan.activity("Ünter 1/2") and activity.get("id").startswith("urn:uuid:")
+    assert activity.get("id") == tincan.activity("Ünter 1/2") and activity.get("id").startswith(
+        "urn:uuid:"
+    )
     assert f'data-activity="{activity.get("id")}"' in page and "connect-src" in page
 
 
@@ -127,7 +148,9 @@ def test_a_manifest_that_breaks_a_rule_is_told_so(wrong: str, right: str, messag
 
 
 @pytest.mark.parametrize("version", xliff.VERSIONS)
-def test_a_translation_comes_back_as_the_same_lesson_in_other_words(tmp_path: Path, version: xliff.Version) -> None:
+def test_a_translation_comes_back_as_the_same_lesson_in_other_words(
+    tmp_path: Path, version: xliff.Version
+) -> None:
     back = xliff.export(script(), original="x.md", source="en", target="de", version=version)
     for english, german in (
         ("One", "Eins"),
@@ -135,7 +158,9 @@ def test_a_translation_comes_back_as_the_same_lesson_in_other_words(tmp_path: Pa
         ("Hello.", "Hallo."),
         ("Goodbye &amp; thanks.", "Tschüss &amp; danke."),
     ):
-        back = back.replace(f"<source>{english}</source>", f"<source>{english}</source><target>{german}</target>")
+        back = back.replace(
+            f"<source>{english}</source>", f"<source>{english}</source><target>{german}</target>"
+        )
     (tmp_path / "de.xlf").write_text(back, encoding="utf-8")
     translation = xliff.read(tmp_path / "de.xlf", script())
     translated = markdown.retitled(script(), translation.titles, translation.texts)
@@ -149,17 +174,26 @@ def test_a_translation_comes_back_as_the_same_lesson_in_other_words(tmp_path: Pa
 
 
 def test_a_document_of_xliff_2_1_has_the_structure_that_the_standard_asks_for() -> None:
-    """Section 4.2 of the standard: which element holds which, in which order, and the attributes that must be there."""
+    """Section 4.2 of the standard: which element holds which, in which order, and the attributes
+    that must be there."""
     odd = [replace(line, line_id="sc 1/ü") for line in script().lines[:1]]
     named = replace(script().sections[0], line_ids=("sc 1/ü",))
     text = xliff.export(
-        LessonScript(sections=(named,), lines=tuple(odd)), original="x.md", source="en", target="de", version="2.1"
+        LessonScript(sections=(named,), lines=tuple(odd)),
+        original="x.md",
+        source="en",
+        target="de",
+        version="2.1",
     )
     root = ElementTree.fromstring(text.encode())
     inside = {
-        "xliff": {"file"}, "file": {"group"}, "group": {"unit"}, "unit": {"notes", "segment"}, "notes": {"note"},
+        "xliff": {"file"},
+        "file": {"group"},
+        "group": {"unit"},
+        "unit": {"notes", "segment"},
+        "notes": {"note"},
         "segment": {"source"},
-    }  # fmt: skip
+    }
     for element in root.iter():
         space, _, name = element.tag[1:].partition("}")
         assert space == "urn:oasis:names:tc:xliff:document:2.0"
@@ -168,14 +202,20 @@ def test_a_document_of_xliff_2_1_has_the_structure_that_the_standard_asks_for() 
             assert re.fullmatch(r"[\w.-]+", element.get("id"))
     assert (root.get("version"), root.get("srcLang"), root.get("trgLang")) == ("2.1", "en", "de")
     units = list(root.iter(f"{{{xliff.NAMESPACES['2.1']}}}unit"))
-    assert [unit.get("name") for unit in units] == ["title-1", "sc 1/ü"] and len({u.get("id") for u in units}) == 2
-    assert all([child.tag.partition("}")[2] for child in unit] == ["notes", "segment"] for unit in units)
+    assert [unit.get("name") for unit in units] == ["title-1", "sc 1/ü"] and len(
+        {u.get("id") for u in units}
+    ) == 2
+    assert all(
+        [child.tag.partition("}")[2] for child in unit] == ["notes", "segment"] for unit in units
+    )
 
 
 def test_segments_that_a_tool_split_or_turned_round_are_joined_again(tmp_path: Path) -> None:
     given = markdown.parse("# One\nHello there. Come in!\n", file="x.md", words=words())
     sent = xliff.export(given, original="x.md", source="en", target="de", version="2.1")
-    sent = sent.replace("<source>One</source>", '<source>One</source><target state="x">Eins</target>')
+    sent = sent.replace(
+        "<source>One</source>", '<source>One</source><target state="x">Eins</target>'
+    )
     whole, split = (
         "<segment><source>Hello there. Come in!</source></segment>",
         '<segment id="s1"><source>Hello <mrk id="m1" type="term">there</mrk>.</source><target order="3">Hallo.</target></segment>'
@@ -183,10 +223,16 @@ def test_segments_that_a_tool_split_or_turned_round_are_joined_again(tmp_path: P
         '<segment id="s2"><source>Come in!</source><target order="1">Kommen Sie herein!</target></segment>',
     )
     assert whole in re.sub(r">\s+<", "><", sent)
-    (tmp_path / "de.xlf").write_text(re.sub(r">\s+<(?!/source)", "><", sent).replace(whole, split), encoding="utf-8")
-    assert list(xliff.read(tmp_path / "de.xlf", given).texts.values()) == ["Kommen Sie herein! Hallo."]
+    (tmp_path / "de.xlf").write_text(
+        re.sub(r">\s+<(?!/source)", "><", sent).replace(whole, split), encoding="utf-8"
+    )
+    assert list(xliff.read(tmp_path / "de.xlf", given).texts.values()) == [
+        "Kommen Sie herein! Hallo."
+    ]
     torn = split.replace('<target order="3">Hallo.</target>', "")
-    (tmp_path / "de.xlf").write_text(re.sub(r">\s+<(?!/source)", "><", sent).replace(whole, torn), encoding="utf-8")
+    (tmp_path / "de.xlf").write_text(
+        re.sub(r">\s+<(?!/source)", "><", sent).replace(whole, torn), encoding="utf-8"
+    )
     with pytest.raises(InputError, match="is not translated"):
         xliff.read(tmp_path / "de.xlf", given)
 
@@ -194,7 +240,9 @@ def test_segments_that_a_tool_split_or_turned_round_are_joined_again(tmp_path: P
 def test_a_target_that_only_stands_where_one_will_be_is_no_translation(tmp_path: Path) -> None:
     sent = xliff.export(script(), original="x.md", source="en", target="de")
     copied = re.sub(
-        r"<source>(.*?)</source>", r'<source>\1</source><target state="needs-translation">\1</target>', sent
+        r"<source>(.*?)</source>",
+        r'<source>\1</source><target state="needs-translation">\1</target>',
+        sent,
     )
     (tmp_path / "de.xlf").write_text(copied, encoding="utf-8")
     with pytest.raises(InputError, match="'title-1' is not translated"):
@@ -210,7 +258,9 @@ def test_a_translation_that_does_not_fit_is_told_unit_by_unit(tmp_path: Path) ->
         xliff.read(tmp_path / "de.xlf", script())
     told = str(error.value)
     assert (
-        "says something else by now" in told and "no unit 'title-22'" in told and "'title-1' is not translated" in told
+        "says something else by now" in told
+        and "no unit 'title-22'" in told
+        and "'title-1' is not translated" in told
     )
     assert "the unit 'title-2' is missing" in told
 
@@ -236,5 +286,7 @@ def test_hostile_and_broken_documents_are_refused(tmp_path: Path, hostile: str) 
 def test_any_title_and_text_survive_the_way_through_xliff(title: str, text: str) -> None:
     seed = SCRIPT
     changed = markdown.retitled(seed, {"1": title}, {seed.lines[0].line_id: text})
-    root = ElementTree.fromstring(xliff.export(changed, original="x.md", source="en", target="de").encode())
+    root = ElementTree.fromstring(
+        xliff.export(changed, original="x.md", source="en", target="de").encode()
+    )
     assert len(list(root.iter(f"{{{xliff.NAMESPACES['1.2']}}}trans-unit"))) == 4

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sections and builds on the timeline: no gap, no overlap, chapters on the frame of the first word."""
+"""Sections and builds on the timeline: no gap, no overlap, chapters on the frame of the first
+word."""
 
 from __future__ import annotations
 
@@ -31,18 +32,47 @@ def lesson(sections: int, lines: int, builds: bool) -> LessonScript:
 
 def cue(line_id: str, start: int, end: int) -> Cue:
     return Cue(
-        line_id=line_id, recording_id="r", character="PRESENTER", start=start, end=end, text="words", performance="",
-        status="matched" if start >= 0 else "missing", confidence=1.0,
-    )  # fmt: skip
+        line_id=line_id,
+        recording_id="r",
+        character="PRESENTER",
+        start=start,
+        end=end,
+        text="words",
+        performance="",
+        status="matched" if start >= 0 else "missing",
+        confidence=1.0,
+    )
 
 
 def shot(scene: str, start: int, end: int, rate: Fraction) -> Shot:
     return Shot(
-        shot_id=f"{start}", number=f"sh{start}", order=start, scene=scene, character="PRESENTER", actor="A", role="speaking", line_ids="",
-        text="", lang="en", performance="[]", start_frame=start, end_frame=end, rate_num=rate.numerator, rate_den=rate.denominator,
-        portrait="p", portrait_digest="", face="only", audio_digest="", seed=0, width=64, height=64, talker="previs", talker_version="1",
-        weights_digest="", talker_settings="{}",
-    )  # fmt: skip
+        shot_id=f"{start}",
+        number=f"sh{start}",
+        order=start,
+        scene=scene,
+        character="PRESENTER",
+        actor="A",
+        role="speaking",
+        line_ids="",
+        text="",
+        lang="en",
+        performance="[]",
+        start_frame=start,
+        end_frame=end,
+        rate_num=rate.numerator,
+        rate_den=rate.denominator,
+        portrait="p",
+        portrait_digest="",
+        face="only",
+        audio_digest="",
+        seed=0,
+        width=64,
+        height=64,
+        talker="previs",
+        talker_version="1",
+        weights_digest="",
+        talker_settings="{}",
+    )
 
 
 @st.composite
@@ -58,7 +88,10 @@ def heard(draw: st.DrawFn) -> tuple[LessonScript, list[Cue], list[Shot], Fractio
     total = timing.frame_of(now, rate) + 25
     edges = sorted({0, total, *draw(st.lists(st.integers(1, max(1, total - 1)), max_size=6))})
     scenes = [section.title for section in script.sections]
-    shots = [shot(draw(st.sampled_from(scenes)), first, last, rate) for first, last in itertools.pairwise(edges)]
+    shots = [
+        shot(draw(st.sampled_from(scenes)), first, last, rate)
+        for first, last in itertools.pairwise(edges)
+    ]
     return script, cues, shots, rate
 
 
@@ -73,7 +106,10 @@ def test_sections_cover_the_timeline_and_chapters_lie_on_the_first_words(
     if not starts:
         assert stretches == [] and len(timing.not_heard(script, stretches)) == len(script.sections)
         return
-    assert [stretch.start for stretch in stretches] == [0, *(stretch.end for stretch in stretches[:-1])]
+    assert [stretch.start for stretch in stretches] == [
+        0,
+        *(stretch.end for stretch in stretches[:-1]),
+    ]
     assert stretches[-1].end == total and all(stretch.start < stretch.end for stretch in stretches)
     for stretch in stretches:
         first = min(starts[line_id] for line_id in stretch.section.line_ids if line_id in starts)
@@ -114,8 +150,13 @@ def test_a_build_whose_line_was_not_heard_comes_up_with_the_next_that_was() -> N
     script = lesson(1, 3, builds=True)
     ids = [line.line_id for line in script.lines]
     cues = [cue(ids[0], 0, 40_000), cue(ids[1], -1, -1), cue(ids[2], 96_000, 120_000)]
-    (only,) = timing.lay_out(script, cues, [shot("Section 1", 0, 80, Fraction(25))], rate=Fraction(25))
-    assert [(shown.slide, shown.start, shown.end) for shown in only.slides] == [("1a", 0, 50), ("1c", 50, 80)]
+    (only,) = timing.lay_out(
+        script, cues, [shot("Section 1", 0, 80, Fraction(25))], rate=Fraction(25)
+    )
+    assert [(shown.slide, shown.start, shown.end) for shown in only.slides] == [
+        ("1a", 0, 50),
+        ("1c", 50, 80),
+    ]
 
 
 def test_sections_of_one_title_in_one_shot_begin_with_their_own_first_words() -> None:
@@ -123,11 +164,17 @@ def test_sections_of_one_title_in_one_shot_begin_with_their_own_first_words() ->
     ids = [line.line_id for line in script.lines]
     cues = [cue(ids[0], 9_600, 40_000), cue(ids[1], 96_000, 120_000)]
     one, two = timing.lay_out(script, cues, [shot("Same", 0, 80, Fraction(25))], rate=Fraction(25))
-    assert (one.start, one.chapter, one.end) == (0, 5, 50) and (two.start, two.chapter, two.end) == (50, 50, 80)
+    assert (one.start, one.chapter, one.end) == (0, 5, 50) and (
+        two.start,
+        two.chapter,
+        two.end,
+    ) == (50, 50, 80)
 
 
 @given(RATES, st.lists(st.integers(1, 500_000), min_size=1, max_size=6))
-def test_recordings_on_the_grid_of_a_lesson_begin_on_whole_frames(rate: Fraction, lengths: list[int]) -> None:
+def test_recordings_on_the_grid_of_a_lesson_begin_on_whole_frames(
+    rate: Fraction, lengths: list[int]
+) -> None:
     step, now = timing.sample_step(rate), 0
     for length in lengths:
         assert (now * rate / 48_000).denominator == 1 and now % 3 == 0
