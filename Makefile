@@ -65,7 +65,7 @@ bench-record: $(READY) ## the record at size and age: plans of 5,000 and 50,000 
 	@$(BIN)/python -m benchmarks.record nights
 
 test-nights: $(READY) ## nights at once, kills and SIGTERM among them; schedules on PostgreSQL
-	@$(BIN)/python -m pytest -m proof tests/infra tests/flows/test_nights_at_once.py tests/flows/test_doctor.py
+	@$(BIN)/python -m pytest -m proof tests/infra tests/flows/night/test_nights_at_once.py tests/flows/doctor/test_examine.py
 
 judge-previs: $(READY) ## judge the previs talker with networks that had no part in making it (about ten minutes)
 	@bash infra/judge.sh
@@ -84,7 +84,7 @@ proof: $(READY) ## the longer proofs (at most 45 minutes)
 	@$(BIN)/python -m pytest -m proof
 
 proof-dice: $(READY) ## the whole example through the farm with tiny random DICE-Talk weights
-	@$(BIN)/python -m pytest -m proof tests/flows/test_dice_on_the_farm.py
+	@$(BIN)/python -m pytest -m proof tests/flows/farm/test_dice_on_the_farm.py
 
 docs: $(READY) ## write the generated pages
 	@$(BIN)/python -m infra.generated_docs

@@ -12,7 +12,6 @@ import dataclasses
 import json
 import resource
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,13 +22,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "pipeline"))
 from manifests.rows import Cut
 from pipeline import media
 from pipeline.assemble import assemble, edit_list, master_mix
 from pipeline.colour import colour, colour_transfer
 from pipeline.deliver import deliver, profiles
-from tiny_film import TinyFilm, clicks, eight_bit, tone
+from tests.pipeline.tiny_film import TinyFilm, clicks, eight_bit, tone
 
 PORTRAITS = Path(__file__).parent.parent / "examples" / "lighthouse" / "portraits"
 TRUTH = Path(__file__).parent.parent / "tests" / "data" / "lighthouse" / "casts.json"
@@ -253,7 +251,8 @@ def loudness(root: Path) -> None:
     (pyloudnorm)."""
     import pyloudnorm
     import soundfile
-    from test_sound import programme
+
+    from tests.pipeline.assemble.test_master_mix import programme
 
     film = TinyFilm(root)
     film.add([np.zeros((36, 64, 3), np.uint8)] * 300)

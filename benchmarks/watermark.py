@@ -21,7 +21,7 @@ from PIL import Image
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
 from pipeline.deliver import deliver, profiles, watermark
-from tiny_film import TinyFilm, tone
+from tests.pipeline.tiny_film import TinyFilm, tone
 
 PORTRAITS = Path(__file__).parent.parent / "examples" / "lighthouse" / "portraits"
 SIZE, SHOTS, SHOT_FRAMES = (1280, 720), 6, 50

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from browser.make_document import make
+from tests.browser.make_document import make
 
 DESK, LAPTOP, PHONE = (1440, 900), (1024, 768), (390, 844)
 PATIENCE = 20.0

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from browser.conftest import DESK, LAPTOP, PHONE, until
-from browser.make_document import HOSTILE, TAKE_MARK, number_in
-from conftest import absent
+from tests.browser.conftest import DESK, LAPTOP, PHONE, until
+from tests.browser.make_document import HOSTILE, TAKE_MARK, number_in
+from tests.conftest import absent
 
 Opened = Callable[..., Any]
 # Work of the page's own kind, and what it costs on the machine whose numbers docs/review.md tells:

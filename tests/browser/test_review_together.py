@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from browser.conftest import until
-from conftest import Rendered
 from flows import cli
 from flows.ledger.shot import choose
 from flows.project import open_film
 from flows.review.serve import Reviewing, prepare
 from manifests.rows import Event
 from manifests.store import Store
+from tests.browser.conftest import until
+from tests.conftest import Rendered
 
 Opened = Callable[..., Any]
 Serve = Callable[[str], Reviewing]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from conftest import STARTER
+from tests.conftest import STARTER
 
 SETTINGS = """\
 title = "Very Short Shots"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Engines, Rendered
 from flows.project import open_film
+from tests.conftest import Engines, Rendered
 from tests.faults.harness import (
     KINDS,
     Tally,

@@ -24,7 +24,7 @@ from manifests.rows import Take
 from tests.faults.harness import RENDER, Result, check_record, fresh_copy, prepare, result_of
 from tests.faults.s3_simulator import BUCKET, s3_simulator
 from tests.faults.short_shots import write_production
-from tests.flows import farm_talkers
+from tests.flows.farm import farm_talkers
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]
 SHOTS = 12

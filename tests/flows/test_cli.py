@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bad_inputs import BAD, Bad, lighthouse
-from conftest import Rendered
 from flows import cli
 from model.weights import CATALOGUE
 from pipeline import media
+from tests.conftest import Rendered
+from tests.data.bad_inputs import BAD, Bad, lighthouse
 
 COMMANDS = (["plan"], ["plan", "--inputs"], ["render"])
 ABSENT = ["query", "status", "plan", "render"]

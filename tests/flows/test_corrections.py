@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from conftest import Rendered
 from flows import cli
 from flows.project import open_film
 from manifests.rows import Cue, Event
+from tests.conftest import Rendered
 
 
 def run(arguments: list[str]) -> int:

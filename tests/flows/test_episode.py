@@ -16,7 +16,6 @@ import opentimelineio as otio
 import pytest
 import soundfile
 
-from conftest import Engines, Rendered
 from flows import cli
 from flows.episode import Outcome, episode
 from flows.project import open_film
@@ -24,6 +23,7 @@ from manifests import query
 from manifests.rows import Event, Shot, Take
 from manifests.timebase import sample_of_frame
 from pipeline import media
+from tests.conftest import Engines, Rendered
 
 CALLSHEET = [sys.executable, "-m", "flows"]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import talking_heads
 
 from flows.cli import main
 from manifests.rows import CorpusClip, Judgement, Score
@@ -19,6 +18,7 @@ from manifests.store import Store
 from model.affect.prepared_corpus import Corpus
 from pipeline import corpus as corpora
 from pipeline import media
+from tests.data import talking_heads
 
 
 def run(*arguments: str) -> int:

@@ -13,11 +13,11 @@ import pytest
 import soundfile
 from PIL import Image
 
-from conftest import STARTER
 from flows.talk import Request, make, parse_fps
 from manifests.errors import InputError
 from pipeline import media
 from pipeline.deliver.contact_sheet import PAPER
+from tests.conftest import STARTER
 
 PORTRAIT = STARTER / "portraits" / "alex.jpg"
 

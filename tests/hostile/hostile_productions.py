@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from bad_inputs import Bad, both, change, remove, workbook, write
+from tests.data.bad_inputs import Bad, both, change, remove, workbook, write
 
 Spoil = Callable[[Path], None]
 

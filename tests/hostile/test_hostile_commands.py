@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hostile_productions import HOSTILE
-from test_hostile_productions import starter, tree
+
+from tests.hostile.hostile_productions import HOSTILE
+from tests.hostile.test_hostile_productions import starter, tree
 
 CHOSEN = (
     "a recording is a list of ffmpeg",

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from hostile_productions import HOSTILE
 
-from bad_inputs import Bad
 from flows.inputs import read_inputs
 from flows.project import open_film
 from manifests.errors import InputError
+from tests.data.bad_inputs import Bad
+from tests.hostile.hostile_productions import HOSTILE
 
 STARTER = Path(__file__).parents[2] / "pipeline" / "script" / "starter"
 SECONDS, MEBIBYTES = 30.0, 600  # a production that is a bomb takes minutes or for ever

@@ -6,19 +6,15 @@ text, and only as text."""
 from __future__ import annotations
 
 import csv
-import importlib
 import io
-import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import c2pa
 import numpy as np
 import pytest
-from hostile_productions import FORMULAS, INJECTIONS
 
 from manifests.rows import Cue
 from pipeline import media
@@ -27,10 +23,8 @@ from pipeline.align.align import Alignment
 from pipeline.assemble import assemble, master_mix, stems, timeline
 from pipeline.deliver import captions, contact_sheet, credentials, deliver
 from pipeline.script import tables
-
-sys.path.append(str(Path(__file__).parents[1] / "pipeline"))
-tiny_film: Any = importlib.import_module("tiny_film")
-TinyFilm, tone = tiny_film.TinyFilm, tiny_film.tone
+from tests.hostile.hostile_productions import FORMULAS, INJECTIONS
+from tests.pipeline.tiny_film import TinyFilm, tone
 
 RATE = Fraction(25)
 ODD_NAMES = [":a,b;[c]'d\\e%f.mkv", "- option.mkv", "\u202eteif.mkv", "\U0001f600 a=b.mkv"]

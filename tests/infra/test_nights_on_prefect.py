@@ -24,8 +24,8 @@ from typing import Any
 import psutil
 import pytest
 
-from conftest import Engines, Rendered
 from flows.night.summary import NIGHTS
+from tests.conftest import Engines, Rendered
 
 INFRA = Path(__file__).parents[2] / "infra"
 CALLSHEET = [sys.executable, "-m", "flows"]

@@ -12,7 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from second_recording import (
+
+from manifests.timebase import MASTER_HZ
+from model.emotion import parse_curve
+from pipeline.script import cast, consent, production, script
+from tests.pipeline.second_recording import (
     DATA,
     EXAMPLE,
     ROOT,
@@ -22,10 +26,6 @@ from second_recording import (
     pauses_of,
     second_recording,
 )
-
-from manifests.timebase import MASTER_HZ
-from model.emotion import parse_curve
-from pipeline.script import cast, consent, production, script
 
 LIGHTHOUSE = ROOT / "examples" / "lighthouse"
 STARTER = ROOT / "pipeline" / "script" / "starter"

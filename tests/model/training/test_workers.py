@@ -22,7 +22,7 @@ from model.training.workers import ALONE, Workers
 COURSE = Course(steps=6, batch=4, accumulate=2, learning_rate=0.1)
 PROGRAM = """
 import os, sys; sys.path.insert(0, sys.argv[1])
-import test_workers as here; from pathlib import Path
+from tests.model.training import test_workers as here; from pathlib import Path
 here.trained(Path(sys.argv[2]), rank=int(os.fork() == 0))
 os._exit(0)  # gloo's threads do not always let a process end by itself
 """
@@ -71,8 +71,8 @@ def trained(out: Path, *, rank: int) -> None:
 
 
 def test_two_processes_have_curve_and_weights_of_one(tmp_path: Path) -> None:
-    here = str(Path(__file__).parent)
-    subprocess.run([sys.executable, "-c", PROGRAM, here, str(tmp_path / "two")], check=True)
+    root = str(Path(__file__).parents[3])
+    subprocess.run([sys.executable, "-c", PROGRAM, root, str(tmp_path / "two")], check=True)
     run, two = Run(out=tmp_path / "one", workers=ALONE), Run(out=tmp_path / "two")
     alone, together = (
         follow(stage(), COURSE, run).state_dict(),

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sitting: real clips, a talker that only shows the portrait, and what the page says of the
+two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from manifests.errors import InputError
+from manifests.rows import Judgement, Score
+from model.affect import prepared_corpus as corpora
+from model.affect.prepared_corpus import Corpus
+from model.judges import evaluation, report
+from model.judges.evaluation import Sitting, Window
+from model.judges.metrics import Panel
+from tests.data import talking_heads
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("heads")
+    return Corpus(talking_heads.write(folder), folder)
+
+
+@pytest.fixture(scope="module")
+def judged(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Sitting:
+    """Both subjects, by judges that learnt nothing: what is asserted does not hang on them."""
+    folder = tmp_path_factory.mktemp("judges")
+    talking_heads.write_judges(folder)
+    portraits = {path.stem: corpus.portrait(path.stem).face for path in talking_heads.HEADS}
+    panel = Panel(folder, portraits)
+    made = Sitting(
+        corpus=corpus,
+        clips=corpus.split("test"),
+        panel=panel,
+        window=Window(frames=12),
+        run_id="run",
+    )
+    assert len(list(made.judge("real", made.real))) == 8
+    assert (
+        len(list(made.judge("still", lambda clip, _: np.stack([portraits[clip.identity]] * 12))))
+        == 8
+    )
+    return made
+
+
+@pytest.fixture(scope="module")
+def scores(judged: Sitting) -> dict[tuple[str, str], Score]:
+    return {(score.subject, score.measure): score for score in judged.scores()}
+
+
+def test_a_talker_that_shows_a_still_keeps_the_person_and_moves_nothing(
+    scores: dict[tuple[str, str], Score],
+) -> None:
+    assert scores["still", "identity_right"].value == 1
+    assert scores["still", "identity_distance"].value == pytest.approx(0, abs=0.05)
+    assert scores["still", "flicker"].value == scores["still", "mouth_motion"].value == 0
+    assert scores["still", "mouth_motion_of_real"].value == 0
+    assert scores["still", "jitter"].value < 0.01
+
+
+def test_mouths_that_open_with_the_voice_stand_above_shuffled_sounds_and_stills_do_not(
+    scores: dict[tuple[str, str], Score],
+) -> None:
+    assert (
+        scores["real", "opening_correlation"].value
+        > scores["real", "opening_correlation_shuffled"].value
+    )
+    assert scores["real", "opening_spread"].value > 5 * scores["still", "opening_spread"].value
+    assert abs(scores["still", "opening_correlation"].value) < 0.3
+
+
+def test_every_score_says_what_stands_behind_it(scores: dict[tuple[str, str], Score]) -> None:
+    right = scores["real", "emotion_right"]
+    assert (right.clips, right.identities, right.reference, right.compared) == (
+        8,
+        4,
+        0.125,
+        "chance",
+    )
+    assert right.low is not None
+    assert right.high is not None
+    assert 0 <= right.low <= right.value <= right.high <= 1
+    assert scores["real", "emotion_packaged_right"].clips == 4  # contempt is not among its classes
+    assert scores["real", "identity_right"].reference == pytest.approx(1 / 4)  # four portraits
+
+
+def test_the_page_says_that_nobody_acted_and_puts_the_real_clips_first(judged: Sitting) -> None:
+    page = report.page(judged.scores(), judged.panel.origins, {"corpus": "heads"})
+    assert "## synthetic corpus" in page
+    assert "no person acted here" in page
+    assert "| measure | real | still | to read it against |" in page
+    assert "lipsync 1: 1 clips of 1 identities" in page
+
+
+def test_the_same_clips_are_judged_alike_again(judged: Sitting, corpus: Corpus) -> None:
+    again = Sitting(
+        corpus=corpus,
+        clips=judged.clips[:1],
+        panel=judged.panel,
+        window=judged.window,
+        run_id="run",
+    )
+    list(again.judge("real", again.real))
+    before = {
+        row.measure: row.value
+        for row in judged.rows
+        if row.clip_id == again.clips[0].clip_id and row.subject == "real"
+    }
+    after = {row.measure: row.value for row in again.rows}
+    kept_alike = [
+        name for name in after if "wrong" not in name and not name.startswith("identity")
+    ]  # those depend on who sits beside
+    assert len(kept_alike) >= 8
+    assert {name: after[name] for name in kept_alike} == {name: before[name] for name in kept_alike}
+
+
+def test_clips_are_drawn_with_the_emotions_in_turn(tmp_path: Path) -> None:
+    corpus = corpora.tiny(tmp_path)
+    made = evaluation.chosen(corpus, split="test", limit=8)
+    assert len({one.emotion for one in made}) == 8
+    assert made == evaluation.chosen(corpus, split="test", limit=8)
+    with pytest.raises(InputError, match="no clips of split 'nobody'"):
+        evaluation.chosen(corpus, split="nobody")
+
+
+def test_a_window_lies_in_the_middle_and_never_outside() -> None:
+    assert Window(frames=16).of(50) == slice(17, 33)
+    assert Window(frames=16).of(10) == slice(0, 10)
+    assert Window().of(7) == slice(0, 7)
+
+
+def test_scores_of_nothing_are_nothing_and_missing_values_are_left_out() -> None:
+    about = Judgement(
+        run_id="r",
+        subject="real",
+        clip_id="c",
+        corpus="mead",
+        identity="i",
+        emotion="sad",
+        measure="jitter",
+        value=0.5,
+    )
+    assert report.scores([]) == []
+    assert report.scores([replace(about, value=None)]) == []
+    (one,) = report.scores([about])
+    assert (one.value, one.low, one.high) == (0.5, None, None)

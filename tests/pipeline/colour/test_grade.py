@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grading takes known casts off, leaves complexion alone, and writes each transform once."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from manifests.errors import InputError
+from pipeline.colour import colour, colour_transfer, grade
+from pipeline.cut import framing
+from pipeline.deliver import contact_sheet
+from tests.pipeline.tiny_film import FACE, TinyFilm, eight_bit, portrait
+
+CASTS = {
+    "warm": (1.2, 1.0, 0.75),
+    "cool": (0.82, 1.0, 1.25),
+    "green": (0.9, 1.1, 0.9),
+    "dim": (0.7, 0.7, 0.7),
+}
+
+
+def cast(picture: np.ndarray, name: str) -> np.ndarray:
+    """A picture under another light: gains on linear light."""
+    return np.clip(colour.srgb_of_linear(colour.linear_of_srgb(picture) * CASTS[name]), 0, 1)
+
+
+def moving(picture: np.ndarray, frames: int = 6) -> list[np.ndarray]:
+    """A still with a brightening mouth, so that frames differ."""
+    pictures = [eight_bit(picture) for _ in range(frames)]
+    for number, frame in enumerate(pictures):
+        frame[80:84, 58:70] = np.minimum(frame[80:84, 58:70] + 8 * number, 255)
+    return pictures
+
+
+def difference(first: np.ndarray, second: np.ndarray) -> float:
+    return float(colour.delta_e(colour.lab_of_rgb(first), colour.lab_of_rgb(second)).mean())
+
+
+def reference(tmp_path: Path, name: str) -> grade.LookSettings:
+    Image.fromarray(eight_bit(portrait(name))).save(tmp_path / f"{name}.png")
+    return grade.LookSettings(reference=tmp_path / f"{name}.png", reference_face=FACE)
+
+
+@pytest.mark.parametrize("name", list(CASTS))
+@pytest.mark.parametrize("who", ["mara", "kofi"])
+def test_a_known_cast_is_taken_off_to_less_than_a_third(
+    tmp_path: Path, name: str, who: str
+) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(cast(portrait(who), name)), character=who)
+    (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, who), root=tmp_path)
+    cube = colour.read_cube(tmp_path / made.cube_path)
+    assert cube.shape == (33, 33, 33, 3)
+    graded = colour.apply_cube(cube, cast(portrait(who), name))
+    assert (
+        difference(graded, portrait(who)) < difference(cast(portrait(who), name), portrait(who)) / 3
+    )
+    skin = [
+        colour_transfer.sample_pictures(eight_bit(p)[None], FACE).skin_mean
+        for p in (graded, portrait(who))
+    ]
+    assert abs(np.subtract(*colour.hue_degrees(colour.lab_of_rgb(np.stack(skin))))) < 2
+    assert made.delta_e_after < made.delta_e_before / 3
+    assert not made.limited
+
+
+def test_two_casts_of_one_character_come_together_without_any_look(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    pictures = [cast(portrait("mara"), name) for name in ("warm", "cool")]
+    for picture in pictures:
+        film.add(moving(picture))
+    made = grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=tmp_path)
+    graded = [
+        colour.apply_cube(colour.read_cube(tmp_path / row.cube_path), picture)
+        for row, picture in zip(made, pictures, strict=True)
+    ]
+    assert difference(*graded) < difference(*pictures) / 3
+
+
+def test_a_darker_face_is_not_made_lighter_by_the_look_of_a_lighter_one(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("kofi")), character="kofi")
+    (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path)
+    graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("kofi"))
+    lightness = [
+        colour.lab_of_rgb(colour_transfer.sample_pictures(eight_bit(p)[None], FACE).skin_mean)[0]
+        for p in (graded, portrait("kofi"))
+    ]
+    assert abs(lightness[0] - lightness[1]) < 2
+
+
+@pytest.mark.parametrize("who", ["mara", "kofi", "lin"])
+def test_without_a_look_a_cast_is_brought_toward_neutral_and_neutral_light_is_left(
+    tmp_path: Path, who: str
+) -> None:
+    for name, most in (("plain", 2.5), ("green", 0.6), ("cool", 0.75)):
+        film = TinyFilm(tmp_path / name)
+        picture = portrait(who) if name == "plain" else cast(portrait(who), name)
+        film.add(moving(picture), character=who)
+        (made,) = grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=film.root)
+        graded = colour.apply_cube(colour.read_cube(film.root / made.cube_path), picture)
+        start = difference(picture, portrait(who))
+        assert difference(graded, portrait(who)) < (start * most if start else most), name
+
+
+def test_a_still_of_ones_own_goes_before_the_shared_one(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    for who in ("mara", "kofi"):
+        film.add(moving(cast(portrait(who), "warm")), character=who)
+    shared = reference(tmp_path, "mara")
+    own = grade.Still(path=reference(tmp_path, "kofi").reference, face=FACE)
+    look = dataclasses.replace(shared, stills={"kofi": own})
+    made = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    for row, who in zip(made, ("mara", "kofi"), strict=True):
+        graded = colour.apply_cube(
+            colour.read_cube(tmp_path / row.cube_path), cast(portrait(who), "warm")
+        )
+        assert difference(graded, portrait(who)) < 1.0
+
+
+def test_a_look_of_the_same_scene_without_a_known_face_changes_nothing(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    # painted: no face is found in it
+    look = dataclasses.replace(reference(tmp_path, "mara"), reference_face=None)
+    for method in ("monge-kantorovich", "reinhard"):
+        (made,) = grade.grade(
+            film.shots, film.takes, look=dataclasses.replace(look, method=method), root=tmp_path
+        )
+        graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("mara"))
+        assert difference(graded, portrait("mara")) < 0.5
+        assert made.delta_e_after <= made.delta_e_before < 1
+
+
+@pytest.mark.parametrize("face", ["told", "not told"])
+def test_a_frame_of_the_film_in_another_light_is_known_as_the_same_scene(
+    tmp_path: Path, face: str
+) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    crop = framing.frame_take(film.takes[0], (1280, 720))
+    graded = cast(portrait("mara"), "cool")[
+        crop.top : crop.top + crop.height, crop.left : crop.left + crop.width
+    ]
+    Image.fromarray(eight_bit(graded)).save(tmp_path / "graded.png")
+    top, bottom = ((edge * 128 - crop.top) / crop.height for edge in (FACE[1], FACE[3]))
+    box = (FACE[0], max(top, 0.0), FACE[2], min(bottom, 1.0)) if face == "told" else None
+    look = grade.LookSettings(reference=tmp_path / "graded.png", reference_face=box)
+    (made,) = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    shown = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("mara"))
+    wanted = cast(portrait("mara"), "cool")
+    assert difference(shown, wanted) < difference(portrait("mara"), wanted) / 3
+
+
+def test_the_face_of_a_reference_still_is_found_when_nobody_says_where_it_is() -> None:
+    sample = grade.read_reference(Path("pipeline/script/starter/portraits/alex.jpg"), None)
+    assert sample.has_skin
+    lightness, a, b = colour.lab_of_rgb(sample.skin_mean)
+    assert 40 < lightness < 85
+    assert a > 5
+    assert b > 5
+
+
+def test_a_cube_of_ones_own_goes_before_the_still_for_all(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    for who in ("mara", "kofi"):
+        film.add(moving(portrait(who)), character=who)
+    half = colour.cube_of(lambda rgb: rgb / 2, points=2)
+    colour.write_cube(tmp_path / "half.cube", half, title="half")
+    look = dataclasses.replace(
+        reference(tmp_path, "mara"), stills={"kofi": grade.Still(path=tmp_path / "half.cube")}
+    )
+    mara, kofi = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    assert (mara.method, kofi.method) == ("monge-kantorovich", "cube")
+    dimmed = colour.apply_cube(colour.read_cube(tmp_path / kofi.cube_path), portrait("kofi"))
+    assert np.abs(dimmed - portrait("kofi") / 2).max() < 1e-4
+    again = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    assert again == [mara, kofi]
+
+
+def test_before_and_after_are_shown_side_by_side(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(cast(portrait("mara"), "dim")))
+    (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path)
+    before, after = grade.before_after(film.takes[0], made, root=tmp_path, height=128)
+    assert after.mean() > before.mean() + 10
+    path = contact_sheet.before_after_sheet(
+        [(before, after, "sc01_sh010", "4.1 to 0.2")], tmp_path / "grades.png"
+    )
+    with Image.open(path) as picture:
+        assert picture.size[0] > 2 * before.shape[1]
+
+
+def test_a_cast_beyond_the_limit_is_weakened_and_flagged(tmp_path: Path) -> None:
+    sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "cool"))[None], FACE)
+    look = colour_transfer.look_of(
+        colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
+    )
+    free = colour_transfer.estimate(sample, look, method="monge-kantorovich", limit=50)
+    held = colour_transfer.estimate(sample, look, method="monge-kantorovich", limit=2)
+    assert (free.limited, held.limited) == (False, True)
+    means = np.stack([sample.skin_mean, sample.rest_mean])
+    moved = colour.delta_e(colour.lab_of_rgb(means), colour.lab_of_rgb(held(means)))
+    assert 1.6 < moved.max() < 2.2
+    assert free.after < held.after < held.before
+
+
+def test_strength_nought_and_method_none_change_nothing() -> None:
+    sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
+    look = colour_transfer.look_of(
+        colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
+    )
+    rgb = np.random.default_rng(0).uniform(0, 1, (50, 3))
+    for made in (
+        colour_transfer.estimate(sample, look, method="none"),
+        colour_transfer.estimate(sample, look, method="reinhard", strength=0),
+    ):
+        assert np.allclose(made(rgb), rgb)
+
+
+def test_reinhard_brings_the_mean_to_the_look() -> None:
+    sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
+    look = colour_transfer.look_of(
+        colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
+    )
+    made = colour_transfer.estimate(sample, look, method="reinhard")
+    assert made.after < made.before / 3
+
+
+def test_standing_cubes_are_not_made_again_and_no_picture_is_opened(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(cast(portrait("mara"), "warm")))
+    film.add(moving(portrait("kofi")), character="kofi")
+    first = grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=tmp_path)
+    for take in film.takes:
+        (tmp_path / take.path).unlink()
+    assert grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=tmp_path) == first
+
+
+def test_other_settings_make_other_grades(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    looks = [
+        grade.LookSettings(),
+        grade.LookSettings(strength=0.5),
+        grade.LookSettings(method="reinhard"),
+        reference(tmp_path, "kofi"),
+    ]
+    pairs = list(zip(film.shots, film.takes, strict=True))
+    assert len({next(iter(grade.grade_ids(pairs, look).values())) for look in looks}) == 4
+
+
+def test_a_cube_as_look_is_applied_by_its_strength(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    colour.write_cube(
+        tmp_path / "warm.cube",
+        colour.cube_of(lambda rgb: rgb * [1.0, 0.9, 0.8], points=17),
+        title="warm",
+    )
+    look = grade.LookSettings(reference=tmp_path / "warm.cube", strength=0.5)
+    (made,) = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    graded = colour.apply_cube(
+        colour.read_cube(tmp_path / made.cube_path), np.array([[0.5, 0.5, 0.5]])
+    )
+    assert np.allclose(graded, [[0.5, 0.475, 0.45]], atol=1e-4)
+    assert made.method == "cube"
+
+
+@pytest.mark.parametrize("name", ["missing.png", "text.png", "text.cube"])
+def test_a_reference_that_cannot_be_read_is_one_clear_error(tmp_path: Path, name: str) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    for text in ("text.png", "text.cube"):
+        (tmp_path / text).write_text("no picture")
+    with pytest.raises(InputError, match=name):
+        grade.grade(
+            film.shots,
+            film.takes,
+            look=grade.LookSettings(reference=tmp_path / name),
+            root=tmp_path,
+        )
+
+
+def test_another_shot_can_be_the_look_and_its_take_makes_the_grades_identity(
+    tmp_path: Path,
+) -> None:
+    film = TinyFilm(tmp_path)
+    for picture in (portrait("mara"), cast(portrait("mara"), "warm")):
+        film.add(moving(picture))
+    look = grade.LookSettings(reference_shot="sc01_sh010")
+    own, other = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    graded = colour.apply_cube(
+        colour.read_cube(tmp_path / other.cube_path), cast(portrait("mara"), "warm")
+    )
+    assert difference(graded, portrait("mara")) < 0.5
+    kept = colour.apply_cube(colour.read_cube(tmp_path / own.cube_path), portrait("mara"))
+    assert difference(kept, portrait("mara")) < 0.5
+    pairs = list(zip(film.shots, film.takes, strict=True))
+    assert grade.grade_ids(pairs, look) != grade.grade_ids(pairs, grade.LookSettings())
+
+
+def test_a_look_that_is_no_shot_names_the_nearest(tmp_path: Path) -> None:
+    film = TinyFilm(tmp_path)
+    film.add(moving(portrait("mara")))
+    with pytest.raises(InputError, match="sc01_sh010"):
+        grade.grade(
+            film.shots,
+            film.takes,
+            look=grade.LookSettings(reference_shot="sc01_sh001"),
+            root=tmp_path,
+        )
+    for wanted in ("", " ", "sc01_sh001"):
+        with pytest.raises(InputError, match="no shot is numbered"):
+            grade.check_reference_shot([shot.number for shot in film.shots], wanted)

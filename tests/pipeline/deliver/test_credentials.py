@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credentials are valid after signing, tampered after one flipped byte, missing after a remux."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import stat
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+
+import c2pa
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from manifests.errors import InputError
+from pipeline import media
+from pipeline.assemble import assemble
+from pipeline.assemble import master_mix as sound
+from pipeline.deliver import credentials, deliver
+from tests.pipeline.tiny_film import TinyFilm, tone
+
+CLAIM = credentials.Claim(
+    title="The Lamp",
+    version="0.1.0",
+    labels=["previs"],
+    licences=["Apache-2.0"],
+    ingredients=[
+        credentials.Ingredient(title="portrait of MARA", digest="ab12", format="image/png")
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return credentials.signing_key(tmp_path_factory.mktemp("home") / "signing")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    film = TinyFilm(tmp_path)
+    film.add([np.full((36, 64, 3), 20 * n, np.uint8) for n in range(10)])
+    settings = sound.LoudnessSettings(target_lufs=None)
+    master = sound.master(
+        [film.record(tone(film.samples))], samples=film.samples, settings=settings, root=tmp_path
+    )
+    picture = assemble.Picture(width=64, height=36, rate=Fraction(25))
+    job = deliver.Job(
+        picture=picture, sound_id="", sound_path=tmp_path / master.path, root=tmp_path
+    )
+    return deliver.render(
+        assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36)),
+        job,
+        folder=tmp_path / "o",
+    )
+
+
+@pytest.mark.parametrize("profile", ["web", "master"])
+def test_a_signed_file_is_valid_still_plays_and_says_that_it_was_generated(
+    files, keys: Path, profile: str
+) -> None:
+    path = files[profile]
+    before = list(media.read_frames(path, width=64, height=36))
+    credentials.sign(path, CLAIM, keys=keys)
+    found = credentials.verify(path)
+    assert (found.state, found.trusted) == ("valid", False)
+    assert credentials.TEST_NAME in found.signer
+    assert np.array_equal(before, list(media.read_frames(path, width=64, height=36)))
+    with c2pa.Reader(str(path)) as reader:
+        text = reader.json()
+    assert "trainedAlgorithmicMedia" in text
+    assert "portrait of MARA" in text
+    assert json.loads(text)["manifests"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["master.mov", "web.mp4"]
+
+
+def store_box(data: bytes) -> tuple[int, int]:
+    """Where the credentials themselves lie: parts of them (padding, the signature's unprotected
+    header) are signed by nobody."""
+    place = 0
+    while place < len(data):
+        size, kind = struct.unpack(">I4s", data[place : place + 8])
+        if kind == b"uuid":
+            return place, place + size
+        place += size if size > 1 else struct.unpack(">Q", data[place + 8 : place + 16])[0]
+    raise LookupError("no credentials in this file")
+
+
+@pytest.mark.parametrize("profile", ["web", "master"])
+def test_one_flipped_byte_is_found_wherever_it_is(files, keys: Path, profile: str) -> None:
+    credentials.sign(files[profile], CLAIM, keys=keys)
+    sound = files[profile].read_bytes()
+    picture = sound.rindex(b"mdat") + 40
+    first, last = store_box(sound)
+    anywhere = [
+        place
+        for place in random.Random(1).sample(range(8, len(sound)), 40)
+        if not first <= place < last
+    ]
+    for place in [picture, len(sound) - 1, *anywhere[:8]]:
+        data = bytearray(sound)
+        data[place] ^= 1 << place % 8
+        files[profile].write_bytes(data)
+        assert credentials.verify(files[profile]).state in ("tampered", "missing"), place
+    data = bytearray(sound)
+    data[picture] ^= 1
+    files[profile].write_bytes(data)
+    assert credentials.verify(files[profile]).state == "tampered"
+
+
+def test_credentials_that_were_stripped_are_missing(files, keys: Path, tmp_path: Path) -> None:
+    assert credentials.verify(files["web"]).state == "missing"
+    credentials.sign(files["web"], CLAIM, keys=keys)
+    media.run(["-i", str(files["web"]), "-c", "copy", str(tmp_path / "remuxed.mp4")])
+    assert credentials.verify(tmp_path / "remuxed.mp4").state == "missing"
+
+
+def test_the_key_is_private_and_made_once(keys: Path) -> None:
+    key = keys / credentials.KEY
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    before = key.read_bytes()
+    assert credentials.signing_key(keys) == keys
+    assert key.read_bytes() == before
+
+
+def test_processes_that_make_the_key_at_once_get_the_same_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        folders = list(threads.map(credentials.signing_key, [tmp_path / "signing"] * 4))
+    credentials.check_key(folders[0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["signing"]
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "README").write_text("ours")
+    credentials.check_key(credentials.signing_key(tmp_path / "used"))
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    folder = credentials.signing_key(tmp_path / "signing")
+    (folder / credentials.KEY).chmod(0o644)
+    with pytest.raises(InputError, match="others can read"):
+        credentials.signing_key(folder)
+
+
+def test_a_signer_of_ones_own_is_named_by_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_SIGNING", str(tmp_path / "ours"))
+    assert credentials.key_folder() == tmp_path / "ours"
+    monkeypatch.delenv("CALLSHEET_SIGNING")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert credentials.key_folder() == tmp_path / "config" / "callsheet" / "signing"
+    repository = Path(__file__).parents[3]
+    assert not credentials.key_folder().is_relative_to(repository)
+
+
+def own_key(folder: Path, key: object) -> Path:
+    """A signer of one's own: a key, and a certificate that this installation's test root would give
+    it."""
+    root = ec.generate_private_key(ec.SECP256R1())
+    certificates = [
+        credentials._certificate(key, root, authority=False),
+        credentials._certificate(root, root, authority=True),
+    ]
+    form = serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    folder.mkdir()
+    (folder / "key.pem").write_bytes(pem)
+    (folder / "key.pem").chmod(0o600)
+    (folder / "chain.pem").write_bytes(
+        b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
+    )
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["P-384", "Ed25519", "RSA"])
+def test_a_signer_of_ones_own_signs_with_whatever_key_it_has(
+    files, tmp_path: Path, kind: str
+) -> None:
+    key = {
+        "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+        "Ed25519": ed25519.Ed25519PrivateKey.generate,
+        "RSA": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    }[kind]()
+    folder = credentials.signing_key(own_key(tmp_path / "ours", key))
+    path = Path(shutil.copy(files["web"], tmp_path))
+    credentials.sign(path, credentials.Claim(title="The Lamp", version="1"), keys=folder)
+    assert credentials.verify(path).state == "valid"
+
+
+def test_a_key_that_cannot_sign_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    ours = own_key(tmp_path / "ours", ec.generate_private_key(ec.SECP256R1()))
+    other = own_key(tmp_path / "other", ec.generate_private_key(ec.SECP256R1()))
+    (other / "chain.pem").write_bytes((ours / "chain.pem").read_bytes())
+    odd = own_key(tmp_path / "odd", ec.generate_private_key(ec.SECP256K1()))
+    (tmp_path / "text").mkdir()
+    for name in ("key.pem", "chain.pem"):
+        (tmp_path / "text" / name).write_text("hello")
+        (tmp_path / "text" / name).chmod(0o600)
+    for folder, words in (
+        (other, "another key"),
+        (odd, "this kind of key"),
+        (tmp_path / "text", "cannot be read"),
+    ):
+        with pytest.raises(InputError, match=words):
+            credentials.check_key(folder)
+    credentials.check_key(ours)
+    credentials.check_key(tmp_path / "nothing")
+
+
+def test_half_a_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / credentials.KEY).write_text("key")
+    with pytest.raises(InputError, match=r"chain\.pem"):
+        credentials.signing_key(tmp_path)
+
+
+def test_a_signed_file_that_was_cut_short_is_tampered_with_and_a_text_holds_nothing(
+    files, keys: Path, tmp_path: Path
+) -> None:
+    credentials.sign(files["web"], CLAIM, keys=keys)
+    data = files["web"].read_bytes()
+    files["web"].write_bytes(data[: len(data) // 2])
+    assert credentials.verify(files["web"]).state == "tampered"
+    (tmp_path / "notes.txt").write_text("hello")
+    assert credentials.verify(tmp_path / "notes.txt").state == "missing"

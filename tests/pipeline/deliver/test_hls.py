@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HLS ladder: what its playlists say is what its files hold, segments begin together with key
+frames, and each decodes by itself."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.errors import InputError
+from pipeline import media
+from pipeline.assemble import assemble, master_mix
+from pipeline.checks import qc
+from pipeline.deliver import credentials, deliver, fragments, hls, profiles
+from tests.pipeline.tiny_film import BARS, TinyFilm, bars, eight_bit, portrait, tone
+
+SIZE, RATE, FRAMES = (640, 360), Fraction(30000, 1001), 150
+QUIET = master_mix.LoudnessSettings(target_lufs=None)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A signed ladder of two renditions with captions: half a second of bars, then a portrait that
+    moves."""
+    folder = tmp_path_factory.mktemp("ladder")
+    film = TinyFilm(folder / "media", rate=RATE)
+    film.add([bars(320, 180)] * 15, label="DICE-Talk")
+    still = eight_bit(portrait("mara"))
+    film.add([np.roll(still, frame % 9, axis=1) for frame in range(FRAMES - 15)], label="DICE-Talk")
+    master = master_mix.master(
+        [film.record(tone(film.samples))], samples=film.samples, settings=QUIET, root=film.root
+    )
+    picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=RATE)
+    job = deliver.Job(
+        picture=picture,
+        sound_id="",
+        sound_path=film.root / master.path,
+        root=film.root,
+        profiles=profiles.ladder(SIZE, RATE),
+    )
+    cuts = assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
+    files = deliver.render(cuts, job, folder=folder)
+    keys = credentials.signing_key(folder / "keys")
+    for path in files.values():
+        credentials.sign(path, credentials.Claim(title="The Lamp", version="1"), keys=keys)
+    captions = folder / "captions.vtt"
+    captions.write_text("WEBVTT\n\n1\n00:00:01.000 --> 00:00:02.000\nLight it.\n")
+    return hls.write(
+        folder / "hls",
+        [hls.open_rendition(path) for path in files.values()],
+        captions=captions,
+        language="en-GB",
+    )
+
+
+def test_playlists_tell_what_the_files_hold_and_a_player_gets_every_frame(made: Path) -> None:
+    found = hls.look(made)
+    assert found.problems == []
+    assert [(one.path.name, one.size) for one in found.renditions] == [
+        ("360p.mp4", (640, 360)),
+        ("234p.mp4", (416, 234)),
+    ]
+    assert [hls.play(made, number) for number in range(2)] == [FRAMES, FRAMES]
+    text = made.read_text()
+    assert text.startswith("#EXTM3U\n#EXT-X-VERSION:6\n")
+    assert 'LANGUAGE="en-GB"' in text
+    for rendition in found.renditions:
+        bits = 8 * rendition.path.stat().st_size / (FRAMES / RATE)
+        assert 0.9 * bits < rendition.average <= rendition.bandwidth < 3 * bits
+        assert rendition.content.codecs.startswith("avc1.64")
+        assert rendition.content.codecs.endswith(",mp4a.40.2")
+    captions = (made.parent / "captions.m3u8").read_text()
+    assert re.search(r"#EXTINF:5.005000,\ncaptions.vtt\n#EXT-X-ENDLIST\n$", captions)
+    assert (
+        "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n\n1\n00:00:01.000"
+        in (made.parent / "captions.vtt").read_text()
+    )
+
+
+def test_segments_begin_together_with_key_frames_and_each_decodes_by_itself(
+    made: Path, tmp_path: Path
+) -> None:
+    found = hls.look(made)
+    for rendition in found.renditions:
+        segments = rendition.content.fragments
+        assert [one.frames for one in segments] == [120, 30], "four seconds are 120 frames at 29.97"
+        assert [one.time for one in segments] == [0, 120 / RATE]
+        assert all(one.key for one in segments)
+        data = rendition.path.read_bytes()
+        assert segments[0].start == rendition.content.header
+        assert segments[-1].start + segments[-1].size == len(data)
+        for one in segments:
+            alone = tmp_path / "alone.mp4"
+            alone.write_bytes(
+                data[: rendition.content.header] + data[one.start : one.start + one.size]
+            )
+            seen = list(media.read_frames(alone, width=32, height=18))
+            assert len(seen) == one.frames
+            assert min(float(frame.mean()) for frame in seen) > 50
+
+
+def test_renditions_pass_every_check_and_their_colours_are_right(made: Path) -> None:
+    for rendition in hls.look(made).renditions:
+        width, height = rendition.size
+        expected = qc.Expected(
+            frames=FRAMES, rate=RATE, width=width, height=height, loudness=QUIET, still=[(0, 0.6)]
+        )
+        checks = qc.check(rendition.path, expected, version="v001", profile="hls")
+        assert {check.verdict for check in checks} == {"pass"}, [
+            one for one in checks if one.verdict != "pass"
+        ]
+        assert credentials.verify(rendition.path).state == "valid"
+        frame = list(media.read_frames(rendition.path, width=320, height=180))[4].astype(int)
+        for number, colour in enumerate(BARS):
+            row, column = divmod(number, 8)
+            got = frame[row * 90 + 26 : row * 90 + 64, column * 40 + 14 : column * 40 + 26]
+            assert np.abs(got - np.array(colour)).max() <= 2, (rendition.path.name, colour)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "told"),
+    [
+        ("master.m3u8", (r"BANDWIDTH=\d+", "BANDWIDTH=1000"), "BANDWIDTH is 1000, measured"),
+        ("master.m3u8", ("avc1", "hvc1"), "CODECS is"),
+        ("master.m3u8", ("416x234", "416x236"), "RESOLUTION is 416x236, measured 416x234"),
+        ("master.m3u8", ("234p.m3u8", "../234p.m3u8"), "is no file beside it"),
+        ("master.m3u8", ("234p.m3u8", "gone.m3u8"), "no playlist"),
+        ("234p.m3u8", ("URI=.*,", 'URI="/etc/passwd",'), "do not lie in one file"),
+        ("234p.m3u8", (r"EXTINF:4.004", "EXTINF:5.004"), "segment 1 is"),
+        ("234p.m3u8", (r"@0", "@8"), "the header is"),
+        ("234p.m3u8", ("TARGETDURATION:4", "TARGETDURATION:3"), "longer than the target duration"),
+        ("234p.m3u8", ("#EXT-X-ENDLIST", ""), "it does not end"),
+        ("234p.m3u8", ("(?s)^.*$", ""), "no playlist"),
+        ("master.m3u8", ("(?s)^.*$", ""), "is no playlist"),
+    ],
+)
+def test_whatever_a_playlist_gets_wrong_is_told(
+    made: Path, tmp_path: Path, file: str, change: tuple[str, str], told: str
+) -> None:
+    folder = shutil.copytree(made.parent, tmp_path / "hls", copy_function=shutil.copy)
+    path = folder / file
+    path.write_text(re.sub(*change, path.read_text(), count=1))
+    assert told in "\n".join(hls.look(folder / "master.m3u8").problems)
+
+
+def test_a_rendition_that_was_made_anew_or_cut_short_is_told(made: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(made.parent, tmp_path / "hls")
+    path = folder / "234p.mp4"
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert any("234p.m3u8" in problem for problem in hls.look(folder / "master.m3u8").problems)
+    media.run(
+        ["-i", str(made.parent / "234p.mp4"), "-c", "copy", "-movflags", "+faststart", str(path)]
+    )
+    assert any("fragment" in problem for problem in hls.look(folder / "master.m3u8").problems)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"#EXTM3U",
+        b"\0\0\0\x08moof",
+        b"\0\0\0\x01moov\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\0" * 64,
+    ],
+)
+def test_what_is_no_fragmented_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not a fragmented MP4"):
+        fragments.read(path)
+
+
+@given(st.integers(32, 2048), st.integers(32, 2048), st.sampled_from([24, 25, 30, 50]))
+def test_a_ladder_goes_down_in_even_sizes_of_the_same_shape(
+    half_width: int, half_height: int, rate: int
+) -> None:
+    size = (2 * half_width, 2 * half_height)
+    rungs = profiles.ladder(size, Fraction(rate))
+    assert rungs[0].size == size
+    sizes = [one.size or (0, 0) for one in rungs]
+    assert sizes == sorted(set(sizes), reverse=True)
+    assert all(side % 2 == 0 for one in sizes for side in one)
+    assert all(abs(wide / size[0] - high / size[1]) < 0.02 for wide, high in sizes)
+    assert len({one.file for one in rungs}) == len(rungs)
+    assert {one.picture["g"] for one in rungs} == {4 * rate}

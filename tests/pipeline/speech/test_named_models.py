@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A production names its own models: a folder shaped like community-1 and a recogniser's folder,
+right ones and wrong ones."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from manifests.errors import InputError
+from manifests.timebase import ANALYSIS_HZ
+from model import weights
+from pipeline.speech import diarize, ingest, transcribe
+from tests.pipeline.speech.named_pipeline import make_named_pipeline
+
+_PYANNOTE = importlib.util.find_spec("pyannote.audio")  # without running it
+assert _PYANNOTE is not None and _PYANNOTE.origin is not None
+SAMPLE = Path(_PYANNOTE.origin).parent / "sample" / "sample.wav"
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_named_pipeline(tmp_path_factory.mktemp("models") / "community")
+
+
+def _recogniser(folder: Path) -> Path:
+    """The packaged recogniser under another name."""
+    folder.mkdir(parents=True)
+    for file in weights.path("whisper-tiny-en").iterdir():
+        (folder / file.name).symlink_to(file)
+    return folder
+
+
+def test_a_folder_like_community_1_hears_two_people_where_two_speak(named: Path) -> None:
+    sound, _ = sf.read(SAMPLE, dtype="float32")
+    pipeline = diarize.located("community", folder=named.parent)
+    spans = diarize.speaker_spans(
+        sound[: 24 * ANALYSIS_HZ], settings=diarize.Settings(speakers=2, pipeline=pipeline)
+    )
+    seconds = [
+        sum(s.end - s.start for s in spans if s.exclusive and s.speaker == n) / ANALYSIS_HZ
+        for n in (0, 1)
+    ]
+    assert {span.speaker for span in spans} == {0, 1}
+    assert min(seconds) > 3
+
+
+def test_a_named_pipeline_is_known_by_its_bytes_and_not_by_where_it_lies(
+    named: Path, tmp_path: Path
+) -> None:
+    def key(pipeline: Path | str) -> str:
+        return diarize.key([], diarize.Settings(speakers=2, pipeline=str(pipeline)))
+
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for file in named.rglob("*"):
+        if file.is_file():
+            copy = moved / file.relative_to(named)
+            copy.parent.mkdir(exist_ok=True)
+            copy.symlink_to(file)
+    (moved / "README.md").write_text("not a weight")
+    assert key(moved) == key(named)
+    (moved / "config.yaml").unlink()
+    (moved / "config.yaml").write_text((named / "config.yaml").read_text().replace("0.6", "0.7"))
+    assert key(moved) != key(named)
+    assert (
+        len(
+            {
+                key(""),
+                key("pyannote/speaker-diarization-community-1"),
+                key(named),
+                key("pyannote/other"),
+            }
+        )
+        == 4
+    )
+
+
+def test_hub_names_stay_names_and_nothing_stays_nothing(tmp_path: Path) -> None:
+    for name in (
+        "",
+        "pyannote/speaker-diarization-community-1",
+        "pyannote/speaker-diarization-community-1@v1",
+    ):
+        assert diarize.located(name, folder=tmp_path) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("comunity", r"no such folder 'comunity' .*nearest: 'community'"),
+        ("community/plda", "does not hold a pyannote pipeline .*no config.yaml"),
+        ("./models/none", "no such folder"),
+    ],
+)
+def test_a_wrong_folder_for_the_pipeline_is_one_clear_error(
+    named: Path, text: str, complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint) as caught:
+        diarize.located(text, folder=named.parent)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_pipeline_whose_parts_are_missing_says_which(tmp_path: Path, named: Path) -> None:
+    (tmp_path / "config.yaml").write_text((named / "config.yaml").read_text())
+    (tmp_path / "plda").mkdir()
+    with pytest.raises(InputError, match="no segmentation, no embedding"):
+        diarize.located(str(tmp_path), folder=Path())
+
+
+def test_a_pipeline_that_its_loader_cannot_read_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("pipeline: [")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        diarize.speaker_spans(
+            np.ones(ANALYSIS_HZ, dtype=np.float32),
+            settings=diarize.Settings(pipeline=str(tmp_path)),
+        )
+
+
+def test_a_named_recogniser_hears_what_the_same_packaged_one_hears(tmp_path: Path) -> None:
+    _recogniser(tmp_path / "tiny")
+    sound, _ = sf.read(SAMPLE, dtype="int16")
+    sf.write(tmp_path / "short.wav", sound[6 * ANALYSIS_HZ : 14 * ANALYSIS_HZ], ANALYSIS_HZ)
+    recording = ingest.ingest(
+        tmp_path / "short.wav", order=0, offset_samples=0, media=tmp_path / "media", folder=tmp_path
+    )
+    named = transcribe.Settings(model=transcribe.located("tiny", folder=tmp_path))
+    heard = [
+        [
+            (word.text, word.start)
+            for word in transcribe.transcribe([recording], root=tmp_path, settings=settings)
+        ]
+        for settings in (named, transcribe.Settings())
+    ]
+    assert heard[0] == heard[1]
+    assert len(heard[0]) > 5
+
+
+def test_a_named_recogniser_is_known_by_its_bytes(tmp_path: Path) -> None:
+    one, other = (
+        transcribe.Settings(model=str(_recogniser(tmp_path / name))) for name in ("a", "b")
+    )
+    assert transcribe.key([], one) == transcribe.key([], other)
+    (tmp_path / "b" / "config.json").unlink()
+    (tmp_path / "b" / "config.json").write_text("{}")
+    assert transcribe.key([], one) != transcribe.key([], other)
+
+
+def test_which_languages_a_recogniser_knows_is_read_from_its_tokens(tmp_path: Path) -> None:
+    folder = _recogniser(tmp_path / "many")
+    (folder / "vocabulary.txt").unlink()
+    tokens = [f"t{i}" for i in range(51_863)] + ["<|en|>", "<|de|>"]
+    (folder / "vocabulary.json").write_text(json.dumps(tokens))
+    known = {
+        tongue: transcribe.deaf(transcribe.Settings(language=tongue, model=str(folder)))
+        for tongue in ("de-CH", "en", "xx")
+    }
+    assert (known["de-CH"], known["en"]) == ("", "")
+    assert "'many' does not know the language 'xx'" in known["xx"]
+
+
+def test_an_english_recogniser_says_that_it_does_not_know_german(tmp_path: Path) -> None:
+    for model in ("", str(_recogniser(tmp_path / "tiny"))):
+        said = transcribe.deaf(transcribe.Settings(language="de", model=model))
+        assert "does not know the language 'de'" in said
+        with pytest.raises(InputError, match="'de'"):
+            transcribe.transcribe(
+                [], root=tmp_path, settings=transcribe.Settings(language="de", model=model)
+            )
+
+
+@pytest.mark.parametrize(
+    "missing", ["model.bin", "config.json", "tokenizer.json", "vocabulary.txt"]
+)
+def test_a_recogniser_that_is_not_whole_is_refused(tmp_path: Path, missing: str) -> None:
+    folder = _recogniser(tmp_path / "tiny")
+    (folder / missing).unlink()
+    with pytest.raises(InputError, match=f"no {missing.partition('.')[0]}"):
+        transcribe.located("tiny", folder=tmp_path)
