@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run by `color_matcher.sh` in its own environment: `pairs.npz` holds `source_N` and `reference_N`
-(8-bit rgb), `out.npz` gets `N`."""
+(8-bit rgb), `out.npz` gets `N`.
+"""
 
 import sys
 

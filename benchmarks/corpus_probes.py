@@ -84,7 +84,8 @@ def interval(right: np.ndarray, test: list[CorpusClip]) -> tuple[float, float]:
 
 def sheet(corpus: Corpus, out: Path) -> None:
     """Six identities of the synthetic test set and two of the units set, one frame of each emotion,
-    levels mixed."""
+    levels mixed.
+    """
     chance = np.random.default_rng(0)
     rows = []
     for source, count in (("synthetic", 6), ("units", 2)):

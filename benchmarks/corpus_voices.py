@@ -35,7 +35,8 @@ LONGEST_SECONDS = 2.6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
     """`timbre` and `manner` are blends of Kokoro packs (none: hibari's own voice); `pitch` shifts
-    pitch and formants together."""
+    pitch and formants together.
+    """
 
     sex: str
     split: str = "train"
@@ -122,7 +123,8 @@ TEXTS = (
 
 def speak(folder: Path, *, texts: int) -> None:
     """Speak `texts` lines in every voice; what is there already is kept. Each voice begins
-    elsewhere in the list."""
+    elsewhere in the list.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for number, (name, voice) in enumerate(VOICES.items()):

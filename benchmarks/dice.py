@@ -47,7 +47,8 @@ def released_unet() -> DiceUNet:
 @cache
 def window_flops(frames: int) -> int:
     """Counted work of one UNet run over a window of so many frames, three branches. Kept
-    projections are not in it."""
+    projections are not in it.
+    """
     unet = released_unet()
     counted = FlopCounterMode(display=False)
     part = Part(
@@ -69,7 +70,8 @@ def window_flops(frames: int) -> int:
 @cache
 def repeated_flops() -> int:
     """What the reference adds to a run: temporal keys and values projected for every pixel instead
-    of once a window."""
+    of once a window.
+    """
     total = 0
     for name, module in released_unet().named_modules():
         if isinstance(module, AdapterProcessor) and ".temporal_" in name:
@@ -81,7 +83,8 @@ def repeated_flops() -> int:
 
 def once_flops(frames: int) -> int:
     """What is projected once a clip and kept: audio tokens of every frame and of silence, two
-    emotions."""
+    emotions.
+    """
     widths = sum(
         module.width
         for name, module in released_unet().named_modules()
@@ -92,7 +95,8 @@ def once_flops(frames: int) -> int:
 
 def reference_windows(frames: int, step: int) -> list[int]:
     """Lengths of the windows of a step in the reference: a neutral window is added, the last one
-    wraps."""
+    wraps.
+    """
     return [
         len(w)
         for w in circular_windows(frames + WINDOW, window=WINDOW, shift=SHIFT * step % WINDOW)
@@ -106,7 +110,8 @@ def our_windows(frames: int, step: int) -> list[int]:
 
 def schedule_table() -> list[str]:
     """One line per length: work and frame-evaluations per output second, ours, the reference's, and
-    the ratio."""
+    the ratio.
+    """
     lines = [
         f"{'seconds':>7} {'TFLOP/s ours':>13} {'reference':>10} {'ratio':>6} {'limit':>6}  evaluations/s ours, reference"
     ]
@@ -131,7 +136,8 @@ def schedule_table() -> list[str]:
 
 def cpu_table(seconds: float = 3.0) -> list[str]:
     """CPU seconds of both modes for one shot at tiny size, after one warm-up shot each; framing the
-    full picture in both."""
+    full picture in both.
+    """
     lines = [f"{'mode':>10} {'CPU s':>7}  (tiny random, {seconds:g} s shot, 10 steps)"]
     for mode in ("production", "parity"):
         settings = {

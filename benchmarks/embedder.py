@@ -129,7 +129,8 @@ def spent() -> Iterator[dict[str, float]]:
 
 def without_pairs(corpus: Corpus, seed: int) -> tuple[Corpus, list[CorpusClip]]:
     """The corpus without some training pairs of identity and emotion, and the clips that were taken
-    out."""
+    out.
+    """
     chance = np.random.default_rng([seed, 8])
     identities = corpus.identities("train")
     chosen = chance.permutation(identities)[: int(HELD_OUT * len(identities))]
@@ -220,7 +221,8 @@ def all_of(priors: torch.Tensor, value: bool) -> torch.Tensor:
 @torch.no_grad()
 def bank_measures(asked: Asked, left_out: list[CorpusClip], *, split: str) -> dict[str, float]:
     """How much of faces' movement is explained, for people never seen and for pairs left out; use;
-    behaviour in between."""
+    behaviour in between.
+    """
     found = dict[str, float]()
     sets = {
         split: asked.corpus.split(split),
@@ -244,7 +246,8 @@ def bank_measures(asked: Asked, left_out: list[CorpusClip], *, split: str) -> di
 
 def use(bank: EmotionBank, acted: Performances) -> dict[str, float]:
     """How many entries are in use: by what training asks, by draws from what is felt in clips, by
-    the means of that."""
+    the means of that.
+    """
     settings, codes = BankSettings(), bank.sizes.bank
     sampler = Sampler(acted.clips, identities=settings.identities)
     scenes = [train_bank.draw(acted, sampler, settings, seeded(10_000, step)) for step in range(30)]
@@ -270,7 +273,8 @@ def explained(acted: Performances, moved: torch.Tensor) -> float:
 
 def between(asked: Asked, acted: Performances) -> dict[str, float]:
     """Walks from neutral to each emotion and from each emotion to each other: does every step go
-    forward, and stay between the ends?"""
+    forward, and stay between the ends?
+    """
     eyes = torch.eye(len(LABELS))
     walks = {
         "intensity": [(eyes[NEUTRAL], eyes[e]) for e in range(len(LABELS)) if e != NEUTRAL],
@@ -353,7 +357,8 @@ def keep(out: Path, arm: str, seed: int, measures: dict[str, float]) -> None:
 
 def write(out: Path) -> None:
     """All rows as Parquet, and their means over seeds with the least and the greatest as
-    Markdown."""
+    Markdown.
+    """
     table = pandas.DataFrame(
         [json.loads(line) for line in (out / RESULTS).read_text().splitlines()]
     )

@@ -143,7 +143,8 @@ def through_the_flow(film: Film, wanted: Sequence[Shot], workers: int) -> None:
 
 def through_bare_actors(film: Film, wanted: Sequence[Shot], workers: int) -> None:
     """The same calls with nothing around them: two in flight at each actor, the next when one
-    returns."""
+    returns.
+    """
     with connected("", cpus=0) as ray:
         job = Job(
             folder=film.folder,
@@ -186,7 +187,8 @@ class Cost:
 
 def cost(way: Callable[[Film, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
     """What it takes to make so many shots into a fresh build folder, beyond the fixed start: what
-    four of them take."""
+    four of them take.
+    """
     return _cost(way, count + START, workers) - _cost(way, START, workers)
 
 

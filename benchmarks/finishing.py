@@ -73,7 +73,8 @@ def main() -> None:
 
 def speed(root: Path, rounds: int) -> None:
     """Assembly, grade and encode of 1080p25 against one bare ffmpeg with the same cube, scaling and
-    encoder, and a plain transcode."""
+    encoder, and a plain transcode.
+    """
     film = _plates(root)
     cube = root / "media" / "grades" / "a.cube"
     colour.write_cube(cube, colour.cube_of(lambda rgb: rgb * [1, 0.97, 0.95]), title="a")
@@ -97,7 +98,8 @@ def speed(root: Path, rounds: int) -> None:
 
 def drift(root: Path, minutes: float) -> None:
     """Three hundred shots that begin with a flash and a click: how far apart are they at the end,
-    and how much memory was used?"""
+    and how much memory was used?
+    """
     rate, count = Fraction(25), 300
     frames = round(minutes * 60 * 25 / count)
     film = TinyFilm(root, rate=rate)
@@ -172,7 +174,8 @@ class Scene:
 
 def match_colours(root: Path) -> None:
     """What remains of known casts, as a share of the start (mean CIEDE2000) and as hue error of
-    skin in degrees; ours beside others."""
+    skin in degrees; ours beside others.
+    """
     scenes = list(_scenes())
     public = _public_reinhard(scenes, root)
     heads = ("M-K", "Reinhard", "package", "no look")
@@ -222,7 +225,8 @@ def _scenes() -> Iterator[Scene]:
 
 def _public_reinhard(scenes: list[Scene], root: Path) -> list[np.ndarray]:
     """The same by a package that others made, in its own environment. It takes logarithms, so no
-    value may be zero."""
+    value may be zero.
+    """
     pairs = {f"source_{n}": np.maximum(eight_bit(scene.seen), 1) for n, scene in enumerate(scenes)}
     pairs |= {
         f"reference_{n}": np.maximum(eight_bit(scene.plain), 1) for n, scene in enumerate(scenes)
@@ -248,7 +252,8 @@ def _own_cast(name: str) -> np.ndarray:
 
 def loudness(root: Path) -> None:
     """Loudness of masters and of the AAC made from them, by a second implementation
-    (pyloudnorm)."""
+    (pyloudnorm).
+    """
     import pyloudnorm
     import soundfile
 

@@ -68,7 +68,8 @@ def main() -> None:
 
 def render(folder: Path, plain: str, layout: str, profiles: list[str]) -> Path:
     """A version of the production in a layout, made in this process: for twelve seconds no farm is
-    needed."""
+    needed.
+    """
     settings = plain.replace(
         'profiles = ["web", "master"]', f"profiles = {profiles}".replace("'", '"')
     )

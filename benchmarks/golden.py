@@ -83,7 +83,8 @@ class Fixture:
 
     def fill(self, module: nn.Module, prefix: str = "w/") -> nn.Module:
         """Load weights strictly: the stored ones under `prefix`, or the README's seeded recipe when
-        none are stored."""
+        none are stored.
+        """
         stored = {
             k.removeprefix(prefix): v.float()
             for k, v in self.tensors.items()

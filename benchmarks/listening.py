@@ -73,7 +73,8 @@ class Scores:
 
 def evaluate(known: Known, root: Path, *, full: bool = True) -> tuple[Scores, list[Cue]]:
     """Listen to one recording and compare with its truth. `full`: also unknown count, stock
-    settings and bare engine calls."""
+    settings and bare engine calls.
+    """
     recording, ingest_seconds = _timed(lambda: _ingest(known.sound, root))
     known, left_out = within(known, recording.samples)
     print(*left_out, sep="\n", end="\n" if left_out else "", file=sys.stderr)
@@ -179,7 +180,8 @@ COLUMNS = [
 
 def table(results: Sequence[Scores]) -> str:
     """One row a recording, one for all of each condition (what follows the last `-` of the names)
-    and one for all, as aligned text. Times in milliseconds."""
+    and one for all, as aligned text. Times in milliseconds.
+    """
     conditions = _by_condition(results)
     groups = {
         f"all {name}": some
@@ -309,7 +311,8 @@ def _check_sounds(known: Sequence[Known]) -> None:
 
 def _evaluate_all(known: Sequence[Known], *, full: bool) -> tuple[list[Scores], list[str]]:
     """The scores of the recordings that could be listened to, and what was wrong with the
-    others."""
+    others.
+    """
     results: list[Scores] = []
     failed: list[str] = []
     for number, one in enumerate(known, 1):

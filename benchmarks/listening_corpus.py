@@ -128,7 +128,8 @@ AD_LIBS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One dialogue: its voices, how many lines, and what the actors do with the script (line
-    numbers)."""
+    numbers).
+    """
 
     name: str
     half: str
@@ -261,7 +262,8 @@ PLANS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """One utterance of a dialogue. `line` is its place in the script, None for an ad-lib; `counts`:
-    the reading that is used."""
+    the reading that is used.
+    """
 
     voice: str
     text: str
@@ -280,7 +282,8 @@ class Mix:
 
 def script(plan: Plan) -> list[tuple[str, str]]:
     """(voice, text) of the lines as written: nobody speaks twice in a row, every voice speaks, no
-    text comes twice but short ones."""
+    text comes twice but short ones.
+    """
     chosen = np.random.default_rng(plan.seed)
     texts = [*chosen.permutation(TEXTS)]
     written = [*chosen.permutation(list(WRITTEN))]
@@ -330,7 +333,8 @@ def chosen_plans(only: str) -> list[Plan]:
 
 def speak(folder: Path, *, only: str = "") -> None:
     """Speak every utterance of every dialogue once, dry, at 24 kHz; what is there already is
-    kept."""
+    kept.
+    """
     dry = folder / "dry"
     dry.mkdir(parents=True, exist_ok=True)
     for voice, text in sorted(
@@ -436,7 +440,8 @@ def real_voices(folder: Path) -> str:
 
 def lay_out(folder: Path, plan: Plan) -> Mix:
     """The utterances on a timeline: pauses of 0.2 to 1.3 s, levels of the speakers up to 6 dB
-    apart."""
+    apart.
+    """
     chosen = np.random.default_rng(plan.seed + 2000)
     level = {voice: chosen.uniform(-3, 3) for voice in plan.voices}
     placed: list[tuple[Said, int, np.ndarray]] = []

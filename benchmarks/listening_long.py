@@ -58,7 +58,8 @@ def steps_of(
     wav: Path, sheet: list[TrueLine], root: Path, *, speakers: int
 ) -> tuple[list[Step], list[str]]:
     """Listen to `wav` step by step as a production does; also returns lines that say how much came
-    out right."""
+    out right.
+    """
     taken: list[Step] = []
     recording = _step(taken, "bring in", lambda: _ingest(wav, root))
     settings = diarize.Settings(speakers=speakers)
@@ -80,7 +81,8 @@ def steps_of(
 
 def bounded_or_not(wav: Path, root: Path, *, speakers: int, most: int) -> list[str]:
     """Lines with the diarization error of clustering all voices and of at most `most`, against the
-    truth and between the two."""
+    truth and between the two.
+    """
     recording = _ingest(wav, root)
     sound = ingest.read_span([recording], 0, recording.samples, hz=ANALYSIS_HZ, root=root)
     settings = diarize.Settings(speakers=speakers, most_embeddings=UNBOUNDED)
@@ -131,7 +133,8 @@ def lay_end_to_end(
     corpus: Path, folder: Path, *, seconds: float, only: str = ""
 ) -> tuple[Path, list[TrueLine], int]:
     """Write `long.wav` and `long.rttm` into `folder`; returns the WAV, its line sheet and how many
-    speak. Streams."""
+    speak. Streams.
+    """
     wav, now = folder / "long.wav", 0
     truths: list[str] = []
     lines: list[TrueLine] = []
@@ -157,7 +160,8 @@ def lay_end_to_end(
 
 def _dialogues(corpus: Path, only: str) -> Iterator[Path]:
     """All dialogues with a sheet, over and over; those with the same script never next to each
-    other."""
+    other.
+    """
     names = sorted(wav for wav in corpus.glob(f"{only}*.wav") if wav.with_suffix(".csv").exists())
     by_condition = sorted(names, key=lambda wav: (wav.stem.rpartition("-")[2], wav.stem))
     while by_condition:

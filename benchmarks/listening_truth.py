@@ -52,7 +52,8 @@ OTHER_FIELDS = 8  # the other line types of RTTM have as many, or more
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueLine:
     """One row of the sheet; `start` and `end` in samples at 48 kHz, -1 when the line is not
-    spoken."""
+    spoken.
+    """
 
     line: Line
     start: int
@@ -62,7 +63,8 @@ class TrueLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """A recording whose truth is known. `turns`: who speaks when (samples at 48 kHz); `sheet`:
-    empty when there is no line sheet."""
+    empty when there is no line sheet.
+    """
 
     sound: Path
     turns: list[SpeakerSpan]
@@ -73,7 +75,8 @@ def read_folder(folder: Path, *, only: str = "") -> tuple[list[Known], list[str]
     """Every NAME.rttm with its recording and its sheet, and what was left out and why. Raises
     InputError with all that is wrong.
 
-    `only`: beginnings of names, with commas between them."""
+    `only`: beginnings of names, with commas between them.
+    """
     if not folder.is_dir():
         raise InputError(Problem(file=str(folder), message="no such folder"))
     named = tuple(only.split(","))
@@ -143,7 +146,8 @@ def read_turns(path: Path) -> list[SpeakerSpan]:
 
     Of a file with several recordings, those of the one that it is named after. Turns without length
     are passed over. Raises InputError with every line that is none, and when there are no turns or
-    several recordings, none of that name."""
+    several recordings, none of that name.
+    """
     found: list[tuple[str, float, float, str]] = []
     problems: list[Problem] = []
     for number, text in enumerate(tables.decode(path).splitlines(), 1):
@@ -217,7 +221,8 @@ def within(known: Known, samples: int) -> tuple[Known, list[str]]:
     people.
 
     An excerpt often comes with the truth of the whole. Raises InputError when nothing is true of
-    the recording at all."""
+    the recording at all.
+    """
     name, ends = known.sound.name, f"{samples / MASTER_HZ:.1f} s"
     turns = [
         replace(turn, end=min(turn.end, samples)) for turn in known.turns if turn.start < samples
@@ -248,7 +253,8 @@ def within(known: Known, samples: int) -> tuple[Known, list[str]]:
 def read_sheet(path: Path) -> list[TrueLine]:
     """The line sheet: `character, text, start, end` (seconds or M:SS.mmm, empty for a line that
     nobody speaks), if given `line_id, scene`; other columns are passed over. Raises InputError with
-    every cell that makes no sense."""
+    every cell that makes no sense.
+    """
     text = tables.decode(path)
     header = text.partition("\n")[0]
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
@@ -279,7 +285,8 @@ def read_sheet(path: Path) -> list[TrueLine]:
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
     """Our name of each column that is understood, and the sheet's; its own name counts before
-    another name for it."""
+    another name for it.
+    """
     plain = {re.sub(r"[\s-]+", "_", name.strip().casefold()): name for name in header}
     names = {ALSO[name]: written for name, written in plain.items() if name in ALSO} | plain
     missing = [name for name in NEEDED if name not in names]
@@ -371,7 +378,8 @@ def diarization_error(
     true: Sequence[SpeakerSpan], found: Sequence[SpeakerSpan], *, hz: int = MASTER_HZ
 ) -> float:
     """Diarization error rate of pyannote.metrics, collar 0.25 s, overlap scored. Spans in samples
-    at `hz`."""
+    at `hz`.
+    """
     from pyannote.metrics.diarization import DiarizationErrorRate
 
     with warnings.catch_warnings():
@@ -425,7 +433,8 @@ def line_errors(
     cues: Sequence[Cue], sheet: Sequence[TrueLine]
 ) -> tuple[float, list[float], list[float]]:
     """Share of the spoken lines that were found, and how far their starts and ends are off, in
-    seconds."""
+    seconds.
+    """
     spoken = [(cue, true) for cue, true in zip(cues, sheet, strict=True) if true.start >= 0]
     found = [(cue, true) for cue, true in spoken if is_found(cue, true)]
     starts = [abs(cue.start - true.start) / MASTER_HZ for cue, true in found]

@@ -116,7 +116,8 @@ def run_training(arguments: argparse.Namespace) -> None:
 
 def pack(arguments: argparse.Namespace) -> None:
     """Write a finished stage as the checkpoint of the package: half precision, and a config without
-    this machine's paths."""
+    this machine's paths.
+    """
     folder = Path(arguments.folder)
     config = read_config(folder)
     facts = {
@@ -129,7 +130,8 @@ def pack(arguments: argparse.Namespace) -> None:
 
 def strip(arguments: argparse.Namespace) -> None:
     """A row for each emotion, each of another unseen person: the portrait, the real clip, and what
-    is made of portrait and sound."""
+    is made of portrait and sound.
+    """
     made_of = corpus.read(Path(arguments.corpus))
     nano, plan = Nano.load(Path(arguments.folder)), Plan(guidance=arguments.guidance)
     people = made_of.identities("test")
@@ -159,7 +161,8 @@ def strip(arguments: argparse.Namespace) -> None:
 
 def measure(arguments: argparse.Namespace) -> None:
     """What judges say of real clips and of those made by each checkpoint at each guidance, with 95
-    % intervals."""
+    % intervals.
+    """
     from model.judges import trained
     from model.judges.evaluation import Sitting, Window, chosen
     from model.judges.metrics import Panel
@@ -215,7 +218,8 @@ def _maker(made_of: Corpus, nano: Nano, plan: Plan, seed: int) -> Maker:
 
 def speed(arguments: argparse.Namespace) -> None:
     """CPU milliseconds a frame of the talker on portraits, what is made once per clip included:
-    four seconds of a humming voice."""
+    four seconds of a humming voice.
+    """
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     talker, count = load(settings={}), 4 * corpora.RATE

@@ -82,7 +82,8 @@ def measured(name: str, work: Callable[[], T]) -> T:
 
 def plan(folder: Path, shots: int) -> None:
     """Plan a big production: first from nothing heard of its spans, then with everything kept, then
-    its inputs alone."""
+    its inputs alone.
+    """
     if not (folder / "production.toml").is_file():
         measured(f"making {shots} lines", lambda: make_production(folder, shots))
         _call("listen to it (once, marked as heard)", folder, "heard")
@@ -93,7 +94,8 @@ def plan(folder: Path, shots: int) -> None:
 
 def make_production(folder: Path, shots: int) -> None:
     """Two people in turn, one line a shot, at times that the sheet gives; recordings of an hour
-    each of quiet noise."""
+    each of quiet noise.
+    """
     import soundfile
 
     shutil.copytree(
@@ -134,7 +136,8 @@ def make_production(folder: Path, shots: int) -> None:
 
 def mark_as_heard(folder: Path) -> None:
     """Bring the recordings in and record that nothing was heard in them: every line has its time in
-    the sheet."""
+    the sheet.
+    """
     from flows import listening
     from flows.inputs import read_inputs
     from flows.project import open_film
@@ -165,7 +168,8 @@ def mark_as_heard(folder: Path) -> None:
 
 def _call(name: str, folder: Path, what: str) -> None:
     """Run a step in a process of its own, as a person would, and print what it took from start to
-    end."""
+    end.
+    """
     began = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.record_child", what, str(folder)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -179,7 +183,8 @@ def _call(name: str, folder: Path, what: str) -> None:
 
 def run(root: Path, *, commits: int) -> None:
     """Commit three events at a time, joining small files as often as a run does; print what the
-    first and the last hundred took."""
+    first and the last hundred took.
+    """
     from manifests.events import JOIN_COMMITS
     from manifests.rows import Event
     from manifests.store import Store, event
@@ -210,7 +215,8 @@ def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | in
     reader, all at once.
 
     Returns how many rows were lost or written twice, how many reads were torn (a commit of which
-    only a part was seen), and the rate."""
+    only a part was seen), and the rate.
+    """
     from manifests.rows import Event
     from manifests.store import Store
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `benchmarks.record plan` measures in a process of its own: `heard`, `plan` or `inputs` of a
-production."""
+production.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ def nights(root: Path, *, nights: int, shots: int) -> None:
     current state and the reports.
 
     The nights between are laid down as upkeep leaves them: in files of many nights, the cut of each
-    night by itself."""
+    night by itself.
+    """
     store, random = Store(root / "manifests"), np.random.default_rng(1)
     cut, costs = _hexes(random, shots), dict[int, tuple[float, float]]()
     night = 0

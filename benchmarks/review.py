@@ -3,7 +3,8 @@
 of a production that was rendered.
 
 Its shots are recorded again and again in a copy. CPU seconds stand beside wall seconds: the record
-read and told as the page's document, a decision, and what is told after it."""
+read and told as the page's document, a decision, and what is told after it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ APPROVED_SHARE = 0.6
 
 def lengthened(folder: Path, shots: int) -> Film:
     """The production's shots again and again up to `shots`, with rows for everything; the first 60
-    % approved. Takes share their files."""
+    % approved. Takes share their files.
+    """
     scene = open_film(folder)
     store = scene.store
     takes = {take.shot_id: take for take in store.rows(Take)}

@@ -107,7 +107,8 @@ def main() -> None:
 
 def make_sound() -> None:
     """Speak the lesson and write the recording. Raises SystemExit when the script says something
-    else."""
+    else.
+    """
     rest = " ".join((LESSON / "lesson.md").read_text(encoding="utf-8").split())
     for said in NARRATION:
         _, found, rest = rest.partition(said.text)
@@ -125,7 +126,8 @@ def make_sound() -> None:
 @dataclass
 class Page:
     """A slide while it is drawn: PDF operators, in points from the upper left corner, and whether
-    it shows the picture."""
+    it shows the picture.
+    """
 
     label: str
     operators: list[str] = field(default_factory=list)

@@ -141,7 +141,8 @@ def _run(arguments: list[str]) -> int:
 def _leave_at_once(code: int) -> NoReturn:
     """Run the exit hooks (the orchestrator's server is stopped there) and go: native threads of
     engines may otherwise abort the process while the interpreter takes itself apart, after the work
-    is done and told."""
+    is done and told.
+    """
     with contextlib.suppress(BrokenPipeError):  # whoever read our output has gone
         sys.stdout.flush()
         sys.stderr.flush()
@@ -167,7 +168,8 @@ def _tool_failed(error: ToolError | OSError, as_json: bool) -> int:
 
 def _wrong_command(message: str, as_json: bool) -> int:
     """What click says of wrong options and arguments; of a group without its verb it says the
-    help."""
+    help.
+    """
     if message.startswith("Usage: ") and not as_json:
         complain(message)
         return BAD_INPUT

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make or read a corpus: clips in processes, rows into the record, whatever was made before left as
-it is."""
+it is.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ MOST_TOLD = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
     """What a corpus got: clips that are there now, those of them that are new, and what was
-    refused."""
+    refused.
+    """
 
     folder: str
     clips: int
@@ -60,7 +62,8 @@ def make(folder: Path, *, identities: int | None, seed: int, jobs: int, only: st
     """Make the synthetic corpus from the portraits and lines in `folder`, and the units set from
     its stills when they are there.
 
-    `only` is `synthetic` or `units`. Raises InputError when what a part is made from is missing."""
+    `only` is `synthetic` or `units`. Raises InputError when what a part is made from is missing.
+    """
     if only not in ("", *PARTS):
         raise InputError(
             Problem(file="--only", message="no such part", expected=" or ".join(PARTS), got=only)
@@ -77,7 +80,8 @@ def make(folder: Path, *, identities: int | None, seed: int, jobs: int, only: st
 
 def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
     """Prepare a published corpus that lies in `source` as it was published. Raises InputError when
-    nothing of it is found there."""
+    nothing of it is found there.
+    """
     from pipeline.corpus import recorded
 
     known = recorded.KNOWN
@@ -110,7 +114,8 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
 
 def listed(folder: Path, split: str = "") -> list[CorpusClip]:
     """The clips of a corpus, or of one split of it, person after person. Raises InputError for an
-    unknown split, or where no corpus is."""
+    unknown split, or where no corpus is.
+    """
     if split not in ("", *SPLITS):
         near, expected = nearest(split, SPLITS), " or ".join(SPLITS)
         raise InputError(

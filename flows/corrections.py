@@ -29,7 +29,8 @@ EVENT = "cue"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrected:
     """The cues with all decisions in them. `unfit`: decisions whose line or take is gone;
-    `conflicts`: cells that came too late."""
+    `conflicts`: cells that came too late.
+    """
 
     cues: list[Cue]
     found: Alignment
@@ -50,7 +51,8 @@ def decided(store: Store) -> list[Override]:
 
 def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[Conflict]:
     """Record the changed cells of the sheet, if there is one. Raises InputError with every cell
-    that makes no sense."""
+    that makes no sense.
+    """
     path = root / SHEET
     if not path.is_file():
         return []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cut: what was heard becomes shots with identities; the record keeps what people wrote, where
-it is spoken, and the cut."""
+it is spoken, and the cut.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ def break_down(
     film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequence[Recording]
 ) -> list[Shot]:
     """The cut, as shots with identities, with what people decided in it. Raises InputError with
-    every portrait that cannot be read."""
+    every portrait that cannot be read.
+    """
     production = film.production
     decided = breakdown.cut(
         cues,

@@ -13,7 +13,8 @@ from manifests.errors import InputError, ToolError
 
 class FullDiskError(ToolError):
     """There is no space left where a run writes. Not worth another try before somebody frees
-    some."""
+    some.
+    """
 
 
 def is_full(error: Exception) -> bool:

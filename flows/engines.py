@@ -69,7 +69,8 @@ def settle() -> None:
 @contextmanager
 def orchestrated() -> Iterator[None]:
     """Around a flow: Prefect's own server, where no other is named. Raises ToolError when it does
-    not come up, as on a machine with too much to do."""
+    not come up, as on a machine with too much to do.
+    """
     try:
         _serve()
         yield
@@ -86,7 +87,8 @@ def _serve() -> None:
 
     A terminal sends Ctrl-C to all processes of a command. A server that dies of it first leaves the
     run asking it in vain for more than a minute, to end in a traceback. A process inherits the
-    signals that the thread which starts it blocks; the main thread waits and can be stopped."""
+    signals that the thread which starts it blocks; the main thread waits and can be stopped.
+    """
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import get_current_settings
 

@@ -41,7 +41,8 @@ from manifests.upkeep import maintain
 class Outcome:
     """What a run did. `version` is None when nothing was delivered: then `rejects`, `left` and
     `held` say why (as `generate.Generated`). `marks`: what the version is marked with (slates,
-    several talkers). `seconds` of worker time were spent, also on what failed."""
+    several talkers). `seconds` of worker time were spent, also on what failed.
+    """
 
     run_id: str
     shots: int
@@ -70,7 +71,8 @@ def _is_tool_error(_task: Any, _run: Any, state: Any) -> bool:
 
 def step(title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A step of the film: a Prefect task of that name, announced to whoever listens, retried on
-    tool errors only."""
+    tool errors only.
+    """
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -119,7 +121,8 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     `until` (seconds since 1970) and `budget` (worker seconds) stop the farm as `[farm]` does, 0 for
     never.
 
-    Raises InputError with all problems of the inputs before anything is made."""
+    Raises InputError with all problems of the inputs before anything is made.
+    """
     film = open_film(Path(folder), Path(out) if out else None)
     with full_disk_told(film):
         return _made(film, address=ray, workers=workers, until=until, budget=budget)

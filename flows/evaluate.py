@@ -37,7 +37,8 @@ class Request:
     """What is asked for. `clips`: a folder of films named by clip id; `talker`: who makes clips
     instead, nano with the checkpoint in the folder `weights` ("": its own). `frames`: of each
     clip's middle that are judged, 0 for all. `limit`: clips a corpus, 0 for all. `foreign`: the
-    field's judges to ask too."""
+    field's judges to ask too.
+    """
 
     corpus: Path
     out: Path
@@ -65,7 +66,8 @@ class Evaluation:
 
 def evaluate(request: Request) -> Evaluation:
     """Judge, write `report.md` and the tables `judgements` and `scores` into `out`. Raises
-    InputError, ToolError."""
+    InputError, ToolError.
+    """
     from pipeline.corpus import read
 
     _check(request)

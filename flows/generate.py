@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The generate step: the shots whose takes are not done go to the farm; what comes back is recorded
-as it comes."""
+as it comes.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class Generated:
     """The takes of the cut, how many of them were made now, and what failed.
 
     `left`: numbers of the shots that were neither made nor failed, since they are held or the farm
-    `stopped` (`policy.Stop`, `note` says more). `seconds` of worker time were spent."""
+    `stopped` (`policy.Stop`, `note` says more). `seconds` of worker time were spent.
+    """
 
     takes: list[Take]
     made: int
@@ -48,7 +50,8 @@ class Generated:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Farm:
     """How takes are made in this run: the pool's settings, what people want meanwhile, and what
-    loads a talker."""
+    loads a talker.
+    """
 
     settings: FarmSettings = field(default_factory=FarmSettings)
     steer: Steer = unsteered
@@ -92,7 +95,8 @@ def farm_settings(
     budget_seconds: float = 0.0,
 ) -> FarmSettings:
     """What the production says of its farm, with what this run wants of it on top; `until` in
-    seconds since 1970."""
+    seconds since 1970.
+    """
     said = film.production.farm
     deadlines = [
         moment for moment in (until, next_moment(said.deadline, now=time.time())) if moment
@@ -131,7 +135,8 @@ def generate(
     """Make what is missing. Shots of the same identity (a repeat of the same moment) are made once.
 
     Raises ToolError when Ray or the storage fails, or the disk is full where takes are not written
-    by workers."""
+    by workers.
+    """
     with full_disk_told(film):
         return _generate(film, shots, recordings, run_id=run_id, farm=farm)
 
@@ -172,7 +177,8 @@ def _generate(
 
 def _missing(film: Film, shots: Sequence[Shot], storage: Storage | None) -> list[Shot]:
     """Shots whose takes are not done, once each, after what a run before left behind was taken
-    up."""
+    up.
+    """
     standing = done(film, shots)
     if storage is not None:
         absent = [shot.shot_id for shot in shots if shot.shot_id not in standing]
@@ -237,7 +243,8 @@ def budget_left(settings: FarmSettings, spent: float) -> float:
 
 def _sweep(film: Film) -> None:
     """Remove what writers that were killed left half: nothing else writes while a run holds the
-    production."""
+    production.
+    """
     folder = film.root / render.TAKES
     for path in folder.glob(".*") if folder.is_dir() else ():
         path.unlink(missing_ok=True)

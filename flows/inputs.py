@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first step: script, actor sheet, consents, recordings and weights, read and checked against
-each other, all problems at once."""
+each other, all problems at once.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """What people wrote, read and checked; characters of lines carry the names that the cast gives
-    them."""
+    them.
+    """
 
     lines: list[Line]
     actors: list[Actor]
@@ -45,7 +47,8 @@ class Inputs:
 
 def open_inputs(folder: Path, out: Path | None = None) -> tuple[Film, Inputs]:
     """Open a production and read its inputs. Raises one InputError with the problems of
-    production.toml, of the script and the sheets."""
+    production.toml, of the script and the sheets.
+    """
     try:
         film = open_film(folder, out)
     except InputError as error:
@@ -55,7 +58,8 @@ def open_inputs(folder: Path, out: Path | None = None) -> tuple[Film, Inputs]:
 
 def _problems_beside(folder: Path) -> list[Problem]:
     """Of a production whose own file is wrong: what is wrong in the script and the sheets, as far
-    as they can be found."""
+    as they can be found.
+    """
     problems = list[Problem]()
     wanted, _ = gather(problems, lambda: productions.read(folder)) or (None, None)
     if wanted is None or wanted.kind == "lesson":
@@ -81,7 +85,8 @@ def read_inputs(film: Film) -> Inputs:
     """Read script, actor sheet and consents, probe the recordings, and check all against each
     other.
 
-    Raises one InputError with the problems of all of them."""
+    Raises one InputError with the problems of all of them.
+    """
     wanted, problems = film.production, list[Problem]()
     own = wanted.path(wanted.emotions) if wanted.emotions else None
     words = gather(problems, lambda: script.words(own)) or script.words()
@@ -161,7 +166,8 @@ def _no_mattes(film: Film) -> list[Problem]:
 
 def _no_encoders(film: Film) -> list[Problem]:
     """Profiles that the ffmpeg of this machine cannot encode; asked only for those that not every
-    ffmpeg knows."""
+    ffmpeg knows.
+    """
     wanted = [PROFILES[name] for name in film.production.delivery.profiles if name in UNCOMMON]
     needed = {encoder: profile.name for profile in wanted for encoder in profile.encoders}
     lacking = media.missing_encoders(list(needed))
@@ -179,7 +185,8 @@ def _no_encoders(film: Film) -> list[Problem]:
 
 def _unusable_weights(film: Film) -> list[Problem]:
     """A talker whose settings or weights are wrong, and weights whose licence the production's
-    profile does not allow."""
+    profile does not allow.
+    """
     problems = list[Problem]()
     used = gather(problems, lambda: weights_used(film)) or []
     licences = film.production.licences
@@ -202,7 +209,8 @@ def _unusable_listening(film: Film) -> list[Problem]:
 
 def _unusable_looks(film: Film, actors: list[Actor]) -> list[Problem]:
     """What shots are to be matched to and that is no picture and no `.cube`: told before takes are
-    made, not after."""
+    made, not after.
+    """
     problems, look = list[Problem](), film.production.look
     if look.reference and not look.reference.startswith(SHOT_REFERENCE):
         left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)

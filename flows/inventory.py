@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All weight files that Callsheet knows of: those it fetches itself, those it carries, and
-DICE-Talk's, which their user imports."""
+DICE-Talk's, which their user imports.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ CARRIED = {
 
 def inventory() -> list[ModelFile]:
     """One row a file or folder. `sha256` is "" for what the user downloads: an import records its
-    own."""
+    own.
+    """
     own = [
         ModelFile(
             name=weight.name,

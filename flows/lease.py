@@ -40,7 +40,8 @@ KEPT = 8  # earlier numbers that stay, for those who still look at an old listin
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """`beat_seconds`: how often a holder says that it lives. `patience_seconds`: how long it may be
-    silent."""
+    silent.
+    """
 
     beat_seconds: float = 2.0
     patience_seconds: float = 20.0
@@ -49,7 +50,8 @@ class Pace:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """What a lease file says. `machine` and `born` tell a process from another that was given its
-    number later; `since` is for people."""
+    number later; `since` is for people.
+    """
 
     run_id: str = ""
     purpose: str = ""
@@ -76,7 +78,8 @@ class BusyError(ToolError):
 
 class Lease:
     """A lease that is held. A thread of its own keeps the heartbeat until `release`. `waited`:
-    somebody else held it when we came."""
+    somebody else held it when we came.
+    """
 
     def __init__(self, folder: Path, number: int, note: Note, *, pace: Pace) -> None:
         """`acquire` makes these."""
@@ -95,7 +98,8 @@ class Lease:
     @property
     def lost(self) -> bool:
         """Whether another run took over, because this one was silent for too long (a machine that
-        slept, storage that hung)."""
+        slept, storage that hung).
+        """
         return self.taken_over is not None
 
     def release(self) -> None:
@@ -136,7 +140,8 @@ def held(
     What runs before this one left half is removed. Waits up to `wait_seconds` for a living holder,
     calling `on_wait(holder)` once. Raises BusyError when it is still there then, and at the end of
     the block when the lease was lost meanwhile: what was made is kept, but another run works on it
-    too."""
+    too.
+    """
     lease = acquire(root, purpose=purpose, wait_seconds=wait_seconds, pace=pace, on_wait=on_wait)
     try:
         sweep(root)
@@ -182,7 +187,8 @@ def acquire(
 def is_abandoned(root: Path, *, since: str) -> bool:
     """Whether a run that began at `since` (UTC, ISO 8601) and was not heard of again is known to be
     gone: its lease was let go, went to another, or was held by a process of this machine that is no
-    more."""
+    more.
+    """
     number, holder = _newest(root / FOLDER)
     if number == 0 or holder is None:
         return False
@@ -244,7 +250,8 @@ def _take(folder: Path, number: int, *, purpose: str, pace: Pace) -> Lease | Non
 
 def _newest(folder: Path) -> tuple[int, Note | None]:
     """The highest number and what stands there: 0 when there is none, None when it is not (yet)
-    readable."""
+    readable.
+    """
     number = max(_numbers(folder), default=0)
     if number == 0:
         return 0, None
@@ -270,7 +277,8 @@ def _write(path: Path, note: Note) -> None:
 
 def _machine() -> str:
     """What tells the processes that we can see from those that we cannot: this boot and this
-    container."""
+    container.
+    """
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -280,7 +288,8 @@ def _machine() -> str:
 
 def _born(pid: int) -> str:
     """When a process of this machine began, as the kernel counts; "" when there is none (or only
-    its remains)."""
+    its remains).
+    """
     stat = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").is_file():  # not Linux: a living process of that number must do
         try:

@@ -18,7 +18,8 @@ from pipeline.script.emotion_synonyms import Words
 
 def read_script(film: Film, words: Words) -> LessonScript:
     """The lesson's script, checked against its slides. Raises InputError with every problem of
-    script, slides and layouts."""
+    script, slides and layouts.
+    """
     production, problems = film.production, list[Problem]()
     script = gather(problems, lambda: _read(film, words))
     base = gather(problems, lambda: base_layout(film))
@@ -44,7 +45,8 @@ def _read(film: Film, words: Words) -> LessonScript:
 
 def base_layout(film: Film) -> layouts.Arrangement:
     """The production's own layout; a slide that fills the picture still hides a presenter in a
-    corner, unless the script says otherwise."""
+    corner, unless the script says otherwise.
+    """
     try:
         return dataclasses.replace(layouts.parse(film.production.lesson.layout), always=False)
     except layouts.LayoutError as error:

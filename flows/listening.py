@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The listening steps: recordings brought in, split by speaker, heard, matched with the script;
-each once, then from the record."""
+each once, then from the record.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
 
 def speaker_settings(film: Film, inputs: Inputs) -> diarize.Settings:
     """How the recordings are split by speaker. Raises InputError when `[listen] diarization` names
-    no pipeline."""
+    no pipeline.
+    """
     pipeline = diarize.located(film.production.listen.diarization, folder=film.folder)
     return diarize.Settings(speakers=inputs.speakers, pipeline=pipeline)
 
@@ -67,7 +69,8 @@ def known_recordings(film: Film, inputs: Inputs) -> list[Recording] | None:
 
 def is_heard(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> bool:
     """Whether turns and words of these recordings are in the record, so that a plan needs no
-    engine."""
+    engine.
+    """
     turns = diarize.key(recordings, speaker_settings(film, inputs))
     settings = word_settings(film)
     if not film.store.has(Event, name="diarized", subject=turns):
@@ -92,7 +95,8 @@ def split_by_speaker(film: Film, recordings: Sequence[Recording], inputs: Inputs
 
 def hear_words(film: Film, recordings: Sequence[Recording]) -> list[Word]:
     """Recognised words, from the record when these recordings were heard before; none in a language
-    that is not known."""
+    that is not known.
+    """
     settings = word_settings(film)
     if not transcribe.can_hear(settings):
         return []
@@ -126,7 +130,8 @@ def known_voices(
     film: Film, inputs: Inputs, turns: Sequence[Turn], recordings: Sequence[Recording]
 ) -> dict[str, str]:
     """The character of each speaker whose voice is like a voice sample of the cast; compared once,
-    then from the record."""
+    then from the record.
+    """
     samples = {
         a.character: film.production.path(a.voice_sample) for a in inputs.actors if a.voice_sample
     }
@@ -154,7 +159,8 @@ def _known(film: Film, name: str) -> Recording | None:
 
 def _placed(film: Film, inputs: Inputs, recordings: Sequence[Recording]) -> list[Recording]:
     """The recordings in their order and place on the timeline, under the names that the production
-    gives them."""
+    gives them.
+    """
     names = film.production.recordings
     characters = [actor.character for actor in inputs.actors]
     begins = ingest.offsets(names, _lengths(film, recordings), characters=characters)
@@ -168,6 +174,7 @@ def _placed(film: Film, inputs: Inputs, recordings: Sequence[Recording]) -> list
 
 def _lengths(film: Film, recordings: Sequence[Recording]) -> list[int]:
     """Samples that each recording takes on the timeline: in a lesson whole frames, so that a new
-    one moves the others by whole frames."""
+    one moves the others by whole frames.
+    """
     step = timing.sample_step(film.production.rate) if film.production.kind == "lesson" else 1
     return [-(-recording.samples // step) * step for recording in recordings]

@@ -34,7 +34,8 @@ class PlannedShot:
     """One shot and what would happen to it: one of `PLANNED`; `why` lists what changed.
 
     `awaiting`: previs goes out until its take is approved. `failed`: how it failed when it was
-    tried last, "" when it did not. `withdrawn`: inputs whose change withdrew its approval."""
+    tried last, "" when it did not. `withdrawn`: inputs whose change withdrew its approval.
+    """
 
     shot: Shot
     state: str
@@ -47,7 +48,8 @@ class PlannedShot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """What one talker has to do: seconds of one worker, from a decile of past paces to the ninth.
-    `takes`: how many it was learnt from."""
+    `takes`: how many it was learnt from.
+    """
 
     talker: str
     shots: int
@@ -60,7 +62,8 @@ class Share:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """A range of seconds on `workers` workers, and of money when the production names a price;
-    `by_talker` in worker seconds."""
+    `by_talker` in worker seconds.
+    """
 
     low_seconds: float
     high_seconds: float
@@ -74,7 +77,8 @@ class Estimate:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What rendering runs on. `price`: of a worker's hour, None when nobody said. `gate`: the
-    talker that wants approval, or ""."""
+    talker that wants approval, or "".
+    """
 
     workers: int
     price: float | None = None
@@ -109,7 +113,8 @@ def plan(
     ledger: Sequence[ShotState], *, before: Sequence[Shot], history: Iterable[Take], terms: Terms
 ) -> Plan:
     """Compare the cut with the record. `ledger`: the cut as it stands; `before`: the cut as last
-    recorded; `history`: past takes."""
+    recorded; `history`: past takes.
+    """
     missing = [entry for entry in ledger if not entry.made and entry.state != "held"]
     former = predecessors([entry.shot for entry in ledger], before) if missing else {}
     planned = tuple(_planned(entry, former, terms) for entry in ledger)
@@ -123,7 +128,8 @@ def plan(
 
 def estimate(shots: Sequence[Shot], *, history: Iterable[Take], terms: Terms) -> Estimate:
     """How long these shots take and what they cost, from the first to the ninth decile of past
-    takes' seconds per frame."""
+    takes' seconds per frame.
+    """
     paces: dict[str, list[float]] = {}
     for take in history if shots else ():
         if take.frames and take.wall_seconds > 0:

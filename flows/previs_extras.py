@@ -110,7 +110,8 @@ def contact_sheet(
     """Emotions at `INTENSITIES`, one row an emotion; then, enlarged, consecutive frames of the
     clip's mouth, numbered at its `rate`.
 
-    `name`: of the portrait."""
+    `name`: of the portrait.
+    """
 
     def pictures() -> Iterator[tuple[Frame, str, str]]:
         width = 0

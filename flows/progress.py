@@ -30,7 +30,8 @@ class Reporter:
 
 class PlainReporter(Reporter):
     """Lines for a terminal-less run: one per step, and one every few seconds while a step
-    counts."""
+    counts.
+    """
 
     EVERY_SECONDS = 10.0
 

@@ -32,7 +32,8 @@ _UNFIT = re.compile(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
     """A production, the folder that its results go to (paths in rows are relative to it), and its
-    record."""
+    record.
+    """
 
     production: Production
     root: Path
@@ -50,7 +51,8 @@ class Film:
 
     def settings_of(self, talker: str) -> Settings:
         """What a talker is asked for: the size of the frames, and the production's settings if it
-        is the production's own."""
+        is the production's own.
+        """
         own = dict(self.production.talker_settings) if talker == self.production.talker else {}
         weights = own.get("weights")
         # a folder: found from the production, wherever a worker stands
@@ -75,7 +77,8 @@ def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
     and media in place.
 
     Nothing is written, so that it may be asked while a render runs; a render commits them
-    (`commit_orphans`)."""
+    (`commit_orphans`).
+    """
     wanted = list(dict.fromkeys(shot.shot_id for shot in shots))
     takes = {take.shot_id: take for take in film.store.find(Take, "shot_id", wanted)}
     takes = {key: take for key, take in takes.items() if (film.root / take.path).is_file()}
@@ -85,7 +88,8 @@ def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
 
 def commit_orphans(film: Film, takes: Mapping[str, Take]) -> None:
     """Commit the rows of takes that stand without one. Only for the one run that holds the
-    production."""
+    production.
+    """
     if not takes:
         return
     known = film.store.known(Take, "shot_id", takes)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`render`, and what it shares with `plan`: listening once, the cut against the record, and what to
-say of an outcome."""
+say of an outcome.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def render(  # noqa: PLR0913 - each is an option of the verb
     """Do what `plan` shows, or say that there is nothing to do, which takes no engine to find out.
 
     Raises BusyError when another run works on the production and is still at it after
-    `wait_seconds`."""
+    `wait_seconds`.
+    """
     film, inputs = open_inputs(folder, out)
     standing = _standing(film, inputs)
     if standing is not None:

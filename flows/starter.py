@@ -12,7 +12,8 @@ from manifests.errors import InputError, Problem
 
 def write_starter(folder: Path) -> list[Path]:
     """Copy the starter into a new or empty folder; returns what was written. Raises InputError when
-    something is there."""
+    something is there.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             Problem(file=str(folder), message="this folder is not empty", expected="a new folder")

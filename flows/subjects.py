@@ -48,7 +48,8 @@ def of_nano(corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: 
     that.
 
     `weights`: folder of a checkpoint, "" for the one that ships. Raises InputError when there is
-    none."""
+    none.
+    """
     import torch
 
     from model import nano
@@ -77,7 +78,8 @@ def of_talker(
     """Asks a talker for every clip whose person has a portrait, in the clip's emotion held at its
     intensity.
 
-    Raises InputError as talkers do, and when nobody has a portrait."""
+    Raises InputError as talkers do, and when nobody has a portrait.
+    """
     known = [clip for clip in clips if _portrait(corpus, clip).is_file()]
     if not known:
         raise InputError(
@@ -100,7 +102,8 @@ def of_folder(
 ) -> Subject:
     """Reads films of every clip of those corpora of which there is any film. Raises InputError that
     names every clip without one, and every film that cannot be read or does not last as long as the
-    `window` that is judged of its clip."""
+    `window` that is judged of its clip.
+    """
     films = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS}
     filmed = {clip.corpus for clip in clips if clip.clip_id in films}
     wanted = [clip for clip in clips if clip.corpus in filmed or not filmed]

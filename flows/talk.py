@@ -69,7 +69,8 @@ SHEET_SUFFIXES = (".png", ".jpg", ".webp")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What is asked for. `emotion` is a curve of the grammar over the whole clip; `emotion_from`: a
-    sample of a performance whose emotion is taken instead. `face` as in the cast sheet."""
+    sample of a performance whose emotion is taken instead. `face` as in the cast sheet.
+    """
 
     portrait: Path
     speech: Path
@@ -93,7 +94,8 @@ class Request:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """The clip that was made. `label` says what its frames are. `felt`: what was taken from a
-    sample of a performance, and by whom."""
+    sample of a performance, and by whom.
+    """
 
     path: Path
     frames: int
@@ -129,7 +131,8 @@ def parse_fps(text: str) -> Fraction:
 
 def make(request: Request) -> Made:
     """Make the clip. Raises InputError with all problems of the request before anything is
-    written."""
+    written.
+    """
     performance_text = _checked(request)
     felt = (
         feel(request.emotion_from, request.talker, request.settings)
@@ -175,7 +178,8 @@ def make(request: Request) -> Made:
 
 def feel(sample: Path, talker: str, settings: Settings) -> Curve | Feeling:
     """What a sample feels like to a talker: see `as_understood`. Raises InputError when there is
-    nothing to be felt in it."""
+    nothing to be felt in it.
+    """
     from pipeline.corpus import emotion_sample
 
     reporter().step("Emotion")
@@ -186,7 +190,8 @@ def as_understood(felt: Felt, talker: Description) -> Curve | Feeling:
     """A Gaussian for a talker whose weights were trained with the same embedder, a mix of labels
     for one that knows labels only.
 
-    Raises InputError when its weights were trained with another embedder."""
+    Raises InputError when its weights were trained with another embedder.
+    """
     if not talker.embedder:
         return felt.words
     gaussian = felt.gaussian
@@ -214,7 +219,8 @@ def encode(
     the encoder's options.
 
     The length is said, not left to `-shortest`: how much padding that lets through depends on how
-    far the sound ran ahead."""
+    far the sound ran ahead.
+    """
     coded = {".mkv": ["flac"], ".webm": ["libopus"]}.get(
         out.suffix, ["aac", "-b:a", "192k", "-ar", "48000"]
     )

@@ -42,7 +42,8 @@ EVENTS = "events"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
     """The top of a settings file. Paths are relative to the file. `workers`: more than one are Ray
-    workers, on the cluster at `address` or on this machine. `threads`: of each worker."""
+    workers, on the cluster at `address` or on this machine. `threads`: of each worker.
+    """
 
     corpus: str = ""
     out: str = ""
@@ -63,7 +64,8 @@ class Trained:
 
 def train(kind: str, config: Path) -> Trained:
     """Train what `config` says and write it to the folder that it names. Raises InputError with
-    every problem of the settings."""
+    every problem of the settings.
+    """
     started = time.monotonic()
     settings = read(kind, config)
     out = beside(config, settings.out)
@@ -133,7 +135,8 @@ def _diffusion(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Worke
 
 def _write_samples(folder: Path, step: int, films: Mapping[str, Any]) -> None:
     """What a training shows on its way, as lossless films (frames, height, width, 3) of 25 frames a
-    second."""
+    second.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, film in films.items():
         frames = np.asarray(film)
@@ -148,7 +151,8 @@ def _write_samples(folder: Path, step: int, films: Mapping[str, Any]) -> None:
 @contextmanager
 def scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
     """A report that moves the bar and writes TensorBoard scalars to `out/events`; silent in workers
-    that do not lead."""
+    that do not lead.
+    """
     from model.training.reporting import silent
 
     if not workers.leads:
@@ -207,7 +211,8 @@ def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
 
 def _folders(chosen: DiffusionSettings, config: Path) -> DiffusionSettings:
     """The folders that diffusion begins with, found from the settings file. Raises InputError when
-    they hold something else."""
+    they hold something else.
+    """
     from model.training import train_diffusion
 
     named = {name: getattr(chosen, name) for name in ("start", "embedder", "bank", "cache")}

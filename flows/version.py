@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a version is made of and what it is while it is being made; and the production's finishing
-settings as the stages take them."""
+settings as the stages take them.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Draft:
     files by profile, and its stems.
 
     The first pass is the one that other things (captions, contact sheet) are made for. `shown`: the
-    captions on the frames of the programme."""
+    captions on the frames of the programme.
+    """
 
     film: Film
     reel: Reel
@@ -87,7 +89,8 @@ class Version:
 
 def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
     """What shots are matched to: the production's look, and before it what the actor sheet names
-    for a character."""
+    for a character.
+    """
     look = film.production.look
     own = {
         shot.character: grading.Still(path=film.production.path(shot.look))

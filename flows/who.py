@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose decision it is: the one named by CALLSHEET_USER or by the system, unless somebody acts for
-another (a review page, an import)."""
+another (a review page, an import).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def me() -> str:
 
 def checked(name: str) -> str:
     """A name that somebody gives, without spaces around it. Raises InputError when it is too long
-    or cannot be shown."""
+    or cannot be shown.
+    """
     given = name.strip()
     if len(given) > LONGEST_NAME or not (given.isprintable() or not given):
         raise InputError(

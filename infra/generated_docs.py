@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages that are generated from the code: manifests, commands, production keys. `make docs`
-writes them; a test compares them."""
+writes them; a test compares them.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A health check for containers: does this URL answer? A server that asks who we are (401) is
-up."""
+up.
+"""
 
 from __future__ import annotations
 

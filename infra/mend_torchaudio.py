@@ -3,7 +3,8 @@
 
 Its wheel on the package index links CUDA; beside a CPU torch the import fails and takes pyannote
 and diffusers with it. Without the extensions torchaudio falls back to pure Python, which is all
-that we use of it. Beside a CUDA torch nothing is touched."""
+that we use of it. Beside a CUDA torch nothing is touched.
+"""
 
 from __future__ import annotations
 

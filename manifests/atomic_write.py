@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that appear whole or not at all, whatever is killed and whoever else writes the same
-one."""
+one.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ def whole(path: Path) -> Iterator[Path]:
     block ends takes `path`'s place.
 
     The folder is made when it is missing. When the block fails nothing is left, and what was there
-    before stays."""
+    before stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}")
     try:

@@ -21,7 +21,8 @@ LONGEST_FACT = 400  # characters of a message or fact that are shown
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing that is wrong with an input: where it stands, what was expected, what was found,
-    what is nearest."""
+    what is nearest.
+    """
 
     file: str
     message: str
@@ -35,7 +36,8 @@ class Problem:
 
     def __str__(self) -> str:
         """One line: `cast.csv, row 3, column portrait: no such file 'x.png' (expected ...; nearest:
-        'y.png')`."""
+        'y.png')`.
+        """
         place = [self.file]
         place += [f"line {self.line}"] if self.line is not None else []
         place += [f"row {self.row}"] if self.row is not None else []
@@ -122,7 +124,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str | None:
 
 def gather(problems: list[Problem], read: Callable[[], T]) -> T | None:
     """What `read` gives; None when it raises an InputError, whose problems are added to the list,
-    so that one error names them all."""
+    so that one error names them all.
+    """
     try:
         return read()
     except InputError as error:

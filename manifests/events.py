@@ -29,7 +29,8 @@ JOIN_COMMITS = 200  # of a run, after which its small files are joined
 
 class RowLog(Generic[R]):
     """Collects rows of one type and commits them in batches. Use as a context manager; leaving it
-    commits the rest."""
+    commits the rest.
+    """
 
     def __init__(self, store: Store, *, join_commits: int = JOIN_COMMITS) -> None:
         """Nothing is committed before the first row."""
@@ -89,7 +90,8 @@ class RowLog(Generic[R]):
 
     def _join(self, kind: type[R]) -> None:
         """Join the small files of this run's commits. What does not succeed now is done later, or
-        at the end of the run."""
+        at the end of the run.
+        """
         try:
             maintain(self._store, kinds=[kind])
         except ToolError as error:

@@ -42,7 +42,8 @@ class Answer:
 
 def query(store: Store, sql: str, parameters: Sequence[object] = ()) -> Answer:
     """Run one SELECT over the record. Raises InputError for anything else, for SQL that does not
-    parse or bind, and for more than `MOST_ROWS` rows, which nobody reads and no memory holds."""
+    parse or bind, and for more than `MOST_ROWS` rows, which nobody reads and no memory holds.
+    """
     with duckdb.connect(
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     ) as connection:
@@ -83,7 +84,8 @@ def _refused(message: str, *, got: str | None = None) -> InputError:
 
 def _views(connection: duckdb.DuckDBPyConnection, store: Store, sql: str) -> None:
     """A view for every table that the question may mean; those that it does not name are not
-    opened."""
+    opened.
+    """
     asked, readable = sql.casefold(), list[str]()
     for kind in ROW_TYPES:
         name = table_name(kind)
@@ -117,7 +119,8 @@ def _view(
     the files that it reads.
 
     DuckDB reads local Parquet itself, several times quicker than through Arrow; on other storage it
-    has no way in but Arrow."""
+    has no way in but Arrow.
+    """
     connection.register(f"none_of_{name}", arrow_schema(kind).empty_table())
     where = {} if snapshot is None else {"snapshot": snapshot}
     files = store.files(kind, **where) if store.is_local else []

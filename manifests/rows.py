@@ -26,7 +26,8 @@ class Line(Row):
 
     `line_id` is stable when other lines come and go: given by the sheet, else made from scene,
     character, text and repeat count. `performance` is a canonical emotion curve or "" for the
-    actor's default. `simultaneous` marks dual dialogue with the line before."""
+    actor's default. `simultaneous` marks dual dialogue with the line before.
+    """
 
     line_id: str
     order: int
@@ -49,7 +50,8 @@ class Line(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor(Row):
     """One row of the actor sheet. Paths are relative to the production folder. `aliases` is
-    `|`-joined."""
+    `|`-joined.
+    """
 
     character: str
     actor: str
@@ -68,7 +70,8 @@ class Actor(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent(Row):
     """Who allowed what. `covers` is `likeness` or `voice`; dates are ISO 8601 days; a consent with
-    `revoked_at` in the past is none."""
+    `revoked_at` in the past is none.
+    """
 
     consent_id: str
     subject: str
@@ -87,7 +90,8 @@ class Recording(Row):
     `offset_samples`: where it begins on the timeline.
 
     `master_path` (48 kHz, up to two channels) and `analysis_path` (16 kHz mono) are FLAC under
-    `build/media/recordings/`."""
+    `build/media/recordings/`.
+    """
 
     recording_id: str
     source: str
@@ -111,7 +115,8 @@ class Turn(Row):
     settings it came from.
 
     `exclusive` turns never overlap; the others keep overlapped speech. Samples are on the
-    timeline."""
+    timeline.
+    """
 
     diarization_id: str
     recording_id: str
@@ -139,7 +144,8 @@ class Cue(Row):
     end = -1).
 
     `reasons` says why the confidence (0 to 1) is what it is. `words` is JSON `[[text, start, end],
-    ...]` in timeline samples."""
+    ...]` in timeline samples.
+    """
 
     line_id: str
     recording_id: str
@@ -171,7 +177,8 @@ class Shot(Row):
     it. `head_frames` and `tail_frames` are drawn beyond the cut, for dissolves and for an editor;
     frames in `performance` and `voiced` count from the first frame that is drawn. `before_frames`:
     how much of the same stretch lies before this piece of a long shot that was split, so that
-    blinks and sway go on across the seam."""
+    blinks and sway go on across the seam.
+    """
 
     shot_id: str
     number: str
@@ -236,7 +243,8 @@ class Take(Row):
     committed (media first).
 
     `face_*` is the face box at rest as fractions of the frame. `measures` and `warnings` are JSON.
-    `label` says what the frames are (`previs`, `DICE-Talk`, ...)."""
+    `label` says what the frames are (`previs`, `DICE-Talk`, ...).
+    """
 
     shot_id: str
     path: str
@@ -265,7 +273,8 @@ class Take(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade(Row):
     """One colour transform for one shot, written as a 33-point `.cube`. `delta_e_*`: mean CIEDE2000
-    to the look, before and after."""
+    to the look, before and after.
+    """
 
     grade_id: str
     shot_id: str
@@ -288,7 +297,8 @@ class Cut(Row):
     the event before it, centred on `start_frame`. `layer` 0 covers the timeline; others lie over it
     in `place` (`left,top,width,height` in delivered pixels, "" for the whole picture). `mask` is
     the path of a grey still as large as the place that says what of the event is seen ("": all of
-    it). In a lesson, slides are events with the label `slide`."""
+    it). In a lesson, slides are events with the label `slide`.
+    """
 
     version: str
     order: int
@@ -319,7 +329,8 @@ class Cut(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliverable(Row):
     """One file of a version. `deliverable_id` keys the cut, the sound and the profile's
-    settings."""
+    settings.
+    """
 
     deliverable_id: str
     version: str
@@ -335,7 +346,8 @@ class Deliverable(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(Row):
     """One measurement of one deliverable. `verdict` is `pass`, `warn` or `fail`; `timecode` is ""
-    for the whole file."""
+    for the whole file.
+    """
 
     version: str
     profile: str
@@ -350,7 +362,8 @@ class Check(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject(Row):
     """An item that failed while the rest went on. `kind` is `input` or `tool`; `reason` is the
-    error's text."""
+    error's text.
+    """
 
     run_id: str
     stage: str
@@ -362,7 +375,8 @@ class Reject(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Row):
     """One run of a flow, written at its end. `outcome` is `done`, `partial`, `stopped` or
-    `failed`."""
+    `failed`.
+    """
 
     run_id: str
     flow: str
@@ -382,7 +396,8 @@ class Event(Row):
     is a view over these.
 
     `happened_at` is UTC ISO 8601 with microseconds. `name`: queued, running, done, failed,
-    diarized, transcribed, approved, held ..."""
+    diarized, transcribed, approved, held ...
+    """
 
     event_id: str
     happened_at: str
@@ -415,7 +430,8 @@ class CorpusClip(Row):
     corpus has none; `intensity` is what that level stands for. `split` (`train`, `judge`, `val`,
     `test`) follows the identity. `frames` are 25 a second. Paths are relative to the corpus'
     folder; `audio` and `video` are "" where they were not kept. `source` is the file that a clip
-    was read from, or what made it."""
+    was read from, or what made it.
+    """
 
     clip_id: str
     corpus: str
@@ -442,7 +458,8 @@ class Judgement(Row):
 
     Clip, identity, emotion and level are those of the `CorpusClip` whose portrait and sound the
     clip was made from. `value` is null where nothing could be measured. The measures are told in
-    docs/judges.md."""
+    docs/judges.md.
+    """
 
     run_id: str
     subject: str
@@ -462,7 +479,8 @@ class Score(Row):
 
     `clips` and `identities` are how many stand behind it. `reference` is what the number is to be
     read against, and `compared` says what that is: chance, wrong sound, the same clips of the
-    corpus."""
+    corpus.
+    """
 
     run_id: str
     subject: str

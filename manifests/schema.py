@@ -49,7 +49,8 @@ def table_name(kind: type[rows.Row]) -> str:
 
 def arrow_schema(kind: type[rows.Row]) -> pa.Schema:
     """The explicit Arrow schema of a row type; `X | None` fields are nullable, all others are
-    not."""
+    not.
+    """
     hints = typing.get_type_hints(kind)
     return pa.schema([*(_field(f.name, hints[f.name]) for f in _fields(kind)), *OWN_FIELDS])
 
@@ -61,7 +62,8 @@ def to_record(row: rows.Row) -> Record:
 
 def from_record(kind: type[R], record: Record) -> R:
     """A row from a stored record of any version: upgraded step by step, fields added since then at
-    their defaults."""
+    their defaults.
+    """
     version = record.get("schema_version", 1)
     name = kind.__name__
     if version > VERSIONS[name]:
@@ -81,7 +83,8 @@ def from_record(kind: type[R], record: Record) -> R:
 
 def from_table(kind: type[R], table: pa.Table) -> list[R]:
     """As `from_record` for every row of a stored table, column by column where all of them are of
-    today's version."""
+    today's version.
+    """
     if pc.unique(table["schema_version"]).to_pylist() != [VERSIONS[kind.__name__]]:
         return [from_record(kind, record) for record in table.to_pylist()]
     needed, others = _NAMES[kind]

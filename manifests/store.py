@@ -75,7 +75,8 @@ LOG: dict[str, str | None] = {
 
 class Store:
     """The record of one production: Delta tables under `root` (a folder, or an object-storage URL
-    with `options`)."""
+    with `options`).
+    """
 
     def __init__(self, root: Path | str, *, options: dict[str, str] | None = None) -> None:
         """Nothing is created until the first append."""
@@ -92,7 +93,8 @@ class Store:
 
     def as_it_stands(self) -> Store:
         """The same record for one look that asks many questions: each table is opened once, and
-        read as it stood then."""
+        read as it stood then.
+        """
         still = Store(self.root, options=self.options)
         still._opened = {}
         return still
@@ -111,8 +113,8 @@ class Store:
 
     def append_table(self, kind: type[Row], table: pa.Table) -> None:
         """Commit rows that are a table of `arrow_schema(kind)` already, all or none. Raises
-        ToolError when the commit keeps failing."""
-
+        ToolError when the commit keeps failing.
+        """
         self._refuse_unwritable()
 
         def commit() -> None:
@@ -137,7 +139,8 @@ class Store:
 
     def replace(self, kind: type[R], rows: Sequence[R]) -> str:
         """Make these rows the current set of their type; returns the snapshot's id. Writes only
-        what is not there yet."""
+        what is not there yet.
+        """
         snapshot = digest([to_record(row) for row in rows])
         if self.current(kind) == snapshot:
             return snapshot
@@ -165,7 +168,8 @@ class Store:
         """All rows whose fields equal the given values (or are among them), oldest commit first;
         upgraded to today's type.
 
-        `since`: only rows that were committed from then on (UTC, ISO 8601)."""
+        `since`: only rows that were committed from then on (UTC, ISO 8601).
+        """
         table = self._sorted(kind, equals, since=since)
         return [] if table is None else from_table(kind, table)
 
@@ -178,7 +182,8 @@ class Store:
 
     def find(self, kind: type[R], column: str, keys: Iterable[str]) -> list[R]:
         """The rows whose `column` is among many keys. Newest files are looked into first, and no
-        others once every key is found."""
+        others once every key is found.
+        """
         return [
             row
             for files, found in self._holding(kind, column, keys)
@@ -191,7 +196,8 @@ class Store:
 
     def newest(self, kind: type[R], count: int) -> list[R]:
         """About the last `count` rows (at least as many when there are, in whole files), newest
-        files first."""
+        files first.
+        """
         rows: list[R] = []
         for files in self._newest_files(kind):
             rows += from_table(kind, files.to_table())
@@ -204,7 +210,8 @@ class Store:
         written yet.
 
         Files in which, by the log's statistics, no row has the given values are left out; rows
-        still want filtering."""
+        still want filtering.
+        """
         return self._dataset(kind, equals)
 
     def files(self, kind: type[Row], **equals: Value) -> list[str]:
@@ -239,8 +246,8 @@ class Store:
 
         Files that the log does not name are among them (a writer that was killed left them, or they
         were joined long ago), unless `vacuum_hours` are more than the log remembers. Returns how
-        many files were deleted. Readers keep the version that they opened; writers go on."""
-
+        many files were deleted. Readers keep the version that they opened; writers go on.
+        """
         self._refuse_unwritable()
 
         def join() -> None:
@@ -278,7 +285,8 @@ class Store:
 
     def _refuse_unwritable(self) -> None:
         """Say that nothing may be written here before deltalake tries, whose threads panic over it
-        at length."""
+        at length.
+        """
         if not self.is_local:
             return
         place = next(
@@ -300,7 +308,8 @@ class Store:
 
     def _caught_up(self, kind: type[Row]) -> tuple[DeltaTable | None, int]:
         """The table as we wrote it last, with what others committed since, and how often we did:
-        opening it anew costs more the older it is, and so does going on with it for long."""
+        opening it anew costs more the older it is, and so does going on with it for long.
+        """
         # kept again when the commit succeeds
         standing, commits = self._written.pop(kind, (None, 0))
         if standing is None:
@@ -333,7 +342,8 @@ class Store:
         columns: Sequence[str] | None = None,
     ) -> pa.Table | None:
         """The rows with the given values as a table, oldest commit first; None when nothing was
-        written yet."""
+        written yet.
+        """
         dataset = self._dataset(kind, equals, since)
         if dataset is None:
             return None
@@ -394,7 +404,8 @@ def retried(commit: Callable[[], object]) -> None:
     """Commit again when another writer created or changed the table at the same moment.
 
     Raises ToolError when it keeps failing, and at once when there is no space left or nothing may
-    be written: that does not pass by itself."""
+    be written: that does not pass by itself.
+    """
     for attempt in range(RETRIES):
         try:
             commit()
@@ -407,7 +418,8 @@ def retried(commit: Callable[[], object]) -> None:
 
 def _shorten_log(table: DeltaTable) -> None:
     """Now and then, after a commit: what fails here must not look like a commit that failed, which
-    would be done again."""
+    would be done again.
+    """
     if table.version() % CHECKPOINT_COMMITS:
         return
     try:
@@ -440,7 +452,8 @@ def _term(name: str, value: Value) -> ds.Expression:
 
 def _predicate(equals: Mapping[str, Value], since: str) -> str | None:
     """The same for the log's statistics, as SQL; long lists and long texts prune nothing and are
-    left out."""
+    left out.
+    """
     terms = []
     for name, value in equals.items():
         values = value if isinstance(value, list | tuple) else [value]

@@ -63,7 +63,8 @@ def round_half_up(value: Fraction) -> int:
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """Half-open `[start, end)` in integer ticks of `1/rate` seconds. Raises ValueError when it ends
-    before it starts."""
+    before it starts.
+    """
 
     start: int
     end: int
@@ -85,7 +86,8 @@ class Span:
 
     def at(self, rate: Fraction) -> Span:
         """The same span on another tick grid, each end rounded half up, so neighbours stay
-        neighbours."""
+        neighbours.
+        """
         factor = rate / self.rate
         return Span(round_half_up(self.start * factor), round_half_up(self.end * factor), rate)
 

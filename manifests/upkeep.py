@@ -44,7 +44,8 @@ def maintain(
     waited for, not stopped.
 
     Files that no version of the last `keep_hours` needs are deleted; a reader that opened the
-    record before that may miss them."""
+    record before that may miss them.
+    """
     done = []
     for kind in kinds:
         before = len(store.files(kind))

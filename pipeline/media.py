@@ -89,7 +89,8 @@ SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", ",".join(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioInfo:
     """First audio stream: sampling rate in Hz, channels, codec, and where on the file's clock it
-    begins (seconds)."""
+    begins (seconds).
+    """
 
     hz: int
     channels: int
@@ -100,7 +101,8 @@ class AudioInfo:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
     """First video stream. `frames` is 0 when the container does not say. Colour tags are the names
-    ffmpeg prints, "" when unset."""
+    ffmpeg prints, "" when unset.
+    """
 
     width: int
     height: int
@@ -125,7 +127,8 @@ class MediaInfo:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """An ffmpeg argument list that writes exactly `frames` raw frames to `pipe:1`. `name` is what
-    errors call it."""
+    errors call it.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -135,7 +138,8 @@ class Source:
 @functools.cache
 def ffmpeg_path() -> str:
     """The ffmpeg that will run: $CALLSHEET_FFMPEG, else the system's when it has all filters we
-    use, else the packaged one."""
+    use, else the packaged one.
+    """
     named = os.environ.get("CALLSHEET_FFMPEG")
     if named:
         return named
@@ -158,14 +162,16 @@ def missing_features(executable: str) -> list[str]:
 
 def missing_encoders(wanted: Sequence[str]) -> list[str]:
     """Those of the wanted encoders that the ffmpeg that will run lacks; it is not asked when none
-    are wanted."""
+    are wanted.
+    """
     known = _names(ffmpeg_path(), "-encoders") if wanted else set()
     return [name for name in wanted if name not in known]
 
 
 def probe(path: Path) -> MediaInfo:
     """Open a file with the allow-listed demuxers and read its header. Raises InputError when it is
-    no such media."""
+    no such media.
+    """
     import av
     from av.error import FFmpegError
 
@@ -197,7 +203,8 @@ def read_audio(
     """Stream a file's first audio stream as float32 in [-1, 1], resampled and mixed to `channels`,
     from `start` seconds on.
 
-    Raises ToolError when decoding fails."""
+    Raises ToolError when decoding fails.
+    """
     arguments = [
         "-v",
         "error",
@@ -225,7 +232,8 @@ def read_frames(
     ffmpeg filter chain to apply first.
 
     `start`: frames shown before that many seconds are left out, without decoding what lies before
-    the nearest key frame."""
+    the nearest key frame.
+    """
     chain = ",".join(
         part
         for part in (filters, f"scale={width}:{height}:flags=accurate_rnd+full_chroma_int")
@@ -256,7 +264,8 @@ def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = No
     """Run ffmpeg with `arguments` (`-hide_banner -nostdin -nostats -y` come first) and return all
     of its stderr.
 
-    `progress(frames_done)` is called as it goes. Raises ToolError."""
+    `progress(frames_done)` is called as it goes. Raises ToolError.
+    """
     command = [
         ffmpeg_path(),
         "-hide_banner",
@@ -353,7 +362,8 @@ class FrameWriter:
         threads: int = 1,
     ) -> None:
         """`size`: (width, height) in pixels. `pixels`: `rgba` is straight alpha, `gray` a matte.
-        `threads`: for the encoder."""
+        `threads`: for the encoder.
+        """
         self.path = path
         self.frames = 0
         channels: dict[str, tuple[int, ...]] = {"rgb24": (3,), "rgba": (4,), "gray": ()}
@@ -401,7 +411,8 @@ class FrameWriter:
 
     def write(self, frame: UInt8[np.ndarray, "height width *channels"]) -> None:
         """Append one frame. Raises ToolError when the encoder died, ValueError when the frame has
-        another size."""
+        another size.
+        """
         if frame.shape != self._shape:
             raise ValueError(f"frame of shape {frame.shape}, the file takes {self._shape}")
         assert self._process.stdin is not None
@@ -418,7 +429,8 @@ class FrameWriter:
         trace: TracebackType | None,
     ) -> None:
         """Finish the file and give it its name, or leave nothing behind when an error passes
-        through."""
+        through.
+        """
         if kind is not None:
             self._process.kill()
             self._close()
@@ -445,7 +457,8 @@ class FrameWriter:
 
 def _pour(source: Source, sink: IO[bytes]) -> Iterator[int]:
     """Run a source with the sink's input as its output, yielding how many frames it has written so
-    far."""
+    far.
+    """
     command = [
         ffmpeg_path(),
         "-hide_banner",
@@ -479,7 +492,8 @@ def _pour(source: Source, sink: IO[bytes]) -> Iterator[int]:
 
 def _widen(pipe: IO[bytes]) -> None:
     """Give a pipe a megabyte where the system allows it: frames are large, and every refill wakes
-    two processes."""
+    two processes.
+    """
     with contextlib.suppress(OSError, AttributeError, ImportError):
         import fcntl
 

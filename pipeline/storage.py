@@ -37,7 +37,8 @@ _FOR_GOOD = (
 
 def checked_url(url: str) -> str:
     """The URL, if it names a folder or S3 and nothing secret. Raises ValueError with a reason for
-    people."""
+    people.
+    """
     parts = urlsplit(url)
     if "@" in parts.netloc or parts.query:
         raise ValueError(
@@ -76,7 +77,8 @@ class Storage:
 
     def get(self, name: str, target: Path) -> None:
         """Fetch a file; it appears at `target` when it is whole. Raises FileNotFoundError when
-        there is none, else ToolError."""
+        there is none, else ToolError.
+        """
         with whole(target) as partial:
             self._retried(
                 f"reading {name}", lambda: self._system.get_file(self._at(name), str(partial))
@@ -98,7 +100,8 @@ class Storage:
 
     def names(self, folder: str) -> list[str]:
         """The names of the files in a folder, none when there is no such folder. Raises
-        ToolError."""
+        ToolError.
+        """
         with contextlib.suppress(FileNotFoundError):
             found = self._retried(
                 f"listing {folder}", lambda: self._system.ls(self._at(folder), detail=False)

@@ -21,7 +21,8 @@ MASKS = {"lips": "mpfb_lips.jpg", "inside": "mpfb_inside-mouth.jpg", "lids": "mp
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Head:
     """Vertices (x to the viewer's right, y up, z toward the viewer), triangles of each group, and
-    masks in [0, 1] of each vertex."""
+    masks in [0, 1] of each vertex.
+    """
 
     data: Path
     base: np.ndarray

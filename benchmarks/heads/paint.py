@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Light and colour: from a scene to a picture. Brows and lashes are `strokes`, laid on
-afterwards."""
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +93,8 @@ class Picture:
 
     def _complexion(self, mine: np.ndarray) -> np.ndarray:
         """Albedo of the skin: mottled, red on cheeks and nose, stubble, freckles, lips, and dark
-        inside the mouth."""
+        inside the mouth.
+        """
         person, local = self.person, self.local[mine]
         fine, coarse = self._noise(1.1)[mine], self._noise(12)[mine]
         albedo = np.array(person.skin) * (
@@ -219,7 +221,8 @@ def backdrop(person: Person, size: int) -> np.ndarray:
 
 def _openness(seen: Seen, size: int) -> np.ndarray:
     """How much of the sky each pixel sees: darker where what lies around it is nearer (from blurred
-    depth)."""
+    depth).
+    """
     depth = np.full((size, size), seen.depth.min() if len(seen.depth) else 0.0, np.float32)
     depth[seen.rows, seen.columns] = seen.depth
     small = cv2.resize(depth, (size // 2, size // 2), interpolation=cv2.INTER_AREA)

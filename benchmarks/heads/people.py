@@ -62,7 +62,8 @@ class Person:
     angles in radians; lengths in eye distances.
 
     `hair_long`: how far below the eyes a curtain of hair hangs (0: none); `hair_thick`: 0 is
-    bald."""
+    bald.
+    """
 
     name: str
     sex: str
@@ -158,7 +159,8 @@ def _details(
     chance: np.random.Generator, names: list[str], count: int, largest: float
 ) -> dict[str, float]:
     """A few targets of one folder. Those of one side (`l-`) bring their twin of the other, a little
-    different."""
+    different.
+    """
     usable = [
         name for name in names if "/r-" not in name and not any(word in name for word in NOT_SHAPES)
     ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One person before the camera: a portrait at rest, and pictures with an expression and another
-pose."""
+pose.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class Sitter:
 
     def __init__(self, head: Head, person: Person) -> None:
         """Shape the head and find its landmarks, once. Raises ValueError when no face is seen in
-        it."""
+        it.
+        """
         self.head, self.person = head, person
         self.rest = head.shaped(person.shape)
         picture = self._picture(self.rest, ANCHOR_PX, (0.0, 0.0, 0.0))
@@ -53,7 +55,8 @@ class Sitter:
         oversampling: int = 1,
     ) -> np.ndarray:
         """A picture with the head turned (yaw, pitch, roll) and units of expression (names of
-        `faceunits01`)."""
+        `faceunits01`).
+        """
         vertices = self.rest
         if units:
             moved = self.head.shaped(

@@ -11,7 +11,8 @@ import numpy as np
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Seen:
     """The covered pixels: `rows`, `columns`, the triangle that each sees, its weights [n, 3] there,
-    and the depth."""
+    and the depth.
+    """
 
     rows: np.ndarray
     columns: np.ndarray
@@ -27,7 +28,8 @@ class Seen:
 
 def rasterise(screen: np.ndarray, faces: np.ndarray, size: int) -> Seen:
     """`screen`: vertices as (column, row, nearness), larger is nearer. Triangles are seen from both
-    sides."""
+    sides.
+    """
     corners = screen[faces]
     flat = corners[..., :2]
     low = np.clip(np.ceil(flat.min(axis=1) - 0.5).astype(int), 0, size)
@@ -59,7 +61,8 @@ def rasterise(screen: np.ndarray, faces: np.ndarray, size: int) -> Seen:
 
 def _weights(flat: np.ndarray, triangle: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Barycentric weights of points in their triangles; triangles without area get none that are
-    inside."""
+    inside.
+    """
     a, b, c = flat[:, 0], flat[:, 1], flat[:, 2]
     area = _cross(b - a, c - a)
     area = np.where(np.abs(area) < 1e-9, np.nan, area)

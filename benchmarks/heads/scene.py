@@ -23,7 +23,8 @@ CURTAIN_REACH = 1.95  # radians to either side of the back of the head
 class Scene:
     """Everything as one mesh. `part`: index into `PARTS` of each triangle; `local`: vertices in eye
     distances from between the eyes; `shade`: of each vertex, the columns of `Head.masks`; `eyes`:
-    eyeball centres and their radius."""
+    eyeball centres and their radius.
+    """
 
     vertices: np.ndarray
     normals: np.ndarray
@@ -39,7 +40,8 @@ class Scene:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Camera:
     """Turns the head by `turn` (a rotation matrix) and looks at it; `framing` is (scale, right, up)
-    of the person."""
+    of the person.
+    """
 
     turn: np.ndarray
     framing: tuple[float, float, float]
@@ -131,7 +133,8 @@ def _cap(
     vertices: np.ndarray, skin: np.ndarray, place: tuple[np.ndarray, float], person: Person
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hair that lies on the skull: the scalp lifted along its normals, thinning out at the
-    hairline."""
+    hairline.
+    """
     middle, unit = place
     local = (vertices - middle) / unit
     cover = _scalp(local, np.unique(skin), person.hairline)

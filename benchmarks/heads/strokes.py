@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brows and lashes, drawn along the points that a landmark network finds on the bare face and that
-then move with the mesh."""
+then move with the mesh.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ NEEDED = sorted(
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Anchors:
     """Where landmarks sit on the mesh: for each of `NEEDED`, the three vertices of its triangle and
-    the weights in it."""
+    the weights in it.
+    """
 
     corners: np.ndarray
     weights: np.ndarray

@@ -68,7 +68,8 @@ CENTRAL = ("browInnerUp", "jawOpen", "mouthShrugLower", "mouthFunnel")
 
 def clips(data: Path, folder: Path, *, count: int, seed: int) -> None:
     """Draw `count` people, each in eight emotions at one level each; what is there already is
-    kept."""
+    kept.
+    """
     head = mesh.load(data)
     rows = []
     folder.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,8 @@ OVAL = (10, 338, 297, 332, 284, 251, 389, 454, 361, 164, 132, 234, 162, 21, 54, 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What is to be judged: portraits, a recording, where to start in it, and how many seconds a
-    clip lasts."""
+    clip lasts.
+    """
 
     portraits: tuple[Path, ...]
     speech: Path
@@ -43,7 +44,8 @@ class Asked:
 
 class Bench:
     """The talker, the speech and the portraits, and clips made of them (kept, so that judges share
-    them)."""
+    them).
+    """
 
     def __init__(self, asked: Asked) -> None:
         """Read everything."""
@@ -87,13 +89,15 @@ class Bench:
 
     def follow(self, frame: np.ndarray, face: Face, rest: Face | None = None) -> Face:
         """The face in a frame, from where it was before: two passes of the mesh. `rest`: see
-        `Landmarker.follow`."""
+        `Landmarker.follow`.
+        """
         return self.landmarker.follow(frame, self.landmarker.follow(frame, face, rest), rest)
 
 
 class Track:
     """What was measured on one clip: landmarks of every frame, emotion and colour of every third,
-    identity of every ninth."""
+    identity of every ninth.
+    """
 
     def __init__(self, bench: Bench, actor: Portrait, emotion: str) -> None:
         """Make the clip and measure it."""
@@ -143,7 +147,8 @@ def _heard(path: Path, start: float, seconds: float) -> np.ndarray:
 
 def _face_colour(frame: np.ndarray, face: Face) -> np.ndarray:
     """Mean CIELAB of the skin inside the face oval above the mouth (the mouth's inside is not
-    skin)."""
+    skin).
+    """
     mask = np.zeros(frame.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.rint(face.points[list(OVAL), :2]).astype(np.int32)], 255)
     lab = cv2.cvtColor((frame[::2, ::2] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)

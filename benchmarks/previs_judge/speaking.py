@@ -14,7 +14,8 @@ LAGS = range(-12, 13)
 
 def judge_sync(bench: Bench) -> None:
     """Correlation of the measured mouth gap with curves of the sound, against curves of wrong
-    sound."""
+    sound.
+    """
     right = _curves(bench.samples, bench.frames)
     wrong = _curves(bench.other, bench.frames)
     for emotion in ("neutral", "happy 0.6", "sad 0.6", "angry 0.6", "surprised 0.6", "fear 0.6"):
@@ -52,7 +53,8 @@ def _lagged(gap: np.ndarray, curve: np.ndarray) -> tuple[float, int]:
 
 def judge_closure(bench: Bench) -> None:
     """Measured gap where the talker heard m, b or p (peaks of its `press`) against the gap at rest
-    + 0.015 IOD."""
+    + 0.015 IOD.
+    """
     press = np.array(
         [pose.speech[visemes.CHANNELS.index("press")] for pose in bench.poses("neutral")]
     )

@@ -29,7 +29,8 @@ def judge_jitter(bench: Bench) -> None:
     lids move. "Awake": the held crop without the frames in which the talker shuts its lids and two
     on either side, because the network shifts the whole face in them. "Flow": patches of the
     picture about the same points followed by optical flow (Lucas & Kanade), which knows nothing of
-    faces. "Rig": where the talker itself moved the points."""
+    faces. "Rig": where the talker itself moved the points.
+    """
     for emotion in EMOTIONS:
         rows = []
         for actor in bench.actors:
@@ -72,7 +73,8 @@ def _step(points: np.ndarray, kept: np.ndarray) -> float:
 
 def _followed(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, np.ndarray]:
     """In every frame (px): the stable points, each patch followed from the first frame, and all
-    points through the held crop."""
+    points through the held crop.
+    """
     face = rest = bench.talker.puppet(actor).whole_face
     side = max(round(PATCH * face.unit), 5) | 1
     start = face.points[list(STABLE), :2].astype(np.float32)[:, None]
@@ -97,7 +99,8 @@ def _followed(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, 
 
 def _rig_motion(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, np.ndarray]:
     """Where the talker moves the mesh points in every frame (px, left-right asymmetry aside), and
-    how far it shuts the lids."""
+    how far it shuts the lids.
+    """
     puppet = bench.talker.puppet(actor)
     wide, at, poses = puppet.rig.wide, puppet.face.points[:, :2], bench.poses(emotion)
     cells = (((at + 0.5 - (wide.left, wide.top)) / wide.step - 0.5)[None]).astype(np.float32)

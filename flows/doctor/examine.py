@@ -43,7 +43,8 @@ LEAST_MEMORY_GIB = 2.0  # of one worker: a talker, its frames and an encoder
 
 def examine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
     """Run all checks; those of a production too when its folder is given. `deep` starts Ray and
-    Prefect, which takes a minute."""
+    Prefect, which takes a minute.
+    """
     findings = [
         _python(),
         _machine(),
@@ -89,7 +90,8 @@ def _machine() -> Finding:
 
 def memory_gib(root: Path = Path("/")) -> float | None:
     """Memory of the machine or the limit of the container, whichever is less; None where neither is
-    told."""
+    told.
+    """
     known = []
     try:
         found = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), flags=re.M)

@@ -12,7 +12,8 @@ State = Literal["ok", "warn", "fail"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One check. `finding` says what was found; `mend` what to do about it, "" when nothing is
-    wrong."""
+    wrong.
+    """
 
     name: str
     state: State

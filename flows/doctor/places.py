@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The doctor's look at places: may we write there, is there room, do its clock and ours agree, does
-what is set answer."""
+what is set answer.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ def production(folder: Path, *, deep: bool) -> list[Finding]:
 
 def writable(name: str, folder: Path, *, mend: str) -> Finding:
     """Create, flush to disk, rename and remove a small file, as takes do; compare the file system's
-    clock with ours."""
+    clock with ours.
+    """
     place = next(p for p in (folder, *folder.parents) if p.exists())
     first = place / f".callsheet-doctor-{uuid.uuid4().hex}"
     second = first.with_suffix(".renamed")

@@ -27,7 +27,8 @@ OBJECT_STORE_BYTES = 128 * 1024**2  # rows only: frames never travel
 @contextmanager
 def connected(address: str, *, cpus: int) -> Iterator[Any]:
     """The `ray` module, connected; `cpus`: of a Ray of our own, 0 for all. Raises ToolError when
-    the cluster does not answer."""
+    the cluster does not answer.
+    """
     settle()
     address = address or os.environ.get("RAY_ADDRESS", "")
     if not address:
@@ -61,7 +62,8 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
 
 def children() -> set[int]:
     """The processes that this one began and that are there still; none where there is no Linux to
-    ask."""
+    ask.
+    """
     found = set[int]()
     for path in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):  # a thread that has ended meanwhile
@@ -71,7 +73,8 @@ def children() -> set[int]:
 
 def end(pids: Iterable[int]) -> None:
     """Kill what a Ray that did not come up leaves running until we end: on a machine that is slow
-    already, the next try is slower still."""
+    already, the next try is slower still.
+    """
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -82,7 +85,8 @@ def keep_to_loopback() -> None:
     imported.
 
     Ray does so where it cannot form clusters (macOS, Windows), and this variable says that it
-    cannot here either; without it every port is open on all interfaces, behind the token alone."""
+    cannot here either; without it every port is open on all interfaces, behind the token alone.
+    """
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 

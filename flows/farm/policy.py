@@ -35,7 +35,8 @@ class Rules:
     progress before a worker counts as hung.
 
     Stop-loss, each 0 for never: `stop_after_failures` failed shots, `budget_seconds` of worker
-    time, `deadline` on the board's clock."""
+    time, `deadline` on the board's clock.
+    """
 
     attempts: int = 3
     silence_seconds: float = 60.0
@@ -47,7 +48,8 @@ class Rules:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A shot for a worker. `small`: it ran out of memory before, so it is made alone on its node
-    and with less held at once."""
+    and with less held at once.
+    """
 
     shot: Shot
     small: bool = False
@@ -56,7 +58,8 @@ class Task:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What becomes of a shot that did not become a take: `again`, `failed`, or `left` for another
-    time."""
+    time.
+    """
 
     shot: Shot
     what: Literal["again", "failed", "left"]
@@ -67,7 +70,8 @@ class Verdict:
 @dataclass(slots=True)
 class Post:
     """What the board knows of one worker. `since`: when its first task began, or its last sign of
-    progress."""
+    progress.
+    """
 
     node: str
     is_new: bool = True
@@ -82,7 +86,8 @@ class Post:
 @dataclass(slots=True)
 class _Trouble:
     """How a shot that is no take yet fared so far. `forgiven`: its tries were given back once,
-    because a worker was to blame."""
+    because a worker was to blame.
+    """
 
     tries: int = 0
     workers: list[str] = field(default_factory=list)
@@ -117,7 +122,8 @@ class Board:
     @property
     def left(self) -> list[Shot]:
         """Shots that are not made now, because they are held or the run winds down; in film
-        order."""
+        order.
+        """
         kept = [*self._held, *self._waiting]
         return sorted(kept, key=lambda shot: self._place[shot.shot_id])
 
@@ -138,7 +144,8 @@ class Board:
 
     def steer(self, wanted: Steering) -> list[tuple[str, str]]:
         """Take in what people want now; returns the worker and shot id of everything that is to be
-        cancelled."""
+        cancelled.
+        """
         if wanted.stop:
             self.stop("drain")
         if wanted != self.steering:
@@ -247,7 +254,8 @@ class Board:
 
     def set_aside(self, worker: str, *, now: float) -> list[Verdict]:
         """Take a bad worker away: what it has goes back, and shots that only it failed get their
-        tries back, once each."""
+        tries back, once each.
+        """
         for shot_id in self.posts[worker].strikes:
             trouble = self._trouble.get(shot_id)
             if trouble and trouble.workers == [worker] and not trouble.forgiven:
@@ -277,7 +285,8 @@ class Board:
 
     def _choice(self, worker: str, post: Post) -> int | None:
         """Which waiting shot a worker takes: of its warm portrait among the next equally urgent
-        few, else the first it may."""
+        few, else the first it may.
+        """
         small = self._small_waiting_for(post.node)
         if small is not None:
             return None if self._is_busy(post.node) else small
@@ -296,7 +305,8 @@ class Board:
 
     def _is_fresh(self, worker: str, shot: Shot) -> bool:
         """Whether a worker has not failed this shot, and it needs no node of its own
-        (`_small_waiting_for`)."""
+        (`_small_waiting_for`).
+        """
         trouble = self._trouble.get(shot.shot_id)
         return trouble is None or (
             worker not in trouble.workers and shot.shot_id not in self._cramped
@@ -304,7 +314,8 @@ class Board:
 
     def _may_again(self, shot: Shot) -> bool:
         """Whether a worker that has nothing else to do may try again what it has failed: when no
-        other worker could."""
+        other worker could.
+        """
         workers = self._trouble[shot.shot_id].workers if shot.shot_id in self._trouble else []
         return shot.shot_id not in self._cramped and all(other in workers for other in self.posts)
 
@@ -331,7 +342,8 @@ class Board:
 
     def _ended(self, post: Post, shot_id: str, now: float) -> tuple[Task, float]:
         """Take a task off a worker; returns it and how long it took. What stood behind it begins
-        now."""
+        now.
+        """
         task = next(task for task in post.tasks if task.shot.shot_id == shot_id)
         was_running = task is post.tasks[0]
         seconds = now - post.began if was_running else 0.0

@@ -41,7 +41,8 @@ class FarmSettings:
     per CPU, or per GPU.
 
     `attempts`, `silence_seconds` and the stop-loss as in `policy.Rules`, but `deadline` in seconds
-    since 1970."""
+    since 1970.
+    """
 
     address: str = ""
     workers: int = 0
@@ -61,7 +62,8 @@ class Hooks:
     """Who hears of what. `result`: every take, and every shot that failed for good, as they come.
 
     `event(name, shot, detail)`: `running` (the worker), `retried` (why; it waits again), `stopped`
-    (why; it is left). `steer` is asked about once a second."""
+    (why; it is left). `steer` is asked about once a second.
+    """
 
     result: Callable[[Take | Failure], None]
     event: Callable[[str, Shot, str], None] = _nothing
@@ -73,7 +75,8 @@ class Ended:
     """How a run ended. `left`: shots not made, since they were held or the run was `stopped`;
     `note` says more.
 
-    `seconds` of worker time were spent."""
+    `seconds` of worker time were spent.
+    """
 
     left: tuple[Shot, ...] = ()
     stopped: Stop = ""
@@ -96,7 +99,8 @@ def make_takes(shots: Sequence[Shot], *, job: Job, settings: FarmSettings, hooks
 @dataclass(slots=True)
 class _Actor:
     """One worker's process: its handle, its name for people, the last number it gave for its
-    progress."""
+    progress.
+    """
 
     handle: Any
     name: str = ""
@@ -106,7 +110,8 @@ class _Actor:
 
 class _Pool:
     """Actors, and what we wait for from them. `_ready` are the calls of `begin`, `_looks` those of
-    `look`, by their futures."""
+    `look`, by their futures.
+    """
 
     def __init__(
         self, ray: Any, shots: Sequence[Shot], *, job: Job, settings: FarmSettings, hooks: Hooks
@@ -306,7 +311,8 @@ class _Pool:
 
     def _replace(self, worker: str, verdicts: Sequence[Verdict]) -> None:
         """Its place is filled again at the next tick, unless workers are lost and lost and nothing
-        is made."""
+        is made.
+        """
         for verdict in verdicts:
             self._judged(verdict, worker)
         self._forget(worker)
@@ -356,7 +362,8 @@ def _rules(settings: FarmSettings, *, now: float) -> Rules:
 def _gpus_each(resources: dict[str, float], *, job: Job, settings: FarmSettings) -> int:
     """How many GPUs a worker takes: one for a talker that wants one where there is any, or where
     machines with GPUs are to come: when somebody says how many workers a cluster is to have, on
-    `cuda`."""
+    `cuda`.
+    """
     if not describe(job.talker, job.settings).wants_gpu:
         return 0
     is_to_come = (
@@ -367,5 +374,6 @@ def _gpus_each(resources: dict[str, float], *, job: Job, settings: FarmSettings)
 
 def _capacity(resources: dict[str, float], threads: int, gpus: int) -> int:
     """How many workers a cluster can hold: one for each GPU where the talker wants one, else one
-    for each CPU."""
+    for each CPU.
+    """
     return math.floor(resources.get("GPU", 0) if gpus else resources.get("CPU", 1) / threads)

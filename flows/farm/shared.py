@@ -73,7 +73,8 @@ def standing(storage: Storage, shot_id: str) -> Take | None:
 
 def bring(storage: Storage, shot_ids: Sequence[str], *, root: Path) -> list[Take]:
     """Fetch the takes that are stored; each stands under `root` like one that was made here. Those
-    that are damaged count as not stored."""
+    that are damaged count as not stored.
+    """
     stored = set(storage.names(TAKES))
     wanted = [shot_id for shot_id in shot_ids if f"{TAKES}/{shot_id}.json" in stored]
     with ThreadPoolExecutor(AT_ONCE) as threads:

@@ -18,7 +18,8 @@ class Steering:
     step, and count as not tried.
 
     `priority`: shot id to urgency; higher comes first, 0 for those that are not named. `retry`:
-    failed shots to be tried again. `stop`: finish what runs, begin nothing."""
+    failed shots to be tried again. `stop`: finish what runs, begin nothing.
+    """
 
     held: frozenset[str] = frozenset()
     priority: Mapping[str, int] = field(default_factory=dict)

@@ -21,7 +21,8 @@ Work = Callable[[Workers], None]
 
 def on_workers(work: Work, count: int, *, address: str = "") -> None:
     """Run `work` in `count` Ray workers at once, one CPU each. Raises ToolError when Ray or a
-    worker fails, InputError as `work` does."""
+    worker fails, InputError as `work` does.
+    """
     with (
         connected(address, cpus=count),
         tempfile.TemporaryDirectory(prefix="callsheet-train-") as notes,

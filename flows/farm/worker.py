@@ -52,7 +52,8 @@ class Job:
 
     `storage`: URL of what driver and workers share when they do not share `folder` and `root`, with
     the stored names of `portraits`. `load` makes the talker; another than the usual one is for
-    measurements and tests."""
+    measurements and tests.
+    """
 
     folder: Path
     root: Path
@@ -69,7 +70,8 @@ class Job:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
     """A worker that has its talker: `name` is host/pid, `node` Ray's id of its machine, `gpus` the
-    ids of those it alone uses."""
+    ids of those it alone uses.
+    """
 
     name: str
     node: str
@@ -79,7 +81,8 @@ class Ready:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a shot was not made. `kind` as in `policy`; `input` is never retried. `suspect` names the
-    worker."""
+    worker.
+    """
 
     shot_id: str
     kind: Kind
@@ -115,7 +118,8 @@ class Worker:
 
     def begin(self) -> Ready | Failure:
         """Load the talker; a failure says why this worker is of no use, for example since weights
-        are missing on its machine."""
+        are missing on its machine.
+        """
         import ray
 
         context = ray.get_runtime_context()
@@ -134,7 +138,8 @@ class Worker:
 
     def make(self, task: Task) -> Take | Failure:
         """Make one take. Errors come back as values: an exception of an actor means that the actor
-        itself is gone."""
+        itself is gone.
+        """
         shot = task.shot
         try:
             self._go_on(shot)
@@ -146,7 +151,8 @@ class Worker:
 
     def look(self) -> int:
         """A number that grows with every frame and denoising step: as long as it does, the worker
-        is not hung."""
+        is not hung.
+        """
         return self._steps
 
     def cancel(self, shot_id: str) -> None:
@@ -155,7 +161,8 @@ class Worker:
 
     def _loaded(self, settings: Settings) -> Talker:
         """The talker, with the threads of every engine that it brought held to the worker's
-        CPUs."""
+        CPUs.
+        """
         import cv2
 
         talker = self._job.load(self._job.talker, settings)
@@ -171,7 +178,8 @@ class Worker:
 
     def _made(self, shot: Shot, talking: _Talking) -> Take:
         """Make a take where it belongs: in the build folder, or on this machine and from there into
-        storage."""
+        storage.
+        """
         if self._storage is None:
             return self._generated(shot, talking)
         take = shared.standing(self._storage, shot.shot_id) or self._generated(shot, talking)
@@ -201,7 +209,8 @@ class Worker:
 
     def _made_small(self, shot: Shot) -> Take:
         """Make a take with what the talker can do with less memory at once; the take says so. The
-        usual talker gives way for it."""
+        usual talker gives way for it.
+        """
         self._usual = None
         gc.collect()
         settings = {**self._job.settings, **self._description.frugal}
@@ -244,7 +253,8 @@ class Worker:
 
 def scratch(url: str) -> Path:
     """Where workers of one machine keep what they fetched from a storage, and make takes before
-    they put them there."""
+    they put them there.
+    """
     return cache_folder() / "farm" / digest(url)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checks of a version that is being made: every file opened and measured, captions, edit,
-credentials. Failures stop publishing."""
+credentials. Failures stop publishing.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ def _look_for_mark(draft: Draft, profile: str) -> Check:
 
 def sign(draft: Draft) -> list[Check]:
     """Write content credentials into every file, the last thing that happens to it, and open them
-    again."""
+    again.
+    """
     keys = credentials.signing_key(credentials.key_folder())
     portraits = sorted({(shot.character, shot.portrait_digest) for shot in draft.reel.shots})
     sounds = [
@@ -155,7 +157,8 @@ def _changes(draft: Draft) -> list[int]:
 
 def _look_at(draft: Draft) -> list[Check]:
     """What one file of each pass shows: cut points, background, faces; the others of a pass are of
-    the same frames."""
+    the same frames.
+    """
     checks = []
     for one in draft.passes:
         if not one.job.stage.transparent:
@@ -190,7 +193,8 @@ def look_at_faces(
     draft: Draft, screen: Screen, scenes: Sequence[Scene], *, profile: str, lips: bool
 ) -> list[Check]:
     """Who is seen, and (`lips`) whether they are in sync; a warning when the weights for it are not
-    here."""
+    here.
+    """
     if missing := check_faces.missing_weights():
         advice = f"run `{FETCH} {' '.join(missing)}`"
         return [
@@ -221,7 +225,8 @@ def look_at_faces(
 def listen(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Check]:
     """Whether the sound of every file lies where the master lies, and every line is heard in it.
 
-    `leads`: frames of slate before the film, by profile; none where a profile is not named."""
+    `leads`: frames of slate before the film, by profile; none where a profile is not named.
+    """
     checks = []
     master = check_audio.levels(draft.film.root / draft.master.path)
     for profile, path in draft.files.items():

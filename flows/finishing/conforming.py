@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Conform: a timeline that an editor changed becomes the next version. Takes and grades that stand
-are used as they are."""
+are used as they are.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from pipeline.assemble import timeline
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conformed:
     """The version that was made, and which events of the edit list differ from the cut as it was
-    rendered (numbers)."""
+    rendered (numbers).
+    """
 
     version: Version
     changed: list[str]
@@ -36,7 +38,8 @@ def conform(
     """Make a version of the cut as it stands in `edited` (.otio).
 
     Raises InputError when the production is not rendered, and with everything that is wrong with
-    the timeline; BusyError when a run works on the production."""
+    the timeline; BusyError when a run works on the production.
+    """
     film = open_film(folder, out)
     reel = _rendered(film)
     with held(film.root, purpose="conform", wait_seconds=wait_seconds):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a production wants delivered: its profiles in passes (one decode each), cards, burned
-captions, chapters, and stems."""
+captions, chapters, and stems.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def passes(film: Film, reel: Reel, cuts: Sequence[Cut], *, version: str = "") ->
     whole picture first.
 
     `cuts`: the edit list; it is framed anew for every pass. `version`: what a watermark names;
-    their identities do not depend on it."""
+    their identities do not depend on it.
+    """
     wanted = _wanted(film)
     wanted.sort(key=lambda profile: (profile.transparent, profile.tall))
     made = []
@@ -143,7 +145,8 @@ def check_sound(draft: Draft) -> list[Check]:
 
 def _check_sync(draft: Draft) -> Check:
     """Whether everybody who speaks is shown at the time of their words; an editor may have moved
-    them."""
+    them.
+    """
     apart = timeline.moved_from_sound(draft.cuts, {shot.shot_id: shot for shot in draft.reel.shots})
     value = f"{len(apart)} events apart" + (
         f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else ""

@@ -52,7 +52,8 @@ def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
 
 def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
     """The deliverables when a version with this very cut, sound and settings stands, else None.
-    Opens no media."""
+    Opens no media.
+    """
     shots, takes = _with_faces(reel)
     take_of = {take.shot_id: take for take in takes}
     pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
@@ -72,7 +73,8 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
 
 def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     """Render, describe, check and publish: the folder appears whole or not at all; `latest` moves
-    to it when no check failed."""
+    to it when no check failed.
+    """
     place = film.root / DELIVERABLES
     name = deliver.next_version(place)
     samples = sample_of_frame(assemble.total_frames(cuts), film.production.rate)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HLS ladder of a version: its playlists, written when its renditions have been signed, and
-their checks."""
+their checks.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ RENDITION = f"{HLS}-"  # what the names of a ladder's profiles begin with
 
 def ids(passes: Sequence[Pass]) -> list[str]:
     """The identity of the master playlist, where there is a ladder: that of its renditions
-    together."""
+    together.
+    """
     made = [
         deliver.deliverable_id(one.cuts, one.job, profile)
         for one in passes
@@ -34,7 +36,8 @@ def write(draft: Draft) -> list[Check]:
     """Write the playlists of the ladder into its folder, follow them, and judge what is found;
     nothing where there is no ladder.
 
-    Captions come with it unless they are in the picture already."""
+    Captions come with it unless they are in the picture already.
+    """
     files = _files(draft)
     if not files:
         return []
@@ -73,7 +76,8 @@ def _files(draft: Draft) -> list[Path]:
 
 def _check(draft: Draft, master: Path, found: hls.Ladder) -> list[Check]:
     """Whether playlists and files agree, segments begin together with key frames, and a player gets
-    every picture."""
+    every picture.
+    """
     lengths = found.renditions[0].lengths if found.renditions else []
     told = f"{len(found.renditions)} renditions of {len(lengths)} segments"
     frames = draft.passes[0].frames

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which finishing a production gets: an episode's (`finish`) or a lesson's (`lesson`). Both are
-four functions of the same names."""
+four functions of the same names.
+"""
 
 from __future__ import annotations
 

@@ -77,7 +77,8 @@ class Lesson:
 
 def colour_match(film: Film, reel: Reel) -> list[Grade]:
     """One transform per shot, estimated section by section, so that a changed section leaves the
-    others' pixels as they are."""
+    others' pixels as they are.
+    """
     groups = _groups(film, reel)
     grades = [
         grade
@@ -96,7 +97,8 @@ def colour_match(film: Film, reel: Reel) -> list[Grade]:
 
 def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list: slides with the presenter over them; its version is named when it is
-    delivered."""
+    delivered.
+    """
     return lay_out(film, reel, grades).cuts
 
 
@@ -113,7 +115,8 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
 
 def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     """Render the sections that are new, join them, write what lies beside, check, publish: the
-    folder appears whole or not at all."""
+    folder appears whole or not at all.
+    """
     lesson = lay_out(
         film, reel, film.store.rows(Grade, grade_id=list({cut.grade_id for cut in cuts}))
     )
@@ -167,7 +170,8 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
 
 def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
     """The sections as they will be seen. Raises InputError when the script or the slides cannot be
-    used (any more)."""
+    used (any more).
+    """
     production = film.production
     script = read_script(film, words_of(film))
     picture = Picture(width=production.width, height=production.height, rate=production.rate)
@@ -367,7 +371,8 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
 
 def _look_at(draft: Draft, lesson: Lesson) -> list[Check]:
     """What the first file shows: the others are of the same frames. Slides are no scenes, so
-    nothing but presenters is measured."""
+    nothing but presenters is measured.
+    """
     picture, (profile, path) = lesson.making.picture, next(iter(draft.files.items()))
     rate, seen = picture.rate, check_picture.view(path)
     scenes = checking.scenes_of(draft, lesson.cuts, size=picture.size)
@@ -415,7 +420,8 @@ def _unheard(version: str, lesson: Lesson) -> Check:
 
 def _groups(film: Film, reel: Reel) -> list[list[Shot]]:
     """The shots that are graded together: those of a section, or all when they are matched to a
-    shot of the lesson itself."""
+    shot of the lesson itself.
+    """
     shots = [shot for shot in reel.shots if shot.talker != SLATE and shot.layer == 0]
     if look_settings(film, shots).reference_shot:
         return [shots]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What finishing asks of the record and tells it, for episodes and lessons alike: grades, and
-versions that stand."""
+versions that stand.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What lies beside a version's files: captions, timeline, contact sheet, poster, before and
-after."""
+after.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path,
 
 def write_pictures(film: Film, reel: Reel, shown: Pass, *, video: Path, folder: Path) -> None:
     """Contact sheet, thumbnails, poster, and each character's first shot before and after grading,
-    from a file of a pass."""
+    from a file of a pass.
+    """
     picture, cuts = shown.job.picture, [cut for cut in shown.shown if not cut.layer]
     _contact_sheet(reel, cuts, video, folder, picture)
     longest = max(cuts, key=lambda cut: cut.frames)
@@ -102,7 +104,8 @@ def _contact_sheet(
 
 def _mood(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:
     """What the one in the picture performs in the shot's first line of theirs; "" for their
-    default."""
+    default.
+    """
     own = (moods.get((name, shot.character)) for name in shot.line_ids.split("|"))
     return next((mood for mood in own if mood), "")
 

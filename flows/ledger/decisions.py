@@ -37,7 +37,8 @@ NAMES = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direction:
     """How a shot is performed instead of as the script says. `performance`: as in `Shot`, over a
-    take of `frames`; `words`: for people."""
+    take of `frames`; `words`: for people.
+    """
 
     performance: str
     frames: int
@@ -50,7 +51,8 @@ class Decision:
     for never.
 
     `seeds` and `performances`: those that takes of this place were ever asked for with; `written`:
-    the performance that the first direction took the place of, "" when there was none."""
+    the performance that the first direction took the place of, "" when there was none.
+    """
 
     held: bool = False
     skipped: bool = False
@@ -71,7 +73,8 @@ UNDECIDED = Decision()
 
 def decide(name: str, place: str, shot: Shot, **detail: object) -> Event:
     """The event of a decision by whoever runs this. The shot's number and character go along, for
-    people who read events."""
+    people who read events.
+    """
     if name not in NAMES:
         raise ValueError(f"{name!r} is no decision")
     said = {"number": shot.number, "character": shot.character, **detail}
@@ -130,7 +133,8 @@ def _changes(before: Decision, one: Event, detail: Mapping[str, object]) -> dict
 
 def _directions(before: Decision, detail: Mapping[str, object]) -> dict[str, Any]:
     """How the place is performed after a direction, or after a take that performs otherwise was
-    circled; "" is as written."""
+    circled; "" is as written.
+    """
     wanted, was = str(detail["performance"]), str(detail["performed"])
     direction = Direction(
         performance=wanted, frames=_number(detail["frames"]), words=str(detail["words"])
@@ -168,7 +172,8 @@ def _numbers(detail: Mapping[str, object], name: str) -> tuple[int, ...]:
 
 def moves(events: Iterable[Event], *, now: Sequence[Shot], before: Sequence[Shot]) -> list[Event]:
     """The events that carry decisions over to rewritten places. `now` and `before`: the cut, and
-    the cut as last recorded."""
+    the cut as last recorded.
+    """
     held = fold(events)
     if not held:
         return []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decisions applied to the cut: seeds, other performances, slates in place of skipped shots, and
-previs in place of what is not approved yet. Pure."""
+previs in place of what is not approved yet. Pure.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def direct(
     picture, for slates.
 
     `finals`: the same cut made with the final talker, when only approved shots may be; then `cut`
-    is its previs."""
+    is its previs.
+    """
     if not decisions:
         return list(cut)
     directed = []
@@ -53,7 +55,8 @@ def as_decided(shot: Shot, decision: Decision) -> Shot:
 
 def is_approved(decision: Decision, *variants: Shot) -> bool:
     """Whether what was looked at is still what people want, compared with the variant by the same
-    talker where there is one."""
+    talker where there is one.
+    """
     look = decision.approved
     if look is None:
         return False
@@ -71,14 +74,16 @@ def seeded(shot: Shot, seed: int | None) -> Shot:
 
 def as_written(shot: Shot, decision: Decision) -> Shot:
     """A shot of a recorded cut without the direction that it was recorded with, where that was
-    taken back since."""
+    taken back since.
+    """
     stale = decision.direction is None and shot.performance in decision.performances
     return with_performance(shot, decision.written) if stale and decision.written else shot
 
 
 def performed(shot: Shot, direction: Direction | None) -> Shot:
     """The shot with another performance, under its own identity. Keys keep their place in the take
-    when its length has changed."""
+    when its length has changed.
+    """
     if direction is None:
         return shot
     performance = Performance.from_plain(json.loads(direction.performance))
@@ -110,7 +115,8 @@ def performance(shot: Shot, curve: Curve | None, *, intensity: float = 1.0) -> P
     """The curve over the shot's own frames (None: what it performs now), with all weights but
     neutral's times `intensity`.
 
-    Raises EmotionError when a weight would be more than a face can do."""
+    Raises EmotionError when a weight would be more than a face can do.
+    """
     length = shot.end_frame - shot.start_frame
     if curve is None:
         now = Performance.from_plain(json.loads(shot.performance))

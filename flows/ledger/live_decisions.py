@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people decide while a run goes on, for the farm: read from the record, so that it may be
-decided on any machine."""
+decided on any machine.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ DRAIN = "drain"  # somebody wants the run to end when what it makes now is made
 
 def steering(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
     """The function that the pool asks about once a second. `began`: when the run began (UTC, ISO
-    8601); retries since then count."""
+    8601); retries since then count.
+    """
     by_place = dict(zip(places(shots), shots, strict=True))
 
     def steer() -> Steering:
@@ -35,7 +37,8 @@ def steering(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
 
 def drain(film: Film) -> None:
     """Let the run that works on a production finish what its workers make, and begin nothing
-    more."""
+    more.
+    """
     film.store.append([event(DRAIN, film.production.episode, actor=me())])
 
 
@@ -44,7 +47,8 @@ def steered(
 ) -> Steering:
     """The steering that decisions mean for the shots of a run. What was skipped or given another
     seed or emotion since the run began waits: it is another shot now, and made in the run's next
-    pass."""
+    pass.
+    """
     known = [
         (by_place[place], decision) for place, decision in decisions.items() if place in by_place
     ]

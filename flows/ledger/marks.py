@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a version must be marked with: slates in place of skipped shots, and takes of several
-talkers in one film. Pure."""
+talkers in one film. Pure.
+"""
 
 from __future__ import annotations
 

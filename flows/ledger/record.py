@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the ledger reads from the record: decisions, the farm's words on the newest run, failures,
-and how a decision follows its shot."""
+and how a decision follows its shot.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ RUN = "run"  # the event with which a run begins
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewestRun:
     """The run that began last. `ended_at` is "" while it works, or when it was killed;
-    `interrupted`: it is known to be gone."""
+    `interrupted`: it is known to be gone.
+    """
 
     run_id: str
     began_at: str
@@ -36,14 +38,16 @@ class NewestRun:
 
 def decisions(store: Store, shots: Sequence[Shot]) -> dict[str, Decision]:
     """What holds for each place of this cut, also where its lines were rewritten since the cut was
-    recorded."""
+    recorded.
+    """
     events = store.rows(Event, name=list(NAMES))
     return fold([*events, *_moves(store, events, shots)])
 
 
 def remember_moves(store: Store, shots: Sequence[Shot]) -> None:
     """Record which places of the cut that is about to be recorded take over decisions. To be called
-    before it is."""
+    before it is.
+    """
     store.append(_moves(store, store.rows(Event, name=list(NAMES)), shots))
 
 
@@ -68,7 +72,8 @@ def cut_before(store: Store, shots: Sequence[Shot]) -> list[Shot]:
     is recorded already.
 
     A run records its cut first; what it did not make (held, failed, stopped) still differs from
-    what was there."""
+    what was there.
+    """
     last = store.current_rows(Shot)
     if [shot.shot_id for shot in last] != [shot.shot_id for shot in shots]:
         return last
@@ -91,7 +96,8 @@ def newest_run(film: Film) -> NewestRun | None:
 
 def farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -> list[Event]:
     """All that the farm said of these shots in the newest run, and their failures in those before
-    it."""
+    it.
+    """
     ids = [shot.shot_id for shot in shots]
     if not ids:
         return []
@@ -111,7 +117,8 @@ def told(
     film: Film, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]
 ) -> list[ShotState]:
     """As `ledger`, with the newest run known already. What the farm said of shots that are done is
-    not asked for: their takes say it."""
+    not asked for: their takes say it.
+    """
     return states(
         shots,
         done=done,

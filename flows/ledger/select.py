@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which shots somebody means: `sc01_sh030`, `sc01_sh010..sc01_sh060`, `character=MARA`,
-`state=failed`, `all`; several are joined. Pure."""
+`state=failed`, `all`; several are joined. Pure.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def select(ledger: Sequence[ShotState], wanted: Iterable[str]) -> list[ShotState
     that name nothing there is.
 
     A query whose value exists but fits no shot now (`state=failed` when none has failed) selects
-    nothing and is no error."""
+    nothing and is no error.
+    """
     chosen: set[str] = set()
     problems: list[Problem] = []
     for text in wanted:

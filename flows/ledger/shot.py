@@ -65,7 +65,8 @@ class Decided:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceTake:
     """One take of a place: it differs from the shot only in seed and performance. `current`: the
-    one that is used."""
+    one that is used.
+    """
 
     number: str
     shot_id: str
@@ -90,7 +91,8 @@ class Noted:
 
 def choose(folder: Path, wanted: Sequence[str], *, out: Path | None) -> ChosenNow:
     """The shots that the texts name. Raises InputError for names of nothing, and when nobody
-    listened to the recordings yet."""
+    listened to the recordings yet.
+    """
     film = open_film(folder, out)
     inputs = read_inputs(film)
     recordings = listening.known_recordings(film, inputs)
@@ -106,7 +108,8 @@ def choose(folder: Path, wanted: Sequence[str], *, out: Path | None) -> ChosenNo
 
 def approve(chosen: Chosen) -> list[Decided]:
     """What was looked at is right. Raises InputError for shots without a take: there was nothing to
-    look at."""
+    look at.
+    """
     unmade = [entry for entry in chosen.shots if not entry.made or entry.shot.talker == SLATE]
     _refuse(
         unmade,
@@ -157,7 +160,8 @@ def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) ->
     there is.
 
     Raises InputError for shots that are done when the seed stays: the same seed gives the same
-    frames."""
+    frames.
+    """
     if not new_seed:
         standing = [
             entry for entry in chosen.shots if entry.made and seed in (None, entry.shot.seed)
@@ -194,7 +198,8 @@ def direct(chosen: Chosen, *, emotion: str = "", intensity: float = 1.0) -> list
     `intensity` times its weights.
 
     Raises InputError for what is no emotion, for more than a face can do, and when nothing would
-    change."""
+    change.
+    """
     directions = _directions(chosen, emotion, intensity)
     same = [entry for entry in chosen.shots if _performs_so(entry, directions[entry.place])]
     _refuse(same, "is performed so already", "another --emotion, or an --intensity other than 1")
@@ -214,7 +219,8 @@ def direct(chosen: Chosen, *, emotion: str = "", intensity: float = 1.0) -> list
 
 def variants(entry: ShotState) -> list[Shot]:
     """The shot with every seed and performance that takes of its place were asked for with; the one
-    that is used among them."""
+    that is used among them.
+    """
     texts = {entry.shot.performance, *entry.decision.performances}
     found = [
         with_performance(seeded(entry.shot, seed), text)
@@ -234,7 +240,8 @@ def is_circled(entry: ShotState, variant: Shot) -> bool:
 
 def takes(chosen: Chosen) -> list[PlaceTake]:
     """All takes of the chosen shots that differ from what is used only in seed and performance,
-    with their measures."""
+    with their measures.
+    """
     found = []
     for entry in chosen.shots:
         known = variants(entry)
@@ -257,7 +264,8 @@ def circle(chosen: Chosen, seed: int) -> list[Decided]:
 
 def circle_variants(chosen: Chosen, wanted: Sequence[Shot]) -> list[Decided]:
     """These takes (one of `variants` for each shot) are the ones; where one performs otherwise, the
-    shot does so from now on."""
+    shot does so from now on.
+    """
     by_place = {entry.place: variant for entry, variant in zip(chosen.shots, wanted, strict=True)}
     return _decide(
         chosen,
@@ -290,7 +298,8 @@ def _refuse(entries: Sequence[ShotState], message: str, expected: str) -> None:
 
 def _circle(entry: ShotState, variant: Shot) -> dict[str, object]:
     """The detail of a circled take; with a direction when the shot is to perform otherwise than it
-    does by what was decided so far."""
+    does by what was decided so far.
+    """
     detail, decision = {**seen(variant), "was": entry.shot.seed}, entry.decision
     written = variant.performance == decision.written
     now = decision.direction and performed(entry.shot, decision.direction).performance

@@ -34,7 +34,8 @@ HEARD = ("audio_digest",)  # with as much context as the talker reads
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What a take was made from when somebody looked at it: a short digest of each input that
-    shapes its pixels."""
+    shapes its pixels.
+    """
 
     shot_id: str
     talker: str
@@ -74,7 +75,8 @@ def withdrawn(look: Seen, shot: Shot, *, but: Sequence[str] = ()) -> tuple[str, 
 
     Who draws the frames, in which version and size, is not what was looked at. Sound is compared
     between takes of one talker, since talkers read different stretches of it. `but`: fields that
-    may differ."""
+    may differ.
+    """
     ignored = {*DRAWN_BY, *but, *(() if look.talker == shot.talker else HEARD)}
     now = prints(shot)
     words = {**CAUSES, "frames": "length"}

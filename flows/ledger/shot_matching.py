@@ -22,7 +22,8 @@ def places(shots: Sequence[Shot]) -> list[str]:
     """The place of each shot of a cut in film order: a digest of episode, character, lines, and
     which of several with the same.
 
-    A shot without lines (somebody listens) belongs to the line before it."""
+    A shot without lines (somebody listens) belongs to the line before it.
+    """
     count: Counter[tuple[str, ...]] = Counter()
     found, last = [], ""
     for shot in shots:
@@ -37,7 +38,8 @@ def places(shots: Sequence[Shot]) -> list[str]:
 def predecessors(now: Sequence[Shot], before: Sequence[Shot]) -> dict[str, tuple[str, Shot]]:
     """For each place of the cut that stood in the cut before: its place and its shot there.
     Rewritten lines make another place, which follows the one that is gone from between the same
-    neighbours and shows the same character."""
+    neighbours and shows the same character.
+    """
     here, there = places(now), places(before)
     former = dict(zip(there, before, strict=True))
     found = {place: (place, former[place]) for place in here if place in former}
@@ -53,7 +55,8 @@ Placed = tuple[str, Shot]
 
 def _between(cut: Iterable[Placed], known: set[str]) -> dict[tuple[str, str], list[Placed]]:
     """The shots whose places are not known, by the last known place before them and their
-    character."""
+    character.
+    """
     groups: dict[tuple[str, str], list[Placed]] = {}
     anchor = ""
     for place, shot in cut:

@@ -28,7 +28,8 @@ class ShotState:
 
     `worker` and `since` (UTC, ISO 8601): who makes it. `error` and `reason`: class and words of the
     last failure. `withdrawn`: why its approval no longer holds; `unfit`: why its circled take is
-    another shot's now. `made`: a take stands."""
+    another shot's now. `made`: a take stands.
+    """
 
     shot: Shot
     place: str
@@ -62,7 +63,8 @@ def states(
 ) -> list[ShotState]:
     """The state of each shot of a cut in film order. `done`: identities whose takes stand; `farm`:
     the farm's events; `decisions`: by place; `over`: runs that have ended, whose shots nobody makes
-    any more."""
+    any more.
+    """
     latest = last_words(farm)
     held = decisions or {}
     return [

@@ -24,7 +24,8 @@ def make_slates(
     on_take: Callable[[Take], None] = lambda _take: None,
 ) -> list[Take]:
     """The takes of skipped shots (`shot.talker` is `slate.SLATE`); each is handed over as it is
-    made."""
+    made.
+    """
     studio = render.Studio(
         root=film.root,
         recordings=recordings,

@@ -30,7 +30,8 @@ LIST = "course.json"
 class LessonRow:
     """One lesson of a course. `name` is its folder below the course's; paths are below it too, ""
     for what there is not. `package` is the first of `packages`, which are for learning systems.
-    `advice`: what to mend, as the night's summary says it."""
+    `advice`: what to mend, as the night's summary says it.
+    """
 
     name: str
     title: str
@@ -47,7 +48,8 @@ class LessonRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
     """A course as it was rendered: its lessons in the order of their folders, and the night's
-    summary."""
+    summary.
+    """
 
     lessons: list[LessonRow]
     summary: Summary
@@ -60,7 +62,8 @@ class Course:
 
 def render(root: Path, asked: Asked) -> Course:
     """Render every lesson below `root` that is not as it should be, and write the list. Raises
-    InputError when there is none."""
+    InputError when there is none.
+    """
     summary = night(root, asked)
     lessons = [
         _row(report, root.resolve())

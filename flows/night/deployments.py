@@ -87,7 +87,8 @@ def serve(
     """Deploy all that `file` describes, with `root` as the nights' folder, and work until stopped.
     Raises ToolError.
 
-    `announce(url)` hears where the server is once everything is deployed."""
+    `announce(url)` hears where the server is once everything is deployed.
+    """
     if not file.is_file():
         raise InputError(
             Problem(
@@ -116,7 +117,8 @@ def serve(
 
 def deploy(file: Path) -> None:
     """Create the work pool and bring every deployment of a `prefect.yaml` to the server. Raises
-    ToolError."""
+    ToolError.
+    """
     with (
         temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}),
         get_client(sync_client=True) as client,
@@ -145,7 +147,8 @@ def _until_stopped(worker: list[str]) -> int:
 @contextmanager
 def _server(port: int) -> Iterator[None]:
     """The Prefect server that is configured, else one of our own on loopback while the block
-    runs."""
+    runs.
+    """
     if os.environ.get("PREFECT_API_URL"):
         yield
         return

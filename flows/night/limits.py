@@ -20,7 +20,8 @@ class Limits:
     """`ends_at`: no shot begins later, None for no deadline. `worker_seconds`: what all workers
     together may spend, `inf` for any.
 
-    `price` is of one worker-hour in `currency`; 0 when nobody named one."""
+    `price` is of one worker-hour in `currency`; 0 when nobody named one.
+    """
 
     ends_at: datetime | None = None
     worker_seconds: float = math.inf
@@ -46,7 +47,8 @@ def limits(
 
     `deadline`: `06:00` (the next one, local time), `06:00Z` (UTC) or an ISO date and time; with
     `hours` the earlier of the two counts. `budget`: worker time (`3600`, `90m`, `2h`) or money (`20
-    EUR`), which needs `price` of a worker-hour (`1.90 EUR`)."""
+    EUR`), which needs `price` of a worker-hour (`1.90 EUR`).
+    """
     problems = list[Problem]()
     ends = [
         end

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What waits: the productions below a folder, and what of each would have to be made. Renders
-nothing and listens to nothing."""
+nothing and listens to nothing.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def scan(root: Path, *, depth: int = DEPTH) -> list[Path]:
     """Folders with a production file, sorted; links are not followed, hidden folders and builds not
     entered, nor productions.
 
-    Raises InputError when `root` is no folder or holds no production."""
+    Raises InputError when `root` is no folder or holds no production.
+    """
     if not root.is_dir():
         raise InputError(
             Problem(
@@ -43,7 +45,8 @@ def look(folder: Path, known: Report, *, root: Path) -> Report:
     """A production's plan in short. Listens to nothing: what was not listened to yet waits, with an
     unknown number of shots.
 
-    Raises InputError with all problems of its inputs."""
+    Raises InputError with all problems of its inputs.
+    """
     if not (folder / FILE).resolve().is_relative_to(root.resolve()):
         raise InputError(
             Problem(file=f"{known.name}/{FILE}", message="is a link that leads outside ROOT")

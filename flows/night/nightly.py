@@ -60,7 +60,8 @@ class Asked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A production before its turn: its folder, and what is known of it so far (`report.state` is
-    "left" while it waits)."""
+    "left" while it waits).
+    """
 
     folder: Path
     report: Report
@@ -71,7 +72,8 @@ def night(root: Path, asked: Asked) -> Summary:
     the summary says so.
 
     The summary stands in `ROOT/.callsheet/nights/DATE`, also when the night is stopped. Raises
-    InputError, before anything is done, for limits, a webhook or a ROOT that cannot be used."""
+    InputError, before anything is done, for limits, a webhook or a ROOT that cannot be used.
+    """
     may, hook = _read(asked)
     root = root.resolve()
     folders = scan(root, depth=asked.depth)
@@ -91,7 +93,8 @@ def night(root: Path, asked: Asked) -> Summary:
 
 def exit_code(reports: Sequence[Report]) -> int:
     """0 all done, 1 something failed or is left, 2 every production has bad input, 3 engines failed
-    and nothing was delivered."""
+    and nothing was delivered.
+    """
     if all(report.state in FINE for report in reports):
         return DONE
     if all(report.state == "refused" for report in reports):
@@ -105,7 +108,8 @@ def exit_code(reports: Sequence[Report]) -> int:
 
 def in_turn(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The order in which a night works: urgent before not, then what waits longest, then by
-    name."""
+    name.
+    """
     return sorted(
         candidates, key=lambda c: (-c.report.priority, c.report.waiting_since, c.report.name)
     )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a night says of one production: read from what the run returned and from the record, in
-words for the morning."""
+words for the morning.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,8 @@ class Report:
     `seconds` are worker seconds of now.
 
     `waiting_since` is the day of the night that first found work which no night has finished, ""
-    when nothing waits. `tool`: it was an engine that failed, not the production."""
+    when nothing waits. `tool`: it was an engine that failed, not the production.
+    """
 
     name: str
     state: State
@@ -66,7 +67,8 @@ class Report:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """One night. `outcome`: running, done, some left (something failed or is left), refused, failed
-    or stopped."""
+    or stopped.
+    """
 
     night: str
     root: Path
@@ -125,7 +127,8 @@ def lines(summary: Summary) -> list[str]:
 
 def for_others(summary: Summary) -> bytes:
     """The body that a webhook gets: the same JSON, with every path of this machine cut down to its
-    last part."""
+    last part.
+    """
     return json.dumps(
         _mapped(plain(summary), lambda text: without_paths(text, summary.root)), ensure_ascii=False
     ).encode()

@@ -36,7 +36,8 @@ ATTEMPTS = 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """Where a message goes. `path` holds the query too. `private`: addresses of private networks
-    may be spoken to."""
+    may be spoken to.
+    """
 
     host: str
     port: int
@@ -48,7 +49,8 @@ class Webhook:
 
 def webhook(url: str, *, private: bool = False) -> Webhook:
     """Read a URL, and the secret from the environment. Raises InputError for anything but https,
-    and without a secret."""
+    and without a secret.
+    """
     problems = list[Problem]()
     try:
         parts = urllib.parse.urlsplit(url)
@@ -80,7 +82,8 @@ def signature(secret: bytes, body: bytes, *, at: int) -> str:
 
 def post(hook: Webhook, body: bytes) -> None:
     """Send JSON. Tries three times when nobody answers or the other side fails (5xx). Raises
-    ToolError when it is not taken."""
+    ToolError when it is not taken.
+    """
     delivery = uuid.uuid4().hex
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -133,7 +136,8 @@ class _Pinned(http.client.HTTPSConnection):
 
 def _address(hook: Webhook) -> str:
     """The address of the webhook's host. Raises ToolError when any of its addresses is private and
-    that is not allowed."""
+    that is not allowed.
+    """
     found = socket.getaddrinfo(hook.host, hook.port, type=socket.SOCK_STREAM)
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The review server's addresses. What it sends is looked up by id through the record, never by a
-path from a URL."""
+path from a URL.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def make_app(desk: Desk, gate: Gate, *, stopping: Callable[[], bool] = lambda: False) -> Starlette:
     """The server of one desk behind one gate. `stopping`: whether it is about to end, so that pages
-    need not wait for news."""
+    need not wait for news.
+    """
     routes = [
         Route("/api/production", _production(desk)),
         Route("/api/changes", _changes(desk, stopping)),
@@ -184,7 +186,8 @@ def _media(desk: Desk, find: Callable[[Reading, str], Path | None], kind: str) -
 
 def _page_routes() -> list[Route]:
     """One route for each file of the page, listed once: no path of a URL ever reaches the file
-    system."""
+    system.
+    """
     files = {
         path.relative_to(PAGE).as_posix(): path
         for path in sorted(PAGE.rglob("*"))

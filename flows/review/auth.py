@@ -48,7 +48,8 @@ READING = ("GET", "HEAD")
 
 class Gate:
     """The tokens that were handed out and the sessions that they became, of one server on one
-    port."""
+    port.
+    """
 
     def __init__(self, port: int) -> None:
         """Nobody is let in until a link is made."""
@@ -78,7 +79,8 @@ class Gate:
 
     def refusal(self, method: str, headers: Headers) -> str:
         """Why a request is refused whoever it comes from, "" when it is not: wrong host, another
-        site's page, no origin."""
+        site's page, no origin.
+        """
         if len(headers.getlist("host")) != 1 or headers.get("host", "").lower() not in self.hosts:
             return "this server answers to its own address only"
         origins = [f"http://{host}" for host in self.hosts]

@@ -40,7 +40,8 @@ class Looked:
 
 class Gathering(Store):
     """A record that is read as it is and keeps what would be written: so that many decisions are
-    checked before one is written."""
+    checked before one is written.
+    """
 
     def __init__(self, store: Store) -> None:
         """`store`: the record."""
@@ -56,7 +57,8 @@ class Gathering(Store):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
     """A decision drawn up: its events, not written yet, and what it means in words. A waiver has
-    none: it is more than an event."""
+    none: it is more than an event.
+    """
 
     wish: Wish
     events: Sequence[Event]
@@ -65,7 +67,8 @@ class Drawn:
 
 def draw_up(wish: Wish, reading: Reading, *, who: str) -> Drawn:
     """The events of a wish. Nothing is written. Raises InputError with every problem, as the verbs
-    do."""
+    do.
+    """
     gathering = Gathering(reading.film.store)
     film = dataclasses.replace(reading.film, store=gathering)
     try:
@@ -89,7 +92,8 @@ def draw_up(wish: Wish, reading: Reading, *, who: str) -> Drawn:
 
 def write(drawn: Sequence[Drawn], reading: Reading, *, who: str) -> tuple[list[str], list[str]]:
     """Record decisions, all events in one commit, then waive: the ids of the events, and what to
-    say. Raises InputError and ToolError."""
+    say. Raises InputError and ToolError.
+    """
     store = reading.film.store
     events = [one for several in drawn for one in several.events]
     store.append(events)
@@ -144,7 +148,8 @@ def _about_shots(wish: Wish, reading: Reading, film: Film) -> list[str]:
 
 def _approve(wish: Wish, reading: Reading, film: Film) -> list[shot.Decided]:
     """Approve the takes that were looked at; where another one is in use, or wanted since, it
-    becomes the one."""
+    becomes the one.
+    """
     wanted = {entry.place: one for entry, one in zip(reading.ledger, reading.wanted, strict=True)}
     looked = [
         dataclasses.replace(entry, shot=take, made=True)
@@ -200,7 +205,8 @@ def _said(outcome: waivers.Outcome) -> str:
 
 def _with_field(problem: Problem) -> Problem:
     """A verb's problem, with the field of the page in place of the option; where it names a shot,
-    the shot stays in the message."""
+    the shot stays in the message.
+    """
     if problem.column:
         return problem
     column = FIELDS.get(problem.file)

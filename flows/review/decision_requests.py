@@ -46,7 +46,8 @@ class Wish:
     """A decision that makes sense. `shots` in film order; `takes`: by place, the take that is
     meant; `words`: checked, None left out.
 
-    `cue`: for a cue, the fields that change, as `overrides.Override` writes values."""
+    `cue`: for a cue, the fields that change, as `overrides.Override` writes values.
+    """
 
     name: str
     shots: Sequence[ShotState] = ()
@@ -68,7 +69,8 @@ class Wish:
 
 def read(body: object, reading: Reading) -> Wish:
     """The wish that a body means. Raises one InputError with every problem; `column` of each is the
-    field."""
+    field.
+    """
     if not isinstance(body, dict):
         raise InputError(
             _problem(

@@ -21,7 +21,8 @@ DecisionName = Literal[
 
 class Speaker(TypedDict):
     """One character, in order of first appearance. `color`: `#rrggbb`, readable on dark and light
-    grounds."""
+    grounds.
+    """
 
     character: str
     actor: str
@@ -35,7 +36,8 @@ class TakeEntry(TypedDict):
     `first_frame`: of the timeline, at which its file begins (before the shot's own when it has
     handles); `frames`: of the file. `url` is a small all-intra H.264 file of exactly these frames,
     ungraded, framed as delivered, with the sound of its span. Two takes may share a seed and differ
-    in their `emotion`."""
+    in their `emotion`.
+    """
 
     take_id: str
     shot_id: str
@@ -55,7 +57,8 @@ class TakeEntry(TypedDict):
 
 class ShotCheck(TypedDict):
     """A check of the version that names this shot or a time in it. `id` and `state` as in
-    `CheckEntry`."""
+    `CheckEntry`.
+    """
 
     id: str
     name: str
@@ -78,7 +81,8 @@ class ShotEntry(TypedDict):
     seen at the same time as the shot below. `video_frame`: the frame of the file `video` at which
     the shot begins in it, None when the version does not hold this very take. `curve`: `[frame from
     first_frame, {label: weight}]`, linear between, held outside. `log`: one line an event; None
-    means that `GET /api/log/<shot_id>` says it (`{"log": "..."}`)."""
+    means that `GET /api/log/<shot_id>` says it (`{"log": "..."}`).
+    """
 
     shot_id: str
     number: str
@@ -124,7 +128,8 @@ class CueEntry(TypedDict):
     decimals; None when it was not heard.
 
     `state`: `matched`, `doubtful` or `missing`; `pending`: a decision since the last run, which the
-    next plan takes in; `shots`: the numbers of the shots in which it is heard."""
+    next plan takes in; `shots`: the numbers of the shots in which it is heard.
+    """
 
     line_id: str
     character: str
@@ -149,7 +154,8 @@ class Waiver(TypedDict):
 
 class CheckEntry(TypedDict):
     """One measurement of the version. `id` is what a waiver names (`web: loudness`); `state`: ok,
-    warn, failed or waived; `frame` and `shot` (its number) when it has a place, else None."""
+    warn, failed or waived; `frame` and `shot` (its number) when it has a place, else None.
+    """
 
     id: str
     name: str
@@ -166,7 +172,8 @@ class CheckEntry(TypedDict):
 
 class DecisionEntry(TypedDict):
     """One decision. `shot` is a number, `line` a line id, `check` a check's name with its profile;
-    those it is not about are "". `words`: for people."""
+    those it is not about are "". `words`: for people.
+    """
 
     event_id: str
     at: str
@@ -191,7 +198,8 @@ class Document(TypedDict):
     there is no sound. `captions`: a URL of WebVTT or None, `captions_text` its text (times of
     `video`). `cuts`: first frames of the shots. `characters`, `emotions` (labels),
     `intensity_limit` (of any weight): what decisions may name. `decisions`: the last 500, newest
-    last. `exported`: no server; decisions are kept for `notes.json`."""
+    last. `exported`: no server; decisions are kept for `notes.json`.
+    """
 
     format: int
     title: str
@@ -228,7 +236,8 @@ class Changes(TypedDict):
     differ, new decisions, and all checks when one of them differs.
 
     `reload`: the cut or the version is another one, or the revision is unknown: ask for the
-    document again."""
+    document again.
+    """
 
     revision: str
     reload: bool
@@ -272,7 +281,8 @@ class Decided(TypedDict):
     decisions of other people on the same shot, line or check were made after `seen`.
 
     Nothing is refused because somebody was quicker: both are events, the later one counts, and
-    whoever made it is told."""
+    whoever made it is told.
+    """
 
     event_ids: list[str]
     revision: str
@@ -282,7 +292,8 @@ class Decided(TypedDict):
 
 class ProblemEntry(TypedDict):
     """What is wrong with a request (status 422: `{"problems": [...]}`); `field`: `name`, `shots`,
-    `line_id`, or one of `words`."""
+    `line_id`, or one of `words`.
+    """
 
     field: str
     message: str
@@ -292,7 +303,8 @@ class ProblemEntry(TypedDict):
 
 class Notes(TypedDict):
     """`notes.json`, which an exported page saves and `callsheet review --import` reads. `digest`:
-    the document's."""
+    the document's.
+    """
 
     format: int
     digest: str

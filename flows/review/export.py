@@ -40,7 +40,8 @@ def export(
     """Write the page with everything it shows into a folder that is not there yet; returns its
     `index.html`.
 
-    Raises InputError when there is nothing to show, or something stands in the folder's place."""
+    Raises InputError when there is nothing to show, or something stands in the folder's place.
+    """
     if not reading.shots:
         raise InputError(
             Problem(
@@ -75,7 +76,8 @@ def export(
 def write_report(film: Film, made: Version, cuts: Sequence[Cut]) -> Path:
     """Write `report.html` and `report/` into the folder of a version that is about to stand. Takes
     have no copies there: what is seen is the version. Thumbnails are there already when they were
-    cut out with the contact sheet (`keep_thumbs`)."""
+    cut out with the contact sheet (`keep_thumbs`).
+    """
     reading, folder = of_version(film, made, cuts), made.folder
     told = _without_server(document(reading, reviewer=me()), reading)
     told["video"] = WEB.file if told["video"] else None
@@ -95,7 +97,8 @@ def write_report(film: Film, made: Version, cuts: Sequence[Cut]) -> Path:
 
 def keep_thumbs(pictures: Mapping[int, Frame], cuts: Iterable[Cut], folder: Path) -> None:
     """Keep the middle frames of events (`middle`), cut out of a version's file, as small JPEGs for
-    its report."""
+    its report.
+    """
     from PIL import Image
 
     for cut in cuts:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pictures and sounds of a review, by id: looked up in the record, made when they are asked for
-first, one at a time."""
+first, one at a time.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def take_copy(reading: Reading, take_id: str) -> Path | None:
 
 def thumbnail(reading: Reading, shot_id: str) -> Path | None:
     """A shot's middle frame, from the version when that shows it, else from its take; None when
-    there is neither."""
+    there is neither.
+    """
     entry, film = reading.entry(shot_id), reading.film
     if entry is None:
         return None
@@ -76,7 +78,8 @@ def heard(reading: Reading, shot: Shot) -> Heard | None:
 
 def master(reading: Reading) -> Path | None:
     """The sound of the whole timeline as it is delivered, made when no version needed it yet; None
-    when nothing was recorded, or when what was recorded was purged."""
+    when nothing was recorded, or when what was recorded was purged.
+    """
     if not reading.shots or not is_heard(reading):
         return None
     samples = sample_of_frame(timeline_frames(reading), reading.film.production.rate)
@@ -124,7 +127,8 @@ def _variant(reading: Reading, take_id: str) -> tuple[Shot, Shot] | None:
 
 def _framing(reading: Reading, shot: Shot, variant: Shot) -> Framing:
     """As the version shows the shot, so that takes can be laid over it; as it would be shown when
-    it is in no version."""
+    it is in no version.
+    """
     size = (reading.film.production.width, reading.film.production.height)
     known = next((cut for cut in reading.cuts if cut.shot_id == shot.shot_id), None)
     return dailies.framing(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Notes that were made in an exported page: `notes.json`, read like a sheet. All problems are told
-before anything is written."""
+before anything is written.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ LARGEST_BYTES, MOST_DECISIONS = 16 << 20, 20_000
 class Imported:
     """What came of notes: whose they are, the ids of the events, what was decided in words, and
     which decisions in the record were newer than the notes on the same thing (the notes count all
-    the same, being decided later here)."""
+    the same, being decided later here).
+    """
 
     reviewer: str
     event_ids: list[str]
@@ -41,7 +43,8 @@ class Imported:
 
 def take_in(film: Film, path: Path) -> Imported:
     """Record the decisions of a file. Raises one InputError with every problem (row: from 1),
-    having written nothing."""
+    having written nothing.
+    """
     notes = _read(path)
     reading = read(film)
     problems, rows = _of_this(notes, reading, path), notes.get("decisions")

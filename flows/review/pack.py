@@ -33,7 +33,8 @@ _LEFT = re.compile(r"^\s*(?:import|export)\b", re.MULTILINE)
 
 def files() -> dict[str, bytes]:
     """What an export holds besides `data.js` and media, by name: `index.html`, `page.css`,
-    `page.js`, and the toolkit's licences."""
+    `page.js`, and the toolkit's licences.
+    """
     index = (PAGE / "index.html").read_text(encoding="utf-8")
     if MODULE not in index:
         raise ValueError(f"index.html does not load {ENTRY}")
@@ -61,7 +62,8 @@ def script() -> str:
 
 def order(sources: Mapping[str, str]) -> list[str]:
     """The modules that the entry needs, each after those that it imports. Raises ValueError for
-    circles and missing files."""
+    circles and missing files.
+    """
     found: list[str] = []
     path: list[str] = []
 
@@ -102,7 +104,8 @@ def _resolved(name: str, target: str) -> str:
 
 def joined(name: str, source: str) -> str:
     """A module as a function of its own that leaves its exports behind. Raises ValueError for forms
-    that are not read here."""
+    that are not read here.
+    """
     exported: dict[str, str] = {match[1]: match[1] for match in _DECLARED.finditer(source)}
     body = _DECLARED.sub("", source)
     if listed := _LISTED.search(body):
@@ -138,7 +141,8 @@ def _taken(names: str) -> str:
 
 def _pairs(names: str) -> list[tuple[str, str]]:
     """`a, b as c` as pairs: the name inside the module that exports or is imported from, and the
-    name outside or here."""
+    name outside or here.
+    """
     pairs = []
     for part in names.split(","):
         words = part.split()

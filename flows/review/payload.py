@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a reading of the record to the document that the page reads. Pure but for one small file:
-the captions of the version."""
+the captions of the version.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +100,8 @@ def document(reading: Reading, *, reviewer: str) -> Document:
 
 def production_digest(reading: Reading) -> str:
     """What names a production for notes that were made elsewhere: its record may have gone on, its
-    places are looked up again."""
+    places are looked up again.
+    """
     return digest(
         [
             reading.film.production.title,
@@ -210,7 +212,8 @@ def _shot(  # noqa: PLR0913 - all that is known of one shot
 
 def is_heard(reading: Reading) -> bool:
     """Whether the sound of the timeline can be played: something was recorded, and its copies were
-    not purged."""
+    not purged.
+    """
     root = reading.film.root
     return bool(reading.recordings) and all(
         (root / row.master_path).is_file() for row in reading.recordings

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The desk of a review: the newest document, made once a revision, and what changed since an older
-one."""
+one.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +94,8 @@ class Desk:
 
     def decide(self, body: object) -> Decided:
         """Carry out a decision. Raises InputError with every problem, having written nothing, and
-        ToolError."""
+        ToolError.
+        """
         with self._deciding:
             before = self.reading(now=True)
             wish = decision_requests.read(body, before)
@@ -111,7 +113,8 @@ class Desk:
 
     def later_than(self, seen: str, reading: Reading) -> list[Event]:
         """The decisions that were made after a revision, or after a moment (UTC, ISO 8601); none
-        when it is not known."""
+        when it is not known.
+        """
         moment = self._moments.get(seen, seen if seen[:2] == "20" else "")
         return [one for one in reading.events if one.happened_at > moment] if moment else []
 

@@ -62,7 +62,8 @@ def prepare(film: Film, *, reviewer: str, port: int = 0) -> Reviewing:
 
 def hand_out(reviewing: Reviewing, *, show: Callable[[str], None], browser: bool) -> None:
     """Show the link, open it when asked to, and show another one whenever Enter is pressed (for a
-    second window)."""
+    second window).
+    """
     link = reviewing.gate.link()
     show(link)
     if browser:

@@ -39,7 +39,8 @@ class Reading:
 
     `variants` (by place) and `takes` (by shot id) hold also what is not in use. `cuts`, `checks`,
     `waived`, `files` and `folder` are of `version`; None before the first one. `events`: all
-    decisions of people, oldest first."""
+    decisions of people, oldest first.
+    """
 
     film: Film
     revision: str
@@ -76,7 +77,8 @@ class Reading:
 
 def revision_of(film: Film) -> str:
     """A short text that is another one after every commit that is news. Costs a look at the tables'
-    logs."""
+    logs.
+    """
     return digest([sorted(film.store.files(kind)) for kind in WATCHED])[:16]
 
 
@@ -124,7 +126,8 @@ def read(film: Film) -> Reading:
 
 def of_version(film: Film, made: Version, cuts: Sequence[Cut]) -> Reading:
     """The record with a version that is about to stand and is not in it yet. `made.folder`: where
-    its files are now."""
+    its files are now.
+    """
     return replace(
         read(film),
         version=made.name,
@@ -138,7 +141,8 @@ def of_version(film: Film, made: Version, cuts: Sequence[Cut]) -> Reading:
 
 def log(reading: Reading, key: str) -> str | None:
     """What the farm said of a shot, a line an event, oldest first; None for a shot that there is
-    not."""
+    not.
+    """
     entry = reading.entry(key)
     return logs(reading, [entry.shot])[entry.shot.shot_id] if entry else None
 
@@ -163,7 +167,8 @@ def logs(reading: Reading, shots: Sequence[Shot]) -> dict[str, str]:
 
 def _newest_version(film: Film) -> str | None:
     """The version that was made last and stands, whether or not a failed check keeps `latest` from
-    it."""
+    it.
+    """
     known = {row.version for row in film.store.rows(Deliverable)}
     standing = [name for name in deliver.versions(film.root / DELIVERABLES) if name in known]
     return standing[-1] if standing else None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows in people's words, for the review page: what is performed, what was decided, cues as they
-are after a correction. Pure."""
+are after a correction. Pure.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +81,8 @@ def _cue(field: str, value: str) -> str:
 
 def corrected(cues: Sequence[Cue], decided: Sequence[Override]) -> list[Cue]:
     """The cues with those decisions that they do not show yet. A choice between takes needs the
-    sound and is left to the next plan."""
+    sound and is left to the next plan.
+    """
     now = {cue.line_id: cue for cue in cues}
     fresh = [
         one
@@ -97,7 +99,8 @@ def corrected(cues: Sequence[Cue], decided: Sequence[Override]) -> list[Cue]:
 
 def _shows(cue: Cue, field: str, value: str) -> bool:
     """Whether a cue is as a decision says. A decision that was taken back shows only after the next
-    plan, and is not shown here."""
+    plan, and is not shown here.
+    """
     if field == "ignore":
         return cue.reasons.startswith("ignored") == bool(value)
     now = {"start": str(cue.start), "end": str(cue.end), "character": cue.character}[field]

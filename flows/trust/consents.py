@@ -43,7 +43,8 @@ For `callsheet query` as well."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touched:
     """A delivered file that somebody is in. `what`: likeness, voice, or both; `stands`: whether it
-    is still there."""
+    is still there.
+    """
 
     version: str
     profile: str
@@ -72,7 +73,8 @@ def refusals(film: Film, actors: Sequence[Actor], consents: Sequence[Consent]) -
 
 def known_withdrawn(film: Film) -> list[Actor]:
     """People of the cast as last recorded who took something back: told also when a sheet cannot be
-    read (a purge took the portrait)."""
+    read (a purge took the portrait).
+    """
     gone = {one.person for one in withdrawals(film)}
     return (
         [actor for actor in film.store.current_rows(Actor) if actor.actor in gone] if gone else []
@@ -81,7 +83,8 @@ def known_withdrawn(film: Film) -> list[Actor]:
 
 def hold(film: Film) -> None:
     """The gate at publish: reads the sheet and the record again. Raises InputError when somebody in
-    the cast no longer allows it."""
+    the cast no longer allows it.
+    """
     problems = list[Problem]()
     sheet = on_file(film, problems)
     problems += refusals(film, film.store.current_rows(Actor), sheet)
@@ -128,7 +131,8 @@ def revoke(
 ) -> Event:
     """Record that somebody takes back what they allowed. From now on nothing with them is planned,
     rendered or published here, wherever the results go: it is recorded in the production's own
-    build folder too."""
+    build folder too.
+    """
     given = [
         one.consent_id
         for one in consent.of_person(on_file(film, []), person)
@@ -143,14 +147,16 @@ def revoke(
 
 def _stores(film: Film) -> list[Store]:
     """The record, and that of the production's own build folder when results go elsewhere
-    (`--out`)."""
+    (`--out`).
+    """
     home = (film.folder / BUILD).resolve()
     return [film.store] if film.root == home else [film.store, Store(home / "manifests")]
 
 
 def people_named(film: Film, name: str) -> list[str]:
     """The actor's name as the record and the sheets write it, every spelling. Raises InputError
-    with the nearest names."""
+    with the nearest names.
+    """
     known = {row.actor for row in film.store.rows(Actor)} | {
         row.subject for row in on_file(film, [])
     }
@@ -176,7 +182,8 @@ def touched(film: Film, person: str) -> list[Touched]:
 
 def facts(film: Film, person: str) -> dict[str, Any]:
     """What there is to know of somebody in a production: consents, revocations, and every file they
-    are in."""
+    are in.
+    """
     return {
         "production": film.folder,
         "person": person,

@@ -29,7 +29,8 @@ def storage_of(film: Film) -> Storage | None:
 
 def stored(film: Film, *, shot_ids: Sequence[str], portraits: Iterable[Path]) -> dict[str, str]:
     """Takes and portraits in the shared storage, each name with what it is. Raises ToolError when
-    the storage does not answer."""
+    the storage does not answer.
+    """
     storage = storage_of(film)
     if storage is None:
         return {}

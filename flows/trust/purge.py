@@ -38,7 +38,8 @@ GRADES, RECORDINGS = "media/grades", "media/recordings"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
     """What would go: files, each with why, and names in the shared storage; the versions that
-    become tombstones; and what cannot go, with why."""
+    become tombstones; and what cannot go, with why.
+    """
 
     person: str
     covers: tuple[str, ...]
@@ -86,7 +87,8 @@ def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
     while or after this runs.
 
     Raises BusyError when a run works on the production; it will not publish, and the purge can be
-    started again when it is over."""
+    started again when it is over.
+    """
     begun = {
         one.covers
         for one in withdrawals(film)
@@ -169,7 +171,8 @@ def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Pat
 
 def _voice(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
     """Copies that hold the voice go, they can be made again of what is left; a source goes when
-    nobody else speaks in it."""
+    nobody else speaks in it.
+    """
     characters, heard = _characters(film, person), _heard(film)
     for row in _spoken_in(film, person):
         for copy in (row.master_path, row.analysis_path):
@@ -255,7 +258,8 @@ def _own_files(
     film: Film, person: str, columns: Sequence[str], remains: list[str], *, without: Sequence[str]
 ) -> Iterator[tuple[Path, str]]:
     """Files that the cast names for this person and for nobody else, but for kinds of files that
-    cannot hold what is purged."""
+    cannot hold what is purged.
+    """
     rows = film.store.rows(Actor)
     for column in columns:
         mine = {
@@ -287,7 +291,8 @@ def _bury(film: Film, version: str, purge: Purge) -> None:
 
 def _is_ours(film: Film, path: Path) -> bool:
     """Whether a file lies in the production, its build folder or the cache, links of folders
-    followed."""
+    followed.
+    """
     places = (film.folder.resolve(), film.root.resolve(), cache_folder().resolve())
     return any(path.parent.resolve().is_relative_to(place) for place in places)
 
@@ -315,7 +320,8 @@ def _remove_empty_folders(folder: Path) -> None:
 
 def _unrecorded(film: Film, person: str) -> list[str]:
     """Versions that stand and that the record does not know: a run was killed when it had just
-    published. Anybody may be in them."""
+    published. Anybody may be in them.
+    """
     place = film.root / "deliverables"
     standing = [name for name in versions(place) if not (place / name / TOMBSTONE).is_file()]
     known = (

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one file is worth: its content credentials, what it measures, and whether it is what its
-production delivered."""
+production delivered.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class Verified:
     known; no problem of a file that was delivered so), purged, or playlist (of HLS: its renditions
     carry the credentials). `delivered`: same or changed against the production's row, "" when it
     lies in no production. `checks`: those of its version when it is the file that was delivered,
-    else what one decode of it tells. `problems`: why it is not well; empty when it is."""
+    else what one decode of it tells. `problems`: why it is not well; empty when it is.
+    """
 
     file: Path
     state: str
@@ -47,7 +49,8 @@ class Verified:
 
 def verify(file: Path) -> Verified:
     """Read credentials, measure, compare with the record. Raises InputError when there is no such
-    file and never was."""
+    file and never was.
+    """
     buried = tombstone(file)
     if buried is not None and not file.is_file():
         why = f"{buried['because']}; deleted at {buried['purged_at']} by {buried['by']}"
@@ -191,7 +194,8 @@ def _checks(
     file: Path, row: Deliverable | None, report: qc.Report, *, is_delivered: bool
 ) -> list[Check]:
     """The recorded checks of a file that is as it was delivered; of another one what can be judged
-    without its production."""
+    without its production.
+    """
     place = _place(file)
     if row is not None and place is not None and is_delivered:
         return _record(place).rows(Check, version=row.version, profile=row.profile)

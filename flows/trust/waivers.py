@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waivers: a person's recorded decision that a version may be published although a check failed.
-For one check of one version only."""
+For one check of one version only.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ Waived = Mapping[tuple[str, str], Mapping[str, str]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a waiver did: the failures that it lets pass, those that still stop the version, and
-    whether `latest` leads to it now."""
+    whether `latest` leads to it now.
+    """
 
     version: str
     waived: tuple[Check, ...]
@@ -53,7 +55,8 @@ def waive(film: Film, version: str, check: str, *, reason: str) -> Outcome:
 
     `check` is its name, of one profile (`web: loudness`) or of all. Raises InputError when there is
     no such version or failure, when no reason is given, or when somebody in the cast does not allow
-    it (a waiver is for measures, not for people)."""
+    it (a waiver is for measures, not for people).
+    """
     place = film.root / DELIVERABLES
     rows = film.store.rows(Check, version=version)
     if not (place / version / "checks.json").is_file() or not rows:

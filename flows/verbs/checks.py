@@ -20,7 +20,8 @@ def verify(
     as_json: Json = False,
 ) -> int:
     """Read a file's content credentials (valid, tampered with, stripped, missing), measure it,
-    compare it with the record."""
+    compare it with the record.
+    """
     from flows.trust import verifying
 
     found = verifying.verify(file)
@@ -67,7 +68,8 @@ def waive(
     as_json: Json = False,
 ) -> int:
     """Let a failed check of one version pass, with your name and reason; publish the version when
-    nothing else stops it."""
+    nothing else stops it.
+    """
     from flows.project import open_film
     from flows.trust import waivers
 

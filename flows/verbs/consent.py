@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`callsheet consent ...`: what somebody allowed and is in; taking it back; deleting what was made
-of them."""
+of them.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ def revoke(
     as_json: Json = False,
 ) -> int:
     """Take consents back: nothing with this person is planned, rendered or published any more.
-    Files stay; see purge."""
+    Files stay; see purge.
+    """
     from flows.trust import consents
 
     kinds = _kinds(covers)
@@ -117,7 +119,8 @@ def purge(
     as_json: Json = False,
 ) -> int:
     """List, and with --yes delete, all media made of and from this person, in all versions; rows,
-    digests and a tombstone stay."""
+    digests and a tombstone stay.
+    """
     from flows.trust import purge as purging
 
     kinds, found = _kinds(covers), []
@@ -163,7 +166,8 @@ def _show(film: Film, one: Purge, *, done: bool) -> None:
 
 def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tuple[Film, str]]:
     """Every production with the person as it is written there, every spelling. Raises InputError
-    for the first that does not know them."""
+    for the first that does not know them.
+    """
     from flows.project import open_film
     from flows.trust import consents
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs about corpora for training: make the synthetic one, read a published one, list the
-clips of either."""
+clips of either.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def make(
     as_json: Json = False,
 ) -> int:
     """Make the synthetic corpus from FOLDER/portraits and FOLDER/lines (infra/corpus.sh makes
-    those)."""
+    those).
+    """
     from flows import corpus
     from flows.progress import bars
 
@@ -59,7 +61,8 @@ def read(
     as_json: Json = False,
 ) -> int:
     """Prepare a published corpus: faces, landmarks and sound of every clip that fits; the others
-    are listed with their reason."""
+    are listed with their reason.
+    """
     from flows import corpus
     from flows.progress import bars
 
@@ -75,7 +78,8 @@ def listed(
     as_json: Json = False,
 ) -> int:
     """List the clips of a corpus: the ids by which `evaluate --clips` knows films, whose they are,
-    and what is felt and said."""
+    and what is felt and said.
+    """
     from flows import corpus
 
     clips = corpus.listed(folder, split)

@@ -53,7 +53,8 @@ def evaluate(
     as_json: Json = False,
 ) -> int:
     """Judge clips: emotion, identity, lip-sync, steadiness and distances, with 95 % intervals,
-    beside the corpus' own clips."""
+    beside the corpus' own clips.
+    """
     from flows.evaluate import Request, evaluate
     from flows.progress import bars
 

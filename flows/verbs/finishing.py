@@ -30,7 +30,8 @@ def conform(
     as_json: Json = False,
 ) -> int:
     """Make a version of an edited timeline: trims, slips, splits, another order, dissolves. Nothing
-    is generated or graded again."""
+    is generated or graded again.
+    """
     from flows.finishing.conforming import conform as make
 
     made = make(folder, edited, out=out, wait_seconds=wait)

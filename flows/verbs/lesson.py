@@ -38,7 +38,8 @@ def course(
     as_json: Json = False,
 ) -> int:
     """Render every lesson of a course that is not as it should be; print and write one list
-    (course.json)."""
+    (course.json).
+    """
     from flows.night.course import render
     from flows.night.nightly import Asked
     from flows.night.summary import FINE
@@ -105,7 +106,8 @@ def import_script(
     as_json: Json = False,
 ) -> int:
     """Write the script in the translation's words, as Markdown; refuse it when anything is missing
-    or no longer fits."""
+    or no longer fits.
+    """
     from flows.verbs.translation import take_in
 
     target = out or folder / f"{translated.name.removesuffix('.xlf').removesuffix('.xliff')}.md"

@@ -28,7 +28,8 @@ def doctor(
     as_json: Json = False,
 ) -> int:
     """Check this machine: Python, ffmpeg, weights, engines, disk, clock; say how to mend what is
-    wrong."""
+    wrong.
+    """
     from flows.doctor.examine import examine
 
     findings = examine(folder, deep=deep)

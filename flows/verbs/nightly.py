@@ -51,7 +51,8 @@ def nightly(
     as_json: Json = False,
 ) -> int:
     """Render what changed in every production below ROOT, within a deadline and a budget; write a
-    morning summary."""
+    morning summary.
+    """
     from flows.night.nightly import Asked, night
     from flows.progress import bars
 
@@ -96,7 +97,8 @@ def serve(
     as_json: Json = False,
 ) -> int:
     """Serve the nights of ROOT on their schedule, with the Prefect server of PREFECT_API_URL or one
-    of its own."""
+    of its own.
+    """
     from flows.night.deployments import serve as serve_nights
 
     def announce(url: str) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs about a production: begin, plan, listen, render, look. Engines are imported inside the
-verbs that need them."""
+verbs that need them.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ def plan(
     as_json: Json = False,
 ) -> int:
     """Show what would be rendered and why, and how long it would take. Listens first when that is
-    not cached."""
+    not cached.
+    """
     from flows.view import plan as plan_view
 
     return plan_view.plan(folder, out=out, only_inputs=inputs, as_json=as_json)
@@ -48,7 +50,8 @@ def plan(
 @app.command()
 def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     """Show who says which line when and what needs an ear; write cues.csv to correct it, and the
-    turns as RTTM."""
+    turns as RTTM.
+    """
     from flows.view import listen as listen_view
 
     return listen_view.hear(folder, out=out, as_json=as_json)
@@ -87,7 +90,8 @@ def status(
     as_json: Json = False,
 ) -> int:
     """Show what the record says: shots and their states, who makes what since when, versions,
-    failures."""
+    failures.
+    """
     from flows.view import status as watching
 
     return watching.status(folder, out=out, watch=watch, as_json=as_json)
@@ -96,7 +100,8 @@ def status(
 @app.command()
 def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     """Let a render that goes on finish what its workers make and begin nothing more; the next
-    render goes on from there."""
+    render goes on from there.
+    """
     from flows.ledger import live_decisions, record
     from flows.project import open_film
 
@@ -128,7 +133,8 @@ def maintain(
     as_json: Json = False,
 ) -> int:
     """Join the record's small files and delete those that nobody reads any more; renders may go on
-    meanwhile."""
+    meanwhile.
+    """
     from flows.project import open_film
     from manifests.upkeep import MANY_FILES, maintain
 

@@ -48,7 +48,8 @@ def review(
     as_json: Json = False,
 ) -> int:
     """Open the page where shots are looked at and decided about. It works on this machine only,
-    until Ctrl-C."""
+    until Ctrl-C.
+    """
     from flows.project import open_film
     from flows.who import checked, me
 

@@ -57,7 +57,8 @@ def retry(
     as_json: Json = False,
 ) -> int:
     """Try again what failed; with another seed, emotion or intensity, make another take of what is
-    done."""
+    done.
+    """
     from flows.ledger import shot
 
     chosen = _chosen(folder, shots, out)

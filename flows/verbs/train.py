@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`callsheet train`: make the parts that users may want of their own data: the emotion embedder
-with its bank, and diffusion."""
+with its bank, and diffusion.
+"""
 
 from __future__ import annotations
 

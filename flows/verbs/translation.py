@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A lesson's script to translators and back: XLIFF out, a Markdown script in the other language
-in."""
+in.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from pipeline.script.production import FILE
 
 def export(folder: Path, *, language: str, out: Path, version: Version = "1.2") -> int:
     """Write a lesson's script as XLIFF to be translated into `language`, and return how many units
-    it has. Raises InputError."""
+    it has. Raises InputError.
+    """
     if not xliff.LANGUAGE.fullmatch(language):
         raise InputError(
             Problem(file="--to", message="not a language", expected="de, or pt-BR", got=language)
@@ -38,7 +40,8 @@ def export(folder: Path, *, language: str, out: Path, version: Version = "1.2") 
 
 def take_in(folder: Path, translated: Path, *, out: Path) -> str:
     """Write the script in the words of a translation, and return its language. Raises InputError
-    with every unit that does not fit."""
+    with every unit that does not fit.
+    """
     film, script = _lesson(folder)
     found = xliff.read(translated, script)
     _write(

@@ -65,7 +65,8 @@ def weights_import(
     as_json: Json = False,
 ) -> int:
     """Convert downloaded DICE-Talk weights once to safetensors; digests are recorded, later imports
-    must match them."""
+    must match them.
+    """
     if model != "dice":
         raise InputError(
             Problem(file="weights import", message=f"unknown model {model!r}", expected="dice")

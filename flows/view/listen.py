@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`listen`: who says which line when, what needs an ear, the sheet to correct it; for people and as
-JSON."""
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from pipeline.speech.turns import rttm as turns_as_rttm
 
 def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
     """Listen, print who says which line when, write the sheet to correct it and the turns as
-    RTTM."""
+    RTTM.
+    """
     film = open_film(folder, out)
     cutting = listen(film, read_inputs(film))
     heard = cutting.heard

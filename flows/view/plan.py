@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`plan`: each shot with its state, what is wrong or allowed, and what rendering would take; for
-people and as JSON."""
+people and as JSON.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ def _show(planned: Plan, cutting: Cutting) -> None:
 
 def state_in_words(entry: PlannedShot) -> str:
     """`changed (emotion)`, `new, failed before (tool: ...)`, `cached, awaiting approval (text
-    changed since)` ..."""
+    changed since)` ...
+    """
     words = entry.state + (f" ({', '.join(entry.why)})" if entry.why else "")
     if entry.failed:
         words += f", failed before ({entry.failed.splitlines()[0][:60]})"

@@ -43,7 +43,8 @@ class Status:
     the first.
 
     `eta_seconds`: what is left, by the pace of the newest run; None when nothing runs or nothing is
-    done yet. `quiet_seconds`: since the farm last said something."""
+    done yet. `quiet_seconds`: since the farm last said something.
+    """
 
     title: str
     episode: str
@@ -210,7 +211,8 @@ def _looks(film: Film, now: Status) -> Iterator[Status]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pace:
     """How a run goes: takes made, when the first and the last of them was, and when anything was
-    last said (UTC, ISO 8601)."""
+    last said (UTC, ISO 8601).
+    """
 
     made: int
     first: str
@@ -264,7 +266,8 @@ def _last_errors(ledger: Sequence[ShotState]) -> tuple[dict[str, str], ...]:
 
 def _versions(film: Film) -> tuple[dict[str, Any], ...]:
     """All versions, with what people waived of them and for whom they were purged, each None when
-    nothing was."""
+    nothing was.
+    """
     versions = _dicts(film, VERSIONS)
     said = film.store.rows(Event, name=[WAIVED, PURGED]) if versions else []
     told = [(row, json.loads(row.detail)) for row in sorted(said, key=lambda row: row.happened_at)]

@@ -30,13 +30,15 @@ DEAD = 0.25  # of an even share of use: below it an entry is dead
 
 class EmotionBank(EmotionModel):
     """Priors (256 numbers) to tokens. `usage`: the share of retrievals that each entry had of late,
-    summing to 1."""
+    summing to 1.
+    """
 
     usage: Tensor
 
     def __init__(self, sizes: EmotionSizes = SIZES) -> None:
         """Build. The classifier of `EmotionModel` is left out: the discriminator is trained with
-        the diffusion."""
+        the diffusion.
+        """
         super().__init__(sizes)
         del self.classifier
         self.sizes = sizes
@@ -47,7 +49,8 @@ class EmotionBank(EmotionModel):
         self, priors: Float[Tensor, "*batch 256"], *, retrieve: bool = False
     ) -> Float[Tensor, "*batch tokens dim"]:
         """What a talker is conditioned on: attention over the whole bank, or over the nearest entry
-        only."""
+        only.
+        """
         return self.retrieve(priors)[0] if retrieve else self(priors)
 
     def recall(
@@ -59,7 +62,8 @@ class EmotionBank(EmotionModel):
     ) -> tuple[Float[Tensor, "batch tokens dim"], Float[Tensor, ""]]:
         """Retrieval in which some questions are `blind`: the nearest entry is found, but asked with
         a zero prior, so that the entry itself must say what the emotion is. Without it questions
-        say all, and entries become alike. Gives the bank's loss too."""
+        say all, and entries become alike. Gives the bank's loss too.
+        """
         entry, _, loss = self.codebook(priors)
         keys, values = self.attention.keys_values(
             self.kv_tokens_linear(entry.masked_fill(dropped, 0))
@@ -79,7 +83,8 @@ class EmotionBank(EmotionModel):
         """Move dead entries onto what some of the priors ask for; returns how many.
 
         Give priors without sampling noise: in 256 dimensions an entry that was put on a noisy draw
-        is farther from every other draw than the middle of its class is, and dies again."""
+        is farther from every other draw than the middle of its class is, and dies again.
+        """
         dead = torch.nonzero(self.usage < DEAD / self.sizes.bank)[:, 0]
         if len(dead):
             drawn = torch.randint(len(priors), (len(dead),), generator=generator)

@@ -52,7 +52,8 @@ def write(
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The config of a checkpoint. Raises InputError when the folder is none, or its files are not
-    what was written."""
+    what was written.
+    """
     missing = [name for name in (MODEL, CONFIG, DIGEST) if not (folder / name).is_file()]
     if missing:
         message = f"not a checkpoint: {', '.join(missing)} missing"
@@ -81,7 +82,8 @@ def read_digest(folder: Path) -> str:
 
 def load_into(module: nn.Module, folder: Path) -> None:
     """Load the weights as 32-bit floats. Raises InputError with every key that is missing, unknown
-    or misshapen."""
+    or misshapen.
+    """
     file = folder / MODEL
     try:
         state = {

@@ -37,7 +37,8 @@ BOTH: tuple[Modality, ...] = ("audio", "video")
 class EmbedderSizes:
     """`axes`: coordinates of a face. `width`: of the encoders. `squeezed`: numbers that a clip
     passes through before its Gaussian. `window`: tokens (12.5 a second) that are looked at
-    together. `attend`: whether the senses ask each other."""
+    together. `attend`: whether the senses ask each other.
+    """
 
     axes: int = 40
     width: int = 64
@@ -50,7 +51,8 @@ class EmbedderSizes:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gaussian:
     """What is felt in each clip of a batch. `embedder`: digest of the checkpoint that says so, ""
-    while it is being trained."""
+    while it is being trained.
+    """
 
     mean: Float[Tensor, "*batch 256"]
     logvar: Float[Tensor, "*batch 256"]
@@ -87,7 +89,8 @@ class SenseEncoder(nn.Module):
         real: Bool[Tensor, "batch tokens"],
     ) -> Float[Tensor, "batch tokens width"]:
         """Encoded tokens. `present`: whether a clip has this sense; `real`: tokens that are not
-        padding."""
+        padding.
+        """
         hidden = self.into((tokens - self.centre) / self.scale)
         for convolution in self.convolutions:
             shown = rearrange(hidden * real[..., None], "batch tokens width -> batch width tokens")
@@ -100,7 +103,8 @@ class SenseEncoder(nn.Module):
 
 class CrossAttention(nn.Module):
     """Tokens of one sense ask those of the other; what they hear is added, then a small network for
-    each token."""
+    each token.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         """`heads` share `width`."""
@@ -118,7 +122,8 @@ class CrossAttention(nn.Module):
         self, tokens: Tensor, other: Tensor, *, real: Bool[Tensor, "batch tokens"]
     ) -> Tensor:
         """`tokens` (batch, tokens, width) after asking `other` of the same shape, where it is
-        `real`."""
+        `real`.
+        """
         keys, values = torch.chunk(self.answer(other), 2, dim=-1)
         asked = (self.ask(tokens), keys, values)
         q, k, v = (rearrange(x, "b t (h w) -> b h t w", h=self.heads) for x in asked)
@@ -130,7 +135,8 @@ class CrossAttention(nn.Module):
 
 class EmotionEmbedder(nn.Module):
     """Both senses of a clip to a Gaussian. `space`: the fitted landmark coordinates, stored with
-    the weights."""
+    the weights.
+    """
 
     def __init__(self, sizes: EmbedderSizes, space: FaceSpace | None = None) -> None:
         """Build; without `space` its place is filled when weights are loaded."""
@@ -169,7 +175,8 @@ class EmotionEmbedder(nn.Module):
         sees: Bool[Tensor, " batch"],
     ) -> tuple[Gaussian, Float[Tensor, " batch"]]:
         """The Gaussian and the intensity of each clip. `hears`, `sees`: whether a clip has sound
-        and picture."""
+        and picture.
+        """
         audio = self.audio(heard, present=hears, real=real)
         video = self.video(seen, present=sees, real=real)
         if self.sizes.attend:
@@ -191,7 +198,8 @@ class EmotionEmbedder(nn.Module):
         """The Gaussian of one clip, of any length from two frames on, and its intensity; the mean
         over windows when it is long.
 
-        Raises InputError when there is nothing to go by."""
+        Raises InputError when there is nothing to go by.
+        """
         if not modalities or prepared.frames < 2:
             raise InputError(
                 Problem(file="clip", message="neither sound nor face to read an emotion from")
@@ -235,7 +243,8 @@ class EmotionEmbedder(nn.Module):
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Windows:
     """Stretches of clips, filled up to one length: what the embedder takes. `real`: tokens that are
-    not filling."""
+    not filling.
+    """
 
     heard: Float[Tensor, "batch tokens hearing"]
     seen: Float[Tensor, "batch tokens seeing"]

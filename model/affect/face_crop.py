@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The square of a picture that training sees of a face: 1.6 times the face, around its middle. One
-square serves a whole clip."""
+square serves a whole clip.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def square(
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> Square:
     """The square around landmarks in px; `scale` makes it larger, `shift` moves it by shares of its
-    side (right, down)."""
+    side (right, down).
+    """
     low, high = points.min(axis=0), points.max(axis=0)
     side = float((high - low).max()) * ROOM * scale
     left, top = (low + high) / 2 + np.array(shift) * side - side / 2

@@ -28,7 +28,8 @@ HEAD = 4  # numbers of head motion beside the coordinates: roll, size, right, do
 class FaceSpace:
     """`reference`: the mean face (points as x, y). `mean`: of aligned points. `basis`: columns give
     coordinates of unit variance within an identity. `spread`: a draw of unit normals times this is
-    how one identity differs from another."""
+    how one identity differs from another.
+    """
 
     reference: Float32[np.ndarray, "points 2"]
     mean: Float32[np.ndarray, " flat"]
@@ -67,7 +68,8 @@ class FaceSpace:
 
 def fit(clips: Sequence[np.ndarray], identities: Sequence[str], *, axes: int) -> FaceSpace:
     """The space of some clips' points (frames, points, 2), each clip of the identity named beside
-    it."""
+    it.
+    """
     reference = _mean_face(clips)
     frames = [_aligned(points, reference)[0].reshape(len(points), -1) for points in clips]
     names = sorted(set(identities))
@@ -115,7 +117,8 @@ def _aligned(
     """Points moved, turned and scaled onto the reference; the turn (a complex factor) and the
     centre of each frame.
 
-    As complex numbers the best turn is a quotient of inner products."""
+    As complex numbers the best turn is a quotient of inner products.
+    """
     plane = points[..., 0].astype(np.float64) + 1j * points[..., 1]
     wanted = reference[:, 0] + 1j * reference[:, 1]
     centre = plane.mean(axis=-1)

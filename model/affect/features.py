@@ -65,7 +65,8 @@ def hearing(clip: Prepared) -> Float32[np.ndarray, "tokens hearing"]:
 
 def prosody_numbers(prosody: Float32[np.ndarray, "frames 6"]) -> Float32[np.ndarray, " 8"]:
     """A clip's prosody in eight numbers, in the order of `PROSODY_NUMBERS`; pitches in log Hz from
-    160 Hz, levels in dB / 20."""
+    160 Hz, levels in dB / 20.
+    """
     pitch, voiced, energy = prosody[:, 0], prosody[:, 1] > 0, prosody[:, 2]
     sung = pitch[voiced] - VOICE_LOG_F0 if voiced.any() else np.zeros(1)
     loud = np.quantile(energy, 0.95)

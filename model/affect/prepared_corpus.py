@@ -43,7 +43,8 @@ class Prepared:
     """One clip of T frames. `faces`: RGB, one square crop for the whole clip, so that head motion
     stays. `points`: landmarks in units of the crop (0 to 1). `speech`: mono 16 kHz. `heard`: last
     hidden states of the Whisper tiny.en encoder, 50 a second. `prosody`: the columns of
-    `PROSODY`."""
+    `PROSODY`.
+    """
 
     faces: UInt8[np.ndarray, "frames 64 64 3"]
     points: Float16[np.ndarray, "frames 468 2"]
@@ -70,14 +71,16 @@ class Corpus:
 
     def __init__(self, rows: Sequence[CorpusClip], folder: Path) -> None:
         """`rows` name files relative to `folder`. Their order does not matter: clips are kept in
-        the order of their ids."""
+        the order of their ids.
+        """
         self.folder = folder
         self.clips = tuple(sorted(rows, key=lambda row: row.clip_id))
 
     @property
     def digest(self) -> str:
         """Identity of the data: changes when a clip comes, goes or is made anew. `units` clips do
-        not count: nothing is trained on them."""
+        not count: nothing is trained on them.
+        """
         return digest([clip.clip_id for clip in self.clips if clip.corpus != "units"])
 
     @property
@@ -88,7 +91,8 @@ class Corpus:
     def split(self, name: str, *, corpus: str | None = None) -> list[CorpusClip]:
         """The clips of one of `SPLITS`. `corpus` keeps one source (`synthetic`, `units`, ...);
         without it, `units` stays out: that set is another kind of picture and is reported beside
-        the rest."""
+        the rest.
+        """
         wanted = [clip for clip in self.clips if clip.split == name]
         if corpus is not None:
             return [clip for clip in wanted if clip.corpus == corpus]
@@ -145,7 +149,8 @@ def tiny(folder: Path, *, seed: int = 0) -> Corpus:
     with something to learn.
 
     An emotion moves points, faces, states and pitch along directions of its own; an identity has a
-    face and a pitch of its own."""
+    face and a pitch of its own.
+    """
     chance = np.random.default_rng(seed)
     world = {
         "shape": chance.uniform(0.2, 0.8, (POINTS, 2)),

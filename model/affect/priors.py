@@ -34,7 +34,8 @@ STEPS = 20
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Priors:
     """Class Gaussians in the order of `LABELS`, and the intensity at which each class was performed
-    on average (1 for neutral)."""
+    on average (1 for neutral).
+    """
 
     mean: Float[Tensor, "8 256"]
     logvar: Float[Tensor, "8 256"]
@@ -42,19 +43,22 @@ class Priors:
 
     def at(self, weights: Float[Tensor, "*batch 8"]) -> Float[Tensor, "*batch 256"]:
         """The prior of a mix of emotions (weights as in `model.emotion`; that of neutral says
-        nothing more than the others' absence)."""
+        nothing more than the others' absence).
+        """
         return self.mean[NEUTRAL] + (weights / self.intensity) @ self._ways()
 
     def nearest(self, means: Float[Tensor, "batch 256"]) -> Int[Tensor, " batch"]:
         """Which class mean each is nearest to, by the angle seen from the middle of all class
-        means."""
+        means.
+        """
         middle = self.mean.mean(0)
         unit = torch.nn.functional.normalize
         return (unit(means - middle, dim=-1) @ unit(self.mean - middle, dim=-1).T).argmax(-1)
 
     def mix(self, gaussian: Gaussian, *, intensity: float | None = None) -> Curve:
         """A Gaussian in words: at most three labels. `intensity`: how strong all of it is, read
-        from the clip; None: as it lies."""
+        from the clip; None: as it lies.
+        """
         from scipy.optimize import nnls
 
         ways = self._ways().double().numpy()
@@ -105,7 +109,8 @@ def class_priors(
     found: Gaussian, emotions: Int[Tensor, " batch"], intensities: Float[Tensor, " batch"]
 ) -> Priors:
     """One Gaussian a class with the mean and the variance of its clips' mixture. Raises InputError
-    when a label has no clip."""
+    when a label has no clip.
+    """
     missing = [label for index, label in enumerate(LABELS) if not bool((emotions == index).any())]
     if missing:
         message = f"no clip performs {', '.join(missing)}"

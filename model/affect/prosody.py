@@ -31,7 +31,8 @@ Sound = Float64[np.ndarray, " samples"]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Track:
     """One value for each 10 ms. `f0`: Hz, 0 where unvoiced. `energy_db`, `tilt_db`: relative to
-    full scale. `peaks`: 1 at syllable-like peaks of energy, else 0."""
+    full scale. `peaks`: 1 at syllable-like peaks of energy, else 0.
+    """
 
     f0: Float64[np.ndarray, " steps"]
     energy_db: Float64[np.ndarray, " steps"]
@@ -165,7 +166,8 @@ def _smoothed(f0: np.ndarray) -> np.ndarray:
 
 def _peaks(energy: np.ndarray) -> np.ndarray:
     """1 where the smoothed energy has a peak at least 2 dB over what lies before it and at most 25
-    dB under the loudest."""
+    dB under the loudest.
+    """
     smooth = np.convolve(
         np.pad(energy, 3, mode="edge"), np.hanning(9)[1:-1] / np.hanning(9).sum(), "valid"
     )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The DICE-Talk talker: the published model, written anew from facts about it. Nothing heavy is
-imported here; see `talker`."""
+imported here; see `talker`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ FACE_LICENCES = ("MediaPipe face detector and face mesh: Apache-2.0",)
 
 def describe(settings: Mapping[str, object], *, weights: Path | None = None) -> Description:
     """What a plan needs to know; `weights` as for `talker.load`. Raises InputError for bad settings
-    or missing weights."""
+    or missing weights.
+    """
     from manifests.identity import digest
     from model.dice import released
     from model.talker import Description

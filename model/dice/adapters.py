@@ -26,7 +26,8 @@ Grid = tuple[int, int]
 @dataclass(slots=True, eq=False)
 class TokenTable:
     """Token sets of one clip, and what layers have projected of them. `keep=False`: project what a
-    window needs, each time."""
+    window needs, each time.
+    """
 
     sets: Float[Tensor, "sets tokens dim"]
     keep: bool = True
@@ -47,7 +48,8 @@ class TokenTable:
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
     """Which sets of a table the frames of a window use: row `index[branch, frame]` of `chosen`,
-    which are rows of the table."""
+    which are rows of the table.
+    """
 
     table: TokenTable
     chosen: Int64[Tensor, " rows"]
@@ -87,7 +89,8 @@ class FaceGate:
 
     def at(self, grid: Grid) -> Float[Tensor, "1 pixels 1"]:
         """The mask on a grid, bicubic without antialiasing (it may stray a little outside [0, 1],
-        as in the reference)."""
+        as in the reference).
+        """
         if grid not in self.kept:
             self.kept[grid] = resample_mask(self.mask, grid).flatten(1)[..., None]
         return self.kept[grid]
@@ -96,7 +99,8 @@ class FaceGate:
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """What one window is told: the image token, the adapters' tokens, and where the face is (None:
-    everywhere)."""
+    everywhere).
+    """
 
     clip: Tokens
     adapters: tuple[Tokens, ...]
@@ -106,7 +110,8 @@ class Part:
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditioning:
     """The conditions of a batch: the branches of one window after those of another. `scales`:
-    strength of each adapter."""
+    strength of each adapter.
+    """
 
     parts: Sequence[Part]
     scales: tuple[float, ...]
@@ -157,7 +162,8 @@ class SpatialView:
 @dataclass(frozen=True, slots=True, eq=False)
 class TemporalView:
     """Attention along time: the mean tokens of the window for all its pixels and frames, without a
-    gate."""
+    gate.
+    """
 
     conditioning: Conditioning
     grid: Grid
@@ -197,7 +203,8 @@ stand beside it."""
 
 class AdapterProcessor(nn.Module):
     """An attention processor for diffusers' `Attention`; holds the released keys `to_k_ip.N.weight`
-    and `to_v_ip.N.weight`."""
+    and `to_v_ip.N.weight`.
+    """
 
     def __init__(self, channels: int, *, dim: int, adapters: int = 2) -> None:
         """`channels`: the attention's inner width; `dim`: the tokens' width."""
@@ -214,7 +221,8 @@ class AdapterProcessor(nn.Module):
         attention_mask: None = None,
     ) -> Tensor:
         """Attend to the image token and to every adapter's tokens. The names are those diffusers
-        calls with."""
+        calls with.
+        """
         del attention_mask
         view = encoder_hidden_states
         queries = view.fold(attn.to_q(hidden_states))
@@ -252,7 +260,8 @@ def resample_mask(
     mask: Float[Tensor, "batch 1 height width"], grid: Grid
 ) -> Float[Tensor, "batch h w"]:
     """The face mask on a latent grid, as the reference resamples it: bicubic, half-pixel centres,
-    no antialiasing."""
+    no antialiasing.
+    """
     return functional.interpolate(mask, size=grid, mode="bicubic", align_corners=False)[:, 0]
 
 

@@ -86,7 +86,8 @@ class ImportedFile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
     """What an import read. `first`: nothing was recorded before, so these digests are now what
-    later imports must match."""
+    later imports must match.
+    """
 
     into: Path
     files: tuple[ImportedFile, ...]
@@ -132,7 +133,8 @@ def key_problems(
 
 def check_unet(base: State, trained: State, *, file: str, sizes: Sizes) -> State:
     """DICE-Talk's keys over SVD's. `trained` may be complete or partial, but has all adapter keys
-    and no unknown ones."""
+    and no unknown ones.
+    """
     with torch.device("meta"):
         expected = DiceUNet.build(sizes.unet).state_dict()
     adapters = [key for key in expected if ADAPTER.search(key)]
@@ -157,7 +159,8 @@ def import_released(
 
     `sizes`: expected of DICE-Talk's own files, the released ones by default; what diffusers and
     transformers write beside their weights is read from there. Raises InputError with everything
-    that is missing, does not fit, or differs from the first import."""
+    that is missing, does not fit, or differs from the first import.
+    """
     priors = _prior_files(source)
     missing = [s.problem(source) for s in released.SOURCES if not (source / s.path).exists()]
     missing += [] if len(priors) == len(LABELS) else [_missing_priors(source, priors)]
@@ -186,7 +189,8 @@ def import_released(
 
 def load_networks(place: Path) -> Networks:
     """The imported networks. Raises InputError when files are missing, or keys are missing, unknown
-    or misshapen."""
+    or misshapen.
+    """
     sizes = Sizes.from_plain(released.read_record(place)["sizes"])
     loaded = {
         name: _load(BUILDERS[name], sizes, place / f"{name}.safetensors") for name in BUILDERS
@@ -208,7 +212,8 @@ def load_networks(place: Path) -> Networks:
 
 def _load(build: Callable[[Sizes], nn.Module], sizes: Sizes, file: Path) -> nn.Module:
     """Built without memory where the network has parameters only; the weights' tensors become its
-    parameters."""
+    parameters.
+    """
     with torch.device("meta"):
         module = build(sizes)
     if any(True for _ in module.buffers()):

@@ -65,13 +65,15 @@ class _Log:
 
 class DiceClip:
     """Frames are made as they are asked for. Set `progress` to be told (steps done, steps) before
-    every run of the UNet."""
+    every run of the UNet.
+    """
 
     def __init__(
         self, networks: Networks, settings: Settings, request: Request, warnings: Sequence[str] = ()
     ) -> None:
         """Decide the parts; nothing is computed yet. Raises InputError when parity is asked for
-        less than 80 ms of sound."""
+        less than 80 ms of sound.
+        """
         self.width, self.height = request.framing.size
         self.frames = request.speech.frames
         self.progress: Progress | None = None
@@ -88,12 +90,14 @@ class DiceClip:
 
     def cancel(self) -> None:
         """Stop at the next run of the UNet or the next frame, with `Cancelled`. May be called from
-        any thread."""
+        any thread.
+        """
         self._cancelled.set()
 
     def first_job(self) -> Job:
         """The first part, ready to be denoised, by itself or together with other clips'
-        (`DiceTalker.together`)."""
+        (`DiceTalker.together`).
+        """
         if self._first is None:
             self._first = self._job(self._parts[0], None)
         return self._first
@@ -105,7 +109,8 @@ class DiceClip:
 
     def denoised_together(self, evaluations: int) -> None:
         """Told when the first job has been denoised, and how many frame-evaluations were its
-        share."""
+        share.
+        """
         self._first_is_done = True
         self._log.evaluations += evaluations
 
@@ -217,7 +222,8 @@ class DiceClip:
 
     def _windows(self, part: Part) -> tuple[int, Float[Tensor, "frames rows layers channels"]]:
         """Frames told of silence, and the windows heard in the others. A listening face is told of
-        silence throughout."""
+        silence throughout.
+        """
         whisper, sizes = self._networks.whisper, self._networks.sizes.audio
         if self._request.speech.role == "listening":
             return len(part), torch.zeros(0, sizes.rows, sizes.layers, sizes.channels)
@@ -232,7 +238,8 @@ class DiceClip:
 
     def _performed(self, part: Part) -> Float[Tensor, "frames 8"]:
         """Performance weights at every generated frame: the performance is told in delivered
-        frames."""
+        frames.
+        """
         ratio = float(self._request.speech.rate / stream.GENERATED_RATE)
         weights = self._request.performance.at(
             number * ratio for number in range(part.start, part.end)

@@ -18,7 +18,8 @@ Config = dict[str, Any]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSizes:
     """The audio projection: a window of `rows` x `layers` x `channels` Whisper states becomes
-    `tokens` x `dim`."""
+    `tokens` x `dim`.
+    """
 
     rows: int = 10
     layers: int = 5
@@ -31,7 +32,8 @@ class AudioSizes:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmotionSizes:
     """The emotion model: a prior of `prior` numbers asks a bank of `bank` entries and becomes
-    `tokens` x `dim`."""
+    `tokens` x `dim`.
+    """
 
     prior: int = 256
     hidden: int = 1024
@@ -45,7 +47,8 @@ class EmotionSizes:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseSizes:
     """The face-mask encoder: `inputs` channels, a pair of convolutions per step of `channels`, then
-    `outputs`."""
+    `outputs`.
+    """
 
     inputs: int = 3
     channels: tuple[int, ...] = (16, 32, 96, 256)
@@ -147,7 +150,8 @@ class Sizes:
 
 def tiny() -> Sizes:
     """The same classes at toy size: 64 x 64 pixels, two steps, seconds on one core. Its output
-    means nothing."""
+    means nothing.
+    """
     width = 32
     return Sizes(
         audio=AudioSizes(channels=16, hidden=32, dim=width),

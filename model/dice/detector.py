@@ -28,7 +28,8 @@ SAME_FACE = 0.45
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detection:
     """A face: its box (it may stick out of the picture), five landmarks (x, y), and how sure the
-    network is."""
+    network is.
+    """
 
     box: Box
     landmarks: Float64[np.ndarray, "5 2"]
@@ -62,7 +63,8 @@ def network_input(bgr: UInt8[np.ndarray, "height width 3"]) -> Float[Tensor, "1 
 
 def network_grids(size: Size) -> list[Float[Tensor, "1 1 rows columns 2"]]:
     """Cell indices (x, y) for each stride, the detector's second argument. `size`: of the network's
-    picture."""
+    picture.
+    """
     grids = []
     for stride in STRIDES:
         rows, columns = torch.meshgrid(

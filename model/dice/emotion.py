@@ -41,7 +41,8 @@ class Codebook(nn.Module):
         self, prior: Float[Tensor, "*batch prior"]
     ) -> tuple[Float[Tensor, "*batch dim"], Int[Tensor, " *batch"], Float[Tensor, ""]]:
         """The nearest entry (gradient passes straight to `fc`), its index, and the
-        vector-quantisation loss."""
+        vector-quantisation loss.
+        """
         wanted: Tensor = self.fc(prior)
         bank = self.codebook.weight
         distance = (
@@ -86,7 +87,8 @@ class BankAttention(nn.Module):
 
 class EmotionClassifier(nn.Module):
     """Reads the emotion from a deep UNet feature. In the checkpoint, unused when talking, needed by
-    training."""
+    training.
+    """
 
     def __init__(self, channels: int) -> None:
         """`channels`: of the feature map."""
@@ -109,7 +111,8 @@ class EmotionClassifier(nn.Module):
 
 class EmotionModel(nn.Module):
     """Priors to tokens; released keys `emo_linear`, `kv_tokens_linear`, `codebook`, `attention`,
-    `classifier`."""
+    `classifier`.
+    """
 
     def __init__(self, sizes: EmotionSizes) -> None:
         """Build at the given sizes."""
@@ -123,7 +126,8 @@ class EmotionModel(nn.Module):
 
     def bank(self) -> Bank:
         """Keys and values of the whole bank. The bank itself gets no gradient on this path, as in
-        the reference."""
+        the reference.
+        """
         tokens = self.kv_tokens_linear(self.codebook.codebook.weight.detach())
         return self.attention.keys_values(
             rearrange(tokens, "entries tokens dim -> (entries tokens) dim")
@@ -137,7 +141,8 @@ class EmotionModel(nn.Module):
         bank: Bank | None = None,
     ) -> Float[Tensor, "*batch tokens dim"]:
         """Tokens without retrieval. `dropped` zeroes priors (training's emotion dropout); `bank`
-        saves computing it again."""
+        saves computing it again.
+        """
         keys, values = bank if bank is not None else self.bank()
         found: Tensor = self.attention(self.emo_linear(_drop(prior, dropped)), keys, values)
         return found
@@ -149,7 +154,8 @@ class EmotionModel(nn.Module):
         dropped: Bool[Tensor, "*batch 1"] | None = None,
     ) -> tuple[Float[Tensor, "*batch tokens dim"], Float[Tensor, ""]]:
         """Tokens with retrieval (the nearest entry's tokens are the only keys and values) and the
-        bank's loss."""
+        bank's loss.
+        """
         entry, _, loss = self.codebook(prior)
         keys, values = self.attention.keys_values(self.kv_tokens_linear(_drop(entry, dropped)))
         return self.attention(self.emo_linear(_drop(prior, dropped)), keys, values), loss

@@ -33,7 +33,8 @@ WINDOWS_AT_ONCE = 256
 @dataclass(frozen=True, slots=True, eq=False)
 class Sitter:
     """A portrait as the UNet knows it; made once per portrait. `scaled`: the latent that denoising
-    starts from."""
+    starts from.
+    """
 
     latent: Float[Tensor, "4 height width"]
     scaled: Float[Tensor, "4 height width"]
@@ -45,7 +46,8 @@ class Sitter:
 @dataclass(eq=False)
 class Networks:
     """All networks of a build, in evaluation mode. `priors`: the mean embedding of each emotion, in
-    the order of `LABELS`."""
+    the order of `LABELS`.
+    """
 
     sizes: Sizes
     whisper: nn.Module
@@ -145,7 +147,8 @@ class Networks:
         augmentation: Float[Tensor, "3 height width"] | None = None,
     ) -> Sitter:
         """Encode a portrait in [-1, 1] and its face mask. `augmentation`: noise on the condition
-        (not on the start)."""
+        (not on the start).
+        """
         picture = picture.to(self.device)
         start = vision.encode_image(self.vae, picture)
         latent = (
@@ -174,7 +177,8 @@ class Networks:
         budget: int = 1 << 30,
     ) -> TokenTrack:
         """Audio tokens of a clip, then `silent_after` frames of silence. `budget`: bytes that kept
-        projections may take."""
+        projections may take.
+        """
         pieces = [
             self.audio(piece.to(self.device)).to(self.dtype)
             for piece in torch.split(windows, WINDOWS_AT_ONCE)
@@ -206,7 +210,8 @@ class Networks:
 
     def blended_priors(self, weights: Float[Tensor, "frames 8"]) -> Float[Tensor, "frames prior"]:
         """Priors of performance weights: differences from neutral, scaled and added. The priors are
-        too alike to scale raw."""
+        too alike to scale raw.
+        """
         neutral = self.priors[LABELS.index("neutral")]
         return neutral + weights.to(self.priors) @ (self.priors - neutral)
 
@@ -224,7 +229,8 @@ def conditions(
     sitter: Sitter, heard: TokenTrack, felt: TokenTrack, time_ids: tuple[float, float, float]
 ) -> Conditions:
     """What the UNet is told about a clip. `time_ids`: frames per second (not less one), motion
-    bucket, expression bucket."""
+    bucket, expression bucket.
+    """
     ids = torch.tensor(time_ids, dtype=torch.float32, device=sitter.latent.device)
     return Conditions(
         image=sitter.latent,

@@ -50,7 +50,8 @@ class Framing:
     what the networks see of it.
 
     `inner`: the part of the generated picture that is shown (the rest is padding); `face`: the face
-    box in the plate."""
+    box in the plate.
+    """
 
     plate: Plate
     region: Box
@@ -118,7 +119,8 @@ def find_face(portrait: Portrait, settings: Settings, *, detector: Path | None =
     finds. `detector`: its file.
 
     Raises InputError when there is no face, several without a choice, a small one or one turned
-    aside."""
+    aside.
+    """
     if settings.face_box is not None:
         height, width = portrait.pixels.shape[:2]
         left, top, right, bottom = settings.face_box
@@ -137,7 +139,8 @@ def find_face(portrait: Portrait, settings: Settings, *, detector: Path | None =
 
 def choose(boxes: Sequence[Box], portrait: Portrait) -> Box:
     """The face that `portrait.face` names. Raises InputError when there is none, or several without
-    a choice."""
+    a choice.
+    """
     ordered = sorted(boxes, key=lambda box: box.left)
     known = {str(number): box for number, box in enumerate(ordered, 1)}
     if ordered:
@@ -235,7 +238,8 @@ def _feather(
     size: Size, edges: tuple[bool, bool, bool, bool]
 ) -> Float32[np.ndarray, "height width"]:
     """1 inside, falling smoothly to 0 toward those edges of the crop that lie inside the plate
-    (left, top, right, bottom)."""
+    (left, top, right, bottom).
+    """
     left, top, right, bottom = edges
     down, across = _fade(size[1], start=top, end=bottom), _fade(size[0], start=left, end=right)
     weight: Float32[np.ndarray, "height width"] = down[:, None] * across[None]

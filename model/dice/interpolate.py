@@ -53,7 +53,8 @@ class FlowBlock(nn.Module):
 @dataclass(frozen=True, slots=True, eq=False)
 class Meeting:
     """How two frames meet after one scale: the flow to each, both pictures warped by it, and how
-    much of the first is seen."""
+    much of the first is seen.
+    """
 
     flow: Tensor
     warped: tuple[Tensor, Tensor]
@@ -71,7 +72,8 @@ class Interpolator(nn.Module):
 
     def __init__(self, width: int = 90, scales: tuple[int, ...] = SCALES) -> None:
         """`width`: channels inside, the released network has 90; `scales`: of the three blocks,
-        coarse to fine."""
+        coarse to fine.
+        """
         super().__init__()
         self.scales = scales
         self.block0 = FlowBlock(11, width)
@@ -98,7 +100,8 @@ class Interpolator(nn.Module):
 
 def between(network: Interpolator, first: Image, second: Image, place: Fraction) -> Image:
     """The frame at `place` in [0, 1) between two frames, rounded down to eighths; by halving, so
-    1/2 costs one run, 1/8 three."""
+    1/2 costs one run, 1/8 three.
+    """
     place = Fraction(int(place * FINEST), FINEST)
     if place == 0:
         return first

@@ -29,7 +29,8 @@ SEARCHED = 0.3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """Generated frames `[start, end)` of a shot; the first `held` of them belong to the part before
-    as well."""
+    as well.
+    """
 
     start: int
     end: int
@@ -42,7 +43,8 @@ class Part:
 
 def split(speech: Speech, frames: int, *, longest_seconds: float) -> list[Part]:
     """Parts of at most `longest_seconds`, cut where the sound is weakest. One part when the shot is
-    short enough."""
+    short enough.
+    """
     longest = max(int(longest_seconds * GENERATED_RATE), 4 * HELD)
     parts = [Part(start=0, end=min(frames, longest))]
     loud = loudness(speech, frames)
@@ -68,7 +70,8 @@ def sound_of(
     speech: Speech, part: Part, *, context_samples: int = CONTEXT_SAMPLES
 ) -> tuple[Float32[np.ndarray, " samples"], int]:
     """The samples a part hears, with context on both sides, and the Whisper row at which its first
-    frame starts."""
+    frame starts.
+    """
     first = speech.lead + part.start * FRAME_SAMPLES
     rows = min(first, context_samples) // ROW_SAMPLES
     start = first - rows * ROW_SAMPLES

@@ -18,11 +18,13 @@ from model.dice.config import PoseSizes
 
 class PoseGuider(nn.Module):
     """3x3 convolutions with SiLU after each but the last; every second one halves the size. Keys
-    `conv_in`, `blocks.N`, `conv_out`."""
+    `conv_in`, `blocks.N`, `conv_out`.
+    """
 
     def __init__(self, sizes: PoseSizes) -> None:
         """Build at the given sizes; `conv_out` starts at zero, so an untrained guider adds
-        nothing."""
+        nothing.
+        """
         super().__init__()
         self.conv_in = nn.Conv2d(sizes.inputs, sizes.channels[0], 3, padding=1)
         pairs = [

@@ -118,7 +118,8 @@ def square_crop(size: Size, face: Box, *, expand: float = CROP_EXPAND) -> Box:
     picture, then shortened.
 
     The longer side is shortened about a centre that moves toward the face's. Ends are whole pixels
-    (banker's rounding)."""
+    (banker's rounding).
+    """
     width, height = size
     left, right = (
         max(face.left - expand * face.width, 0.0),

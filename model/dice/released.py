@@ -29,7 +29,8 @@ WEIGHTS_FOLDER = "the weights that DICE-Talk's published README links to"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A file or folder of the published layout, relative to DIR. `becomes`: names of the imported
-    files; `gigabytes`: about."""
+    files; `gigabytes`: about.
+    """
 
     path: str
     becomes: tuple[str, ...]
@@ -111,7 +112,8 @@ def folder() -> Path:
 
 def read_record(place: Path) -> dict[str, Any]:
     """The record of an import. Raises InputError with every file to fetch when there is none, or
-    when it is incomplete."""
+    when it is incomplete.
+    """
     record = place / RECORD
     if not record.is_file():
         raise InputError(
@@ -134,13 +136,15 @@ def read_record(place: Path) -> dict[str, Any]:
 
 def digest_of(place: Path) -> str:
     """Identity of imported weights, from the record alone. Raises InputError as `read_record`
-    does."""
+    does.
+    """
     return digest({file["name"]: file["sha256"] for file in read_record(place)["files"]})
 
 
 def model_files(place: Path) -> tuple[ModelFile, ...]:
     """Rows for the manifest, one a file that was imported, with its licence. Raises InputError as
-    `read_record` does."""
+    `read_record` does.
+    """
     origins = {source.path: source.origin for source in SOURCES}
     return tuple(
         ModelFile(

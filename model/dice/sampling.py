@@ -37,7 +37,8 @@ denoising."""
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenTrack:
     """The tokens of an adapter along a clip: row `rows[frame]` of the table. Row 0 is what an
-    unconditioned branch is told."""
+    unconditioned branch is told.
+    """
 
     table: TokenTable
     rows: Int64[Tensor, " frames"]
@@ -55,7 +56,8 @@ class Conditions:
     """All that the UNet is told about one clip. `image`: unscaled latent of the portrait; `clip`:
     its token (row 1; row 0 is zero).
 
-    `pose`: the pose map; `time_ids`: frames per second, motion bucket, expression bucket."""
+    `pose`: the pose map; `time_ids`: frames per second, motion bucket, expression bucket.
+    """
 
     image: Float[Tensor, "4 height width"]
     clip: TokenTable
@@ -81,7 +83,8 @@ class Conditions:
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
     """Frames at the head of a clip that are known already (the end of the clip before): they are
-    led, not denoised freely."""
+    led, not denoised freely.
+    """
 
     latents: Float[Tensor, "held 4 height width"]
     noise: Float[Tensor, "held 4 height width"]
@@ -99,7 +102,8 @@ class Job:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """How to denoise. `circular`: the reference's windows; `images_per_run`: budget of frames times
-    branches for one UNet run."""
+    branches for one UNet run.
+    """
 
     schedule: Schedule
     guidance: Guidance = field(default_factory=Guidance)
@@ -121,7 +125,8 @@ class Plan:
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """What happened to one window in one step, for whoever compares or draws: guided v, and the
-    window's latents after the step."""
+    window's latents after the step.
+    """
 
     job: int
     step: int
@@ -149,7 +154,8 @@ def denoise(
     """Denoise all jobs in place; afterwards their latents are clean and scaled as the UNet has
     them.
 
-    Returns how many frames the UNet evaluated, counted once per step and branch."""
+    Returns how many frames the UNet evaluated, counted once per step and branch.
+    """
     evaluated = 0
     steps = len(plan.schedule)
     for step in range(steps):
@@ -181,7 +187,8 @@ def denoise(
 
 class _Sum:
     """Collects the windows of a step. Disjoint windows are written where they were read, so there
-    is no second state."""
+    is no second state.
+    """
 
     def __init__(self, latents: Tensor, *, disjoint: bool) -> None:
         self._total = latents if disjoint else torch.zeros_like(latents)
@@ -247,7 +254,8 @@ def _tasks(number: int, job: Job, plan: Plan, step: int) -> list[_Task]:
 
 def _batches(tasks: Sequence[_Task], images: int) -> Iterator[list[_Task]]:
     """Windows of equal length together, at most `images` frames (but at least one window) at a
-    time."""
+    time.
+    """
     lengths: dict[int, list[_Task]] = {}
     for task in tasks:
         lengths.setdefault(len(task.window), []).append(task)

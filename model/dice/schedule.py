@@ -35,7 +35,8 @@ Window = tuple[int, ...]
 @dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
     """Noise levels `sigmas` (one more than steps, the last is 0) and the UNet's time input for each
-    step."""
+    step.
+    """
 
     sigmas: Float32[Tensor, " levels"]
     timesteps: Float32[Tensor, " steps"]
@@ -46,7 +47,8 @@ class Schedule:
         another kind of scheduler.
 
         The time input is 0.25 ln sigma, taken in float64 and rounded: float32 logarithms differ
-        between processors."""
+        between processors.
+        """
         strange = {
             name: config.get(name) for name, value in EXPECTED.items() if config.get(name) != value
         }
@@ -74,7 +76,8 @@ class Schedule:
     @property
     def init_noise_sigma(self) -> Float32[Tensor, ""]:
         """The deviation of unit data at the first level (stock pipelines scale pure noise by it;
-        this model does not)."""
+        this model does not).
+        """
         return (self.sigmas[0] ** 2 + 1).sqrt()
 
 
@@ -147,7 +150,8 @@ Ramp = tuple[float, float]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guidance:
     """How strongly appearance, audio and emotion are followed; a ramp goes from its first to its
-    second value over the steps."""
+    second value over the steps.
+    """
 
     appearance: Ramp = (3.0, 3.0)
     audio: Ramp = (6.0, 6.0)
@@ -162,7 +166,7 @@ class Guidance:
         >>> Guidance().weights(0, 25)
         {Branch(image=False, audio=False, emotion=False): -2.0, \
 Branch(image=True, audio=False, emotion=False): -3.0, Branch(image=True, audio=True, emotion=True):
-6.0}
+        6.0}
         """
         appearance, audio, emotion = (
             _on(ramp, step, steps) for ramp in (self.appearance, self.audio, self.emotion)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a production may choose about the DICE-Talk talker. Frozen; one talker keeps one set.
-Imports nothing heavy."""
+Imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class Settings:
     `images_per_run`: frames times branches that one run of the UNet may hold. `kept_megabytes`:
     what projected audio and emotion tokens may take while a clip is made. `segment_seconds`: longer
     shots are made in parts, cut at pauses. `device`, `dtype`: auto is CUDA with float16, else CPU
-    with float32. `compile`: torch.compile."""
+    with float32. `compile`: torch.compile.
+    """
 
     build: str = "released"
     mode: str = "production"

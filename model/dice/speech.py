@@ -55,7 +55,8 @@ class AudioProjection(TokenProjection):
 
 def whisper_encoder(config: Config) -> nn.Module:
     """Whisper's encoder at the sizes of its published configuration, with fresh weights, in
-    evaluation mode."""
+    evaluation mode.
+    """
     from transformers import WhisperConfig
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
@@ -68,7 +69,8 @@ def log_mel(
 ) -> Float[Tensor, "bins frames"]:
     """Whisper's log-mel of sound at 16 kHz, 100 frames a second, zero-padded to whole 30 s chunks.
 
-    The floor (8 below the loudest value) is taken in each chunk on its own."""
+    The floor (8 below the loudest value) is taken in each chunk on its own.
+    """
     size = CHUNK_ROWS * ROW_SAMPLES
     pieces = [samples[start : start + size] for start in range(0, max(len(samples), 1), size)]
     return torch.cat([_chunk_mel(piece, bins) for piece in pieces], dim=-1)
@@ -79,7 +81,8 @@ def hidden_states(
     encoder: nn.Module, mel: Float[Tensor, "bins 3000"]
 ) -> Float[Tensor, "rows layers channels"]:
     """All states of one 30 s chunk: the embedding, then each layer; the last one after the final
-    norm."""
+    norm.
+    """
     parameter = next(encoder.parameters())
     seen: list[Tensor] = []
     layers: Any = encoder.layers
@@ -102,7 +105,8 @@ def hard_features(
     limit_units: int = LONGEST_UNITS,
 ) -> Float[Tensor, "rows layers channels"]:
     """The reference's features: 30 s chunks without overlap; two rows for every whole 40 ms, at
-    most `limit_units` of them."""
+    most `limit_units` of them.
+    """
     units = min(len(samples) // (2 * ROW_SAMPLES), limit_units)
     mel = log_mel(samples, bins=_bins(encoder))
     chunks = [hidden_states(encoder, piece) for piece in torch.split(mel, 2 * CHUNK_ROWS, dim=-1)]
@@ -113,7 +117,8 @@ def overlapped_features(
     encoder: nn.Module, samples: Float32[np.ndarray, " samples"]
 ) -> Float[Tensor, "rows layers channels"]:
     """Features of all rows (the last one may be partly silence), 30 s chunks that cross-fade over
-    four seconds."""
+    four seconds.
+    """
     rows = -(-len(samples) // ROW_SAMPLES)
     step = CHUNK_ROWS - OVERLAP_ROWS
     starts = range(0, max(rows - OVERLAP_ROWS, 1), step)
@@ -139,7 +144,8 @@ def frame_windows(
     first_row: int = 0,
 ) -> Float[Tensor, "frames size layers channels"]:
     """The window of each frame; `first_row` is the row at which frame 0 starts. Rows outside the
-    features are zero."""
+    features are zero.
+    """
     after = max(0, first_row + (frames - 1) * ROWS_PER_FRAME + size - ROWS_BEFORE - len(features))
     padded = functional.pad(features, (0, 0, 0, 0, ROWS_BEFORE, after))[first_row:]
     unfolded = padded.unfold(0, size, ROWS_PER_FRAME)[:frames]
@@ -155,7 +161,8 @@ def reference_windows(
 
 def _chunk_mel(samples: Float32[np.ndarray, " samples"], bins: int) -> Float[Tensor, "bins 3000"]:
     """In float64 but for the window: float32 transforms differ between processors by more than the
-    parity tolerance."""
+    parity tolerance.
+    """
     sound = torch.zeros(CHUNK_ROWS * ROW_SAMPLES, dtype=torch.float64)
     sound[: len(samples)] = torch.from_numpy(samples.astype(np.float64))
     window = torch.hann_window(FFT_SAMPLES).double()

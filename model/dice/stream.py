@@ -56,7 +56,8 @@ def overlapped_decode(
     was decoded twice.
 
     The temporal convolutions of a chunk start from nothing at its ends; there the other chunk
-    weighs more. When memory runs out the chunk is halved once, which `note` is told."""
+    weighs more. When memory runs out the chunk is halved once, which `note` is told.
+    """
     stream, size = iter(latents), chunk
     held: list[Tensor] = []
     tail: Tensor | None = None

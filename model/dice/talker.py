@@ -35,7 +35,8 @@ PARITY_WARNING = (
 
 class DiceTalker:
     """Animates portraits by diffusion. `label`: how its frames are called wherever they are
-    shown."""
+    shown.
+    """
 
     name = dice.NAME
     version = dice.VERSION
@@ -49,7 +50,8 @@ class DiceTalker:
         detector: Path | None = None,
     ) -> None:
         """Take networks that are on their device already. `detector`: the published face detector,
-        if it was imported."""
+        if it was imported.
+        """
         self.label = description.label
         self.weights_digest = description.weights_digest
         self.licences = description.licences
@@ -87,7 +89,8 @@ class DiceTalker:
         before they are iterated.
 
         Worth it for short shots, whose windows leave room in a run. Clips of different picture
-        sizes are run apart. Raises ValueError for clips with other settings than this talker's."""
+        sizes are run apart. Raises ValueError for clips with other settings than this talker's.
+        """
         if any(clip.settings != self._settings for clip in clips):
             raise ValueError("only clips with the same settings are denoised together")
         sizes: dict[tuple[int, ...], list[DiceClip]] = {}
@@ -102,7 +105,8 @@ class DiceTalker:
 
     def adjusted(self, settings: Mapping[str, object]) -> DiceTalker:
         """A talker with some settings changed and the same networks. Raises InputError for bad
-        settings, or ones set at loading."""
+        settings, or ones set at loading.
+        """
         chosen = read_settings(self._settings.plain() | dict(settings))
         fixed = [name for name in ("build", "device", "dtype", "compile") if name in settings]
         if fixed:
@@ -138,7 +142,8 @@ def load(
     """The talker, ready to work. `weights`: a folder that an import wrote, None for the usual one.
 
     Raises InputError for bad settings, or naming every weight file that is missing, where it comes
-    from, its size and licence."""
+    from, its size and licence.
+    """
     chosen = read_settings(settings or {})
     place = weights or released.folder()
     description = dice.describe(settings or {}, weights=place)

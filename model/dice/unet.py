@@ -37,7 +37,8 @@ class DiceTransformer(TransformerSpatioTemporalModel):  # type: ignore[misc]
         return_dict: bool = False,
     ) -> tuple[Tensor]:
         """Stock arithmetic; parameter names and the returned tuple are those that diffusers' blocks
-        expect."""
+        expect.
+        """
         del return_dict
         frames = encoder_hidden_states.frames
         height, width = hidden_states.shape[-2:]
@@ -74,12 +75,14 @@ class DiceTransformer(TransformerSpatioTemporalModel):  # type: ignore[misc]
 
 class DiceUNet(UNetSpatioTemporalConditionModel):  # type: ignore[misc]
     """Predicts v for every branch and frame. Make it with `DiceUNet.build`; the published SVD-XT
-    configuration serves unchanged."""
+    configuration serves unchanged.
+    """
 
     @classmethod
     def build(cls, config: Config, *, adapters: int = ADAPTERS) -> DiceUNet:
         """A UNet of the given configuration with fresh weights; adapters start as copies of the
-        attention they stand beside."""
+        attention they stand beside.
+        """
         unet: DiceUNet = cls.from_config(config)
         for module in unet.modules():
             if type(module) is TransformerSpatioTemporalModel:
@@ -100,7 +103,8 @@ class DiceUNet(UNetSpatioTemporalConditionModel):  # type: ignore[misc]
         first convolution.
 
         `timestep` is 0.25 ln sigma, the same for the batch. Height and width must be multiples of 8
-        latents."""
+        latents.
+        """
         branches, frames = sample.shape[:2]
         embedding = self._embedding(timestep, added_time_ids, frames, sample.dtype)
         hidden = self.conv_in(sample.flatten(0, 1))

@@ -40,7 +40,8 @@ def image_encoder(config: Config) -> nn.Module:
 @torch.no_grad()
 def encode_image(vae: Any, picture: Float[Tensor, "3 height width"]) -> Latent:
     """The mean latent of a picture in [-1, 1], unscaled, float32 (the encoder overflows in
-    float16)."""
+    float16).
+    """
     weight = vae.quant_conv.weight
     latent: Tensor = vae.encode(picture[None].to(weight)).latent_dist.mean[0]
     return latent.float()

@@ -50,7 +50,8 @@ class Graph:
 
     def __init__(self, name: str) -> None:
         """`name`: one of `foreign.KNOWN`. Raises InputError when its file is missing or cannot be
-        read."""
+        read.
+        """
         import onnxruntime  # type: ignore[import-untyped]
 
         path = self._path = external.place(name)
@@ -68,7 +69,8 @@ class Graph:
 
     def expect(self, side: int, width: int) -> None:
         """Try the graph on an empty picture. Raises InputError when it does not give `width`
-        numbers for a picture of `side`."""
+        numbers for a picture of `side`.
+        """
         message, expected = (
             "not the graph of this judge",
             f"{width} numbers for a picture of {side} px",
@@ -95,7 +97,8 @@ class Graph:
 
 def arcface(graph: Graph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " width"]:
     """The 512 numbers of a face, of length 1: their dot product is the similarity that papers
-    give."""
+    give.
+    """
     points = np.stack([*face.eyes, face.points[NOSE, :2], *face.points[list(CORNERS), :2]])
     crop = cv2.warpAffine(
         rgb, _similarity(points, ALIGNED), (ARCFACE_SIDE, ARCFACE_SIDE), flags=cv2.INTER_LINEAR
@@ -123,7 +126,8 @@ def hsemotion(graph: Graph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " 8"]:
 
 def _similarity(points: np.ndarray, wanted: np.ndarray) -> Float64[np.ndarray, "2 3"]:
     """The turn, scale and shift that brings points onto others in the least squares sense (Umeyama
-    1991, without mirroring)."""
+    1991, without mirroring).
+    """
     one, two = points - points.mean(axis=0), wanted - wanted.mean(axis=0)
     cos, sin = (one * two).sum(), (one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]).sum()
     linear = np.array([[cos, -sin], [sin, cos]]) / (one**2).sum()

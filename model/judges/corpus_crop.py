@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A talker's frames cut as the clips of a corpus are: one square for the whole clip, 1.6 times the
-face as it stands in the first frame."""
+face as it stands in the first frame.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def cropped(
     frames: Iterable[Frame], landmarker: Landmarker, *, name: str
 ) -> UInt8[np.ndarray, "frames 64 64 3"]:
     """The crops of a clip. `name`: what an error calls it. Raises InputError when there are no
-    frames or no face in the first."""
+    frames or no face in the first.
+    """
     made, square = list[Frame](), None
     for frame in frames:
         square = square or _square(frame, landmarker, name)

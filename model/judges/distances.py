@@ -21,7 +21,8 @@ Root = Float64[np.ndarray, "rows width"]
 
 def frechet(one: Features, other: Features) -> float:
     """Squared Frechet distance of two sets of features. Raises ValueError when a set has fewer than
-    two rows or numbers that are none."""
+    two rows or numbers that are none.
+    """
     (mean, root), (other_mean, other_root) = gaussian(one), gaussian(other)
     return between_gaussians(mean, root, other_mean, other_root)
 

@@ -52,7 +52,8 @@ class Settings:
 
 class EmotionJudge(nn.Module):
     """Main directions of the facts (fixed once they are fitted), then a net with one hidden
-    layer."""
+    layer.
+    """
 
     middle: Tensor
     basis: Tensor
@@ -80,7 +81,8 @@ class EmotionJudge(nn.Module):
 
 def facts(clip: Followed, rest: Followed) -> Facts:
     """Where the points of a clip stand on average against the portrait's, then their deviations: in
-    inter-ocular distances, face's axes."""
+    inter-ocular distances, face's axes.
+    """
     places = np.stack([face.local for face in clip.faces])
     return np.concatenate(
         [(places.mean(axis=0) - rest.faces[0].local).ravel(), places.std(axis=0).ravel()]
@@ -172,7 +174,8 @@ def _gathered(
 
 def _directions(table: Table) -> tuple[Tensor, Tensor]:
     """Mean of the facts, and a basis in which the main directions of either half have deviation 1;
-    directions that do not vary are nil."""
+    directions that do not vary are nil.
+    """
     middle, half = table.mean(axis=0), table.shape[1] // 2
     basis = np.zeros((table.shape[1], PLACE + MOVES))
     for columns, first, count in ((slice(0, half), 0, PLACE), (slice(half, None), PLACE, MOVES)):

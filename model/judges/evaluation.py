@@ -65,7 +65,8 @@ class Sitting:
         self, subject: str, make: Maker, clips: Sequence[CorpusClip] | None = None
     ) -> Iterator[CorpusClip]:
         """Judge what a maker makes of every clip, or of those that it can make; yields each when it
-        is done."""
+        is done.
+        """
         for clip in self.clips if clips is None else clips:
             shown = self._shown(clip, make)
             verdict = self.panel.judge(shown)
@@ -133,7 +134,8 @@ class Sitting:
         self, about: Judgement, verdicts: Mapping[str, Verdict], people: Sequence[str]
     ) -> list[Score]:
         """From a talker's clips to the real ones, or between two halves of the real ones, by
-        person: the least there can be."""
+        person: the least there can be.
+        """
         real = self.verdicts.get((about.corpus, report.REAL), {})
         halves = {name: place % 2 for place, name in enumerate(sorted(set(people)))}
         sides: list[list[Verdict]] = [[], []]
@@ -154,7 +156,8 @@ class Sitting:
 
     def _i3d(self) -> list[Score]:
         """From a talker's clips to the real ones by I3D's features; clips that are too short for it
-        are left out, all others cut to the length of the shortest."""
+        are left out, all others cut to the length of the shortest.
+        """
         made, known = [], dict[tuple[str, str], np.ndarray]()
         for key, clips in self.pictures.items():
             lasting = [clip for clip in clips if len(clip) >= i3d.LEAST_FRAMES]
@@ -179,7 +182,8 @@ def chosen(
     """Clips of a split to judge, at most `limit` (0: all), the emotions in turn. Clips too short to
     be judged are left out.
 
-    Raises InputError when nothing is left."""
+    Raises InputError when nothing is left.
+    """
     clips = [clip for clip in corpus.split(split, corpus=source) if clip.frames >= LEAST_FRAMES]
     if not clips:
         message = f"no clips of split {split!r} that can be judged"

@@ -23,7 +23,8 @@ from model.weights import cache_folder
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
     """A judge of others. `file`: its name in the folder. `source`: where a person gets it.
-    `licence`: as its makers say it."""
+    `licence`: as its makers say it.
+    """
 
     name: str
     judges: str
@@ -90,7 +91,8 @@ def place(name: str) -> Path:
     """The file of a judge, whose digest is what it was when it was first used.
 
     Raises InputError that says which file is missing and where it is had, or that it is another
-    than before."""
+    than before.
+    """
     judge = entry(name)
     path = folder() / judge.file
     if not path.is_file():
@@ -111,7 +113,8 @@ def place(name: str) -> Path:
 
 def remember(name: str) -> None:
     """Note the digest of a judge's file, once it has been loaded: half a download must not stand in
-    the way of the whole."""
+    the way of the whole.
+    """
     path = place(name)
     if not _note(path).is_file():
         with whole(_note(path)) as partial:

@@ -21,7 +21,8 @@ LOOKED_AT = 8  # frames of a clip that networks for pictures see
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Told:
     """What a guest is shown of a clip: its crops, the face in them, the sound from the first of
-    them on, whose it is and how they act."""
+    them on, whose it is and how they act.
+    """
 
     faces: Faces
     followed: Followed
@@ -32,11 +33,13 @@ class Told:
 
 class Guests:
     """Those of `foreign.KNOWN` that were asked for, loaded. I3D says nothing of single clips:
-    `foreign.i3d`."""
+    `foreign.i3d`.
+    """
 
     def __init__(self, names: Sequence[str], rest: Mapping[str, Followed]) -> None:
         """`rest`: the face of every portrait. Raises InputError for all names that are unknown, and
-        whose files are not here or are something else."""
+        whose files are not here or are something else.
+        """
         self.names = tuple(dict.fromkeys(names))
         check(self.names)
         problems: list[Problem] = []

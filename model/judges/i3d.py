@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """I3D's features of clips, for the FVD of the field. The published file is a TorchScript archive,
-so it runs in a process of its own."""
+so it runs in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ Clips = UInt8[np.ndarray, "clips frames height width 3"]
 
 def check() -> None:
     """Try the archive on one empty clip. Raises InputError when it is missing or no such
-    network."""
+    network.
+    """
     empty = np.zeros((1, LEAST_FRAMES, 8, 8, 3), np.uint8)
     try:
         features(empty)
@@ -38,7 +40,8 @@ def check() -> None:
 
 def features(clips: Clips) -> Float64[np.ndarray, "clips 400"]:
     """Features of clips of equal length. Raises InputError without the file, ToolError when it
-    fails, ValueError for short clips."""
+    fails, ValueError for short clips.
+    """
     if clips.shape[1] < LEAST_FRAMES:
         raise ValueError(f"I3D needs {LEAST_FRAMES} frames, not {clips.shape[1]}")
     made = isolated.ask(__name__, external.place("i3d"), clips, what="I3D", seconds=TIMEOUT_SECONDS)

@@ -27,7 +27,8 @@ Embedding = Float32[np.ndarray, " 128"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likeness:
     """How far a clip's face is from its portrait (L2, mean over frames), and whether no other of
-    the portraits is nearer."""
+    the portraits is nearer.
+    """
 
     distance: float
     right: bool

@@ -58,7 +58,8 @@ def wilson(right: int, count: int) -> Interval:
 
 def mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
     """The mean over clips; `groups` says whose clip each is. Of one person nothing follows for
-    others: the ends are nan."""
+    others: the ends are nan.
+    """
     sums, counts = _by_group(values, groups)
     value = float(sums.sum() / counts.sum())
     if len(sums) < 2:
@@ -70,7 +71,8 @@ def mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
 
 def proportion(right: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
     """A share of clips (values 0 and 1): the wider ends of the cluster bootstrap's and of Wilson's
-    interval."""
+    interval.
+    """
     resampled = mean(right, groups, seed=seed)
     trials = wilson(round(float(right.sum())), len(right))
     low, high = np.nanmin([resampled.low, trials.low]), np.nanmax([resampled.high, trials.high])
@@ -81,7 +83,8 @@ def ratio(above: Values, below: Values, groups: Sequence[str], *, seed: int = 0)
     """Mean of `above` over mean of `below`, of the same clips in the same order; persons are
     resampled for both at once.
 
-    All is nan when nothing is below."""
+    All is nan when nothing is below.
+    """
     (tops, counts), (bottoms, _) = _by_group(above, groups), _by_group(below, groups)
     value = _shares(tops.sum(), bottoms.sum())
     if len(counts) < 2 or np.isnan(value):

@@ -56,7 +56,8 @@ class Settings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
     """What the net says of a clip. `offset`: frames by which the picture is late (negative:
-    early)."""
+    early).
+    """
 
     confidence: float
     offset: int
@@ -101,7 +102,8 @@ class SyncNet(nn.Module):
 def measure(net: SyncNet, faces: Faces, speech: Samples, *, first: int = 0) -> Sync:
     """Confidence and offset of a clip. `first`: which frame of the speech (25 a second) the first
     picture belongs to; sound before and after the pictures is used for the offsets. Raises
-    ValueError for less than five pictures or no sound for them."""
+    ValueError for less than five pictures or no sound for them.
+    """
     table = _distances(net, faces, speech, first)
     offsets = sorted(table, key=abs)
     least = min(offsets, key=lambda offset: table[offset])
@@ -111,7 +113,8 @@ def measure(net: SyncNet, faces: Faces, speech: Samples, *, first: int = 0) -> S
 @torch.inference_mode()
 def features(net: SyncNet, faces: Faces) -> Float64[np.ndarray, "moments width"]:
     """What is seen of every five frames of the mouth's part, for distances between sets of
-    clips."""
+    clips.
+    """
     mouths = _mouths(faces)
     moments = torch.stack([mouths[start : start + SPAN] for start in range(len(mouths) - SPAN + 1)])
     made: Float64[np.ndarray, "moments width"] = (
@@ -124,7 +127,8 @@ def correlation(gap: Series, level: Series) -> float:
     """How closely the measured gap of the lips follows the level of the voice in the same frames
     (`sound.level`).
 
-    0 when one of them stands still; the longer is cut to the shorter."""
+    0 when one of them stands still; the longer is cut to the shorter.
+    """
     count = min(len(gap), len(level))
     seen, heard = gap[:count], level[:count]
     if count < 2 or seen.std() < 1e-6 or heard.std() < 1e-6:
@@ -145,7 +149,8 @@ def shuffled(
     """The 95th percentile of the mean correlation when every clip is given another's sound.
 
     `table[i, j]`: a measure of picture i with sound j. Wrong sounds are given in turn (random
-    cyclic orders), each to one clip."""
+    cyclic orders), each to one clip.
+    """
     count, chance = len(table), np.random.default_rng(seed)
     if count < 2:
         raise ValueError("one clip has nobody to take a sound from")
@@ -212,7 +217,8 @@ def _contrast(seen: Tensor, heard: Tensor) -> Tensor:
 @torch.inference_mode()
 def _nearest(net: SyncNet, clips: _Gathered) -> float:
     """How often the nearest of a clip's eight sounds is the right one, on clips as they are; chance
-    is one in eight."""
+    is one in eight.
+    """
     net.eval()
     right = []
     for mouths, sounds in clips.moments():
@@ -237,7 +243,8 @@ class _Gathered:
 
     def drawn(self, count: int, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Varied moments of some clips: [count * MOMENTS, SPAN, high, wide], [count * MOMENTS,
-        STEPS, BANDS]."""
+        STEPS, BANDS].
+        """
         picked = chance.choice(len(self.mouths), count, replace=count > len(self.mouths))
         pairs = [
             _cut(self.mouths[i], self.sounds[i], _times(len(self.mouths[i]), chance))
@@ -271,7 +278,8 @@ def _mouths(faces: Faces) -> Float[Tensor, "frames high wide"]:
 @torch.inference_mode()
 def _distances(net: SyncNet, faces: Faces, speech: Samples, first: int) -> dict[int, float]:
     """Mean distance of pictures and sounds by offset in frames: sound taken `offset` frames before
-    the picture."""
+    the picture.
+    """
     mouths, heard = _mouths(faces), torch.from_numpy(sound.mel(speech))
     seen_times = np.arange(len(mouths) - SPAN + 1)
     heard_times = np.arange(max(len(heard) // sound.STEPS_PER_FRAME - SPAN + 1, 0))

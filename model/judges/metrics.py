@@ -39,7 +39,8 @@ class Shown:
     its frame `first`, at 25 a second.
 
     `others`: sounds of other clips, none of which the lips should follow. `portraits`: who it might
-    be, the own identity among them."""
+    be, the own identity among them.
+    """
 
     identity: str
     emotion: str
@@ -53,7 +54,8 @@ class Shown:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verdict:
     """What was measured of a clip: numbers by name, the gap of its lips and the level of its voice,
-    the features of its frames by net."""
+    the features of its frames by net.
+    """
 
     numbers: dict[str, float]
     gap: Float64[np.ndarray, " frames"]
@@ -75,7 +77,8 @@ class Panel:
         shown or stand beside them. `foreign`: names of the field's judges to ask too.
 
         Raises InputError when judges or weights are missing, ToolError when the packaged judge
-        cannot be fetched."""
+        cannot be fetched.
+        """
         landmarker = Landmarker(weights.path(NETS[0]), weights.path(NETS[1]))
         self.recogniser = Recogniser(landmarker, weights.path(NETS[2]), weights.path(NETS[3]))
         self.emotion, self.lips, self.packaged = (
@@ -96,7 +99,8 @@ class Panel:
 
     def judge(self, shown: Shown) -> Verdict:
         """Everything about one clip. Where the mesh finds no face, emotion and identity are not
-        right, and the rest of it is missing."""
+        right, and the rest of it is missing.
+        """
         followed = follow(self.recogniser.landmarker, shown.faces)
         level = _level(shown)
         numbers = self._lips(shown) | {

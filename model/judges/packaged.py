@@ -108,7 +108,8 @@ def load() -> PackagedJudge:
 
 def _tensors(file: Path, layout: Path) -> dict[str, Tensor]:
     """A flat file by its layout; eight-bit tensors are unfolded with their scale and least
-    value."""
+    value.
+    """
     raw, at, made = file.read_bytes(), 0, {}
     entries: Sequence[Any] = [
         entry for part in json.loads(layout.read_text()) for entry in part["weights"]
@@ -135,7 +136,8 @@ def _tensors(file: Path, layout: Path) -> dict[str, Tensor]:
 
 def _box(face: Face) -> tuple[float, float, float, float]:
     """The smallest upright box around brows, jaw and chin, with some room: what face-api calls an
-    aligned face."""
+    aligned face.
+    """
     points = face.points[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
     low = np.array([low[0], points[list(BROWS), 1].min()])

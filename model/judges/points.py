@@ -55,7 +55,8 @@ class Followed:
 
 def follow(landmarker: Landmarker, faces: Faces) -> Followed:
     """Follow the face through a clip of prepared crops. Where it is lost it is looked for in the
-    middle again."""
+    middle again.
+    """
     pictures = np.stack([enlarged(face) for face in faces])
     found: list[Face] = []
     for picture in pictures:

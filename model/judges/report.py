@@ -28,7 +28,8 @@ SYNTHETIC = ("synthetic", "units")  # corpora that no person acted in
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """How a measure is told: `share` of clips or mean, `chance` when there is one, and the line of
-    the page."""
+    the page.
+    """
 
     name: str
     line: str
@@ -79,7 +80,8 @@ def scores(judgements: Sequence[Judgement]) -> list[Score]:
     """Scores of all measures, by corpus and subject, and ratios to the corpus' own clips where a
     talker was judged on the same ones.
 
-    Chance among portraits follows from how many people there are."""
+    Chance among portraits follows from how many people there are.
+    """
     made = []
     for corpus, subject in sorted({(one.corpus, one.subject) for one in judgements}):
         own = [one for one in judgements if (one.corpus, one.subject) == (corpus, subject)]
@@ -127,7 +129,8 @@ def score_row(
     against: tuple[float, str] | None = None,
 ) -> Score:
     """A row; ends that are not known are null. `about` says whose it is, `against` what it is read
-    against, and what that is."""
+    against, and what that is.
+    """
     low, high = (None if math.isnan(end) else end for end in (interval.low, interval.high))
     return Score(
         run_id=about.run_id,

@@ -41,7 +41,8 @@ def level(speech: Samples, frames: int) -> Float64[np.ndarray, " frames"]:
     and 3000 Hz.
 
     A crude guess at how open the mouth is: it is wrong for m and s, but it was not made by any
-    talker."""
+    talker.
+    """
     hz = np.fft.rfftfreq(FFT, 1 / ANALYSIS_HZ)
     power = _power(speech)[:, (hz >= VOICE_HZ[0]) & (hz <= VOICE_HZ[1])].sum(axis=1)
     whole = np.zeros(frames * STEPS_PER_FRAME)

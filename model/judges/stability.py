@@ -48,7 +48,8 @@ def flicker(faces: Faces) -> float:
     + y(t+1)| / 4.
 
     0 for a still and for a steady fade; a picture that is `a` levels brighter and darker in turn
-    has `a`. Less than three frames: 0."""
+    has `a`. Less than three frames: 0.
+    """
     if len(faces) < 3:
         return 0.0
     return float(np.abs(np.diff(luma(faces), n=2, axis=0)).mean() / 4)
@@ -56,7 +57,8 @@ def flicker(faces: Faces) -> float:
 
 def mouth_motion(faces: Faces) -> float:
     """Mean step in levels from frame to frame in the mouth's part, after frames were weighted 1-2-1
-    so that flicker does not count."""
+    so that flicker does not count.
+    """
     if len(faces) < 4:
         return 0.0
     part = luma(mouth_part(faces))
@@ -66,7 +68,8 @@ def mouth_motion(faces: Faces) -> float:
 
 def jitter(points: Points) -> float:
     """Unrest of points that should follow the head only: RMS in inter-ocular distances about their
-    own track, smoothed over two frames."""
+    own track, smoothed over two frames.
+    """
     unit = float(np.median([_unit(one) for one in points]))
     stable = points[:, STABLE] / unit
     off = stable - gaussian_filter1d(stable, SMOOTH_FRAMES, axis=0)

@@ -91,7 +91,8 @@ class SyncNetV2(nn.Module):
 
 def load() -> SyncNetV2:
     """The net from the cache; the published pickle is converted once. Raises InputError when it is
-    missing or something else."""
+    missing or something else.
+    """
     net = SyncNetV2()
     published = external.place("syncnet-v2")
     tensors = load_file(_converted(published))
@@ -122,7 +123,8 @@ def load() -> SyncNetV2:
 @torch.inference_mode()
 def measure(net: SyncNetV2, faces: Faces, speech: Samples) -> Published:
     """A clip whose first picture belongs to the first frame of the sound (25 a second). Raises
-    ValueError for less than 5 frames."""
+    ValueError for less than 5 frames.
+    """
     heard = torch.from_numpy(cepstra(speech))
     moments = min(len(faces), len(heard) // sound.STEPS_PER_FRAME) - SPAN + 1
     if moments < 1:
@@ -140,7 +142,8 @@ def measure(net: SyncNetV2, faces: Faces, speech: Samples) -> Published:
 
 def cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
     """Mel-frequency cepstra, 100 a second, by the usual recipe (Davis & Mermelstein 1980): 26
-    triangles, lifter 22, energy first."""
+    triangles, lifter 22, energy first.
+    """
     plain = speech.astype(np.float64)
     sharp = np.append(plain[:1], plain[1:] - EMPHASIS * plain[:-1])
     steps = max(1 + -(-(len(sharp) - sound.WINDOW) // sound.STEP), 1)

@@ -33,7 +33,8 @@ class Origin:
     """Where a judge comes from: the page beside its weights. `data` is the digest of the clips it
     saw, `split` theirs. `identities` and `clips` are those it learnt from. `scores` are of clips
     that it did not learn from; the one by which its best epoch was chosen (`chosen_by`) is
-    therefore a little too good."""
+    therefore a little too good.
+    """
 
     judge: str
     version: int
@@ -66,7 +67,8 @@ def keep(net: nn.Module, origin: Origin, folder: Path) -> Origin:
 
 def fill(net: nn.Module, judge: str, folder: Path) -> Origin:
     """Fill a net with kept weights. Raises InputError when a file is missing or is not the one that
-    its page tells of."""
+    its page tells of.
+    """
     weights, page = folder / f"{judge}.safetensors", folder / f"{judge}.json"
     missing = [path for path in (weights, page) if not path.is_file()]
     if missing:

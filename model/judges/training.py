@@ -30,7 +30,8 @@ def train(
     """Train both judges and keep them in `folder`. `report` hears `emotion/...` by epoch and
     `lipsync/...` by step.
 
-    Raises InputError when the corpus has too few clips for it, or the mesh is not here."""
+    Raises InputError when the corpus has too few clips for it, or the mesh is not here.
+    """
     who = shares(corpus)
     landmarker = Landmarker(
         weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")

@@ -49,7 +49,8 @@ RANGES: dict[str, tuple[float, float]] = {
 class Settings:
     """`steps` of denoising. `guidance`: 1 follows sound and emotion as learnt (one branch), more
     exaggerates them (two branches). `size`: short side of the frames in px, None for the portrait's
-    own. `weights`: folder of a checkpoint of your own training."""
+    own. `weights`: folder of a checkpoint of your own training.
+    """
 
     steps: int = 10
     guidance: float = 2.0
@@ -107,7 +108,8 @@ def describe(settings: Mapping[str, object]) -> Description:
 
 def _digest(folder: Path) -> str:
     """What the checkpoint's writer noted, without reading the weights. Raises InputError when it is
-    no checkpoint of this talker."""
+    no checkpoint of this talker.
+    """
     expected = "a folder that `callsheet train diffusion` finished"
     missing = [name for name in CHECKPOINT if not (folder / name).is_file()]
     if missing:

@@ -33,7 +33,8 @@ Latent = Float[Tensor, "images latent grid grid"]
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
     """A portrait as the decoder knows it: its picture in [-1, 1], and features at a half, a quarter
-    and an eighth of its side."""
+    and an eighth of its side.
+    """
 
     picture: Picture
     features: tuple[Tensor, Tensor, Tensor]
@@ -46,7 +47,8 @@ class Look:
 
 class Autoencoder(nn.Module):
     """Encoder and decoder. `scale` and `shift` make latents of the training corpus zero-mean with
-    unit deviation per channel."""
+    unit deviation per channel.
+    """
 
     scale: Tensor
     shift: Tensor
@@ -88,7 +90,8 @@ class Autoencoder(nn.Module):
     def draw(self, latents: Latent, look: Look) -> tuple[Tensor, Tensor, Tensor]:
         """What a frame is made of: where each place is read from the portrait (two channels, in
         halves of the side, added to the place itself), the share of the painting (one), and the
-        painting (three, in [-1, 1])."""
+        painting (three, in [-1, 1]).
+        """
         half, quarter, eighth = look.features
         x = self.decode_eighth(self.decode_in(torch.cat((latents, eighth), 1)))
         x = self.decode_quarter(torch.cat((_doubled(x), quarter), 1))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One clip of the small talker: windows of latents, brought to the asked frame rate, drawn and
-placed in the portrait, as a stream."""
+placed in the portrait, as a stream.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ class Request:
 
 class NanoClip:
     """Frames are made as they are asked for. Set `progress` to be told (steps done, steps) before
-    every step of denoising."""
+    every step of denoising.
+    """
 
     def __init__(self, nano: Nano, plan: Plan, request: Request) -> None:
         """Nothing is computed yet."""

@@ -28,7 +28,8 @@ NEUTRAL = LABELS.index("neutral")
 
 class Hearing(nn.Module):
     """The sound at each frame as `told` numbers. `middle` and `spread`: mean and deviation of each
-    prosody column in the corpus."""
+    prosody column in the corpus.
+    """
 
     middle: Tensor
     spread: Tensor
@@ -69,7 +70,8 @@ class Feeling(nn.Module):
     standardised by `centre` and `size`.
 
     Tokens are a learnt projection of the prior, or (`Sizes.banked`) what the prior finds in an
-    emotion bank, fitted to the width."""
+    emotion bank, fitted to the width.
+    """
 
     priors: Tensor
     centre: Tensor
@@ -77,7 +79,8 @@ class Feeling(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         """Priors are random directions of length 1 per number until an embedder's are adopted; they
-        are not trained here."""
+        are not trained here.
+        """
         super().__init__()
         directions = torch.randn(
             sizes.prior, len(LABELS), generator=torch.Generator().manual_seed(0)
@@ -123,7 +126,8 @@ class Feeling(nn.Module):
         dropped: Bool[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch frames tokens told"]:
         """Tokens of embeddings in the priors' space: of a class, a blend, or one drawn for a
-        clip."""
+        clip.
+        """
         banked = hasattr(self, "bank")
         given = priors if banked else (priors - self.centre) / self.size
         if dropped is not None:
@@ -143,7 +147,8 @@ def around(
     track: Float[Tensor, "rows width"], *, frames: range, size: int, stride: int
 ) -> Float[Tensor, "frames size width"]:
     """For each frame the `size` rows around its middle; a frame has `stride` rows, and beyond the
-    ends the end rows are held."""
+    ends the end rows are held.
+    """
     before = (size - stride) // 2
     starts = torch.arange(frames.start, frames.stop)[:, None] * stride - before
     rows = (starts + torch.arange(size)).clamp(0, len(track) - 1)

@@ -31,7 +31,8 @@ class Framing:
     """`plate`: the full frame; `area`: the square around the face in it; `face`: what the networks
     see of it.
 
-    `box`: left, top, right, bottom of the face as fractions of the frame."""
+    `box`: left, top, right, bottom of the face as fractions of the frame.
+    """
 
     plate: Frame
     area: face_crop.Square
@@ -67,7 +68,8 @@ class Framing:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drawn:
     """What the decoder says of one frame. `flow`: right and down, in halves of the square; `paint`:
-    levels 0 to 255."""
+    levels 0 to 255.
+    """
 
     flow: Float32[np.ndarray, "side side 2"]
     mask: Float32[np.ndarray, "side side"]
@@ -86,7 +88,8 @@ class Drawn:
 
 def frame_portrait(portrait: Portrait, size: int | None, *, side: int) -> Framing:
     """Find the chosen face and the square around it. Raises InputError when there is none, or it is
-    small or turned aside."""
+    small or turned aside.
+    """
     points = find_face(portrait, _landmarker()).points[:, :2]
     pixels = _opaque(portrait)
     height, width = pixels.shape[:2]

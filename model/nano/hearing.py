@@ -56,7 +56,8 @@ class Ears:
 
 class Track:
     """What is heard around the frames of one shot, at 25 frames a second; stretches are heard when
-    they are first asked for."""
+    they are first asked for.
+    """
 
     def __init__(self, ears: Ears, speech: Speech) -> None:
         """A listening portrait hears silence."""
@@ -69,7 +70,8 @@ class Track:
         self, frames: range
     ) -> tuple[Float[Tensor, "states heard"], Float[Tensor, "frames 6"]]:
         """Encoder states (two a frame) and prosody of the frames of a range; it may begin before
-        the shot and end after it."""
+        the shot and end after it.
+        """
         numbers = range(frames.start // STRETCH, (frames.stop - 1) // STRETCH + 1)
         parts = [self._stretch(number) for number in numbers]
         for old in [number for number in self._kept if number < numbers.start]:
@@ -102,7 +104,8 @@ class Track:
 
 def log_mel(sound: Sound) -> Float32[np.ndarray, "bins steps"]:
     """Whisper's log-mel of sound at 16 kHz as long as it is (not padded to 30 s), 100 steps a
-    second."""
+    second.
+    """
     window = torch.hann_window(FFT_SAMPLES)
     spectrum = torch.stft(
         torch.from_numpy(sound), FFT_SAMPLES, HOP_SAMPLES, window=window, return_complex=True

@@ -22,7 +22,8 @@ Told = Float[Tensor, "images told"]
 
 class Residual(nn.Module):
     """Two convolutions beside a shortcut. `told` > 0: the second norm is scaled and shifted by what
-    each image is told (FiLM)."""
+    each image is told (FiLM).
+    """
 
     def __init__(self, channels: int, out: int, *, told: int = 0) -> None:
         """The last convolution starts small, so that a fresh block mostly passes its input on."""
@@ -48,7 +49,8 @@ class Residual(nn.Module):
 
 class Neighbours(nn.Module):
     """Mixes every frame with the one before and the one after, place by place; starts as the
-    identity."""
+    identity.
+    """
 
     def __init__(self, channels: int) -> None:
         """One 1x1 convolution over three frames' channels."""
@@ -60,7 +62,8 @@ class Neighbours(nn.Module):
 
     def forward(self, x: Images, frames: int) -> Images:
         """`frames`: of each window in the batch; beyond a window's ends its first and last frame
-        stand."""
+        stand.
+        """
         hidden = rearrange(functional.silu(self.norm(x)), "(b f) c h w -> b f c h w", f=frames)
         before = torch.cat((hidden[:, :1], hidden[:, :-1]), 1)
         after = torch.cat((hidden[:, 1:], hidden[:, -1:]), 1)
@@ -71,7 +74,8 @@ class Neighbours(nn.Module):
 
 class Attention(nn.Module):
     """Each place attends along time to itself in all frames of the window, then to the tokens of
-    its frame."""
+    its frame.
+    """
 
     def __init__(self, channels: int, *, context: int, heads: int) -> None:
         """`context`: width of the tokens."""

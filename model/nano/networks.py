@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The four networks of the small talker together, and their checkpoint: half-precision safetensors
-with a config beside them."""
+with a config beside them.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ class Nano(nn.Module):
     @classmethod
     def load(cls, folder: Path = WEIGHTS) -> Nano:
         """A finished checkpoint, ready to sample. Raises InputError when it is none or does not
-        fit."""
+        fit.
+        """
         config = read_config(folder)
         nano = cls.fresh(Sizes.from_plain(config["sizes"]))
         checkpoint.load_into(nano, folder)
@@ -57,7 +59,8 @@ class Nano(nn.Module):
         """Another's weights. How it feels is only taken over when both feel in the same way
         (`Sizes.banked`).
 
-        Raises InputError when the sizes differ in anything else."""
+        Raises InputError when the sizes differ in anything else.
+        """
         if replace(other.sizes, banked=self.sizes.banked) != self.sizes:
             message = "networks of other sizes"
             raise InputError(
@@ -80,7 +83,8 @@ class Nano(nn.Module):
         self, folder: Path, facts: Mapping[str, Any], *, dtype: torch.dtype = torch.float16
     ) -> str:
         """Write a checkpoint; `facts` (data, licences, settings, seed) go into its config. Returns
-        its digest."""
+        its digest.
+        """
         config = {"kind": KIND, "sizes": self.sizes.plain(), **facts}
         return checkpoint.write(folder, self, config, dtype=dtype)
 

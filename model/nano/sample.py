@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames of 64 px from arrays: what judges and training ask for. The talker adds sound, faces in
-pictures and any frame rate."""
+pictures and any frame rate.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ DEFAULT = Plan()
 class Asked:
     """A clip to sample. `face`: the portrait's crop. `heard`: encoder states, two a frame;
     `prosody`: one row a frame; both may be longer or shorter than the clip (ends are held).
-    `weights`: of the eight emotions at each frame, or one row for all."""
+    `weights`: of the eight emotions at each frame, or one row for all.
+    """
 
     face: UInt8[Tensor, "side side 3"]
     heard: Float[Tensor, "states heard"]
@@ -56,7 +58,8 @@ def shown(
 
 def of_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> Asked:
     """What would be asked to make a clip of a corpus anew: its person's portrait, its sound, its
-    emotion at its intensity."""
+    emotion at its intensity.
+    """
     weights = torch.zeros(1, len(LABELS))
     weights[0, LABELS.index(clip.emotion)] = clip.intensity
     return Asked(

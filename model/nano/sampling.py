@@ -31,7 +31,8 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`guidance`: 1 follows the conditions as learnt (one branch), more exaggerates them (two
-    branches)."""
+    branches).
+    """
 
     steps: int = 10
     guidance: float = 2.0
@@ -62,7 +63,8 @@ class Count:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One clip being denoised. `progress(steps done, steps)` is called before each step; what it
-    raises, ends it."""
+    raises, ends it.
+    """
 
     plan: Plan
     generator: torch.Generator
@@ -87,7 +89,8 @@ def stream(
     nano: Nano, look: Float[Tensor, "look grid grid"], told: Told, *, frames: int, run: Run
 ) -> Iterator[Latents]:
     """Normalised latents of exactly `frames` frames, in pieces of at most a window. `look`: the
-    portrait on the latent grid."""
+    portrait on the latent grid.
+    """
     sizes, known = nano.sizes, None
     windows = spans(frames, window=sizes.window, overlap=sizes.overlap)
     for number, span in enumerate(windows):
@@ -103,7 +106,8 @@ def stream(
 
 def _scene(nano: Nano, look: Tensor, conditions: Conditions, known: Latents | None) -> Scene:
     """The scene of one window; of two when a second branch is needed, the second of which hears and
-    feels nothing."""
+    feels nothing.
+    """
     sizes = nano.sizes
     held = torch.zeros(sizes.window, sizes.latent, sizes.grid, sizes.grid)
     given = torch.zeros(sizes.window, dtype=torch.bool)
@@ -130,7 +134,7 @@ def _denoised(nano: Nano, scene: Scene, run: Run, done: int, steps: int) -> Late
 
 
 def _guided(nano: Nano, sample: Tensor, sigma: Tensor, told: Scene, *, guidance: float) -> Tensor:
-    """v of the window: nothing + guidance (everything - nothing)."""
+    """V of the window: nothing + guidance (everything - nothing)."""
     branches = len(told.given)
     answers: Tensor = nano.unet(
         sample.expand(branches, *sample.shape[1:]), sigma.expand(branches), told

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sizes of the small diffusion talker: a picture of 64 px, at most five million parameters in
-all."""
+all.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class Sizes:
     from the window before. Conditions: `rows` encoder states of width `heard` around each frame,
     squeezed to `squeezed` each; `prosody` numbers in each of `prosody_frames` frames; a `prior` of
     the emotion that becomes `tokens` x `told`; all of it told as `told` numbers. `banked`: an
-    emotion bank stands between prior and tokens."""
+    emotion bank stands between prior and tokens.
+    """
 
     side: int = 64
     picture: tuple[int, int, int] = (24, 48, 80)

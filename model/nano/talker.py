@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The small diffusion talker: fills the contract of `model.talker`. What it makes does not depend
-on what it made before."""
+on what it made before.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ KEPT_SITTERS = 4
 
 class NanoTalker:
     """Animates portraits by a small diffusion network. `label`: how its frames are called wherever
-    they are shown."""
+    they are shown.
+    """
 
     name = nano.NAME
     version = nano.VERSION

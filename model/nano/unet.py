@@ -30,7 +30,8 @@ Window = Float[Tensor, "batch frames latent grid grid"]
 class Scene:
     """What a batch of windows is told. `look`: the portrait on the latent grid. `known`: latents of
     frames that are `given` (the end of the window before); other frames of it are ignored. `heard`:
-    the sound at each frame. `felt`: emotion tokens of each frame."""
+    the sound at each frame. `felt`: emotion tokens of each frame.
+    """
 
     look: Float[Tensor, "batch look grid grid"]
     known: Window
@@ -58,7 +59,8 @@ class _Block(nn.Module):
 
 class NanoUNet(nn.Module):
     """Predicts v of every frame of a window. `checkpointing`: recompute blocks in the backward pass
-    instead of keeping activations."""
+    instead of keeping activations.
+    """
 
     def __init__(self, sizes: Sizes) -> None:
         """Fresh weights; the last convolution starts at zero."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The previs talker: a portrait that acts, on one CPU core. Nothing heavy is imported here; see
-`talker` for the work."""
+`talker` for the work.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ LEAST_SIZE, MOST_SIZE = 128, 4320
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """`size`: short side of the frames in px, None for the portrait's own; never more than the
-    portrait has."""
+    portrait has.
+    """
 
     size: int | None = None
 

@@ -14,7 +14,8 @@ LIDS = ((159, 145), (386, 374))
 
 def unrest(face: Face) -> float:
     """How far a face is from a frontal one at rest, about 0 to 5: turn, tilt, parted lips, closed
-    eyes."""
+    eyes.
+    """
     local = face.local
     gap = float(local[14, 1] - local[13, 1])
     opening = min(float(local[lower, 1] - local[upper, 1]) for upper, lower in LIDS)
@@ -29,7 +30,8 @@ def unrest(face: Face) -> float:
 
 def best(frames: Iterable[Rgb], landmarker: Landmarker) -> tuple[Rgb | None, float]:
     """The frame whose largest face is most at rest, and its `unrest`; None when no frame shows a
-    face."""
+    face.
+    """
     kept: Rgb | None = None
     least = float("inf")
     for frame in frames:

@@ -70,7 +70,8 @@ class LipUnit:
     """One mouth unit. `corner`: (out, down) at the corners, fading to the middle. `upper`, `lower`:
     down at the middle of the lip, (outer line, inner line), fading to the corners. `even`: down of
     the whole upper lip. `followers`: skin that goes along. `fading`: how the corner's pull fades to
-    the middle."""
+    the middle.
+    """
 
     corner: tuple[float, float] = (0.0, 0.0)
     upper: tuple[float, float] = (0.0, 0.0)
@@ -230,7 +231,8 @@ BEARING: dict[str, tuple[float, float, float]] = {
 
 def shown(intensities: Float64[np.ndarray, "... 8"]) -> Float64[np.ndarray, "... 8"]:
     """How far a face shows feelings of these intensities: 0 is 0, 1 is 1, between them more than in
-    proportion."""
+    proportion.
+    """
     return np.asarray(np.power(np.maximum(intensities, 0), SHOWING))
 
 
@@ -255,7 +257,8 @@ def bearing_matrix() -> Float64[np.ndarray, "8 3"]:
 @dataclass(slots=True)
 class Controls:
     """Points that a unit moves or holds: mesh index to displacement (right, down) in IOD, for
-    either side of the mouth line."""
+    either side of the mouth line.
+    """
 
     upper: dict[int, tuple[float, float]]
     lower: dict[int, tuple[float, float]]

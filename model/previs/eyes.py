@@ -35,7 +35,8 @@ class Eye:
     """One eye at rest. Curves are over `across` (px along the face's right): `crease`, `upper` and
     `lower` lid, px along its down, both from `origin`. `box`: the pixels that may change. `lash`:
     colour of the lash line. `skin`: the box without lashes. `wide`: the box with the eyeball
-    completed above the lid."""
+    completed above the lid.
+    """
 
     box: Box
     origin: Float32[np.ndarray, " 2"]
@@ -52,7 +53,8 @@ class Eye:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lid:
     """What to paint over an eye: the lid's skin (or, of a wide eye, the eyeball) and how far it
-    covers, and the lash line."""
+    covers, and the lash line.
+    """
 
     skin: Float32[np.ndarray, "rows columns 3"]
     cover: Cover
@@ -61,7 +63,8 @@ class Lid:
 
 def find(rgb: np.ndarray, face: Face, irises: np.ndarray, box: Box) -> tuple[Eye, Eye]:
     """Both eyes of a face, the viewer's left first; nothing outside `box` will change. `irises`:
-    see `landmarks.Irises`."""
+    see `landmarks.Irises`.
+    """
     made = [_eye(rgb, face, (side, irises[side]), box) for side in (0, 1)]
     return made[0], made[1]
 
@@ -110,7 +113,8 @@ def _completed(
     eye: Eye, axes: np.ndarray, iris: np.ndarray
 ) -> Float32[np.ndarray, "rows columns 3"]:
     """The eyeball as it would be above the upper lid: the iris mirrored about its middle, the rest
-    in the colour of the white."""
+    in the colour of the white.
+    """
     left, top, right, bottom = eye.box
     pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(
         np.float32
@@ -139,7 +143,8 @@ def _completed(
 
 def _lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray, "rows columns 3"]:
     """The box with the eye and its lashes gone: skin that runs from the crease down to below the
-    lower lid, round as a lid is."""
+    lower lid, round as a lid is.
+    """
     left, top, right, bottom = eye.box
     bare = _without_lashes(np.ascontiguousarray(rgb[top:bottom, left:right]), face.unit)
     pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(
@@ -207,7 +212,8 @@ def _lash_colour(rgb: np.ndarray, places: np.ndarray) -> Float32[np.ndarray, " 3
 
 def look(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) -> None:
     """Turn the eye: change `region` (where the eye's box samples, in picture px) in place. `gaze`
-    in px (right, down)."""
+    in px (right, down).
+    """
     if abs(gaze[0]) + abs(gaze[1]) < 0.05:
         return
     place = _Place(eye, region, axes)
@@ -220,7 +226,8 @@ def look(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) 
 
 def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None:
     """The eyeball under a lid that is raised by `lift` px at its middle: it stays as it is where
-    the warp would stretch it."""
+    the warp would stretch it.
+    """
     if lift < 0.5:
         return None
     place = _Place(eye, region, axes)
@@ -250,7 +257,8 @@ def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None
 
 def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | None:
     """Shut the eye: the upper lid comes down, the lower a little up. `closure` 0 leaves it, 1 shuts
-    it. `region` says where the eye's box samples, in picture px."""
+    it. `region` says where the eye's box samples, in picture px.
+    """
     if closure < 0.02:
         return None
     place = _Place(eye, region, axes)
@@ -294,7 +302,8 @@ def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | N
 
 class _Place:
     """Where the pixels of an eye's box sample, in the face's axes about the eye, and the lid curves
-    there."""
+    there.
+    """
 
     def __init__(self, eye: Eye, region: Region, axes: np.ndarray) -> None:
         self._region = region

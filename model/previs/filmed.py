@@ -30,7 +30,8 @@ MOST_LOST = 0.2  # share of frames without a face that can be bridged
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Filmed:
     """A measured performance at `rate` frames a second: unit weights (only `TAKEN`), head as in
-    `rig.HEAD`, lid closure in [0, 1]."""
+    `rig.HEAD`, lid closure in [0, 1].
+    """
 
     rate: Fraction
     units: Float64[np.ndarray, "frames units"]
@@ -56,7 +57,8 @@ def measure(
     name: str,
 ) -> Filmed:
     """Measure a film of one face. Raises InputError when there is no face in more than a fifth of
-    it. `name` is for errors."""
+    it. `name` is for errors.
+    """
     nothing = np.full(12, np.nan)
     rows = np.array(
         [nothing if face is None else _measures(face) for face in _followed(frames, landmarker)]
@@ -123,7 +125,8 @@ def _bridged(column: np.ndarray) -> np.ndarray:
 
 def _units(change: np.ndarray) -> np.ndarray:
     """Invert the sizes of the units (model.previs.expression): how much of each gives the measured
-    change."""
+    change.
+    """
     units = np.zeros((len(change), len(expression.UNITS)))
     inner, outer, together, corner, width = change[:, :5].T
     taken = {

@@ -35,7 +35,8 @@ class Run:
 
 def runs(words: Sequence[Sequence[str]], heard: Sequence[str]) -> list[Run]:
     """Runs of words found in what was heard, in order. `words`: the phones of each word; `heard`:
-    phones without silences."""
+    phones without silences.
+    """
     best = _best(words, heard)
     if best is None:
         return []

@@ -26,7 +26,8 @@ def drift(times: Times, seed: int, channel: int, seconds: float) -> Times:
     """Smooth noise of unit spread, bounded to +-2, that forgets itself over about `seconds`.
 
     Gaussian-filtered white noise on a lattice, normalised analytically so that short clips are not
-    inflated."""
+    inflated.
+    """
     step = seconds / 2
     first, last = math.floor(times.min() / step) - 12, math.ceil(times.max() / step) + 12
     values = np.array(
@@ -75,7 +76,8 @@ class Blinks:
 
 class Glances:
     """Where the eyes look: fixations near the camera with quick small jumps between them, in IOD
-    (right, down)."""
+    (right, down).
+    """
 
     def __init__(self, seed: int, reach: float) -> None:
         """`reach` is the spread of the jumps."""
@@ -128,7 +130,8 @@ def stress(db: Float64[np.ndarray, " ticks"], reference: float) -> Float64[np.nd
 
 def phrase(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " ticks"]:
     """How much a face is busy with speech at 100 Hz: as it sounds, and `HELD` ticks before and
-    after, so over a phrase's short pauses."""
+    after, so over a phrase's short pauses.
+    """
     from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
     if not len(speaking):
@@ -138,7 +141,8 @@ def phrase(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " tic
 
 def nods(speaking: Float64[np.ndarray, " ticks"], seed: int) -> Float64[np.ndarray, " ticks"]:
     """A listener's small nods at 100 Hz: after about every second phrase of the other, a quarter of
-    a second into the pause."""
+    a second into the pause.
+    """
     from scipy.ndimage import gaussian_filter1d
 
     track = np.zeros(len(speaking))

@@ -35,7 +35,8 @@ LESSER = 3.0  # faces this much smaller than the largest stand in the background
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
     """One detection: `box` left, top, right, bottom in px, `roll` of the eye line in radians,
-    `score` in [0, 1]."""
+    `score` in [0, 1].
+    """
 
     box: tuple[float, float, float, float]
     roll: float
@@ -50,7 +51,8 @@ class Found:
 @dataclass(frozen=True, eq=False)
 class Face:
     """468 points (x, y in px, z in px toward the camera negative) and the mesh network's confidence
-    that there is a face."""
+    that there is a face.
+    """
 
     points: Float64[np.ndarray, "468 3"]
     confidence: float
@@ -64,7 +66,8 @@ class Face:
     @cached_property
     def unit(self) -> float:
         """Distance of the eye centres in px: the inter-ocular distance (IOD) in which everything
-        else is measured."""
+        else is measured.
+        """
         return float(np.hypot(*(self.eyes[1] - self.eyes[0])))
 
     @cached_property
@@ -94,7 +97,8 @@ class Face:
     @property
     def yaw_degrees(self) -> float:
         """How far the head is turned, from the depth of the two sides of the face; positive toward
-        the viewer's right."""
+        the viewer's right.
+        """
         left, right = (self.points[i] for i in anatomy.SIDES)
         across = (right[:2] - left[:2]) @ self.axes[:, 0]
         return math.degrees(math.atan2(right[2] - left[2], across))
@@ -102,7 +106,8 @@ class Face:
     @cached_property
     def left_share(self) -> float:
         """How much of the face's width is seen on the viewer's left of its middle, by eyes and
-        mouth: 0.5 from the front, 0.3 to 0.7."""
+        mouth: 0.5 from the front, 0.3 to 0.7.
+        """
         middle = self.local[list(anatomy.MIDLINE), 0]
         left, right = (np.abs(self.local[list(points), 0] - middle) for points in anatomy.BESIDE)
         return float(np.clip((left / (left + right)).mean(), 0.3, 0.7))
@@ -119,14 +124,16 @@ class Landmarker:
 
     def __init__(self, detector: Path, mesh: Path) -> None:
         """Read the .tflite files (catalogue names `mediapipe-face-detector`,
-        `mediapipe-face-mesh`)."""
+        `mediapipe-face-mesh`).
+        """
         self._detector = cv2.dnn.readNetFromTFLite(str(detector))
         self._mesh = cv2.dnn.readNetFromTFLite(str(mesh))
         self._anchors = _anchors()
 
     def detect(self, rgb: Rgb) -> list[Found]:
         """All faces, from left to right. Tiles are looked at only when the whole picture shows
-        none."""
+        none.
+        """
         for share in TILE_STEPS:
             found = [
                 one
@@ -143,7 +150,8 @@ class Landmarker:
         right.
 
         `detect` stops at the tiles in which it finds any, and there may be smaller ones; this looks
-        on. Slower for that."""
+        on. Slower for that.
+        """
         kept: list[Found] = []
         for share in TILE_STEPS:
             found = [
@@ -160,7 +168,8 @@ class Landmarker:
 
     def mesh(self, rgb: Rgb, found: Found, rounds: int = 3) -> Face:
         """The points of a detected face; the crop is refined from the points themselves `rounds`
-        times."""
+        times.
+        """
         # averaging first keeps the crop from aliasing
         scale = min(1.0, 2 * MESH_SIZE / (found.size * 1.5))
         small = (
@@ -185,7 +194,8 @@ class Landmarker:
 
         With `rest` (the same face, from any frame) the network looks through the crop of that face,
         carried along by points that neither speech nor lids move. Without, the crop follows the
-        chin, and the network answers a moved crop with a moved face."""
+        chin, and the network answers a moved crop with a moved face.
+        """
         return self._mesh_at(rgb, _roi(face) if rest is None else _carried(rest, face))
 
     def _mesh_at(self, rgb: Rgb, roi: tuple[np.ndarray, float, float]) -> Face:
@@ -243,7 +253,8 @@ class Irises:
 
 def _anchors() -> np.ndarray:
     """Centres of the detector's 896 anchors in [0, 1]: a 16x16 grid with two, an 8x8 grid with six
-    at each place."""
+    at each place.
+    """
     grids = []
     for cells, repeat in ((16, 2), (8, 6)):
         places = (np.arange(cells) + 0.5) / cells
@@ -254,7 +265,8 @@ def _anchors() -> np.ndarray:
 
 def _tiles(shape: tuple[int, ...], share: float) -> Iterator[tuple[int, int, int]]:
     """Squares (left, top, side) with half a side of overlap; share 1 is the whole picture padded to
-    a square."""
+    a square.
+    """
     height, width = shape[:2]
     side = round(max(height, width) * share)
     if share == 1.0:

@@ -28,7 +28,8 @@ Line = Float32[np.ndarray, "41 2"]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lips:
     """Points from corner to corner where each lip ends at rest, in picture px, and the `gap` of the
-    landmarks in IOD."""
+    landmarks in IOD.
+    """
 
     upper: Line
     lower: Line
@@ -60,7 +61,8 @@ _SMOOTH = CubicSpline(np.arange(11), np.eye(11), bc_type="natural")(np.linspace(
 
 def _seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
     """The dark line between closed lips near the landmarks' middle line, to where it ends beside
-    their corners."""
+    their corners.
+    """
     unit, (right, down) = face.unit, face.axes.T
     steps = np.arange(1, BEYOND + 1)[:, None] * (0.075 / BEYOND * unit) * right
     path = np.concatenate([middle[0] - steps[::-1], middle, middle[-1] + steps])
@@ -103,7 +105,8 @@ def _cheapest(cost: np.ndarray) -> np.ndarray:
 
 def _ends(depth: np.ndarray) -> tuple[int, int]:
     """The first and last row of the path at which it is still dark, looking outward from the
-    landmarks' corners."""
+    landmarks' corners.
+    """
     first, last = BEYOND, len(depth) - 1 - BEYOND
     while first > 0 and depth[first - 1] > 0.45:
         first -= 1

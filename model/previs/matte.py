@@ -47,7 +47,8 @@ class Segmenter:
 
     def rough(self, rgb: Rgb) -> UInt8[np.ndarray, "height width"]:
         """The matte of a whole picture as the network sees it: soft, for what lies outside the
-        moving box."""
+        moving box.
+        """
         small = cv2.resize(rgb, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
         guess = cv2.resize(
             self._guess(small), (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR
@@ -79,7 +80,8 @@ def plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
     """The picture with the person's edge filled from outside; untouched further than `BAND` from
     the matte.
 
-    `unit` is the inter-ocular distance in px."""
+    `unit` is the inter-ocular distance in px.
+    """
     reach = max(3, round(BAND * unit)) | 1
     scale = max(1, round(reach / 12))
     small_matte = cv2.resize(matte, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
@@ -98,7 +100,8 @@ def plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
 
 def bled(rgb: Rgb, cover: UInt8[np.ndarray, "height width"]) -> Rgb:
     """A cut-out's own colours, carried on under its transparent pixels. `rgb`: multiplied by
-    `cover`, its opacity."""
+    `cover`, its opacity.
+    """
     if not cover.any():
         return rgb
     share = np.maximum(cover, 1).astype(np.float32)[..., None] / 255

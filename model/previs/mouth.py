@@ -34,7 +34,8 @@ class Mouth:
     """A portrait's mouth at rest, in picture px. `upper`, `lower`: where the lips part (the same
     line when closed). `rest_gap` in IOD. Textures are RGBA float32, colours RGB; `middle`: where
     along their rows the face's middle is, 0 to 1. `level`: the light on the face; `chroma`: 0 in a
-    grey picture, else 1."""
+    grey picture, else 1.
+    """
 
     upper: Line
     lower: Line
@@ -117,7 +118,8 @@ def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def _teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows columns 4"]:
     """The upper arch: ten teeth in the light of the face, RGBA. `white` is the colour of the eyes'
-    whites, which tells of that light."""
+    whites, which tells of that light.
+    """
     columns, rows = TEXTURE
     grey, bright = (max(float(colour @ LUMA), 1.0) for colour in (skin, white))
     light = float(np.clip(0.60 * grey + 0.62 * bright, 8, 226))
@@ -141,7 +143,8 @@ def _teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows col
 
 def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarray) -> None:
     """Draw one tooth, four times as fine: round at the gum and at the cutting edge, darker at its
-    root and its sides."""
+    root and its sides.
+    """
     low, high, height = place
     rows, columns = arch.shape[:2]
     drawn = np.zeros((rows * 4, columns * 4), np.uint8)
@@ -162,7 +165,8 @@ def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarr
 
 def _turned(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "rows columns 4"]:
     """The arch as a turned head shows it: its middle moved, the side that is turned away
-    narrower."""
+    narrower.
+    """
     columns, rows = TEXTURE
     left = round(columns * left_share)
     half = columns // 2
@@ -176,7 +180,8 @@ def _turned(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "rows c
 class Opening:
     """A mouth in one pose, in px of the frame: the lip lines (crossing where lips are pressed) and
     what neither lip was found to cover. What stands between the lines is open as well: far from the
-    lips the search for what covers a pixel goes astray."""
+    lips the search for what covers a pixel goes astray.
+    """
 
     upper: Line
     lower: Line
@@ -186,7 +191,8 @@ class Opening:
 def paint(mouth: Mouth, frame: np.ndarray, opening: Opening, skull: np.ndarray) -> None:
     """Paint what is seen between the lips into `frame` (RGB) in place.
 
-    `skull`: where the middle of the rest seam would be if only the head had moved."""
+    `skull`: where the middle of the rest seam would be if only the head had moved.
+    """
     gaps = (opening.lower - opening.upper) @ mouth.down
     _paint_seam(mouth, frame, (opening.upper + opening.lower) / 2, gaps)
     gap = float(gaps.max())
@@ -213,7 +219,8 @@ def uncrossed(mouth: Mouth, upper: np.ndarray, lower: np.ndarray) -> tuple[np.nd
 
 def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray) -> None:
     """The dark line where lips touch: drawn where they are pressed or barely apart; at rest it is
-    the portrait's own."""
+    the portrait's own.
+    """
     thin = 0.008 * mouth.unit
     strength = np.clip(np.abs(gaps) / thin, 0, 1) * np.clip(1 - gaps / (4 * thin), 0, 1)
     if strength.max() < 0.05:

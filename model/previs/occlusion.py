@@ -41,7 +41,8 @@ FAINT, FAINT_LINE = (
 class Lips:
     """What is seen where lips should be, in CIELAB, as in good light: how far their colour lies
     from the skin about them, how dark the line between them is, and how much redder than the
-    forehead they and the skin about them are."""
+    forehead they and the skin about them are.
+    """
 
     apart: float
     line: float
@@ -105,7 +106,8 @@ def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def _line(rgb: np.ndarray, face: Face) -> float:
     """How much darker than what lies above and below is the darkest line across the middle of the
-    lips (L*)."""
+    lips (L*).
+    """
     inner = (anatomy.LIP_INNER_UPPER[3:8], anatomy.LIP_INNER_LOWER[3:8])
     middle = np.mean([face.points[list(points), :2] for points in inner], axis=0)
     steps = np.linspace(-REACH, REACH, 29)[None, :, None] * face.unit * face.axes[:, 1]

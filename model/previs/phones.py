@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The door to pocketsphinx: which phones are spoken when, from known text or from sound alone. US
-English models, in its wheel."""
+English models, in its wheel.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +96,8 @@ SPELLING: tuple[tuple[str, str], ...] = (
 @dataclass(frozen=True, slots=True)
 class Phone:
     """One phone (ARPAbet without stress, `SIL` for anything that is not speech) over [start, end)
-    in 10 ms ticks."""
+    in 10 ms ticks.
+    """
 
     name: str
     start: int
@@ -104,7 +106,8 @@ class Phone:
 
 class Phones:
     """Two decoders, loaded when first needed. Each utterance starts afresh, so the answer does not
-    depend on what came before."""
+    depend on what came before.
+    """
 
     def decode(self, samples: Samples) -> list[Phone]:
         """Phones heard in mono 16 kHz sound."""
@@ -119,7 +122,8 @@ class Phones:
         heard.
 
         Where text and sound differ (a cut through a line, a word left out), the words that are
-        heard are aligned each in its place, and what lies between them is decoded."""
+        heard are aligned each in its place, and what lies between them is decoded.
+        """
         words = self._known(text)
         if not words:
             return None
@@ -155,7 +159,8 @@ class Phones:
 
     def _fitted(self, samples: Samples, words: list[str]) -> list[Phone] | None:
         """Decoded phones, with those runs of words that are heard in them aligned in their
-        place."""
+        place.
+        """
         decoded = self.decode(samples)
         heard = [phone for phone in decoded if phone.name != "SIL"]
         spelled = [
@@ -213,7 +218,8 @@ def _run(decoder: Any, samples: Samples) -> None:
 
 def _forced(phones: list[Phone], samples: Samples) -> bool:
     """Whether words were squeezed or stretched to fit what was not them, or left much of what is
-    said as silence."""
+    said as silence.
+    """
     lengths = np.array([phone.end - phone.start for phone in phones if phone.name != "SIL"])
     if (
         not len(lengths)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a portrait to a puppet: find the chosen face, refuse what cannot be animated, and solve
-everything that frames share."""
+everything that frames share.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class Networks:
 
 def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
     """The face that `portrait.face` chooses. Raises InputError: none, several without a choice, too
-    small, turned away."""
+    small, turned away.
+    """
     pixels = portrait.pixels if portrait.alpha is None else _opaque(portrait.pixels, portrait.alpha)
     found = [(one, landmarker.mesh(pixels, one)) for one in landmarker.survey(pixels, LEAST_FACE)]
     found = _distinct([(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE])
@@ -66,7 +68,8 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
 
 def _opaque(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """A cut-out before the backdrop: what its transparent pixels hold is not part of the
-    picture."""
+    picture.
+    """
     share = cv2.merge([alpha, alpha, alpha])
     behind = cv2.convertScaleAbs(cv2.bitwise_not(share), alpha=BACKDROP / 255)
     return np.asarray(cv2.add(cv2.multiply(rgb, share, scale=1 / 255), behind))
@@ -108,7 +111,8 @@ def _stands_on_head(pixels: np.ndarray, one: Found, landmarker: Landmarker) -> b
 
 def _distinct(found: list[tuple[Found, Face]]) -> list[tuple[Found, Face]]:
     """Each face once, and no shapes in a blurred background: those score far below a face in the
-    same picture."""
+    same picture.
+    """
     best = max((one.score for one, _ in found), default=0.0)
     kept: list[tuple[Found, Face]] = []
     for one, face in sorted(found, key=lambda pair: -pair[0].score):
@@ -143,7 +147,8 @@ def _refusal(
 
 def scaled(portrait: Portrait, size: int | None) -> tuple[np.ndarray, float]:
     """The portrait with its short side at most `size` (or `LARGEST`) px and even sides, and the
-    factor that was applied."""
+    factor that was applied.
+    """
     height, width = portrait.pixels.shape[:2]
     factor = min(1.0, (size or LARGEST) / min(height, width))
     target = (max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2))
@@ -228,7 +233,8 @@ def _rest(face: Face, parted: lips.Lips) -> np.ndarray:
 
 def _warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
     """What a person should look at: a turned head, a mouth that does not look like one, a small
-    face."""
+    face.
+    """
     said = []
     if abs(face.yaw_degrees) > WARN_YAW:
         said.append(

@@ -32,7 +32,8 @@ REACH = (2.3, 2.7, 2.3)  # IOD beside, above and below the face centre beyond wh
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grid:
     """A lattice of sample points: pixel (left, top) to (right, bottom), `columns` x `rows` cells,
-    samples at cell centres."""
+    samples at cell centres.
+    """
 
     left: int
     top: int
@@ -68,7 +69,8 @@ class Grid:
 class Rig:
     """Displacements in px. `whole`: one row for each unit, then each of `HEAD`, over the grid
     `wide`. `above`, `below`: the same over the finer grid `mouth`. `lips`: the same for the points
-    of the lip lines, upper then lower."""
+    of the lip lines, upper then lower.
+    """
 
     wide: Grid
     mouth: Grid
@@ -80,7 +82,8 @@ class Rig:
 
 def build(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
     """Solve the rig of a face whose moving part lies in `box` (inside `reach`) and whose lips end
-    in these lines (picture px)."""
+    in these lines (picture px).
+    """
     wide = Grid.over(box, face.unit * 0.047)
     mouth = Grid.over(_mouth_box(face, box), face.unit * 0.026)
     at_points = _vertices(face)
@@ -107,7 +110,8 @@ def build(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
 
 def solve(controls: Points, values: np.ndarray, places: Points) -> np.ndarray:
     """Spread `values` (n, k) given at `controls` to `places` with the kernel -r and a constant,
-    lightly regularised."""
+    lightly regularised.
+    """
     count = len(controls)
     system = np.zeros((count + 1, count + 1))
     system[:count, :count] = -_distances(controls, controls) - 1e-3 * np.eye(count)
@@ -145,7 +149,8 @@ def _vertices(face: Face) -> Float64[np.ndarray, "units 468 2"]:
 
 def _foreshortened(face: Face) -> Float64[np.ndarray, "468 2"]:
     """How much of a movement across and down is seen at each point: across, less on the side that
-    is turned away, more on the other."""
+    is turned away, more on the other.
+    """
     right = 2 * (1 - face.left_share)
     side = np.tanh((face.local[:, 0] - face.local[[*anatomy.MIDLINE], 0].mean()) / 0.1)
     return np.stack([1 + side * (right - 1), np.ones(len(side))], axis=1)
@@ -171,7 +176,8 @@ def _spread(
     face: Face, at_points: np.ndarray, without: tuple[int, ...], places: list[Points]
 ) -> list[np.ndarray]:
     """All units from the mesh points (but those of one lip) to each list of places: arrays (units,
-    n, 2)."""
+    n, 2).
+    """
     kept = np.setdiff1d(np.arange(468), without)
     controls = np.concatenate([face.local[kept], _rings()])
     units = len(at_points)
@@ -200,7 +206,8 @@ def _with_head(face: Face, units: np.ndarray, places: Points) -> np.ndarray:
 
 def _head(face: Face, places: Points) -> Float64[np.ndarray, "head n 2"]:
     """How `HEAD` moves places for 1 IOD, 1 radian or (breath) 1 IOD of rise: about the neck, fading
-    out below the chin."""
+    out below the chin.
+    """
     local = face.local
     pivot = local[anatomy.CHIN] + (0.0, 0.6)
     about = places - pivot
@@ -236,7 +243,8 @@ def _window(places: Points) -> np.ndarray:
 
 def reach(face: Face, size: tuple[int, int]) -> Box:
     """The box (left, top, right, bottom) in a picture of `size` (width, height) outside which
-    nothing moves."""
+    nothing moves.
+    """
     beside, above, below = REACH
     corners = np.array([(-beside, -above), (beside, -above), (-beside, below), (beside, below)])
     return _clipped(face.to_picture(corners), (0, 0, *size))

@@ -40,7 +40,8 @@ class Block:
     heard then.
 
     `lived`: the same from the start of the stretch that the shot is a piece of: what moves by
-    itself follows this clock."""
+    itself follows this clock.
+    """
 
     times: Float64[np.ndarray, " frames"]
     lived: Float64[np.ndarray, " frames"]
@@ -60,7 +61,8 @@ def poses(
     """Exactly `speech.frames` poses. Memory does not grow with the length beyond the sound itself.
 
     With `phones` None the signal alone moves the mouth; with `filmed` that performance leads brows,
-    lids, corners and head."""
+    lids, corners and head.
+    """
     actor = Actor(speech, performance, seed, filmed)
     for block in blocks(speech, phones, seed):
         yield from actor.act(block)
@@ -80,7 +82,8 @@ def still(label: str, intensity: float) -> Pose:
 
 def liveliest(made: Iterable[Pose], count: int) -> tuple[int, list[Pose]]:
     """The `count` consecutive poses between which the mouth moves most, and the number of the first
-    of them."""
+    of them.
+    """
     window: deque[Pose] = deque(maxlen=count)
     first, chosen, most = 0, list[Pose](), -1.0
     for number, pose in enumerate(made):
@@ -116,7 +119,8 @@ def blocks(speech: Speech, phones: Phones | None, seed: int = 0) -> Iterator[Blo
 
 def _heard(speech: Speech) -> tuple[np.ndarray, float]:
     """The span with a margin of its context, and how many seconds of it come before the first
-    frame."""
+    frame.
+    """
     margin = round(MARGIN_SECONDS * ANALYSIS_HZ)
     start = max(0, speech.lead - margin)
     length = int(speech.frames * Fraction(ANALYSIS_HZ) / speech.rate)
@@ -135,7 +139,8 @@ def _sampled(track: np.ndarray, ticks: np.ndarray) -> np.ndarray:
 
 class _Rows:
     """Viseme channels on demand: pieces are decoded only when a frame needs them, and dropped when
-    passed."""
+    passed.
+    """
 
     def __init__(self, samples: np.ndarray, phones: Phones | None, speech: Speech) -> None:
         silent = speech.role == "listening"
@@ -202,7 +207,8 @@ class Actor:
 
     def felt(self, times: np.ndarray, lived: np.ndarray) -> Float64[np.ndarray, "frames 8"]:
         """Emotion weights: the curve, smoothed at its corners, eased in where a line begins, slowly
-        alive."""
+        alive.
+        """
         spread = np.array([-0.12, -0.04, 0.04, 0.12])
         asked = np.mean(
             [self._performance.at((times + shift) * self._rate - 0.5) for shift in spread], axis=0

@@ -56,7 +56,8 @@ class PrevisClip:
 
     def layers(self) -> Iterator[tuple[Frame, UInt8[np.ndarray, "height width"]]]:
         """Yield exactly `frames` pairs of an RGB frame and the person's matte in it (straight
-        alpha), once."""
+        alpha), once.
+        """
         renderer = Renderer(self._puppet)
         for pose in self._poses:
             self._done += 1
@@ -83,7 +84,8 @@ class PrevisClip:
 
 class PrevisTalker:
     """Animates portraits by warping them. Keeps the last few puppets; what it makes does not depend
-    on that."""
+    on that.
+    """
 
     name = NAME
     version = VERSION
@@ -112,7 +114,8 @@ class PrevisTalker:
         filmed: Filmed | None = None,
     ) -> PrevisClip:
         """Begin a clip. `filmed` (see `film`) leads brows, lids, corners and head. Raises
-        InputError when the portrait cannot be animated."""
+        InputError when the portrait cannot be animated.
+        """
         if speech.frames < 1:
             raise InputError(
                 Problem(
@@ -125,14 +128,16 @@ class PrevisTalker:
 
     def film(self, frames: Iterable[Frame], rate: Fraction, *, name: str) -> Filmed:
         """Measure a filmed performance for `talk`. Raises InputError when no face can be followed.
-        `name` is for errors."""
+        `name` is for errors.
+        """
         return measure(frames, rate, self._networks.landmarker, name=name)
 
     def track(
         self, speech: Speech, performance: Performance, seed: int, *, filmed: Filmed | None = None
     ) -> Iterator[track.Row]:
         """The acting of a clip without its pictures: one JSON-able row for each frame
-        (`model.previs.track.rows`)."""
+        (`model.previs.track.rows`).
+        """
         poses = score.poses(speech, performance, seed, phones=self._phones, filmed=filmed)
         return track.rows(poses, speech.rate)
 
@@ -140,7 +145,8 @@ class PrevisTalker:
         self, portrait: Portrait, intensities: tuple[float, ...] = (0.5, 1.0, 1.5)
     ) -> Iterator[tuple[str, float, Frame]]:
         """For a contact sheet: every emotion at every intensity, cropped to the head, silent and
-        looking at the camera."""
+        looking at the camera.
+        """
         puppet = self.puppet(portrait)
         renderer = Renderer(puppet)
         left, top, right, bottom = puppet.head_box
@@ -159,7 +165,8 @@ class PrevisTalker:
         filmed: Filmed | None = None,
     ) -> Iterator[tuple[int, Frame]]:
         """For a contact sheet: the dozen consecutive frames of a clip in which the mouth moves
-        most, numbered, cut to the mouth."""
+        most, numbered, cut to the mouth.
+        """
         puppet = self.puppet(portrait)
         renderer = Renderer(puppet)
         left, top, right, bottom = puppet.mouth_box
@@ -170,7 +177,8 @@ class PrevisTalker:
 
     def puppet(self, given: Portrait) -> Puppet:
         """The solved portrait: from memory when it was used lately, from disk when it was ever
-        solved, else solved and kept."""
+        solved, else solved and kept.
+        """
         solved_from = digest([given.digest, given.face, self._settings.size, self.weights_digest])
         # the portrait's name first, so that a purge finds all that was solved of it
         key = f"{given.digest[:20]}-{solved_from}"

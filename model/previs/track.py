@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A clip's acting as plain rows for game engines and avatars: visemes, action units, head, lids and
-gaze of every frame."""
+gaze of every frame.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def rows(poses: Iterable[Pose], rate: Fraction) -> Iterator[Row]:
     `visemes`: jaw, spread, round, press, bite in [0, 1.2]. `units`: FACS action units about [0, 2],
     those that move only. `head`: right, down and breath in inter-ocular distances, roll, yaw and
     pitch in degrees. `lids`: closure of the viewer's left and right eye. `gaze`: right, down in
-    inter-ocular distances."""
+    inter-ocular distances.
+    """
     for frame, pose in enumerate(poses):
         head = dict(zip(HEAD, map(float, pose.head), strict=True))
         for turn in ("roll", "yaw", "pitch"):

@@ -75,7 +75,8 @@ SHAPED = frozenset(("SH", "CH", "JH", "ZH", "S", "Z", "UW", "W", "OW"))
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loudness:
     """Level of a sound at 100 Hz. `db`: full scale. `reference`: its 95th percentile. `open`: how
-    surely somebody speaks, `force`: how strongly, about 1."""
+    surely somebody speaks, `force`: how strongly, about 1.
+    """
 
     db: Float64[np.ndarray, " times"]
     reference: float
@@ -106,7 +107,8 @@ def stream(samples: Samples, phones: Phones | None, text: str | None = None) -> 
     ms.
 
     With `phones` None the signal alone is read. Text is aligned when the span is short enough and
-    the words can be found."""
+    the words can be found.
+    """
     level = loudness(samples)
     opened, force = level.open, level.force
     last = np.zeros(len(CHANNELS))
@@ -153,7 +155,8 @@ def _heard(piece: Samples, db: np.ndarray, reference: float, phones: Phones | No
 
 def _quiet_end(db: np.ndarray, start: int) -> int:
     """Where the piece that begins at `start` ends: the quietest moment within the allowed
-    lengths."""
+    lengths.
+    """
     least, most = (round(seconds * HZ) for seconds in PIECE_SECONDS)
     if len(db) - start <= most:
         return len(db)
@@ -194,7 +197,8 @@ def _dominance(name: str, half: float) -> tuple[float, float]:
 
 def from_signal(samples: Samples, reference: float) -> Channels:
     """Channels from band energies alone: works for any language, knows neither bilabials nor
-    labiodentals for certain."""
+    labiodentals for certain.
+    """
     ticks = len(samples) // HOP
     padded = np.pad(samples, (WINDOW // 2 - HOP // 2, WINDOW))
     index = np.arange(ticks)[:, None] * HOP + np.arange(WINDOW)

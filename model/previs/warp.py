@@ -38,7 +38,8 @@ class Pose:
     `rig.HEAD`, IOD and radians. `lids`: closure of the viewer's left and right eye in [0, 1].
     `gaze`: right, down in IOD. `speech`: the order of `visemes.CHANNELS`, already part of the
     units. `sides`: how much more the viewer's right side moves than the left, above and below the
-    nose; 0 is a mask."""
+    nose; 0 is a mask.
+    """
 
     units: Float32[np.ndarray, " units"]
     head: Float32[np.ndarray, " head"]
@@ -54,7 +55,8 @@ class Puppet:
     `place`: the box of it (left, top, right, bottom) in which anything moves. `matte`: the person
     in the whole picture, for alpha outside that box. Everything else is in px of the box; `source`
     is the person in it, RGBA. `rest`: units that bring the portrait's own expression to a neutral,
-    closed mouth; they are part of every pose."""
+    closed mouth; they are part of every pose.
+    """
 
     face: Face
     place: Box
@@ -76,18 +78,21 @@ class Puppet:
     @property
     def head_box(self) -> Box:
         """The head in px of the whole picture, for crops: 1.5 IOD to the sides, 1.9 above and 1.7
-        below the face's centre."""
+        below the face's centre.
+        """
         return self._cut(np.zeros(2), (1.5, 1.9, 1.7))
 
     @property
     def mouth_box(self) -> Box:
         """The mouth in px of the whole picture, for crops: 0.75 IOD to the sides, 0.4 above and 0.5
-        below the middle of its corners."""
+        below the middle of its corners.
+        """
         return self._cut(self.face.local[list(anatomy.CORNERS)].mean(axis=0), (0.75, 0.4, 0.5))
 
     def _cut(self, about: np.ndarray, room: tuple[float, float, float]) -> Box:
         """The box with `room` (beside, above, below; IOD) about a place of the face, inside the
-        picture."""
+        picture.
+        """
         face, (height, width) = self.whole_face, self.plate.shape[:2]
         beside, above, below = room
         corners = face.to_picture(
@@ -101,7 +106,8 @@ class Puppet:
 
 class Renderer:
     """Renders poses of one puppet. Keeps scratch arrays, so one renderer serves one clip at a
-    time."""
+    time.
+    """
 
     def __init__(self, puppet: Puppet) -> None:
         """Lay out the scratch arrays."""
@@ -169,7 +175,8 @@ class Renderer:
         """Replace the map around the lips by one that is cut along the mouth line.
 
         Returns where the mouth is open: where what would be sampled lies past the edge of the lip
-        that it should belong to."""
+        that it should belong to.
+        """
         rig, box = self._puppet.rig, _box(self._puppet.rig.mouth)
         above, below = (
             _enlarged(inverse(drive.field(basis, "mouth"), rig.mouth, MOUTH_STEPS), rig.mouth)
@@ -196,7 +203,8 @@ class Renderer:
 
     def _bare_lips(self, above: Field, below: Field, upper: np.ndarray, lower: np.ndarray) -> None:
         """Where the mouth opens, sample the lips a little off their seam: its dark line must not be
-        stretched over them."""
+        stretched over them.
+        """
         lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
         gaps = (lower - upper) @ lips.down
         if lips.rest_gap >= CLOSED or gaps.max() < 0.002 * lips.unit:
@@ -288,7 +296,8 @@ class _Drive:
 
 def _sides(face: Face, places: np.ndarray) -> np.ndarray:
     """From -1 on the viewer's left of the face to 1 on its right: for what lies above the nose's
-    tip, and for what lies below."""
+    tip, and for what lies below.
+    """
     local = face.to_local(places.reshape(-1, 2).astype(np.float64))
     side = np.tanh(local[:, 0] / 0.35)
     below = 1 / (1 + np.exp(np.clip(-(local[:, 1] - face.local[1, 1]) / 0.1, -40, 40)))
@@ -304,7 +313,8 @@ def inverse(field: Field, grid: Grid, shares: tuple[float, ...]) -> Field:
     fixed-point steps.
 
     Each step goes that share of its way: where a movement doubles the distance of neighbours, whole
-    steps swing without end."""
+    steps swing without end.
+    """
     across, down = grid.step
     scale = np.array([1 / across, 1 / down], np.float32)
     index = (grid.centres + 0.5 - (grid.left, grid.top)).astype(np.float32) * scale - 0.5

@@ -31,7 +31,8 @@ FITTED_FRAMES = 6  # of each clip; neighbours tell little more
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clips:
     """A split: senses filled up with zeros to the longest clip, `lengths` in tokens. `emotions` are
-    places in `LABELS`, `identities` places in `names`. A neutral clip has intensity 0."""
+    places in `LABELS`, `identities` places in `names`. A neutral clip has intensity 0.
+    """
 
     heard: Float[Tensor, "clips tokens hearing"]
     seen: Float[Tensor, "clips tokens seeing"]
@@ -49,7 +50,8 @@ class Clips:
         self, clips: Tensor, starts: Tensor, length: int
     ) -> tuple[Tensor, Tensor, Bool[Tensor, "batch tokens"]]:
         """`length` tokens of some clips from `starts` on: heard, seen, and which of them are
-        real."""
+        real.
+        """
         places = starts[:, None] + torch.arange(length)
         real = places < self.lengths[clips, None]
         places = places.clamp(max=self.heard.shape[1] - 1)
@@ -95,11 +97,13 @@ def fit_space(corpus: Corpus, rows: Sequence[CorpusClip], *, axes: int) -> FaceS
 
 class Sampler:
     """Draws batches of `identities` x eight clips. An emotion that an identity does not perform is
-    replaced by one that it does."""
+    replaced by one that it does.
+    """
 
     def __init__(self, clips: Clips, *, identities: int) -> None:
         """Raises InputError when there are fewer than two identities (nobody to be contrasted
-        with)."""
+        with).
+        """
         if len(clips.names) < 2:
             raise InputError(
                 Problem(file="corpus", message="training needs two identities at least")

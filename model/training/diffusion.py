@@ -27,7 +27,8 @@ Levels = Float[Tensor, " batch"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
     """Noise levels of training: ln sigma is normal with `mean` and `deviation` (SVD: 0.7 and 1.6 at
-    high resolution)."""
+    high resolution).
+    """
 
     mean: float = 0.0
     deviation: float = 1.4
@@ -69,7 +70,8 @@ def v_loss(
     """Mean squared error of v. Frames that are not `free` count as right, so that slices of a batch
     add up to the whole.
 
-    `places`: how much each place of the latent counts, 1 on average."""
+    `places`: how much each place of the latent counts, 1 on average.
+    """
     squares = (v.float() - target).square()
     if places is not None:
         squares = squares * places[:, None, None]
@@ -82,7 +84,8 @@ class Dropout:
     """Shares of windows whose conditions are dropped, so that one network is every branch of
     guidance.
 
-    `everything`: sound and emotion; `emotion`, `sound`: that one alone. They exclude each other."""
+    `everything`: sound and emotion; `emotion`, `sound`: that one alone. They exclude each other.
+    """
 
     everything: float = 0.1
     emotion: float = 0.1

@@ -33,7 +33,8 @@ class EmotionReader(nn.Module):
     then two layers.
 
     The published classifier takes the mean over places; in so small a UNet that mean hardly knows
-    the emotion (docs/experiments.md)."""
+    the emotion (docs/experiments.md).
+    """
 
     def __init__(self, channels: int, places: int, *, hidden: int = 64) -> None:
         """`channels` of the features, `places`: their height times width."""
@@ -69,7 +70,8 @@ def loss(
     and divided by `of`.
 
     `of`: how many windows are examined on average, so that slices of a batch add up to the
-    whole."""
+    whole.
+    """
     return (functional.cross_entropy(logits, labels, reduction="none") * weight(sigma)).sum() / of
 
 

@@ -19,7 +19,8 @@ class Ema:
 
     def __init__(self, module: nn.Module, *, decay: float) -> None:
         """Starts at the module's present values. `decay` in [0, 1): the share of the old mean that
-        stays in one step."""
+        stays in one step.
+        """
         self.decay = decay
         self.mean = deepcopy(module).eval().requires_grad_(False)
 

@@ -89,7 +89,8 @@ class References:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reel:
     """What the denoiser learns from: normalised latents of all frames, clip after clip from
-    `starts` on; each clip's portrait; and how much of each place of its latents acts (0 to 1)."""
+    `starts` on; each clip's portrait; and how much of each place of its latents acts (0 to 1).
+    """
 
     references: References
     latents: Float[Tensor, "frames latent grid grid"]

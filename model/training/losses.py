@@ -26,7 +26,8 @@ def info_nce(
 
     Negatives are other emotions; those of the same identity are hard and count `hard_weight` times
     in the denominator. Another clip of the same emotion and identity is neither. 0 when the batch
-    holds no pair."""
+    holds no pair.
+    """
     unit = functional.normalize(vectors, dim=-1)
     alike = unit @ unit.T / temperature
     same_emotion = emotions[:, None] == emotions[None, :]
@@ -55,7 +56,8 @@ def identity_share(
     """How much of what is left beside the emotions belongs to identities: the between-identity
     share of variance, in [0, 1].
 
-    With k clips of each identity, chance gives about 1/k."""
+    With k clips of each identity, chance gives about 1/k.
+    """
     beside = means - _group_means(means, emotions)
     return _group_means(beside, identities).square().sum() / beside.square().sum().clamp(min=1e-8)
 

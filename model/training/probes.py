@@ -22,7 +22,8 @@ Labels = Int[np.ndarray, " examples"]
 
 def discriminant(features: Features, labels: Labels, asked: Features) -> Labels:
     """Fisher's linear discriminant with even priors, taught on `features`: the class of each row of
-    `asked`."""
+    `asked`.
+    """
     scaled, shown = _standardised(features, asked)
     classes = np.unique(labels)
     means = np.stack([scaled[labels == one].mean(axis=0) for one in classes])
@@ -40,7 +41,8 @@ def discriminant(features: Features, labels: Labels, asked: Features) -> Labels:
 
 def ridge(features: Features, labels: Labels, asked: Features) -> Labels:
     """A linear probe: least squares to one number a class, with a small ridge; the class of each
-    row of `asked`."""
+    row of `asked`.
+    """
     scaled, shown = _standardised(features, asked)
     classes = np.unique(labels)
     wanted = (labels[:, None] == classes) - 1 / len(classes)
@@ -50,7 +52,8 @@ def ridge(features: Features, labels: Labels, asked: Features) -> Labels:
 
 def halves(groups: Sequence[Labels], *, seed: int) -> tuple[Labels, Labels]:
     """Places of two halves of examples; each combination of the groups' values is split evenly
-    between them."""
+    between them.
+    """
     chance = np.random.default_rng(seed)
     keys = np.unique(np.stack(groups, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
     order = np.lexsort((chance.random(len(keys)), keys))
@@ -59,7 +62,8 @@ def halves(groups: Sequence[Labels], *, seed: int) -> tuple[Labels, Labels]:
 
 def identity_probe(features: Features, identities: Labels, emotions: Labels, *, seed: int) -> float:
     """How often a linear probe names who performs: taught on half of the clips, asked of the other
-    half."""
+    half.
+    """
     taught, asked = halves([identities, emotions], seed=seed)
     found = ridge(features[taught], identities[taught], features[asked])
     return float((found == identities[asked]).mean())
@@ -69,7 +73,8 @@ def shuffled_identity_probes(
     features: Features, identities: Labels, emotions: Labels, *, seed: int, times: int = 200
 ) -> Float[np.ndarray, " times"]:
     """The same probe of identities dealt out anew among the clips of each emotion: what nothing to
-    be read looks like."""
+    be read looks like.
+    """
     chance = np.random.default_rng(seed)
     found = []
     for _ in range(times):

@@ -25,7 +25,8 @@ Face = UInt8[np.ndarray, "64 64 3"]
 
 def reference(portrait: PreparedPortrait, clip: Prepared) -> Face:
     """The portrait at the clip's mean place, size and tilt, with the clip's mean and deviation of
-    every colour."""
+    every colour.
+    """
     matrix = similarity(
         np.asarray(portrait.points, np.float64)[list(STEADY)],
         np.asarray(clip.points, np.float64).mean(0)[list(STEADY)],

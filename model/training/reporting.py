@@ -23,7 +23,8 @@ def silent(_step: int, _values: Mapping[str, float]) -> None:
 
 class Curve:
     """The numbers of each step, one JSON object a line, so that two curves can be compared byte by
-    byte."""
+    byte.
+    """
 
     def __init__(self, path: Path) -> None:
         """`path` need not exist."""
@@ -31,7 +32,8 @@ class Curve:
 
     def rewind(self, step: int) -> None:
         """Forget what was written at `step` and after it: a resumed training goes through those
-        steps again."""
+        steps again.
+        """
         kept = [line for line in self._lines() if json.loads(line)["step"] < step]
         with whole(self.path) as partial:
             partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")

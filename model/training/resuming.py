@@ -29,7 +29,8 @@ HEADER = "training"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """What is being trained: `modules` by name and their optimiser. `facts` (plain values:
-    settings, data digest) must be the same when it goes on."""
+    settings, data digest) must be the same when it goes on.
+    """
 
     modules: Mapping[str, nn.Module]
     optimiser: torch.optim.Optimizer
@@ -52,7 +53,8 @@ class Training:
 
     def restore(self, path: Path) -> int:
         """The step to go on from; 0 when nothing was saved. Raises InputError when the file is of
-        another training."""
+        another training.
+        """
         if not path.is_file():
             return 0
         header, tensors = _read(path)
@@ -72,7 +74,8 @@ class Training:
 
 def seeded(seed: int, step: int) -> torch.Generator:
     """The draws of one step: the same whether or not the training was stopped before it, and in
-    every worker."""
+    every worker.
+    """
     return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
 
 
@@ -96,7 +99,8 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def differences(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Problem]:
     """A problem for each fact in which a training that stands at `path` differs from the one that
-    is wanted."""
+    is wanted.
+    """
     message = "the training that stands here was begun with another value; use another folder, or delete this"
     one, other = _flat(saved), _flat(wanted)
     return [

@@ -20,7 +20,8 @@ STATE, CURVE = "state.safetensors", "curve.jsonl"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """`out`: a folder for the checkpoint, the state to go on from and the curve of losses. The
-    leading worker alone writes and tells."""
+    leading worker alone writes and tells.
+    """
 
     out: Path
     report: Report = silent
@@ -33,7 +34,8 @@ class Run:
 
     def begin(self, training: Training) -> int:
         """Take up what was saved; returns the step to go on from. Raises InputError when it is of
-        another training."""
+        another training.
+        """
         self.out.mkdir(parents=True, exist_ok=True)
         first = training.restore(self.out / STATE)
         if self.workers.leads:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Samples to look at while the denoiser trains: for some portraits a strip of every few frames,
-beside the clip that was asked for."""
+beside the clip that was asked for.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ PLAN = Plan()
 
 def strips(nano: Nano, reel: Reel, *, seed: int = 0) -> dict[str, Film]:
     """`strip`: one picture, clip after clip (the real one above the made one); `film`: real and
-    made frames side by side, moving."""
+    made frames side by side, moving.
+    """
     nano.eval()
     frames = nano.sizes.window
     pairs = [

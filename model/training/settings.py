@@ -34,7 +34,8 @@ def read(
     """Build `kind` from a table called `name` in `file`; what is not given keeps its default.
     Raises InputError.
 
-    `beside`: other names that might have been meant."""
+    `beside`: other names that might have been meant.
+    """
     known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
     problems, values = list[Problem](), dict[str, Any]()
     for key, value in table.items():

@@ -31,7 +31,8 @@ SHOWN = 6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoencoderSettings:
     """`ema`: decay of the running mean of weights. `acting`: additional weight where a face acts;
-    `edges`: of differences to neighbours; `empty`: of the pull to a unit Gaussian."""
+    `edges`: of differences to neighbours; `empty`: of the pull to a unit Gaussian.
+    """
 
     seed: int = within(0, 0, 2**31)
     steps: int = within(1200, 1, 10_000_000)
@@ -56,7 +57,8 @@ def train(
     show: Show = unseen,
 ) -> None:
     """Train the autoencoder inside `nano`, in place; state and curve are kept in the run's
-    folder."""
+    folder.
+    """
 
     def draw(step: int) -> Draws:
         generator = seeded(settings.seed, step)
@@ -100,7 +102,8 @@ def train(
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kit:
     """What a loss needs beside the pictures: weights of places, unit noise for the latents,
-    settings."""
+    settings.
+    """
 
     weights: Float[Tensor, "batch side side"]
     noise: Tensor

@@ -45,7 +45,8 @@ class BankSettings:
     instead of what is felt in the clip. `noise`: of the draws from what is felt (1: as the Gaussian
     says). `blended`: share of clips that are mixed with another emotion of the same identity.
     `dropped`: share of priors that become zero, for guidance without emotion. `blind`: share of
-    retrievals in which only the entry says the emotion (`EmotionBank.recall`)."""
+    retrievals in which only the entry says the emotion (`EmotionBank.recall`).
+    """
 
     seed: int = within(0, 0, 2**31)
     steps: int = within(500, 1, 1_000_000)
@@ -68,7 +69,8 @@ class BankSettings:
 
 class Performer(nn.Module):
     """Neutral coordinates of a face and tokens of an emotion to how the coordinates move. A teacher
-    for the bank, not a talker."""
+    for the bank, not a talker.
+    """
 
     def __init__(self, *, axes: int, tokens: int, dim: int) -> None:
         """`axes`: coordinates of the neutral face."""
@@ -94,7 +96,8 @@ class Performer(nn.Module):
 
 class Unbanked(nn.Module):
     """What stands where the bank was in the ablation: one linear layer from the prior to as many
-    tokens."""
+    tokens.
+    """
 
     def __init__(self, *, tokens: int, dim: int) -> None:
         """Tokens as the bank gives."""
@@ -116,7 +119,8 @@ def train(
     """Train on the split `train` and write the bank to `run.out`; goes on where a killed training
     stopped.
 
-    Raises InputError as the embedder's training does."""
+    Raises InputError as the embedder's training does.
+    """
     acted = performances(corpus, training_rows(corpus), embedder)
     sampler = Sampler(acted.clips, identities=settings.identities)
 
@@ -163,7 +167,8 @@ def train(
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Performances:
     """A split as the bank sees it: what is felt in each clip, the neutral face of who performs it,
-    and how that face is moved."""
+    and how that face is moved.
+    """
 
     clips: Clips
     felt: Gaussian
@@ -187,7 +192,8 @@ def performances(
     priors: Priors | None = None,
 ) -> Performances:
     """Read clips and neutral faces. `priors`: class means to go by; made of these clips when
-    None."""
+    None.
+    """
     space = embedder.space
     clips = gather(corpus, rows, space)
     felt, _ = encode_all(embedder, clips)
@@ -212,7 +218,8 @@ def settled(clips: Clips) -> Float[Tensor, "clips seeing"]:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scene:
     """What one step is made of. `clean`: the priors before noise. `dropped`: whose prior becomes
-    zero. `blind`: who asks nothing of what is retrieved."""
+    zero. `blind`: who asks nothing of what is retrieved.
+    """
 
     priors: Float[Tensor, "batch 256"]
     clean: Float[Tensor, "batch 256"]

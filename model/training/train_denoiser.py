@@ -36,7 +36,8 @@ class DenoiserSettings:
     their first frames; `given_noise`: deviation added to those, since when talking they are made
     ones. `acting`: additional weight of places that act. `discriminator`: its weight, 0 for none;
     `examined`: share of the batch it looks at; `examined_noise`: noise level at which it looks at
-    predictions."""
+    predictions.
+    """
 
     seed: int = within(0, 0, 2**31)
     emotion: bool = True
@@ -66,7 +67,8 @@ class DenoiserSettings:
 
 class Learner(nn.Module):
     """What learns in these stages: the denoiser, its hearing and feeling, and the discriminator's
-    reader."""
+    reader.
+    """
 
     def __init__(self, nano: Nano, *, seed: int) -> None:
         """Takes the networks of `nano`, which learn in place."""
@@ -80,7 +82,8 @@ class Learner(nn.Module):
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kit:
     """Clips to learn from, clips of other people for samples, and what else the training depends
-    on."""
+    on.
+    """
 
     reel: Reel
     shown: Reel
@@ -91,7 +94,8 @@ def train(
     nano: Nano, kit: Kit, settings: DenoiserSettings, run: Run, *, show: Show = unseen
 ) -> None:
     """Train everything of `nano` but its autoencoder, in place; state and curve are kept in the
-    run's folder."""
+    run's folder.
+    """
     learner = Learner(nano, seed=settings.seed)
     nano.unet.checkpointing = settings.checkpointing
 
@@ -210,7 +214,8 @@ def _examined(
     learner: Learner, batch: Batch, made: Tensor, chosen: Tensor, settings: DenoiserSettings
 ) -> Losses:
     """Read the emotion of real windows (which trains reader and UNet), and of predicted ones (which
-    trains the prediction)."""
+    trains the prediction).
+    """
     part, labels, sigma = batch.part, batch.labels[chosen], batch.part["sigma"][chosen]
     count, frames = made.shape[:2]
     untold = torch.ones(count, dtype=torch.bool)

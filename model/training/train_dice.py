@@ -39,7 +39,8 @@ class Shot:
     the portrait; `clip`: its token.
 
     `sound`: Whisper windows; `prior`: what is felt; `mask`: the face, 0 to 1; `emotion`: class of
-    22, see `class_of`."""
+    22, see `class_of`.
+    """
 
     latents: Float[Tensor, "frames 4 height width"]
     portrait: Float[Tensor, "4 height width"]
@@ -57,7 +58,8 @@ class Chance:
     how the bank is asked.
 
     `seed`: of the classifier's dropout, so that a step has the same numbers whatever was drawn
-    before it."""
+    before it.
+    """
 
     noise: Float[Tensor, "frames 4 height width"]
     sigma: Float[Tensor, ""]
@@ -78,7 +80,8 @@ class DiceWeights:
 
 class DiceLearner(nn.Module):
     """The networks that learn. `build` makes them with fresh weights; on the meta device they have
-    shapes and no memory."""
+    shapes and no memory.
+    """
 
     def __init__(self, sizes: Sizes) -> None:
         """Fresh weights; a real training loads SVD's UNet first."""
@@ -98,7 +101,8 @@ class DiceLearner(nn.Module):
 
     def losses(self, shot: Shot, chance: Chance, weights: DiceWeights) -> Losses:
         """The error of v, the classification of emotion from the deepest feature, and the bank's
-        loss."""
+        loss.
+        """
         sigma, clean = chance.sigma[None], shot.latents[None]
         noisy = diffusion.noised(clean, chance.noise[None], sigma)
         image = shot.portrait.expand_as(shot.latents)[None] * (not chance.without_image)
@@ -122,7 +126,8 @@ class DiceLearner(nn.Module):
 
     def _told(self, shot: Shot, chance: Chance) -> tuple[Conditioning, Tensor]:
         """The conditions of one window, each dropped as the inference's branches are; and the
-        bank's loss (0 without retrieval)."""
+        bank's loss (0 without retrieval).
+        """
         frames = len(shot.latents)
         heard = self.audio(shot.sound * (not chance.without_sound))
         dropped = torch.full((1, 1), chance.without_emotion, device=shot.prior.device)
@@ -166,7 +171,8 @@ def _seen(module: nn.Module) -> Iterator[list[Tensor]]:
 @contextmanager
 def _drawing(seed: int, device: torch.device) -> Iterator[None]:
     """Inside, modules that draw for themselves do so from `seed`; the global generators are left as
-    they were."""
+    they were.
+    """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

@@ -48,7 +48,8 @@ class DiffusionSettings:
     """`start`: folder of a finished stage of another training to go on after ("" to begin at the
     beginning). `embedder`, `bank`: folders of checkpoints whose priors and tokens say what emotions
     are ("" for fixed random directions and a projection learnt here). `cache`: where latents are
-    kept, to be shared by trainings ("" for a folder of this one)."""
+    kept, to be shared by trainings ("" for a folder of this one).
+    """
 
     start: str = ""
     embedder: str = ""
@@ -74,7 +75,8 @@ class Stages:
     @property
     def names(self) -> tuple[str, ...]:
         """The stages that are to be done, in order. Raises InputError when `start` is no finished
-        stage."""
+        stage.
+        """
         if not self.diffusion.start:
             return STAGES
         return STAGES[STAGES.index(_stage_of(Path(self.diffusion.start))) + 1 :] or STAGES[-1:]
@@ -121,7 +123,8 @@ def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> P
     """Train on the split `train` and return the folder of the finished checkpoint.
 
     Raises InputError when the corpus cannot be trained on, or the run's folder holds a training
-    with other settings."""
+    with other settings.
+    """
     chosen, window = stages.diffusion, stages.sizes.window
     check(chosen)
     cache = Path(chosen.cache) if chosen.cache else run.out / "cache"
@@ -228,7 +231,8 @@ def _asked_by(folder: Path) -> str:
 
 def _origin(folder: Path) -> dict[str, Any]:
     """What a checkpoint that is gone on from was made of: this training does not know its data and
-    settings otherwise."""
+    settings otherwise.
+    """
     config = read_config(folder)
     kept = ("stage", "data", "licences", "settings", "seed", "told by", "begun after")
     return {
@@ -239,7 +243,8 @@ def _origin(folder: Path) -> dict[str, Any]:
 
 def _begun(stages: Stages) -> Nano:
     """Fresh networks, or those of the stage that is gone on from, with the emotions that were asked
-    for."""
+    for.
+    """
     chosen = stages.diffusion
     sizes = replace(stages.sizes, banked=True) if chosen.bank else stages.sizes
     nano = Nano.fresh(sizes, seed=stages.autoencoder.seed)

@@ -46,7 +46,8 @@ class EmbedderSettings:
     that lose the other sense. `identity_noise`: how far faces are moved as if they were others', in
     spreads of the training identities; `pitch_noise` the same for voices (log Hz); `feature_noise`
     on all inputs, in standard deviations. Others are weights of losses and sizes of
-    `EmbedderSizes`."""
+    `EmbedderSizes`.
+    """
 
     seed: int = within(0, 0, 2**31)
     steps: int = within(1000, 1, 1_000_000)
@@ -90,7 +91,8 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedd
     where a killed training stopped.
 
     Raises InputError when the corpus cannot be trained on, or the folder holds a training with
-    other settings."""
+    other settings.
+    """
     rows = training_rows(corpus)
     space = fit_space(corpus, rows, axes=settings.axes)
     clips = gather(corpus, rows, space)
@@ -133,7 +135,8 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedd
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
     """What one step is made of, all of it drawn already. `noise`: unit normal, to sample the
-    Gaussians with."""
+    Gaussians with.
+    """
 
     heard: Float[Tensor, "batch tokens hearing"]
     seen: Float[Tensor, "batch tokens seeing"]
@@ -156,7 +159,8 @@ def draw(
     clips: Clips, sampler: Sampler, embedder: EmotionEmbedder, settings: EmbedderSettings, step: int
 ) -> Batch:
     """The batch of a step: clips, windows, lost senses, and changes of face, voice and features
-    that keep the emotion."""
+    that keep the emotion.
+    """
     generator = seeded(settings.seed, step)
     chosen = sampler.draw(generator)
     count = len(chosen)
@@ -274,7 +278,8 @@ def config_of(settings: EmbedderSettings, corpus: Corpus) -> dict[str, Any]:
 
 def data_of(corpus: Corpus) -> dict[str, Any]:
     """What a checkpoint says of the data that it was trained on: the clips of the split `train`,
-    whatever else the corpus holds."""
+    whatever else the corpus holds.
+    """
     rows = corpus.split("train")
     return {
         "digest": digest([row.clip_id for row in rows]),

@@ -44,7 +44,8 @@ def unseen(_step: int, _films: Mapping[str, Film]) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
     """How long and how: `batch` is divided into `accumulate` slices; `bf16`: networks compute in
-    bfloat16 (weights stay 32 bits)."""
+    bfloat16 (weights stay 32 bits).
+    """
 
     steps: int
     batch: int
@@ -66,7 +67,8 @@ class Course:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """What is trained and how its loss is made. `facts`: plain values that must be the same when it
-    goes on."""
+    goes on.
+    """
 
     module: nn.Module
     draw: Callable[[int], Draws]
@@ -77,7 +79,8 @@ class Stage:
 
 def follow(stage: Stage, course: Course, run: Run, *, show: Show = unseen) -> nn.Module:
     """Train `stage.module` and return its running mean. State and curve are kept in the run's
-    folder."""
+    folder.
+    """
     wanted = [parameter for parameter in stage.module.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(
         wanted, lr=course.learning_rate, weight_decay=course.weight_decay, betas=(0.9, 0.99)
@@ -138,7 +141,8 @@ def _gradients(stage: Stage, course: Course, step: int, workers: Workers) -> Los
 
 def _told(values: Losses, workers: Workers) -> dict[str, float]:
     """The mean over all workers, in one message; shares as quotients, and none of what nobody was
-    asked."""
+    asked.
+    """
     flat = workers.mean(torch.cat([value.reshape(-1) for value in values.values()]))
     parts = torch.split(flat, [value.numel() for value in values.values()])
     told: dict[str, float] = {}

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
     """`rank` of this process among `count`. The default is a process alone, for which nothing is
-    sent."""
+    sent.
+    """
 
     rank: int = 0
     count: int = 1
@@ -31,7 +32,8 @@ class Workers:
 
     def share(self, batch: int) -> slice:
         """This worker's part of a batch. Raises ValueError when the batch does not divide
-        evenly."""
+        evenly.
+        """
         if batch % self.count:
             raise ValueError(f"a batch of {batch} does not divide among {self.count} workers")
         part = batch // self.count
@@ -42,7 +44,8 @@ class Workers:
         came from.
 
         The gradient that arrives is the sum of all workers' losses', `count` times one loss;
-        `average` divides it again."""
+        `average` divides it again.
+        """
         if self.count == 1:
             return values
         from torch.distributed.nn.functional import all_gather
@@ -61,7 +64,8 @@ class Workers:
 
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
         """Give all workers the mean of their gradients. What a share did not reach counts as zero
-        there; what none reached stays None."""
+        there; what none reached stays None.
+        """
         if self.count == 1:
             return
         from torch import distributed

@@ -33,7 +33,8 @@ MOSTLY = 0.5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What is known beforehand. `enrolled`: the character of a speaker, from voice samples;
-    `circled`: the take to use, by line id."""
+    `circled`: the take to use, by line id.
+    """
 
     enrolled: Mapping[str, str] = field(default_factory=dict)
     circled: Mapping[str, int] = field(default_factory=dict)
@@ -42,7 +43,8 @@ class Known:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
     """A stretch of speech that no line of the script claims: an ad-lib, a false start, an unused
-    take. Samples on the timeline."""
+    take. Samples on the timeline.
+    """
 
     start: int
     end: int
@@ -54,7 +56,8 @@ class Stretch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alignment:
     """The cues; the takes found of each line, in order of time, and the number (from 1) of the one
-    that was chosen; who each speaker is; and the speech that is left over."""
+    that was chosen; who each speaker is; and the speech that is left over.
+    """
 
     cues: list[Cue]
     takes: Mapping[str, list[tuple[int, int]]]
@@ -72,7 +75,8 @@ def align(
     known: Known | None = None,
 ) -> list[Cue]:
     """One cue a line, in the script's order. `words` may be empty: then lines are placed by order,
-    duration and voice."""
+    duration and voice.
+    """
     return match(lines, turns, words, recordings=recordings, known=known).cues
 
 
@@ -146,7 +150,8 @@ def _given(line: Line, begins: Mapping[str, int]) -> Cue | None:
     """The cue of a line whose sheet says where it is: in its audio file when it names one, else on
     the timeline.
 
-    `begins`: where the recording of each file name begins."""
+    `begins`: where the recording of each file name begins.
+    """
     if (
         line.start_seconds is None
         or line.end_seconds is None
@@ -164,7 +169,8 @@ def _heard_cues(
     heard: _Listened, taken: Sequence[Take], turns: Sequence[Turn], names: Mapping[str, str]
 ) -> dict[int, Cue]:
     """Cues of the lines that were recognised: from the first word to the last, drawn to the speech,
-    then judged."""
+    then judged.
+    """
     pace = takes.pace(
         heard.script, heard.words, taken, usual=turn_alignment.SECONDS_PER_LETTER * MASTER_HZ
     )
@@ -188,7 +194,8 @@ def _heard_cues(
 
 def _in_order(cues: Sequence[Cue]) -> list[bool]:
     """Whether each cue, in the script's order, begins after the one before and before the one
-    after."""
+    after.
+    """
     around = [cues[max(0, i - 1) : i + 2] for i in range(len(cues))]
     return [all(a.start < b.start for a, b in itertools.pairwise(some)) for some in around]
 
@@ -226,7 +233,8 @@ def _unheard(script: Script, take: Take, pace: float) -> boundary_snapping.Unhea
 
 def _names(heard: _Listened, taken: Sequence[Take], known: Known) -> dict[str, str]:
     """Who each speaker is: as enrolled, else as the lines say; a voice too many is whoever's lines
-    it mostly speaks."""
+    it mostly speaks.
+    """
     shared = _shared(heard, taken)
     open_pairs = {
         pair: seconds for pair, seconds in shared.items() if pair[0] not in known.enrolled
@@ -265,7 +273,8 @@ def _stretch(one: Speech, heard: Heard, names: Mapping[str, str]) -> Stretch:
 
 def _shared(heard: _Listened, taken: Sequence[Take]) -> dict[tuple[str, str], float]:
     """Seconds that each speaker talks during lines of each character, surer readings counting
-    more."""
+    more.
+    """
     seconds: dict[tuple[str, str], float] = {}
     for take in taken:
         character = heard.script.lines[take.reading.line].character
@@ -277,7 +286,8 @@ def _shared(heard: _Listened, taken: Sequence[Take]) -> dict[tuple[str, str], fl
 
 def _gaps(heard: _Listened, cues: Mapping[int, Cue], names: Mapping[str, str]) -> list[_Gap]:
     """Runs of lines without a cue, each with the unclaimed speech between the cues before and after
-    it."""
+    it.
+    """
     free = turn_alignment.unclaimed(
         heard.voices.speech,
         [claim for cue in cues.values() for claim in _claims(cue, heard, names)],
@@ -303,7 +313,8 @@ def _gaps(heard: _Listened, cues: Mapping[int, Cue], names: Mapping[str, str]) -
 
 def _claims(cue: Cue, heard: _Listened, names: Mapping[str, str]) -> list[tuple[int, int]]:
     """What a cue takes of the speech: all of it, but not another's time where its own voice is
-    known to lie under."""
+    known to lie under.
+    """
     claims = []
     last = cue.start
     for one in touching(heard.voices.speech, cue.start, cue.end):

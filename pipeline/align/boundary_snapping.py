@@ -40,7 +40,8 @@ TOUCH_SAMPLES = round(0.15 * MASTER_HZ)  # speech that ends this near runs into 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unheard:
     """About how long the words take that were not heard before the first and after the last one
-    that was, in samples."""
+    that was, in samples.
+    """
 
     before: int = 0
     after: int = 0
@@ -61,7 +62,8 @@ def snap(
     beside: Sequence[Cue] = (),
 ) -> list[Cue]:
     """The cues with their edges on the edges of speech. `names`: speaker to character; `unheard`:
-    by line id; `beside`: other cues that stay where they are."""
+    by line id; `beside`: other cues that stay where they are.
+    """
     alone = sorted((turn for turn in turns if turn.exclusive), key=lambda turn: turn.start)
     under = overlapped(turns)
     snapped = []
@@ -89,7 +91,8 @@ def snap(
 
 def _joined(turns: Sequence[Turn]) -> list[_Span]:
     """One voice's turns, trimmed; those that touch are one: speech goes on under somebody
-    else's."""
+    else's.
+    """
     joined: list[_Span] = []
     for turn in sorted(turns, key=lambda turn: turn.start):
         if joined and turn.start - joined[-1].end < MEET_SAMPLES:
@@ -145,7 +148,8 @@ def _edge(
     cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: int
 ) -> int:
     """Where the speech begins that the first word lies in, or the next when it lies in silence or
-    in the end of other speech."""
+    in the end of other speech.
+    """
     same = [other for other in others if other.character == cue.character]
     around = _around(cue.start, own)
     if around is not None:

@@ -33,14 +33,16 @@ AGREES = 0.8  # share of a line in its character's voice from which the voice ag
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """Share of a cue's speech that is in its character's voice, alone or under another's (None
-    where nobody speaks), and how many seconds of speech that is said of."""
+    where nobody speaks), and how many seconds of speech that is said of.
+    """
 
     share: float | None
     seconds: float
 
     def as_only_evidence(self) -> Agreement:
         """The same, counted in full however short it is: where a line's words are another's too,
-        only the voice tells them apart."""
+        only the voice tells them apart.
+        """
         return replace(self, seconds=max(self.seconds, TELLING_SECONDS))
 
 

@@ -47,7 +47,8 @@ class Override:
     number, `yes` or "".
 
     `at`: when it was decided, or for a change just read when its sheet was exported (UTC, ISO
-    8601)."""
+    8601).
+    """
 
     line_id: str
     field: str
@@ -82,7 +83,8 @@ class Applied:
 
 def export(found: Alignment, *, at: str) -> str:
     """The sheet as CSV text (UTF-8, `\\n`). Times in seconds. Text that a spreadsheet would compute
-    begins with an apostrophe."""
+    begins with an apostrophe.
+    """
     out = io.StringIO()
     sheet = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     sheet.writeheader()
@@ -106,7 +108,8 @@ def export(found: Alignment, *, at: str) -> str:
 
 def changes(table: Table, *, characters: Iterable[str]) -> list[Override]:
     """The cells that differ from what was exported. Raises InputError with every cell that makes no
-    sense."""
+    sense.
+    """
     known = {name.casefold(): name for name in characters}
     found: list[Override] = []
     problems: list[Problem] = []
@@ -142,7 +145,8 @@ def settle(
     changed: Sequence[Override], decided: Sequence[Override]
 ) -> tuple[list[Override], list[Conflict]]:
     """Which changes are new decisions, and which contradict a decision made after the sheet was
-    exported."""
+    exported.
+    """
     latest = current(decided)
     fresh, conflicts = [], []
     for change in changed:
@@ -175,7 +179,8 @@ def apply(
     is reported, not applied.
 
     `recordings`: for which of them a moved line lies in, and where they end; without them, neither
-    is looked at."""
+    is looked at.
+    """
     ends = max((row.offset_samples + row.samples for row in recordings), default=None)
     by_line: dict[str, dict[str, str]] = {}
     for (line_id, name), one in current(decided).items():
@@ -218,7 +223,8 @@ def _cells(cue: Cue, found: Alignment) -> dict[str, str]:
 
 def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int, ends: int | None) -> tuple[Cue, str]:
     """The cue as decided, and what did not fit ("" when all did). `ends`: where the recordings do,
-    when known."""
+    when known.
+    """
     if mine.get("ignore"):
         return replace(
             cue,
@@ -259,7 +265,8 @@ def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int, ends: int | None)
 
 def _words_within(words: str, start: int, end: int) -> str:
     """The words of a moved cue with times inside it; none when most of them lay elsewhere, as then
-    their times say nothing."""
+    their times say nothing.
+    """
     timed = json.loads(words)
     inside = [first < end and last > start for _, first, last in timed]
     if 2 * sum(inside) <= len(timed):
@@ -302,7 +309,8 @@ def _canonical(table: Table, record: Record, name: str, characters: Mapping[str,
 
 def _exported(record: Record) -> list[str]:
     """What stood in the row's `FIELDS` when it was exported, and when that was. Raises ValueError,
-    RecursionError."""
+    RecursionError.
+    """
     said = json.loads(_plain(record["exported"]))
     if not (
         isinstance(said, list)

@@ -35,7 +35,8 @@ STRAY_SAMPLES = round(0.2 * MASTER_HZ)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """The lines as tokens. `display[i]` are line i's written words, `owner[i][t]` the written word
-    of its token t."""
+    of its token t.
+    """
 
     lines: Sequence[Line]
     tokens: list[list[str]]
@@ -55,7 +56,8 @@ class Heard:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
     """The reading chosen for a line, its number (from 1) among all `readings` (in words, not
-    tokens), and (token, word) pairs."""
+    tokens), and (token, word) pairs.
+    """
 
     reading: Reading
     number: int
@@ -91,7 +93,8 @@ def find(
     """Each recording is searched for the lines it can hold; a line found in several is taken where
     it is heard best.
 
-    `circled`: the take to use, by line id."""
+    `circled`: the take to use, by line id.
+    """
     best: dict[int, Take] = {}
     for scope, members in _scopes(script.lines, recordings).items():
         ids = {recording.recording_id for recording in members}
@@ -106,7 +109,8 @@ def _scopes(
     lines: Sequence[Line], recordings: Sequence[Recording]
 ) -> dict[tuple[int, ...], list[Recording]]:
     """Which lines (by number) a recording can hold: those that name it, the line or the character
-    it is named after, else all."""
+    it is named after, else all.
+    """
     by_file = _numbers_by(lines, lambda line: Path(line.audio_file).name)
     by_id = _numbers_by(lines, lambda line: line.line_id)
     by_character = _numbers_by(lines, lambda line: line.character)
@@ -136,7 +140,8 @@ def _of_recordings(heard: Heard, ids: set[str]) -> Heard:
 
 class _Search:
     """Likenesses of script and heard words: one small table of the words that occur, from which a
-    line's scores are read."""
+    line's scores are read.
+    """
 
     def __init__(self, script: Script, heard: Heard, scope: Sequence[int]) -> None:
         written, said = (
@@ -198,7 +203,8 @@ def _chosen(readings: Sequence[Reading], circled: int | None) -> int:
 
 def echoed(script: Script, line: int) -> bool:
     """Whether another character says all words of this line right before or after it ("Hello?"
-    "Hello?")."""
+    "Hello?").
+    """
     own = set(script.tokens[line])
     beside = [i for i in (line - 1, line + 1) if 0 <= i < len(script.lines)]
     others = [i for i in beside if script.lines[i].character != script.lines[line].character]
@@ -219,7 +225,8 @@ def span(heard: Heard, take: Take) -> tuple[int, int]:
 
 def pace(script: Script, heard: Heard, taken: Sequence[Take], *, usual: float) -> dict[str, float]:
     """Samples per letter (spaces count) that each character takes in lines that were heard well;
-    `usual` where there are too few."""
+    `usual` where there are too few.
+    """
     found: dict[str, list[float]] = {}
     for take in taken:
         tokens = script.tokens[take.reading.line]
@@ -273,7 +280,8 @@ def timed_words(
     script: Script, heard: Heard, take: Take, within: tuple[int, int]
 ) -> list[tuple[str, int, int]]:
     """The line's written words with times inside `within`; those not heard share the time between
-    their neighbours."""
+    their neighbours.
+    """
     line = take.reading.line
     display, owner = script.display[line], script.owner[line]
     known: dict[int, tuple[int, int]] = {}

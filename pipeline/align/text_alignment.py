@@ -31,7 +31,8 @@ Scores = Float64[np.ndarray, "tokens words"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """Line `line` may be heard in words `[start, end)`. `coverage`: how much of it (at most 1);
-    `weight`: what the whole line weighs."""
+    `weight`: what the whole line weighs.
+    """
 
     line: int
     start: int
@@ -76,7 +77,8 @@ def search(
     scores: Scores, weights: Float64[np.ndarray, " tokens"]
 ) -> tuple[Float64[np.ndarray, " ends"], Int64[np.ndarray, " ends"]]:
     """Best value of the whole line ending before word j (j = 0 .. words), and the word it then
-    starts at."""
+    starts at.
+    """
     count = scores.shape[1]
     best, start = np.zeros(count + 1), np.arange(count + 1)
     for row, weight in zip(scores, weights, strict=True):
@@ -128,7 +130,8 @@ class Order:
 
 def chain(found: Sequence[Reading], *, order: Order | None = None) -> list[Reading]:
     """The readings, in order of words and none over another, that together explain most at the
-    least cost of disorder."""
+    least cost of disorder.
+    """
     costs = order or Order()
     ranked = sorted(found, key=lambda r: (r.end, r.start))
     if not ranked:
@@ -160,7 +163,8 @@ def chain(found: Sequence[Reading], *, order: Order | None = None) -> list[Readi
 
 def pairs(scores: Scores, weights: Float64[np.ndarray, " tokens"]) -> list[tuple[int, int]]:
     """Which token is which word, over the whole of both (global alignment); only pairs that are
-    alike."""
+    alike.
+    """
     rows, columns = scores.shape
     table = np.zeros((rows + 1, columns + 1))
     table[1:, 0] = -SKIPPED * np.cumsum(weights)
@@ -189,7 +193,8 @@ def _with_insertions(
     ended: Float64[np.ndarray, " ends"], began: Int64[np.ndarray, " ends"]
 ) -> tuple[Float64[np.ndarray, " ends"], Int64[np.ndarray, " ends"]]:
     """Let heard words that are not in the script pass, each at a cost: a running maximum along the
-    words."""
+    words.
+    """
     places = np.arange(len(ended))
     lifted = ended + INSERTED * places
     highest = np.maximum.accumulate(lifted)

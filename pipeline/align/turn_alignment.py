@@ -35,7 +35,8 @@ ROUNDS = 6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
     """A stretch of speech: `[start, end)` in samples at 48 kHz (`seconds` is what it sounds,
-    without inner pauses), and its speaker."""
+    without inner pauses), and its speaker.
+    """
 
     start: int
     end: int
@@ -54,7 +55,8 @@ class Part:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """Lines `[line, line_end)` are spoken in turns `[turn, turn_end)`; `cost` is 0 for a perfect
-    fit."""
+    fit.
+    """
 
     line: int
     line_end: int
@@ -116,7 +118,8 @@ def match(
 
 def assign_names(seconds: Mapping[tuple[str, str], float]) -> dict[str, str]:
     """One character for each speaker, so that the seconds they share are most. `seconds[speaker,
-    character]`."""
+    character]`.
+    """
     speakers = sorted({speaker for speaker, _ in seconds})
     characters = sorted({character for _, character in seconds})
     table = np.array([[seconds.get((s, c), 0.0) for c in characters] for s in speakers]).reshape(
@@ -182,7 +185,8 @@ def _shared(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
     """A way to go on: how many lines and turns it takes, what it costs, and what is matched in it
-    (counted from its beginning)."""
+    (counted from its beginning).
+    """
 
     lines: int
     turns: int
@@ -247,7 +251,8 @@ def _taking(lines: int, turns: int, cost: float) -> _Step:
 
 def _swapping(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> _Step:
     """Two lines of different characters that were spoken the other way round: only their voices can
-    tell."""
+    tell.
+    """
     costs = [SWAPPED + _cost(parts[i : i + 1], turns[1 - i : 2 - i], names) for i in (0, 1)]
     matches = tuple(
         Match(line=i, line_end=i + 1, turn=1 - i, turn_end=2 - i, cost=cost)

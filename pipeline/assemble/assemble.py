@@ -70,7 +70,8 @@ class Picture:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """How segments are read: the picture, the raw pixel format between readers and encoder, and the
-    folder of the rows' paths."""
+    folder of the rows' paths.
+    """
 
     picture: Picture
     root: Path
@@ -147,7 +148,8 @@ def reader(segment: Segment, stage: Stage, *, overlays: Sequence[Overlay] = ()) 
 
 def still_reader(card: Path, frames: int, stage: Stage) -> list[str]:
     """The ffmpeg arguments that hold a still (a slate, an end card; sRGB, of the delivered size)
-    for a number of frames."""
+    for a number of frames.
+    """
     import ffmpeg
 
     stream = ffmpeg.input(
@@ -194,7 +196,8 @@ def _composed(segment: Segment, stage: Stage, overlays: Sequence[Overlay]) -> An
 
 def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
     """One take's frames, or those of its matte, in their place. What lies on layer 0 is made as
-    large as the picture, because nothing lies below it."""
+    large as the picture, because nothing lies below it.
+    """
     shown = (
         _matte(layer, frames, stage)
         if stage.pixel_format == MATTES
@@ -208,7 +211,8 @@ def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
 
 def _picture(layer: Layer, frames: int, stage: Stage) -> Any:
     """A take's frames, cropped, scaled, graded once with tetrahedral interpolation, as
-    limited-range BT.709."""
+    limited-range BT.709.
+    """
     cut = layer.cut
     stream = _frames(stage.root / cut.take_path, layer, frames, stage)
     _, _, width, height = map(int, cut.crop.split(","))
@@ -231,7 +235,8 @@ def _matte(layer: Layer, frames: int, stage: Stage) -> Any:
 
 def _cut_out(colours: Any, mattes: Any) -> Any:
     """Colours with a matte as their fourth plane, which has the full range whatever the picture
-    has."""
+    has.
+    """
     import ffmpeg
 
     colours = colours.filter(
@@ -261,7 +266,8 @@ def _frames(path: Path, layer: Layer, frames: int, stage: Stage) -> Any:
 
 def _available(layer: Layer, frames: int) -> tuple[int, int, dict[str, int]]:
     """Which of a take's frames a layer reads, at least one, and how often its first and last are
-    held where there are none."""
+    held where there are none.
+    """
     available = layer.cut.take_frames or layer.cut.take_frame + layer.cut.frames
     first = min(max(0, layer.first), available - 1)
     last = max(min(available, layer.first + frames), first + 1)
@@ -286,7 +292,8 @@ def _grade(stream: Any, cut: Cut, stage: Stage) -> Any:
 
 def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
     """Lay a picture over what is there: as a step of a dissolve, linear in coded values as editors
-    do it, or in its place."""
+    do it, or in its place.
+    """
     import ffmpeg
 
     if layer.ramp is not None:

@@ -22,7 +22,8 @@ from manifests.timebase import MASTER_HZ, sample_of_frame
 class Layer:
     """One picture of a segment. `first`: the take's frame at the segment's start; it may lie
     outside the take, whose nearest frame is then held. `ramp`: frames of a dissolve in which it
-    comes up and how many of them are over when the segment starts; None: opaque."""
+    comes up and how many of them are over when the segment starts; None: opaque.
+    """
 
     cut: Cut
     first: int
@@ -55,7 +56,8 @@ def total_samples(cuts: Sequence[Cut], rate: Fraction) -> int:
 
 def segments(cuts: Sequence[Cut]) -> list[Segment]:
     """The segments of an edit list, in order. Raises ValueError when the base layer has a gap or an
-    overlap, or a dissolve is too long."""
+    overlap, or a dissolve is too long.
+    """
     base = sorted((cut for cut in cuts if cut.layer == 0), key=lambda cut: cut.start_frame)
     _check(base)
     visible = {id(cut): (cut.start_frame, cut.end_frame) for cut in cuts}
@@ -80,14 +82,16 @@ def segments(cuts: Sequence[Cut]) -> list[Segment]:
 
 def dissolve_span(cut: Cut) -> tuple[int, int]:
     """The frames in which a cut comes up over the one before it, centred on the edit point; empty
-    for a plain cut."""
+    for a plain cut.
+    """
     start = cut.start_frame - cut.dissolve_frames // 2
     return start, start + cut.dissolve_frames
 
 
 def held_frames(cuts: Sequence[Cut]) -> dict[str, int]:
     """How many frames of each take must be held because a dissolve reaches past its handles, by
-    shot; only those that hold any."""
+    shot; only those that hold any.
+    """
     held: dict[str, int] = {}
     for segment in segments(cuts):
         for layer in segment.layers:

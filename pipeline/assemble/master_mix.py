@@ -40,7 +40,8 @@ SILENT_LUFS = -70.0  # the absolute gate of BS.1770: below it there is nothing t
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoudnessSettings:
     """Where the programme is brought to: integrated loudness in LUFS (None: left as recorded) and
-    the highest true peak in dBTP."""
+    the highest true peak in dBTP.
+    """
 
     target_lufs: float | None = -16.0
     peak_dbtp: float = -1.5
@@ -49,7 +50,8 @@ class LoudnessSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loudness:
     """What ebur128 measured: LUFS, loudness range in LU, dBTP. `lufs` and `peak_dbtp` are -inf for
-    silence."""
+    silence.
+    """
 
     lufs: float
     range_lu: float
@@ -66,7 +68,8 @@ class Sound:
     """A master sound. `sound_id` keys recordings, places, length and loudness settings; `path` is
     relative to the media folder.
 
-    `missed_lu`: how far the peak limit kept it below the target."""
+    `missed_lu`: how far the peak limit kept it below the target.
+    """
 
     sound_id: str
     path: str
@@ -148,7 +151,8 @@ def gain(measured: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
 
 def measure(path: Path, *, gain_db: float = 0.0) -> Loudness:
     """Integrated loudness, range and true peak of a file's first audio stream, as if it were
-    `gain_db` louder. Raises ToolError."""
+    `gain_db` louder. Raises ToolError.
+    """
     filters = f"volume={gain_db:.4f}dB:precision=double,ebur128=peak=true:framelog=quiet"
     arguments = ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-af", filters, "-f", "null", "-"]
     return parse_summary(media.run(arguments))
@@ -156,7 +160,8 @@ def measure(path: Path, *, gain_db: float = 0.0) -> Loudness:
 
 def parse_summary(text: str) -> Loudness:
     """Read the summary that ffmpeg's ebur128 prints at its end. Raises ToolError when there is
-    none."""
+    none.
+    """
     summary = text.rpartition("Summary:")[2]
     found = {
         name: re.search(rf"^\s*{name}:\s*(\S+) L?U?F?d?B?", summary, re.MULTILINE)
@@ -171,7 +176,8 @@ def parse_summary(text: str) -> Loudness:
 
 def _settle(mix: Path, before: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
     """The gain, measured again with the gain applied: a quiet programme lies partly under the
-    absolute gate until it is lifted."""
+    absolute gate until it is lifted.
+    """
     gain_db, missed = gain(before, settings)
     for _ in range(SETTLING_ROUNDS):
         lifted = measure(mix, gain_db=gain_db)

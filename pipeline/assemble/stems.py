@@ -35,7 +35,8 @@ Span = tuple[int, int]
 
 def spoken(cues: Sequence[Cue]) -> dict[str, list[Span]]:
     """When each character is heard, in samples of the timeline: cues widened by breath and tail,
-    those that touch joined."""
+    those that touch joined.
+    """
     spans: dict[str, list[Span]] = defaultdict(list)
     for cue in sorted((cue for cue in cues if cue.start >= 0), key=lambda cue: cue.start):
         start, end = max(0, cue.start - BEFORE), cue.end + AFTER
@@ -48,7 +49,8 @@ def spoken(cues: Sequence[Cue]) -> dict[str, list[Span]]:
 
 def gate(spans: Sequence[Span], start: int, end: int) -> Gate:
     """How open a character's microphone is over samples `[start, end)`: 1 inside its spans,
-    raised-cosine flanks of 20 ms outside."""
+    raised-cosine flanks of 20 ms outside.
+    """
     place = np.arange(start, end)
     opened = np.zeros(end - start)
     for first, last in spans:
@@ -65,14 +67,16 @@ def files(cues: Sequence[Cue]) -> dict[str, str]:
 
 def stem_ids(sound_id: str, cues: Sequence[Cue]) -> dict[str, str]:
     """The identity of every stem, known before it is made: the master sound and who is heard
-    when."""
+    when.
+    """
     spans = {name: [list(span) for span in own] for name, own in spoken(cues).items()}
     return {name: identity.digest([VERSION, sound_id, spans, name]) for name in files(cues)}
 
 
 def write(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Path]:
     """Write a stem (WAV, 48 kHz stereo, 24 bit) for every character that speaks and one of the
-    room; they add up to the master."""
+    room; they add up to the master.
+    """
     import soundfile
 
     spans = spoken(cues)
@@ -103,7 +107,8 @@ def write(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Path]:
 
 def difference(master: Path, paths: Sequence[Path]) -> int:
     """By how much the sum of stems differs from the master at most, in steps of 24 bits. Stems of
-    other lengths differ by all."""
+    other lengths differ by all.
+    """
     import soundfile
 
     with contextlib.ExitStack() as stack:
@@ -129,7 +134,8 @@ def shares(spans: dict[str, list[Span]], start: int, end: int) -> dict[str, Gate
 
 def dialogue_loudness(master: Path, cues: Sequence[Cue], folder: Path) -> Loudness:
     """Loudness of the speech alone: the cues' spans joined and measured as one programme. Silence
-    when nobody speaks."""
+    when nobody speaks.
+    """
     import soundfile
 
     path = folder / f".dialogue.{os.getpid()}.wav"
@@ -165,7 +171,8 @@ def _union(cues: Sequence[Cue]) -> list[Span]:
 
 def _blocks(master: Path) -> Iterator[tuple[int, Float64[np.ndarray, "samples 2"]]]:
     """The master in blocks of whole 24-bit steps, so that parts and rest add up without
-    rounding."""
+    rounding.
+    """
     import soundfile
 
     with soundfile.SoundFile(master) as file:

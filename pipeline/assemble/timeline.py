@@ -34,7 +34,8 @@ LONGEST_FILE = 64 << 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
     """What a timeline is written of. `root`: the media folder; `take_frames`: how many frames each
-    take file holds, by shot. `size`: width and height of the delivered picture."""
+    take file holds, by shot. `size`: width and height of the delivered picture.
+    """
 
     title: str
     rate: Fraction
@@ -48,7 +49,8 @@ class Programme:
 
 def write(programme: Programme, *, folder: Path, at: Path | None = None) -> Path:
     """Write `timeline.otio` into `folder`. `at`: the folder where it will stand in the end (URLs
-    are relative to it)."""
+    are relative to it).
+    """
     import opentimelineio as otio
 
     path = folder / "timeline.otio"
@@ -62,7 +64,8 @@ def write_fcp_xml(programme: Programme, *, folder: Path, at: Path | None = None)
 
     The format counts sound in frames, too: a recording that begins between two lies up to half a
     frame off. Returns None and writes nothing at rates that it cannot name (others than 23.976, 24,
-    25, 29.97, 30, 48, 50, 59.94 and 60)."""
+    25, 29.97, 30, 48, 50, 59.94 and 60).
+    """
     import opentimelineio as otio
 
     if not otio.opentime.RationalTime.is_smpte_timecode_rate(float(programme.rate)):
@@ -77,7 +80,8 @@ def write_fcp_xml(programme: Programme, *, folder: Path, at: Path | None = None)
 
 def write_edl(programme: Programme, *, folder: Path) -> Path:
     """Write `timeline.edl`: one event a cut, record times from 00:00:00:00, source names in `FROM
-    CLIP NAME` comments."""
+    CLIP NAME` comments.
+    """
     path = folder / "timeline.edl"
     path.write_text("\n".join(edl_lines(programme)) + "\n", encoding="utf-8")
     return path
@@ -85,7 +89,8 @@ def write_edl(programme: Programme, *, folder: Path) -> Path:
 
 def edl_lines(programme: Programme) -> list[str]:
     """The lines of a CMX 3600 edit decision list. Times are timecode at the delivery rate
-    (drop-frame at 30000/1001)."""
+    (drop-frame at 30000/1001).
+    """
     rate = programme.rate
     drop = timecode(0, rate)[-3] == ";"
     lines = [
@@ -107,7 +112,8 @@ class Event:
     """A clip of a returned timeline: our shot ("" when it does not say so), its frames on the
     timeline, its first frame in the take, and how long it comes up over the clip before it. `file`:
     the name of its media, by which a clip is known that lost its metadata; `layer` counts picture
-    tracks; `rate` is of its times; `unfit`: what about it cannot be conformed."""
+    tracks; `rate` is of its times; `unfit`: what about it cannot be conformed.
+    """
 
     shot_id: str
     name: str
@@ -123,7 +129,8 @@ class Event:
 
 def read(path: Path) -> list[Event]:
     """The clips of a timeline's picture tracks, each track in order. Raises InputError when it
-    cannot be read or holds no picture."""
+    cannot be read or holds no picture.
+    """
     import opentimelineio as otio
 
     _check_form(path)
@@ -191,7 +198,8 @@ def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
 
 def moved_from_sound(cuts: Sequence[Cut], shots: Mapping[str, Shot]) -> list[tuple[Cut, int]]:
     """The events of people who speak that are not shown at the time for which they were drawn, with
-    the frames that they come late."""
+    the frames that they come late.
+    """
     apart = [
         (cut, cut.start_frame - cut.take_frame - shots[cut.shot_id].first_drawn) for cut in cuts
     ]
@@ -200,7 +208,8 @@ def moved_from_sound(cuts: Sequence[Cut], shots: Mapping[str, Shot]) -> list[tup
 
 def _check_form(path: Path) -> None:
     """The library's reader recurses without limit and takes the process with it: what is endless or
-    nested too deep ends here."""
+    nested too deep ends here.
+    """
     try:
         if path.stat().st_size > LONGEST_FILE:
             raise InputError(
@@ -219,7 +228,8 @@ def _check_form(path: Path) -> None:
 
 def _edl_event(number: int, before: Cut | None, cut: Cut, *, end: int, rate: Fraction) -> list[str]:
     """One event, until the next one begins (`end`); a dissolve is two lines of one number, the
-    first of no length, and begins where the incoming picture does."""
+    first of no length, and begins where the incoming picture does.
+    """
     early = cut.start_frame - dissolve_span(cut)[0]
     source = max(cut.take_frame - early, 0)
     lines = []
@@ -263,7 +273,8 @@ def _events(track: Any, layer: int) -> list[Event]:
 
 def _dissolved(events: list[Event], dissolve: Any) -> list[Event]:
     """The event that comes up in a transition, and the one before it, if any. Ours are centred on
-    the edit point; one that is not shows the same frames as a centred one on another edit point."""
+    the edit point; one that is not shows the same frames as a centred one on another edit point.
+    """
     *earlier, event = events
     early, late = (
         round(side.rescaled_to(event.rate).value)
@@ -397,7 +408,8 @@ def _pictures(programme: Programme, folder: Path) -> Any:
 
 def _fcp_timeline(programme: Programme, folder: Path) -> Any:
     """The timeline for Final Cut's XML: sound in frames, a track for each channel, and what the
-    format says about files."""
+    format says about files.
+    """
     timeline = _pictures(programme, folder)
     drop = timecode(0, programme.rate)[-3] == ";"
     width, height = programme.size
@@ -489,7 +501,8 @@ def _sound_track(
     recording: Recording, programme: Programme, folder: Path, *, ticks: Fraction
 ) -> Any:
     """One track a recording: silence up to its place, then the whole file, counted in `ticks` a
-    second."""
+    second.
+    """
     import opentimelineio as otio
 
     path = programme.root / recording.master_path

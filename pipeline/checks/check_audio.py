@@ -32,7 +32,8 @@ Levels = Float64[np.ndarray, " times"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
     """Levels in dB full scale, one each 10 ms: of the file from where its programme begins, and of
-    the master sound it was made of."""
+    the master sound it was made of.
+    """
 
     file: Levels
     master: Levels
@@ -43,7 +44,8 @@ def hear(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> Hearing
     seconds (of a slate). Raises ToolError.
 
     Sound that the container lets begin before or after the picture is moved by as much: so it is
-    played."""
+    played.
+    """
     info = media.probe(path)
     late = info.audio.start - info.video.start if info.audio and info.video else Fraction(0)
     return Hearing(file=_moved(levels(path), round((late - lead) * HZ)), master=master)
@@ -51,7 +53,8 @@ def hear(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> Hearing
 
 def check_offset(hearing: Hearing, *, version: str, profile: str, rate: Fraction) -> Check:
     """Whether the sound lies where the master lies, to a frame; by the place at which the level
-    curves agree best."""
+    curves agree best.
+    """
     offset = _offset(hearing.file, hearing.master)
     about = {
         "version": version,
@@ -114,7 +117,8 @@ def _moved(curve: Levels, later: int) -> Levels:
 
 def _offset(file: Levels, master: Levels) -> float | None:
     """By how many hundredths of a second the file's curve is later than the master's; None when one
-    of them is flat."""
+    of them is flat.
+    """
     count = min(len(file), len(master))
     one, other = file[:count] - file[:count].mean(), master[:count] - master[:count].mean()
     if count <= 2 * LONGEST_OFFSET or one.std() < 0.5 or other.std() < 0.5:

@@ -48,7 +48,8 @@ Box = tuple[float, float, float, float]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
     """A finished file as it is looked at: where it lies, width and height of its picture, frames
-    per second."""
+    per second.
+    """
 
     path: Path
     size: tuple[int, int]
@@ -61,7 +62,8 @@ class Scene:
     where their face was framed.
 
     `place` and `face`: left, top, right, bottom as fractions of the picture. `speaking`: the
-    character is heard in it."""
+    character is heard in it.
+    """
 
     cut: Cut
     character: str
@@ -83,7 +85,8 @@ class Sighting:
     to each portrait of the cast.
 
     The least, because a strong expression moves a face further from its own portrait than from
-    another's."""
+    another's.
+    """
 
     scene: Scene
     frames: int
@@ -118,7 +121,8 @@ def scenes(
     size: tuple[int, int],
 ) -> list[Scene]:
     """The events in which somebody should be seen. `speakers`: character and whether they speak, by
-    shot; `size`: of the picture."""
+    shot; `size`: of the picture.
+    """
     found = []
     for cut in cuts:
         take = takes.get(cut.shot_id)
@@ -133,7 +137,8 @@ def scenes(
 
 def chosen(scenes: Sequence[Scene], *, most: int = MOST_SHOTS) -> list[Scene]:
     """Scenes to look at: every character's longest first, then evenly over the film; in order of
-    time."""
+    time.
+    """
     longest: dict[str, Scene] = {}
     for scene in sorted(scenes, key=lambda scene: -scene.cut.frames):
         longest.setdefault(scene.character, scene)
@@ -153,7 +158,8 @@ def see(
     """Open a few frames of each scene of a file and compare its faces with the cast's portraits (by
     character).
 
-    Raises InputError when the weights are missing, ToolError when the file cannot be read."""
+    Raises InputError when the weights are missing, ToolError when the file cannot be read.
+    """
     from model.likeness import distance
 
     recogniser = load_recogniser()
@@ -176,7 +182,8 @@ def check(
     sightings: Sequence[Sighting], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """Two rows: whether somebody is there (a warning: heads turn away), and whether it is the right
-    one (a failure)."""
+    one (a failure).
+    """
     absent = [one for one in sightings if not one.found]
     wrong = [one for one in sightings if _is_another(one)]
     far = [
@@ -222,7 +229,8 @@ def check(
 
 def window(screen: Screen, scene: Scene, first: int, count: int) -> Iterator[Frame]:
     """`count` frames of a file from timeline frame `first` on, cut to where the scene's picture
-    lies, at most `HIGH` px high."""
+    lies, at most `HIGH` px high.
+    """
     wide, high = _looked_at(screen.size)
     left, top, right, bottom = (
         round(edge * side) for edge, side in zip(scene.place, (wide, high, wide, high), strict=True)
@@ -237,7 +245,8 @@ def window(screen: Screen, scene: Scene, first: int, count: int) -> Iterator[Fra
 
 def _frames(screen: Screen, scene: Scene) -> list[Frame]:
     """Frames from the beginning of a scene on, behind its dissolve, some apart; fewer of a short
-    one."""
+    one.
+    """
     cut = scene.cut
     first = min(
         cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 + 1, cut.end_frame - 1
@@ -250,7 +259,8 @@ def _embeddings(
     recogniser: Recogniser, frames: Sequence[Frame], place: tuple[float, float]
 ) -> list[Embedding]:
     """Of every frame with a face. When the first two hold none the others are not searched:
-    searching in vain takes longest."""
+    searching in vain takes longest.
+    """
     seen: list[Embedding] = []
     for number, frame in enumerate(frames):
         if number == 2 and not seen:

@@ -39,7 +39,8 @@ Series = Float64[np.ndarray, " frames"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
     """The lag of one shot in frames, positive when the picture is late, and the correlation
-    there."""
+    there.
+    """
 
     scene: Scene
     frames: int
@@ -61,7 +62,8 @@ def chosen(scenes: Sequence[Scene], *, rate: Fraction) -> list[Scene]:
 
 def measure(screen: Screen, scenes: Sequence[Scene]) -> list[Lag]:
     """The lag of each scene in which a face could be followed. Raises InputError when weights are
-    missing, ToolError."""
+    missing, ToolError.
+    """
     recogniser = load_recogniser()
     lags = []
     for scene in scenes:
@@ -123,7 +125,8 @@ def check(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction) ->
 
 def _gap(recogniser: Recogniser, scene: Scene, frames: Iterable[Frame]) -> Series | None:
     """Distance of the inner lips in inter-ocular distances, frame by frame; None when the first
-    frame holds no face."""
+    frame holds no face.
+    """
     face, gaps = None, []
     for frame in frames:
         face = (
@@ -141,7 +144,8 @@ def _gap(recogniser: Recogniser, scene: Scene, frames: Iterable[Frame]) -> Serie
 
 def _opening(screen: Screen, first: int, count: int) -> Series:
     """How open the sound of a file asks a mouth to be, frame by frame from timeline frame `first`
-    on."""
+    on.
+    """
     from model.previs import visemes
     from model.previs.phones import Phones
 

@@ -42,7 +42,8 @@ Series = Float64[np.ndarray, " frames"]
 class Viewing:
     """What was seen, by frame: `change`, the mean luma difference to the frame before (0 for the
     first); `corner`, the mean luma of the upper corners, where no talker moves; `blocks`, the mean
-    luma of each block. All on a scale of 255."""
+    luma of each block. All on a scale of 255.
+    """
 
     change: Series
     corner: Series
@@ -78,7 +79,8 @@ def check_cuts(
     viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """Every visible plain cut must lie on its frame. One row; a misplaced cut fails with its
-    timecode."""
+    timecode.
+    """
     wrong = [
         cut
         for cut in cuts
@@ -105,7 +107,8 @@ def check_steadiness(
     viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """How far the upper corners wander in brightness within a shot, at worst. Dissolves are left
-    out."""
+    out.
+    """
     base = [cut for cut in cuts if not cut.layer]
     ends = {
         cut: after.start_frame - after.dissolve_frames // 2
@@ -126,7 +129,8 @@ def check_flicker(
     viewing: Viewing, scenes: Sequence[Scene], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """How much what is no face (nor the body under it) flickers within a shot, at worst. Slow
-    changes are `check_steadiness`'s."""
+    changes are `check_steadiness`'s.
+    """
     restless = {
         scene.cut: found
         for scene in scenes
@@ -151,7 +155,8 @@ def _worst(
     advice: str,
 ) -> list[Check]:
     """One row about the shot with the highest measure, a warning over the limit; none when nothing
-    was measured."""
+    was measured.
+    """
     worst = max(found, key=lambda cut: found[cut], default=None)
     if worst is None:
         return []
@@ -170,7 +175,8 @@ def _worst(
 
 def _flicker(blocks: Float32[np.ndarray, "frames rows columns"], scene: Scene) -> float | None:
     """Root mean square of what blocks outside the face jump from their running median; None when
-    nothing or no time is left."""
+    nothing or no time is left.
+    """
     from scipy.ndimage import median_filter
 
     cut = scene.cut

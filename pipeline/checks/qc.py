@@ -47,7 +47,8 @@ class Expected:
     silence is nobody's fault. `still`: where a card stands and nothing should move.
 
     `loudness`: settings of the master sound; `missed_lu`: what the peak limit is known to have
-    cost."""
+    cost.
+    """
 
     frames: int
     rate: Fraction
@@ -62,7 +63,8 @@ class Expected:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What one decode of a file said. Intervals are seconds; `loudness` is None when the file has
-    no sound."""
+    no sound.
+    """
 
     width: int
     height: int
@@ -100,7 +102,8 @@ def check(
     progress: Callable[[int], None] | None = None,
 ) -> list[Check]:
     """Open a deliverable, measure it, and judge it. A file that cannot be opened or decoded fails
-    instead of raising."""
+    instead of raising.
+    """
     try:
         report = measure(path, progress=progress)
     except (ToolError, InputError) as error:
@@ -123,7 +126,8 @@ def verdicts(report: Report, expected: Expected, *, version: str, profile: str) 
 
 def measure(path: Path, *, progress: Callable[[int], None] | None = None) -> Report:
     """Decode all of a file once and read ffmpeg's report. Raises ToolError when it cannot be
-    decoded at all."""
+    decoded at all.
+    """
     frames = 0
 
     def count(done: int) -> None:
@@ -205,7 +209,8 @@ def check_edit(
     rate: Fraction,
 ) -> list[Check]:
     """What the edit list itself gives away: takes enlarged beyond their pixels, casts beyond the
-    limit, dissolves without handles."""
+    limit, dissolves without handles.
+    """
     enlarged = {cut: _enlargement(cut, size) for cut in cuts}
     largest = max(cuts, key=lambda cut: enlarged[cut], default=None)
     flagged = {grade.grade_id for grade in grades if grade.limited}
@@ -248,7 +253,8 @@ def check_captions(
     rate: Fraction,
 ) -> list[Check]:
     """Captions against speech: every spoken line is shown while it is spoken; and what the lint
-    found, one row a rule."""
+    found, one row a rule.
+    """
     late = [
         cue
         for cue in cues
@@ -307,7 +313,8 @@ def write(
     """Write `checks.json`: a summary of verdicts and every check as an object, in one step.
 
     `waived`: by profile and name, the decisions (by, at, reason) that let a failed check pass; they
-    stand beside its verdict."""
+    stand beside its verdict.
+    """
     known = waived or {}
     counts = {
         verdict: sum(check.verdict == verdict for check in checks)
@@ -475,7 +482,8 @@ def _at(cuts: Sequence[Cut], rate: Fraction) -> float | None:
 
 def _shown(cue: Cue, captions: Sequence[Caption], rate: Fraction) -> bool:
     """Whether the cue's first and last words are in captions that are on screen around its start
-    and its end."""
+    and its end.
+    """
     words = re.findall(r"\w+", cue.text)
     if not words:
         return True
@@ -520,7 +528,8 @@ def _intervals(said: str, pattern: str) -> tuple[Interval, ...]:
 
 def _pairs(said: str, begin: str, finish: str, length: float) -> tuple[Interval, ...]:
     """Starts and ends that ffmpeg prints on separate lines; one that is open at the end lasts to
-    the end."""
+    the end.
+    """
     starts = [float(value) for value in re.findall(rf"{begin}: (-?[\d.]+)", said)]
     ends = [float(value) for value in re.findall(rf"{finish}: (-?[\d.]+)", said)]
     return tuple(zip(starts, [*ends, *[length] * (len(starts) - len(ends))], strict=False))

@@ -102,7 +102,8 @@ def hue_degrees(lab: Colours) -> Values:
 
 def delta_e(first: Colours, second: Colours) -> Values:
     """CIEDE2000 difference of Lab colours with unit weights (Sharma, Wu and Dalal 2005, equations 2
-    to 22)."""
+    to 22).
+    """
     chroma_mean = (
         np.hypot(first[..., 1], first[..., 2]) + np.hypot(second[..., 1], second[..., 2])
     ) / 2
@@ -181,7 +182,8 @@ def cube_of(
     mapping: Mapping, points: int = CUBE_POINTS
 ) -> Float64[np.ndarray, "points points points 3"]:
     """Sample a mapping of rgb on a regular grid, clipped to [0, 1]; axes are blue, green, red, as
-    `.cube` files store them."""
+    `.cube` files store them.
+    """
     axis = np.linspace(0, 1, points)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     return np.clip(mapping(np.stack([red, green, blue], axis=-1)), 0, 1)
@@ -191,7 +193,8 @@ def write_cube(
     path: Path, cube: Float64[np.ndarray, "points points points 3"], *, title: str, note: str = ""
 ) -> None:
     """Write a 3D LUT (Adobe Cube 1.0): red runs fastest; `note` becomes its first comment. It
-    appears whole or not at all."""
+    appears whole or not at all.
+    """
     name = "".join(c if c.isprintable() and c != '"' else "_" for c in title)
     head = f"# {note}\n" if note else ""
     head += f'TITLE "{name}"\nLUT_3D_SIZE {len(cube)}\nDOMAIN_MIN 0 0 0\nDOMAIN_MAX 1 1 1\n'
@@ -203,7 +206,8 @@ def write_cube(
 def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
     """Read a LUT (Adobe Cube 1.0, Resolve's input ranges too) as a 3D one of domain [0, 1]; of one
     that has another domain, or is 1D, it is sampled anew. Raises ValueError when it is none, saying
-    why."""
+    why.
+    """
     if path.stat().st_size > LARGEST_CUBE:
         raise ValueError(f"not a .cube: larger than {LARGEST_CUBE >> 20} MB")
     lines = [
@@ -240,7 +244,8 @@ def read_note(path: Path) -> str:
 
 def apply_cube(cube: Float64[np.ndarray, "points points points 3"], rgb: Colours) -> Colours:
     """Look colours up with tetrahedral interpolation (Sakamoto 1981), as ffmpeg's
-    `lut3d=interp=tetrahedral` does."""
+    `lut3d=interp=tetrahedral` does.
+    """
     top = len(cube) - 1
     place = np.clip(rgb, 0, 1) * top
     low = np.minimum(place.astype(int), top - 1)

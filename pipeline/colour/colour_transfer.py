@@ -50,7 +50,8 @@ Box = tuple[float, float, float, float]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
     """Pooled colours of a shot or a look: `pixels` (rgb), how much each counts as `skin`, and a
-    small luma picture `thumb` (16 x 16)."""
+    small luma picture `thumb` (16 x 16).
+    """
 
     pixels: Pixels
     skin: Weights
@@ -64,7 +65,8 @@ class Sample:
     @property
     def evened(self) -> Sample:
         """The same with nothing taken for skin, to be weighed against a picture in which nobody
-        knows where the skin is."""
+        knows where the skin is.
+        """
         return replace(self, skin=np.zeros_like(self.skin))
 
     @property
@@ -80,7 +82,8 @@ class Sample:
     @property
     def weights(self) -> Weights:
         """Skin counts as much as everything else together; where there is none every pixel counts
-        the same."""
+        the same.
+        """
         share = self.skin.sum() / max((1 - self.skin).sum(), 1e-9)
         weights: Weights = self.skin + (1 - self.skin) * min(share, 1.0) + 1e-9
         return weights
@@ -99,7 +102,8 @@ class Sample:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Look:
     """What the shots are matched to: mean colours of skin and rest, moments of the whole in rgb and
-    in Lab, and its small luma picture, by which the same scene is known again."""
+    in Lab, and its small luma picture, by which the same scene is known again.
+    """
 
     skin_mean: colour.Vector
     rest_mean: colour.Vector
@@ -112,7 +116,8 @@ class Look:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Transform:
     """An affine map of rgb. `limited`: it was weakened to stay within the limit. Differences are
-    mean CIEDE2000 to the look."""
+    mean CIEDE2000 to the look.
+    """
 
     matrix: colour.Matrix
     offset: colour.Vector
@@ -130,7 +135,8 @@ def estimate(
     sample: Sample, look: Look, *, method: Method, strength: float = 1.0, limit: float = 14.0
 ) -> Transform:
     """The transform of one shot toward a look, scaled by `strength`; its mean shift of skin or rest
-    is held within `limit` (CIEDE2000)."""
+    is held within `limit` (CIEDE2000).
+    """
     sample = sample if look.has_skin else sample.evened
     matrix, offset = _unlimited(sample, look, method)
     shift = strength * _shift(sample, matrix, offset)
@@ -148,7 +154,8 @@ def sample_pictures(
     pictures: UInt8[np.ndarray, "frames height width 3"], face: Box | None
 ) -> Sample:
     """A sample of pictures that share one face box (fractions of the picture; None: nothing counts
-    as skin)."""
+    as skin).
+    """
     rgb = pictures.astype(np.float64) / 255
     skin = np.zeros(rgb.shape[:3]) if face is None else _skin(rgb, face)
     return Sample(pixels=rgb.reshape(-1, 3), skin=skin.reshape(-1), thumb=_thumb(rgb.mean(axis=0)))
@@ -183,7 +190,8 @@ def character_looks(
 
 def _goal(group: Sequence[Sample], look: Look | None) -> Look:
     """The look of one character's shots. They are evened when skin is not known in all of them and
-    in the look: like against like."""
+    in the look: like against like.
+    """
     known = all(sample.has_skin for sample in group) and (look is None or look.has_skin)
     own = _mean_look([look_of(sample if known else sample.evened) for sample in group])
     if look is not None and _sameness(own, look) == 1:
@@ -213,7 +221,8 @@ def _mean_look(looks: Sequence[Look]) -> Look:
 
 def _gained(look: Look, log_gains: colour.Vector) -> Look:
     """The look under three gains. Its Lab moments are moved by what the gains do to the mean; their
-    spread is kept."""
+    spread is kept.
+    """
     gains = np.exp(log_gains)
     mean = look.whole.mean * gains
     step = colour.lab_of_rgb(np.clip(mean, 0, 1)) - colour.lab_of_rgb(
@@ -257,7 +266,8 @@ def _log_gains(sample: Sample | Look, look: Look | None) -> colour.Vector:
     without skin the whole picture does.
 
     A cast is what skin of that depth does not explain. It is taken off as far as it stands out from
-    natural spread (Wiener's rule)."""
+    natural spread (Wiener's rule).
+    """
     if not sample.has_skin or (look is not None and not look.has_skin):
         return np.zeros(3) if look is None else _log_ratio(look.rest_mean, sample.rest_mean)
     cast, spread = _cast(sample.skin_mean)
@@ -271,7 +281,8 @@ def _log_gains(sample: Sample | Look, look: Look | None) -> colour.Vector:
 
 def _cast(skin: colour.Vector) -> tuple[Two, Two]:
     """Warmth and tint that skin of this depth does not explain, and how far each spreads from
-    person to person."""
+    person to person.
+    """
     depth, warmth, tint = _skin_axes() @ np.log(np.maximum(skin, 0.01) * 255 / LIGHT_SKIN)
     wide = WARMTH_SPREAD_OF_DARK * max(0.0, DARK_DEPTH - depth)
     return np.array([warmth - WARMTH - WARMTH_PER_DEPTH * depth, tint - TINT]), SPREAD + np.array(
@@ -281,7 +292,8 @@ def _cast(skin: colour.Vector) -> tuple[Two, Two]:
 
 def _skin_axes() -> colour.Matrix:
     """Unit vectors in log R'G'B', one a row: light to dark skin, pale to ruddy (red against blue),
-    and magenta to green across both."""
+    and magenta to green across both.
+    """
     depth = np.log(LIGHT_SKIN / DARK_SKIN)
     depth /= np.linalg.norm(depth)
     warmth = np.array([1.0, 0.0, -1.0])
@@ -298,7 +310,8 @@ def _log_ratio(target: colour.Vector, source: colour.Vector) -> colour.Vector:
 
 def _sameness(sample: Sample | Look, look: Look) -> float:
     """How surely the look shows the same scene: 0 below a correlation of the luma pictures of 0.8,
-    1 above 0.9."""
+    1 above 0.9.
+    """
     if min(float(sample.thumb.std()), float(look.thumb.std())) < FLAT_THUMB:
         return 0.0
     correlation = float(np.corrcoef(sample.thumb.ravel(), look.thumb.ravel())[0, 1])
@@ -324,7 +337,8 @@ def _skin(
     rgb: Float64[np.ndarray, "frames height width 3"], face: Box
 ) -> Float64[np.ndarray, "frames height width"]:
     """Weights of skin: inside the face's ellipse, near the median chromaticity there (hair, eyes
-    and lips fall out)."""
+    and lips fall out).
+    """
     height, width = rgb.shape[1:3]
     left, top, right, bottom = face
     y, x = np.mgrid[0:height, 0:width]

@@ -45,7 +45,8 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still:
     """What shots are matched to: a picture, and where its face is (left, top, right, bottom as
-    fractions; None: the largest that is found), or a `.cube`."""
+    fractions; None: the largest that is found), or a `.cube`.
+    """
 
     path: Path
     face: colour_transfer.Box | None = None
@@ -63,7 +64,8 @@ class LookSettings:
     before both.
 
     `strength` in [0, 1] scales the transform; `limit` is the largest mean shift in CIEDE2000,
-    beyond which a shot is flagged."""
+    beyond which a shot is flagged.
+    """
 
     method: colour_transfer.Method = "monge-kantorovich"
     strength: float = 1.0
@@ -124,7 +126,8 @@ def check_reference_shot(numbers: Sequence[str], wanted: str) -> None:
 
 def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
     """The identity of each shot's grade, by shot: its take, the other takes of its character, the
-    reference and the settings."""
+    reference and the settings.
+    """
     reference = _reference_pair(pairs, look)
     settings = [
         VERSION,
@@ -169,7 +172,8 @@ def sample_take(
     """Pool some frames, evenly spread over the take and made small.
 
     `shape`: width and height of the still that they are matched to; what a film of that shape shows
-    of the take is pooled, so that a frame of the film is known as the same scene."""
+    of the take is pooled, so that a frame of the film is known as the same scene.
+    """
     crop = framing.frame_take(take, shape or (take.width, take.height))
     scale = SAMPLE_SIZE / max(crop.width, crop.height)
     width, height = max(2, round(crop.width * scale)), max(2, round(crop.height * scale))
@@ -194,7 +198,8 @@ def sample_take(
 def read_reference(path: Path, face: colour_transfer.Box | None) -> colour_transfer.Sample:
     """A sample of a reference still, whose face is looked for when nobody says where it is.
 
-    Raises InputError when it is not a picture, or the weights to find a face are not here."""
+    Raises InputError when it is not a picture, or the weights to find a face are not here.
+    """
     from PIL import Image, ImageOps
 
     with _readable(path), Image.open(path) as image:
@@ -217,7 +222,8 @@ def read_cube(path: Path) -> Cube:
 
 def check_reference(still: Still) -> None:
     """Open what shots are to be matched to, before anything is made. Raises InputError when that
-    cannot be."""
+    cannot be.
+    """
     if still.is_cube:
         read_cube(still.path)
     else:
@@ -233,7 +239,8 @@ def _transforms(
     progress: Progress | None,
 ) -> dict[str, colour_transfer.Transform]:
     """The transform of every pair by shot. All are sampled, because a character's shots are matched
-    to each other."""
+    to each other.
+    """
     samples: list[colour_transfer.Sample] = []
     shapes = {shot.character: _shape(shot.character, look) for shot, _ in pairs}
     for done, (shot, take) in enumerate(pairs, start=1):
@@ -295,7 +302,8 @@ def _given(
     shots: Sequence[Shot], ids: Mapping[str, str], look: LookSettings, root: Path
 ) -> dict[str, Grade]:
     """The grades of shots whose look is a `.cube`; each file is read once, for it may hold a
-    quarter of a million rows."""
+    quarter of a million rows.
+    """
     stills = {
         shot.character: still
         for shot in shots
@@ -311,7 +319,8 @@ def _given(
 
 def _copy_cube(shot: Shot, grade_id: str, cube: Cube, *, look: LookSettings, root: Path) -> Grade:
     """A look that is a `.cube` already is blended with the identity by its strength, the same for
-    every shot of a character."""
+    every shot of a character.
+    """
 
     def blend(rgb: colour.Colours) -> colour.Colours:
         blended: colour.Colours = rgb + look.strength * (colour.apply_cube(cube, rgb) - rgb)
@@ -363,7 +372,8 @@ def _goal(
 
 def _shape(character: str, look: LookSettings) -> tuple[int, int] | None:
     """Width and height of the still that a character is matched to, None when it is matched to
-    something else."""
+    something else.
+    """
     from PIL import Image, ImageOps
 
     still = look.still(character)

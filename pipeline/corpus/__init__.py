@@ -19,7 +19,8 @@ from model.affect.prepared_corpus import Corpus
 
 def read(folder: Path) -> Corpus:
     """The corpus in a folder; of a clip that was recorded twice, the newest row. Raises InputError
-    when there is none."""
+    when there is none.
+    """
     rows = {row.clip_id: row for row in record(folder).rows(CorpusClip)}
     if not rows:
         raise InputError(

@@ -3,7 +3,8 @@
 `AudioWAV/1001_DFA_ANG_XX.wav`.
 
 Actor, sentence, emotion (six), level (low, middle, high, unspecified). Converted files
-(`layout.VIDEOS`, `layout.SOUNDS`) are read as well. Open Database License."""
+(`layout.VIDEOS`, `layout.SOUNDS`) are read as well. Open Database License.
+"""
 
 from __future__ import annotations
 

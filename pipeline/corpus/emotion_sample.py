@@ -44,7 +44,8 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Felt:
     """What a sample feels like. `words`: a mix of labels. `senses`: what there was to go by,
-    `audio`, `video` or both."""
+    `audio`, `video` or both.
+    """
 
     gaussian: Gaussian
     intensity: float
@@ -54,7 +55,8 @@ class Felt:
 
 def feel(path: Path) -> Felt:
     """Ask the embedder. Raises InputError when the file is no sample of one person, or there is no
-    embedder."""
+    embedder.
+    """
     from model.affect import packaged
     from model.affect.embedder import EmotionEmbedder
     from model.affect.priors import Priors
@@ -75,7 +77,8 @@ def feel(path: Path) -> Felt:
 
 def words(path: Path) -> str:
     """What a sample feels like as text of the grammar, from the cache when the same file was asked
-    of the same embedder before."""
+    of the same embedder before.
+    """
     from model.affect import checkpoint, packaged
 
     embedder = checkpoint.read_digest(packaged.folder())
@@ -99,7 +102,8 @@ def _kept_in() -> Path:
 
 def prepared(path: Path) -> tuple[Prepared, tuple[str, ...]]:
     """The sample's arrays and which senses they hold. Raises InputError when nothing can be made of
-    it."""
+    it.
+    """
     from pipeline.corpus.prepare import Preparer, UnfitError
 
     info = None if path.suffix.lower() in PICTURES else media.probe(path)
@@ -155,7 +159,8 @@ def _arrays(
 
 def _frames(path: Path, info: media.MediaInfo | None) -> Iterator[np.ndarray] | None:
     """Frames at 25 a second: a film's, or a picture shown for a while; None of a recording without
-    picture."""
+    picture.
+    """
     if info is None:
         return itertools.repeat(portraits.read(path, face="largest").pixels, STILL_FRAMES)
     if info.video is None:

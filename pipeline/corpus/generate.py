@@ -59,7 +59,8 @@ class Studio:
 
     def make(self, planned: Planned) -> CorpusClip:
         """Make a clip, or find it made. Raises UnfitError, and InputError when the portrait cannot
-        be animated."""
+        be animated.
+        """
         path = self.folder / prepared_path(planned.clip_id)
         chance = np.random.default_rng(planned.number)
         take = performance.draw(planned.emotion, planned.level, chance)

@@ -5,7 +5,8 @@
 The corpus is published as addresses, times and crops; what a user has is one cut video for each
 entry, in one folder or in one for each subset. Talking heads without acted emotion: every clip is
 neutral, level 0. Long videos are read in stretches of ten seconds. CC BY 4.0 is the list's licence;
-the videos have their own."""
+the videos have their own.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ _NAME = re.compile(r"(?P<subset>RD|WDA|WRA)_(?P<person>.+?)_(?P<clip>\d+)")
 
 def layout(root: Path) -> Layout:
     """All stretches of all videos under `root`, in the order of their names. A last one of less
-    than half the length is left away."""
+    than half the length is left away.
+    """
     there = films(root.rglob("*"), published=".mp4")
     found = Layout(strange=list(there.unread))
     for video in there.videos:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the readers of published corpora find: one row for each performance, and the names that they
-do not understand."""
+do not understand.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ SOUNDS = (".wav", ".m4a", ".flac", ".mp3")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performed:
     """One performance in a published corpus. `level` 0: none is given. `audio` None: the video's
-    own sound. `start`: seconds into both."""
+    own sound. `start`: seconds into both.
+    """
 
     identity: str
     emotion: str
@@ -55,7 +57,8 @@ class Films:
 def films(paths: Iterable[Path], *, published: str) -> Films:
     """Videos among `paths`, in their order. A performance may have been converted: of files that
     differ in their ending alone, the one that ends as `published` counts, else the first of
-    `VIDEOS`. Hidden files are none."""
+    `VIDEOS`. Hidden files are none.
+    """
     found: dict[Path, Path] = {}
     unread = []
     order = [published, *(one for one in VIDEOS if one != published)]

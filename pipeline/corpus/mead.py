@@ -4,7 +4,8 @@
 
 Eight emotions with our very names, three levels (neutral has one), seven cameras of which only the
 frontal one is read. Converted files (`layout.VIDEOS`, `layout.SOUNDS`) are read as well. The
-licence is for research; it is the user's to hold."""
+licence is for research; it is the user's to hold.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ NEUTRAL_TRACE = 0.15
 class Take:
     """One draw. `gains`: factor on each of `expression.UNITS`; `sides`: as in `Pose`; `head`: added
     to `Pose.head`; `onset`: first frame and length of the rise; `light`: gain, its slope to the
-    right and down, and its colour; `noise`: deviation in 8-bit steps."""
+    right and down, and its colour; `noise`: deviation in 8-bit steps.
+    """
 
     emotion: str
     intensity: float
@@ -48,7 +49,8 @@ class Take:
 
     def performance(self) -> Performance:
         """The emotion as the talker is asked for it: some of it from the start, all of it after the
-        onset."""
+        onset.
+        """
         weights = np.zeros(len(LABELS))
         weights[LABELS.index(self.emotion)] = self.intensity if self.emotion != "neutral" else 1.0
         weights[LABELS.index(self.trace[0])] += self.trace[1]

@@ -47,7 +47,8 @@ class UnfitError(ValueError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
     """How the crop differs from the exact one: factor on its side, shift (right, down) in sides.
-    `quality`: JPEG quality, 0 for none."""
+    `quality`: JPEG quality, 0 for none.
+    """
 
     scale: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)
@@ -63,7 +64,8 @@ class Preparer:
     def __init__(self, *, every: int = 1) -> None:
         """Load the landmark networks; the encoder follows with the first sound. Landmarks are found
         in every `every`-th frame and lie on a line between. Raises InputError when weights are
-        missing."""
+        missing.
+        """
         import cv2
 
         from model.previs.landmarks import Landmarker
@@ -102,7 +104,8 @@ class Preparer:
         Float32[np.ndarray, "frames 6"],
     ]:
         """Speech of exactly `frames`, the encoder's states and the prosody of mono 16 kHz sound.
-        Raises UnfitError."""
+        Raises UnfitError.
+        """
         fitted = _fitted(sound, frames)
         speech = np.rint(np.clip(fitted, -1, 1) * 32767).astype(np.int16)
         return speech, self._heard(fitted, frames), prosody.frames(fitted.astype(np.float64))
@@ -175,7 +178,8 @@ class Preparer:
 
 def _fitted(sound: np.ndarray, frames: int) -> Float32[np.ndarray, " samples"]:
     """As much sound as there are frames; raises UnfitError when there is much less, or no speech in
-    it."""
+    it.
+    """
     wanted = frames * SAMPLES_PER_FRAME
     missing = (wanted - len(sound)) / (SAMPLES_PER_FRAME * RATE)
     if missing > MOST_APART:

@@ -29,7 +29,8 @@ class Manner:
     """What to change: `pitch_semitones` of the mean; `pitch_range`: factor on the deviation from
     it; `rise_semitones` from first to last sound; `rate`: factor on speed; `energy_db`;
     `energy_range`: factor on the swing of loudness; `tilt_db` of what lies over 1 kHz;
-    `pause_seconds` of silence, put where the voice is quietest."""
+    `pause_seconds` of silence, put where the voice is quietest.
+    """
 
     pitch_semitones: float = 0.0
     pitch_range: float = 1.0
@@ -58,7 +59,8 @@ class Said:
 
 def said(sound: Sound, manner: Manner) -> Said:
     """The same utterance in another manner. Its length is about `len(sound) / rate` plus the
-    pause."""
+    pause.
+    """
     measured = prosody.track(sound)
     marks, periods, voiced = _marks(sound, measured.f0)
     wanted = _wanted(measured, manner)
@@ -78,7 +80,8 @@ def said(sound: Sound, manner: Manner) -> Said:
 
 def _marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Middles of the grains, the period at each, and whether it is voiced. Voiced marks sit on
-    crests of one sign."""
+    crests of one sign.
+    """
     crest = sound if sound.max() >= -sound.min() else -sound
     marks, periods, voiced = [], [], []
     at = float(UNVOICED_PERIOD)
@@ -114,7 +117,8 @@ def _wanted(measured: prosody.Track, manner: Manner) -> Float64[np.ndarray, " st
 
 def _gains(measured: prosody.Track, manner: Manner) -> Float64[np.ndarray, " steps"]:
     """The factor on each 10 ms: overall level, and more or less swing around the mean of what is
-    spoken."""
+    spoken.
+    """
     mean = measured.energy_db[measured.spoken].mean()
     swing = np.clip(measured.energy_db - mean, -20, 10) * (manner.energy_range - 1)
     return np.asarray(10 ** ((manner.energy_db + swing) / 20))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clips of published corpora: a performance that a layout found becomes the arrays of a prepared
-clip and its row."""
+clip and its row.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ def prepare(
     performed: Performed, preparer: Preparer, *, root: Path, folder: Path, corpus: Published
 ) -> CorpusClip:
     """Prepare a performance under `folder`, or find it prepared. Raises UnfitError, InputError and
-    ToolError."""
+    ToolError.
+    """
     clip_id = identity_of(performed)
     path = folder / prepared_path(clip_id)
     if not path.is_file():
@@ -93,7 +95,8 @@ def _keep_portrait(
     performed: Performed, portrait: PreparedPortrait, picture: Frame, *, folder: Path
 ) -> None:
     """The first frame of an identity's neutral clip is its portrait, prepared and as a picture for
-    talkers; of any clip, until there is a neutral one."""
+    talkers; of any clip, until there is a neutral one.
+    """
     path = folder / "prepared" / f"{performed.identity}.portrait.safetensors"
     if performed.emotion == "neutral" or not path.is_file():
         import cv2

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sheets beside portraits and recordings of a corpus: read, and checked so that all problems
-are told at once."""
+are told at once.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from manifests.errors import InputError, Problem, nearest
 
 def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a CSV. Raises InputError when the file or one of the columns is missing, or
-    nothing is in it."""
+    nothing is in it.
+    """
     if not path.is_file():
         raise InputError(
             Problem(

@@ -56,7 +56,8 @@ class SpokenLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """One clip to be made. `clip_id` is the digest of portrait, line and draws, not of the talker,
-    which `source` names; `number` seeds the draws."""
+    which `source` names; `number` seeds the draws.
+    """
 
     clip_id: str
     person: Person
@@ -73,7 +74,8 @@ class Planned:
 
 def plan(people: Sequence[Person], lines: Sequence[SpokenLine], *, seed: int) -> list[Planned]:
     """Every person in every emotion at every level. The same people, lines and seed give the same
-    plan."""
+    plan.
+    """
     planned = []
     for person in people:
         chance = np.random.default_rng([seed, int(digest(person.identity)[:8], 16)])
@@ -110,7 +112,8 @@ def _own_lines(
 
 def read_people(folder: Path, *, most: int | None = None) -> list[Person]:
     """The people of `people.csv`, the first `most` of each split in proportion. Raises InputError
-    for what is missing."""
+    for what is missing.
+    """
     path = folder / "people.csv"
     rows = rows_of(path, PERSON_COLUMNS)
     problems = [
@@ -171,7 +174,8 @@ def check(people: Sequence[Person], lines: Sequence[SpokenLine]) -> None:
 
 def _first(people: Sequence[Person], most: int) -> list[Person]:
     """About `most` people, of each split as large a share, at least two of each (one of either
-    sex)."""
+    sex).
+    """
     chosen: list[Person] = []
     for split in SPLITS:
         mine = [person for person in people if person.split == split]

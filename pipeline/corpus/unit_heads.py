@@ -31,7 +31,8 @@ COLUMNS = ("identity", "sex", "emotion", "level", "stills", "licence", "file")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedUnits:
     """One clip to be made of stills. `clip_id` is the digest of everything that shapes it; `number`
-    seeds its draws."""
+    seeds its draws.
+    """
 
     clip_id: str
     identity: str
@@ -46,7 +47,8 @@ class PlannedUnits:
 
 def plan(folder: Path, lines: Sequence[SpokenLine], *, seed: int) -> list[PlannedUnits]:
     """The clips of `units.csv` in `folder`, each with a line of a test voice. Raises InputError for
-    what is missing."""
+    what is missing.
+    """
     path = folder / "units.csv"
     rows = rows_of(path, COLUMNS)
     refuse(
@@ -103,7 +105,8 @@ def _planned(
 
 def stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height width 3"]:
     """The stills of a tall picture, from top to bottom. Raises InputError when it does not fall
-    into so many."""
+    into so many.
+    """
     import cv2
 
     tall = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
@@ -122,7 +125,8 @@ def stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height width 3"]
 
 def blended(pictures: np.ndarray, frames: int) -> Iterator[np.ndarray]:
     """`frames` pictures from stills [k, height, width, 3], each a mix of the two that it lies
-    between."""
+    between.
+    """
     for place in np.linspace(0, len(pictures) - 1, frames):
         below = min(int(place), len(pictures) - 2)
         share = place - below

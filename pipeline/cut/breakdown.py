@@ -62,7 +62,8 @@ class SpokenLine:
     the shot when a cut crosses the line.
 
     `text` is what of it lies in the shot. `speaks`: by the one in the picture and not as
-    voice-over, so that the mouth moves."""
+    voice-over, so that the mouth moves.
+    """
 
     line_id: str
     character: str
@@ -76,7 +77,8 @@ class SpokenLine:
 class DecidedShot:
     """A shot of the cut before it is known what it is made with. Frames lie on the timeline,
     half-open; those of lines and performance count from `first_drawn`. `handles`: frames drawn
-    before and after the cut."""
+    before and after the cut.
+    """
 
     number: str
     order: int
@@ -115,7 +117,8 @@ class DecidedShot:
         """Frames in which the one in the picture speaks, when others are heard in the shot too;
         empty means all of it.
 
-        Other voices must not move this mouth, so a talker's sound is silenced outside of these."""
+        Other voices must not move this mouth, so a talker's sound is silenced outside of these.
+        """
         drawn = self.last_drawn - self.first_drawn
         spans = [(max(0, s.start_frame), min(s.end_frame, drawn)) for s in self.lines if s.speaks]
         return spans if len(spans) < len(self.lines) else []
@@ -129,7 +132,8 @@ class DecidedShot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
     """What shots are made with. `talker_settings`: canonical JSON. `size`: of a character's
-    generated frames. `matte`: takes are written with the talker's matte."""
+    generated frames. `matte`: takes are written with the talker's matte.
+    """
 
     talker: str
     talker_version: str
@@ -159,7 +163,8 @@ def cut(
     (`cast.named`).
 
     Cues that are missing are left out. Raises InputError when no line was heard at all (there would
-    be nobody to show), and for layouts of scenes that there are not."""
+    be nobody to show), and for layouts of scenes that there are not.
+    """
     by_id = {line.line_id: line for line in lines}
     heard = sorted(
         (cue for cue in cues if 0 <= cue.start < cue.end), key=lambda cue: (cue.start, cue.end)
@@ -212,7 +217,8 @@ def shots(
     """The rows of the cut, each under its identity. `actors` carry their portrait digests.
 
     `audio_digest_of`: identity of the canonical sound that the talker reads for a shot, context
-    included."""
+    included.
+    """
     by_name = {actor.character: actor for actor in actors}
     return [_shot(shot, by_name[shot.character], making, audio_digest_of(shot)) for shot in decided]
 
@@ -220,7 +226,8 @@ def shots(
 def identity(shot: Shot) -> str:
     """The digest of everything in a row that shapes the shot's pixels: the fields `SHAPING`.
 
-    Where it stands in the film, what it is called, its look, scene and paths are not in it."""
+    Where it stands in the film, what it is called, its look, scene and paths are not in it.
+    """
     fields = {name: getattr(shot, name) for name in SHAPING}
     if shot.before_frames:  # only then: shots that were never split keep their identities
         fields["before_frames"] = shot.before_frames
@@ -242,7 +249,8 @@ def _layouts(
     labels: Mapping[str, str], utterances: Sequence[Utterance], settings: CutSettings
 ) -> dict[str, str]:
     """Each scene's layout. Scenes are named by their numbers (`sc03`) or as the script names
-    them."""
+    them.
+    """
     known = {
         **{scene: scene for scene in labels},
         **{label: scene for scene, label in labels.items()},
@@ -275,7 +283,8 @@ def _layouts(
 
 def _dissolves(pieces: Sequence[Piece], settings: CutSettings) -> list[int]:
     """How long each piece comes up over the one before it: at changes of scene, where one picture
-    fills the screen on both sides."""
+    fills the screen on both sides.
+    """
     lengths = [0] * len(pieces)
     base = [(index, piece) for index, piece in enumerate(pieces) if not piece.layer]
     shared = {piece.start for piece in pieces if piece.layer}
@@ -291,7 +300,8 @@ def _handles(
     pieces: Sequence[Piece], dissolves: Sequence[int], settings: CutSettings
 ) -> list[tuple[int, int]]:
     """Frames to draw before and after each piece: what its dissolves need, at least those asked
-    for, none outside the timeline."""
+    for, none outside the timeline.
+    """
     into_frame = {
         piece.start: dissolve
         for piece, dissolve in zip(reversed(pieces), reversed(dissolves), strict=True)
@@ -406,7 +416,8 @@ def _frames(cue: Cue, piece: Piece, rate: Fraction) -> tuple[int, int]:
 
 def _text_in(cue: Cue, piece: Piece, rate: Fraction) -> str:
     """The part of a line's text that is spoken in the piece: by its words' times where they are
-    known, else by proportion."""
+    known, else by proportion.
+    """
     start, end = (
         _share_before(cue, sample_of_frame(frame, rate)) for frame in (piece.start, piece.end)
     )
@@ -432,7 +443,8 @@ def _share_before(cue: Cue, sample: int) -> Fraction:
 
 def _performance(own: Sequence[Cue], piece: Piece, mood: str, rate: Fraction) -> Performance:
     """The character's lines over the frames of the shot; a listener without lines shows the actor's
-    default."""
+    default.
+    """
     curves = [(parse_curve(cue.performance or mood), *_frames(cue, piece, rate)) for cue in own]
     held = [(parse_curve(mood), 0, piece.end - piece.start)]
     return Performance.joined(
@@ -451,7 +463,8 @@ def _scene_labels(scenes: Sequence[str], lines: Sequence[Line]) -> dict[str, str
 
 def _numbers(pieces: Sequence[Piece], labels: Mapping[str, str]) -> list[str]:
     """`sc01_sh010`: shots by tens within a scene; what is seen at the same time on another layer is
-    `sc01_sh010b`."""
+    `sc01_sh010b`.
+    """
     count: Counter[str] = Counter()
     numbers = []
     for piece in pieces:

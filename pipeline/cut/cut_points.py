@@ -42,7 +42,8 @@ class CutSettings:
     said. `scene_dissolve_frames`: how long a scene comes up over the one before it, 0 for a plain
     cut. `handle_frames` are drawn before and after every shot. `layout`, for scenes in which people
     talk over each other `overlap_layout` (unless empty), and for single scenes `scene_layouts`
-    (scene and layout)."""
+    (scene and layout).
+    """
 
     rate: Fraction
     minimum_shot_seconds: float
@@ -74,7 +75,8 @@ class CutSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
     """Somebody speaks over samples `[start, end)`. `seen`: may be in the picture (not a
-    voice-over)."""
+    voice-over).
+    """
 
     start: int
     end: int
@@ -98,7 +100,8 @@ class Piece:
     """Frames `[start, end)` of the timeline that show one character in one scene; in a shared
     picture, on a `layer` of its own.
 
-    `before`: how much of an uncut stretch lies before it, when it was split at a pause."""
+    `before`: how much of an uncut stretch lies before it, when it was split at a pause.
+    """
 
     start: int
     end: int
@@ -119,7 +122,8 @@ def cut(
     """Cover the timeline from frame 0 to its last frame with pieces, without gap or overlap.
 
     `pauses`: further silences, inside utterances, at which a long piece may be split. Nothing
-    spoken means no pieces."""
+    spoken means no pieces.
+    """
     inside = [
         replace(u, end=min(u.end, total_samples))
         for u in utterances
@@ -142,7 +146,8 @@ def who_has_the_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
     other when that one is done.
 
     Between two who begin together it follows the longer; one who can be seen goes before a
-    voice-over."""
+    voice-over.
+    """
     edges = sorted({edge for u in utterances for edge in (u.start, u.end)})
     waiting = sorted(utterances, key=lambda u: u.start, reverse=True)
     active: list[Utterance] = []
@@ -163,7 +168,8 @@ def who_has_the_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
 
 def _in_picture(floors: Sequence[Utterance]) -> list[Stretch]:
     """Give every floor a face: the speaker's, or under a voice-over that of the one seen before it,
-    else after it."""
+    else after it.
+    """
     stretches: list[Stretch] = []
     for index, floor in enumerate(floors):
         character = floor.character if floor.seen else _listener(floors, index)
@@ -200,7 +206,8 @@ def _without_flashes(
     """Give the shortest stretch to its neighbour until none is under the minimum, or one is left.
 
     Absorbing one changes only what is near it, so nothing else is looked at again: films have
-    thousands of interjections."""
+    thousands of interjections.
+    """
     kept, edges = list(stretches), _edges(stretches, total_samples, settings)
     lengths = [end - start for start, end in itertools.pairwise(edges)]
     while len(kept) > 1 and (least := min(lengths)) < settings.minimum_frames:
@@ -224,7 +231,8 @@ def _without_flashes(
 
 def _absorbed(stretches: list[Stretch], index: int) -> list[Stretch]:
     """Without the stretch at `index`: the one before holds on, unless only the one after is of the
-    same scene."""
+    same scene.
+    """
     scene = stretches[index].scene
     before = stretches[index - 1] if index else None
     after = stretches[index + 1] if index + 1 < len(stretches) else None
@@ -266,7 +274,8 @@ def _edit_point(left: Stretch, right: Stretch, settings: CutSettings) -> int:
     little after or before the voice.
 
     The longer of two speeches can spare more: over a long reply the picture stays behind (J), over
-    a long speech it runs ahead (L)."""
+    a long speech it runs ahead (L).
+    """
     at = _cut_frame(left.end, right.start, settings)
     if left.scene != right.scene or right.start - left.end >= ON_THE_HEELS:
         return at
@@ -288,7 +297,8 @@ def _cut_frame(end: int, onset: int, settings: CutSettings) -> int:
     `onset`.
 
     Two thirds into the pause, but some frames before the onset as the pause allows; without a pause
-    at the onset's own frame."""
+    at the onset's own frame.
+    """
     first = -int(-settings.frame_of(end) // 1)
     last = int(settings.frame_of(onset))
     if first > last:

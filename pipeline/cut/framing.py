@@ -39,7 +39,8 @@ class Crop:
 
     def enlargement(self, size: tuple[int, int]) -> float:
         """How many times the crop is enlarged to fill `size` (width, height); above 1 the picture
-        is softer than the take."""
+        is softer than the take.
+        """
         return max(size[0] / self.width, size[1] / self.height)
 
 
@@ -95,7 +96,8 @@ def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
 
 def upright(size: tuple[int, int]) -> tuple[int, int]:
     """The size of the 9:16 picture of a 16:9 production: turned on its side, so that no side
-    grows."""
+    grows.
+    """
     return min(size), max(size)
 
 
@@ -115,7 +117,8 @@ def letterbox(source: tuple[int, int], size: tuple[int, int]) -> Place:
 
 def place_take(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[Crop, Place]:
     """Which part of a shot's take is shown and where, in a delivered picture of `size` (width,
-    height)."""
+    height).
+    """
     if shot.layout == "full-plate":
         whole = (take.width, take.height)
         return Crop(left=0, top=0, width=take.width, height=take.height), letterbox(whole, size)

@@ -29,7 +29,8 @@ def share(
     two.
 
     `layout_of` a scene; `longest`: frames above which a two-hander is not joined further. Where
-    nobody else speaks in a scene, its shots stay single."""
+    nobody else speaks in a scene, its shots stay single.
+    """
     shared: list[Piece] = []
     seen: dict[str, list[Utterance]] = {}
     for utterance in utterances:
@@ -89,7 +90,8 @@ class _Company:
 
 def _runs(pieces: Sequence[Piece], longest: int) -> list[list[Piece]]:
     """Neighbouring pieces in which at most two people have the floor, none longer than `longest`
-    frames unless one piece is."""
+    frames unless one piece is.
+    """
     runs: list[list[Piece]] = []
     for piece in pieces:
         run = runs[-1] if runs else []

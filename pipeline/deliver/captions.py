@@ -32,7 +32,8 @@ LINGER = MASTER_HZ // 4  # how long a caption stays after its last word when not
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """Limits of a language: characters a line and a second (wide ones count once), lines, seconds
-    shown, frames between captions."""
+    shown, frames between captions.
+    """
 
     line_characters: int = 42
     characters_per_second: float = 20.0
@@ -52,7 +53,8 @@ LANGUAGE_RULES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
     """Lines of text shown from `start` to `end` (frames of the timeline). `spoken_end`: the frame
-    at which its last word is over."""
+    at which its last word is over.
+    """
 
     start: int
     end: int
@@ -75,7 +77,8 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """A stretch of text with its time in samples; spaces and punctuation stay with the word before
-    them."""
+    them.
+    """
 
     text: str
     start: int
@@ -84,7 +87,8 @@ class _Piece:
 
 def rules_for(language: str) -> Rules:
     """The limits for a language tag such as `en`, `ja` or `zh-Hant`; English limits for all
-    others."""
+    others.
+    """
     return LANGUAGE_RULES.get(language.partition("-")[0].lower(), Rules())
 
 
@@ -131,7 +135,8 @@ def write_ass(
     """Write captions as an ASS file to be burned into a picture of `size` (width, height): white
     with a dark edge, low in the middle.
 
-    A line of 42 characters fits into upright pictures too."""
+    A line of 42 characters fits into upright pictures too.
+    """
     import pysubs2
 
     width, height = size
@@ -172,7 +177,8 @@ def lint(
     captions: Sequence[Caption], *, rate: Fraction, shot_changes: Sequence[int], rules: Rules
 ) -> list[Finding]:
     """Every rule that a caption breaks, by name: line length, lines, duration, reading speed, gap,
-    shot change."""
+    shot change.
+    """
     findings: list[Finding] = []
     for number, (caption, after) in enumerate(
         itertools.zip_longest(captions, captions[1:]), start=1
@@ -215,7 +221,8 @@ def length(text: str) -> int:
 
 def _pieces(cue: Cue) -> list[_Piece]:
     """The cue's text cut at its timed words. Text whose words are not found in it is timed
-    evenly."""
+    evenly.
+    """
     text = " ".join(cue.text.split())
     starts, times, place = [], [], 0
     for word, start, end in json.loads(cue.words):
@@ -247,7 +254,8 @@ def _even(text: str, start: int, end: int) -> list[_Piece]:
 
 def _blocks(pieces: Sequence[_Piece], *, rules: Rules) -> list[list[_Piece]]:
     """Pieces of one cue in groups that fit a caption, broken after sentences or clauses where
-    possible."""
+    possible.
+    """
     blocks: list[list[_Piece]] = []
     current: list[_Piece] = []
     for piece in pieces:
@@ -268,7 +276,8 @@ def _fits(pieces: Sequence[_Piece], rules: Rules) -> bool:
 
 def _best_break(pieces: Sequence[_Piece]) -> int:
     """How many pieces to keep: up to the last sentence end, else clause end, beyond the first
-    third; else all."""
+    third; else all.
+    """
     for ends in (SENTENCE_ENDS, CLAUSE_ENDS):
         for count in range(len(pieces), len(pieces) // 3, -1):
             if (
@@ -289,7 +298,8 @@ def _caption(block: Sequence[_Piece], character: str, rate: Fraction, rules: Rul
 
 def _merge_overlaps(blocks: Sequence[Caption], rate: Fraction) -> list[Caption]:
     """People who speak at once share a caption, one line each, marked with a hyphen; a short
-    overlap only shortens the first one."""
+    overlap only shortens the first one.
+    """
     merged: list[Caption] = []
     for caption in blocks:
         before = merged[-1] if merged else None
@@ -323,7 +333,8 @@ def _fit(
     rules: Rules,
 ) -> list[Caption]:
     """Let captions stay long enough to be read, as far as the next caption, the shot change and the
-    end allow."""
+    end allow.
+    """
     fitted: list[Caption] = []
     for caption, after in itertools.zip_longest(captions, captions[1:]):
         limit = after.start - rules.gap_frames if after else frames
@@ -407,7 +418,8 @@ def _events(captions: Sequence[Caption], form: str, rate: Fraction) -> list[Any]
 
 def _safe(text: str, form: str) -> str:
     """Text that no player takes for markup: braces and backslashes steer pysubs2, angle brackets
-    are tags, `-->` is a time line."""
+    are tags, `-->` is a time line.
+    """
     plain = "".join(c for c in text if c.isprintable() or c in JOINERS)
     plain = plain.translate({ord("{"): "(", ord("}"): ")", ord("\\"): "＼"})
     if form == "vtt":
@@ -417,7 +429,8 @@ def _safe(text: str, form: str) -> str:
 
 def _breakable(text: str, index: int) -> bool:
     """Whether a line may break before `text[index]`: after a space, or beside a wide character that
-    is no closing mark."""
+    is no closing mark.
+    """
     if text[index - 1] == " ":
         return True
     wide = any(unicodedata.east_asian_width(text[i]) in "WF" for i in (index - 1, index))

@@ -51,7 +51,8 @@ def made_by(cuts: Sequence[Cut]) -> str:
 
 def card(lines: Lines, seconds: float, picture: Picture, *, root: Path) -> Card | None:
     """The still with these lines for a number of seconds, drawn once under `root/media/cards`; None
-    for no time at all."""
+    for no time at all.
+    """
     frames = round_half_up(picture.rate * round(seconds * 1000) / 1000)
     if not frames:
         return None
@@ -82,7 +83,8 @@ def _draw(lines: Lines, picture: Picture, path: Path) -> None:
 
 def _fitted(text: str, size: int, width: int) -> tuple[str, Any]:
     """The text on one line. Latin text is set in the font that Pillow carries, so that machines
-    agree; other scripts need the system's."""
+    agree; other scripts need the system's.
+    """
     from PIL import ImageFont
 
     latin = all(ord(letter) < 0x180 for letter in text)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chapters of a file: named stretches on the frame grid, and the ffmetadata text with which ffmpeg
-writes them into a container."""
+writes them into a container.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def metadata(chapters: Sequence[Chapter], *, end: int, rate: Fraction) -> str:
 
 
 def _escaped(title: str) -> str:
-    """ffmpeg takes an escaped backslash for an escaped line end, so a backslash becomes its
-    full-width likeness."""
+    """Ffmpeg takes an escaped backslash for an escaped line end, so a backslash becomes its
+    full-width likeness.
+    """
     plain = " ".join(title.split()).replace("\\", "\uff3c")
     return re.sub(r"([=;#])", r"\\\1", plain)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contact sheets: one frame per shot, labelled, as one PNG. Pictures are drawn with Pillow; no text
-ever reaches a filter string."""
+ever reaches a filter string.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ Frame = UInt8[np.ndarray, "height width 3"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One picture of a sheet: the frame of the programme it shows and two lines of text below
-    it."""
+    it.
+    """
 
     frame: int
     title: str
@@ -82,7 +84,8 @@ def poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) -> Pat
 
 def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Path) -> Path:
     """Write a PNG of graded shots: as it came on the left, as it is on the right; each with a title
-    and a note (differences)."""
+    and a note (differences).
+    """
     cells = []
     for before, after, title, note in pairs:
         cells += [(before, title, "before"), (after, "", f"after  {note}")]
@@ -91,7 +94,8 @@ def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Pat
 
 def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
     """Write pictures, each with a title and a note below it, as one PNG; columns are as wide as the
-    widest picture, rows as high as their highest."""
+    widest picture, rows as high as their highest.
+    """
     from PIL import Image, ImageDraw
 
     cells = list(pictures)
@@ -151,7 +155,8 @@ def fit(text: str, size: int, width: int) -> str:
 
 def pick(video: Path, frames: Iterable[int], *, size: tuple[int, int]) -> dict[int, Frame]:
     """Frames of a video by number, each once, in `size` (width, height), from one decode. Raises
-    ToolError."""
+    ToolError.
+    """
     numbers = sorted(set(frames))
     if not numbers:
         return {}

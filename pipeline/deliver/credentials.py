@@ -43,7 +43,8 @@ State = Literal["valid", "tampered", "missing"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingredient:
     """What a file was made from: a name for people and the identity of its content; never a
-    path."""
+    path.
+    """
 
     title: str
     digest: str
@@ -53,7 +54,8 @@ class Ingredient:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What is said of a file. `labels`: what made the pictures (`previs`, `DICE-Talk`); `licences`:
-    of the weights used."""
+    of the weights used.
+    """
 
     title: str
     version: str
@@ -65,7 +67,8 @@ class Claim:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """What a file's credentials are worth. `trusted` only when the signer's certificate is on a
-    trust list; `detail` says why not."""
+    trust list; `detail` says why not.
+    """
 
     state: State
     trusted: bool
@@ -75,7 +78,8 @@ class Credentials:
 
 def key_folder() -> Path:
     """Where this installation keeps its signing key: $CALLSHEET_SIGNING, else `callsheet/signing`
-    in the user's configuration."""
+    in the user's configuration.
+    """
     named = os.environ.get("CALLSHEET_SIGNING")
     base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     return Path(named) if named else base / "callsheet" / "signing"
@@ -83,7 +87,8 @@ def key_folder() -> Path:
 
 def signing_key(folder: Path) -> Path:
     """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds
-    none. Raises as `check_key`."""
+    none. Raises as `check_key`.
+    """
     check_key(folder)
     if not (folder / KEY).exists():
         _make_test_key(folder)
@@ -95,7 +100,8 @@ def check_key(folder: Path) -> None:
 
     Raises InputError when only one of the two files is there, others than its owner may read the
     key, it is encrypted or of a kind that C2PA does not sign with, or the first certificate is
-    another key's or not valid today."""
+    another key's or not valid today.
+    """
     key, chain = folder / KEY, folder / CHAIN
     if key.exists() != chain.exists():
         missing = chain if key.exists() else key
@@ -122,7 +128,8 @@ def check_key(folder: Path) -> None:
 
 def sign(path: Path, claim: Claim, *, keys: Path) -> None:
     """Write credentials into a file, which is replaced only when that went well. Raises
-    ToolError."""
+    ToolError.
+    """
     import c2pa  # type: ignore[import-untyped]
 
     info = c2pa.C2paSignerInfo(
@@ -146,7 +153,8 @@ def verify(path: Path) -> Credentials:
     """Open a file's credentials: valid, tampered (there, but the file or they were changed), or
     missing (never signed, or stripped).
 
-    Raises InputError when there is no such file."""
+    Raises InputError when there is no such file.
+    """
     import c2pa  # type: ignore[import-untyped]
 
     if not path.is_file():
@@ -195,7 +203,8 @@ def _holds_store(path: Path) -> bool:
 
 def manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:
     """The manifest definition: created by a trained model and composed, what from, with which
-    weights' licences."""
+    weights' licences.
+    """
     actions = [
         {"action": "c2pa.created", "digitalSourceType": GENERATED},
         {
@@ -289,7 +298,8 @@ def _make_test_key(folder: Path) -> None:
     """A root and a leaf for this installation, ten years; the root's key is thrown away.
 
     Key and certificates appear together: another process may make them at the same time, and the
-    first one's count."""
+    first one's count.
+    """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -322,7 +332,8 @@ def _make_test_key(folder: Path) -> None:
 
 def _certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
     """A certificate that C2PA accepts (its certificate profile, C2PA 2.1 section 14.5): a root, or
-    a leaf for documents."""
+    a leaf for documents.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 

@@ -48,7 +48,8 @@ Pairs = list[tuple[float, float]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
     """How a take is seen: the crop in its pixels (`left,top,width,height`) and the size that it is
-    brought to (both even)."""
+    brought to (both even).
+    """
 
     crop: str
     size: tuple[int, int]
@@ -57,7 +58,8 @@ class Framing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """The master sound under a take: its file, its identity, and the timeline frame at which the
-    take begins."""
+    take begins.
+    """
 
     sound_id: str
     path: Path
@@ -67,7 +69,8 @@ class Heard:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still:
     """One frame of a file: `frame` at `rate`, of which `crop` is seen (as in `Framing`; "": all).
-    `key`: the file's digest."""
+    `key`: the file's digest.
+    """
 
     video: Path
     key: str
@@ -78,7 +81,8 @@ class Still:
 
 def framing(cut: Cut, *, size: tuple[int, int]) -> Framing:
     """The framing of an edit list's event in a picture of `size`, made smaller to fit into
-    `LARGEST`."""
+    `LARGEST`.
+    """
     wide, high = (int(part) for part in cut.place.split(",")[2:]) if cut.place else size
     scale = min(1.0, LARGEST[0] / wide, LARGEST[1] / high)
     return Framing(crop=cut.crop, size=(_even(wide * scale), _even(high * scale)))
@@ -96,7 +100,8 @@ def copy_path(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> 
 
 def copy(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
     """The browser's copy of a take, with the sound of its span. Made when it is not there. Raises
-    ToolError."""
+    ToolError.
+    """
     path = copy_path(take, seen, heard, root=root)
     if path.is_file():
         # so that it is among the last to go
@@ -110,7 +115,8 @@ def copy(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
 
 def prune(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
     """Delete the copies that were not used for longest until the rest is within `most_bytes`;
-    returns them. `keep` stays."""
+    returns them. `keep` stays.
+    """
     copies = [(path.stat(), path) for path in folder.glob("*.mp4") if not path.name.startswith(".")]
     left, gone = sum(facts.st_size for facts, _ in copies), []
     for facts, path in sorted(copies, key=lambda one: one[0].st_atime_ns):

@@ -68,7 +68,8 @@ MARK_INK, MARK_EDGE = (255, 255, 255, 150), (0, 0, 0, 110)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A still before or after the programme (a slate, an end card): a picture of the delivered size
-    and how many frames it stands."""
+    and how many frames it stands.
+    """
 
     path: Path
     frames: int
@@ -84,7 +85,8 @@ class Job:
     `title` goes into the files' metadata. `watermark`: whose mark lies in all pictures, and `code`
     the number that it is (`pipeline.deliver.watermark`); "" for none. `slate` and `end_card` stand
     in silence before and after the programme. `captions`: an ASS file to write into the picture,
-    and its digest; fonts lie beside it."""
+    and its digest; fonts lie beside it.
+    """
 
     picture: Picture
     sound_id: str
@@ -104,7 +106,8 @@ class Job:
     @property
     def stage(self) -> Stage:
         """How the picture is read: with ten bits as soon as one profile keeps them, and with alpha
-        when one asks for it."""
+        when one asks for it.
+        """
         deep = any(profile.pixel_format != assemble.FLAT for profile in self.profiles)
         transparent = any(profile.transparent for profile in self.profiles)
         pixels = assemble.TRANSPARENT if transparent else assemble.DEEP if deep else assemble.FLAT
@@ -143,7 +146,8 @@ def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
     any path.
 
     A watermark counts by its text, so a film that stands is not made anew for the number of a
-    version."""
+    version.
+    """
     events = [
         [
             cut.shot_id,
@@ -229,7 +233,8 @@ def sources(cuts: Sequence[Cut], job: Job) -> list[media.Source]:
 
 def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> list[str]:
     """The arguments of the one encoder: raw frames from `pipe:0` and the master sound in, all
-    profiles out."""
+    profiles out.
+    """
     import ffmpeg
 
     picture = ffmpeg.input("pipe:0", **assemble.stream_input(job.stage)).video.filter(
@@ -326,7 +331,8 @@ def describe(
 
 def overlays(segment: edit_list.Segment, job: Job) -> list[Overlay]:
     """What is laid over a segment's frames: the mark of takes that are no finals, the label when it
-    is asked for."""
+    is asked for.
+    """
     laid = []
     marks = sorted({MARKS[layer.cut.label] for layer in segment.layers if layer.cut.label in MARKS})
     if job.burn_in and marks:
@@ -347,7 +353,8 @@ def _mark(text: str, job: Job) -> Path:
 
 def burnable(captions: Sequence[Caption], job: Job) -> Job:
     """The job with its captions written into the picture, in the font that Pillow carries (Aileron,
-    CC0), so that machines agree."""
+    CC0), so that machines agree.
+    """
     from PIL import ImageFont
 
     folder = job.root / "media" / "captions"
@@ -400,7 +407,8 @@ def publish(staged: Path, deliverables: Path, version: str, *, latest: bool = Tr
     """Give the staged folder its version's name, then point `latest` at it (not when a check
     failed: `latest=False`).
 
-    Raises ToolError when the version already stands."""
+    Raises ToolError when the version already stands.
+    """
     final = deliverables / version
     if final.exists():
         raise ToolError(f"version {version} already stands and is never overwritten: {final}")

@@ -25,7 +25,8 @@ NOT_SYNC = 0x10000  # of sample flags: not a key frame
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
     """Part of a file (`start` and `size` in bytes) with `frames` pictures from `time` (seconds) on;
-    `key`: it begins with a key frame."""
+    `key`: it begins with a key frame.
+    """
 
     start: int
     size: int
@@ -37,7 +38,8 @@ class Fragment:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragmented:
     """A fragmented file: the bytes of its header, its fragments in order, and its codecs, such as
-    `avc1.64001F,mp4a.40.2`."""
+    `avc1.64001F,mp4a.40.2`.
+    """
 
     header: int
     fragments: tuple[Fragment, ...]
@@ -125,7 +127,8 @@ def _inside(data: bytes, *path: bytes) -> Iterator[bytes]:
 
 def _tracks(header: bytes) -> list[_Track]:
     """The tracks of a `moov` box with what `trex` says of their samples where fragments say
-    nothing."""
+    nothing.
+    """
     extends = [struct.unpack(">5I", one[4:24]) for one in _inside(header, b"mvex", b"trex")]
     defaults = {number: flags for number, _, _, _, flags in extends}
     tracks = []
@@ -154,7 +157,8 @@ def _codec(entries: bytes) -> str:
 
 def _audio_object(stream: bytes) -> int:
     """The audio object type of an `esds` box: the first five bits of the decoder's own
-    configuration (ISO/IEC 14496-1 and -3)."""
+    configuration (ISO/IEC 14496-1 and -3).
+    """
     place = 4
     while stream[place] != 0x05:
         tag = stream[place]

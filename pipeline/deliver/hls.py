@@ -30,7 +30,8 @@ ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]+)')
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
     """One film of a ladder: its file, what it holds, its width and height, and how long each of its
-    segments is (seconds)."""
+    segments is (seconds).
+    """
 
     path: Path
     content: Fragmented
@@ -50,7 +51,8 @@ class Rendition:
     @property
     def bandwidth(self) -> int:
         """Peak bits a second, as RFC 8216 (4.3.4.2) has it: of any run of segments between 0.5 and
-        1.5 target durations long."""
+        1.5 target durations long.
+        """
         return _peak([fragment.size for fragment in self.content.fragments], self.lengths)
 
     @property
@@ -79,7 +81,8 @@ def write(
     """Write the playlists of renditions that lie in `folder`, and return the master playlist.
 
     `captions`: a WebVTT file on the frames of the renditions, copied in with the clock that players
-    need."""
+    need.
+    """
     length = sum(renditions[0].lengths, start=Fraction(0))
     for rendition in renditions:
         (folder / rendition.playlist).write_text(
@@ -135,7 +138,8 @@ def master_playlist(renditions: Sequence[Rendition], *, captions: str = "") -> l
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ladder:
     """What a master playlist leads to: its renditions as measured, and everything that is wrong, by
-    subject."""
+    subject.
+    """
 
     renditions: tuple[Rendition, ...]
     playlists: tuple[str, ...] = ()
@@ -150,7 +154,8 @@ class Ladder:
 
 def look(master: Path) -> Ladder:
     """Follow a master playlist and hold what it says against its files. What cannot be read is
-    told, not raised."""
+    told, not raised.
+    """
     folder, lines = master.parent, _read(master)
     if lines[:1] != ["#EXTM3U"]:
         return Ladder(renditions=(), playlists=(f"{master.name} is no playlist",))
@@ -186,7 +191,8 @@ def play(master: Path, number: int) -> int:
     """Let ffmpeg's own HLS reader fetch a rendition through the master playlist; return how many
     pictures came. Raises ToolError.
 
-    Nothing is decoded: that the pictures can be is measured on the rendition's file."""
+    Nothing is decoded: that the pictures can be is measured on the rendition's file.
+    """
     came = 0
 
     def count(done: int) -> None:
@@ -210,7 +216,8 @@ def play(master: Path, number: int) -> int:
 @dataclass(frozen=True, slots=True)
 class _Listed:
     """What a media playlist says: its file, the bytes of the header, and of each segment its
-    seconds and bytes (size, start)."""
+    seconds and bytes (size, start).
+    """
 
     file: str
     header: tuple[int, int]
@@ -221,7 +228,8 @@ class _Listed:
 
 def _playlist(folder: Path, uri: str) -> _Listed:
     """Parse a media playlist of ours. Raises ValueError when it is none, or leads out of its
-    folder."""
+    folder.
+    """
     lines = _read(folder / _beside(uri))
     text = "\n".join(lines)
     target = re.search(r"^#EXT-X-TARGETDURATION:(\d+)$", text, re.MULTILINE)
@@ -270,7 +278,8 @@ def _differences(listed: _Listed, rendition: Rendition) -> list[str]:
 
 def _unaligned(renditions: Sequence[Rendition]) -> list[str]:
     """Segments that do not begin with key frames, or elsewhere than those of the first rendition,
-    or leave gaps."""
+    or leave gaps.
+    """
     wrong = []
     for rendition in renditions:
         starts = [fragment.time for fragment in rendition.content.fragments]
@@ -307,7 +316,8 @@ def _attributes(tag: str) -> dict[str, str]:
 
 def _listing(lengths: Sequence[Fraction]) -> list[str]:
     """What every media playlist begins with. The target duration is at least every segment's,
-    rounded."""
+    rounded.
+    """
     return [f"#EXT-X-TARGETDURATION:{max(1, *map(round, lengths))}", "#EXT-X-PLAYLIST-TYPE:VOD"]
 
 

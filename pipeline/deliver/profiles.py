@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Delivery profiles as data: what each kind of file is encoded with. All pictures are BT.709 in
-tags and in pixels, limited range."""
+tags and in pixels, limited range.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Profile:
     `tall`: the picture is the production's turned upright (9:16 of a 16:9 production), framed anew
     from the takes. `transparent`: only the people are shown. `signable`: whether C2PA knows how to
     put credentials into such a file. `size`: width and height when they are others than the
-    picture's."""
+    picture's.
+    """
 
     name: str
     file: str
@@ -189,7 +191,8 @@ def _scaled(size: tuple[int, int], short: int) -> tuple[int, int]:
 
 def _rendition(size: tuple[int, int], rate: Fraction) -> Profile:
     """One rung. Its bits grow with the 0.75th power of the pixels (B. Waggoner, "Compression for
-    Great Video and Audio", 2009) and with the root of the rate."""
+    Great Video and Audio", 2009) and with the root of the rate.
+    """
     share = (size[0] * size[1] / (1920 * 1080)) ** 0.75 * (float(rate) / 25) ** 0.5
     most = f"{max(100, round(LARGEST_BITS * share / 1000))}k"
     frames = max(1, round(SEGMENT_SECONDS * rate))

@@ -102,12 +102,14 @@ def _paragraph(division: ElementTree.Element, caption: Caption, number: int) -> 
 
 def _allowed(text: str) -> str:
     """The text without control characters, surrogates and what Unicode gives no meaning: XML cannot
-    hold most of them."""
+    hold most of them.
+    """
     return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs", "Cn"))
 
 
 def _runs_left(lines: Sequence[str]) -> bool:
     """Whether the first letter with a direction is of a script that is written from right to
-    left."""
+    left.
+    """
     directions = (unicodedata.bidirectional(letter) for line in lines for letter in line)
     return next((one in ("R", "AL") for one in directions if one in ("L", "R", "AL")), False)

@@ -49,7 +49,8 @@ Tile = Float32[np.ndarray, "128 128"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """A mark that was read: its number as eight hexadecimal digits, and how far it stands out
-    (standard deviations)."""
+    (standard deviations).
+    """
 
     code: str
     strength: float
@@ -75,7 +76,8 @@ def pattern(code: str, size: tuple[int, int]) -> Int8[np.ndarray, "height width"
 
 def write_pattern(path: Path, code: str, *, size: tuple[int, int], pixel_format: str) -> None:
     """Write the pattern and its opposite as two raw frames that ffmpeg's `grainmerge` adds to a
-    picture."""
+    picture.
+    """
     bits = 10 if pixel_format.endswith("10le") else 8
     middle, step, kind = 1 << (bits - 1), 1 << (bits - 8), np.dtype("<u2" if bits > 8 else "u1")
     width, height = size
@@ -96,7 +98,8 @@ def slot_frames(rate: Fraction) -> int:
 
 def find(path: Path) -> Found | None:
     """Look for a mark in the first minute of a film; None when there is none that can be read.
-    Raises ToolError, InputError."""
+    Raises ToolError, InputError.
+    """
     info = media.probe(path)
     if info.video is None:
         return None
@@ -135,7 +138,8 @@ def _parts(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[Plane]
 
 def _changes(parts: Iterator[Plane], size: tuple[int, int]) -> list[Plane]:
     """What changes from each part of a slot to the same part of the next, where nothing moves,
-    added up by place in two slots."""
+    added up by place in two slots.
+    """
     sums = [np.zeros(size[::-1], np.float32) for _ in range(2 * PARTS)]
     waiting = list[Plane]()
     for number, part in enumerate(parts):
@@ -149,7 +153,8 @@ def _changes(parts: Iterator[Plane], size: tuple[int, int]) -> list[Plane]:
 
 def _phases(sums: list[Plane]) -> Iterator[Plane]:
     """The pattern as it would be if a slot began at each part, without what is coarser than
-    squares."""
+    squares.
+    """
     import cv2
 
     for phase in range(PARTS):
@@ -162,7 +167,8 @@ def _phases(sums: list[Plane]) -> Iterator[Plane]:
 
 def _aligned(plane: Plane, scale: float) -> tuple[float, Tile]:
     """How far the known squares stand out at a scale, and the tile where they lie best, the right
-    way up."""
+    way up.
+    """
     import cv2
 
     height, width = plane.shape
@@ -198,7 +204,8 @@ def _read(strength: float, tile: Tile) -> Found | None:
 @functools.cache
 def _carriers() -> tuple[Int64[np.ndarray, " squares"], Int64[np.ndarray, " squares"]]:
     """Which bit each square of the tile carries (else `IS_KNOWN` or `IS_BLANK`) and with which
-    sign."""
+    sign.
+    """
     count = (TILE // SQUARE) ** 2
     random = np.random.Generator(np.random.PCG64(1997))
     order = random.permutation(count)
@@ -224,7 +231,8 @@ def _squares(code: str) -> Int8[np.ndarray, "rows columns"]:
 @functools.cache
 def _known() -> Complex128[np.ndarray, "128 65"]:
     """What a tile's spectrum is multiplied by, to correlate it with the squares that every mark
-    has."""
+    has.
+    """
     carriers, signs = _carriers()
     side = TILE // SQUARE
     known = np.where(carriers == IS_KNOWN, signs, 0).reshape(side, side)

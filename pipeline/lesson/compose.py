@@ -44,7 +44,8 @@ class Making:
     """What sections are made of. `slides` and `grades` (by shot) by name; `base` is the arrangement
     where a section names none.
 
-    `root`: the folder of the rows' paths; `burn_in`: write the mark into previs pictures."""
+    `root`: the folder of the rows' paths; `burn_in`: write the mark into previs pictures.
+    """
 
     picture: Picture
     root: Path
@@ -58,7 +59,8 @@ class Making:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What joins the pictures in a file: the master sound, the chapters (an ffmetadata file), the
-    title."""
+    title.
+    """
 
     sound: Path
     chapters: Path
@@ -68,7 +70,8 @@ class Heard:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
     """A section as it is composed: its stretch of the timeline, where things lie, its events
-    (frames of the timeline)."""
+    (frames of the timeline).
+    """
 
     stretch: Stretch
     placed: Placed
@@ -77,13 +80,15 @@ class Composed:
 
 def compose(stretches: Sequence[Stretch], making: Making) -> list[Composed]:
     """Place slides and presenter and list the events of every section. Nothing is drawn but small
-    masks for round presenters."""
+    masks for round presenters.
+    """
     return [_composed(stretch, making) for stretch in stretches]
 
 
 def placing(stretch: Stretch, making: Making) -> Placed:
     """Where slide and presenter lie in a section: the presenter keeps its place through all of the
-    section's builds."""
+    section's builds.
+    """
     shown = [making.slides[slide] for slide in stretch.section.slides]
     arrangement = parse(stretch.section.layout, base=making.base)
     return place(
@@ -97,7 +102,8 @@ def placing(stretch: Stretch, making: Making) -> Placed:
 
 def section_id(composed: Composed, making: Making, profile: Profile) -> str:
     """The identity of a section's file: what is seen in which frames, counted from its first, and
-    how it is encoded."""
+    how it is encoded.
+    """
     start = composed.stretch.start
     events = [
         [cut.start_frame - start, cut.end_frame - start, *(getattr(cut, name) for name in SEEN)]
@@ -136,7 +142,8 @@ def missing(
 
 def render_section(composed: Composed, making: Making, profiles: Sequence[Profile]) -> None:
     """Encode a section's pictures in every profile. Files appear under their names when they are
-    whole. Raises ToolError."""
+    whole. Raises ToolError.
+    """
     for profile in profiles:
         segments = edit_list.segments(
             [_from_zero(cut, composed.stretch.start) for cut in composed.cuts]
@@ -157,7 +164,8 @@ def join(
     composed: Sequence[Composed], making: Making, profile: Profile, *, heard: Heard, out: Path
 ) -> None:
     """Join the sections of a profile with the sound and the chapters into one file. Raises
-    ToolError."""
+    ToolError.
+    """
     listing = out.with_name(f".{out.stem}.txt")
     paths = [section_path(one, making, profile).resolve() for one in composed]
     sound, chapters = (f"file:{path.resolve()}" for path in (heard.sound, heard.chapters))
@@ -209,7 +217,8 @@ def render(
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Encode the sections that are missing and return how many those were. `progress(sections done,
-    sections in all)`."""
+    sections in all)`.
+    """
     wanted = missing(composed, making, profiles)
     for number, one in enumerate(wanted, start=1):
         render_section(one, making, profiles)
@@ -316,7 +325,8 @@ def reader(
     segment: edit_list.Segment, composed: Composed, making: Making, profile: Profile
 ) -> list[str]:
     """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`. No text of
-    people reaches the filter graph."""
+    people reaches the filter graph.
+    """
     graph = _Graph(making)
     stream = ""
     for layer in segment.layers:
@@ -428,7 +438,8 @@ class _Graph:
 
 def _mark(text: str, where: Rect, root: Path) -> tuple[Path, tuple[int, int]]:
     """The mark's words as a picture with alpha that fits into a presenter's place, made once, and
-    its size."""
+    its size.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     high = max(10, round(min(where.height * MARK_SHARE, 40)) // 2 * 2)
@@ -451,7 +462,8 @@ def _mark(text: str, where: Rect, root: Path) -> tuple[Path, tuple[int, int]]:
 
 def _encoder(picture: Picture, profile: Profile, out: Path) -> list[str]:
     """The arguments of a section's encoder: raw frames from `pipe:0`, pictures only. A section can
-    be joined to any other because each begins with a whole picture and all are encoded alike."""
+    be joined to any other because each begins with a whole picture and all are encoded alike.
+    """
     tags = "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
     size, rate = f"{picture.width}x{picture.height}", _ratio(picture.rate)
     return [

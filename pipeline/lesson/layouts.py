@@ -99,7 +99,8 @@ class Rect:
 class Arrangement:
     """How a section shares the picture. `size` and `margin` are shares of the picture's height;
     `side` is where the presenter stands beside a slide. `always`: shown over a slide that fills the
-    picture too, because the script says so."""
+    picture too, because the script says so.
+    """
 
     mode: Mode = "corner"
     corner: Corner = "bottom-right"
@@ -113,7 +114,8 @@ class Arrangement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """Where slide and presenter lie; None: not shown. `covered`: pixels of slide text under the
-    presenter."""
+    presenter.
+    """
 
     slide: Rect | None
     presenter: Rect | None
@@ -147,7 +149,8 @@ def place(
     allows.
 
     `full_bleed`: the slide is a picture to its edges; then a presenter in a corner is hidden unless
-    the script asks for it."""
+    the script asks for it.
+    """
     whole = Rect(0, 0, *size)
     mode = arrangement.mode
     if mode == "slide" or (mode == "corner" and full_bleed and not arrangement.always):
@@ -190,7 +193,8 @@ def _with_number(arrangement: Arrangement, name: str, value: float) -> Arrangeme
 def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placed:
     """The slide whole, as large as the rest of the width allows; the presenter over the full height
     beside it. In upright pictures the presenter has the full width below the slide, or above it for
-    `left`."""
+    `left`.
+    """
     width, height = size
     if width < UPRIGHT * height:
         row = _even(height * BESIDE_SHARE)
@@ -214,7 +218,8 @@ def _corner(
     arrangement: Arrangement, size: tuple[int, int], text: Sequence[Rect], art: Sequence[Rect]
 ) -> Rect:
     """A square for the presenter: in its corner if that is free of text, else in another, also
-    smaller, else anywhere, else over the least text."""
+    smaller, else anywhere, else over the least text.
+    """
     width, height = size
     edge = min(_even(arrangement.margin * height), width // 8 * 2, height // 8 * 2)
     most = min(width, height) - 2 * edge
@@ -261,7 +266,8 @@ def _nearest_free(
 ) -> Rect | None:
     """The free place nearest to the corner. Whatever is free can be pushed against text or an edge,
     so those places are all that need be tried: exact, and quick for the few dozen boxes of a
-    slide."""
+    slide.
+    """
     side = asked.width
     across = _stops(boxes[:, 0], boxes[:, 2], edge, (size[0] - edge - side) // 2 * 2, side)
     down = _stops(boxes[:, 1], boxes[:, 3], edge, (size[1] - edge - side) // 2 * 2, side)

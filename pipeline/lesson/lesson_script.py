@@ -29,7 +29,8 @@ SLIDE_NAME = re.compile(r"[\w.-]{1,60}")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A slide, and the line with whose first word it comes up. `source_line` is where the script
-    asks for it."""
+    asks for it.
+    """
 
     slide: str
     line_id: str
@@ -39,7 +40,8 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """A stretch of the lesson under one title. `steps` has at least one; further ones are builds.
-    `layout`: "" for the production's."""
+    `layout`: "" for the production's.
+    """
 
     title: str
     steps: tuple[Step, ...]
@@ -70,7 +72,8 @@ def from_lines(lines: Sequence[Line]) -> LessonScript:
     that cannot be read.
 
     Scenes without a slide of their own show the slides in order: the first scene slide 1, and so
-    on."""
+    on.
+    """
     problems: list[Problem] = []
     sections = []
     for number, (title, group) in enumerate(
@@ -86,7 +89,8 @@ def check(
     script: LessonScript, *, slides: Sequence[str], base: Arrangement, file: str
 ) -> list[Problem]:
     """What of a script does not fit its slides: slides that there are not, layouts that cannot be
-    read, sections of one title."""
+    read, sections of one title.
+    """
     problems = []
     for section in script.sections:
         problems += [

@@ -111,7 +111,8 @@ def read(
     """The script in a Markdown file. `words`: from `moods.words`; `narrator`: who speaks where
     nobody is named.
 
-    Raises InputError with every problem, each with its line."""
+    Raises InputError with every problem, each with its line.
+    """
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(
@@ -152,7 +153,8 @@ def parse(
 
 def write(script: LessonScript, *, narrator: str = NARRATOR) -> str:
     """The script as Markdown that `read` reads as the same script (line numbers and ids of its own
-    aside)."""
+    aside).
+    """
     parts = []
     for section in script.sections:
         head = [f"# {_escaped_title(section.title)}"]
@@ -172,7 +174,8 @@ def write(script: LessonScript, *, narrator: str = NARRATOR) -> str:
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
     """Blocks with the number of their first line: headings, rules and quotations by line,
-    paragraphs and list items whole."""
+    paragraphs and list items whole.
+    """
     block: list[str] = []
     begins, fence = 0, ""
     for number, raw in enumerate(_without_front_matter(text.splitlines()), start=1):
@@ -267,7 +270,8 @@ def _take_paragraph(reader: _Reader, chapter: _Chapter, number: int, block: str)
 
 def _speak(reader: _Reader, chapter: _Chapter, text: str, *, first: bool) -> bool:
     """Add words to the line that is being read; whether the paragraph's first words are still to
-    come."""
+    come.
+    """
     words = text.strip()
     if first and (speaker := _SPEAKER.fullmatch(words)):
         name = " ".join((speaker["bold"] or speaker["plain"]).split())
@@ -325,7 +329,8 @@ def _take_comment(reader: _Reader, chapter: _Chapter, comment: str, line: int) -
 
 def _tell_unspoken(reader: _Reader, chapter: _Chapter) -> None:
     """A slide waits for the first word after it: where there is none before the next slide or
-    section, it would never be seen."""
+    section, it would never be seen.
+    """
     for slide, line in chapter.waiting:
         reader.wrong(
             line,
@@ -354,7 +359,8 @@ def _take_note(reader: _Reader, chapter: _Chapter, note: str, line: int) -> None
 
 def _finished(reader: _Reader, language: str) -> LessonScript:
     """Number and name the lines as an episode's are: by section, character, words and how often
-    they were said."""
+    they were said.
+    """
     said: Counter[tuple[str, str, str]] = Counter()
     sections, lines = list[Section](), list[Line]()
     for number, chapter in enumerate(reader.chapters, start=1):
@@ -421,7 +427,8 @@ def _paragraph(line: Line, speaking: str) -> str:
 
 def _plain(text: str) -> str:
     """What is spoken of a text: without pictures, link targets, footnote marks, code ticks,
-    emphasis and backslashes that break a line."""
+    emphasis and backslashes that break a line.
+    """
     text = re.sub(r"\\\n", "\n", text)
     text = _LINK.sub(lambda found: "" if found[0].startswith("!") else found["text"], text)
     text = _NAMED_LINK.sub(lambda found: found["text"], _FOOTNOTE.sub("", text))
@@ -452,7 +459,8 @@ def _escaped_title(title: str) -> str:
 
 def retitled(script: LessonScript, titles: dict[str, str], texts: dict[str, str]) -> LessonScript:
     """The script with other titles (by section's number from 1, as text) and texts (by line id), as
-    a translation brings them."""
+    a translation brings them.
+    """
     sections = tuple(
         replace(section, title=titles.get(str(number), section.title))
         for number, section in enumerate(script.sections, start=1)

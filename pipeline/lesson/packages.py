@@ -33,7 +33,8 @@ _STORED = {".mp4", ".jpg", ".png"}  # packed already
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """What goes into a package. `identifier` names it for learning systems and must stay when the
-    lesson is mended."""
+    lesson is mended.
+    """
 
     title: str
     identifier: str
@@ -48,7 +49,8 @@ class Package:
 
 def write(package: Package, path: Path, *, kind: PackageName = "scorm12") -> Path:
     """Write the package. Raises InputError when its own manifest would not be valid (a name that no
-    XML can hold)."""
+    XML can hold).
+    """
     media = {
         "lesson.mp4": package.video,
         "captions.vtt": package.captions,

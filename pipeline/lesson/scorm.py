@@ -25,7 +25,8 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
     """What differs between the editions: version, namespaces of Content Packaging and of ADL's
-    part, the attribute that says what a resource is, and the schemas that are named."""
+    part, the attribute that says what a resource is, and the schemas that are named.
+    """
 
     version: str
     cp: str
@@ -60,7 +61,8 @@ def manifest_xml(title: str, *, identifier: str, edition: Edition, files: Sequen
     """`imsmanifest.xml`: one organization with one item, one resource that is the SCO, all its
     files; the first is its page.
 
-    `identifier`: an XML name."""
+    `identifier`: an XML name.
+    """
     for prefix, name in (("", edition.cp), ("adlcp", edition.adl), ("xsi", XSI)):
         ET.register_namespace(prefix, name)
 
@@ -92,7 +94,8 @@ def manifest_xml(title: str, *, identifier: str, edition: Edition, files: Sequen
 
 def check(manifest: str, *, edition: Edition, files: set[str]) -> list[Problem]:
     """The rules of the Content Packaging part that a manifest must keep and a schema alone does not
-    hold: references, files, one SCO."""
+    hold: references, files, one SCO.
+    """
     from defusedxml import ElementTree
     from defusedxml.common import DefusedXmlException
 

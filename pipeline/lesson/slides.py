@@ -50,7 +50,8 @@ class Slide:
     text is, clearance included; `art`: where strokes of any kind are.
 
     `text` is the text layer's words; `paper` the colour of its border as hex RGB; `full_bleed`: a
-    picture that fills it."""
+    picture that fills it.
+    """
 
     name: str
     digest: str
@@ -76,7 +77,8 @@ def read(path: Path, *, size: tuple[int, int], root: Path) -> list[Slide]:
     """The slides of a PDF or of a folder of pictures, in order, as stills of `size` (width, height)
     under `root/media/slides`.
 
-    What was read once is not read again. Raises InputError for what is no slide, naming each."""
+    What was read once is not read again. Raises InputError for what is no slide, naming each.
+    """
     key = digest([VERSION, list(size), _names(path), [digest_file(file) for file in _files(path)]])
     index = root / STILLS / f"{key}.json"
     known = _known(index, root)
@@ -90,7 +92,8 @@ def read(path: Path, *, size: tuple[int, int], root: Path) -> list[Slide]:
 
 def names(path: Path) -> list[str]:
     """The slides' names, without drawing them: for checking a script. Raises InputError as `read`
-    does."""
+    does.
+    """
     if path.is_dir():
         return _names(path)
     with _opened(path) as document:
@@ -99,7 +102,8 @@ def names(path: Path) -> list[str]:
 
 def page_names(document: Any) -> list[str]:
     """A PDF's page labels as slides' names; where a label repeats (steps of one slide), `3a`, `3b`;
-    without labels, or with some that no script can name, page numbers."""
+    without labels, or with some that no script can name, page numbers.
+    """
     labels = [
         re.sub(r"\s+", "-", document.get_page_label(index).strip())
         for index in range(len(document))
@@ -142,7 +146,8 @@ def fitted(size: tuple[int, int], into: tuple[int, int]) -> Rect:
 
 def ink(pixels: Picture) -> list[Rect]:
     """Where a picture has what looks like text: cells with many strong strokes, joined along each
-    row of cells."""
+    row of cells.
+    """
     height, width = pixels.shape[:2]
     cell = max(4, height // INK_CELL)
     rows, columns = -(-height // cell), -(-width // cell)
@@ -170,7 +175,8 @@ def is_full_bleed(pixels: Picture) -> bool:
 
 def _strokes(pixels: Picture) -> Int16[np.ndarray, "height width"]:
     """The largest step to the next pixel, across or down, of any of the three colours: yellow on
-    white and red on blue are read too, and hardly differ in lightness."""
+    white and red on blue are read too, and hardly differ in lightness.
+    """
     colours = pixels.astype(np.int16)
     across = np.abs(np.diff(colours, axis=1, append=colours[:, -1:]))
     down = np.abs(np.diff(colours, axis=0, append=colours[-1:]))
@@ -180,7 +186,8 @@ def _strokes(pixels: Picture) -> Int16[np.ndarray, "height width"]:
 
 def _runs(full: np.ndarray) -> Iterator[tuple[int, int]]:
     """First and one past last of each run; runs with one empty cell between them are one, as words
-    of a line are."""
+    of a line are.
+    """
     closed = full | (np.roll(full, 1) & np.roll(full, -1))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], closed.astype(np.int8), [0]])))
     yield from ((int(first), int(last)) for first, last in edges.reshape(-1, 2))
@@ -338,7 +345,8 @@ def _pdf_page(page: Any, name: str, size: tuple[int, int]) -> _Page:
 
 def _pictures_on(page: Any) -> list[tuple[float, float, float, float]]:
     """The edges of a page's pictures, in points of the page; of those in nested forms nothing is
-    known."""
+    known.
+    """
     import pypdfium2.raw
 
     return [
@@ -349,7 +357,8 @@ def _pictures_on(page: Any) -> list[tuple[float, float, float, float]]:
 
 def _drawn_words(pixels: Picture, words: Sequence[Rect], pictures: Sequence[Rect]) -> list[Rect]:
     """What looks like text and is in no text layer: strokes in pictures, or anywhere on a slide
-    without words (a scan)."""
+    without words (a scan).
+    """
     if not words:
         return ink(pixels)
     backdrop = BACKDROP * pixels.shape[0] * pixels.shape[1]

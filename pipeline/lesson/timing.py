@@ -34,7 +34,8 @@ class Stretch:
     """A section on the timeline: frames `[start, end)`, the frame of its first word, its slides
     without gap, its shots as they are.
 
-    `number` counts the script's sections from 1."""
+    `number` counts the script's sections from 1.
+    """
 
     section: Section
     number: int
@@ -54,7 +55,8 @@ def lay_out(
     script: LessonScript, cues: Sequence[Cue], shots: Sequence[Shot], *, rate: Fraction
 ) -> list[Stretch]:
     """The sections that were heard, in order, covering the timeline from frame 0 to its end.
-    `shots`: the cut, gapless in layer 0."""
+    `shots`: the cut, gapless in layer 0.
+    """
     base = sorted((shot for shot in shots if shot.layer == 0), key=lambda shot: shot.start_frame)
     total = max((shot.end_frame for shot in base), default=0)
     first_words = {
@@ -120,7 +122,8 @@ def _begins(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[
     """First frames of the sections: the cut before each first word where the cut is the section's
     own, else the word's frame.
 
-    They never run backwards, also where the sound does not follow the script's order."""
+    They never run backwards, also where the sound does not follow the script's order.
+    """
     begins = list[int]()
     before = -1  # the first word of the section before, which keeps its own slide
     for section, chapter in heard:
@@ -139,7 +142,8 @@ def _slides(
     section: Section, first_words: Mapping[str, int], start: int, end: int
 ) -> tuple[Shown, ...]:
     """The steps that are seen at all; one whose line was not heard comes up with the next that
-    was."""
+    was.
+    """
     later = end
     begins = list[int]()
     for step in reversed(section.steps):

@@ -22,7 +22,8 @@ from pipeline.lesson.timing import Stretch
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A section as it is read: title, frame of its first word, who says what, the words on its
-    slides (each once)."""
+    slides (each once).
+    """
 
     title: str
     frame: int
@@ -112,7 +113,8 @@ def minutes(frame: int, rate: Fraction) -> str:
 
 def _words_on(slides: Sequence[Slide]) -> tuple[str, ...]:
     """The words of slides; a build's earlier steps, whose words stand on the later ones too, are
-    left out."""
+    left out.
+    """
     texts = [" / ".join(filter(None, map(str.strip, slide.text.splitlines()))) for slide in slides]
     kept = [
         text

@@ -40,7 +40,8 @@ _UNDONE = {"new", "needs-translation"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
     """What a translator wrote: texts by line id, titles by the section's number from 1 (as text),
-    and the language."""
+    and the language.
+    """
 
     language: str
     titles: dict[str, str]
@@ -61,7 +62,8 @@ def export(
     script: LessonScript, *, original: str, source: str, target: str, version: Version = "1.2"
 ) -> str:
     """The script as an XLIFF document to be filled. `original`: the script's file name; `source`,
-    `target`: languages (BCP 47)."""
+    `target`: languages (BCP 47).
+    """
     ET.register_namespace("", NAMESPACES[version])
     write = _write_12 if version == "1.2" else _write_21
     root = write(_groups(script), original, source, target)
@@ -71,7 +73,8 @@ def export(
 
 def read(path: Path, script: LessonScript) -> Translation:
     """A translation of this very script. Raises InputError for what is not XLIFF, for units that
-    the script has not, lacks or words differently by now, and for units that are not translated."""
+    the script has not, lacks or words differently by now, and for units that are not translated.
+    """
     root = _parsed(path)
     problems = list[Problem]()
     wanted = {unit.name: unit.source for units in _groups(script).values() for unit in units}
@@ -172,7 +175,8 @@ def _write_21(
 
 def _read_21(root: Any) -> Iterator[_Unit]:
     """Units whose segments are joined again, as tools may have split them: translations in the
-    order that they give."""
+    order that they give.
+    """
     for unit in root.iter(_tag("2.1", "unit")):
         parts = [
             child
@@ -189,7 +193,8 @@ def _read_21(root: Any) -> Iterator[_Unit]:
 
 def _joined_targets(parts: list[Any]) -> str:
     """The translation of a unit, "" where a segment has none. What lies between segments is as in
-    the source unless it is given."""
+    the source unless it is given.
+    """
     placed = list[tuple[int, str]]()
     for number, part in enumerate(parts, start=1):
         target = part.find(_tag("2.1", "target"))

@@ -32,7 +32,8 @@ FILM_SECONDS, FILM_RATE = 20, 4  # how much of a film is looked at, and how many
 
 def read(path: Path, *, face: str = "only", name: str | None = None) -> Portrait:
     """Read a portrait. `face` is the cast sheet's choice. Raises InputError for anything that is
-    not a usable picture."""
+    not a usable picture.
+    """
     called = name or path.name
     _check_file(path, called)
     if path.suffix.lower() in FILMS:
@@ -78,7 +79,8 @@ def _in_eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
 def _in_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
     """The colours that a profile in the file means (cameras and telephones write Display P3 or
     Adobe RGB). Without one it is sRGB already, and a profile that cannot be used is passed over, as
-    browsers do."""
+    browsers do.
+    """
     import PIL.ImageCms
 
     embedded = picture.info.get("icc_profile")
@@ -132,7 +134,8 @@ def of_pixels(
     pixels: np.ndarray, *, name: str, face: str = "only", alpha: np.ndarray | None = None
 ) -> Portrait:
     """A portrait from upright RGB pixels (and their opacity); its identity is theirs and the choice
-    of face."""
+    of face.
+    """
     parts = [list(pixels.shape), digest_bytes(np.ascontiguousarray(pixels).data), face]
     parts += [digest_bytes(np.ascontiguousarray(alpha).data)] if alpha is not None else []
     return Portrait(name=name, pixels=pixels, digest=digest(parts), face=face, alpha=alpha)

@@ -38,7 +38,8 @@ RAMP_SAMPLES = ANALYSIS_HZ // 100
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
     """Where takes are made: `root` is the build folder that all paths in rows are relative to; the
-    rest goes into the row."""
+    rest goes into the row.
+    """
 
     root: Path
     recordings: Sequence[Recording]
@@ -53,7 +54,8 @@ def context_span(
     start_frame: int, end_frame: int, rate: Fraction, context_seconds: float
 ) -> tuple[int, int]:
     """The timeline samples (48 kHz) that a talker reads for a shot: its span with context before
-    and after."""
+    and after.
+    """
     context = round_half_up(Fraction(context_seconds).limit_denominator(1000) * MASTER_HZ)
     return sample_of_frame(start_frame, rate) - context, sample_of_frame(end_frame, rate) + context
 
@@ -64,7 +66,8 @@ def speech_of(
     """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline
     has none.
 
-    Where others speak in the shot (`voiced`), only what the one in the picture says is left."""
+    Where others speak in the shot (`voiced`), only what the one in the picture says is left.
+    """
     start, end = context_span(shot.first_drawn, shot.last_drawn, shot.rate, context_seconds)
     lead = round_half_up(
         Fraction((sample_of_frame(shot.first_drawn, shot.rate) - start) * ANALYSIS_HZ, MASTER_HZ)
@@ -91,7 +94,8 @@ def only_voiced(
     rate: Fraction,
 ) -> Float32[np.ndarray, " samples"]:
     """Silence outside the given frames of the shot, with ramps of 10 ms so that no edge is
-    heard."""
+    heard.
+    """
     gain = np.zeros(len(samples), dtype=np.float32)
     for first, last in voiced:
         gain[
@@ -114,7 +118,8 @@ def generate(
     ToolError as the talker does.
 
     `progress(done, of)` is called for each frame, and for each step of a talker that works in
-    steps; what it raises, ends the take."""
+    steps; what it raises, ends the take.
+    """
     standing = adopt(shot.shot_id, root=studio.root)
     if standing is not None:
         return standing
@@ -146,7 +151,8 @@ def _write_frames(
     progress: Callable[[int, int], None] | None,
 ) -> int:
     """Write a clip's frames, and its mattes when the shot asks for them (before the take stands, so
-    that a take is never without)."""
+    that a take is never without).
+    """
     size, matte = (clip.width, clip.height), matte_path(shot.shot_id, root=studio.root)
     with contextlib.ExitStack() as files:
         writer = files.enter_context(
@@ -179,7 +185,8 @@ def wants_matte(shot: Shot) -> bool:
 
 def adopt(shot_id: str, *, root: Path) -> Take | None:
     """The take that stands under an identity, from the row beside its file; None when file or row
-    is missing."""
+    is missing.
+    """
     row = row_path(shot_id, root=root)
     if not (row.is_file() and take_path(shot_id, root=root).is_file()):
         return None
@@ -193,7 +200,8 @@ def take_path(shot_id: str, *, root: Path) -> Path:
 
 def matte_path(shot_id: str, *, root: Path) -> Path:
     """Where the matte of a take stands when it was asked for: grey, 255 where the picture is the
-    talker."""
+    talker.
+    """
     return root / TAKES / f"{shot_id}.matte.mkv"
 
 

@@ -32,7 +32,8 @@ MARGIN = 0.1  # of the picture's sides, EBU R 95 keeps 5 % free
 
 def in_place_of(shot: Shot, *, size: tuple[int, int]) -> Shot:
     """The slate of a shot, under its own identity. `size`: width and height of the delivered
-    picture."""
+    picture.
+    """
     settings = f'{{"{MATTE}": true}}' if wants_matte(shot) else "{}"
     slate = replace(
         shot,
@@ -49,7 +50,8 @@ def in_place_of(shot: Shot, *, size: tuple[int, int]) -> Shot:
 
 def draw(shot: Shot) -> Frame:
     """The still: `shot.height` x `shot.width` RGB. The same shot gives the same pixels on one
-    machine."""
+    machine.
+    """
     from PIL import Image, ImageDraw
 
     width, height = shot.width, shot.height

@@ -53,7 +53,8 @@ def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]
     production's, else the sheet's own. `default_emotion` stays "" where only an `emotion_sample` is
     given (`felt` fills it).
 
-    Raises InputError with every problem of the sheet, each with its row and column."""
+    Raises InputError with every problem of the sheet, each with its row and column.
+    """
     table = tables.read(path, needed=NEEDED, known=COLUMNS)
     place = folder or path.parent
     problems = [
@@ -71,7 +72,8 @@ def felt(actors: Iterable[Actor], *, feel: Callable[[str], str]) -> list[Actor]:
     """The actors with the default emotion that their samples show. `feel`: from the path in the
     sheet to the text of an emotion.
 
-    Raises InputError with the problems of all samples."""
+    Raises InputError with the problems of all samples.
+    """
     problems, found = list[Problem](), list[Actor]()
     for actor in actors:
         mood: str | None = actor.default_emotion
@@ -85,7 +87,8 @@ def felt(actors: Iterable[Actor], *, feel: Callable[[str], str]) -> list[Actor]:
 
 def check(lines: Sequence[Line], actors: Sequence[Actor]) -> list[Problem]:
     """Characters who speak in the script and have no row in the cast, each with the line where it
-    first speaks."""
+    first speaks.
+    """
     known = _names(actors)
     shown = [name for actor in actors for name in (actor.character, *_aliases(actor.aliases))]
     problems = []
@@ -114,7 +117,8 @@ def named(lines: Iterable[Line], actors: Sequence[Actor]) -> list[Line]:
     """The lines with each character under the name that the cast gives it, so `JONAS` and his alias
     are one person.
 
-    Lines of characters without a row stay as they are; `check` reports them."""
+    Lines of characters without a row stay as they are; `check` reports them.
+    """
     known = _names(actors)
     return [
         replace(line, character=actor.character)

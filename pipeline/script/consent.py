@@ -32,7 +32,8 @@ class Terms:
     """What consents are held to: the day, what the production is used for and where ("": is not
     asked), whether one is needed at all.
 
-    `file`: what problems call the sheet."""
+    `file`: what problems call the sheet.
+    """
 
     on: date
     required: bool = True
@@ -44,7 +45,8 @@ class Terms:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
     """A revocation that was recorded: whose, of what kind, which consents it ended, when, by whom;
-    `word`: revoked or purged."""
+    `word`: revoked or purged.
+    """
 
     person: str
     covers: str
@@ -58,7 +60,8 @@ def read(path: Path) -> list[Consent]:
     """The rows of `consents.csv` (or XLSX, YAML). One that covers `likeness|voice` becomes two
     `Consent`s of the same id.
 
-    Raises InputError with every problem of the sheet, each with its row and column."""
+    Raises InputError with every problem of the sheet, each with its row and column.
+    """
     table = tables.read(path, needed=NEEDED, known=COLUMNS)
     problems = [problem for record in table.records for problem in _row_problems(table, record)]
     problems += _double_ids(table)
@@ -86,7 +89,8 @@ def gate(
     one was ever given (then it is theirs that is heard, and it must hold); the ones that its
     `consent` cell names (`|` between several), else all whose subject is the actor. Where none is
     required, only a revoked consent still stops. `withdrawals` were recorded and outrank the sheet:
-    what they name does not count, whatever the sheet says of it."""
+    what they name does not count, whatever the sheet says of it.
+    """
     held = withdrawn(consents, withdrawals)
     return [
         problem for actor in actors for problem in _actor_problems(actor, held, terms, withdrawals)
@@ -95,7 +99,8 @@ def gate(
 
 def withdrawn(consents: Sequence[Consent], withdrawals: Sequence[Withdrawal]) -> list[Consent]:
     """The consents with what was withdrawn revoked on its day (an earlier day of the sheet
-    stays)."""
+    stays).
+    """
     days = {
         (name, one.covers): one.on.isoformat() for one in withdrawals for name in one.consent_ids
     }
@@ -153,7 +158,8 @@ def _actor_problems(
 
 def _refusal(consent: Consent, terms: Terms) -> str:
     """Why a consent does not hold; "" when it does. The last day of validity and the day before a
-    revocation count."""
+    revocation count.
+    """
     if consent.revoked_at and date.fromisoformat(consent.revoked_at) <= terms.on:
         return f"revoked on {consent.revoked_at}"
     if consent.valid_from and date.fromisoformat(consent.valid_from) > terms.on:

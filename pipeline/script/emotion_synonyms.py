@@ -40,7 +40,8 @@ def words(own: Path | None = None) -> Words:
     production's own over it.
 
     A table has the columns `word, emotion`. Raises InputError with every word that stands twice or
-    means no emotion."""
+    means no emotion.
+    """
     table = _word_table(_SYNONYMS)
     return table if own is None else {**table, **_word_table(own)}
 
@@ -65,7 +66,8 @@ def mood_of(parenthetical: str, words: Words) -> tuple[Curve | None, str]:
 
 def problem_with(error: EmotionError, words: Words, problem: Problem) -> Problem:
     """The Problem, saying what the grammar found wrong and which words are like it or which there
-    are."""
+    are.
+    """
     near = error.nearest_names
     expected = error.expected or (
         None

@@ -53,7 +53,8 @@ _NOTE_MARK = re.compile(f"{_NOTE}(\\d+){_NOTE}")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A piece of a speech, in its order. `alone`: it has its line to itself (a note after words
-    does not)."""
+    does not).
+    """
 
     kind: Literal["text", "parenthetical", "note"]
     text: str
@@ -64,7 +65,8 @@ class Part:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
     """One cue and what follows it. `extensions` as written without brackets: `V.O.`, `CONT'D`.
-    `dual`: spoken with the one before."""
+    `dual`: spoken with the one before.
+    """
 
     scene: str
     character: str
@@ -200,7 +202,8 @@ def _end_of_block(lines: list[tuple[int, str]], start: int) -> int:
     """Blocks end at an empty line; a line of two spaces is Fountain's way to keep an empty line
     inside a speech.
 
-    What takes one line is a block by itself, also when its writer left no empty line after it."""
+    What takes one line is a block by itself, also when its writer left no empty line after it.
+    """
     if _takes_one_line(lines[start][1].strip()):
         return start + 1
     index = start
@@ -213,7 +216,8 @@ def _end_of_block(lines: list[tuple[int, str]], start: int) -> int:
 
 def _takes_one_line(line: str) -> bool:
     """Headings, sections, synopses, page breaks, transitions, centred text, and notes above
-    something."""
+    something.
+    """
     words = _NOTE_MARK.sub("", line).strip()
     if not words:
         return bool(line)
@@ -270,7 +274,8 @@ def _speech(
 
 def _with_whole_parentheticals(block: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Put a parenthetical that was wrapped over several lines back on one, numbered by its first;
-    wide brackets count."""
+    wide brackets count.
+    """
     lines = [(number, _with_narrow_brackets(line.strip())) for number, line in block]
     index = 0
     while index < len(lines):
@@ -318,7 +323,8 @@ def _other_block(page: _Page, block: list[tuple[int, str]]) -> Iterator[Part]:
 
 def _begin_scene(page: _Page, heading: str) -> None:
     """Scenes are told apart by their number, else their heading, else how often that heading has
-    been used."""
+    been used.
+    """
     number = _SCENE_NUMBER.search(heading)
     title = " ".join(_FORCED_HEADING.sub("", _SCENE_NUMBER.sub("", heading), count=1).split())
     if number:

@@ -63,7 +63,8 @@ def inside(folder: Path, relative: str) -> Path:
     """The file that `relative` names inside `folder`; it need not exist. Raises ValueError, with a
     reason for people, when it leads out.
 
-    Names that begin with `-` are refused too: to an engine they would be options."""
+    Names that begin with `-` are refused too: to an engine they would be options.
+    """
     pure = PurePosixPath(relative)
     if not relative.strip() or not pure.parts:
         raise ValueError("an empty path")
@@ -100,7 +101,8 @@ class Absent:
 
 def locate(folder: Path, relative: str) -> Path | Absent:
     """The existing file that `relative` names inside `folder`, or why there is none and which names
-    are like it."""
+    are like it.
+    """
     try:
         path = inside(folder, relative)
     except ValueError as error:
@@ -116,7 +118,8 @@ def locate(folder: Path, relative: str) -> Path | Absent:
 
 class Production(Table):
     """A production as its file describes it; paths are text relative to `folder` until `path`
-    resolves them."""
+    resolves them.
+    """
 
     folder: Annotated[Path, Field(exclude=True)] = Path()
     title: Text
@@ -175,12 +178,14 @@ class Production(Table):
 
     def path(self, relative: str) -> Path:
         """Where a path of the production file lies; `load` has checked that it is inside the
-        folder."""
+        folder.
+        """
         return inside(self.folder, relative)
 
     def named_files(self) -> Iterator[tuple[str, str]]:
         """Key and relative path of every file that the production names. `consents` counts only
-        when consent is required."""
+        when consent is required.
+        """
         yield "script", self.script
         yield "cast", self.cast
         if self.consent.required:
@@ -195,7 +200,8 @@ class Production(Table):
 
 def load(folder: Path) -> Production:
     """Read `folder/production.toml`. Raises InputError with every wrong key, value and missing
-    file, each with its line."""
+    file, each with its line.
+    """
     production, problems = read(folder)
     if problems or production is None:
         raise InputError(problems)
@@ -208,7 +214,8 @@ def read(folder: Path) -> tuple[Production | None, list[Problem]]:
 
     What is wrong stands at its default, so that what is right and the files beside it can be
     checked all the same; None where too little is left. Raises InputError when there is no such
-    file or it is no TOML."""
+    file or it is no TOML.
+    """
     path = folder / FILE
     if not path.is_file():
         raise InputError(_not_a_production(folder))
@@ -244,7 +251,8 @@ def _understood(
     values: dict[str, Any], details: list[ErrorDetails], folder: Path
 ) -> Production | None:
     """The production without the keys that are wrong; a missing or wrong title or recording is made
-    up."""
+    up.
+    """
     made_up: dict[str, Any] = {"title": "?", "recordings": ["?"]}
     wrong = {str(detail["loc"][0]) for detail in details}
     right = {key: value for key, value in values.items() if key not in wrong}
@@ -256,7 +264,8 @@ def _understood(
 
 def _absent(production: Production, text: str, *, passing: Container[str] = ()) -> list[Problem]:
     """The files that a production names and that are not there; of a file with wrong keys only
-    those that it writes itself."""
+    those that it writes itself.
+    """
     return [
         Problem(
             file=FILE,
@@ -403,7 +412,8 @@ def _keys(tables: list[str]) -> list[str]:
 
 def _line_of(text: str, key: str) -> int | None:
     """The line on which a key such as `cut.minimum_shot_seconds` or `recordings.0` stands: a
-    search, since tomllib keeps no places."""
+    search, since tomllib keeps no places.
+    """
     table, wanted = "", _without_indices(key)
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):

@@ -48,7 +48,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 @dataclass(slots=True, kw_only=True)
 class _Draft:
     """A line of a speech while its parts are read. `mood` comes from a parenthetical, `noted` from
-    a note, which wins."""
+    a note, which wins.
+    """
 
     source_line: int
     text: list[str] = field(default_factory=list)
@@ -65,7 +66,8 @@ def read(
     """The lines of a script. `words`: from `words()`; `language`: of lines that name none;
     `folder`: the production's.
 
-    Raises InputError with every problem of the script, each with its line or row."""
+    Raises InputError with every problem of the script, each with its line or row.
+    """
     if path.suffix.lower() not in SUFFIXES:
         expected = " or ".join(SUFFIXES)
         raise InputError(
@@ -113,7 +115,8 @@ def _read_fountain(path: Path, words: Words, language: str) -> list[Line]:
 
 def _check_lines(text: str, file: str) -> None:
     """Nobody speaks a line of this length: such a file is no script, and reading it on would take
-    minutes."""
+    minutes.
+    """
     for number, line in enumerate(text.splitlines(), start=1):
         if len(line) > tables.MAXIMUM_CELL:
             expected = f"at most {tables.MAXIMUM_CELL}"
@@ -163,7 +166,8 @@ def _drafts(
 
 def _take_text(drafts: list[_Draft], part: fountain.Part, words: Words) -> None:
     """Words; a mood in brackets before them, on their line, is one that its writer gave no line of
-    its own."""
+    its own.
+    """
     found = _LEADING_MOOD.fullmatch(part.text)
     if found and mood_of(found["mood"], words)[0]:
         _take_parenthetical(drafts, replace(part, kind="parenthetical", text=found["mood"]), words)
@@ -225,7 +229,8 @@ def _take_note(
 
 def _meant_as_emotion(note: str) -> str:
     """What a note such as `emotoin: sad`, `emotion sad` or `sad` should say after `emotion: `; ""
-    for any other note."""
+    for any other note.
+    """
     keyed = _KEYED_NOTE.fullmatch(note)
     if keyed and difflib.get_close_matches(keyed["key"].casefold(), ["emotion"], cutoff=0.8):
         return "..."
@@ -372,7 +377,8 @@ def _line_of_row(record: tables.Record, words: Words, language: str) -> Line:
 def _finished(lines: list[Line], problems: list[Problem], file: str) -> list[Line]:
     """Number the lines and name those that have no id: by scene, character, words and how often
     they were said, so that other lines may come and go, and a change of mood or direction keeps the
-    name."""
+    name.
+    """
     if not lines and not problems:
         expected = "a character's name in capitals, its words on the next line"
         problems = [Problem(file=file, message="nobody speaks in this script", expected=expected)]

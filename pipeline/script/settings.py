@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of `production.toml` and what their values may be: every default in one place, each
-with its meaning."""
+with its meaning.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ SHOT_REFERENCE = "shot:"  # before the number of a shot that is the look
 
 class Table(BaseModel):
     """What all tables share: unknown keys and wrong types are errors, and each key's docstring is
-    its documentation."""
+    its documentation.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
@@ -127,7 +129,8 @@ class LookTable(Table):
     """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or ""
     for none.
 
-    `look` in the actor sheet goes before it."""
+    `look` in the actor sheet goes before it.
+    """
 
     method: Literal["monge-kantorovich", "reinhard", "none"] = "monge-kantorovich"
     """How colour is matched."""
@@ -193,7 +196,8 @@ class ConsentTable(Table):
 
 class ListenTable(Table):
     """`[listen]`: other models than the packaged ones. Paths may lie outside the production: models
-    are the machine's, not the film's."""
+    are the machine's, not the film's.
+    """
 
     diarization: str = ""
     """Who speaks: a folder of a pyannote pipeline (config.yaml, weights) or its hub name (then
@@ -265,7 +269,8 @@ class FarmTable(Table):
 
 class StorageTable(Table):
     """`[storage]`: what the machines of a cluster share when they do not share the production's
-    folder."""
+    folder.
+    """
 
     url: Annotated[str, AfterValidator(storage.checked_url)] = ""
     """A folder (absolute) or `s3://bucket/folder`; credentials come from the environment. Empty:
@@ -274,7 +279,8 @@ class StorageTable(Table):
 
 class LessonTable(Table):
     """`[lesson]`: what a production of `kind = "lesson"` shows beside its presenter
-    (docs/lessons.md)."""
+    (docs/lessons.md).
+    """
 
     slides: str = ""
     """A PDF, or a folder of pictures (01.png, 02a.png, 02b.png)."""

@@ -38,7 +38,8 @@ _MIDNIGHT = " 00:00:00"  # what a workbook's day looks like once it is text
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One row: its number as the spreadsheet shows it (the header is row 1), or for YAML the line
-    it begins on."""
+    it begins on.
+    """
 
     number: int
     cells: dict[str, str]
@@ -76,7 +77,8 @@ def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> Table:
     """Read a sheet whose header has all `needed` and only `known` columns (any order, case ignored,
     spaces or `-` for `_`).
 
-    Raises InputError with every problem of the file's form and header."""
+    Raises InputError with every problem of the file's form and header.
+    """
     file = path.name
     _check_file(path, file)
     if path.suffix.lower() in {".yaml", ".yml"}:
@@ -90,7 +92,8 @@ def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> Table:
 def decode(path: Path, file: str | None = None, *, maximum: int = MAXIMUM_BYTES) -> str:
     """A text file's content: UTF-8 with or without a byte order mark, at most `maximum` bytes.
 
-    Raises InputError naming the first bad line."""
+    Raises InputError naming the first bad line.
+    """
     _check_size(path, file or path.name, maximum)
     data = path.read_bytes()
     try:
@@ -231,7 +234,8 @@ def _xlsx_grid(path: Path, file: str, needed: Sequence[str]) -> _Grid:
 
 def _worksheet(book: Any, needed: Sequence[str]) -> str:
     """The name of the worksheet to read: the first one that is shown and has the columns, else the
-    first one that is shown."""
+    first one that is shown.
+    """
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
     worksheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
@@ -253,7 +257,8 @@ def _first_row(book: Any, name: str) -> set[str]:
 
 def _spread(grid: _Grid, merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
     """Write what a merged cell says into the rows that it reaches down to; empty rows stay
-    empty."""
+    empty.
+    """
     rows = dict(grid.rows)
     last = max(rows, default=0)
     written = 0
@@ -270,7 +275,8 @@ def _spread(grid: _Grid, merged: Iterable[tuple[tuple[int, int], tuple[int, int]
 
 def _check_archive(path: Path, file: str) -> None:
     """Unpack the archive once without keeping it, so that a small file that unfolds to gigabytes is
-    refused, whatever it declares."""
+    refused, whatever it declares.
+    """
     too_large = Problem(
         file=file, message=f"the workbook unpacks to more than {MAXIMUM_UNPACKED_BYTES >> 20} MB"
     )
@@ -293,7 +299,8 @@ def _check_archive(path: Path, file: str) -> None:
 
 def _check_extent(worksheet: bytes, file: str) -> None:
     """Refuse a cell far out: readers allocate the whole rectangle up to it, and one cell at
-    XFD1048576 would take all memory."""
+    XFD1048576 would take all memory.
+    """
     across, down = 0, 0
     for found in _CELL_NAME.finditer(worksheet):
         if len(found[1]) > 2 or int(found[2][:9]) > MAXIMUM_ROWS:  # two letters are 702 columns
@@ -418,7 +425,8 @@ def _twice(names: Iterable[str]) -> list[str]:
 
 def _yaml_table(path: Path, file: str) -> Table:
     """A list of mappings, or one mapping with a single key that holds the list. Scalars stay text;
-    anchors and aliases are refused."""
+    anchors and aliases are refused.
+    """
     import yaml
 
     text = decode(path, file)
@@ -443,7 +451,8 @@ def _yaml_table(path: Path, file: str) -> Table:
 
 def _check_yaml_events(events: Iterable[Any], file: str) -> None:
     """Refuse aliases (a few lines of them unfold to gigabytes) and deep nesting, before anything is
-    built."""
+    built.
+    """
     import yaml
 
     depth = 0

@@ -32,7 +32,8 @@ def span_digests(
     recordings: Sequence[Recording], spans: Sequence[Span], *, root: Path
 ) -> list[str]:
     """What `ingest.span_digest` says of each span (48 kHz samples, half-open), from what is kept
-    and one pass over the rest."""
+    and one pass over the rest.
+    """
     kept = root / FOLDER / f"{_arrangement(recordings)}.json"
     known = _read(kept)
     fresh = sorted({span for span in spans if span not in known})

@@ -35,7 +35,8 @@ Backgrounds = Float64[np.ndarray, " items"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """How voices move with the background. `slopes` (terms, dimension): per term, see `_terms`; no
-    term: they do not."""
+    term: they do not.
+    """
 
     centre: float
     offsets: Float64[np.ndarray, " terms"]
@@ -43,7 +44,8 @@ class Room:
 
     def without(self, vectors: Vectors, backgrounds: Backgrounds) -> Vectors:
         """The vectors as in the room between all rooms, of length 1; zero and NaN stay what they
-        are."""
+        are.
+        """
         if not len(self.slopes):
             return vectors
         terms = _terms(backgrounds, self.centre)[:, : len(self.slopes)] - self.offsets
@@ -59,7 +61,8 @@ NO_ROOM = Room(centre=0.0, offsets=np.zeros(0), slopes=np.zeros((0, 0)))
 
 def track(levels: speech_levels.Levels) -> Float64[np.ndarray, " seconds"]:
     """The background in each second, in dBFS: what nine tenths of the frames around are above. What
-    nobody hears is one level."""
+    nobody hears is one level.
+    """
     around = (
         levels[max(0, i - AROUND_FRAMES) : i + AROUND_FRAMES]
         for i in range(0, len(levels), STEP_FRAMES)
@@ -82,7 +85,8 @@ def heard(
     """What the rooms add to voices (unit vectors) of `count` speakers; nothing where it does not
     pay, or cannot be known.
 
-    `speakers`: a first guess at who they are."""
+    `speakers`: a first guess at who they are.
+    """
     if count < 2 or len(vectors) < max(LEAST_ITEMS, count) or np.std(backgrounds) < LEAST_SPREAD_DB:
         return NO_ROOM
     weight = np.minimum(seconds, resegment.HEAVIEST_SECONDS)

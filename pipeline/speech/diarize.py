@@ -76,7 +76,8 @@ class Settings:
 
 def key(recordings: Sequence[Recording], settings: Settings) -> str:
     """Identity of a diarization: the sound and where it lies, the settings, the weights and this
-    module's version."""
+    module's version.
+    """
     placed = [[r.recording_id, r.offset_samples] for r in recordings]
     chosen = {name: value for name, value in asdict(settings).items() if name != "pipeline"}
     return digest(
@@ -91,7 +92,8 @@ def key(recordings: Sequence[Recording], settings: Settings) -> str:
 
 def located(text: str, *, folder: Path) -> str:
     """What `[listen] diarization` names, for `Settings.pipeline`; raises InputError when that is no
-    pipeline (`named_models`)."""
+    pipeline (`named_models`).
+    """
     return named_models.pipeline(text, folder=folder)
 
 
@@ -166,7 +168,8 @@ def _refined(
     speakers: int | None,
 ) -> list[SpeakerSpan]:
     """The second look (`resegment`): voices regrouped piece by piece, then followed along the
-    speech."""
+    speech.
+    """
     voices = _voices()
     model = voices.load(weights.path("ge2e-speaker"))
     pieces = turns.pieces(spans)
@@ -227,7 +230,8 @@ def _seconds(piece: Sequence[SpeakerSpan]) -> float:
 
 def _completed(pieces: Sequence[Sequence[SpeakerSpan]], grouped: dict[int, int]) -> list[int]:
     """A piece too short to tell takes the group of the nearest piece that had the same speaker,
-    else of the nearest."""
+    else of the nearest.
+    """
     labels = []
     for i, piece in enumerate(pieces):
         nearest = min(
@@ -264,7 +268,8 @@ def _pipeline(settings: Settings) -> Any:
 
 def _named_pipeline(name: str) -> Any:
     """The pipeline in a folder or on the hub (`owner/name`, `owner/name@revision`) by pyannote's
-    own loader, as it is configured."""
+    own loader, as it is configured.
+    """
     from pyannote.audio import Pipeline
 
     checkpoint, _, revision = (name, "", "") if Path(name).is_dir() else name.partition("@")
@@ -293,7 +298,8 @@ def _named_pipeline(name: str) -> Any:
 @contextlib.contextmanager
 def _hub(*, allowed: bool) -> Iterator[None]:
     """Let the hub be asked for a while. Else it is as the environment says: our commands keep it
-    off, then its cache is all there is."""
+    off, then its cache is all there is.
+    """
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
@@ -337,7 +343,7 @@ def _default_pipeline(settings: Settings) -> Any:
 
 
 def bounded_clustering(*, most: int) -> Any:
-    """pyannote's agglomerative clustering over at most `most` embeddings.
+    """Pyannote's agglomerative clustering over at most `most` embeddings.
 
     More are thinned evenly in time, and the rest goes to the nearest centroid: the tree of 16,000
     embeddings (two hours) alone would take 2 GB. Ten minutes give about 2,000 and are clustered as
@@ -384,7 +390,8 @@ def _in_one_room(
     count: int,
 ) -> np.ndarray:
     """Embeddings (windows, speakers, dimension) without what the rooms add. `telling`: window and
-    speaker of those that tell a voice."""
+    speaker of those that tell a voice.
+    """
     chunks, local = telling
     if len(chunks) < ROOM_WINDOWS:
         return embeddings
@@ -425,7 +432,8 @@ def _segmentation(folder: Path) -> Any:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled:
     """A speaker recognised by a voice sample. `score`: cosine of the two voices (over 0.75 is
-    usually the same person); `second`: of the next best sample, so that a near tie can be seen."""
+    usually the same person); `second`: of the next best sample, so that a near tie can be seen.
+    """
 
     speaker: str
     character: str
@@ -510,7 +518,8 @@ def _speaker_voice(
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the engine's chatter off stdout and silence the warnings that are known and harmless
-    here."""
+    here.
+    """
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")  # it reports home otherwise
     said = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(said):

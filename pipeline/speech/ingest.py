@@ -99,7 +99,8 @@ def ingest(path: Path, *, order: int, offset_samples: int, media: Path, folder: 
 
 def warnings(recording: Recording) -> list[str]:
     """What a sound engineer would say about the recording: clipping, DC offset, very quiet, silent.
-    Empty when all is well."""
+    Empty when all is well.
+    """
     said = []
     if recording.peak_dbfs < -60:
         return ["is silent"]
@@ -159,7 +160,8 @@ def read_master(
     recordings: Sequence[Recording], start: int, end: int, *, root: Path
 ) -> Float32[np.ndarray, "samples 2"]:
     """Stereo 48 kHz PCM of a timeline span; mono recordings go to both sides. Otherwise as
-    `read_span`."""
+    `read_span`.
+    """
     mixed = np.zeros((end - start, 2), dtype=np.float32)
     for recording in recordings:
         _add(mixed, root / recording.master_path, start - recording.offset_samples)
@@ -168,7 +170,8 @@ def read_master(
 
 def span_digest(recordings: Sequence[Recording], start: int, end: int, *, root: Path) -> str:
     """Identity of what is heard in a timeline span: SHA-256 of its 16-bit 16 kHz mono PCM, streamed
-    in blocks of ten seconds."""
+    in blocks of ten seconds.
+    """
     sha = hashlib.sha256()
     for begin in range(start, end, 10 * MASTER_HZ):
         sha.update(read_pcm(recordings, begin, min(end, begin + 10 * MASTER_HZ), root=root).data)
@@ -179,7 +182,8 @@ def read_pcm(
     recordings: Sequence[Recording], start: int, end: int, *, root: Path
 ) -> Int16[np.ndarray, " samples"]:
     """`as_int16` of `read_span` at 16 kHz, in the whole numbers in which it is stored: for digests
-    of hours of sound."""
+    of hours of sound.
+    """
     first, last = _grid(start, ANALYSIS_HZ), _grid(end, ANALYSIS_HZ)
     mixed = np.zeros(last - first, dtype="<i4" if len(recordings) > 1 else "<i2")
     for recording in recordings:
@@ -303,7 +307,8 @@ def _add(mixed: Block, path: Path, first: int) -> None:
 
 def _stored(path: Path, first: int, wanted: int, *, dtype: str) -> Iterator[tuple[int, Any]]:
     """A file's samples from `first` (negative: it begins later) in blocks (samples, channels), each
-    with its place among those wanted."""
+    with its place among those wanted.
+    """
     import soundfile
 
     at = max(0, -first)

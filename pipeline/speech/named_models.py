@@ -54,7 +54,8 @@ def pipeline(text: str, *, folder: Path) -> str:
 
 def recogniser(text: str, *, folder: Path) -> str:
     """The CTranslate2 Whisper folder that `[listen] recogniser` names, "" for the default. As
-    `pipeline`; never asks the hub."""
+    `pipeline`; never asks the hub.
+    """
     if not text:
         return ""
     place = _place(text, folder)
@@ -74,7 +75,8 @@ def recogniser(text: str, *, folder: Path) -> str:
 
 def identity(model: str) -> str:
     """What identifies a folder of weights and configuration (names and bytes, not where it lies) or
-    a name on the hub."""
+    a name on the hub.
+    """
     place = Path(model)
     if not place.is_dir():
         return model

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Matrix products of numpy and scipy, as far as they are loaded by now, in one thread; torch
-    too, which stays so."""
+    too, which stays so.
+    """
     import torch
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 

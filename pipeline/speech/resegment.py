@@ -43,7 +43,8 @@ Weights = Float64[np.ndarray, " items"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """0.2 s of piece number `piece`, and the window of up to 1.2 s around it (within the piece)
-    whose voice stands for it."""
+    whose voice stands for it.
+    """
 
     piece: int
     start: int
@@ -82,7 +83,8 @@ def tightness(vectors: Vectors, weight: Weights, labels: Labels) -> float:
 
 def cells(spans: Sequence[SpeakerSpan]) -> list[Cell]:
     """The exclusive speech in steps of about 0.2 s. No window reaches over a change of speaker that
-    was found already."""
+    was found already.
+    """
     found = []
     for number, piece in enumerate(pieces(spans)):
         start, end = piece[0].start, piece[-1].end
@@ -136,7 +138,8 @@ def _renumbered(labels: Labels) -> Labels:
 
 def _seeded(vectors: Vectors, weight: Weights, count: int) -> list[Labels]:
     """Starts after k-means++ (Arthur and Vassilvitskii, 2007): far from each other, the same every
-    time."""
+    time.
+    """
     generator = np.random.default_rng(0)
     starts = []
     for _ in range(RANDOM_STARTS):
@@ -150,7 +153,8 @@ def _seeded(vectors: Vectors, weight: Weights, count: int) -> list[Labels]:
 
 def _settled(vectors: Vectors, weight: Weights, labels: Labels, count: int) -> tuple[Labels, float]:
     """Spherical k-means from a start; with how tight the groups are (weighted mean cosine to the
-    centroid)."""
+    centroid).
+    """
     names = list(range(count))
     centroids = _centroids(vectors, weight, labels, names)
     for _ in range(20):
@@ -177,7 +181,8 @@ def _majority(cell: Cell, spans: Sequence[SpeakerSpan]) -> int:
 
 def _switch_costs(grid: Sequence[Cell], levels: speech_levels.Levels) -> Weights:
     """What it costs to change speaker before each cell: little at the edge of a piece or in a
-    pause, much within a word."""
+    pause, much within a word.
+    """
     loud = speech_levels.sounding(levels)
     costs = np.zeros(len(grid))
     for i in range(1, len(grid)):
@@ -212,7 +217,8 @@ def _joined(
     grid: Sequence[Cell], labels: Labels, levels: speech_levels.Levels
 ) -> list[tuple[int, int, int]]:
     """Cells of one piece and speaker joined; within a piece the change lies in its quietest moment
-    nearby."""
+    nearby.
+    """
     found: list[tuple[int, int, int]] = []
     piece = -1
     for cell, speaker in zip(grid, labels.tolist(), strict=True):

@@ -79,7 +79,8 @@ class GE2E(Model):  # type: ignore[misc]
         weights: Float[Tensor, "batch frames"] | None = None,
     ) -> Float[Tensor, "batch dimension"]:
         """See the class. Raises ValueError for waveforms too short to say anything (pyannote asks
-        for this limit)."""
+        for this limit).
+        """
         if waveforms.shape[-1] < LEAST_FRAMES * HOP:
             raise ValueError(f"a voice needs at least {LEAST_FRAMES * HOP} samples")
         mels = self._mels(waveforms[:, 0])
@@ -141,7 +142,8 @@ def embed_many(
     model: GE2E, sounds: Sequence[Float32[np.ndarray, " samples"]], *, batch: int = 64
 ) -> Float32[np.ndarray, "sounds dimension"]:
     """The voice of each sound as a unit vector; zero where there is too little of it. Sounds of one
-    length go together."""
+    length go together.
+    """
     vectors = np.zeros((len(sounds), model.dimension), dtype=np.float32)
     by_length: dict[int, list[int]] = {}
     for i, sound in enumerate(sounds):

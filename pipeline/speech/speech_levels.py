@@ -63,7 +63,8 @@ def spread(frames: Levels) -> float:
 
 def sounding(frames: Levels) -> Bool[np.ndarray, " frames"]:
     """Which frames rise above the noise: a third of the way in dB from the floor (10th percentile)
-    to speech (95th), at least 6 dB."""
+    to speech (95th), at least 6 dB.
+    """
     floor, speech = np.percentile(frames, [10, 95])
     threshold = max(floor + max(6.0, (speech - floor) * 0.33), SILENT_DB)
     above: Bool[np.ndarray, " frames"] = frames > threshold
@@ -80,7 +81,8 @@ def silences(frames: Levels, least_samples: int) -> list[tuple[int, int]]:
 
 def draw_in(spans: Sequence[tuple[int, int]], sound: Sound) -> list[tuple[int, int]]:
     """Word spans (samples) with silent frames at both ends taken off; a span that is silent all
-    through stays as it is."""
+    through stays as it is.
+    """
     if not spans:
         return []
     above = sounding(levels(sound))

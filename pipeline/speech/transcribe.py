@@ -42,7 +42,8 @@ Sound = Float32[np.ndarray, " samples"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How to recognise. `model`: a CTranslate2 Whisper directory, "" for the default (English).
-    `language`: ISO 639-1."""
+    `language`: ISO 639-1.
+    """
 
     language: str = "en"
     model: str = ""
@@ -63,7 +64,8 @@ class Settings:
 
 def located(text: str, *, folder: Path) -> str:
     """What `[listen] recogniser` names, for `Settings.model`; raises InputError when that is no
-    recogniser (`named_models`)."""
+    recogniser (`named_models`).
+    """
     return named_models.recogniser(text, folder=folder)
 
 
@@ -94,7 +96,8 @@ def deaf(settings: Settings) -> str:
 
 def key(recordings: Sequence[Recording], settings: Settings) -> str:
     """Identity of a transcript: the sound and where it lies, the model's bytes, language, beam and
-    this module's version."""
+    this module's version.
+    """
     placed = [[r.recording_id, r.offset_samples] for r in recordings]
     model = (
         named_models.identity(str(settings.folder()))
@@ -136,7 +139,8 @@ def transcribe(recordings: Sequence[Recording], *, root: Path, settings: Setting
 
 def states(sound: Sound, *, settings: Settings) -> Float32[np.ndarray, "states width"]:
     """What the recogniser's encoder makes of mono 16 kHz sound: its last hidden states, 50 a
-    second. At most 30 s at once."""
+    second. At most 30 s at once.
+    """
     if len(sound) > LONGEST_SECONDS * ANALYSIS_HZ:
         raise ValueError(f"the encoder sees at most {LONGEST_SECONDS} s at once")
     model = _encoder(settings)
@@ -150,7 +154,8 @@ def states(sound: Sound, *, settings: Settings) -> Float32[np.ndarray, "states w
 
 def windows(sound: Sound, *, seconds: float = WINDOW_SECONDS) -> list[tuple[int, int]]:
     """Cut 16 kHz sound into spans of at most `seconds`, each cut in the quietest moment of the last
-    two thirds of its span."""
+    two thirds of its span.
+    """
     longest = round(seconds * ANALYSIS_HZ)
     levels = speech_levels.levels(sound)
     found = []

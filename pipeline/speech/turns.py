@@ -26,7 +26,8 @@ JOIN_SAMPLES = round(0.1 * ANALYSIS_HZ)  # a shorter silence does not end a piec
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakerSpan:
     """`[start, end)` in samples at 16 kHz, spoken by `speaker` (a number from 0). Exclusive spans
-    never overlap each other."""
+    never overlap each other.
+    """
 
     start: int
     end: int
@@ -53,7 +54,8 @@ S = TypeVar("S", bound=Spanned)
 
 def touching(ordered: Sequence[S], start: int, end: int) -> Sequence[S]:
     """Those of some spans, in order of time and none over another, that share samples with `[start,
-    end)`."""
+    end)`.
+    """
     first = bisect.bisect_right(ordered, start, key=lambda span: span.end)
     return ordered[first : bisect.bisect_left(ordered, end, key=lambda span: span.start)]
 
@@ -152,7 +154,8 @@ def _grown(edge: int, by: int, other: int) -> int:
 
 def overlapped(found: Sequence[Turn]) -> list[Turn]:
     """What the full turns say of a speaker while the exclusive ones give the time to another, in
-    order of time."""
+    order of time.
+    """
     alone = sorted((turn for turn in found if turn.exclusive), key=lambda turn: turn.start)
     pieces = [
         replace(turn, start=max(turn.start, over.start), end=min(turn.end, over.end))
@@ -213,7 +216,8 @@ def speaker_name(number: int) -> str:
 
 def rttm(turns: Sequence[Turn], *, uri: str) -> str:
     """Turns (overlap kept) as NIST RTTM lines: `SPEAKER uri 1 start duration <NA> <NA> name <NA>
-    <NA>`, in seconds."""
+    <NA>`, in seconds.
+    """
     lines = []
     for turn in turns:
         if not turn.exclusive:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# ruff: noqa: E501 - calls of one case a line
+
 """Titles, captions, chapters, file names and cells that mean something to an engine come out as
 text, and only as text."""
 
