@@ -25,7 +25,7 @@ from flows.project import Film, open_film
 from flows.starter import write_starter
 from flows.version import Reel
 from manifests.rows import Take
-from model.talker import load
+from model.talkers import load
 from pipeline import media
 from pipeline.deliver import contact_sheet
 from pipeline.render import portraits
@@ -57,9 +57,9 @@ def main() -> None:
                 upright = list(frames(version / "vertical.mp4", (180, 320), "vertical"))
                 people = list(on_checkers(version / "alpha.mov", "alpha, over checkers"))
         (folder / "production.toml").write_text(plain)
-        contact_sheet.tile(cells, IMAGES / "layouts.png", columns=3)
-        contact_sheet.tile(upright, IMAGES / "upright.png", columns=3)
-        contact_sheet.tile(people, IMAGES / "transparent.png", columns=3)
+        contact_sheet.tile_pictures(cells, IMAGES / "layouts.png", columns=3)
+        contact_sheet.tile_pictures(upright, IMAGES / "upright.png", columns=3)
+        contact_sheet.tile_pictures(people, IMAGES / "transparent.png", columns=3)
     for name in ("layouts", "upright", "transparent"):
         with Image.open(IMAGES / f"{name}.png") as image:
             image.convert("RGB").save(IMAGES / f"{name}.jpg", quality=85)

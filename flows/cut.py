@@ -15,10 +15,12 @@ from flows.corrections import Corrected
 from flows.inputs import Inputs
 from flows.ledger import record
 from flows.ledger.direction import direct
+from flows.progress import bars, reporter
 from flows.project import Film, length
-from manifests.errors import InputError, Problem, gather
+from manifests.errors import InputError, Problem, collect_problems
 from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
-from model.talker import Description, describe
+from model.talker import Description
+from model.talkers import describe
 from pipeline.colour import grade
 from pipeline.cut import breakdown
 from pipeline.render import portraits, render
@@ -50,6 +52,24 @@ def cut(film: Film, inputs: Inputs, recordings: list[Recording]) -> Cutting:
     return Cutting(
         film=film, inputs=inputs, recordings=recordings, turns=turns, heard=heard, shots=shots
     )
+
+
+def cut_if_heard(film: Film, inputs: Inputs) -> Cutting | None:
+    """Cut from what the record holds; None when the recordings were not listened to yet."""
+    known = listening.known_recordings(film, inputs)
+    if known is None or not listening.is_heard(film, known, inputs):
+        return None
+    return cut(film, inputs, known)
+
+
+def listen_and_cut(film: Film, inputs: Inputs) -> Cutting:
+    """Bring in the recordings, listen and cut; show progress when that takes an engine."""
+    cutting = cut_if_heard(film, inputs)
+    if cutting is not None:
+        return cutting
+    with bars():
+        reporter().step("Listening (kept for the next time)")
+        return cut(film, inputs, listening.bring_in(film, inputs))
 
 
 def break_down(
@@ -151,7 +171,7 @@ def _portraits(film: Film, actors: Sequence[Actor]) -> dict[str, _Drawn]:
     problems, drawn = list[Problem](), dict[str, _Drawn]()
     for actor in actors:
         path = film.production.path(actor.portrait)
-        portrait = gather(
+        portrait = collect_problems(
             problems, lambda p=path, a=actor: portraits.read(p, face=a.face, name=a.portrait)
         )  # type: ignore[misc]
         if portrait is not None:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.progress import reporter
-from manifests.errors import InputError, Problem, gather, nearest
+from manifests.errors import InputError, Problem, collect_problemsearest, gather
 from manifests.identity import digest
 from manifests.rows import CorpusClip, Score
 from manifests.store import Store
-from model.talker import TALKERS
+from model.talkers import TALKERS
 
 if TYPE_CHECKING:
     from flows.subjects import Subject
@@ -99,7 +99,7 @@ def _check(request: Request) -> None:
             )
         )
     if request.talker and request.talker not in TALKERS:
-        expected, near = " or ".join(TALKERS), nearest(request.talker, TALKERS)
+        expected, near = " or ".join(TALKERS), find_nearest(request.talker, TALKERS)
         message = f"unknown talker {request.talker!r}"
         problems.append(Problem(file="--talker", message=message, expected=expected, nearest=near))
     if request.weights and request.talker != "nano":
@@ -114,7 +114,7 @@ def _check(request: Request) -> None:
     if request.out.exists() and not request.out.is_dir():
         problems.append(Problem(file=str(request.out), message="not a folder"))
     if request.split not in SPLITS:
-        expected, near = " or ".join(SPLITS), nearest(request.split, SPLITS)
+        expected, near = " or ".join(SPLITS), find_nearest(request.split, SPLITS)
         message = f"unknown split {request.split!r}"
         problems.append(Problem(file="--split", message=message, expected=expected, nearest=near))
     least = I3D_FRAMES if "i3d" in request.foreign else LEAST_FRAMES
@@ -126,7 +126,7 @@ def _check(request: Request) -> None:
     if request.foreign:
         from model.judges import external_metrics
 
-        gather(problems, lambda: external_metrics.check(request.foreign))
+        collect_problems(problems, lambda: external_metrics.check(request.foreign))
     if problems:
         raise InputError(problems)
 

@@ -22,7 +22,7 @@ from flows.progress import reporter
 from flows.project import Film, commit_orphans, done
 from manifests.events import EventLog, RowLog
 from manifests.rows import Recording, Reject, Shot, Take
-from model import talker as talkers
+from model import talkers
 from pipeline.render import render
 from pipeline.render.slate import SLATE
 from pipeline.storage import Storage

@@ -11,10 +11,10 @@ from pathlib import Path
 from flows.inventory import inventory
 from flows.project import BUILD, Film, open_film
 from flows.trust.consents import known_withdrawn, refusals
-from manifests.errors import InputError, Problem, gather
+from manifests.errors import InputError, Problem, collect_problems
 from manifests.rows import Actor, Consent, Line, ModelFile
 from manifests.store import Store
-from model.talker import MATTED, describe
+from model.talkers import MATTED, describe
 from pipeline import media
 from pipeline.checks.check_faces import WEIGHTS as FACE_WEIGHTS
 from pipeline.colour import grade
@@ -61,7 +61,7 @@ def _problems_beside(folder: Path) -> list[Problem]:
     as they can be found.
     """
     problems = list[Problem]()
-    wanted, _ = gather(problems, lambda: productions.read(folder)) or (None, None)
+    wanted, _ = collect_problems(problems, lambda: productions.read(folder)) or (None, None)
     if wanted is None or wanted.kind == "lesson":
         return []
     film = Film(production=wanted, root=folder / BUILD, store=Store(folder / BUILD / "manifests"))
@@ -71,10 +71,10 @@ def _problems_beside(folder: Path) -> list[Problem]:
         if not isinstance(productions.locate(folder, name), productions.Absent)
     }
     own = wanted.path(wanted.emotions) if "emotions" in there else None
-    words = gather(problems, lambda: script.words(own)) or script.words()
+    words = collect_problems(problems, lambda: script.words(own)) or script.words()
     is_script = "script" in there and Path(wanted.script).suffix.lower() in script.SUFFIXES
-    lines = gather(problems, lambda: _read_lines(film, words)) if is_script else None
-    actors = gather(problems, lambda: _read_cast(film, words)) if "cast" in there else None
+    lines = collect_problems(problems, lambda: _read_lines(film, words)) if is_script else None
+    actors = collect_problems(problems, lambda: _read_cast(film, words)) if "cast" in there else None
     if lines and actors:
         problems += cast.check(lines, actors)
     _read_consents(film, problems)
@@ -89,9 +89,9 @@ def read_inputs(film: Film) -> Inputs:
     """
     wanted, problems = film.production, list[Problem]()
     own = wanted.path(wanted.emotions) if wanted.emotions else None
-    words = gather(problems, lambda: script.words(own)) or script.words()
-    lines = gather(problems, lambda: _read_lines(film, words))
-    actors = gather(problems, lambda: _read_cast(film, words))
+    words = collect_problems(problems, lambda: script.words(own)) or script.words()
+    lines = collect_problems(problems, lambda: _read_lines(film, words))
+    actors = collect_problems(problems, lambda: _read_cast(film, words))
     consents = _read_consents(film, problems)
     if lines and actors:
         problems += cast.check(lines, actors)
@@ -103,7 +103,7 @@ def read_inputs(film: Film) -> Inputs:
     problems += _unusable_looks(film, actors or [])
     problems += _no_mattes(film)
     problems += _no_encoders(film)
-    gather(problems, lambda: credentials.check_key(credentials.key_folder()))
+    collect_problems(problems, lambda: credentials.check_key(credentials.find_key_folder()))
     if problems:
         raise InputError(problems)
     return Inputs(
@@ -139,14 +139,14 @@ def weights_used(film: Film) -> list[ModelFile]:
 
 def _read_consents(film: Film, problems: list[Problem]) -> list[Consent] | None:
     path = film.production.path(film.production.consents)
-    return gather(problems, lambda: consent.read(path)) if path.is_file() else []
+    return collect_problems(problems, lambda: consent.read(path)) if path.is_file() else []
 
 
 def _unusable_recordings(film: Film) -> list[Problem]:
     problems = list[Problem]()
     for name in film.production.recordings:
         path = film.production.path(name)
-        gather(problems, lambda p=path: media.probe(p))  # type: ignore[misc]
+        collect_problems(problems, lambda p=path: media.probe(p))  # type: ignore[misc]
     return problems
 
 
@@ -188,7 +188,7 @@ def _unusable_weights(film: Film) -> list[Problem]:
     profile does not allow.
     """
     problems = list[Problem]()
-    used = gather(problems, lambda: weights_used(film)) or []
+    used = collect_problems(problems, lambda: weights_used(film)) or []
     licences = film.production.licences
     if licences.commercial:
         problems += [
@@ -202,8 +202,8 @@ def _unusable_weights(film: Film) -> list[Problem]:
 def _unusable_listening(film: Film) -> list[Problem]:
     """Listening models that the production names and that are none."""
     problems, named = list[Problem](), film.production.listen
-    gather(problems, lambda: diarize.located(named.diarization, folder=film.folder))
-    gather(problems, lambda: transcribe.located(named.recogniser, folder=film.folder))
+    collect_problems(problems, lambda: diarize.located(named.diarization, folder=film.folder))
+    collect_problems(problems, lambda: transcribe.located(named.recogniser, folder=film.folder))
     return problems
 
 
@@ -214,15 +214,15 @@ def _unusable_looks(film: Film, actors: list[Actor]) -> list[Problem]:
     problems, look = list[Problem](), film.production.look
     if look.reference and not look.reference.startswith(SHOT_REFERENCE):
         left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
-        still = grade.Still(
+        still = grade.ReferenceStill(
             path=film.production.path(look.reference),
             face=(left, top, right, bottom) if look.reference_face else None,
         )
-        gather(problems, lambda: grade.check_reference(still))
+        collect_problems(problems, lambda: grade.check_reference(still))
     for name in sorted({actor.look for actor in actors if actor.look}):
-        gather(
+        collect_problems(
             problems,
-            lambda n=name: grade.check_reference(grade.Still(path=film.production.path(n))),
+            lambda n=name: grade.check_reference(grade.ReferenceStill(path=film.production.path(n))),
         )  # type: ignore[misc]
     return problems
 

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from manifests.errors import InputError, Problem, gather
+from manifests.errors import InputError, Problem, collect_problems
 from manifests.rows import CorpusClip
 from model.affect.prepared_corpus import HEARD_PER_FRAME, RATE, Corpus
 from model.emotion import Performance, held
-from model.talker import Speech, Talker, load
+from model.talker import Speech, Talker
+from model.talkers import load
 from pipeline import media
 from pipeline.render import portraits
 
@@ -110,7 +111,7 @@ def of_folder(
     problems = list[Problem]()
     for clip in wanted:
         if clip.clip_id in films:
-            gather(problems, partial(_lasting, films[clip.clip_id], window.of(clip.frames).stop))
+            collect_problems(problems, partial(_lasting, films[clip.clip_id], window.of(clip.frames).stop))
         else:
             message, expected = "no film of this clip", f"CLIP.mp4 ({', '.join(FILMS)})"
             problems.append(

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from flows.progress import reporter
-from manifests.atomic_write import whole
-from manifests.errors import InputError, Problem, nearest
+from manifests.atomic_write import atomic_write
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering, parse_rate
 from model.affect.packaged import LABEL, VARIABLE, own
 from model.emotion import Curve, EmotionError, Performance, parse_curve
@@ -34,9 +34,8 @@ from model.talker import (
     Speech,
     TakeMeasures,
     Talker,
-    describe,
-    load,
 )
+from model.talkers import describe, load
 from pipeline import media
 from pipeline.assemble.assemble import TO_BT709
 from pipeline.corpus.emotion_sample import Felt
@@ -232,7 +231,7 @@ def encode(
     ]
     inputs = ["-i", f"file:{frames.resolve()}", *media.SAFE_INPUT, "-i", f"file:{sound.resolve()}"]
     laid = ["-map", "0:v:0", "-map", "1:a:0", *chosen, "-af", "apad", "-t", f"{float(seconds):.6f}"]
-    with whole(out) as partial:
+    with atomic_write(out) as partial:
         media.run([*inputs, *laid, f"file:{partial.resolve()}"])
 
 
@@ -352,7 +351,7 @@ def _misnamed(request: Request) -> Problem | None:
         kind, known = "a clip with a matte", MATTE_SUFFIXES
     if request.out.suffix in known:
         return None
-    near = nearest(request.out.suffix, known)
+    near = find_nearest(request.out.suffix, known)
     message = f"not a file name for {kind}"
     return Problem(
         file=str(request.out), message=message, expected=" or ".join(known), nearest=near

@@ -17,17 +17,12 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from manifests.errors import InputError, Problem, nearest
 from model.emotion import Performance
 
 Frame = UInt8[np.ndarray, "height width 3"]
 Matte = UInt8[np.ndarray, "height width"]
 Role = Literal["speaking", "listening"]
 Settings = dict[str, Any]
-TALKERS = ("previs", "dice", "nano")
-MARKS = {"previs": "PREVIS", "diffusion demonstration": "DIFFUSION DEMONSTRATION"}
-"""What is written into pictures that are no finals, by the label of their frames."""
-MATTED = ("previs",)  # talkers whose clips are `Layered`
 MATTE = "matte"  # in the talker settings of a shot whose take is written with the talker's matte
 
 
@@ -182,46 +177,3 @@ class Description:
     wants_gpu: bool = False
     frugal: Settings = field(default_factory=dict)
     embedder: str = ""
-
-
-def describe(name: str, settings: Settings) -> Description:
-    """Describe a talker; imports nothing heavy. Raises InputError for an unknown name, or weights
-    that are not there.
-    """
-    if name == "previs":
-        from model import previs
-
-        return previs.describe(settings)
-    if name == "dice":
-        from model import dice
-
-        return dice.describe(settings)
-    if name == "nano":
-        from model import nano
-
-        return nano.describe(settings)
-    message = f"unknown talker {name!r}"
-    raise InputError(
-        Problem(
-            file="talker",
-            message=message,
-            expected=" or ".join(TALKERS),
-            nearest=nearest(name, TALKERS),
-        )
-    )
-
-
-def load(name: str, settings: Settings) -> Talker:
-    """Load a talker with its weights. Raises InputError as `describe` does."""
-    known = describe(name, settings).name
-    if known == "previs":
-        from model.previs.talker import load as load_previs
-
-        return load_previs(settings=settings)
-    if known == "nano":
-        from model.nano.talker import load as load_nano
-
-        return load_nano(settings=settings)
-    from model.dice.talker import load as load_dice
-
-    return load_dice(settings=settings)

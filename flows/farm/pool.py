@@ -22,7 +22,7 @@ from flows.farm.policy import IN_FLIGHT, Board, Kind, Rules, Stop, Task, Verdict
 from flows.farm.steering import Steer, unsteered
 from flows.farm.worker import Failure, Job, Ready, Worker, end_process
 from manifests.rows import Shot, Take
-from model.talker import describe
+from model.talkers import describe
 
 log = logging.getLogger(__name__)
 

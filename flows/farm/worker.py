@@ -28,7 +28,7 @@ from flows.farm.policy import Kind, Task
 from manifests.errors import InputError, ToolError
 from manifests.identity import digest
 from manifests.rows import Recording, Shot, Take
-from model import talker as talkers
+from model import talkers
 from model.talker import Portrait, Settings, Talker
 from model.weights import cache_folder
 from pipeline.render import render

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from manifests import identity
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import ToolError
 from manifests.rows import Cut, Deliverable
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from model.talker import MARKS
+from model.talkers import MARKS
 from pipeline import media
 from pipeline.assemble import assemble, edit_list
-from pipeline.assemble.assemble import Overlay, Picture, Stage
+from pipeline.assemble.assemble import Overlay, Picture, ReaderSettings
 from pipeline.deliver import chapters, watermark
 from pipeline.deliver.captions import Caption, write_ass
-from pipeline.deliver.chapters import Chapter
+from pipeline.deliver.chapters import FileChapter
 from pipeline.deliver.profiles import (
     ALPHA,
     ALPHA_WEB,
@@ -77,7 +77,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class DeliveryJob:
     """What is delivered: the picture's size and rate, the master sound, the profiles. `root`: the
     build folder.
 
@@ -100,18 +100,18 @@ class Job:
     code: str = ""
     slate: Card | None = None
     end_card: Card | None = None
-    chapters: tuple[Chapter, ...] = ()
+    chapters: tuple[FileChapter, ...] = ()
     captions: tuple[Path, str] | None = None
 
     @property
-    def stage(self) -> Stage:
+    def stage(self) -> ReaderSettings:
         """How the picture is read: with ten bits as soon as one profile keeps them, and with alpha
         when one asks for it.
         """
         deep = any(profile.pixel_format != assemble.FLAT for profile in self.profiles)
         transparent = any(profile.transparent for profile in self.profiles)
         pixels = assemble.TRANSPARENT if transparent else assemble.DEEP if deep else assemble.FLAT
-        return Stage(picture=self.picture, root=self.root, pixel_format=pixels)
+        return ReaderSettings(picture=self.picture, root=self.root, pixel_format=pixels)
 
     @property
     def lead_frames(self) -> int:
@@ -120,11 +120,11 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pass:
+class DeliveryPass:
     """The files that show the same picture: one edit list, one decode, one encoder."""
 
     cuts: Sequence[Cut]
-    job: Job
+    job: DeliveryJob
 
     @property
     def frames(self) -> int:
@@ -141,7 +141,7 @@ class Pass:
         ]
 
 
-def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
+def deliverable_id(cuts: Sequence[Cut], job: DeliveryJob, profile: Profile) -> str:
     """The identity of one file: the cut, the sound, the picture and the profile; not the version or
     any path.
 
@@ -177,16 +177,16 @@ def deliverable_id(cuts: Sequence[Cut], job: Job, profile: Profile) -> str:
     return identity.digest([VERSION, events, picture, job.sound_id, profile.plain(), extras])
 
 
-def total_frames(cuts: Sequence[Cut], job: Job) -> int:
+def total_frames(cuts: Sequence[Cut], job: DeliveryJob) -> int:
     """Frames of the files: the programme and its cards."""
     return edit_list.total_frames(cuts) + sum(
         card.frames for card in (job.slate, job.end_card) if card
     )
 
 
-def render(
+def render_profiles(
     cuts: Sequence[Cut],
-    job: Job,
+    job: DeliveryJob,
     *,
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
@@ -207,8 +207,8 @@ def render(
         )
     try:
         media.run_piped(
-            sources(cuts, job),
-            encoder(cuts, job, folder=folder, chapters=listed),
+            build_sources(cuts, job),
+            build_encoder(cuts, job, folder=folder, chapters=listed),
             progress=progress,
         )
     finally:
@@ -217,27 +217,27 @@ def render(
     return {profile.name: folder / profile.file for profile in job.profiles}
 
 
-def sources(cuts: Sequence[Cut], job: Job) -> list[media.Source]:
+def build_sources(cuts: Sequence[Cut], job: DeliveryJob) -> list[media.Source]:
     """What is poured into the encoder: the slate, every segment of the edit list, the end card."""
     stage = job.stage
     poured = []
-    for segment in edit_list.segments(cuts):
+    for segment in edit_list.split_segments(cuts):
         name = " over ".join(
             f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers)
         )
-        arguments = assemble.reader(segment, stage, overlays=overlays(segment, job))
+        arguments = assemble.build_reader(segment, stage, overlays=build_overlays(segment, job))
         poured.append(media.Source(name=name, arguments=tuple(arguments), frames=segment.frames))
     before, after = (_card_source(card, stage) for card in (job.slate, job.end_card))
     return [*before, *poured, *after]
 
 
-def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> list[str]:
+def build_encoder(cuts: Sequence[Cut], job: DeliveryJob, *, folder: Path, chapters: Path) -> list[str]:
     """The arguments of the one encoder: raw frames from `pipe:0` and the master sound in, all
     profiles out.
     """
     import ffmpeg
 
-    picture = ffmpeg.input("pipe:0", **assemble.stream_input(job.stage)).video.filter(
+    picture = ffmpeg.input("pipe:0", **assemble.build_input_options(job.stage)).video.filter(
         "setparams", **TAGS
     )
     if job.captions is not None:
@@ -276,12 +276,12 @@ def encoder(cuts: Sequence[Cut], job: Job, *, folder: Path, chapters: Path) -> l
     ]
 
 
-def _watermarked(picture: Any, job: Job, pattern: Path) -> Any:
+def _watermarked(picture: Any, job: DeliveryJob, pattern: Path) -> Any:
     """The picture with the steps of the pattern added to it, which turn over from slot to slot."""
     import ffmpeg
 
     per_second = job.picture.rate / watermark.slot_frames(job.picture.rate)
-    read = assemble.stream_input(job.stage) | {
+    read = assemble.build_input_options(job.stage) | {
         "framerate": f"{per_second.numerator}/{per_second.denominator}"
     }
     steps = ffmpeg.input(f"file:{pattern.resolve()}", stream_loop=-1, **read).video.filter(
@@ -297,19 +297,19 @@ def _fitted(picture: Any, profile: Profile) -> Any:
     return picture.filter("format", profile.pixel_format)
 
 
-def chapter_text(cuts: Sequence[Cut], job: Job) -> str:
+def chapter_text(cuts: Sequence[Cut], job: DeliveryJob) -> str:
     """The job's chapters as an ffmetadata file, behind its slate."""
     moved = [
-        Chapter(frame=chapter.frame + job.lead_frames, title=chapter.title)
+        FileChapter(frame=chapter.frame + job.lead_frames, title=chapter.title)
         for chapter in job.chapters
     ]
-    return chapters.metadata(
+    return chapters.format_chapters(
         moved, end=edit_list.total_frames(cuts) + job.lead_frames, rate=job.picture.rate
     )
 
 
-def describe(
-    files: dict[str, Path], cuts: Sequence[Cut], job: Job, *, version: str
+def describe_files(
+    files: dict[str, Path], cuts: Sequence[Cut], job: DeliveryJob, *, version: str
 ) -> list[Deliverable]:
     """The rows of rendered files; paths are relative to the version's folder."""
     frames = total_frames(cuts, job)
@@ -329,7 +329,7 @@ def describe(
     ]
 
 
-def overlays(segment: edit_list.Segment, job: Job) -> list[Overlay]:
+def build_overlays(segment: edit_list.Segment, job: DeliveryJob) -> list[Overlay]:
     """What is laid over a segment's frames: the mark of takes that are no finals, the label when it
     is asked for.
     """
@@ -342,7 +342,7 @@ def overlays(segment: edit_list.Segment, job: Job) -> list[Overlay]:
     return laid
 
 
-def _mark(text: str, job: Job) -> Path:
+def _mark(text: str, job: DeliveryJob) -> Path:
     """The picture of a mark, drawn once per text and size."""
     short_side = min(job.picture.size)
     path = job.root / "media" / "marks" / f"{text.lower()}_{short_side}.png"
@@ -351,7 +351,7 @@ def _mark(text: str, job: Job) -> Path:
     return path
 
 
-def burnable(captions: Sequence[Caption], job: Job) -> Job:
+def burn_captions(captions: Sequence[Caption], job: DeliveryJob) -> DeliveryJob:
     """The job with its captions written into the picture, in the font that Pillow carries (Aileron,
     CC0), so that machines agree.
     """
@@ -379,7 +379,7 @@ def version_number(name: str) -> int:
     return int(name[1:])
 
 
-def versions(deliverables: Path) -> list[str]:
+def list_versions(deliverables: Path) -> list[str]:
     """The versions that stand, oldest first: folders named v001, v002 ..."""
     names = [entry.name for entry in deliverables.iterdir()] if deliverables.is_dir() else []
     return sorted((name for name in names if re.fullmatch(r"v\d{3,}", name)), key=version_number)
@@ -387,12 +387,12 @@ def versions(deliverables: Path) -> list[str]:
 
 def next_version(deliverables: Path) -> str:
     """The name of the version to be made."""
-    standing = versions(deliverables)
+    standing = list_versions(deliverables)
     return f"v{version_number(standing[-1]) + 1 if standing else 1:03}"
 
 
 @contextmanager
-def staging(deliverables: Path, version: str) -> Iterator[Path]:
+def stage_version(deliverables: Path, version: str) -> Iterator[Path]:
     """A hidden folder to write a version into; it is removed unless `publish` has taken it."""
     folder = deliverables / f".{version}.{os.getpid()}.partial"
     shutil.rmtree(folder, ignore_errors=True)
@@ -403,7 +403,7 @@ def staging(deliverables: Path, version: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(staged: Path, deliverables: Path, version: str, *, latest: bool = True) -> Path:
+def publish_version(staged: Path, deliverables: Path, version: str, *, latest: bool = True) -> Path:
     """Give the staged folder its version's name, then point `latest` at it (not when a check
     failed: `latest=False`).
 
@@ -426,7 +426,7 @@ def point_latest(deliverables: Path, version: str) -> None:
     pointer.replace(deliverables / LATEST)
 
 
-def _sounds(cuts: Sequence[Cut], job: Job) -> list[Any]:
+def _sounds(cuts: Sequence[Cut], job: DeliveryJob) -> list[Any]:
     """The master sound for every profile, moved behind the slate and padded to the end card."""
     import ffmpeg
 
@@ -442,10 +442,10 @@ def _sounds(cuts: Sequence[Cut], job: Job) -> list[Any]:
     return [copies.stream(number) for number in range(len(job.profiles))]
 
 
-def _card_source(card: Card | None, stage: Stage) -> list[media.Source]:
+def _card_source(card: Card | None, stage: ReaderSettings) -> list[media.Source]:
     if card is None:
         return []
-    arguments = assemble.still_reader(card.path, card.frames, stage)
+    arguments = assemble.build_still_reader(card.path, card.frames, stage)
     return [media.Source(name=card.path.name, arguments=tuple(arguments), frames=card.frames)]
 
 
@@ -460,5 +460,5 @@ def _draw_mark(path: Path, text: str, short_side: int) -> None:
     draw.text(
         (2 - left, 2 - top), spaced, font=font, fill=MARK_INK, stroke_width=1, stroke_fill=MARK_EDGE
     )
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         image.save(partial)

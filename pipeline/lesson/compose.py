@@ -17,9 +17,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests import identity
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.rows import Cut, Grade, Shot, Take
-from model.talker import MARKS
+from model.talkers import MARKS
 from pipeline import media
 from pipeline.assemble import edit_list
 from pipeline.assemble.assemble import TO_BT709, Picture
@@ -145,7 +145,7 @@ def render_section(composed: Composed, making: Making, profiles: Sequence[Profil
     whole. Raises ToolError.
     """
     for profile in profiles:
-        segments = edit_list.segments(
+        segments = edit_list.split_segments(
             [_from_zero(cut, composed.stretch.start) for cut in composed.cuts]
         )
         sources = [
@@ -156,7 +156,7 @@ def render_section(composed: Composed, making: Making, profiles: Sequence[Profil
             )
             for segment in segments
         ]
-        with whole(section_path(composed, making, profile)) as partial:
+        with atomic_write(section_path(composed, making, profile)) as partial:
             media.run_piped(sources, _encoder(making.picture, profile, partial))
 
 
@@ -313,7 +313,7 @@ def _mask(side: int, root: Path) -> Path:
         ImageDraw.Draw(large).ellipse(
             (0, 0, side * MASK_SCALE - 1, side * MASK_SCALE - 1), fill=255
         )
-        with whole(path) as partial:
+        with atomic_write(path) as partial:
             large.resize((side, side), Image.Resampling.BOX).save(partial)
     return path
 
@@ -455,7 +455,7 @@ def _mark(text: str, where: Rect, root: Path) -> tuple[Path, tuple[int, int]]:
         draw = ImageDraw.Draw(image)
         draw.rounded_rectangle((0, 0, wide - 1, high - 1), radius=high // 2, fill=(0, 0, 0, 120))
         draw.text((wide // 2, high // 2), text, font=font, fill=(255, 255, 255, 210), anchor="mm")
-        with whole(path) as partial:
+        with atomic_write(path) as partial:
             image.save(partial)
     return path, (wide, high)
 

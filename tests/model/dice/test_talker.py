@@ -15,11 +15,11 @@ import torch
 
 from manifests.errors import InputError
 from model.dice import TINY_LABEL, describe
-from model.dice.clip import Cancelled
+from model.dice.clip import ClipCancelled
 from model.dice.talker import DiceTalker, load
 from model.emotion import LABELS
 from model.talker import Portrait
-from model.talker import load as load_by_name
+from model.talkers import load as load_by_name
 from tests.model.dice.dice_stage import (
     SETTINGS,
     frames_of,
@@ -118,7 +118,7 @@ def test_a_cancelled_clip_stops_within_one_step_and_gives_its_memory_back(
         clip.cancel()
 
     clip.progress = progress
-    with pytest.raises(Cancelled, match=r"ada\.png"):
+    with pytest.raises(ClipCancelled, match=r"ada\.png"):
         next(iter(clip))
     assert told == [(0, 2)]
     gc.collect()
@@ -198,7 +198,7 @@ def test_emotions_are_blended_as_differences_from_neutral(talker: DiceTalker) ->
     weights = torch.zeros(3, len(LABELS))
     weights[0, LABELS.index("neutral")] = 1
     weights[1:, LABELS.index("happy")] = torch.tensor([1.0, 1.5])
-    priors = networks.blended_priors(weights)
+    priors = networks.blend_priors(weights)
     assert torch.allclose(
         priors, torch.stack((neutral, happy, neutral + 1.5 * (happy - neutral))), atol=1e-5
     )
@@ -285,9 +285,9 @@ def test_a_face_is_chosen_among_those_that_the_published_detector_finds(
     face: str, found: int | None
 ) -> None:
     from model.dice.framing import choose
-    from model.dice.preprocess import Box
+    from model.dice.preprocess import PixelBox
 
-    boxes = [Box(left=float(x), top=0.0, right=2.0 * x, bottom=9.0) for x in (5, 2, 3)]
+    boxes = [PixelBox(left=float(x), top=0.0, right=2.0 * x, bottom=9.0) for x in (5, 2, 3)]
     asked = Portrait(
         name="three.png", pixels=np.zeros((9, 9, 3), dtype=np.uint8), digest="", face=face
     )

@@ -31,7 +31,8 @@ from model.nano.sample import Asked, sample
 from model.nano.sampling import Plan, Run, spans, stream
 from model.nano.sizes import Sizes, tiny
 from model.nano.talker import NanoTalker
-from model.talker import Portrait, Speech, load
+from model.talker import Portrait, Speech
+from model.talkers import load
 
 PICTURE = Path(__file__).parents[3] / "pipeline" / "script" / "starter"
 

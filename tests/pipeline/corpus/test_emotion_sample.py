@@ -20,7 +20,8 @@ from model.affect.embedder import DIMS, Gaussian
 from model.affect.packaged import VARIABLE
 from model.affect.prepared_corpus import tiny
 from model.emotion import parse_curve
-from model.talker import Feeling, describe
+from model.talker import Feeling
+from model.talkers import describe
 from model.training import train_embedder
 from model.training.run import Run
 from model.weights import cache_folder

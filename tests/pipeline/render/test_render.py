@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.talker import Stepped, load
+from model.talker import Stepped
+from model.talkers import load
 from pipeline.render import portraits
 from pipeline.render.render import Studio, generate
 from tests.flows.farm.farm_talkers import GreyTalker, silent_shots
