@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Cue, Line, Turn
 from manifests.timebase import MASTER_HZ
 from pipeline.script import tables
@@ -301,7 +301,7 @@ def _no_column(path: Path, name: str, columns: list[str]) -> Problem:
         column=name,
         message="no such column",
         got=", ".join(columns),
-        nearest=nearest(name, columns),
+        nearest=find_nearest(name, columns),
     )
 
 

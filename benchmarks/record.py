@@ -142,7 +142,7 @@ def mark_as_heard(folder: Path) -> None:
     from flows.inputs import read_inputs
     from flows.project import open_film
     from manifests.rows import Recording
-    from manifests.store import event
+    from manifests.store import new_event
     from pipeline.speech import diarize, ingest, transcribe
 
     film = open_film(folder)
@@ -162,7 +162,7 @@ def mark_as_heard(folder: Path) -> None:
         "transcribed": transcribe.key(recordings, listening.word_settings(film)),
     }
     film.store.append(
-        [event(name, key, actor="benchmark", detail="0 rows") for name, key in keys.items()]
+        [new_event(name, key, actor="benchmark", detail="0 rows") for name, key in keys.items()]
     )
 
 
@@ -187,20 +187,20 @@ def run(root: Path, *, commits: int) -> None:
     """
     from manifests.events import JOIN_COMMITS
     from manifests.rows import Event
-    from manifests.store import Store, event
-    from manifests.upkeep import maintain
+    from manifests.store import Store, new_event
+    from manifests.upkeep import maintain_tables
 
     store, seconds = Store(root), list[float]()
     for number in range(1, commits + 1):
         began = time.process_time()
         store.append(
             [
-                event(name, str(number), actor="farm", run_id="r")
+                new_event(name, str(number), actor="farm", run_id="r")
                 for name in ("queued", "running", "done")
             ]
         )
         if number % JOIN_COMMITS == 0:
-            maintain(store, kinds=[Event])
+            maintain_tables(store, kinds=[Event])
         seconds.append(time.process_time() - began)
         if number % 500 == 0:
             print(f"{number} commits", flush=True)
@@ -243,7 +243,7 @@ def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | in
         process.join()
     if any(process.exitcode for process in [*working, *helping]):
         sys.exit("a process failed")
-    subjects = [row.subject for row in Store(root).rows(Event)]
+    subjects = [row.subject for row in Store(root).read(Event)]
     wanted = {
         f"{hand}/{number}/{part}"
         for hand in range(hands)
@@ -257,7 +257,7 @@ def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | in
         "twice": len(subjects) - len(set(subjects)),
         "torn": torn.value,
         "reads": reads.value,
-        "files": len(Store(root).files(Event)),
+        "files": len(Store(root).list_files(Event)),
         "commits_per_second": round(each * hands / seconds, 1),
     }
 
@@ -266,14 +266,14 @@ PARTS = 5  # rows of a commit, of which a reader must see all or none
 
 
 def _write(root: str, hand: int, commits: int) -> None:
-    from manifests.store import Store, event
+    from manifests.store import Store, new_event
 
     store = Store(root)
     for number in range(commits):
         names = ("queued", "running", "done", "approved", "failed")
         store.append(
             [
-                event(names[part], f"{hand}/{number}/{part}", actor=f"writer {hand}")
+                new_event(names[part], f"{hand}/{number}/{part}", actor=f"writer {hand}")
                 for part in range(PARTS)
             ]
         )
@@ -282,12 +282,12 @@ def _write(root: str, hand: int, commits: int) -> None:
 def _compact(root: str, stop: multiprocessing.synchronize.Event) -> None:
     from manifests.rows import Event
     from manifests.store import Store
-    from manifests.upkeep import maintain
+    from manifests.upkeep import maintain_tables
 
     store = Store(root)
     while not stop.is_set():
-        if store.files(Event):
-            maintain(store, kinds=[Event], many=2, keep_hours=1)
+        if store.list_files(Event):
+            maintain_tables(store, kinds=[Event], many=2, keep_hours=1)
         time.sleep(0.2)
 
 
@@ -305,7 +305,7 @@ def _read(
     store = Store(root)
     last = 0
     while not stop.is_set():
-        seen = Counter(row.subject.rpartition("/")[0] for row in store.rows(Event))
+        seen = Counter(row.subject.rpartition("/")[0] for row in store.read(Event))
         torn.value += sum(count != PARTS for count in seen.values()) + (len(seen) < last)
         last = len(seen)
         reads.value += 1

@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests import upkeep
-from manifests.query import query
+from manifests.query import run_query
 from manifests.rows import Event, Row, Run, Shot, Take
 from manifests.schema import arrow_schema, table_name
-from manifests.store import Store, event
+from manifests.store import Store, new_event
 
 MEASURED = 24  # nights: events are joined every three, takes every eight, and both in one of these
 IN_A_FILE = 6  # nights whose takes a file of upkeep (16 MB) holds
@@ -98,18 +98,18 @@ def _lay_down(store: Store, random: np.random.Generator, cut: list[str], several
     store.append_table(Take, pa.concat_tables(takes))
     store.append_table(Event, pa.concat_tables(events))
     store.append(runs)
-    upkeep.maintain(store, keep_hours=1)
+    upkeep.maintain_tables(store, keep_hours=1)
 
 
 def _begun(night: int) -> Event:
     """With this a run begins: the current state is what was said since the last of them."""
-    return event("run", f"night {night:04}", actor="callsheet")
+    return new_event("run", f"night {night:04}", actor="callsheet")
 
 
 def _as_snapshot(store: Store, cut: pa.Table) -> pa.Table:
     """The cut as a set of its own, made current."""
     snapshot = uuid.uuid4().hex
-    store.append([event("snapshot", table_name(Shot), actor="callsheet", detail=snapshot)])
+    store.append([new_event("snapshot", table_name(Shot), actor="callsheet", detail=snapshot)])
     column = pa.repeat(pa.scalar(snapshot), cut.num_rows)
     return cut.set_column(cut.schema.get_field_index("snapshot"), "snapshot", column).cast(
         arrow_schema(Shot)
@@ -149,11 +149,11 @@ def ask(root: Path) -> None:
     )
     for name, sql in REPORTS.items():
         wall, cpu = time.perf_counter(), time.process_time()
-        answer = query(film.store, sql)
+        answer = run_query(film.store, sql)
         seconds = time.perf_counter() - wall
         print(f"{name}: {seconds:.2f} s, CPU {time.process_time() - cpu:.2f} s: {answer.rows[0]}")
     for kind in (Take, Event, Shot, Run):
-        print(f"{table_name(kind)}: {len(film.store.files(kind))} files")
+        print(f"{table_name(kind)}: {len(film.store.list_files(kind))} files")
 
 
 def _write(store: Store, tables: dict[type[Row], pa.Table], begun: Event, run: Run) -> None:
@@ -165,7 +165,7 @@ def _write(store: Store, tables: dict[type[Row], pa.Table], begun: Event, run: R
         store.append_table(Event, tables[Event].slice(3 * start, 3 * size))
         store.append_table(Take, tables[Take].slice(start, size))
     store.append([run])
-    upkeep.maintain(store, keep_hours=1)
+    upkeep.maintain_tables(store, keep_hours=1)
 
 
 def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[type[Row], pa.Table]:

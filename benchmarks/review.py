@@ -33,12 +33,12 @@ def lengthened(folder: Path, shots: int) -> Film:
     """
     scene = open_film(folder)
     store = scene.store
-    takes = {take.shot_id: take for take in store.rows(Take)}
+    takes = {take.shot_id: take for take in store.read(Take)}
     parts = list(
         zip(
-            store.current_rows(Shot),
-            store.current_rows(Cue),
-            store.rows(Cut, version="v001"),
+            store.read_current(Shot),
+            store.read_current(Cue),
+            store.read(Cut, version="v001"),
             strict=True,
         )
     )
@@ -74,9 +74,9 @@ def lengthened(folder: Path, shots: int) -> Film:
     store.append(cuts)
     (scene.root / "deliverables" / "v001").rename(scene.root / "deliverables" / "v002")
     store.append(
-        [dataclasses.replace(row, version="v002", frames=end) for row in store.rows(Deliverable)]
+        [dataclasses.replace(row, version="v002", frames=end) for row in store.read(Deliverable)]
     )
-    store.append([dataclasses.replace(row, version="v002") for row in store.rows(Check)])
+    store.append([dataclasses.replace(row, version="v002") for row in store.read(Check)])
     approvals = [
         decide("approved", place, shot, **seen(shot))
         for place, shot in zip(places(planned), planned, strict=True)
@@ -98,7 +98,7 @@ def main() -> None:
         desk = Desk(film, reviewer="Anna")
         text = measured(f"the document of {given.shots} shots, from the record", desk.text)
         print(f"{len(text) / 1e6:.2f} MB")
-        shot = film.store.current_rows(Shot)[given.shots // 2]
+        shot = film.store.read_current(Shot)[given.shots // 2]
         measured("a decision", lambda: desk.decide({"name": "hold", "shots": [shot.shot_id]}))
         time.sleep(1)
         measured("the document after it", desk.text)

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from flows.progress import reporter
-from manifests.errors import InputError, Problem, ToolError, nearest
+from manifests.errors import InputError, Problem, ToolError, find_nearest
 from manifests.rows import CorpusClip, Reject
 from model.affect.prepared_corpus import SPLITS
 from pipeline import corpus
 from pipeline.corpus import synthetic, unit_heads
-from pipeline.corpus.layout import Performed
-from pipeline.corpus.synthetic import LINES, PORTRAITS, UNITS, Planned, SpokenLine
+from pipeline.corpus.layout import CorpusPerformance
+from pipeline.corpus.synthetic import LINES, PORTRAITS, UNITS, PlannedClip, NeutralLine
 from pipeline.corpus.unit_heads import PlannedUnits
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -69,12 +69,12 @@ def make(folder: Path, *, identities: int | None, seed: int, jobs: int, only: st
             Problem(file="--only", message="no such part", expected=" or ".join(PARTS), got=only)
         )
     lines = synthetic.read_lines(folder / LINES)
-    there = {row.clip_id for row in corpus.record(folder).rows(CorpusClip)}
+    there = {row.clip_id for row in corpus.open_record(folder).read(CorpusClip)}
     work: list[Work] = []
     if only != "units":
         work += _by_identity(folder, _plan(folder, lines, identities=identities, seed=seed), there)
     if only == "units" or (not only and (folder / UNITS / "units.csv").is_file()):
-        work += _by_identity(folder, unit_heads.plan(folder / UNITS, lines, seed=seed), there)
+        work += _by_identity(folder, unit_heads.plan_units(folder / UNITS, lines, seed=seed), there)
     return _fill(folder, work, jobs=jobs)
 
 
@@ -89,7 +89,7 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
         problem = Problem(
             file="corpus", message=f"no reader for {name!r}", expected=" or ".join(known)
         )
-        raise InputError(dataclasses.replace(problem, nearest=nearest(name, known)))
+        raise InputError(dataclasses.replace(problem, nearest=find_nearest(name, known)))
     if not source.is_dir():
         raise InputError(
             Problem(
@@ -97,14 +97,14 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
             )
         )
     found = known[name].layout(source)
-    strange = [rejected(path, reason) for path, reason in recorded.strangers(found, source)]
+    strange = [rejected(path, reason) for path, reason in recorded.list_unknown_files(found, source)]
     if not found.performed:
         none = Problem(
             file=str(source), message=f"no clip of {name} is here", expected=known[name].shape
         )
         raise InputError([none, *_told(strange)])
-    there = {(row.source, row.text_id) for row in corpus.record(folder).rows(CorpusClip)}
-    missing: dict[str, list[Performed]] = {}
+    there = {(row.source, row.text_id) for row in corpus.open_record(folder).read(CorpusClip)}
+    missing: dict[str, list[CorpusPerformance]] = {}
     for one in found.performed:
         if (one.video.relative_to(source).as_posix(), one.text_id) not in there:
             missing.setdefault(one.identity, []).append(one)
@@ -117,7 +117,7 @@ def listed(folder: Path, split: str = "") -> list[CorpusClip]:
     unknown split, or where no corpus is.
     """
     if split not in ("", *SPLITS):
-        near, expected = nearest(split, SPLITS), " or ".join(SPLITS)
+        near, expected = find_nearest(split, SPLITS), " or ".join(SPLITS)
         raise InputError(
             Problem(file="--split", message=f"no split {split!r}", expected=expected, nearest=near)
         )
@@ -128,18 +128,18 @@ def listed(folder: Path, split: str = "") -> list[CorpusClip]:
 
 
 def _plan(
-    folder: Path, lines: Sequence[SpokenLine], *, identities: int | None, seed: int
-) -> list[Planned]:
+    folder: Path, lines: Sequence[NeutralLine], *, identities: int | None, seed: int
+) -> list[PlannedClip]:
     people = synthetic.read_people(folder / PORTRAITS, most=identities)
-    synthetic.check(people, lines)
-    return synthetic.plan(people, lines, seed=seed)
+    synthetic.check_voices(people, lines)
+    return synthetic.plan_clips(people, lines, seed=seed)
 
 
 def _by_identity(
-    folder: Path, planned: Sequence[Planned] | Sequence[PlannedUnits], there: set[str]
+    folder: Path, planned: Sequence[PlannedClip] | Sequence[PlannedUnits], there: set[str]
 ) -> list[Work]:
     """One piece of work for each identity that still lacks clips."""
-    missing: dict[str, list[Planned | PlannedUnits]] = {}
+    missing: dict[str, list[PlannedClip | PlannedUnits]] = {}
     for clip in planned:
         if clip.clip_id not in there:
             missing.setdefault(clip.identity, []).append(clip)
@@ -149,7 +149,7 @@ def _by_identity(
 def _fill(
     folder: Path, work: Sequence[Work], *, jobs: int, rejects: Sequence[Reject] = ()
 ) -> Filled:
-    record, rejects = corpus.record(folder), list(rejects)
+    record, rejects = corpus.open_record(folder), list(rejects)
     waiting: list[CorpusClip] = []
     new, told = 0, reporter()
     told.step("corpus")
@@ -162,7 +162,7 @@ def _fill(
             waiting = []
         told.count(count, len(work))
     record.append(rejects)
-    if rejects and not record.rows(CorpusClip):
+    if rejects and not record.read(CorpusClip):
         raise InputError(
             [Problem(file=str(folder), message="no clip could be used"), *_told(rejects)]
         )
@@ -213,14 +213,14 @@ def _single_threads() -> Iterator[None]:
 _LOADED: dict[str, Any] = {}  # of this process: networks are loaded once
 
 
-def _perform(folder: Path, planned: Sequence[Planned | PlannedUnits]) -> Done:
+def _perform(folder: Path, planned: Sequence[PlannedClip | PlannedUnits]) -> Done:
     """All missing clips of one identity, in this process."""
-    from pipeline.corpus.generate import Studio
+    from pipeline.corpus.generate import ClipGenerator
     from pipeline.corpus.prepare import UnfitError
 
     if "studio" not in _LOADED or _LOADED["studio"].folder != folder:
-        _LOADED["studio"] = Studio(folder)
-    studio: Studio = _LOADED["studio"]
+        _LOADED["studio"] = ClipGenerator(folder)
+    studio: ClipGenerator = _LOADED["studio"]
     identity, is_units = planned[0].identity, isinstance(planned[0], PlannedUnits)
     try:
         studio.portrait(identity, among=UNITS if is_units else PORTRAITS)
@@ -237,7 +237,7 @@ def _perform(folder: Path, planned: Sequence[Planned | PlannedUnits]) -> Done:
     return Done(clips=clips, rejects=rejects)
 
 
-def _prepare(name: str, source: Path, folder: Path, performed: Sequence[Performed]) -> Done:
+def _prepare(name: str, source: Path, folder: Path, performed: Sequence[CorpusPerformance]) -> Done:
     """All missing clips of one identity of a published corpus, in this process."""
     from pipeline.corpus import recorded
     from pipeline.corpus.prepare import Preparer, UnfitError
@@ -249,7 +249,7 @@ def _prepare(name: str, source: Path, folder: Path, performed: Sequence[Performe
     for one in performed:
         try:
             clips.append(
-                recorded.prepare(
+                recorded.prepare_clip(
                     one, preparer, root=source, folder=folder, corpus=recorded.KNOWN[name]
                 )
             )

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.rows import Actor, Cue, Event
-from manifests.store import Store, event
+from manifests.store import Store, new_event
 from pipeline.align import cue_overrides
 from pipeline.align.align import Alignment
-from pipeline.align.cue_overrides import Conflict, Override
+from pipeline.align.cue_overrides import OverrideConflict, CueOverride
 from pipeline.script import tables
 
 SHEET = "listening/cues.csv"
@@ -35,7 +35,7 @@ class Corrected:
     cues: list[Cue]
     found: Alignment
     unfit: list[str]
-    conflicts: list[Conflict]
+    conflicts: list[OverrideConflict]
 
     @property
     def needs_an_ear(self) -> list[Cue]:
@@ -43,13 +43,13 @@ class Corrected:
         return [cue for cue in self.cues if cue.status != "matched"]
 
 
-def decided(store: Store) -> list[Override]:
+def decided(store: Store) -> list[CueOverride]:
     """All decisions on cues, oldest first."""
-    rows = sorted(store.rows(Event, name=EVENT), key=lambda row: row.happened_at)
-    return [Override(**{**json.loads(row.detail), "at": row.happened_at}) for row in rows]
+    rows = sorted(store.read(Event, name=EVENT), key=lambda row: row.happened_at)
+    return [CueOverride(**{**json.loads(row.detail), "at": row.happened_at}) for row in rows]
 
 
-def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[Conflict]:
+def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[OverrideConflict]:
     """Record the changed cells of the sheet, if there is one. Raises InputError with every cell
     that makes no sense.
     """
@@ -60,7 +60,10 @@ def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[Conflict]
     changed = cue_overrides.changes(table, characters=[actor.character for actor in actors])
     fresh, conflicts = cue_overrides.settle(changed, decided(store))
     store.append(
-        [event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.plain())) for one in fresh]
+        [
+            new_event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.plain()))
+            for one in fresh
+        ]
     )
     return conflicts
 
@@ -69,7 +72,7 @@ def export(root: Path, corrected: Corrected) -> Path:
     """Write the sheet anew, with all decisions in it."""
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     path = root / SHEET
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(
             cue_overrides.export(replace(corrected.found, cues=corrected.cues), at=at),
             encoding="utf-8",

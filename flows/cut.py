@@ -26,7 +26,7 @@ from pipeline.cut import breakdown
 from pipeline.render import portraits, render
 from pipeline.script.production import Production
 from pipeline.script.settings import SHOT_REFERENCE
-from pipeline.speech.audio_digests import span_digests
+from pipeline.speech.audio_digests import digest_spans
 
 PREVIEW = "previs"  # who draws what is not approved yet
 
@@ -79,7 +79,7 @@ def break_down(
     every portrait that cannot be read.
     """
     production = film.production
-    decided = breakdown.cut(
+    decided = breakdown.break_down(
         cues,
         lines=inputs.lines,
         actors=inputs.actors,
@@ -100,10 +100,10 @@ def break_down(
             for shot in decided
         ]
         heard = dict(
-            zip(map(id, decided), span_digests(recordings, spans, root=film.root), strict=True)
+            zip(map(id, decided), digest_spans(recordings, spans, root=film.root), strict=True)
         )
         making = _making(film, talker, drawn)
-        return breakdown.shots(
+        return breakdown.build_shots(
             decided, actors=actors, making=making, audio_digest_of=lambda shot: heard[id(shot)]
         )
 
@@ -125,8 +125,8 @@ def needs_approval(production: Production) -> bool:
     return production.generate.gate == "approved" and production.talker != PREVIEW
 
 
-def _making(film: Film, talker: Description, drawn: Mapping[str, _Drawn]) -> breakdown.Making:
-    return breakdown.Making(
+def _making(film: Film, talker: Description, drawn: Mapping[str, _Drawn]) -> breakdown.ShotRecipe:
+    return breakdown.ShotRecipe(
         talker=talker.name,
         talker_version=talker.version,
         weights_digest=talker.weights_digest,

@@ -33,8 +33,8 @@ from flows.progress import reporter
 from flows.project import Film, open_film
 from manifests.errors import ToolError
 from manifests.rows import Cue, Event, ModelFile, Recording, Reject, Run, Shot
-from manifests.store import event
-from manifests.upkeep import maintain
+from manifests.store import new_event
+from manifests.upkeep import maintain_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
 def _made(film: Film, *, address: str, workers: int, until: float, budget: float) -> Outcome:
     """The steps, one after another."""
     run_id, began = uuid.uuid4().hex, _now()
-    begins = event(record.RUN, run_id, actor="callsheet")
+    begins = new_event(record.RUN, run_id, actor="callsheet")
     film.store.append([begins])
 
     given = read_inputs(film)
@@ -213,7 +213,7 @@ def _remember_run(film: Film, outcome: Outcome, began: str) -> None:
     )
     film.store.append([row])
     film.store.replace(ModelFile, inputs.weights_used(film))
-    maintain(film.store)
+    maintain_tables(film.store)
 
 
 def _now() -> str:

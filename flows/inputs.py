@@ -68,7 +68,7 @@ def _problems_beside(folder: Path) -> list[Problem]:
     there = {
         key
         for key, name in wanted.named_files()
-        if not isinstance(productions.locate(folder, name), productions.Absent)
+        if not isinstance(productions.locate(folder, name), productions.UnusableFile)
     }
     own = wanted.path(wanted.emotions) if "emotions" in there else None
     words = collect_problems(problems, lambda: script.words(own)) or script.words()
@@ -127,7 +127,7 @@ def _read_cast(film: Film, words: script.Words) -> list[Actor]:
     """The actor sheet; default emotions that it does not write are taken from the samples."""
     wanted = film.production
     actors = cast.read(wanted.path(wanted.cast), words=words, folder=film.folder)
-    return cast.felt(actors, feel=lambda sample: emotion_sample.words(wanted.path(sample)))
+    return cast.felt(actors, feel=lambda sample: emotion_sample.describe_emotion(wanted.path(sample)))
 
 
 def weights_used(film: Film) -> list[ModelFile]:
@@ -202,8 +202,8 @@ def _unusable_weights(film: Film) -> list[Problem]:
 def _unusable_listening(film: Film) -> list[Problem]:
     """Listening models that the production names and that are none."""
     problems, named = list[Problem](), film.production.listen
-    collect_problems(problems, lambda: diarize.located(named.diarization, folder=film.folder))
-    collect_problems(problems, lambda: transcribe.located(named.recogniser, folder=film.folder))
+    collect_problems(problems, lambda: diarize.resolve_pipeline(named.diarization, folder=film.folder))
+    collect_problems(problems, lambda: transcribe.resolve_recogniser(named.recogniser, folder=film.folder))
     return problems
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 
 from flows.project import Film
-from manifests.errors import InputError, Problem, gather
+from manifests.errors import InputError, Problem, collect_problems
 from pipeline.lesson import layouts, markdown, slides
 from pipeline.lesson import lesson_script as scripts
 from pipeline.lesson.lesson_script import LessonScript
@@ -21,9 +21,9 @@ def read_script(film: Film, words: Words) -> LessonScript:
     script, slides and layouts.
     """
     production, problems = film.production, list[Problem]()
-    script = gather(problems, lambda: _read(film, words))
-    base = gather(problems, lambda: base_layout(film))
-    names = gather(problems, lambda: slides.names(production.path(production.lesson.slides)))
+    script = collect_problems(problems, lambda: _read(film, words))
+    base = collect_problems(problems, lambda: base_layout(film))
+    names = collect_problems(problems, lambda: slides.names(production.path(production.lesson.slides)))
     if script and base and names:
         problems += scripts.check(script, slides=names, base=base, file=production.script)
     if problems or script is None:

@@ -15,7 +15,7 @@ from flows.inputs import Inputs
 from flows.project import Film, Remembered
 from manifests.identity import digest, digest_file
 from manifests.rows import Event, Recording, Turn, Word
-from manifests.store import event
+from manifests.store import new_event
 from pipeline.align import align, cue_overrides
 from pipeline.lesson import timing
 from pipeline.speech import diarize, ingest, transcribe
@@ -23,18 +23,18 @@ from pipeline.speech import diarize, ingest, transcribe
 SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
 
 
-def speaker_settings(film: Film, inputs: Inputs) -> diarize.Settings:
+def speaker_settings(film: Film, inputs: Inputs) -> diarize.DiarizationSettings:
     """How the recordings are split by speaker. Raises InputError when `[listen] diarization` names
     no pipeline.
     """
-    pipeline = diarize.located(film.production.listen.diarization, folder=film.folder)
-    return diarize.Settings(speakers=inputs.speakers, pipeline=pipeline)
+    pipeline = diarize.resolve_pipeline(film.production.listen.diarization, folder=film.folder)
+    return diarize.DiarizationSettings(speakers=inputs.speakers, pipeline=pipeline)
 
 
-def word_settings(film: Film) -> transcribe.Settings:
+def word_settings(film: Film) -> transcribe.TranscriptionSettings:
     """How words are recognised. Raises InputError when `[listen] recogniser` names no model."""
-    model = transcribe.located(film.production.listen.recogniser, folder=film.folder)
-    return transcribe.Settings(language=film.production.language, model=model)
+    model = transcribe.resolve_recogniser(film.production.listen.recogniser, folder=film.folder)
+    return transcribe.TranscriptionSettings(language=film.production.language, model=model)
 
 
 def bring_in(film: Film, inputs: Inputs) -> list[Recording]:
@@ -76,7 +76,7 @@ def is_heard(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> boo
     if not film.store.has(Event, name="diarized", subject=turns):
         return False
     key = transcribe.key(recordings, settings)
-    return not transcribe.can_hear(settings) or film.store.has(
+    return not transcribe.knows_language(settings) or film.store.has(
         Event, name="transcribed", subject=key
     )
 
@@ -98,7 +98,7 @@ def hear_words(film: Film, recordings: Sequence[Recording]) -> list[Word]:
     that is not known.
     """
     settings = word_settings(film)
-    if not transcribe.can_hear(settings):
+    if not transcribe.knows_language(settings):
         return []
     key = transcribe.key(recordings, settings)
     make = Remembered(film.store, "transcribed", key)
@@ -120,7 +120,7 @@ def match(
     conflicts = corrections.take_in(film.store, film.root, inputs.actors)
     decided = corrections.decided(film.store)
     enrolled = known_voices(film, inputs, turns, recordings)
-    known = align.Known(enrolled=enrolled, circled=cue_overrides.circled(decided))
+    known = align.AlignmentHints(enrolled=enrolled, circled=cue_overrides.circled(decided))
     found = align.match(inputs.lines, turns, words, recordings=recordings, known=known)
     applied = cue_overrides.apply(found, decided, recordings=recordings)
     return Corrected(cues=applied.cues, found=found, unfit=applied.unfit, conflicts=conflicts)
@@ -140,18 +140,18 @@ def known_voices(
     key = digest(
         [turns[0].diarization_id, {name: digest_file(path) for name, path in samples.items()}]
     )
-    known = film.store.rows(Event, name="enrolled", subject=key)
+    known = film.store.read(Event, name="enrolled", subject=key)
     if not known:
-        found = diarize.enrol(turns, samples, recordings=recordings, root=film.root)
+        found = diarize.enrol_speakers(turns, samples, recordings=recordings, root=film.root)
         detail = json.dumps([dataclasses.asdict(one) for one in found])
-        known = [event("enrolled", key, actor="callsheet", detail=detail)]
+        known = [new_event("enrolled", key, actor="callsheet", detail=detail)]
         film.store.append(known)
     likenesses = json.loads(known[-1].detail)
     return {one["speaker"]: one["character"] for one in likenesses if one["score"] >= SAME_VOICE}
 
 
 def _known(film: Film, name: str) -> Recording | None:
-    for row in film.store.rows(Recording, source_digest=digest_file(film.production.path(name))):
+    for row in film.store.read(Recording, source_digest=digest_file(film.production.path(name))):
         if (film.root / row.master_path).is_file() and (film.root / row.analysis_path).is_file():
             return row
     return None
@@ -163,7 +163,7 @@ def _placed(film: Film, inputs: Inputs, recordings: Sequence[Recording]) -> list
     """
     names = film.production.recordings
     characters = [actor.character for actor in inputs.actors]
-    begins = ingest.offsets(names, _lengths(film, recordings), characters=characters)
+    begins = ingest.place_recordings(names, _lengths(film, recordings), characters=characters)
     return [
         dataclasses.replace(recording, source=name, order=order, offset_samples=begin)
         for order, (recording, name, begin) in enumerate(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What would be rendered and why: each shot of the cut against the record. Pure; nothing is read or
-written here.
+"""Plan a render: compare each shot of the cut with the record, and say what would be made and why.
+
+`plan_shots` decides and is pure; `compare_with_record` reads what it needs.
 
 A shot is held or skipped when somebody said so, cached when its take is done, else new or changed;
 a change names the inputs that differ from the shot that stood in its place before. Estimates are
@@ -9,14 +10,18 @@ ranges learnt from past takes of the same talker.
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from flows.cut import Cutting, needs_approval
+from flows.ledger import record
 from flows.ledger.shot_diff import causes
 from flows.ledger.shot_matching import predecessors
 from flows.ledger.shot_state import ShotState
-from manifests.rows import Shot, Take
+from flows.project import Film, done
+from manifests.rows import Deliverable, Shot, Take
 from pipeline.render.slate import SLATE
 
 PLANNED = ("new", "changed", "cached", "held", "skipped")
@@ -26,6 +31,7 @@ FIRST_GUESS = {  # seconds of one worker per frame before anything was rendered 
     "nano": (0.03, 0.2),
     SLATE: (0.0005, 0.005),
 }
+HISTORY = 4000  # past takes from which paces are learnt
 ENOUGH = 4  # takes from which a pace is learnt
 
 
@@ -109,7 +115,36 @@ class Plan:
         return sum(bool(planned.failed) for planned in self.shots)
 
 
-def plan(
+def compare_with_record(cutting: Cutting) -> Plan:
+    """Compare the cut with the takes that are done and with the cut that was recorded last."""
+    store = cutting.film.store
+    made = done(cutting.film, cutting.shots)
+    missing = any(shot.shot_id not in made for shot in cutting.shots)
+    return plan_shots(
+        record.ledger(cutting.film, cutting.shots, done=set(made)),
+        before=record.cut_before(store, cutting.shots) if missing else (),
+        history=store.read_newest(Take, HISTORY) if missing else (),
+        terms=_terms(cutting.film),
+    )
+
+
+def find_standing_version(cutting: Cutting) -> list[Deliverable] | None:
+    """Return the newest version's files when it is exactly what would be delivered now."""
+    takes = done(cutting.film, cutting.shots)
+    if any(shot.shot_id not in takes for shot in cutting.shots):
+        return None
+    from flows.finishing.kinds import Reel, standing
+
+    reel = Reel(
+        shots=cutting.shots,
+        takes=list(takes.values()),
+        cues=cutting.heard.cues,
+        recordings=cutting.recordings,
+    )
+    return standing(cutting.film, reel)
+
+
+def plan_shots(
     ledger: Sequence[ShotState], *, before: Sequence[Shot], history: Iterable[Take], terms: Terms
 ) -> Plan:
     """Compare the cut with the record. `ledger`: the cut as it stands; `before`: the cut as last
@@ -192,3 +227,14 @@ def _state(entry: ShotState, former: Mapping[str, tuple[str, Shot]]) -> tuple[st
     if before is None or before.shot_id == entry.shot.shot_id:
         return "new", ()
     return "changed", causes(entry.shot, before)
+
+
+def _terms(film: Film) -> Terms:
+    wanted = film.production
+    price, currency = wanted.generate.price or (None, "")
+    return Terms(
+        workers=wanted.farm.workers or os.cpu_count() or 1,
+        price=price,
+        currency=currency,
+        gate=wanted.talker if needs_approval(wanted) else "",
+    )

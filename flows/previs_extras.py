@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from flows.progress import reporter
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
-from manifests.timebase import timecode
+from manifests.timebase import format_timecode
 from model.previs.filmed import Filmed
 from model.previs.talker import PrevisClip, PrevisTalker
 from model.previs.track import Row
@@ -90,7 +90,7 @@ def write_layers(clip: PrevisClip, path: Path, speech: Speech) -> None:
 
 def write_track(rows: Iterable[Row], rate: Fraction, path: Path) -> None:
     """One JSON object: the frame rate and a row for each frame, written as it comes."""
-    with whole(path) as partial, partial.open("w", encoding="utf-8") as file:
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8") as file:
         file.write(
             json.dumps({"rate": [rate.numerator, rate.denominator]})[:-1] + ', "frames": [\n'
         )
@@ -119,6 +119,6 @@ def contact_sheet(
             width = frame.shape[1]
             yield frame, f"{label} {intensity:g}", name
         for number, frame in mouths:
-            yield sheet.widened(frame, width), timecode(number, rate), f"frame {number}"
+            yield sheet.resize_to_width(frame, width), format_timecode(number, rate), f"frame {number}"
 
-    sheet.tile(pictures(), path, columns=len(INTENSITIES))
+    sheet.tile_pictures(pictures(), path, columns=len(INTENSITIES))

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from manifests.errors import InputError, Problem
 from manifests.rows import Event, Recording, Row, Shot, Take
-from manifests.store import Store, event
+from manifests.store import Store, new_event
 from model.talker import Settings
 from pipeline.render import render
 from pipeline.script import production as productions
@@ -80,9 +80,9 @@ def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
     (`commit_orphans`).
     """
     wanted = list(dict.fromkeys(shot.shot_id for shot in shots))
-    takes = {take.shot_id: take for take in film.store.find(Take, "shot_id", wanted)}
+    takes = {take.shot_id: take for take in film.store.find_rows(Take, "shot_id", wanted)}
     takes = {key: take for key, take in takes.items() if (film.root / take.path).is_file()}
-    orphans = (render.adopt(key, root=film.root) for key in wanted if key not in takes)
+    orphans = (render.adopt_take(key, root=film.root) for key in wanted if key not in takes)
     return takes | {take.shot_id: take for take in orphans if take is not None}
 
 
@@ -92,7 +92,7 @@ def commit_orphans(film: Film, takes: Mapping[str, Take]) -> None:
     """
     if not takes:
         return
-    known = film.store.known(Take, "shot_id", takes)
+    known = film.store.find_keys(Take, "shot_id", takes)
     film.store.append([take for key, take in takes.items() if key not in known])
 
 
@@ -116,6 +116,6 @@ class Remembered:
             rows = make()
             self.store.append(rows)
             self.store.append(
-                [event(self.name, self.key, actor="callsheet", detail=f"{len(rows)} rows")]
+                [new_event(self.name, self.key, actor="callsheet", detail=f"{len(rows)} rows")]
             )
-        return self.store.rows(kind, **where)
+        return self.store.read(kind, **where)

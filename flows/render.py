@@ -1,30 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`render`, and what it shares with `plan`: listening once, the cut against the record, and what to
-say of an outcome.
-"""
+"""Render a production as `callsheet render` does, and print what came of it."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from flows import listening
-from flows.cut import Cutting, cut, needs_approval
+from flows.cut import cut_if_heard
 from flows.engines import orchestrated
 from flows.inputs import Inputs, open_inputs
 from flows.lease import Note, held
-from flows.ledger import record
-from flows.plan import Plan, Terms
-from flows.plan import plan as compare
+from flows.plan import find_standing_version
 from flows.progress import bars, reporter
-from flows.project import Film, done
-from flows.view.screen import complain, say, say_json, short
-from manifests.rows import Deliverable, Take
-from manifests.timebase import clock
-
-DONE, SOME_FAILED = 0, 1
-HISTORY = 4000  # past takes from which paces are learnt
+from flows.project import Film
+from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, short
+from manifests.rows import Deliverable
+from manifests.timebase import format_clock
 
 
 def render(  # noqa: PLR0913 - each is an option of the verb
@@ -42,7 +33,7 @@ def render(  # noqa: PLR0913 - each is an option of the verb
     `wait_seconds`.
     """
     film, inputs = open_inputs(folder, out)
-    standing = _standing(film, inputs)
+    standing = _find_standing_version(film, inputs)
     if standing is not None:
         return _nothing_to_do(film, standing, as_json=as_json)
     with (
@@ -51,7 +42,7 @@ def render(  # noqa: PLR0913 - each is an option of the verb
         ) as lease,
         bars(),
     ):
-        standing = _standing(film, inputs) if lease.waited else None
+        standing = _find_standing_version(film, inputs) if lease.waited else None
         if standing is not None:
             return _nothing_to_do(film, standing, as_json=as_json)
         reporter().step("Starting the orchestrator")
@@ -62,55 +53,10 @@ def render(  # noqa: PLR0913 - each is an option of the verb
     return _show_outcome(film, outcome, as_json=as_json)
 
 
-def listen(film: Film, inputs: Inputs) -> Cutting:
-    """Bring in, listen and cut; says so when that takes an engine."""
-    known = listening.known_recordings(film, inputs)
-    if known is not None and listening.is_heard(film, known, inputs):
-        return cut(film, inputs, known)
-    with bars():
-        reporter().step("Listening (kept for the next time)")
-        return cut(film, inputs, listening.bring_in(film, inputs))
-
-
-def compare_with_record(cutting: Cutting) -> Plan:
-    """The cut against the takes that are done and the cut that was recorded last."""
-    store = cutting.film.store
-    made = done(cutting.film, cutting.shots)
-    missing = any(shot.shot_id not in made for shot in cutting.shots)
-    return compare(
-        record.ledger(cutting.film, cutting.shots, done=set(made)),
-        before=record.cut_before(store, cutting.shots) if missing else (),
-        history=store.newest(Take, HISTORY) if missing else (),
-        terms=_terms(cutting.film),
-    )
-
-
-def _terms(film: Film) -> Terms:
-    wanted = film.production
-    price, currency = wanted.generate.price or (None, "")
-    return Terms(
-        workers=wanted.farm.workers or os.cpu_count() or 1,
-        price=price,
-        currency=currency,
-        gate=wanted.talker if needs_approval(wanted) else "",
-    )
-
-
-def _standing(film: Film, inputs: Inputs) -> list[Deliverable] | None:
-    """The newest version's files when it is exactly what would be made now."""
-    known = listening.known_recordings(film, inputs)
-    if known is None or not listening.is_heard(film, known, inputs):
-        return None
-    cutting = cut(film, inputs, known)
-    takes = done(film, cutting.shots)
-    if any(shot.shot_id not in takes for shot in cutting.shots):
-        return None
-    from flows.finishing.kinds import Reel, standing
-
-    reel = Reel(
-        shots=cutting.shots, takes=list(takes.values()), cues=cutting.heard.cues, recordings=known
-    )
-    return standing(film, reel)
+def _find_standing_version(film: Film, inputs: Inputs) -> list[Deliverable] | None:
+    """Return the newest version's files when it is exactly what would be made now."""
+    cutting = cut_if_heard(film, inputs)
+    return find_standing_version(cutting) if cutting is not None else None
 
 
 def _say_who_holds_it(holder: Note) -> None:
@@ -131,7 +77,7 @@ def _nothing_to_do(film: Film, standing: list[Deliverable], *, as_json: bool) ->
         )
     else:
         say(
-            f"Nothing to do: {film.production.title} stands as {version} ({clock(standing[0].seconds)}) in {short(place)}"
+            f"Nothing to do: {film.production.title} stands as {version} ({format_clock(standing[0].seconds)}) in {short(place)}"
         )
     return DONE
 
@@ -151,7 +97,7 @@ def _show_outcome(film: Film, outcome: Any, *, as_json: bool) -> int:
         return SOME_FAILED
     seconds = version.deliverables[0].seconds
     say(
-        f"{film.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {clock(seconds)} long"
+        f"{film.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {format_clock(seconds)} long"
     )
     for row in version.deliverables:
         say(f"  {row.profile:8} {short(film.root / 'deliverables' / row.path)}")

@@ -38,7 +38,7 @@ from model.talker import (
 from model.talkers import describe, load
 from pipeline import media
 from pipeline.assemble.assemble import TO_BT709
-from pipeline.corpus.emotion_sample import Felt
+from pipeline.corpus.emotion_sample import SampleEmotion
 from pipeline.deliver.profiles import BT709
 from pipeline.render import portraits
 
@@ -182,10 +182,10 @@ def feel(sample: Path, talker: str, settings: Settings) -> Curve | Feeling:
     from pipeline.corpus import emotion_sample
 
     reporter().step("Emotion")
-    return as_understood(emotion_sample.feel(sample), describe(talker, settings))
+    return as_understood(emotion_sample.measure_emotion(sample), describe(talker, settings))
 
 
-def as_understood(felt: Felt, talker: Description) -> Curve | Feeling:
+def as_understood(felt: SampleEmotion, talker: Description) -> Curve | Feeling:
     """A Gaussian for a talker whose weights were trained with the same embedder, a mix of labels
     for one that knows labels only.
 

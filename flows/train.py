@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.progress import reporter
-from manifests.errors import InputError, Problem, gather, nearest
+from manifests.errors import InputError, Problem, collect_problemsearest, gather
 from pipeline import media
 
 if TYPE_CHECKING:
@@ -188,20 +188,20 @@ def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
                 file="train",
                 message=message,
                 expected=" or ".join(KINDS),
-                nearest=nearest(kind, KINDS),
+                nearest=find_nearest(kind, KINDS),
             )
         )
     given, file = _toml(config), str(config)
     wanted = {name: given.pop(name, {}) for name in TABLES if name in given or name in KINDS[kind]}
     problems, stages = list[Problem](), dict[str, Any]()
-    top = gather(
+    top = collect_problems(
         problems, lambda: tables.read(TrainSettings, given, file=file, name="", beside=TABLES)
     )
     for name, table in wanted.items():
-        stages[name] = gather(problems, partial(_stage, name, table, file))
+        stages[name] = collect_problems(problems, partial(_stage, name, table, file))
     problems += _missing(given, config)
     if kind == "diffusion" and stages["diffusion"]:
-        stages["diffusion"] = gather(problems, partial(_folders, stages["diffusion"], config))
+        stages["diffusion"] = collect_problems(problems, partial(_folders, stages["diffusion"], config))
     if top and not problems:
         problems += _undivided(_gone_through(kind, stages), top.workers, file)
     if problems or top is None:

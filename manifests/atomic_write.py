@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to, hidden and of the same suffix; what stands there when the
     block ends takes `path`'s place.
 

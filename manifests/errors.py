@@ -110,7 +110,7 @@ def _tool_error(message: str, command: Sequence[str], code: int | None, stderr: 
     return ToolError(message, command=command, code=code, stderr=stderr)
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> str | None:
+def find_nearest(name: str, known: Iterable[str], count: int = 3) -> str | None:
     """The known names most like `name`, quoted and joined by commas, or None when nothing is like
     it.
 
@@ -122,7 +122,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str | None:
     return ", ".join(repr(folded[f]) for f in found) or None
 
 
-def gather(problems: list[Problem], read: Callable[[], T]) -> T | None:
+def collect_problems(problems: list[Problem], read: Callable[[], T]) -> T | None:
     """What `read` gives; None when it raises an InputError, whose problems are added to the list,
     so that one error names them all.
     """

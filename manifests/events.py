@@ -16,8 +16,8 @@ from typing import Generic, Self, TypeVar
 
 from manifests.errors import ToolError
 from manifests.rows import Event, Row
-from manifests.store import Store, event
-from manifests.upkeep import maintain
+from manifests.store import Store, new_event
+from manifests.upkeep import maintain_tables
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class RowLog(Generic[R]):
         at the end of the run.
         """
         try:
-            maintain(self._store, kinds=[kind])
+            maintain_tables(self._store, kinds=[kind])
         except ToolError as error:
             log.warning("the record could not be tidied while it is written: %s", error)
 
@@ -109,4 +109,4 @@ class EventLog(RowLog[Event]):
 
     def log(self, name: str, subject: str, *, detail: str = "") -> None:
         """Log one event, stamped now."""
-        self.add(event(name, subject, actor=self._actor, run_id=self._run_id, detail=detail))
+        self.add(new_event(name, subject, actor=self._actor, run_id=self._run_id, detail=detail))

@@ -20,7 +20,7 @@ from manifests.schema import arrow_schema, table_name
 from manifests.store import Store
 
 SNAPSHOTS: tuple[type[Row], ...] = (Line, Actor, Consent, Recording, Cue, Shot, ModelFile)
-MOST_ROWS = 1_000_000
+MAX_ROWS = 1_000_000
 _SECONDS = 'start / 48000.0 AS start_seconds, "end" / 48000.0 AS end_seconds, ("end" - start) / 48000.0 AS seconds'
 _EXTRA = {
     "shots": ", (end_frame - start_frame) * rate_den / rate_num::DOUBLE AS seconds",
@@ -33,14 +33,14 @@ _EXTRA = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryResult:
     """The result of a query: column names and rows of plain values."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
 
 
-def query(store: Store, sql: str, parameters: Sequence[object] = ()) -> Answer:
+def run_query(store: Store, sql: str, parameters: Sequence[object] = ()) -> QueryResult:
     """Run one SELECT over the record. Raises InputError for anything else, for SQL that does not
     parse or bind, and for more than `MOST_ROWS` rows, which nobody reads and no memory holds.
     """
@@ -55,12 +55,12 @@ def query(store: Store, sql: str, parameters: Sequence[object] = ()) -> Answer:
         try:
             cursor = connection.execute(sql, list(parameters))
             columns = tuple(column[0] for column in cursor.description or ())
-            rows = tuple(cursor.fetchmany(MOST_ROWS + 1))
+            rows = tuple(cursor.fetchmany(MAX_ROWS + 1))
         except duckdb.Error as error:
             raise _refused(str(error)) from error
-    if len(rows) > MOST_ROWS:
-        raise _refused(f"the answer has more than {MOST_ROWS} rows; count, group or limit them")
-    return Answer(columns, rows)
+    if len(rows) > MAX_ROWS:
+        raise _refused(f"the answer has more than {MAX_ROWS} rows; count, group or limit them")
+    return QueryResult(columns, rows)
 
 
 def _only_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -100,7 +100,7 @@ def _current(connection: duckdb.DuckDBPyConnection, store: Store, kind: type[Row
     """The view of the current rows of a table; returns the files that it reads."""
     name = table_name(kind)
     columns = f"* EXCLUDE (schema_version, snapshot){_EXTRA.get(name, '')}"
-    snapshot = store.current(kind) or "none" if kind in SNAPSHOTS else None
+    snapshot = store.current_snapshot(kind) or "none" if kind in SNAPSHOTS else None
     files = _view(connection, store, kind, name=f"rows_of_{name}", snapshot=snapshot)
     where = "" if snapshot is None else f" WHERE snapshot = '{snapshot}'"
     connection.execute(f"CREATE VIEW {name} AS SELECT {columns} FROM rows_of_{name}{where}")  # noqa: S608
@@ -123,8 +123,8 @@ def _view(
     """
     connection.register(f"none_of_{name}", arrow_schema(kind).empty_table())
     where = {} if snapshot is None else {"snapshot": snapshot}
-    files = store.files(kind, **where) if store.is_local else []
-    dataset = None if store.is_local else store.dataset(kind, **where)
+    files = store.list_files(kind, **where) if store.is_local else []
+    dataset = None if store.is_local else store.open_dataset(kind, **where)
     rows = f"SELECT * FROM none_of_{name}"  # noqa: S608
     if files:
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)

@@ -127,7 +127,7 @@ def _names(kind: type[rows.Row]) -> tuple[list[str], dict[str, object]]:
 _NAMES = {kind: _names(kind) for kind in ROW_TYPES}  # asked for every row that is read
 
 
-def as_markdown() -> str:
+def describe_tables() -> str:
     """The page `docs/manifests.md`: every table, its columns and what its row is."""
     parts = [
         "# Manifests",

@@ -91,7 +91,7 @@ class Store:
         """Whether the record lies in a folder of this machine."""
         return "://" not in self.root
 
-    def as_it_stands(self) -> Store:
+    def pin_tables(self) -> Store:
         """The same record for one look that asks many questions: each table is opened once, and
         read as it stood then.
         """
@@ -121,7 +121,7 @@ class Store:
             with self._writing:
                 standing, commits = self._caught_up(kind)
                 write_deltalake(
-                    self.uri(kind) if standing is None else standing,
+                    self.table_uri(kind) if standing is None else standing,
                     table,
                     mode="append",
                     schema_mode="merge",
@@ -135,36 +135,36 @@ class Store:
                     if commits < HANDLE_COMMITS:
                         self._written[kind] = standing, commits + 1
 
-        retried(commit)
+        retry_commit(commit)
 
     def replace(self, kind: type[R], rows: Sequence[R]) -> str:
         """Make these rows the current set of their type; returns the snapshot's id. Writes only
         what is not there yet.
         """
         snapshot = digest([to_record(row) for row in rows])
-        if self.current(kind) == snapshot:
+        if self.current_snapshot(kind) == snapshot:
             return snapshot
         if rows and not self.has(kind, snapshot=snapshot):
             self.append(rows, snapshot=snapshot)
-        self.append([event("snapshot", table_name(kind), actor="callsheet", detail=snapshot)])
+        self.append([new_event("snapshot", table_name(kind), actor="callsheet", detail=snapshot)])
         return snapshot
 
-    def current(self, kind: type[Row]) -> str | None:
+    def current_snapshot(self, kind: type[Row]) -> str | None:
         """The id of the current snapshot of a row type, None before the first."""
         pointed = self._pointed(kind)
         return pointed[-1] if pointed else None
 
-    def former(self, kind: type[Row]) -> str | None:
+    def former_snapshot(self, kind: type[Row]) -> str | None:
         """The id of the snapshot that was current before this one, None when there was no other."""
         pointed = self._pointed(kind)
         return next((snapshot for snapshot in reversed(pointed) if snapshot != pointed[-1]), None)
 
-    def current_rows(self, kind: type[R]) -> list[R]:
+    def read_current(self, kind: type[R]) -> list[R]:
         """The rows of the current snapshot, in the order in which they were written."""
-        snapshot = self.current(kind)
-        return [] if snapshot is None else self.rows(kind, snapshot=snapshot)
+        snapshot = self.current_snapshot(kind)
+        return [] if snapshot is None else self.read(kind, snapshot=snapshot)
 
-    def rows(self, kind: type[R], *, since: str = "", **equals: Value) -> list[R]:
+    def read(self, kind: type[R], *, since: str = "", **equals: Value) -> list[R]:
         """All rows whose fields equal the given values (or are among them), oldest commit first;
         upgraded to today's type.
 
@@ -180,7 +180,7 @@ class Store:
             dataset.head(1, columns=[], filter=_terms(equals)).num_rows
         )
 
-    def find(self, kind: type[R], column: str, keys: Iterable[str]) -> list[R]:
+    def find_rows(self, kind: type[R], column: str, keys: Iterable[str]) -> list[R]:
         """The rows whose `column` is among many keys. Newest files are looked into first, and no
         others once every key is found.
         """
@@ -190,11 +190,11 @@ class Store:
             for row in from_table(kind, files.to_table(filter=ds.field(column).isin(list(found))))
         ]
 
-    def known(self, kind: type[Row], column: str, keys: Iterable[str]) -> set[str]:
+    def find_keys(self, kind: type[Row], column: str, keys: Iterable[str]) -> set[str]:
         """Those of many keys that stand in a column."""
         return {key for _, found in self._holding(kind, column, keys) for key in found}
 
-    def newest(self, kind: type[R], count: int) -> list[R]:
+    def read_newest(self, kind: type[R], count: int) -> list[R]:
         """About the last `count` rows (at least as many when there are, in whole files), newest
         files first.
         """
@@ -205,7 +205,7 @@ class Store:
                 break
         return rows
 
-    def dataset(self, kind: type[Row], **equals: Value) -> ds.Dataset | None:
+    def open_dataset(self, kind: type[Row], **equals: Value) -> ds.Dataset | None:
         """The table as an Arrow dataset for pandas, DuckDB and others; None when nothing was
         written yet.
 
@@ -214,7 +214,7 @@ class Store:
         """
         return self._dataset(kind, equals)
 
-    def files(self, kind: type[Row], **equals: Value) -> list[str]:
+    def list_files(self, kind: type[Row], **equals: Value) -> list[str]:
         """The Parquet files of a table that may hold rows with the given values, newest version."""
         table = self._table(kind)
         uris = (
@@ -225,10 +225,10 @@ class Store:
         if not self.is_local:
             return uris
         # in the URIs it is percent-encoded, what stands behind it is not
-        folder = Path(self.uri(kind))
+        folder = Path(self.table_uri(kind))
         return [str(folder.absolute() / uri.rpartition(f"/{folder.name}/")[2]) for uri in uris]
 
-    def small_files(self, kind: type[Row], limit: int) -> int:
+    def count_small_files(self, kind: type[Row], limit: int) -> int:
         """How many files of a table are smaller than `limit` bytes."""
         table = self._table(kind)
         sizes = (
@@ -251,17 +251,17 @@ class Store:
         self._refuse_unwritable()
 
         def join() -> None:
-            table = DeltaTable(self.uri(kind), storage_options=self.options)
+            table = DeltaTable(self.table_uri(kind), storage_options=self.options)
             if not LOG.items() <= table.metadata().configuration.items():  # begun before 2026-11-22
                 table.alter.set_table_properties({name: str(value) for name, value in LOG.items()})
             table.optimize.compact(target_size=file_bytes)
             table.create_checkpoint()
             table.cleanup_metadata()
 
-        retried(join)
+        retry_commit(join)
         if vacuum_hours is None:
             return 0
-        table = DeltaTable(self.uri(kind), storage_options=self.options)
+        table = DeltaTable(self.table_uri(kind), storage_options=self.options)
         unnamed_too = vacuum_hours <= REMOVED_HOURS
         return len(
             table.vacuum(
@@ -269,7 +269,7 @@ class Store:
             )
         )
 
-    def uri(self, kind: type[Row]) -> str:
+    def table_uri(self, kind: type[Row]) -> str:
         """Where the table of a row type lies."""
         return f"{self.root.rstrip('/')}/{table_name(kind)}"
 
@@ -319,7 +319,7 @@ class Store:
 
     def _newly_opened(self, kind: type[Row]) -> DeltaTable | None:
         try:
-            return DeltaTable(self.uri(kind), storage_options=self.options)
+            return DeltaTable(self.table_uri(kind), storage_options=self.options)
         except TableNotFoundError:
             return None
 
@@ -386,7 +386,7 @@ class Store:
                 return
 
 
-def event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str = "") -> Event:
+def new_event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str = "") -> Event:
     """A new event, stamped now."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
     return Event(
@@ -400,7 +400,7 @@ def event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str 
     )
 
 
-def retried(commit: Callable[[], object]) -> None:
+def retry_commit(commit: Callable[[], object]) -> None:
     """Commit again when another writer created or changed the table at the same moment.
 
     Raises ToolError when it keeps failing, and at once when there is no space left or nothing may

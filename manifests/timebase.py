@@ -119,7 +119,7 @@ def frames_covering(samples: int, rate: Fraction, hz: int = MASTER_HZ) -> int:
     return -(-exact.numerator // exact.denominator)
 
 
-def timecode(frame: int, rate: Fraction) -> str:
+def format_timecode(frame: int, rate: Fraction) -> str:
     """SMPTE timecode `HH:MM:SS:FF`; drop-frame (`;` before the frames) at 30000/1001.
 
     >>> timecode(1800, Fraction(30000, 1001)), timecode(1501, Fraction(25))
@@ -134,7 +134,7 @@ def timecode(frame: int, rate: Fraction) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{';' if drop else ':'}{frames:02}"
 
 
-def clock(seconds: float) -> str:
+def format_clock(seconds: float) -> str:
     """`M:SS.mmm` for people; not for arithmetic.
 
     >>> clock(75.25)

@@ -24,7 +24,7 @@ KEEP_HOURS = 24  # a reader may have opened the record that long ago
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class TableUpkeep:
     """What was done for one table: files before and after, and files deleted from storage."""
 
     table: str
@@ -33,13 +33,13 @@ class Kept:
     deleted: int
 
 
-def maintain(
+def maintain_tables(
     store: Store,
     *,
     kinds: Sequence[type[Row]] = STREAMS,
     many: int = MANY_FILES,
     keep_hours: int = KEEP_HOURS,
-) -> list[Kept]:
+) -> list[TableUpkeep]:
     """Join and vacuum the tables with at least `many` files that are small. Writers at work are
     waited for, not stopped.
 
@@ -48,13 +48,13 @@ def maintain(
     """
     done = []
     for kind in kinds:
-        before = len(store.files(kind))
-        if store.small_files(kind, FILE_BYTES // 2) < many:
+        before = len(store.list_files(kind))
+        if store.count_small_files(kind, FILE_BYTES // 2) < many:
             continue
         deleted = store.compact(kind, file_bytes=FILE_BYTES, vacuum_hours=keep_hours)
         done.append(
-            Kept(
-                table=table_name(kind), before=before, after=len(store.files(kind)), deleted=deleted
+            TableUpkeep(
+                table=table_name(kind), before=before, after=len(store.list_files(kind)), deleted=deleted
             )
         )
     return done

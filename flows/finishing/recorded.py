@@ -16,20 +16,20 @@ from pipeline.deliver.deliver import version_number
 
 def known_grades(film: Film, ids: Mapping[str, str]) -> list[Grade] | None:
     """The transforms of these identities (by shot), None when one of them was not made yet."""
-    grades = film.store.rows(Grade, grade_id=list(ids.values()))
+    grades = film.store.read(Grade, grade_id=list(ids.values()))
     return grades if {grade.grade_id for grade in grades} == set(ids.values()) else None
 
 
 def remember_grades(film: Film, grades: Sequence[Grade]) -> None:
     """Record the transforms that are new."""
     made = {grade.grade_id: grade for grade in grades}
-    known = {row.grade_id for row in film.store.rows(Grade, grade_id=list(made))}
+    known = {row.grade_id for row in film.store.read(Grade, grade_id=list(made))}
     film.store.append([grade for key, grade in made.items() if key not in known])
 
 
 def standing_version(film: Film, wanted: Collection[str]) -> list[Deliverable] | None:
     """The newest version's files when they are exactly these deliverables and stand, else None."""
-    found = film.store.rows(Deliverable, deliverable_id=list(wanted))
+    found = film.store.read(Deliverable, deliverable_id=list(wanted))
     found = [row for row in found if (film.root / DELIVERABLES / row.path).is_file()]
     latest = max((version_number(row.version) for row in found), default=0)
     newest = [row for row in found if version_number(row.version) == latest]

@@ -17,12 +17,12 @@ from pipeline.assemble.assemble import Picture
 from pipeline.colour import grade as grading
 from pipeline.deliver import captions, contact_sheet, ttml
 from pipeline.deliver.captions import Caption
-from pipeline.deliver.deliver import Pass
+from pipeline.deliver.deliver import DeliveryPass
 
 
 def compose_captions(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Caption]:
     """The captions of the cut, by the rules of the production's language."""
-    return captions.compose(
+    return captions.compose_captions(
         reel.cues,
         rate=film.production.rate,
         frames=assemble.total_frames(cuts),
@@ -33,8 +33,8 @@ def compose_captions(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Captio
 
 def write_captions(film: Film, shown: Sequence[Caption], *, folder: Path) -> None:
     """Captions on the frames of the files, as SRT, WebVTT and TTML."""
-    captions.write(shown, folder, rate=film.production.rate)
-    ttml.write(shown, folder, rate=film.production.rate, language=film.production.language)
+    captions.write_captions(shown, folder, rate=film.production.rate)
+    ttml.write_ttml(shown, folder, rate=film.production.rate, language=film.production.language)
 
 
 def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path, at: Path) -> None:
@@ -49,19 +49,19 @@ def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path,
         take_frames={take.shot_id: take.frames for take in reel.takes},
         size=(film.production.width, film.production.height),
     )
-    timeline.write(programme, folder=folder, at=at)
+    timeline.write_otio(programme, folder=folder, at=at)
     timeline.write_fcp_xml(programme, folder=folder, at=at)
     timeline.write_edl(programme, folder=folder)
 
 
-def write_pictures(film: Film, reel: Reel, shown: Pass, *, video: Path, folder: Path) -> None:
+def write_pictures(film: Film, reel: Reel, shown: DeliveryPass, *, video: Path, folder: Path) -> None:
     """Contact sheet, thumbnails, poster, and each character's first shot before and after grading,
     from a file of a pass.
     """
     picture, cuts = shown.job.picture, [cut for cut in shown.shown if not cut.layer]
     _contact_sheet(reel, cuts, video, folder, picture)
     longest = max(cuts, key=lambda cut: cut.frames)
-    contact_sheet.poster(
+    contact_sheet.write_poster(
         video,
         (longest.start_frame + longest.end_frame) // 2,
         folder / "poster.jpg",
@@ -72,13 +72,13 @@ def write_pictures(film: Film, reel: Reel, shown: Pass, *, video: Path, folder: 
     firsts = {shot.character: shot for shot in reversed(reel.shots) if shot.shot_id in grades}
     pairs = [
         (
-            *grading.before_after(takes[shot.shot_id], grades[shot.shot_id], root=film.root),
+            *grading.render_before_after(takes[shot.shot_id], grades[shot.shot_id], root=film.root),
             shot.character,
             _change(grades[shot.shot_id]),
         )
         for shot in sorted(firsts.values(), key=lambda shot: shot.order)
     ]
-    contact_sheet.before_after_sheet(pairs, folder / "grades.png")
+    contact_sheet.write_before_after_sheet(pairs, folder / "grades.png")
 
 
 def _contact_sheet(
@@ -87,7 +87,7 @@ def _contact_sheet(
     moods = {(cue.line_id, cue.character): cue.performance for cue in reel.cues}
     shots = {shot.shot_id: shot for shot in reel.shots}
     cells = [
-        contact_sheet.Cell(
+        contact_sheet.SheetCell(
             frame=export.middle(cut),
             title=f"{shot.number}  {shot.character}",
             note=_mood(shot, moods) or shot.role,
@@ -97,7 +97,7 @@ def _contact_sheet(
     ]
     wide = 320 if picture.width >= picture.height else 180
     size = (wide, round(wide * picture.height / picture.width))
-    pictures = contact_sheet.pick(video, [cell.frame for cell in cells], size=size)
+    pictures = contact_sheet.pick_frames(video, [cell.frame for cell in cells], size=size)
     contact_sheet.lay_out(pictures, cells, folder / "contact_sheet.png", rate=picture.rate)
     export.keep_thumbs(pictures, cuts, folder)
 
@@ -117,4 +117,4 @@ def _change(grade: Grade) -> str:
 
 def grades_of(film: Film, cuts: Sequence[Cut]) -> list[Grade]:
     """The transforms of the cut."""
-    return film.store.rows(Grade, grade_id=list({cut.grade_id for cut in cuts}))
+    return film.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))

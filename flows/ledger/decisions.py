@@ -17,7 +17,7 @@ from flows.ledger.shot_diff import Seen
 from flows.ledger.shot_matching import predecessors
 from flows.who import me
 from manifests.rows import Event, Shot
-from manifests.store import event
+from manifests.store import new_event
 
 NAMES = (
     "approved",
@@ -78,7 +78,7 @@ def decide(name: str, place: str, shot: Shot, **detail: object) -> Event:
     if name not in NAMES:
         raise ValueError(f"{name!r} is no decision")
     said = {"number": shot.number, "character": shot.character, **detail}
-    return event(
+    return new_event(
         name, place, actor=me(), detail=json.dumps(said, ensure_ascii=False, sort_keys=True)
     )
 
@@ -179,7 +179,7 @@ def moves(events: Iterable[Event], *, now: Sequence[Shot], before: Sequence[Shot
         return []
     found = predecessors(now, before)
     return [
-        event("moved", old, actor="callsheet", detail=json.dumps({"to": place}))
+        new_event("moved", old, actor="callsheet", detail=json.dumps({"to": place}))
         for place, (old, _) in found.items()
         if old != place and old in held and place not in held
     ]

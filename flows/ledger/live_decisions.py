@@ -15,7 +15,7 @@ from flows.ledger.shot_matching import places
 from flows.project import Film
 from flows.who import me
 from manifests.rows import Event, Shot
-from manifests.store import event
+from manifests.store import new_event
 from pipeline.render.slate import SLATE
 
 DRAIN = "drain"  # somebody wants the run to end when what it makes now is made
@@ -28,7 +28,7 @@ def steering(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
     by_place = dict(zip(places(shots), shots, strict=True))
 
     def steer() -> Steering:
-        events = film.store.rows(Event, name=[*NAMES, DRAIN])
+        events = film.store.read(Event, name=[*NAMES, DRAIN])
         stop = any(one.name == DRAIN and one.happened_at > began for one in events)
         return replace(steered(by_place, fold(events), began=began), stop=stop)
 
@@ -39,7 +39,7 @@ def drain(film: Film) -> None:
     """Let the run that works on a production finish what its workers make, and begin nothing
     more.
     """
-    film.store.append([event(DRAIN, film.production.episode, actor=me())])
+    film.store.append([new_event(DRAIN, film.production.episode, actor=me())])
 
 
 def steered(

@@ -40,7 +40,7 @@ def decisions(store: Store, shots: Sequence[Shot]) -> dict[str, Decision]:
     """What holds for each place of this cut, also where its lines were rewritten since the cut was
     recorded.
     """
-    events = store.rows(Event, name=list(NAMES))
+    events = store.read(Event, name=list(NAMES))
     return fold([*events, *_moves(store, events, shots)])
 
 
@@ -48,13 +48,13 @@ def remember_moves(store: Store, shots: Sequence[Shot]) -> None:
     """Record which places of the cut that is about to be recorded take over decisions. To be called
     before it is.
     """
-    store.append(_moves(store, store.rows(Event, name=list(NAMES)), shots))
+    store.append(_moves(store, store.read(Event, name=list(NAMES)), shots))
 
 
 def _moves(store: Store, events: Sequence[Event], shots: Sequence[Shot]) -> list[Event]:
     """The recorded cut is read only when a decision's place is not in the cut any more."""
     gone = set(fold(events)).difference(places(shots)) if events else set()
-    return moves(events, now=shots, before=store.current_rows(Shot)) if gone else []
+    return moves(events, now=shots, before=store.read_current(Shot)) if gone else []
 
 
 def held(store: Store, shots: Sequence[Shot]) -> list[str]:
@@ -74,20 +74,20 @@ def cut_before(store: Store, shots: Sequence[Shot]) -> list[Shot]:
     A run records its cut first; what it did not make (held, failed, stopped) still differs from
     what was there.
     """
-    last = store.current_rows(Shot)
+    last = store.read_current(Shot)
     if [shot.shot_id for shot in last] != [shot.shot_id for shot in shots]:
         return last
-    former = store.former(Shot)
-    return store.rows(Shot, snapshot=former) if former else []
+    former = store.former_snapshot(Shot)
+    return store.read(Shot, snapshot=former) if former else []
 
 
 def newest_run(film: Film) -> NewestRun | None:
     """The run that began last, from its first event; None before the first."""
-    began = film.store.rows(Event, name=RUN)
+    began = film.store.read(Event, name=RUN)
     if not began:
         return None
     last = max(began, key=lambda row: row.happened_at)
-    ended = [row.finished_at for row in film.store.rows(Run, run_id=last.subject)]
+    ended = [row.finished_at for row in film.store.read(Run, run_id=last.subject)]
     if ended:
         return NewestRun(run_id=last.subject, began_at=last.happened_at, ended_at=ended[-1])
     gone = is_abandoned(film.root, since=last.happened_at)
@@ -101,11 +101,11 @@ def farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -
     ids = [shot.shot_id for shot in shots]
     if not ids:
         return []
-    failures = store.rows(Event, name="failed", subject=ids)
+    failures = store.read(Event, name="failed", subject=ids)
     if run is None:
         return failures
     others = [name for name in FARM if name != "failed"]
-    return [*failures, *store.rows(Event, since=run.began_at, name=others, subject=ids)]
+    return [*failures, *store.read(Event, since=run.began_at, name=others, subject=ids)]
 
 
 def ledger(film: Film, shots: Sequence[Shot], *, done: Collection[str]) -> list[ShotState]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from flows.ledger.shot_state import MARKS, STATES, ShotState
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from model.emotion import LABELS, Performance
 
 ALL = "all"
@@ -57,14 +57,14 @@ def _index(numbers: Sequence[str], number: str) -> int:
     if number.casefold() not in folded:
         expected = (
             None
-            if nearest(number, numbers)
+            if find_nearest(number, numbers)
             else "a number, a range A..B, a query such as state=failed, or all"
         )
         raise InputError(
             Problem(
                 file=WHERE,
                 message=f"no shot {number!r}",
-                nearest=nearest(number, numbers),
+                nearest=find_nearest(number, numbers),
                 expected=expected,
             )
         )
@@ -77,7 +77,10 @@ def _asked(ledger: Sequence[ShotState], text: str) -> list[ShotState]:
         message = f"nothing is called {key!r} here"
         raise InputError(
             Problem(
-                file=WHERE, message=message, expected=", ".join(KEYS), nearest=nearest(key, KEYS)
+                file=WHERE,
+                message=message,
+                expected=", ".join(KEYS),
+                nearest=find_nearest(key, KEYS),
             )
         )
     of = KEYS[key]
@@ -85,7 +88,7 @@ def _asked(ledger: Sequence[ShotState], text: str) -> list[ShotState]:
     folded = value.casefold()
     if folded not in {one.casefold() for one in known}:
         message = f"no shot has the {key} {value!r}"
-        near = nearest(value, known)
+        near = find_nearest(value, known)
         expected = None if near else ", ".join(sorted(known))
         raise InputError(Problem(file=WHERE, message=message, expected=expected, nearest=near))
     return [entry for entry in ledger if folded in {one.casefold() for one in of(entry)}]

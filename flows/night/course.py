@@ -17,7 +17,7 @@ from flows.night.nightly import Asked, night
 from flows.night.summary import STATES, Report, Summary
 from flows.project import open_film
 from flows.version import DELIVERABLES
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError
 from manifests.rows import Deliverable
 from pipeline.deliver import deliver
@@ -70,7 +70,7 @@ def render(root: Path, asked: Asked) -> Course:
         for report in sorted(summary.reports, key=lambda report: report.name)
     ]
     text = json.dumps([asdict(lesson) for lesson in lessons], indent=1, ensure_ascii=False) + "\n"
-    with whole(root.resolve() / LIST) as partial:
+    with atomic_write(root.resolve() / LIST) as partial:
         partial.write_text(text, encoding="utf-8")
     return Course(lessons=lessons, summary=summary)
 
@@ -89,10 +89,10 @@ def _row(report: Report, root: Path) -> LessonRow:
     except InputError:
         return row
     row = replace(row, title=film.production.title)
-    version = report.version or next(reversed(deliver.versions(film.root / DELIVERABLES)), "")
+    version = report.version or next(reversed(deliver.list_versions(film.root / DELIVERABLES)), "")
     if not version:
         return row
-    files = {made.profile: made for made in film.store.rows(Deliverable, version=version)}
+    files = {made.profile: made for made in film.store.read(Deliverable, version=version)}
     paths = {
         name: str((film.root / DELIVERABLES / made.path).relative_to(root))
         for name, made in files.items()

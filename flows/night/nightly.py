@@ -32,7 +32,7 @@ from flows.night.webhook import Webhook, post
 from flows.night.webhook import webhook as read_webhook
 from flows.progress import reporter
 from flows.project import open_film
-from manifests.errors import InputError, Problem, ToolError, gather
+from manifests.errors import InputError, Problem, ToolError, collect_problems
 
 if TYPE_CHECKING:
     from flows.episode import Outcome
@@ -225,7 +225,7 @@ def _posted(summary: Summary, hook: Webhook) -> Summary:
 def _read(asked: Asked) -> tuple[Limits, Webhook | None]:
     problems, hook = list[Problem](), None
     now = datetime.now().astimezone()
-    may = gather(
+    may = collect_problems(
         problems,
         lambda: limits(
             deadline=asked.deadline,
@@ -236,7 +236,7 @@ def _read(asked: Asked) -> tuple[Limits, Webhook | None]:
         ),
     )
     if asked.webhook:
-        hook = gather(problems, lambda: read_webhook(asked.webhook, private=asked.webhook_private))
+        hook = collect_problems(problems, lambda: read_webhook(asked.webhook, private=asked.webhook_private))
     if problems or may is None:
         raise InputError(problems)
     return may, hook

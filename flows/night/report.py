@@ -49,7 +49,7 @@ def unexpected(known: Report, error: Exception, *, log: str) -> Report:
 
 def finished(film: Film, outcome: Outcome, known: Report) -> Report:
     """What a run came to, and what a person should hear and see."""
-    takes = film.store.rows(Take, run_id=outcome.run_id)
+    takes = film.store.read(Take, run_id=outcome.run_id)
     report = replace(
         known,
         shots=outcome.shots,
@@ -108,7 +108,7 @@ def _warned(checks: list[Check]) -> list[Check]:
 
 
 def _to_hear(film: Film) -> Iterator[str]:
-    for cue in film.store.current_rows(Cue):
+    for cue in film.store.read_current(Cue):
         if cue.status != "matched":
             yield f"{cue.status}: {cue.character}: {cue.text}" + (
                 f" ({cue.reasons})" if cue.reasons else ""
@@ -116,7 +116,7 @@ def _to_hear(film: Film) -> Iterator[str]:
 
 
 def _warned_takes(film: Film, takes: list[Take]) -> Iterator[str]:
-    number = {shot.shot_id: shot.number for shot in film.store.current_rows(Shot)}
+    number = {shot.shot_id: shot.number for shot in film.store.read_current(Shot)}
     for take in takes:
         for warning in json.loads(take.warnings):
             yield f"{number.get(take.shot_id, take.shot_id)}: {warning}"

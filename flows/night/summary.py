@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.night.limits import UNLIMITED, Limits
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 
 NIGHTS = ".callsheet/nights"
 State = Literal["done", "standing", "left", "busy", "failed", "refused"]
@@ -153,7 +153,7 @@ def write(summary: Summary, folder: Path) -> None:
         "summary.html": page(summary, folder),
     }
     for name, text in texts.items():
-        with whole(folder / name) as partial:
+        with atomic_write(folder / name) as partial:
             partial.write_text(text, encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows import corrections
-from flows.ledger import shot
+from flows.ledger import shot_decisions
 from flows.ledger.shot_state import ShotState
 from flows.project import Film
 from flows.review.decision_requests import Wish
@@ -23,8 +23,8 @@ from flows.trust import waivers
 from flows.who import acting_as, me
 from manifests.errors import InputError, Problem
 from manifests.rows import Event, Row
-from manifests.store import Store, event
-from pipeline.align.cue_overrides import Override
+from manifests.store import Store, new_event
+from pipeline.align.cue_overrides import CueOverride
 from pipeline.render.slate import SLATE
 
 FIELDS = {"--emotion": "emotion", "--text": "text", "--reason": "reason", "SHOT": "shots"}
@@ -104,7 +104,7 @@ def write(drawn: Sequence[Drawn], reading: Reading, *, who: str) -> tuple[list[s
     for waiver in (one.wish for one in drawn if one.wish.name == "waive"):
         before = {
             row.event_id
-            for row in store.rows(Event, name=waivers.WAIVED, subject=waiver.words["version"])
+            for row in store.read(Event, name=waivers.WAIVED, subject=waiver.words["version"])
         }
         with acting_as(who):
             outcome = waivers.waive(
@@ -115,7 +115,7 @@ def write(drawn: Sequence[Drawn], reading: Reading, *, who: str) -> tuple[list[s
             )
         now = [
             row.event_id
-            for row in store.rows(Event, name=waivers.WAIVED, subject=waiver.words["version"])
+            for row in store.read(Event, name=waivers.WAIVED, subject=waiver.words["version"])
         ]
         ids += [key for key in now if key not in before]
         says.append(_said(outcome))
@@ -128,17 +128,17 @@ def _about_shots(wish: Wish, reading: Reading, film: Film) -> list[str]:
         case "approve":
             decided = _approve(wish, reading, film)
         case "hold":
-            decided = shot.hold(chosen)
+            decided = shot_decisions.hold(chosen)
         case "release":
-            decided = shot.release(chosen)
+            decided = shot_decisions.release(chosen)
         case "skip":
-            decided = shot.skip(chosen)
+            decided = shot_decisions.skip(chosen)
         case "note":
-            decided = shot.note(chosen, words["text"])
+            decided = shot_decisions.note(chosen, words["text"])
         case "priority":
-            decided = shot.priority(chosen, words["priority"])
+            decided = shot_decisions.priority(chosen, words["priority"])
         case "circle":
-            decided = shot.circle_variants(
+            decided = shot_decisions.circle_variants(
                 chosen, [wish.takes[entry.place] for entry in wish.shots]
             )
         case _:
@@ -146,7 +146,7 @@ def _about_shots(wish: Wish, reading: Reading, film: Film) -> list[str]:
     return [f"{one.number}: {one.decision}" for one in decided]
 
 
-def _approve(wish: Wish, reading: Reading, film: Film) -> list[shot.Decided]:
+def _approve(wish: Wish, reading: Reading, film: Film) -> list[shot_decisions.Decided]:
     """Approve the takes that were looked at; where another one is in use, or wanted since, it
     becomes the one.
     """
@@ -164,32 +164,34 @@ def _approve(wish: Wish, reading: Reading, film: Film) -> list[shot.Decided]:
         and wanted[after.place].shot_id != after.shot.shot_id
         and SLATE not in (wanted[after.place].talker, after.shot.talker)
     ]
-    decided = shot.approve(Looked(film=film, shots=looked))
+    decided = shot_decisions.approve(Looked(film=film, shots=looked))
     if circled:
-        shot.circle_variants(
+        shot_decisions.circle_variants(
             Looked(film=film, shots=[before for before, _ in circled]),
             [after.shot for _, after in circled],
         )
     return decided
 
 
-def _retry(chosen: Looked, wish: Wish) -> list[shot.Decided]:
-    words, decided = wish.words, list[shot.Decided]()
+def _retry(chosen: Looked, wish: Wish) -> list[shot_decisions.Decided]:
+    words, decided = wish.words, list[shot_decisions.Decided]()
     seed = words["seed"] if isinstance(words["seed"], int) else None
     if words["emotion"] or words["intensity"] != 1:
-        decided = shot.direct(chosen, emotion=words["emotion"], intensity=words["intensity"])
+        decided = shot_decisions.direct(
+            chosen, emotion=words["emotion"], intensity=words["intensity"]
+        )
     if not decided or words["seed"] != "same":
-        decided += shot.retry(chosen, seed=seed, new_seed=words["seed"] == "new")
+        decided += shot_decisions.retry(chosen, seed=seed, new_seed=words["seed"] == "new")
     if words["note"]:
-        decided += shot.note(chosen, words["note"])
+        decided += shot_decisions.note(chosen, words["note"])
     return decided
 
 
 def _cue(wish: Wish, film: Film) -> list[str]:
     made = []
     for name, value in wish.cue.items():
-        said = event(corrections.EVENT, wish.line_id, actor=me())
-        plain = Override(line_id=wish.line_id, field=name, value=value, at=said.happened_at).plain()
+        said = new_event(corrections.EVENT, wish.line_id, actor=me())
+        plain = CueOverride(line_id=wish.line_id, field=name, value=value, at=said.happened_at).plain()
         made.append(dataclasses.replace(said, detail=json.dumps(plain, ensure_ascii=False)))
     film.store.append(made)
     return [f"{wish.line_id}: {', '.join(wish.cue)} set by hand; the next plan takes it in"]

@@ -16,9 +16,9 @@ from typing import Any
 from flows.ledger.shot_state import ShotState
 from flows.review.snapshot import Reading
 from flows.trust.waivers import LONGEST_REASON
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Shot
-from manifests.timebase import MASTER_HZ, clock
+from manifests.timebase import MASTER_HZ, format_clock
 from pipeline.checks import qc
 
 OF_SHOTS = ("approve", "retry", "hold", "release", "skip", "circle", "note", "priority")
@@ -96,7 +96,7 @@ class _Reader:
     def wish(self) -> Wish:
         name = self._body.get("name")
         if name not in NAMES:
-            near = nearest(str(name), NAMES)
+            near = find_nearest(str(name), NAMES)
             self._complain(
                 "name", f"no decision is called {str(name)!r}", expected=", ".join(NAMES), near=near
             )
@@ -127,7 +127,10 @@ class _Reader:
             if key not in known:
                 expected = ", ".join(known) or "nothing"
                 self._complain(
-                    str(key), f"unknown field{of}", expected=expected, near=nearest(str(key), known)
+                    str(key),
+                    f"unknown field{of}",
+                    expected=expected,
+                    near=find_nearest(str(key), known),
                 )
 
     def _shots(self) -> list[ShotState]:
@@ -147,7 +150,7 @@ class _Reader:
         for key in given:
             entry = known.get(key.casefold())
             if entry is None:
-                near = nearest(key, [entry.shot.number for entry in self._reading.ledger])
+                near = find_nearest(key, [entry.shot.number for entry in self._reading.ledger])
                 self._complain("shots", f"no shot {key[:80]!r} in the recorded cut", near=near)
             else:
                 found[entry.place] = entry
@@ -215,7 +218,7 @@ class _Reader:
         known = {cue.line_id: cue for cue in self._reading.cues}
         if not isinstance(given, str) or given not in known:
             self._complain(
-                "line_id", f"no line {str(given)[:80]!r}", near=nearest(str(given), known)
+                "line_id", f"no line {str(given)[:80]!r}", near=find_nearest(str(given), known)
             )
             return Wish(name="cue")
         values = {key: self._sample(key) for key in ("start", "end") if key in self._words}
@@ -237,7 +240,7 @@ class _Reader:
         if ("start" in values or "end" in values) and not 0 <= first < last:
             field_ = "start" if "start" in values else "end"
             said = (
-                f"it would run from {clock(first / MASTER_HZ)} to {clock(last / MASTER_HZ)}"
+                f"it would run from {format_clock(first / MASTER_HZ)} to {format_clock(last / MASTER_HZ)}"
                 if first >= 0 <= last
                 else "it was not heard"
             )
@@ -272,7 +275,7 @@ class _Reader:
             self._complain(
                 "character",
                 f"unknown character {str(value)[:80]!r}",
-                near=nearest(str(value), names.values()),
+                near=find_nearest(str(value), names.values()),
             )
         return names.get(str(value).casefold(), "")
 
@@ -285,7 +288,7 @@ class _Reader:
                 expected=self._reading.version or "no version was made yet",
             )
             return Wish(name="waive")
-        failed = qc.failures(self._reading.checks)
+        failed = qc.select_failures(self._reading.checks)
         names = [name for one in failed for name in (one.name, f"{one.profile}: {one.name}")]
         check = self._text(self._words, "check", LONGEST_TEXT, needed=True)
         if check and check not in names:
@@ -294,7 +297,7 @@ class _Reader:
                 "check",
                 f"{version} has no failed check {check!r}",
                 expected=expected,
-                near=nearest(check, names),
+                near=find_nearest(check, names),
             )
         reason = self._text(self._words, "reason", LONGEST_REASON, needed=True)
         return Wish(

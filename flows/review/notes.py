@@ -22,7 +22,7 @@ from flows.who import LONGEST_NAME, me
 from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
 from manifests.rows import Event
-from manifests.store import event
+from manifests.store import new_event
 
 IMPORTED = "imported"
 LARGEST_BYTES, MOST_DECISIONS = 16 << 20, 20_000
@@ -64,7 +64,7 @@ def take_in(film: Film, path: Path) -> Imported:
     if problems:
         raise InputError(problems)
     ids, says = decide.write(drawn, reading, who=reviewer)
-    film.store.append([event(IMPORTED, key, actor=me(), detail=path.name)])
+    film.store.append([new_event(IMPORTED, key, actor=me(), detail=path.name)])
     return Imported(reviewer=reviewer, event_ids=ids, says=says, follows=_newer(drawn, reading))
 
 

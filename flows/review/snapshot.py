@@ -16,7 +16,7 @@ from flows import corrections
 from flows.ledger import record
 from flows.ledger.decisions import NAMES, UNDECIDED
 from flows.ledger.direction import as_written, direct
-from flows.ledger.shot import variants
+from flows.ledger.shot_decisions import variants
 from flows.ledger.shot_matching import places
 from flows.ledger.shot_state import FARM, ShotState
 from flows.project import Film, done
@@ -25,7 +25,7 @@ from flows.trust.waivers import WAIVED, Waived
 from flows.version import DELIVERABLES, Version
 from manifests.identity import digest
 from manifests.rows import Actor, Check, Cue, Cut, Deliverable, Event, Line, Recording, Shot, Take
-from pipeline.align.cue_overrides import Override
+from pipeline.align.cue_overrides import CueOverride
 from pipeline.deliver import deliver
 
 # a commit to one of these is news; all others go with an event or a version
@@ -53,7 +53,7 @@ class Reading:
     lines: Sequence[Line]
     actors: Sequence[Actor]
     recordings: Sequence[Recording]
-    overrides: Sequence[Override]
+    overrides: Sequence[CueOverride]
     events: Sequence[Event]
     version: str | None
     cuts: Sequence[Cut]
@@ -79,14 +79,14 @@ def revision_of(film: Film) -> str:
     """A short text that is another one after every commit that is news. Costs a look at the tables'
     logs.
     """
-    return digest([sorted(film.store.files(kind)) for kind in WATCHED])[:16]
+    return digest([sorted(film.store.list_files(kind)) for kind in WATCHED])[:16]
 
 
 def read(film: Film) -> Reading:
     """All of it, as it stood at one moment."""
-    still = replace(film, store=film.store.as_it_stands())
+    still = replace(film, store=film.store.pin_tables())
     store, revision = still.store, revision_of(still)
-    shots = store.current_rows(Shot)
+    shots = store.read_current(Shot)
     decided = record.decisions(store, shots)
     size = (film.production.width, film.production.height)
     undirected = [
@@ -109,17 +109,17 @@ def read(film: Film) -> Reading:
         wanted=wanted,
         variants=asked,
         takes=standing | done(still, others) if others else standing,
-        cues=store.current_rows(Cue),
-        lines=store.current_rows(Line),
-        actors=store.current_rows(Actor),
-        recordings=store.current_rows(Recording),
+        cues=store.read_current(Cue),
+        lines=store.read_current(Line),
+        actors=store.read_current(Actor),
+        recordings=store.read_current(Recording),
         overrides=corrections.decided(store),
         events=_decisions(still),
         version=version,
-        cuts=store.rows(Cut, version=version) if version else [],
-        checks=store.rows(Check, version=version) if version else [],
+        cuts=store.read(Cut, version=version) if version else [],
+        checks=store.read(Check, version=version) if version else [],
         waived=waivers.waived(store, version) if version else {},
-        files=store.rows(Deliverable, version=version) if version else [],
+        files=store.read(Deliverable, version=version) if version else [],
         folder=film.root / DELIVERABLES / version if version else None,
     )
 
@@ -150,7 +150,7 @@ def log(reading: Reading, key: str) -> str | None:
 def logs(reading: Reading, shots: Sequence[Shot]) -> dict[str, str]:
     """The same for many shots, by id, in one look at the record."""
     rows = (
-        reading.film.store.rows(Event, name=list(FARM), subject=[shot.shot_id for shot in shots])
+        reading.film.store.read(Event, name=list(FARM), subject=[shot.shot_id for shot in shots])
         if shots
         else []
     )
@@ -169,13 +169,13 @@ def _newest_version(film: Film) -> str | None:
     """The version that was made last and stands, whether or not a failed check keeps `latest` from
     it.
     """
-    known = {row.version for row in film.store.rows(Deliverable)}
-    standing = [name for name in deliver.versions(film.root / DELIVERABLES) if name in known]
+    known = {row.version for row in film.store.read(Deliverable)}
+    standing = [name for name in deliver.list_versions(film.root / DELIVERABLES) if name in known]
     return standing[-1] if standing else None
 
 
 def _decisions(film: Film) -> list[Event]:
-    rows = film.store.rows(Event, name=[*NAMES, corrections.EVENT, WAIVED])
+    rows = film.store.read(Event, name=[*NAMES, corrections.EVENT, WAIVED])
     return [row for row in _in_order(rows) if row.name != "moved"]
 
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from manifests.rows import Cue
-from manifests.timebase import MASTER_HZ, clock
+from manifests.timebase import MASTER_HZ, format_clock
 from model.emotion import LABELS
 from pipeline.align import cue_overrides
 from pipeline.align.align import Alignment
-from pipeline.align.cue_overrides import Override
+from pipeline.align.cue_overrides import CueOverride
 
 LEAST = 0.005  # of a weight that is worth a word
 STOPS = 4  # moods that are named before the rest is an ellipsis
@@ -72,14 +72,14 @@ DECIDED = {
 def _cue(field: str, value: str) -> str:
     if field in ("start", "end"):
         return (
-            f"{field} at {clock(int(value) / MASTER_HZ)}" if value else f"{field} as it was heard"
+            f"{field} at {format_clock(int(value) / MASTER_HZ)}" if value else f"{field} as it was heard"
         )
     if field == "ignore":
         return "left out" if value else "no longer left out"
     return f"{field} {value}" if value else f"{field} as it was heard"
 
 
-def corrected(cues: Sequence[Cue], decided: Sequence[Override]) -> list[Cue]:
+def corrected(cues: Sequence[Cue], decided: Sequence[CueOverride]) -> list[Cue]:
     """The cues with those decisions that they do not show yet. A choice between takes needs the
     sound and is left to the next plan.
     """

@@ -16,12 +16,12 @@ from typing import Any
 
 from flows import who
 from flows.project import BUILD, Film
-from manifests.errors import InputError, Problem, gather, nearest
-from manifests.query import query
+from manifests.errors import InputError, Problem, collect_problems, find_nearest
+from manifests.query import run_query
 from manifests.rows import Actor, Consent, Event
-from manifests.store import Store, event
+from manifests.store import Store, new_event
 from pipeline.script import consent
-from pipeline.script.consent import COVERS, Terms, Withdrawal
+from pipeline.script.consent import COVERS, ConsentTerms, Withdrawal
 
 REVOKED, PURGING, PURGED = "consent revoked", "purge began", "purged"
 
@@ -54,10 +54,10 @@ class Touched:
     stands: bool
 
 
-def terms(film: Film) -> Terms:
+def terms(film: Film) -> ConsentTerms:
     """What consents of this production are held to today."""
     settings = film.production.consent
-    return Terms(
+    return ConsentTerms(
         on=_today(),
         required=settings.required,
         use=settings.use or film.production.kind,
@@ -77,7 +77,7 @@ def known_withdrawn(film: Film) -> list[Actor]:
     """
     gone = {one.person for one in withdrawals(film)}
     return (
-        [actor for actor in film.store.current_rows(Actor) if actor.actor in gone] if gone else []
+        [actor for actor in film.store.read_current(Actor) if actor.actor in gone] if gone else []
     )
 
 
@@ -87,7 +87,7 @@ def hold(film: Film) -> None:
     """
     problems = list[Problem]()
     sheet = on_file(film, problems)
-    problems += refusals(film, film.store.current_rows(Actor), sheet)
+    problems += refusals(film, film.store.read_current(Actor), sheet)
     if problems:
         raise InputError(problems)
 
@@ -95,7 +95,7 @@ def hold(film: Film) -> None:
 def on_file(film: Film, problems: list[Problem]) -> list[Consent]:
     """The consents of the sheet as it is now; what is wrong with it is added to `problems`."""
     path = film.production.path(film.production.consents)
-    return (gather(problems, lambda: consent.read(path)) if path.is_file() else []) or []
+    return (collect_problems(problems, lambda: consent.read(path)) if path.is_file() else []) or []
 
 
 def withdrawals(film: Film) -> list[Withdrawal]:
@@ -103,7 +103,7 @@ def withdrawals(film: Film) -> list[Withdrawal]:
     found = {
         row.event_id: row
         for store in _stores(film)
-        for row in store.rows(Event, name=[REVOKED, PURGING])
+        for row in store.read(Event, name=[REVOKED, PURGING])
     }
     rows = sorted(found.values(), key=lambda row: row.happened_at)
     return [
@@ -139,7 +139,7 @@ def revoke(
         if one.covers in covers
     ]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
-    made = event(name, person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False))
+    made = new_event(name, person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False))
     for store in _stores(film):
         store.append([made])
     return made
@@ -157,19 +157,21 @@ def people_named(film: Film, name: str) -> list[str]:
     """The actor's name as the record and the sheets write it, every spelling. Raises InputError
     with the nearest names.
     """
-    known = {row.actor for row in film.store.rows(Actor)} | {
+    known = {row.actor for row in film.store.read(Actor)} | {
         row.subject for row in on_file(film, [])
     }
     known |= {actor for actor in _cast_now(film) if actor}
     if found := [one for one in sorted(known) if consent.same_person(one, name)]:
         return found
     message = f"nobody called {name!r} is or was in this production"
-    raise InputError(Problem(file=str(film.folder), message=message, nearest=nearest(name, known)))
+    raise InputError(
+        Problem(file=str(film.folder), message=message, nearest=find_nearest(name, known))
+    )
 
 
 def touched(film: Film, person: str) -> list[Touched]:
     """Every file that was ever delivered with somebody in it."""
-    answer = query(film.store, TOUCHED, [person])
+    answer = run_query(film.store, TOUCHED, [person])
     place = film.root / "deliverables"
     return [
         Touched(
@@ -191,7 +193,7 @@ def facts(film: Film, person: str) -> dict[str, Any]:
             consent.of_person(on_file(film, []), person), withdrawals(film)
         ),
         "withdrawn": [one for one in withdrawals(film) if one.person == person],
-        "purged": [row.happened_at for row in film.store.rows(Event, name=PURGED, subject=person)],
+        "purged": [row.happened_at for row in film.store.read(Event, name=PURGED, subject=person)],
         "deliverables": touched(film, person),
     }
 
@@ -201,7 +203,7 @@ def _cast_now(film: Film) -> list[str]:
     from pipeline.script import cast, script
 
     path = film.production.path(film.production.cast)
-    actors = gather([], lambda: cast.read(path, words=script.words(), folder=film.folder)) or []
+    actors = collect_problems([], lambda: cast.read(path, words=script.words(), folder=film.folder)) or []
     return [actor.actor for actor in actors]
 
 

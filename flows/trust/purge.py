@@ -20,13 +20,13 @@ from flows.lease import held
 from flows.project import Film
 from flows.trust import elsewhere
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.rows import Actor, Cue, Deliverable, Event, Grade, Recording, Shot, Take
-from manifests.store import event
+from manifests.store import new_event
 from model.weights import cache_folder
 from pipeline.corpus.emotion_sample import PICTURES
 from pipeline.deliver import dailies
-from pipeline.deliver.deliver import LATEST, versions
+from pipeline.deliver.deliver import LATEST, list_versions
 from pipeline.script.consent import COVERS
 
 TOMBSTONE = "purged.json"
@@ -44,7 +44,7 @@ class Purge:
     person: str
     covers: tuple[str, ...]
     files: dict[Path, str]
-    versions: tuple[str, ...]
+    list_versions: tuple[str, ...]
     remains: tuple[str, ...]
     stored: dict[str, str] = field(default_factory=dict)
 
@@ -113,7 +113,7 @@ def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
         "versions": purge.versions,
     }
     detail |= {"deliverables": gone, "remains": purge.remains, "reason": reason}
-    made = event(
+    made = new_event(
         PURGED, purge.person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False)
     )
     film.store.append([made])
@@ -144,15 +144,15 @@ def tombstone(path: Path) -> dict[str, object] | None:
 
 
 def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
-    shots = film.store.rows(Shot, actor=person)
+    shots = film.store.read(Shot, actor=person)
     ids = sorted({shot.shot_id for shot in shots})
     known = set(ids)
     yield from (
         (path, "take") for path in _below(film.root / TAKES) if elsewhere.stem(path.name) in known
     )
-    for take in film.store.rows(Take, shot_id=ids) if ids else []:
+    for take in film.store.read(Take, shot_id=ids) if ids else []:
         yield from _if_there(film.root / take.path, "take")
-    for grade in film.store.rows(Grade, shot_id=ids) if ids else []:
+    for grade in film.store.read(Grade, shot_id=ids) if ids else []:
         yield from _if_there(film.root / grade.cube_path, "colour match")
     if ids:
         yield from ((path, "section of a lesson") for path in _below(film.root / SECTIONS))
@@ -198,7 +198,7 @@ def _stored(film: Film, person: str, covers: Sequence[str]) -> dict[str, str]:
     """What lies in the shared storage."""
     found: dict[str, str] = {}
     if "likeness" in covers:
-        ids = sorted({shot.shot_id for shot in film.store.rows(Shot, actor=person)})
+        ids = sorted({shot.shot_id for shot in film.store.read(Shot, actor=person)})
         found |= elsewhere.stored(film, shot_ids=ids, portraits=_named(film, person, "portrait"))
     if "voice" in covers:
         found |= elsewhere.stored_sound(film, _spoken_in(film, person))
@@ -206,13 +206,13 @@ def _stored(film: Film, person: str, covers: Sequence[str]) -> dict[str, str]:
 
 
 def _characters(film: Film, person: str) -> set[str]:
-    return {row.character for row in film.store.rows(Actor, actor=person)}
+    return {row.character for row in film.store.read(Actor, actor=person)}
 
 
 def _heard(film: Film) -> dict[str, set[str]]:
     """Who was ever heard in each recording."""
     heard: dict[str, set[str]] = {}
-    for cue in film.store.rows(Cue):
+    for cue in film.store.read(Cue):
         if cue.start >= 0:
             heard.setdefault(cue.recording_id, set()).add(cue.character)
     return heard
@@ -221,13 +221,13 @@ def _heard(film: Film) -> dict[str, set[str]]:
 def _spoken_in(film: Film, person: str) -> list[Recording]:
     """The recordings in which somebody speaks."""
     characters, heard = _characters(film, person), _heard(film)
-    rows = {row.recording_id: row for row in film.store.rows(Recording)}
+    rows = {row.recording_id: row for row in film.store.read(Recording)}
     return [row for key, row in rows.items() if heard.get(key, set()) & characters]
 
 
 def _named(film: Film, person: str, column: str) -> list[Path]:
     """The files that the cast ever named for this person, those of others too left out."""
-    rows = film.store.rows(Actor)
+    rows = film.store.read(Actor)
     others = {str(getattr(row, column)) for row in rows if row.actor != person}
     mine = {str(getattr(row, column)) for row in rows if row.actor == person} - others
     return [
@@ -260,7 +260,7 @@ def _own_files(
     """Files that the cast names for this person and for nobody else, but for kinds of files that
     cannot hold what is purged.
     """
-    rows = film.store.rows(Actor)
+    rows = film.store.read(Actor)
     for column in columns:
         mine = {
             str(getattr(row, column))
@@ -281,11 +281,11 @@ def _bury(film: Film, version: str, purge: Purge) -> None:
     """Say in the version's folder that it was, so that its name is not used again."""
     folder = film.root / "deliverables" / version
     folder.mkdir(parents=True, exist_ok=True)
-    at = event(PURGED, purge.person, actor="").happened_at
+    at = new_event(PURGED, purge.person, actor="").happened_at
     files = [one for one in touched(film, purge.person) if one.version == version]
     said = {"version": version, "purged_at": at, "by": who.me(), "because": "consent withdrawn"}
     said["files"] = [{"path": one.path, "media_digest": one.media_digest} for one in files]  # type: ignore[assignment]
-    with whole(folder / TOMBSTONE) as partial:
+    with atomic_write(folder / TOMBSTONE) as partial:
         partial.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
 
 
@@ -323,9 +323,9 @@ def _unrecorded(film: Film, person: str) -> list[str]:
     published. Anybody may be in them.
     """
     place = film.root / "deliverables"
-    standing = [name for name in versions(place) if not (place / name / TOMBSTONE).is_file()]
+    standing = [name for name in list_versions(place) if not (place / name / TOMBSTONE).is_file()]
     known = (
-        {row.version for row in film.store.rows(Deliverable, version=standing)}
+        {row.version for row in film.store.read(Deliverable, version=standing)}
         if standing
         else set()
     )

@@ -13,9 +13,9 @@ from flows.project import Film
 from flows.trust import consents
 from flows.version import DELIVERABLES
 from flows.who import me
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Check, Event
-from manifests.store import Store, event
+from manifests.store import Store, new_event
 from pipeline.checks import qc
 from pipeline.deliver import deliver
 
@@ -38,7 +38,7 @@ class Outcome:
 
 def waived(store: Store, version: str) -> Waived:
     """The waivers of a version, by profile and check: by whom, when and why."""
-    rows = sorted(store.rows(Event, name=WAIVED, subject=version), key=lambda row: row.happened_at)
+    rows = sorted(store.read(Event, name=WAIVED, subject=version), key=lambda row: row.happened_at)
     found = {}
     for row in rows:
         detail = json.loads(row.detail)
@@ -58,12 +58,14 @@ def waive(film: Film, version: str, check: str, *, reason: str) -> Outcome:
     it (a waiver is for measures, not for people).
     """
     place = film.root / DELIVERABLES
-    rows = film.store.rows(Check, version=version)
+    rows = film.store.read(Check, version=version)
     if not (place / version / "checks.json").is_file() or not rows:
         message = f"there is no version {version!r} to waive anything of"
         raise InputError(
             Problem(
-                file=str(place), message=message, nearest=nearest(version, deliver.versions(place))
+                file=str(place),
+                message=message,
+                nearest=find_nearest(version, deliver.list_versions(place)),
             )
         )
     chosen = _chosen(rows, check, version)
@@ -79,16 +81,16 @@ def waive(film: Film, version: str, check: str, *, reason: str) -> Outcome:
         )
         for one in chosen
     ]
-    film.store.append([event(WAIVED, version, actor=me(), detail=detail) for detail in details])
+    film.store.append([new_event(WAIVED, version, actor=me(), detail=detail) for detail in details])
     decided = waived(film.store, version)
-    qc.write(rows, place / version, waived=decided)
-    left = tuple(one for one in qc.failures(rows) if (one.profile, one.name) not in decided)
+    qc.write_checks(rows, place / version, waived=decided)
+    left = tuple(one for one in qc.select_failures(rows) if (one.profile, one.name) not in decided)
     published = not left and _publish(film, version)
     return Outcome(version=version, waived=tuple(chosen), left=left, published=published)
 
 
 def _chosen(rows: list[Check], check: str, version: str) -> list[Check]:
-    failed = qc.failures(rows)
+    failed = qc.select_failures(rows)
     chosen = [one for one in failed if check in (one.name, f"{one.profile}: {one.name}")]
     if not chosen:
         known = [name for one in failed for name in (one.name, f"{one.profile}: {one.name}")]
@@ -103,7 +105,7 @@ def _chosen(rows: list[Check], check: str, version: str) -> list[Check]:
                 file="checks.json",
                 message=message,
                 expected=expected,
-                nearest=nearest(check, known),
+                nearest=find_nearest(check, known),
             )
         )
     return chosen

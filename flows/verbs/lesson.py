@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.verbs.options import DONE, Folder, Json, group
-from flows.view.screen import say, say_json, table
+from flows.verbs.options import Folder, Json, group
+from flows.view.screen import DONE, say, say_json, table
 
 app = group()
 xliff = group(
@@ -44,7 +44,7 @@ def course(
     from flows.night.nightly import Asked
     from flows.night.summary import FINE
     from flows.progress import bars
-    from manifests.timebase import clock
+    from manifests.timebase import format_clock
 
     with bars():
         made = render(root, Asked(ray=ray, workers=workers))
@@ -54,7 +54,7 @@ def course(
         )
         return made.summary.exit_code
     rows = [
-        (row.name, row.title, row.version or "-", clock(row.seconds), row.state, row.reason)
+        (row.name, row.title, row.version or "-", format_clock(row.seconds), row.state, row.reason)
         for row in made.lessons
     ]
     table(("lesson", "title", "version", "length", "state", ""), rows)
@@ -63,7 +63,7 @@ def course(
             say(f"{row.name}: {line}")
     fine = sum(report.state in FINE for report in made.summary.reports)
     say(
-        f"{fine} of {len(made.lessons)} lessons are as they should be, {clock(made.seconds)} together. {root / 'course.json'}"
+        f"{fine} of {len(made.lessons)} lessons are as they should be, {format_clock(made.seconds)} together. {root / 'course.json'}"
     )
     return made.summary.exit_code
 

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs.options import DONE, Folder, Json, Out, group
-from flows.view.screen import say, say_json, table
+from flows.verbs.options import Folder, Json, Out, group
+from flows.view.screen import DONE, say, say_json, table
 
 app = group()
 
@@ -136,9 +136,9 @@ def maintain(
     meanwhile.
     """
     from flows.project import open_film
-    from manifests.upkeep import MANY_FILES, maintain
+    from manifests.upkeep import MANY_FILES, maintain_tables
 
-    kept = maintain(open_film(folder, out).store, many=2 if every else MANY_FILES, keep_hours=keep)
+    kept = maintain_tables(open_film(folder, out).store, many=2 if every else MANY_FILES, keep_hours=keep)
     if as_json:
         say_json(kept)
     else:
@@ -162,7 +162,7 @@ def query(
 ) -> int:
     """Ask the manifests, read-only."""
     from flows.project import open_film
-    from manifests.query import query as ask
+    from manifests.query import run_query as ask
 
     answer = ask(open_film(folder, out).store, sql)
     if as_json:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flows.lesson_inputs import read_script, words_of
 from flows.project import Film, open_film
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from pipeline.lesson import markdown, xliff
 from pipeline.lesson.lesson_script import LessonScript
@@ -69,5 +69,5 @@ def _lesson(folder: Path) -> tuple[Film, LessonScript]:
 
 
 def _write(path: Path, text: str) -> None:
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")

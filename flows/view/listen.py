@@ -9,13 +9,13 @@ from pathlib import Path
 
 from flows import corrections, listening
 from flows.corrections import Corrected
+from flows.cut import listen_and_cut
 from flows.inputs import read_inputs
 from flows.project import Film, open_film
-from flows.render import DONE, listen
-from flows.view.screen import say, say_json, short, table
-from manifests.timebase import MASTER_HZ, clock
+from flows.view.screen import DONE, say, say_json, short, table
+from manifests.timebase import MASTER_HZ, format_clock
 from pipeline.speech import transcribe
-from pipeline.speech.turns import rttm as turns_as_rttm
+from pipeline.speech.turns import format_rttm as turns_as_rttm
 
 
 def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
@@ -23,7 +23,7 @@ def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
     RTTM.
     """
     film = open_film(folder, out)
-    cutting = listen(film, read_inputs(film))
+    cutting = listen_and_cut(film, read_inputs(film))
     heard = cutting.heard
     sheet = corrections.export(film.root, heard)
     rttm = sheet.with_name("turns.rttm")
@@ -51,8 +51,8 @@ def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
         (
             cue.line_id,
             cue.character,
-            clock(cue.start / MASTER_HZ) if cue.start >= 0 else "-",
-            clock(cue.end / MASTER_HZ) if cue.start >= 0 else "-",
+            format_clock(cue.start / MASTER_HZ) if cue.start >= 0 else "-",
+            format_clock(cue.end / MASTER_HZ) if cue.start >= 0 else "-",
             cue.status,
             f"{cue.confidence:.2f}",
             cue.text[:40],
@@ -61,7 +61,7 @@ def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
     ]
     table(("line", "character", "starts", "ends", "status", "sure", "text"), rows)
     for stretch in heard.found.left_over:
-        span = f"{clock(stretch.start / MASTER_HZ)} to {clock(stretch.end / MASTER_HZ)}"
+        span = f"{format_clock(stretch.start / MASTER_HZ)} to {format_clock(stretch.end / MASTER_HZ)}"
         say(f"not in the script: {span}, {stretch.character or stretch.speaker}: {stretch.text}")
     for cue in heard.needs_an_ear:
         say(f"needs an ear: {cue.line_id} {cue.character}: {cue.text[:60]} ({cue.reasons})")
@@ -76,7 +76,7 @@ def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
 
 def notes(film: Film) -> list[str]:
     """What people must know of how this production is listened to."""
-    deaf = transcribe.deaf(listening.word_settings(film))
+    deaf = transcribe.describe_unknown_language(listening.word_settings(film))
     return [deaf] if deaf else []
 
 

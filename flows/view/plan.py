@@ -10,14 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from flows.cut import Cutting
+from flows.cut import Cutting, listen_and_cut
 from flows.inputs import Inputs, open_inputs, weights_used
-from flows.plan import PLANNED, Estimate, Plan, PlannedShot
+from flows.plan import PLANNED, Estimate, Plan, PlannedShot, compare_with_record
 from flows.project import Film
-from flows.render import DONE, compare_with_record, listen
 from flows.view.listen import complaints, notes
-from flows.view.screen import say, say_json, table
-from manifests.timebase import timecode
+from flows.view.screen import DONE, say, say_json, table
+from manifests.timebase import format_timecode
 
 ALWAYS = ("new", "changed", "cached")  # counted in the last line also when there are none
 
@@ -36,7 +35,7 @@ def plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) ->
             f"{facts['lines']} lines, {facts['characters']} actors: nothing is wrong."
         )
         return DONE
-    cutting = listen(film, inputs)
+    cutting = listen_and_cut(film, inputs)
     planned = compare_with_record(cutting)
     if as_json:
         say_json(_as_json(planned, cutting))
@@ -49,7 +48,7 @@ def _show(planned: Plan, cutting: Cutting) -> None:
     rows = [
         (
             entry.shot.number,
-            timecode(entry.shot.start_frame, entry.shot.rate),
+            format_timecode(entry.shot.start_frame, entry.shot.rate),
             entry.shot.frames,
             entry.shot.character,
             state_in_words(entry),

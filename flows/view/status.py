@@ -21,11 +21,10 @@ from typing import Any
 from flows.ledger import record
 from flows.ledger.shot_state import STATES, ShotState
 from flows.project import Film, open_film
-from flows.render import DONE, SOME_FAILED
 from flows.trust.consents import PURGED
 from flows.trust.waivers import WAIVED
-from flows.view.screen import complain, say, say_json
-from manifests.query import query
+from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json
+from manifests.query import run_query
 from manifests.rows import Event, Shot, Take
 
 EVERY_SECONDS = 1.0
@@ -86,10 +85,10 @@ def status(folder: Path, *, out: Path | None, watch: bool = False, as_json: bool
 
 def look(film: Film) -> Status:
     """What the record says now."""
-    film = replace(film, store=film.store.as_it_stands())
+    film = replace(film, store=film.store.pin_tables())
     store = film.store
-    shots = store.current_rows(Shot)
-    done = store.known(Take, "shot_id", [shot.shot_id for shot in shots])
+    shots = store.read_current(Shot)
+    done = store.find_keys(Take, "shot_id", [shot.shot_id for shot in shots])
     run = record.newest_run(film)
     ledger = record.told(film, shots, run=run, done=done)
     counts, marks = (
@@ -221,7 +220,7 @@ class _Pace:
 
 
 def _pace(film: Film, run: record.NewestRun) -> _Pace:
-    ((made, first, last, last_word),) = query(film.store, PACE, [run.began_at]).rows
+    ((made, first, last, last_word),) = run_query(film.store, PACE, [run.began_at]).rows
     return _Pace(made=made, first=first or "", last=last or "", last_word=last_word or run.began_at)
 
 
@@ -269,7 +268,7 @@ def _versions(film: Film) -> tuple[dict[str, Any], ...]:
     nothing was.
     """
     versions = _dicts(film, VERSIONS)
-    said = film.store.rows(Event, name=[WAIVED, PURGED]) if versions else []
+    said = film.store.read(Event, name=[WAIVED, PURGED]) if versions else []
     told = [(row, json.loads(row.detail)) for row in sorted(said, key=lambda row: row.happened_at)]
     for version in versions:
         name = version["version"]
@@ -286,5 +285,5 @@ def _versions(film: Film) -> tuple[dict[str, Any], ...]:
 
 
 def _dicts(film: Film, sql: str) -> tuple[dict[str, Any], ...]:
-    answer = query(film.store, sql)
+    answer = run_query(film.store, sql)
     return tuple(dict(zip(answer.columns, row, strict=True)) for row in answer.rows)

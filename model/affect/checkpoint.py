@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
 
@@ -45,7 +45,7 @@ def write(
         json.dumps(dict(config), indent=1, sort_keys=True) + "\n", encoding="utf-8"
     )
     found = _digest(folder)
-    with whole(folder / DIGEST) as partial:
+    with atomic_write(folder / DIGEST) as partial:
         partial.write_text(found + "\n", encoding="utf-8")
     return found
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float16, Float32, Int16, UInt8
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from manifests.rows import CorpusClip
@@ -121,7 +121,7 @@ def save(arrays: Prepared | PreparedPortrait, path: Path) -> None:
     from safetensors.numpy import save_file
 
     named = {name: np.ascontiguousarray(getattr(arrays, name)) for name in type(arrays).__slots__}
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         save_file(named, partial)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 
 FILE = "dice settings"
 CHOICES = {
@@ -37,7 +37,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class DiceSettings:
     """The defaults are the published ones where there are any.
 
     `build`: `released` weights, or `tiny` random ones of the same classes, whose frames mean
@@ -83,16 +83,16 @@ class Settings:
         return asdict(self)
 
 
-TINY = Settings(
+TINY = DiceSettings(
     build="tiny", steps=2, generated_side=64, kept_megabytes=8.0, device="cpu", dtype="float32"
 )
 
 
-def read_settings(given: Mapping[str, object]) -> Settings:
+def read_settings(given: Mapping[str, object]) -> DiceSettings:
     """Check a mapping from a settings file. Raises InputError with every problem at once."""
-    known = [field.name for field in fields(Settings)]
+    known = [field.name for field in fields(DiceSettings)]
     problems = [_unknown(name, known) for name in given if name not in known]
-    base = TINY if given.get("build") == "tiny" else Settings()
+    base = TINY if given.get("build") == "tiny" else DiceSettings()
     values: dict[str, Any] = {}
     for name in (name for name in known if name in given):
         problem, values[name] = _checked(name, given[name], getattr(base, name))
@@ -145,7 +145,7 @@ def _checked_box(value: object) -> tuple[Problem | None, object]:
 
 
 def _bad(name: str, value: object, expected: str, choices: tuple[str, ...] = ()) -> Problem:
-    near = nearest(value, choices) if isinstance(value, str) and choices else None
+    near = find_nearest(value, choices) if isinstance(value, str) and choices else None
     return Problem(
         file=FILE,
         column=name,
@@ -158,5 +158,5 @@ def _bad(name: str, value: object, expected: str, choices: tuple[str, ...] = ())
 
 def _unknown(name: str, known: list[str]) -> Problem:
     return Problem(
-        file=FILE, column=name, message=f"unknown setting {name!r}", nearest=nearest(name, known)
+        file=FILE, column=name, message=f"unknown setting {name!r}", nearest=find_nearest(name, known)
     )

@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.atomic_write import whole
-from manifests.errors import InputError, Problem, nearest
+from manifests.atomic_write import atomic_write
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.identity import sha256_file
 from model.weights import cache_folder
 
@@ -77,7 +77,7 @@ def entry(name: str) -> Foreign:
             file="--foreign",
             message=message,
             expected=", ".join(known),
-            nearest=nearest(name, known),
+            nearest=find_nearest(name, known),
         )
     )
 
@@ -117,7 +117,7 @@ def remember(name: str) -> None:
     """
     path = place(name)
     if not _note(path).is_file():
-        with whole(_note(path)) as partial:
+        with atomic_write(_note(path)) as partial:
             partial.write_text(sha256_file(path) + "\n")
 
 

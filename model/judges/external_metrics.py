@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int16
 
-from manifests.errors import InputError, Problem, gather
+from manifests.errors import InputError, Problem, collect_problems
 from model.judges import arcface, external, i3d, syncnet
 from model.judges.points import Faces, Followed
 
@@ -43,7 +43,7 @@ class Guests:
         self.names = tuple(dict.fromkeys(names))
         check(self.names)
         problems: list[Problem] = []
-        loaded = {name: gather(problems, LOADERS[name]) for name in self.names}
+        loaded = {name: collect_problems(problems, LOADERS[name]) for name in self.names}
         if problems:
             raise InputError(problems)
         for name in self.names:
@@ -88,7 +88,7 @@ def check(names: Sequence[str]) -> None:
     """Whether all are known and their files here. Raises InputError that tells of every one."""
     problems: list[Problem] = []
     for name in names:
-        gather(problems, partial(external.place, name))
+        collect_problems(problems, partial(external.place, name))
     if problems:
         raise InputError(problems)
 

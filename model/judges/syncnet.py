@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import sha256_file
 from model.conversion import read_pickle
@@ -166,7 +166,7 @@ def _converted(published: Path) -> Path:
     target, source = published.with_name("syncnet_v2.safetensors"), sha256_file(published)
     if not target.is_file() or _source(target) != source:
         tensors = {name: value.contiguous() for name, value in read_pickle(published).items()}
-        with whole(target) as partial:
+        with atomic_write(target) as partial:
             save_file(tensors, partial, metadata={SOURCE: source})
     return target
 

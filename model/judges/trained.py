@@ -18,7 +18,7 @@ from typing import Any
 from safetensors.torch import load_file, save
 from torch import nn
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
 
@@ -54,7 +54,7 @@ class Origin:
 def keep(net: nn.Module, origin: Origin, folder: Path) -> Origin:
     """Write weights and page; returns the page with the digest of the weights."""
     target = folder / f"{origin.judge}.safetensors"
-    with whole(target) as partial:
+    with atomic_write(target) as partial:
         partial.write_bytes(
             save({name: value.detach().contiguous() for name, value in net.state_dict().items()})
         )

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 
 if TYPE_CHECKING:
     from model.talker import Description
@@ -71,7 +71,7 @@ def read_settings(given: Mapping[str, object]) -> Settings:
             file=FILE,
             column=name,
             message=f"unknown setting {name!r}",
-            nearest=nearest(name, known),
+            nearest=find_nearest(name, known),
         )
         for name in given
         if name not in known

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 
 if TYPE_CHECKING:
     from model.talker import Description
@@ -40,7 +40,7 @@ def read_settings(given: Mapping[str, object]) -> Settings:
     known = [field.name for field in fields(Settings)]
     problems = [
         Problem(
-            file="previs settings", message=f"unknown setting {key!r}", nearest=nearest(key, known)
+            file="previs settings", message=f"unknown setting {key!r}", nearest=find_nearest(key, known)
         )
         for key in given
         if key not in known

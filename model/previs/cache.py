@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.identity import digest, digest_file
 from model import weights
 from model.previs import VERSION
@@ -54,7 +54,7 @@ def save(key: str, puppet: Puppet) -> None:
     arrays: dict[str, np.ndarray] = {}
     _pack(puppet, "", arrays)
     try:
-        with whole(path) as partial:
+        with atomic_write(path) as partial:
             np.savez(partial, **arrays)  # type: ignore[arg-type]
         _prune(path.parent)
     except OSError as error:

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, UInt8
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from manifests.rows import CorpusClip
@@ -200,7 +200,7 @@ def _references(corpus: Corpus, rows: Sequence[CorpusClip]) -> Tensor:
 
 def _cached(path: Path, make: Callable[[], Tensor]) -> Tensor:
     if not path.is_file():
-        with whole(path) as partial:  # workers may make it at the same time
+        with atomic_write(path) as partial:  # workers may make it at the same time
             save_file({"values": make().contiguous()}, partial)
     values: Tensor = load_file(path)["values"]
     return values

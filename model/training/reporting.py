@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 
 Report = Callable[[int, Mapping[str, float]], None]
 """`report(step, {"loss/total": 1.25, ...})`, after each step or less often."""
@@ -35,7 +35,7 @@ class Curve:
         steps again.
         """
         kept = [line for line in self._lines() if json.loads(line)["step"] < step]
-        with whole(self.path) as partial:
+        with atomic_write(self.path) as partial:
             partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def __call__(self, step: int, values: Mapping[str, float]) -> None:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 
 HEADER = "training"
@@ -48,7 +48,7 @@ class Training:
             tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
         header = {"step": step, "groups": state["param_groups"], "facts": dict(self.facts)}
         written = {key: value.contiguous() for key, value in tensors.items()}
-        with whole(path) as partial:
+        with atomic_write(path) as partial:
             save_file(written, partial, metadata={HEADER: json.dumps(header)})
 
     def restore(self, path: Path) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import Field, field, fields
 from typing import Any, TypeVar
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ def read(
     for key, value in table.items():
         place = f"{name}.{key}" if name else key
         if key not in known:
-            near = nearest(key, [*known, *beside])
+            near = find_nearest(key, [*known, *beside])
             problems.append(
                 Problem(
                     file=file, column=place, message="unknown setting", got=repr(key), nearest=near
@@ -50,7 +50,7 @@ def read(
             continue
         expected = _expected(known[key], value)
         if expected:
-            near = nearest(str(value), known[key].metadata.get("choices", ()))
+            near = find_nearest(str(value), known[key].metadata.get("choices", ()))
             got = repr(value)
             problems.append(
                 Problem(

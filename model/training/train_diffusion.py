@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from manifests.errors import InputError, Problem, gather
+from manifests.errors import InputError, Problem, collect_problems
 from manifests.identity import digest, digest_bytes
 from manifests.rows import CorpusClip
 from model.affect import checkpoint
@@ -93,7 +93,7 @@ def check(chosen: DiffusionSettings) -> None:
     for name, look in looks.items():
         folder, found = getattr(chosen, name), list[Problem]()
         if folder:
-            digests[name] = gather(found, partial(look, Path(folder))) or ""
+            digests[name] = collect_problems(found, partial(look, Path(folder))) or ""
         problems += [replace(problem, column=f"diffusion.{name}") for problem in found]
     column = "diffusion.bank"
     if chosen.bank and not chosen.embedder:

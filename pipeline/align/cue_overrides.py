@@ -15,11 +15,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Cue, Recording
 from manifests.timebase import MASTER_HZ
 from pipeline.align.align import Alignment, located
-from pipeline.script.tables import Record, Table
+from pipeline.script.tables import SheetRecord, SheetTable
 
 FIELDS = ("start", "end", "character", "take", "ignore")
 COLUMNS = (
@@ -42,7 +42,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class CueOverride:
     """One decision about one line. `value` is canonical text: samples for start and end, a name, a
     number, `yes` or "".
 
@@ -61,11 +61,11 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
+class OverrideConflict:
     """A changed cell that a newer decision contradicts; it is not applied."""
 
-    change: Override
-    decided: Override
+    change: CueOverride
+    decided: CueOverride
 
     def __str__(self) -> str:
         """One line for people."""
@@ -74,7 +74,7 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
+class AppliedOverrides:
     """Cues with the decisions in them, and why the others did not fit."""
 
     cues: list[Cue]
@@ -106,12 +106,12 @@ def export(found: Alignment, *, at: str) -> str:
     return out.getvalue()
 
 
-def changes(table: Table, *, characters: Iterable[str]) -> list[Override]:
+def changes(table: SheetTable, *, characters: Iterable[str]) -> list[CueOverride]:
     """The cells that differ from what was exported. Raises InputError with every cell that makes no
     sense.
     """
     known = {name.casefold(): name for name in characters}
-    found: list[Override] = []
+    found: list[CueOverride] = []
     problems: list[Problem] = []
     for record in table.records:
         try:
@@ -134,7 +134,7 @@ def changes(table: Table, *, characters: Iterable[str]) -> list[Override]:
                 continue
             if value != old:
                 found.append(
-                    Override(line_id=_plain(record["line_id"]), field=name, value=value, at=at)
+                    CueOverride(line_id=_plain(record["line_id"]), field=name, value=value, at=at)
                 )
     if problems:
         raise InputError(problems)
@@ -142,8 +142,8 @@ def changes(table: Table, *, characters: Iterable[str]) -> list[Override]:
 
 
 def settle(
-    changed: Sequence[Override], decided: Sequence[Override]
-) -> tuple[list[Override], list[Conflict]]:
+    changed: Sequence[CueOverride], decided: Sequence[CueOverride]
+) -> tuple[list[CueOverride], list[OverrideConflict]]:
     """Which changes are new decisions, and which contradict a decision made after the sheet was
     exported.
     """
@@ -154,27 +154,27 @@ def settle(
         if before is None or before.at <= change.at:
             fresh.append(change)
         elif before.value != change.value:
-            conflicts.append(Conflict(change=change, decided=before))
+            conflicts.append(OverrideConflict(change=change, decided=before))
     return fresh, conflicts
 
 
-def current(decided: Sequence[Override]) -> dict[tuple[str, str], Override]:
+def current(decided: Sequence[CueOverride]) -> dict[tuple[str, str], CueOverride]:
     """The latest decision on each field of each line."""
-    latest: dict[tuple[str, str], Override] = {}
+    latest: dict[tuple[str, str], CueOverride] = {}
     for one in sorted(decided, key=lambda override: override.at):
         latest[one.line_id, one.field] = one
     return latest
 
 
-def circled(decided: Sequence[Override]) -> dict[str, int]:
+def circled(decided: Sequence[CueOverride]) -> dict[str, int]:
     """Takes chosen by hand, for `align.Known`."""
     chosen = {line_id: one for (line_id, name), one in current(decided).items() if name == "take"}
     return {line_id: int(one.value) for line_id, one in chosen.items() if one.value}
 
 
 def apply(
-    found: Alignment, decided: Sequence[Override], *, recordings: Sequence[Recording] = ()
-) -> Applied:
+    found: Alignment, decided: Sequence[CueOverride], *, recordings: Sequence[Recording] = ()
+) -> AppliedOverrides:
     """The cues with what was decided by hand. A decision on a line, take or time that is not there
     is reported, not applied.
 
@@ -200,7 +200,7 @@ def apply(
         moved = (changed.start, changed.end) != (cue.start, cue.end)
         cues.append(located(changed, recordings) if moved else changed)
         unfit += [f"{cue.line_id}: {complaint}"] if complaint else []
-    return Applied(cues=cues, unfit=unfit)
+    return AppliedOverrides(cues=cues, unfit=unfit)
 
 
 def _cells(cue: Cue, found: Alignment) -> dict[str, str]:
@@ -275,19 +275,19 @@ def _words_within(words: str, start: int, end: int) -> str:
     return json.dumps(fitted, ensure_ascii=False)
 
 
-def _readable(one: Override) -> str:
+def _readable(one: CueOverride) -> str:
     """The value of a decision as the sheet shows it."""
     timed = one.field in ("start", "end") and one.value
     return f"{int(one.value) / MASTER_HZ:.3f} s" if timed else repr(one.value)
 
 
-def _canonical(table: Table, record: Record, name: str, characters: Mapping[str, str]) -> str:
+def _canonical(table: SheetTable, record: SheetRecord, name: str, characters: Mapping[str, str]) -> str:
     text = _plain(record[name])
     if name in ("start", "end"):
         return _samples(table, record, name, text)
     if name == "character":
         if text.casefold() not in characters:
-            near = nearest(text, characters.values())
+            near = find_nearest(text, characters.values())
             raise InputError(
                 table.problem(record, name, f"unknown character {text!r}", nearest=near)
             )
@@ -307,7 +307,7 @@ def _canonical(table: Table, record: Record, name: str, characters: Mapping[str,
     return "yes" if text.casefold() in YES else ""
 
 
-def _exported(record: Record) -> list[str]:
+def _exported(record: SheetRecord) -> list[str]:
     """What stood in the row's `FIELDS` when it was exported, and when that was. Raises ValueError,
     RecursionError.
     """
@@ -321,7 +321,7 @@ def _exported(record: Record) -> list[str]:
     return said
 
 
-def _samples(table: Table, record: Record, name: str, text: str) -> str:
+def _samples(table: SheetTable, record: SheetRecord, name: str, text: str) -> str:
     """Seconds, `M:SS.mmm` or `H:MM:SS.mmm` to samples; "" stays."""
     if not text:
         return ""
@@ -336,7 +336,7 @@ def _samples(table: Table, record: Record, name: str, text: str) -> str:
     return str(round(seconds * MASTER_HZ))
 
 
-def _with(record: Record, name: str, text: str) -> Record:
+def _with(record: SheetRecord, name: str, text: str) -> SheetRecord:
     return replace(record, cells={**record.cells, name: text})
 
 

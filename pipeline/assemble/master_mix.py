@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from manifests import identity
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import ToolError
 from manifests.rows import Recording
 from manifests.timebase import MASTER_HZ
@@ -48,7 +48,7 @@ class LoudnessSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loudness:
+class MeasuredLoudness:
     """What ebur128 measured: LUFS, loudness range in LU, dBTP. `lufs` and `peak_dbtp` are -inf for
     silence.
     """
@@ -64,7 +64,7 @@ class Loudness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
+class MasterSound:
     """A master sound. `sound_id` keys recordings, places, length and loudness settings; `path` is
     relative to the media folder.
 
@@ -75,8 +75,8 @@ class Sound:
     path: str
     samples: int
     gain_db: float
-    before: Loudness
-    after: Loudness
+    before: MeasuredLoudness
+    after: MeasuredLoudness
     missed_lu: float
 
 
@@ -86,14 +86,14 @@ def sound_id(recordings: Sequence[Recording], *, samples: int, settings: Loudnes
     return identity.digest([VERSION, places, samples, settings.target_lufs, settings.peak_dbtp])
 
 
-def path_of(sound_id: str, *, root: Path) -> Path:
+def master_path(sound_id: str, *, root: Path) -> Path:
     """Where a master sound stands, made or not. `root`: the build folder."""
     return root / MASTERS / f"{sound_id}.flac"
 
 
-def master(
+def render_master(
     recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings, root: Path
-) -> Sound:
+) -> MasterSound:
     """Lay the recordings on the timeline and write `root/media/masters/<sound_id>.flac`: 48 kHz
     stereo, 24 bit, `samples` long.
 
@@ -101,7 +101,7 @@ def master(
     measuring fails, or the copy of a recording is not there (any more).
     """
     name = sound_id(recordings, samples=samples, settings=settings)
-    path, facts = path_of(name, root=root), path_of(name, root=root).with_suffix(".json")
+    path, facts = master_path(name, root=root), master_path(name, root=root).with_suffix(".json")
     if path.exists() and facts.exists():
         return _read(facts)
     if gone := [row.source for row in recordings if not (root / row.master_path).is_file()]:
@@ -112,22 +112,22 @@ def master(
     mix, gained = (path.with_name(f".{name}.{os.getpid()}.{kind}") for kind in ("mix.wav", "flac"))
     try:
         _write(mix, _blocks(recordings, samples, root), gain=1.0, subtype="FLOAT")
-        before = measure(mix)
+        before = measure_loudness(mix)
         gain_db, missed = _settle(mix, before, settings)
         _write(
             gained, _blocks(recordings, samples, root), gain=10 ** (gain_db / 20), subtype="PCM_24"
         )
-        sound = Sound(
+        sound = MasterSound(
             sound_id=name,
             path=path.relative_to(root).as_posix(),
             samples=samples,
             gain_db=gain_db,
             before=before,
-            after=measure(gained),
+            after=measure_loudness(gained),
             missed_lu=missed,
         )
         gained.replace(path)
-        with whole(facts) as partial:
+        with atomic_write(facts) as partial:
             partial.write_text(json.dumps(dataclasses.asdict(sound)))
     finally:
         mix.unlink(missing_ok=True)
@@ -135,7 +135,7 @@ def master(
     return sound
 
 
-def gain(measured: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
+def choose_gain(measured: MeasuredLoudness, settings: LoudnessSettings) -> tuple[float, float]:
     """The one gain in dB for a programme, and how many LU it stays below the target because of the
     peak limit.
 
@@ -149,16 +149,16 @@ def gain(measured: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
     return round(allowed, 3), round(wanted - allowed, 3)
 
 
-def measure(path: Path, *, gain_db: float = 0.0) -> Loudness:
+def measure_loudness(path: Path, *, gain_db: float = 0.0) -> MeasuredLoudness:
     """Integrated loudness, range and true peak of a file's first audio stream, as if it were
     `gain_db` louder. Raises ToolError.
     """
     filters = f"volume={gain_db:.4f}dB:precision=double,ebur128=peak=true:framelog=quiet"
     arguments = ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-af", filters, "-f", "null", "-"]
-    return parse_summary(media.run(arguments))
+    return parse_loudness(media.run(arguments))
 
 
-def parse_summary(text: str) -> Loudness:
+def parse_loudness(text: str) -> MeasuredLoudness:
     """Read the summary that ffmpeg's ebur128 prints at its end. Raises ToolError when there is
     none.
     """
@@ -171,17 +171,17 @@ def parse_summary(text: str) -> Loudness:
         raise ToolError("ffmpeg measured no loudness", stderr=text)
     lufs, spread, peak = (float(match[1]) for match in found.values() if match)
     silent = lufs <= SILENT_LUFS
-    return Loudness(lufs=-math.inf if silent else lufs, range_lu=spread, peak_dbtp=peak)
+    return MeasuredLoudness(lufs=-math.inf if silent else lufs, range_lu=spread, peak_dbtp=peak)
 
 
-def _settle(mix: Path, before: Loudness, settings: LoudnessSettings) -> tuple[float, float]:
+def _settle(mix: Path, before: MeasuredLoudness, settings: LoudnessSettings) -> tuple[float, float]:
     """The gain, measured again with the gain applied: a quiet programme lies partly under the
     absolute gate until it is lifted.
     """
-    gain_db, missed = gain(before, settings)
+    gain_db, missed = choose_gain(before, settings)
     for _ in range(SETTLING_ROUNDS):
-        lifted = measure(mix, gain_db=gain_db)
-        more, missed = gain(lifted, settings)
+        lifted = measure_loudness(mix, gain_db=gain_db)
+        more, missed = choose_gain(lifted, settings)
         if abs(more) < SETTLED_DB:
             break
         gain_db = round(gain_db + more, 3)
@@ -208,7 +208,7 @@ def _write(
             file.write(block * np.float32(gain))
 
 
-def _read(facts: Path) -> Sound:
+def _read(facts: Path) -> MasterSound:
     plain = json.loads(facts.read_text())
-    plain["before"], plain["after"] = Loudness(**plain["before"]), Loudness(**plain["after"])
-    return Sound(**plain)
+    plain["before"], plain["after"] = MeasuredLoudness(**plain["before"]), MeasuredLoudness(**plain["after"])
+    return MasterSound(**plain)

@@ -21,8 +21,8 @@ from typing import Any
 
 from manifests.errors import InputError, Problem
 from manifests.rows import Cut, Recording, Shot
-from manifests.timebase import MASTER_HZ, frames_covering, round_half_up, timecode
-from pipeline.assemble.edit_list import dissolve_span, segments
+from manifests.timebase import MASTER_HZ, frames_covering, round_half_up, format_timecode
+from pipeline.assemble.edit_list import dissolve_span, split_segments
 
 KEY = "callsheet"
 # under this key the adapter for Final Cut's XML finds what OpenTimelineIO has no word for
@@ -47,7 +47,7 @@ class Programme:
     size: tuple[int, int] = (0, 0)
 
 
-def write(programme: Programme, *, folder: Path, at: Path | None = None) -> Path:
+def write_otio(programme: Programme, *, folder: Path, at: Path | None = None) -> Path:
     """Write `timeline.otio` into `folder`. `at`: the folder where it will stand in the end (URLs
     are relative to it).
     """
@@ -92,7 +92,7 @@ def edl_lines(programme: Programme) -> list[str]:
     (drop-frame at 30000/1001).
     """
     rate = programme.rate
-    drop = timecode(0, rate)[-3] == ";"
+    drop = format_timecode(0, rate)[-3] == ";"
     lines = [
         f"TITLE: {_one_line(programme.title)[:70]}",
         f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}",
@@ -108,7 +108,7 @@ def edl_lines(programme: Programme) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class TimelineClip:
     """A clip of a returned timeline: our shot ("" when it does not say so), its frames on the
     timeline, its first frame in the take, and how long it comes up over the clip before it. `file`:
     the name of its media, by which a clip is known that lost its metadata; `layer` counts picture
@@ -127,7 +127,7 @@ class Event:
     unfit: tuple[str, ...] = ()
 
 
-def read(path: Path) -> list[Event]:
+def read_timeline(path: Path) -> list[TimelineClip]:
     """The clips of a timeline's picture tracks, each track in order. Raises InputError when it
     cannot be read or holds no picture.
     """
@@ -157,7 +157,7 @@ def read(path: Path) -> list[Event]:
     return events
 
 
-def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
+def conform_cuts(cuts: Sequence[Cut], path: Path) -> list[Cut]:
     """The edit list as an editor changed it: trimmed, slipped, split, reordered or removed events;
     grades and framing stay.
 
@@ -167,7 +167,7 @@ def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
     handle_frames`).
     """
     ours = {Path(cut.take_path).name: cut for cut in cuts} | {cut.shot_id: cut for cut in cuts}
-    events = sorted(read(path), key=lambda event: (event.start, event.layer))
+    events = sorted(read_timeline(path), key=lambda event: (event.start, event.layer))
     found = [ours.get(event.shot_id or event.file) for event in events]
     problems = [
         problem
@@ -190,13 +190,13 @@ def conform(cuts: Sequence[Cut], path: Path) -> list[Cut]:
         if cut is not None
     ]
     try:
-        segments(conformed)
+        split_segments(conformed)
     except ValueError as error:
         raise InputError(Problem(file=path.name, message=str(error))) from error
     return conformed
 
 
-def moved_from_sound(cuts: Sequence[Cut], shots: Mapping[str, Shot]) -> list[tuple[Cut, int]]:
+def find_moved_cuts(cuts: Sequence[Cut], shots: Mapping[str, Shot]) -> list[tuple[Cut, int]]:
     """The events of people who speak that are not shown at the time for which they were drawn, with
     the frames that they come late.
     """
@@ -235,14 +235,14 @@ def _edl_event(number: int, before: Cut | None, cut: Cut, *, end: int, rate: Fra
     lines = []
     kind = "C       "
     if cut.dissolve_frames and before is not None:
-        out = timecode(before.take_frame + before.frames - early, rate)
-        at = timecode(cut.start_frame - early, rate)
+        out = format_timecode(before.take_frame + before.frames - early, rate)
+        at = format_timecode(cut.start_frame - early, rate)
         lines.append(
             f"{number:03}  {_reel(before.number, number):<8} V     C        {out} {out} {at} {at}"
         )
         kind = f"D    {cut.dissolve_frames:03}"
     start = cut.start_frame - early
-    times = " ".join(timecode(frame, rate) for frame in (source, source + end - start, start, end))
+    times = " ".join(format_timecode(frame, rate) for frame in (source, source + end - start, start, end))
     lines.append(f"{number:03}  {_reel(cut.number, number):<8} V     {kind} {times}")
     names = (
         [("FROM", before), ("TO", cut)]
@@ -252,11 +252,11 @@ def _edl_event(number: int, before: Cut | None, cut: Cut, *, end: int, rate: Fra
     return [*lines, *(f"* {word} CLIP NAME: {_one_line(named.number)}" for word, named in names)]
 
 
-def _events(track: Any, layer: int) -> list[Event]:
+def _events(track: Any, layer: int) -> list[TimelineClip]:
     """The clips of one track, with the dissolves between them."""
     import opentimelineio as otio
 
-    events: list[Event] = []
+    events: list[TimelineClip] = []
     children = list(track)
     for before, item, after in zip(
         [None, *children], children, [*children[1:], None], strict=False
@@ -271,7 +271,7 @@ def _events(track: Any, layer: int) -> list[Event]:
     return events
 
 
-def _dissolved(events: list[Event], dissolve: Any) -> list[Event]:
+def _dissolved(events: list[TimelineClip], dissolve: Any) -> list[TimelineClip]:
     """The event that comes up in a transition, and the one before it, if any. Ours are centred on
     the edit point; one that is not shows the same frames as a centred one on another edit point.
     """
@@ -291,12 +291,12 @@ def _dissolved(events: list[Event], dissolve: Any) -> list[Event]:
     return [*(replace(one, end=one.end + shift) for one in earlier), comes_up]
 
 
-def _event(clip: Any, *, layer: int) -> Event:
+def _event(clip: Any, *, layer: int) -> TimelineClip:
     span, source = clip.range_in_parent(), clip.trimmed_range()
     rate = span.duration.rate
     start = round(span.start_time.rescaled_to(rate).value)
     media = getattr(getattr(clip, "media_reference", None), "target_url", None) or ""
-    return Event(
+    return TimelineClip(
         shot_id=str(clip.metadata.get(KEY, {}).get("shot_id", "")),
         name=_one_line(clip.name),
         file=Path(urllib.parse.unquote(media)).name,
@@ -330,7 +330,7 @@ def _no_dissolve(transition: Any) -> Iterator[str]:
         yield f"comes in by {_one_line(transition.transition_type) or 'a transition'}, which is no dissolve"
 
 
-def _problems(event: Event, cut: Cut | None, path: Path) -> list[Problem]:
+def _problems(event: TimelineClip, cut: Cut | None, path: Path) -> list[Problem]:
     """Everything that is wrong with one event."""
     found = [Problem(file=path.name, message=f"{event.name} {reason}") for reason in event.unfit]
     if cut is None:
@@ -368,7 +368,7 @@ def _problems(event: Event, cut: Cut | None, path: Path) -> list[Problem]:
     return found
 
 
-def _gaps(events: Sequence[Event], path: Path) -> list[Problem]:
+def _gaps(events: Sequence[TimelineClip], path: Path) -> list[Problem]:
     ends = [0, *(event.end for event in events)]
     return [
         Problem(
@@ -411,7 +411,7 @@ def _fcp_timeline(programme: Programme, folder: Path) -> Any:
     format says about files.
     """
     timeline = _pictures(programme, folder)
-    drop = timecode(0, programme.rate)[-3] == ";"
+    drop = format_timecode(0, programme.rate)[-3] == ";"
     width, height = programme.size
     shape = {
         "samplecharacteristics": {"width": width, "height": height, "pixelaspectratio": "square"}

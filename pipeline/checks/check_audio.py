@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from manifests.rows import Check, Cue
-from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, timecode
+from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, format_timecode
 from pipeline import media
 
 HZ = 100
@@ -30,7 +30,7 @@ Levels = Float64[np.ndarray, " times"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hearing:
+class SoundLevels:
     """Levels in dB full scale, one each 10 ms: of the file from where its programme begins, and of
     the master sound it was made of.
     """
@@ -39,7 +39,7 @@ class Hearing:
     master: Levels
 
 
-def hear(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> Hearing:
+def read_levels(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> SoundLevels:
     """Read the sound of a file. `master`: the levels of its master, which begins after `lead`
     seconds (of a slate). Raises ToolError.
 
@@ -48,10 +48,10 @@ def hear(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> Hearing
     """
     info = media.probe(path)
     late = info.audio.start - info.video.start if info.audio and info.video else Fraction(0)
-    return Hearing(file=_moved(levels(path), round((late - lead) * HZ)), master=master)
+    return SoundLevels(file=_moved(measure_levels(path), round((late - lead) * HZ)), master=master)
 
 
-def check_offset(hearing: Hearing, *, version: str, profile: str, rate: Fraction) -> Check:
+def check_offset(hearing: SoundLevels, *, version: str, profile: str, rate: Fraction) -> Check:
     """Whether the sound lies where the master lies, to a frame; by the place at which the level
     curves agree best.
     """
@@ -80,12 +80,12 @@ def check_offset(hearing: Hearing, *, version: str, profile: str, rate: Fraction
 
 
 def check_lines(
-    hearing: Hearing, cues: Sequence[Cue], *, version: str, profile: str, rate: Fraction
+    hearing: SoundLevels, cues: Sequence[Cue], *, version: str, profile: str, rate: Fraction
 ) -> Check:
     """Whether every line is heard: not much softer than in the master, and not silent in both."""
     lost = [cue for cue in cues if cue.end > cue.start >= 0 and _is_lost(hearing, cue)]
     first = lost[0] if lost else None
-    at = timecode(round_half_up(Fraction(first.start, MASTER_HZ) * rate), rate) if first else ""
+    at = format_timecode(round_half_up(Fraction(first.start, MASTER_HZ) * rate), rate) if first else ""
     advice = f"{first.character}: {first.text[:60]}" if first else ""
     return Check(
         version=version,
@@ -99,7 +99,7 @@ def check_lines(
     )
 
 
-def levels(path: Path) -> Levels:
+def measure_levels(path: Path) -> Levels:
     """The level of a file's sound each 10 ms. Raises ToolError."""
     parts = []
     for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1):
@@ -133,7 +133,7 @@ def _offset(file: Levels, master: Levels) -> float | None:
     return float(peak - LONGEST_OFFSET)
 
 
-def _is_lost(hearing: Hearing, cue: Cue) -> bool:
+def _is_lost(hearing: SoundLevels, cue: Cue) -> bool:
     first, last = cue.start * HZ // MASTER_HZ, -(-cue.end * HZ // MASTER_HZ)
     file, master = hearing.file[first:last], hearing.master[first:last]
     if not len(file):

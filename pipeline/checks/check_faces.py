@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from manifests.rows import Check, Cut, Take
-from manifests.timebase import timecode
+from manifests.timebase import format_timecode
 from model import weights
 from model.talker import Portrait
 from pipeline import media
@@ -46,7 +46,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
+class ScreenedFile:
     """A finished file as it is looked at: where it lies, width and height of its picture, frames
     per second.
     """
@@ -57,7 +57,7 @@ class Screen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class ExpectedFace:
     """An event of the edit list with what is needed to look at it: who should be there, where, and
     where their face was framed.
 
@@ -88,7 +88,7 @@ class Sighting:
     another's.
     """
 
-    scene: Scene
+    scene: ExpectedFace
     frames: int
     found: int
     distances: Mapping[str, float]
@@ -113,13 +113,13 @@ def load_recogniser() -> Recogniser:
     return Recogniser(landmarker, weights.path(WEIGHTS[2]), weights.path(WEIGHTS[3]))
 
 
-def scenes(
+def expect_faces(
     cuts: Sequence[Cut],
     takes: Mapping[str, Take],
     speakers: Mapping[str, tuple[str, bool]],
     *,
     size: tuple[int, int],
-) -> list[Scene]:
+) -> list[ExpectedFace]:
     """The events in which somebody should be seen. `speakers`: character and whether they speak, by
     shot; `size`: of the picture.
     """
@@ -131,15 +131,15 @@ def scenes(
         character, speaking = speakers[cut.shot_id]
         place = _place(cut, size)
         face = _framed(cut, take, place)
-        found.append(Scene(cut=cut, character=character, speaking=speaking, place=place, face=face))
+        found.append(ExpectedFace(cut=cut, character=character, speaking=speaking, place=place, face=face))
     return found
 
 
-def chosen(scenes: Sequence[Scene], *, most: int = MOST_SHOTS) -> list[Scene]:
+def choose_shots(scenes: Sequence[ExpectedFace], *, most: int = MOST_SHOTS) -> list[ExpectedFace]:
     """Scenes to look at: every character's longest first, then evenly over the film; in order of
     time.
     """
-    longest: dict[str, Scene] = {}
+    longest: dict[str, ExpectedFace] = {}
     for scene in sorted(scenes, key=lambda scene: -scene.cut.frames):
         longest.setdefault(scene.character, scene)
     picked = {scene.cut: scene for scene in islice(longest.values(), most)}
@@ -152,8 +152,8 @@ def chosen(scenes: Sequence[Scene], *, most: int = MOST_SHOTS) -> list[Scene]:
     return sorted(picked.values(), key=lambda scene: scene.cut.start_frame)
 
 
-def see(
-    screen: Screen, wanted: Sequence[Scene], portraits: Mapping[str, Portrait]
+def compare_faces(
+    screen: ScreenedFile, wanted: Sequence[ExpectedFace], portraits: Mapping[str, Portrait]
 ) -> list[Sighting]:
     """Open a few frames of each scene of a file and compare its faces with the cast's portraits (by
     character).
@@ -178,7 +178,7 @@ def see(
     return sightings
 
 
-def check(
+def check_identity(
     sightings: Sequence[Sighting], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """Two rows: whether somebody is there (a warning: heads turn away), and whether it is the right
@@ -227,7 +227,7 @@ def check(
     return rows
 
 
-def window(screen: Screen, scene: Scene, first: int, count: int) -> Iterator[Frame]:
+def read_window(screen: ScreenedFile, scene: ExpectedFace, first: int, count: int) -> Iterator[Frame]:
     """`count` frames of a file from timeline frame `first` on, cut to where the scene's picture
     lies, at most `HIGH` px high.
     """
@@ -243,7 +243,7 @@ def window(screen: Screen, scene: Scene, first: int, count: int) -> Iterator[Fra
         yield frame[top:bottom, left:right]
 
 
-def _frames(screen: Screen, scene: Scene) -> list[Frame]:
+def _frames(screen: ScreenedFile, scene: ExpectedFace) -> list[Frame]:
     """Frames from the beginning of a scene on, behind its dissolve, some apart; fewer of a short
     one.
     """
@@ -252,7 +252,7 @@ def _frames(screen: Screen, scene: Scene) -> list[Frame]:
         cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 + 1, cut.end_frame - 1
     )
     count = min((FRAMES - 1) * APART + 1, cut.end_frame - first)
-    return list(window(screen, scene, first, count))[::APART]
+    return list(read_window(screen, scene, first, count))[::APART]
 
 
 def _embeddings(
@@ -276,7 +276,7 @@ def _is_another(one: Sighting) -> bool:
 
 
 def _timecode(one: Sighting | None, rate: Fraction) -> str:
-    return timecode(one.scene.cut.start_frame, rate) if one else ""
+    return format_timecode(one.scene.cut.start_frame, rate) if one else ""
 
 
 def _looked_at(size: tuple[int, int]) -> tuple[int, int]:

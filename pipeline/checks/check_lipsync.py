@@ -20,9 +20,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from manifests.rows import Check
-from manifests.timebase import ANALYSIS_HZ, timecode
+from manifests.timebase import ANALYSIS_HZ, format_timecode
 from pipeline import media
-from pipeline.checks.check_faces import Frame, Scene, Screen, load_recogniser, window
+from pipeline.checks.check_faces import Frame, ExpectedFace, ScreenedFile, load_recogniser, read_window
 
 if TYPE_CHECKING:
     from model.likeness import Recogniser
@@ -42,12 +42,12 @@ class Lag:
     there.
     """
 
-    scene: Scene
+    scene: ExpectedFace
     frames: int
     correlation: float
 
 
-def chosen(scenes: Sequence[Scene], *, rate: Fraction) -> list[Scene]:
+def choose_shots(scenes: Sequence[ExpectedFace], *, rate: Fraction) -> list[ExpectedFace]:
     """Speaking shots to measure: the longest of each character first."""
     speaking = [
         scene for scene in scenes if scene.speaking and scene.cut.frames >= LEAST_SECONDS * rate
@@ -60,7 +60,7 @@ def chosen(scenes: Sequence[Scene], *, rate: Fraction) -> list[Scene]:
     return [scene for *_, scene in sorted(ranked, key=lambda entry: entry[:3])[:MOST_SHOTS]]
 
 
-def measure(screen: Screen, scenes: Sequence[Scene]) -> list[Lag]:
+def measure_lags(screen: ScreenedFile, scenes: Sequence[ExpectedFace]) -> list[Lag]:
     """The lag of each scene in which a face could be followed. Raises InputError when weights are
     missing, ToolError.
     """
@@ -69,14 +69,14 @@ def measure(screen: Screen, scenes: Sequence[Scene]) -> list[Lag]:
     for scene in scenes:
         count = min(scene.cut.frames, round(MOST_SECONDS * screen.rate))
         first = scene.cut.start_frame + (scene.cut.frames - count) // 2
-        gap = _gap(recogniser, scene, window(screen, scene, first, count))
+        gap = _gap(recogniser, scene, read_window(screen, scene, first, count))
         if gap is not None and len(gap) > 2 * LONGEST_LAG:
-            frames, correlation = best_lag(gap, _opening(screen, first, len(gap)))
+            frames, correlation = find_best_lag(gap, _opening(screen, first, len(gap)))
             lags.append(Lag(scene=scene, frames=frames, correlation=correlation))
     return lags
 
 
-def best_lag(gap: Series, opening: Series) -> tuple[int, float]:
+def find_best_lag(gap: Series, opening: Series) -> tuple[int, float]:
     """The lag in frames at which the gap follows the opening best, and the correlation there; 0 and
     0 when one of them stands still.
 
@@ -93,7 +93,7 @@ def best_lag(gap: Series, opening: Series) -> tuple[int, float]:
     return best[1], best[0]
 
 
-def check(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction) -> Check:
+def check_lag(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction) -> Check:
     """One row: the median lag of the shots in which picture and sound agree well enough to say."""
     sure = [lag for lag in lags if lag.correlation >= SURE]
     limit = f"{float(WARN_SECONDS * rate):.0f} frames ({1000 * WARN_SECONDS:.0f} ms)"
@@ -119,11 +119,11 @@ def check(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction) ->
         if verdict != "pass"
         else ""
     )
-    at = timecode(sure[0].scene.cut.start_frame, rate) if verdict != "pass" else ""
+    at = format_timecode(sure[0].scene.cut.start_frame, rate) if verdict != "pass" else ""
     return Check(**about, value=value, verdict=verdict, timecode=at, advice=advice)
 
 
-def _gap(recogniser: Recogniser, scene: Scene, frames: Iterable[Frame]) -> Series | None:
+def _gap(recogniser: Recogniser, scene: ExpectedFace, frames: Iterable[Frame]) -> Series | None:
     """Distance of the inner lips in inter-ocular distances, frame by frame; None when the first
     frame holds no face.
     """
@@ -142,7 +142,7 @@ def _gap(recogniser: Recogniser, scene: Scene, frames: Iterable[Frame]) -> Serie
     return np.array(gaps) if gaps else None
 
 
-def _opening(screen: Screen, first: int, count: int) -> Series:
+def _opening(screen: ScreenedFile, first: int, count: int) -> Series:
     """How open the sound of a file asks a mouth to be, frame by frame from timeline frame `first`
     on.
     """

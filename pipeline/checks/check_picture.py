@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from manifests.rows import Check, Cut
-from manifests.timebase import timecode
-from pipeline.checks.check_faces import Scene
+from manifests.timebase import format_timecode
+from pipeline.checks.check_faces import ExpectedFace
 from pipeline.colour.colour import LUMA
 from pipeline.media import read_frames
 
@@ -39,7 +39,7 @@ Series = Float64[np.ndarray, " frames"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Viewing:
+class PictureMeasures:
     """What was seen, by frame: `change`, the mean luma difference to the frame before (0 for the
     first); `corner`, the mean luma of the upper corners, where no talker moves; `blocks`, the mean
     luma of each block. All on a scale of 255.
@@ -50,7 +50,7 @@ class Viewing:
     blocks: Float32[np.ndarray, "frames rows columns"]
 
 
-def view(path: Path) -> Viewing:
+def measure_picture(path: Path) -> PictureMeasures:
     """Decode a file at thumbnail size. Raises ToolError."""
     change, corner, blocks = [], [], []
     before = None
@@ -72,11 +72,11 @@ def view(path: Path) -> Viewing:
     stacked = (
         np.stack(blocks) if blocks else np.zeros((0, high // BLOCK, wide // BLOCK), np.float32)
     )
-    return Viewing(change=np.array(change), corner=np.array(corner), blocks=stacked)
+    return PictureMeasures(change=np.array(change), corner=np.array(corner), blocks=stacked)
 
 
 def check_cuts(
-    viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
+    viewing: PictureMeasures, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """Every visible plain cut must lie on its frame. One row; a misplaced cut fails with its
     timecode.
@@ -97,14 +97,14 @@ def check_cuts(
             value=f"{len(wrong)} misplaced",
             limit="0 misplaced",
             verdict="fail" if wrong else "pass",
-            timecode=timecode(wrong[0].start_frame, rate) if wrong else "",
+            timecode=format_timecode(wrong[0].start_frame, rate) if wrong else "",
             advice=f"the picture of {wrong[0].number} does not begin here" if wrong else "",
         )
     ]
 
 
 def check_steadiness(
-    viewing: Viewing, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
+    viewing: PictureMeasures, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """How far the upper corners wander in brightness within a shot, at worst. Dissolves are left
     out.
@@ -126,7 +126,7 @@ def check_steadiness(
 
 
 def check_flicker(
-    viewing: Viewing, scenes: Sequence[Scene], *, version: str, profile: str, rate: Fraction
+    viewing: PictureMeasures, scenes: Sequence[ExpectedFace], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """How much what is no face (nor the body under it) flickers within a shot, at worst. Slow
     changes are `check_steadiness`'s.
@@ -167,13 +167,13 @@ def _worst(
             value=f"{found[worst]:.2f} of 255 in {worst.number}",
             limit=f"{limit:g} of 255",
             verdict="warn" if over else "pass",
-            timecode=timecode(worst.start_frame, rate) if over else "",
+            timecode=format_timecode(worst.start_frame, rate) if over else "",
             advice=advice if over else "",
         )
     ]
 
 
-def _flicker(blocks: Float32[np.ndarray, "frames rows columns"], scene: Scene) -> float | None:
+def _flicker(blocks: Float32[np.ndarray, "frames rows columns"], scene: ExpectedFace) -> float | None:
     """Root mean square of what blocks outside the face jump from their running median; None when
     nothing or no time is left.
     """
@@ -191,7 +191,7 @@ def _flicker(blocks: Float32[np.ndarray, "frames rows columns"], scene: Scene) -
     return float(np.sqrt((jumps**2).mean()))
 
 
-def _outside(scene: Scene, shape: tuple[int, ...]) -> Bool[np.ndarray, "rows columns"]:
+def _outside(scene: ExpectedFace, shape: tuple[int, ...]) -> Bool[np.ndarray, "rows columns"]:
     """The blocks of a scene's picture in which neither its face nor what is below it can be."""
     down, across = ((np.arange(count) + 0.5) / count for count in shape)
     left, top, right, bottom = scene.place

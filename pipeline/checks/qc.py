@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, ToolError
 from manifests.rows import Check, Cue, Cut, Grade
-from manifests.timebase import MASTER_HZ, round_half_up, timecode
+from manifests.timebase import MASTER_HZ, round_half_up, format_timecode
 from pipeline import media
 from pipeline.assemble import edit_list, master_mix
-from pipeline.deliver.captions import Caption, Finding
+from pipeline.deliver.captions import Caption, CaptionFinding
 from pipeline.deliver.credentials import Credentials
 
 BLACK_SECONDS, FREEZE_SECONDS, SILENCE_SECONDS = 0.2, 2.0, 4.0
@@ -42,7 +42,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class ExpectedMedia:
     """What a deliverable must be. `speech`: spans in seconds in which somebody speaks; elsewhere
     silence is nobody's fault. `still`: where a card stands and nothing should move.
 
@@ -61,7 +61,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class MediaReport:
     """What one decode of a file said. Intervals are seconds; `loudness` is None when the file has
     no sound.
     """
@@ -77,12 +77,12 @@ class Report:
     black: tuple[Interval, ...]
     freeze: tuple[Interval, ...]
     silence: tuple[Interval, ...]
-    loudness: master_mix.Loudness | None
+    loudness: master_mix.MeasuredLoudness | None
     clipped: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class CheckVerdict:
     """A check before it knows its file."""
 
     name: str
@@ -93,9 +93,9 @@ class _Verdict:
     advice: str = ""
 
 
-def check(
+def check_file(
     path: Path,
-    expected: Expected,
+    expected: ExpectedMedia,
     *,
     version: str,
     profile: str,
@@ -105,26 +105,26 @@ def check(
     instead of raising.
     """
     try:
-        report = measure(path, progress=progress)
+        report = measure_file(path, progress=progress)
     except (ToolError, InputError) as error:
         why = str(error).splitlines()[-1]
         return [
             _row(
-                _Verdict("decodes", why, "whole file", "fail", advice="render again"),
+                CheckVerdict("decodes", why, "whole file", "fail", advice="render again"),
                 version,
                 profile,
                 expected.rate,
             )
         ]
-    return verdicts(report, expected, version=version, profile=profile)
+    return check_report(report, expected, version=version, profile=profile)
 
 
-def verdicts(report: Report, expected: Expected, *, version: str, profile: str) -> list[Check]:
+def check_report(report: MediaReport, expected: ExpectedMedia, *, version: str, profile: str) -> list[Check]:
     """What a report says of a file, against what was expected of it."""
-    return [_row(verdict, version, profile, expected.rate) for verdict in judge(report, expected)]
+    return [_row(verdict, version, profile, expected.rate) for verdict in judge_report(report, expected)]
 
 
-def measure(path: Path, *, progress: Callable[[int], None] | None = None) -> Report:
+def measure_file(path: Path, *, progress: Callable[[int], None] | None = None) -> MediaReport:
     """Decode all of a file once and read ffmpeg's report. Raises ToolError when it cannot be
     decoded at all.
     """
@@ -151,7 +151,7 @@ def measure(path: Path, *, progress: Callable[[int], None] | None = None) -> Rep
     ]
     arguments += ["-vf", FILTERS_PICTURE, "-af", FILTERS_SOUND, "-f", "null", "-"]
     said = media.run(arguments, progress=count)
-    return Report(
+    return MediaReport(
         width=info.video.width,
         height=info.video.height,
         rate=info.video.rate,
@@ -167,12 +167,12 @@ def measure(path: Path, *, progress: Callable[[int], None] | None = None) -> Rep
         silence=_pairs(
             said, "silence_start", "silence_end", float(Fraction(frames) / (info.video.rate or 1))
         ),
-        loudness=master_mix.parse_summary(said),
+        loudness=master_mix.parse_loudness(said),
         clipped=_clipped(said),
     )
 
 
-def judge(report: Report, expected: Expected) -> list[_Verdict]:
+def judge_report(report: MediaReport, expected: ExpectedMedia) -> list[CheckVerdict]:
     """All verdicts on a report, in the order in which a person would look."""
     return [
         _equal(
@@ -215,9 +215,9 @@ def check_edit(
     largest = max(cuts, key=lambda cut: enlarged[cut], default=None)
     flagged = {grade.grade_id for grade in grades if grade.limited}
     limited = [cut for cut in cuts if cut.grade_id in flagged]
-    held = edit_list.held_frames(cuts)
+    held = edit_list.count_held_frames(cuts)
     verdicts = [
-        _Verdict(
+        CheckVerdict(
             "grade limit",
             _named(limited),
             "none",
@@ -225,7 +225,7 @@ def check_edit(
             at=_at(limited, rate),
             advice="the cast is larger than [look] allows: mend the portrait or raise the limit",
         ),
-        _Verdict(
+        CheckVerdict(
             "held frames",
             f"{sum(held.values())} frames",
             "0 frames",
@@ -239,7 +239,7 @@ def check_edit(
         value, limit = f"{times:.2f} times in {largest.number}", f"{LARGEST_ENLARGEMENT:g} times"
         advice = "the picture is softer than it could be: generate larger, or use a larger portrait"
         verdicts.append(
-            _Verdict("enlargement", value, limit, verdict, at=_at([largest], rate), advice=advice)
+            CheckVerdict("enlargement", value, limit, verdict, at=_at([largest], rate), advice=advice)
         )
     return [_row(verdict, version, "edit", rate) for verdict in verdicts]
 
@@ -247,7 +247,7 @@ def check_edit(
 def check_captions(
     captions: Sequence[Caption],
     cues: Sequence[Cue],
-    findings: Sequence[Finding],
+    findings: Sequence[CaptionFinding],
     *,
     version: str,
     rate: Fraction,
@@ -261,7 +261,7 @@ def check_captions(
         if cue.start >= 0 and cue.text.strip() and not _shown(cue, captions, rate)
     ]
     verdicts = [
-        _Verdict(
+        CheckVerdict(
             "captions against speech",
             f"{len(late)} lines without",
             "0 lines without",
@@ -275,7 +275,7 @@ def check_captions(
         first = broken[0]
         value = f"{len(broken)} captions, first no. {first.number}: {first.value}"
         verdicts.append(
-            _Verdict(f"caption {rule}", value, first.limit, "warn", at=float(first.frame / rate))
+            CheckVerdict(f"caption {rule}", value, first.limit, "warn", at=float(first.frame / rate))
         )
     return [_row(verdict, version, "captions", rate) for verdict in verdicts]
 
@@ -299,12 +299,12 @@ def check_credentials(found: Credentials, *, version: str, profile: str) -> Chec
     )
 
 
-def failures(checks: Sequence[Check]) -> list[Check]:
+def select_failures(checks: Sequence[Check]) -> list[Check]:
     """The checks that stop publishing."""
     return [check for check in checks if check.verdict == "fail"]
 
 
-def write(
+def write_checks(
     checks: Sequence[Check],
     folder: Path,
     *,
@@ -321,7 +321,7 @@ def write(
         for verdict in ("pass", "warn", "fail")
     }
     if known:
-        counts["waived"] = sum((check.profile, check.name) in known for check in failures(checks))
+        counts["waived"] = sum((check.profile, check.name) in known for check in select_failures(checks))
     rows = [
         dataclasses.asdict(check)
         | (
@@ -333,16 +333,16 @@ def write(
     ]
     path = folder / "checks.json"
     text = json.dumps({"summary": counts, "checks": rows}, indent=2, ensure_ascii=False) + "\n"
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
     return path
 
 
-def _row(verdict: _Verdict, version: str, profile: str, rate: Fraction) -> Check:
+def _row(verdict: CheckVerdict, version: str, profile: str, rate: Fraction) -> Check:
     at = (
         ""
         if verdict.at is None
-        else timecode(round_half_up(Fraction(verdict.at).limit_denominator(10**6) * rate), rate)
+        else format_timecode(round_half_up(Fraction(verdict.at).limit_denominator(10**6) * rate), rate)
     )
     return Check(
         version=version,
@@ -356,16 +356,16 @@ def _row(verdict: _Verdict, version: str, profile: str, rate: Fraction) -> Check
     )
 
 
-def _equal(name: str, value: str, limit: str, *, advice: str = "") -> _Verdict:
-    return _Verdict(name, value, limit, "pass" if value == limit else "fail", advice=advice)
+def _equal(name: str, value: str, limit: str, *, advice: str = "") -> CheckVerdict:
+    return CheckVerdict(name, value, limit, "pass" if value == limit else "fail", advice=advice)
 
 
-def _length(report: Report, expected: Expected) -> _Verdict:
+def _length(report: MediaReport, expected: ExpectedMedia) -> CheckVerdict:
     """Sound and picture must be equally long to within one frame."""
     apart = Fraction(report.samples, report.hz) - Fraction(expected.frames) / expected.rate
     in_frames = float(abs(apart) * expected.rate)
     verdict = "pass" if in_frames < 1 else "fail"
-    return _Verdict(
+    return CheckVerdict(
         "sound length",
         f"{float(apart) * 1000:+.1f} ms to the picture",
         "less than one frame",
@@ -373,11 +373,11 @@ def _length(report: Report, expected: Expected) -> _Verdict:
     )
 
 
-def _stretches(name: str, found: Sequence[Interval], *, advice: str) -> list[_Verdict]:
+def _stretches(name: str, found: Sequence[Interval], *, advice: str) -> list[CheckVerdict]:
     if not found:
-        return [_Verdict(name, "none", "none", "pass")]
+        return [CheckVerdict(name, "none", "none", "pass")]
     return [
-        _Verdict(name, f"{end - start:.2f} s", "none", "warn", at=start, advice=advice)
+        CheckVerdict(name, f"{end - start:.2f} s", "none", "warn", at=start, advice=advice)
         for start, end in found
     ]
 
@@ -391,7 +391,7 @@ def _outside(found: Sequence[Interval], allowed: Sequence[Interval]) -> list[Int
     ]
 
 
-def _silences(silence: Sequence[Interval], speech: Sequence[Interval]) -> list[_Verdict]:
+def _silences(silence: Sequence[Interval], speech: Sequence[Interval]) -> list[CheckVerdict]:
     """Silence counts only where somebody should be heard."""
     lost = []
     for start, end in silence:
@@ -399,19 +399,19 @@ def _silences(silence: Sequence[Interval], speech: Sequence[Interval]) -> list[_
         if covered > 0.5:
             lost.append((start, covered))
     if not lost:
-        return [_Verdict("silence", "none where there is speech", "none", "pass")]
+        return [CheckVerdict("silence", "none where there is speech", "none", "pass")]
     advice = "a recording is missing or in another place"
     return [
-        _Verdict("silence", f"{covered:.2f} s of speech", "none", "fail", at=at, advice=advice)
+        CheckVerdict("silence", f"{covered:.2f} s of speech", "none", "fail", at=at, advice=advice)
         for at, covered in lost
     ]
 
 
-def _loudness(report: Report, expected: Expected) -> list[_Verdict]:
+def _loudness(report: MediaReport, expected: ExpectedMedia) -> list[CheckVerdict]:
     measured, target = report.loudness, expected.loudness.target_lufs
     if measured is None or not measured.measurable:
         return [
-            _Verdict(
+            CheckVerdict(
                 "loudness",
                 "unmeasurable: silence",
                 "none for silence",
@@ -431,13 +431,13 @@ def _loudness(report: Report, expected: Expected) -> list[_Verdict]:
         )
         limit = f"{target:g} +- {LOUDNESS_TOLERANCE:g} LUFS"
         verdicts.append(
-            _Verdict("loudness", f"{measured.lufs:.1f} LUFS", limit, verdict, advice=advice)
+            CheckVerdict("loudness", f"{measured.lufs:.1f} LUFS", limit, verdict, advice=advice)
         )
     most = expected.loudness.peak_dbtp if target is not None else 0.0
     over = measured.peak_dbtp - most
     verdict = "pass" if over <= PEAK_TOLERANCE else "warn"
     verdicts.append(
-        _Verdict(
+        CheckVerdict(
             "true peak",
             f"{measured.peak_dbtp:.1f} dBTP",
             f"{most:g} dBTP",
@@ -448,9 +448,9 @@ def _loudness(report: Report, expected: Expected) -> list[_Verdict]:
     return verdicts
 
 
-def _clipping(report: Report) -> _Verdict:
+def _clipping(report: MediaReport) -> CheckVerdict:
     verdict = "pass" if report.clipped <= 1 else "warn"
-    return _Verdict(
+    return CheckVerdict(
         "clipping",
         f"{report.clipped} samples at full scale",
         "1",

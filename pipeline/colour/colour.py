@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 
 Colours = Float64[np.ndarray, "*shape 3"]
 Values = Float64[np.ndarray, "*shape"]
@@ -43,7 +43,7 @@ LARGEST_CUBE = 96 << 20  # bytes; 129 points a side with nine digits are 64 MB
 _LAB_EDGE = 6 / 29
 
 
-def linear_of_srgb(rgb: Values) -> Values:
+def srgb_to_linear(rgb: Values) -> Values:
     """Linear light of sRGB-encoded values (IEC 61966-2-1).
 
     >>> float(linear_of_srgb(np.array(0.5)).round(6))
@@ -54,7 +54,7 @@ def linear_of_srgb(rgb: Values) -> Values:
     )
 
 
-def srgb_of_linear(light: Values) -> Values:
+def linear_to_srgb(light: Values) -> Values:
     """The inverse of `linear_of_srgb`; negative light stays on the straight part."""
     return np.where(
         light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
@@ -73,25 +73,25 @@ def bt709_of_linear(light: Values) -> Values:
     return np.where(light < 0.018, 4.5 * light, 1.099 * np.maximum(light, 0.018) ** 0.45 - 0.099)
 
 
-def lab_of_rgb(rgb: Colours) -> Colours:
+def rgb_to_lab(rgb: Colours) -> Colours:
     """CIE L*a*b* (D65) of sRGB-encoded colours.
 
     >>> lab_of_rgb(np.array([1.0, 0.0, 0.0])).round(2).tolist()
     [53.24, 80.09, 67.2]
     """
-    ratio = linear_of_srgb(rgb) @ XYZ_OF_RGB.T / WHITE
+    ratio = srgb_to_linear(rgb) @ XYZ_OF_RGB.T / WHITE
     root = np.where(ratio > _LAB_EDGE**3, np.cbrt(ratio), ratio / (3 * _LAB_EDGE**2) + 4 / 29)
     x, y, z = np.moveaxis(root, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def rgb_of_lab(lab: Colours) -> Colours:
+def lab_to_rgb(lab: Colours) -> Colours:
     """The inverse of `lab_of_rgb`; colours outside the gamut leave [0, 1]."""
     lightness, a, b = np.moveaxis(lab, -1, 0)
     y = (lightness + 16) / 116
     root = np.stack([y + a / 500, y, y - b / 200], axis=-1)
     ratio = np.where(root > _LAB_EDGE, root**3, 3 * _LAB_EDGE**2 * (root - 4 / 29))
-    return srgb_of_linear((ratio * WHITE) @ RGB_OF_XYZ.T)
+    return linear_to_srgb((ratio * WHITE) @ RGB_OF_XYZ.T)
 
 
 def hue_degrees(lab: Colours) -> Values:
@@ -137,7 +137,7 @@ class Moments:
     covariance: Matrix
 
 
-def moments(
+def compute_moments(
     colours: Float64[np.ndarray, "count 3"], weights: Float64[np.ndarray, " count"]
 ) -> Moments:
     """Weighted first and second moments. Raises ValueError when no colour has weight."""
@@ -149,7 +149,7 @@ def moments(
     return Moments(mean=mean, covariance=(centred * weights[:, None]).T @ centred / total)
 
 
-def monge_kantorovich(
+def estimate_monge_kantorovich(
     source: Moments, target: Moments, *, floor: float = 1e-5
 ) -> tuple[Matrix, Vector]:
     """The affine map `x -> matrix @ x + offset` that carries one Gaussian to another with least
@@ -166,7 +166,7 @@ def monge_kantorovich(
     return matrix, target.mean - matrix @ source.mean
 
 
-def reinhard(source: Moments, target: Moments, *, most: float = 3.0) -> tuple[Matrix, Vector]:
+def estimate_reinhard(source: Moments, target: Moments, *, most: float = 3.0) -> tuple[Matrix, Vector]:
     """Match mean and standard deviation channel by channel (Reinhard et al. 2001, equations 10 and
     11); stretch at most `most` times.
 
@@ -178,7 +178,7 @@ def reinhard(source: Moments, target: Moments, *, most: float = 3.0) -> tuple[Ma
     return matrix, target.mean - matrix @ source.mean
 
 
-def cube_of(
+def sample_cube(
     mapping: Mapping, points: int = CUBE_POINTS
 ) -> Float64[np.ndarray, "points points points 3"]:
     """Sample a mapping of rgb on a regular grid, clipped to [0, 1]; axes are blue, green, red, as
@@ -199,7 +199,7 @@ def write_cube(
     head = f"# {note}\n" if note else ""
     head += f'TITLE "{name}"\nLUT_3D_SIZE {len(cube)}\nDOMAIN_MIN 0 0 0\nDOMAIN_MAX 1 1 1\n'
     body = "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in cube.reshape(-1, 3))
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(head + body + "\n", encoding="utf-8")
 
 
@@ -232,10 +232,10 @@ def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
         place = np.clip((rgb - low) / (high - low), 0, 1)
         return apply_cube(table, place) if dimensions == 3 else _apply_curves(table, place)
 
-    return cube_of(mapping, max(CUBE_POINTS, points if dimensions == 3 else 0))
+    return sample_cube(mapping, max(CUBE_POINTS, points if dimensions == 3 else 0))
 
 
-def read_note(path: Path) -> str:
+def read_cube_comment(path: Path) -> str:
     """The first comment of a `.cube`, "" when its first line is none."""
     with path.open(encoding="utf-8", errors="replace") as file:
         first = file.readline().strip()

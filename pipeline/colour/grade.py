@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from manifests import identity
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Grade, Shot, Take
 from model import weights
 from model.weights import FETCH
@@ -43,7 +43,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Still:
+class ReferenceStill:
     """What shots are matched to: a picture, and where its face is (left, top, right, bottom as
     fractions; None: the largest that is found), or a `.cube`.
     """
@@ -72,16 +72,16 @@ class LookSettings:
     reference: Path | None = None
     reference_face: colour_transfer.Box | None = None
     reference_shot: str = ""
-    stills: Mapping[str, Still] = field(default_factory=dict)
+    stills: Mapping[str, ReferenceStill] = field(default_factory=dict)
     limit: float = 14.0
 
-    def still(self, character: str) -> Still | None:
+    def still(self, character: str) -> ReferenceStill | None:
         """What a character is matched to; None: another shot, or neutral light."""
-        shared = Still(path=self.reference, face=self.reference_face) if self.reference else None
+        shared = ReferenceStill(path=self.reference, face=self.reference_face) if self.reference else None
         return self.stills.get(character, shared)
 
 
-def grade(
+def grade_shots(
     shots: Sequence[Shot],
     takes: Sequence[Take],
     *,
@@ -118,7 +118,7 @@ def grade(
 def check_reference_shot(numbers: Sequence[str], wanted: str) -> None:
     """Raises InputError when shots are to be matched to one that the cut does not have."""
     if wanted not in numbers:
-        message, near = f"no shot is numbered {wanted!r}", nearest(wanted, list(numbers))
+        message, near = f"no shot is numbered {wanted!r}", find_nearest(wanted, list(numbers))
         raise InputError(
             Problem(file="production.toml", column="look.reference", message=message, nearest=near)
         )
@@ -154,7 +154,7 @@ def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
     }
 
 
-def before_after(
+def render_before_after(
     take: Take, grade: Grade, *, root: Path, height: int = 180
 ) -> tuple[Picture, Picture]:
     """The middle frame of a take as it came and as it is graded, for people to compare."""
@@ -168,7 +168,7 @@ def before_after(
 
 def sample_take(
     path: Path, take: Take, *, shape: tuple[int, int] | None = None
-) -> colour_transfer.Sample:
+) -> colour_transfer.ColourSample:
     """Pool some frames, evenly spread over the take and made small.
 
     `shape`: width and height of the still that they are matched to; what a film of that shape shows
@@ -195,7 +195,7 @@ def sample_take(
     )
 
 
-def read_reference(path: Path, face: colour_transfer.Box | None) -> colour_transfer.Sample:
+def read_reference(path: Path, face: colour_transfer.Box | None) -> colour_transfer.ColourSample:
     """A sample of a reference still, whose face is looked for when nobody says where it is.
 
     Raises InputError when it is not a picture, or the weights to find a face are not here.
@@ -220,7 +220,7 @@ def read_cube(path: Path) -> Cube:
         ) from error
 
 
-def check_reference(still: Still) -> None:
+def check_reference(still: ReferenceStill) -> None:
     """Open what shots are to be matched to, before anything is made. Raises InputError when that
     cannot be.
     """
@@ -237,11 +237,11 @@ def _transforms(
     reference: Pair | None,
     root: Path,
     progress: Progress | None,
-) -> dict[str, colour_transfer.Transform]:
+) -> dict[str, colour_transfer.ColourTransform]:
     """The transform of every pair by shot. All are sampled, because a character's shots are matched
     to each other.
     """
-    samples: list[colour_transfer.Sample] = []
+    samples: list[colour_transfer.ColourSample] = []
     shapes = {shot.character: _shape(shot.character, look) for shot, _ in pairs}
     for done, (shot, take) in enumerate(pairs, start=1):
         samples.append(sample_take(root / take.path, take, shape=shapes[shot.character]))
@@ -249,14 +249,14 @@ def _transforms(
             progress(done, len(pairs))
     characters = [shot.character for shot, _ in pairs]
     shared = (
-        colour_transfer.look_of(sample_take(root / reference[1].path, reference[1]))
+        colour_transfer.build_look(sample_take(root / reference[1].path, reference[1]))
         if reference
         else None
     )
     goals = {character: _goal(character, look, shared) for character in set(characters)}
-    targets = colour_transfer.character_looks(characters, samples, goals)
+    targets = colour_transfer.build_character_looks(characters, samples, goals)
     return {
-        shot.shot_id: colour_transfer.estimate(
+        shot.shot_id: colour_transfer.estimate_transfer(
             sample,
             targets[shot.character],
             method=look.method,
@@ -278,7 +278,7 @@ def _reference_pair(pairs: Sequence[Pair], look: LookSettings) -> Pair | None:
 def _write(
     shot: Shot,
     grade_id: str,
-    transform: colour_transfer.Transform,
+    transform: colour_transfer.ColourTransform,
     *,
     look: LookSettings,
     root: Path,
@@ -291,7 +291,7 @@ def _write(
     }
     colour.write_cube(
         path,
-        colour.cube_of(transform),
+        colour.sample_cube(transform),
         title=f"{shot.number} {look.method}",
         note=json.dumps(facts),
     )
@@ -329,7 +329,7 @@ def _copy_cube(shot: Shot, grade_id: str, cube: Cube, *, look: LookSettings, roo
     facts = {"limited": False, "before": 0.0, "after": 0.0}
     title = f"{shot.number} cube"
     colour.write_cube(
-        _cube_path(grade_id, root), colour.cube_of(blend), title=title, note=json.dumps(facts)
+        _cube_path(grade_id, root), colour.sample_cube(blend), title=title, note=json.dumps(facts)
     )
     return _row(shot, grade_id, look, root)
 
@@ -341,7 +341,7 @@ def _standing(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Grad
 def _row(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Grade:
     """The row of a standing `.cube`, whose comment holds what was measured when it was made."""
     path = _cube_path(grade_id, root)
-    facts = json.loads(colour.read_note(path))
+    facts = json.loads(colour.read_cube_comment(path))
     return Grade(
         grade_id=grade_id,
         shot_id=shot.shot_id,
@@ -358,16 +358,16 @@ def _cube_path(grade_id: str, root: Path) -> Path:
     return root / GRADES / f"{grade_id}.cube"
 
 
-def _is_cube(still: Still | None) -> bool:
+def _is_cube(still: ReferenceStill | None) -> bool:
     return still is not None and still.is_cube
 
 
 def _goal(
-    character: str, look: LookSettings, shared: colour_transfer.Look | None
-) -> colour_transfer.Look | None:
+    character: str, look: LookSettings, shared: colour_transfer.TargetLook | None
+) -> colour_transfer.TargetLook | None:
     """A character's own still, else the shot that all are matched to, else the still for all."""
     still = None if shared and character not in look.stills else look.still(character)
-    return colour_transfer.look_of(read_reference(still.path, still.face)) if still else shared
+    return colour_transfer.build_look(read_reference(still.path, still.face)) if still else shared
 
 
 def _shape(character: str, look: LookSettings) -> tuple[int, int] | None:

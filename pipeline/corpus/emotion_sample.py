@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
 from manifests.timebase import ANALYSIS_HZ, frames_covering
@@ -42,7 +42,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Felt:
+class SampleEmotion:
     """What a sample feels like. `words`: a mix of labels. `senses`: what there was to go by,
     `audio`, `video` or both.
     """
@@ -53,7 +53,7 @@ class Felt:
     senses: tuple[str, ...]
 
 
-def feel(path: Path) -> Felt:
+def measure_emotion(path: Path) -> SampleEmotion:
     """Ask the embedder. Raises InputError when the file is no sample of one person, or there is no
     embedder.
     """
@@ -64,10 +64,10 @@ def feel(path: Path) -> Felt:
 
     place = packaged.folder()
     embedder, priors = EmotionEmbedder.load(place), Priors.load(place)
-    sample, senses = prepared(path)
-    with repeatable.one_thread():
+    sample, senses = prepare_sample(path)
+    with repeatable.single_thread():
         gaussian, intensity = embedder.encode(sample, senses)  # type: ignore[arg-type]
-    return Felt(
+    return SampleEmotion(
         gaussian=gaussian,
         intensity=intensity,
         words=priors.mix(gaussian, intensity=intensity),
@@ -75,54 +75,54 @@ def feel(path: Path) -> Felt:
     )
 
 
-def words(path: Path) -> str:
+def describe_emotion(path: Path) -> str:
     """What a sample feels like as text of the grammar, from the cache when the same file was asked
     of the same embedder before.
     """
     from model.affect import checkpoint, packaged
 
     embedder = checkpoint.read_digest(packaged.folder())
-    place = _kept_in() / f"{digest_file(path)}-{digest([VERSION, embedder])}.json"
+    place = _cache_folder() / f"{digest_file(path)}-{digest([VERSION, embedder])}.json"
     if place.is_file():
         return str(parse_curve(json.loads(place.read_text(encoding="utf-8"))["words"]))
-    found = str(feel(path).words)
-    with whole(place) as partial:
+    found = str(measure_emotion(path).words)
+    with atomic_write(place) as partial:
         partial.write_text(json.dumps({"words": found}) + "\n", encoding="utf-8")
     return found
 
 
-def kept(path: Path) -> list[Path]:
+def find_cached(path: Path) -> list[Path]:
     """The files of the cache that were made of a sample, by whatever embedder."""
-    return sorted(_kept_in().glob(f"{digest_file(path)}-*.json"))
+    return sorted(_cache_folder().glob(f"{digest_file(path)}-*.json"))
 
 
-def _kept_in() -> Path:
+def _cache_folder() -> Path:
     return cache_folder() / "emotions"
 
 
-def prepared(path: Path) -> tuple[Prepared, tuple[str, ...]]:
+def prepare_sample(path: Path) -> tuple[Prepared, tuple[str, ...]]:
     """The sample's arrays and which senses they hold. Raises InputError when nothing can be made of
     it.
     """
     from pipeline.corpus.prepare import Preparer, UnfitError
 
     info = None if path.suffix.lower() in PICTURES else media.probe(path)
-    frames = _frames(path, info)
-    sound = _sound(path) if info and info.audio else np.zeros(0, np.float32)
+    frames = _read_frames(path, info)
+    sound = _read_sound(path) if info and info.audio else np.zeros(0, np.float32)
     heard = len(sound) > 0 and float(np.sqrt(np.mean(sound**2))) >= QUIET
     if frames is None and not heard:
         raise InputError(
             Problem(file=str(path), message="there is neither a face nor speech in this sample")
         )
     try:
-        return _arrays(Preparer(), frames, sound if heard else None)
+        return _build_arrays(Preparer(), frames, sound if heard else None)
     except UnfitError as error:
         raise InputError(
             Problem(file=str(path), message=f"not a sample of an emotion: {error}")
         ) from error
 
 
-def _arrays(
+def _build_arrays(
     preparer: Preparer, frames: Iterator[np.ndarray] | None, sound: np.ndarray | None
 ) -> tuple[Prepared, tuple[str, ...]]:
     """One sense or both; what is not there is zeros, which the embedder is told not to look at."""
@@ -157,7 +157,7 @@ def _arrays(
     )
 
 
-def _frames(path: Path, info: media.MediaInfo | None) -> Iterator[np.ndarray] | None:
+def _read_frames(path: Path, info: media.MediaInfo | None) -> Iterator[np.ndarray] | None:
     """Frames at 25 a second: a film's, or a picture shown for a while; None of a recording without
     picture.
     """
@@ -171,7 +171,7 @@ def _frames(path: Path, info: media.MediaInfo | None) -> Iterator[np.ndarray] | 
     )
 
 
-def _sound(path: Path) -> np.ndarray:
+def _read_sound(path: Path) -> np.ndarray:
     wanted = LONGEST_SECONDS * ANALYSIS_HZ
     blocks, got = [], 0
     for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1):

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.identity import digest, digest_file
 from manifests.rows import CorpusClip
 from manifests.timebase import ANALYSIS_HZ
 from model.affect.prepared_corpus import RATE, PreparedPortrait, save
 from pipeline import media
 from pipeline.corpus import crema_d, hdtf, mead
-from pipeline.corpus.generate import frames_of, prepared_path
-from pipeline.corpus.layout import WINDOW_SECONDS, Layout, Performed, split_of
+from pipeline.corpus.generate import count_frames, prepared_path
+from pipeline.corpus.layout import WINDOW_SECONDS, Layout, CorpusPerformance, assign_split
 from pipeline.corpus.prepare import Frame, Preparer, UnfitError
 from pipeline.corpus.synthetic import PORTRAITS
 
@@ -30,7 +30,7 @@ SHORT_SIDE = 512  # px to which larger pictures are scaled before anything is me
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishedCorpus:
     """A corpus whose layout is known. `shape`: how its files are named, for people."""
 
     name: str
@@ -40,33 +40,33 @@ class Published:
 
 
 KNOWN = {
-    one.NAME: Published(name=one.NAME, licence=one.LICENCE, shape=one.SHAPE, layout=one.layout)
+    one.NAME: PublishedCorpus(name=one.NAME, licence=one.LICENCE, shape=one.SHAPE, layout=one.layout)
     for one in (mead, hdtf, crema_d)
 }
 
 
-def identity_of(performed: Performed) -> str:
+def identify_clip(performed: CorpusPerformance) -> str:
     """The digest of what a clip is read from: the bytes of its files and the stretch of them."""
     sound = "" if performed.audio is None else digest_file(performed.audio)
     stretch = [str(performed.start), RATE, SHORT_SIDE]
     return digest(["recorded", VERSION, digest_file(performed.video), sound, *stretch])
 
 
-def prepare(
-    performed: Performed, preparer: Preparer, *, root: Path, folder: Path, corpus: Published
+def prepare_clip(
+    performed: CorpusPerformance, preparer: Preparer, *, root: Path, folder: Path, corpus: PublishedCorpus
 ) -> CorpusClip:
     """Prepare a performance under `folder`, or find it prepared. Raises UnfitError, InputError and
     ToolError.
     """
-    clip_id = identity_of(performed)
+    clip_id = identify_clip(performed)
     path = folder / prepared_path(clip_id)
     if not path.is_file():
-        frames = _frames(performed)
+        frames = _read_frames(performed)
         first = next(frames, None)
         if first is None:
             raise UnfitError("no frames")
-        made = preparer.clip(itertools.chain([first], frames), _sound(performed))
-        _keep_portrait(
+        made = preparer.clip(itertools.chain([first], frames), _read_sound(performed))
+        _save_portrait(
             performed,
             PreparedPortrait(face=made.faces[0], points=made.points[0]),
             first,
@@ -83,16 +83,16 @@ def prepare(
         voice=performed.identity,
         text=performed.text,
         text_id=performed.text_id,
-        split=split_of(performed.identity),
-        frames=frames_of(path),
+        split=assign_split(performed.identity),
+        frames=count_frames(path),
         prepared=prepared_path(clip_id),
         licence=corpus.licence,
         source=performed.video.relative_to(root).as_posix(),
     )
 
 
-def _keep_portrait(
-    performed: Performed, portrait: PreparedPortrait, picture: Frame, *, folder: Path
+def _save_portrait(
+    performed: CorpusPerformance, portrait: PreparedPortrait, picture: Frame, *, folder: Path
 ) -> None:
     """The first frame of an identity's neutral clip is its portrait, prepared and as a picture for
     talkers; of any clip, until there is a neutral one.
@@ -101,12 +101,12 @@ def _keep_portrait(
     if performed.emotion == "neutral" or not path.is_file():
         import cv2
 
-        with whole(folder / PORTRAITS / f"{performed.identity}.png") as partial:
+        with atomic_write(folder / PORTRAITS / f"{performed.identity}.png") as partial:
             cv2.imwrite(str(partial), picture[..., ::-1])
         save(portrait, path)
 
 
-def _frames(performed: Performed) -> Iterator[Frame]:
+def _read_frames(performed: CorpusPerformance) -> Iterator[Frame]:
     video = media.probe(performed.video).video
     if video is None:
         raise UnfitError("no picture")
@@ -118,7 +118,7 @@ def _frames(performed: Performed) -> Iterator[Frame]:
     return itertools.islice(frames, WINDOW_SECONDS * RATE)
 
 
-def _sound(performed: Performed) -> Float32[np.ndarray, " samples"]:
+def _read_sound(performed: CorpusPerformance) -> Float32[np.ndarray, " samples"]:
     path = performed.audio or performed.video
     if media.probe(path).audio is None:
         raise UnfitError("no sound")
@@ -130,6 +130,6 @@ def _sound(performed: Performed) -> Float32[np.ndarray, " samples"]:
     return np.asarray(first[:wanted, 0])
 
 
-def strangers(layout: Layout, root: Path) -> list[tuple[str, str]]:
+def list_unknown_files(layout: Layout, root: Path) -> list[tuple[str, str]]:
     """Files that are no performances, as (relative path, reason)."""
     return [(path.relative_to(root).as_posix(), reason) for path, reason in layout.strange]

@@ -9,10 +9,10 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 
 
-def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a CSV. Raises InputError when the file or one of the columns is missing, or
     nothing is in it.
     """
@@ -27,8 +27,8 @@ def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)
         rows, there = list(table), table.fieldnames or ()
-    refuse(
-        Problem(file=str(path), message=f"no column {column!r}", nearest=nearest(column, there))
+    raise_problems(
+        Problem(file=str(path), message=f"no column {column!r}", nearest=find_nearest(column, there))
         for column in columns
         if column not in there
     )
@@ -37,7 +37,7 @@ def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     return rows
 
 
-def missing(sheet: Path, file: Path, number: int) -> Problem | None:
+def check_file(sheet: Path, file: Path, number: int) -> Problem | None:
     """What to say when a row's file is not there."""
     return (
         None
@@ -46,7 +46,7 @@ def missing(sheet: Path, file: Path, number: int) -> Problem | None:
     )
 
 
-def not_of(
+def check_value(
     sheet: Path, row: dict[str, str], column: str, allowed: Sequence[str], number: int
 ) -> Problem | None:
     """What to say when a value is none of those allowed."""
@@ -59,11 +59,11 @@ def not_of(
         message="unknown value",
         expected=" or ".join(allowed),
         got=row[column],
-        nearest=nearest(row[column], allowed),
+        nearest=find_nearest(row[column], allowed),
     )
 
 
-def refuse(problems: Iterable[Problem | None]) -> None:
+def raise_problems(problems: Iterable[Problem | None]) -> None:
     """Raise InputError with all problems, if there are any."""
     found = [problem for problem in problems if problem is not None]
     if found:

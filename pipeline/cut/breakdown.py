@@ -17,15 +17,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.identity import digest
 from manifests.rows import Actor, Cue, Line, Shot
 from manifests.timebase import MASTER_HZ, round_half_up, sample_of_frame
 from model.emotion import Performance, parse_curve
 from model.talker import MATTE
 from pipeline.cut import pairing
-from pipeline.cut.cut_points import CutSettings, Piece, Utterance
-from pipeline.cut.cut_points import cut as cut_frames
+from pipeline.cut.cut_points import CutSettings, CutPiece, Utterance
+from pipeline.cut.cut_points import place_cuts as cut_frames
 
 __all__ = ["CutSettings", "DecidedShot", "Making", "SpokenLine", "cut", "identity", "shots"]
 
@@ -57,7 +57,7 @@ _SCENE_NUMBER = re.compile(r"(?P<number>\d{1,3}[A-Za-z]?)(?:\s|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpokenLine:
+class ShotLine:
     """A line that is heard in a shot. Frames count from the first that is drawn and may lie outside
     the shot when a cut crosses the line.
 
@@ -88,7 +88,7 @@ class DecidedShot:
     start_frame: int
     end_frame: int
     rate: Fraction
-    lines: tuple[SpokenLine, ...]
+    lines: tuple[ShotLine, ...]
     performance: Performance
     lang: str
     layout: str = "single"
@@ -130,7 +130,7 @@ class DecidedShot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class ShotRecipe:
     """What shots are made with. `talker_settings`: canonical JSON. `size`: of a character's
     generated frames. `matte`: takes are written with the talker's matte.
     """
@@ -151,7 +151,7 @@ class Making:
         return json.dumps({**json.loads(self.talker_settings), MATTE: True}, sort_keys=True)
 
 
-def cut(
+def break_down(
     cues: Sequence[Cue],
     *,
     lines: Sequence[Line],
@@ -169,12 +169,12 @@ def cut(
     heard = sorted(
         (cue for cue in cues if 0 <= cue.start < cue.end), key=lambda cue: (cue.start, cue.end)
     )
-    utterances = [_utterance(cue, by_id) for cue in heard]
+    utterances = [_make_utterance(cue, by_id) for cue in heard]
     pieces = cut_frames(
         utterances,
         total_samples=total_samples,
         settings=settings,
-        pauses=[pause for cue in heard for pause in _pauses(cue)],
+        pauses=[pause for cue in heard for pause in _find_pauses(cue)],
     )
     if not pieces:
         raise InputError(
@@ -183,9 +183,9 @@ def cut(
                 message="no line of the script was heard, so there is nobody to show",
             )
         )
-    labels = _scene_labels([piece.scene for piece in pieces], lines)
-    layouts = _layouts(labels, utterances, settings)
-    pieces = pairing.share(
+    labels = _label_scenes([piece.scene for piece in pieces], lines)
+    layouts = _choose_layouts(labels, utterances, settings)
+    pieces = pairing.share_pictures(
         pieces,
         utterances,
         layout_of=layouts.__getitem__,
@@ -193,25 +193,25 @@ def cut(
         longest=settings.maximum_frames,
     )
     moods = {actor.character: actor.default_emotion for actor in actors}
-    numbers, dissolves = _numbers(pieces, labels), _dissolves(pieces, settings)
-    handles, found = _handles(pieces, dissolves, settings), _Heard(heard)
+    numbers, dissolves = _number_shots(pieces, labels), _plan_dissolves(pieces, settings)
+    handles, found = _plan_handles(pieces, dissolves, settings), _CueIndex(heard)
     return [
-        _decided(
+        _decide_shot(
             piece,
             found,
             by_id,
             mood=moods.get(piece.character, "neutral 1"),
-            place=_Place(order, numbers[order], settings.rate, dissolves[order], handles[order]),
+            place=_FilmPlace(order, numbers[order], settings.rate, dissolves[order], handles[order]),
         )
         for order, piece in enumerate(pieces)
     ]
 
 
-def shots(
+def build_shots(
     decided: Sequence[DecidedShot],
     *,
     actors: Sequence[Actor],
-    making: Making,
+    making: ShotRecipe,
     audio_digest_of: Callable[[DecidedShot], str],
 ) -> list[Shot]:
     """The rows of the cut, each under its identity. `actors` carry their portrait digests.
@@ -220,10 +220,10 @@ def shots(
     included.
     """
     by_name = {actor.character: actor for actor in actors}
-    return [_shot(shot, by_name[shot.character], making, audio_digest_of(shot)) for shot in decided]
+    return [_build_row(shot, by_name[shot.character], making, audio_digest_of(shot)) for shot in decided]
 
 
-def identity(shot: Shot) -> str:
+def identify_shot(shot: Shot) -> str:
     """The digest of everything in a row that shapes the shot's pixels: the fields `SHAPING`.
 
     Where it stands in the film, what it is called, its look, scene and paths are not in it.
@@ -235,7 +235,7 @@ def identity(shot: Shot) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _FilmPlace:
     """Where a shot stands in the film."""
 
     order: int
@@ -245,7 +245,7 @@ class _Place:
     handles: tuple[int, int]
 
 
-def _layouts(
+def _choose_layouts(
     labels: Mapping[str, str], utterances: Sequence[Utterance], settings: CutSettings
 ) -> dict[str, str]:
     """Each scene's layout. Scenes are named by their numbers (`sc03`) or as the script names
@@ -265,7 +265,7 @@ def _layouts(
                     column=f"layout.scenes.{name}",
                     message=f"no scene is called {name!r}",
                     expected=expected,
-                    nearest=nearest(name, list(known)),
+                    nearest=find_nearest(name, list(known)),
                 )
                 for name in unknown
             ]
@@ -276,12 +276,12 @@ def _layouts(
         usual |= {
             scene: settings.overlap_layout
             for scene in labels
-            if pairing.overlap(utterances, scene) >= OVERLAP_SAMPLES
+            if pairing.measure_overlap(utterances, scene) >= OVERLAP_SAMPLES
         }
     return {**usual, **own}
 
 
-def _dissolves(pieces: Sequence[Piece], settings: CutSettings) -> list[int]:
+def _plan_dissolves(pieces: Sequence[CutPiece], settings: CutSettings) -> list[int]:
     """How long each piece comes up over the one before it: at changes of scene, where one picture
     fills the screen on both sides.
     """
@@ -296,8 +296,8 @@ def _dissolves(pieces: Sequence[Piece], settings: CutSettings) -> list[int]:
     return lengths
 
 
-def _handles(
-    pieces: Sequence[Piece], dissolves: Sequence[int], settings: CutSettings
+def _plan_handles(
+    pieces: Sequence[CutPiece], dissolves: Sequence[int], settings: CutSettings
 ) -> list[tuple[int, int]]:
     """Frames to draw before and after each piece: what its dissolves need, at least those asked
     for, none outside the timeline.
@@ -315,24 +315,24 @@ def _handles(
     return handles
 
 
-def _utterance(cue: Cue, lines: Mapping[str, Line]) -> Utterance:
+def _make_utterance(cue: Cue, lines: Mapping[str, Line]) -> Utterance:
     line = lines.get(cue.line_id)
     scene, seen = (line.scene, not line.voice_over) if line else ("1", True)
     return Utterance(start=cue.start, end=cue.end, character=cue.character, scene=scene, seen=seen)
 
 
-def _words(cue: Cue) -> list[tuple[str, int, int]]:
+def _parse_words(cue: Cue) -> list[tuple[str, int, int]]:
     return [(str(text), int(start), int(end)) for text, start, end in json.loads(cue.words)]
 
 
-def _pauses(cue: Cue) -> Iterable[tuple[int, int]]:
-    words = _words(cue)
+def _find_pauses(cue: Cue) -> Iterable[tuple[int, int]]:
+    words = _parse_words(cue)
     for (_, _, end), (_, onset, _) in itertools.pairwise(words):
         if onset - end >= PAUSE_SAMPLES:
             yield end, onset
 
 
-class _Heard:
+class _CueIndex:
     """Cues in order of their starts, found by time without looking at all of them."""
 
     def __init__(self, cues: Sequence[Cue]) -> None:
@@ -340,7 +340,7 @@ class _Heard:
         self._starts = [cue.start for cue in cues]
         self._latest_ends = list(itertools.accumulate((cue.end for cue in cues), max))
 
-    def within(self, piece: Piece, rate: Fraction) -> list[Cue]:
+    def within(self, piece: CutPiece, rate: Fraction) -> list[Cue]:
         """The cues that count as heard in a piece."""
         span = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
         first, last = (
@@ -352,8 +352,8 @@ class _Heard:
         ]
 
 
-def _decided(
-    piece: Piece, heard: _Heard, lines: Mapping[str, Line], *, mood: str, place: _Place
+def _decide_shot(
+    piece: CutPiece, heard: _CueIndex, lines: Mapping[str, Line], *, mood: str, place: _FilmPlace
 ) -> DecidedShot:
     rate, (head, tail) = place.rate, place.handles
     drawn = replace(piece, start=piece.start - head, end=piece.end + tail)
@@ -361,7 +361,7 @@ def _decided(
     own = [
         cue for cue in heard.within(piece, rate) if cue.character == piece.character
     ]  # not what only the handles reach
-    spoken = tuple(_spoken(cue, drawn, lines, rate, speaks=cue in own) for cue in cues)
+    spoken = tuple(_make_shot_line(cue, drawn, lines, rate, speaks=cue in own) for cue in cues)
     first = next((cue.line_id for cue in [*own, *cues]), "")
     return DecidedShot(
         number=place.number,
@@ -373,7 +373,7 @@ def _decided(
         end_frame=piece.end,
         rate=rate,
         lines=spoken,
-        performance=_performance(own, drawn, mood, rate),
+        performance=_join_performance(own, drawn, mood, rate),
         lang=lines[first].lang if first in lines else "en",
         layout=piece.layout,
         layer=piece.layer,
@@ -390,22 +390,22 @@ def _is_in(cue: Cue, span: tuple[int, int], rate: Fraction) -> bool:
     return shared * rate > MASTER_HZ or start <= (cue.start + cue.end) // 2 < end
 
 
-def _spoken(
-    cue: Cue, piece: Piece, lines: Mapping[str, Line], rate: Fraction, *, speaks: bool
-) -> SpokenLine:
-    start, end = _frames(cue, piece, rate)
+def _make_shot_line(
+    cue: Cue, piece: CutPiece, lines: Mapping[str, Line], rate: Fraction, *, speaks: bool
+) -> ShotLine:
+    start, end = _locate_frames(cue, piece, rate)
     unseen = cue.line_id in lines and lines[cue.line_id].voice_over
-    return SpokenLine(
+    return ShotLine(
         line_id=cue.line_id,
         character=cue.character,
-        text=_text_in(cue, piece, rate),
+        text=_select_text(cue, piece, rate),
         start_frame=start,
         end_frame=end,
         speaks=speaks and not unseen,
     )
 
 
-def _frames(cue: Cue, piece: Piece, rate: Fraction) -> tuple[int, int]:
+def _locate_frames(cue: Cue, piece: CutPiece, rate: Fraction) -> tuple[int, int]:
     """A cue's first and last frame, counted from the first frame of the piece."""
     start, end = (
         round_half_up(cue.start * rate / MASTER_HZ),
@@ -414,12 +414,12 @@ def _frames(cue: Cue, piece: Piece, rate: Fraction) -> tuple[int, int]:
     return start - piece.start, end - piece.start
 
 
-def _text_in(cue: Cue, piece: Piece, rate: Fraction) -> str:
+def _select_text(cue: Cue, piece: CutPiece, rate: Fraction) -> str:
     """The part of a line's text that is spoken in the piece: by its words' times where they are
     known, else by proportion.
     """
     start, end = (
-        _share_before(cue, sample_of_frame(frame, rate)) for frame in (piece.start, piece.end)
+        _measure_share_before(cue, sample_of_frame(frame, rate)) for frame in (piece.start, piece.end)
     )
     if start == 0 and end == 1:
         return cue.text
@@ -429,39 +429,39 @@ def _text_in(cue: Cue, piece: Piece, rate: Fraction) -> str:
     return (" " if spaced else "").join(part)
 
 
-def _share_before(cue: Cue, sample: int) -> Fraction:
+def _measure_share_before(cue: Cue, sample: int) -> Fraction:
     """How much of a cue, from 0 to 1, is spoken before a sample."""
     if sample <= cue.start:
         return Fraction(0)
     if sample >= cue.end:
         return Fraction(1)
-    words = _words(cue)
+    words = _parse_words(cue)
     if not words:
         return Fraction(sample - cue.start, cue.end - cue.start)
     return Fraction(sum((start + end) // 2 < sample for _, start, end in words), len(words))
 
 
-def _performance(own: Sequence[Cue], piece: Piece, mood: str, rate: Fraction) -> Performance:
+def _join_performance(own: Sequence[Cue], piece: CutPiece, mood: str, rate: Fraction) -> Performance:
     """The character's lines over the frames of the shot; a listener without lines shows the actor's
     default.
     """
-    curves = [(parse_curve(cue.performance or mood), *_frames(cue, piece, rate)) for cue in own]
+    curves = [(parse_curve(cue.performance or mood), *_locate_frames(cue, piece, rate)) for cue in own]
     held = [(parse_curve(mood), 0, piece.end - piece.start)]
     return Performance.joined(
         curves or held, ease_frames=max(1, round_half_up(EASE_SECONDS * rate))
     )
 
 
-def _scene_labels(scenes: Sequence[str], lines: Sequence[Line]) -> dict[str, str]:
+def _label_scenes(scenes: Sequence[str], lines: Sequence[Line]) -> dict[str, str]:
     """`sc01` for every scene: by their own numbers when all have one, else in script order."""
     order = list(dict.fromkeys([*(line.scene for line in lines), *scenes]))
     own = [found["number"] if (found := _SCENE_NUMBER.match(scene)) else "" for scene in order]
     if not all(own) or len({number.upper().lstrip("0") for number in own}) < len(own):
         own = [str(index) for index in range(1, len(order) + 1)]
-    return {scene: f"sc{_padded(number)}" for scene, number in zip(order, own, strict=True)}
+    return {scene: f"sc{_pad_number(number)}" for scene, number in zip(order, own, strict=True)}
 
 
-def _numbers(pieces: Sequence[Piece], labels: Mapping[str, str]) -> list[str]:
+def _number_shots(pieces: Sequence[CutPiece], labels: Mapping[str, str]) -> list[str]:
     """`sc01_sh010`: shots by tens within a scene; what is seen at the same time on another layer is
     `sc01_sh010b`.
     """
@@ -475,7 +475,7 @@ def _numbers(pieces: Sequence[Piece], labels: Mapping[str, str]) -> list[str]:
     return numbers
 
 
-def _padded(number: str) -> str:
+def _pad_number(number: str) -> str:
     digits = re.match(r"\d+", number)
     return (
         number.upper()
@@ -484,7 +484,7 @@ def _padded(number: str) -> str:
     )
 
 
-def _shot(decided: DecidedShot, actor: Actor, making: Making, audio_digest: str) -> Shot:
+def _build_row(decided: DecidedShot, actor: Actor, making: ShotRecipe, audio_digest: str) -> Shot:
     width, height = making.size(actor)
     head, tail = decided.handles
     unnamed = Shot(
@@ -525,7 +525,7 @@ def _shot(decided: DecidedShot, actor: Actor, making: Making, audio_digest: str)
         before_frames=decided.before_frames,
     )
 
-    return replace(unnamed, shot_id=identity(unnamed))
+    return replace(unnamed, shot_id=identify_shot(unnamed))
 
 
 def _json(value: object) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from manifests import identity
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.rows import Cut
-from manifests.timebase import round_half_up, timecode
+from manifests.timebase import round_half_up, format_timecode
 from pipeline.assemble import edit_list
 from pipeline.assemble.assemble import Picture
 from pipeline.deliver import contact_sheet
@@ -29,17 +29,17 @@ Lines = tuple[str, ...]
 def slate_lines(title: str, episode: str, cuts: Sequence[Cut], picture: Picture) -> Lines:
     """What the slate says: title, episode, format and length, and what the pictures are."""
     rate = float(picture.rate)
-    length = timecode(edit_list.total_frames(cuts), picture.rate)
+    length = format_timecode(edit_list.total_frames(cuts), picture.rate)
     form = f"{picture.width}x{picture.height}   {rate:.6g} frames a second   {length}"
-    return title, f"Episode {episode}", form, made_by(cuts)
+    return title, f"Episode {episode}", form, credit_pictures(cuts)
 
 
 def end_lines(title: str, cuts: Sequence[Cut]) -> Lines:
     """What the end card says."""
-    return title, made_by(cuts), "The people in these pictures are animated portraits."
+    return title, credit_pictures(cuts), "The people in these pictures are animated portraits."
 
 
-def made_by(cuts: Sequence[Cut]) -> str:
+def credit_pictures(cuts: Sequence[Cut]) -> str:
     """Who drew the pictures, in words for everybody.
 
     >>> made_by([])
@@ -49,7 +49,7 @@ def made_by(cuts: Sequence[Cut]) -> str:
     return f"{LABEL} pictures" + (f" ({', '.join(labels)})" if labels else "")
 
 
-def card(lines: Lines, seconds: float, picture: Picture, *, root: Path) -> Card | None:
+def make_card(lines: Lines, seconds: float, picture: Picture, *, root: Path) -> Card | None:
     """The still with these lines for a number of seconds, drawn once under `root/media/cards`; None
     for no time at all.
     """
@@ -77,7 +77,7 @@ def _draw(lines: Lines, picture: Picture, path: Path) -> None:
             (picture.width / 2, top), text, font=font, fill=QUIET if number else INK, anchor="ma"
         )
         top += size * 1.7
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         image.save(partial)
 
 
@@ -89,8 +89,8 @@ def _fitted(text: str, size: int, width: int) -> tuple[str, Any]:
 
     latin = all(ord(letter) < 0x180 for letter in text)
     while size > 8:
-        font = ImageFont.load_default(size) if latin else contact_sheet.font(size)
+        font = ImageFont.load_default(size) if latin else contact_sheet.load_font(size)
         if font.getlength(text) <= width:
             break
         size -= 1
-    return contact_sheet.fit(text, size, width) if font.getlength(text) > width else text, font
+    return contact_sheet.shorten_text(text, size, width) if font.getlength(text) > width else text, font

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from manifests.atomic_write import whole
-from manifests.timebase import timecode
+from manifests.atomic_write import atomic_write
+from manifests.timebase import format_timecode
 from pipeline.media import read_frames
 
 INK, QUIET, PAPER = (235, 235, 235), (150, 150, 150), (24, 24, 26)
@@ -32,7 +32,7 @@ Frame = UInt8[np.ndarray, "height width 3"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class SheetCell:
     """One picture of a sheet: the frame of the programme it shows and two lines of text below
     it.
     """
@@ -42,9 +42,9 @@ class Cell:
     note: str
 
 
-def contact_sheet(
+def make_contact_sheet(
     video: Path,
-    cells: Sequence[Cell],
+    cells: Sequence[SheetCell],
     path: Path,
     *,
     rate: Fraction,
@@ -56,43 +56,43 @@ def contact_sheet(
     The video is decoded once. `cell_size`: width and height of one picture in pixels.
     """
     return lay_out(
-        pick(video, [cell.frame for cell in cells], size=cell_size), cells, path, rate=rate
+        pick_frames(video, [cell.frame for cell in cells], size=cell_size), cells, path, rate=rate
     )
 
 
 def lay_out(
-    pictures: Mapping[int, Frame], cells: Sequence[Cell], path: Path, *, rate: Fraction
+    pictures: Mapping[int, Frame], cells: Sequence[SheetCell], path: Path, *, rate: Fraction
 ) -> Path:
     """Write the sheet of pictures that are at hand, by frame."""
     ordered = sorted(cells, key=lambda cell: cell.frame)
     labelled = [
-        (pictures[cell.frame], cell.title, f"{timecode(cell.frame, rate)}  {cell.note}")
+        (pictures[cell.frame], cell.title, f"{format_timecode(cell.frame, rate)}  {cell.note}")
         for cell in ordered
     ]
-    return tile(labelled, path, columns=_columns(len(cells)))
+    return tile_pictures(labelled, path, columns=_columns(len(cells)))
 
 
-def poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) -> Path:
+def write_poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) -> Path:
     """Write one frame of a video as a JPEG of the given width and height. Raises ToolError."""
     from PIL import Image
 
-    (picture,) = pick(video, [frame], size=size).values()
-    with whole(path) as partial:
+    (picture,) = pick_frames(video, [frame], size=size).values()
+    with atomic_write(path) as partial:
         Image.fromarray(picture).save(partial, quality=92, subsampling=0)
     return path
 
 
-def before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Path) -> Path:
+def write_before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Path) -> Path:
     """Write a PNG of graded shots: as it came on the left, as it is on the right; each with a title
     and a note (differences).
     """
     cells = []
     for before, after, title, note in pairs:
         cells += [(before, title, "before"), (after, "", f"after  {note}")]
-    return tile(cells, path, columns=4 if len(pairs) > 1 else 2)
+    return tile_pictures(cells, path, columns=4 if len(pairs) > 1 else 2)
 
 
-def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
+def tile_pictures(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
     """Write pictures, each with a title and a note below it, as one PNG; columns are as wide as the
     widest picture, rows as high as their highest.
     """
@@ -111,15 +111,15 @@ def tile(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int
         for place, (picture, title, note) in enumerate(row):
             left = margin + place * (wide + margin)
             image.paste(Image.fromarray(picture), (left, top))
-            draw.text((left, top + high + 4), fit(title, 15, wide), font=font(15), fill=INK)
-            draw.text((left, top + high + 24), fit(note, 13, wide), font=font(13), fill=QUIET)
+            draw.text((left, top + high + 4), shorten_text(title, 15, wide), font=load_font(15), fill=INK)
+            draw.text((left, top + high + 24), shorten_text(note, 13, wide), font=load_font(13), fill=QUIET)
         top += high + text + margin
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         image.save(partial)
     return path
 
 
-def widened(picture: Frame, width: int) -> Frame:
+def resize_to_width(picture: Frame, width: int) -> Frame:
     """The picture enlarged or reduced to that width."""
     from PIL import Image
 
@@ -128,7 +128,7 @@ def widened(picture: Frame, width: int) -> Frame:
 
 
 @functools.cache
-def font(size: int) -> Any:
+def load_font(size: int) -> Any:
     """The first of `FONTS` that the system has, else the one inside Pillow (Latin only)."""
     from PIL import ImageFont
 
@@ -140,9 +140,9 @@ def font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
-def fit(text: str, size: int, width: int) -> str:
+def shorten_text(text: str, size: int, width: int) -> str:
     """One line of printable text no wider than `width` pixels, shortened with an ellipsis."""
-    measure: Callable[[str], float] = font(size).getlength
+    measure: Callable[[str], float] = load_font(size).getlength
     plain = " ".join(
         "".join(c for c in text if unicodedata.category(c)[0] != "C" or c == " ").split()
     )[:500]
@@ -153,7 +153,7 @@ def fit(text: str, size: int, width: int) -> str:
     return plain.rstrip() + "…"
 
 
-def pick(video: Path, frames: Iterable[int], *, size: tuple[int, int]) -> dict[int, Frame]:
+def pick_frames(video: Path, frames: Iterable[int], *, size: tuple[int, int]) -> dict[int, Frame]:
     """Frames of a video by number, each once, in `size` (width, height), from one decode. Raises
     ToolError.
     """

@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.identity import digest
 from manifests.rows import Cut, Take
 from manifests.timebase import sample_of_frame
 from pipeline import media
 from pipeline.assemble import assemble
-from pipeline.assemble.assemble import Picture, Stage
+from pipeline.assemble.assemble import Picture, ReaderSettings
 from pipeline.assemble.edit_list import Layer, Segment
 from pipeline.deliver.profiles import AAC, BT709
 
@@ -46,7 +46,7 @@ Pairs = list[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Framing:
+class TakeFraming:
     """How a take is seen: the crop in its pixels (`left,top,width,height`) and the size that it is
     brought to (both even).
     """
@@ -56,7 +56,7 @@ class Framing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class TakeSound:
     """The master sound under a take: its file, its identity, and the timeline frame at which the
     take begins.
     """
@@ -67,7 +67,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Still:
+class VideoStill:
     """One frame of a file: `frame` at `rate`, of which `crop` is seen (as in `Framing`; "": all).
     `key`: the file's digest.
     """
@@ -79,16 +79,16 @@ class Still:
     crop: str = ""
 
 
-def framing(cut: Cut, *, size: tuple[int, int]) -> Framing:
+def frame_copy(cut: Cut, *, size: tuple[int, int]) -> TakeFraming:
     """The framing of an edit list's event in a picture of `size`, made smaller to fit into
     `LARGEST`.
     """
     wide, high = (int(part) for part in cut.place.split(",")[2:]) if cut.place else size
     scale = min(1.0, LARGEST[0] / wide, LARGEST[1] / high)
-    return Framing(crop=cut.crop, size=(_even(wide * scale), _even(high * scale)))
+    return TakeFraming(crop=cut.crop, size=(_even(wide * scale), _even(high * scale)))
 
 
-def copy_path(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
+def copy_path(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: Path) -> Path:
     """Where the browser's copy of a take stands, made or not."""
     sound = [heard.sound_id, heard.first_frame] if heard else []
     return (
@@ -98,7 +98,7 @@ def copy_path(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> 
     )
 
 
-def copy(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
+def make_copy(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: Path) -> Path:
     """The browser's copy of a take, with the sound of its span. Made when it is not there. Raises
     ToolError.
     """
@@ -107,13 +107,13 @@ def copy(take: Take, seen: Framing, heard: Heard | None, *, root: Path) -> Path:
         # so that it is among the last to go
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         return path
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         media.run_piped([_source(take, seen, root)], _sink(take, seen, heard, partial))
-    prune(path.parent, keep=path)
+    prune_copies(path.parent, keep=path)
     return path
 
 
-def prune(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
+def prune_copies(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
     """Delete the copies that were not used for longest until the rest is within `most_bytes`;
     returns them. `keep` stays.
     """
@@ -129,7 +129,7 @@ def prune(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> list[Pat
     return gone
 
 
-def thumbnail(still: Still, *, root: Path) -> Path:
+def make_thumbnail(still: VideoStill, *, root: Path) -> Path:
     """A small JPEG of one frame of a file; where the file has no such frame, none is written."""
     path = root / FOLDER / f"{digest([VERSION, still.key, still.frame, still.crop])}.jpg"
     if not path.is_file():
@@ -139,7 +139,7 @@ def thumbnail(still: Still, *, root: Path) -> Path:
         with contextlib.closing(_frames(still.video, filters, start)) as frames:
             picture = next(frames, None)
         if picture is not None:
-            save(picture, path)
+            save_jpeg(picture, path)
     return path
 
 
@@ -151,24 +151,24 @@ def _frames(
     )
 
 
-def save(picture: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
+def save_jpeg(picture: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
     """Write RGB pixels as a JPEG, in one step."""
     from PIL import Image
 
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         Image.fromarray(picture).save(partial, quality=82)
 
 
-def peaks(sound: Path, *, sound_id: str, frames: int, rate: Fraction, root: Path) -> Pairs:
+def read_peaks(sound: Path, *, sound_id: str, frames: int, rate: Fraction, root: Path) -> Pairs:
     """The lowest and highest sample (-1 to 1, three decimals) of each frame of the timeline."""
     path = root / FOLDER / f"{digest([VERSION, sound_id, frames, str(rate)])}.peaks.json"
     if not path.is_file():
-        with whole(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text(json.dumps(list(_peaks(sound, frames, rate)), separators=(",", ":")))
     return [(low, high) for low, high in json.loads(path.read_text())]
 
 
-def fewer(pairs: Pairs, width: int) -> Pairs:
+def thin_peaks(pairs: Pairs, width: int) -> Pairs:
     """At most `width` pairs of the same waveform.
 
     >>> fewer([(-0.1, 0.2), (-0.3, 0.1), (0.0, 0.4)], 2)
@@ -212,13 +212,13 @@ def _extremes(
     )
 
 
-def _stage(take: Take, seen: Framing, root: Path) -> Stage:
+def _stage(take: Take, seen: TakeFraming, root: Path) -> ReaderSettings:
     rate = Fraction(take.rate_num, take.rate_den)
     picture = Picture(width=seen.size[0], height=seen.size[1], rate=rate)
-    return Stage(picture=picture, root=root, pixel_format=assemble.FLAT)
+    return ReaderSettings(picture=picture, root=root, pixel_format=assemble.FLAT)
 
 
-def _source(take: Take, seen: Framing, root: Path) -> media.Source:
+def _source(take: Take, seen: TakeFraming, root: Path) -> media.FrameSource:
     """All frames of a take as the edit list would show them, without a grade."""
     event = Cut(
         version="",
@@ -233,11 +233,11 @@ def _source(take: Take, seen: Framing, root: Path) -> media.Source:
         take_frames=take.frames,
     )
     whole = Segment(start=0, end=take.frames, layers=(Layer(cut=event, first=0),))
-    arguments = assemble.reader(whole, _stage(take, seen, root))
-    return media.Source(name=take.path, arguments=tuple(arguments), frames=take.frames)
+    arguments = assemble.build_reader(whole, _stage(take, seen, root))
+    return media.FrameSource(name=take.path, arguments=tuple(arguments), frames=take.frames)
 
 
-def _sink(take: Take, seen: Framing, heard: Heard | None, path: Path) -> list[str]:
+def _sink(take: Take, seen: TakeFraming, heard: TakeSound | None, path: Path) -> list[str]:
     stage = _stage(take, seen, path.parent)
     width, height = stage.picture.size
     arguments = [

@@ -217,7 +217,7 @@ def render_profiles(
     return {profile.name: folder / profile.file for profile in job.profiles}
 
 
-def build_sources(cuts: Sequence[Cut], job: DeliveryJob) -> list[media.Source]:
+def build_sources(cuts: Sequence[Cut], job: DeliveryJob) -> list[media.FrameSource]:
     """What is poured into the encoder: the slate, every segment of the edit list, the end card."""
     stage = job.stage
     poured = []
@@ -226,7 +226,7 @@ def build_sources(cuts: Sequence[Cut], job: DeliveryJob) -> list[media.Source]:
             f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers)
         )
         arguments = assemble.build_reader(segment, stage, overlays=build_overlays(segment, job))
-        poured.append(media.Source(name=name, arguments=tuple(arguments), frames=segment.frames))
+        poured.append(media.FrameSource(name=name, arguments=tuple(arguments), frames=segment.frames))
     before, after = (_card_source(card, stage) for card in (job.slate, job.end_card))
     return [*before, *poured, *after]
 
@@ -442,11 +442,11 @@ def _sounds(cuts: Sequence[Cut], job: DeliveryJob) -> list[Any]:
     return [copies.stream(number) for number in range(len(job.profiles))]
 
 
-def _card_source(card: Card | None, stage: ReaderSettings) -> list[media.Source]:
+def _card_source(card: Card | None, stage: ReaderSettings) -> list[media.FrameSource]:
     if card is None:
         return []
     arguments = assemble.build_still_reader(card.path, card.frames, stage)
-    return [media.Source(name=card.path.name, arguments=tuple(arguments), frames=card.frames)]
+    return [media.FrameSource(name=card.path.name, arguments=tuple(arguments), frames=card.frames)]
 
 
 def _draw_mark(path: Path, text: str, short_side: int) -> None:

@@ -26,9 +26,9 @@ from pipeline.assemble.assemble import TO_BT709, Picture
 from pipeline.cut import framing
 from pipeline.deliver.profiles import BT709, Profile
 from pipeline.lesson import slides as slide_stills
-from pipeline.lesson.layouts import Arrangement, Placed, Rect, parse, place
+from pipeline.lesson.layouts import Arrangement, Placement, Rect, parse, place
 from pipeline.lesson.slides import Slide
-from pipeline.lesson.timing import Shown, Stretch
+from pipeline.lesson.timing import TimedSlide, TimedSection
 
 VERSION = "1"
 SECTIONS, MASKS = "media/sections", "media/masks"
@@ -40,7 +40,7 @@ MASK_SCALE = 4  # a mask is drawn larger and made small, for a smooth edge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class SectionInputs:
     """What sections are made of. `slides` and `grades` (by shot) by name; `base` is the arrangement
     where a section names none.
 
@@ -57,7 +57,7 @@ class Making:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class LessonTracks:
     """What joins the pictures in a file: the master sound, the chapters (an ffmetadata file), the
     title.
     """
@@ -68,24 +68,24 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Composed:
+class ComposedSection:
     """A section as it is composed: its stretch of the timeline, where things lie, its events
     (frames of the timeline).
     """
 
-    stretch: Stretch
-    placed: Placed
+    stretch: TimedSection
+    placed: Placement
     cuts: tuple[Cut, ...]
 
 
-def compose(stretches: Sequence[Stretch], making: Making) -> list[Composed]:
+def compose(stretches: Sequence[TimedSection], making: SectionInputs) -> list[ComposedSection]:
     """Place slides and presenter and list the events of every section. Nothing is drawn but small
     masks for round presenters.
     """
     return [_composed(stretch, making) for stretch in stretches]
 
 
-def placing(stretch: Stretch, making: Making) -> Placed:
+def placing(stretch: TimedSection, making: SectionInputs) -> Placement:
     """Where slide and presenter lie in a section: the presenter keeps its place through all of the
     section's builds.
     """
@@ -100,7 +100,7 @@ def placing(stretch: Stretch, making: Making) -> Placed:
     )
 
 
-def section_id(composed: Composed, making: Making, profile: Profile) -> str:
+def section_id(composed: ComposedSection, making: SectionInputs, profile: Profile) -> str:
     """The identity of a section's file: what is seen in which frames, counted from its first, and
     how it is encoded.
     """
@@ -120,7 +120,7 @@ def section_id(composed: Composed, making: Making, profile: Profile) -> str:
     return identity.digest([VERSION, events, papers, picture, making.burn_in])
 
 
-def section_path(composed: Composed, making: Making, profile: Profile) -> Path:
+def section_path(composed: ComposedSection, making: SectionInputs, profile: Profile) -> Path:
     """Where a section's file stands, made or not."""
     return (
         making.root
@@ -130,8 +130,8 @@ def section_path(composed: Composed, making: Making, profile: Profile) -> Path:
 
 
 def missing(
-    composed: Sequence[Composed], making: Making, profiles: Sequence[Profile]
-) -> list[Composed]:
+    composed: Sequence[ComposedSection], making: SectionInputs, profiles: Sequence[Profile]
+) -> list[ComposedSection]:
     """The sections of which a file is not there yet."""
     return [
         one
@@ -140,7 +140,7 @@ def missing(
     ]
 
 
-def render_section(composed: Composed, making: Making, profiles: Sequence[Profile]) -> None:
+def render_section(composed: ComposedSection, making: SectionInputs, profiles: Sequence[Profile]) -> None:
     """Encode a section's pictures in every profile. Files appear under their names when they are
     whole. Raises ToolError.
     """
@@ -149,7 +149,7 @@ def render_section(composed: Composed, making: Making, profiles: Sequence[Profil
             [_from_zero(cut, composed.stretch.start) for cut in composed.cuts]
         )
         sources = [
-            media.Source(
+            media.FrameSource(
                 name=_name(segment),
                 arguments=tuple(reader(segment, composed, making, profile)),
                 frames=segment.frames,
@@ -161,7 +161,7 @@ def render_section(composed: Composed, making: Making, profiles: Sequence[Profil
 
 
 def join(
-    composed: Sequence[Composed], making: Making, profile: Profile, *, heard: Heard, out: Path
+    composed: Sequence[ComposedSection], making: SectionInputs, profile: Profile, *, heard: LessonTracks, out: Path
 ) -> None:
     """Join the sections of a profile with the sound and the chapters into one file. Raises
     ToolError.
@@ -210,8 +210,8 @@ def join(
 
 
 def render(
-    composed: Sequence[Composed],
-    making: Making,
+    composed: Sequence[ComposedSection],
+    making: SectionInputs,
     profiles: Sequence[Profile],
     *,
     progress: Callable[[int, int], None] | None = None,
@@ -230,7 +230,7 @@ def render(
 # Events
 
 
-def _composed(stretch: Stretch, making: Making) -> Composed:
+def _composed(stretch: TimedSection, making: SectionInputs) -> ComposedSection:
     placed = placing(stretch, making)
     size = making.picture.size
     whole = Rect(0, 0, *size)
@@ -255,10 +255,10 @@ def _composed(stretch: Stretch, making: Making) -> Composed:
         for shot in stretch.shots
         if placed.presenter
     ]
-    return Composed(stretch=stretch, placed=placed, cuts=(*slides, *presenters))
+    return ComposedSection(stretch=stretch, placed=placed, cuts=(*slides, *presenters))
 
 
-def _slide_cut(shown: Shown, slide: Slide, where: Rect, size: tuple[int, int]) -> Cut:
+def _slide_cut(shown: TimedSlide, slide: Slide, where: Rect, size: tuple[int, int]) -> Cut:
     return Cut(
         version="",
         order=0,
@@ -274,12 +274,12 @@ def _slide_cut(shown: Shown, slide: Slide, where: Rect, size: tuple[int, int]) -
     )
 
 
-def _presenter_cut(shot: Shot, stretch: Stretch, making: Making, where: Rect) -> Cut:
+def _presenter_cut(shot: Shot, stretch: TimedSection, making: SectionInputs, where: Rect) -> Cut:
     """The part of a shot that lies in the section, framed for its place."""
     take, grade = making.takes[shot.shot_id], making.grades.get(shot.shot_id)
     start, end = max(shot.start_frame, stretch.start), min(shot.end_frame, stretch.end)
     face = (take.face_left, take.face_top, take.face_right, take.face_bottom)
-    crop = framing.frame((take.width, take.height), face, (where.width, where.height))
+    crop = framing.frame_face((take.width, take.height), face, (where.width, where.height))
     return Cut(
         version="",
         order=0,
@@ -322,7 +322,7 @@ def _mask(side: int, root: Path) -> Path:
 
 
 def reader(
-    segment: edit_list.Segment, composed: Composed, making: Making, profile: Profile
+    segment: edit_list.Segment, composed: ComposedSection, making: SectionInputs, profile: Profile
 ) -> list[str]:
     """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`. No text of
     people reaches the filter graph.
@@ -361,7 +361,7 @@ def reader(
 class _Graph:
     """A filter graph as it grows: inputs, and chains that join named streams."""
 
-    def __init__(self, making: Making) -> None:
+    def __init__(self, making: SectionInputs) -> None:
         self.making = making
         self.inputs: list[str] = []
         self.chains: list[str] = []

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Int64
 
-from manifests.errors import nearest
+from manifests.errors import find_nearest
 
 Mode = Literal["corner", "presenter", "slide", "beside"]
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
@@ -112,7 +112,7 @@ class Arrangement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placement:
     """Where slide and presenter lie; None: not shown. `covered`: pixels of slide text under the
     presenter.
     """
@@ -143,7 +143,7 @@ def place(
     *,
     art: Sequence[Rect] = (),
     full_bleed: bool = False,
-) -> Placed:
+) -> Placement:
     """Where slide and presenter lie in a picture of `size` (width, height). `text`: where the
     section's slides have text; `art`: where they have anything, which is kept free when a corner
     allows.
@@ -154,14 +154,14 @@ def place(
     whole = Rect(0, 0, *size)
     mode = arrangement.mode
     if mode == "slide" or (mode == "corner" and full_bleed and not arrangement.always):
-        return Placed(slide=whole, presenter=None)
+        return Placement(slide=whole, presenter=None)
     if mode == "presenter":
-        return Placed(slide=None, presenter=whole)
+        return Placement(slide=None, presenter=whole)
     if mode == "beside":
         return _beside(arrangement, size)
     presenter = _corner(arrangement, size, text, art)
     covered = sum(presenter.overlap(box) for box in text)
-    return Placed(slide=whole, presenter=presenter, round=arrangement.round, covered=covered)
+    return Placement(slide=whole, presenter=presenter, round=arrangement.round, covered=covered)
 
 
 def _with(arrangement: Arrangement, part: str) -> Arrangement:
@@ -172,7 +172,7 @@ def _with(arrangement: Arrangement, part: str) -> Arrangement:
         return replace(arrangement, mode="corner", corner=part, always=True)
     if part in _CHANGES:
         return replace(arrangement, **_CHANGES[part])
-    near = nearest(part, list(WORDS))
+    near = find_nearest(part, list(WORDS))
     raise LayoutError(
         f"{part!r} is no part of a layout", expected=None if near else ", ".join(WORDS), near=near
     )
@@ -190,7 +190,7 @@ def _with_number(arrangement: Arrangement, name: str, value: float) -> Arrangeme
     )
 
 
-def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placed:
+def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placement:
     """The slide whole, as large as the rest of the width allows; the presenter over the full height
     beside it. In upright pictures the presenter has the full width below the slide, or above it for
     `left`.
@@ -200,7 +200,7 @@ def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placed:
         row = _even(height * BESIDE_SHARE)
         wide, high = _even(width * (height - row) / height), height - row
         above = arrangement.side == "left"
-        return Placed(
+        return Placement(
             slide=Rect(_even((width - wide) / 2), row if above else 0, wide, high),
             presenter=Rect(0, 0 if above else high, width, row),
         )
@@ -208,7 +208,7 @@ def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placed:
     wide, high = width - column, _even(height * (width - column) / width)
     top = _even((height - high) / 2)
     left = arrangement.side == "left"
-    return Placed(
+    return Placement(
         slide=Rect(column if left else 0, top, wide, high),
         presenter=Rect(0 if left else wide, 0, column, height),
     )

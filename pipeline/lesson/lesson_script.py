@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Line
 from pipeline.lesson.layouts import Arrangement, LayoutError, parse
 
@@ -27,7 +27,7 @@ SLIDE_NAME = re.compile(r"[\w.-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class SlideStep:
     """A slide, and the line with whose first word it comes up. `source_line` is where the script
     asks for it.
     """
@@ -44,7 +44,7 @@ class Section:
     """
 
     title: str
-    steps: tuple[Step, ...]
+    steps: tuple[SlideStep, ...]
     line_ids: tuple[str, ...]
     layout: str = ""
     source_line: int = 0
@@ -98,8 +98,8 @@ def check(
                 file=file,
                 line=step.source_line or None,
                 message=f"there is no slide {step.slide!r}",
-                expected=None if nearest(step.slide, slides) else f"one of {', '.join(slides)}",
-                nearest=nearest(step.slide, slides),
+                expected=None if find_nearest(step.slide, slides) else f"one of {', '.join(slides)}",
+                nearest=find_nearest(step.slide, slides),
             )
             for step in section.steps
             if step.slide not in slides
@@ -134,7 +134,7 @@ def directive(text: str) -> tuple[str, str] | None:
 
 
 def _section(title: str, lines: Sequence[Line], number: int, problems: list[Problem]) -> Section:
-    steps: list[Step] = []
+    steps: list[SlideStep] = []
     layout = ""
     for line in lines:
         for note in filter(None, map(str.strip, line.notes.split(";"))):
@@ -149,7 +149,7 @@ def _section(title: str, lines: Sequence[Line], number: int, problems: list[Prob
                     )
                 )
             elif name == "slide":
-                steps.append(Step(slide=value, line_id=line.line_id, source_line=line.source_line))
+                steps.append(SlideStep(slide=value, line_id=line.line_id, source_line=line.source_line))
             elif name == "layout" and layout not in {"", value}:
                 problems.append(
                     Problem(
@@ -165,7 +165,7 @@ def _section(title: str, lines: Sequence[Line], number: int, problems: list[Prob
                 layout = value
     if not steps or steps[0].line_id != lines[0].line_id:
         steps.insert(
-            0, Step(slide=str(number), line_id=lines[0].line_id, source_line=lines[0].source_line)
+            0, SlideStep(slide=str(number), line_id=lines[0].line_id, source_line=lines[0].source_line)
         )
     return Section(
         title=title,

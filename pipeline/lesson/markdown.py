@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.identity import digest
 from manifests.rows import Line
 from model.emotion import EmotionError, parse_curve
@@ -36,7 +36,7 @@ from pipeline.lesson.lesson_script import (
     SLIDE_NAME,
     LessonScript,
     Section,
-    Step,
+    SlideStep,
     directive,
 )
 from pipeline.script import fountain, tables
@@ -116,7 +116,7 @@ def read(
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(
-            Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside))
+            Problem(file=path.name, message="no such file", nearest=find_nearest(path.name, beside))
         )
     return parse(
         tables.decode(path, maximum=LARGEST),
@@ -319,7 +319,7 @@ def _take_comment(reader: _Reader, chapter: _Chapter, comment: str, line: int) -
         )
     elif name == "layout":
         chapter.layout = value
-    elif near := nearest(
+    elif near := find_nearest(
         (comment.split() or [""])[0].rstrip(":=").casefold(), ["slide", "build", "layout"]
     ):
         reader.wrong(
@@ -364,7 +364,7 @@ def _finished(reader: _Reader, language: str) -> LessonScript:
     said: Counter[tuple[str, str, str]] = Counter()
     sections, lines = list[Section](), list[Line]()
     for number, chapter in enumerate(reader.chapters, start=1):
-        steps, own = list[Step](), list[Line]()
+        steps, own = list[SlideStep](), list[Line]()
         for draft in (draft for draft in chapter.drafts if draft.text):
             key = (chapter.title, draft.character, " ".join(draft.text))
             said[key] += 1
@@ -381,11 +381,11 @@ def _finished(reader: _Reader, language: str) -> LessonScript:
                 )
             )
             steps += [
-                Step(slide=slide, line_id=line_id, source_line=at) for slide, at in draft.steps
+                SlideStep(slide=slide, line_id=line_id, source_line=at) for slide, at in draft.steps
             ]
         if not steps or steps[0].line_id != own[0].line_id:
             steps.insert(
-                0, Step(slide=str(number), line_id=own[0].line_id, source_line=chapter.source_line)
+                0, SlideStep(slide=str(number), line_id=own[0].line_id, source_line=chapter.source_line)
             )
         ids = tuple(line.line_id for line in own)
         sections.append(

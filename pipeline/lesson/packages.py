@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError
 from pipeline.lesson import scorm, tincan
-from pipeline.lesson.transcript import Entry, minutes, sections_html
+from pipeline.lesson.transcript import TranscriptEntry, minutes, sections_html
 from pipeline.script.settings import PackageName
 
 PLAYER = Path(__file__).with_name("player")
@@ -40,7 +40,7 @@ class Package:
     identifier: str
     language: str
     rate: Fraction
-    transcript: Sequence[Entry]
+    transcript: Sequence[TranscriptEntry]
     video: Path
     captions: Path
     chapters: Path
@@ -62,7 +62,7 @@ def write(package: Package, path: Path, *, kind: PackageName = "scorm12") -> Pat
         **{name: (PLAYER / name).read_text(encoding="utf-8") for name in PLAYER_FILES},
     }
     name, manifest = _manifest(package, kind, files=[PAGE, *sorted({*texts, *media} - {PAGE})])
-    with whole(path) as partial, zipfile.ZipFile(partial, "w") as archive:
+    with atomic_write(path) as partial, zipfile.ZipFile(partial, "w") as archive:
         for file, text in {name: manifest, **texts}.items():
             archive.writestr(_entry(file), text.encode())
         for file, source in media.items():

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int16, UInt8
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_bytes, digest_file
 from pipeline.lesson.layouts import Rect
@@ -454,7 +454,7 @@ def _slide(page: _Page, root: Path) -> Slide:
     )
     path = root / STILLS / f"{identity}.png"
     if not path.is_file():
-        with whole(path) as partial:
+        with atomic_write(path) as partial:
             Image.fromarray(page.pixels).save(partial, compress_level=4)
     return Slide(
         name=page.name,
@@ -489,7 +489,7 @@ def _plain(slide: Slide, root: Path) -> dict[str, Any]:
 
 
 def _write_text(path: Path, text: str) -> None:
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 

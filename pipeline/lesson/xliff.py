@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from pipeline.lesson.lesson_script import LessonScript
 
 Version = Literal["1.2", "2.1"]
@@ -85,7 +85,7 @@ def read(path: Path, script: LessonScript) -> Translation:
             f"the unit {unit.name!r} stands twice" if unit.name in told else ""
         )
         if problem:
-            near = None if unit.name in wanted else nearest(unit.name, list(wanted))
+            near = None if unit.name in wanted else find_nearest(unit.name, list(wanted))
             problems.append(Problem(file=path.name, message=problem, nearest=near))
         else:
             found[unit.name] = unit.target

@@ -21,7 +21,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float32
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem, ToolError
 from manifests.identity import digest_file
 from manifests.rows import Recording, Shot, Take
@@ -36,7 +36,7 @@ RAMP_SAMPLES = ANALYSIS_HZ // 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Studio:
+class RenderContext:
     """Where takes are made: `root` is the build folder that all paths in rows are relative to; the
     rest goes into the row.
     """
@@ -60,7 +60,7 @@ def context_span(
     return sample_of_frame(start_frame, rate) - context, sample_of_frame(end_frame, rate) + context
 
 
-def speech_of(
+def read_speech(
     shot: Shot, recordings: Sequence[Recording], *, root: Path, context_seconds: float
 ) -> Speech:
     """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline
@@ -75,7 +75,7 @@ def speech_of(
     samples = read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root)
     voiced = [tuple(span) for span in json.loads(shot.voiced)]
     return Speech(
-        samples=only_voiced(samples, voiced, lead=lead, rate=shot.rate) if voiced else samples,
+        samples=silence_others(samples, voiced, lead=lead, rate=shot.rate) if voiced else samples,
         lead=lead,
         frames=shot.frames,
         rate=shot.rate,
@@ -86,7 +86,7 @@ def speech_of(
     )
 
 
-def only_voiced(
+def silence_others(
     samples: Float32[np.ndarray, " samples"],
     voiced: Sequence[tuple[int, ...]],
     *,
@@ -106,12 +106,12 @@ def only_voiced(
     return samples * np.convolve(gain, ramp, mode="same")
 
 
-def generate(
+def generate_take(
     shot: Shot,
     *,
     talker: Talker,
     portrait: Portrait,
-    studio: Studio,
+    studio: RenderContext,
     progress: Callable[[int, int], None] | None = None,
 ) -> Take:
     """Make the take of a shot, or adopt the one that already stands. Raises InputError and
@@ -120,24 +120,24 @@ def generate(
     `progress(done, of)` is called for each frame, and for each step of a talker that works in
     steps; what it raises, ends the take.
     """
-    standing = adopt(shot.shot_id, root=studio.root)
+    standing = adopt_take(shot.shot_id, root=studio.root)
     if standing is not None:
         return standing
     began = time.monotonic()
-    speech = speech_of(
+    speech = read_speech(
         shot, studio.recordings, root=studio.root, context_seconds=talker.context_seconds
     )
     performance = Performance.from_plain(json.loads(shot.performance))
     clip = talker.talk(portrait, speech, performance, shot.seed)
     if isinstance(clip, Stepped):
         clip.progress = progress
-    with whole(take_path(shot.shot_id, root=studio.root)) as partial:
+    with atomic_write(take_path(shot.shot_id, root=studio.root)) as partial:
         written = _write_frames(clip, shot, partial, studio=studio, progress=progress)
         if written != shot.frames:
             raise ToolError(
                 f"the talker made {written} frames of {shot.shot_id}, {shot.frames} were asked for"
             )
-        take = _take(shot, clip, studio, file=partial, seconds=time.monotonic() - began)
+        take = _build_row(shot, clip, studio, file=partial, seconds=time.monotonic() - began)
         _write_row(take, root=studio.root)
     return take
 
@@ -147,7 +147,7 @@ def _write_frames(
     shot: Shot,
     path: Path,
     *,
-    studio: Studio,
+    studio: RenderContext,
     progress: Callable[[int, int], None] | None,
 ) -> int:
     """Write a clip's frames, and its mattes when the shot asks for them (before the take stands, so
@@ -183,7 +183,7 @@ def wants_matte(shot: Shot) -> bool:
     return bool(json.loads(shot.talker_settings).get(MATTE))
 
 
-def adopt(shot_id: str, *, root: Path) -> Take | None:
+def adopt_take(shot_id: str, *, root: Path) -> Take | None:
     """The take that stands under an identity, from the row beside its file; None when file or row
     is missing.
     """
@@ -211,11 +211,11 @@ def row_path(shot_id: str, *, root: Path) -> Path:
 
 
 def _write_row(take: Take, *, root: Path) -> None:
-    with whole(row_path(take.shot_id, root=root)) as partial:
+    with atomic_write(row_path(take.shot_id, root=root)) as partial:
         partial.write_text(json.dumps(dataclasses.asdict(take)))
 
 
-def _take(shot: Shot, clip: Clip, studio: Studio, *, file: Path, seconds: float) -> Take:
+def _build_row(shot: Shot, clip: Clip, studio: RenderContext, *, file: Path, seconds: float) -> Take:
     measures = clip.measures()
     left, top, right, bottom = measures.face_box
     return Take(

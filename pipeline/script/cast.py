@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from manifests.errors import InputError, Problem, gather, nearest
+from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.rows import Actor, Line
 from model.emotion import EmotionError, parse_curve
 from pipeline.script import production, tables
@@ -78,7 +78,7 @@ def felt(actors: Iterable[Actor], *, feel: Callable[[str], str]) -> list[Actor]:
     for actor in actors:
         mood: str | None = actor.default_emotion
         if not mood:
-            mood = gather(problems, lambda sample=actor.emotion_sample: feel(sample))  # type: ignore[misc]
+            mood = collect_problems(problems, lambda sample=actor.emotion_sample: feel(sample))  # type: ignore[misc]
         found.append(replace(actor, default_emotion=mood or ""))
     if problems:
         raise InputError(problems)
@@ -106,7 +106,7 @@ def check(lines: Sequence[Line], actors: Sequence[Actor]) -> list[Problem]:
                 line=None if in_sheet else line.source_line,
                 column="character" if in_sheet else None,
                 message=f"{line.character!r} speaks here and has no row in the cast",
-                nearest=nearest(line.character, shown),
+                nearest=find_nearest(line.character, shown),
                 expected="a row in the cast" + ("" if in_sheet else ", or ! before action"),
             )
         )
@@ -145,7 +145,7 @@ def _aliases(cell: str) -> list[str]:
     return [alias for alias in (part.strip() for part in re.split(r"[|;]", cell)) if alias]
 
 
-def _actor(record: tables.Record, words: Words) -> Actor:
+def _actor(record: tables.SheetRecord, words: Words) -> Actor:
     default = Actor(character="", actor="", portrait="")
     return Actor(
         character=record["character"],
@@ -162,7 +162,7 @@ def _actor(record: tables.Record, words: Words) -> Actor:
     )
 
 
-def _mood(record: tables.Record, usual: str, words: Words) -> str:
+def _mood(record: tables.SheetRecord, usual: str, words: Words) -> str:
     """The default emotion as written; "" where a sample is to say it."""
     if record["emotion_sample"] and not record["default_emotion"]:
         return ""
@@ -170,7 +170,7 @@ def _mood(record: tables.Record, usual: str, words: Words) -> str:
 
 
 def _row_problems(
-    table: tables.Table, record: tables.Record, words: Words, folder: Path
+    table: tables.SheetTable, record: tables.SheetRecord, words: Words, folder: Path
 ) -> Iterator[Problem]:
     yield from (
         table.problem(record, column, "this cell is empty")
@@ -181,7 +181,7 @@ def _row_problems(
     face, seed = record["face"].casefold(), record["seed"]
     if face and face not in FACES and not re.fullmatch(r"[1-9][0-9]?", face):
         expected = f"{', '.join(FACES)}, or a number counted from the left"
-        near = nearest(face, FACES)
+        near = find_nearest(face, FACES)
         yield table.problem(
             record,
             "face",
@@ -205,7 +205,7 @@ def _row_problems(
             yield problem_with(error, words, table.problem(record, "default_emotion", str(error)))
 
 
-def _file_problems(table: tables.Table, record: tables.Record, folder: Path) -> Iterator[Problem]:
+def _file_problems(table: tables.SheetTable, record: tables.SheetRecord, folder: Path) -> Iterator[Problem]:
     kinds = {
         "portrait": PORTRAIT_SUFFIXES,
         "voice_sample": SOUND_SUFFIXES,
@@ -216,7 +216,7 @@ def _file_problems(table: tables.Table, record: tables.Record, folder: Path) -> 
         if not record[column]:
             continue
         found = production.locate(folder, record[column])
-        if isinstance(found, production.Absent):
+        if isinstance(found, production.UnusableFile):
             yield table.problem(
                 record, column, found.message, expected=found.expected, nearest=found.nearest
             )
@@ -226,7 +226,7 @@ def _file_problems(table: tables.Table, record: tables.Record, folder: Path) -> 
             yield table.problem(record, column, "not this kind of file", expected=expected, got=got)
 
 
-def _double_names(table: tables.Table) -> Iterator[Problem]:
+def _double_names(table: tables.SheetTable) -> Iterator[Problem]:
     """A name, whether a character's or an alias, must mean one row."""
     seen: dict[str, int] = {}
     unit = "line" if table.by_line else "row"

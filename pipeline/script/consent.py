@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Actor, Consent
 from pipeline.script import tables
 
@@ -28,7 +28,7 @@ DAYS = ("valid_from", "valid_until", "revoked_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class ConsentTerms:
     """What consents are held to: the day, what the production is used for and where ("": is not
     asked), whether one is needed at all.
 
@@ -79,7 +79,7 @@ def read(path: Path) -> list[Consent]:
 def gate(
     actors: Sequence[Actor],
     consents: Sequence[Consent],
-    terms: Terms,
+    terms: ConsentTerms,
     *,
     withdrawals: Sequence[Withdrawal] = (),
 ) -> list[Problem]:
@@ -118,7 +118,7 @@ def of_person(consents: Sequence[Consent], person: str) -> list[Consent]:
 
 
 def _actor_problems(
-    actor: Actor, consents: Sequence[Consent], terms: Terms, withdrawals: Sequence[Withdrawal]
+    actor: Actor, consents: Sequence[Consent], terms: ConsentTerms, withdrawals: Sequence[Withdrawal]
 ) -> Iterator[Problem]:
     who = f"{actor.actor} (character {actor.character})"
     named = [part.strip() for part in re.split(r"[|;,]", actor.consent) if part.strip()]
@@ -126,7 +126,7 @@ def _actor_problems(
     unknown = [name for name in named if name not in known]
     for name in unknown if terms.required else []:
         message = f"{who} names the consent {name!r}, which is not in this sheet"
-        yield Problem(file=terms.file, message=message, nearest=nearest(name, known))
+        yield Problem(file=terms.file, message=message, nearest=find_nearest(name, known))
     held = [
         one
         for one in consents
@@ -150,13 +150,13 @@ def _actor_problems(
             told = [f"{c.consent_id} {reason}" for c, reason in zip(of_kind, reasons, strict=True)]
             told += [f"{one.word} on {one.on.isoformat()} by {one.by}" for one in recorded]
             message = f"{who} has no valid consent for {covers} on {terms.on.isoformat()}"
-            near = nearest(actor.actor, _subjects(consents, held))
+            near = find_nearest(actor.actor, _subjects(consents, held))
             yield Problem(
                 file=terms.file, message=message, got="; ".join(told) or "none", nearest=near
             )
 
 
-def _refusal(consent: Consent, terms: Terms) -> str:
+def _refusal(consent: Consent, terms: ConsentTerms) -> str:
     """Why a consent does not hold; "" when it does. The last day of validity and the day before a
     revocation count.
     """
@@ -202,7 +202,7 @@ def _kinds(cell: str) -> list[str]:
     )
 
 
-def _value(record: tables.Record, column: str) -> str:
+def _value(record: tables.SheetRecord, column: str) -> str:
     day = _day(record[column]) if column in DAYS else None
     return day.isoformat() if day else record[column]
 
@@ -215,7 +215,7 @@ def _day(cell: str) -> date | None:
         return None
 
 
-def _row_problems(table: tables.Table, record: tables.Record) -> Iterator[Problem]:
+def _row_problems(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:
     yield from (
         table.problem(record, column, "this cell is empty")
         for column in NEEDED
@@ -229,7 +229,7 @@ def _row_problems(table: tables.Table, record: tables.Record) -> Iterator[Proble
                 "unknown kind of consent",
                 expected="likeness, voice or likeness|voice",
                 got=repr(kind),
-                nearest=nearest(kind, COVERS),
+                nearest=find_nearest(kind, COVERS),
             )
     bad = [column for column in DAYS if record[column] and _day(record[column]) is None]
     for column in bad:
@@ -247,7 +247,7 @@ def _row_problems(table: tables.Table, record: tables.Record) -> Iterator[Proble
         )
 
 
-def _double_ids(table: tables.Table) -> Iterator[Problem]:
+def _double_ids(table: tables.SheetTable) -> Iterator[Problem]:
     seen: dict[tuple[str, str], int] = {}
     for record in table.records:
         for kind in _kinds(record["covers"]):

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from pipeline.script import tables as sheets
 from pipeline.script.settings import (
     SHOT_REFERENCE,
@@ -37,7 +37,7 @@ from pipeline.script.settings import (
     Rate,
     Size,
     StorageTable,
-    Table,
+    SettingsTable,
     Text,
 )
 
@@ -91,7 +91,7 @@ def inside(folder: Path, relative: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Absent:
+class UnusableFile:
     """Why a named file cannot be taken, in the words of a Problem."""
 
     message: str
@@ -99,24 +99,24 @@ class Absent:
     nearest: str | None = None
 
 
-def locate(folder: Path, relative: str) -> Path | Absent:
+def locate(folder: Path, relative: str) -> Path | UnusableFile:
     """The existing file that `relative` names inside `folder`, or why there is none and which names
     are like it.
     """
     try:
         path = inside(folder, relative)
     except ValueError as error:
-        return Absent(message=str(error), expected="a relative path inside the production's folder")
+        return UnusableFile(message=str(error), expected="a relative path inside the production's folder")
     if path.is_file():
         return path
     place = path.parent if path.parent.is_dir() else folder
     names = sorted(
         str(p.relative_to(folder)) for p in place.iterdir() if not p.name.startswith(".")
     )
-    return Absent(message=f"no such file {relative!r}", nearest=nearest(relative, names))
+    return UnusableFile(message=f"no such file {relative!r}", nearest=find_nearest(relative, names))
 
 
-class Production(Table):
+class Production(SettingsTable):
     """A production as its file describes it; paths are text relative to `folder` until `path`
     resolves them.
     """
@@ -277,7 +277,7 @@ def _absent(production: Production, text: str, *, passing: Container[str] = ()) 
         )
         for key, relative in production.named_files()
         if not (passing and (key in passing or _line_of(text, key) is None))
-        and isinstance(found := locate(production.folder, relative), Absent)
+        and isinstance(found := locate(production.folder, relative), UnusableFile)
     ]
 
 
@@ -305,9 +305,9 @@ def _unfit_for_its_kind(production: Production, text: str) -> Iterator[Problem]:
     found = (
         locate(production.folder, slides)
         if slides
-        else Absent(message="a lesson needs slides", expected="a PDF or a folder")
+        else UnusableFile(message="a lesson needs slides", expected="a PDF or a folder")
     )
-    if isinstance(found, Absent) and not (slides and _is_folder(production.folder, slides)):
+    if isinstance(found, UnusableFile) and not (slides and _is_folder(production.folder, slides)):
         yield wrong("lesson.slides", found.message, expected=found.expected, nearest=found.nearest)
 
 
@@ -356,7 +356,7 @@ def _problem(detail: ErrorDetails, text: str) -> Problem:
     line = _line_of(text, key)
     if detail["type"] == "extra_forbidden":
         known = _keys(names[:-1])
-        near = nearest(names[-1], known)
+        near = find_nearest(names[-1], known)
         return Problem(
             file=FILE,
             line=line,
@@ -370,7 +370,7 @@ def _problem(detail: ErrorDetails, text: str) -> Problem:
     got = repr(detail["input"])
     if detail["type"] == "literal_error":
         known = [name.strip("'") for name in re.split(r", | or ", detail["ctx"]["expected"])]
-        near = nearest(str(detail["input"]), known)
+        near = find_nearest(str(detail["input"]), known)
         return Problem(
             file=FILE,
             line=line,

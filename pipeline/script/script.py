@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.identity import digest
 from manifests.rows import Line
 from model.emotion import Curve, EmotionError, parse_curve
@@ -87,7 +87,7 @@ def _read_fountain(path: Path, words: Words, language: str) -> list[Line]:
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(
-            Problem(file=path.name, message="no such file", nearest=nearest(path.name, beside))
+            Problem(file=path.name, message="no such file", nearest=find_nearest(path.name, beside))
         )
     text = tables.decode(path)
     _check_lines(text, path.name)
@@ -124,7 +124,7 @@ def _check_lines(text: str, file: str) -> None:
             raise InputError(Problem(file=file, line=number, message=message, expected=expected))
 
 
-def _line_of_speech(speech: fountain.Speech, draft: _Draft, *, first: bool, lang: str) -> Line:
+def _line_of_speech(speech: fountain.ScreenplaySpeech, draft: _Draft, *, first: bool, lang: str) -> Line:
     curve = draft.noted or draft.mood
     direction = (
         [draft.mood_text, *draft.direction] if draft.noted and draft.mood_text else draft.direction
@@ -146,7 +146,7 @@ def _line_of_speech(speech: fountain.Speech, draft: _Draft, *, first: bool, lang
 
 
 def _drafts(
-    speech: fountain.Speech, words: Words, file: str, problems: list[Problem]
+    speech: fountain.ScreenplaySpeech, words: Words, file: str, problems: list[Problem]
 ) -> list[_Draft]:
     """Split a speech where its mood changes; those without words (a mute reaction) are left out."""
     drafts = [_Draft(source_line=speech.line)]
@@ -164,7 +164,7 @@ def _drafts(
     return [draft for draft in drafts if any(draft.text)]
 
 
-def _take_text(drafts: list[_Draft], part: fountain.Part, words: Words) -> None:
+def _take_text(drafts: list[_Draft], part: fountain.SpeechPart, words: Words) -> None:
     """Words; a mood in brackets before them, on their line, is one that its writer gave no line of
     its own.
     """
@@ -176,7 +176,7 @@ def _take_text(drafts: list[_Draft], part: fountain.Part, words: Words) -> None:
         drafts[-1].text.append(part.text)
 
 
-def _take_parenthetical(drafts: list[_Draft], part: fountain.Part, words: Words) -> None:
+def _take_parenthetical(drafts: list[_Draft], part: fountain.SpeechPart, words: Words) -> None:
     mood, rest = mood_of(part.text, words)
     if mood and drafts[-1].text:
         drafts.append(_Draft(source_line=part.line))
@@ -189,7 +189,7 @@ def _take_parenthetical(drafts: list[_Draft], part: fountain.Part, words: Words)
 
 
 def _take_note(
-    drafts: list[_Draft], part: fountain.Part, words: Words, file: str, problems: list[Problem]
+    drafts: list[_Draft], part: fountain.SpeechPart, words: Words, file: str, problems: list[Problem]
 ) -> None:
     found = _EMOTION_NOTE.fullmatch(part.text)
     if not found:
@@ -291,10 +291,10 @@ def _read_sheet(path: Path, words: Words, language: str, folder: Path) -> list[L
 
 
 def _row_problems(
-    table: tables.Table,
-    record: tables.Record,
+    table: tables.SheetTable,
+    record: tables.SheetRecord,
     words: Words,
-    there: Mapping[str, Path | production.Absent],
+    there: Mapping[str, Path | production.UnusableFile],
 ) -> Iterator[Problem]:
     """What is wrong in a row. `there`: the audio files that the sheet names, found or not."""
     for column in ("character", "text"):
@@ -311,7 +311,7 @@ def _row_problems(
             yield problem_with(error, words, table.problem(record, "emotion", str(error)))
     if record["audio_file"]:
         found = there[record["audio_file"]]
-        if isinstance(found, production.Absent):
+        if isinstance(found, production.UnusableFile):
             yield table.problem(
                 record, "audio_file", found.message, expected=found.expected, nearest=found.nearest
             )
@@ -326,7 +326,7 @@ def _row_problems(
     yield from _time_problems(table, record)
 
 
-def _time_problems(table: tables.Table, record: tables.Record) -> Iterator[Problem]:
+def _time_problems(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:
     expected = "seconds (75.25) or M:SS.mmm (1:15.250)"
     bad = [
         column for column in ("start", "end") if record[column] and _seconds(record[column]) is None
@@ -352,7 +352,7 @@ def _seconds(text: str) -> float | None:
     return float(3600 * hours + 60 * minutes + Fraction(found["seconds"].replace(",", ".")))
 
 
-def _line_of_row(record: tables.Record, words: Words, language: str) -> Line:
+def _line_of_row(record: tables.SheetRecord, words: Words, language: str) -> Line:
     name, extensions, dual = fountain.cue(record["character"]) or (record["character"], (), False)
     curve = str(parse_curve(record["emotion"], words=words)) if record["emotion"] else ""
     return Line(

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 
 SUFFIXES = (".csv", ".xlsx", ".yaml", ".yml")
 MAXIMUM_BYTES = 16 << 20
@@ -36,7 +36,7 @@ _MIDNIGHT = " 00:00:00"  # what a workbook's day looks like once it is text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class SheetRecord:
     """One row: its number as the spreadsheet shows it (the header is row 1), or for YAML the line
     it begins on.
     """
@@ -50,16 +50,16 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class SheetTable:
     """A sheet: its name for messages, its columns and its rows that are not empty."""
 
     file: str
     columns: tuple[str, ...]
-    records: tuple[Record, ...]
+    records: tuple[SheetRecord, ...]
     by_line: bool = False
 
     def problem(
-        self, record: Record, column: str | None, message: str, **facts: str | None
+        self, record: SheetRecord, column: str | None, message: str, **facts: str | None
     ) -> Problem:
         """A Problem that stands in this row and column. `facts`: expected, got, nearest."""
         place = {"line": record.number} if self.by_line else {"row": record.number}
@@ -73,7 +73,7 @@ class _Grid:
     rows: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
-def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> Table:
+def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> SheetTable:
     """Read a sheet whose header has all `needed` and only `known` columns (any order, case ignored,
     spaces or `-` for `_`).
 
@@ -129,7 +129,7 @@ def _check_file(path: Path, file: str) -> None:
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(
-            Problem(file=file, message="no such file", nearest=nearest(path.name, beside))
+            Problem(file=file, message="no such file", nearest=find_nearest(path.name, beside))
         )
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(
@@ -336,7 +336,7 @@ def _cell(value: object) -> str:
     return text.strip().removesuffix(_MIDNIGHT)
 
 
-def _table(grid: _Grid, file: str) -> Table:
+def _table(grid: _Grid, file: str) -> SheetTable:
     if len(grid.rows) < 2:
         raise InputError(
             Problem(
@@ -372,17 +372,17 @@ def _table(grid: _Grid, file: str) -> Table:
     if problems:
         raise InputError(problems)
     records = tuple(
-        Record(number=number, cells=dict(zip(columns, (row[index] for index in used), strict=True)))
+        SheetRecord(number=number, cells=dict(zip(columns, (row[index] for index in used), strict=True)))
         for number, row in body
     )
-    return Table(file=file, columns=columns, records=records)
+    return SheetTable(file=file, columns=columns, records=records)
 
 
 def _column(name: str) -> str:
     return re.sub(r"[\s-]+", "_", name.strip().casefold())
 
 
-def _with_header(table: Table, needed: Sequence[str], known: Sequence[str]) -> Table:
+def _with_header(table: SheetTable, needed: Sequence[str], known: Sequence[str]) -> SheetTable:
     present = set(table.columns)
     row = None if table.by_line else 1
     problems = [
@@ -391,7 +391,7 @@ def _with_header(table: Table, needed: Sequence[str], known: Sequence[str]) -> T
             row=row,
             column=name,
             message="this column is missing",
-            nearest=nearest(name, sorted(present - {*known})),
+            nearest=find_nearest(name, sorted(present - {*known})),
         )
         for name in needed
         if name not in present
@@ -402,7 +402,7 @@ def _with_header(table: Table, needed: Sequence[str], known: Sequence[str]) -> T
             row=row,
             column=name or "(no name)",
             message="unknown column",
-            nearest=nearest(name, known),
+            nearest=find_nearest(name, known),
             expected="one of " + ", ".join(known),
         )
         for name in dict.fromkeys(table.columns)
@@ -423,7 +423,7 @@ def _twice(names: Iterable[str]) -> list[str]:
     return [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
 
 
-def _yaml_table(path: Path, file: str) -> Table:
+def _yaml_table(path: Path, file: str) -> SheetTable:
     """A list of mappings, or one mapping with a single key that holds the list. Scalars stay text;
     anchors and aliases are refused.
     """
@@ -481,7 +481,7 @@ def _check_yaml_events(events: Iterable[Any], file: str) -> None:
             )
 
 
-def _yaml_rows(nodes: Iterable[Any], file: str) -> Table:
+def _yaml_rows(nodes: Iterable[Any], file: str) -> SheetTable:
     import yaml
 
     records, problems = [], []
@@ -511,12 +511,12 @@ def _yaml_rows(nodes: Iterable[Any], file: str) -> Table:
             if cell is None
         ]
         records.append(
-            Record(number=line, cells={name: cell or "" for name, cell in cells.items()})
+            SheetRecord(number=line, cells={name: cell or "" for name, cell in cells.items()})
         )
     if problems:
         raise InputError(problems)
     columns = dict.fromkeys(name for record in records for name in record.cells)
-    return Table(file=file, columns=tuple(columns), records=tuple(records), by_line=True)
+    return SheetTable(file=file, columns=tuple(columns), records=tuple(records), by_line=True)
 
 
 def _yaml_text(node: Any) -> str | None:

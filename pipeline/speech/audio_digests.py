@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.identity import DIGITS, digest
 from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
@@ -28,22 +28,22 @@ _RATIO = MASTER_HZ // ANALYSIS_HZ
 Span = tuple[int, int]
 
 
-def span_digests(
+def digest_spans(
     recordings: Sequence[Recording], spans: Sequence[Span], *, root: Path
 ) -> list[str]:
     """What `ingest.span_digest` says of each span (48 kHz samples, half-open), from what is kept
     and one pass over the rest.
     """
-    kept = root / FOLDER / f"{_arrangement(recordings)}.json"
-    known = _read(kept)
+    kept = root / FOLDER / f"{_digest_arrangement(recordings)}.json"
+    known = _read_cache(kept)
     fresh = sorted({span for span in spans if span not in known})
     if fresh:
-        known |= _digested(recordings, fresh, root=root)
-        _write(kept, {span: known[span] for span in dict.fromkeys(spans)})
+        known |= _digest_fresh(recordings, fresh, root=root)
+        _write_cache(kept, {span: known[span] for span in dict.fromkeys(spans)})
     return [known[span] for span in spans]
 
 
-def _digested(
+def _digest_fresh(
     recordings: Sequence[Recording], spans: Sequence[Span], *, root: Path
 ) -> dict[Span, str]:
     """One pass over the timeline; `spans` are in order of their starts."""
@@ -51,22 +51,22 @@ def _digested(
     done = {span: hashlib.sha256().hexdigest()[:DIGITS] for span in spans if span[0] >= span[1]}
     open_spans: dict[Span, hashlib._Hash] = {}
     waiting = [span for span in reversed(spans) if span not in done]
-    for start, end in _blocks(spans):
+    for start, end in _split_into_blocks(spans):
         while waiting and waiting[-1][0] < end:
             open_spans[waiting.pop()] = hashlib.sha256()
         if not open_spans:
             continue
-        pcm = read_pcm(_sounding(recordings, start, end), start, end, root=root)
-        origin = _grid(start)
+        pcm = read_pcm(_select_audible(recordings, start, end), start, end, root=root)
+        origin = _to_analysis_grid(start)
         for span, sha in list(open_spans.items()):
-            first, last = (min(max(_grid(edge) - origin, 0), len(pcm)) for edge in span)
+            first, last = (min(max(_to_analysis_grid(edge) - origin, 0), len(pcm)) for edge in span)
             sha.update(pcm[first:last].data)
             if span[1] <= end:
                 done[span] = open_spans.pop(span).hexdigest()[:DIGITS]
     return done
 
 
-def _sounding(recordings: Sequence[Recording], start: int, end: int) -> list[Recording]:
+def _select_audible(recordings: Sequence[Recording], start: int, end: int) -> list[Recording]:
     """The recordings that can be heard in a block, so that the others are not opened for it."""
     return [
         row
@@ -76,7 +76,7 @@ def _sounding(recordings: Sequence[Recording], start: int, end: int) -> list[Rec
     ]
 
 
-def _blocks(spans: Sequence[Span]) -> Iterator[Span]:
+def _split_into_blocks(spans: Sequence[Span]) -> Iterator[Span]:
     """Blocks of the timeline from the first span's start to the last one's end."""
     first, last = spans[0][0], max(end for _, end in spans)
     first -= first % _RATIO  # whole samples of both rates, so that blocks meet
@@ -84,16 +84,16 @@ def _blocks(spans: Sequence[Span]) -> Iterator[Span]:
         yield start, min(start + BLOCK, -(-max(last, first + 1) // _RATIO) * _RATIO)
 
 
-def _grid(sample: int) -> int:
+def _to_analysis_grid(sample: int) -> int:
     """As `ingest` rounds to the 16 kHz grid."""
     return (sample + _RATIO // 2) // _RATIO
 
 
-def _arrangement(recordings: Sequence[Recording]) -> str:
+def _digest_arrangement(recordings: Sequence[Recording]) -> str:
     return digest([[row.recording_id, row.offset_samples] for row in recordings])
 
 
-def _read(path: Path) -> dict[Span, str]:
+def _read_cache(path: Path) -> dict[Span, str]:
     """What is kept; nothing when the file is not there or not whole."""
     try:
         entries = json.loads(path.read_text())
@@ -102,9 +102,9 @@ def _read(path: Path) -> dict[Span, str]:
         return {}
 
 
-def _write(path: Path, known: dict[Span, str]) -> None:
+def _write_cache(path: Path, known: dict[Span, str]) -> None:
     """What cannot be kept (a production that may only be read) is found out again."""
-    with contextlib.suppress(OSError), whole(path) as partial:
+    with contextlib.suppress(OSError), atomic_write(path) as partial:
         partial.write_text(
             json.dumps([[*span, found] for span, found in known.items()], separators=(",", ":"))
         )

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import DIGITS, digest_file
 from manifests.rows import Recording
@@ -53,12 +53,12 @@ def ingest(path: Path, *, order: int, offset_samples: int, media: Path, folder: 
     """
     info = ffmpeg.probe(path)
     if info.audio is None:
-        raise _refusal(
+        raise _refuse(
             path, "there is no sound in this file", expected="a file with an audio stream"
         )
     if not (1 <= info.audio.channels <= MOST_CHANNELS and info.audio.hz > 0):
         got = f"{info.audio.channels} channels at {info.audio.hz} Hz"
-        raise _refusal(
+        raise _refuse(
             path, "no sound of this form exists", expected=f"1 to {MOST_CHANNELS} channels", got=got
         )
     _check_promises(path, float(info.seconds))
@@ -81,23 +81,23 @@ def ingest(path: Path, *, order: int, offset_samples: int, media: Path, folder: 
     analysis = _write_analysis(master, store / f"{recording_id}.16k.flac", samples=measure.samples)
     return Recording(
         recording_id=recording_id,
-        source=_relative(path, folder),
+        source=_relative_path(path, folder),
         source_digest=digest_file(path),
         order=order,
         offset_samples=offset_samples,
         samples=measure.samples,
-        master_path=_relative(master, media.parent),
-        analysis_path=_relative(analysis, media.parent),
+        master_path=_relative_path(master, media.parent),
+        analysis_path=_relative_path(analysis, media.parent),
         source_hz=info.audio.hz,
         source_channels=info.audio.channels,
-        peak_dbfs=_decibels(measure.peak),
-        rms_dbfs=_decibels(measure.rms),
+        peak_dbfs=_to_decibels(measure.peak),
+        rms_dbfs=_to_decibels(measure.rms),
         clipped_samples=measure.clipped,
         dc_offset=round(measure.mean, 6),
     )
 
 
-def warnings(recording: Recording) -> list[str]:
+def list_warnings(recording: Recording) -> list[str]:
     """What a sound engineer would say about the recording: clipping, DC offset, very quiet, silent.
     Empty when all is well.
     """
@@ -113,7 +113,7 @@ def warnings(recording: Recording) -> list[str]:
     return said
 
 
-def offsets(
+def place_recordings(
     sources: Sequence[str], samples: Sequence[int], *, characters: Iterable[str]
 ) -> list[int]:
     """Where recordings begin on the timeline, in 48 kHz samples: one after the other, or side by
@@ -147,12 +147,12 @@ def read_span(
     Recordings that lie over each other are added. `root`: the folder the recordings' paths are
     relative to.
     """
-    first, last = _grid(start, hz), _grid(end, hz)
+    first, last = _to_grid(start, hz), _to_grid(end, hz)
     mixed = np.zeros(last - first, dtype=np.float32)
     for recording in recordings:
         path = root / (recording.analysis_path if hz == ANALYSIS_HZ else recording.master_path)
-        begins = _grid(recording.offset_samples, hz)
-        _add(mixed[:, None], path, first - begins)
+        begins = _to_grid(recording.offset_samples, hz)
+        _add_samples(mixed[:, None], path, first - begins)
     return mixed
 
 
@@ -164,7 +164,7 @@ def read_master(
     """
     mixed = np.zeros((end - start, 2), dtype=np.float32)
     for recording in recordings:
-        _add(mixed, root / recording.master_path, start - recording.offset_samples)
+        _add_samples(mixed, root / recording.master_path, start - recording.offset_samples)
     return mixed
 
 
@@ -184,18 +184,18 @@ def read_pcm(
     """`as_int16` of `read_span` at 16 kHz, in the whole numbers in which it is stored: for digests
     of hours of sound.
     """
-    first, last = _grid(start, ANALYSIS_HZ), _grid(end, ANALYSIS_HZ)
+    first, last = _to_grid(start, ANALYSIS_HZ), _to_grid(end, ANALYSIS_HZ)
     mixed = np.zeros(last - first, dtype="<i4" if len(recordings) > 1 else "<i2")
     for recording in recordings:
-        begins = _grid(recording.offset_samples, ANALYSIS_HZ)
-        for at, block in _stored(
+        begins = _to_grid(recording.offset_samples, ANALYSIS_HZ)
+        for at, block in _read_blocks(
             root / recording.analysis_path, first - begins, len(mixed), dtype="int16"
         ):
             mixed[at : at + len(block)] += block[:, 0]
     return mixed if len(recordings) <= 1 else np.clip(mixed, -32768, 32767).astype("<i2")
 
 
-def as_int16(samples: Float32[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
+def to_int16(samples: Float32[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
     """Samples in [-1, 1] as 16-bit PCM, little-endian."""
     scaled: Int16[np.ndarray, " samples"] = np.clip(
         np.rint(samples * 32768.0), -32768, 32767
@@ -203,7 +203,7 @@ def as_int16(samples: Float32[np.ndarray, " samples"]) -> Int16[np.ndarray, " sa
     return scaled
 
 
-def analysis_blocks(
+def read_analysis_blocks(
     recording: Recording, *, root: Path, seconds: int = 30
 ) -> Iterator[Float32[np.ndarray, " samples"]]:
     """Stream a recording's 16 kHz mono PCM."""
@@ -213,7 +213,7 @@ def analysis_blocks(
         yield from file.blocks(blocksize=seconds * ANALYSIS_HZ, dtype="float32")
 
 
-class _Measure:
+class _LevelMeter:
     """Running measures of the blocks that pass by."""
 
     def __init__(self) -> None:
@@ -247,17 +247,17 @@ class _Measure:
         return math.sqrt(self._squares / max(1, self._values))
 
 
-def _decode(path: Path, to: Path, *, channels: int) -> _Measure:
+def _decode(path: Path, to: Path, *, channels: int) -> _LevelMeter:
     import soundfile
 
-    measure = _Measure()
+    measure = _LevelMeter()
     size = path.stat().st_size
     with soundfile.SoundFile(
         to, "w", samplerate=MASTER_HZ, channels=channels, subtype="PCM_24", format="FLAC"
     ) as file:
         for block in ffmpeg.read_audio(path, hz=MASTER_HZ, channels=channels):
             if not np.isfinite(block).all():
-                raise _refusal(path, "the sound holds values that are no numbers (NaN or infinity)")
+                raise _refuse(path, "the sound holds values that are no numbers (NaN or infinity)")
             pcm = np.clip(np.rint(block * 2.0**23), -(2**23), 2**23 - 1).astype(np.int32) << 8
             file.write(pcm)
             measure.add(block, pcm.tobytes())
@@ -270,19 +270,19 @@ def _write_analysis(master: Path, target: Path, *, samples: int) -> Path:
 
     wanted = -(-samples // _RATIO)
     settings = {"samplerate": ANALYSIS_HZ, "channels": 1, "subtype": "PCM_16", "format": "FLAC"}
-    with whole(target) as partial, soundfile.SoundFile(partial, "w", **settings) as file:
-        for block in _exactly(wanted, _mono(master)):
-            file.write(as_int16(block))
+    with atomic_write(target) as partial, soundfile.SoundFile(partial, "w", **settings) as file:
+        for block in _fit_length(wanted, _read_mono(master)):
+            file.write(to_int16(block))
     return target
 
 
-def _mono(master: Path) -> Iterator[Float32[np.ndarray, " samples"]]:
+def _read_mono(master: Path) -> Iterator[Float32[np.ndarray, " samples"]]:
     # Two channels are averaged here: ffmpeg's own downmix of float samples adds 3 dB and may clip.
     for block in ffmpeg.read_audio(master, hz=ANALYSIS_HZ, channels=2):
         yield block.mean(axis=1)
 
 
-def _exactly(
+def _fit_length(
     wanted: int, blocks: Iterable[Float32[np.ndarray, " samples"]]
 ) -> Iterator[Float32[np.ndarray, " samples"]]:
     left = wanted
@@ -293,19 +293,19 @@ def _exactly(
         yield np.zeros(left, dtype=np.float32)
 
 
-def _grid(sample: int, hz: int) -> int:
+def _to_grid(sample: int, hz: int) -> int:
     return sample if hz == MASTER_HZ else (sample + _RATIO // 2) // _RATIO
 
 
-def _add(mixed: Block, path: Path, first: int) -> None:
+def _add_samples(mixed: Block, path: Path, first: int) -> None:
     """Add a file's samples from `first` (negative: it begins later) to `mixed`."""
-    for at, block in _stored(path, first, len(mixed), dtype="float32"):
+    for at, block in _read_blocks(path, first, len(mixed), dtype="float32"):
         mixed[at : at + len(block)] += (
             block.mean(axis=1, keepdims=True) if mixed.shape[1] == 1 else block
         )
 
 
-def _stored(path: Path, first: int, wanted: int, *, dtype: str) -> Iterator[tuple[int, Any]]:
+def _read_blocks(path: Path, first: int, wanted: int, *, dtype: str) -> Iterator[tuple[int, Any]]:
     """A file's samples from `first` (negative: it begins later) in blocks (samples, channels), each
     with its place among those wanted.
     """
@@ -327,7 +327,7 @@ def _check_promises(path: Path, seconds: float) -> None:
     """Refuse what the header or the last bytes already give away."""
     if seconds > LONGEST_SECONDS:
         hours = f"{LONGEST_SECONDS // 3600} hours"
-        raise _refusal(
+        raise _refuse(
             path,
             "the recording is too long",
             expected=f"at most {hours}",
@@ -338,9 +338,9 @@ def _check_promises(path: Path, seconds: float) -> None:
         file.seek(max(0, path.stat().st_size - 70_000))
         tail = file.read()
     if head[:4] == b"RIFF" and _riff_is_cut(head, path.stat().st_size):
-        raise _cut_short(path)
+        raise _refuse_cut_file(path)
     if head[:4] == b"OggS" and not _ogg_has_last_page(tail):
-        raise _cut_short(path)
+        raise _refuse_cut_file(path)
 
 
 def _riff_is_cut(head: bytes, size: int) -> bool:
@@ -357,12 +357,12 @@ def _ogg_has_last_page(tail: bytes) -> bool:
 
 def _check_growth(path: Path, seconds: float, size: int) -> None:
     if seconds > LONGEST_SECONDS:
-        raise _refusal(
+        raise _refuse(
             path, "the recording is too long", expected=f"at most {LONGEST_SECONDS // 3600} hours"
         )
     if seconds > BOMB_SECONDS and size / seconds < LEAST_BYTES_PER_SECOND:
         minutes = f"{size} bytes for over {seconds / 60:.0f} minutes of sound"
-        raise _refusal(
+        raise _refuse(
             path,
             "the file unpacks to far more than it can hold",
             expected="a recording",
@@ -372,14 +372,14 @@ def _check_growth(path: Path, seconds: float, size: int) -> None:
 
 def _check_length(path: Path, seconds: float, *, promised: float, container: str) -> None:
     if seconds < SHORTEST_SECONDS:
-        raise _refusal(
+        raise _refuse(
             path,
             "there is no sound in this file",
             expected=f"at least {SHORTEST_SECONDS} s",
             got=f"{seconds:.3f} s",
         )
     if seconds < promised - SHORTFALL_SECONDS and _length_is_known(path, container):
-        raise _cut_short(path, expected=f"{promised:.1f} s", got=f"{seconds:.1f} s")
+        raise _refuse_cut_file(path, expected=f"{promised:.1f} s", got=f"{seconds:.1f} s")
 
 
 def _length_is_known(path: Path, container: str) -> bool:
@@ -391,21 +391,21 @@ def _length_is_known(path: Path, container: str) -> bool:
     return b"Xing" in head or b"Info" in head
 
 
-def _cut_short(path: Path, expected: str | None = None, got: str | None = None) -> InputError:
-    return _refusal(
+def _refuse_cut_file(path: Path, expected: str | None = None, got: str | None = None) -> InputError:
+    return _refuse(
         path, "the file is cut short; copy or export it again", expected=expected, got=got
     )
 
 
-def _refusal(
+def _refuse(
     path: Path, message: str, *, expected: str | None = None, got: str | None = None
 ) -> InputError:
     return InputError(Problem(file=str(path), message=message, expected=expected, got=got))
 
 
-def _relative(path: Path, folder: Path) -> str:
+def _relative_path(path: Path, folder: Path) -> str:
     return os.path.relpath(path.resolve(), folder.resolve())
 
 
-def _decibels(ratio: float) -> float:
+def _to_decibels(ratio: float) -> float:
     return round(20 * math.log10(max(ratio, 1e-6)), 2)

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from manifests.errors import InputError, Problem, nearest
+from manifests.errors import InputError, Problem, find_nearest
 from manifests.identity import digest, digest_file
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
@@ -24,7 +24,7 @@ RECOGNISER_FILES = ("model.bin", "config.json", "tokenizer.json")
 NOT_MODEL = (".md", ".txt.license", ".gitattributes", ".gitignore")
 
 
-def pipeline(text: str, *, folder: Path) -> str:
+def resolve_pipeline(text: str, *, folder: Path) -> str:
     """The pyannote pipeline that `[listen] diarization` names: "" for the default weights, else a
     path or a name on the hub.
 
@@ -33,7 +33,7 @@ def pipeline(text: str, *, folder: Path) -> str:
     """
     if not text:
         return ""
-    place = _place(text, folder)
+    place = _resolve_path(text, folder)
     if not place.exists() and HUB_NAME.fullmatch(text):
         return text
     _check_folder(
@@ -52,13 +52,13 @@ def pipeline(text: str, *, folder: Path) -> str:
     return str(place)
 
 
-def recogniser(text: str, *, folder: Path) -> str:
+def resolve_recogniser(text: str, *, folder: Path) -> str:
     """The CTranslate2 Whisper folder that `[listen] recogniser` names, "" for the default. As
     `pipeline`; never asks the hub.
     """
     if not text:
         return ""
-    place = _place(text, folder)
+    place = _resolve_path(text, folder)
     _check_folder(
         place,
         text,
@@ -73,7 +73,7 @@ def recogniser(text: str, *, folder: Path) -> str:
     return str(place)
 
 
-def identity(model: str) -> str:
+def identify_model(model: str) -> str:
     """What identifies a folder of weights and configuration (names and bytes, not where it lies) or
     a name on the hub.
     """
@@ -81,14 +81,14 @@ def identity(model: str) -> str:
     if not place.is_dir():
         return model
     files = sorted(
-        path for path in place.rglob("*") if path.is_file() and _counts(path.relative_to(place))
+        path for path in place.rglob("*") if path.is_file() and _is_model_file(path.relative_to(place))
     )
     return digest(
-        {path.relative_to(place).as_posix(): _digest(path, *_state(path)) for path in files}
+        {path.relative_to(place).as_posix(): _digest(path, *_read_state(path)) for path in files}
     )
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _read_state(path: Path) -> tuple[int, int]:
     """What changes when a file does."""
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
@@ -100,13 +100,13 @@ def _digest(path: Path, _bytes: int, _changed: int) -> str:
     return digest_file(path)
 
 
-def _counts(path: Path) -> bool:
+def _is_model_file(path: Path) -> bool:
     return not path.name.endswith(NOT_MODEL) and not any(
         part.startswith(".") for part in path.parts
     )
 
 
-def _place(text: str, folder: Path) -> Path:
+def _resolve_path(text: str, folder: Path) -> Path:
     return (folder / Path(text).expanduser()).resolve()
 
 
@@ -121,7 +121,7 @@ def _check_folder(place: Path, text: str, column: str, *, expected: str) -> None
     message = f"[listen] {column}: no such folder {text!r}"
     raise InputError(
         Problem(
-            file=str(place), message=message, expected=expected, nearest=nearest(place.name, beside)
+            file=str(place), message=message, expected=expected, nearest=find_nearest(place.name, beside)
         )
     )
 

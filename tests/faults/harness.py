@@ -214,10 +214,10 @@ def _kill_writer(render: Render, takes: Path, tally: Tally) -> bool:
     until = time.monotonic() + 5
     while time.monotonic() < until and render.code is None:
         standing = {path.stem for path in takes.glob("[!.]*.mkv")}
-        fresh = standing - {take.shot_id for take in film.store.rows(Take)}
+        fresh = standing - {take.shot_id for take in film.store.read(Take)}
         if fresh:
             os.kill(render.process.pid, signal.SIGSTOP)  # so that what we look at cannot change
-            fresh = standing - {take.shot_id for take in film.store.rows(Take)}
+            fresh = standing - {take.shot_id for take in film.store.read(Take)}
             if fresh:
                 return _kill(
                     "writer", render.process.pid, f"render, {len(fresh)} takes without a row", tally
@@ -275,7 +275,7 @@ def _fire(render: Render, server: Served, tally: Tally, wanted: Counter[str]) ->
 def _decide(folder: Path, tally: Tally) -> None:
     """Record a decision of a person, from another process than the run's."""
     film = open_film(folder)
-    shots = film.store.current_rows(Shot)
+    shots = film.store.read_current(Shot)
     if shots and tally.chance.random() < 0.2:
         index = tally.chance.randrange(len(shots))
         words: dict[str, object] = (
@@ -303,7 +303,7 @@ def result_of(folder: Path) -> Result:
     film = open_film(folder)
     takes = {
         take.shot_id: _frames(film.root / take.path, take.width, take.height)
-        for take in film.store.rows(Take)
+        for take in film.store.read(Take)
     }
     web = film.root / "deliverables" / "latest" / "web.mp4"
     sound = hashlib.sha256()
@@ -324,15 +324,15 @@ def _frames(path: Path, width: int, height: int) -> str:
 def check_record(film: Film, decisions: Sequence[str]) -> None:
     """Exactly one committed take per identity, none of anything else, nothing half on disk, no
     decision lost."""
-    shots = {shot.shot_id for shot in film.store.current_rows(Shot)}
-    takes = film.store.rows(Take)
+    shots = {shot.shot_id for shot in film.store.read_current(Shot)}
+    takes = film.store.read(Take)
     assert Counter(take.shot_id for take in takes) == dict.fromkeys(shots, 1)
     for take in takes:
         assert digest_file(film.root / take.path) == take.media_digest
     names = (path.name for path in (film.root / "media" / "takes").iterdir())
     assert sorted(names) == sorted(f"{shot}.{kind}" for shot in shots for kind in ("mkv", "json"))
     said = Counter(
-        row.event_id for row in film.store.rows(Event) if row.name in ("note", "priority")
+        row.event_id for row in film.store.read(Event) if row.name in ("note", "priority")
     )
     assert said == dict.fromkeys(decisions, 1)
 

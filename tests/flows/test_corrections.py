@@ -61,10 +61,10 @@ def test_a_corrected_cell_is_a_decision_that_the_next_plan_obeys(
     assert run(["plan", str(scene), "--json"]) == 0
     shots = json.loads(capsys.readouterr().out)["shots"]
     assert "ROBIN" not in [shot["character"] for shot in shots[:-1]]
-    decisions = open_film(scene).store.rows(Event, name="cue")
+    decisions = open_film(scene).store.read(Event, name="cue")
     assert [json.loads(decision.detail)["value"] for decision in decisions] == ["ALEX"]
     assert run(["plan", str(scene)]) == 0
-    assert len(open_film(scene).store.rows(Event, name="cue")) == 1
+    assert len(open_film(scene).store.read(Event, name="cue")) == 1
 
 
 def test_a_cell_that_makes_no_sense_is_told_with_row_and_column(
@@ -74,7 +74,7 @@ def test_a_cell_that_makes_no_sense_is_told_with_row_and_column(
     assert run(["plan", str(scene)]) == 2
     told = capsys.readouterr().err
     assert "cues.csv, row 4, column start" in told
-    assert open_film(scene).store.rows(Event, name="cue") == []
+    assert open_film(scene).store.read(Event, name="cue") == []
 
 
 def test_a_cell_that_contradicts_a_newer_decision_is_told_and_not_applied(
@@ -92,7 +92,7 @@ def test_a_cell_that_contradicts_a_newer_decision_is_told_and_not_applied(
     capsys.readouterr()
     assert run(["plan", str(scene)]) == 0
     values = [
-        json.loads(row.detail)["field"] for row in open_film(scene).store.rows(Event, name="cue")
+        json.loads(row.detail)["field"] for row in open_film(scene).store.read(Event, name="cue")
     ]
     assert values == ["character", "ignore"]
 
@@ -102,7 +102,7 @@ def test_a_voice_sample_names_its_speaker_and_is_compared_once(
 ) -> None:
     folder = film.copy(tmp_path / "scene")
     samples, hz = soundfile.read(folder / "recordings" / "dialogue.flac")
-    first = open_film(folder).store.current_rows(Cue)[0]
+    first = open_film(folder).store.read_current(Cue)[0]
     soundfile.write(folder / "alex.wav", samples[first.start : first.end], hz)
     sheet = folder / "cast.csv"
     with sheet.open(newline="") as file:
@@ -114,7 +114,7 @@ def test_a_voice_sample_names_its_speaker_and_is_compared_once(
         writer.writerows(rows)
     for _ in range(2):
         assert run(["plan", str(folder)]) == 0
-    (compared,) = open_film(folder).store.rows(Event, name="enrolled")
+    (compared,) = open_film(folder).store.read(Event, name="enrolled")
     (likeness,) = json.loads(compared.detail)
     assert likeness["character"] == "ALEX"
     assert likeness["score"] > 0.75

@@ -34,7 +34,7 @@ def outcome_of(film: Rendered) -> Outcome:
 
 
 def takes_of(folder: Path) -> list[Take]:
-    return open_film(folder).store.rows(Take)
+    return open_film(folder).store.read(Take)
 
 
 def run(arguments: list[str]) -> int:
@@ -71,7 +71,7 @@ def test_picture_and_sound_are_as_long_as_the_timeline(
 ) -> None:
     version = outcome_of(film).version
     assert version is not None
-    shots = open_film(film.folder).store.current_rows(Shot)
+    shots = open_film(film.folder).store.read_current(Shot)
     path = version.folder / file
     frames = sum(1 for _ in media.read_frames(path, width=320, height=180))
     assert frames == max(shot.end_frame for shot in shots) == version.deliverables[0].frames
@@ -80,7 +80,7 @@ def test_picture_and_sound_are_as_long_as_the_timeline(
 
 
 def test_the_cut_covers_the_recording_and_shows_who_speaks(film: Rendered) -> None:
-    shots = sorted(open_film(film.folder).store.current_rows(Shot), key=lambda shot: shot.order)
+    shots = sorted(open_film(film.folder).store.read_current(Shot), key=lambda shot: shot.order)
     assert [shot.character for shot in shots] == ["ALEX", "ROBIN", "ALEX", "ROBIN"]
     assert [shot.start_frame for shot in shots] == [0, *(shot.end_frame for shot in shots[:-1])]
     seconds = soundfile.info(film.folder / "recordings" / "dialogue.flac").duration
@@ -106,13 +106,13 @@ def test_every_take_is_marked_as_previs(film: Rendered) -> None:
 
 def test_the_manifests_answer_questions(film: Rendered) -> None:
     store = open_film(film.folder).store
-    answer = query.query(store, "select character, sum(seconds) from shots group by 1 order by 1")
+    answer = query.run_query(store, "select character, sum(seconds) from shots group by 1 order by 1")
     assert [row[0] for row in answer.rows] == ["ALEX", "ROBIN"]
-    assert query.query(store, "select outcome, takes_made, rejects from runs").rows == (
+    assert query.run_query(store, "select outcome, takes_made, rejects from runs").rows == (
         ("done", 4, 0),
     )
     assert (
-        query.query(store, "select count(*) from model_files where commercial = 'yes'").rows[0][0]
+        query.run_query(store, "select count(*) from model_files where commercial = 'yes'").rows[0][0]
         >= 4
     )
 
@@ -192,7 +192,7 @@ def test_a_killed_run_goes_on_where_it_was(engines: Engines, production: Path) -
 
 
 def test_events_tell_each_shots_story(film: Rendered) -> None:
-    events = open_film(film.folder).store.rows(Event, actor="farm")
+    events = open_film(film.folder).store.read(Event, actor="farm")
     shots = {event.subject for event in events}
     assert len(shots) == 4
     for shot in shots:

@@ -30,7 +30,7 @@ def run(*arguments: str) -> int:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("heads")
-    corpora.record(folder).append(talking_heads.write(folder))
+    corpora.open_record(folder).append(talking_heads.write(folder))
     talking_heads.write_judges(folder / "judges")
     return folder
 
@@ -40,7 +40,7 @@ def test_a_folder_of_films_is_judged_beside_the_corpus(
 ) -> None:
     films = tmp_path / "stills"
     films.mkdir()
-    for clip in Corpus(corpora.record(corpus).rows(CorpusClip), corpus).split("test"):
+    for clip in Corpus(corpora.open_record(corpus).read(CorpusClip), corpus).split("test"):
         read = cv2.imread(str(corpus / "portraits" / f"{clip.identity}.png"))
         assert read is not None
         portrait = read[..., ::-1]
@@ -69,8 +69,8 @@ def test_a_folder_of_films_is_judged_beside_the_corpus(
     assert scores["stills", "identity_right"]["value"] == 1
     assert scores["stills", "mouth_motion"]["value"] < 0.2 < scores["real", "mouth_motion"]["value"]
     store = Store(out / "record")
-    assert len(store.rows(Score)) == len(told["scores"])
-    assert {row.subject for row in store.rows(Judgement)} == {"real", "stills"}
+    assert len(store.read(Score)) == len(told["scores"])
+    assert {row.subject for row in store.read(Judgement)} == {"real", "stills"}
     page = (out / "report.md").read_text()
     assert "synthetic corpus" in page
     assert "no person acted here" in page
@@ -90,7 +90,7 @@ def test_previs_is_judged_from_portraits_and_sounds(corpus: Path, tmp_path: Path
         "2",
     ]
     assert run(*asked) == 0
-    scores = {(row.subject, row.measure): row for row in Store(tmp_path / "record").rows(Score)}
+    scores = {(row.subject, row.measure): row for row in Store(tmp_path / "record").read(Score)}
     assert scores["previs", "identity_right"].value == 1
     assert scores["previs", "face_found"].value == 1
 
@@ -176,7 +176,7 @@ def test_films_that_cannot_be_judged_are_told_together_and_before_anything_is(
 ) -> None:
     films = tmp_path / "my films"
     films.mkdir()
-    one, other, *_ = Corpus(corpora.record(corpus).rows(CorpusClip), corpus).split("test")
+    one, other, *_ = Corpus(corpora.open_record(corpus).read(CorpusClip), corpus).split("test")
     (films / f"{one.clip_id}.mp4").write_bytes(b"no film")
     with media.FrameWriter(
         films / f"{other.clip_id}.mkv", size=(64, 64), rate=Fraction(25), threads=1

@@ -22,7 +22,7 @@ from flows.lease import FOLDER, BusyError, Note, Pace, acquire, held
 from flows.project import Film
 from flows.version import DELIVERABLES
 from flows.view.status import look
-from manifests.store import Store, event
+from manifests.store import Store, new_event
 from pipeline.render import render
 from pipeline.script.production import Production
 
@@ -113,7 +113,7 @@ def test_status_tells_a_run_that_goes_on_from_one_that_was_killed(tmp_path: Path
         store=Store(tmp_path),
     )
     with holding(tmp_path) as process:
-        film.store.append([event("run", "r1", actor="callsheet")])
+        film.store.append([new_event("run", "r1", actor="callsheet")])
         assert (look(film).run, look(film).is_over) == ("running", False)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)

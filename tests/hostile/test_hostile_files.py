@@ -374,7 +374,7 @@ def test_a_hostile_cube_is_refused(name: str, tmp_path: Path) -> None:
 def test_a_hostile_timeline_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "timeline.otio"
     path.write_text(TIMELINES[name])
-    refused(lambda: timeline.conform([], path))
+    refused(lambda: timeline.conform_cuts([], path))
 
 
 COLUMNS = "line_id,character,text,start,end,take,takes,ignore,status,confidence,reasons,exported\n"
@@ -406,7 +406,7 @@ def test_a_hostile_sheet_of_corrections_is_refused(name: str, tmp_path: Path) ->
     store = Store(tmp_path / "manifests")
     alex = Actor(character="ALEX", actor="Alex", portrait="a.jpg")
     refused(lambda: corrections.take_in(store, tmp_path, [alex]))
-    assert store.rows(Event) == []
+    assert store.read(Event) == []
 
 
 def test_files_that_hold_no_readable_credentials_are_told_apart_without_a_crash(
@@ -416,7 +416,7 @@ def test_files_that_hold_no_readable_credentials_are_told_apart_without_a_crash(
         for suffix in (".mp4", ".mov", ".png", ".txt"):
             path = tmp_path / f"{number}{suffix}"
             path.write_bytes(data)
-            assert credentials.verify(path).state == "missing"
+            assert credentials.verify_credentials(path).state == "missing"
 
 
 def test_a_good_picture_is_still_read(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from manifests.atomic_write import whole
+from manifests.atomic_write import atomic_write
 
 
 def test_what_is_written_appears_when_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "row.json"
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text("{}")
         assert not path.exists()
         assert (partial.parent, partial.suffix, partial.name[0]) == (path.parent, ".json", ".")
@@ -24,7 +24,7 @@ def test_what_is_written_appears_when_it_is_whole(tmp_path: Path) -> None:
 def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "row.json"
     path.write_text("before")
-    with pytest.raises(ValueError, match="halfway"), whole(path) as partial:
+    with pytest.raises(ValueError, match="halfway"), atomic_write(path) as partial:
         partial.write_text("half")
         raise ValueError("halfway")
     assert path.read_text() == "before"
@@ -35,7 +35,7 @@ def test_two_who_write_the_same_file_do_not_mix(tmp_path: Path) -> None:
     path, both = tmp_path / "row.txt", threading.Barrier(2)
 
     def write(letter: str) -> None:
-        with whole(path) as partial, partial.open("w") as file:
+        with atomic_write(path) as partial, partial.open("w") as file:
             for _ in range(3):
                 both.wait()
                 file.write(letter * 1000)

@@ -12,22 +12,22 @@ from flows.project import open_film
 from manifests import query
 from manifests.errors import InputError
 from manifests.rows import Consent, Event
-from manifests.store import Store, event
-from manifests.upkeep import maintain
+from manifests.store import Store, new_event
+from manifests.upkeep import maintain_tables
 
 
 @pytest.mark.parametrize("name", ["Meine Szene ü", "100% #1? it's {a+b} & *x*", "灯台"])
 def test_a_record_is_asked_and_kept_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
     store = Store(tmp_path / name / "manifests")
     store.replace(Consent, [Consent(consent_id="c1", subject="Mara Voss", covers="likeness")])
-    store.append([event("said ü/1", "x", actor="me")])
-    maintain(store, kinds=(Event,), many=1)
-    assert query.query(store, "select consent_id from consents").rows == (("c1",),)
-    assert query.query(store, "select name from all_events order by 1").rows == (
+    store.append([new_event("said ü/1", "x", actor="me")])
+    maintain_tables(store, kinds=(Event,), many=1)
+    assert query.run_query(store, "select consent_id from consents").rows == (("c1",),)
+    assert query.run_query(store, "select name from all_events order by 1").rows == (
         ("said ü/1",),
         ("snapshot",),
     )
-    assert all(Path(file).is_file() for kind in (Consent, Event) for file in store.files(kind))
+    assert all(Path(file).is_file() for kind in (Consent, Event) for file in store.list_files(kind))
 
 
 @pytest.mark.parametrize("name", ["cut [final]", "a|b", "a^b", "my%20film", "a\\b", "a\tb"])
@@ -47,4 +47,4 @@ def test_a_folder_that_the_record_cannot_lie_in_is_refused_before_anything_is_wr
 
 def test_an_answer_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="more than 1000000 rows"):
-        query.query(Store(tmp_path), "select 1 from range(3000000000)")
+        query.run_query(Store(tmp_path), "select 1 from range(3000000000)")

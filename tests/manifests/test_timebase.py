@@ -19,7 +19,7 @@ from manifests.timebase import (
     frames_covering,
     parse_rate,
     sample_of_frame,
-    timecode,
+    format_timecode,
 )
 
 rates = st.sampled_from(sorted(RATES.values()))
@@ -51,11 +51,11 @@ def test_neighbouring_spans_stay_neighbours_on_another_grid(
 
 @given(frame=st.integers(0, 5_000_000), rate=rates)
 def test_timecode_never_repeats_and_never_runs_backwards(frame: int, rate: Fraction) -> None:
-    assert timecode(frame, rate).replace(";", ":") < timecode(frame + 1, rate).replace(";", ":")
+    assert format_timecode(frame, rate).replace(";", ":") < format_timecode(frame + 1, rate).replace(";", ":")
 
 
 def test_drop_frame_timecode_shows_the_hour_after_an_hour() -> None:
-    assert timecode(107892, RATES["29.97"]) == "01:00:00;00"
+    assert format_timecode(107892, RATES["29.97"]) == "01:00:00;00"
 
 
 @pytest.mark.parametrize("text", ["26", "0", "-25", "fast", "25/0", "1e9"])

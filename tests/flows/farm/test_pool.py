@@ -33,11 +33,11 @@ from tests.flows.farm import farm_talkers
 def job_of(film: Rendered, root: Path) -> tuple[list[Shot], Job]:
     """The shots of the small film, to be made anew under `root`."""
     made = open_film(film.folder)
-    shots = made.store.current_rows(Shot)
+    shots = made.store.read_current(Shot)
     root.mkdir()
     (root / "media").mkdir()
     (root / "media" / "recordings").symlink_to(made.root / "media" / "recordings")
-    recordings = tuple(made.store.current_rows(Recording))
+    recordings = tuple(made.store.read_current(Recording))
     job = Job(
         folder=film.folder,
         root=root,
@@ -106,7 +106,7 @@ def test_the_same_shot_made_on_another_worker_is_the_same_take(
     )
     (take,) = results
     assert isinstance(take, Take)
-    first = open_film(film.folder).store.rows(Take, shot_id=take.shot_id)[0]
+    first = open_film(film.folder).store.read(Take, shot_id=take.shot_id)[0]
     assert take.media_digest == first.media_digest
 
 
@@ -333,7 +333,7 @@ def test_machines_without_a_common_disk_hand_takes_over_through_storage(
         "nothing stays on the worker's machine"
     )
     brought = shared.bring(storage, wanted, root=tmp_path / "here")
-    truth = {take.shot_id: take.media_digest for take in open_film(film.folder).store.rows(Take)}
+    truth = {take.shot_id: take.media_digest for take in open_film(film.folder).store.read(Take)}
     assert {take.shot_id: take.media_digest for take in brought} == {
         shot_id: truth[shot_id] for shot_id in wanted
     }

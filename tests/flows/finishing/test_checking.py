@@ -13,7 +13,7 @@ from flows.project import Film, open_film
 from manifests.rows import Actor, Check, Cue, Cut, ModelFile, Shot, Take
 from pipeline import media
 from pipeline.checks import check_audio, check_faces, check_lipsync, check_picture
-from pipeline.checks.check_faces import Scene, Screen
+from pipeline.checks.check_faces import ExpectedFace, ScreenedFile
 from pipeline.render import portraits
 
 
@@ -24,16 +24,16 @@ class Finished:
     film: Film
     file: Path
     master: Path
-    scenes: list[Scene]
+    scenes: list[ExpectedFace]
     cues: list[Cue]
 
     @property
     def about(self) -> dict:
         return {"version": "v001", "profile": "web", "rate": self.film.production.rate}
 
-    def screen(self, file: Path | None = None) -> Screen:
+    def screen(self, file: Path | None = None) -> ScreenedFile:
         production = self.film.production
-        return Screen(
+        return ScreenedFile(
             path=file or self.file, size=(production.width, production.height), rate=production.rate
         )
 
@@ -47,25 +47,25 @@ class Finished:
 def finished(film) -> Finished:
     opened = open_film(film.folder)
     store, size = opened.store, (opened.production.width, opened.production.height)
-    cuts = [cut for cut in store.rows(Cut) if cut.version == "v001"]
+    cuts = [cut for cut in store.read(Cut) if cut.version == "v001"]
     speakers = {
-        shot.shot_id: (shot.character, shot.role == "speaking") for shot in store.rows(Shot)
+        shot.shot_id: (shot.character, shot.role == "speaking") for shot in store.read(Shot)
     }
     (master,) = (opened.root / "media" / "masters").glob("*.flac")
     return Finished(
         film=opened,
         file=opened.root / "deliverables" / "v001" / "web.mp4",
         master=master,
-        scenes=check_faces.scenes(
-            cuts, {take.shot_id: take for take in store.rows(Take)}, speakers, size=size
+        scenes=check_faces.expect_faces(
+            cuts, {take.shot_id: take for take in store.read(Take)}, speakers, size=size
         ),
-        cues=store.current_rows(Cue),
+        cues=store.read_current(Cue),
     )
 
 
 @pytest.fixture(scope="module")
 def cast(finished: Finished) -> dict:
-    actors = finished.film.store.current_rows(Actor)
+    actors = finished.film.store.read_current(Actor)
     return {
         actor.character: portraits.read(finished.film.production.path(actor.portrait))
         for actor in actors
@@ -95,8 +95,8 @@ def test_the_film_itself_passes_all_of_them(film) -> None:
 def test_another_actor_in_the_picture_fails_with_both_names(finished: Finished, cast: dict) -> None:
     names = list(cast)
     swapped = dict(zip(names, reversed([cast[name] for name in names]), strict=True))
-    sightings = check_faces.see(finished.screen(), finished.scenes[:2], swapped)
-    check = named(check_faces.check(sightings, **finished.about), "identity")
+    sightings = check_faces.compare_faces(finished.screen(), finished.scenes[:2], swapped)
+    check = named(check_faces.check_identity(sightings, **finished.about), "identity")
     assert check.verdict == "fail"
     assert all(name in check.advice for name in names)
 
@@ -107,8 +107,8 @@ def test_a_picture_without_a_face_is_a_warning(
     blurred = finished.broken(
         tmp_path / "b.mp4", "-vf", "boxblur=30:3", "-c:a", "copy", "-preset", "ultrafast"
     )
-    sightings = check_faces.see(finished.screen(blurred), finished.scenes[:1], cast)
-    check = named(check_faces.check(sightings, **finished.about), "face present")
+    sightings = check_faces.compare_faces(finished.screen(blurred), finished.scenes[:1], cast)
+    check = named(check_faces.check_identity(sightings, **finished.about), "face present")
     assert (check.verdict, check.timecode) == ("warn", "00:00:00:00")
 
 
@@ -118,15 +118,15 @@ def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(
     late = finished.broken(
         tmp_path / "b.mp4", "-c:v", "copy", "-af", "adelay=240:all=1,atrim=end=11.96"
     )
-    heard = check_audio.hear(late, check_audio.levels(finished.master))
+    heard = check_audio.read_levels(late, check_audio.measure_levels(finished.master))
     offset = check_audio.check_offset(heard, **finished.about)
     assert (offset.verdict, offset.value.split(" ms ")[1]) == ("fail", "(+6.0 frames)")
     assert "late" in offset.advice
-    lags = check_lipsync.measure(
+    lags = check_lipsync.measure_lags(
         finished.screen(late),
-        check_lipsync.chosen(finished.scenes, rate=finished.film.production.rate),
+        check_lipsync.choose_shots(finished.scenes, rate=finished.film.production.rate),
     )
-    check = check_lipsync.check(lags, **finished.about)
+    check = check_lipsync.check_lag(lags, **finished.about)
     assert check.verdict == "fail"
     assert -7 <= float(check.value.split()[0]) <= -5
     assert "early" in check.advice
@@ -147,7 +147,7 @@ def test_sound_that_only_the_container_delays_fails_too(finished: Finished, tmp_
     )
     late = finished.broken(tmp_path / "b.mp4", *streams)
     check = check_audio.check_offset(
-        check_audio.hear(late, check_audio.levels(finished.master)), **finished.about
+        check_audio.read_levels(late, check_audio.measure_levels(finished.master)), **finished.about
     )
     assert (check.verdict, check.value.split(" ms ")[1]) == ("fail", "(+5.0 frames)")
 
@@ -159,7 +159,7 @@ def test_a_muted_line_fails_with_its_words_and_place(finished: Finished, tmp_pat
         tmp_path / "b.mp4", "-c:v", "copy", "-af", f"volume=0:enable='between(t,{span})'"
     )
     check = check_audio.check_lines(
-        check_audio.hear(muted, check_audio.levels(finished.master)),
+        check_audio.read_levels(muted, check_audio.measure_levels(finished.master)),
         finished.cues,
         **finished.about,
     )
@@ -177,7 +177,7 @@ def test_flicker_outside_the_face_is_found_and_slow_light_is_not(
             tmp_path / f"{verdict}.mp4", "-vf", light, "-c:a", "copy", "-preset", "ultrafast"
         )
         (check,) = check_picture.check_flicker(
-            check_picture.view(file), finished.scenes, **finished.about
+            check_picture.measure_picture(file), finished.scenes, **finished.about
         )
         assert check.verdict == verdict, check
 
@@ -188,7 +188,7 @@ def test_a_cut_that_moved_by_two_frames_fails(finished: Finished, tmp_path: Path
     moved = finished.broken(
         tmp_path / "b.mp4", "-vf", early, "-c:a", "copy", "-preset", "ultrafast"
     )
-    (check,) = check_picture.check_cuts(check_picture.view(moved), cuts, **finished.about)
+    (check,) = check_picture.check_cuts(check_picture.measure_picture(moved), cuts, **finished.about)
     assert check.verdict == "fail"
     assert cuts[1].number in check.advice
 
@@ -202,7 +202,7 @@ def test_without_the_weights_the_version_says_what_was_not_measured(
 
 def test_the_licences_of_weights_stand_in_every_row(finished: Finished) -> None:
     store = finished.film.store
-    used = {row.name: row for row in store.current_rows(ModelFile)}
+    used = {row.name: row for row in store.read_current(ModelFile)}
     assert set(check_faces.WEIGHTS) <= set(used)
     assert all(row.licence and row.commercial in ("yes", "no", "unclear") for row in used.values())
-    assert all(take.licences for take in store.rows(Take))
+    assert all(take.licences for take in store.read(Take))

@@ -41,11 +41,11 @@ def test_an_edited_timeline_becomes_the_next_version_of_the_same_takes(
     toml = folder / "production.toml"
     toml.write_text(toml.read_text().replace('profiles = ["web", "master"]', 'profiles = ["web"]'))
     store = open_film(folder).store
-    before = {kind: len(store.rows(kind)) for kind in (Take, Grade)}
+    before = {kind: len(store.read(kind)) for kind in (Take, Grade)}
     made = conform(folder, edited(folder, tmp_path / "edited.otio"), out=None)
     assert made.version.name == "v002"
     assert (made.changed, made.removed) == (["sc01_sh020"], ["sc01_sh040"])
-    assert {kind: len(store.rows(kind)) for kind in (Take, Grade)} == before
+    assert {kind: len(store.read(kind)) for kind in (Take, Grade)} == before
     (web,) = made.version.deliverables
     path = folder / "build" / "deliverables" / web.path
     assert sum(1 for _ in media.read_frames(path, width=16, height=10)) == web.frames

@@ -114,7 +114,7 @@ def sections_of(folder: Path) -> set[str]:
 
 
 def told_sections(folder: Path) -> list[str]:
-    events = open_film(folder).store.rows(Event, name="sections")
+    events = open_film(folder).store.read(Event, name="sections")
     return [event.detail for event in sorted(events, key=lambda event: event.happened_at)]
 
 
@@ -160,7 +160,7 @@ def test_a_lesson_is_looked_at_and_listened_to_like_an_episode(
 
 def test_chapters_lie_on_the_first_words_of_their_sections(lesson: tuple[Path, Outcome]) -> None:
     folder, outcome = lesson
-    cues = sorted(open_film(folder).store.current_rows(Cue), key=lambda cue: cue.start)
+    cues = sorted(open_film(folder).store.read_current(Cue), key=lambda cue: cue.start)
     chapters = chapters_of(version_of(outcome) / "web.mp4")
     assert [title for title, _ in chapters] == ["What this is", "Who was there", "Your turn"]
     assert chapters[0][1] == 0  # MP4 begins its first chapter with the file
@@ -211,10 +211,10 @@ def test_a_second_render_finds_nothing_to_do(lesson: tuple[Path, Outcome]) -> No
     assert outcome.version is not None
     store = film.store
     reel = Reel(
-        shots=store.current_rows(Shot),
-        takes=store.rows(Take),
-        cues=store.current_rows(Cue),
-        recordings=store.current_rows(Recording),
+        shots=store.read_current(Shot),
+        takes=store.read(Take),
+        cues=store.read_current(Cue),
+        recordings=store.read_current(Recording),
     )
     found = standing(film, reel)
     assert found is not None and {row.version for row in found} == {outcome.version.name}
@@ -251,7 +251,7 @@ def test_a_longer_narration_of_one_slide_leaves_later_takes_as_they_are(
 ) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(lesson[0], folder, symlinks=True)
-    before = open_film(folder).store.current_rows(Shot)
+    before = open_film(folder).store.read_current(Shot)
     sound, hz = soundfile.read(folder / "recordings" / "first.flac")
     soundfile.write(
         folder / "recordings" / "first.flac",
@@ -259,7 +259,7 @@ def test_a_longer_narration_of_one_slide_leaves_later_takes_as_they_are(
         hz,
     )
     outcome = episode(str(folder))
-    after = open_film(folder).store.current_rows(Shot)
+    after = open_film(folder).store.read_current(Shot)
     moved = after[-1].start_frame - before[-1].start_frame
     assert moved in (10, 11) and after[-1].shot_id == before[-1].shot_id
     # its own take, and at most the one whose cut lies in the pause beside it

@@ -49,7 +49,7 @@ def test_chapters_equal_the_first_words_of_the_narration_to_within_a_frame(
     sample: tuple[Path, Outcome],
 ) -> None:
     film = open_film(sample[0])
-    starts = {cue.line_id: cue.start for cue in film.store.current_rows(Cue)}
+    starts = {cue.line_id: cue.start for cue in film.store.read_current(Cue)}
     with av.open(str(version_of(sample[1]) / "web.mp4")) as container:
         chapters = [Fraction(c["start"]) * Fraction(c["time_base"]) for c in container.chapters()]
     first_words = [
@@ -96,7 +96,7 @@ def test_one_changed_word_on_slide_three_makes_one_section_again(
     told = [
         e.detail
         for e in sorted(
-            open_film(folder).store.rows(Event, name="sections"), key=lambda e: e.happened_at
+            open_film(folder).store.read(Event, name="sections"), key=lambda e: e.happened_at
         )
     ]
     assert (outcome.made, told) == (0, ["4 of 4 rendered", "1 of 4 rendered"])

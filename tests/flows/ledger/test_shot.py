@@ -82,7 +82,7 @@ def test_every_decision_answers_in_json_and_is_an_event(
         assert [one["number"] for one in decided] == [SECOND]
     names = [
         event.name
-        for event in Store(folder / "build" / "manifests").rows(Event, since="2020-01-01")
+        for event in Store(folder / "build" / "manifests").read(Event, since="2020-01-01")
     ]
     assert names[-6:] == ["approved", "held", "released", "skipped", "priority", "note"]
     assert answered(["shot", "note", str(folder), "all"], capsys) == [
@@ -93,12 +93,12 @@ def test_every_decision_answers_in_json_and_is_an_event(
 def test_a_wrong_shot_is_one_error_with_the_nearest_and_nothing_is_written(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = len(Store(folder / "build" / "manifests").rows(Event))
+    before = len(Store(folder / "build" / "manifests").read(Event))
     assert run(["shot", "hold", str(folder), "sc01_sh011", "charcter=ALEX"]) == 2
     told = capsys.readouterr().err
     assert "'sc01_sh010'" in told
     assert "'character'" in told
-    assert len(Store(folder / "build" / "manifests").rows(Event)) == before
+    assert len(Store(folder / "build" / "manifests").read(Event)) == before
 
 
 def test_shots_of_a_production_that_nobody_listened_to_cannot_be_decided_about(
@@ -146,11 +146,11 @@ def test_a_skipped_shot_becomes_a_slate_and_another_seed_another_take_in_a_marke
     assert outcome.version is not None
     assert outcome.marks == ["slates: 1 of 4 shots"]
     store = open_film(folder).store
-    slate = next(take for take in store.rows(Take) if take.label == "slate")
+    slate = next(take for take in store.read(Take) if take.label == "slate")
     frames = list(
         media.read_frames(folder / "build" / slate.path, width=slate.width, height=slate.height)
     )
-    assert len(frames) == slate.frames == store.current_rows(Shot)[3].frames
+    assert len(frames) == slate.frames == store.read_current(Shot)[3].frames
     assert (frames[0] == frames[-1]).all()
     assert frames[0].max() > 200
     assert frames[0].min() < 40
@@ -197,7 +197,7 @@ def test_with_the_gate_only_approved_shots_go_to_the_final_talker(folder: Path) 
     file.write_text(text + 'gate = "approved"\n\n[talker_settings]\nbuild = "tiny"\n')
     now = cutting_of(folder)
     assert [shot.talker for shot in now.shots] == ["dice", "previs", "dice", "previs"]
-    before = {shot.shot_id for shot in now.film.store.current_rows(Shot)}
+    before = {shot.shot_id for shot in now.film.store.read_current(Shot)}
     assert [shot.shot_id in before for shot in now.shots] == [False, True, False, True]
 
 

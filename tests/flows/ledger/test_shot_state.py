@@ -26,7 +26,7 @@ from flows.plan import Terms, plan
 from flows.project import Film
 from manifests.errors import InputError
 from manifests.rows import Cut, Event, Shot
-from manifests.store import Store, event
+from manifests.store import Store, new_event
 from pipeline.cut import breakdown
 from pipeline.script.production import Production
 from tests.flows.some_shots import cut, ids, said, shot, take_of
@@ -266,7 +266,7 @@ def test_a_run_is_drained_by_who_asks_for_it_while_it_goes_on(tmp_path: Path) ->
     production = Production(title="T", recordings=["x.wav"], folder=tmp_path)
     film = Film(production=production, root=tmp_path, store=Store(tmp_path / "manifests"))
     drain(film)  # the run before
-    begins = event(RUN, "r2", actor="callsheet")
+    begins = new_event(RUN, "r2", actor="callsheet")
     film.store.append([begins])
     steer = steering(film, cut("a", "b"), began=begins.happened_at)
     assert not steer().stop

@@ -87,7 +87,7 @@ def test_what_changed_is_rendered_and_delivered(slate: Slate) -> None:
     assert (report.version, report.made, report.left) == ("v002", 1, 0)
     assert report.seconds > 0
     assert all((slate.root / report.name / path).is_file() for path in report.look)
-    assert [run.version for run in open_film(slate.root / report.name).store.rows(Run)] == [
+    assert [run.version for run in open_film(slate.root / report.name).store.read(Run)] == [
         "v001",
         "v002",
     ]

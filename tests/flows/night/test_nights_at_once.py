@@ -61,7 +61,7 @@ def test_two_nights_at_once_render_a_production_once(engines: Engines, root: Pat
         "v001",
         "v002",
     ]
-    takes = open_film(root / "scene").store.rows(Take)
+    takes = open_film(root / "scene").store.read(Take)
     assert len(takes) == len({take.shot_id for take in takes}) == 8
     assert len(list((root / NIGHTS).glob("*/summary.json"))) == 2
 

@@ -164,7 +164,7 @@ def test_no_path_of_a_url_reaches_the_file_system(
 
 def test_the_document_says_what_the_record_says(scene: Path, client: httpx.Client) -> None:
     told = client.get("/api/production").json()
-    shots = open_film(scene).store.current_rows(Shot)
+    shots = open_film(scene).store.read_current(Shot)
     assert [shot["shot_id"] for shot in told["shots"]] == [shot.shot_id for shot in shots]
     assert [(shot["first_frame"], shot["frames"]) for shot in told["shots"]] == [
         (s.start_frame, s.end_frame - s.start_frame) for s in shots
@@ -212,7 +212,7 @@ def test_a_take_is_sent_as_a_copy_that_browsers_play_with_all_its_frames_and_its
     assert first.headers["etag"] == second.headers["etag"]
     copy = tmp_path / "take.mp4"
     copy.write_bytes(first.content)
-    (take,) = open_film(scene).store.rows(Take, shot_id=shot["shot_id"])
+    (take,) = open_film(scene).store.read(Take, shot_id=shot["shot_id"])
     told = media.probe(copy)
     assert told.video is not None and told.audio is not None
     assert (told.video.frames, told.video.rate, told.video.codec, told.video.pixel_format) == (

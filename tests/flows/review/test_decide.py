@@ -14,17 +14,17 @@ import pytest
 
 from flows.cut import cut
 from flows.inputs import read_inputs
-from flows.ledger import shot
-from flows.ledger.shot import ChosenNow, choose
+from flows.ledger import shot_decisions
 from flows.listening import known_recordings
 from flows.plan import PlannedShot
 from flows.project import Film, open_film
 from flows.render import compare_with_record
 from flows.review.review_session import Desk
+from flows.selection import Selection, select_shots
 from flows.trust import waivers
 from manifests.errors import InputError
 from manifests.rows import Check, Event, Take
-from manifests.store import event
+from manifests.store import new_event
 from manifests.timebase import MASTER_HZ
 from pipeline.checks import qc
 from tests.conftest import Rendered
@@ -52,8 +52,8 @@ def planned(film: Film) -> Sequence[PlannedShot]:
     return compare_with_record(cut(film, inputs, recordings)).shots
 
 
-def chosen(film: Film, number: str) -> ChosenNow:
-    return choose(film.folder, [number], out=None)
+def chosen(film: Film, number: str) -> Selection:
+    return select_shots(film.folder, [number], out=None)
 
 
 def _told(desk: Desk, seen: str) -> list[tuple[str, str, list[str]]]:
@@ -62,7 +62,7 @@ def _told(desk: Desk, seen: str) -> list[tuple[str, str, list[str]]]:
 
 def newest(film: Film, count: int) -> list[tuple[str, str]]:
     """The names and actors of the last events."""
-    rows = sorted(film.store.rows(Event, since="2020-01-01"), key=lambda row: row.happened_at)
+    rows = sorted(film.store.read(Event, since="2020-01-01"), key=lambda row: row.happened_at)
     return [(row.name, row.actor) for row in rows[-count:]]
 
 
@@ -105,7 +105,7 @@ def test_a_retake_with_another_emotion_is_planned_as_changed_by_it_and_can_be_ta
     told = desk.document()["shots"][1]
     # what is seen is the take that stands
     assert (told["pending"], told["emotion"]) == (["emotion"], "happy 0.8")
-    decided(desk, "retry", emotion=shot.AS_WRITTEN)
+    decided(desk, "retry", emotion=shot_decisions.AS_WRITTEN)
     assert planned(scene)[1].state == "cached"
     assert desk.document()["shots"][1]["pending"] == []
 
@@ -117,16 +117,16 @@ def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(
     decided(desk, "retry", emotion="angry", seed="new")
     entry = planned(scene)[1]
     assert (entry.why, entry.shot.seed) == (("emotion", "seed"), before["seed"] + 1)
-    (old,) = scene.store.rows(Take, shot_id=before["shot_id"])
+    (old,) = scene.store.read(Take, shot_id=before["shot_id"])
     media = scene.root / "media" / "takes" / f"{entry.shot.shot_id}.mkv"
     media.write_bytes((scene.root / old.path).read_bytes())  # as if the farm had made it
     scene.store.append([_as(old, entry.shot.shot_id, entry.shot.seed)])
-    scene.store.append([event("done", entry.shot.shot_id, actor="callsheet")])
+    scene.store.append([new_event("done", entry.shot.shot_id, actor="callsheet")])
     assert planned(scene)[1].state == "cached"
     desk.reading(now=True)
     takes = desk.document()["shots"][1]["takes"]
     assert [(take["emotion"], take["seed"]) for take in takes] == [("happy 0.8", 2), ("angry 1", 3)]
-    assert len(shot.takes(chosen(scene, SECOND))) == 2
+    assert len(shot_decisions.takes(chosen(scene, SECOND))) == 2
     decided(desk, "approve", take_id=before["shot_id"])  # the old one was right after all
     assert newest(scene, 2) == [("approved", "Anna"), ("circled", "Anna")]
     now = planned(scene)[1]
@@ -157,7 +157,7 @@ def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Film, desk: Desk
     moved = planned(scene)
     assert moved[1].state == "changed"
     assert moved[1].shot.start_frame < desk.document()["shots"][1]["first_frame"]
-    (row,) = scene.store.rows(Event, name="cue")
+    (row,) = scene.store.read(Event, name="cue")
     assert json.loads(row.detail)["value"] == str(round((cue["start"] - 0.6) * MASTER_HZ))
     assert row.actor == "Anna"
     desk.decide({"name": "cue", "line_id": cue["line_id"], "words": {"ignore": True}})
@@ -169,7 +169,7 @@ def test_a_waived_check_publishes_the_version(scene: Film, desk: Desk) -> None:
         version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail"
     )
     scene.store.append([failed])
-    qc.write(scene.store.rows(Check, version="v001"), scene.root / "deliverables" / "v001")
+    qc.write_checks(scene.store.read(Check, version="v001"), scene.root / "deliverables" / "v001")
     (scene.root / "deliverables" / "latest").unlink()
     with pytest.raises(InputError, match="'web: loudness'"):
         desk.decide({"name": "waive", "words": {"check": "web: loudnes", "reason": "loud"}})
@@ -244,11 +244,11 @@ def test_what_cannot_be_is_refused_as_on_the_command_line(
     film: Rendered, body: dict[str, Any], field: str, says: str
 ) -> None:
     scene = open_film(film.folder)
-    before = len(scene.store.rows(Event))
+    before = len(scene.store.read(Event))
     with pytest.raises(InputError, match=says) as refused:
         Desk(scene, reviewer="Anna").decide(body)
     assert field in {problem.column for problem in refused.value.problems}
-    assert len(scene.store.rows(Event)) == before
+    assert len(scene.store.read(Event)) == before
 
 
 def test_a_cue_cannot_end_before_it_begins_or_lie_outside_the_recordings(film: Rendered) -> None:

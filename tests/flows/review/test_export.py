@@ -192,7 +192,7 @@ def test_notes_come_back_as_events_of_who_made_them(
     assert run("review", str(scene.folder), "--import", str(file)) == 0
     said = capsys.readouterr().out
     assert "decided this after the notes were made; the notes count now: sc01_sh020: held" in said
-    rows = sorted(scene.store.rows(Event, since="2020-01-01"), key=lambda row: row.happened_at)
+    rows = sorted(scene.store.read(Event, since="2020-01-01"), key=lambda row: row.happened_at)
     assert [(row.name, row.actor) for row in rows if row.actor == "Ben"] == [
         ("approved", "Ben"),
         ("retry", "Ben"),
@@ -221,7 +221,7 @@ def test_every_wrong_row_of_notes_is_named_and_nothing_is_written(
         },
         "hold",
     ]
-    before = len(scene.store.rows(Event))
+    before = len(scene.store.read(Event))
     with pytest.raises(InputError) as refused:
         notes.take_in(scene, written(tmp_path / "notes.json", told, rows, digest="other"))
     found = {(problem.row, problem.column) for problem in refused.value.problems}
@@ -237,7 +237,7 @@ def test_every_wrong_row_of_notes_is_named_and_nothing_is_written(
     text = str(refused.value)
     for nearest in ("'approve'", "'sc01_sh010'", "'angry'", "'character'"):
         assert nearest in text
-    assert len(scene.store.rows(Event)) == before
+    assert len(scene.store.read(Event)) == before
 
 
 @pytest.mark.parametrize(

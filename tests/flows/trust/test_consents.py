@@ -105,8 +105,8 @@ def test_a_consent_that_does_not_cover_the_use_stops_the_plan(scene: Film) -> No
 
 def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(scene: Film) -> None:
     store = scene.store
-    shots, cues, recordings = (store.current_rows(kind) for kind in (Shot, Cue, Recording))
-    reel = Reel(shots=shots, takes=store.rows(Take), cues=cues, recordings=recordings)
+    shots, cues, recordings = (store.read_current(kind) for kind in (Shot, Cue, Recording))
+    reel = Reel(shots=shots, takes=store.read(Take), cues=cues, recordings=recordings)
     cuts = episode.edit(scene, reel, episode.colour_match(scene, reel))
     sheet = scene.folder / "consents.csv"
     sheet.write_text(
@@ -121,7 +121,7 @@ def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(sc
         "latest",
         "v001",
     ]
-    assert {row.version for row in store.rows(Deliverable)} == {"v001"}
+    assert {row.version for row in store.read(Deliverable)} == {"v001"}
 
 
 def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Film) -> None:
@@ -153,9 +153,9 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
     copy = scene.root / "media" / "dailies" / "take.mp4"
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_bytes(b"what a review page played")
-    before, rows = left(scene), len(scene.store.rows(Take))
-    takes = {shot.shot_id: shot.actor for shot in scene.store.current_rows(Shot)}
-    digests = {row.path: row.media_digest for row in scene.store.rows(Deliverable)}
+    before, rows = left(scene), len(scene.store.read(Take))
+    takes = {shot.shot_id: shot.actor for shot in scene.store.read_current(Shot)}
+    digests = {row.path: row.media_digest for row in scene.store.read(Deliverable)}
     purge.carry_out(scene, purge.plan(scene, ALEX), reason="asked for it")
     after = left(scene)
     media = {
@@ -180,8 +180,8 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
     ]
     assert (tmp_path / "outside" / "mine.mkv").read_text() == "not yours"
 
-    assert len(scene.store.rows(Take)) == rows
-    (event,) = scene.store.rows(Event, name=consents.PURGED)
+    assert len(scene.store.read(Take)) == rows
+    (event,) = scene.store.read(Event, name=consents.PURGED)
     said = json.loads(event.detail)
     assert {one["path"]: one["digest"] for one in said["deliverables"]} == digests
     assert (event.subject, said["reason"]) == (ALEX, "asked for it")
@@ -199,7 +199,7 @@ def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Film) -> No
     assert "purged on" in refusal(scene)
     purge.carry_out(scene, purge.plan(scene, ALEX))
     assert purge.plan(scene, ALEX).files == {}
-    assert len(scene.store.rows(Event, name=consents.PURGING)) == 1
+    assert len(scene.store.read(Event, name=consents.PURGING)) == 1
 
 
 def test_a_purge_waits_for_the_run_that_works_but_stops_its_publishing(scene: Film) -> None:
@@ -219,7 +219,7 @@ def test_a_purge_follows_no_link_out_of_the_production(scene: Film, tmp_path: Pa
         link.rename(tmp_path / f"moved_{link.name}")
         (tmp_path / target).mkdir(exist_ok=True)
         link.symlink_to(tmp_path / target)
-    shot = scene.store.rows(Shot, actor=ALEX)[0].shot_id
+    shot = scene.store.read(Shot, actor=ALEX)[0].shot_id
     (tmp_path / "outside" / f"{shot}.mkv").write_text("not yours")
     (tmp_path / "elsewhere" / "alex.jpg").write_text("not yours")
     purge.carry_out(scene, purge.plan(scene, ALEX))
@@ -270,10 +270,10 @@ def test_a_purge_reaches_the_shared_storage_and_the_caches_of_this_machine(
     toml = scene.folder / "production.toml"
     toml.write_text(toml.read_text() + f'\n[storage]\nurl = "{url}"\n')
     film = open_film(scene.folder)
-    shots, recordings = film.store.current_rows(Shot), film.store.rows(Recording)
+    shots, recordings = film.store.read_current(Shot), film.store.read(Recording)
     storage = Storage(url)
     send_inputs(storage, shots, recordings, folder=film.folder, root=film.root)
-    for take in film.store.rows(Take):
+    for take in film.store.read(Take):
         storage.put(film.root / take.path, f"takes/{take.shot_id}.mkv")
         storage.put(film.root / take.path, f"takes/{take.shot_id}.json")
     fetch_recordings(storage, recordings, root=scratch(url))
@@ -293,8 +293,8 @@ def test_a_purge_takes_the_look_and_what_was_felt_of_a_sample_and_says_what_a_li
 ) -> None:
     shutil.copy(scene.folder / "portraits" / "alex.jpg", scene.folder / "feeling.jpg")
     shutil.copy(scene.folder / "portraits" / "alex.jpg", scene.folder / "graded.jpg")
-    (row,) = [row for row in scene.store.current_rows(Actor) if row.actor == ALEX]
-    others = [row for row in scene.store.current_rows(Actor) if row.actor != ALEX]
+    (row,) = [row for row in scene.store.read_current(Actor) if row.actor == ALEX]
+    others = [row for row in scene.store.read_current(Actor) if row.actor != ALEX]
     scene.store.replace(
         Actor, [replace(row, emotion_sample="feeling.jpg", look="graded.jpg"), *others]
     )

@@ -32,7 +32,7 @@ def scene(film, tmp_path: Path) -> Film:
     opened = open_film(film.copy(tmp_path / "scene"))
     opened.store.append([FAILED])
     place = opened.root / "deliverables"
-    qc.write(opened.store.rows(Check, version="v001"), place / "v001")
+    qc.write_checks(opened.store.read(Check, version="v001"), place / "v001")
     (place / "latest").unlink()
     return opened
 
@@ -81,7 +81,7 @@ def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(s
         version="v002", profile="web", name="loudness", value="-9", limit="-16", verdict="fail"
     )
     scene.store.append([later])
-    qc.write([later], place / "v002")
+    qc.write_checks([later], place / "v002")
     waivers.waive(scene, "v002", "loudness", reason="loud")
     assert latest(scene) == "v002"
     assert waivers.waived(scene.store, "v001") == {}
@@ -162,7 +162,7 @@ def test_a_byte_that_no_signature_covers_is_told_by_the_digest(scene: Film) -> N
 def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_same(
     scene: Film, tmp_path: Path
 ) -> None:
-    (row,) = scene.store.rows(Deliverable, path="v001/web.mp4")
+    (row,) = scene.store.read(Deliverable, path="v001/web.mp4")
     film = scene.root / "deliverables" / "v001" / "alpha.mkv"
     media.run(
         [
