@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.progress import reporter
-from manifests.errors import InputError, Problem, collect_problemsearest, gather
+from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.identity import digest
 from manifests.rows import CorpusClip, Score
 from manifests.store import Store

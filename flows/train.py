@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.progress import reporter
-from manifests.errors import InputError, Problem, collect_problemsearest, gather
+from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from pipeline import media
 
 if TYPE_CHECKING:
@@ -201,7 +201,9 @@ def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
         stages[name] = collect_problems(problems, partial(_stage, name, table, file))
     problems += _missing(given, config)
     if kind == "diffusion" and stages["diffusion"]:
-        stages["diffusion"] = collect_problems(problems, partial(_folders, stages["diffusion"], config))
+        stages["diffusion"] = collect_problems(
+            problems, partial(_folders, stages["diffusion"], config)
+        )
     if top and not problems:
         problems += _undivided(_gone_through(kind, stages), top.workers, file)
     if problems or top is None:
