@@ -37,8 +37,8 @@ from flows.verbs import (
     train,
     weights,
 )
-from flows.verbs.options import BAD_INPUT, DONE, STOPPED, TOOL_FAILED, group
-from flows.view.screen import complain, say, say_json
+from flows.verbs.options import group
+from flows.view.screen import BAD_INPUT, DONE, STOPPED, TOOL_FAILED, complain, say, say_json
 from manifests.errors import InputError, Problem, ToolError
 
 DISK = {

@@ -98,14 +98,14 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
         )
     found = known[name].layout(source)
     strange = [rejected(path, reason) for path, reason in recorded.list_unknown_files(found, source)]
-    if not found.performed:
+    if not found.performances:
         none = Problem(
             file=str(source), message=f"no clip of {name} is here", expected=known[name].shape
         )
         raise InputError([none, *_told(strange)])
     there = {(row.source, row.text_id) for row in corpus.open_record(folder).read(CorpusClip)}
     missing: dict[str, list[CorpusPerformance]] = {}
-    for one in found.performed:
+    for one in found.performances:
         if (one.video.relative_to(source).as_posix(), one.text_id) not in there:
             missing.setdefault(one.identity, []).append(one)
     work: list[Work] = [(_prepare, (name, source, folder, some)) for some in missing.values()]
@@ -223,14 +223,14 @@ def _perform(folder: Path, planned: Sequence[PlannedClip | PlannedUnits]) -> Don
     studio: ClipGenerator = _LOADED["studio"]
     identity, is_units = planned[0].identity, isinstance(planned[0], PlannedUnits)
     try:
-        studio.portrait(identity, among=UNITS if is_units else PORTRAITS)
+        studio.prepare_portrait(identity, among=UNITS if is_units else PORTRAITS)
     except (UnfitError, InputError) as error:
         return Done(clips=[], rejects=[rejected(identity, str(error))])
     clips, rejects = [], []
     for one in planned:
         try:
             clips.append(
-                studio.make_units(one) if isinstance(one, PlannedUnits) else studio.make(one)
+                studio.make_units_clip(one) if isinstance(one, PlannedUnits) else studio.make_clip(one)
             )
         except (UnfitError, InputError) as error:
             rejects.append(rejected(one.clip_id, str(error)))

@@ -57,11 +57,11 @@ def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[OverrideC
     if not path.is_file():
         return []
     table = tables.read(path, needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS)
-    changed = cue_overrides.changes(table, characters=[actor.character for actor in actors])
-    fresh, conflicts = cue_overrides.settle(changed, decided(store))
+    changed = cue_overrides.read_changes(table, characters=[actor.character for actor in actors])
+    fresh, conflicts = cue_overrides.separate_conflicts(changed, decided(store))
     store.append(
         [
-            new_event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.plain()))
+            new_event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.to_detail()))
             for one in fresh
         ]
     )

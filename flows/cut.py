@@ -22,7 +22,7 @@ from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
 from model.talker import Description
 from model.talkers import describe
 from pipeline.colour import grade
-from pipeline.cut import breakdown
+from pipeline.cut import breakdown, cut_points
 from pipeline.render import portraits, render
 from pipeline.script.production import Production
 from pipeline.script.settings import SHOT_REFERENCE
@@ -137,10 +137,10 @@ def _making(film: Film, talker: Description, drawn: Mapping[str, _Drawn]) -> bre
     )
 
 
-def _cut_settings(production: Production) -> breakdown.CutSettings:
+def _cut_settings(production: Production) -> cut_points.CutSettings:
     layouts = tuple(sorted(production.layout.scenes.items()))
     own = production.cut.model_dump()
-    return breakdown.CutSettings(
+    return cut_points.CutSettings(
         rate=production.rate,
         layout=production.layout.default,
         overlap_layout=production.layout.overlaps,
@@ -170,7 +170,7 @@ class _Drawn:
 def _portraits(film: Film, actors: Sequence[Actor]) -> dict[str, _Drawn]:
     problems, drawn = list[Problem](), dict[str, _Drawn]()
     for actor in actors:
-        path = film.production.path(actor.portrait)
+        path = film.production.resolve_path(actor.portrait)
         portrait = collect_problems(
             problems, lambda p=path, a=actor: portraits.read(p, face=a.face, name=a.portrait)
         )  # type: ignore[misc]

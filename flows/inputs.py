@@ -67,7 +67,7 @@ def _problems_beside(folder: Path) -> list[Problem]:
     film = Film(production=wanted, root=folder / BUILD, store=Store(folder / BUILD / "manifests"))
     there = {
         key
-        for key, name in wanted.named_files()
+        for key, name in wanted.list_files()
         if not isinstance(productions.locate(folder, name), productions.UnusableFile)
     }
     own = wanted.path(wanted.emotions) if "emotions" in there else None
@@ -76,7 +76,7 @@ def _problems_beside(folder: Path) -> list[Problem]:
     lines = collect_problems(problems, lambda: _read_lines(film, words)) if is_script else None
     actors = collect_problems(problems, lambda: _read_cast(film, words)) if "cast" in there else None
     if lines and actors:
-        problems += cast.check(lines, actors)
+        problems += cast.find_unknown_characters(lines, actors)
     _read_consents(film, problems)
     return problems
 
@@ -94,7 +94,7 @@ def read_inputs(film: Film) -> Inputs:
     actors = collect_problems(problems, lambda: _read_cast(film, words))
     consents = _read_consents(film, problems)
     if lines and actors:
-        problems += cast.check(lines, actors)
+        problems += cast.find_unknown_characters(lines, actors)
     if consents is not None:
         problems += refusals(film, actors or known_withdrawn(film), consents)
     problems += _unusable_recordings(film)
@@ -107,7 +107,7 @@ def read_inputs(film: Film) -> Inputs:
     if problems:
         raise InputError(problems)
     return Inputs(
-        lines=cast.named(lines or [], actors or []), actors=actors or [], consents=consents or []
+        lines=cast.resolve_characters(lines or [], actors or []), actors=actors or [], consents=consents or []
     )
 
 
@@ -127,7 +127,7 @@ def _read_cast(film: Film, words: script.Words) -> list[Actor]:
     """The actor sheet; default emotions that it does not write are taken from the samples."""
     wanted = film.production
     actors = cast.read(wanted.path(wanted.cast), words=words, folder=film.folder)
-    return cast.felt(actors, feel=lambda sample: emotion_sample.describe_emotion(wanted.path(sample)))
+    return cast.fill_default_emotions(actors, estimate=lambda sample: emotion_sample.describe_emotion(wanted.path(sample)))
 
 
 def weights_used(film: Film) -> list[ModelFile]:
@@ -138,14 +138,14 @@ def weights_used(film: Film) -> list[ModelFile]:
 
 
 def _read_consents(film: Film, problems: list[Problem]) -> list[Consent] | None:
-    path = film.production.path(film.production.consents)
+    path = film.production.resolve_path(film.production.consents)
     return collect_problems(problems, lambda: consent.read(path)) if path.is_file() else []
 
 
 def _unusable_recordings(film: Film) -> list[Problem]:
     problems = list[Problem]()
     for name in film.production.recordings:
-        path = film.production.path(name)
+        path = film.production.resolve_path(name)
         collect_problems(problems, lambda p=path: media.probe(p))  # type: ignore[misc]
     return problems
 
@@ -215,14 +215,14 @@ def _unusable_looks(film: Film, actors: list[Actor]) -> list[Problem]:
     if look.reference and not look.reference.startswith(SHOT_REFERENCE):
         left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
         still = grade.ReferenceStill(
-            path=film.production.path(look.reference),
+            path=film.production.resolve_path(look.reference),
             face=(left, top, right, bottom) if look.reference_face else None,
         )
         collect_problems(problems, lambda: grade.check_reference(still))
     for name in sorted({actor.look for actor in actors if actor.look}):
         collect_problems(
             problems,
-            lambda n=name: grade.check_reference(grade.ReferenceStill(path=film.production.path(n))),
+            lambda n=name: grade.check_reference(grade.ReferenceStill(path=film.production.resolve_path(n))),
         )  # type: ignore[misc]
     return problems
 

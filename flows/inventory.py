@@ -62,4 +62,4 @@ def is_here(row: ModelFile) -> bool:
         return CARRIED[row.name][0].is_dir()
     if any(weight.name == row.name for weight in weights.CATALOGUE):
         return weights.present(row.name)
-    return (released.folder() / released.RECORD).is_file()
+    return (released.locate_weights() / released.RECORD).is_file()

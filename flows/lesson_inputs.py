@@ -23,7 +23,7 @@ def read_script(film: Film, words: Words) -> LessonScript:
     production, problems = film.production, list[Problem]()
     script = collect_problems(problems, lambda: _read(film, words))
     base = collect_problems(problems, lambda: base_layout(film))
-    names = collect_problems(problems, lambda: slides.names(production.path(production.lesson.slides)))
+    names = collect_problems(problems, lambda: slides.list_names(production.resolve_path(production.lesson.slides)))
     if script and base and names:
         problems += scripts.check(script, slides=names, base=base, file=production.script)
     if problems or script is None:
@@ -33,12 +33,12 @@ def read_script(film: Film, words: Words) -> LessonScript:
 
 def _read(film: Film, words: Words) -> LessonScript:
     production = film.production
-    path = production.path(production.script)
+    path = production.resolve_path(production.script)
     if scripts.is_markdown(path):
         return markdown.read(
             path, words=words, language=production.language, narrator=production.lesson.presenter
         )
-    return scripts.from_lines(
+    return scripts.build_from_lines(
         line_sheets.read(path, words=words, language=production.language, folder=film.folder)
     )
 
@@ -64,4 +64,4 @@ def base_layout(film: Film) -> layouts.Arrangement:
 def words_of(film: Film) -> Words:
     """The words for emotions that the production knows."""
     emotions = film.production.emotions
-    return emotion_synonyms.words(film.production.path(emotions) if emotions else None)
+    return emotion_synonyms.load_words(film.production.resolve_path(emotions) if emotions else None)

@@ -42,7 +42,7 @@ def bring_in(film: Film, inputs: Inputs) -> list[Recording]:
     recordings = [
         _known(film, name)
         or ingest.ingest(
-            film.production.path(name),
+            film.production.resolve_path(name),
             order=0,
             offset_samples=0,
             media=film.root / "media",
@@ -120,8 +120,8 @@ def match(
     conflicts = corrections.take_in(film.store, film.root, inputs.actors)
     decided = corrections.decided(film.store)
     enrolled = known_voices(film, inputs, turns, recordings)
-    known = align.AlignmentHints(enrolled=enrolled, circled=cue_overrides.circled(decided))
-    found = align.match(inputs.lines, turns, words, recordings=recordings, known=known)
+    known = align.AlignmentHints(enrolled=enrolled, circled=cue_overrides.select_circled_takes(decided))
+    found = align.align_script(inputs.lines, turns, words, recordings=recordings, hints=known)
     applied = cue_overrides.apply(found, decided, recordings=recordings)
     return Corrected(cues=applied.cues, found=found, unfit=applied.unfit, conflicts=conflicts)
 
@@ -133,7 +133,7 @@ def known_voices(
     then from the record.
     """
     samples = {
-        a.character: film.production.path(a.voice_sample) for a in inputs.actors if a.voice_sample
+        a.character: film.production.resolve_path(a.voice_sample) for a in inputs.actors if a.voice_sample
     }
     if not samples or not turns:
         return {}
@@ -151,7 +151,7 @@ def known_voices(
 
 
 def _known(film: Film, name: str) -> Recording | None:
-    for row in film.store.read(Recording, source_digest=digest_file(film.production.path(name))):
+    for row in film.store.read(Recording, source_digest=digest_file(film.production.resolve_path(name))):
         if (film.root / row.master_path).is_file() and (film.root / row.analysis_path).is_file():
             return row
     return None
@@ -176,5 +176,5 @@ def _lengths(film: Film, recordings: Sequence[Recording]) -> list[int]:
     """Samples that each recording takes on the timeline: in a lesson whole frames, so that a new
     one moves the others by whole frames.
     """
-    step = timing.sample_step(film.production.rate) if film.production.kind == "lesson" else 1
+    step = timing.compute_sample_step(film.production.rate) if film.production.kind == "lesson" else 1
     return [-(-recording.samples // step) * step for recording in recordings]

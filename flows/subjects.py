@@ -54,13 +54,13 @@ def of_nano(corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: 
     import torch
 
     from model import nano
-    from model.nano.networks import Nano
-    from model.nano.sample import of_clip, sample
+    from model.nano.networks import NanoNetworks
+    from model.nano.sample import request_clip, sample
 
-    networks = Nano.load(nano.read_settings({"weights": weights}).folder)
+    networks = NanoNetworks.load(nano.read_settings({"weights": weights}).folder)
 
     def make(clip: CorpusClip, window: slice) -> Faces:
-        asked = of_clip(corpus, clip, frames=window.stop - window.start)
+        asked = request_clip(corpus, clip, frames=window.stop - window.start)
         here = dataclasses.replace(
             asked,
             heard=asked.heard[HEARD_PER_FRAME * window.start :],

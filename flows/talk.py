@@ -22,7 +22,7 @@ from flows.progress import reporter
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem, find_nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering, parse_rate
-from model.affect.packaged import LABEL, VARIABLE, own
+from model.affect.packaged import LABEL, VARIABLE, is_user_embedder
 from model.emotion import Curve, EmotionError, Performance, parse_curve
 from model.talker import (
     Clip,
@@ -208,7 +208,7 @@ def as_understood(felt: SampleEmotion, talker: Description) -> Curve | Feeling:
 def told(felt: Curve | Feeling) -> str:
     """What was felt in a sample, in a line; an embedder that knows no people is called that."""
     words = str(felt) if isinstance(felt, Curve) else "an emotion without a name"
-    return f"{words}, as felt by the packaged embedder ({LABEL})" if not own() else words
+    return f"{words}, as felt by the packaged embedder ({LABEL})" if not is_user_embedder() else words
 
 
 def encode(

@@ -110,12 +110,12 @@ def run_stages(kind: str, config: Path, workers: Workers | None = None) -> None:
 
 def _embedder_and_bank(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Workers) -> None:
     from model.training import train_bank, train_embedder
-    from model.training.run import Run
+    from model.training.run import TrainingRun
 
     for name in KINDS["embedder"]:
         wanted = stages[name]
         with scalars(out / name, workers, wanted.steps) as report:
-            run = Run(out=out / name, report=report, workers=workers)
+            run = TrainingRun(out=out / name, report=report, workers=workers)
             if name == "embedder":
                 embedder = train_embedder.train(corpus, wanted, run)
             else:
@@ -124,12 +124,12 @@ def _embedder_and_bank(corpus: Any, stages: Mapping[str, Any], out: Path, worker
 
 def _diffusion(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Workers) -> None:
     from model.training import train_diffusion
-    from model.training.run import Run
+    from model.training.run import TrainingRun
 
-    wanted = train_diffusion.Stages(**stages)
+    wanted = train_diffusion.DiffusionStages(**stages)
     place = out / "diffusion"
     with scalars(place, workers, wanted.steps) as report:
-        run = Run(out=place, report=report, workers=workers)
+        run = TrainingRun(out=place, report=report, workers=workers)
         train_diffusion.train(corpus, wanted, run, show=partial(_write_samples, place / "samples"))
 
 
@@ -153,10 +153,10 @@ def scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
     """A report that moves the bar and writes TensorBoard scalars to `out/events`; silent in workers
     that do not lead.
     """
-    from model.training.reporting import silent
+    from model.training.reporting import ignore_report
 
     if not workers.leads:
-        yield silent
+        yield ignore_report
         return
     from tensorboardX import SummaryWriter
 
@@ -231,7 +231,7 @@ def _gone_through(kind: str, stages: Mapping[str, Any]) -> dict[str, Any]:
 
     if kind == "embedder":
         return {name: stages[name] for name in KINDS[kind]}
-    named = train_diffusion.Stages(diffusion=stages["diffusion"]).names
+    named = train_diffusion.DiffusionStages(diffusion=stages["diffusion"]).names
     return {name: stages[name] for name in named}
 
 

@@ -43,8 +43,8 @@ class Draft:
 
     film: Film
     reel: Reel
-    passes: Sequence[deliver.Pass]
-    master: master_mix.Sound
+    passes: Sequence[deliver.DeliveryPass]
+    master: master_mix.MasterSound
     name: str
     folder: Path
     files: Mapping[str, Path]
@@ -57,11 +57,11 @@ class Draft:
         return self.passes[0].cuts
 
     @property
-    def job(self) -> deliver.Job:
+    def job(self) -> deliver.DeliveryJob:
         """The job of the first pass."""
         return self.passes[0].job
 
-    def pass_of(self, profile: str) -> deliver.Pass:
+    def pass_of(self, profile: str) -> deliver.DeliveryPass:
         """The pass that renders a profile."""
         return next(
             one for one in self.passes if profile in {made.name for made in one.job.profiles}
@@ -84,7 +84,7 @@ class Version:
     @property
     def failed(self) -> list[Check]:
         """Checks that failed."""
-        return qc.failures(self.checks)
+        return qc.select_failures(self.checks)
 
 
 def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
@@ -93,7 +93,7 @@ def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
     """
     look = film.production.look
     own = {
-        shot.character: grading.Still(path=film.production.path(shot.look))
+        shot.character: grading.ReferenceStill(path=film.production.resolve_path(shot.look))
         for shot in shots
         if shot.look
     }
@@ -107,7 +107,7 @@ def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
         method=look.method,
         strength=look.strength,
         limit=look.limit,
-        reference=film.production.path(look.reference) if look.reference and not shot else None,
+        reference=film.production.resolve_path(look.reference) if look.reference and not shot else None,
         reference_face=(left, top, right, bottom) if look.reference_face else None,
         reference_shot=shot,
         stills=own,

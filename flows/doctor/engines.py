@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from flows.doctor.examine import SETUP
-from flows.doctor.finding import Finding, broken, fine
+from flows.doctor.finding import SETUP, Finding, broken, fine
 
 
 def start_all() -> Iterator[Finding]:

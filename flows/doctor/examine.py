@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flows.doctor import places as doctor_places
-from flows.doctor.finding import Finding, broken, doubtful, fine
+from flows.doctor.finding import SETUP, Finding, broken, doubtful, fine
 from flows.inventory import inventory, is_here
 from model import weights
 
@@ -37,7 +37,6 @@ PACKAGES = (
     "OpenTimelineIO",
     "otio-fcp-adapter",
 )
-SETUP = "run `make setup`"
 LEAST_MEMORY_GIB = 2.0  # of one worker: a talker, its frames and an encoder
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["ok", "warn", "fail"]
+SETUP = "run `make setup`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

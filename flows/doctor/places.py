@@ -127,10 +127,10 @@ def storage(url: str, *, deep: bool) -> Finding:
         return writable("storage", Path(url), mend=mend)
     try:
         kept = Storage(url)
-        kept.has("callsheet-doctor")
+        kept.exists("callsheet-doctor")
         if deep:
             kept.put(Path(flows.__file__), "callsheet-doctor")
-            if kept.text("callsheet-doctor") != Path(flows.__file__).read_text():
+            if kept.read_text("callsheet-doctor") != Path(flows.__file__).read_text():
                 return broken("storage", f"{url} gave back something else than was written", mend)
     except (InputError, ToolError) as error:
         return broken("storage", str(error).splitlines()[0], mend)

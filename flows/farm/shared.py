@@ -37,7 +37,7 @@ def send_inputs(
     wanted = {name: folder / path for path, name in portraits.items()}
     wanted |= {f"{INPUTS}/{row.analysis_path}": root / row.analysis_path for row in recordings}
     for name, path in wanted.items():
-        if not storage.has(name):
+        if not storage.exists(name):
             storage.put(path, name)
     return portraits
 
@@ -67,7 +67,7 @@ def keep(storage: Storage, take: Take, *, root: Path) -> None:
 
 def standing(storage: Storage, shot_id: str) -> Take | None:
     """The take that is stored under an identity."""
-    text = storage.text(f"{TAKES}/{shot_id}.json")
+    text = storage.read_text(f"{TAKES}/{shot_id}.json")
     return None if text is None else Take(**json.loads(text))
 
 
@@ -75,7 +75,7 @@ def bring(storage: Storage, shot_ids: Sequence[str], *, root: Path) -> list[Take
     """Fetch the takes that are stored; each stands under `root` like one that was made here. Those
     that are damaged count as not stored.
     """
-    stored = set(storage.names(TAKES))
+    stored = set(storage.list_names(TAKES))
     wanted = [shot_id for shot_id in shot_ids if f"{TAKES}/{shot_id}.json" in stored]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         found = threads.map(lambda shot_id: _brought(storage, shot_id, stored, root), wanted)

@@ -32,7 +32,7 @@ from model import talkers
 from model.talker import Portrait, Settings, Talker
 from model.weights import cache_folder
 from pipeline.render import render
-from pipeline.render.render import Studio
+from pipeline.render.render import RenderContext
 from pipeline.storage import Storage
 
 WARM_PORTRAITS = 4
@@ -189,7 +189,7 @@ class Worker:
 
     def _generated(self, shot: Shot, talking: _Talking) -> Take:
         description = self._description
-        studio = Studio(
+        studio = RenderContext(
             root=self._root,
             recordings=self._job.recordings,
             worker=self._name,
@@ -199,7 +199,7 @@ class Worker:
             threads=self._job.threads,
         )
         portrait = self._portrait(shot, talking)
-        return render.generate(
+        return render.generate_take(
             shot,
             talker=talking.talker,
             portrait=portrait,

@@ -209,7 +209,7 @@ def look_at_faces(
             )
         ]
     portraits = {
-        actor.character: read_portrait(draft.film.production.path(actor.portrait), face=actor.face)
+        actor.character: read_portrait(draft.film.production.resolve_path(actor.portrait), face=actor.face)
         for actor in draft.film.store.read_current(Actor)
     }
     sightings = check_faces.compare_faces(screen, check_faces.choose_shots(scenes), portraits)

@@ -21,7 +21,7 @@ from pipeline.assemble import assemble, master_mix, stems, timeline
 from pipeline.assemble.assemble import Picture
 from pipeline.cut import framing
 from pipeline.deliver import captions, cards, deliver, profiles, watermark
-from pipeline.deliver.deliver import Job, Pass
+from pipeline.deliver.deliver import DeliveryJob, DeliveryPass
 
 QUIET_DIALOGUE_LU = (
     # speech this far from the whole programme is worth a warning: music or noise carries the
@@ -30,7 +30,7 @@ QUIET_DIALOGUE_LU = (
 )
 
 
-def passes(film: Film, reel: Reel, cuts: Sequence[Cut], *, version: str = "") -> list[Pass]:
+def passes(film: Film, reel: Reel, cuts: Sequence[Cut], *, version: str = "") -> list[DeliveryPass]:
     """The profiles of the production that show the same picture, together; those that show the
     whole picture first.
 
@@ -43,13 +43,13 @@ def passes(film: Film, reel: Reel, cuts: Sequence[Cut], *, version: str = "") ->
     for _, group in itertools.groupby(wanted, key=lambda profile: profile.kind):
         same = tuple(group)
         size = (film.production.width, film.production.height)
-        size = framing.upright(size) if same[0].tall else size
+        size = framing.upright_size(size) if same[0].tall else size
         picture = Picture(width=size[0], height=size[1], rate=film.production.rate)
-        framed = assemble.reframe(cuts, reel.shots, reel.takes, size=size)
+        framed = assemble.reframe_cuts(cuts, reel.shots, reel.takes, size=size)
         job = _job(film, reel, framed, picture=picture, wanted=same)
         if job.watermark:
-            job = dataclasses.replace(job, code=watermark.code_of(job.watermark, version))
-        made.append(Pass(cuts=framed, job=job))
+            job = dataclasses.replace(job, code=watermark.compute_code(job.watermark, version))
+        made.append(DeliveryPass(cuts=framed, job=job))
     return made
 
 
@@ -59,34 +59,34 @@ def _wanted(film: Film) -> list[profiles.Profile]:
     wanted = list[profiles.Profile]()
     for name in film.production.delivery.profiles:
         if name == profiles.HLS:
-            wanted += profiles.ladder(size, film.production.rate)
+            wanted += profiles.build_ladder(size, film.production.rate)
         elif name != profiles.STEMS:
             wanted.append(deliver.PROFILES[name])
     return wanted
 
 
-def render(passes: Sequence[Pass], *, folder: Path) -> dict[str, Path]:
+def render(passes: Sequence[DeliveryPass], *, folder: Path) -> dict[str, Path]:
     """The files of all passes, by profile."""
     files: dict[str, Path] = {}
     for one in passes:
-        files |= deliver.render(one.cuts, one.job, folder=folder, progress=reporter().count)
+        files |= deliver.render_profiles(one.cuts, one.job, folder=folder, progress=reporter().count)
     return files
 
 
-def stem_ids(film: Film, reel: Reel, passes: Sequence[Pass]) -> dict[str, str]:
+def stem_ids(film: Film, reel: Reel, passes: Sequence[DeliveryPass]) -> dict[str, str]:
     """The identity of every stem that is wanted."""
     if profiles.STEMS not in film.production.delivery.profiles:
         return {}
-    return stems.stem_ids(passes[0].job.sound_id, reel.cues)
+    return stems.compute_stem_ids(passes[0].job.sound_id, reel.cues)
 
 
 def write_stems(
-    film: Film, reel: Reel, master: master_mix.Sound, *, folder: Path
+    film: Film, reel: Reel, master: master_mix.MasterSound, *, folder: Path
 ) -> dict[str, Path]:
     """The stems that are wanted, in a folder of their own."""
     if profiles.STEMS not in film.production.delivery.profiles:
         return {}
-    return stems.write(film.root / master.path, reel.cues, folder / profiles.STEMS)
+    return stems.write_stems(film.root / master.path, reel.cues, folder / profiles.STEMS)
 
 
 def describe(draft: Draft) -> list[Deliverable]:
@@ -94,7 +94,7 @@ def describe(draft: Draft) -> list[Deliverable]:
     rows = [
         row
         for one in draft.passes
-        for row in deliver.describe(dict(draft.files), one.cuts, one.job, version=draft.name)
+        for row in deliver.describe_files(dict(draft.files), one.cuts, one.job, version=draft.name)
     ]
     ids = stem_ids(draft.film, draft.reel, draft.passes)
     return rows + [
@@ -116,7 +116,7 @@ def describe(draft: Draft) -> list[Deliverable]:
 def check_sound(draft: Draft) -> list[Check]:
     """How loud the speech alone is, and whether the stems add up to the master."""
     master = draft.film.root / draft.master.path
-    spoken = stems.dialogue_loudness(master, draft.reel.cues, draft.folder)
+    spoken = stems.measure_dialogue_loudness(master, draft.reel.cues, draft.folder)
     checks = []
     if spoken.measurable and draft.master.after.measurable:
         verdict = (
@@ -135,7 +135,7 @@ def check_sound(draft: Draft) -> list[Check]:
             )
         )
     if draft.stems:
-        steps = stems.difference(master, list(draft.stems.values()))
+        steps = stems.measure_difference(master, list(draft.stems.values()))
         verdict, value = ("fail" if steps else "pass"), f"{steps} steps of 24 bits apart"
         checks.append(
             _check(draft, "stems add up to the master", value, limit="0 steps", verdict=verdict)
@@ -147,7 +147,7 @@ def _check_sync(draft: Draft) -> Check:
     """Whether everybody who speaks is shown at the time of their words; an editor may have moved
     them.
     """
-    apart = timeline.moved_from_sound(draft.cuts, {shot.shot_id: shot for shot in draft.reel.shots})
+    apart = timeline.find_moved_cuts(draft.cuts, {shot.shot_id: shot for shot in draft.reel.shots})
     value = f"{len(apart)} events apart" + (
         f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else ""
     )
@@ -172,16 +172,16 @@ def _job(
     *,
     picture: Picture,
     wanted: tuple[profiles.Profile, ...],
-) -> Job:
+) -> DeliveryJob:
     settings, production = film.production.delivery, film.production
     samples = sample_of_frame(assemble.total_frames(cuts), picture.rate)
     sound_id = master_mix.sound_id(
         reel.recordings, samples=samples, settings=loudness_settings(film)
     )
-    job = Job(
+    job = DeliveryJob(
         picture=picture,
         sound_id=sound_id,
-        sound_path=master_mix.path_of(sound_id, root=film.root),
+        sound_path=master_mix.master_path(sound_id, root=film.root),
         root=film.root,
         profiles=wanted,
         burn_in=settings.burn_in,
@@ -196,13 +196,13 @@ def _job(
     job = dataclasses.replace(
         job,
         watermark=settings.watermark,
-        slate=cards.card(slate, settings.slate_seconds, picture, root=film.root),
-        end_card=cards.card(end, settings.end_card_seconds, picture, root=film.root),
+        slate=cards.make_card(slate, settings.slate_seconds, picture, root=film.root),
+        end_card=cards.make_card(end, settings.end_card_seconds, picture, root=film.root),
     )
     if not settings.burn_captions:
         return job
-    return deliver.burnable(
-        captions.later(sidecars.compose_captions(film, reel, cuts), job.lead_frames), job
+    return deliver.burn_captions(
+        captions.delay_captions(sidecars.compose_captions(film, reel, cuts), job.lead_frames), job
     )
 
 

@@ -31,7 +31,7 @@ __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"
 def colour_match(film: Film, reel: Reel) -> list[Grade]:
     """One transform per shot; recorded when new."""
     shots, takes = _with_faces(reel)
-    grades = grading.grade(
+    grades = grading.grade_shots(
         shots, takes, look=look_settings(film, shots), root=film.root, progress=reporter().count
     )
     recorded.remember_grades(film, grades)
@@ -47,7 +47,7 @@ def _with_faces(reel: Reel) -> tuple[list[Shot], list[Take]]:
 def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list; its version is named when it is delivered."""
     size = (film.production.width, film.production.height)
-    return assemble.cuts(reel.shots, reel.takes, grades, version="", size=size)
+    return assemble.build_cuts(reel.shots, reel.takes, grades, version="", size=size)
 
 
 def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
@@ -78,17 +78,17 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     place = film.root / DELIVERABLES
     name = deliver.next_version(place)
     samples = sample_of_frame(assemble.total_frames(cuts), film.production.rate)
-    master = master_mix.master(
+    master = master_mix.render_master(
         reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root
     )
     passes = deliveries.passes(film, reel, cuts, version=name)
-    with deliver.staging(place, name) as folder:
+    with deliver.stage_version(place, name) as folder:
         files = deliveries.render(passes, folder=folder)
         reporter().step("Captions, timeline, contact sheet, checks")
         stems = deliveries.write_stems(film, reel, master, folder=folder)
         shown = sidecars.compose_captions(film, reel, cuts)
         lead = passes[0].job.lead_frames
-        sidecars.write_captions(film, captions.later(shown, lead), folder=folder)
+        sidecars.write_captions(film, captions.delay_captions(shown, lead), folder=folder)
         sidecars.write_timeline(film, reel, cuts, folder=folder, at=place / name)
         sidecars.write_pictures(
             film, reel, passes[0], video=files[passes[0].job.profiles[0].name], folder=folder
@@ -108,7 +108,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
             checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign(draft)
         )
         checks += hls_playlists.write(draft)
-        qc.write(checks, folder)
+        qc.write_checks(checks, folder)
         made = Version(
             name=name,
             folder=folder,
@@ -117,6 +117,6 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         )
         export.write_report(film, made, cuts)
         consents.hold(film)
-        final = deliver.publish(folder, place, name, latest=not qc.failures(checks))
+        final = deliver.publish_version(folder, place, name, latest=not qc.select_failures(checks))
     recorded.remember_version(film, name, cuts, checks, made.deliverables)
     return dataclasses.replace(made, folder=final)

@@ -13,13 +13,13 @@ from manifests import identity
 from manifests.errors import ToolError
 from manifests.rows import Check, Deliverable
 from pipeline.deliver import deliver, hls
-from pipeline.deliver.deliver import Pass
+from pipeline.deliver.deliver import DeliveryPass
 from pipeline.deliver.profiles import HLS
 
 RENDITION = f"{HLS}-"  # what the names of a ladder's profiles begin with
 
 
-def ids(passes: Sequence[Pass]) -> list[str]:
+def ids(passes: Sequence[DeliveryPass]) -> list[str]:
     """The identity of the master playlist, where there is a ladder: that of its renditions
     together.
     """
@@ -42,13 +42,13 @@ def write(draft: Draft) -> list[Check]:
     if not files:
         return []
     wanted = draft.shown and not draft.film.production.delivery.burn_captions
-    master = hls.write(
+    master = hls.write_playlists(
         files[0].parent,
         [hls.open_rendition(path) for path in files],
         captions=draft.folder / "captions.vtt" if wanted else None,
         language=draft.film.production.language,
     )
-    return _check(draft, master, hls.look(master))
+    return _check(draft, master, hls.inspect_playlists(master))
 
 
 def describe(draft: Draft) -> list[Deliverable]:
@@ -98,7 +98,7 @@ def _check(draft: Draft, master: Path, found: hls.Ladder) -> list[Check]:
 
 def _played(master: Path, number: int) -> str:
     try:
-        return str(hls.play(master, number))
+        return str(hls.play_rendition(master, number))
     except ToolError as error:
         return str(error).splitlines()[-1]
 

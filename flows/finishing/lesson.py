@@ -56,12 +56,12 @@ class Lesson:
     @property
     def stretches(self) -> list[TimedSection]:
         """Its sections on the timeline."""
-        return [one.stretch for one in self.composed]
+        return [one.timed for one in self.composed]
 
     @property
     def frames(self) -> int:
         """How long it is."""
-        return self.composed[-1].stretch.end
+        return self.composed[-1].timed.end
 
     @property
     def cuts(self) -> list[Cut]:
@@ -122,7 +122,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     )
     place = film.root / DELIVERABLES
     name = deliver.next_version(place)
-    fresh = compose.render(
+    fresh = compose.render_sections(
         lesson.composed, lesson.making, _profiles(film), progress=reporter().count
     )
     film.store.append(
@@ -176,7 +176,7 @@ def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
     script = read_script(film, words_of(film))
     picture = Picture(width=production.width, height=production.height, rate=production.rate)
     stills = slides.read(
-        production.path(production.lesson.slides), size=picture.size, root=film.root
+        production.resolve_path(production.lesson.slides), size=picture.size, root=film.root
     )
     making = SectionInputs(
         picture=picture,
@@ -187,8 +187,8 @@ def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
         base=base_layout(film),
         burn_in=production.delivery.burn_in,
     )
-    stretches = timing.lay_out(script, reel.cues, reel.shots, rate=picture.rate)
-    return Lesson(script=script, composed=compose.compose(stretches, making), making=making)
+    stretches = timing.lay_out_sections(script, reel.cues, reel.shots, rate=picture.rate)
+    return Lesson(script=script, composed=compose.compose_sections(stretches, making), making=making)
 
 
 # Files
@@ -196,7 +196,7 @@ def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
 
 def _join(film: Film, lesson: Lesson, sound_path: Path, folder: Path) -> dict[str, Path]:
     """Every profile from its sections, with the chapters inside."""
-    marks = transcript.entries(lesson.stretches, lesson.script, [], lesson.making.slides)
+    marks = transcript.build_entries(lesson.stretches, lesson.script, [], lesson.making.slides)
     written = folder / ".chapters.txt"
     written.write_text(
         chapters.format_chapters(
@@ -209,7 +209,7 @@ def _join(film: Film, lesson: Lesson, sound_path: Path, folder: Path) -> dict[st
     files = {profile.name: folder / profile.file for profile in _profiles(film)}
     heard = compose.LessonTracks(sound=sound_path, chapters=written, title=film.production.title)
     for profile in _profiles(film):
-        compose.join(lesson.composed, lesson.making, profile, heard=heard, out=files[profile.name])
+        compose.join_sections(lesson.composed, lesson.making, profile, tracks=heard, out=files[profile.name])
     written.unlink()
     return files
 
@@ -218,13 +218,13 @@ def _write_texts(draft: Draft, lesson: Lesson) -> None:
     """Captions, chapters, transcript, and a list of the sections for people and programs."""
     production, rate = draft.film.production, draft.film.production.rate
     sidecars.write_captions(draft.film, draft.shown, folder=draft.folder)
-    told = transcript.entries(
+    told = transcript.build_entries(
         lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides
     )
     texts = {
-        "chapters.vtt": transcript.chapters_vtt(told, frames=lesson.frames, rate=rate),
-        "transcript.txt": transcript.plain(production.title, told, rate=rate),
-        "transcript.html": transcript.page(
+        "chapters.vtt": transcript.render_chapters_vtt(told, frames=lesson.frames, rate=rate),
+        "transcript.txt": transcript.render_text(production.title, told, rate=rate),
+        "transcript.html": transcript.render_page(
             production.title, told, rate=rate, language=production.language
         ),
         "sections.json": json.dumps(
@@ -242,18 +242,18 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     picture = lesson.making.picture
     cells = []
     for number, one in enumerate(lesson.composed, start=1):
-        section = compose.section_path(one, lesson.making, profile)
+        section = compose.locate_section(one, lesson.making, profile)
         within = min(
-            one.stretch.frames - 1,
-            one.stretch.chapter - one.stretch.start + 2 * one.stretch.frames // 3,
+            one.timed.frames - 1,
+            one.timed.chapter - one.timed.start + 2 * one.timed.frames // 3,
         )
         path = draft.folder / "thumbnails" / f"{number:02}.jpg"
         path.parent.mkdir(exist_ok=True)
         contact_sheet.write_poster(section, within, path, size=_inside(THUMBNAIL, picture.size))
-        note = f"slide {', '.join(shown.slide for shown in one.stretch.slides)}"
+        note = f"slide {', '.join(shown.slide for shown in one.timed.slides)}"
         cells.append(
             contact_sheet.SheetCell(
-                frame=one.stretch.start + within, title=one.stretch.section.title, note=note
+                frame=one.timed.start + within, title=one.timed.section.title, note=note
             )
         )
     video = next(iter(draft.files.values()))
@@ -264,7 +264,7 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     export.keep_thumbs(pictures, shown, draft.folder)
     first = lesson.stretches[0]
     contact_sheet.write_poster(
-        compose.section_path(lesson.composed[0], lesson.making, profile),
+        compose.locate_section(lesson.composed[0], lesson.making, profile),
         first.frames // 2,
         draft.folder / "poster.jpg",
         size=picture.size,
@@ -276,7 +276,7 @@ def _write_packages(draft: Draft, lesson: Lesson) -> dict[str, Path]:
     production = draft.film.production
     if "web" not in draft.files:
         return {}
-    told = transcript.entries(
+    told = transcript.build_entries(
         lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides
     )
     name = f"{production.episode}-{identity.digest(production.title)[:8]}"
@@ -333,7 +333,7 @@ def _describe(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[De
 def _check(draft: Draft, lesson: Lesson) -> list[Check]:
     rate, picture = lesson.making.picture.rate, lesson.making.picture
     # slides stand still: that is no freeze
-    quiet = [one.stretch for one in lesson.composed if one.placed.slide]
+    quiet = [one.timed for one in lesson.composed if one.placement.slide]
     expected = qc.ExpectedMedia(
         frames=lesson.frames,
         rate=rate,
@@ -387,8 +387,8 @@ def _look_at(draft: Draft, lesson: Lesson) -> list[Check]:
 
 def _covered(version: str, lesson: Lesson) -> Check:
     """Whether the presenter hides words of a slide because it leaves no room elsewhere."""
-    over = [one for one in lesson.composed if one.placed.covered]
-    titles = "; ".join(one.stretch.section.title for one in over)
+    over = [one for one in lesson.composed if one.placement.covered]
+    titles = "; ".join(one.timed.section.title for one in over)
     return Check(
         version=version,
         profile="edit",
@@ -402,7 +402,7 @@ def _covered(version: str, lesson: Lesson) -> Check:
 
 def _unheard(version: str, lesson: Lesson) -> Check:
     """A section of which nothing was heard is not in the lesson, and that is a failure."""
-    missing = timing.not_heard(lesson.script, lesson.stretches)
+    missing = timing.find_unheard_sections(lesson.script, lesson.stretches)
     titles = "; ".join(section.title for section in missing)
     return Check(
         version=version,
@@ -425,7 +425,7 @@ def _groups(film: Film, reel: Reel) -> list[list[Shot]]:
     shots = [shot for shot in reel.shots if shot.talker != SLATE and shot.layer == 0]
     if look_settings(film, shots).reference_shot:
         return [shots]
-    stretches = timing.lay_out(
+    stretches = timing.lay_out_sections(
         read_script(film, words_of(film)), reel.cues, reel.shots, rate=film.production.rate
     )
     first = {
@@ -450,7 +450,7 @@ def _grade_ids(film: Film, reel: Reel) -> dict[str, str]:
 
 def _deliverable_id(film: Film, reel: Reel, lesson: Lesson, profile: Profile) -> str:
     """The identity of one file: its sections, its sound, its names; not the version or any path."""
-    sections = [compose.section_id(one, lesson.making, profile) for one in lesson.composed]
+    sections = [compose.identify_section(one, lesson.making, profile) for one in lesson.composed]
     samples = sample_of_frame(lesson.frames, film.production.rate)
     sound_id = master_mix.sound_id(
         reel.recordings, samples=samples, settings=loudness_settings(film)
@@ -461,7 +461,7 @@ def _deliverable_id(film: Film, reel: Reel, lesson: Lesson, profile: Profile) ->
 
 
 def _section_facts(one: ComposedSection, lesson: Lesson) -> dict[str, Any]:
-    stretch, rate = one.stretch, lesson.making.picture.rate
+    stretch, rate = one.timed, lesson.making.picture.rate
     return {
         "title": stretch.section.title,
         "start_frame": stretch.start,
@@ -470,9 +470,9 @@ def _section_facts(one: ComposedSection, lesson: Lesson) -> dict[str, Any]:
         "chapter_seconds": float(stretch.chapter / rate),
         "slides": [dataclasses.asdict(shown) for shown in stretch.slides],
         "shots": [shot.number for shot in stretch.shots],
-        "presenter": str(one.placed.presenter) if one.placed.presenter else "",
-        "slide": str(one.placed.slide) if one.placed.slide else "",
-        "text_covered_pixels": one.placed.covered,
+        "presenter": str(one.placement.presenter) if one.placement.presenter else "",
+        "slide": str(one.placement.slide) if one.placement.slide else "",
+        "text_covered_pixels": one.placement.covered,
     }
 
 

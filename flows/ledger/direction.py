@@ -38,7 +38,7 @@ def direct(
         decision = decisions.get(place, UNDECIDED)
         shown = as_decided(preview, decision)
         if decision.skipped:
-            directed.append(slate.in_place_of(shown, size=size))
+            directed.append(slate.make_slate_shot(shown, size=size))
         elif finals is not None and is_approved(
             decision, shown, final := as_decided(finals[number], decision)
         ):
@@ -69,7 +69,7 @@ def seeded(shot: Shot, seed: int | None) -> Shot:
     if seed is None or seed == shot.seed:
         return shot
     other = replace(shot, seed=seed)
-    return replace(other, shot_id=breakdown.identity(other))
+    return replace(other, shot_id=breakdown.identify_shot(other))
 
 
 def as_written(shot: Shot, decision: Decision) -> Shot:
@@ -103,7 +103,7 @@ def with_performance(shot: Shot, performance: str) -> Shot:
     if json.loads(performance) == json.loads(shot.performance):
         return shot
     other = replace(shot, performance=performance)
-    return replace(other, shot_id=breakdown.identity(other))
+    return replace(other, shot_id=breakdown.identify_shot(other))
 
 
 def as_text(performance: Performance) -> str:

@@ -26,7 +26,7 @@ def make_slates(
     """The takes of skipped shots (`shot.talker` is `slate.SLATE`); each is handed over as it is
     made.
     """
-    studio = render.Studio(
+    studio = render.RenderContext(
         root=film.root,
         recordings=recordings,
         worker=f"{socket.gethostname()}/{os.getpid()}",
@@ -36,7 +36,7 @@ def make_slates(
     nobody = Portrait(name="", pixels=np.zeros((1, 1, 3), dtype=np.uint8), digest="")
     takes = []
     for shot in shots:
-        take = render.generate(shot, talker=slate.Slate(shot=shot), portrait=nobody, studio=studio)
+        take = render.generate_take(shot, talker=slate.Slate(shot=shot), portrait=nobody, studio=studio)
         on_take(take)
         takes.append(take)
     return takes

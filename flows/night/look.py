@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from flows import listening
-from flows.cut import Cutting, cut
+from flows.cut import cut_if_heard
 from flows.inputs import read_inputs
 from flows.night.summary import Report
-from flows.project import done, open_film
-from flows.render import compare_with_record
+from flows.plan import compare_with_record, find_standing_version
+from flows.project import open_film
 from manifests.errors import InputError, Problem
 from pipeline.script.production import FILE
 
@@ -53,11 +52,9 @@ def look(folder: Path, known: Report, *, root: Path) -> Report:
         )
     film = open_film(folder)
     known = replace(known, title=film.production.title, priority=film.production.priority)
-    inputs = read_inputs(film)
-    recordings = listening.known_recordings(film, inputs)
-    if recordings is None or not listening.is_heard(film, recordings, inputs):
+    cutting = cut_if_heard(film, read_inputs(film))
+    if cutting is None:
         return known
-    cutting = cut(film, inputs, recordings)
     planned = compare_with_record(cutting)
     workers = planned.estimate.workers
     known = replace(
@@ -68,20 +65,8 @@ def look(folder: Path, known: Report, *, root: Path) -> Report:
     )
     if planned.to_render:
         return known
-    version = _standing(cutting)
-    return replace(known, state="standing", version=version) if version else known
-
-
-def _standing(cutting: Cutting) -> str:
-    """The version that is exactly what would be delivered now, "" when there is none."""
-    from flows.finishing.kinds import Reel, standing
-
-    takes = list(done(cutting.film, cutting.shots).values())
-    reel = Reel(
-        shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings
-    )
-    stands = standing(cutting.film, reel)
-    return stands[0].version if stands else ""
+    standing = find_standing_version(cutting)
+    return replace(known, state="standing", version=standing[0].version) if standing else known
 
 
 def _productions(root: Path, depth: int) -> Iterator[Path]:

@@ -142,7 +142,7 @@ def _peaks(desk: Desk) -> Handler:
         width = request.query_params.get("width", "")
         found = await run_in_threadpool(lambda: media.peaks(desk.reading()))
         if width.isdecimal() and 0 < len(width) < 8 and int(width):
-            found = dailies.fewer(found, int(width))
+            found = dailies.thin_peaks(found, int(width))
         return JSONResponse({"peaks": found})
 
     return peaks

@@ -191,7 +191,7 @@ def _cue(wish: Wish, film: Film) -> list[str]:
     made = []
     for name, value in wish.cue.items():
         said = new_event(corrections.EVENT, wish.line_id, actor=me())
-        plain = CueOverride(line_id=wish.line_id, field=name, value=value, at=said.happened_at).plain()
+        plain = CueOverride(line_id=wish.line_id, field=name, value=value, at=said.happened_at).to_detail()
         made.append(dataclasses.replace(said, detail=json.dumps(plain, ensure_ascii=False)))
     film.store.append(made)
     return [f"{wish.line_id}: {', '.join(wish.cue)} set by hand; the next plan takes it in"]

@@ -16,7 +16,7 @@ from manifests.rows import Cut, Shot, Take
 from manifests.timebase import sample_of_frame
 from pipeline.assemble import assemble, master_mix
 from pipeline.deliver import dailies
-from pipeline.deliver.dailies import Framing, Heard, Pairs, Still
+from pipeline.deliver.dailies import TakeFraming, TakeSound, Pairs, VideoStill
 from pipeline.deliver.profiles import WEB
 
 _ONE_AT_A_TIME = threading.RLock()  # an encoder uses all cores by itself
@@ -37,9 +37,9 @@ def take_copy(reading: Reading, take_id: str) -> Path | None:
     if dailies.copy_path(
         take, seen, sounding, root=root
     ).is_file():  # whoever steps through it does not wait for other takes
-        return dailies.copy(take, seen, sounding, root=root)
+        return dailies.make_copy(take, seen, sounding, root=root)
     with _ONE_AT_A_TIME:
-        return dailies.copy(take, seen, sounding, root=root)
+        return dailies.make_copy(take, seen, sounding, root=root)
 
 
 def thumbnail(reading: Reading, shot_id: str) -> Path | None:
@@ -54,26 +54,26 @@ def thumbnail(reading: Reading, shot_id: str) -> Path | None:
     if cut is not None and video is not None:
         key = next(row.media_digest for row in reading.files if row.profile == WEB.name)
         frame = programme_starts(reading) + (cut.start_frame + cut.end_frame) // 2
-        return dailies.thumbnail(
-            Still(video=video, key=key, frame=frame, rate=shot.rate), root=film.root
+        return dailies.make_thumbnail(
+            VideoStill(video=video, key=key, frame=frame, rate=shot.rate), root=film.root
         )
     take = reading.takes.get(shot.shot_id)
     if take is None or not is_there(reading, take):
         return None
-    still = Still(
+    still = VideoStill(
         video=film.root / take.path,
         key=take.media_digest,
         frame=take.frames // 2,
         rate=shot.rate,
         crop=_framing(reading, shot, shot).crop,
     )
-    return dailies.thumbnail(still, root=film.root)
+    return dailies.make_thumbnail(still, root=film.root)
 
 
-def heard(reading: Reading, shot: Shot) -> Heard | None:
+def heard(reading: Reading, shot: Shot) -> TakeSound | None:
     """The master sound under a shot; None when nothing was recorded."""
     path = master(reading)
-    return Heard(sound_id=path.stem, path=path, first_frame=shot.first_drawn) if path else None
+    return TakeSound(sound_id=path.stem, path=path, first_frame=shot.first_drawn) if path else None
 
 
 def master(reading: Reading) -> Path | None:
@@ -84,12 +84,12 @@ def master(reading: Reading) -> Path | None:
         return None
     samples = sample_of_frame(timeline_frames(reading), reading.film.production.rate)
     settings, root = loudness_settings(reading.film), reading.film.root
-    path = master_mix.path_of(
+    path = master_mix.master_path(
         master_mix.sound_id(reading.recordings, samples=samples, settings=settings), root=root
     )
     if not path.is_file():
         with _ONE_AT_A_TIME:
-            master_mix.master(reading.recordings, samples=samples, settings=settings, root=root)
+            master_mix.render_master(reading.recordings, samples=samples, settings=settings, root=root)
     return path
 
 
@@ -98,7 +98,7 @@ def peaks(reading: Reading) -> Pairs:
     path = master(reading)
     if path is None:
         return []
-    return dailies.peaks(
+    return dailies.read_peaks(
         path,
         sound_id=path.stem,
         frames=timeline_frames(reading),
@@ -125,13 +125,13 @@ def _variant(reading: Reading, take_id: str) -> tuple[Shot, Shot] | None:
     )
 
 
-def _framing(reading: Reading, shot: Shot, variant: Shot) -> Framing:
+def _framing(reading: Reading, shot: Shot, variant: Shot) -> TakeFraming:
     """As the version shows the shot, so that takes can be laid over it; as it would be shown when
     it is in no version.
     """
     size = (reading.film.production.width, reading.film.production.height)
     known = next((cut for cut in reading.cuts if cut.shot_id == shot.shot_id), None)
-    return dailies.framing(
+    return dailies.frame_copy(
         known or _framed(reading.film, variant, reading.takes[variant.shot_id]), size=size
     )
 
@@ -148,4 +148,4 @@ def _framed(film: Film, shot: Shot, take: Take) -> Cut:
         cube_path="",
     )
     size = (film.production.width, film.production.height)
-    return assemble.reframe([event], [shot], [take], size=size)[0]
+    return assemble.reframe_cuts([event], [shot], [take], size=size)[0]

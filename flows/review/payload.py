@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from flows.corrections import EVENT as CUE
-from flows.ledger.shot import is_circled
+from flows.ledger.shot_decisions import is_circled
 from flows.ledger.shot_diff import causes
 from flows.ledger.shot_state import ShotState
 from flows.review import words

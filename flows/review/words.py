@@ -86,10 +86,10 @@ def corrected(cues: Sequence[Cue], decided: Sequence[CueOverride]) -> list[Cue]:
     now = {cue.line_id: cue for cue in cues}
     fresh = [
         one
-        for (line_id, field), one in cue_overrides.current(decided).items()
+        for (line_id, field), one in cue_overrides.select_latest(decided).items()
         if line_id in now and field != "take" and not _shows(now[line_id], field, one.value)
     ]
-    found = Alignment(cues=list(cues), takes={}, chosen={}, names={}, left_over=[])
+    found = Alignment(cues=list(cues), takes={}, chosen={}, names={}, unscripted=[])
     changed = cue_overrides.apply(found, fresh).cues
     return [
         after if after.reasons == before.reasons else replace(after, reasons=_once(after.reasons))

@@ -68,7 +68,7 @@ def terms(film: Film) -> ConsentTerms:
 
 def refusals(film: Film, actors: Sequence[Actor], consents: Sequence[Consent]) -> list[Problem]:
     """What keeps these actors out of the production today, by the sheet and by what was revoked."""
-    return consent.gate(actors, consents, terms(film), withdrawals=withdrawals(film))
+    return consent.check_consents(actors, consents, terms(film), withdrawals=withdrawals(film))
 
 
 def known_withdrawn(film: Film) -> list[Actor]:
@@ -94,7 +94,7 @@ def hold(film: Film) -> None:
 
 def on_file(film: Film, problems: list[Problem]) -> list[Consent]:
     """The consents of the sheet as it is now; what is wrong with it is added to `problems`."""
-    path = film.production.path(film.production.consents)
+    path = film.production.resolve_path(film.production.consents)
     return (collect_problems(problems, lambda: consent.read(path)) if path.is_file() else []) or []
 
 
@@ -161,7 +161,7 @@ def people_named(film: Film, name: str) -> list[str]:
         row.subject for row in on_file(film, [])
     }
     known |= {actor for actor in _cast_now(film) if actor}
-    if found := [one for one in sorted(known) if consent.same_person(one, name)]:
+    if found := [one for one in sorted(known) if consent.is_same_person(one, name)]:
         return found
     message = f"nobody called {name!r} is or was in this production"
     raise InputError(
@@ -189,7 +189,7 @@ def facts(film: Film, person: str) -> dict[str, Any]:
     return {
         "production": film.folder,
         "person": person,
-        "consents": consent.withdrawn(
+        "consents": consent.apply_withdrawals(
             consent.of_person(on_file(film, []), person), withdrawals(film)
         ),
         "withdrawn": [one for one in withdrawals(film) if one.person == person],
@@ -202,7 +202,7 @@ def _cast_now(film: Film) -> list[str]:
     """Names of the cast sheet as it is now, none when it cannot be read."""
     from pipeline.script import cast, script
 
-    path = film.production.path(film.production.cast)
+    path = film.production.resolve_path(film.production.cast)
     actors = collect_problems([], lambda: cast.read(path, words=script.words(), folder=film.folder)) or []
     return [actor.actor for actor in actors]
 

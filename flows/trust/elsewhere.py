@@ -35,9 +35,9 @@ def stored(film: Film, *, shot_ids: Sequence[str], portraits: Iterable[Path]) ->
     if storage is None:
         return {}
     known, digests = set(shot_ids), {digest_file(path) for path in portraits if path.is_file()}
-    found = {name: "take" for name in storage.names(shared.TAKES) if stem(name) in known}
+    found = {name: "take" for name in storage.list_names(shared.TAKES) if stem(name) in known}
     return found | {
-        name: "portrait" for name in storage.names(shared.PORTRAITS) if stem(name) in digests
+        name: "portrait" for name in storage.list_names(shared.PORTRAITS) if stem(name) in digests
     }
 
 
@@ -45,7 +45,7 @@ def stored_sound(film: Film, recordings: Iterable[Recording]) -> dict[str, str]:
     """Copies of recordings in the shared storage."""
     storage = storage_of(film)
     names = [f"{shared.INPUTS}/{row.analysis_path}" for row in recordings]
-    return {name: "copy of a recording" for name in names if storage and storage.has(name)}
+    return {name: "copy of a recording" for name in names if storage and storage.exists(name)}
 
 
 def cached(
@@ -78,7 +78,7 @@ def felt(samples: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     for sample in samples:
         if sample.is_file():
             yield from (
-                (path, "feeling of a sample in the cache") for path in emotion_sample.kept(sample)
+                (path, "feeling of a sample in the cache") for path in emotion_sample.find_cached(sample)
             )
 
 

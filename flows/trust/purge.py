@@ -44,7 +44,7 @@ class Purge:
     person: str
     covers: tuple[str, ...]
     files: dict[Path, str]
-    list_versions: tuple[str, ...]
+    versions: tuple[str, ...]
     remains: tuple[str, ...]
     stored: dict[str, str] = field(default_factory=dict)
 

@@ -58,7 +58,7 @@ def verify(file: Path) -> Verified:
     row = _row(file)
     if file.suffix == PLAYLIST and file.is_file():
         return _ladder(file, row)
-    found = credentials.verify(file)
+    found = credentials.verify_credentials(file)
     state = "stripped" if found.state == "missing" and _was_signed(file, row) else found.state
     delivered = _delivered(file, row)
     report, problems = _decoded(file)
@@ -92,7 +92,7 @@ def verify(file: Path) -> Verified:
 def _mark(file: Path) -> str | None:
     """The number of the watermark that is found in a film, None when none is."""
     try:
-        found = watermark.find(file)
+        found = watermark.find_watermark(file)
     except (ToolError, InputError):
         return None
     return found.code if found else None
@@ -100,7 +100,7 @@ def _mark(file: Path) -> str | None:
 
 def _ladder(master: Path, row: Deliverable | None) -> Verified:
     """A master playlist against the files that it leads to; the credentials are in those."""
-    found = hls.look(master)
+    found = hls.inspect_playlists(master)
     facts = {
         "renditions": [rendition.path.name for rendition in found.renditions],
         "segments": sum(len(rendition.content.fragments) for rendition in found.renditions),
@@ -145,7 +145,7 @@ def _row(file: Path) -> Deliverable | None:
     place = _place(file)
     if place is None or not (place.parent / "manifests").is_dir():
         return None
-    rows = _record(place).rows(Deliverable, path=file.resolve().relative_to(place).as_posix())
+    rows = _record(place).read(Deliverable, path=file.resolve().relative_to(place).as_posix())
     return rows[-1] if rows else None
 
 
@@ -165,17 +165,17 @@ def _was_signed(file: Path, row: Deliverable | None) -> bool:
     return not own or own[0]["value"].startswith("valid")
 
 
-def _decoded(file: Path) -> tuple[qc.Report | None, list[str]]:
+def _decoded(file: Path) -> tuple[qc.MediaReport | None, list[str]]:
     """What one decode of a film says; what is no film is not decoded."""
     if file.suffix.lower() not in FILMS:
         return None, []
     try:
-        return qc.measure(file), []
+        return qc.measure_file(file), []
     except (ToolError, InputError) as error:
         return None, [f"it does not decode: {str(error).splitlines()[-1]}"]
 
 
-def _facts(report: qc.Report) -> dict[str, Any]:
+def _facts(report: qc.MediaReport) -> dict[str, Any]:
     loud = report.loudness
     return {
         "frames": report.frames,
@@ -191,15 +191,15 @@ def _facts(report: qc.Report) -> dict[str, Any]:
 
 
 def _checks(
-    file: Path, row: Deliverable | None, report: qc.Report, *, is_delivered: bool
+    file: Path, row: Deliverable | None, report: qc.MediaReport, *, is_delivered: bool
 ) -> list[Check]:
     """The recorded checks of a file that is as it was delivered; of another one what can be judged
     without its production.
     """
     place = _place(file)
     if row is not None and place is not None and is_delivered:
-        return _record(place).rows(Check, version=row.version, profile=row.profile)
-    expected = qc.Expected(
+        return _record(place).read(Check, version=row.version, profile=row.profile)
+    expected = qc.ExpectedMedia(
         frames=row.frames if row else report.frames,
         rate=report.rate,
         width=row.width if row else report.width,
@@ -207,7 +207,7 @@ def _checks(
         loudness=master_mix.LoudnessSettings(target_lufs=None),
     )
     version, profile = (row.version, row.profile) if row else ("", file.suffix.lstrip("."))
-    return qc.verdicts(report, expected, version=version, profile=profile)
+    return qc.check_report(report, expected, version=version, profile=profile)
 
 
 def _told(check: Check) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs.options import DONE, SOME_FAILED, Folder, Json, Out, group
-from flows.view.screen import say, say_json
+from flows.verbs.options import Folder, Json, Out, group
+from flows.view.screen import DONE, SOME_FAILED, say, say_json
 
 app = group()
 

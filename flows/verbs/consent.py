@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.verbs.options import DONE, SOME_FAILED, Json, Out, group
-from flows.view.screen import say, say_json, table
+from flows.verbs.options import Json, Out, group
+from flows.view.screen import DONE, SOME_FAILED, say, say_json, table
 from manifests.errors import InputError, Problem
 
 if TYPE_CHECKING:

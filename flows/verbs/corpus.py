@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs.options import DONE, SOME_FAILED, Json, group
-from flows.view.screen import complain, say, say_json, table
+from flows.verbs.options import Json, group
+from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, table
 
 app = group(
     help="Corpora for training: make the synthetic one, read a published one, list clips.",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.verbs.options import DONE, Json, group
-from flows.view.screen import say, say_json, short, table
+from flows.verbs.options import Json, group
+from flows.view.screen import DONE, say, say_json, short, table
 
 if TYPE_CHECKING:
     from flows.evaluate import Evaluation

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs.options import DONE, TOOL_FAILED, Json, group
-from flows.view.screen import say, say_json, table
+from flows.verbs.options import Json, group
+from flows.view.screen import DONE, TOOL_FAILED, say, say_json, table
 
 app = group()
 

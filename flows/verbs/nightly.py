@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs.options import DONE, Json, group
-from flows.view.screen import complain, say, say_json
+from flows.verbs.options import Json, group
+from flows.view.screen import DONE, complain, say, say_json
 
 app = group()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several verbs share: the options that they all take, and the exit codes."""
+"""Define the options that several verbs take."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-DONE, SOME_FAILED, BAD_INPUT, TOOL_FAILED, STOPPED = 0, 1, 2, 3, 130
 
 Folder = Annotated[
     Path, typer.Argument(metavar="PRODUCTION", help="the folder with production.toml")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.progress import bars, reporter
-from flows.verbs.options import DONE, Folder, Json, Out, group
-from flows.view.screen import complain, say, say_json, short
+from flows.verbs.options import Folder, Json, Out, group
+from flows.view.screen import DONE, complain, say, say_json, short
 
 if TYPE_CHECKING:
     from flows.project import Film

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.verbs.options import DONE, Folder, Json, Out, group
-from flows.view.screen import complain, say, say_json, table
+from flows.verbs.options import Folder, Json, Out, group
+from flows.view.screen import DONE, complain, say, say_json, table
 
 if TYPE_CHECKING:
-    from flows.ledger.shot import ChosenNow, Decided
+    from flows.ledger.shot_decisions import Decided
+    from flows.selection import Selection
 
 app = group(
     help="Decide about shots: a number (sc01_sh030), a range (sc01_sh010..sc01_sh060), a query (character=MARA, state=failed,"
@@ -28,9 +29,9 @@ Shots = Annotated[
 @app.command()
 def approve(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
     """What was looked at is right; a changed input withdraws it."""
-    from flows.ledger import shot
+    from flows.ledger import shot_decisions
 
-    return _told(shot.approve(_chosen(folder, shots, out)), as_json)
+    return _told(shot_decisions.approve(_chosen(folder, shots, out)), as_json)
 
 
 @app.command()
@@ -59,39 +60,39 @@ def retry(
     """Try again what failed; with another seed, emotion or intensity, make another take of what is
     done.
     """
-    from flows.ledger import shot
+    from flows.ledger import shot_decisions
 
     chosen = _chosen(folder, shots, out)
     decided: list[Decided] = []
     if emotion or intensity != 1:
-        decided = shot.direct(chosen, emotion=emotion, intensity=intensity)
+        decided = shot_decisions.direct(chosen, emotion=emotion, intensity=intensity)
     if not decided or seed is not None or new_seed:
-        decided += shot.retry(chosen, seed=seed, new_seed=new_seed)
+        decided += shot_decisions.retry(chosen, seed=seed, new_seed=new_seed)
     return _told(decided, as_json)
 
 
 @app.command()
 def hold(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
     """Do not make them and deliver nothing until they are released."""
-    from flows.ledger import shot
+    from flows.ledger import shot_decisions
 
-    return _told(shot.hold(_chosen(folder, shots, out)), as_json)
+    return _told(shot_decisions.hold(_chosen(folder, shots, out)), as_json)
 
 
 @app.command()
 def release(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
     """Take up again what was held or skipped."""
-    from flows.ledger import shot
+    from flows.ledger import shot_decisions
 
-    return _told(shot.release(_chosen(folder, shots, out)), as_json)
+    return _told(shot_decisions.release(_chosen(folder, shots, out)), as_json)
 
 
 @app.command()
 def skip(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
     """Put a slate with the line's text in their place; the episode goes out marked."""
-    from flows.ledger import shot
+    from flows.ledger import shot_decisions
 
-    return _told(shot.skip(_chosen(folder, shots, out)), as_json)
+    return _told(shot_decisions.skip(_chosen(folder, shots, out)), as_json)
 
 
 @app.command()
@@ -105,9 +106,9 @@ def priority(
     as_json: Json = False,
 ) -> int:
     """Make them before others, or after."""
-    from flows.ledger import shot
+    from flows.ledger import shot_decisions
 
-    return _told(shot.priority(_chosen(folder, shots, out), urgency), as_json)
+    return _told(shot_decisions.priority(_chosen(folder, shots, out), urgency), as_json)
 
 
 @app.command()
@@ -122,12 +123,12 @@ def note(
     as_json: Json = False,
 ) -> int:
     """Write something down about them, or list what was."""
-    from flows.ledger import shot
+    from flows.ledger import shot_decisions
 
     chosen = _chosen(folder, shots, out)
     if text is not None:
-        return _told(shot.note(chosen, text), as_json)
-    found = shot.notes(chosen)
+        return _told(shot_decisions.note(chosen, text), as_json)
+    found = shot_decisions.notes(chosen)
     if as_json:
         say_json(found)
     else:
@@ -149,12 +150,12 @@ def take(
     as_json: Json = False,
 ) -> int:
     """List their takes with what was measured of each, or circle one: then that one is used."""
-    from flows.ledger import shot
+    from flows.ledger import shot_decisions
 
     chosen = _chosen(folder, shots, out)
     if circle is not None:
-        return _told(shot.circle(chosen, circle), as_json)
-    found = shot.takes(chosen)
+        return _told(shot_decisions.circle(chosen, circle), as_json)
+    found = shot_decisions.takes(chosen)
     if as_json:
         say_json(found)
         return DONE
@@ -180,10 +181,10 @@ def take(
     return DONE
 
 
-def _chosen(folder: Path, shots: Sequence[str], out: Path | None) -> ChosenNow:
-    from flows.ledger.shot import choose
+def _chosen(folder: Path, shots: Sequence[str], out: Path | None) -> Selection:
+    from flows.selection import select_shots
 
-    return choose(folder, shots, out=out)
+    return select_shots(folder, shots, out=out)
 
 
 def _told(decided: Sequence[Decided], as_json: bool) -> int:

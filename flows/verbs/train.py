@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs.options import DONE, Json, group
-from flows.view.screen import say, say_json
+from flows.verbs.options import Json, group
+from flows.view.screen import DONE, say, say_json
 
 app = group()
 

@@ -47,7 +47,7 @@ def take_in(folder: Path, translated: Path, *, out: Path) -> str:
     _write(
         out,
         markdown.write(
-            markdown.retitled(script, found.titles, found.texts),
+            markdown.replace_texts(script, found.titles, found.texts),
             narrator=film.production.lesson.presenter,
         ),
     )

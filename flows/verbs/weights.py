@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs.options import DONE, Json, group
-from flows.view.screen import complain, say, say_json, table
+from flows.verbs.options import Json, group
+from flows.view.screen import DONE, complain, say, say_json, table
 from manifests.errors import InputError, Problem
 
 app = group(
@@ -74,7 +74,7 @@ def weights_import(
     from model.dice import released
     from model.dice.checkpoint import import_released
 
-    report = import_released(source, released.folder(), allow_torchscript=allow_torchscript)
+    report = import_released(source, released.locate_weights(), allow_torchscript=allow_torchscript)
     if as_json:
         say_json(report)
         return DONE

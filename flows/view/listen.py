@@ -32,7 +32,7 @@ def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
         say_json(
             {
                 "cues": heard.cues,
-                "left_over": heard.found.left_over,
+                "left_over": heard.found.unscripted,
                 "sheet": sheet,
                 "rttm": rttm,
                 "notes": notes(film),
@@ -60,7 +60,7 @@ def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
         for cue in heard.cues
     ]
     table(("line", "character", "starts", "ends", "status", "sure", "text"), rows)
-    for stretch in heard.found.left_over:
+    for stretch in heard.found.unscripted:
         span = f"{format_clock(stretch.start / MASTER_HZ)} to {format_clock(stretch.end / MASTER_HZ)}"
         say(f"not in the script: {span}, {stretch.character or stretch.speaker}: {stretch.text}")
     for cue in heard.needs_an_ear:

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from flows import cli
-from flows.ledger.shot import choose
 from flows.project import open_film
 from flows.review.serve import Reviewing, prepare
+from flows.selection import select_shots
 from manifests.rows import Event
 from manifests.store import Store
 from tests.browser.conftest import until
@@ -71,7 +71,7 @@ def planned(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[
 
 
 def events(folder: Path, name: str) -> list[Event]:
-    return Store(folder / "build" / "manifests").rows(Event, name=name)
+    return Store(folder / "build" / "manifests").read(Event, name=name)
 
 
 def told(page: Any, words: str) -> None:
@@ -122,7 +122,7 @@ def test_what_is_decided_by_keyboard_is_an_event_and_the_next_plan_acts_on_it(
     ] == ["Kim"] * 5
     assert json.loads(events(folder, "note")[0].detail)["text"] == "smaller, please"
     shots = planned(folder, capsys)
-    assert choose(folder, [FIRST], out=None).shots[0].marks == ("approved", "circled")
+    assert select_shots(folder, [FIRST], out=None).shots[0].marks == ("approved", "circled")
     assert shots[SECOND]["state"] == "changed"
     assert shots[THIRD]["state"] == "held"
     assert json.loads(events(folder, "cue")[0].detail)["field"] == "end"

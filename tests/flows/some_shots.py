@@ -46,7 +46,7 @@ def shot(line: str, *, character: str = "MARA", number: str = "", **changes: Any
         episode="e1",
     )
     changed = dataclasses.replace(unnamed, **changes)
-    return dataclasses.replace(changed, shot_id=breakdown.identity(changed))
+    return dataclasses.replace(changed, shot_id=breakdown.identify_shot(changed))
 
 
 def cut(*lines: str, **changes: Any) -> list[Shot]:

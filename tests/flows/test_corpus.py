@@ -77,8 +77,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         synthetic.read_people(folder / "portraits"),
         synthetic.read_lines(folder / "lines"),
     )
-    planned = synthetic.plan(people, lines, seed=0)
-    corpus.record(folder).append([generate.row(one, 0.5, frames=40) for one in planned[2:]])
+    planned = synthetic.plan_clips(people, lines, seed=0)
+    corpus.open_record(folder).append([generate.build_row(one, 0.5, frames=40) for one in planned[2:]])
     return folder
 
 
@@ -106,12 +106,12 @@ def test_missing_clips_are_made_and_a_second_run_makes_nothing(
 def test_the_same_clip_made_again_is_the_same(folder: Path, tmp_path: Path) -> None:
     for part in ("portraits", "lines"):
         shutil.copytree(folder / part, tmp_path / part)
-    planned = synthetic.plan(
+    planned = synthetic.plan_clips(
         synthetic.read_people(tmp_path / "portraits"),
         synthetic.read_lines(tmp_path / "lines"),
         seed=0,
     )
-    studio = generate.Studio(tmp_path)
+    studio = generate.ClipGenerator(tmp_path)
     row = studio.make(planned[0])
     first, again = ((place / row.prepared).read_bytes() for place in (folder, tmp_path))
     assert first == again
@@ -234,7 +234,7 @@ def test_a_published_corpus_is_prepared_and_its_bad_clips_are_listed(
     portrait = cv2.imread(str(tmp_path / "portraits/mead-M003.png"))  # for talkers that are judged
     assert portrait is not None
     assert portrait.shape == (320, 320, 3)
-    reasons = {reject.subject: reject.reason for reject in corpus.record(tmp_path).rows(Reject)}
+    reasons = {reject.subject: reject.reason for reject in corpus.open_record(tmp_path).read(Reject)}
     assert "only 5 frames" in reasons["M003/video/front/happy/level_2/002.mp4"]
     assert "no sound" in reasons["M003/video/front/happy/level_2/003.mp4"]
-    assert [row.clip_id for row in corpus.record(tmp_path).rows(CorpusClip)] == [clip.clip_id]
+    assert [row.clip_id for row in corpus.open_record(tmp_path).read(CorpusClip)] == [clip.clip_id]

@@ -13,7 +13,7 @@ from flows.inputs import read_inputs
 from flows.project import open_film
 from model.affect.embedder import EmotionEmbedder
 from model.affect.packaged import PACKAGED
-from model.affect.priors import Priors
+from model.affect.priors import EmotionPriors
 from model.emotion import parse_curve
 from pipeline.corpus import emotion_sample
 
@@ -60,7 +60,7 @@ def test_words_and_a_sample_are_too_much(
 
 def test_the_packaged_embedder_is_whole_and_small() -> None:
     assert EmotionEmbedder.load(PACKAGED).digest
-    assert Priors.load(PACKAGED).mean.shape == (8, 256)
+    assert EmotionPriors.load(PACKAGED).mean.shape == (8, 256)
     assert sum(file.stat().st_size for file in PACKAGED.iterdir()) < 8_000_000
 
 
@@ -75,5 +75,5 @@ def test_a_production_takes_an_actors_usual_emotion_from_the_sample_in_the_sheet
         writer.writerow({**head, "default_emotion": "", "emotion_sample": head["portrait"]})
         writer.writerows(rows)
     first, second = read_inputs(open_film(production)).actors
-    assert first.default_emotion == emotion_sample.words(production / head["portrait"])
+    assert first.default_emotion == emotion_sample.describe_emotion(production / head["portrait"])
     assert second.default_emotion == str(parse_curve(rows[0].get("default_emotion") or "neutral"))

@@ -12,8 +12,8 @@ from flows.cli import main
 from flows.train import train
 from manifests.errors import InputError
 from model.affect.embedder import EmotionEmbedder
-from model.affect.prepared_corpus import tiny
-from model.training.reporting import Curve
+from model.affect.prepared_corpus import write_tiny_corpus
+from model.training.reporting import LossCurve
 from pipeline import corpus as corpora
 
 SETTINGS = """\
@@ -51,7 +51,7 @@ discriminator = 0.1
 
 def written(folder: Path, more: str = "") -> Path:
     """A settings file beside a tiny corpus with its record."""
-    corpora.record(folder / "corpus").append(list(tiny(folder / "corpus").clips))
+    corpora.open_record(folder / "corpus").append(list(write_tiny_corpus(folder / "corpus").clips))
     config = folder / "train.toml"
     config.write_text(SETTINGS.format(more=more))
     return config
@@ -66,7 +66,7 @@ def test_a_settings_file_becomes_an_embedder_a_bank_and_curves(
     told = json.loads(capsys.readouterr().out)
     embedder = EmotionEmbedder.load(tmp_path / "trained" / "embedder")
     assert told["digests"]["embedder"] == embedder.digest
-    assert len(Curve(tmp_path / "trained" / "bank" / "curve.jsonl").read()) == 8
+    assert len(LossCurve(tmp_path / "trained" / "bank" / "curve.jsonl").read()) == 8
     config = json.loads((tmp_path / "trained" / "bank" / "config.json").read_text())
     assert config["embedder"] == embedder.digest
     assert config["licences"] == ["CC0-1.0"]
@@ -154,7 +154,7 @@ def test_two_ray_workers_have_the_losses_of_one(tmp_path: Path, engines: object,
         trained = train(kind, written(folder, f"workers = {workers}"))
         assert trained.digests
         curves.append(
-            {name: Curve(trained.out / name / "curve.jsonl").read() for name in trained.digests}
+            {name: LossCurve(trained.out / name / "curve.jsonl").read() for name in trained.digests}
         )
     for name, one in curves[0].items():
         two = curves[1][name]

@@ -67,7 +67,7 @@ def finished(film) -> Finished:
 def cast(finished: Finished) -> dict:
     actors = finished.film.store.read_current(Actor)
     return {
-        actor.character: portraits.read(finished.film.production.path(actor.portrait))
+        actor.character: portraits.read(finished.film.production.resolve_path(actor.portrait))
         for actor in actors
     }
 

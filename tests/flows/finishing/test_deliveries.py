@@ -88,7 +88,7 @@ def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(
 ) -> None:
     film, reel = made
     passes = deliveries.passes(
-        film, reel, assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
+        film, reel, assemble.build_cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
     )
     assert [[profile.name for profile in one.job.profiles] for one in passes] == [
         ["web", "hls-90p"],
@@ -105,8 +105,8 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
     made: tuple[Film, Reel], tmp_path: Path
 ) -> None:
     film, reel = made
-    cuts = assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
-    master = master_mix.master(
+    cuts = assemble.build_cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
+    master = master_mix.render_master(
         reel.recordings, samples=38400, settings=loudness_settings(film), root=film.root
     )
     passes = deliveries.passes(film, reel, cuts)
@@ -157,7 +157,7 @@ def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(
     made: tuple[Film, Reel],
 ) -> None:
     film, reel = made
-    cuts = assemble.cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
+    cuts = assemble.build_cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
 
     def ids() -> list[str]:
         opened = open_film(film.folder)

@@ -41,7 +41,7 @@ def version_of(outcome: Outcome) -> Path:
 
 
 def stills_of(film: Film) -> dict[str, slides.Slide]:
-    path = film.production.path(film.production.lesson.slides)
+    path = film.production.resolve_path(film.production.lesson.slides)
     return {slide.name: slide for slide in slides.read(path, size=SIZE, root=film.root)}
 
 

@@ -22,7 +22,7 @@ from flows.ledger.select import select
 from flows.ledger.shot_diff import CAUSES, DRAWN_BY, causes, seen, withdrawn
 from flows.ledger.shot_matching import places, predecessors
 from flows.ledger.shot_state import STATES, states
-from flows.plan import Terms, plan
+from flows.plan import Terms, plan_shots
 from flows.project import Film
 from manifests.errors import InputError
 from manifests.rows import Cut, Event, Shot
@@ -285,7 +285,7 @@ def test_a_plan_says_what_changed_what_waits_and_what_failed() -> None:
     people = fold([decided("held", now[2], 1)])
     farm = [said("failed", now[3].shot_id, 2, detail="input: no face")]
     ledger = states(now, done=ids(before[:1]), farm=farm, decisions=people)
-    planned = plan(ledger, before=before, history=[], terms=TERMS)
+    planned = plan_shots(ledger, before=before, history=[], terms=TERMS)
     assert [(entry.state, entry.why) for entry in planned.shots] == [
         ("cached", ()),
         ("changed", ("text",)),
@@ -302,7 +302,7 @@ def test_an_estimate_is_a_range_within_what_was_seen(paces: list[float], price: 
     shots = cut("a", "b", "c")
     history = [take_of(shots[0], seconds=pace * shots[0].frames) for pace in paces]
     ledger = states(shots, done=())
-    found = plan(
+    found = plan_shots(
         ledger, before=[], history=history, terms=Terms(workers=2, price=price, currency="EUR")
     ).estimate
     frames = sum(one.frames for one in shots)
@@ -320,7 +320,7 @@ def test_an_estimate_is_a_range_within_what_was_seen(paces: list[float], price: 
 def test_each_talker_has_an_estimate_of_its_own() -> None:
     shots = [*cut("a", "b"), shot("c", talker="dice")]
     history = [take_of(shots[2], seconds=100.0) for _ in range(5)]
-    found = plan(states(shots, done=()), before=[], history=history, terms=TERMS).estimate
+    found = plan_shots(states(shots, done=()), before=[], history=history, terms=TERMS).estimate
     assert {share.talker: (share.shots, share.takes) for share in found.by_talker} == {
         "previs": (2, 0),
         "dice": (1, 5),

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions about shots, made and recorded: approve, retry, direct, hold, release, skip, priority,
-take, note.
+"""Decide about shots: approve, retry, direct, hold, release, skip, priority, take, note.
 
-A shot means what `plan` shows now, so the cut is computed from today's files (what was listened to
-is kept); the decision is about its place and is one event, which a run that goes on elsewhere sees
-within a second.
+A decision is about a shot's place in the film and is one event. A run that goes on elsewhere reads
+it within a second.
 """
 
 from __future__ import annotations
@@ -12,19 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from flows import listening
-from flows.cut import Cutting, cut
-from flows.inputs import read_inputs
-from flows.ledger import record
 from flows.ledger.decisions import Direction, decide
 from flows.ledger.direction import as_text, performance, performed, seeded, with_performance
-from flows.ledger.select import WHERE, select
 from flows.ledger.shot_diff import prints, seen
 from flows.ledger.shot_state import ShotState
-from flows.project import Film, done, open_film
+from flows.project import Film, done
 from manifests.errors import InputError, Problem
 from manifests.rows import Event, Shot, Take
 from model.emotion import EmotionError, parse_curve
@@ -41,15 +33,6 @@ class Chosen(Protocol):
     def film(self) -> Film: ...
     @property
     def shots(self) -> Sequence[ShotState]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenNow:
-    """A production, its cut as it stands, and the shots that somebody means."""
-
-    film: Film
-    cutting: Cutting
-    shots: list[ShotState]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,23 +70,6 @@ class Noted:
     number: str
     character: str
     notes: tuple[str, ...]
-
-
-def choose(folder: Path, wanted: Sequence[str], *, out: Path | None) -> ChosenNow:
-    """The shots that the texts name. Raises InputError for names of nothing, and when nobody
-    listened to the recordings yet.
-    """
-    film = open_film(folder, out)
-    inputs = read_inputs(film)
-    recordings = listening.known_recordings(film, inputs)
-    if recordings is None or not listening.is_heard(film, recordings, inputs):
-        message = "the recordings were not listened to yet, so there are no shots"
-        raise InputError(
-            Problem(file=WHERE, message=message, expected=f"callsheet plan {folder}, once")
-        )
-    cutting = cut(film, inputs, recordings)
-    ledger = record.ledger(film, cutting.shots, done=set(done(film, cutting.shots)))
-    return ChosenNow(film=film, cutting=cutting, shots=select(ledger, wanted))
 
 
 def approve(chosen: Chosen) -> list[Decided]:
