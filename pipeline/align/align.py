@@ -22,16 +22,16 @@ from manifests.timebase import MASTER_HZ
 from pipeline.align import boundary_snapping, cue_confidence, turn_alignment
 from pipeline.align import line_readings as takes
 from pipeline.align.cue_confidence import Voices
-from pipeline.align.line_readings import Heard, Script, Take
-from pipeline.align.turn_alignment import Speech
-from pipeline.speech.turns import overlapped, touching
+from pipeline.align.line_readings import HeardTokens, LineReading, ScriptTokens
+from pipeline.align.turn_alignment import SpeechStretch
+from pipeline.speech.turns import find_overlapped, find_touching
 
 # of what a line claims of another's time, from which its own voice is known to lie under it
 MOSTLY = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class AlignmentHints:
     """What is known beforehand. `enrolled`: the character of a speaker, from voice samples;
     `circled`: the take to use, by line id.
     """
@@ -41,7 +41,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class UnscriptedSpeech:
     """A stretch of speech that no line of the script claims: an ad-lib, a false start, an unused
     take. Samples on the timeline.
     """
@@ -63,43 +63,43 @@ class Alignment:
     takes: Mapping[str, list[tuple[int, int]]]
     chosen: Mapping[str, int]
     names: Mapping[str, str]
-    left_over: list[Stretch]
+    unscripted: list[UnscriptedSpeech]
 
 
-def align(
+def align_cues(
     lines: Sequence[Line],
     turns: Sequence[Turn],
     words: Sequence[Word],
     *,
     recordings: Sequence[Recording],
-    known: Known | None = None,
+    hints: AlignmentHints | None = None,
 ) -> list[Cue]:
     """One cue a line, in the script's order. `words` may be empty: then lines are placed by order,
     duration and voice.
     """
-    return match(lines, turns, words, recordings=recordings, known=known).cues
+    return align_script(lines, turns, words, recordings=recordings, hints=hints).cues
 
 
-def match(
+def align_script(
     lines: Sequence[Line],
     turns: Sequence[Turn],
     words: Sequence[Word],
     *,
     recordings: Sequence[Recording],
-    known: Known | None = None,
+    hints: AlignmentHints | None = None,
 ) -> Alignment:
     """As `align`, with all that was found on the way."""
-    known = known or Known()
-    heard = _Listened(
-        script=takes.written(lines),
-        words=takes.heard_words(words),
-        voices=Voices(speech=turn_alignment.speech(turns), under=overlapped(turns)),
+    hints = hints or AlignmentHints()
+    heard = _AlignmentInputs(
+        script=takes.tokenize_lines(lines),
+        words=takes.tokenize_words(words),
+        voices=Voices(speech=turn_alignment.join_turns(turns), under=find_overlapped(turns)),
     )
     begins = {Path(row.source).name: row.offset_samples for row in reversed(recordings)}
     given = {i: cue for i, line in enumerate(lines) if (cue := _given(line, begins)) is not None}
-    found = takes.find(heard.script, heard.words, recordings, circled=known.circled)
-    taken = [take for take in found if take.reading.line not in given]
-    names = _names(heard, taken, known)
+    found = takes.find_readings(heard.script, heard.words, recordings, circled=hints.circled)
+    taken = [take for take in found if take.candidate.line not in given]
+    names = _names(heard, taken, hints)
     cues = given | _heard_cues(heard, taken, turns, names)
     placed: dict[int, Cue] = {}
     for gap in _gaps(heard, cues, names):
@@ -107,34 +107,37 @@ def match(
     names = names or turn_alignment.assign_names(
         _spoken_by([*cues.values(), *placed.values()], heard.voices)
     )
-    snapped = boundary_snapping.snap(
-        list(placed.values()), turns, names, {}, beside=list(cues.values())
+    snapped = boundary_snapping.snap_cues(
+        list(placed.values()), turns, names, {}, fixed=list(cues.values())
     )
     cues |= dict(zip(placed, snapped, strict=True))
     claimed = [(cue.start, cue.end) for cue in cues.values()]
     return Alignment(
-        cues=[located(cues.get(i) or _missing(line), recordings) for i, line in enumerate(lines)],
+        cues=[
+            assign_recording(cues.get(i) or _missing(line), recordings)
+            for i, line in enumerate(lines)
+        ],
         takes={
-            lines[take.reading.line].line_id: [
-                takes.reading_span(heard.words, r) for r in take.readings
+            lines[take.candidate.line].line_id: [
+                takes.measure_candidate(heard.words, r) for r in take.candidates
             ]
             for take in taken
         },
-        chosen={lines[take.reading.line].line_id: take.number for take in taken},
+        chosen={lines[take.candidate.line].line_id: take.number for take in taken},
         names=names,
-        left_over=[
+        unscripted=[
             _stretch(one, heard.words, names)
-            for one in turn_alignment.unclaimed(heard.voices.speech, claimed)
+            for one in turn_alignment.subtract_spans(heard.voices.speech, claimed)
         ],
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Listened:
+class _AlignmentInputs:
     """The script, the words and the voices."""
 
-    script: Script
-    words: Heard
+    script: ScriptTokens
+    words: HeardTokens
     voices: Voices
 
 
@@ -143,7 +146,7 @@ class _Gap:
     """Lines that were not heard and the speech nobody has claimed between their neighbours."""
 
     lines: list[int]
-    speech: list[Speech]
+    speech: list[SpeechStretch]
 
 
 def _given(line: Line, begins: Mapping[str, int]) -> Cue | None:
@@ -166,28 +169,33 @@ def _given(line: Line, begins: Mapping[str, int]) -> Cue | None:
 
 
 def _heard_cues(
-    heard: _Listened, taken: Sequence[Take], turns: Sequence[Turn], names: Mapping[str, str]
+    heard: _AlignmentInputs,
+    taken: Sequence[LineReading],
+    turns: Sequence[Turn],
+    names: Mapping[str, str],
 ) -> dict[int, Cue]:
     """Cues of the lines that were recognised: from the first word to the last, drawn to the speech,
     then judged.
     """
-    pace = takes.pace(
+    pace = takes.measure_pace(
         heard.script, heard.words, taken, usual=turn_alignment.SECONDS_PER_LETTER * MASTER_HZ
     )
     rough, unheard, clear = [], {}, []
     for take in taken:
-        line = heard.script.lines[take.reading.line]
+        line = heard.script.lines[take.candidate.line]
         clear.append(
-            takes.without_slips(
+            takes.drop_slipped_words(
                 heard.script, heard.words, take, heard.voices.speech, pace[line.character]
             )
         )
-        rough.append(_new_cue(line, takes.span(heard.words, clear[-1]), confidence=1.0, reasons=""))
+        rough.append(
+            _new_cue(line, takes.measure_span(heard.words, clear[-1]), confidence=1.0, reasons="")
+        )
         unheard[line.line_id] = _unheard(heard.script, clear[-1], pace[line.character])
-    snapped = boundary_snapping.snap(rough, turns, names, unheard)
+    snapped = boundary_snapping.snap_cues(rough, turns, names, unheard)
     in_order = _in_order(snapped)
     return {
-        take.reading.line: _judged(heard, take, cue, names, in_order=in_order[i])
+        take.candidate.line: _judged(heard, take, cue, names, in_order=in_order[i])
         for i, (take, cue) in enumerate(zip(clear, snapped, strict=True))
     }
 
@@ -201,16 +209,21 @@ def _in_order(cues: Sequence[Cue]) -> list[bool]:
 
 
 def _judged(
-    heard: _Listened, take: Take, cue: Cue, names: Mapping[str, str], *, in_order: bool
+    heard: _AlignmentInputs,
+    take: LineReading,
+    cue: Cue,
+    names: Mapping[str, str],
+    *,
+    in_order: bool,
 ) -> Cue:
     """The cue with its words, its speaker and how sure it is."""
-    seconds = heard.voices.seconds((cue.start, cue.end))
-    words = takes.timed_words(heard.script, heard.words, take, (cue.start, cue.end))
-    agreement = heard.voices.agreement(cue, names)
-    if takes.echoed(heard.script, take.reading.line):
-        agreement = agreement.as_only_evidence()
+    seconds = heard.voices.measure_seconds((cue.start, cue.end))
+    words = takes.time_words(heard.script, heard.words, take, (cue.start, cue.end))
+    agreement = heard.voices.measure_agreement(cue, names)
+    if takes.is_echoed(heard.script, take.candidate.line):
+        agreement = agreement.count_in_full()
     return replace(
-        cue_confidence.judged(
+        cue_confidence.rate_cue(
             cue,
             take,
             [heard.words.words[word].probability for _, word in take.pairs],
@@ -222,16 +235,20 @@ def _judged(
     )
 
 
-def _unheard(script: Script, take: Take, pace: float) -> boundary_snapping.Unheard:
-    tokens = script.tokens[take.reading.line]
+def _unheard(
+    script: ScriptTokens, take: LineReading, pace: float
+) -> boundary_snapping.UnheardWords:
+    tokens = script.tokens[take.candidate.line]
     first, last = take.pairs[0][0], take.pairs[-1][0]
-    return boundary_snapping.Unheard(
-        before=round(takes.letters(tokens[:first]) * pace),
-        after=round(takes.letters(tokens[last + 1 :]) * pace),
+    return boundary_snapping.UnheardWords(
+        before=round(takes.count_letters(tokens[:first]) * pace),
+        after=round(takes.count_letters(tokens[last + 1 :]) * pace),
     )
 
 
-def _names(heard: _Listened, taken: Sequence[Take], known: Known) -> dict[str, str]:
+def _names(
+    heard: _AlignmentInputs, taken: Sequence[LineReading], known: AlignmentHints
+) -> dict[str, str]:
     """Who each speaker is: as enrolled, else as the lines say; a voice too many is whoever's lines
     it mostly speaks.
     """
@@ -253,16 +270,16 @@ def _names(heard: _Listened, taken: Sequence[Take], known: Known) -> dict[str, s
 def _spoken_by(cues: Sequence[Cue], voices: Voices) -> dict[tuple[str, str], float]:
     seconds: dict[tuple[str, str], float] = {}
     for cue in cues:
-        for speaker, shared in voices.seconds((cue.start, cue.end)).items():
+        for speaker, shared in voices.measure_seconds((cue.start, cue.end)).items():
             seconds[speaker, cue.character] = seconds.get((speaker, cue.character), 0.0) + shared
     return seconds
 
 
-def _stretch(one: Speech, heard: Heard, names: Mapping[str, str]) -> Stretch:
+def _stretch(one: SpeechStretch, heard: HeardTokens, names: Mapping[str, str]) -> UnscriptedSpeech:
     said = [
         word.text for word in heard.words if one.start <= (word.start + word.end) // 2 < one.end
     ]
-    return Stretch(
+    return UnscriptedSpeech(
         start=one.start,
         end=one.end,
         speaker=one.speaker,
@@ -271,24 +288,26 @@ def _stretch(one: Speech, heard: Heard, names: Mapping[str, str]) -> Stretch:
     )
 
 
-def _shared(heard: _Listened, taken: Sequence[Take]) -> dict[tuple[str, str], float]:
+def _shared(heard: _AlignmentInputs, taken: Sequence[LineReading]) -> dict[tuple[str, str], float]:
     """Seconds that each speaker talks during lines of each character, surer readings counting
     more.
     """
     seconds: dict[tuple[str, str], float] = {}
     for take in taken:
-        character = heard.script.lines[take.reading.line].character
-        for speaker, shared in heard.voices.seconds(takes.span(heard.words, take)).items():
+        character = heard.script.lines[take.candidate.line].character
+        for speaker, shared in heard.voices.measure_seconds(
+            takes.measure_span(heard.words, take)
+        ).items():
             pair = (speaker, character)
-            seconds[pair] = seconds.get(pair, 0.0) + shared * take.reading.coverage
+            seconds[pair] = seconds.get(pair, 0.0) + shared * take.candidate.coverage
     return seconds
 
 
-def _gaps(heard: _Listened, cues: Mapping[int, Cue], names: Mapping[str, str]) -> list[_Gap]:
+def _gaps(heard: _AlignmentInputs, cues: Mapping[int, Cue], names: Mapping[str, str]) -> list[_Gap]:
     """Runs of lines without a cue, each with the unclaimed speech between the cues before and after
     it.
     """
-    free = turn_alignment.unclaimed(
+    free = turn_alignment.subtract_spans(
         heard.voices.speech,
         [claim for cue in cues.values() for claim in _claims(cue, heard, names)],
     )
@@ -311,16 +330,16 @@ def _gaps(heard: _Listened, cues: Mapping[int, Cue], names: Mapping[str, str]) -
     return gaps
 
 
-def _claims(cue: Cue, heard: _Listened, names: Mapping[str, str]) -> list[tuple[int, int]]:
+def _claims(cue: Cue, heard: _AlignmentInputs, names: Mapping[str, str]) -> list[tuple[int, int]]:
     """What a cue takes of the speech: all of it, but not another's time where its own voice is
     known to lie under.
     """
     claims = []
     last = cue.start
-    for one in touching(heard.voices.speech, cue.start, cue.end):
+    for one in find_touching(heard.voices.speech, cue.start, cue.end):
         span = (max(one.start, cue.start), min(one.end, cue.end))
         other = one.speaker in names and names[one.speaker] != cue.character
-        if other and heard.voices.samples_under(span, cue.character, names) > MOSTLY * (
+        if other and heard.voices.measure_samples_under(span, cue.character, names) > MOSTLY * (
             span[1] - span[0]
         ):
             claims.append((last, span[0]))
@@ -328,15 +347,15 @@ def _claims(cue: Cue, heard: _Listened, names: Mapping[str, str]) -> list[tuple[
     return [*claims, (last, cue.end)]
 
 
-def _placed(script: Script, gap: _Gap, names: Mapping[str, str] | None) -> dict[int, Cue]:
+def _placed(script: ScriptTokens, gap: _Gap, names: Mapping[str, str] | None) -> dict[int, Cue]:
     """Cues for a gap's lines by order, duration and speaker."""
     parts = [
-        turn_alignment.Part(
-            character=line.character, seconds=turn_alignment.expected_seconds(len(line.text))
+        turn_alignment.ExpectedLine(
+            character=line.character, seconds=turn_alignment.estimate_seconds(len(line.text))
         )
         for line in (script.lines[i] for i in gap.lines)
     ]
-    matches, _ = turn_alignment.match(parts, gap.speech, names=names)
+    matches, _ = turn_alignment.match_lines(parts, gap.speech, names=names)
     swapped = {
         i for a, b in itertools.pairwise(matches) if a.turn > b.turn for i in (a.line, b.line)
     }
@@ -375,7 +394,7 @@ def _new_cue(
         end=span[1],
         text=line.text,
         performance=line.performance,
-        status="missing" if span[0] < 0 else cue_confidence.status(confidence),
+        status="missing" if span[0] < 0 else cue_confidence.choose_status(confidence),
         confidence=confidence,
         reasons=reasons,
         speaker=speaker,
@@ -386,7 +405,7 @@ def _missing(line: Line) -> Cue:
     return _new_cue(line, (-1, -1), confidence=0.0, reasons="not found in the recordings")
 
 
-def located(cue: Cue, recordings: Sequence[Recording]) -> Cue:
+def assign_recording(cue: Cue, recordings: Sequence[Recording]) -> Cue:
     """The cue with the recording that it begins in."""
     for recording in recordings:
         if recording.offset_samples <= cue.start < recording.offset_samples + recording.samples:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from manifests.rows import Cue, Turn
 from manifests.timebase import MASTER_HZ
-from pipeline.speech.turns import overlapped, touching
+from pipeline.speech.turns import find_overlapped, find_touching
 
 # Spans of speech begin this much before what is audible and end this much after it (medians over
 # the tuning half of the benchmark).
@@ -38,7 +38,7 @@ TOUCH_SAMPLES = round(0.15 * MASTER_HZ)  # speech that ends this near runs into 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unheard:
+class UnheardWords:
     """About how long the words take that were not heard before the first and after the last one
     that was, in samples.
     """
@@ -48,28 +48,28 @@ class Unheard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Span:
+class _SpeechSpan:
     start: int
     end: int
 
 
-def snap(
+def snap_cues(
     cues: Sequence[Cue],
     turns: Sequence[Turn],
     names: Mapping[str, str],
-    unheard: Mapping[str, Unheard],
+    unheard: Mapping[str, UnheardWords],
     *,
-    beside: Sequence[Cue] = (),
+    fixed: Sequence[Cue] = (),
 ) -> list[Cue]:
     """The cues with their edges on the edges of speech. `names`: speaker to character; `unheard`:
     by line id; `beside`: other cues that stay where they are.
     """
     alone = sorted((turn for turn in turns if turn.exclusive), key=lambda turn: turn.start)
-    under = overlapped(turns)
+    under = find_overlapped(turns)
     snapped = []
     for cue in cues:
         first, last = cue.start - AROUND_SAMPLES, cue.end + AROUND_SAMPLES
-        near = touching(alone, first, last)
+        near = find_touching(alone, first, last)
         over = [turn for turn in under if turn.start < last and turn.end > first]
         snapped.append(
             _snapped(
@@ -80,40 +80,40 @@ def snap(
                 everyone=[_trimmed(turn) for turn in near],
                 others=[
                     other
-                    for other in (*cues, *beside)
+                    for other in (*cues, *fixed)
                     if other is not cue and other.start < last and other.end > first
                 ],
-                unheard=unheard.get(cue.line_id, Unheard()),
+                unheard=unheard.get(cue.line_id, UnheardWords()),
             )
         )
     return snapped
 
 
-def _joined(turns: Sequence[Turn]) -> list[_Span]:
+def _joined(turns: Sequence[Turn]) -> list[_SpeechSpan]:
     """One voice's turns, trimmed; those that touch are one: speech goes on under somebody
     else's.
     """
-    joined: list[_Span] = []
+    joined: list[_SpeechSpan] = []
     for turn in sorted(turns, key=lambda turn: turn.start):
         if joined and turn.start - joined[-1].end < MEET_SAMPLES:
             joined[-1] = replace(joined[-1], end=max(joined[-1].end, turn.end))
         else:
-            joined.append(_Span(start=turn.start, end=turn.end))
+            joined.append(_SpeechSpan(start=turn.start, end=turn.end))
     return [_trimmed(span) for span in joined]
 
 
-def _trimmed(turn: Turn | _Span) -> _Span:
+def _trimmed(turn: Turn | _SpeechSpan) -> _SpeechSpan:
     start = turn.start + EARLY_SAMPLES
-    return _Span(start=start, end=max(start + 1, turn.end - LATE_SAMPLES))
+    return _SpeechSpan(start=start, end=max(start + 1, turn.end - LATE_SAMPLES))
 
 
 def _snapped(
     cue: Cue,
     *,
-    own: Sequence[_Span],
-    everyone: Sequence[_Span],
+    own: Sequence[_SpeechSpan],
+    everyone: Sequence[_SpeechSpan],
     others: Sequence[Cue],
-    unheard: Unheard,
+    unheard: UnheardWords,
 ) -> Cue:
     start = _begin(cue, own, everyone, others, unheard.before)
     # The end is the beginning seen backwards in time.
@@ -127,8 +127,8 @@ def _snapped(
     return replace(cue, start=start, end=-mirrored) if start < -mirrored else cue
 
 
-def _flip(span: _Span) -> _Span:
-    return _Span(start=-span.end, end=-span.start)
+def _flip(span: _SpeechSpan) -> _SpeechSpan:
+    return _SpeechSpan(start=-span.end, end=-span.start)
 
 
 def _mirror(cue: Cue) -> Cue:
@@ -136,7 +136,11 @@ def _mirror(cue: Cue) -> Cue:
 
 
 def _begin(
-    cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: int
+    cue: Cue,
+    own: Sequence[_SpeechSpan],
+    everyone: Sequence[_SpeechSpan],
+    others: Sequence[Cue],
+    unheard: int,
 ) -> int:
     start = _edge(cue, own, everyone, others, unheard)
     if cue.start - start >= 3 * unheard // 4:
@@ -145,7 +149,11 @@ def _begin(
 
 
 def _edge(
-    cue: Cue, own: Sequence[_Span], everyone: Sequence[_Span], others: Sequence[Cue], unheard: int
+    cue: Cue,
+    own: Sequence[_SpeechSpan],
+    everyone: Sequence[_SpeechSpan],
+    others: Sequence[Cue],
+    unheard: int,
 ) -> int:
     """Where the speech begins that the first word lies in, or the next when it lies in silence or
     in the end of other speech.
@@ -167,7 +175,7 @@ def _edge(
     )
 
 
-def _around(sample: int, spans: Sequence[_Span]) -> int | None:
+def _around(sample: int, spans: Sequence[_SpeechSpan]) -> int | None:
     """Where the speech around a sample begins; None when there is none, or only its very end."""
     return min(
         (span.start for span in spans if span.start <= sample < span.end - END_SAMPLES),
@@ -175,7 +183,7 @@ def _around(sample: int, spans: Sequence[_Span]) -> int | None:
     )
 
 
-def _spoken(spans: Sequence[_Span], start: int, end: int) -> int:
+def _spoken(spans: Sequence[_SpeechSpan], start: int, end: int) -> int:
     return sum(max(0, min(end, span.end) - max(start, span.start)) for span in spans)
 
 
@@ -191,7 +199,7 @@ def _outward(cue: Cue, edge: int, beside: Sequence[Cue], unheard: int) -> int:
 def _further(
     cue: Cue,
     start: int,
-    spans: tuple[Sequence[_Span], Sequence[_Span]],
+    spans: tuple[Sequence[_SpeechSpan], Sequence[_SpeechSpan]],
     others: Sequence[Cue],
     unheard: int,
 ) -> int:

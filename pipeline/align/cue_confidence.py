@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from manifests.rows import Cue, Turn
 from manifests.timebase import MASTER_HZ
 from pipeline.align import turn_alignment
-from pipeline.align.line_readings import Take
-from pipeline.align.turn_alignment import Speech
-from pipeline.speech.turns import touching
+from pipeline.align.line_readings import LineReading
+from pipeline.align.turn_alignment import SpeechStretch
+from pipeline.speech.turns import find_touching
 
 SURE = 0.6  # a cue with less confidence needs an ear
 WHOLE = 0.85  # coverage from which a reading counts as the whole line
@@ -39,7 +39,7 @@ class Agreement:
     share: float | None
     seconds: float
 
-    def as_only_evidence(self) -> Agreement:
+    def count_in_full(self) -> Agreement:
         """The same, counted in full however short it is: where a line's words are another's too,
         only the voice tells them apart.
         """
@@ -50,49 +50,56 @@ class Agreement:
 class Voices:
     """The speech, in order of time and never overlapping, and who else is heard under it."""
 
-    speech: Sequence[Speech]
+    speech: Sequence[SpeechStretch]
     under: Sequence[Turn]
 
-    def seconds(self, span: tuple[int, int]) -> dict[str, float]:
+    def measure_seconds(self, span: tuple[int, int]) -> dict[str, float]:
         """How long each speaker talks in a span."""
         found: dict[str, float] = {}
-        for one in touching(self.speech, *span):
+        for one in find_touching(self.speech, *span):
             shared = min(span[1], one.end) - max(span[0], one.start)
             found[one.speaker] = found.get(one.speaker, 0.0) + shared / MASTER_HZ
         return found
 
-    def samples_under(self, span: tuple[int, int], character: str, names: Mapping[str, str]) -> int:
+    def measure_samples_under(
+        self, span: tuple[int, int], character: str, names: Mapping[str, str]
+    ) -> int:
         """How long in a span a character's voice lies under another."""
         own = [turn for turn in self.under if turn.start < span[1] and turn.end > span[0]]
         own = [turn for turn in own if names.get(turn.speaker) == character]
         return sum(min(turn.end, span[1]) - max(turn.start, span[0]) for turn in own)
 
-    def agreement(self, cue: Cue, names: Mapping[str, str]) -> Agreement:
+    def measure_agreement(self, cue: Cue, names: Mapping[str, str]) -> Agreement:
         """Whether a cue is in its character's voice."""
         span = (cue.start, cue.end)
-        seconds = self.seconds(span)
+        seconds = self.measure_seconds(span)
         own = sum(
             length for speaker, length in seconds.items() if names.get(speaker) == cue.character
         )
-        own += self.samples_under(span, cue.character, names) / MASTER_HZ
+        own += self.measure_samples_under(span, cue.character, names) / MASTER_HZ
         known = sum(seconds.values())
         return Agreement(share=min(1.0, own / known) if known else None, seconds=known)
 
 
-def judged(
-    cue: Cue, take: Take, probabilities: Sequence[float], *, agreement: Agreement, in_order: bool
+def rate_cue(
+    cue: Cue,
+    take: LineReading,
+    probabilities: Sequence[float],
+    *,
+    agreement: Agreement,
+    in_order: bool,
 ) -> Cue:
     """The cue with its confidence, status and reasons.
 
     `probabilities`: the recogniser's, of the line's words. `in_order`: whether the cue lies between
     those of the lines before and after.
     """
-    coverage = max(0.0, take.reading.coverage)
+    coverage = max(0.0, take.candidate.coverage)
     confidence, reasons = min(1.0, coverage / WHOLE), [f"{coverage:.0%} of the words heard"]
     if (
         confidence < 1
         and (agreement.share or 0.0) > AGREES
-        and len(take.readings) == 1
+        and len(take.candidates) == 1
         and in_order
     ):
         confidence = 1 - (1 - confidence) * (1 - IN_PLACE)
@@ -100,14 +107,17 @@ def judged(
     for factor, reason in (_by_voice(cue, agreement), _by_pace(cue), _by_recogniser(probabilities)):
         confidence *= factor
         reasons += [reason] if reason else []
-    if len(take.readings) > 1:
-        reasons.append(f"take {take.number} of {len(take.readings)}")
+    if len(take.candidates) > 1:
+        reasons.append(f"take {take.number} of {len(take.candidates)}")
     return replace(
-        cue, status=status(confidence), confidence=round(confidence, 3), reasons="; ".join(reasons)
+        cue,
+        status=choose_status(confidence),
+        confidence=round(confidence, 3),
+        reasons="; ".join(reasons),
     )
 
 
-def status(confidence: float) -> str:
+def choose_status(confidence: float) -> str:
     """`matched`, or `doubtful` when it needs an ear."""
     return "matched" if confidence >= SURE else "doubtful"
 
@@ -127,7 +137,7 @@ def _by_voice(cue: Cue, agreement: Agreement) -> tuple[float, str]:
 
 
 def _by_pace(cue: Cue) -> tuple[float, str]:
-    pace = (cue.end - cue.start) / MASTER_HZ / turn_alignment.expected_seconds(len(cue.text))
+    pace = (cue.end - cue.start) / MASTER_HZ / turn_alignment.estimate_seconds(len(cue.text))
     if 0.4 < pace < 2.5:
         return 1.0, ""
     return 0.7, "spoken unusually fast" if pace < 1 else "spoken unusually slowly"

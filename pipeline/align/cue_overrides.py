@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Cue, Recording
 from manifests.timebase import MASTER_HZ
-from pipeline.align.align import Alignment, located
+from pipeline.align.align import Alignment, assign_recording
 from pipeline.script.tables import SheetRecord, SheetTable
 
 FIELDS = ("start", "end", "character", "take", "ignore")
@@ -55,7 +55,7 @@ class CueOverride:
     value: str
     at: str
 
-    def plain(self) -> dict[str, str]:
+    def to_detail(self) -> dict[str, str]:
         """For the detail of an event; `Override(**plain)` is the inverse."""
         return {"line_id": self.line_id, "field": self.field, "value": self.value, "at": self.at}
 
@@ -106,7 +106,7 @@ def export(found: Alignment, *, at: str) -> str:
     return out.getvalue()
 
 
-def changes(table: SheetTable, *, characters: Iterable[str]) -> list[CueOverride]:
+def read_changes(table: SheetTable, *, characters: Iterable[str]) -> list[CueOverride]:
     """The cells that differ from what was exported. Raises InputError with every cell that makes no
     sense.
     """
@@ -141,13 +141,13 @@ def changes(table: SheetTable, *, characters: Iterable[str]) -> list[CueOverride
     return found
 
 
-def settle(
+def separate_conflicts(
     changed: Sequence[CueOverride], decided: Sequence[CueOverride]
 ) -> tuple[list[CueOverride], list[OverrideConflict]]:
     """Which changes are new decisions, and which contradict a decision made after the sheet was
     exported.
     """
-    latest = current(decided)
+    latest = select_latest(decided)
     fresh, conflicts = [], []
     for change in changed:
         before = latest.get((change.line_id, change.field))
@@ -158,7 +158,7 @@ def settle(
     return fresh, conflicts
 
 
-def current(decided: Sequence[CueOverride]) -> dict[tuple[str, str], CueOverride]:
+def select_latest(decided: Sequence[CueOverride]) -> dict[tuple[str, str], CueOverride]:
     """The latest decision on each field of each line."""
     latest: dict[tuple[str, str], CueOverride] = {}
     for one in sorted(decided, key=lambda override: override.at):
@@ -166,9 +166,11 @@ def current(decided: Sequence[CueOverride]) -> dict[tuple[str, str], CueOverride
     return latest
 
 
-def circled(decided: Sequence[CueOverride]) -> dict[str, int]:
+def select_circled_takes(decided: Sequence[CueOverride]) -> dict[str, int]:
     """Takes chosen by hand, for `align.Known`."""
-    chosen = {line_id: one for (line_id, name), one in current(decided).items() if name == "take"}
+    chosen = {
+        line_id: one for (line_id, name), one in select_latest(decided).items() if name == "take"
+    }
     return {line_id: int(one.value) for line_id, one in chosen.items() if one.value}
 
 
@@ -183,7 +185,7 @@ def apply(
     """
     ends = max((row.offset_samples + row.samples for row in recordings), default=None)
     by_line: dict[str, dict[str, str]] = {}
-    for (line_id, name), one in current(decided).items():
+    for (line_id, name), one in select_latest(decided).items():
         by_line.setdefault(line_id, {})[name] = one.value
     known = {cue.line_id for cue in found.cues}
     unfit = [
@@ -198,7 +200,7 @@ def apply(
             cue, mine, takes=len(found.takes.get(cue.line_id, ())), ends=ends
         )
         moved = (changed.start, changed.end) != (cue.start, cue.end)
-        cues.append(located(changed, recordings) if moved else changed)
+        cues.append(assign_recording(changed, recordings) if moved else changed)
         unfit += [f"{cue.line_id}: {complaint}"] if complaint else []
     return AppliedOverrides(cues=cues, unfit=unfit)
 
@@ -281,7 +283,9 @@ def _readable(one: CueOverride) -> str:
     return f"{int(one.value) / MASTER_HZ:.3f} s" if timed else repr(one.value)
 
 
-def _canonical(table: SheetTable, record: SheetRecord, name: str, characters: Mapping[str, str]) -> str:
+def _canonical(
+    table: SheetTable, record: SheetRecord, name: str, characters: Mapping[str, str]
+) -> str:
     text = _plain(record[name])
     if name in ("start", "end"):
         return _samples(table, record, name, text)

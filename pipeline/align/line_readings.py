@@ -19,9 +19,9 @@ from jaxtyping import Float64
 from manifests.rows import Line, Recording, Word
 from manifests.timebase import MASTER_HZ
 from pipeline.align import text_alignment
-from pipeline.align.text_alignment import Reading
+from pipeline.align.text_alignment import ReadingCandidate
 from pipeline.script import text_normalization
-from pipeline.speech.turns import Spanned, touching
+from pipeline.speech.turns import TimeSpan, find_touching
 
 # a later reading replaces an earlier one only if it is this much of the line ...
 TAKE_COVERAGE = 0.55
@@ -33,7 +33,7 @@ STRAY_SAMPLES = round(0.2 * MASTER_HZ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class ScriptTokens:
     """The lines as tokens. `display[i]` are line i's written words, `owner[i][t]` the written word
     of its token t.
     """
@@ -45,7 +45,7 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class HeardTokens:
     """The words as tokens, in order of time; `word[t]` is the index of token t's word."""
 
     words: Sequence[Word]
@@ -54,21 +54,21 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
+class LineReading:
     """The reading chosen for a line, its number (from 1) among all `readings` (in words, not
     tokens), and (token, word) pairs.
     """
 
-    reading: Reading
+    candidate: ReadingCandidate
     number: int
-    readings: list[Reading]
+    candidates: list[ReadingCandidate]
     pairs: list[tuple[int, int]]
 
 
-def written(lines: Sequence[Line]) -> Script:
+def tokenize_lines(lines: Sequence[Line]) -> ScriptTokens:
     """The lines as tokens, as they are spoken."""
-    texts = [text_normalization.words(line.text, language=line.lang) for line in lines]
-    return Script(
+    texts = [text_normalization.split_words(line.text, language=line.lang) for line in lines]
+    return ScriptTokens(
         lines=lines,
         tokens=[[token for _, tokens in words for token in tokens] for words in texts],
         display=[[text for text, _ in words] for words in texts],
@@ -76,32 +76,35 @@ def written(lines: Sequence[Line]) -> Script:
     )
 
 
-def heard_words(words: Sequence[Word]) -> Heard:
+def tokenize_words(words: Sequence[Word]) -> HeardTokens:
     """The words as tokens, in order of time."""
     ordered = sorted(words, key=lambda word: (word.start, word.end))
-    tokens = [text_normalization.tokens(word.text) for word in ordered]
-    return Heard(
+    tokens = [text_normalization.tokenize(word.text) for word in ordered]
+    return HeardTokens(
         words=ordered,
         tokens=[token for of_word in tokens for token in of_word],
         word=[i for i, of_word in enumerate(tokens) for _ in of_word],
     )
 
 
-def find(
-    script: Script, heard: Heard, recordings: Sequence[Recording], circled: Mapping[str, int]
-) -> list[Take]:
+def find_readings(
+    script: ScriptTokens,
+    heard: HeardTokens,
+    recordings: Sequence[Recording],
+    circled: Mapping[str, int],
+) -> list[LineReading]:
     """Each recording is searched for the lines it can hold; a line found in several is taken where
     it is heard best.
 
     `circled`: the take to use, by line id.
     """
-    best: dict[int, Take] = {}
+    best: dict[int, LineReading] = {}
     for scope, members in _scopes(script.lines, recordings).items():
         ids = {recording.recording_id for recording in members}
         for take in _takes(script, _of_recordings(heard, ids), scope, circled):
-            before = best.get(take.reading.line)
-            if before is None or take.reading.coverage > before.reading.coverage:
-                best[take.reading.line] = take
+            before = best.get(take.candidate.line)
+            if before is None or take.candidate.coverage > before.candidate.coverage:
+                best[take.candidate.line] = take
     return [best[line] for line in sorted(best)]
 
 
@@ -130,7 +133,7 @@ def _numbers_by(lines: Sequence[Line], name_of: Callable[[Line], str]) -> dict[s
     return numbers
 
 
-def _of_recordings(heard: Heard, ids: set[str]) -> Heard:
+def _of_recordings(heard: HeardTokens, ids: set[str]) -> HeardTokens:
     """The same words with the tokens of the given recordings only."""
     kept = [i for i, word in enumerate(heard.word) if heard.words[word].recording_id in ids]
     return replace(
@@ -143,12 +146,12 @@ class _Search:
     line's scores are read.
     """
 
-    def __init__(self, script: Script, heard: Heard, scope: Sequence[int]) -> None:
+    def __init__(self, script: ScriptTokens, heard: HeardTokens, scope: Sequence[int]) -> None:
         written, said = (
             sorted({token for i in scope for token in script.tokens[i]}),
             sorted(set(heard.tokens)),
         )
-        self._table = text_alignment.likeness(written, said)
+        self._table = text_alignment.score_tokens(written, said)
         self._rows, columns = (
             {token: i for i, token in enumerate(side)} for side in (written, said)
         )
@@ -163,36 +166,40 @@ class _Search:
 
     def weights(self, line: int) -> Float64[np.ndarray, " tokens"]:
         """Of the line's tokens."""
-        return np.array([text_alignment.token_weight(token) for token in self._tokens[line]])
+        return np.array([text_alignment.weigh_token(token) for token in self._tokens[line]])
 
-    def readings(self, line: int) -> list[Reading]:
+    def readings(self, line: int) -> list[ReadingCandidate]:
         """Where the line may be heard."""
-        return text_alignment.readings(line, self.scores(line), self.weights(line))
+        return text_alignment.find_candidates(line, self.scores(line), self.weights(line))
 
 
 def _takes(
-    script: Script, heard: Heard, scope: Sequence[int], circled: Mapping[str, int]
-) -> list[Take]:
+    script: ScriptTokens, heard: HeardTokens, scope: Sequence[int], circled: Mapping[str, int]
+) -> list[LineReading]:
     """Search every line in all that was heard, chain the readings, and choose one a line."""
     search = _Search(script, heard, scope)
-    by_line: dict[int, list[Reading]] = {}
-    for reading in text_alignment.chain([reading for i in scope for reading in search.readings(i)]):
+    by_line: dict[int, list[ReadingCandidate]] = {}
+    for reading in text_alignment.chain_candidates(
+        [reading for i in scope for reading in search.readings(i)]
+    ):
         by_line.setdefault(reading.line, []).append(reading)
     taken = []
     for line, its in by_line.items():
         number = _chosen(its, circled.get(script.lines[line].line_id))
         reading = its[number]
-        matched = text_alignment.pairs(
+        matched = text_alignment.pair_tokens(
             search.scores(line, reading.start, reading.end), search.weights(line)
         )
         pairs = [(token, heard.word[reading.start + at]) for token, at in matched]
         spans = [replace(r, start=heard.word[r.start], end=heard.word[r.end - 1] + 1) for r in its]
         if pairs:
-            taken.append(Take(reading=reading, number=number + 1, readings=spans, pairs=pairs))
+            taken.append(
+                LineReading(candidate=reading, number=number + 1, candidates=spans, pairs=pairs)
+            )
     return taken
 
 
-def _chosen(readings: Sequence[Reading], circled: int | None) -> int:
+def _chosen(readings: Sequence[ReadingCandidate], circled: int | None) -> int:
     """The circled take, else the last one that is whole enough. Counted from 0."""
     if circled is not None and 1 <= circled <= len(readings):
         return circled - 1
@@ -201,7 +208,7 @@ def _chosen(readings: Sequence[Reading], circled: int | None) -> int:
     return max(i for i, reading in enumerate(readings) if reading.coverage >= enough)
 
 
-def echoed(script: Script, line: int) -> bool:
+def is_echoed(script: ScriptTokens, line: int) -> bool:
     """Whether another character says all words of this line right before or after it ("Hello?"
     "Hello?").
     """
@@ -211,29 +218,31 @@ def echoed(script: Script, line: int) -> bool:
     return any(own <= set(script.tokens[i]) for i in others)
 
 
-def reading_span(heard: Heard, reading: Reading) -> tuple[int, int]:
+def measure_candidate(heard: HeardTokens, reading: ReadingCandidate) -> tuple[int, int]:
     """From the first to the last word of a reading (in words), in samples."""
     words = heard.words[reading.start : reading.end]
     return min(word.start for word in words), max(word.end for word in words)
 
 
-def span(heard: Heard, take: Take) -> tuple[int, int]:
+def measure_span(heard: HeardTokens, take: LineReading) -> tuple[int, int]:
     """From the first to the last word of a take that is in the line, in samples."""
     spoken_in = [heard.words[word] for _, word in take.pairs]
     return min(word.start for word in spoken_in), max(word.end for word in spoken_in)
 
 
-def pace(script: Script, heard: Heard, taken: Sequence[Take], *, usual: float) -> dict[str, float]:
+def measure_pace(
+    script: ScriptTokens, heard: HeardTokens, taken: Sequence[LineReading], *, usual: float
+) -> dict[str, float]:
     """Samples per letter (spaces count) that each character takes in lines that were heard well;
     `usual` where there are too few.
     """
     found: dict[str, list[float]] = {}
     for take in taken:
-        tokens = script.tokens[take.reading.line]
-        if take.reading.coverage > WELL and len(tokens) > 2:
-            start, end = span(heard, take)
-            for name in (script.lines[take.reading.line].character, ""):
-                found.setdefault(name, []).append((end - start) / letters(tokens))
+        tokens = script.tokens[take.candidate.line]
+        if take.candidate.coverage > WELL and len(tokens) > 2:
+            start, end = measure_span(heard, take)
+            for name in (script.lines[take.candidate.line].character, ""):
+                found.setdefault(name, []).append((end - start) / count_letters(tokens))
     everybody = statistics.median(found.get("", [usual]))
     return {
         line.character: statistics.median(its)
@@ -243,14 +252,18 @@ def pace(script: Script, heard: Heard, taken: Sequence[Take], *, usual: float) -
     }
 
 
-def letters(tokens: Sequence[str]) -> int:
+def count_letters(tokens: Sequence[str]) -> int:
     """Letters of some words, and a space for each."""
     return sum(map(len, tokens)) + len(tokens)
 
 
-def without_slips(
-    script: Script, heard: Heard, take: Take, speech: Sequence[Spanned], pace: float
-) -> Take:
+def drop_slipped_words(
+    script: ScriptTokens,
+    heard: HeardTokens,
+    take: LineReading,
+    speech: Sequence[TimeSpan],
+    pace: float,
+) -> LineReading:
     """The take less words at its ends whose times cannot be: next to no time, or in silence far
     from the rest.
 
@@ -258,14 +271,14 @@ def without_slips(
     (`pace`, samples a letter) beside the others. `speech`: in order of time, none over another. At
     least half of the pairs stay.
     """
-    tokens = script.tokens[take.reading.line]
+    tokens = script.tokens[take.candidate.line]
 
     def slipped(pair: tuple[int, int], inner: tuple[int, int]) -> bool:
         token, word = pair[0], heard.words[pair[1]]
         beside = heard.words[inner[1]]
-        squeezed = word.end - word.start < SQUEEZED * pace * letters([tokens[token]])
+        squeezed = word.end - word.start < SQUEEZED * pace * count_letters([tokens[token]])
         gap = max(beside.start - word.end, word.start - beside.end)
-        return squeezed or (gap > STRAY_SAMPLES and not touching(speech, word.start, word.end))
+        return squeezed or (gap > STRAY_SAMPLES and not find_touching(speech, word.start, word.end))
 
     pairs = list(take.pairs)
     least = max(1, len(pairs) // 2)
@@ -276,13 +289,13 @@ def without_slips(
     return replace(take, pairs=pairs)
 
 
-def timed_words(
-    script: Script, heard: Heard, take: Take, within: tuple[int, int]
+def time_words(
+    script: ScriptTokens, heard: HeardTokens, take: LineReading, within: tuple[int, int]
 ) -> list[tuple[str, int, int]]:
     """The line's written words with times inside `within`; those not heard share the time between
     their neighbours.
     """
-    line = take.reading.line
+    line = take.candidate.line
     display, owner = script.display[line], script.owner[line]
     known: dict[int, tuple[int, int]] = {}
     for token, at in take.pairs:

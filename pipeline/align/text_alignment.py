@@ -29,7 +29,7 @@ Scores = Float64[np.ndarray, "tokens words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ReadingCandidate:
     """Line `line` may be heard in words `[start, end)`. `coverage`: how much of it (at most 1);
     `weight`: what the whole line weighs.
     """
@@ -46,7 +46,7 @@ class Reading:
         return self.coverage * self.weight
 
 
-def token_weight(token: str) -> float:
+def weigh_token(token: str) -> float:
     """Long words identify a line, short ones hardly.
 
     >>> token_weight("a"), token_weight("lighthouse")
@@ -55,7 +55,7 @@ def token_weight(token: str) -> float:
     return min(1.0, 0.2 + 0.15 * len(token))
 
 
-def likeness(script: Sequence[str], heard: Sequence[str]) -> Scores:
+def score_tokens(script: Sequence[str], heard: Sequence[str]) -> Scores:
     """Score of each script token against each heard token: 1 when equal, down to `UNLIKE`; misheard
     words score between.
 
@@ -73,7 +73,7 @@ def likeness(script: Sequence[str], heard: Sequence[str]) -> Scores:
     return scores
 
 
-def search(
+def search_line(
     scores: Scores, weights: Float64[np.ndarray, " tokens"]
 ) -> tuple[Float64[np.ndarray, " ends"], Int64[np.ndarray, " ends"]]:
     """Best value of the whole line ending before word j (j = 0 .. words), and the word it then
@@ -93,19 +93,19 @@ def search(
     return ended, began
 
 
-def readings(
+def find_candidates(
     line: int,
     scores: Scores,
     weights: Float64[np.ndarray, " tokens"],
     *,
     least: float = LEAST_COVERAGE,
-) -> list[Reading]:
+) -> list[ReadingCandidate]:
     """Where a line may be heard: the best places, none over another, best first."""
     total = float(weights.sum())
     if not total or not scores.shape[1]:
         return []
-    values, starts = search(scores, weights)
-    found: list[Reading] = []
+    values, starts = search_line(scores, weights)
+    found: list[ReadingCandidate] = []
     for end in np.argsort(-values, kind="stable"):
         coverage = float(values[end]) / total
         if coverage < least or len(found) == MOST_READINGS:
@@ -113,13 +113,15 @@ def readings(
         start = int(starts[end])
         if start < end and all(end <= other.start or start >= other.end for other in found):
             found.append(
-                Reading(line=line, start=start, end=int(end), coverage=coverage, weight=total)
+                ReadingCandidate(
+                    line=line, start=start, end=int(end), coverage=coverage, weight=total
+                )
             )
     return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class DisorderCosts:
     """What leaving the script's order costs, in token weights."""
 
     use: float = 0.3  # any reading at all: a chance likeness of one short word explains nothing
@@ -128,11 +130,13 @@ class Order:
     back: float = 1.2  # going back, plus `skip` per doubling of the distance
 
 
-def chain(found: Sequence[Reading], *, order: Order | None = None) -> list[Reading]:
+def chain_candidates(
+    found: Sequence[ReadingCandidate], *, order: DisorderCosts | None = None
+) -> list[ReadingCandidate]:
     """The readings, in order of words and none over another, that together explain most at the
     least cost of disorder.
     """
-    costs = order or Order()
+    costs = order or DisorderCosts()
     ranked = sorted(found, key=lambda r: (r.end, r.start))
     if not ranked:
         return []
@@ -151,7 +155,7 @@ def chain(found: Sequence[Reading], *, order: Order | None = None) -> list[Readi
             best = int(np.argmax(reached))
             if reached[best] + gain > total[i]:
                 total[i], previous[i] = reached[best] + gain, best
-    taken: list[Reading] = []
+    taken: list[ReadingCandidate] = []
     at = int(np.argmax(total))
     if total[at] <= 0:
         return []
@@ -161,7 +165,7 @@ def chain(found: Sequence[Reading], *, order: Order | None = None) -> list[Readi
     return taken[::-1]
 
 
-def pairs(scores: Scores, weights: Float64[np.ndarray, " tokens"]) -> list[tuple[int, int]]:
+def pair_tokens(scores: Scores, weights: Float64[np.ndarray, " tokens"]) -> list[tuple[int, int]]:
     """Which token is which word, over the whole of both (global alignment); only pairs that are
     alike.
     """
@@ -202,7 +206,7 @@ def _with_insertions(
     return highest - INSERTED * places, began[source]
 
 
-def _jumps(steps: Int64[np.ndarray, " n"], costs: Order) -> Float64[np.ndarray, " n"]:
+def _jumps(steps: Int64[np.ndarray, " n"], costs: DisorderCosts) -> Float64[np.ndarray, " n"]:
     """Cost of going `steps` lines on: 1 is the next line and free."""
     ahead = costs.skip * np.log2(np.maximum(steps, 1))
     behind = costs.back + costs.skip * np.log2(1 + np.maximum(-steps, 0))

@@ -33,7 +33,7 @@ ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Speech:
+class SpeechStretch:
     """A stretch of speech: `[start, end)` in samples at 48 kHz (`seconds` is what it sounds,
     without inner pauses), and its speaker.
     """
@@ -45,7 +45,7 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ExpectedLine:
     """What is known of a line beforehand: its character and about how long it takes."""
 
     character: str
@@ -53,7 +53,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class TurnMatch:
     """Lines `[line, line_end)` are spoken in turns `[turn, turn_end)`; `cost` is 0 for a perfect
     fit.
     """
@@ -65,9 +65,9 @@ class Match:
     cost: float
 
 
-def speech(turns: Sequence[Turn]) -> list[Speech]:
+def join_turns(turns: Sequence[Turn]) -> list[SpeechStretch]:
     """Exclusive turns with short pauses closed, in order of time."""
-    joined: list[Speech] = []
+    joined: list[SpeechStretch] = []
     for turn in sorted((turn for turn in turns if turn.exclusive), key=lambda turn: turn.start):
         seconds = (turn.end - turn.start) / MASTER_HZ
         last = joined[-1] if joined else None
@@ -75,12 +75,14 @@ def speech(turns: Sequence[Turn]) -> list[Speech]:
             joined[-1] = replace(last, end=turn.end, seconds=last.seconds + seconds)
         else:
             joined.append(
-                Speech(start=turn.start, end=turn.end, seconds=seconds, speaker=turn.speaker)
+                SpeechStretch(start=turn.start, end=turn.end, seconds=seconds, speaker=turn.speaker)
             )
     return joined
 
 
-def unclaimed(speech: Sequence[Speech], spans: Sequence[tuple[int, int]]) -> list[Speech]:
+def subtract_spans(
+    speech: Sequence[SpeechStretch], spans: Sequence[tuple[int, int]]
+) -> list[SpeechStretch]:
     """Speech less the given spans; scraps under a fifth of a second are left out."""
     free = list(speech)
     for start, end in spans:
@@ -88,7 +90,7 @@ def unclaimed(speech: Sequence[Speech], spans: Sequence[tuple[int, int]]) -> lis
     return [one for one in free if one.end - one.start > MASTER_HZ // 5]
 
 
-def expected_seconds(letters: int) -> float:
+def estimate_seconds(letters: int) -> float:
     """About how long a text of so many letters takes.
 
     >>> round(expected_seconds(40), 2)
@@ -97,9 +99,12 @@ def expected_seconds(letters: int) -> float:
     return 0.25 + SECONDS_PER_LETTER * letters
 
 
-def match(
-    parts: Sequence[Part], turns: Sequence[Speech], *, names: Mapping[str, str] | None = None
-) -> tuple[list[Match], dict[str, str]]:
+def match_lines(
+    parts: Sequence[ExpectedLine],
+    turns: Sequence[SpeechStretch],
+    *,
+    names: Mapping[str, str] | None = None,
+) -> tuple[list[TurnMatch], dict[str, str]]:
     """The cheapest way to put lines and turns together, and who each speaker is. `names`: speakers
     that are known already.
 
@@ -131,14 +136,14 @@ def assign_names(seconds: Mapping[tuple[str, str], float]) -> dict[str, str]:
     }
 
 
-def _scaled(parts: Sequence[Part], turns: Sequence[Speech]) -> list[Part]:
+def _scaled(parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch]) -> list[ExpectedLine]:
     """Expected durations brought to the pace of this recording."""
     pace = sum(turn.seconds for turn in turns) / max(1e-9, sum(part.seconds for part in parts))
     pace = min(2.0, max(0.5, pace))
-    return [Part(character=part.character, seconds=part.seconds * pace) for part in parts]
+    return [ExpectedLine(character=part.character, seconds=part.seconds * pace) for part in parts]
 
 
-def _guesses(parts: Sequence[Part], turns: Sequence[Speech]) -> list[dict[str, str]]:
+def _guesses(parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch]) -> list[dict[str, str]]:
     spoken = _sums((turn.speaker, turn.seconds) for turn in turns)
     written = _sums((part.character, part.seconds) for part in parts)
     by_length = zip(
@@ -158,8 +163,8 @@ def _sums(items: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 
 def _settled(
-    parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]
-) -> tuple[float, list[Match], dict[str, str]]:
+    parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
+) -> tuple[float, list[TurnMatch], dict[str, str]]:
     named = dict(names)
     for _ in range(ROUNDS):
         _, found = _program(parts, turns, named)
@@ -172,7 +177,7 @@ def _settled(
 
 
 def _shared(
-    parts: Sequence[Part], turns: Sequence[Speech], found: Sequence[Match]
+    parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], found: Sequence[TurnMatch]
 ) -> dict[tuple[str, str], float]:
     seconds: dict[tuple[str, str], float] = {}
     for one in found:
@@ -183,7 +188,7 @@ def _shared(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
+class _AlignmentStep:
     """A way to go on: how many lines and turns it takes, what it costs, and what is matched in it
     (counted from its beginning).
     """
@@ -191,15 +196,15 @@ class _Step:
     lines: int
     turns: int
     cost: float
-    matches: tuple[Match, ...] = ()
+    matches: tuple[TurnMatch, ...] = ()
 
 
 def _program(
-    parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]
-) -> tuple[float, list[Match]]:
+    parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
+) -> tuple[float, list[TurnMatch]]:
     """Least cost of the first i lines and j turns, for all i and j; then the way back."""
     best: Float64[np.ndarray, "lines turns"] = np.full((len(parts) + 1, len(turns) + 1), np.inf)
-    came: dict[tuple[int, int], _Step] = {}
+    came: dict[tuple[int, int], _AlignmentStep] = {}
     best[0, 0] = 0.0
     for i in range(len(parts) + 1):
         for j in range(len(turns) + 1):
@@ -207,7 +212,7 @@ def _program(
                 if best[i, j] + step.cost < best[i + step.lines, j + step.turns]:
                     best[i + step.lines, j + step.turns] = best[i, j] + step.cost
                     came[i + step.lines, j + step.turns] = step
-    found: list[Match] = []
+    found: list[TurnMatch] = []
     i, j = len(parts), len(turns)
     while (i, j) != (0, 0):
         step = came[i, j]
@@ -225,12 +230,16 @@ def _program(
     return float(best[-1, -1]), sorted(found, key=lambda match: match.line)
 
 
-def _steps(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> list[_Step]:
+def _steps(
+    parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
+) -> list[_AlignmentStep]:
     ways = []
     if parts:
-        ways.append(_Step(lines=1, turns=0, cost=SKIP_LINE))
+        ways.append(_AlignmentStep(lines=1, turns=0, cost=SKIP_LINE))
     if turns:
-        ways.append(_Step(lines=0, turns=1, cost=0.3 + SKIP_TURN_PER_SECOND * turns[0].seconds))
+        ways.append(
+            _AlignmentStep(lines=0, turns=1, cost=0.3 + SKIP_TURN_PER_SECOND * turns[0].seconds)
+        )
     if parts and turns:
         ways += [
             _taking(1, n, _cost(parts[:1], turns[:n], names)) for n in range(1, len(turns) + 1)
@@ -244,24 +253,28 @@ def _steps(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, s
     return ways
 
 
-def _taking(lines: int, turns: int, cost: float) -> _Step:
-    match = Match(line=0, line_end=lines, turn=0, turn_end=turns, cost=cost)
-    return _Step(lines=lines, turns=turns, cost=cost, matches=(match,))
+def _taking(lines: int, turns: int, cost: float) -> _AlignmentStep:
+    match = TurnMatch(line=0, line_end=lines, turn=0, turn_end=turns, cost=cost)
+    return _AlignmentStep(lines=lines, turns=turns, cost=cost, matches=(match,))
 
 
-def _swapping(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> _Step:
+def _swapping(
+    parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
+) -> _AlignmentStep:
     """Two lines of different characters that were spoken the other way round: only their voices can
     tell.
     """
     costs = [SWAPPED + _cost(parts[i : i + 1], turns[1 - i : 2 - i], names) for i in (0, 1)]
     matches = tuple(
-        Match(line=i, line_end=i + 1, turn=1 - i, turn_end=2 - i, cost=cost)
+        TurnMatch(line=i, line_end=i + 1, turn=1 - i, turn_end=2 - i, cost=cost)
         for i, cost in enumerate(costs)
     )
-    return _Step(lines=2, turns=2, cost=sum(costs), matches=matches)
+    return _AlignmentStep(lines=2, turns=2, cost=sum(costs), matches=matches)
 
 
-def _cost(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, str]) -> float:
+def _cost(
+    parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
+) -> float:
     actual = sum(turn.seconds for turn in turns)
     expected = sum(part.seconds for part in parts)
     duration = min(DEAREST, (math.log(max(actual, 0.05) / expected) / SPREAD) ** 2 / 2)
@@ -273,7 +286,7 @@ def _cost(parts: Sequence[Part], turns: Sequence[Speech], names: Mapping[str, st
     return duration + WRONG_SPEAKER * strange + mixed
 
 
-def _without(one: Speech, start: int, end: int) -> list[Speech]:
+def _without(one: SpeechStretch, start: int, end: int) -> list[SpeechStretch]:
     if end <= one.start or start >= one.end:
         return [one]
     parts = [(one.start, min(start, one.end)), (max(end, one.start), one.end)]

@@ -17,7 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests import identity
-from manifests.atomic_write import atomic_write
+from manifests.atomic_write import atomic_write, hidden_file
 from manifests.rows import Cut, Grade, Shot, Take
 from model.talkers import MARKS
 from pipeline import media
@@ -28,7 +28,7 @@ from pipeline.deliver.profiles import BT709, Profile
 from pipeline.lesson import slides as slide_stills
 from pipeline.lesson.layouts import Arrangement, Placement, Rect, parse, place
 from pipeline.lesson.slides import Slide
-from pipeline.lesson.timing import TimedSlide, TimedSection
+from pipeline.lesson.timing import TimedSection, TimedSlide
 
 VERSION = "1"
 SECTIONS, MASKS = "media/sections", "media/masks"
@@ -73,19 +73,21 @@ class ComposedSection:
     (frames of the timeline).
     """
 
-    stretch: TimedSection
-    placed: Placement
+    timed: TimedSection
+    placement: Placement
     cuts: tuple[Cut, ...]
 
 
-def compose(stretches: Sequence[TimedSection], making: SectionInputs) -> list[ComposedSection]:
+def compose_sections(
+    stretches: Sequence[TimedSection], making: SectionInputs
+) -> list[ComposedSection]:
     """Place slides and presenter and list the events of every section. Nothing is drawn but small
     masks for round presenters.
     """
     return [_composed(stretch, making) for stretch in stretches]
 
 
-def placing(stretch: TimedSection, making: SectionInputs) -> Placement:
+def place_section(stretch: TimedSection, making: SectionInputs) -> Placement:
     """Where slide and presenter lie in a section: the presenter keeps its place through all of the
     section's builds.
     """
@@ -94,22 +96,22 @@ def placing(stretch: TimedSection, making: SectionInputs) -> Placement:
     return place(
         arrangement,
         making.picture.size,
-        slide_stills.union(shown),
+        slide_stills.collect_text_boxes(shown),
         art=sorted({box for slide in shown for box in slide.art}),
         full_bleed=all(slide.full_bleed for slide in shown),
     )
 
 
-def section_id(composed: ComposedSection, making: SectionInputs, profile: Profile) -> str:
+def identify_section(composed: ComposedSection, making: SectionInputs, profile: Profile) -> str:
     """The identity of a section's file: what is seen in which frames, counted from its first, and
     how it is encoded.
     """
-    start = composed.stretch.start
+    start = composed.timed.start
     events = [
         [cut.start_frame - start, cut.end_frame - start, *(getattr(cut, name) for name in SEEN)]
         for cut in composed.cuts
     ]
-    papers = [making.slides[shown.slide].paper for shown in composed.stretch.slides]
+    papers = [making.slides[shown.slide].paper for shown in composed.timed.slides]
     picture = [
         making.picture.width,
         making.picture.height,
@@ -120,57 +122,63 @@ def section_id(composed: ComposedSection, making: SectionInputs, profile: Profil
     return identity.digest([VERSION, events, papers, picture, making.burn_in])
 
 
-def section_path(composed: ComposedSection, making: SectionInputs, profile: Profile) -> Path:
+def locate_section(composed: ComposedSection, making: SectionInputs, profile: Profile) -> Path:
     """Where a section's file stands, made or not."""
     return (
         making.root
         / SECTIONS
-        / f"{section_id(composed, making, profile)}{Path(profile.file).suffix}"
+        / f"{identify_section(composed, making, profile)}{Path(profile.file).suffix}"
     )
 
 
-def missing(
+def list_missing_sections(
     composed: Sequence[ComposedSection], making: SectionInputs, profiles: Sequence[Profile]
 ) -> list[ComposedSection]:
     """The sections of which a file is not there yet."""
     return [
         one
         for one in composed
-        if not all(section_path(one, making, profile).is_file() for profile in profiles)
+        if not all(locate_section(one, making, profile).is_file() for profile in profiles)
     ]
 
 
-def render_section(composed: ComposedSection, making: SectionInputs, profiles: Sequence[Profile]) -> None:
+def render_section(
+    composed: ComposedSection, making: SectionInputs, profiles: Sequence[Profile]
+) -> None:
     """Encode a section's pictures in every profile. Files appear under their names when they are
     whole. Raises ToolError.
     """
     for profile in profiles:
         segments = edit_list.split_segments(
-            [_from_zero(cut, composed.stretch.start) for cut in composed.cuts]
+            [_from_zero(cut, composed.timed.start) for cut in composed.cuts]
         )
         sources = [
             media.FrameSource(
                 name=_name(segment),
-                arguments=tuple(reader(segment, composed, making, profile)),
+                arguments=tuple(build_reader(segment, composed, making, profile)),
                 frames=segment.frames,
             )
             for segment in segments
         ]
-        with atomic_write(section_path(composed, making, profile)) as partial:
+        with atomic_write(locate_section(composed, making, profile)) as partial:
             media.run_piped(sources, _encoder(making.picture, profile, partial))
 
 
-def join(
-    composed: Sequence[ComposedSection], making: SectionInputs, profile: Profile, *, heard: LessonTracks, out: Path
+def join_sections(
+    composed: Sequence[ComposedSection],
+    making: SectionInputs,
+    profile: Profile,
+    *,
+    tracks: LessonTracks,
+    out: Path,
 ) -> None:
     """Join the sections of a profile with the sound and the chapters into one file. Raises
     ToolError.
     """
-    listing = out.with_name(f".{out.stem}.txt")
-    paths = [section_path(one, making, profile).resolve() for one in composed]
-    sound, chapters = (f"file:{path.resolve()}" for path in (heard.sound, heard.chapters))
-    listing.write_text("".join(f"file {_quoted(path)}\n" for path in paths), encoding="utf-8")
-    try:
+    paths = [locate_section(one, making, profile).resolve() for one in composed]
+    sound, chapters = (f"file:{path.resolve()}" for path in (tracks.sound, tracks.chapters))
+    with hidden_file(out.with_suffix(".txt")) as listing:
+        listing.write_text("".join(f"file {_quoted(path)}\n" for path in paths), encoding="utf-8")
         media.run(
             [
                 "-v",
@@ -199,17 +207,15 @@ def join(
                 *_options(profile.container),
                 *_options(BT709),
                 "-metadata",
-                f"title={heard.title}",
+                f"title={tracks.title}",
                 "-fflags",
                 "+bitexact",
                 f"file:{out.resolve()}",
             ]
         )
-    finally:
-        listing.unlink(missing_ok=True)
 
 
-def render(
+def render_sections(
     composed: Sequence[ComposedSection],
     making: SectionInputs,
     profiles: Sequence[Profile],
@@ -219,7 +225,7 @@ def render(
     """Encode the sections that are missing and return how many those were. `progress(sections done,
     sections in all)`.
     """
-    wanted = missing(composed, making, profiles)
+    wanted = list_missing_sections(composed, making, profiles)
     for number, one in enumerate(wanted, start=1):
         render_section(one, making, profiles)
         if progress is not None:
@@ -231,7 +237,7 @@ def render(
 
 
 def _composed(stretch: TimedSection, making: SectionInputs) -> ComposedSection:
-    placed = placing(stretch, making)
+    placed = place_section(stretch, making)
     size = making.picture.size
     whole = Rect(0, 0, *size)
     slides = [
@@ -255,7 +261,7 @@ def _composed(stretch: TimedSection, making: SectionInputs) -> ComposedSection:
         for shot in stretch.shots
         if placed.presenter
     ]
-    return ComposedSection(stretch=stretch, placed=placed, cuts=(*slides, *presenters))
+    return ComposedSection(timed=stretch, placement=placed, cuts=(*slides, *presenters))
 
 
 def _slide_cut(shown: TimedSlide, slide: Slide, where: Rect, size: tuple[int, int]) -> Cut:
@@ -321,13 +327,13 @@ def _mask(side: int, root: Path) -> Path:
 # ffmpeg
 
 
-def reader(
+def build_reader(
     segment: edit_list.Segment, composed: ComposedSection, making: SectionInputs, profile: Profile
 ) -> list[str]:
     """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`. No text of
     people reaches the filter graph.
     """
-    graph = _Graph(making)
+    graph = _FilterGraph(making)
     stream = ""
     for layer in segment.layers:
         paper = (
@@ -339,7 +345,7 @@ def reader(
         stream = graph.over(stream, picture, layer.cut) if stream else picture
     marks = sorted({MARKS[layer.cut.label] for layer in segment.layers if layer.cut.label in MARKS})
     if making.burn_in and marks:
-        stream = graph.marked(stream, " + ".join(marks), composed.placed.presenter)
+        stream = graph.marked(stream, " + ".join(marks), composed.placement.presenter)
     finish = ":".join(f"{name}={value}" for name, value in TO_BT709.items())
     graph.chain(stream, f"zscale={finish},format={profile.pixel_format},setsar=1", "out")
     return [
@@ -358,7 +364,7 @@ def reader(
     ]
 
 
-class _Graph:
+class _FilterGraph:
     """A filter graph as it grows: inputs, and chains that join named streams."""
 
     def __init__(self, making: SectionInputs) -> None:

@@ -67,7 +67,7 @@ class LessonScript:
         return [line for line in self.lines if line.line_id in set(section.line_ids)]
 
 
-def from_lines(lines: Sequence[Line]) -> LessonScript:
+def build_from_lines(lines: Sequence[Line]) -> LessonScript:
     """The lesson that a line sheet describes. Raises InputError with every directive in its notes
     that cannot be read.
 
@@ -98,7 +98,9 @@ def check(
                 file=file,
                 line=step.source_line or None,
                 message=f"there is no slide {step.slide!r}",
-                expected=None if find_nearest(step.slide, slides) else f"one of {', '.join(slides)}",
+                expected=None
+                if find_nearest(step.slide, slides)
+                else f"one of {', '.join(slides)}",
                 nearest=find_nearest(step.slide, slides),
             )
             for step in section.steps
@@ -119,7 +121,7 @@ def check(
     return problems
 
 
-def directive(text: str) -> tuple[str, str] | None:
+def parse_directive(text: str) -> tuple[str, str] | None:
     """Name and value of a directive (`slide 3a`, `layout: corner, round`; `build` is `slide`), or
     None.
 
@@ -138,7 +140,7 @@ def _section(title: str, lines: Sequence[Line], number: int, problems: list[Prob
     layout = ""
     for line in lines:
         for note in filter(None, map(str.strip, line.notes.split(";"))):
-            name, value = directive(note) or ("", "")
+            name, value = parse_directive(note) or ("", "")
             if name == "slide" and not SLIDE_NAME.fullmatch(value):
                 problems.append(
                     Problem(
@@ -149,7 +151,9 @@ def _section(title: str, lines: Sequence[Line], number: int, problems: list[Prob
                     )
                 )
             elif name == "slide":
-                steps.append(SlideStep(slide=value, line_id=line.line_id, source_line=line.source_line))
+                steps.append(
+                    SlideStep(slide=value, line_id=line.line_id, source_line=line.source_line)
+                )
             elif name == "layout" and layout not in {"", value}:
                 problems.append(
                     Problem(
@@ -165,7 +169,10 @@ def _section(title: str, lines: Sequence[Line], number: int, problems: list[Prob
                 layout = value
     if not steps or steps[0].line_id != lines[0].line_id:
         steps.insert(
-            0, SlideStep(slide=str(number), line_id=lines[0].line_id, source_line=lines[0].source_line)
+            0,
+            SlideStep(
+                slide=str(number), line_id=lines[0].line_id, source_line=lines[0].source_line
+            ),
         )
     return Section(
         title=title,

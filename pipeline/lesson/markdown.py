@@ -37,10 +37,10 @@ from pipeline.lesson.lesson_script import (
     LessonScript,
     Section,
     SlideStep,
-    directive,
+    parse_directive,
 )
 from pipeline.script import fountain, tables
-from pipeline.script.emotion_synonyms import Words, mood_of, problem_with
+from pipeline.script.emotion_synonyms import Words, add_emotion_hint, parse_parenthetical
 
 LARGEST = 4 << 20  # bytes of a script
 _ESCAPED = 0xE000  # escaped marks stand in Unicode's private use area while the text is read
@@ -69,7 +69,7 @@ _RULE = re.compile(r"([-*_])(?:\s*\1){2,}")
 
 
 @dataclass(slots=True, kw_only=True)
-class _Draft:
+class _LessonLineDraft:
     """A line while its parts are read; `steps` are the slides that come up with it."""
 
     character: str
@@ -82,24 +82,24 @@ class _Draft:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Chapter:
+class _SectionDraft:
     """A section while it is read."""
 
     title: str
     source_line: int
     layout: str | None = None
-    drafts: list[_Draft] = field(default_factory=list)
+    drafts: list[_LessonLineDraft] = field(default_factory=list)
     character: str = NARRATOR
     waiting: list[tuple[str, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Reader:
+class _MarkdownReader:
     file: str
     words: Words
     narrator: str
     problems: list[Problem] = field(default_factory=list)
-    chapters: list[_Chapter] = field(default_factory=list)
+    chapters: list[_SectionDraft] = field(default_factory=list)
 
     def wrong(self, line: int, message: str, **facts: str | None) -> None:
         self.problems.append(Problem(file=self.file, line=line, message=message, **facts))  # type: ignore[arg-type]
@@ -119,7 +119,7 @@ def read(
             Problem(file=path.name, message="no such file", nearest=find_nearest(path.name, beside))
         )
     return parse(
-        tables.decode(path, maximum=LARGEST),
+        tables.read_text(path, maximum=LARGEST),
         file=path.name,
         words=words,
         language=language,
@@ -131,7 +131,7 @@ def parse(
     text: str, *, file: str, words: Words, language: str = "en", narrator: str = NARRATOR
 ) -> LessonScript:
     """The script in a text; see `read`."""
-    reader = _Reader(file=file, words=words, narrator=narrator)
+    reader = _MarkdownReader(file=file, words=words, narrator=narrator)
     for number, block in _blocks(text):
         _take(reader, number, block)
     if not reader.chapters and not reader.problems:
@@ -217,12 +217,14 @@ def _without_front_matter(lines: list[str]) -> list[str]:
     return lines
 
 
-def _take(reader: _Reader, number: int, block: str) -> None:
+def _take(reader: _MarkdownReader, number: int, block: str) -> None:
     if heading := _HEADING.fullmatch(block):
         title = _plain(heading["title"])
         if not title:
             reader.wrong(number, "a section without a title", expected="# Title")
-        reader.chapters.append(_Chapter(title=title, source_line=number, character=reader.narrator))
+        reader.chapters.append(
+            _SectionDraft(title=title, source_line=number, character=reader.narrator)
+        )
     elif block.startswith("|"):
         reader.wrong(
             number,
@@ -250,9 +252,11 @@ def _take(reader: _Reader, number: int, block: str) -> None:
         _take_paragraph(reader, reader.chapters[-1], number, block)
 
 
-def _take_paragraph(reader: _Reader, chapter: _Chapter, number: int, block: str) -> None:
+def _take_paragraph(
+    reader: _MarkdownReader, chapter: _SectionDraft, number: int, block: str
+) -> None:
     item = _ITEM.fullmatch(block)
-    chapter.drafts.append(_Draft(character=chapter.character, source_line=number))
+    chapter.drafts.append(_LessonLineDraft(character=chapter.character, source_line=number))
     place, text = 0, item["rest"] if item else block
     offset = len(block) - len(text)
     first = True
@@ -268,7 +272,7 @@ def _take_paragraph(reader: _Reader, chapter: _Chapter, number: int, block: str)
         reader.wrong(number, "a comment or note that never ends", expected="--> or ]]")
 
 
-def _speak(reader: _Reader, chapter: _Chapter, text: str, *, first: bool) -> bool:
+def _speak(reader: _MarkdownReader, chapter: _SectionDraft, text: str, *, first: bool) -> bool:
     """Add words to the line that is being read; whether the paragraph's first words are still to
     come.
     """
@@ -279,7 +283,7 @@ def _speak(reader: _Reader, chapter: _Chapter, text: str, *, first: bool) -> boo
         words = (speaker["rest"] or "").strip()
     draft = chapter.drafts[-1]
     if first and (aside := _PARENTHETICAL.fullmatch(words)):
-        curve, rest = mood_of(_plain(aside["inside"]), reader.words)
+        curve, rest = parse_parenthetical(_plain(aside["inside"]), reader.words)
         draft.curve = str(curve) if curve else draft.curve
         draft.direction += [rest] if rest else []
         words = aside["rest"]
@@ -298,8 +302,8 @@ def _speak(reader: _Reader, chapter: _Chapter, text: str, *, first: bool) -> boo
     return first and not spoken
 
 
-def _take_comment(reader: _Reader, chapter: _Chapter, comment: str, line: int) -> None:
-    name, value = directive(comment) or ("", "")
+def _take_comment(reader: _MarkdownReader, chapter: _SectionDraft, comment: str, line: int) -> None:
+    name, value = parse_directive(comment) or ("", "")
     value = _restored(value)
     if name == "slide" and not SLIDE_NAME.fullmatch(value):
         reader.wrong(
@@ -307,7 +311,7 @@ def _take_comment(reader: _Reader, chapter: _Chapter, comment: str, line: int) -
         )
     elif name == "slide":
         if chapter.drafts[-1].text:
-            chapter.drafts.append(_Draft(character=chapter.character, source_line=line))
+            chapter.drafts.append(_LessonLineDraft(character=chapter.character, source_line=line))
         _tell_unspoken(reader, chapter)
         chapter.waiting = [(value, line)]
     elif name == "layout" and chapter.layout not in {None, value}:
@@ -327,7 +331,7 @@ def _take_comment(reader: _Reader, chapter: _Chapter, comment: str, line: int) -
         )
 
 
-def _tell_unspoken(reader: _Reader, chapter: _Chapter) -> None:
+def _tell_unspoken(reader: _MarkdownReader, chapter: _SectionDraft) -> None:
     """A slide waits for the first word after it: where there is none before the next slide or
     section, it would never be seen.
     """
@@ -339,25 +343,25 @@ def _tell_unspoken(reader: _Reader, chapter: _Chapter) -> None:
         )
 
 
-def _take_note(reader: _Reader, chapter: _Chapter, note: str, line: int) -> None:
+def _take_note(reader: _MarkdownReader, chapter: _SectionDraft, note: str, line: int) -> None:
     note = _restored(" ".join(note.split()))
     emotion = _EMOTION.fullmatch(note)
     if not emotion:
         chapter.drafts[-1].notes.append(note)
         return
     if chapter.drafts[-1].text:
-        chapter.drafts.append(_Draft(character=chapter.character, source_line=line))
+        chapter.drafts.append(_LessonLineDraft(character=chapter.character, source_line=line))
     try:
         chapter.drafts[-1].curve = str(parse_curve(emotion["curve"], words=reader.words))
     except EmotionError as error:
         reader.problems.append(
-            problem_with(
+            add_emotion_hint(
                 error, reader.words, Problem(file=reader.file, line=line, message=str(error))
             )
         )
 
 
-def _finished(reader: _Reader, language: str) -> LessonScript:
+def _finished(reader: _MarkdownReader, language: str) -> LessonScript:
     """Number and name the lines as an episode's are: by section, character, words and how often
     they were said.
     """
@@ -385,7 +389,10 @@ def _finished(reader: _Reader, language: str) -> LessonScript:
             ]
         if not steps or steps[0].line_id != own[0].line_id:
             steps.insert(
-                0, SlideStep(slide=str(number), line_id=own[0].line_id, source_line=chapter.source_line)
+                0,
+                SlideStep(
+                    slide=str(number), line_id=own[0].line_id, source_line=chapter.source_line
+                ),
             )
         ids = tuple(line.line_id for line in own)
         sections.append(
@@ -401,7 +408,7 @@ def _finished(reader: _Reader, language: str) -> LessonScript:
     return LessonScript(sections=tuple(sections), lines=tuple(lines))
 
 
-def _line(draft: _Draft, scene: str) -> Line:
+def _line(draft: _LessonLineDraft, scene: str) -> Line:
     return Line(
         line_id="",
         order=0,
@@ -432,7 +439,7 @@ def _plain(text: str) -> str:
     text = re.sub(r"\\\n", "\n", text)
     text = _LINK.sub(lambda found: "" if found[0].startswith("!") else found["text"], text)
     text = _NAMED_LINK.sub(lambda found: found["text"], _FOOTNOTE.sub("", text))
-    return _restored(html.unescape(fountain.plain(text.replace("`", ""))))
+    return _restored(html.unescape(fountain.strip_emphasis(text.replace("`", ""))))
 
 
 def _restored(text: str) -> str:
@@ -457,7 +464,9 @@ def _escaped_title(title: str) -> str:
     return re.sub(r"(?<=\s)#", r"\\#", re.sub("^#", r"\\#", _escaped(title)))
 
 
-def retitled(script: LessonScript, titles: dict[str, str], texts: dict[str, str]) -> LessonScript:
+def replace_texts(
+    script: LessonScript, titles: dict[str, str], texts: dict[str, str]
+) -> LessonScript:
     """The script with other titles (by section's number from 1, as text) and texts (by line id), as
     a translation brings them.
     """

@@ -20,7 +20,7 @@ from pathlib import Path
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError
 from pipeline.lesson import scorm, tincan
-from pipeline.lesson.transcript import TranscriptEntry, minutes, sections_html
+from pipeline.lesson.transcript import TranscriptEntry, format_minutes, render_sections
 from pipeline.script.settings import PackageName
 
 PLAYER = Path(__file__).with_name("player")
@@ -58,7 +58,7 @@ def write(package: Package, path: Path, *, kind: PackageName = "scorm12") -> Pat
         "poster.jpg": package.poster,
     }
     texts = {
-        PAGE: index_page(package, kind=kind),
+        PAGE: render_index_page(package, kind=kind),
         **{name: (PLAYER / name).read_text(encoding="utf-8") for name in PLAYER_FILES},
     }
     name, manifest = _manifest(package, kind, files=[PAGE, *sorted({*texts, *media} - {PAGE})])
@@ -75,22 +75,22 @@ def write(package: Package, path: Path, *, kind: PackageName = "scorm12") -> Pat
     return path
 
 
-def index_page(package: Package, *, kind: PackageName) -> str:
+def render_index_page(package: Package, *, kind: PackageName) -> str:
     """The player page with its chapters and transcript, for one kind of learning system."""
     chapters = [
         f'<li><button type="button" data-seconds="{float(entry.frame / package.rate):.3f}">'
-        f"<span>{minutes(entry.frame, package.rate)}</span> {html.escape(entry.title)}</button></li>"
+        f"<span>{format_minutes(entry.frame, package.rate)}</span> {html.escape(entry.title)}</button></li>"
         for entry in package.transcript
     ]
     values = {
         "language": html.escape(package.language),
-        "title": html.escape(printable(package.title)),
-        "identifier": html.escape(xml_name(package.identifier)),
-        "activity": html.escape(tincan.activity(package.identifier)),
+        "title": html.escape(to_printable(package.title)),
+        "identifier": html.escape(to_xml_name(package.identifier)),
+        "activity": html.escape(tincan.make_activity_iri(package.identifier)),
         "system": kind,
         "connect": " connect-src http: https:;" if kind == "xapi" else "",
         "chapters": "\n".join(chapters),
-        "transcript": "\n".join(sections_html(package.transcript, rate=package.rate, level=3)),
+        "transcript": "\n".join(render_sections(package.transcript, rate=package.rate, level=3)),
     }
     template = (PLAYER / PAGE).read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], template)
@@ -102,28 +102,28 @@ def contents(path: Path) -> Mapping[str, int]:
         return {entry.filename: entry.file_size for entry in archive.infolist()}
 
 
-def xml_name(text: str) -> str:
+def to_xml_name(text: str) -> str:
     """A name as XML's ID type allows."""
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")
     return plain if re.match(r"[A-Za-z_]", plain) else f"callsheet-{plain}"
 
 
-def printable(text: str) -> str:
+def to_printable(text: str) -> str:
     """A text in one line, without characters that no XML can hold."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _manifest(package: Package, kind: PackageName, *, files: Sequence[str]) -> tuple[str, str]:
     """The manifest's file name and text."""
-    title = printable(package.title)
+    title = to_printable(package.title)
     if kind == "xapi":
-        text = tincan.manifest_xml(
+        text = tincan.build_manifest(
             title, identifier=package.identifier, language=package.language, page=PAGE
         )
         return tincan.MANIFEST, text
     edition = scorm.EDITIONS[kind]
-    text = scorm.manifest_xml(
-        title, identifier=xml_name(package.identifier), edition=edition, files=files
+    text = scorm.build_manifest(
+        title, identifier=to_xml_name(package.identifier), edition=edition, files=files
     )
     if problems := scorm.check(text, edition=edition, files=set(files)):
         raise InputError(problems)

@@ -57,7 +57,7 @@ EDITIONS = {
 }
 
 
-def manifest_xml(title: str, *, identifier: str, edition: Edition, files: Sequence[str]) -> str:
+def build_manifest(title: str, *, identifier: str, edition: Edition, files: Sequence[str]) -> str:
     """`imsmanifest.xml`: one organization with one item, one resource that is the SCO, all its
     files; the first is its page.
 

@@ -64,7 +64,7 @@ class Slide:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _SlidePage:
     """A slide as it is read: fitted pixels, text boxes in those pixels and words."""
 
     name: str
@@ -90,17 +90,17 @@ def read(path: Path, *, size: tuple[int, int], root: Path) -> list[Slide]:
     return slides
 
 
-def names(path: Path) -> list[str]:
+def list_names(path: Path) -> list[str]:
     """The slides' names, without drawing them: for checking a script. Raises InputError as `read`
     does.
     """
     if path.is_dir():
         return _names(path)
     with _opened(path) as document:
-        return page_names(document)
+        return name_pages(document)
 
 
-def page_names(document: Any) -> list[str]:
+def name_pages(document: Any) -> list[str]:
     """A PDF's page labels as slides' names; where a label repeats (steps of one slide), `3a`, `3b`;
     without labels, or with some that no script can name, page numbers.
     """
@@ -120,7 +120,7 @@ def page_names(document: Any) -> list[str]:
     )
 
 
-def name_of_picture(file: Path) -> str:
+def name_picture(file: Path) -> str:
     """A picture's slide name: the last number in its file name and a letter after it, else the
     whole stem with hyphens for what no script can name.
 
@@ -135,7 +135,7 @@ def name_of_picture(file: Path) -> str:
     )
 
 
-def fitted(size: tuple[int, int], into: tuple[int, int]) -> Rect:
+def fit_rectangle(size: tuple[int, int], into: tuple[int, int]) -> Rect:
     """The largest rectangle of the shape of `size` in the middle of a picture of size `into`."""
     scale = min(into[0] / size[0], into[1] / size[1])
     width, height = (
@@ -144,7 +144,7 @@ def fitted(size: tuple[int, int], into: tuple[int, int]) -> Rect:
     return Rect((into[0] - width) // 2, (into[1] - height) // 2, width, height)
 
 
-def ink(pixels: Picture) -> list[Rect]:
+def find_ink(pixels: Picture) -> list[Rect]:
     """Where a picture has what looks like text: cells with many strong strokes, joined along each
     row of cells.
     """
@@ -255,7 +255,7 @@ def _names(path: Path) -> list[str]:
                 file=path.name, message=f"{len(files)} slides", expected=f"at most {MOST_SLIDES}"
             )
         )
-    found = [name_of_picture(file) for file in files] if path.is_dir() else []
+    found = [name_picture(file) for file in files] if path.is_dir() else []
     twice = {name for name, times in Counter(found).items() if times > 1}
     problems += [
         Problem(file=f"{path.name}/{file.name}", message=f"two slides are called {name!r}")
@@ -297,11 +297,11 @@ def _unopened(path: Path, reason: str) -> Problem:
     return Problem(file=path.name, message="the PDF cannot be read", expected=expected, got=got)
 
 
-def _pdf_pages(path: Path, size: tuple[int, int]) -> Iterator[_Page]:
+def _pdf_pages(path: Path, size: tuple[int, int]) -> Iterator[_SlidePage]:
     import pypdfium2
 
     with _opened(path) as document:
-        for index, name in enumerate(page_names(document)):
+        for index, name in enumerate(name_pages(document)):
             try:
                 yield _pdf_page(document[index], name, size)
             except pypdfium2.PdfiumError as error:
@@ -311,9 +311,9 @@ def _pdf_pages(path: Path, size: tuple[int, int]) -> Iterator[_Page]:
                 ) from error
 
 
-def _pdf_page(page: Any, name: str, size: tuple[int, int]) -> _Page:
+def _pdf_page(page: Any, name: str, size: tuple[int, int]) -> _SlidePage:
     width, height = page.get_size()
-    place = fitted((max(1, width), max(1, height)), size)
+    place = fit_rectangle((max(1, width), max(1, height)), size)
     drawn = page.render(scale=place.width / max(1, width), rev_byteorder=True)
     pixels = _on_paper(drawn.to_numpy()[..., :3], place, size)
     # knows of rotated pages and of those that do not begin at 0, 0
@@ -332,7 +332,7 @@ def _pdf_page(page: Any, name: str, size: tuple[int, int]) -> _Page:
 
     text = page.get_textpage()
     words = [box_of(text.get_rect(index)) for index in range(text.count_rects())]
-    return _Page(
+    return _SlidePage(
         name=name,
         pixels=pixels,
         boxes=_cleared(
@@ -360,10 +360,10 @@ def _drawn_words(pixels: Picture, words: Sequence[Rect], pictures: Sequence[Rect
     without words (a scan).
     """
     if not words:
-        return ink(pixels)
+        return find_ink(pixels)
     backdrop = BACKDROP * pixels.shape[0] * pixels.shape[1]
     inside = [picture for picture in pictures if picture.width * picture.height < backdrop]
-    strokes = ink(pixels) if inside else []
+    strokes = find_ink(pixels) if inside else []
     shared = [_shared(stroke, picture) for picture in inside for stroke in strokes]
     return [rect for rect in shared if rect.width and rect.height]
 
@@ -393,13 +393,13 @@ def _clipped(left: float, top: float, right: float, bottom: float, size: tuple[i
     return Rect(*first, max(0, last[0] - first[0]), max(0, last[1] - first[1]))
 
 
-def _picture_pages(folder: Path, size: tuple[int, int]) -> Iterator[_Page]:
+def _picture_pages(folder: Path, size: tuple[int, int]) -> Iterator[_SlidePage]:
     for file in _files(folder):
         drawn = _read_picture(file, folder.name, size)
-        place = fitted((drawn.shape[1], drawn.shape[0]), size)
+        place = fit_rectangle((drawn.shape[1], drawn.shape[0]), size)
         pixels = _on_paper(drawn, place, size)
-        yield _Page(
-            name=name_of_picture(file), pixels=pixels, boxes=_cleared(ink(pixels), size), text=""
+        yield _SlidePage(
+            name=name_picture(file), pixels=pixels, boxes=_cleared(find_ink(pixels), size), text=""
         )
 
 
@@ -424,7 +424,7 @@ def _read_picture(file: Path, folder: str, size: tuple[int, int]) -> Picture:
                 got=str(error),
             )
         ) from error
-    place = fitted(opaque.size, size)
+    place = fit_rectangle(opaque.size, size)
     return np.asarray(opaque.resize((place.width, place.height), Image.Resampling.LANCZOS))
 
 
@@ -446,7 +446,7 @@ def _paper(pixels: Picture) -> UInt8[np.ndarray, " 3"]:
 # Stills
 
 
-def _slide(page: _Page, root: Path) -> Slide:
+def _slide(page: _SlidePage, root: Path) -> Slide:
     from PIL import Image
 
     identity = digest_bytes(
@@ -461,7 +461,7 @@ def _slide(page: _Page, root: Path) -> Slide:
         digest=identity,
         path=path,
         boxes=page.boxes,
-        art=tuple(ink(page.pixels)),
+        art=tuple(find_ink(page.pixels)),
         text=page.text,
         paper=bytes(_paper(page.pixels)).hex(),
         full_bleed=is_full_bleed(page.pixels),
@@ -502,6 +502,6 @@ def _letters(number: int) -> str:
     return letters
 
 
-def union(slides: Sequence[Slide]) -> list[Rect]:
+def collect_text_boxes(slides: Sequence[Slide]) -> list[Rect]:
     """Where any of several slides has text."""
     return sorted({box for slide in slides for box in slide.boxes})

@@ -21,7 +21,7 @@ from pipeline.lesson.lesson_script import LessonScript, Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class TimedSlide:
     """A slide in the frames in which it is shown."""
 
     slide: str
@@ -30,7 +30,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class TimedSection:
     """A section on the timeline: frames `[start, end)`, the frame of its first word, its slides
     without gap, its shots as they are.
 
@@ -42,7 +42,7 @@ class Stretch:
     start: int
     end: int
     chapter: int
-    slides: tuple[Shown, ...]
+    slides: tuple[TimedSlide, ...]
     shots: tuple[Shot, ...]
 
     @property
@@ -51,16 +51,16 @@ class Stretch:
         return self.end - self.start
 
 
-def lay_out(
+def lay_out_sections(
     script: LessonScript, cues: Sequence[Cue], shots: Sequence[Shot], *, rate: Fraction
-) -> list[Stretch]:
+) -> list[TimedSection]:
     """The sections that were heard, in order, covering the timeline from frame 0 to its end.
     `shots`: the cut, gapless in layer 0.
     """
     base = sorted((shot for shot in shots if shot.layer == 0), key=lambda shot: shot.start_frame)
     total = max((shot.end_frame for shot in base), default=0)
     first_words = {
-        cue.line_id: frame_of(cue.start, rate) for cue in cues if 0 <= cue.start < cue.end
+        cue.line_id: round_to_frame(cue.start, rate) for cue in cues if 0 <= cue.start < cue.end
     }
     heard = [
         (number, section, chapter)
@@ -70,7 +70,7 @@ def lay_out(
     begins = _begins([(section, chapter) for _, section, chapter in heard], base)
     ends = [*begins[1:], total][: len(begins)]
     return [
-        Stretch(
+        TimedSection(
             section=section,
             number=number,
             start=start,
@@ -84,7 +84,7 @@ def lay_out(
     ]
 
 
-def sample_step(rate: Fraction) -> int:
+def compute_sample_step(rate: Fraction) -> int:
     """The fewest samples at 48 kHz that are whole frames, and whole samples at 16 kHz: recordings
     of a lesson begin on this grid.
 
@@ -98,7 +98,7 @@ def sample_step(rate: Fraction) -> int:
     return math.lcm(of_frames, MASTER_HZ // ANALYSIS_HZ)
 
 
-def not_heard(script: LessonScript, stretches: Sequence[Stretch]) -> list[Section]:
+def find_unheard_sections(script: LessonScript, stretches: Sequence[TimedSection]) -> list[Section]:
     """Sections of which no line was heard, which are therefore not in the lesson."""
     shown = {stretch.number for stretch in stretches}
     return [
@@ -106,7 +106,7 @@ def not_heard(script: LessonScript, stretches: Sequence[Stretch]) -> list[Sectio
     ]
 
 
-def frame_of(sample: int, rate: Fraction) -> int:
+def round_to_frame(sample: int, rate: Fraction) -> int:
     """The frame nearest to a sample of the timeline."""
     return round_half_up(sample * rate / MASTER_HZ)
 
@@ -140,7 +140,7 @@ def _begins(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[
 
 def _slides(
     section: Section, first_words: Mapping[str, int], start: int, end: int
-) -> tuple[Shown, ...]:
+) -> tuple[TimedSlide, ...]:
     """The steps that are seen at all; one whose line was not heard comes up with the next that
     was.
     """
@@ -158,7 +158,7 @@ def _slides(
     begins[0] = start
     pairs = zip(section.steps, itertools.pairwise([*begins, end]), strict=True)
     return tuple(
-        Shown(slide=step.slide, start=first, end=last)
+        TimedSlide(slide=step.slide, start=first, end=last)
         for step, (first, last) in pairs
         if first < last
     )

@@ -18,7 +18,7 @@ NAMESPACE = "http://projecttincan.com/tincan.xsd"
 VIDEO = "https://w3id.org/xapi/video/activity-type/video"
 
 
-def activity(identifier: str) -> str:
+def make_activity_iri(identifier: str) -> str:
     """The activity's own IRI, the same for the same identifier.
 
     >>> activity("lesson-1")
@@ -27,13 +27,13 @@ def activity(identifier: str) -> str:
     return uuid.uuid5(uuid.NAMESPACE_URL, f"callsheet:{identifier}").urn
 
 
-def manifest_xml(title: str, *, identifier: str, language: str, page: str) -> str:
+def build_manifest(title: str, *, identifier: str, language: str, page: str) -> str:
     """`tincan.xml` with one activity. `page`: the file that begins it."""
     ET.register_namespace("", NAMESPACE)
     root = ET.Element(f"{{{NAMESPACE}}}tincan")
     activities = ET.SubElement(root, f"{{{NAMESPACE}}}activities")
     one = ET.SubElement(
-        activities, f"{{{NAMESPACE}}}activity", {"id": activity(identifier), "type": VIDEO}
+        activities, f"{{{NAMESPACE}}}activity", {"id": make_activity_iri(identifier), "type": VIDEO}
     )
     for name, text in (("name", title), ("description", title), ("launch", page)):
         ET.SubElement(one, f"{{{NAMESPACE}}}{name}", {"lang": language}).text = text

@@ -16,34 +16,34 @@ from fractions import Fraction
 from manifests.rows import Cue
 from pipeline.lesson.lesson_script import LessonScript
 from pipeline.lesson.slides import Slide
-from pipeline.lesson.timing import Stretch
+from pipeline.lesson.timing import TimedSection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TranscriptEntry:
     """A section as it is read: title, frame of its first word, who says what, the words on its
     slides (each once).
     """
 
     title: str
     frame: int
-    said: tuple[tuple[str, str], ...]
+    spoken: tuple[tuple[str, str], ...]
     on_slides: tuple[str, ...] = ()
 
 
-def entries(
-    stretches: Sequence[Stretch],
+def build_entries(
+    stretches: Sequence[TimedSection],
     script: LessonScript,
     cues: Sequence[Cue],
     slides: Mapping[str, Slide],
-) -> list[Entry]:
+) -> list[TranscriptEntry]:
     """The transcript of the sections, from the lines that are heard."""
     heard = {cue.line_id for cue in cues if 0 <= cue.start < cue.end}
     return [
-        Entry(
+        TranscriptEntry(
             title=stretch.section.title,
             frame=stretch.chapter,
-            said=tuple(
+            spoken=tuple(
                 (line.character, line.text)
                 for line in script.lines_of(stretch.section)
                 if line.line_id in heard
@@ -54,43 +54,49 @@ def entries(
     ]
 
 
-def plain(title: str, transcript: Sequence[Entry], *, rate: Fraction) -> str:
+def render_text(title: str, transcript: Sequence[TranscriptEntry], *, rate: Fraction) -> str:
     """The transcript as text."""
     several = _speakers(transcript) > 1
     parts = [title, "=" * len(title)]
     for entry in transcript:
-        heading = f"{minutes(entry.frame, rate)}  {entry.title}"
+        heading = f"{format_minutes(entry.frame, rate)}  {entry.title}"
         parts += ["", heading, "-" * len(heading)]
-        parts += [f"{character}: {text}" if several else text for character, text in entry.said]
+        parts += [f"{character}: {text}" if several else text for character, text in entry.spoken]
         parts += [f"On the slide: {words}" for words in entry.on_slides]
     return "\n".join(parts) + "\n"
 
 
-def page(title: str, transcript: Sequence[Entry], *, rate: Fraction, language: str) -> str:
+def render_page(
+    title: str, transcript: Sequence[TranscriptEntry], *, rate: Fraction, language: str
+) -> str:
     """The transcript as a web page. All text is text, whatever it holds."""
-    body = "\n".join(sections_html(transcript, rate=rate, level=2))
+    body = "\n".join(render_sections(transcript, rate=rate, level=2))
     return (
         f'<!doctype html>\n<html lang="{html.escape(language)}">\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         f"<main>\n<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</html>\n"
     )
 
 
-def sections_html(transcript: Sequence[Entry], *, rate: Fraction, level: int) -> list[str]:
+def render_sections(
+    transcript: Sequence[TranscriptEntry], *, rate: Fraction, level: int
+) -> list[str]:
     """The sections of the transcript as HTML, their titles as headings of a level."""
     several = _speakers(transcript) > 1
     parts = []
     for entry in transcript:
         parts.append(
-            f"<h{level}>{minutes(entry.frame, rate)} {html.escape(entry.title)}</h{level}>"
+            f"<h{level}>{format_minutes(entry.frame, rate)} {html.escape(entry.title)}</h{level}>"
         )
-        for character, text in entry.said:
+        for character, text in entry.spoken:
             name = f"<b>{html.escape(character)}:</b> " if several else ""
             parts.append(f"<p>{name}{html.escape(text)}</p>")
         parts += [f"<p><i>On the slide:</i> {html.escape(words)}</p>" for words in entry.on_slides]
     return parts
 
 
-def chapters_vtt(transcript: Sequence[Entry], *, frames: int, rate: Fraction) -> str:
+def render_chapters_vtt(
+    transcript: Sequence[TranscriptEntry], *, frames: int, rate: Fraction
+) -> str:
     """Chapters as WebVTT."""
     ends = [*(entry.frame for entry in transcript[1:]), frames]
     blocks = [
@@ -101,7 +107,7 @@ def chapters_vtt(transcript: Sequence[Entry], *, frames: int, rate: Fraction) ->
     return "\n\n".join(["WEBVTT", *blocks]) + "\n"
 
 
-def minutes(frame: int, rate: Fraction) -> str:
+def format_minutes(frame: int, rate: Fraction) -> str:
     """When a frame is shown, for people.
 
     >>> minutes(1900, Fraction(25))
@@ -124,8 +130,8 @@ def _words_on(slides: Sequence[Slide]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kept))
 
 
-def _speakers(transcript: Sequence[Entry]) -> int:
-    return len({character for entry in transcript for character, _ in entry.said})
+def _speakers(transcript: Sequence[TranscriptEntry]) -> int:
+    return len({character for entry in transcript for character, _ in entry.spoken})
 
 
 def _stamp(frame: int, rate: Fraction) -> str:

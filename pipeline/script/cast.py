@@ -16,7 +16,7 @@ from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.rows import Actor, Line
 from model.emotion import EmotionError, parse_curve
 from pipeline.script import production, tables
-from pipeline.script.emotion_synonyms import Words, problem_with
+from pipeline.script.emotion_synonyms import Words, add_emotion_hint
 
 NEEDED = ("character", "actor", "portrait")
 COLUMNS = (
@@ -68,7 +68,9 @@ def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]
     return [_actor(record, words) for record in table.records]
 
 
-def felt(actors: Iterable[Actor], *, feel: Callable[[str], str]) -> list[Actor]:
+def fill_default_emotions(
+    actors: Iterable[Actor], *, estimate: Callable[[str], str]
+) -> list[Actor]:
     """The actors with the default emotion that their samples show. `feel`: from the path in the
     sheet to the text of an emotion.
 
@@ -78,14 +80,14 @@ def felt(actors: Iterable[Actor], *, feel: Callable[[str], str]) -> list[Actor]:
     for actor in actors:
         mood: str | None = actor.default_emotion
         if not mood:
-            mood = collect_problems(problems, lambda sample=actor.emotion_sample: feel(sample))  # type: ignore[misc]
+            mood = collect_problems(problems, lambda sample=actor.emotion_sample: estimate(sample))  # type: ignore[misc]
         found.append(replace(actor, default_emotion=mood or ""))
     if problems:
         raise InputError(problems)
     return found
 
 
-def check(lines: Sequence[Line], actors: Sequence[Actor]) -> list[Problem]:
+def find_unknown_characters(lines: Sequence[Line], actors: Sequence[Actor]) -> list[Problem]:
     """Characters who speak in the script and have no row in the cast, each with the line where it
     first speaks.
     """
@@ -113,7 +115,7 @@ def check(lines: Sequence[Line], actors: Sequence[Actor]) -> list[Problem]:
     return problems
 
 
-def named(lines: Iterable[Line], actors: Sequence[Actor]) -> list[Line]:
+def resolve_characters(lines: Iterable[Line], actors: Sequence[Actor]) -> list[Line]:
     """The lines with each character under the name that the cast gives it, so `JONAS` and his alias
     are one person.
 
@@ -128,13 +130,13 @@ def named(lines: Iterable[Line], actors: Sequence[Actor]) -> list[Line]:
     ]
 
 
-def names(actor: Actor) -> list[str]:
+def list_names(actor: Actor) -> list[str]:
     """All names that the script may use for a character, casefolded, its own first."""
     return [_folded(name) for name in (actor.character, *_aliases(actor.aliases))]
 
 
 def _names(actors: Iterable[Actor]) -> dict[str, Actor]:
-    return {name: actor for actor in actors for name in names(actor)}
+    return {name: actor for actor in actors for name in list_names(actor)}
 
 
 def _folded(name: str) -> str:
@@ -202,10 +204,14 @@ def _row_problems(
         try:
             parse_curve(record["default_emotion"], words=words)
         except EmotionError as error:
-            yield problem_with(error, words, table.problem(record, "default_emotion", str(error)))
+            yield add_emotion_hint(
+                error, words, table.problem(record, "default_emotion", str(error))
+            )
 
 
-def _file_problems(table: tables.SheetTable, record: tables.SheetRecord, folder: Path) -> Iterator[Problem]:
+def _file_problems(
+    table: tables.SheetTable, record: tables.SheetRecord, folder: Path
+) -> Iterator[Problem]:
     kinds = {
         "portrait": PORTRAIT_SUFFIXES,
         "voice_sample": SOUND_SUFFIXES,

@@ -76,7 +76,7 @@ def read(path: Path) -> list[Consent]:
     ]
 
 
-def gate(
+def check_consents(
     actors: Sequence[Actor],
     consents: Sequence[Consent],
     terms: ConsentTerms,
@@ -91,13 +91,15 @@ def gate(
     required, only a revoked consent still stops. `withdrawals` were recorded and outrank the sheet:
     what they name does not count, whatever the sheet says of it.
     """
-    held = withdrawn(consents, withdrawals)
+    held = apply_withdrawals(consents, withdrawals)
     return [
         problem for actor in actors for problem in _actor_problems(actor, held, terms, withdrawals)
     ]
 
 
-def withdrawn(consents: Sequence[Consent], withdrawals: Sequence[Withdrawal]) -> list[Consent]:
+def apply_withdrawals(
+    consents: Sequence[Consent], withdrawals: Sequence[Withdrawal]
+) -> list[Consent]:
     """The consents with what was withdrawn revoked on its day (an earlier day of the sheet
     stays).
     """
@@ -114,11 +116,14 @@ def withdrawn(consents: Sequence[Consent], withdrawals: Sequence[Withdrawal]) ->
 
 def of_person(consents: Sequence[Consent], person: str) -> list[Consent]:
     """The consents that somebody gave."""
-    return [consent for consent in consents if same_person(consent.subject, person)]
+    return [consent for consent in consents if is_same_person(consent.subject, person)]
 
 
 def _actor_problems(
-    actor: Actor, consents: Sequence[Consent], terms: ConsentTerms, withdrawals: Sequence[Withdrawal]
+    actor: Actor,
+    consents: Sequence[Consent],
+    terms: ConsentTerms,
+    withdrawals: Sequence[Withdrawal],
 ) -> Iterator[Problem]:
     who = f"{actor.actor} (character {actor.character})"
     named = [part.strip() for part in re.split(r"[|;,]", actor.consent) if part.strip()]
@@ -130,17 +135,17 @@ def _actor_problems(
     held = [
         one
         for one in consents
-        if (one.consent_id in named if named else same_person(one.subject, actor.actor))
+        if (one.consent_id in named if named else is_same_person(one.subject, actor.actor))
     ]
     for consent in held:
-        if not same_person(consent.subject, actor.actor):
+        if not is_same_person(consent.subject, actor.actor):
             message = f"{who} names the consent {consent.consent_id!r}, which was given by {consent.subject!r}"
             yield Problem(file=terms.file, message=message)
-    mine = [one for one in withdrawals if same_person(one.person, actor.actor)]
+    mine = [one for one in withdrawals if is_same_person(one.person, actor.actor)]
     for covers in COVERS:
         recorded = [one for one in mine if one.covers == covers]
         of_kind = [
-            one for one in held if one.covers == covers and same_person(one.subject, actor.actor)
+            one for one in held if one.covers == covers and is_same_person(one.subject, actor.actor)
         ]
         if covers == "voice" and not (actor.voice_sample or recorded or of_kind):
             continue  # the recording may hold somebody else's voice
@@ -191,7 +196,7 @@ def _subjects(consents: Sequence[Consent], held: Sequence[Consent]) -> list[str]
     return [] if held else sorted({consent.subject for consent in consents})
 
 
-def same_person(one: str, other: str) -> bool:
+def is_same_person(one: str, other: str) -> bool:
     """Whether two spellings name one person: case and spaces do not matter."""
     return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
 

@@ -35,7 +35,7 @@ _SYNONYMS = Path(__file__).with_name("emotion_synonyms.csv")
 _DEGREE = re.compile(rf"(?P<degree>{'|'.join(DEGREES)})\s+(?P<word>.+)")
 
 
-def words(own: Path | None = None) -> Words:
+def load_words(own: Path | None = None) -> Words:
     """The words for emotions beside the eight labels: the table that comes with the package, and a
     production's own over it.
 
@@ -46,7 +46,7 @@ def words(own: Path | None = None) -> Words:
     return table if own is None else {**table, **_word_table(own)}
 
 
-def mood_of(parenthetical: str, words: Words) -> tuple[Curve | None, str]:
+def parse_parenthetical(parenthetical: str, words: Words) -> tuple[Curve | None, str]:
     """The emotion that a parenthetical names, or None, and what is left of it as direction.
 
     >>> curve, rest = mood_of("slightly angry, to Mara", {})
@@ -64,7 +64,7 @@ def mood_of(parenthetical: str, words: Words) -> tuple[Curve | None, str]:
     return _blend(moods), ", ".join(rest)
 
 
-def problem_with(error: EmotionError, words: Words, problem: Problem) -> Problem:
+def add_emotion_hint(error: EmotionError, words: Words, problem: Problem) -> Problem:
     """The Problem, saying what the grammar found wrong and which words are like it or which there
     are.
     """

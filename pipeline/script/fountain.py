@@ -51,7 +51,7 @@ _NOTE_MARK = re.compile(f"{_NOTE}(\\d+){_NOTE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SpeechPart:
     """A piece of a speech, in its order. `alone`: it has its line to itself (a note after words
     does not).
     """
@@ -63,7 +63,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Speech:
+class ScreenplaySpeech:
     """One cue and what follows it. `extensions` as written without brackets: `V.O.`, `CONT'D`.
     `dual`: spoken with the one before.
     """
@@ -73,19 +73,19 @@ class Speech:
     extensions: tuple[str, ...]
     dual: bool
     line: int
-    parts: tuple[Part, ...]
+    parts: tuple[SpeechPart, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screenplay:
     """The speeches of a script and the notes that stand outside any speech."""
 
-    speeches: tuple[Speech, ...]
-    stray_notes: tuple[Part, ...]
+    speeches: tuple[ScreenplaySpeech, ...]
+    stray_notes: tuple[SpeechPart, ...]
 
 
 @dataclass(slots=True)
-class _Page:
+class _ScriptPage:
     """A script without boneyard, as numbered lines, notes lifted out."""
 
     notes: list[str]
@@ -97,8 +97,8 @@ class _Page:
 def parse(text: str, *, file: str) -> Screenplay:
     """Read a script. Raises InputError when a note or a boneyard is opened and never closed."""
     page = _lift(re.sub("\r\n?", "\n", text.translate(_NO_MARKS)), file)
-    speeches: list[Speech] = []
-    strays: list[Part] = []
+    speeches: list[ScreenplaySpeech] = []
+    strays: list[SpeechPart] = []
     index = _after_title_page(page.lines)
     while index < len(page.lines):
         end = _end_of_block(page.lines, index)
@@ -111,7 +111,7 @@ def parse(text: str, *, file: str) -> Screenplay:
     return Screenplay(speeches=tuple(speeches), stray_notes=tuple(strays))
 
 
-def cue(text: str) -> tuple[str, tuple[str, ...], bool] | None:
+def parse_cue(text: str) -> tuple[str, tuple[str, ...], bool] | None:
     """Name, extensions and dual mark of a cue line, or None when it has not the form of one.
 
     >>> cue("MARA (V.O.) (CONT'D) ^")
@@ -126,7 +126,7 @@ def cue(text: str) -> tuple[str, tuple[str, ...], bool] | None:
     return " ".join(found["name"].split()), extensions, bool(found["dual"])
 
 
-def plain(text: str) -> str:
+def strip_emphasis(text: str) -> str:
     """Text without emphasis marks and escapes, in one line.
 
     >>> plain("I **really** _mean_ 2 \\\\* 3")
@@ -141,7 +141,7 @@ def plain(text: str) -> str:
     )  # lines of Chinese join without a space
 
 
-def _lift(text: str, file: str) -> _Page:
+def _lift(text: str, file: str) -> _ScriptPage:
     notes: list[str] = []
     kept: list[str] = []
     place = 0
@@ -165,7 +165,7 @@ def _lift(text: str, file: str) -> _Page:
         notes += [" ".join(body.split())] if is_note else []
         place = end + 2
     kept.append(text[place:])
-    return _Page(notes, list(_numbered("".join(kept))))
+    return _ScriptPage(notes, list(_numbered("".join(kept))))
 
 
 def _numbered(text: str) -> Iterator[tuple[int, str]]:
@@ -229,10 +229,10 @@ def _is_transition(line: str) -> bool:
 
 
 def _cue_of_block(block: list[tuple[int, str]]) -> tuple[str, tuple[str, ...], bool] | None:
-    line = plain(_NOTE_MARK.sub("", block[0][1]))
+    line = strip_emphasis(_NOTE_MARK.sub("", block[0][1]))
     if len(block) < 2 or not line or line[0] in "!>#=~" or _is_heading(line):
         return None
-    found = cue(line.removeprefix("@"))
+    found = parse_cue(line.removeprefix("@"))
     if not found or line.startswith("@"):
         return found
     return found if _is_name(found[0]) else None
@@ -253,16 +253,17 @@ def _is_heading(line: str) -> bool:
 
 
 def _speech(
-    page: _Page, cue: tuple[str, tuple[str, ...], bool], block: list[tuple[int, str]]
-) -> Speech:
+    page: _ScriptPage, cue: tuple[str, tuple[str, ...], bool], block: list[tuple[int, str]]
+) -> ScreenplaySpeech:
     name, extensions, dual = cue
     number, first = block[0]
     parts = [
-        Part(kind="note", text=note, line=number, alone=False) for note in _notes_in(page, first)
+        SpeechPart(kind="note", text=note, line=number, alone=False)
+        for note in _notes_in(page, first)
     ]
     for at, line in _with_whole_parentheticals(block[1:]):
         parts += _parts(page, at, line)
-    return Speech(
+    return ScreenplaySpeech(
         scene=page.scene,
         character=name,
         extensions=extensions,
@@ -298,30 +299,30 @@ def _end_of_parenthetical(lines: list[tuple[int, str]], start: int) -> int:
     return start + 1
 
 
-def _parts(page: _Page, number: int, line: str) -> Iterator[Part]:
+def _parts(page: _ScriptPage, number: int, line: str) -> Iterator[SpeechPart]:
     notes = _notes_in(page, line)
     words = _NOTE_MARK.sub(" ", line).strip()
     if words.startswith("(") and words.endswith(")"):
-        yield Part(kind="parenthetical", text=plain(words[1:-1]), line=number)
+        yield SpeechPart(kind="parenthetical", text=strip_emphasis(words[1:-1]), line=number)
     elif words:
-        yield Part(kind="text", text=plain(words.removeprefix("~")), line=number)
+        yield SpeechPart(kind="text", text=strip_emphasis(words.removeprefix("~")), line=number)
     for note in notes:
-        yield Part(kind="note", text=note, line=number, alone=not words)
+        yield SpeechPart(kind="note", text=note, line=number, alone=not words)
 
 
-def _notes_in(page: _Page, line: str) -> list[str]:
+def _notes_in(page: _ScriptPage, line: str) -> list[str]:
     return [page.notes[int(index)] for index in _NOTE_MARK.findall(line)]
 
 
-def _other_block(page: _Page, block: list[tuple[int, str]]) -> Iterator[Part]:
+def _other_block(page: _ScriptPage, block: list[tuple[int, str]]) -> Iterator[SpeechPart]:
     if block and _is_heading(block[0][1].strip()):
-        _begin_scene(page, plain(_NOTE_MARK.sub("", block[0][1])))
+        _begin_scene(page, strip_emphasis(_NOTE_MARK.sub("", block[0][1])))
     for number, line in block:
         for note in _notes_in(page, line):
-            yield Part(kind="note", text=note, line=number)
+            yield SpeechPart(kind="note", text=note, line=number)
 
 
-def _begin_scene(page: _Page, heading: str) -> None:
+def _begin_scene(page: _ScriptPage, heading: str) -> None:
     """Scenes are told apart by their number, else their heading, else how often that heading has
     been used.
     """

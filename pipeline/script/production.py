@@ -35,9 +35,9 @@ from pipeline.script.settings import (
     ListenTable,
     LookTable,
     Rate,
+    SettingsTable,
     Size,
     StorageTable,
-    SettingsTable,
     Text,
 )
 
@@ -59,7 +59,7 @@ _MESSAGES = {
 _NO_PATH = re.compile(r"[\w+.,-]+:|\\|~")
 
 
-def inside(folder: Path, relative: str) -> Path:
+def resolve_inside(folder: Path, relative: str) -> Path:
     """The file that `relative` names inside `folder`; it need not exist. Raises ValueError, with a
     reason for people, when it leads out.
 
@@ -104,9 +104,11 @@ def locate(folder: Path, relative: str) -> Path | UnusableFile:
     are like it.
     """
     try:
-        path = inside(folder, relative)
+        path = resolve_inside(folder, relative)
     except ValueError as error:
-        return UnusableFile(message=str(error), expected="a relative path inside the production's folder")
+        return UnusableFile(
+            message=str(error), expected="a relative path inside the production's folder"
+        )
     if path.is_file():
         return path
     place = path.parent if path.parent.is_dir() else folder
@@ -176,13 +178,13 @@ class Production(SettingsTable):
         """Pixels down of the delivered picture."""
         return int(self.size.partition("x")[2])
 
-    def path(self, relative: str) -> Path:
+    def resolve_path(self, relative: str) -> Path:
         """Where a path of the production file lies; `load` has checked that it is inside the
         folder.
         """
-        return inside(self.folder, relative)
+        return resolve_inside(self.folder, relative)
 
-    def named_files(self) -> Iterator[tuple[str, str]]:
+    def list_files(self) -> Iterator[tuple[str, str]]:
         """Key and relative path of every file that the production names. `consents` counts only
         when consent is required.
         """
@@ -219,7 +221,7 @@ def read(folder: Path) -> tuple[Production | None, list[Problem]]:
     path = folder / FILE
     if not path.is_file():
         raise InputError(_not_a_production(folder))
-    text = sheets.decode(path, maximum=_LONGEST_FILE)
+    text = sheets.read_text(path, maximum=_LONGEST_FILE)
     values = _toml(text)
     try:
         production = Production.model_validate({**values, "folder": folder})
@@ -275,7 +277,7 @@ def _absent(production: Production, text: str, *, passing: Container[str] = ()) 
             expected=found.expected,
             nearest=found.nearest,
         )
-        for key, relative in production.named_files()
+        for key, relative in production.list_files()
         if not (passing and (key in passing or _line_of(text, key) is None))
         and isinstance(found := locate(production.folder, relative), UnusableFile)
     ]
@@ -322,7 +324,7 @@ def _not_in_lessons(production: Production) -> Iterator[str]:
 
 def _is_folder(folder: Path, relative: str) -> bool:
     try:
-        return inside(folder, relative).is_dir()
+        return resolve_inside(folder, relative).is_dir()
     except ValueError:
         return False
 

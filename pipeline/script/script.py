@@ -22,9 +22,7 @@ from manifests.identity import digest
 from manifests.rows import Line
 from model.emotion import Curve, EmotionError, parse_curve
 from pipeline.script import fountain, production, tables
-from pipeline.script.emotion_synonyms import Words, mood_of, problem_with, words
-
-__all__ = ["COLUMNS", "NEEDED", "Words", "mood_of", "read", "words"]
+from pipeline.script.emotion_synonyms import Words, add_emotion_hint, parse_parenthetical
 
 SUFFIXES = (".fountain", ".txt", ".csv", ".xlsx")
 NEEDED = ("line_id", "scene", "character", "text")
@@ -46,7 +44,7 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 @dataclass(slots=True, kw_only=True)
-class _Draft:
+class _LineDraft:
     """A line of a speech while its parts are read. `mood` comes from a parenthetical, `noted` from
     a note, which wins.
     """
@@ -89,7 +87,7 @@ def _read_fountain(path: Path, words: Words, language: str) -> list[Line]:
         raise InputError(
             Problem(file=path.name, message="no such file", nearest=find_nearest(path.name, beside))
         )
-    text = tables.decode(path)
+    text = tables.read_text(path)
     _check_lines(text, path.name)
     play = fountain.parse(text, file=path.name)
     problems = [
@@ -124,7 +122,9 @@ def _check_lines(text: str, file: str) -> None:
             raise InputError(Problem(file=file, line=number, message=message, expected=expected))
 
 
-def _line_of_speech(speech: fountain.ScreenplaySpeech, draft: _Draft, *, first: bool, lang: str) -> Line:
+def _line_of_speech(
+    speech: fountain.ScreenplaySpeech, draft: _LineDraft, *, first: bool, lang: str
+) -> Line:
     curve = draft.noted or draft.mood
     direction = (
         [draft.mood_text, *draft.direction] if draft.noted and draft.mood_text else draft.direction
@@ -134,7 +134,7 @@ def _line_of_speech(speech: fountain.ScreenplaySpeech, draft: _Draft, *, first: 
         order=0,
         scene=speech.scene,
         character=speech.character,
-        text=fountain.plain(" ".join(draft.text)),
+        text=fountain.strip_emphasis(" ".join(draft.text)),
         performance=str(curve) if curve else "",
         direction=", ".join(direction),
         lang=lang,
@@ -147,9 +147,9 @@ def _line_of_speech(speech: fountain.ScreenplaySpeech, draft: _Draft, *, first: 
 
 def _drafts(
     speech: fountain.ScreenplaySpeech, words: Words, file: str, problems: list[Problem]
-) -> list[_Draft]:
+) -> list[_LineDraft]:
     """Split a speech where its mood changes; those without words (a mute reaction) are left out."""
-    drafts = [_Draft(source_line=speech.line)]
+    drafts = [_LineDraft(source_line=speech.line)]
     for part in speech.parts:
         if part.kind == "text":
             _take_text(drafts, part, words)
@@ -164,22 +164,22 @@ def _drafts(
     return [draft for draft in drafts if any(draft.text)]
 
 
-def _take_text(drafts: list[_Draft], part: fountain.SpeechPart, words: Words) -> None:
+def _take_text(drafts: list[_LineDraft], part: fountain.SpeechPart, words: Words) -> None:
     """Words; a mood in brackets before them, on their line, is one that its writer gave no line of
     its own.
     """
     found = _LEADING_MOOD.fullmatch(part.text)
-    if found and mood_of(found["mood"], words)[0]:
+    if found and parse_parenthetical(found["mood"], words)[0]:
         _take_parenthetical(drafts, replace(part, kind="parenthetical", text=found["mood"]), words)
         drafts[-1].text.append(found["words"])
     else:
         drafts[-1].text.append(part.text)
 
 
-def _take_parenthetical(drafts: list[_Draft], part: fountain.SpeechPart, words: Words) -> None:
-    mood, rest = mood_of(part.text, words)
+def _take_parenthetical(drafts: list[_LineDraft], part: fountain.SpeechPart, words: Words) -> None:
+    mood, rest = parse_parenthetical(part.text, words)
     if mood and drafts[-1].text:
-        drafts.append(_Draft(source_line=part.line))
+        drafts.append(_LineDraft(source_line=part.line))
     draft = drafts[-1]
     if mood and not draft.mood:
         draft.mood, draft.mood_text = mood, part.text
@@ -189,7 +189,11 @@ def _take_parenthetical(drafts: list[_Draft], part: fountain.SpeechPart, words: 
 
 
 def _take_note(
-    drafts: list[_Draft], part: fountain.SpeechPart, words: Words, file: str, problems: list[Problem]
+    drafts: list[_LineDraft],
+    part: fountain.SpeechPart,
+    words: Words,
+    file: str,
+    problems: list[Problem],
 ) -> None:
     found = _EMOTION_NOTE.fullmatch(part.text)
     if not found:
@@ -210,11 +214,11 @@ def _take_note(
         curve = parse_curve(found["curve"], words=words)
     except EmotionError as error:
         problems.append(
-            problem_with(error, words, Problem(file=file, line=part.line, message=str(error)))
+            add_emotion_hint(error, words, Problem(file=file, line=part.line, message=str(error)))
         )
         return
     if part.alone and drafts[-1].text:
-        drafts.append(_Draft(source_line=part.line))
+        drafts.append(_LineDraft(source_line=part.line))
     if drafts[-1].noted:
         problems.append(
             Problem(
@@ -300,7 +304,7 @@ def _row_problems(
     for column in ("character", "text"):
         if not record[column]:
             yield table.problem(record, column, "this cell is empty")
-    if record["character"] and not fountain.cue(record["character"]):
+    if record["character"] and not fountain.parse_cue(record["character"]):
         yield table.problem(
             record, "character", "not a character's name", got=repr(record["character"])
         )
@@ -308,7 +312,7 @@ def _row_problems(
         try:
             parse_curve(record["emotion"], words=words)
         except EmotionError as error:
-            yield problem_with(error, words, table.problem(record, "emotion", str(error)))
+            yield add_emotion_hint(error, words, table.problem(record, "emotion", str(error)))
     if record["audio_file"]:
         found = there[record["audio_file"]]
         if isinstance(found, production.UnusableFile):
@@ -353,7 +357,11 @@ def _seconds(text: str) -> float | None:
 
 
 def _line_of_row(record: tables.SheetRecord, words: Words, language: str) -> Line:
-    name, extensions, dual = fountain.cue(record["character"]) or (record["character"], (), False)
+    name, extensions, dual = fountain.parse_cue(record["character"]) or (
+        record["character"],
+        (),
+        False,
+    )
     curve = str(parse_curve(record["emotion"], words=words)) if record["emotion"] else ""
     return Line(
         line_id=record["line_id"],

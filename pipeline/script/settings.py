@@ -80,7 +80,7 @@ ProfileName = Literal[
 SHOT_REFERENCE = "shot:"  # before the number of a shot that is the look
 
 
-class Table(BaseModel):
+class SettingsTable(BaseModel):
     """What all tables share: unknown keys and wrong types are errors, and each key's docstring is
     its documentation.
     """
@@ -90,7 +90,7 @@ class Table(BaseModel):
     )
 
 
-class CutTable(Table):
+class CutTable(SettingsTable):
     """`[cut]`: where shots begin and end."""
 
     minimum_shot_seconds: Annotated[float, Field(ge=0.2, le=10)] = 1.2
@@ -112,7 +112,7 @@ class CutTable(Table):
     """Frames drawn before and after every shot, for an editor who wants to move cuts."""
 
 
-class LayoutTable(Table):
+class LayoutTable(SettingsTable):
     """`[layout]`: how the people of a scene share the picture."""
 
     default: Layout = "single"
@@ -125,7 +125,7 @@ class LayoutTable(Table):
     other."""
 
 
-class LookTable(Table):
+class LookTable(SettingsTable):
     """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or ""
     for none.
 
@@ -147,7 +147,7 @@ class LookTable(Table):
     Empty: the largest that is found."""
 
 
-class DeliveryTable(Table):
+class DeliveryTable(SettingsTable):
     """`[delivery]`: what is made. `burn_in` writes the previs mark into previs pictures."""
 
     profiles: Annotated[list[ProfileName], Field(min_length=1), AfterValidator(_with_a_picture)] = [
@@ -181,7 +181,7 @@ class DeliveryTable(Table):
         return bool({"alpha", "alpha-web"} & set(self.profiles))
 
 
-class ConsentTable(Table):
+class ConsentTable(SettingsTable):
     """`[consent]`: whether everybody on the actor sheet must have allowed it, and what for."""
 
     required: bool = True
@@ -194,7 +194,7 @@ class ConsentTable(Table):
     of these. Empty: not asked."""
 
 
-class ListenTable(Table):
+class ListenTable(SettingsTable):
     """`[listen]`: other models than the packaged ones. Paths may lie outside the production: models
     are the machine's, not the film's.
     """
@@ -207,7 +207,7 @@ class ListenTable(Table):
     one, English."""
 
 
-class LicencesTable(Table):
+class LicencesTable(SettingsTable):
     """`[licences]`: what the weights' licences must allow."""
 
     commercial: bool = False
@@ -223,7 +223,7 @@ def _price(value: str) -> str:
     return value
 
 
-class GenerateTable(Table):
+class GenerateTable(SettingsTable):
     """`[generate]`: how takes are made, by whom, and what that costs."""
 
     size: Annotated[int, Field(ge=128, le=2048, multiple_of=16)] = 1024
@@ -249,7 +249,7 @@ def _clock(value: str) -> str:
     return value
 
 
-class FarmTable(Table):
+class FarmTable(SettingsTable):
     """`[farm]`: how takes are made, and when a run stops to begin new ones."""
 
     workers: Annotated[int, Field(ge=0, le=10_000)] = 0
@@ -267,17 +267,17 @@ class FarmTable(Table):
     """A time of day in UTC (`"06:00"`): no shot begins that would not be done by then."""
 
 
-class StorageTable(Table):
+class StorageTable(SettingsTable):
     """`[storage]`: what the machines of a cluster share when they do not share the production's
     folder.
     """
 
-    url: Annotated[str, AfterValidator(storage.checked_url)] = ""
+    url: Annotated[str, AfterValidator(storage.check_url)] = ""
     """A folder (absolute) or `s3://bucket/folder`; credentials come from the environment. Empty:
     workers write into the build folder."""
 
 
-class LessonTable(Table):
+class LessonTable(SettingsTable):
     """`[lesson]`: what a production of `kind = "lesson"` shows beside its presenter
     (docs/lessons.md).
     """

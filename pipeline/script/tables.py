@@ -67,7 +67,7 @@ class SheetTable:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Grid:
+class _TextGrid:
     """Rows of text as they stand in the file, header first, with their numbers."""
 
     rows: list[tuple[int, list[str]]] = field(default_factory=list)
@@ -89,7 +89,7 @@ def read(path: Path, *, needed: Sequence[str], known: Sequence[str]) -> SheetTab
     return _with_header(_table(grid, file), needed, known)
 
 
-def decode(path: Path, file: str | None = None, *, maximum: int = MAXIMUM_BYTES) -> str:
+def read_text(path: Path, file: str | None = None, *, maximum: int = MAXIMUM_BYTES) -> str:
     """A text file's content: UTF-8 with or without a byte order mark, at most `maximum` bytes.
 
     Raises InputError naming the first bad line.
@@ -151,10 +151,10 @@ def _check_size(path: Path, file: str, maximum: int = MAXIMUM_BYTES) -> None:
         )
 
 
-def _csv_grid(path: Path, file: str) -> _Grid:
+def _csv_grid(path: Path, file: str) -> _TextGrid:
     import pandas as pd
 
-    text = decode(path, file)
+    text = read_text(path, file)
     if not text.strip():
         raise InputError(
             Problem(
@@ -204,7 +204,7 @@ def _csv_problem(message: str, file: str) -> Problem:
     return Problem(file=file, row=row, message=f"this row cannot be read: {message.strip()}")
 
 
-def _xlsx_grid(path: Path, file: str, needed: Sequence[str]) -> _Grid:
+def _xlsx_grid(path: Path, file: str, needed: Sequence[str]) -> _TextGrid:
     import pandas as pd
     from python_calamine import CalamineError
 
@@ -255,7 +255,7 @@ def _first_row(book: Any, name: str) -> set[str]:
     return {_column(str(cell)) for row in rows for cell in row}
 
 
-def _spread(grid: _Grid, merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+def _spread(grid: _TextGrid, merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
     """Write what a merged cell says into the rows that it reaches down to; empty rows stay
     empty.
     """
@@ -326,9 +326,9 @@ def _column_number(letters: bytes) -> int:
     return number
 
 
-def _grid(frame: Any) -> _Grid:
+def _grid(frame: Any) -> _TextGrid:
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return _Grid(rows=[(number, row) for number, row in enumerate(rows, start=1) if any(row)])
+    return _TextGrid(rows=[(number, row) for number, row in enumerate(rows, start=1) if any(row)])
 
 
 def _cell(value: object) -> str:
@@ -336,7 +336,7 @@ def _cell(value: object) -> str:
     return text.strip().removesuffix(_MIDNIGHT)
 
 
-def _table(grid: _Grid, file: str) -> SheetTable:
+def _table(grid: _TextGrid, file: str) -> SheetTable:
     if len(grid.rows) < 2:
         raise InputError(
             Problem(
@@ -372,7 +372,9 @@ def _table(grid: _Grid, file: str) -> SheetTable:
     if problems:
         raise InputError(problems)
     records = tuple(
-        SheetRecord(number=number, cells=dict(zip(columns, (row[index] for index in used), strict=True)))
+        SheetRecord(
+            number=number, cells=dict(zip(columns, (row[index] for index in used), strict=True))
+        )
         for number, row in body
     )
     return SheetTable(file=file, columns=columns, records=records)
@@ -429,7 +431,7 @@ def _yaml_table(path: Path, file: str) -> SheetTable:
     """
     import yaml
 
-    text = decode(path, file)
+    text = read_text(path, file)
     try:
         _check_yaml_events(yaml.parse(text, Loader=yaml.SafeLoader), file)
         node = yaml.compose(text, Loader=yaml.SafeLoader)

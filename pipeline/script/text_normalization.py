@@ -109,17 +109,17 @@ _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")  # (laughs), [noise]: not spoken
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
-def tokens(text: str, *, language: str = "en") -> list[str]:
+def tokenize(text: str, *, language: str = "en") -> list[str]:
     """What is spoken, as lower-case words without punctuation.
 
     >>> tokens("Dr. Reyes left on the 3rd -- in 1998, with $20.")
     ['doctor', 'reyes', 'left', 'on', 'the', 'third', 'in', 'nineteen', 'ninety', 'eight', 'with',
     'twenty', 'dollars']
     """
-    return [token for _, word in words(text, language=language) for token in word]
+    return [token for _, word in split_words(text, language=language) for token in word]
 
 
-def words(text: str, *, language: str = "en") -> list[tuple[str, list[str]]]:
+def split_words(text: str, *, language: str = "en") -> list[tuple[str, list[str]]]:
     """The written words in order, each with the tokens it is spoken as (none for a lone dash or an
     aside).
 
@@ -135,7 +135,7 @@ def words(text: str, *, language: str = "en") -> list[tuple[str, list[str]]]:
     ]
 
 
-def cardinal(number: int) -> list[str]:
+def spell_cardinal(number: int) -> list[str]:
     """A whole number in words.
 
     >>> " ".join(cardinal(1234005))
@@ -149,11 +149,11 @@ def cardinal(number: int) -> list[str]:
     for scale, name in SCALES:
         if number >= scale:
             above, below = divmod(number, scale)
-            return [*cardinal(above), name, *(cardinal(below) if below else [])]
+            return [*spell_cardinal(above), name, *(spell_cardinal(below) if below else [])]
     raise AssertionError(number)
 
 
-def year(number: int) -> list[str]:
+def spell_year(number: int) -> list[str]:
     """A year as it is said.
 
     >>> [" ".join(year(n)) for n in (1998, 1905, 1900, 2007, 2024)]
@@ -162,10 +162,10 @@ def year(number: int) -> list[str]:
     """
     century, rest = divmod(number, 100)
     if number % 1000 < 10:
-        return cardinal(number)
+        return spell_cardinal(number)
     if rest == 0:
-        return [*cardinal(century), "hundred"]
-    return [*cardinal(century), *(["oh", ONES[rest]] if rest < 10 else cardinal(rest))]
+        return [*spell_cardinal(century), "hundred"]
+    return [*spell_cardinal(century), *(["oh", ONES[rest]] if rest < 10 else spell_cardinal(rest))]
 
 
 def _pieces(chunk: str) -> list[str]:
@@ -191,8 +191,11 @@ def _money(text: str) -> list[str]:
 def _clock(text: str) -> list[str]:
     hour, minute = map(int, text.split(":"))
     if minute == 0:
-        return [*cardinal(hour), "oclock"]
-    return [*cardinal(hour), *(["oh", ONES[minute]] if minute < 10 else cardinal(minute))]
+        return [*spell_cardinal(hour), "oclock"]
+    return [
+        *spell_cardinal(hour),
+        *(["oh", ONES[minute]] if minute < 10 else spell_cardinal(minute)),
+    ]
 
 
 def _ordinal(text: str) -> list[str]:
@@ -203,7 +206,7 @@ def _ordinal(text: str) -> list[str]:
 
 
 def _decades(text: str) -> list[str]:
-    *front, last = year(int(text[:-1])) if len(text) == 5 else cardinal(int(text[:-1]))
+    *front, last = spell_year(int(text[:-1])) if len(text) == 5 else spell_cardinal(int(text[:-1]))
     return [*front, last[:-1] + "ies" if last.endswith("y") else last + "s"]
 
 
@@ -214,9 +217,9 @@ def _number(text: str) -> list[str]:
     if (len(whole) > 1 and whole[0] == "0") or len(whole) > 12:
         spoken = [ONES[int(digit)] for digit in whole]
     elif not part and "," not in text and 1100 <= int(whole) <= 2099:
-        spoken = year(int(whole))
+        spoken = spell_year(int(whole))
     else:
-        spoken = cardinal(int(whole))
+        spoken = spell_cardinal(int(whole))
     return [*spoken, "point", *digits] if digits else spoken
 
 

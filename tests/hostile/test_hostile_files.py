@@ -25,9 +25,9 @@ from manifests.errors import InputError, ToolError
 from manifests.rows import Actor, Event
 from manifests.store import Store
 from pipeline import media
-from pipeline.assemble import timeline
+from pipeline.assemble import conform
 from pipeline.colour import colour
-from pipeline.deliver import credentials
+from pipeline.deliver import c2pa_signing
 from pipeline.render import portraits
 from pipeline.speech import ingest
 
@@ -374,7 +374,7 @@ def test_a_hostile_cube_is_refused(name: str, tmp_path: Path) -> None:
 def test_a_hostile_timeline_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "timeline.otio"
     path.write_text(TIMELINES[name])
-    refused(lambda: timeline.conform_cuts([], path))
+    refused(lambda: conform.conform_cuts([], path))
 
 
 COLUMNS = "line_id,character,text,start,end,take,takes,ignore,status,confidence,reasons,exported\n"
@@ -416,7 +416,7 @@ def test_files_that_hold_no_readable_credentials_are_told_apart_without_a_crash(
         for suffix in (".mp4", ".mov", ".png", ".txt"):
             path = tmp_path / f"{number}{suffix}"
             path.write_bytes(data)
-            assert credentials.verify_credentials(path).state == "missing"
+            assert c2pa_signing.verify_credentials(path).state == "missing"
 
 
 def test_a_good_picture_is_still_read(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from manifests.rows import Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
 from pipeline.align import align, text_alignment, turn_alignment
-from pipeline.align.turn_alignment import Part, Speech
+from pipeline.align.turn_alignment import ExpectedLine, SpeechStretch
 from pipeline.script import text_normalization
 
 SCRIPT = (
@@ -81,7 +81,7 @@ class Stage:
 
     def cues(self, script: Sequence[tuple[str, str]] = SCRIPT, *, words: bool = True) -> list[Cue]:
         """What the matching makes of it."""
-        return align.align(
+        return align.align_cues(
             _lines(script), self.turns, self.words if words else [], recordings=[self.recording()]
         )
 
@@ -239,8 +239,8 @@ def test_speech_that_is_no_line_is_told_with_its_words_and_voice() -> None:
         stage.say(VOICES[who], text)
         if i == 2:
             stage.say("C", "Okay, that was terrible. One more.")
-    found = align.match(_lines(), stage.turns, stage.words, recordings=[stage.recording()])
-    (left,) = found.left_over
+    found = align.align_script(_lines(), stage.turns, stage.words, recordings=[stage.recording()])
+    (left,) = found.unscripted
     assert (left.character, left.text) == ("NADIA", "Okay, that was terrible. One more.")
     assert (left.start, left.end) == stage.spans[3]
     assert found.names == {voice: who for who, voice in VOICES.items()}
@@ -261,7 +261,7 @@ def test_a_file_named_for_a_line_holds_that_line_only() -> None:
         for word in stage.words
     ]
     script = (("MARA", "Yes, of course I will."), ("MARA", "Yes, of course I will."))
-    cues = align.align(_lines(script), stage.turns, words, recordings=[first, second])
+    cues = align.align_cues(_lines(script), stage.turns, words, recordings=[first, second])
     assert [cue.recording_id for cue in cues] == ["second", "first"]
 
 
@@ -273,7 +273,7 @@ def test_an_actors_own_track_is_searched_for_that_actors_lines_only() -> None:
     words = [  # every microphone hears everybody a little: all words stand on all tracks
         replace(word, recording_id=track.recording_id) for word in stage.words for track in tracks
     ]
-    cues = align.align(_lines(), stage.turns, words, recordings=tracks)
+    cues = align.align_cues(_lines(), stage.turns, words, recordings=tracks)
     assert all(_is_at(cue, span) for cue, span in zip(cues, stage.spans, strict=True))
     assert {cue.status for cue in cues} == {"matched"}
 
@@ -282,7 +282,7 @@ def test_times_given_in_the_sheet_are_taken_as_they_are() -> None:
     stage = _spoken(range(8))
     lines = _lines()
     lines[3] = replace(lines[3], audio_file="r.wav", start_seconds=1.5, end_seconds=2.25)
-    cue = align.align(
+    cue = align.align_cues(
         lines, stage.turns, stage.words, recordings=[replace(stage.recording(), offset_samples=30)]
     )[3]
     assert (cue.start, cue.end, cue.confidence) == (72_030, 108_030, 1.0)
@@ -290,9 +290,9 @@ def test_times_given_in_the_sheet_are_taken_as_they_are() -> None:
 
 def test_an_enrolled_voice_that_the_words_contradict_needs_an_ear() -> None:
     stage = _spoken(range(8))
-    known = align.Known(enrolled={"A": "MARA", "B": "NADIA", "C": "NADIA"})
-    cues = align.align(
-        _lines(), stage.turns, stage.words, recordings=[stage.recording()], known=known
+    known = align.AlignmentHints(enrolled={"A": "MARA", "B": "NADIA", "C": "NADIA"})
+    cues = align.align_cues(
+        _lines(), stage.turns, stage.words, recordings=[stage.recording()], hints=known
     )
     assert {cue.status for cue in cues if cue.character == "HENRIK"} == {"doubtful"}
     assert {cue.status for cue in cues if cue.character == "MARA"} == {"matched"}
@@ -401,7 +401,7 @@ def test_a_word_that_two_characters_say_in_turn_is_told_by_its_voice_however_sho
 
 def test_nothing_heard_means_every_line_is_missing() -> None:
     assert {cue.status for cue in Stage().cues()} == {"missing"}
-    assert align.align([], [], [], recordings=[]) == []
+    assert align.align_cues([], [], [], recordings=[]) == []
 
 
 @pytest.mark.parametrize(
@@ -421,22 +421,24 @@ def test_nothing_heard_means_every_line_is_missing() -> None:
     ],
 )
 def test_written_text_is_spoken_out(written: str, said: str) -> None:
-    assert text_normalization.tokens(written) == said.split()
+    assert text_normalization.tokenize(written) == said.split()
 
 
 def test_text_without_spaces_is_matched_by_the_character() -> None:
-    assert text_normalization.tokens("你好吗?", language="zh") == ["你", "好", "吗"]
+    assert text_normalization.tokenize("你好吗?", language="zh") == ["你", "好", "吗"]
 
 
 @given(st.text(max_size=60), st.sampled_from(["en", "de", "ja"]))
 def test_any_text_at_all_can_be_spoken_out(text: str, language: str) -> None:
-    for token in text_normalization.tokens(text, language=language):
+    for token in text_normalization.tokenize(text, language=language):
         assert token == token.strip() != ""
 
 
 @given(number=st.integers(0, 999_999_999))
 def test_no_two_numbers_sound_the_same(number: int) -> None:
-    assert text_normalization.cardinal(number) != text_normalization.cardinal(number + 1)
+    assert text_normalization.spell_cardinal(number) != text_normalization.spell_cardinal(
+        number + 1
+    )
 
 
 @given(
@@ -451,8 +453,8 @@ def test_a_text_is_found_whole_wherever_it_stands(line: list[str], data: st.Data
     noise = st.lists(st.sampled_from(["zebra", "quick", "mumble"]), max_size=6)
     before, after = data.draw(noise), data.draw(noise)
     heard = [*before, *line, *after]
-    weights = np.array([text_alignment.token_weight(token) for token in line])
-    best = text_alignment.readings(0, text_alignment.likeness(line, heard), weights)[0]
+    weights = np.array([text_alignment.weigh_token(token) for token in line])
+    best = text_alignment.find_candidates(0, text_alignment.score_tokens(line, heard), weights)[0]
     assert best.coverage == pytest.approx(1.0)
     assert heard[best.start : best.end] == line
 
@@ -465,10 +467,12 @@ def test_turns_as_long_as_their_lines_are_matched_one_to_one(
     pauses = np.random.default_rng(seed).uniform(0.5, 2.0, len(seconds))
     starts = np.cumsum(pauses) + np.concatenate([[0], np.cumsum(seconds)[:-1]])
     turns = [
-        Speech(start=round(a * 1000), end=round((a + s) * 1000), seconds=s, speaker=c.lower())
+        SpeechStretch(
+            start=round(a * 1000), end=round((a + s) * 1000), seconds=s, speaker=c.lower()
+        )
         for a, s, c in zip(starts, seconds, characters, strict=True)
     ]
-    parts = [Part(character=c, seconds=s) for c, s in zip(characters, seconds, strict=True)]
-    found, names = turn_alignment.match(parts, turns)
+    parts = [ExpectedLine(character=c, seconds=s) for c, s in zip(characters, seconds, strict=True)]
+    found, names = turn_alignment.match_lines(parts, turns)
     assert [(m.line, m.turn) for m in found] == [(i, i) for i in range(len(seconds))]
     assert all(names[c.lower()] == c for c in set(characters))

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from manifests.errors import InputError
 from manifests.timebase import MASTER_HZ
 from pipeline.align import cue_overrides
-from pipeline.align.align import Alignment, Known, match
-from pipeline.align.cue_overrides import Override
+from pipeline.align.align import Alignment, AlignmentHints, align_script
+from pipeline.align.cue_overrides import CueOverride
 from pipeline.script import tables
 from tests.pipeline.align.test_align import SCRIPT, VOICES, Stage, _lines
 
@@ -35,21 +35,21 @@ def _stage() -> Stage:
 
 def _found(circled: dict[str, int] | None = None, *, lines: int = 8) -> Alignment:
     stage = _stage()
-    known = Known(circled=circled or {})
-    return match(
+    known = AlignmentHints(circled=circled or {})
+    return align_script(
         _lines(SCRIPT[:lines]),
         stage.turns,
         stage.words,
         recordings=[stage.recording()],
-        known=known,
+        hints=known,
     )
 
 
 @pytest.fixture
-def edit(tmp_path: Path) -> Callable[..., list[Override]]:
+def edit(tmp_path: Path) -> Callable[..., list[CueOverride]]:
     """Export, change cells as a spreadsheet would, read the changes back."""
 
-    def edited(cells: dict[tuple[str, str], str], *, at: str = SATURDAY) -> list[Override]:
+    def edited(cells: dict[tuple[str, str], str], *, at: str = SATURDAY) -> list[CueOverride]:
         path = tmp_path / "cues.csv"
         path.write_text(cue_overrides.export(_found(), at=at), encoding="utf-8")
         with path.open(encoding="utf-8", newline="") as file:
@@ -63,17 +63,17 @@ def edit(tmp_path: Path) -> Callable[..., list[Override]]:
             writer.writeheader()
             writer.writerows(rows)
         table = tables.read(path, needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS)
-        return cue_overrides.changes(table, characters=CHARACTERS)
+        return cue_overrides.read_changes(table, characters=CHARACTERS)
 
     return edited
 
 
-def test_an_untouched_sheet_changes_nothing(edit: Callable[..., list[Override]]) -> None:
+def test_an_untouched_sheet_changes_nothing(edit: Callable[..., list[CueOverride]]) -> None:
     assert edit({}) == []
 
 
 def test_a_spreadsheet_that_drops_zeros_and_writes_minutes_changes_nothing(
-    edit: Callable[..., list[Override]],
+    edit: Callable[..., list[CueOverride]],
 ) -> None:
     cue = _found().cues[0]
     exact = f"{cue.start / MASTER_HZ:.3f}"
@@ -89,7 +89,7 @@ def test_a_spreadsheet_that_drops_zeros_and_writes_minutes_changes_nothing(
 
 
 def test_changed_cells_become_decisions_that_are_applied(
-    edit: Callable[..., list[Override]],
+    edit: Callable[..., list[CueOverride]],
 ) -> None:
     cells = {
         ("L0", "start"): "0:00.5",
@@ -108,9 +108,9 @@ def test_changed_cells_become_decisions_that_are_applied(
     assert cues["L5"] == _found().cues[5]
 
 
-def test_a_circled_take_is_used(edit: Callable[..., list[Override]]) -> None:
+def test_a_circled_take_is_used(edit: Callable[..., list[CueOverride]]) -> None:
     decided = edit({("L2", "take"): "1"})
-    circled = cue_overrides.circled(decided)
+    circled = cue_overrides.select_circled_takes(decided)
     assert circled == {"L2": 1}
     first, last = _found(circled).cues[2], _found().cues[2]
     assert first.start < last.start
@@ -118,25 +118,25 @@ def test_a_circled_take_is_used(edit: Callable[..., list[Override]]) -> None:
 
 
 def test_a_newer_decision_is_not_overwritten_by_an_older_sheet(
-    edit: Callable[..., list[Override]],
+    edit: Callable[..., list[CueOverride]],
 ) -> None:
     change = edit({("L0", "start"): "0.5", ("L1", "character"): "NADIA"}, at=SATURDAY)
-    newer = Override(line_id="L0", field="start", value="48000", at=SUNDAY)
-    older = Override(line_id="L1", field="character", value="MARA", at=FRIDAY)
-    fresh, conflicts = cue_overrides.settle(change, [newer, older])
+    newer = CueOverride(line_id="L0", field="start", value="48000", at=SUNDAY)
+    older = CueOverride(line_id="L1", field="character", value="MARA", at=FRIDAY)
+    fresh, conflicts = cue_overrides.separate_conflicts(change, [newer, older])
     assert [(one.line_id, one.value) for one in fresh] == [("L1", "NADIA")]
     assert [str(one) for one in conflicts] == [
         f"L0, start: the sheet says 0.500 s, decided 1.000 s at {SUNDAY}"
     ]
-    assert cue_overrides.settle(change, [*change, newer])[1] == conflicts
+    assert cue_overrides.separate_conflicts(change, [*change, newer])[1] == conflicts
 
 
 def test_decisions_survive_a_script_edit_and_those_that_no_longer_fit_are_named() -> None:
     decided = [
-        Override(line_id="L1", field="start", value="96000", at=FRIDAY),
-        Override(line_id="L7", field="ignore", value="yes", at=FRIDAY),
-        Override(line_id="L2", field="take", value="5", at=FRIDAY),
-        Override(line_id="L3", field="end", value="0", at=FRIDAY),
+        CueOverride(line_id="L1", field="start", value="96000", at=FRIDAY),
+        CueOverride(line_id="L7", field="ignore", value="yes", at=FRIDAY),
+        CueOverride(line_id="L2", field="take", value="5", at=FRIDAY),
+        CueOverride(line_id="L3", field="end", value="0", at=FRIDAY),
     ]
     applied = cue_overrides.apply(_found(lines=7), decided)
     assert applied.cues[1].start == 96_000
@@ -152,13 +152,13 @@ def test_a_line_moved_by_hand_takes_its_words_and_its_recording_along() -> None:
     whole = json.loads(found.cues[0].words)
     trimmed, elsewhere = whole[0][1] + 480, recording.samples + MASTER_HZ
     decided = [
-        Override(line_id="L0", field="start", value=str(trimmed), at=FRIDAY),
+        CueOverride(line_id="L0", field="start", value=str(trimmed), at=FRIDAY),
         *(
-            Override(line_id=line, field=field, value=str(elsewhere + extra), at=FRIDAY)
+            CueOverride(line_id=line, field=field, value=str(elsewhere + extra), at=FRIDAY)
             for line in ("L1", "L7")
             for field, extra in (("start", 0), ("end", MASTER_HZ))
         ),
-        Override(line_id="L2", field="character", value="NADIA", at=FRIDAY),
+        CueOverride(line_id="L2", field="character", value="NADIA", at=FRIDAY),
     ]
     applied = cue_overrides.apply(found, decided, recordings=[recording, second])
     assert applied.unfit == []
@@ -175,10 +175,11 @@ def test_a_time_after_the_end_of_the_recordings_is_reported_and_not_applied() ->
     recording = _stage().recording()
     ends = recording.samples
 
-    def moved(start: int, end: int) -> cue_overrides.Applied:
+    def moved(start: int, end: int) -> cue_overrides.AppliedOverrides:
         times = (("start", start), ("end", end))
         decided = [
-            Override(line_id="L6", field=name, value=str(value), at=FRIDAY) for name, value in times
+            CueOverride(line_id="L6", field=name, value=str(value), at=FRIDAY)
+            for name, value in times
         ]
         return cue_overrides.apply(_found(), decided, recordings=[recording])
 
@@ -189,12 +190,12 @@ def test_a_time_after_the_end_of_the_recordings_is_reported_and_not_applied() ->
 
 
 def test_the_latest_decision_counts_and_clearing_a_cell_takes_one_back() -> None:
-    first = Override(line_id="L1", field="start", value="96000", at=FRIDAY)
-    second = Override(line_id="L1", field="start", value="", at=SATURDAY)
+    first = CueOverride(line_id="L1", field="start", value="96000", at=FRIDAY)
+    second = CueOverride(line_id="L1", field="start", value="", at=SATURDAY)
     assert cue_overrides.apply(_found(), [second, first]).cues == _found().cues
 
 
-def test_every_cell_that_makes_no_sense_is_named(edit: Callable[..., list[Override]]) -> None:
+def test_every_cell_that_makes_no_sense_is_named(edit: Callable[..., list[CueOverride]]) -> None:
     cells = {
         ("L0", "start"): "soon",
         ("L1", "character"): "HENRICK",
@@ -213,11 +214,11 @@ def test_every_cell_that_makes_no_sense_is_named(edit: Callable[..., list[Overri
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=20))
 def test_no_text_of_a_script_becomes_a_formula(text: str) -> None:
     stage = Stage()
-    found = match(_lines((("=cmd()", text),)), [], [], recordings=[stage.recording()])
+    found = align_script(_lines((("=cmd()", text),)), [], [], recordings=[stage.recording()])
     rows = list(csv.reader(cue_overrides.export(found, at=FRIDAY).splitlines(keepends=True)))
     assert not [cell for cell in rows[1] if cell.startswith(("=", "+", "-", "@"))]
 
 
 def test_a_decision_goes_through_an_event_unharmed() -> None:
-    one = Override(line_id="L1", field="take", value="2", at=FRIDAY)
-    assert Override(**one.plain()) == one
+    one = CueOverride(line_id="L1", field="take", value="2", at=FRIDAY)
+    assert CueOverride(**one.to_detail()) == one

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from manifests.errors import InputError
 from pipeline.lesson import markdown
 from pipeline.lesson.layouts import Arrangement
-from pipeline.lesson.lesson_script import LessonScript, check, from_lines
+from pipeline.lesson.lesson_script import LessonScript, build_from_lines, check
 from pipeline.script import script as line_sheets
-from pipeline.script.emotion_synonyms import words
+from pipeline.script.emotion_synonyms import load_words
 
-WORDS = words()
+WORDS = load_words()
 
 
 def read(text: str) -> LessonScript:
@@ -149,7 +149,7 @@ def test_whatever_is_said_is_read_again_as_it_was_written(
             strict=True,
         )
     )
-    script = markdown.retitled(seed, titles, texts)
+    script = markdown.replace_texts(seed, titles, texts)
     again = read(markdown.write(script))
     assert [section.title for section in again.sections] == [
         section.title for section in script.sections
@@ -173,7 +173,7 @@ def test_a_line_sheet_is_a_lesson_too(tmp_path: Path) -> None:
     sheet.write_text(
         "line_id,scene,character,text,notes\n1,One,ANNA,Hello.,\n2,Two,ANNA,First.,slide 3a; layout corner\n3,Two,ANNA,Then.,slide 3b\n"
     )
-    script = from_lines(line_sheets.read(sheet, words=WORDS))
+    script = build_from_lines(line_sheets.read(sheet, words=WORDS))
     assert [section.slides for section in script.sections] == [("1",), ("3a", "3b")]
     assert script.sections[1].layout == "corner"
 

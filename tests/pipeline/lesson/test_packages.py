@@ -18,21 +18,25 @@ from hypothesis import strategies as st
 from manifests.errors import InputError
 from pipeline.lesson import markdown, packages, scorm, tincan, transcript, xliff
 from pipeline.lesson.lesson_script import LessonScript
-from pipeline.lesson.transcript import Entry
-from pipeline.script.emotion_synonyms import words
+from pipeline.lesson.transcript import TranscriptEntry
+from pipeline.script.emotion_synonyms import load_words
 from pipeline.script.settings import PackageName
 
 RATE = Fraction(25)
 HOSTILE = '<script>alert(1)</script> & "quotes" {{title}} ]]> --> \\ = ; #'
 TOLD = [
-    Entry(title="One", frame=0, said=(("ANNA", "Hello."), ("BEN", HOSTILE)), on_slides=("Words",)),
-    Entry(title=HOSTILE, frame=100, said=(("ANNA", "Bye."),)),
+    TranscriptEntry(
+        title="One", frame=0, spoken=(("ANNA", "Hello."), ("BEN", HOSTILE)), on_slides=("Words",)
+    ),
+    TranscriptEntry(title=HOSTILE, frame=100, spoken=(("ANNA", "Bye."),)),
 ]
 
 
 def script() -> LessonScript:
     return markdown.parse(
-        "# One\n(happy) Hello.\n\n# Two\n**ANNA:** Goodbye & thanks.\n", file="x.md", words=words()
+        "# One\n(happy) Hello.\n\n# Two\n**ANNA:** Goodbye & thanks.\n",
+        file="x.md",
+        words=load_words(),
     )
 
 
@@ -56,17 +60,17 @@ def package(tmp_path: Path) -> packages.Package:
 
 
 def test_the_transcript_says_who_says_what_and_what_stands_on_the_slides() -> None:
-    text = transcript.plain("Lesson", TOLD, rate=RATE)
+    text = transcript.render_text("Lesson", TOLD, rate=RATE)
     assert "0:04  <script>" in text and "ANNA: Hello." in text and "On the slide: Words" in text
 
 
 def test_text_is_text_in_every_page() -> None:
-    for page in (transcript.page(HOSTILE, TOLD, rate=RATE, language='en"><script>'),):
+    for page in (transcript.render_page(HOSTILE, TOLD, rate=RATE, language='en"><script>'),):
         assert "<script>" not in page and "&lt;script&gt;" in page
 
 
 def test_chapters_for_players_lie_on_their_frames() -> None:
-    vtt = transcript.chapters_vtt(TOLD, frames=250, rate=RATE)
+    vtt = transcript.render_chapters_vtt(TOLD, frames=250, rate=RATE)
     assert "00:00:00.000 --> 00:00:04.000\nOne" in vtt and "00:00:04.000 --> 00:00:10.000" in vtt
     assert "-->" not in vtt.splitlines()[-1]
 
@@ -117,9 +121,9 @@ def test_an_xapi_package_says_what_begins_it_and_keeps_its_name_when_it_is_mende
     told = {child.tag.partition("}")[2]: child.text for child in activity}
     assert list(told) == ["name", "description", "launch"] and told["launch"] in names
     assert told["name"].startswith("<script>") and scorm.MANIFEST not in names
-    assert activity.get("id") == tincan.activity("Ünter 1/2") and activity.get("id").startswith(
-        "urn:uuid:"
-    )
+    assert activity.get("id") == tincan.make_activity_iri("Ünter 1/2") and activity.get(
+        "id"
+    ).startswith("urn:uuid:")
     assert f'data-activity="{activity.get("id")}"' in page and "connect-src" in page
 
 
@@ -141,7 +145,7 @@ def test_the_same_lesson_is_the_same_package(tmp_path: Path) -> None:
 )
 def test_a_manifest_that_breaks_a_rule_is_told_so(wrong: str, right: str, message: str) -> None:
     files, edition = ["index.html", "player.js"], scorm.EDITIONS["scorm12"]
-    manifest = scorm.manifest_xml("A lesson", identifier="a-lesson", edition=edition, files=files)
+    manifest = scorm.build_manifest("A lesson", identifier="a-lesson", edition=edition, files=files)
     assert scorm.check(manifest, edition=edition, files=set(files)) == []
     found = scorm.check(manifest.replace(right, wrong, 1), edition=edition, files=set(files))
     assert any(message in str(problem) for problem in found)
@@ -163,8 +167,8 @@ def test_a_translation_comes_back_as_the_same_lesson_in_other_words(
         )
     (tmp_path / "de.xlf").write_text(back, encoding="utf-8")
     translation = xliff.read(tmp_path / "de.xlf", script())
-    translated = markdown.retitled(script(), translation.titles, translation.texts)
-    again = markdown.parse(markdown.write(translated), file="x.md", words=words())
+    translated = markdown.replace_texts(script(), translation.titles, translation.texts)
+    again = markdown.parse(markdown.write(translated), file="x.md", words=load_words())
     assert translation.language == "de"
     assert [section.title for section in again.sections] == ["Eins", "Zwei"]
     assert [(line.character, line.text, line.performance) for line in again.lines] == [
@@ -211,7 +215,7 @@ def test_a_document_of_xliff_2_1_has_the_structure_that_the_standard_asks_for() 
 
 
 def test_segments_that_a_tool_split_or_turned_round_are_joined_again(tmp_path: Path) -> None:
-    given = markdown.parse("# One\nHello there. Come in!\n", file="x.md", words=words())
+    given = markdown.parse("# One\nHello there. Come in!\n", file="x.md", words=load_words())
     sent = xliff.export(given, original="x.md", source="en", target="de", version="2.1")
     sent = sent.replace(
         "<source>One</source>", '<source>One</source><target state="x">Eins</target>'
@@ -285,7 +289,7 @@ def test_hostile_and_broken_documents_are_refused(tmp_path: Path, hostile: str) 
 @given(st.text(max_size=40), st.text(max_size=60))
 def test_any_title_and_text_survive_the_way_through_xliff(title: str, text: str) -> None:
     seed = SCRIPT
-    changed = markdown.retitled(seed, {"1": title}, {seed.lines[0].line_id: text})
+    changed = markdown.replace_texts(seed, {"1": title}, {seed.lines[0].line_id: text})
     root = ElementTree.fromstring(
         xliff.export(changed, original="x.md", source="en", target="de").encode()
     )

@@ -23,7 +23,7 @@ import pytest
 
 from pipeline import media
 from pipeline.lesson import packages, tincan
-from pipeline.lesson.transcript import Entry
+from pipeline.lesson.transcript import TranscriptEntry
 from pipeline.script.settings import PackageName
 
 SECONDS = 6
@@ -206,8 +206,8 @@ def small_package(folder: Path) -> packages.Package:
         "WEBVTT\n\n00:00.000 --> 00:03.000\nOne\n\n00:03.000 --> 00:06.000\nTwo\n"
     )
     told = [
-        Entry(title="One", frame=0, said=(("A", "Hello."),)),
-        Entry(title="Two", frame=75, said=(("A", "Bye."),)),
+        TranscriptEntry(title="One", frame=0, spoken=(("A", "Hello."),)),
+        TranscriptEntry(title="Two", frame=75, spoken=(("A", "Bye."),)),
     ]
     return packages.Package(
         title="A lesson",

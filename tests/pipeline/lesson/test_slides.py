@@ -48,7 +48,7 @@ def folder_of(tmp_path: Path, **pictures: Image.Image) -> Path:
 
 def test_a_pdf_gives_stills_of_the_delivered_size_under_their_page_labels(tmp_path: Path) -> None:
     found = slides.read(SAMPLE, size=SIZE, root=tmp_path)
-    assert tuple(slide.name for slide in found) == tuple(slides.names(SAMPLE)) == PAGES
+    assert tuple(slide.name for slide in found) == tuple(slides.list_names(SAMPLE)) == PAGES
     assert {pixels_of(slide.path).shape for slide in found} == {(360, 640, 3)}
     assert [slide.full_bleed for slide in found] == [False, False, False, False, True]
     assert "Rings of glass" in found[1].text
@@ -141,7 +141,10 @@ def test_on_the_sample_slides_no_pixel_of_text_lies_under_the_presenter(tmp_path
     for names in (["1"], ["2"], ["3a", "3b"]):
         shown = [found[name] for name in names]
         placed = place(
-            Arrangement(), (1280, 720), slides.union(shown), art=[r for s in shown for r in s.art]
+            Arrangement(),
+            (1280, 720),
+            slides.collect_text_boxes(shown),
+            art=[r for s in shown for r in s.art],
         )
         assert placed.covered == 0 and placed.presenter is not None
         box = placed.presenter
@@ -167,7 +170,7 @@ def test_pictures_are_named_by_their_numbers_and_ordered(tmp_path: Path) -> None
     folder = folder_of(
         tmp_path, **{"s10": drawn("x"), "s2b": drawn("b"), "s2a": drawn("a"), "cover": drawn("c")}
     )
-    assert slides.names(folder) == ["2a", "2b", "10", "cover"]
+    assert slides.list_names(folder) == ["2a", "2b", "10", "cover"]
     assert [slide.name for slide in slides.read(folder, size=SIZE, root=tmp_path)] == [
         "2a",
         "2b",
@@ -214,7 +217,7 @@ def test_words_are_found_in_colours_that_differ_little_in_lightness(ink: str, pa
     )
     pixels = np.asarray(image)
     drawn_over = (pixels != pixels[0, 0]).any(axis=2)
-    for box in slides.ink(pixels):
+    for box in slides.find_ink(pixels):
         drawn_over[box.top : box.bottom, box.left : box.right] = False
     assert drawn_over.sum() < 0.1 * (pixels != pixels[0, 0]).any(axis=2).sum()
 
@@ -231,7 +234,7 @@ def test_a_slide_of_another_shape_stands_on_its_own_paper(tmp_path: Path) -> Non
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
 def test_a_slide_is_fitted_whole_into_the_picture(width: int, height: int) -> None:
-    place = slides.fitted((width, height), SIZE)
+    place = slides.fit_rectangle((width, height), SIZE)
     assert place.left >= 0 and place.top >= 0 and place.right <= SIZE[0] and place.bottom <= SIZE[1]
     assert place.width == SIZE[0] or place.height == SIZE[1]
 
@@ -245,7 +248,7 @@ def test_page_labels_become_different_names(labels: list[str]) -> None:
         def get_page_label(self, index: int) -> str:
             return labels[index]
 
-    names = slides.page_names(Labelled())
+    names = slides.name_pages(Labelled())
     assert len(set(names)) == len(names) == len(labels)
 
 
@@ -262,7 +265,7 @@ def test_files_that_are_no_slides_are_refused_by_name(tmp_path: Path) -> None:
         ("missing.pdf", "no such file"),
     ):
         with pytest.raises(InputError, match=message):
-            slides.names(tmp_path / name)
+            slides.list_names(tmp_path / name)
     with pytest.raises(InputError, match="not a picture"):
         slides.read(tmp_path / "torn", size=SIZE, root=tmp_path)
 
@@ -285,11 +288,11 @@ def test_a_locked_pdf_and_one_without_pages_are_told_of(tmp_path: Path) -> None:
         InputError,
         match=r"none.pdf: the PDF cannot be read \(expected a whole PDF of 1 to 500 pages",
     ):
-        slides.names(tmp_path / "none.pdf")
+        slides.list_names(tmp_path / "none.pdf")
     lock = f"<< /Filter /Standard /V 1 /R 2 /P -4 /O <{'ab' * 32}> /U <{'cd' * 32}> >>"
     bare_pdf(tmp_path / "locked.pdf", trailer=f"/Encrypt {lock} /ID [<{'01' * 16}> <{'01' * 16}>]")
     with pytest.raises(InputError, match=r"locked.pdf: the PDF needs a password"):
-        slides.names(tmp_path / "locked.pdf")
+        slides.list_names(tmp_path / "locked.pdf")
 
 
 def test_a_damaged_pdf_is_read_or_refused_and_nothing_else(tmp_path: Path) -> None:
@@ -308,7 +311,7 @@ def test_a_damaged_pdf_is_read_or_refused_and_nothing_else(tmp_path: Path) -> No
 def test_two_pictures_of_one_number_are_named(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, **{"a1": drawn("x"), "b1": drawn("y")})
     with pytest.raises(InputError, match="two slides are called '1'"):
-        slides.names(folder)
+        slides.list_names(folder)
 
 
 def test_text_boxes_stay_inside_the_picture(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from manifests.rows import Cue, Shot
 from pipeline.lesson import markdown, timing
 from pipeline.lesson.lesson_script import LessonScript
-from pipeline.script.emotion_synonyms import words
+from pipeline.script.emotion_synonyms import load_words
 
-WORDS = words()
+WORDS = load_words()
 RATES = st.sampled_from([Fraction(25), Fraction(24), Fraction(30000, 1001), Fraction(50)])
 
 
@@ -85,7 +85,7 @@ def heard(draw: st.DrawFn) -> tuple[LessonScript, list[Cue], list[Shot], Fractio
         now = start + draw(st.integers(10_000, 200_000))
         missed = draw(st.integers(0, 9)) == 0
         cues.append(cue(line.line_id, -1, -1) if missed else cue(line.line_id, start, now))
-    total = timing.frame_of(now, rate) + 25
+    total = timing.round_to_frame(now, rate) + 25
     edges = sorted({0, total, *draw(st.lists(st.integers(1, max(1, total - 1)), max_size=6))})
     scenes = [section.title for section in script.sections]
     shots = [
@@ -100,11 +100,13 @@ def test_sections_cover_the_timeline_and_chapters_lie_on_the_first_words(
     found: tuple[LessonScript, list[Cue], list[Shot], Fraction],
 ) -> None:
     script, cues, shots, rate = found
-    stretches = timing.lay_out(script, cues, shots, rate=rate)
+    stretches = timing.lay_out_sections(script, cues, shots, rate=rate)
     starts = {cue.line_id: cue.start for cue in cues if cue.start >= 0}
     total = shots[-1].end_frame
     if not starts:
-        assert stretches == [] and len(timing.not_heard(script, stretches)) == len(script.sections)
+        assert stretches == [] and len(timing.find_unheard_sections(script, stretches)) == len(
+            script.sections
+        )
         return
     assert [stretch.start for stretch in stretches] == [
         0,
@@ -136,7 +138,7 @@ def test_a_section_begins_with_its_own_cut_and_a_build_with_its_first_word() -> 
     ]
     rate = Fraction(25)
     shots = [shot("Section 1", 0, 92, rate), shot("Section 2", 92, 170, rate)]
-    one, two = timing.lay_out(script, cues, shots, rate=rate)
+    one, two = timing.lay_out_sections(script, cues, shots, rate=rate)
     assert (one.end, two.start, two.chapter) == (92, 92, 100)
     assert [(shown.slide, shown.start) for shown in (*one.slides, *two.slides)] == [
         ("1a", 0),
@@ -150,7 +152,7 @@ def test_a_build_whose_line_was_not_heard_comes_up_with_the_next_that_was() -> N
     script = lesson(1, 3, builds=True)
     ids = [line.line_id for line in script.lines]
     cues = [cue(ids[0], 0, 40_000), cue(ids[1], -1, -1), cue(ids[2], 96_000, 120_000)]
-    (only,) = timing.lay_out(
+    (only,) = timing.lay_out_sections(
         script, cues, [shot("Section 1", 0, 80, Fraction(25))], rate=Fraction(25)
     )
     assert [(shown.slide, shown.start, shown.end) for shown in only.slides] == [
@@ -163,7 +165,9 @@ def test_sections_of_one_title_in_one_shot_begin_with_their_own_first_words() ->
     script = markdown.parse("# Same\nwords one.\n\n# Same\nwords two.\n", file="x.md", words=WORDS)
     ids = [line.line_id for line in script.lines]
     cues = [cue(ids[0], 9_600, 40_000), cue(ids[1], 96_000, 120_000)]
-    one, two = timing.lay_out(script, cues, [shot("Same", 0, 80, Fraction(25))], rate=Fraction(25))
+    one, two = timing.lay_out_sections(
+        script, cues, [shot("Same", 0, 80, Fraction(25))], rate=Fraction(25)
+    )
     assert (one.start, one.chapter, one.end) == (0, 5, 50) and (
         two.start,
         two.chapter,
@@ -175,7 +179,7 @@ def test_sections_of_one_title_in_one_shot_begin_with_their_own_first_words() ->
 def test_recordings_on_the_grid_of_a_lesson_begin_on_whole_frames(
     rate: Fraction, lengths: list[int]
 ) -> None:
-    step, now = timing.sample_step(rate), 0
+    step, now = timing.compute_sample_step(rate), 0
     for length in lengths:
         assert (now * rate / 48_000).denominator == 1 and now % 3 == 0
         now += -(-length // step) * step

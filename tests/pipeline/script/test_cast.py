@@ -10,9 +10,9 @@ import pytest
 
 from manifests.errors import InputError
 from manifests.rows import Actor, Line
-from pipeline.script import cast, script
+from pipeline.script import cast, emotion_synonyms
 
-WORDS = script.words()
+WORDS = emotion_synonyms.load_words()
 HEADER = "character,actor,aliases,portrait,face,voice_sample,emotion_sample,default_emotion,seed,look,consent"
 MARA = Actor(
     character="MARA",
@@ -160,7 +160,7 @@ def test_wrong_rows_of_yaml_are_named_by_line(folder: Path) -> None:
 
 def test_characters_without_a_row_are_reported_once_with_the_nearest_names() -> None:
     lines = [line("MARA", 3), line("MARRA", 5), line("MARRA", 8), line("THE DAUGTHER", 9)]
-    problems = cast.check(lines, [MARA, JONAS])
+    problems = cast.find_unknown_characters(lines, [MARA, JONAS])
     assert [(problem.line, problem.nearest) for problem in problems] == [
         (5, "'MARA'"),
         (9, "'THE DAUGHTER'"),
@@ -168,11 +168,15 @@ def test_characters_without_a_row_are_reported_once_with_the_nearest_names() -> 
 
 
 def test_in_a_line_sheet_the_row_and_column_are_named() -> None:
-    (problem,) = cast.check([line("MARRA", 5, "lines.csv")], [MARA])
+    (problem,) = cast.find_unknown_characters([line("MARRA", 5, "lines.csv")], [MARA])
     assert str(problem).startswith("lines.csv, row 5, column character: 'MARRA' speaks here")
 
 
 def test_names_differ_by_neither_case_nor_spaces_and_aliases_become_the_character() -> None:
     lines = [line("mara", 1), line("The  Daughter", 2), line("STRANGER", 3)]
-    assert [named.character for named in cast.named(lines, [MARA])] == ["MARA", "MARA", "STRANGER"]
-    assert len(cast.check(lines, [MARA])) == 1
+    assert [named.character for named in cast.resolve_characters(lines, [MARA])] == [
+        "MARA",
+        "MARA",
+        "STRANGER",
+    ]
+    assert len(cast.find_unknown_characters(lines, [MARA])) == 1

@@ -26,7 +26,9 @@ def given_by(subject: str = "Mara Dahl", covers: str = "likeness", **fields: str
 def refusals(actor: Actor, *consents: Consent, required: bool = True) -> list[str]:
     return [
         str(problem)
-        for problem in consent.gate([actor], consents, consent.Terms(on=TODAY, required=required))
+        for problem in consent.check_consents(
+            [actor], consents, consent.ConsentTerms(on=TODAY, required=required)
+        )
     ]
 
 
@@ -86,14 +88,20 @@ def test_the_day_decides(fields: dict[str, str], reason: str) -> None:
 @given(days, days, days)
 def test_a_consent_holds_from_its_first_to_its_last_day(first: date, last: date, on: date) -> None:
     row = given_by(valid_from=first.isoformat(), valid_until=last.isoformat())
-    assert (consent.gate([ACTOR], [row], consent.Terms(on=on)) == []) == (first <= on <= last)
+    assert (consent.check_consents([ACTOR], [row], consent.ConsentTerms(on=on)) == []) == (
+        first <= on <= last
+    )
 
 
 @given(days, st.integers(0, 2000))
 def test_a_revoked_consent_never_holds_again(revoked: date, later: int) -> None:
     row = given_by(revoked_at=revoked.isoformat())
-    assert consent.gate([ACTOR], [row], consent.Terms(on=revoked + timedelta(days=later)))
-    assert not consent.gate([ACTOR], [row], consent.Terms(on=revoked - timedelta(days=1)))
+    assert consent.check_consents(
+        [ACTOR], [row], consent.ConsentTerms(on=revoked + timedelta(days=later))
+    )
+    assert not consent.check_consents(
+        [ACTOR], [row], consent.ConsentTerms(on=revoked - timedelta(days=1))
+    )
 
 
 def test_a_voice_sample_needs_a_consent_for_the_voice() -> None:
@@ -111,9 +119,11 @@ def test_a_voice_sample_needs_a_consent_for_the_voice() -> None:
 def test_a_voice_that_is_no_longer_allowed_stops_also_without_a_sample(
     fields: dict[str, str],
 ) -> None:
-    terms = consent.Terms(on=TODAY, use="episode")
-    assert consent.gate([ACTOR], [given_by(), given_by(covers="voice")], terms) == []
-    (problem,) = consent.gate([ACTOR], [given_by(), given_by(covers="voice", **fields)], terms)
+    terms = consent.ConsentTerms(on=TODAY, use="episode")
+    assert consent.check_consents([ACTOR], [given_by(), given_by(covers="voice")], terms) == []
+    (problem,) = consent.check_consents(
+        [ACTOR], [given_by(), given_by(covers="voice", **fields)], terms
+    )
     assert "no valid consent for voice" in str(problem)
 
 
@@ -145,22 +155,26 @@ def test_where_consent_is_not_required_only_a_revoked_one_stops() -> None:
 def test_a_consent_holds_for_the_uses_and_places_that_it_names() -> None:
     narrow = given_by(scope="episode | trailer", territory="DE|AT")
     assert (
-        consent.gate([ACTOR], [narrow], consent.Terms(on=TODAY, use="Episode", territory="at"))
+        consent.check_consents(
+            [ACTOR], [narrow], consent.ConsentTerms(on=TODAY, use="Episode", territory="at")
+        )
         == []
     )
-    assert consent.gate([ACTOR], [narrow], consent.Terms(on=TODAY)) == []
+    assert consent.check_consents([ACTOR], [narrow], consent.ConsentTerms(on=TODAY)) == []
     for use, territory, missing in (
         ("advert", "", "use"),
         ("episode|advert", "", "advert"),
         ("", "US", "territory"),
     ):
-        (problem,) = consent.gate(
-            [ACTOR], [narrow], consent.Terms(on=TODAY, use=use, territory=territory)
+        (problem,) = consent.check_consents(
+            [ACTOR], [narrow], consent.ConsentTerms(on=TODAY, use=use, territory=territory)
         )
         assert missing in str(problem)
     for wide in ("", "any use", "All Uses"):
         assert (
-            consent.gate([ACTOR], [given_by(scope=wide)], consent.Terms(on=TODAY, use="advert"))
+            consent.check_consents(
+                [ACTOR], [given_by(scope=wide)], consent.ConsentTerms(on=TODAY, use="advert")
+            )
             == []
         )
 
@@ -172,16 +186,23 @@ def withdrawal(*ids: str, covers: str = "likeness") -> consent.Withdrawal:
 
 
 def test_a_recorded_revocation_outranks_the_sheet_until_a_new_consent_is_given() -> None:
-    terms = consent.Terms(on=TODAY, required=False)
-    (problem,) = consent.gate([ACTOR], [given_by()], terms, withdrawals=[withdrawal("c1")])
+    terms = consent.ConsentTerms(on=TODAY, required=False)
+    (problem,) = consent.check_consents(
+        [ACTOR], [given_by()], terms, withdrawals=[withdrawal("c1")]
+    )
     assert "revoked on 2026-11-22 by kim" in str(problem)
     # also when the sheet forgets it
-    assert consent.gate([ACTOR], [], terms, withdrawals=[withdrawal("c1")])
+    assert consent.check_consents([ACTOR], [], terms, withdrawals=[withdrawal("c1")])
     fresh = given_by(consent_id="c9")
-    assert consent.gate([ACTOR], [given_by(), fresh], terms, withdrawals=[withdrawal("c1")]) == []
+    assert (
+        consent.check_consents([ACTOR], [given_by(), fresh], terms, withdrawals=[withdrawal("c1")])
+        == []
+    )
 
 
 def test_likeness_and_voice_are_withdrawn_apart() -> None:
-    terms, both = consent.Terms(on=TODAY), [given_by(), given_by(covers="voice")]
-    (problem,) = consent.gate([ACTOR], both, terms, withdrawals=[withdrawal("c1", covers="voice")])
+    terms, both = consent.ConsentTerms(on=TODAY), [given_by(), given_by(covers="voice")]
+    (problem,) = consent.check_consents(
+        [ACTOR], both, terms, withdrawals=[withdrawal("c1", covers="voice")]
+    )
     assert "for voice" in str(problem)

@@ -73,7 +73,7 @@ def test_a_speech_right_under_its_scene_heading_is_not_lost() -> None:
     ],
 )
 def test_a_cue_falls_into_name_extensions_and_dual_mark(cue: str, expected: object) -> None:
-    assert fountain.cue(cue) == expected
+    assert fountain.parse_cue(cue) == expected
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_what_is_opened_and_never_closed_is_named_with_its_line(text: str, line:
     ],
 )
 def test_emphasis_is_not_spoken(marked: str, plain: str) -> None:
-    assert fountain.plain(marked) == plain
+    assert fountain.strip_emphasis(marked) == plain
 
 
 @given(st.text(alphabet="AB ab\n()[]/*@.^!~>#=林", max_size=80))

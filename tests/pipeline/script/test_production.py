@@ -124,22 +124,22 @@ def test_every_setting_goes_into_the_record_as_plain_text_and_numbers(folder: Pa
 )
 def test_paths_that_lead_out_of_the_folder_are_refused(folder: Path, relative: str) -> None:
     with pytest.raises(ValueError):
-        production.inside(folder, relative)
+        production.resolve_inside(folder, relative)
 
 
 def test_links_are_followed_inside_and_refused_outside(folder: Path) -> None:
     (folder / "inner.wav").symlink_to(folder / "a.wav")
     (folder / "outer").symlink_to(folder.parent)
-    assert production.inside(folder, "inner.wav").is_file()
+    assert production.resolve_inside(folder, "inner.wav").is_file()
     with pytest.raises(ValueError, match="a link that leads outside"):
-        production.inside(folder, "outer/a.wav")
+        production.resolve_inside(folder, "outer/a.wav")
 
 
 @given(st.text(max_size=30))
 def test_whatever_is_accepted_lies_inside(relative: str) -> None:
     folder = Path("/nowhere/production")
     try:
-        path = production.inside(folder, relative)
+        path = production.resolve_inside(folder, relative)
     except ValueError:
         return
     assert path.resolve().is_relative_to(folder.resolve())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from manifests.errors import InputError, Problem
-from pipeline.script import cast, consent, production, script
+from pipeline.script import cast, consent, emotion_synonyms, production, script
 from tests.data import bad_inputs
 
 TODAY = date(2026, 11, 22)
@@ -31,17 +31,17 @@ def problems_of(folder: Path) -> list[Problem]:
     wanted = gather(lambda: production.load(folder))
     if wanted is None:
         return problems
-    own = wanted.path(wanted.emotions) if wanted.emotions else None
-    words = gather(lambda: script.words(own)) or {}
+    own = wanted.resolve_path(wanted.emotions) if wanted.emotions else None
+    words = gather(lambda: emotion_synonyms.load_words(own)) or {}
     lines = gather(lambda: script.read(wanted.path(wanted.script), words=words, folder=folder))
     actors = gather(lambda: cast.read(wanted.path(wanted.cast), words=words, folder=folder))
     consents = gather(lambda: consent.read(wanted.path(wanted.consents)))
     if lines and actors:
-        problems.extend(cast.check(lines, actors))
+        problems.extend(cast.find_unknown_characters(lines, actors))
     if actors and consents is not None:
         problems.extend(
-            consent.gate(
-                actors, consents, consent.Terms(on=TODAY, required=wanted.consent.required)
+            consent.check_consents(
+                actors, consents, consent.ConsentTerms(on=TODAY, required=wanted.consent.required)
             )
         )
     return problems

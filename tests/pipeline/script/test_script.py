@@ -12,9 +12,9 @@ import pytest
 from manifests.errors import InputError
 from manifests.rows import Line
 from model.emotion import LABELS
-from pipeline.script import script
+from pipeline.script import emotion_synonyms, script
 
-WORDS = script.words()
+WORDS = emotion_synonyms.load_words()
 SCRIPTS = Path(__file__).parents[2] / "data" / "scripts"
 
 
@@ -73,7 +73,7 @@ def test_the_synonym_table_is_wide_and_reaches_every_label() -> None:
 def test_a_parenthetical_is_a_mood_or_direction(
     parenthetical: str, mood: str | None, rest: str
 ) -> None:
-    curve, direction = script.mood_of(parenthetical, WORDS)
+    curve, direction = emotion_synonyms.parse_parenthetical(parenthetical, WORDS)
     assert (str(curve) if curve else None, direction) == (mood, rest)
 
 
@@ -183,7 +183,7 @@ def test_a_script_of_unknown_kind_is_refused(tmp_path: Path) -> None:
 def test_a_production_can_bring_its_own_words(tmp_path: Path) -> None:
     own = tmp_path / "emotions.csv"
     own.write_text("word,emotion\nhangry,angry 0.6 + sad 0.2\nfurious,angry 1.4\n")
-    words = script.words(own)
+    words = emotion_synonyms.load_words(own)
     assert words["hangry"] == (("angry", 0.6), ("sad", 0.2))
     assert words["furious"] == (("angry", 1.4),)
     assert words["scared"] == WORDS["scared"]
@@ -195,7 +195,7 @@ def test_every_wrong_word_of_an_own_table_is_reported(tmp_path: Path) -> None:
         "word,emotion\na,happpy\nhappy,sad\na,sad\nb,sad\nb,fear\nc,sad -> happy\n,sad\n"
     )
     with pytest.raises(InputError) as caught:
-        script.words(own)
+        emotion_synonyms.load_words(own)
     assert [(problem.row, problem.column) for problem in caught.value.problems] == [
         (2, "emotion"),
         (3, "word"),
