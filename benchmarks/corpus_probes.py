@@ -47,7 +47,7 @@ def aligned(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
 
 def voice(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
     """The eight numbers of prosody."""
-    return prosody.summary(np.asarray(corpus.array(clip, "speech"), np.float64) / 32768)
+    return prosody.summarize_utterance(np.asarray(corpus.array(clip, "speech"), np.float64) / 32768)
 
 
 PROBES = {

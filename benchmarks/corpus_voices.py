@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
+from manifests.atomic_write import atomic_write
+
 VOICE_HZ = 24_000
 CORPUS_HZ = 16_000
 PEAK = 0.7
@@ -188,15 +190,9 @@ def trimmed(sound: np.ndarray) -> np.ndarray:
 
 def _write(path: Path, sound: np.ndarray) -> None:
     low = resampled(sound, round(len(sound) * CORPUS_HZ / VOICE_HZ))
-    partial = path.with_suffix(".partial")
-    sf.write(
-        partial,
-        low / max(1e-6, np.abs(low).max()) * PEAK,
-        CORPUS_HZ,
-        subtype="PCM_16",
-        format="FLAC",
-    )
-    partial.replace(path)
+    loudest = max(1e-6, np.abs(low).max())
+    with atomic_write(path) as partial:
+        sf.write(partial, low / loudest * PEAK, CORPUS_HZ, subtype="PCM_16", format="FLAC")
 
 
 @cache

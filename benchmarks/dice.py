@@ -20,10 +20,17 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from model.dice.adapters import AdapterProcessor, Conditioning, FaceGate, Part, Tokens, TokenTable
+from model.dice.adapters import (
+    AdapterProcessor,
+    BatchConditioning,
+    FaceGate,
+    Tokens,
+    TokenTable,
+    WindowConditioning,
+)
 from model.dice.config import UNET
-from model.dice.schedule import circular_windows, open_windows
-from model.dice.stream import generated_frames
+from model.dice.schedule import plan_circular_windows, plan_open_windows
+from model.dice.stream import count_generated_frames
 from model.dice.talker import load
 from model.dice.unet import DiceUNet
 from model.emotion import Performance, parse_curve
@@ -51,7 +58,7 @@ def window_flops(frames: int) -> int:
     """
     unet = released_unet()
     counted = FlopCounterMode(display=False)
-    part = Part(
+    part = WindowConditioning(
         _tokens(frames, 1),
         (_tokens(frames, TOKENS), _tokens(frames, TOKENS)),
         FaceGate(_meta(1, 1, 512, 512)),
@@ -60,7 +67,7 @@ def window_flops(frames: int) -> int:
         unet(
             _meta(BRANCHES, frames, 8, SIDE, SIDE),
             _meta(),
-            Conditioning([part], (1.0, 1.0)),
+            BatchConditioning([part], (1.0, 1.0)),
             _meta(BRANCHES, 3),
             _meta(1, 1, 320, SIDE, SIDE),
         )
@@ -99,13 +106,13 @@ def reference_windows(frames: int, step: int) -> list[int]:
     """
     return [
         len(w)
-        for w in circular_windows(frames + WINDOW, window=WINDOW, shift=SHIFT * step % WINDOW)
+        for w in plan_circular_windows(frames + WINDOW, window=WINDOW, shift=SHIFT * step % WINDOW)
     ]
 
 
 def our_windows(frames: int, step: int) -> list[int]:
     """Lengths of ours."""
-    return [len(w) for w in open_windows(frames, window=WINDOW, shift=SHIFT * step % WINDOW)]
+    return [len(w) for w in plan_open_windows(frames, window=WINDOW, shift=SHIFT * step % WINDOW)]
 
 
 def schedule_table() -> list[str]:
@@ -116,7 +123,7 @@ def schedule_table() -> list[str]:
         f"{'seconds':>7} {'TFLOP/s ours':>13} {'reference':>10} {'ratio':>6} {'limit':>6}  evaluations/s ours, reference"
     ]
     for seconds in SECONDS:
-        ours = generated_frames(int(seconds * RATE), RATE)
+        ours = count_generated_frames(int(seconds * RATE), RATE)
         theirs = -(-seconds * 25 // 2)
         mine = Counter(length for step in range(STEPS) for length in our_windows(ours, step))
         other = Counter(

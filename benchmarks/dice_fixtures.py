@@ -19,17 +19,18 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from benchmarks.golden import Compared, Fixture, Json
-from model.dice import detector, engine, preprocess, sampling, schedule, speech, vision
+from model import v_prediction
+from model.dice import detector, engine, guidance, preprocess, sampling, schedule, speech, vision
 from model.dice.adapters import (
     AdapterProcessor,
-    Conditioning,
+    BatchConditioning,
     FaceGate,
-    Part,
     SpatialView,
     Tokens,
+    WindowConditioning,
     resample_mask,
 )
-from model.dice.config import AudioSizes, EmotionSizes, PoseSizes, Sizes
+from model.dice.config import AudioSizes, DiceSizes, EmotionSizes, PoseSizes
 from model.dice.emotion import EmotionModel
 from model.dice.interpolate import Interpolator
 from model.dice.pose import PoseGuider
@@ -109,7 +110,7 @@ def cross_attention(f: Fixture) -> Iterator[Compared]:
     for letter, scales in config["scales"].items():
         for name, gate in (("masked", FaceGate(mask)), ("unmasked", None)):
             view = SpatialView(
-                Conditioning([Part(tokens[0], tuple(tokens[1:]), gate)], tuple(map(float, scales))),
+                BatchConditioning([WindowConditioning(tokens[0], tuple(tokens[1:]), gate)], tuple(map(float, scales))),
                 grid,
             )
             yield f.compare(
@@ -120,7 +121,7 @@ def cross_attention(f: Fixture) -> Iterator[Compared]:
 def mask_grids(f: Fixture) -> Iterator[Compared]:
     for key, wanted in f.tensors.items():
         if match := re.fullmatch(r"out/(\w+)_q\d+", key):
-            mask = preprocess.unit(f.tensors[f"in/{match[1]}"].numpy())
+            mask = preprocess.to_unit(f.tensors[f"in/{match[1]}"].numpy())
             height, width = wanted.shape
             yield f.compare(key, resample_mask(mask, (height, width)), 1e-6)
 
@@ -137,12 +138,12 @@ def scheduler(f: Fixture) -> Iterator[Compared]:
     levels, x = schedule.Schedule.of(f.about["config"], len(f.tensors["in/v"])), f.tensors["in/x"]
     inputs, path = [], []
     for step, v in enumerate(f.tensors["in/v"]):
-        inputs.append(schedule.scaled_input(x, levels.sigmas[step]))
-        x = schedule.euler_step(x, v, levels.sigmas[step], levels.sigmas[step + 1])
+        inputs.append(v_prediction.scale_input(x, levels.sigmas[step]))
+        x = v_prediction.step_euler(x, v, levels.sigmas[step], levels.sigmas[step + 1])
         path.append(x)
     yield f.compare("out/trajectory", torch.stack(path), 1e-3, relative=True)
     yield f.compare("out/scaled_inputs", torch.stack(inputs), 1e-3, relative=True)
-    noisy = schedule.noised(f.tensors["in/ref_latent"], f.tensors["in/noise"], levels.sigmas[0])
+    noisy = v_prediction.add_noise(f.tensors["in/ref_latent"], f.tensors["in/noise"], levels.sigmas[0])
     yield f.compare("out/add_noise_first", noisy, 1e-3, relative=True)
 
 
@@ -157,8 +158,8 @@ def unet(f: Fixture) -> Iterator[Compared]:
     for key in (key for key in told if key.startswith("out/")):
         scales = tuple(map(float, re.findall(r"_(\d+\.?\d*)", key))) or (1.0, 1.0)
         gate = None if key.endswith("no_mask") else FaceGate(told["in/mask"])
-        conditioning = Conditioning(
-            [Part(tokens["clip"], (tokens["audio"], tokens["emotion"]), gate)], scales
+        conditioning = BatchConditioning(
+            [WindowConditioning(tokens["clip"], (tokens["audio"], tokens["emotion"]), gate)], scales
         )
         spatial = None if key.endswith("no_spatial") else told["in/spatial"]
         answer = network(
@@ -184,7 +185,7 @@ def interpolation(f: Fixture) -> Iterator[Compared]:
     network = Interpolator(config["c"], tuple(config.get("scale_list", (4, 2, 1))))
     f.fill(network)
     first, second = f.tensors["in/img0"], f.tensors["in/img1"]
-    found = network.meetings(first, second)
+    found = network.estimate_flows(first, second)
     answers = {f"out/flow{i}": meeting.flow for i, meeting in enumerate(found)}
     answers |= {f"out/merged{i}": meeting.picture for i, meeting in enumerate(found)}
     answers |= {"out/mask": found[-1].weight, "out/middle": network(first, second)}
@@ -203,7 +204,7 @@ class Listener:
     def of(cls, f: Fixture) -> Listener:
         """Build from the fixture's sizes and weights."""
         encoder, audio = (
-            speech.whisper_encoder(f.about["whisper"]),
+            speech.build_whisper_encoder(f.about["whisper"]),
             _audio_sizes(f.about["audio_proj"]),
         )
         projection, emotion = (
@@ -220,10 +221,10 @@ class Listener:
     ) -> dict[str, Callable[[], Tensor]]:
         """What can be compared of one recording."""
         limits = {} if limit is None else {"limit_units": limit}
-        windows = speech.reference_windows(speech.hard_features(self.encoder, wav, **limits))
+        windows = speech.cut_reference_windows(speech.extract_hard_features(self.encoder, wav, **limits))
         prior = f.tensors["in/mu"]
         return {
-            "mel": lambda: speech.log_mel(wav, bins=f.about["whisper"]["num_mel_bins"]).T,
+            "mel": lambda: speech.compute_log_mel(wav, bins=f.about["whisper"]["num_mel_bins"]).T,
             "windows": lambda: windows,
             "audio_tokens": lambda: self.audio(windows),
             "uncond_audio_tokens": lambda: self.audio(torch.zeros_like(windows)),
@@ -259,20 +260,20 @@ def pictures(f: Fixture) -> Iterator[Compared]:
             f.tensors[f"in/{name}_image"].numpy(),
             (case["image_wh"][0], case["image_wh"][1]),
         )
-        face = preprocess.Box.from_xywh(*case["bbox_xywh"])
-        fitted = preprocess.reference_size(size, case["image_size"])
+        face = preprocess.PixelBox.from_xywh(*case["bbox_xywh"])
+        fitted = preprocess.fit_reference_size(size, case["image_size"])
         yield _same(f"{name} out_hw", case["out_hw"], [fitted[1], fitted[0]])
-        crop = preprocess.square_crop(size, face)
+        crop = preprocess.crop_square(size, face)
         yield _same(
             f"{name} crop",
             case["crop_bbox_xyxy_ratio0.5"],
             [crop.left, crop.top, crop.right, crop.bottom],
         )
-        reference = preprocess.resized(image, fitted)
-        mask = preprocess.resized(preprocess.face_mask(size, face, area=area), fitted)
+        reference = preprocess.resize(image, fitted)
+        mask = preprocess.resize(preprocess.draw_face_mask(size, face, area=area), fitted)
         yield f.compare(f"out/{name}_ref_u8", reference.transpose(2, 0, 1), 1)
         yield f.compare(f"out/{name}_mask_u8", mask, 1)
-        pixels = preprocess.clip_pixels(reference)
+        pixels = preprocess.to_clip_pixels(reference)
         if f"out/{name}_clip" in f.tensors:
             yield f.compare(f"out/{name}_clip", pixels, 1e-5)
         else:
@@ -283,31 +284,31 @@ def pictures(f: Fixture) -> Iterator[Compared]:
 def boxes_and_sizes(f: Fixture) -> Iterator[Compared]:
     for number, case in enumerate(f.about["process_bbox"]):
         left, top, right, bottom = case["bbox_xyxy"]
-        face = preprocess.Box(left=left, top=top, right=right, bottom=bottom)
-        crop = preprocess.square_crop((case["w"], case["h"]), face, expand=case["ratio"])
+        face = preprocess.PixelBox(left=left, top=top, right=right, bottom=bottom)
+        crop = preprocess.crop_square((case["w"], case["h"]), face, expand=case["ratio"])
         yield _same(
             f"crop {number}", case["square"], [crop.left, crop.top, crop.right, crop.bottom]
         )
     for case in f.about["resize_rule"]:
-        fitted = preprocess.reference_size((case["w"], case["h"]), case["image_size"])
+        fitted = preprocess.fit_reference_size((case["w"], case["h"]), case["image_size"])
         yield _same(f"size {case['w']}x{case['h']}", [case["new_w"], case["new_h"]], list(fitted))
 
 
 def face_detector(f: Fixture) -> Iterator[Compared]:
     for name, case in f.about["cases"].items():
         size = (case["image_wh"][0], case["image_wh"][1])
-        given = detector.network_input(f.tensors[f"in/{name}_bgr"].numpy())
+        given = detector.make_network_input(f.tensors[f"in/{name}_bgr"].numpy())
         yield f.compare(f"out/{name}_net_input_q8", given[..., ::8, ::8], 1e-3)
-        grids = detector.network_grids(detector.network_size(size))
+        grids = detector.make_network_grids(detector.fit_network_size(size))
         yield _same(f"{name} grids", case["grids"], [list(grid.shape) for grid in grids])
-        found = detector.detections(f.tensors[f"in/{name}_pred"], size=size)
+        found = detector.decode_detections(f.tensors[f"in/{name}_pred"], size=size)
         boxes = np.array([[d.box.left, d.box.top, d.box.width, d.box.height] for d in found])
         yield f.compare(f"out/{name}_boxes_xywh", boxes, 1e-3)
         yield f.compare(f"out/{name}_landmarks", np.stack([d.landmarks for d in found]), 1e-3)
         yield f.compare(f"out/{name}_scores", np.array([d.score for d in found]), 1e-3)
         areas = [d.area for d in found]
-        yield _same(f"{name} largest", case["true_largest"], detector.largest(areas))
-        chosen = detector.largest(areas, as_reference=True)
+        yield _same(f"{name} largest", case["true_largest"], detector.choose_largest(areas))
+        chosen = detector.choose_largest(areas, as_reference=True)
         yield _same(
             f"{name} largest as reference", case["maxface_index_chosen_by_reference"], chosen
         )
@@ -320,68 +321,68 @@ def pipeline(f: Fixture) -> Iterator[Compared]:
     first = f.about["cases"]["A"]
     image = f.tensors["in/image"].numpy()
     size = (image.shape[1], image.shape[0])
-    fitted = preprocess.reference_size(size, first["image_size"])
-    picture = preprocess.resized(image, fitted)
-    face = preprocess.Box.from_xywh(*first["bbox_xywh"])
-    mask = preprocess.unit(preprocess.resized(preprocess.face_mask(size, face), fitted))
-    windows = speech.reference_windows(
-        speech.hard_features(networks.whisper, _float(f.tensors["in/wav_i16"]))
+    fitted = preprocess.fit_reference_size(size, first["image_size"])
+    picture = preprocess.resize(image, fitted)
+    face = preprocess.PixelBox.from_xywh(*first["bbox_xywh"])
+    mask = preprocess.to_unit(preprocess.resize(preprocess.draw_face_mask(size, face), fitted))
+    windows = speech.cut_reference_windows(
+        speech.extract_hard_features(networks.whisper, _float(f.tensors["in/wav_i16"]))
     )
-    pixels = preprocess.clip_pixels(picture)
+    pixels = preprocess.to_clip_pixels(picture)
     told = torch.stack((pixels.mean((1, 2)), pixels.std((1, 2))))
-    ready = {"mid/ref": preprocess.signed(picture), "mid/clip_pixels_mean_std": told}
+    ready = {"mid/ref": preprocess.to_signed(picture), "mid/clip_pixels_mean_std": told}
     yield from (f.compare(key, value, 1e-5) for key, value in ready.items() if key in f.tensors)
     for letter, case in f.about["cases"].items():
         prefix = "" if letter == "A" else f"{letter}_"
         strength = case.get("noise_aug_strength", 0)
         noise = f.tensors.get(f"in/{prefix}noise_augmentation")
-        sitter = networks.sitter(
-            preprocess.signed(picture),
+        portrait = networks.encode_portrait(
+            preprocess.to_signed(picture),
             mask=mask,
             clip_pixels=pixels,
             augmentation=strength * noise[0] if strength and noise is not None else None,
         )
         if letter == "A":
-            yield from _prepared(f, networks, sitter, mask, windows)
-        yield from _sampled(f, networks, sitter, windows, (prefix, case))
+            yield from _prepared(f, networks, portrait, mask, windows)
+        yield from _sampled(f, networks, portrait, windows, (prefix, case))
 
 
 def _prepared(
-    f: Fixture, networks: engine.Networks, sitter: engine.Sitter, mask: Tensor, windows: Tensor
+    f: Fixture, networks: engine.DiceNetworks, portrait: engine.EncodedPortrait, mask: Tensor, windows: Tensor
 ) -> Iterator[Compared]:
-    audio = networks.heard(windows).table.sets
+    audio = networks.encode_audio(windows).table.sets
     answers = {
         "mid/mask": mask,
         "mid/audio_tokens": audio[1:],
         "mid/uncond_audio_tokens": audio[:1],
-        "mid/emotion_tokens": networks.felt(f.tensors["in/mu"]).table.sets[1:],
-        "mid/uncond_emotion_tokens": networks.felt(f.tensors["in/mu"]).table.sets[:1],
-        "mid/clip_embeds": sitter.clip.sets[1],
-        "mid/image_latents": sitter.latent,
-        "mid/pose_fea": sitter.pose,
+        "mid/emotion_tokens": networks.encode_emotion(f.tensors["in/mu"]).table.sets[1:],
+        "mid/uncond_emotion_tokens": networks.encode_emotion(f.tensors["in/mu"]).table.sets[:1],
+        "mid/clip_embeds": portrait.clip.sets[1],
+        "mid/image_latents": portrait.latent,
+        "mid/pose_fea": portrait.pose,
     }
     yield from (f.compare(key, value, 1e-4) for key, value in answers.items() if key in f.tensors)
 
 
 def _sampled(
     f: Fixture,
-    networks: engine.Networks,
-    sitter: engine.Sitter,
+    networks: engine.DiceNetworks,
+    portrait: engine.EncodedPortrait,
     windows: Tensor,
     named: tuple[str, Json],
 ) -> Iterator[Compared]:
     prefix, case = named
     frames, window = case["num_frames"], case["frames_per_batch"]
     plan = _plan(networks, case)
-    told = engine.conditions(
-        sitter,
-        networks.heard(windows[:frames], silent_after=window),
-        networks.felt(f.tensors["in/mu"].expand(frames, -1), silent_after=window),
+    told = engine.condition_clip(
+        portrait,
+        networks.encode_audio(windows[:frames], silent_after=window),
+        networks.encode_emotion(f.tensors["in/mu"].expand(frames, -1), silent_after=window),
         (float(case["fps"]), float(case["motion_bucket_id"]), float(case["motion_bucket_id_exp"])),
     )
     noise = f.tensors[f"in/{prefix}noise_latents"][0]
-    job = sampling.Job(told, schedule.noised(sitter.scaled, noise, plan.schedule.sigmas[0]))
-    seen: list[sampling.Seen] = []
+    job = sampling.DenoiseJob(told, v_prediction.add_noise(portrait.scaled, noise, plan.schedule.sigmas[0]))
+    seen: list[sampling.WindowStep] = []
     given: list[tuple[Tensor, Tensor]] = []
     handle = networks.unet.register_forward_hook(
         lambda _, told, answer: given.append((told[0], answer))
@@ -402,7 +403,7 @@ def _sampled(
         yield f.compare(f"mid/{prefix}window_latents", moved, 1e-3, relative=True)
     if f"out/{prefix}video" in f.tensors:
         decoded = list(
-            vision.seamed_decode(networks.vae, job.latents, chunk=case["decode_chunk_size"])
+            vision.decode_seamed(networks.vae, job.latents, chunk=case["decode_chunk_size"])
         )
         yield f.compare(f"out/{prefix}video", torch.stack(decoded[:frames], 1), 2e-4)
 
@@ -461,19 +462,19 @@ def _unet(f: Fixture) -> DiceUNet:
     return network
 
 
-def _networks(f: Fixture, unet_fixture: Fixture, heard: Fixture) -> engine.Networks:
+def _networks(f: Fixture, unet_fixture: Fixture, heard: Fixture) -> engine.DiceNetworks:
     listener = Listener.of(heard)
     pose = PoseGuider(_pose_sizes(f.about["pose_guider"]))
-    sizes = Sizes(
+    sizes = DiceSizes(
         audio=_audio_sizes(heard.about["audio_proj"]),
         emotion=_emotion_sizes(heard.about["emotion"]),
         pose=_pose_sizes(f.about["pose_guider"]),
         scheduler=f.about["scheduler"],
     )
-    vae, clip = vision.autoencoder(f.about["vae"]), vision.image_encoder(f.about["clip"])
+    vae, clip = vision.build_autoencoder(f.about["vae"]), vision.build_image_encoder(f.about["clip"])
     for module, prefix in ((pose, "w/pose."), (vae, "w/vae."), (clip, "w/clip.")):
         f.fill(module, prefix)
-    return engine.Networks(
+    return engine.DiceNetworks(
         sizes,
         listener.encoder,
         listener.audio,
@@ -487,7 +488,7 @@ def _networks(f: Fixture, unet_fixture: Fixture, heard: Fixture) -> engine.Netwo
     )
 
 
-def _plan(networks: engine.Networks, case: Json) -> sampling.Plan:
+def _plan(networks: engine.DiceNetworks, case: Json) -> sampling.DenoisePlan:
     appearance, told = (
         (case["guidance"][:2], case["guidance"][2:])
         if "guidance" in case
@@ -495,9 +496,9 @@ def _plan(networks: engine.Networks, case: Json) -> sampling.Plan:
     )
     steps = case["steps"] if "steps" in case else case["num_inference_steps"]
     levels = schedule.Schedule.of(networks.sizes.scheduler, steps)
-    return sampling.Plan(
+    return sampling.DenoisePlan(
         schedule=levels.last(case.get("i2i_noise_strength", 1.0)),
-        guidance=schedule.Guidance(
+        guidance=guidance.Guidance(
             appearance=_ramp(appearance), audio=_ramp(told), emotion=_ramp(told)
         ),
         window=case["frames_per_batch"],
@@ -508,7 +509,7 @@ def _plan(networks: engine.Networks, case: Json) -> sampling.Plan:
     )
 
 
-def _ramp(ends: list[float]) -> schedule.Ramp:
+def _ramp(ends: list[float]) -> guidance.Ramp:
     return float(ends[0]), float(ends[1])
 
 

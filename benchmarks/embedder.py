@@ -30,13 +30,13 @@ from model.affect.bank import EmotionBank, perplexity
 from model.affect.embedder import BOTH, EmotionEmbedder
 from model.affect.features import PROSODY_NUMBERS
 from model.affect.prepared_corpus import Corpus
-from model.affect.priors import NEUTRAL, Priors
+from model.affect.priors import NEUTRAL, EmotionPriors
 from model.emotion import LABELS
 from model.training import probes, train_bank, train_embedder
-from model.training.batches import Clips, Sampler, gather
-from model.training.resuming import seeded
-from model.training.run import Run
-from model.training.train_bank import BankSettings, Performances, performances
+from model.training.batches import BatchSampler, EmbedderClips, read_clips
+from model.training.resuming import seed_step
+from model.training.run import TrainingRun
+from model.training.train_bank import BankSettings, Performances, read_performances
 from model.training.train_embedder import EmbedderSettings, encode_all
 from pipeline.corpus import read
 
@@ -88,7 +88,7 @@ def train_embedders(
         folder = arguments.out / f"{arm.name.replace(' ', '-')}-{seed}"
         settings = EmbedderSettings(seed=seed, steps=arguments.steps, **arm.change)
         with spent() as seconds:
-            train_embedder.train(seen, settings, Run(out=folder))
+            train_embedder.train(seen, settings, TrainingRun(out=folder))
         keep(
             arguments.out,
             arm.name,
@@ -101,13 +101,13 @@ def train_banks(corpus: Corpus, arguments: argparse.Namespace, seed: int) -> Non
     """Train on the full embedder, with and without bank, and measure both."""
     seen, left_out = without_pairs(corpus, seed)
     place = arguments.out / f"full-{seed}"
-    embedder, priors = EmotionEmbedder.load(place), Priors.load(place)
+    embedder, priors = EmotionEmbedder.load(place), EmotionPriors.load(place)
     for name, with_bank in BANKS.items():
         if done(arguments.out, name, seed):
             continue
         wanted = BankSettings(seed=seed, steps=arguments.bank_steps, with_bank=with_bank)
         with spent() as seconds:
-            run = Run(out=arguments.out / f"{name.replace(' ', '-')}-{seed}")
+            run = TrainingRun(out=arguments.out / f"{name.replace(' ', '-')}-{seed}")
             bank, performer = train_bank.train(seen, embedder, wanted, run)
         asked = Asked(seen, embedder, priors, bank, performer)
         keep(
@@ -143,11 +143,11 @@ def without_pairs(corpus: Corpus, seed: int) -> tuple[Corpus, list[CorpusClip]]:
 
 def embedder_measures(corpus: Corpus, folder: Path, seed: int, *, split: str) -> dict[str, float]:
     """Accuracies and probes on a split."""
-    embedder, priors = EmotionEmbedder.load(folder), Priors.load(folder)
-    taught = gather(corpus, corpus.split("train"), embedder.space)
+    embedder, priors = EmotionEmbedder.load(folder), EmotionPriors.load(folder)
+    taught = read_clips(corpus, corpus.split("train"), embedder.space)
     found = dict[str, float]()
     for which, rows in test_sets(corpus, split):
-        clips = gather(corpus, rows, embedder.space)
+        clips = read_clips(corpus, rows, embedder.space)
         for name, modalities in SENSES.items():
             felt, intensity = encode_all(embedder, clips, modalities)
             found[f"{which} {name}"] = share(priors.nearest(felt.mean) == clips.emotions)
@@ -165,7 +165,7 @@ def embedder_measures(corpus: Corpus, folder: Path, seed: int, *, split: str) ->
             )
             == clips.emotions
         )
-    clips = gather(corpus, corpus.split(split), embedder.space)
+    clips = read_clips(corpus, corpus.split(split), embedder.space)
     means = encode_all(embedder, clips)[0].mean.double().numpy()
     given = np.column_stack([faces(clips), pooled(clips.heard, clips)])
     who, what = clips.identities.numpy(), clips.emotions.numpy()
@@ -196,8 +196,8 @@ class Asked:
 
     corpus: Corpus
     embedder: EmotionEmbedder
-    priors: Priors
-    bank: EmotionBank | train_bank.Unbanked
+    priors: EmotionPriors
+    bank: EmotionBank | train_bank.LinearTokens
     performer: train_bank.Performer
 
     def paths(self) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
@@ -230,7 +230,7 @@ def bank_measures(asked: Asked, left_out: list[CorpusClip], *, split: str) -> di
         "train": asked.corpus.split("train"),
     }
     for which, rows in sets.items():
-        acted = performances(asked.corpus, rows, asked.embedder, asked.priors)
+        acted = read_performances(asked.corpus, rows, asked.embedder, asked.priors)
         every = torch.arange(len(rows))
         for path, tokens in asked.paths().items():
             for given, priors in {"named": acted.named(every), "felt": acted.felt.mean}.items():
@@ -249,11 +249,11 @@ def use(bank: EmotionBank, acted: Performances) -> dict[str, float]:
     the means of that.
     """
     settings, codes = BankSettings(), bank.sizes.bank
-    sampler = Sampler(acted.clips, identities=settings.identities)
-    scenes = [train_bank.draw(acted, sampler, settings, seeded(10_000, step)) for step in range(30)]
-    noise = torch.randn(acted.felt.mean.shape, generator=seeded(10_000, 30))
+    sampler = BatchSampler(acted.clips, identities=settings.identities)
+    batches = [train_bank.draw(acted, sampler, settings, seed_step(10_000, step)) for step in range(30)]
+    noise = torch.randn(acted.felt.mean.shape, generator=seed_step(10_000, 30))
     asked = {
-        "scenes": torch.cat([scene.priors for scene in scenes]),
+        "scenes": torch.cat([batch.priors for batch in batches]),
         "draws": acted.felt.sample(noise),
         "means": acted.felt.mean,
     }
@@ -313,18 +313,18 @@ def between(asked: Asked, acted: Performances) -> dict[str, float]:
     return found
 
 
-def pooled(rows: torch.Tensor, clips: Clips) -> np.ndarray:
+def pooled(rows: torch.Tensor, clips: EmbedderClips) -> np.ndarray:
     """Means over the real tokens."""
     real = (torch.arange(rows.shape[1]) < clips.lengths[:, None])[..., None]
     return np.asarray(((rows * real).sum(1) / real.sum(1)).double().numpy())
 
 
-def faces(clips: Clips) -> np.ndarray:
+def faces(clips: EmbedderClips) -> np.ndarray:
     """What is seen once the emotion has set in."""
-    return np.asarray(train_bank.settled(clips).double().numpy())
+    return np.asarray(train_bank.average_settled(clips).double().numpy())
 
 
-def prosody(clips: Clips) -> np.ndarray:
+def prosody(clips: EmbedderClips) -> np.ndarray:
     """The eight prosody numbers."""
     return np.asarray(clips.heard[:, 0, -len(PROSODY_NUMBERS) :].double().numpy())
 

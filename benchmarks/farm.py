@@ -31,12 +31,12 @@ from flows.farm.policy import Task
 from flows.farm.pool import FarmSettings
 from flows.farm.worker import Job, Worker
 from flows.generate import Farm, generate
-from flows.ledger.live_decisions import steering
+from flows.ledger.live_decisions import watch_decisions
 from flows.project import Film, open_film
 from flows.starter import write_starter
 from manifests.rows import Shot
-from model.emotion import Performance, held
-from model.talker import Frame, Portrait, Settings, Speech, TakeMeasures, Talker
+from model.emotion import Performance, hold_emotion
+from model.talker import Frame, Portrait, Speech, TakeMeasures, Talker, TalkerSettings
 
 FRAMES = 8
 SIDE = 64
@@ -80,14 +80,14 @@ class BurningTalker:
         return BurningClip(frames=speech.frames, seconds=float(os.environ[BURN]))
 
 
-def burning(_name: str, _settings: Settings) -> Talker:
+def burning(_name: str, _settings: TalkerSettings) -> Talker:
     """Loads the talker of this benchmark."""
     return BurningTalker()
 
 
 def shots(count: int) -> list[Shot]:
     """Shots of two people in turn, without sound."""
-    mood = json.dumps(Performance.of(held("neutral"), start=0, end=FRAMES).plain())
+    mood = json.dumps(Performance.of(hold_emotion("neutral"), start=0, end=FRAMES).plain())
     return [
         Shot(
             shot_id=f"{i:032x}",
@@ -125,7 +125,7 @@ def through_the_flow(film: Film, wanted: Sequence[Shot], workers: int) -> None:
     """The generate step as a task of a flow."""
     from prefect import flow, task
 
-    steer = steering(film, wanted, began=datetime.datetime.now(datetime.UTC).isoformat())
+    steer = watch_decisions(film, wanted, began=datetime.datetime.now(datetime.UTC).isoformat())
     farm = Farm(settings=FarmSettings(workers=workers), steer=steer, load=burning)
 
     @task(name="Takes")

@@ -25,8 +25,10 @@ from PIL import Image
 from manifests.rows import Cut
 from pipeline import media
 from pipeline.assemble import assemble, edit_list, master_mix
+from pipeline.assemble.loudness import LoudnessSettings, measure_loudness
 from pipeline.colour import colour, colour_transfer
 from pipeline.deliver import deliver, profiles
+from pipeline.deliver.delivery_job import DeliveryJob
 from tests.pipeline.tiny_film import TinyFilm, clicks, eight_bit, tone
 
 PORTRAITS = Path(__file__).parent.parent / "examples" / "lighthouse" / "portraits"
@@ -77,14 +79,14 @@ def speed(root: Path, rounds: int) -> None:
     """
     film = _plates(root)
     cube = root / "media" / "grades" / "a.cube"
-    colour.write_cube(cube, colour.cube_of(lambda rgb: rgb * [1, 0.97, 0.95]), title="a")
+    colour.write_cube(cube, colour.sample_cube(lambda rgb: rgb * [1, 0.97, 0.95]), title="a")
     job = _job(film, (1920, 1080), tone(film.samples))
     cuts = [
         dataclasses.replace(cut, cube_path=cube.relative_to(root).as_posix())
-        for cut in assemble.cuts(film.shots, film.takes, [], version="v", size=(1920, 1080))
+        for cut in assemble.build_cuts(film.shots, film.takes, [], version="v", size=(1920, 1080))
     ]
     runs = {
-        "ours": lambda: deliver.render(cuts, job, folder=root / "o"),
+        "ours": lambda: deliver.render_profiles(cuts, job, folder=root / "o"),
         "bare ffmpeg": lambda: media.run(_bare(cuts, job, cube, root)),
         "plain transcode": lambda: media.run(_bare(cuts, job, None, root)),
     }
@@ -110,7 +112,7 @@ def drift(root: Path, minutes: float) -> None:
         + [np.roll(dark, i, axis=1) for i in range(frames - 2)],
         label="DICE-Talk",
     )
-    (one,) = assemble.cuts(film.shots, film.takes, [], version="v", size=(640, 360))
+    (one,) = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(640, 360))
     cuts = [
         dataclasses.replace(
             one, order=n, number=f"sh{n:03}", start_frame=n * frames, end_frame=(n + 1) * frames
@@ -122,7 +124,7 @@ def drift(root: Path, minutes: float) -> None:
         film, (640, 360), clicks(count * frames * 1920, starts), samples=count * frames * 1920
     )
     with _Memory() as memory:
-        seconds = _cpu(lambda: deliver.render(cuts, job, folder=root / "o"))
+        seconds = _cpu(lambda: deliver.render_profiles(cuts, job, folder=root / "o"))
     path = root / "o" / "web.mp4"
     seen = np.array([frame.mean() for frame in media.read_frames(path, width=32, height=18)])
     heard = np.concatenate(
@@ -168,7 +170,7 @@ class Scene:
             colour_transfer.sample_pictures(eight_bit(picture)[None], self.face).skin_mean
             for picture in (graded, self.plain)
         ]
-        hues = colour.hue_degrees(colour.lab_of_rgb(np.stack(skins)))
+        hues = colour.hue_degrees(colour.rgb_to_lab(np.stack(skins)))
         return _difference(graded, self.plain) / self.start, abs(float(hues[0] - hues[1]))
 
 
@@ -190,12 +192,14 @@ def match_colours(root: Path) -> None:
             for p in (scene.seen, scene.plain)
         )
         looks = [
-            ("monge-kantorovich", colour_transfer.look_of(truth)),
-            ("reinhard", colour_transfer.look_of(truth)),
-            ("monge-kantorovich", colour_transfer.character_looks(["x"], [sample], {})["x"]),
+            ("monge-kantorovich", colour_transfer.build_look(truth)),
+            ("reinhard", colour_transfer.build_look(truth)),
+            ("monge-kantorovich", colour_transfer.build_character_looks(["x"], [sample], {})["x"]),
         ]
         still, plain, neutral = (
-            np.clip(colour_transfer.estimate(sample, look, method=method)(scene.seen), 0, 1)
+            np.clip(
+                colour_transfer.estimate_transfer(sample, look, method=method)(scene.seen), 0, 1
+            )
             for method, look in looks
         )
         row = dict(zip(heads, map(scene.left, (still, plain, package, neutral)), strict=True))
@@ -241,7 +245,7 @@ def _public_reinhard(scenes: list[Scene], root: Path) -> list[np.ndarray]:
 def _light(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """A picture under another light: a matrix on linear light."""
     return np.clip(
-        colour.srgb_of_linear(np.clip(colour.linear_of_srgb(rgb) @ matrix.T, 0, 1)), 0, 1
+        colour.linear_to_srgb(np.clip(colour.srgb_to_linear(rgb) @ matrix.T, 0, 1)), 0, 1
     )
 
 
@@ -266,17 +270,17 @@ def loudness(root: Path) -> None:
     )
     for kind in ("music", "speech", "whisper", "one word"):
         for target in (-23.0, -16.0, -14.0):
-            settings = master_mix.LoudnessSettings(target_lufs=target, peak_dbtp=-1.0)
-            made = master_mix.master(
+            settings = LoudnessSettings(target_lufs=target, peak_dbtp=-1.0)
+            made = master_mix.render_master(
                 [film.record(programme(kind))], samples=film.samples, settings=settings, root=root
             )
             job = dataclasses.replace(_job(film, (64, 36), tone(10)), sound_path=root / made.path)
-            cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36))
-            web = deliver.render(cuts, job, folder=root / "o")["web"]
+            cuts = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(64, 36))
+            web = deliver.render_profiles(cuts, job, folder=root / "o")["web"]
             pcm = np.concatenate(list(media.read_audio(web, hz=48000, channels=2)))
             meter = pyloudnorm.Meter(48000)
             master = meter.integrated_loudness(soundfile.read(root / made.path)[0])
-            aac = master_mix.measure(web)
+            aac = measure_loudness(web)
             print(
                 f"{kind:<10} {target:6.1f} {made.missed_lu:6.1f} {master:7.2f} {made.after.peak_dbtp:6.1f} "
                 f"{meter.integrated_loudness(pcm):7.2f} {aac.peak_dbtp:6.1f}"
@@ -303,13 +307,13 @@ def _plates(root: Path) -> TinyFilm:
 
 def _job(
     film: TinyFilm, size: tuple[int, int], heard: np.ndarray, *, samples: int = 0
-) -> deliver.Job:
-    settings = master_mix.LoudnessSettings(target_lufs=None)
-    master = master_mix.master(
+) -> DeliveryJob:
+    settings = LoudnessSettings(target_lufs=None)
+    master = master_mix.render_master(
         [film.record(heard)], samples=samples or film.samples, settings=settings, root=film.root
     )
     picture = assemble.Picture(width=size[0], height=size[1], rate=film.rate)
-    return deliver.Job(
+    return DeliveryJob(
         picture=picture,
         sound_id="",
         sound_path=film.root / master.path,
@@ -318,7 +322,7 @@ def _job(
     )
 
 
-def _bare(cuts: list[Cut], job: deliver.Job, cube: Path | None, root: Path) -> list[str]:
+def _bare(cuts: list[Cut], job: DeliveryJob, cube: Path | None, root: Path) -> list[str]:
     """One ffmpeg that does the same without us; without a cube, a plain transcode."""
     listing = root / "list.txt"
     listing.write_text("".join(f"file '{root / cut.take_path}'\n" for cut in cuts))
@@ -357,7 +361,7 @@ def _cpu(run: Callable[[], object]) -> float:
 
 
 def _difference(first: np.ndarray, second: np.ndarray) -> float:
-    return float(colour.delta_e(colour.lab_of_rgb(first), colour.lab_of_rgb(second)).mean())
+    return float(colour.delta_e(colour.rgb_to_lab(first), colour.rgb_to_lab(second)).mean())
 
 
 class _Memory:

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from flows import listening
-from flows.cut import Cutting, cut
+from flows.cut import CurrentCut, cut_recordings
 from flows.finishing import episode
 from flows.inputs import read_inputs
 from flows.project import Film, open_film
@@ -29,7 +29,7 @@ from model.talkers import load
 from pipeline import media
 from pipeline.deliver import contact_sheet
 from pipeline.render import portraits
-from pipeline.render.render import Studio, generate
+from pipeline.render.render import RenderContext, generate_take
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LAYOUTS = ("single", "full-plate", "two-hander", "picture-in-picture")
@@ -78,19 +78,19 @@ def render(folder: Path, plain: str, layout: str, profiles: list[str]) -> Path:
     )
     film = open_film(folder)
     inputs = read_inputs(film)
-    cutting = cut(film, inputs, listening.bring_in(film, inputs))
+    cutting = cut_recordings(film, inputs, listening.ingest_recordings(film, inputs))
     takes = list(_takes(film, cutting))
     reel = Reel(
-        shots=cutting.shots, takes=takes, cues=cutting.heard.cues, recordings=cutting.recordings
+        shots=cutting.shots, takes=takes, cues=cutting.corrected.cues, recordings=cutting.recordings
     )
     return episode.make_version(
         film, reel, episode.edit(film, reel, episode.colour_match(film, reel))
     ).folder
 
 
-def _takes(film: Film, cutting: Cutting) -> Iterator[Take]:
+def _takes(film: Film, cutting: CurrentCut) -> Iterator[Take]:
     talker = load(film.production.talker, film.talker_settings)
-    studio = Studio(
+    studio = RenderContext(
         root=film.root,
         recordings=cutting.recordings,
         worker="here",
@@ -99,7 +99,7 @@ def _takes(film: Film, cutting: Cutting) -> Iterator[Take]:
     )
     for shot in cutting.shots:
         portrait = portraits.read(film.folder / shot.portrait, face=shot.face, name=shot.portrait)
-        yield generate(shot, talker=talker, portrait=portrait, studio=studio)
+        yield generate_take(shot, talker=talker, portrait=portrait, studio=studio)
 
 
 def frames(video: Path, size: tuple[int, int], title: str) -> Iterator[Shown]:

@@ -40,10 +40,10 @@ from manifests.rows import Cue, Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from pipeline import media
 from pipeline.align import align
-from pipeline.speech import diarize, ingest, transcribe
+from pipeline.speech import diarize, ingest, pyannote_pipeline, transcribe
 
 # What pyannote's own pipeline of this family ships with.
-STOCK = diarize.Settings(method="centroid", threshold=0.7, refine=False)
+STOCK = diarize.DiarizationSettings(method="centroid", threshold=0.7, refine=False)
 
 T = TypeVar("T")
 
@@ -79,22 +79,22 @@ def evaluate(known: Known, root: Path, *, full: bool = True) -> tuple[Scores, li
     known, left_out = within(known, recording.samples)
     print(*left_out, sep="\n", end="\n" if left_out else "", file=sys.stderr)
     count = len({turn.speaker for turn in known.turns})
-    settings = diarize.Settings(speakers=count)
+    settings = diarize.DiarizationSettings(speakers=count)
     turns, diarize_seconds = _timed(
         lambda: diarize.diarize([recording], root=root, settings=settings)
     )
     words, transcribe_seconds = _timed(
-        lambda: transcribe.transcribe([recording], root=root, settings=transcribe.Settings())
+        lambda: transcribe.transcribe([recording], root=root, settings=transcribe.TranscriptionSettings())
     )
     lines = [true.line for true in known.sheet]
-    cues, align_seconds = _timed(lambda: align.align(lines, turns, words, recordings=[recording]))
+    cues, align_seconds = _timed(lambda: align.align_cues(lines, turns, words, recordings=[recording]))
     spent = ingest_seconds + diarize_seconds + transcribe_seconds + align_seconds
     seconds = recording.samples / MASTER_HZ
     scores = Scores(name=known.sound.stem, seconds=seconds, speakers=count, speed=spent / seconds)
     scores.der = diarization_error(known.turns, full_spans(turns))
     if known.sheet:
         _score_cues(scores, cues, known.sheet)
-        blind = align.align(lines, turns, [], recordings=[recording])
+        blind = align.align_cues(lines, turns, [], recordings=[recording])
         scores.right_without_words = right_share(blind, known.sheet)
     if full:
         _score_others(scores, known, recording, root)
@@ -114,7 +114,7 @@ def _score_cues(scores: Scores, cues: Sequence[Cue], sheet: Sequence[TrueLine]) 
 
 
 def _score_others(scores: Scores, known: Known, recording: Recording, root: Path) -> None:
-    unknown = diarize.diarize([recording], root=root, settings=diarize.Settings())
+    unknown = diarize.diarize([recording], root=root, settings=diarize.DiarizationSettings())
     stock = diarize.diarize([recording], root=root, settings=STOCK)
     scores.der_unknown = diarization_error(known.turns, full_spans(unknown))
     scores.der_stock = diarization_error(known.turns, full_spans(stock))
@@ -146,9 +146,9 @@ def _bare(sound: Float32[np.ndarray, " samples"], *, count: int) -> None:
 
     torch.set_num_threads(1)
     file = {"waveform": torch.from_numpy(sound)[None], "sample_rate": ANALYSIS_HZ, "uri": "bare"}
-    with diarize._quiet():
-        diarize._pipeline(diarize.Settings())(file, num_speakers=count)
-    model = transcribe._model(transcribe.Settings())
+    with pyannote_pipeline.silence_engine():
+        diarize._load_pipeline(diarize.DiarizationSettings())(file, num_speakers=count)
+    model = transcribe._load_model(transcribe.TranscriptionSettings())
     segments, _ = model.transcribe(
         sound, language="en", word_timestamps=True, condition_on_previous_text=False
     )
@@ -339,7 +339,7 @@ def _warm_up(known: Known) -> None:
         recording = _ingest(known.sound, Path(folder))
         sound = ingest.read_span([recording], 0, 8 * MASTER_HZ, hz=ANALYSIS_HZ, root=Path(folder))
         _bare(sound, count=2)
-        diarize.speaker_spans(sound, settings=diarize.Settings(speakers=2))
+        diarize.find_speaker_spans(sound, settings=diarize.DiarizationSettings(speakers=2))
 
 
 if __name__ == "__main__":

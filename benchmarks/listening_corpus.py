@@ -30,6 +30,8 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
+from manifests.atomic_write import atomic_write
+
 VOICE_HZ = 24_000
 MASTER_HZ = 48_000
 SPEECH_DBFS = -23.0
@@ -343,10 +345,9 @@ def speak(folder: Path, *, only: str = "") -> None:
         path = dry_path(folder, voice, text)
         if not path.exists():
             sound = voiced(WRITTEN.get(text, text), voice)
-            partial = path.with_suffix(".partial")
             sound = sound / max(1e-6, np.abs(sound).max()) * 0.7
-            sf.write(partial, sound, VOICE_HZ, subtype="PCM_16", format="FLAC")
-            partial.replace(path)
+            with atomic_write(path) as partial:
+                sf.write(partial, sound, VOICE_HZ, subtype="PCM_16", format="FLAC")
 
 
 def dry_path(folder: Path, voice: str, text: str) -> Path:

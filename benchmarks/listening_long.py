@@ -62,15 +62,15 @@ def steps_of(
     """
     taken: list[Step] = []
     recording = _step(taken, "bring in", lambda: _ingest(wav, root))
-    settings = diarize.Settings(speakers=speakers)
+    settings = diarize.DiarizationSettings(speakers=speakers)
     turns = _step(taken, "who", lambda: diarize.diarize([recording], root=root, settings=settings))
     words = _step(
         taken,
         "what",
-        lambda: transcribe.transcribe([recording], root=root, settings=transcribe.Settings()),
+        lambda: transcribe.transcribe([recording], root=root, settings=transcribe.TranscriptionSettings()),
     )
     lines = [true.line for true in sheet]
-    cues = _step(taken, "match", lambda: align.align(lines, turns, words, recordings=[recording]))
+    cues = _step(taken, "match", lambda: align.align_cues(lines, turns, words, recordings=[recording]))
     error = diarization_error(read_turns(wav.with_suffix(".rttm")), full_spans(turns))
     found, _, _ = line_errors(cues, sheet)
     return taken, [
@@ -85,7 +85,7 @@ def bounded_or_not(wav: Path, root: Path, *, speakers: int, most: int) -> list[s
     """
     recording = _ingest(wav, root)
     sound = ingest.read_span([recording], 0, recording.samples, hz=ANALYSIS_HZ, root=root)
-    settings = diarize.Settings(speakers=speakers, most_embeddings=UNBOUNDED)
+    settings = diarize.DiarizationSettings(speakers=speakers, most_embeddings=UNBOUNDED)
     true = read_turns(wav.with_suffix(".rttm"))
     whole, some = (
         _heard(sound, settings=chosen)
@@ -106,7 +106,7 @@ def in_rooms_or_not(wav: Path, root: Path, *, speakers: int) -> list[str]:
     true = read_turns(wav.with_suffix(".rttm"))
     left, taken_off = (
         diarization_error(
-            true, _heard(sound, settings=diarize.Settings(speakers=speakers, rooms=rooms))
+            true, _heard(sound, settings=diarize.DiarizationSettings(speakers=speakers, rooms=rooms))
         )
         for rooms in (False, True)
     )
@@ -117,11 +117,11 @@ def in_rooms_or_not(wav: Path, root: Path, *, speakers: int) -> list[str]:
 
 
 def _heard(
-    sound: Float32[np.ndarray, " samples"], *, settings: diarize.Settings
+    sound: Float32[np.ndarray, " samples"], *, settings: diarize.DiarizationSettings
 ) -> list[SpeakerSpan]:
     """The full spans, in samples at 48 kHz as the truth is."""
     ratio = MASTER_HZ // ANALYSIS_HZ
-    spans = diarize.speaker_spans(sound, settings=settings)
+    spans = diarize.find_speaker_spans(sound, settings=settings)
     return [
         replace(span, start=span.start * ratio, end=span.end * ratio)
         for span in spans

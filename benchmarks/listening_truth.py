@@ -22,7 +22,7 @@ import numpy as np
 from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Cue, Line, Turn
 from manifests.timebase import MASTER_HZ
-from pipeline.script import tables
+from pipeline.script.text_files import read_text
 from pipeline.speech.turns import SpeakerSpan
 
 COLLAR = 0.25
@@ -150,7 +150,7 @@ def read_turns(path: Path) -> list[SpeakerSpan]:
     """
     found: list[tuple[str, float, float, str]] = []
     problems: list[Problem] = []
-    for number, text in enumerate(tables.decode(path).splitlines(), 1):
+    for number, text in enumerate(read_text(path).splitlines(), 1):
         fields = text.split()
         if not fields or fields[0].startswith((";", "#")):
             continue
@@ -255,7 +255,7 @@ def read_sheet(path: Path) -> list[TrueLine]:
     nobody speaks), if given `line_id, scene`; other columns are passed over. Raises InputError with
     every cell that makes no sense.
     """
-    text = tables.decode(path)
+    text = read_text(path)
     header = text.partition("\n")[0]
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     try:

@@ -32,18 +32,18 @@ from manifests.rows import CorpusClip
 from model.affect import prepared_corpus as corpora
 from model.affect.prepared_corpus import Corpus
 from model.emotion import LABELS, Performance, parse_curve
-from model.judges.evaluation import Maker
-from model.nano.networks import WEIGHTS, Nano, parameters, read_config
-from model.nano.sample import of_clip, sample
-from model.nano.sampling import Plan
+from model.judges.evaluation import FrameMaker
+from model.nano.networks import WEIGHTS, NanoNetworks, count_parameters, read_config
+from model.nano.sample import request_clip, sample
+from model.nano.sampling import NanoPlan
 from model.nano.talker import load
 from model.talker import Speech
 from model.training import settings as tables
-from model.training.run import Run
+from model.training.run import TrainingRun
 from model.training.train_autoencoder import AutoencoderSettings
 from model.training.train_denoiser import DenoiserSettings
-from model.training.train_diffusion import DiffusionSettings, Stages, train
-from model.training.training_loop import Film
+from model.training.train_diffusion import DiffusionSettings, DiffusionStages, train
+from model.training.training_loop import Video
 from pipeline import corpus
 from pipeline.render import portraits
 
@@ -57,7 +57,7 @@ EVERY = 20  # steps between printed lines
 STRIP_FRAMES, STRIP_EVERY = 24, 4
 
 
-def stages_of(arguments: argparse.Namespace) -> Stages:
+def stages_of(arguments: argparse.Namespace) -> DiffusionStages:
     """The stages of a settings file, with what the command line says on top."""
     given: dict[str, Any] = {}
     if arguments.config:
@@ -74,7 +74,7 @@ def stages_of(arguments: argparse.Namespace) -> Stages:
     read["diffusion"] = replace(read["diffusion"], **named)
     if arguments.discriminator is not None:
         read["emotion"] = replace(read["emotion"], discriminator=arguments.discriminator)
-    return Stages(**read)
+    return DiffusionStages(**read)
 
 
 def run_training(arguments: argparse.Namespace) -> None:
@@ -82,7 +82,7 @@ def run_training(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     out = Path(arguments.out)
     stages = stages_of(arguments)
-    print(f"{parameters(Nano.fresh(stages.sizes)):,} parameters, {stages.steps} steps", flush=True)
+    print(f"{count_parameters(NanoNetworks.fresh(stages.sizes)):,} parameters, {stages.steps} steps", flush=True)
     begun = time.process_time(), time.monotonic()
 
     def report(step: int, values: Mapping[str, float]) -> None:
@@ -96,7 +96,7 @@ def run_training(arguments: argparse.Namespace) -> None:
                 flush=True,
             )
 
-    def show(step: int, films: Mapping[str, Film]) -> None:
+    def show(step: int, films: Mapping[str, Video]) -> None:
         for name, film in films.items():
             if len(film) == 1:
                 picture(
@@ -106,7 +106,7 @@ def run_training(arguments: argparse.Namespace) -> None:
                 )
 
     finished = train(
-        corpus.read(Path(arguments.corpus)), stages, Run(out=out, report=report), show=show
+        corpus.read(Path(arguments.corpus)), stages, TrainingRun(out=out, report=report), show=show
     )
     print(
         f"{finished}: {time.process_time() - begun[0]:.0f} CPU s, {time.monotonic() - begun[1]:.0f} s",
@@ -123,7 +123,7 @@ def pack(arguments: argparse.Namespace) -> None:
     facts = {
         name: value for name, value in config.items() if name not in ("kind", "sizes", "begun from")
     }
-    digest = Nano.load(folder).save(WEIGHTS, {**facts, "weights licence": "Apache-2.0"})
+    digest = NanoNetworks.load(folder).save(WEIGHTS, {**facts, "weights licence": "Apache-2.0"})
     size = (WEIGHTS / "model.safetensors").stat().st_size
     print(json.dumps({"digest": digest, "bytes": size}))
 
@@ -133,7 +133,7 @@ def strip(arguments: argparse.Namespace) -> None:
     is made of portrait and sound.
     """
     made_of = corpus.read(Path(arguments.corpus))
-    nano, plan = Nano.load(Path(arguments.folder)), Plan(guidance=arguments.guidance)
+    nano, plan = NanoNetworks.load(Path(arguments.folder)), NanoPlan(guidance=arguments.guidance)
     people = made_of.identities("test")
     rows = []
     for number, label in enumerate(LABELS):
@@ -146,7 +146,7 @@ def strip(arguments: argparse.Namespace) -> None:
         if not clips:
             continue
         clip = max(clips, key=lambda one: one.level)
-        made = sample(nano, of_clip(made_of, clip, frames=STRIP_FRAMES), seed=0, plan=plan).numpy()
+        made = sample(nano, request_clip(made_of, clip, frames=STRIP_FRAMES), seed=0, plan=plan).numpy()
         real = made_of.array(clip, "faces", slice(0, STRIP_FRAMES))
         portrait = made_of.portrait(person).face
         gap = np.full((64, 8, 3), 255, np.uint8)
@@ -164,23 +164,23 @@ def measure(arguments: argparse.Namespace) -> None:
     % intervals.
     """
     from model.judges import trained
-    from model.judges.evaluation import Sitting, Window, chosen
-    from model.judges.metrics import Panel
+    from model.judges.evaluation import CorpusEvaluation, FrameWindow, choose_clips
+    from model.judges.metrics import MetricSuite
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     made_of = corpus.read(Path(arguments.corpus))
     own = made_of.folder / "judges"
-    clips = chosen(made_of, split=arguments.split, limit=arguments.limit, seed=arguments.seed)
+    clips = choose_clips(made_of, split=arguments.split, limit=arguments.limit, seed=arguments.seed)
     faces = {
         name: made_of.portrait(name).face for name in sorted({clip.identity for clip in clips})
     }
-    panel = Panel(own if trained.complete(own) else trained.SHIPPED, faces)
-    sitting = Sitting(
+    panel = MetricSuite(own if trained.has_all_judges(own) else trained.SHIPPED, faces)
+    sitting = CorpusEvaluation(
         corpus=made_of,
         clips=clips,
         panel=panel,
-        window=Window(frames=arguments.frames),
+        window=FrameWindow(frames=arguments.frames),
         run_id="nano",
         seed=arguments.seed,
     )
@@ -194,12 +194,12 @@ def measure(arguments: argparse.Namespace) -> None:
         print(score, flush=True)
 
 
-def _makers(arguments: argparse.Namespace, made_of: Corpus) -> list[tuple[str, Maker]]:
+def _makers(arguments: argparse.Namespace, made_of: Corpus) -> list[tuple[str, FrameMaker]]:
     """A maker for every checkpoint and guidance."""
-    found: list[tuple[str, Maker]] = []
+    found: list[tuple[str, FrameMaker]] = []
     for folder in arguments.folders:
-        nano = Nano.load(Path(folder))
-        plans = [Plan(guidance=guidance) for guidance in arguments.guidance]
+        nano = NanoNetworks.load(Path(folder))
+        plans = [NanoPlan(guidance=guidance) for guidance in arguments.guidance]
         found += [
             (f"{folder} at {plan.guidance:g}", _maker(made_of, nano, plan, arguments.seed))
             for plan in plans
@@ -207,10 +207,10 @@ def _makers(arguments: argparse.Namespace, made_of: Corpus) -> list[tuple[str, M
     return found
 
 
-def _maker(made_of: Corpus, nano: Nano, plan: Plan, seed: int) -> Maker:
+def _maker(made_of: Corpus, nano: NanoNetworks, plan: NanoPlan, seed: int) -> FrameMaker:
     def make(clip: CorpusClip, window: slice) -> np.ndarray:
         return sample(
-            nano, of_clip(made_of, clip, frames=window.stop), seed=seed, plan=plan
+            nano, request_clip(made_of, clip, frames=window.stop), seed=seed, plan=plan
         ).numpy()[window]
 
     return make
@@ -267,7 +267,7 @@ def main() -> None:
     stripping.add_argument("corpus")
     stripping.add_argument("folder")
     stripping.add_argument("png")
-    stripping.add_argument("--guidance", type=float, default=Plan().guidance)
+    stripping.add_argument("--guidance", type=float, default=NanoPlan().guidance)
     stripping.set_defaults(run=strip)
     timing = commands.add_parser("speed")
     timing.add_argument("portraits", nargs="+")
@@ -275,7 +275,7 @@ def main() -> None:
     measuring = commands.add_parser("measure")
     measuring.add_argument("corpus")
     measuring.add_argument("folders", nargs="*")
-    measuring.add_argument("--guidance", type=float, nargs="+", default=[Plan().guidance])
+    measuring.add_argument("--guidance", type=float, nargs="+", default=[NanoPlan().guidance])
     measuring.add_argument("--split", default="val")
     measuring.add_argument("--limit", type=int, default=48)
     measuring.add_argument("--frames", type=int, default=16)

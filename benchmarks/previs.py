@@ -63,8 +63,8 @@ def _row(name: str, given: Portrait, size: int | None) -> str:
         os.environ["CALLSHEET_CACHE"] = folder
         cold = _seconds(lambda: talker.puppet(given), times=1)
         puppet = talker.puppet(given)
-        key = next(cache.folder().glob("*.npz")).name.rsplit("-", 2)[0]
-        cached = _seconds(lambda: cache.load(key))
+        key = next(cache.puppet_folder().glob("*.npz")).name.rsplit("-", 2)[0]
+        cached = _seconds(lambda: cache.load_puppet(key))
         del os.environ["CALLSHEET_CACHE"]
     talking, happy = (_rate(puppet, emotion) for emotion in ("neutral", "happy 1"))
     reference = 1 / _seconds(_reference(puppet, given, size), times=12)
@@ -91,12 +91,12 @@ def _poses(emotion: str) -> list[Pose]:
     )
     speech = Speech(samples=(0.1 * buzz).astype(np.float32), lead=0, frames=25, rate=Fraction(25))
     performance = Performance.of(parse_curve(emotion), start=0, end=25)
-    return list(score.poses(speech, performance, 1, phones=None))
+    return list(score.make_poses(speech, performance, 1, phones=None))
 
 
 def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[], object]:
     """The whole-picture method as a call that makes one frame."""
-    picture, _ = portrait.scaled(given, size)
+    picture, _ = portrait.scale_portrait(given, size)
     height, width = picture.shape[:2]
     rgba = np.ascontiguousarray(
         np.dstack([picture[..., :3], np.full((height, width), 255, np.uint8)])
@@ -113,7 +113,7 @@ def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[]
     grid = puppet.rig.mouth
     corner = np.array([grid.left, grid.top], np.float32)
     down = 0.2 * lips.unit * lips.down
-    opening = mouth.Opening(
+    opening = mouth.MouthOpening(
         upper=lips.upper - corner,
         lower=lips.lower - corner + down,
         mask=np.zeros((grid.bottom - grid.top, grid.right - grid.left), np.uint8),
@@ -143,7 +143,7 @@ def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[]
         shaded[face] = cv2.multiply(part, np.full(part.shape, 0.97, np.float32), dtype=cv2.CV_8U)
         person = cv2.remap(shaded, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         box = person[grid.top : grid.bottom, grid.left : grid.right, :3]
-        mouth.paint(lips, box, opening, lips.upper[20] - corner)
+        mouth.paint_mouth(lips, box, opening, lips.upper[20] - corner)
         cover = person[..., 3].astype(np.float32) / 255
         return cv2.blendLinear(
             np.ascontiguousarray(person[..., :3]), puppet.plate, cover, 1 - cover

@@ -149,17 +149,17 @@ def mark_as_heard(folder: Path) -> None:
     inputs = read_inputs(film)
     first = film.production.recordings[0]
     known = ingest.ingest(
-        film.production.path(first),
+        film.production.resolve_path(first),
         order=0,
         offset_samples=0,
         media=film.root / "media",
         folder=film.folder,
     )
     film.store.replace(Recording, [known])
-    recordings = listening.bring_in(film, inputs)
+    recordings = listening.ingest_recordings(film, inputs)
     keys = {
-        "diarized": diarize.key(recordings, listening.speaker_settings(film, inputs)),
-        "transcribed": transcribe.key(recordings, listening.word_settings(film)),
+        "diarized": diarize.key(recordings, listening.resolve_speaker_settings(film, inputs)),
+        "transcribed": transcribe.key(recordings, listening.resolve_word_settings(film)),
     }
     film.store.append(
         [new_event(name, key, actor="benchmark", detail="0 rows") for name, key in keys.items()]

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 
 from benchmarks.record import measured
-from flows.ledger.decisions import decide
-from flows.ledger.shot_diff import seen
-from flows.ledger.shot_matching import places
+from flows.ledger.decisions import new_decision
+from flows.ledger.shot_diff import describe_reviewed_take
+from flows.ledger.shot_matching import identify_places
 from flows.project import Film, open_film
-from flows.review.review_session import Desk
+from flows.review.review_session import ReviewSession
 from manifests.rows import Check, Cue, Cut, Deliverable, Shot, Take
 from manifests.timebase import sample_of_frame
 
@@ -78,8 +78,8 @@ def lengthened(folder: Path, shots: int) -> Film:
     )
     store.append([dataclasses.replace(row, version="v002") for row in store.read(Check)])
     approvals = [
-        decide("approved", place, shot, **seen(shot))
-        for place, shot in zip(places(planned), planned, strict=True)
+        new_decision("approved", place, shot, **describe_reviewed_take(shot))
+        for place, shot in zip(identify_places(planned), planned, strict=True)
     ]
     store.append(approvals[: round(shots * APPROVED_SHARE)])
     return scene
@@ -94,8 +94,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(shutil.copytree(given.production, Path(scratch) / "scene", symlinks=True))
         film = lengthened(folder, given.shots)
-        Desk(film, reviewer="").text()  # what is imported is imported
-        desk = Desk(film, reviewer="Anna")
+        ReviewSession(film, reviewer="").text()  # what is imported is imported
+        desk = ReviewSession(film, reviewer="Anna")
         text = measured(f"the document of {given.shots} shots, from the record", desk.text)
         print(f"{len(text) / 1e6:.2f} MB")
         shot = film.store.read_current(Shot)[given.shots // 2]

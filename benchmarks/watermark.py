@@ -20,12 +20,14 @@ from PIL import Image
 
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
+from pipeline.assemble.loudness import LoudnessSettings
 from pipeline.deliver import deliver, profiles, watermark
+from pipeline.deliver.delivery_job import DeliveryJob
 from tests.pipeline.tiny_film import TinyFilm, tone
 
 PORTRAITS = Path(__file__).parent.parent / "examples" / "lighthouse" / "portraits"
 SIZE, SHOTS, SHOT_FRAMES = (1280, 720), 6, 50
-CODE = watermark.code_of("Studio Nord", "v001")
+CODE = watermark.compute_code("Studio Nord", "v001")
 X264 = ("-c:v", "libx264", "-preset", "veryfast")
 LOSSLESS = dataclasses.replace(
     profiles.WEB,
@@ -89,8 +91,10 @@ def survival(root: Path, film: Path | None) -> None:
     """Print what it costs, how much of it is seen, and in which copies it is found."""
     cuts, job = _edit(root, film)
     marked = dataclasses.replace(job, watermark="Studio Nord", code=CODE)
-    plain_cpu, plain = _timed(lambda: deliver.render(cuts, job, folder=root / "plain"))
-    marked_cpu, files = _timed(lambda: deliver.render(cuts, marked, folder=root / "marked"))
+    plain_cpu, plain = _timed(lambda: deliver.render_profiles(cuts, job, folder=root / "plain"))
+    marked_cpu, files = _timed(
+        lambda: deliver.render_profiles(cuts, marked, folder=root / "marked")
+    )
     print(f"CPU of delivering: {plain_cpu:.1f} s without, {marked_cpu:.1f} s with the mark")
     sizes = [one["web"].stat().st_size / 1000 for one in (plain, files)]
     print(
@@ -98,14 +102,14 @@ def survival(root: Path, film: Path | None) -> None:
     )
     for name in ("lossless", "web"):
         print(f"{name}, with against without: {_likeness(files[name], plain[name])}")
-    false = watermark.find(plain["web"])
+    false = watermark.find_watermark(plain["web"])
     print(f"without a mark: {'nothing found' if false is None else f'FOUND {false.code}'}")
     for name, options in COPIES.items():
         copy = root / "copy.mp4"
         media.run(
             ["-v", "error", "-i", str(files["web"]), "-an", *(options or ("-c", "copy")), str(copy)]
         )
-        found = watermark.find(copy)
+        found = watermark.find_watermark(copy)
         told = (
             "lost"
             if found is None
@@ -116,23 +120,23 @@ def survival(root: Path, film: Path | None) -> None:
         print(f"{name:<32} {told:<14} {copy.stat().st_size / 1000:6.0f} kB", flush=True)
 
 
-def _edit(root: Path, film: Path | None) -> tuple[list, deliver.Job]:
+def _edit(root: Path, film: Path | None) -> tuple[list, DeliveryJob]:
     made = TinyFilm(root / "media")
     for pictures in _pictures(film):
         made.add(pictures, label="DICE-Talk")
-    settings = master_mix.LoudnessSettings(target_lufs=None)
-    master = master_mix.master(
+    settings = LoudnessSettings(target_lufs=None)
+    master = master_mix.render_master(
         [made.record(tone(made.samples))], samples=made.samples, settings=settings, root=made.root
     )
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=made.rate)
-    job = deliver.Job(
+    job = DeliveryJob(
         picture=picture,
         sound_id="",
         sound_path=made.root / master.path,
         root=made.root,
         profiles=(profiles.WEB, LOSSLESS),
     )
-    return assemble.cuts(made.shots, made.takes, [], version="v001", size=SIZE), job
+    return assemble.build_cuts(made.shots, made.takes, [], version="v001", size=SIZE), job
 
 
 def _pictures(film: Path | None) -> Iterator[list[np.ndarray]]:

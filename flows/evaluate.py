@@ -24,8 +24,8 @@ from model.talkers import TALKERS
 if TYPE_CHECKING:
     from flows.subjects import Subject
     from model.affect.prepared_corpus import Corpus
-    from model.judges.evaluation import Maker, Sitting
-    from model.judges.trained import Origin
+    from model.judges.evaluation import FrameMaker, CorpusEvaluation
+    from model.judges.trained import JudgeOrigin
 
 SPLITS = ("test", "val", "train", "judge")
 UNITS, REAL = "units", "real"
@@ -83,7 +83,7 @@ def evaluate(request: Request) -> Evaluation:
     return _written(request, sitting, judges)
 
 
-def train_judges(folder: Path, *, seed: int = 0) -> tuple[Origin, ...]:
+def train_judges(folder: Path, *, seed: int = 0) -> tuple[JudgeOrigin, ...]:
     """Train the judges of a corpus and keep them in `folder/judges`. Raises InputError."""
     from pipeline.corpus import read
 
@@ -126,7 +126,7 @@ def _check(request: Request) -> None:
     if request.foreign:
         from model.judges import external_metrics
 
-        collect_problems(problems, lambda: external_metrics.check(request.foreign))
+        collect_problems(problems, lambda: external_metrics.check_weights(request.foreign))
     if problems:
         raise InputError(problems)
 
@@ -138,16 +138,16 @@ def _judges(request: Request, corpus: Corpus) -> Path:
     own = corpus.folder / "judges"
     if request.train:
         _trained(corpus, request.seed)
-    return own if trained.complete(own) else trained.SHIPPED
+    return own if trained.has_all_judges(own) else trained.SHIPPED
 
 
-def _trained(corpus: Corpus, seed: int) -> tuple[Origin, ...]:
+def _trained(corpus: Corpus, seed: int) -> tuple[JudgeOrigin, ...]:
     import torch
 
     from model.judges import emotion, lipsync, training
 
     torch.set_num_threads(1)
-    looks, lips = emotion.Settings(seed=seed), lipsync.Settings(seed=seed)
+    looks, lips = emotion.EmotionJudgeSettings(seed=seed), lipsync.LipsyncJudgeSettings(seed=seed)
     reporter().step("training judges")
     total = looks.epochs + lips.steps
 
@@ -155,30 +155,30 @@ def _trained(corpus: Corpus, seed: int) -> tuple[Origin, ...]:
         first = any(name.startswith("emotion/") for name in values)
         reporter().count(step + 1 if first else looks.epochs + step, total)
 
-    return training.train(corpus, corpus.folder / "judges", looks=looks, lips=lips, report=tell)
+    return training.train_judges(corpus, corpus.folder / "judges", looks=looks, lips=lips, report=tell)
 
 
-def _sitting(request: Request, corpus: Corpus, judges: Path) -> Sitting:
+def _sitting(request: Request, corpus: Corpus, judges: Path) -> CorpusEvaluation:
     import cv2
     import torch
 
-    from model.judges.evaluation import Sitting, Window, chosen
-    from model.judges.metrics import Panel
+    from model.judges.evaluation import CorpusEvaluation, FrameWindow, choose_clips
+    from model.judges.metrics import MetricSuite
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    clips = chosen(corpus, split=request.split, limit=request.limit, seed=request.seed)
+    clips = choose_clips(corpus, split=request.split, limit=request.limit, seed=request.seed)
     if any(clip.corpus == UNITS and clip.split == request.split for clip in corpus.clips):
-        clips += chosen(
+        clips += choose_clips(
             corpus, split=request.split, source=UNITS, limit=request.limit, seed=request.seed
         )
     people = sorted({clip.identity for clip in clips})
     portraits = {name: corpus.portrait(name).face for name in people}
-    return Sitting(
+    return CorpusEvaluation(
         corpus=corpus,
         clips=clips,
-        panel=Panel(judges, portraits, foreign=request.foreign),
-        window=Window(frames=request.frames),
+        panel=MetricSuite(judges, portraits, foreign=request.foreign),
+        window=FrameWindow(frames=request.frames),
         run_id=_run_id(request, corpus),
         seed=request.seed,
     )
@@ -192,7 +192,7 @@ def _run_id(request: Request, corpus: Corpus) -> str:
     return digest([corpus.digest, asked, str(request.clips or ""), time.time_ns()])
 
 
-def _subjects(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tuple[str, Subject]]:
+def _subjects(request: Request, corpus: Corpus, sitting: CorpusEvaluation) -> Iterator[tuple[str, Subject]]:
     """Who is judged beside the corpus' own clips."""
     from flows import subjects
 
@@ -213,13 +213,13 @@ def _subjects(request: Request, corpus: Corpus, sitting: Sitting) -> Iterator[tu
         )
 
 
-def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) -> None:
+def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[JudgeOrigin]) -> None:
     """Judges do not judge what they learnt from."""
-    from model.judges.splits import shares
+    from model.judges.splits import split_clips
 
     if request.split == "test":
         return
-    seen = shares(corpus)
+    seen = split_clips(corpus)
     learnt = [
         one.judge for one in origins if one.data == seen.data and request.split in seen.splits
     ]
@@ -230,14 +230,14 @@ def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[Origin]) 
         raise InputError(Problem(file="--split", message=message, expected="another split"))
 
 
-def _hear(sitting: Sitting, name: str, make: Maker, clips: Sequence[CorpusClip]) -> None:
+def _hear(sitting: CorpusEvaluation, name: str, make: FrameMaker, clips: Sequence[CorpusClip]) -> None:
     """Judge one subject, telling how far it is."""
     reporter().step(f"judging {name}")
     for done, _ in enumerate(sitting.judge(name, make, clips), start=1):
         reporter().count(done, len(clips))
 
 
-def _written(request: Request, sitting: Sitting, judges: Path) -> Evaluation:
+def _written(request: Request, sitting: CorpusEvaluation, judges: Path) -> Evaluation:
     from model.judges import report
 
     scores = sitting.scores()
@@ -254,7 +254,7 @@ def _written(request: Request, sitting: Sitting, judges: Path) -> Evaluation:
         "seed": str(request.seed),
     }
     page = request.out / "report.md"
-    page.write_text(report.page(scores, sitting.panel.origins, facts), encoding="utf-8")
+    page.write_text(report.format_page(scores, sitting.panel.origins, facts), encoding="utf-8")
     return Evaluation(
         run_id=sitting.run_id, scores=scores, page=page, record=Path(store.root), judges=judges
     )

@@ -61,5 +61,5 @@ def is_here(row: ModelFile) -> bool:
     if row.name in CARRIED:
         return CARRIED[row.name][0].is_dir()
     if any(weight.name == row.name for weight in weights.CATALOGUE):
-        return weights.present(row.name)
+        return weights.is_present(row.name)
     return (released.locate_weights() / released.RECORD).is_file()

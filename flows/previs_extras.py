@@ -20,7 +20,7 @@ from flows.progress import reporter
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.timebase import format_timecode
-from model.previs.filmed import Filmed
+from model.previs.filmed import FilmedPerformance
 from model.previs.talker import PrevisClip, PrevisTalker
 from model.previs.track import Row
 from model.talker import Frame, Speech, Talker
@@ -62,7 +62,7 @@ def previs_of(talker: Talker, wanted: str) -> PrevisTalker:
     return talker
 
 
-def filmed_performance(talker: PrevisTalker, path: Path) -> Filmed:
+def filmed_performance(talker: PrevisTalker, path: Path) -> FilmedPerformance:
     """Measure a filmed performance; its frames stream."""
     info = media.probe(path)
     if info.video is None:

@@ -17,7 +17,7 @@ from typing import TypeVar
 from manifests.errors import InputError, Problem
 from manifests.rows import Event, Recording, Row, Shot, Take
 from manifests.store import Store, new_event
-from model.talker import Settings
+from model.talker import TalkerSettings
 from pipeline.render import render
 from pipeline.script import production as productions
 from pipeline.script.production import Production
@@ -45,11 +45,11 @@ class Film:
         return self.production.folder
 
     @property
-    def talker_settings(self) -> Settings:
+    def talker_settings(self) -> TalkerSettings:
         """What the production's talker is asked for."""
         return self.settings_of(self.production.talker)
 
-    def settings_of(self, talker: str) -> Settings:
+    def settings_of(self, talker: str) -> TalkerSettings:
         """What a talker is asked for: the size of the frames, and the production's settings if it
         is the production's own.
         """

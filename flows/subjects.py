@@ -22,14 +22,14 @@ import numpy as np
 from manifests.errors import InputError, Problem, collect_problems
 from manifests.rows import CorpusClip
 from model.affect.prepared_corpus import HEARD_PER_FRAME, RATE, Corpus
-from model.emotion import Performance, held
+from model.emotion import Performance, hold_emotion
 from model.talker import Speech, Talker
 from model.talkers import load
 from pipeline import media
 from pipeline.render import portraits
 
 if TYPE_CHECKING:
-    from model.judges.evaluation import Faces, Maker, Window
+    from model.judges.evaluation import Faces, FrameMaker, FrameWindow
     from model.previs.landmarks import Landmarker
 
 FILMS = (".mp4", ".mkv", ".mov", ".webm")
@@ -40,7 +40,7 @@ SHORT_SIDE = 256  # px at which previs draws: the corpus' portraits have no more
 class Subject:
     """Who makes pictures, and of which clips."""
 
-    make: Maker
+    make: FrameMaker
     clips: Sequence[CorpusClip]
 
 
@@ -99,7 +99,7 @@ def of_talker(
 
 
 def of_folder(
-    folder: Path, clips: Sequence[CorpusClip], window: Window, landmarker: Landmarker
+    folder: Path, clips: Sequence[CorpusClip], window: FrameWindow, landmarker: Landmarker
 ) -> Subject:
     """Reads films of every clip of those corpora of which there is any film. Raises InputError that
     names every clip without one, and every film that cannot be read or does not last as long as the
@@ -133,7 +133,7 @@ def _talked(talker: Talker, clip: CorpusClip, corpus: Corpus, seed: int) -> Iter
     samples = corpus.array(clip, "speech").astype(np.float32) / 32768
     text = clip.text or None
     speech = Speech(samples=samples, lead=0, frames=clip.frames, rate=Fraction(RATE), text=text)
-    performance = Performance.of(held(clip.emotion, clip.intensity), start=0, end=clip.frames)
+    performance = Performance.of(hold_emotion(clip.emotion, clip.intensity), start=0, end=clip.frames)
     return iter(talker.talk(portrait, speech, performance, seed))
 
 
@@ -169,9 +169,9 @@ def _filmed(path: Path) -> Iterator[np.ndarray]:
 def _windowed(
     frames: Iterator[np.ndarray], window: slice, landmarker: Landmarker, *, name: str
 ) -> Faces:
-    from model.judges.corpus_crop import cropped
+    from model.judges.corpus_crop import crop_faces
 
-    faces = cropped(islice(frames, window.stop), landmarker, name=name)
+    faces = crop_faces(islice(frames, window.stop), landmarker, name=name)
     if len(faces) < window.stop:
         raise _too_short(name, window.stop, f"{len(faces)} frames")
     return faces[window]

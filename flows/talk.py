@@ -19,18 +19,18 @@ from pathlib import Path
 import numpy as np
 
 from flows.progress import reporter
-from manifests.atomic_write import atomic_write
+from manifests.atomic_write import atomic_write, hidden_file
 from manifests.errors import InputError, Problem, find_nearest
 from manifests.timebase import ANALYSIS_HZ, frames_covering, parse_rate
 from model.affect.packaged import LABEL, VARIABLE, is_user_embedder
-from model.emotion import Curve, EmotionError, Performance, parse_curve
+from model.emotion import EmotionCurve, EmotionError, Performance, parse_curve
 from model.talker import (
     Clip,
     Description,
-    Feeling,
-    Feels,
+    EmotionGaussian,
+    GaussianTalker,
     Portrait,
-    Settings,
+    TalkerSettings,
     Speech,
     TakeMeasures,
     Talker,
@@ -82,7 +82,7 @@ class Request:
     seed: int = 0
     face: str = "only"
     talker: str = "previs"
-    settings: Settings = field(default_factory=dict)
+    settings: TalkerSettings = field(default_factory=dict)
     lossless: bool = False
     alpha: bool = False
     track: Path | None = None
@@ -140,18 +140,17 @@ def make(request: Request) -> Made:
     )
     portrait = portraits.read(request.portrait, face=request.face)
     speech = _speech(request)
-    curve = felt if isinstance(felt, Curve) else parse_curve(performance_text)
+    curve = felt if isinstance(felt, EmotionCurve) else parse_curve(performance_text)
     performance = Performance.of(curve, start=0, end=speech.frames)
     reporter().step(f"Loading {request.talker}")
     talker = load(request.talker, request.settings)
-    if isinstance(felt, Feeling):
-        assert isinstance(talker, Feels)  # its description says so
+    if isinstance(felt, EmotionGaussian):
+        assert isinstance(talker, GaussianTalker)  # its description says so
         clip = talker.talk_as(portrait, speech, felt, request.seed)
     else:
         clip = _begin(request, talker, portrait, speech, performance)
     reporter().step("Frames")
-    frames = request.out.with_name(f".{request.out.stem}.{os.getpid()}.frames.mkv")
-    try:
+    with hidden_file(request.out.with_suffix(".frames.mkv")) as frames:
         _write_frames(request, clip, frames, speech)
         reporter().step("Encoding")
         encode(
@@ -161,8 +160,6 @@ def make(request: Request) -> Made:
             picture=_picture(request),
             seconds=clip.frames / request.rate,
         )
-    finally:
-        frames.unlink(missing_ok=True)
     return Made(
         path=request.out,
         frames=clip.frames,
@@ -175,7 +172,7 @@ def make(request: Request) -> Made:
     )
 
 
-def feel(sample: Path, talker: str, settings: Settings) -> Curve | Feeling:
+def feel(sample: Path, talker: str, settings: TalkerSettings) -> EmotionCurve | EmotionGaussian:
     """What a sample feels like to a talker: see `as_understood`. Raises InputError when there is
     nothing to be felt in it.
     """
@@ -185,7 +182,7 @@ def feel(sample: Path, talker: str, settings: Settings) -> Curve | Feeling:
     return as_understood(emotion_sample.measure_emotion(sample), describe(talker, settings))
 
 
-def as_understood(felt: SampleEmotion, talker: Description) -> Curve | Feeling:
+def as_understood(felt: SampleEmotion, talker: Description) -> EmotionCurve | EmotionGaussian:
     """A Gaussian for a talker whose weights were trained with the same embedder, a mix of labels
     for one that knows labels only.
 
@@ -200,15 +197,17 @@ def as_understood(felt: SampleEmotion, talker: Description) -> Curve | Feeling:
         raise InputError(
             Problem(file="--emotion-from", message=message, expected=expected, got=got)
         )
-    return Feeling(
+    return EmotionGaussian(
         mean=gaussian.mean.numpy(), logvar=gaussian.logvar.numpy(), embedder=gaussian.embedder
     )
 
 
-def told(felt: Curve | Feeling) -> str:
+def told(felt: EmotionCurve | EmotionGaussian) -> str:
     """What was felt in a sample, in a line; an embedder that knows no people is called that."""
-    words = str(felt) if isinstance(felt, Curve) else "an emotion without a name"
-    return f"{words}, as felt by the packaged embedder ({LABEL})" if not is_user_embedder() else words
+    words = str(felt) if isinstance(felt, EmotionCurve) else "an emotion without a name"
+    return (
+        f"{words}, as felt by the packaged embedder ({LABEL})" if not is_user_embedder() else words
+    )
 
 
 def encode(

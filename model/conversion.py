@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from manifests.atomic_write import atomic_folder
 from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
 
@@ -145,10 +144,7 @@ def convert_pickle(
         for name, value in state.items()
         if name.startswith(tuple(prefixes) or "")
     }
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-    partial.mkdir(parents=True)
-    save_file(tensors, partial / "model.safetensors")
-    (partial / "config.json").write_text(json.dumps(config or {}, indent=1) + "\n")
-    (partial / "digest").write_text(digest_file(partial / "model.safetensors") + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with atomic_folder(folder) as partial:
+        save_file(tensors, partial / "model.safetensors")
+        (partial / "config.json").write_text(json.dumps(config or {}, indent=1) + "\n")
+        (partial / "digest").write_text(digest_file(partial / "model.safetensors") + "\n")

@@ -58,7 +58,7 @@ class EmotionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class EmotionCurve:
     """What a line performs: one mix (held) or several (ramped, evenly spaced over the line).
     Canonical: labels sorted, no zeros.
     """
@@ -79,7 +79,7 @@ class Curve:
         """Weights in the order of `LABELS` at a position in [0, 1] of the line, linear between
         mixes.
         """
-        keys = np.stack([_weights(mix) for mix in self.mixes])
+        keys = np.stack([_weigh_mix(mix) for mix in self.mixes])
         place = float(np.clip(position, 0, 1)) * (len(keys) - 1)
         below = min(int(place), max(len(keys) - 2, 0))
         above = min(below + 1, len(keys) - 1)
@@ -87,7 +87,7 @@ class Curve:
         return blended
 
 
-def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> Curve:
+def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> EmotionCurve:
     """Read the grammar. `words` (casefolded) are understood beside the labels, each standing for a
     mix, times its intensity.
 
@@ -100,16 +100,18 @@ def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> Curve:
         raise EmotionError(
             f"an emotion of {len(text)} characters, at most {LONGEST}", got=text[:20]
         )
-    return Curve(tuple(_mix(part, words) for part in text.replace("→", "->").split("->")))
+    return EmotionCurve(
+        tuple(_parse_mix(part, words) for part in text.replace("→", "->").split("->"))
+    )
 
 
-def held(label: str, intensity: float = 1.0) -> Curve:
+def hold_emotion(label: str, intensity: float = 1.0) -> EmotionCurve:
     """A curve that holds one label."""
     return parse_curve(f"{label} {intensity:g}")
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class PerformanceKey:
     """Weights (order of `LABELS`) at a frame of the shot; the frame may lie outside the shot when a
     line continues across a cut.
     """
@@ -124,7 +126,7 @@ class Performance:
     last.
     """
 
-    keys: tuple[Key, ...]
+    keys: tuple[PerformanceKey, ...]
 
     def at(self, frames: Iterable[float]) -> Float64[np.ndarray, "frames 8"]:
         """Weights at the given frame positions."""
@@ -141,10 +143,10 @@ class Performance:
     def from_plain(cls, rows: Iterable[Iterable[float]]) -> Performance:
         """The inverse of `plain`."""
         lists = [list(row) for row in rows]
-        return cls(tuple(Key(int(row[0]), tuple(map(float, row[1:]))) for row in lists))
+        return cls(tuple(PerformanceKey(int(row[0]), tuple(map(float, row[1:]))) for row in lists))
 
     @classmethod
-    def of(cls, curve: Curve, *, start: int, end: int) -> Performance:
+    def of(cls, curve: EmotionCurve, *, start: int, end: int) -> Performance:
         """Spread a line's curve over frames `start` to `end` (of the line, counted from the shot's
         first frame).
         """
@@ -154,10 +156,12 @@ class Performance:
             round(start + place * (last - start)): tuple(curve.at(place).round(6).tolist())
             for place in places
         }
-        return cls(tuple(Key(frame, weights) for frame, weights in sorted(keys.items())))
+        return cls(tuple(PerformanceKey(frame, weights) for frame, weights in sorted(keys.items())))
 
     @classmethod
-    def joined(cls, lines: Iterable[tuple[Curve, int, int]], *, ease_frames: int) -> Performance:
+    def joined(
+        cls, lines: Iterable[tuple[EmotionCurve, int, int]], *, ease_frames: int
+    ) -> Performance:
         """The curves of several lines (curve, start, end in frames of the shot; in order), each
         holding over its own frames.
 
@@ -176,10 +180,14 @@ class Performance:
             keys[last] = tuple(curve.at(1).round(6).tolist())
         if not keys:
             raise ValueError("a performance needs at least one line")
-        return cls(_needed([Key(frame, weights) for frame, weights in sorted(keys.items())]))
+        return cls(
+            _drop_repeated_keys(
+                [PerformanceKey(frame, weights) for frame, weights in sorted(keys.items())]
+            )
+        )
 
 
-def _needed(keys: list[Key]) -> tuple[Key, ...]:
+def _drop_repeated_keys(keys: list[PerformanceKey]) -> tuple[PerformanceKey, ...]:
     """Drop keys that repeat their neighbours; a performance that never changes is one key at frame
     0.
     """
@@ -192,13 +200,13 @@ def _needed(keys: list[Key]) -> tuple[Key, ...]:
             if 0 <= beside < len(keys)
         )
     ]
-    return tuple(kept) or (Key(0, keys[0].weights),)
+    return tuple(kept) or (PerformanceKey(0, keys[0].weights),)
 
 
-def _mix(text: str, words: Mapping[str, Mix]) -> Mix:
+def _parse_mix(text: str, words: Mapping[str, Mix]) -> Mix:
     found: dict[str, float] = {}
     for term in text.split("+"):
-        for label, weight in _term(term.strip(), text, words):
+        for label, weight in _parse_term(term.strip(), text, words):
             if label in found:
                 raise EmotionError(
                     f"{label!r} is named twice in {text.strip()!r}",
@@ -211,7 +219,7 @@ def _mix(text: str, words: Mapping[str, Mix]) -> Mix:
     )
 
 
-def _term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
+def _parse_term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
     match = _TERM.match(term)
     if not match:
         raise EmotionError(
@@ -233,7 +241,7 @@ def _term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
     return scaled
 
 
-def _weights(mix: Mix) -> Weights:
+def _weigh_mix(mix: Mix) -> Weights:
     weights = np.zeros(len(LABELS))
     for label, weight in mix:
         weights[LABELS.index(label)] = weight

@@ -2,7 +2,7 @@
 """TorchScript archives that others published, each run in a process of its own: such a file may
 carry any code.
 
-A module that uses one asks here (`ask`), and run as a program answers here (`answer`): one array in
+A module that uses one asks here (`run_archive`), and run as a program answers here (`serve_archive`): one array in
 on stdin, one out on stdout.
 """
 
@@ -20,14 +20,16 @@ import numpy as np
 from manifests.errors import ToolError
 
 
-def ask(module: str, archive: Path, given: np.ndarray, *, what: str, seconds: float) -> np.ndarray:
+def run_archive(
+    module: str, archive: Path, given: np.ndarray, *, what: str, seconds: float
+) -> np.ndarray:
     """What the archive makes of an array, by way of `python -m module`. Raises ToolError when it
     fails or takes longer than `seconds`.
     """
     command = [sys.executable, "-m", module, str(archive)]
     try:
         done = subprocess.run(
-            command, input=_packed(given), capture_output=True, timeout=seconds, check=False
+            command, input=_pack_array(given), capture_output=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{what} took longer than {seconds:g} s", command=command) from error
@@ -38,7 +40,7 @@ def ask(module: str, archive: Path, given: np.ndarray, *, what: str, seconds: fl
     return made
 
 
-def answer(run: Callable[[Any, np.ndarray], np.ndarray]) -> None:
+def serve_archive(run: Callable[[Any, np.ndarray], np.ndarray]) -> None:
     """The other side: load the archive that the command line names, `run(network, given)`, send
     what it returns.
     """
@@ -49,10 +51,10 @@ def answer(run: Callable[[Any, np.ndarray], np.ndarray]) -> None:
     load: Any = torch.jit.load
     network = load(sys.argv[1], map_location="cpu").eval()
     with torch.no_grad():
-        sys.stdout.buffer.write(_packed(run(network, given)))
+        sys.stdout.buffer.write(_pack_array(run(network, given)))
 
 
-def _packed(values: np.ndarray) -> bytes:
+def _pack_array(values: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.save(file, values, allow_pickle=False)
     return file.getvalue()

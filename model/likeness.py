@@ -34,13 +34,13 @@ Map = Float32[np.ndarray, "height width channels"]
 Embedding = Float32[np.ndarray, " 128"]
 
 
-class Recogniser:
+class FaceRecogniser:
     """Holds the face finder and the network."""
 
     def __init__(self, landmarker: Landmarker, weights: Path, layout: Path) -> None:
         """`weights`, `layout`: catalogue names `dlib-face` and `dlib-face-layout`."""
         self.landmarker = landmarker
-        self._tensors = _tensors(weights, layout)
+        self._tensors = _read_tensors(weights, layout)
 
     def at(self, rgb: Rgb, place: tuple[float, float]) -> Face | None:
         """The face whose middle is nearest to a place (fractions of the picture), None when there
@@ -89,30 +89,30 @@ class Recogniser:
             (SIDE, SIDE),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         )
-        return self._network((crop.astype(np.float32) - MEAN) / 255)
+        return self._run_network((crop.astype(np.float32) - MEAN) / 255)
 
-    def _network(self, x: Map) -> Embedding:
-        x = _pooled(np.maximum(self._convolved(x, "conv32_down", stride=2), 0), 3, np.max)
+    def _run_network(self, x: Map) -> Embedding:
+        x = _pool_windows(np.maximum(self._convolve(x, "conv32_down", stride=2), 0), 3, np.max)
         for name in BLOCKS:
-            x = self._block(x, f"conv{name}")
+            x = self._run_block(x, f"conv{name}")
         numbers: Embedding = x.mean(axis=(0, 1)) @ self._tensors["fc"]
         return numbers
 
-    def _block(self, x: Map, name: str) -> Map:
+    def _run_block(self, x: Map, name: str) -> Map:
         """A residual block; those that halve the picture also double its channels, filled up with
         zeros.
         """
         down = "_down" in name
-        y = np.maximum(self._convolved(x, f"{name}/conv1", stride=2 if down else 1), 0)
-        y = self._convolved(y, f"{name}/conv2")
+        y = np.maximum(self._convolve(x, f"{name}/conv1", stride=2 if down else 1), 0)
+        y = self._convolve(y, f"{name}/conv2")
         if down:
-            x = _pooled(x, 2, np.mean)
+            x = _pool_windows(x, 2, np.mean)
             y = np.pad(y, ((0, x.shape[0] - y.shape[0]), (0, x.shape[1] - y.shape[1]), (0, 0)))
             x = np.pad(x, ((0, 0), (0, 0), (0, y.shape[2] - x.shape[2])))
         added: Map = np.maximum(x + y, 0)
         return added
 
-    def _convolved(self, x: Map, name: str, *, stride: int = 1) -> Map:
+    def _convolve(self, x: Map, name: str, *, stride: int = 1) -> Map:
         kernel = self._tensors[f"{name}/conv/filters"]  # rows, columns, channels in, channels out
         side = kernel.shape[0]
         padding = side // 2 if stride == 1 else 0
@@ -127,19 +127,19 @@ class Recogniser:
         return made
 
 
-def distance(one: Embedding, other: Embedding) -> float:
+def measure_distance(one: Embedding, other: Embedding) -> float:
     """L2 distance of two faces; under `SAME_PERSON` they are taken for one person's."""
     return float(np.linalg.norm(one - other))
 
 
-def _pooled(x: Map, side: int, combine: object) -> Map:
+def _pool_windows(x: Map, side: int, combine: object) -> Map:
     """Windows of side x side every second place, combined."""
     seen = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))[::2, ::2]
     made: Map = combine(seen, axis=(3, 4))  # type: ignore[operator]
     return made
 
 
-def _tensors(weights: Path, layout: Path) -> dict[str, Float32[np.ndarray, "*shape"]]:
+def _read_tensors(weights: Path, layout: Path) -> dict[str, Float32[np.ndarray, "*shape"]]:
     """The package's flat file, by its layout; eight-bit tensors are unfolded with their scale and
     least value.
     """

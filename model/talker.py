@@ -22,7 +22,7 @@ from model.emotion import Performance
 Frame = UInt8[np.ndarray, "height width 3"]
 Matte = UInt8[np.ndarray, "height width"]
 Role = Literal["speaking", "listening"]
-Settings = dict[str, Any]
+TalkerSettings = dict[str, Any]
 MATTE = "matte"  # in the talker settings of a shot whose take is written with the talker's matte
 
 
@@ -94,7 +94,7 @@ class Clip(Protocol):
 
 
 @runtime_checkable
-class Layered(Protocol):
+class LayeredClip(Protocol):
     """A clip that also says which pixels are the talker. It can be walked once, by `__iter__` or by
     `layers`.
     """
@@ -107,7 +107,7 @@ class Layered(Protocol):
 
 
 @runtime_checkable
-class Stepped(Protocol):
+class SteppedClip(Protocol):
     """A clip that works in steps before it shows frames. It calls `progress(steps done, steps)`
     before each; what that raises, ends it.
     """
@@ -116,7 +116,7 @@ class Stepped(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Feeling:
+class EmotionGaussian:
     """An emotion that no label names: a Gaussian in the space of the embedder whose digest is
     `embedder`.
     """
@@ -127,12 +127,14 @@ class Feeling:
 
 
 @runtime_checkable
-class Feels(Protocol):
+class GaussianTalker(Protocol):
     """A talker that takes a Gaussian of its own embedder (`Description.embedder`) in place of
     labels.
     """
 
-    def talk_as(self, portrait: Portrait, speech: Speech, feeling: Feeling, seed: int) -> Clip:
+    def talk_as(
+        self, portrait: Portrait, speech: Speech, feeling: EmotionGaussian, seed: int
+    ) -> Clip:
         """Begin a clip in one emotion. Raises InputError as `Talker.talk` does."""
         ...
 
@@ -173,7 +175,7 @@ class Description:
     context_seconds: float
     licences: tuple[str, ...]
     weights: tuple[str, ...] = ()
-    shaping: Settings = field(default_factory=dict)
+    shaping: TalkerSettings = field(default_factory=dict)
     wants_gpu: bool = False
-    frugal: Settings = field(default_factory=dict)
+    frugal: TalkerSettings = field(default_factory=dict)
     embedder: str = ""

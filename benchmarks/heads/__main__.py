@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks.heads import mesh, units
 from benchmarks.heads.people import Person, draw
 from benchmarks.heads.portrait import Sitter
+from manifests.atomic_write import atomic_write
 
 SIZE = 256
 SPLITS = (("train", 0.55), ("judge", 0.15), ("val", 0.1), ("test", 0.2))
@@ -52,10 +53,8 @@ def portraits(data: Path, folder: Path, *, count: int, seed: int) -> Iterator[Pa
 
 def write(path: Path, rgb: np.ndarray) -> None:
     """A PNG, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part.png")
-    cv2.imwrite(str(partial), rgb[..., ::-1])
-    partial.replace(path)
+    with atomic_write(path) as partial:
+        cv2.imwrite(str(partial), rgb[..., ::-1])
 
 
 def _write_people(path: Path, people: list[Person]) -> None:

@@ -34,7 +34,7 @@ class Sitter:
         self.rest = head.shaped(person.shape)
         picture = self._picture(self.rest, ANCHOR_PX, (0.0, 0.0, 0.0))
         landmarker = Landmarker(
-            weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+            weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
         )
         found = strokes.anchors(picture, _bytes(picture.painted()), landmarker)
         if found is None:

@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.heads import mesh
 from benchmarks.heads.people import draw
 from benchmarks.heads.portrait import Sitter
+from manifests.atomic_write import atomic_write
 
 SIZE = 224
 STILLS = 11
@@ -127,6 +128,5 @@ def _sides(name: str) -> tuple[str, ...]:
 
 
 def _write(path: Path, stills: list[np.ndarray]) -> None:
-    partial = path.with_suffix(".part.png")
-    cv2.imwrite(str(partial), np.vstack(stills)[..., ::-1])
-    partial.replace(path)
+    with atomic_write(path) as partial:
+        cv2.imwrite(str(partial), np.vstack(stills)[..., ::-1])

@@ -18,7 +18,7 @@ from model import weights
 from model.emotion import Performance, parse_curve
 from model.previs import portrait, score
 from model.previs.landmarks import Face, Landmarker
-from model.previs.phones import Phones
+from model.previs.phones import PhoneDecoder
 from model.previs.talker import PrevisTalker, load
 from model.previs.warp import Pose
 from model.talker import Portrait, Speech
@@ -59,7 +59,7 @@ class Bench:
         self.frames = int(asked.seconds * RATE)
         self.actors = [portraits.read(path, face="largest") for path in asked.portraits]
         self.landmarker = Landmarker(
-            weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+            weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
         )
         self._tracks: dict[tuple[str, str], Track] = {}
 
@@ -78,7 +78,7 @@ class Bench:
 
     def poses(self, emotion: str) -> list[Pose]:
         """The acting of a clip; the same for every portrait."""
-        return list(score.poses(self.speech, self.held(emotion), 0, phones=Phones()))
+        return list(score.make_poses(self.speech, self.held(emotion), 0, phones=PhoneDecoder()))
 
     def track(self, actor: Portrait, emotion: str) -> Track:
         """What is measured on a clip, made when it is first asked for."""
@@ -104,7 +104,7 @@ class Track:
         puppet = bench.talker.puppet(actor)
         face, home = (
             puppet.whole_face,
-            embedding(portrait.scaled(actor, SIZE)[0], puppet.whole_face),
+            embedding(portrait.scale_portrait(actor, SIZE)[0], puppet.whole_face),
         )
         logs: dict[str, list[np.ndarray]] = {name: [] for name in JUDGES}
         colours = []

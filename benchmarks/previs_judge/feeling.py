@@ -154,7 +154,7 @@ def _outward(face: Face, points: np.ndarray) -> np.ndarray:
 
 def _still_corners(bench: Bench, actor: Portrait) -> list[str]:
     puppet = bench.talker.puppet(actor)
-    renderer, acting = Renderer(puppet), score.still("contempt", 1.0)
+    renderer, acting = Renderer(puppet), score.pose_emotion("contempt", 1.0)
     calm = Pose(units=np.zeros_like(acting.units), head=np.zeros_like(acting.head))
     pictures = [renderer.frame(calm), renderer.frame(Pose(units=acting.units, head=calm.head))]
     faces = [bench.follow(picture, puppet.whole_face) for picture in pictures]
@@ -165,7 +165,7 @@ def _still_corners(bench: Bench, actor: Portrait) -> list[str]:
     ]
     rig = np.zeros((2, 2))
     for name, weight in zip(expression.UNITS, acting.units, strict=True):
-        moved = expression.controls(name).upper
+        moved = expression.build_controls(name).upper
         rig += (
             weight
             * np.array([moved.get(corner, (0.0, 0.0)) for corner in CORNERS])

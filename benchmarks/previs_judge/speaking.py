@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.previs_judge.bench import RATE, Bench, gap_of
 from model.previs import visemes
-from model.previs.phones import Phones
+from model.previs.phones import PhoneDecoder
 
 LAGS = range(-12, 13)
 
@@ -33,8 +33,8 @@ def _curves(samples: np.ndarray, frames: int) -> dict[str, np.ndarray]:
     """How open a mouth should be at each frame: by the phone decoder, and by the signal alone."""
     ticks = (np.arange(frames) + 0.5) * visemes.HZ / float(RATE) - 0.5
     made = {}
-    for name, phones in (("phones", Phones()), ("signal", None)):
-        rows = np.concatenate(list(visemes.stream(samples, phones)))
+    for name, phones in (("phones", PhoneDecoder()), ("signal", None)):
+        rows = np.concatenate(list(visemes.stream_channels(samples, phones)))
         opening = rows[:, 0] * (1 - 0.95 * rows[:, 3])
         made[name] = np.interp(ticks, np.arange(len(opening)), opening)
     return made

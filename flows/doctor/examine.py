@@ -172,10 +172,10 @@ def _sqlalchemy() -> Finding:
 
 def _weights() -> Iterator[Finding]:
     for weight in weights.CATALOGUE:
-        if not weights.present(weight.name):
+        if not weights.is_present(weight.name):
             yield broken(weight.name, "missing", f"run `{weights.FETCH}`")
         elif not weights.verify(weight.name):
-            place = weights.path(weight.name)
+            place = weights.locate(weight.name)
             yield broken(weight.name, "wrong digest", f"delete {place}, run `{weights.FETCH}`")
         else:
             yield fine(weight.name, f"digest as recorded; {weight.purpose}; {weight.licence}")

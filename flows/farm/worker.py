@@ -29,7 +29,7 @@ from manifests.errors import InputError, ToolError
 from manifests.identity import digest
 from manifests.rows import Recording, Shot, Take
 from model import talkers
-from model.talker import Portrait, Settings, Talker
+from model.talker import Portrait, TalkerSettings, Talker
 from model.weights import cache_folder
 from pipeline.render import render
 from pipeline.render.render import RenderContext
@@ -43,7 +43,7 @@ NO_MEMORY = (
     "cannot allocate memory",
 )
 NO_SPACE = ("no space left on device", "disk quota exceeded", "file too large")
-Loader = Callable[[str, Settings], Talker]
+Loader = Callable[[str, TalkerSettings], Talker]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Job:
     root: Path
     recordings: Sequence[Recording]
     talker: str
-    settings: Settings
+    settings: TalkerSettings
     run_id: str
     threads: int = 1
     storage: str = ""
@@ -159,7 +159,7 @@ class Worker:
         """Stop that shot at its next frame or denoising step, or before it begins."""
         self._unwanted.add(shot_id)
 
-    def _loaded(self, settings: Settings) -> Talker:
+    def _loaded(self, settings: TalkerSettings) -> Talker:
         """The talker, with the threads of every engine that it brought held to the worker's
         CPUs.
         """

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flows.ledger.shot_diff import Seen
-from flows.ledger.shot_matching import predecessors
-from flows.who import me
+from flows.ledger.shot_diff import ReviewedTake
+from flows.ledger.shot_matching import match_previous_shots
+from flows.who import current_user
 from manifests.rows import Event, Shot
 from manifests.store import new_event
 
-NAMES = (
+DECISION_NAMES = (
     "approved",
     "retry",
     "seed",
@@ -59,8 +59,8 @@ class Decision:
     priority: int = 0
     seed: int | None = None
     direction: Direction | None = None
-    approved: Seen | None = None
-    circled: Seen | None = None
+    approved: ReviewedTake | None = None
+    circled: ReviewedTake | None = None
     retried_at: str = ""
     notes: tuple[str, ...] = ()
     seeds: frozenset[int] = frozenset()
@@ -71,23 +71,23 @@ class Decision:
 UNDECIDED = Decision()
 
 
-def decide(name: str, place: str, shot: Shot, **detail: object) -> Event:
+def new_decision(name: str, place: str, shot: Shot, **detail: object) -> Event:
     """The event of a decision by whoever runs this. The shot's number and character go along, for
     people who read events.
     """
-    if name not in NAMES:
+    if name not in DECISION_NAMES:
         raise ValueError(f"{name!r} is no decision")
     said = {"number": shot.number, "character": shot.character, **detail}
     return new_event(
-        name, place, actor=me(), detail=json.dumps(said, ensure_ascii=False, sort_keys=True)
+        name, place, actor=current_user(), detail=json.dumps(said, ensure_ascii=False, sort_keys=True)
     )
 
 
-def fold(events: Iterable[Event]) -> dict[str, Decision]:
+def fold_decisions(events: Iterable[Event]) -> dict[str, Decision]:
     """What holds for each place after all these events, by place."""
     held: dict[str, Decision] = {}
     for one in sorted(events, key=lambda row: (row.happened_at, row.event_id)):
-        if one.name not in NAMES:
+        if one.name not in DECISION_NAMES:
             continue
         detail = json.loads(one.detail or "{}")
         before = held.pop(one.subject, UNDECIDED)
@@ -147,14 +147,14 @@ def _directions(before: Decision, detail: Mapping[str, object]) -> dict[str, Any
     }
 
 
-def _seen(detail: Mapping[str, object]) -> Seen:
+def _seen(detail: Mapping[str, object]) -> ReviewedTake:
     found = detail["prints"]
     kept = (
         {str(name): str(value) for name, value in found.items()}
         if isinstance(found, Mapping)
         else {}
     )
-    return Seen(
+    return ReviewedTake(
         shot_id=str(detail["shot_id"]),
         talker=str(detail["talker"]),
         seed=_number(detail["seed"]),
@@ -170,14 +170,14 @@ def _numbers(detail: Mapping[str, object], name: str) -> tuple[int, ...]:
     return (_number(detail[name]),) if name in detail else ()
 
 
-def moves(events: Iterable[Event], *, now: Sequence[Shot], before: Sequence[Shot]) -> list[Event]:
+def carry_decisions_over(events: Iterable[Event], *, now: Sequence[Shot], before: Sequence[Shot]) -> list[Event]:
     """The events that carry decisions over to rewritten places. `now` and `before`: the cut, and
     the cut as last recorded.
     """
-    held = fold(events)
+    held = fold_decisions(events)
     if not held:
         return []
-    found = predecessors(now, before)
+    found = match_previous_shots(now, before)
     return [
         new_event("moved", old, actor="callsheet", detail=json.dumps({"to": place}))
         for place, (old, _) in found.items()

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flows.ledger.decisions import UNDECIDED, Decision, Direction
-from flows.ledger.shot_diff import withdrawn
-from flows.ledger.shot_matching import places
+from flows.ledger.shot_diff import list_changes_since_review
+from flows.ledger.shot_matching import identify_places
 from manifests.rows import Shot
-from model.emotion import LABELS, MAXIMUM, Curve, EmotionError, Key, Performance
+from model.emotion import LABELS, MAXIMUM, EmotionCurve, EmotionError, PerformanceKey, Performance
 from pipeline.cut import breakdown
 from pipeline.render import slate
 
 
-def direct(
+def apply_decisions(
     cut: Sequence[Shot],
     *,
     decisions: Mapping[str, Decision],
@@ -34,13 +34,13 @@ def direct(
     if not decisions:
         return list(cut)
     directed = []
-    for number, (place, preview) in enumerate(zip(places(cut), cut, strict=True)):
+    for number, (place, preview) in enumerate(zip(identify_places(cut), cut, strict=True)):
         decision = decisions.get(place, UNDECIDED)
-        shown = as_decided(preview, decision)
+        shown = apply_decision(preview, decision)
         if decision.skipped:
             directed.append(slate.make_slate_shot(shown, size=size))
         elif finals is not None and is_approved(
-            decision, shown, final := as_decided(finals[number], decision)
+            decision, shown, final := apply_decision(finals[number], decision)
         ):
             directed.append(final)
         else:
@@ -48,9 +48,9 @@ def direct(
     return directed
 
 
-def as_decided(shot: Shot, decision: Decision) -> Shot:
+def apply_decision(shot: Shot, decision: Decision) -> Shot:
     """The shot with the seed and the performance that people want, under its own identity."""
-    return performed(seeded(shot, decision.seed), decision.direction)
+    return apply_direction(replace_seed(shot, decision.seed), decision.direction)
 
 
 def is_approved(decision: Decision, *variants: Shot) -> bool:
@@ -61,10 +61,10 @@ def is_approved(decision: Decision, *variants: Shot) -> bool:
     if look is None:
         return False
     same = next((shot for shot in variants if shot.talker == look.talker), variants[0])
-    return not withdrawn(look, same)
+    return not list_changes_since_review(look, same)
 
 
-def seeded(shot: Shot, seed: int | None) -> Shot:
+def replace_seed(shot: Shot, seed: int | None) -> Shot:
     """The shot with another seed, under its own identity."""
     if seed is None or seed == shot.seed:
         return shot
@@ -72,15 +72,15 @@ def seeded(shot: Shot, seed: int | None) -> Shot:
     return replace(other, shot_id=breakdown.identify_shot(other))
 
 
-def as_written(shot: Shot, decision: Decision) -> Shot:
+def undo_direction(shot: Shot, decision: Decision) -> Shot:
     """A shot of a recorded cut without the direction that it was recorded with, where that was
     taken back since.
     """
     stale = decision.direction is None and shot.performance in decision.performances
-    return with_performance(shot, decision.written) if stale and decision.written else shot
+    return replace_performance(shot, decision.written) if stale and decision.written else shot
 
 
-def performed(shot: Shot, direction: Direction | None) -> Shot:
+def apply_direction(shot: Shot, direction: Direction | None) -> Shot:
     """The shot with another performance, under its own identity. Keys keep their place in the take
     when its length has changed.
     """
@@ -93,12 +93,12 @@ def performed(shot: Shot, direction: Direction | None) -> Shot:
             for key in performance.keys
         }
         performance = Performance(
-            tuple(Key(frame, weights) for frame, weights in sorted(keys.items()))
+            tuple(PerformanceKey(frame, weights) for frame, weights in sorted(keys.items()))
         )
-    return with_performance(shot, as_text(performance))
+    return replace_performance(shot, format_performance(performance))
 
 
-def with_performance(shot: Shot, performance: str) -> Shot:
+def replace_performance(shot: Shot, performance: str) -> Shot:
     """The shot with that performance (as in `Shot.performance`), under its own identity."""
     if json.loads(performance) == json.loads(shot.performance):
         return shot
@@ -106,12 +106,12 @@ def with_performance(shot: Shot, performance: str) -> Shot:
     return replace(other, shot_id=breakdown.identify_shot(other))
 
 
-def as_text(performance: Performance) -> str:
+def format_performance(performance: Performance) -> str:
     """As it stands in `Shot.performance`."""
     return json.dumps(performance.plain(), separators=(",", ":"))
 
 
-def performance(shot: Shot, curve: Curve | None, *, intensity: float = 1.0) -> Performance:
+def build_performance(shot: Shot, curve: EmotionCurve | None, *, intensity: float = 1.0) -> Performance:
     """The curve over the shot's own frames (None: what it performs now), with all weights but
     neutral's times `intensity`.
 
@@ -122,7 +122,7 @@ def performance(shot: Shot, curve: Curve | None, *, intensity: float = 1.0) -> P
         now = Performance.from_plain(json.loads(shot.performance))
     else:
         now = Performance.of(curve, start=shot.head_frames, end=shot.head_frames + length)
-    return Performance(tuple(Key(key.frame, _stronger(key.weights, intensity)) for key in now.keys))
+    return Performance(tuple(PerformanceKey(key.frame, _stronger(key.weights, intensity)) for key in now.keys))
 
 
 def _stronger(weights: Sequence[float], intensity: float) -> tuple[float, ...]:

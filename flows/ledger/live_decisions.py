@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flows.farm.steering import Steer, Steering
-from flows.ledger.decisions import NAMES, Decision, fold
-from flows.ledger.direction import as_decided
-from flows.ledger.shot_matching import places
+from flows.ledger.decisions import DECISION_NAMES, Decision, fold_decisions
+from flows.ledger.direction import apply_decision
+from flows.ledger.shot_matching import identify_places
 from flows.project import Film
-from flows.who import me
+from flows.who import current_user
 from manifests.rows import Event, Shot
 from manifests.store import new_event
 from pipeline.render.slate import SLATE
@@ -21,28 +21,28 @@ from pipeline.render.slate import SLATE
 DRAIN = "drain"  # somebody wants the run to end when what it makes now is made
 
 
-def steering(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
+def watch_decisions(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
     """The function that the pool asks about once a second. `began`: when the run began (UTC, ISO
     8601); retries since then count.
     """
-    by_place = dict(zip(places(shots), shots, strict=True))
+    by_place = dict(zip(identify_places(shots), shots, strict=True))
 
     def steer() -> Steering:
-        events = film.store.read(Event, name=[*NAMES, DRAIN])
+        events = film.store.read(Event, name=[*DECISION_NAMES, DRAIN])
         stop = any(one.name == DRAIN and one.happened_at > began for one in events)
-        return replace(steered(by_place, fold(events), began=began), stop=stop)
+        return replace(compute_steering(by_place, fold_decisions(events), began=began), stop=stop)
 
     return steer
 
 
-def drain(film: Film) -> None:
+def request_drain(film: Film) -> None:
     """Let the run that works on a production finish what its workers make, and begin nothing
     more.
     """
-    film.store.append([new_event(DRAIN, film.production.episode, actor=me())])
+    film.store.append([new_event(DRAIN, film.production.episode, actor=current_user())])
 
 
-def steered(
+def compute_steering(
     by_place: Mapping[str, Shot], decisions: Mapping[str, Decision], *, began: str
 ) -> Steering:
     """The steering that decisions mean for the shots of a run. What was skipped or given another
@@ -64,4 +64,4 @@ def steered(
 def _is_another(shot: Shot, decision: Decision) -> bool:
     if shot.talker == SLATE:
         return not decision.skipped
-    return decision.skipped or as_decided(shot, decision).shot_id != shot.shot_id
+    return decision.skipped or apply_decision(shot, decision).shot_id != shot.shot_id

@@ -15,7 +15,7 @@ MARKS = ("slates", "talkers")
 NAMED = 12  # shots that are named before the rest is counted
 
 
-def marked(cuts: Sequence[Cut], *, version: str) -> list[Check]:
+def check_marks(cuts: Sequence[Cut], *, version: str) -> list[Check]:
     """A warning for slates and one for mixed talkers; none for a film that is of one kind."""
     labels = Counter(cut.label for cut in cuts)
     slates = labels.pop(SLATE, 0)
@@ -44,6 +44,6 @@ def _warning(name: str, value: str, limit: str, advice: str, version: str) -> Ch
     )
 
 
-def said(checks: Sequence[Check]) -> list[str]:
+def describe_marks(checks: Sequence[Check]) -> list[str]:
     """What a version is marked with, in words: `slates: 1 of 4 shots`."""
     return [f"{check.name}: {check.value}" for check in checks if check.name in MARKS]

@@ -9,9 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from flows.lease import is_abandoned
-from flows.ledger.decisions import NAMES, UNDECIDED, Decision, fold, moves
-from flows.ledger.shot_matching import places
-from flows.ledger.shot_state import FARM, ShotState, states
+from flows.ledger.decisions import DECISION_NAMES, UNDECIDED, Decision, fold_decisions, carry_decisions_over
+from flows.ledger.shot_matching import identify_places
+from flows.ledger.shot_state import FARM, ShotState, compute_states
 from flows.project import Film
 from manifests.rows import Event, Run, Shot
 from manifests.store import Store
@@ -36,38 +36,38 @@ class NewestRun:
         return bool(self.ended_at) or self.interrupted
 
 
-def decisions(store: Store, shots: Sequence[Shot]) -> dict[str, Decision]:
+def read_decisions(store: Store, shots: Sequence[Shot]) -> dict[str, Decision]:
     """What holds for each place of this cut, also where its lines were rewritten since the cut was
     recorded.
     """
-    events = store.read(Event, name=list(NAMES))
-    return fold([*events, *_moves(store, events, shots)])
+    events = store.read(Event, name=list(DECISION_NAMES))
+    return fold_decisions([*events, *_moves(store, events, shots)])
 
 
 def remember_moves(store: Store, shots: Sequence[Shot]) -> None:
     """Record which places of the cut that is about to be recorded take over decisions. To be called
     before it is.
     """
-    store.append(_moves(store, store.read(Event, name=list(NAMES)), shots))
+    store.append(_moves(store, store.read(Event, name=list(DECISION_NAMES)), shots))
 
 
 def _moves(store: Store, events: Sequence[Event], shots: Sequence[Shot]) -> list[Event]:
     """The recorded cut is read only when a decision's place is not in the cut any more."""
-    gone = set(fold(events)).difference(places(shots)) if events else set()
-    return moves(events, now=shots, before=store.read_current(Shot)) if gone else []
+    gone = set(fold_decisions(events)).difference(identify_places(shots)) if events else set()
+    return carry_decisions_over(events, now=shots, before=store.read_current(Shot)) if gone else []
 
 
-def held(store: Store, shots: Sequence[Shot]) -> list[str]:
+def list_held_shots(store: Store, shots: Sequence[Shot]) -> list[str]:
     """The numbers of the shots that are held: nothing is delivered while there are any."""
-    decided = decisions(store, shots)
+    decided = read_decisions(store, shots)
     return [
         shot.number
-        for place, shot in zip(places(shots), shots, strict=True)
+        for place, shot in zip(identify_places(shots), shots, strict=True)
         if decided.get(place, UNDECIDED).held
     ]
 
 
-def cut_before(store: Store, shots: Sequence[Shot]) -> list[Shot]:
+def read_previous_cut(store: Store, shots: Sequence[Shot]) -> list[Shot]:
     """The recorded cut that this one is compared with: the last, or the one before it when this one
     is recorded already.
 
@@ -81,7 +81,7 @@ def cut_before(store: Store, shots: Sequence[Shot]) -> list[Shot]:
     return store.read(Shot, snapshot=former) if former else []
 
 
-def newest_run(film: Film) -> NewestRun | None:
+def find_newest_run(film: Film) -> NewestRun | None:
     """The run that began last, from its first event; None before the first."""
     began = film.store.read(Event, name=RUN)
     if not began:
@@ -94,7 +94,7 @@ def newest_run(film: Film) -> NewestRun | None:
     return NewestRun(run_id=last.subject, began_at=last.happened_at, interrupted=gone)
 
 
-def farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -> list[Event]:
+def read_farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -> list[Event]:
     """All that the farm said of these shots in the newest run, and their failures in those before
     it.
     """
@@ -108,23 +108,23 @@ def farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -
     return [*failures, *store.read(Event, since=run.began_at, name=others, subject=ids)]
 
 
-def ledger(film: Film, shots: Sequence[Shot], *, done: Collection[str]) -> list[ShotState]:
+def read_shot_states(film: Film, shots: Sequence[Shot], *, done: Collection[str]) -> list[ShotState]:
     """The state of every shot of a cut. `done`: identities whose takes stand."""
-    return told(film, shots, run=newest_run(film), done=done)
+    return read_run_states(film, shots, run=find_newest_run(film), done=done)
 
 
-def told(
+def read_run_states(
     film: Film, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]
 ) -> list[ShotState]:
     """As `ledger`, with the newest run known already. What the farm said of shots that are done is
     not asked for: their takes say it.
     """
-    return states(
+    return compute_states(
         shots,
         done=done,
-        farm=farm_events(
+        farm=read_farm_events(
             film.store, run, shots=[shot for shot in shots if shot.shot_id not in done]
         ),
-        decisions=decisions(film.store, shots),
+        decisions=read_decisions(film.store, shots),
         over={run.run_id} if run is not None and run.is_over else (),
     )

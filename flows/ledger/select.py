@@ -16,7 +16,7 @@ ALL = "all"
 WHERE = "SHOT"
 
 
-def select(ledger: Sequence[ShotState], wanted: Iterable[str]) -> list[ShotState]:
+def select_by_query(ledger: Sequence[ShotState], wanted: Iterable[str]) -> list[ShotState]:
     """The shots that any of the texts names, in film order. Raises one InputError for all texts
     that name nothing there is.
 

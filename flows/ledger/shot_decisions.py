@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from flows.ledger.decisions import Direction, decide
-from flows.ledger.direction import as_text, performance, performed, seeded, with_performance
-from flows.ledger.shot_diff import prints, seen
+from flows.ledger.decisions import Direction, new_decision
+from flows.ledger.direction import format_performance, build_performance, apply_direction, replace_seed, replace_performance
+from flows.ledger.shot_diff import digest_inputs, describe_reviewed_take
 from flows.ledger.shot_state import ShotState
 from flows.project import Film, done
 from manifests.errors import InputError, Problem
 from manifests.rows import Event, Shot, Take
 from model.emotion import EmotionError, parse_curve
 from pipeline.render.slate import SLATE
-from pipeline.script import script
+from pipeline.script import emotion_synonyms, script
 
 AS_WRITTEN = "as written"  # in place of an emotion: takes an earlier direction back
 
@@ -36,7 +36,7 @@ class Chosen(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class ShotDecision:
     """A decision on one shot, for people: what holds now."""
 
     number: str
@@ -72,35 +72,35 @@ class Noted:
     notes: tuple[str, ...]
 
 
-def approve(chosen: Chosen) -> list[Decided]:
+def approve(chosen: Chosen) -> list[ShotDecision]:
     """What was looked at is right. Raises InputError for shots without a take: there was nothing to
     look at.
     """
-    unmade = [entry for entry in chosen.shots if not entry.made or entry.shot.talker == SLATE]
+    unmade = [entry for entry in chosen.shots if not entry.has_take or entry.shot.talker == SLATE]
     _refuse(
         unmade,
         "has no take that anybody could have looked at",
         "callsheet render, then look, then approve",
     )
-    return _decide(chosen, "approved", lambda entry: seen(entry.shot), "approved")
+    return _decide(chosen, "approved", lambda entry: describe_reviewed_take(entry.shot), "approved")
 
 
-def hold(chosen: Chosen) -> list[Decided]:
+def hold(chosen: Chosen) -> list[ShotDecision]:
     """Nothing happens with them, and nothing is delivered, until they are released."""
     return _decide(chosen, "held", lambda _entry: {}, "held")
 
 
-def release(chosen: Chosen) -> list[Decided]:
+def release(chosen: Chosen) -> list[ShotDecision]:
     """No longer held, no longer skipped."""
     return _decide(chosen, "released", lambda _entry: {}, "released")
 
 
-def skip(chosen: Chosen) -> list[Decided]:
+def skip(chosen: Chosen) -> list[ShotDecision]:
     """A slate with the line's text goes out in their place."""
     return _decide(chosen, "skipped", lambda _entry: {}, "skipped: a slate goes out in its place")
 
 
-def priority(chosen: Chosen, urgency: int) -> list[Decided]:
+def priority(chosen: Chosen, urgency: int) -> list[ShotDecision]:
     """Higher comes first; 0 is film order."""
     return _decide(chosen, "priority", lambda _entry: {"priority": urgency}, f"priority {urgency}")
 
@@ -114,14 +114,14 @@ def notes(chosen: Chosen) -> list[Noted]:
     ]
 
 
-def note(chosen: Chosen, text: str) -> list[Decided]:
+def note(chosen: Chosen, text: str) -> list[ShotDecision]:
     """Something to remember. Raises InputError when it is empty."""
     if not text.strip():
         raise InputError(Problem(file="--text", message="an empty note"))
     return _decide(chosen, "note", lambda _entry: {"text": text.strip()}, f"noted: {text.strip()}")
 
 
-def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) -> list[Decided]:
+def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) -> list[ShotDecision]:
     """Try again what failed; with another seed, make another take of what is done, keeping the one
     there is.
 
@@ -130,7 +130,7 @@ def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) ->
     """
     if not new_seed:
         standing = [
-            entry for entry in chosen.shots if entry.made and seed in (None, entry.shot.seed)
+            entry for entry in chosen.shots if entry.has_take and seed in (None, entry.shot.seed)
         ]
         _refuse(
             standing,
@@ -148,7 +148,7 @@ def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) ->
         "tried again with seed {seed}",
     )
     return [
-        Decided(
+        ShotDecision(
             number=one.number,
             character=one.character,
             text=one.text,
@@ -158,7 +158,7 @@ def retry(chosen: Chosen, *, seed: int | None = None, new_seed: bool = False) ->
     ]
 
 
-def direct(chosen: Chosen, *, emotion: str = "", intensity: float = 1.0) -> list[Decided]:
+def direct(chosen: Chosen, *, emotion: str = "", intensity: float = 1.0) -> list[ShotDecision]:
     """Perform them otherwise than the script says, in another take. `emotion`: a curve over the
     shot (`angry 0.8`, `neutral -> sad`), "" for the one there is, `AS_WRITTEN` for the script's;
     `intensity` times its weights.
@@ -173,7 +173,7 @@ def direct(chosen: Chosen, *, emotion: str = "", intensity: float = 1.0) -> list
     _decide(chosen, "retry", lambda _entry: {}, "")
     decided = _decide(chosen, "directed", lambda entry: _told(directions[entry.place], entry), said)
     return [
-        Decided(
+        ShotDecision(
             number=one.number,
             character=one.character,
             text=one.text,
@@ -189,7 +189,7 @@ def variants(entry: ShotState) -> list[Shot]:
     """
     texts = {entry.shot.performance, *entry.decision.performances}
     found = [
-        with_performance(seeded(entry.shot, seed), text)
+        replace_performance(replace_seed(entry.shot, seed), text)
         for seed in sorted(_seeds(entry))
         for text in sorted(texts)
     ]
@@ -201,7 +201,7 @@ def is_circled(entry: ShotState, variant: Shot) -> bool:
     look = entry.decision.circled
     if look is None or look.seed != variant.seed:
         return False
-    return look.prints.get("performance") in (None, prints(variant)["performance"])
+    return look.prints.get("performance") in (None, digest_inputs(variant)["performance"])
 
 
 def takes(chosen: Chosen) -> list[PlaceTake]:
@@ -220,15 +220,15 @@ def takes(chosen: Chosen) -> list[PlaceTake]:
     return found
 
 
-def circle(chosen: Chosen, seed: int) -> list[Decided]:
+def circle(chosen: Chosen, seed: int) -> list[ShotDecision]:
     """The take with that seed is the one. Raises InputError for shots that have no such take."""
     made = {(take.number, take.seed) for take in takes(chosen)}
     without = [entry for entry in chosen.shots if (entry.shot.number, seed) not in made]
     _refuse(without, f"has no take with seed {seed}", "a seed that `callsheet shot take` lists")
-    return circle_variants(chosen, [seeded(entry.shot, seed) for entry in chosen.shots])
+    return circle_variants(chosen, [replace_seed(entry.shot, seed) for entry in chosen.shots])
 
 
-def circle_variants(chosen: Chosen, wanted: Sequence[Shot]) -> list[Decided]:
+def circle_variants(chosen: Chosen, wanted: Sequence[Shot]) -> list[ShotDecision]:
     """These takes (one of `variants` for each shot) are the ones; where one performs otherwise, the
     shot does so from now on.
     """
@@ -243,13 +243,13 @@ def circle_variants(chosen: Chosen, wanted: Sequence[Shot]) -> list[Decided]:
 
 def _decide(
     chosen: Chosen, name: str, detail: Callable[[ShotState], dict[str, object]], words: str
-) -> list[Decided]:
+) -> list[ShotDecision]:
     events: list[Event] = [
-        decide(name, entry.place, entry.shot, **detail(entry)) for entry in chosen.shots
+        new_decision(name, entry.place, entry.shot, **detail(entry)) for entry in chosen.shots
     ]
     chosen.film.store.append(events)
     return [
-        Decided(number=e.shot.number, character=e.shot.character, text=e.shot.text, decision=words)
+        ShotDecision(number=e.shot.number, character=e.shot.character, text=e.shot.text, decision=words)
         for e in chosen.shots
     ]
 
@@ -266,9 +266,9 @@ def _circle(entry: ShotState, variant: Shot) -> dict[str, object]:
     """The detail of a circled take; with a direction when the shot is to perform otherwise than it
     does by what was decided so far.
     """
-    detail, decision = {**seen(variant), "was": entry.shot.seed}, entry.decision
+    detail, decision = {**describe_reviewed_take(variant), "was": entry.shot.seed}, entry.decision
     written = variant.performance == decision.written
-    now = decision.direction and performed(entry.shot, decision.direction).performance
+    now = decision.direction and apply_direction(entry.shot, decision.direction).performance
     if not decision.performances or variant.performance == now or (now is None and written):
         return detail
     direction = Direction(
@@ -297,12 +297,12 @@ def _directions(chosen: Chosen, emotion: str, intensity: float) -> dict[str, Dir
             for e in chosen.shots
         }
     wanted = chosen.film.production
-    words = script.words(wanted.path(wanted.emotions) if wanted.emotions else None)
+    words = emotion_synonyms.load_words(wanted.resolve_path(wanted.emotions) if wanted.emotions else None)
     found, problems = dict[str, Direction](), dict[str, Problem]()
     for entry in chosen.shots:
         try:
             curve = parse_curve(emotion, words=words) if emotion.strip() else None
-            keys = as_text(performance(entry.shot, curve, intensity=intensity))
+            keys = format_performance(build_performance(entry.shot, curve, intensity=intensity))
         except EmotionError as error:
             problems[str(error)] = Problem(
                 file="--emotion", message=str(error), got=error.got, nearest=error.nearest_names

@@ -32,7 +32,7 @@ HEARD = ("audio_digest",)  # with as much context as the talker reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ReviewedTake:
     """What a take was made from when somebody looked at it: a short digest of each input that
     shapes its pixels.
     """
@@ -43,7 +43,7 @@ class Seen:
     prints: Mapping[str, str]
 
 
-def causes(shot: Shot, before: Shot) -> tuple[str, ...]:
+def list_differences(shot: Shot, before: Shot) -> tuple[str, ...]:
     """What differs between two shots, in people's words: `emotion`, `audio`, `length` ..."""
     names = [
         word for field, word in CAUSES.items() if getattr(shot, field) != getattr(before, field)
@@ -53,24 +53,24 @@ def causes(shot: Shot, before: Shot) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def seen(shot: Shot) -> dict[str, object]:
+def describe_reviewed_take(shot: Shot) -> dict[str, object]:
     """What an approval or a circle remembers of a shot, for the detail of its event."""
     return {
         "shot_id": shot.shot_id,
         "talker": shot.talker,
         "seed": shot.seed,
-        "prints": prints(shot),
+        "prints": digest_inputs(shot),
     }
 
 
-def prints(shot: Shot) -> dict[str, str]:
+def digest_inputs(shot: Shot) -> dict[str, str]:
     """Eight hex digits for each input that shapes the pixels."""
     fields = {name: getattr(shot, name) for name in CAUSES}
     fields |= {"frames": [shot.frames, shot.rate_num, shot.rate_den]}
     return {name: digest(value)[:8] for name, value in fields.items()}
 
 
-def withdrawn(look: Seen, shot: Shot, *, but: Sequence[str] = ()) -> tuple[str, ...]:
+def list_changes_since_review(look: ReviewedTake, shot: Shot, *, but: Sequence[str] = ()) -> tuple[str, ...]:
     """What people changed since somebody looked, in their words; empty when the look still holds.
 
     Who draws the frames, in which version and size, is not what was looked at. Sound is compared
@@ -78,7 +78,7 @@ def withdrawn(look: Seen, shot: Shot, *, but: Sequence[str] = ()) -> tuple[str, 
     may differ.
     """
     ignored = {*DRAWN_BY, *but, *(() if look.talker == shot.talker else HEARD)}
-    now = prints(shot)
+    now = digest_inputs(shot)
     words = {**CAUSES, "frames": "length"}
     changed = [
         words[name]

@@ -18,7 +18,7 @@ from manifests.rows import Shot
 MANY = 12  # so many rewritten neighbours of one character are paired in order, not by likeness
 
 
-def places(shots: Sequence[Shot]) -> list[str]:
+def identify_places(shots: Sequence[Shot]) -> list[str]:
     """The place of each shot of a cut in film order: a digest of episode, character, lines, and
     which of several with the same.
 
@@ -35,12 +35,12 @@ def places(shots: Sequence[Shot]) -> list[str]:
     return found
 
 
-def predecessors(now: Sequence[Shot], before: Sequence[Shot]) -> dict[str, tuple[str, Shot]]:
+def match_previous_shots(now: Sequence[Shot], before: Sequence[Shot]) -> dict[str, tuple[str, Shot]]:
     """For each place of the cut that stood in the cut before: its place and its shot there.
     Rewritten lines make another place, which follows the one that is gone from between the same
     neighbours and shows the same character.
     """
-    here, there = places(now), places(before)
+    here, there = identify_places(now), identify_places(before)
     former = dict(zip(there, before, strict=True))
     found = {place: (place, former[place]) for place in here if place in former}
     known = set(here) & set(there)

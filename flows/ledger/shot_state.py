@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.ledger.decisions import UNDECIDED, Decision
-from flows.ledger.shot_diff import withdrawn
-from flows.ledger.shot_matching import places
+from flows.ledger.shot_diff import list_changes_since_review
+from flows.ledger.shot_matching import identify_places
 from manifests.rows import Event, Shot
 from pipeline.render.slate import SLATE
 
@@ -35,7 +35,7 @@ class ShotState:
     place: str
     state: str
     decision: Decision = UNDECIDED
-    made: bool = False
+    has_take: bool = False
     worker: str = ""
     since: str = ""
     error: str = ""
@@ -43,7 +43,7 @@ class ShotState:
     approved: bool = False
     withdrawn: tuple[str, ...] = ()
     circled: bool = False
-    unfit: tuple[str, ...] = ()
+    circle_withdrawn: tuple[str, ...] = ()
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ class ShotState:
         )
 
 
-def states(
+def compute_states(
     shots: Sequence[Shot],
     *,
     done: Collection[str],
@@ -75,7 +75,7 @@ def states(
             (latest.get(shot.shot_id), shot.shot_id in done),
             over,
         )
-        for place, shot in zip(places(shots), shots, strict=True)
+        for place, shot in zip(identify_places(shots), shots, strict=True)
     ]
 
 
@@ -105,14 +105,14 @@ def _state(
     work = _Work(state="done") if made else _work(last, decision, over) if last else _Work()
     state = "held" if decision.held else "skipped" if decision.skipped else work.state
     slate = shot.talker == SLATE
-    changed = withdrawn(decision.approved, shot) if decision.approved and not slate else ()
-    unfit = withdrawn(decision.circled, shot) if decision.circled and not slate else ()
+    changed = list_changes_since_review(decision.approved, shot) if decision.approved and not slate else ()
+    unfit = list_changes_since_review(decision.circled, shot) if decision.circled and not slate else ()
     return ShotState(
         shot=shot,
         place=place,
         state=state,
         decision=decision,
-        made=made,
+        has_take=made,
         worker=work.worker,
         since=work.since,
         error=work.error,
@@ -120,7 +120,7 @@ def _state(
         approved=decision.approved is not None and not slate and not changed,
         withdrawn=changed,
         circled=decision.circled is not None and not slate and not unfit,
-        unfit=unfit,
+        circle_withdrawn=unfit,
     )
 
 

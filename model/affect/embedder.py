@@ -25,8 +25,8 @@ from torch.nn import functional
 from manifests.errors import InputError, Problem
 from model.affect import checkpoint
 from model.affect.face_space import HEAD, FaceSpace
-from model.affect.features import HEARING, Senses, senses
-from model.affect.prepared_corpus import POINTS, Prepared
+from model.affect.features import AUDIO_WIDTH, ClipFeatures, extract_features
+from model.affect.prepared_corpus import POINTS, PreparedClip
 
 DIMS = 256
 Modality = Literal["audio", "video"]
@@ -63,7 +63,7 @@ class Gaussian:
         return self.mean + noise * (0.5 * self.logvar).exp()
 
 
-class SenseEncoder(nn.Module):
+class ModalityEncoder(nn.Module):
     """One sense, token by token: a linear layer and two residual convolutions over time."""
 
     def __init__(self, inputs: int, width: int) -> None:
@@ -145,8 +145,8 @@ class EmotionEmbedder(nn.Module):
         self.digest = ""
         for name, values in _space_arrays(sizes, space).items():
             self.register_buffer(f"space_{name}", torch.from_numpy(values))
-        self.audio = SenseEncoder(HEARING, sizes.width)
-        self.video = SenseEncoder(sizes.axes + HEAD, sizes.width)
+        self.audio = ModalityEncoder(AUDIO_WIDTH, sizes.width)
+        self.video = ModalityEncoder(sizes.axes + HEAD, sizes.width)
         if sizes.attend:
             self.audio_asks = CrossAttention(sizes.width, sizes.heads)
             self.video_asks = CrossAttention(sizes.width, sizes.heads)
@@ -184,7 +184,7 @@ class EmotionEmbedder(nn.Module):
                 self.audio_asks(audio, video, real=real),
                 self.video_asks(video, audio, real=real),
             )
-        pooled = torch.cat([*_pooled(audio, real), *_pooled(video, real)], dim=-1)
+        pooled = torch.cat([*_pool_tokens(audio, real), *_pool_tokens(video, real)], dim=-1)
         squeezed = self.squeeze(pooled)
         gaussian = Gaussian(
             mean=self.to_mean(squeezed), logvar=self.to_logvar(squeezed).clamp(-6, 3)
@@ -193,7 +193,7 @@ class EmotionEmbedder(nn.Module):
 
     @torch.no_grad()
     def encode(
-        self, prepared: Prepared, modalities: Sequence[Modality] = BOTH
+        self, prepared: PreparedClip, modalities: Sequence[Modality] = BOTH
     ) -> tuple[Gaussian, float]:
         """The Gaussian of one clip, of any length from two frames on, and its intensity; the mean
         over windows when it is long.
@@ -205,7 +205,7 @@ class EmotionEmbedder(nn.Module):
                 Problem(file="clip", message="neither sound nor face to read an emotion from")
             )
         hears, sees = "audio" in modalities, "video" in modalities
-        batch = windows(senses(prepared, self.space, hears=hears, sees=sees), self.sizes.window)
+        batch = cut_windows(extract_features(prepared, self.space, hears=hears, sees=sees), self.sizes.window)
         count = len(batch.heard)
         found, intensity = self.eval()(
             batch.heard,
@@ -241,7 +241,7 @@ class EmotionEmbedder(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Windows:
+class EmbedderWindows:
     """Stretches of clips, filled up to one length: what the embedder takes. `real`: tokens that are
     not filling.
     """
@@ -251,7 +251,7 @@ class Windows:
     real: Bool[Tensor, "batch tokens"]
 
 
-def windows(clip: Senses, length: int) -> Windows:
+def cut_windows(clip: ClipFeatures, length: int) -> EmbedderWindows:
     """A clip cut into stretches of `length` tokens, the last one filled with zeros."""
     tokens = min(len(clip.heard), len(clip.seen))
     count = -(-tokens // length)
@@ -262,10 +262,10 @@ def windows(clip: Senses, length: int) -> Windows:
         filled[:tokens] = rows[:tokens]
         return torch.from_numpy(filled.reshape(count, length, -1))
 
-    return Windows(heard=cut(clip.heard), seen=cut(clip.seen), real=real)
+    return EmbedderWindows(heard=cut(clip.heard), seen=cut(clip.seen), real=real)
 
 
-def _pooled(tokens: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+def _pool_tokens(tokens: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and spread over the real tokens."""
     weight = (real / real.sum(1, keepdim=True))[..., None]
     mean = reduce(tokens * weight, "batch tokens width -> batch width", "sum")

@@ -14,7 +14,7 @@ Square = tuple[int, int, int]
 """Left, top and side in px; it may reach beyond the picture."""
 
 
-def square(
+def find_square(
     points: Float64[np.ndarray, "468 2"],
     *,
     scale: float = 1.0,
@@ -29,7 +29,7 @@ def square(
     return round(left), round(top), max(1, round(side))
 
 
-def cut(
+def cut_square(
     picture: UInt8[np.ndarray, "height width 3"], area: Square
 ) -> UInt8[np.ndarray, "side side 3"]:
     """The square of a picture, the picture's edge repeated where the square reaches beyond it."""
@@ -43,7 +43,7 @@ def cut(
     return np.ascontiguousarray(picture[rows[:, None], columns[None, :]])
 
 
-def inside(points: Float64[np.ndarray, "468 2"], area: Square) -> Float64[np.ndarray, "468 2"]:
+def normalize_points(points: Float64[np.ndarray, "468 2"], area: Square) -> Float64[np.ndarray, "468 2"]:
     """Landmarks in px as shares of the square."""
     left, top, side = area
     return np.asarray((points - (left, top)) / side)

@@ -45,14 +45,14 @@ class FaceSpace:
         self, points: Float32[np.ndarray, "frames points 2"]
     ) -> Float32[np.ndarray, "frames axes"]:
         """Expressions, whatever the place, size and roll of the head."""
-        aligned, _, _ = _aligned(points, self.reference)
+        aligned, _, _ = _align_faces(points, self.reference)
         return np.asarray((aligned.reshape(len(points), -1) - self.mean) @ self.basis, np.float32)
 
     def describe(
         self, points: Float32[np.ndarray, "frames points 2"]
     ) -> Float32[np.ndarray, "frames width"]:
         """Coordinates, then how roll, size and place of the head differ from the clip's median."""
-        _, turn, centre = _aligned(points, self.reference)
+        _, turn, centre = _align_faces(points, self.reference)
         place = np.column_stack(
             [
                 np.angle(turn),
@@ -66,12 +66,12 @@ class FaceSpace:
         return np.column_stack([self.coordinates(points), moved]).astype(np.float32)
 
 
-def fit(clips: Sequence[np.ndarray], identities: Sequence[str], *, axes: int) -> FaceSpace:
+def fit_face_space(clips: Sequence[np.ndarray], identities: Sequence[str], *, axes: int) -> FaceSpace:
     """The space of some clips' points (frames, points, 2), each clip of the identity named beside
     it.
     """
     reference = _mean_face(clips)
-    frames = [_aligned(points, reference)[0].reshape(len(points), -1) for points in clips]
+    frames = [_align_faces(points, reference)[0].reshape(len(points), -1) for points in clips]
     names = sorted(set(identities))
     means = np.stack(
         [
@@ -107,11 +107,11 @@ def _mean_face(clips: Sequence[np.ndarray]) -> np.ndarray:
     middles = np.stack([np.median(points.astype(np.float64), axis=0) for points in clips])
     face = middles[0] - middles[0].mean(axis=0)
     for _ in range(2):
-        face = _aligned(middles, face / np.linalg.norm(face))[0].mean(axis=0)
+        face = _align_faces(middles, face / np.linalg.norm(face))[0].mean(axis=0)
     return np.asarray(face / np.linalg.norm(face))
 
 
-def _aligned(
+def _align_faces(
     points: np.ndarray, reference: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points moved, turned and scaled onto the reference; the turn (a complex factor) and the

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from model.affect.face_space import FaceSpace
-from model.affect.prepared_corpus import HEARD_PER_FRAME, HEARD_WIDTH, PROSODY, Prepared
+from model.affect.prepared_corpus import HEARD_PER_FRAME, HEARD_WIDTH, PROSODY, PreparedClip
 
 FRAMES_PER_TOKEN = 2
 VOICE_LOG_F0 = np.log(160.0)  # pitches count from between men's and women's
@@ -29,41 +29,41 @@ PROSODY_NUMBERS = (
     "voiced share",
     "pause share",
 )
-HEARING = HEARD_WIDTH + len(PROSODY) + len(PROSODY_NUMBERS)
-PITCHES = (HEARD_WIDTH, HEARD_WIDTH + len(PROSODY))
+AUDIO_WIDTH = HEARD_WIDTH + len(PROSODY) + len(PROSODY_NUMBERS)
+PITCH_COLUMNS = (HEARD_WIDTH, HEARD_WIDTH + len(PROSODY))
 """The columns of what is heard that move with the pitch of a voice: the frame's and the clip's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Senses:
+class ClipFeatures:
     """One clip: what is heard and what is seen, token by token."""
 
     heard: Float32[np.ndarray, "tokens hearing"]
     seen: Float32[np.ndarray, "tokens seeing"]
 
 
-def senses(clip: Prepared, space: FaceSpace, *, hears: bool = True, sees: bool = True) -> Senses:
+def extract_features(clip: PreparedClip, space: FaceSpace, *, hears: bool = True, sees: bool = True) -> ClipFeatures:
     """The senses of a prepared clip of at least two frames; zeros for one that it does not have."""
     tokens = clip.frames // FRAMES_PER_TOKEN
-    points = _paired(clip.points.astype(np.float32), FRAMES_PER_TOKEN)
-    heard = hearing(clip) if hears else np.zeros((tokens, HEARING), np.float32)
+    points = _average_rows(clip.points.astype(np.float32), FRAMES_PER_TOKEN)
+    heard = extract_audio(clip) if hears else np.zeros((tokens, AUDIO_WIDTH), np.float32)
     seen = space.describe(points) if sees else np.zeros((tokens, space.width), np.float32)
-    return Senses(heard=heard, seen=seen)
+    return ClipFeatures(heard=heard, seen=seen)
 
 
-def hearing(clip: Prepared) -> Float32[np.ndarray, "tokens hearing"]:
+def extract_audio(clip: PreparedClip) -> Float32[np.ndarray, "tokens hearing"]:
     """What is heard in each token."""
-    states = _paired(clip.heard.astype(np.float32), FRAMES_PER_TOKEN * HEARD_PER_FRAME)
+    states = _average_rows(clip.heard.astype(np.float32), FRAMES_PER_TOKEN * HEARD_PER_FRAME)
     spoken = clip.prosody.astype(np.float32).copy()
     voiced = spoken[:, 1] > 0
     spoken[:, 0] = np.where(voiced, spoken[:, 0] - VOICE_LOG_F0, 0)
-    frames = _paired(spoken, FRAMES_PER_TOKEN)
+    frames = _average_rows(spoken, FRAMES_PER_TOKEN)
     tokens = min(len(states), len(frames))
-    whole = np.broadcast_to(prosody_numbers(clip.prosody), (tokens, len(PROSODY_NUMBERS)))
+    whole = np.broadcast_to(summarize_prosody(clip.prosody), (tokens, len(PROSODY_NUMBERS)))
     return np.column_stack([states[:tokens], frames[:tokens], whole]).astype(np.float32)
 
 
-def prosody_numbers(prosody: Float32[np.ndarray, "frames 6"]) -> Float32[np.ndarray, " 8"]:
+def summarize_prosody(prosody: Float32[np.ndarray, "frames 6"]) -> Float32[np.ndarray, " 8"]:
     """A clip's prosody in eight numbers, in the order of `PROSODY_NUMBERS`; pitches in log Hz from
     160 Hz, levels in dB / 20.
     """
@@ -84,7 +84,7 @@ def prosody_numbers(prosody: Float32[np.ndarray, "frames 6"]) -> Float32[np.ndar
     return np.array(numbers, np.float32)
 
 
-def _paired(rows: np.ndarray, count: int) -> np.ndarray:
+def _average_rows(rows: np.ndarray, count: int) -> np.ndarray:
     """Means of `count` rows after each other; what is left over at the end is dropped."""
     whole = len(rows) // count
     return np.asarray(rows[: whole * count].reshape(whole, count, *rows.shape[1:]).mean(axis=1))

@@ -19,7 +19,7 @@ VARIABLE = "CALLSHEET_EMBEDDER"
 LABEL = "trained on a synthetic corpus"
 
 
-def folder() -> Path:
+def find_embedder() -> Path:
     """Where the embedder lies. Raises InputError when there is none."""
     named = os.environ.get(VARIABLE)
     place = Path(named) if named else PACKAGED
@@ -35,6 +35,6 @@ def folder() -> Path:
     return place
 
 
-def own() -> bool:
+def is_user_embedder() -> bool:
     """Whether the user named an embedder; of the packaged one `LABEL` must be said."""
     return bool(os.environ.get(VARIABLE))

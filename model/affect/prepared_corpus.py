@@ -33,13 +33,13 @@ SAMPLES_PER_FRAME = HZ // RATE
 SPLITS = ("train", "judge", "val", "test")
 """`judge` trains what judges a generator: the generator never sees it."""
 PROSODY = ("log_f0", "voiced", "log_energy", "energy_step", "tilt", "rate")
-"""Columns of `Prepared.prosody`: log of f0 in Hz (0 where unvoiced), voiced 0 or 1, energy in dB /
+"""Columns of `PreparedClip.prosody`: log of f0 in Hz (0 where unvoiced), voiced 0 or 1, energy in dB /
 20, its step from the frame before, spectral tilt (high over low band, dB / 20), and energy peaks a
 second around the frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Prepared:
+class PreparedClip:
     """One clip of T frames. `faces`: RGB, one square crop for the whole clip, so that head motion
     stays. `points`: landmarks in units of the crop (0 to 1). `speech`: mono 16 kHz. `heard`: last
     hidden states of the Whisper tiny.en encoder, 50 a second. `prosody`: the columns of
@@ -102,9 +102,9 @@ class Corpus:
         """Who performs in a split, in alphabetical order."""
         return sorted({clip.identity for clip in self.split(name, corpus=corpus)})
 
-    def load(self, clip: CorpusClip) -> Prepared:
+    def load(self, clip: CorpusClip) -> PreparedClip:
         """All arrays of a clip. Raises InputError when the file is missing."""
-        return Prepared(**{name: self.array(clip, name) for name in Prepared.__slots__})
+        return PreparedClip(**{name: self.array(clip, name) for name in PreparedClip.__slots__})
 
     def array(self, clip: CorpusClip, name: str, span: slice = slice(None)) -> Any:
         """One array of a clip, or a stretch of it along time; nothing else is read from disk."""
@@ -116,7 +116,7 @@ class Corpus:
         return PreparedPortrait(face=_read(path, "face"), points=_read(path, "points"))
 
 
-def save(arrays: Prepared | PreparedPortrait, path: Path) -> None:
+def save_arrays(arrays: PreparedClip | PreparedPortrait, path: Path) -> None:
     """Write the arrays under `path`, whole or not at all."""
     from safetensors.numpy import save_file
 
@@ -144,7 +144,7 @@ TINY_FRAMES = 16
 TINY_SPLITS = ("train",) * 4 + ("judge", "val") + ("test",) * 2
 
 
-def tiny(folder: Path, *, seed: int = 0) -> Corpus:
+def write_tiny_corpus(folder: Path, *, seed: int = 0) -> Corpus:
     """A corpus for tests, written into `folder`: 8 identities in 8 emotions, 16 frames each, noise
     with something to learn.
 
@@ -166,11 +166,11 @@ def tiny(folder: Path, *, seed: int = 0) -> Corpus:
             "points": chance.normal(0, 0.02, (POINTS, 2)),
         }
         neutral = world["shape"] + who["points"]
-        still = PreparedPortrait(face=_enlarged(who["face"]), points=neutral.astype(np.float16))
-        save(still, folder / "prepared" / f"{identity}.portrait.safetensors")
+        still = PreparedPortrait(face=_enlarge(who["face"]), points=neutral.astype(np.float16))
+        save_arrays(still, folder / "prepared" / f"{identity}.portrait.safetensors")
         for label in LABELS:
             row = _tiny_row(identity, label, split=split, seed=seed)
-            save(_tiny_clip(world, who, LABELS.index(label), chance), folder / row.prepared)
+            save_arrays(_tiny_clip(world, who, LABELS.index(label), chance), folder / row.prepared)
             rows.append(row)
     return Corpus(rows, folder)
 
@@ -199,11 +199,11 @@ def _tiny_clip(
     who: dict[str, np.ndarray],
     emotion: int,
     chance: np.random.Generator,
-) -> Prepared:
+) -> PreparedClip:
     onset = np.linspace(0.5, 1, TINY_FRAMES) * chance.uniform(0.7, 1.2)
     mouth = np.abs(np.sin(np.arange(TINY_FRAMES) * chance.uniform(0.5, 1.5)))
     points = world["shape"] + who["points"] + onset[:, None, None] * world["moves"][emotion]
-    faces = [_enlarged(who["face"] + share * world["looks"][emotion]) for share in onset]
+    faces = [_enlarge(who["face"] + share * world["looks"][emotion]) for share in onset]
     for face, opened in zip(faces, mouth, strict=True):
         face[44 : 44 + 2 + int(8 * opened), 24:40] = 30
     heard = world["sounds"][emotion] + chance.normal(
@@ -215,7 +215,7 @@ def _tiny_clip(
     speech = np.repeat(mouth, SAMPLES_PER_FRAME) * chance.normal(
         0, 3000, TINY_FRAMES * SAMPLES_PER_FRAME
     )
-    return Prepared(
+    return PreparedClip(
         faces=np.stack(faces),
         points=points.astype(np.float16),
         speech=speech.astype(np.int16),
@@ -224,6 +224,6 @@ def _tiny_clip(
     )
 
 
-def _enlarged(small: np.ndarray) -> UInt8[np.ndarray, "64 64 3"]:
+def _enlarge(small: np.ndarray) -> UInt8[np.ndarray, "64 64 3"]:
     large = np.repeat(np.repeat(small, 8, axis=0), 8, axis=1)
     return np.asarray(np.clip(large, 0, 255), np.uint8)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from manifests.errors import InputError, Problem
 from model.affect.embedder import Gaussian
-from model.emotion import LABELS, MAXIMUM, Curve, parse_curve
+from model.emotion import LABELS, MAXIMUM, EmotionCurve, parse_curve
 
 NEUTRAL = LABELS.index("neutral")
 FILE = "priors.safetensors"
@@ -32,7 +32,7 @@ STEPS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Priors:
+class EmotionPriors:
     """Class Gaussians in the order of `LABELS`, and the intensity at which each class was performed
     on average (1 for neutral).
     """
@@ -55,7 +55,7 @@ class Priors:
         unit = torch.nn.functional.normalize
         return (unit(means - middle, dim=-1) @ unit(self.mean - middle, dim=-1).T).argmax(-1)
 
-    def mix(self, gaussian: Gaussian, *, intensity: float | None = None) -> Curve:
+    def mix(self, gaussian: Gaussian, *, intensity: float | None = None) -> EmotionCurve:
         """A Gaussian in words: at most three labels. `intensity`: how strong all of it is, read
         from the clip; None: as it lies.
         """
@@ -90,7 +90,7 @@ class Priors:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> Priors:
+    def load(cls, folder: Path) -> EmotionPriors:
         """Read what `save` wrote. Raises InputError when it is missing or something else."""
         file = folder / FILE
         try:
@@ -105,9 +105,9 @@ class Priors:
         return self.mean - self.mean[NEUTRAL]
 
 
-def class_priors(
+def fit_class_priors(
     found: Gaussian, emotions: Int[Tensor, " batch"], intensities: Float[Tensor, " batch"]
-) -> Priors:
+) -> EmotionPriors:
     """One Gaussian a class with the mean and the variance of its clips' mixture. Raises InputError
     when a label has no clip.
     """
@@ -125,7 +125,7 @@ def class_priors(
         means.append(mean)
         logvars.append(variance.log())
         strengths.append(intensities[own].mean() if index != NEUTRAL else torch.tensor(1.0))
-    return Priors(
+    return EmotionPriors(
         mean=torch.stack(means),
         logvar=torch.stack(logvars),
         intensity=torch.stack(strengths).float(),

@@ -29,7 +29,7 @@ Sound = Float64[np.ndarray, " samples"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Track:
+class ProsodyTrack:
     """One value for each 10 ms. `f0`: Hz, 0 where unvoiced. `energy_db`, `tilt_db`: relative to
     full scale. `peaks`: 1 at syllable-like peaks of energy, else 0.
     """
@@ -46,28 +46,28 @@ class Track:
 
 
 SUMMARY = ("pitch", "pitch_range", "energy", "energy_range", "tilt", "rate", "pauses", "voiced")
-"""What `summary` returns: mean and deviation of f0 in semitones over 100 Hz, of energy in dB; mean
+"""What `summarize_utterance` returns: mean and deviation of f0 in semitones over 100 Hz, of energy in dB; mean
 tilt; peaks a second of speech; share of pauses between first and last sound; voiced share of
 speech."""
 
 
-def track(sound: Sound) -> Track:
+def measure_track(sound: Sound) -> ProsodyTrack:
     """Measure every 10 ms of a sound."""
-    windows = _windows(sound)
+    windows = _cut_windows(sound)
     power = np.abs(np.fft.rfft(windows * np.hanning(WINDOW))) ** 2
     high = round(BAND_HZ / HZ * WINDOW)
     energy = 10 * np.log10(np.mean(windows**2, axis=1) + FLOOR**2)
     tilt = 10 * np.log10(
         (power[:, high:].sum(axis=1) + FLOOR) / (power[:, 1:high].sum(axis=1) + FLOOR)
     )
-    f0 = _pitch(windows)
+    f0 = _measure_pitch(windows)
     f0[energy < energy.max() - SILENT_DB] = 0
-    return Track(f0=f0, energy_db=energy, tilt_db=tilt, peaks=_peaks(energy))
+    return ProsodyTrack(f0=f0, energy_db=energy, tilt_db=tilt, peaks=_find_peaks(energy))
 
 
-def frames(sound: Sound) -> Float32[np.ndarray, "frames 6"]:
+def measure_frames(sound: Sound) -> Float32[np.ndarray, "frames 6"]:
     """The columns of `model.affect.prepared_corpus.PROSODY`, one row for each whole 40 ms."""
-    measured = track(sound)
+    measured = measure_track(sound)
     count = len(sound) // SAMPLES_PER_FRAME
     steps = SAMPLES_PER_FRAME // STEP
     groups = np.minimum(np.arange(count)[:, None] * steps + np.arange(steps), len(measured.f0) - 1)
@@ -87,9 +87,9 @@ def frames(sound: Sound) -> Float32[np.ndarray, "frames 6"]:
     return rows.astype(np.float32)
 
 
-def summary(sound: Sound) -> Float64[np.ndarray, " measures"]:
+def summarize_utterance(sound: Sound) -> Float64[np.ndarray, " measures"]:
     """A whole utterance in the eight numbers of `SUMMARY`."""
-    measured = track(sound)
+    measured = measure_track(sound)
     spoken = measured.spoken
     first, last = (int(edge) for edge in np.flatnonzero(spoken)[[0, -1]])
     f0 = measured.f0[measured.f0 > 0]
@@ -110,7 +110,7 @@ def summary(sound: Sound) -> Float64[np.ndarray, " measures"]:
     )
 
 
-def _windows(sound: Sound) -> Float64[np.ndarray, "steps window"]:
+def _cut_windows(sound: Sound) -> Float64[np.ndarray, "steps window"]:
     """One stretch around the middle of each step."""
     count = max(1, len(sound) // STEP)
     padded = np.pad(np.asarray(sound, np.float64), WINDOW)
@@ -118,26 +118,26 @@ def _windows(sound: Sound) -> Float64[np.ndarray, "steps window"]:
     return np.asarray(padded[starts[:, None] + np.arange(WINDOW)])
 
 
-def _pitch(windows: np.ndarray) -> Float64[np.ndarray, " steps"]:
+def _measure_pitch(windows: np.ndarray) -> Float64[np.ndarray, " steps"]:
     shape = np.hanning(WINDOW)
-    found = _autocorrelation((windows - windows.mean(axis=1, keepdims=True)) * shape)
-    own = _autocorrelation(shape[None])[0]
+    found = _autocorrelate((windows - windows.mean(axis=1, keepdims=True)) * shape)
+    own = _autocorrelate(shape[None])[0]
     shortest, longest = int(HZ / HIGHEST_HZ), int(HZ / LOWEST_HZ)
     lags = np.arange(shortest, longest)
     ratio = found / np.maximum(found[:, :1], 1e-12) / (own / own[0])
     score = ratio[:, lags] - OCTAVE_COST * np.log2(lags / shortest)
     best = score.argmax(axis=1)
-    exact = lags[best] + _bend(ratio, lags[best])
+    exact = lags[best] + _refine_peak(ratio, lags[best])
     f0 = np.where(ratio[np.arange(len(best)), lags[best]] > VOICED, HZ / exact, 0.0)
-    return _smoothed(f0)
+    return _smooth_pitch(f0)
 
 
-def _autocorrelation(rows: np.ndarray) -> np.ndarray:
+def _autocorrelate(rows: np.ndarray) -> np.ndarray:
     size = 1 << int(np.ceil(np.log2(2 * WINDOW)))
     return np.asarray(np.fft.irfft(np.abs(np.fft.rfft(rows, size)) ** 2, size)[:, :WINDOW])
 
 
-def _bend(ratio: np.ndarray, lag: np.ndarray) -> np.ndarray:
+def _refine_peak(ratio: np.ndarray, lag: np.ndarray) -> np.ndarray:
     """Where between samples the peak lies, from a parabola through its neighbours."""
     row = np.arange(len(lag))
     before, at, after = ratio[row, lag - 1], ratio[row, lag], ratio[row, lag + 1]
@@ -149,7 +149,7 @@ def _bend(ratio: np.ndarray, lag: np.ndarray) -> np.ndarray:
     )
 
 
-def _smoothed(f0: np.ndarray) -> np.ndarray:
+def _smooth_pitch(f0: np.ndarray) -> np.ndarray:
     """Median over five steps of what is voiced; lone voiced steps are dropped."""
     padded = np.pad(f0, 2)
     around = np.stack([padded[k : k + len(f0)] for k in range(5)], axis=1)
@@ -164,7 +164,7 @@ def _smoothed(f0: np.ndarray) -> np.ndarray:
     return np.where(kept, middle, 0.0)
 
 
-def _peaks(energy: np.ndarray) -> np.ndarray:
+def _find_peaks(energy: np.ndarray) -> np.ndarray:
     """1 where the smoothed energy has a peak at least 2 dB over what lies before it and at most 25
     dB under the loudest.
     """

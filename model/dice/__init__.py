@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DICE-Talk talker: the published model, written anew from facts about it. Nothing heavy is
-imported here; see `talker`.
+"""The DICE-Talk talker: the published model, written anew from facts about it.
+
+In come a portrait, speech and an emotion curve (`model.talker`); out come RGB frames. Open `talker`
+first: it loads the networks and begins clips, and from there `clip` (one shot), `sampling`
+(denoising) and `guidance`. This file imports nothing heavy, since every plan reads it.
 """
 
 from __future__ import annotations
@@ -26,27 +29,29 @@ FACE_LICENCES = ("MediaPipe face detector and face mesh: Apache-2.0",)
 
 
 def describe(settings: Mapping[str, object], *, weights: Path | None = None) -> Description:
-    """What a plan needs to know; `weights` as for `talker.load`. Raises InputError for bad settings
-    or missing weights.
+    """Describe the talker for a plan.
+
+    `weights`: folder of an import, None for the usual one. Raises InputError for bad settings or
+    missing weights.
     """
     from manifests.identity import digest
     from model.dice import released
     from model.talker import Description
-    from model.weights import digest as digest_of_catalogued
+    from model.weights import digest_weights as digest_catalogued
 
     chosen = read_settings(settings)
     is_tiny = chosen.build == "tiny"
     own = (
         digest({"tiny random": VERSION})
         if is_tiny
-        else released.digest_of(weights or released.folder())
+        else released.digest_weights(weights or released.locate_weights())
     )
     faces = FACE_WEIGHTS if chosen.face_box is None else ()
     return Description(
         name=NAME,
         version=VERSION,
         label=TINY_LABEL if is_tiny else LABEL,
-        weights_digest=digest([own, digest_of_catalogued(faces)]),
+        weights_digest=digest([own, digest_catalogued(faces)]),
         context_seconds=CONTEXT_SECONDS,
         licences=(() if is_tiny else released.LICENCES) + (FACE_LICENCES if faces else ()),
         weights=faces

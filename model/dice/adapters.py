@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoupled cross-attention: the image token's attention plus one attention per adapter (audio,
-emotion), gated by the face mask.
+"""Decoupled cross-attention: attend to the image token, then to the tokens of each adapter.
 
-`Conditioning` travels through diffusers' stock blocks in the place of `encoder_hidden_states`.
-Nothing is computed twice: keys and values of token sets that stay the same are kept for the clip,
-temporal ones are computed once per window instead of per pixel, and the image branch needs no
-attention, since the softmax over its single token is 1.
+The adapters are audio and emotion; the face mask gates what they add. `BatchConditioning` travels
+through diffusers' stock blocks in the place of `encoder_hidden_states`. Nothing is computed twice:
+keys and values of token sets that do not change are kept for the clip, temporal ones are computed
+once per window instead of per pixel, and the image branch needs no attention, since the softmax
+over its single token is 1.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ Grid = tuple[int, int]
 
 @dataclass(slots=True, eq=False)
 class TokenTable:
-    """Token sets of one clip, and what layers have projected of them. `keep=False`: project what a
-    window needs, each time.
+    """Token sets of one clip, and their projections by the layers.
+
+    `keep=False`: project the sets of a window anew each time.
     """
 
     sets: Float[Tensor, "sets tokens dim"]
@@ -36,7 +37,7 @@ class TokenTable:
     def project(
         self, layer: nn.Module, chosen: Int64[Tensor, " rows"]
     ) -> Float[Tensor, "rows tokens channels"]:
-        """`layer` applied to the chosen sets; over the whole table, once, when the table keeps."""
+        """Apply `layer` to the chosen sets; if the table keeps, project the whole table once."""
         if not self.keep:
             projected: Tensor = layer(self.sets[chosen])
             return projected
@@ -47,8 +48,9 @@ class TokenTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """Which sets of a table the frames of a window use: row `index[branch, frame]` of `chosen`,
-    which are rows of the table.
+    """The sets of a table that the frames of a window use.
+
+    The set of a frame is row `index[branch, frame]` of `chosen`, which are rows of the table.
     """
 
     table: TokenTable
@@ -57,24 +59,24 @@ class Tokens:
 
     @classmethod
     def of(cls, table: TokenTable, rows: Int64[Tensor, "branches frames"]) -> Tokens:
-        """Point at `rows` of the table; sets used more than once are projected once."""
+        """Point at `rows` of the table; project sets that are used more than once only once."""
         chosen, index = torch.unique(rows, return_inverse=True)
         device = table.sets.device
         return cls(table, chosen.to(device), index.to(device))
 
     @classmethod
     def dense(cls, tokens: Float[Tensor, "branches frames tokens dim"]) -> Tokens:
-        """A set of its own for every branch and frame."""
+        """Give every branch and frame a set of its own."""
         rows = torch.arange(tokens.shape[0] * tokens.shape[1])
         table = TokenTable(tokens.flatten(0, 1), keep=False)
         return cls.of(table, rows.reshape(tokens.shape[:2]))
 
     def per_frame(self, layer: nn.Module) -> Float[Tensor, "images tokens channels"]:
-        """Projected tokens of every frame."""
+        """Project the tokens of every frame."""
         return self.table.project(layer, self.chosen)[self.index.flatten()]
 
     def per_window(self, layer: nn.Module) -> Float[Tensor, "branches tokens channels"]:
-        """Projected mean of the tokens over the window's frames."""
+        """Project the mean of the tokens over the window's frames."""
         mean = self.table.sets[self.chosen][self.index].mean(1)
         projected: Tensor = layer(mean)
         return projected
@@ -88,8 +90,9 @@ class FaceGate:
     kept: dict[Grid, Tensor] = field(default_factory=dict)
 
     def at(self, grid: Grid) -> Float[Tensor, "1 pixels 1"]:
-        """The mask on a grid, bicubic without antialiasing (it may stray a little outside [0, 1],
-        as in the reference).
+        """Resample the mask to a grid, bicubic without antialiasing.
+
+        Values may stray a little outside [0, 1], as in the reference.
         """
         if grid not in self.kept:
             self.kept[grid] = resample_mask(self.mask, grid).flatten(1)[..., None]
@@ -97,9 +100,10 @@ class FaceGate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """What one window is told: the image token, the adapters' tokens, and where the face is (None:
-    everywhere).
+class WindowConditioning:
+    """Conditions of one window: the image token, the adapters' tokens, and the face mask.
+
+    `gate` None: the adapters act everywhere.
     """
 
     clip: Tokens
@@ -108,12 +112,13 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Conditioning:
-    """The conditions of a batch: the branches of one window after those of another. `scales`:
-    strength of each adapter.
+class BatchConditioning:
+    """Conditions of a batch: the branches of one window after those of another.
+
+    `scales`: strength of each adapter.
     """
 
-    parts: Sequence[Part]
+    parts: Sequence[WindowConditioning]
     scales: tuple[float, ...]
 
     @property
@@ -122,7 +127,7 @@ class Conditioning:
         return int(self.parts[0].clip.index.shape[1])
 
     def gate(self, grid: Grid) -> Float[Tensor, "images pixels 1"] | None:
-        """The face gate of every image of the batch, or None when no window has one."""
+        """Gate every image of the batch; None if no window has a gate."""
         if all(part.gate is None for part in self.parts):
             return None
         gates = [(part.gate.at(grid), part.clip.index.numel()) for part in self.parts if part.gate]
@@ -133,63 +138,64 @@ class Conditioning:
 class SpatialView:
     """Attention inside a frame: tokens per frame, gated by the face mask."""
 
-    conditioning: Conditioning
+    conditioning: BatchConditioning
     grid: Grid
 
     def fold(
         self, queries: Float[Tensor, "images pixels channels"]
     ) -> Float[Tensor, "images pixels channels"]:
-        """Frames are the batch already."""
+        """Return the queries as they are: frames are the batch already."""
         return queries
 
     def unfold(
         self, values: Float[Tensor, "images pixels channels"]
     ) -> Float[Tensor, "images pixels channels"]:
-        """Frames are the batch already."""
+        """Return the values as they are: frames are the batch already."""
         return values
 
     def project(
         self, slot: int | None, layer: nn.Module
     ) -> Float[Tensor, "images tokens channels"]:
-        """Tokens per frame."""
+        """Project tokens per frame."""
         return torch.cat([_tokens(part, slot).per_frame(layer) for part in self.conditioning.parts])
 
     def gate(self) -> Tensor | None:
-        """The face mask on this level's grid."""
+        """Resample the face mask to this level's grid."""
         return self.conditioning.gate(self.grid)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemporalView:
-    """Attention along time: the mean tokens of the window for all its pixels and frames, without a
-    gate.
+    """Attention along time, without a gate.
+
+    All pixels and frames of a window attend to the mean tokens of the window.
     """
 
-    conditioning: Conditioning
+    conditioning: BatchConditioning
     grid: Grid
 
     def fold(
         self, queries: Float[Tensor, "columns frames channels"]
     ) -> Float[Tensor, "branches places channels"]:
-        """All pixels and frames of a branch share its tokens, so they ask together."""
+        """Fold all pixels and frames of a branch into one row, since they share its tokens."""
         return rearrange(queries, "(b pixels) frames c -> b (pixels frames) c", pixels=self._pixels)
 
     def unfold(
         self, values: Float[Tensor, "branches places channels"]
     ) -> Float[Tensor, "columns frames channels"]:
-        """One row of frames per pixel."""
+        """Return to one row of frames per pixel."""
         return rearrange(values, "b (pixels frames) c -> (b pixels) frames c", pixels=self._pixels)
 
     def project(
         self, slot: int | None, layer: nn.Module
     ) -> Float[Tensor, "branches tokens channels"]:
-        """Mean tokens of each branch."""
+        """Project the mean tokens of each branch."""
         return torch.cat(
             [_tokens(part, slot).per_window(layer) for part in self.conditioning.parts]
         )
 
     def gate(self) -> None:
-        """Time is not gated in the reference."""
+        """Return None: the reference does not gate attention along time."""
 
     @property
     def _pixels(self) -> int:
@@ -202,12 +208,13 @@ stand beside it."""
 
 
 class AdapterProcessor(nn.Module):
-    """An attention processor for diffusers' `Attention`; holds the released keys `to_k_ip.N.weight`
-    and `to_v_ip.N.weight`.
+    """An attention processor for diffusers' `Attention`.
+
+    It holds the released keys `to_k_ip.N.weight` and `to_v_ip.N.weight`.
     """
 
     def __init__(self, channels: int, *, dim: int, adapters: int = 2) -> None:
-        """`channels`: the attention's inner width; `dim`: the tokens' width."""
+        """Create fresh weights. `channels`: width of the attention; `dim`: width of the tokens."""
         super().__init__()
         self.width = channels
         self.to_k_ip = nn.ModuleList(nn.Linear(dim, channels, bias=False) for _ in range(adapters))
@@ -220,8 +227,9 @@ class AdapterProcessor(nn.Module):
         encoder_hidden_states: View,
         attention_mask: None = None,
     ) -> Tensor:
-        """Attend to the image token and to every adapter's tokens. The names are those diffusers
-        calls with.
+        """Attend to the image token and to every adapter's tokens.
+
+        The names of the arguments are those that diffusers passes.
         """
         del attention_mask
         view = encoder_hidden_states
@@ -234,8 +242,8 @@ class AdapterProcessor(nn.Module):
                     view.project(slot, self.to_k_ip[slot]),
                     view.project(slot, self.to_v_ip[slot]),
                 )
-                told = scale * attend(queries, keys, values, heads=attn.heads)
-                found = found + (told if gate is None else told * gate.to(told.dtype))
+                attended = scale * attend(queries, keys, values, heads=attn.heads)
+                found = found + (attended if gate is None else attended * gate.to(attended.dtype))
         projected: Tensor = attn.to_out[0](view.unfold(found))
         return projected
 
@@ -247,7 +255,7 @@ def attend(
     *,
     heads: int,
 ) -> Float[Tensor, "batch queries channels"]:
-    """Multi-head scaled dot-product attention."""
+    """Compute multi-head scaled dot-product attention."""
     q, k, v = (
         rearrange(x, "b n (heads c) -> b heads n c", heads=heads) for x in (queries, keys, values)
     )
@@ -259,8 +267,9 @@ def attend(
 def resample_mask(
     mask: Float[Tensor, "batch 1 height width"], grid: Grid
 ) -> Float[Tensor, "batch h w"]:
-    """The face mask on a latent grid, as the reference resamples it: bicubic, half-pixel centres,
-    no antialiasing.
+    """Resample the face mask to a latent grid as the reference does.
+
+    Bicubic, half-pixel centres, no antialiasing.
     """
     return functional.interpolate(mask, size=grid, mode="bicubic", align_corners=False)[:, 0]
 
@@ -272,5 +281,5 @@ def _image_branch(attn: Any, view: View, queries: Tensor) -> Tensor:
     return attend(queries, view.project(None, attn.to_k), values, heads=attn.heads)
 
 
-def _tokens(part: Part, slot: int | None) -> Tokens:
+def _tokens(part: WindowConditioning, slot: int | None) -> Tokens:
     return part.clip if slot is None else part.adapters[slot]

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Released checkpoints in, our weight files out, and the loading of those: strict, by one key
-table.
+"""Import released checkpoints, write our weight files, and load those strictly by one key table.
 
-Released files are pickles; they are read here, once, with torch's weights-only reader, and written
-as safetensors with sizes and digests. A first import is trusted and recorded; a later one must
+Released files are pickles. They are read here, once, with torch's weights-only reader, and written
+as safetensors with sizes and digests. The first import is trusted and recorded; later imports must
 bring the same files.
 """
 
@@ -21,16 +20,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from manifests.atomic_write import atomic_folder
 from manifests.errors import InputError, Problem
 from manifests.identity import sha256_file
 from model.conversion import read_pickle, read_prior
 from model.dice import released, vision
-from model.dice.config import Config, Sizes
+from model.dice.config import Config, DiceSizes
 from model.dice.emotion import EmotionModel
-from model.dice.engine import Networks
+from model.dice.engine import DiceNetworks
 from model.dice.interpolate import Interpolator
 from model.dice.pose import PoseGuider
-from model.dice.speech import AudioProjection, whisper_encoder
+from model.dice.speech import AudioProjection, build_whisper_encoder
 from model.dice.unet import DiceUNet
 from model.emotion import LABELS
 
@@ -60,21 +60,21 @@ KEY_TABLE: dict[str, tuple[tuple[str, str | None], ...]] = {
 """How released keys become ours: rules tried in order, a pattern and its replacement, or None for a
 key that is not used."""
 
-BUILDERS: dict[str, Callable[[Sizes], nn.Module]] = {
+BUILDERS: dict[str, Callable[[DiceSizes], nn.Module]] = {
     "unet": lambda sizes: DiceUNet.build(sizes.unet),
     "audio_projection": lambda sizes: AudioProjection(sizes.audio),
     "emotion_model": lambda sizes: EmotionModel(sizes.emotion),
     "pose_guider": lambda sizes: PoseGuider(sizes.pose),
     "interpolation": lambda sizes: Interpolator(sizes.interpolation),
-    "whisper": lambda sizes: whisper_encoder(sizes.whisper),
-    "image_encoder": lambda sizes: vision.image_encoder(sizes.clip),
-    "vae": lambda sizes: vision.autoencoder(sizes.vae),
+    "whisper": lambda sizes: build_whisper_encoder(sizes.whisper),
+    "image_encoder": lambda sizes: vision.build_image_encoder(sizes.clip),
+    "vae": lambda sizes: vision.build_autoencoder(sizes.vae),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedFile:
-    """One source file: what was read, and its licence."""
+    """A source file that was read, and its licence."""
 
     name: str
     bytes: int
@@ -85,8 +85,9 @@ class ImportedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What an import read. `first`: nothing was recorded before, so these digests are now what
-    later imports must match.
+    """What an import read.
+
+    `first`: nothing was recorded before, so later imports must match these digests.
     """
 
     into: Path
@@ -95,8 +96,8 @@ class ImportReport:
     detector: bool
 
 
-def renamed(component: str, state: Mapping[str, Tensor]) -> State:
-    """A released state dict under our keys."""
+def rename_keys(component: str, state: Mapping[str, Tensor]) -> State:
+    """Rename the keys of a released state dict to ours."""
     found: State = {}
     for key, value in state.items():
         name: str | None = key
@@ -108,32 +109,34 @@ def renamed(component: str, state: Mapping[str, Tensor]) -> State:
     return found
 
 
-def key_problems(
-    file: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
+def find_key_problems(
+    file: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
 ) -> list[Problem]:
-    """Every missing, unknown and misshapen key."""
+    """List every missing, unknown and misshapen key."""
     problems = [
-        Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in given
+        Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in state
     ]
     problems += [
-        Problem(file=file, message=f"unknown key {key!r}") for key in given if key not in expected
+        Problem(file=file, message=f"unknown key {key!r}") for key in state if key not in expected
     ]
     problems += [
         Problem(
             file=file,
             message=f"misshapen key {key!r}",
             expected=str(tuple(wanted.shape)),
-            got=str(tuple(given[key].shape)),
+            got=str(tuple(state[key].shape)),
         )
         for key, wanted in expected.items()
-        if key in given and given[key].shape != wanted.shape
+        if key in state and state[key].shape != wanted.shape
     ]
     return problems
 
 
-def check_unet(base: State, trained: State, *, file: str, sizes: Sizes) -> State:
-    """DICE-Talk's keys over SVD's. `trained` may be complete or partial, but has all adapter keys
-    and no unknown ones.
+def merge_unet(base: State, trained: State, *, file: str, sizes: DiceSizes) -> State:
+    """Merge DICE-Talk's keys over SVD's.
+
+    `trained` may be complete or partial, but must have all adapter keys and no unknown ones. Raises
+    InputError otherwise.
     """
     with torch.device("meta"):
         expected = DiceUNet.build(sizes.unet).state_dict()
@@ -143,60 +146,59 @@ def check_unet(base: State, trained: State, *, file: str, sizes: Sizes) -> State
         for key in adapters
         if key not in trained
     ]
-    problems += [p for p in key_problems(file, expected, trained) if "missing key" not in p.message]
+    problems += [
+        p for p in find_key_problems(file, expected, trained) if "missing key" not in p.message
+    ]
     merged = {**base, **trained}
     if not problems:
-        problems = key_problems(f"{SVD}/unet with {file}", expected, merged)
+        problems = find_key_problems(f"{SVD}/unet with {file}", expected, merged)
     if problems:
         raise InputError(problems)
     return merged
 
 
 def import_released(
-    source: Path, into: Path, *, allow_torchscript: bool = False, sizes: Sizes | None = None
+    source: Path, into: Path, *, allow_torchscript: bool = False, sizes: DiceSizes | None = None
 ) -> ImportReport:
     """Read the published layout below `source` and write our weight files to `into`.
 
-    `sizes`: expected of DICE-Talk's own files, the released ones by default; what diffusers and
-    transformers write beside their weights is read from there. Raises InputError with everything
-    that is missing, does not fit, or differs from the first import.
+    `sizes`: expected of DICE-Talk's own files, by default the released ones; sizes that diffusers
+    and transformers write beside their weights are read from there. Raises InputError with
+    everything that is missing, does not fit, or differs from the first import.
     """
-    priors = _prior_files(source)
+    priors = _find_priors(source)
     missing = [s.problem(source) for s in released.SOURCES if not (source / s.path).exists()]
-    missing += [] if len(priors) == len(LABELS) else [_missing_priors(source, priors)]
+    missing += [] if len(priors) == len(LABELS) else [_describe_missing_priors(source, priors)]
     if missing:
         raise InputError(missing)
-    files = _digests(source, priors.values(), detector=allow_torchscript)
-    first = _same_as_before(into, files)
-    sizes = _published_sizes(source, sizes or Sizes())
-    partial = into.with_name(f".{into.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    _convert(source, partial, sizes)
-    save_file(
-        {label: read_prior(path) for label, path in priors.items()},
-        partial / f"{released.PRIORS}.safetensors",
-    )
+    files = _digest_files(source, priors.values(), detector=allow_torchscript)
+    first = _check_unchanged(into, files)
+    sizes = _read_published_sizes(source, sizes or DiceSizes())
     has_detector = allow_torchscript and (source / released.DETECTOR).is_file()
-    if has_detector:
-        shutil.copyfile(source / released.DETECTOR, partial / released.DETECTOR)
-    record = {"sizes": sizes.plain(), "files": [asdict(file) for file in files]}
-    (partial / released.RECORD).write_text(json.dumps(record, indent=1) + "\n")
-    shutil.rmtree(into, ignore_errors=True)
-    partial.replace(into)
+    with atomic_folder(into) as partial:
+        _convert(source, partial, sizes)
+        save_file(
+            {label: read_prior(path) for label, path in priors.items()},
+            partial / f"{released.PRIORS}.safetensors",
+        )
+        if has_detector:
+            shutil.copyfile(source / released.DETECTOR, partial / released.DETECTOR)
+        record = {"sizes": sizes.plain(), "files": [asdict(file) for file in files]}
+        (partial / released.RECORD).write_text(json.dumps(record, indent=1) + "\n")
     return ImportReport(into=into, files=tuple(files), first=first, detector=has_detector)
 
 
-def load_networks(place: Path) -> Networks:
-    """The imported networks. Raises InputError when files are missing, or keys are missing, unknown
-    or misshapen.
+def load_networks(place: Path) -> DiceNetworks:
+    """Load the imported networks.
+
+    Raises InputError when files are missing, or keys are missing, unknown or misshapen.
     """
-    sizes = Sizes.from_plain(released.read_record(place)["sizes"])
+    sizes = DiceSizes.from_plain(released.read_record(place)["sizes"])
     loaded = {
         name: _load(BUILDERS[name], sizes, place / f"{name}.safetensors") for name in BUILDERS
     }
     priors = load_file(place / f"{released.PRIORS}.safetensors")
-    return Networks(
+    return DiceNetworks(
         sizes=sizes,
         whisper=loaded["whisper"],
         audio=cast(AudioProjection, loaded["audio_projection"]),
@@ -210,8 +212,10 @@ def load_networks(place: Path) -> Networks:
     )
 
 
-def _load(build: Callable[[Sizes], nn.Module], sizes: Sizes, file: Path) -> nn.Module:
-    """Built without memory where the network has parameters only; the weights' tensors become its
+def _load(build: Callable[[DiceSizes], nn.Module], sizes: DiceSizes, file: Path) -> nn.Module:
+    """Build a network and load its weights.
+
+    A network that has parameters only is built without memory; the loaded tensors become its
     parameters.
     """
     with torch.device("meta"):
@@ -219,14 +223,14 @@ def _load(build: Callable[[Sizes], nn.Module], sizes: Sizes, file: Path) -> nn.M
     if any(True for _ in module.buffers()):
         module = build(sizes)
     state = load_file(file)
-    problems = key_problems(str(file), module.state_dict(), state)
+    problems = find_key_problems(str(file), module.state_dict(), state)
     if problems:
         raise InputError(problems)
     module.load_state_dict(state, assign=True)
     return module.eval()
 
 
-def _prior_files(source: Path) -> dict[str, Path]:
+def _find_priors(source: Path) -> dict[str, Path]:
     return {
         path.stem: path
         for path in sorted(source.rglob("*.npy"), reverse=True)
@@ -234,40 +238,40 @@ def _prior_files(source: Path) -> dict[str, Path]:
     }
 
 
-def _missing_priors(source: Path, found: Mapping[str, Path]) -> Problem:
+def _describe_missing_priors(source: Path, found: Mapping[str, Path]) -> Problem:
     lost = ", ".join(f"{label}.npy" for label in LABELS if label not in found)
     problem = released.EMOTIONS.problem(source)
     return Problem(file=problem.file, message=f"{problem.message}: {lost}")
 
 
-def _read_files(source: Path) -> dict[str, Path]:
-    """The weight file behind each component."""
+def _find_weight_files(source: Path) -> dict[str, Path]:
+    """Find the weight file of each component."""
     files = {s.becomes[0]: source / s.path for s in released.SOURCES if (source / s.path).is_file()}
-    files["base"] = _variant(source / SVD / "unet", "diffusion_pytorch_model")
-    files["vae"] = _variant(source / SVD / "vae", "diffusion_pytorch_model")
-    files["image_encoder"] = _variant(source / SVD / "image_encoder", "model")
-    files["whisper"] = _variant(source / "whisper-tiny", "model")
+    files["base"] = _find_variant(source / SVD / "unet", "diffusion_pytorch_model")
+    files["vae"] = _find_variant(source / SVD / "vae", "diffusion_pytorch_model")
+    files["image_encoder"] = _find_variant(source / SVD / "image_encoder", "model")
+    files["whisper"] = _find_variant(source / "whisper-tiny", "model")
     return files
 
 
-def _variant(folder: Path, stem: str) -> Path:
+def _find_variant(folder: Path, stem: str) -> Path:
     for name in (f"{stem}.fp16.safetensors", f"{stem}.safetensors"):
         if (folder / name).is_file():
             return folder / name
     raise InputError(
         Problem(
             file=str(folder),
-            message="no weights here",
+            message="this folder holds no weights",
             expected=f"{stem}.safetensors or {stem}.fp16.safetensors",
         )
     )
 
 
-def _digests(source: Path, priors: Iterable[Path], *, detector: bool) -> list[ImportedFile]:
+def _digest_files(source: Path, priors: Iterable[Path], *, detector: bool) -> list[ImportedFile]:
     licences = {name: (s.licence, s.commercial) for s in released.SOURCES for name in s.becomes}
     licences["base"] = (released.STABILITY, "unclear")
     own = (released.NON_COMMERCIAL, "no")
-    read = [(path, licences[name]) for name, path in _read_files(source).items()] + [
+    read = [(path, licences[name]) for name, path in _find_weight_files(source).items()] + [
         (path, own) for path in priors
     ]
     if detector and (source / released.DETECTOR).is_file():
@@ -284,8 +288,8 @@ def _digests(source: Path, priors: Iterable[Path], *, detector: bool) -> list[Im
     ]
 
 
-def _same_as_before(into: Path, files: Iterable[ImportedFile]) -> bool:
-    """Whether nothing was recorded before. Raises InputError for files that changed since."""
+def _check_unchanged(into: Path, files: Iterable[ImportedFile]) -> bool:
+    """Return whether this is the first import. Raises InputError for files that changed since."""
     if not (into / released.RECORD).is_file():
         return True
     known = {
@@ -294,7 +298,7 @@ def _same_as_before(into: Path, files: Iterable[ImportedFile]) -> bool:
     }
     changed = [file for file in files if file.name in known and known[file.name] != file.sha256]
     if changed:
-        message = f"not the file that was imported first; remove {into} to trust it"
+        message = f"this file differs from the first import; remove {into} to trust the new one"
         raise InputError(
             [
                 Problem(
@@ -306,11 +310,11 @@ def _same_as_before(into: Path, files: Iterable[ImportedFile]) -> bool:
     return False
 
 
-def _published_sizes(source: Path, expected: Sizes) -> Sizes:
+def _read_published_sizes(source: Path, expected: DiceSizes) -> DiceSizes:
     def published(path: str, known: Config) -> Config:
         file = source / path
         if not file.is_file():
-            raise InputError(Problem(file=str(file), message="missing configuration"))
+            raise InputError(Problem(file=str(file), message="the configuration is missing"))
         found = json.loads(file.read_text())
         return {name: found.get(name, value) for name, value in known.items()}
 
@@ -324,16 +328,16 @@ def _published_sizes(source: Path, expected: Sizes) -> Sizes:
     )
 
 
-def _convert(source: Path, into: Path, sizes: Sizes) -> None:
-    files = _read_files(source)
+def _convert(source: Path, into: Path, sizes: DiceSizes) -> None:
+    files = _find_weight_files(source)
     problems: list[Problem] = []
     for name, build in BUILDERS.items():
-        state = renamed(name, _read(files[name]))
+        state = rename_keys(name, _read(files[name]))
         if name == "unet":
-            state = check_unet(_read(files["base"]), state, file=str(files[name]), sizes=sizes)
+            state = merge_unet(_read(files["base"]), state, file=str(files[name]), sizes=sizes)
         else:
             with torch.device("meta"):
-                problems += key_problems(str(files[name]), build(sizes).state_dict(), state)
+                problems += find_key_problems(str(files[name]), build(sizes).state_dict(), state)
         save_file(
             {key: value.contiguous() for key, value in state.items()}, into / f"{name}.safetensors"
         )

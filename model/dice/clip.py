@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One clip being made: part by part from noise to latents, then one stream of decoded, interpolated
-and placed frames.
+"""Make one clip: part after part from noise to latents, then one stream of placed frames.
 
-`production` mends what the reference does: no padding window, no frame denoised twice, sound with
-context, overlapped decode, exact frame count, rounding. `parity` keeps the reference's arithmetic
-and holds the last frame where the reference stops short.
+The mode `production` corrects what the reference does: no padding window, no frame denoised twice,
+sound with context, overlapped decoding, the exact number of frames, rounding. The mode `parity`
+keeps the reference's arithmetic and holds the last frame where the reference stops short.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from manifests.errors import InputError, Problem
-from model.dice import parts, schedule, stream, vision
-from model.dice import speech as hearing
-from model.dice.engine import Networks, Sitter, conditions
-from model.dice.framing import Framing
-from model.dice.parts import Part
-from model.dice.sampling import Conditions, Held, Job, Plan, denoise
-from model.dice.settings import Settings
+from model.dice import parts, schedule, speech, stream, vision
+from model.dice.engine import DiceNetworks, EncodedPortrait, condition_clip
+from model.dice.framing import DiceFraming
+from model.dice.guidance import Guidance
+from model.dice.parts import ClipPart
+from model.dice.sampling import ClipConditioning, DenoiseJob, DenoisePlan, HeldFrames, denoise
+from model.dice.settings import DiceSettings
 from model.emotion import Performance
 from model.talker import Frame, Speech, TakeMeasures
 
@@ -35,44 +34,50 @@ MEGABYTE = 1 << 20
 Progress = Callable[[int, int], None]
 
 
-class Cancelled(Exception):  # noqa: N818 (someone asked for it: not an error)
-    """The clip was cancelled while it was being made."""
+class ClipCancelled(Exception):  # noqa: N818 (someone asked for it: not an error)
+    """The clip was cancelled before it was finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Request:
-    """What a clip is made of. `name`: what errors call the portrait."""
+class DiceRequest:
+    """The inputs of a clip. `name`: how errors call the portrait."""
 
     name: str
-    framing: Framing
-    sitter: Sitter
+    framing: DiceFraming
+    portrait: EncodedPortrait
     speech: Speech
     performance: Performance
     seed: int
 
 
 @dataclass(slots=True)
-class _Log:
+class _ClipLog:
     warnings: list[str] = field(default_factory=list)
     evaluations: int = 0
     frames: int = 0
     retries: int = 0
 
-    def retried(self, message: str) -> None:
+    def note_retry(self, message: str) -> None:
         self.retries += 1
         self.warnings.append(message)
 
 
 class DiceClip:
-    """Frames are made as they are asked for. Set `progress` to be told (steps done, steps) before
-    every run of the UNet.
+    """A clip whose frames are made as they are asked for.
+
+    `progress`, if set, is called with (steps done, steps) before every run of the UNet.
     """
 
     def __init__(
-        self, networks: Networks, settings: Settings, request: Request, warnings: Sequence[str] = ()
+        self,
+        networks: DiceNetworks,
+        settings: DiceSettings,
+        request: DiceRequest,
+        warnings: Sequence[str] = (),
     ) -> None:
-        """Decide the parts; nothing is computed yet. Raises InputError when parity is asked for
-        less than 80 ms of sound.
+        """Decide the parts; nothing is computed yet.
+
+        Raises InputError when parity is asked for less than 80 ms of sound.
         """
         self.width, self.height = request.framing.size
         self.frames = request.speech.frames
@@ -81,54 +86,51 @@ class DiceClip:
         self._settings = settings
         self._request = request
         self._generator = torch.Generator().manual_seed(request.seed)
-        self._log = _Log(list(warnings))
+        self._log = _ClipLog(list(warnings))
         self._cancelled = threading.Event()
-        self._first: Job | None = None
-        self._first_is_done = False
-        self._begun = False
+        self._first: DenoiseJob | None = None
+        self._first_is_denoised = False
+        self._started = False
         self._parts = self._split()
 
     def cancel(self) -> None:
-        """Stop at the next run of the UNet or the next frame, with `Cancelled`. May be called from
-        any thread.
+        """Stop at the next run of the UNet or the next frame, with `ClipCancelled`.
+
+        May be called from any thread.
         """
         self._cancelled.set()
 
-    def first_job(self) -> Job:
-        """The first part, ready to be denoised, by itself or together with other clips'
-        (`DiceTalker.together`).
-        """
+    def prepare_first_job(self) -> DenoiseJob:
+        """Prepare the first part for denoising, alone or with other clips."""
         if self._first is None:
-            self._first = self._job(self._parts[0], None)
+            self._first = self._prepare_job(self._parts[0], None)
         return self._first
 
     @property
-    def settings(self) -> Settings:
-        """What it is made with."""
+    def settings(self) -> DiceSettings:
+        """Settings that the clip is made with."""
         return self._settings
 
-    def denoised_together(self, evaluations: int) -> None:
-        """Told when the first job has been denoised, and how many frame-evaluations were its
-        share.
-        """
-        self._first_is_done = True
+    def record_shared_run(self, evaluations: int) -> None:
+        """Record that the first job has been denoised, and its share of frame evaluations."""
+        self._first_is_denoised = True
         self._log.evaluations += evaluations
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield exactly `frames` RGB frames, once. Raises Cancelled after `cancel`."""
-        if self._begun:
+        """Yield exactly `frames` RGB frames, once. Raises ClipCancelled after `cancel`."""
+        if self._started:
             raise RuntimeError(
-                f"{self._request.name}: a clip is iterated once; ask the talker for another"
+                f"{self._request.name}: this clip was already iterated; ask the talker for another"
             )
-        self._begun = True
-        wanted = stream.places(self.frames, self._request.speech.rate)
-        for image in stream.interpolated(self._networks.interpolator, self._images(), wanted):
-            self._stop_when_cancelled()
+        self._started = True
+        places = stream.place_frames(self.frames, self._request.speech.rate)
+        for image in stream.interpolate_frames(self._networks.interpolator, self._decode(), places):
+            self._raise_if_cancelled()
             self._log.frames += 1
-            yield self._frame(image)
+            yield self._place(image)
 
     def measures(self) -> TakeMeasures:
-        """Face box, warnings, and what the making took."""
+        """Report the face box, warnings, and what the clip cost."""
         return TakeMeasures(
             face_box=self._request.framing.face_fractions,
             warnings=tuple(self._log.warnings),
@@ -141,13 +143,13 @@ class DiceClip:
             },
         )
 
-    def plan(self) -> Plan:
-        """How this clip is denoised."""
+    def plan(self) -> DenoisePlan:
+        """Plan the denoising of this clip."""
         chosen, sizes = self._settings, self._networks.sizes
         emotion = chosen.audio if chosen.emotion is None else chosen.emotion
-        return Plan(
+        return DenoisePlan(
             schedule=schedule.Schedule.of(sizes.scheduler, chosen.steps),
-            guidance=schedule.Guidance(
+            guidance=Guidance(
                 appearance=(chosen.appearance, chosen.appearance),
                 audio=(chosen.audio, chosen.audio),
                 emotion=(emotion, emotion),
@@ -157,88 +159,96 @@ class DiceClip:
             images_per_run=chosen.images_per_run,
         )
 
-    def _split(self) -> list[Part]:
+    def _split(self) -> list[ClipPart]:
         if self._settings.mode == "parity":
-            frames = len(self._span()) // (hearing.ROW_SAMPLES * hearing.ROWS_PER_FRAME)
+            frames = len(self._cut_span()) // (speech.ROW_SAMPLES * speech.ROWS_PER_FRAME)
             if not frames:
                 message = "parity mode needs at least 80 ms of sound"
                 raise InputError(Problem(file=self._request.name, message=message))
-            return [Part(start=0, end=min(frames, hearing.LONGEST_UNITS // 2))]
-        frames = stream.generated_frames(self.frames, self._request.speech.rate)
+            return [ClipPart(start=0, end=min(frames, speech.LONGEST_UNITS // 2))]
+        frames = stream.count_generated_frames(self.frames, self._request.speech.rate)
         longest = self._settings.segment_seconds
-        return parts.split(
+        return parts.split_speech(
             self._request.speech, max(frames, schedule.SHORTEST), longest_seconds=longest
         )
 
-    def _images(self) -> Iterator[vision.Image]:
+    def _decode(self) -> Iterator[vision.Image]:
         vae, chunk = self._networks.vae, self._settings.decode_chunk
         if self._settings.mode == "production":
-            return stream.overlapped_decode(
-                vae, self._latents(), chunk=chunk, note=self._log.retried
+            return stream.decode_overlapped(
+                vae, self._denoise_parts(), chunk=chunk, note=self._log.note_retry
             )
         # The padding is decoded with the last frames, since it shares their chunk in the reference.
         return itertools.islice(
-            vision.seamed_decode(vae, self._latents(), chunk=chunk), len(self._parts[0])
+            vision.decode_seamed(vae, self._denoise_parts(), chunk=chunk), len(self._parts[0])
         )
 
-    def _latents(self) -> Iterator[Float[Tensor, "4 h w"]]:
-        """Clean latents of the frames that are shown, part after part."""
+    def _denoise_parts(self) -> Iterator[Float[Tensor, "4 h w"]]:
+        """Yield clean latents of the frames that are shown, part after part."""
         plan = self.plan()
         tail: Tensor | None = None
         for number, part in enumerate(self._parts):
-            job = self._job(part, tail) if number else self.first_job()
+            job = self._prepare_job(part, tail) if number else self.prepare_first_job()
             self._first = None
-            if number or not self._first_is_done:
+            if number or not self._first_is_denoised:
                 self._log.evaluations += denoise(
-                    self._networks.unet, [job], plan, progress=self._reporter(number)
+                    self._networks.unet, [job], plan, progress=self._make_reporter(number)
                 )
             latents = job.latents
             del job  # with it go the projected tokens
-            tail = latents[len(part) - parts.HELD : len(part)].clone()
+            tail = latents[len(part) - parts.HELD_FRAMES : len(part)].clone()
             yield from latents[part.held :]
 
-    def _job(self, part: Part, tail: Tensor | None) -> Job:
+    def _prepare_job(self, part: ClipPart, tail: Tensor | None) -> DenoiseJob:
         padding = WINDOW if self._settings.mode == "parity" else 0
-        sitter = self._request.sitter
+        portrait = self._request.portrait
         sigma = self.plan().schedule.sigmas[0]
         if padding:  # the reference draws noise for the picture first, and does not use it
-            _draw(self._generator, (3, *(8 * side for side in sitter.scaled.shape[-2:])))
-        noise = _draw(self._generator, (len(part) + padding, *sitter.scaled.shape)).to(
-            sitter.scaled
+            _draw(self._generator, (3, *(8 * side for side in portrait.scaled.shape[-2:])))
+        noise = _draw(self._generator, (len(part) + padding, *portrait.scaled.shape)).to(
+            portrait.scaled
         )
-        held = None if tail is None else Held(tail, noise[: len(tail)].clone())
-        return Job(self._conditions(part, padding), noise.mul_(sigma).add_(sitter.scaled), held)
+        held = None if tail is None else HeldFrames(tail, noise[: len(tail)].clone())
+        return DenoiseJob(
+            self._prepare_conditions(part, padding), noise.mul_(sigma).add_(portrait.scaled), held
+        )
 
-    def _conditions(self, part: Part, padding: int) -> Conditions:
+    def _prepare_conditions(self, part: ClipPart, padding: int) -> ClipConditioning:
         budget = int(self._settings.kept_megabytes * MEGABYTE / 2)
-        silent, windows = self._windows(part)
-        heard = self._networks.heard(windows, silent_after=silent + padding, budget=budget)
-        priors = self._networks.blended_priors(self._performed(part))
-        felt = self._networks.felt(priors, silent_after=padding, budget=budget)
+        silent, windows = self._cut_windows(part)
+        audio = self._networks.encode_audio(windows, silent_after=silent + padding, budget=budget)
+        priors = self._networks.blend_priors(self._performance_weights(part))
+        emotion = self._networks.encode_emotion(priors, silent_after=padding, budget=budget)
         motion = (self._settings.motion, self._settings.expression)
-        return conditions(
-            self._request.sitter, heard, felt, (float(stream.GENERATED_RATE), *motion)
+        return condition_clip(
+            self._request.portrait, audio, emotion, (float(stream.GENERATED_RATE), *motion)
         )
 
-    def _windows(self, part: Part) -> tuple[int, Float[Tensor, "frames rows layers channels"]]:
-        """Frames told of silence, and the windows heard in the others. A listening face is told of
-        silence throughout.
+    def _cut_windows(
+        self, part: ClipPart
+    ) -> tuple[int, Float[Tensor, "frames rows layers channels"]]:
+        """Return the number of silent frames, and the sound windows of the others.
+
+        A listening face hears silence throughout.
         """
         whisper, sizes = self._networks.whisper, self._networks.sizes.audio
         if self._request.speech.role == "listening":
             return len(part), torch.zeros(0, sizes.rows, sizes.layers, sizes.channels)
         if self._settings.mode == "parity":
-            windows = hearing.reference_windows(hearing.hard_features(whisper, self._span()))
+            windows = speech.cut_reference_cut_windows(
+                speech.extract_hard_features(whisper, self._cut_span())
+            )
             return len(part) - len(windows[: len(part)]), windows[: len(part)]
-        samples, first_row = parts.sound_of(self._request.speech, part)
-        features = hearing.overlapped_features(whisper, samples)
-        return 0, hearing.frame_windows(
+        samples, first_row = parts.cut_sound(self._request.speech, part)
+        features = speech.extract_overlapped_features(whisper, samples)
+        return 0, speech.cut_frame_cut_windows(
             features, frames=len(part), size=sizes.rows, first_row=first_row
         )
 
-    def _performed(self, part: Part) -> Float[Tensor, "frames 8"]:
-        """Performance weights at every generated frame: the performance is told in delivered
-        frames.
+    def _performance_weights(self, part: ClipPart) -> Float[Tensor, "frames 8"]:
+        """Return performance weights at every generated frame.
+
+        The performance counts in delivered frames.
         """
         ratio = float(self._request.speech.rate / stream.GENERATED_RATE)
         weights = self._request.performance.at(
@@ -246,24 +256,24 @@ class DiceClip:
         )
         return torch.from_numpy(weights).float()
 
-    def _span(self) -> Float32[np.ndarray, " samples"]:
-        speech = self._request.speech
-        length = round(speech.frames * hearing.SAMPLE_HZ / speech.rate)
-        return speech.samples[speech.lead : speech.lead + length]
+    def _cut_span(self) -> Float32[np.ndarray, " samples"]:
+        sound = self._request.speech
+        length = round(sound.frames * speech.SAMPLE_HZ / sound.rate)
+        return sound.samples[sound.lead : sound.lead + length]
 
-    def _reporter(self, part: int) -> Progress:
+    def _make_reporter(self, part: int) -> Progress:
         def report(done: int, steps: int) -> None:
-            self._stop_when_cancelled()
+            self._raise_if_cancelled()
             if self.progress is not None:
                 self.progress(part * steps + done, len(self._parts) * steps)
 
         return report
 
-    def _stop_when_cancelled(self) -> None:
+    def _raise_if_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise Cancelled(f"{self._request.name}: cancelled after {self._log.frames} frames")
+            raise ClipCancelled(f"{self._request.name}: cancelled after {self._log.frames} frames")
 
-    def _frame(self, image: Float[Tensor, "3 h w"]) -> Frame:
+    def _place(self, image: Float[Tensor, "3 h w"]) -> Frame:
         levels = self._request.framing.place(image.mul(255).permute(1, 2, 0).float().cpu().numpy())
         if self._settings.mode == "production":
             levels = np.rint(levels)
@@ -272,5 +282,5 @@ class DiceClip:
 
 
 def _draw(generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
-    """Noise is drawn on the CPU, so that a seed means the same everywhere."""
+    """Draw noise on the CPU, so that a seed means the same on every device."""
     return torch.randn(shape, generator=generator)

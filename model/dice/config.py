@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sizes of the DICE-Talk networks: the released ones, and a tiny set of the same classes that runs
-in seconds.
+"""Sizes of the DICE-Talk networks: the released ones, and a tiny set that runs in seconds.
 
-Not the choices of a shot (`settings`). Sizes follow the published checkpoints; see docs/dice.md for
+Not the choices of a shot (`settings`). Sizes follow the published checkpoints; docs/dice.md says
 where they were taken from.
 """
 
@@ -17,9 +16,7 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSizes:
-    """The audio projection: a window of `rows` x `layers` x `channels` Whisper states becomes
-    `tokens` x `dim`.
-    """
+    """The audio projection: `rows` x `layers` x `channels` Whisper states to `tokens` x `dim`."""
 
     rows: int = 10
     layers: int = 5
@@ -31,9 +28,7 @@ class AudioSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmotionSizes:
-    """The emotion model: a prior of `prior` numbers asks a bank of `bank` entries and becomes
-    `tokens` x `dim`.
-    """
+    """The emotion model: a prior queries `bank` entries and becomes `tokens` x `dim`."""
 
     prior: int = 256
     hidden: int = 1024
@@ -46,9 +41,7 @@ class EmotionSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseSizes:
-    """The face-mask encoder: `inputs` channels, a pair of convolutions per step of `channels`, then
-    `outputs`.
-    """
+    """The face-mask encoder: `inputs` to `channels`, two convolutions each, to `outputs`."""
 
     inputs: int = 3
     channels: tuple[int, ...] = (16, 32, 96, 256)
@@ -119,7 +112,7 @@ SCHEDULER: Config = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
+class DiceSizes:
     """Every network of one build. The defaults are the released sizes."""
 
     audio: AudioSizes = field(default_factory=AudioSizes)
@@ -133,12 +126,12 @@ class Sizes:
     scheduler: Config = field(default_factory=lambda: dict(SCHEDULER))
 
     def plain(self) -> Config:
-        """As JSON-ready values, the form in which `from_plain` reads it."""
+        """Convert to JSON-ready values, the form that `from_plain` reads."""
         return asdict(self)
 
     @classmethod
-    def from_plain(cls, values: Config) -> Sizes:
-        """The inverse of `plain`. Raises TypeError for a name that is no size."""
+    def from_plain(cls, values: Config) -> DiceSizes:
+        """Read what `plain` returned. Raises TypeError for an unknown name."""
         pose = {**values["pose"], "channels": tuple(values["pose"]["channels"])}
         own = {
             "audio": AudioSizes(**values["audio"]),
@@ -148,12 +141,13 @@ class Sizes:
         return cls(**{**values, **own})
 
 
-def tiny() -> Sizes:
-    """The same classes at toy size: 64 x 64 pixels, two steps, seconds on one core. Its output
-    means nothing.
+def tiny_sizes() -> DiceSizes:
+    """Return the same classes at toy size: 64 x 64 pixels, two steps, seconds on one core.
+
+    The output means nothing.
     """
     width = 32
-    return Sizes(
+    return DiceSizes(
         audio=AudioSizes(channels=16, hidden=32, dim=width),
         emotion=EmotionSizes(hidden=32, dim=width, bank=6, heads=4, feature=64),
         pose=PoseSizes(channels=(8, 8, 16, 16), outputs=32),

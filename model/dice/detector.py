@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What surrounds the published face detector: the picture it is given, and how its answers become
-face boxes.
+"""Prepare pictures for the published face detector, and turn its answers into face boxes.
 
-The detector itself is a TorchScript archive that is only run when the user allows it
-(`checkpoint`); the default finder of faces is another one and needs none of this. The network
-answers (cx, cy, w, h, objectness, five landmarks, class score) in its own pixels.
+The detector itself is a TorchScript archive that runs only if the user allows it (`checkpoint`);
+the default face detector is MediaPipe's and needs none of this. The network answers (cx, cy, w, h,
+objectness, five landmarks, class score) in its own pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import torch
 from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
-from model.dice.preprocess import Box, Size
+from model.dice.preprocess import PixelBox, Size
 
 SHORT_SIDE = 416
 STRIDES = (8, 16, 32)
@@ -27,24 +26,27 @@ SAME_FACE = 0.45
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detection:
-    """A face: its box (it may stick out of the picture), five landmarks (x, y), and how sure the
-    network is.
+    """A face: its box, five landmarks (x, y), and the network's confidence.
+
+    The box may reach beyond the picture.
     """
 
-    box: Box
+    box: PixelBox
     landmarks: Float64[np.ndarray, "5 2"]
     score: float
 
     @property
     def area(self) -> float:
-        """Of the box, in square pixels."""
+        """Area of the box, in square pixels."""
         return self.box.width * self.box.height
 
 
-def network_size(size: Size) -> Size:
-    """The detector's picture: short side about 416, both sides multiples of 32, aspect not kept.
+def fit_network_size(size: Size) -> Size:
+    """Fit a picture to the detector: short side about 416, both sides multiples of 32.
 
-    >>> network_size((400, 300))
+    The aspect ratio is not kept.
+
+    >>> fit_network_size((400, 300))
     (576, 416)
     """
     ratio = SHORT_SIDE / min(size)
@@ -52,18 +54,19 @@ def network_size(size: Size) -> Size:
     return width, height
 
 
-def network_input(bgr: UInt8[np.ndarray, "height width 3"]) -> Float[Tensor, "1 3 h w"]:
-    """The picture stretched to the network's size, RGB in [0, 1]."""
+def make_network_input(bgr: UInt8[np.ndarray, "height width 3"]) -> Float[Tensor, "1 3 h w"]:
+    """Stretch a picture to the network's size, RGB in [0, 1]."""
     import cv2
 
-    stretched = cv2.resize(bgr, network_size((bgr.shape[1], bgr.shape[0])))
+    stretched = cv2.resize(bgr, fit_network_size((bgr.shape[1], bgr.shape[0])))
     rgb = np.ascontiguousarray(stretched[:, :, ::-1].transpose(2, 0, 1))
     return torch.from_numpy(rgb)[None].float() / 255
 
 
-def network_grids(size: Size) -> list[Float[Tensor, "1 1 rows columns 2"]]:
-    """Cell indices (x, y) for each stride, the detector's second argument. `size`: of the network's
-    picture.
+def make_network_grids(size: Size) -> list[Float[Tensor, "1 1 rows columns 2"]]:
+    """Make the cell indices (x, y) of each stride, the detector's second argument.
+
+    `size`: of the network's picture.
     """
     grids = []
     for stride in STRIDES:
@@ -74,8 +77,11 @@ def network_grids(size: Size) -> list[Float[Tensor, "1 1 rows columns 2"]]:
     return grids
 
 
-def detections(answers: Float[Tensor, "1 n 16"], *, size: Size) -> list[Detection]:
-    """Faces in pixels of a picture of `size`, surest first; overlapping answers are one face."""
+def decode_detections(answers: Float[Tensor, "1 n 16"], *, size: Size) -> list[Detection]:
+    """Decode faces in pixels of a picture of `size`, most confident first.
+
+    Overlapping answers are one face.
+    """
     answer = answers[0].double().numpy()
     scores = answer[:, 4] * answer[:, 15]
     sure = (answer[:, 4] > CONFIDENT) & (scores > CONFIDENT)
@@ -83,10 +89,10 @@ def detections(answers: Float[Tensor, "1 n 16"], *, size: Size) -> list[Detectio
     boxes = np.concatenate(
         (answer[:, :2] - answer[:, 2:4] / 2, answer[:, :2] + answer[:, 2:4] / 2), 1
     )
-    factors = np.array(size) / np.array(network_size(size))
+    factors = np.array(size) / np.array(fit_network_size(size))
     return [
         Detection(
-            box=Box(
+            box=PixelBox(
                 **dict(
                     zip(
                         ("left", "top", "right", "bottom"),
@@ -98,15 +104,16 @@ def detections(answers: Float[Tensor, "1 n 16"], *, size: Size) -> list[Detectio
             landmarks=answer[i, 5:15].reshape(5, 2) * factors,
             score=float(scores[i]),
         )
-        for i in _distinct(boxes, scores)
+        for i in _drop_overlapping(boxes, scores)
     ]
 
 
-def largest(areas: Sequence[float], *, as_reference: bool = False) -> int:
-    """Which face is the largest. The reference never updates its maximum and so takes the last one
-    larger than the first.
+def choose_largest(areas: Sequence[float], *, as_reference: bool = False) -> int:
+    """Choose the largest face.
 
-    >>> largest([1, 9, 4]), largest([1, 9, 4], as_reference=True)
+    The reference never updates its maximum, and so chooses the last face larger than the first.
+
+    >>> choose_largest([1, 9, 4]), choose_largest([1, 9, 4], as_reference=True)
     (1, 2)
     """
     if not as_reference:
@@ -114,7 +121,9 @@ def largest(areas: Sequence[float], *, as_reference: bool = False) -> int:
     return max((i for i, area in enumerate(areas) if area > areas[0]), default=0)
 
 
-def _distinct(boxes: Float64[np.ndarray, "n 4"], scores: Float64[np.ndarray, " n"]) -> list[int]:
+def _drop_overlapping(
+    boxes: Float64[np.ndarray, "n 4"], scores: Float64[np.ndarray, " n"]
+) -> list[int]:
     kept: list[int] = []
     for i in np.argsort(-scores, kind="stable").tolist():
         if all(_overlap(boxes[i], boxes[j]) <= SAME_FACE for j in kept):

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The emotion model: a prior (the mean embedding of a class) asks a bank of learned emotions and
-becomes tokens.
+"""The emotion model: a prior queries a bank of learned emotions and becomes tokens.
 
-Without retrieval (the released setting) the prior's query tokens attend to the tokens of the whole
-bank; with it, only to the nearest entry's. The result is a convex combination of bank values: the
-prior steers the attention, nothing else.
+A prior is the mean embedding of a class. Without retrieval (the released setting) its query tokens
+attend to the tokens of the whole bank; with retrieval, only to those of the nearest entry. The
+result is a convex combination of bank values: the prior steers the attention, nothing else.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Codebook(nn.Module):
     """The bank, and the way from a prior to its nearest entry."""
 
     def __init__(self, sizes: EmotionSizes) -> None:
-        """Entries start uniform in +-1/size."""
+        """Create entries, uniform in +-1/size."""
         super().__init__()
         self.fc = nn.Linear(sizes.prior, sizes.dim)
         self.codebook = nn.Embedding(sizes.bank, sizes.dim)
@@ -40,8 +39,9 @@ class Codebook(nn.Module):
     def forward(
         self, prior: Float[Tensor, "*batch prior"]
     ) -> tuple[Float[Tensor, "*batch dim"], Int[Tensor, " *batch"], Float[Tensor, ""]]:
-        """The nearest entry (gradient passes straight to `fc`), its index, and the
-        vector-quantisation loss.
+        """Return the nearest entry, its index, and the vector-quantisation loss.
+
+        The gradient of the entry passes straight to `fc`.
         """
         wanted: Tensor = self.fc(prior)
         bank = self.codebook.weight
@@ -60,7 +60,7 @@ class BankAttention(nn.Module):
     """Multi-head attention without output projection, residual or norm."""
 
     def __init__(self, sizes: EmotionSizes) -> None:
-        """Three biased projections of `dim`."""
+        """Create three biased projections of `dim`."""
         super().__init__()
         self.heads = sizes.heads
         self.fc_q = nn.Linear(sizes.dim, sizes.dim)
@@ -68,7 +68,7 @@ class BankAttention(nn.Module):
         self.fc_v = nn.Linear(sizes.dim, sizes.dim)
 
     def keys_values(self, tokens: Float[Tensor, "*batch tokens dim"]) -> Bank:
-        """Keys and values of the tokens attended to."""
+        """Project the attended tokens to keys and values."""
         return self.fc_k(tokens), self.fc_v(tokens)
 
     def forward(
@@ -86,12 +86,13 @@ class BankAttention(nn.Module):
 
 
 class EmotionClassifier(nn.Module):
-    """Reads the emotion from a deep UNet feature. In the checkpoint, unused when talking, needed by
-    training.
+    """Classifies the emotion from a deep UNet feature.
+
+    It is part of the checkpoint; only training uses it.
     """
 
     def __init__(self, channels: int) -> None:
-        """`channels`: of the feature map."""
+        """Create fresh weights. `channels`: of the feature map."""
         super().__init__()
         self.fc1 = nn.Linear(channels, 512)
         self.fc2 = nn.Linear(512, 256)
@@ -101,7 +102,7 @@ class EmotionClassifier(nn.Module):
     def forward(
         self, feature: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch classes"]:
-        """Logits per map."""
+        """Compute the logits of each map."""
         pooled = reduce(feature, "batch channels height width -> batch channels", "mean")
         hidden = self.dropout(functional.relu(self.fc1(pooled)))
         hidden = self.dropout(functional.relu(self.fc2(hidden)))
@@ -110,8 +111,9 @@ class EmotionClassifier(nn.Module):
 
 
 class EmotionModel(nn.Module):
-    """Priors to tokens; released keys `emo_linear`, `kv_tokens_linear`, `codebook`, `attention`,
-    `classifier`.
+    """Turns priors into tokens.
+
+    Released keys: `emo_linear`, `kv_tokens_linear`, `codebook`, `attention`, `classifier`.
     """
 
     def __init__(self, sizes: EmotionSizes) -> None:
@@ -125,8 +127,9 @@ class EmotionModel(nn.Module):
         self.classifier = EmotionClassifier(sizes.feature)
 
     def bank(self) -> Bank:
-        """Keys and values of the whole bank. The bank itself gets no gradient on this path, as in
-        the reference.
+        """Compute keys and values of the whole bank.
+
+        The bank itself gets no gradient on this path, as in the reference.
         """
         tokens = self.kv_tokens_linear(self.codebook.codebook.weight.detach())
         return self.attention.keys_values(
@@ -140,8 +143,9 @@ class EmotionModel(nn.Module):
         dropped: Bool[Tensor, "*batch 1"] | None = None,
         bank: Bank | None = None,
     ) -> Float[Tensor, "*batch tokens dim"]:
-        """Tokens without retrieval. `dropped` zeroes priors (training's emotion dropout); `bank`
-        saves computing it again.
+        """Compute tokens without retrieval.
+
+        `dropped` zeroes priors (training's emotion dropout); `bank` saves computing it again.
         """
         keys, values = bank if bank is not None else self.bank()
         found: Tensor = self.attention(self.emo_linear(_drop(prior, dropped)), keys, values)
@@ -153,8 +157,9 @@ class EmotionModel(nn.Module):
         *,
         dropped: Bool[Tensor, "*batch 1"] | None = None,
     ) -> tuple[Float[Tensor, "*batch tokens dim"], Float[Tensor, ""]]:
-        """Tokens with retrieval (the nearest entry's tokens are the only keys and values) and the
-        bank's loss.
+        """Compute tokens with retrieval, and the bank's loss.
+
+        The tokens of the nearest entry are the only keys and values.
         """
         entry, _, loss = self.codebook(prior)
         keys, values = self.attention.keys_values(self.kv_tokens_linear(_drop(entry, dropped)))

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RIFE's flow network (v3, "HDv3"): the frame half-way between two frames, and, by halving again,
-frames at other places.
+"""RIFE's flow network (v3, "HDv3"): interpolate the frame half-way between two frames.
 
-Huang et al. 2022, "Real-Time Intermediate Flow Estimation for Video Frame Interpolation".
-`block_tea`, the teacher that training used, is in the checkpoint and therefore here, but never
-runs.
+Other places come by halving again. `block_tea`, the teacher of the training, is in the checkpoint
+and therefore here, but never runs.
+
+Reference: Huang et al. (2022), Real-Time Intermediate Flow Estimation for Video Frame
+Interpolation.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class FlowBlock(nn.Module):
     """Estimates flow and blend mask at one scale; keys as in the checkpoint."""
 
     def __init__(self, inputs: int, width: int) -> None:
-        """`inputs`: channels in; `width`: channels inside."""
+        """Create fresh weights. `inputs`: channels in; `width`: channels inside."""
         super().__init__()
         half = width // 2
         self.conv0 = nn.Sequential(_conv(inputs, half, 2), _conv(half, width, 2))
@@ -42,7 +43,7 @@ class FlowBlock(nn.Module):
     def forward(
         self, pictures: Tensor, flow: Tensor, scale: int
     ) -> tuple[Float[Tensor, "batch 4 height width"], Float[Tensor, "batch 1 height width"]]:
-        """Corrections of flow (in pixels of the full picture) and mask."""
+        """Compute corrections of the flow (in pixels of the full picture) and of the mask."""
         size = pictures.shape[-2:]
         x = self.conv0(torch.cat((_shrink(pictures, scale), _shrink(flow, scale) / scale), 1))
         for block in (self.convblock0, self.convblock1, self.convblock2, self.convblock3):
@@ -51,9 +52,10 @@ class FlowBlock(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Meeting:
-    """How two frames meet after one scale: the flow to each, both pictures warped by it, and how
-    much of the first is seen.
+class FlowEstimate:
+    """How two frames meet after one scale.
+
+    `flow`: to each frame; `warped`: both pictures warped by it; `weight`: share of the first.
     """
 
     flow: Tensor
@@ -68,11 +70,13 @@ class Meeting:
 
 
 class Interpolator(nn.Module):
-    """Three blocks from coarse to fine, each run both ways round and averaged."""
+    """Three blocks from coarse to fine, each run in both directions and averaged."""
 
     def __init__(self, width: int = 90, scales: tuple[int, ...] = SCALES) -> None:
-        """`width`: channels inside, the released network has 90; `scales`: of the three blocks,
-        coarse to fine.
+        """Create fresh weights.
+
+        `width`: channels inside, 90 in the released network; `scales`: of the three blocks, coarse
+        to fine.
         """
         super().__init__()
         self.scales = scales
@@ -82,33 +86,34 @@ class Interpolator(nn.Module):
         self.block_tea = FlowBlock(14, width)
 
     def forward(self, first: Image, second: Image) -> Image:
-        """The frame half-way, RGB in [0, 1]. Sides must be multiples of 16."""
-        return self.meetings(first, second)[-1].picture
+        """Interpolate the frame half-way, RGB in [0, 1]. Sides must be multiples of 16."""
+        return self.estimate_flows(first, second)[-1].picture
 
-    def meetings(self, first: Image, second: Image) -> tuple[Meeting, ...]:
-        """The estimate after each scale; the last one is the result."""
+    def estimate_flows(self, first: Image, second: Image) -> tuple[FlowEstimate, ...]:
+        """Estimate after each scale; the last estimate is the result."""
         flow = torch.zeros_like(first[:, :1]).expand(-1, 4, -1, -1)
         mask = torch.zeros_like(first[:, :1])
         near, far, found = first, second, []
         for block, scale in zip((self.block0, self.block1, self.block2), self.scales, strict=True):
-            step, blend = _both_ways(block, (near, far, mask), flow, scale)
+            step, blend = _run_both_ways(block, (near, far, mask), flow, scale)
             flow, mask = flow + step, mask + blend
             near, far = warp(first, flow[:, :2]), warp(second, flow[:, 2:])
-            found.append(Meeting(flow, (near, far), torch.sigmoid(mask)))
+            found.append(FlowEstimate(flow, (near, far), torch.sigmoid(mask)))
         return tuple(found)
 
 
-def between(network: Interpolator, first: Image, second: Image, place: Fraction) -> Image:
-    """The frame at `place` in [0, 1) between two frames, rounded down to eighths; by halving, so
-    1/2 costs one run, 1/8 three.
+def interpolate_frame(network: Interpolator, first: Image, second: Image, place: Fraction) -> Image:
+    """Interpolate the frame at `place` in [0, 1) between two frames.
+
+    Places are rounded down to eighths. Each halving is one run: 1/2 costs one run, 1/8 three.
     """
     place = Fraction(int(place * FINEST), FINEST)
     if place == 0:
         return first
     middle: Tensor = network(first, second)
     if place < Fraction(1, 2):
-        return between(network, first, middle, place * 2)
-    return between(network, middle, second, place * 2 - 1)
+        return interpolate_frame(network, first, middle, place * 2)
+    return interpolate_frame(network, middle, second, place * 2 - 1)
 
 
 def warp(picture: Image, flow: Float[Tensor, "batch 2 height width"]) -> Image:
@@ -127,16 +132,16 @@ def warp(picture: Image, flow: Float[Tensor, "batch 2 height width"]) -> Image:
     )
 
 
-def _both_ways(
+def _run_both_ways(
     block: FlowBlock, seen: tuple[Tensor, Tensor, Tensor], flow: Tensor, scale: int
 ) -> tuple[Tensor, Tensor]:
     near, far, mask = seen
     there, blend = block(torch.cat((near, far, mask), 1), flow, scale)
-    back, unblend = block(torch.cat((far, near, -mask), 1), _swapped(flow), scale)
-    return (there + _swapped(back)) / 2, (blend - unblend) / 2
+    back, unblend = block(torch.cat((far, near, -mask), 1), _swap_directions(flow), scale)
+    return (there + _swap_directions(back)) / 2, (blend - unblend) / 2
 
 
-def _swapped(flow: Tensor) -> Tensor:
+def _swap_directions(flow: Tensor) -> Tensor:
     return torch.cat((flow[:, 2:], flow[:, :2]), 1)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The face-mask encoder ("pose guider"): a picture of where the face is, at an eighth of the size,
-in the UNet's first width.
+"""The face-mask encoder ("pose guider"): a picture of the face's place to a map for the UNet.
 
-The mask of a shot never changes, so its map is computed once and added to every frame.
+The map has an eighth of the size and the UNet's first width. The mask of a shot never changes, so
+its map is computed once and added to every frame.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from model.dice.config import PoseSizes
 
 
 class PoseGuider(nn.Module):
-    """3x3 convolutions with SiLU after each but the last; every second one halves the size. Keys
-    `conv_in`, `blocks.N`, `conv_out`.
+    """3x3 convolutions with SiLU after each but the last; every second one halves the size.
+
+    Keys: `conv_in`, `blocks.N`, `conv_out`.
     """
 
     def __init__(self, sizes: PoseSizes) -> None:
-        """Build at the given sizes; `conv_out` starts at zero, so an untrained guider adds
-        nothing.
+        """Build at the given sizes.
+
+        `conv_out` starts at zero, so that an untrained guider adds nothing.
         """
         super().__init__()
         self.conv_in = nn.Conv2d(sizes.inputs, sizes.channels[0], 3, padding=1)
@@ -42,7 +44,7 @@ class PoseGuider(nn.Module):
     def forward(
         self, masks: Float[Tensor, "frames inputs height width"]
     ) -> Float[Tensor, "frames channels height8 width8"]:
-        """Maps of the given pictures, values in [0, 1]."""
+        """Compute the maps of the given pictures, values in [0, 1]."""
         hidden = functional.silu(self.conv_in(masks))
         for block in self.blocks:
             hidden = functional.silu(block(hidden))

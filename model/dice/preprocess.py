@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a picture and a face box to what the networks see: mask, resized reference, CLIP pixels, and
-the square crop round a face.
+"""Prepare a picture and a face box for the networks: mask, reference, CLIP pixels, square crop.
 
 Sizes are (width, height) in pixels as Pillow has them; pictures are gamma-encoded RGB, uint8.
-`Math.floor` and banker's rounding are the reference's, and so is Pillow's Lanczos filter.
+`math.floor`, banker's rounding and Pillow's Lanczos filter are the reference's.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
-    """Left, top, right and bottom in pixels; a face box may stick out of its picture."""
+class PixelBox:
+    """Left, top, right and bottom in pixels; a face box may reach beyond its picture."""
 
     left: float
     top: float
@@ -39,8 +38,8 @@ class Box:
     bottom: float
 
     @classmethod
-    def from_xywh(cls, x: float, y: float, width: float, height: float) -> Box:
-        """From a corner and a size, as detectors give it."""
+    def from_xywh(cls, x: float, y: float, width: float, height: float) -> PixelBox:
+        """Convert from a corner and a size, as detectors give it."""
         return cls(left=x, top=y, right=x + width, bottom=y + height)
 
     @property
@@ -53,9 +52,9 @@ class Box:
         """Bottom minus top."""
         return self.bottom - self.top
 
-    def within(self, outer: Box, scale: tuple[float, float] = (1.0, 1.0)) -> Box:
-        """The same place seen from the corner of `outer`, then scaled by x and y factors."""
-        return Box(
+    def within(self, outer: PixelBox, scale: tuple[float, float] = (1.0, 1.0)) -> PixelBox:
+        """Return this box seen from the corner of `outer`, then scaled by x and y factors."""
+        return PixelBox(
             left=(self.left - outer.left) * scale[0],
             top=(self.top - outer.top) * scale[1],
             right=(self.right - outer.left) * scale[0],
@@ -63,10 +62,10 @@ class Box:
         )
 
 
-def face_mask(
-    size: Size, face: Box, *, area: float = MASK_AREA
+def draw_face_mask(
+    size: Size, face: PixelBox, *, area: float = MASK_AREA
 ) -> UInt8[np.ndarray, "height width"]:
-    """255 inside the face box grown by `area` about its centre, 0 elsewhere, cut to the picture."""
+    """Draw 255 inside the face box grown by `area` about its centre, 0 elsewhere."""
     width, height = size
     half_width, half_height = face.width * area // 2, face.height * area // 2
     x, y = (face.left + face.right) // 2, (face.top + face.bottom) // 2
@@ -77,11 +76,12 @@ def face_mask(
     return mask
 
 
-def reference_size(size: Size, short_side: int) -> Size:
-    """Scale the short side to `short_side`, then round both to multiples of 64 (banker's): aspect
-    changes by up to 6 %.
+def fit_reference_size(size: Size, short_side: int) -> Size:
+    """Scale the short side to `short_side`, then round both sides to multiples of 64 (banker's).
 
-    >>> reference_size((640, 480), 512)
+    The aspect ratio changes by up to 6 %.
+
+    >>> fit_reference_size((640, 480), 512)
     (704, 512)
     """
     scale = short_side / min(size)
@@ -89,36 +89,36 @@ def reference_size(size: Size, short_side: int) -> Size:
     return width, height
 
 
-def resized(pixels: UInt8[np.ndarray, ...], size: Size) -> UInt8[np.ndarray, ...]:
-    """Lanczos, as Pillow does it; untouched when the size is right already."""
+def resize(pixels: UInt8[np.ndarray, ...], size: Size) -> UInt8[np.ndarray, ...]:
+    """Resize by Lanczos as Pillow does it; return the same pixels if the size is right already."""
     if (pixels.shape[1], pixels.shape[0]) == size:
         return pixels
     return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
 
 
-def signed(pixels: Picture) -> Float[Tensor, "3 height width"]:
-    """A picture in [-1, 1], as the image encoder takes it."""
+def to_signed(pixels: Picture) -> Float[Tensor, "3 height width"]:
+    """Convert a picture to [-1, 1], as the image encoder takes it."""
     return (rearrange(torch.from_numpy(pixels.copy()), "h w c -> c h w") / 255 - 0.5) / 0.5
 
 
-def unit(mask: UInt8[np.ndarray, "height width"]) -> Float[Tensor, "1 1 height width"]:
-    """A mask in [0, 1]."""
+def to_unit(mask: UInt8[np.ndarray, "height width"]) -> Float[Tensor, "1 1 height width"]:
+    """Convert a mask to [0, 1]."""
     return torch.from_numpy(mask.copy())[None, None] / 255
 
 
-def clip_pixels(pixels: Picture) -> Float[Tensor, "3 224 224"]:
-    """The picture squashed to CLIP's square and normalised by CLIP's mean and deviation."""
-    square = torch.from_numpy(resized(pixels, (CLIP_SIDE, CLIP_SIDE)).copy())
+def to_clip_pixels(pixels: Picture) -> Float[Tensor, "3 224 224"]:
+    """Squash a picture to CLIP's square and normalise it by CLIP's mean and deviation."""
+    square = torch.from_numpy(resize(pixels, (CLIP_SIDE, CLIP_SIDE)).copy())
     mean, deviation = (torch.tensor(values)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
     return (rearrange(square, "h w c -> c h w") / 255 - mean) / deviation
 
 
-def square_crop(size: Size, face: Box, *, expand: float = CROP_EXPAND) -> Box:
-    """A square round the face: the box grown by `expand` of its size on each side, cut to the
-    picture, then shortened.
+def crop_square(size: Size, face: PixelBox, *, expand: float = CROP_EXPAND) -> PixelBox:
+    """Crop a square round the face.
 
-    The longer side is shortened about a centre that moves toward the face's. Ends are whole pixels
-    (banker's rounding).
+    The box is grown by `expand` of its size on each side and cut to the picture. Then the longer
+    side is shortened about a centre that moves toward the face's. Ends are whole pixels (banker's
+    rounding).
     """
     width, height = size
     left, right = (
@@ -130,9 +130,9 @@ def square_crop(size: Size, face: Box, *, expand: float = CROP_EXPAND) -> Box:
         min(face.bottom + expand * face.height, float(height)),
     )
     side = min(right - left, bottom - top)
-    left, right = _shortened(left, right, side, (face.left + face.right) / 2)
-    top, bottom = _shortened(top, bottom, side, (face.top + face.bottom) / 2)
-    return Box(
+    left, right = _shorten(left, right, side, (face.left + face.right) / 2)
+    top, bottom = _shorten(top, bottom, side, (face.top + face.bottom) / 2)
+    return PixelBox(
         left=float(round(left)),
         top=float(round(top)),
         right=float(round(right)),
@@ -140,7 +140,7 @@ def square_crop(size: Size, face: Box, *, expand: float = CROP_EXPAND) -> Box:
     )
 
 
-def _shortened(start: float, end: float, side: float, wanted: float) -> tuple[float, float]:
+def _shorten(start: float, end: float, side: float, wanted: float) -> tuple[float, float]:
     centre = (start + end) / 2
     shift = min((end - start - side) / 2, abs(wanted - centre))
     centre += math.copysign(shift, wanted - centre)

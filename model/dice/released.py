@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The released weight files: which there are, what an import makes of them, and the record it
-leaves. Imports nothing heavy.
+"""The released weight files: names, sources and licences, and the record that an import leaves.
 
-Nothing is downloaded here: the files are fetched by their user, who agrees to their licences, and
-then imported (`checkpoint.import_released`).
+Imports nothing heavy. Nothing is downloaded here: users fetch the files, agree to their licences,
+and import them (`checkpoint.import_released`).
 """
 
 from __future__ import annotations
@@ -27,9 +26,10 @@ WEIGHTS_FOLDER = "the weights that DICE-Talk's published README links to"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A file or folder of the published layout, relative to DIR. `becomes`: names of the imported
-    files; `gigabytes`: about.
+class WeightSource:
+    """A file or folder of the published layout, relative to DIR.
+
+    `becomes`: names of the imported files; `gigabytes`: approximate.
     """
 
     path: str
@@ -40,13 +40,13 @@ class Source:
     commercial: Literal["yes", "no", "unclear"]
 
     def problem(self, folder: Path) -> Problem:
-        """What is told when it is missing."""
+        """Describe that this source is missing."""
         facts = f"from {self.origin}, about {self.gigabytes:g} GB, licence: {self.licence}"
         return Problem(file=str(folder / self.path), message=f"missing weights ({facts})")
 
 
-def _own(path: str, becomes: str, gigabytes: float) -> Source:
-    return Source(
+def _own_file(path: str, becomes: str, gigabytes: float) -> WeightSource:
+    return WeightSource(
         path=path,
         becomes=(becomes,),
         origin=WEIGHTS_FOLDER,
@@ -56,12 +56,12 @@ def _own(path: str, becomes: str, gigabytes: float) -> Source:
     )
 
 
-SOURCES: tuple[Source, ...] = (
-    _own("DICE-Talk/audio_linear.pth", "audio_projection", 0.22),
-    _own("DICE-Talk/emo_model.pth", "emotion_model", 0.3),
-    _own("DICE-Talk/pose_guider.pth", "pose_guider", 0.004),
-    _own("DICE-Talk/unet.pth", "unet", 3.3),
-    Source(
+SOURCES: tuple[WeightSource, ...] = (
+    _own_file("DICE-Talk/audio_linear.pth", "audio_projection", 0.22),
+    _own_file("DICE-Talk/emo_model.pth", "emotion_model", 0.3),
+    _own_file("DICE-Talk/pose_guider.pth", "pose_guider", 0.004),
+    _own_file("DICE-Talk/unet.pth", "unet", 3.3),
+    WeightSource(
         path="stable-video-diffusion-img2vid-xt",
         becomes=("vae", "image_encoder"),
         origin="stabilityai/stable-video-diffusion-img2vid-xt",
@@ -69,7 +69,7 @@ SOURCES: tuple[Source, ...] = (
         licence=STABILITY,
         commercial="unclear",
     ),
-    Source(
+    WeightSource(
         path="whisper-tiny",
         becomes=("whisper",),
         origin="openai/whisper-tiny",
@@ -77,7 +77,7 @@ SOURCES: tuple[Source, ...] = (
         licence="Apache-2.0",
         commercial="yes",
     ),
-    Source(
+    WeightSource(
         path="RIFE/flownet.pkl",
         becomes=("interpolation",),
         origin=WEIGHTS_FOLDER,
@@ -86,10 +86,13 @@ SOURCES: tuple[Source, ...] = (
         commercial="unclear",
     ),
 )
-EMOTIONS = Source(
+EMOTIONS = WeightSource(
     path="**/<label>.npy",
     becomes=(PRIORS,),
-    origin="the emotion priors (.npy) in DICE-Talk's published example folder; copy them anywhere below DIR",
+    origin=(
+        "the emotion priors (.npy) in DICE-Talk's published example folder; "
+        "copy them anywhere below DIR"
+    ),
     gigabytes=0.0001,
     licence=NON_COMMERCIAL,
     commercial="no",
@@ -103,16 +106,17 @@ LICENCES = (
 COMPONENTS = (*(name for source in SOURCES for name in source.becomes), PRIORS)
 
 
-def folder() -> Path:
-    """Where imported weights are kept."""
+def locate_weights() -> Path:
+    """Return the folder of imported weights."""
     from model.weights import cache_folder
 
     return cache_folder() / "weights" / "dice"
 
 
 def read_record(place: Path) -> dict[str, Any]:
-    """The record of an import. Raises InputError with every file to fetch when there is none, or
-    when it is incomplete.
+    """Read the record of an import.
+
+    Raises InputError with every file to fetch when there is none, or when it is incomplete.
     """
     record = place / RECORD
     if not record.is_file():
@@ -134,16 +138,15 @@ def read_record(place: Path) -> dict[str, Any]:
     return content
 
 
-def digest_of(place: Path) -> str:
-    """Identity of imported weights, from the record alone. Raises InputError as `read_record`
-    does.
-    """
+def digest_weights(place: Path) -> str:
+    """Digest imported weights from their record alone. Raises InputError as `read_record` does."""
     return digest({file["name"]: file["sha256"] for file in read_record(place)["files"]})
 
 
-def model_files(place: Path) -> tuple[ModelFile, ...]:
-    """Rows for the manifest, one a file that was imported, with its licence. Raises InputError as
-    `read_record` does.
+def list_model_files(place: Path) -> tuple[ModelFile, ...]:
+    """List the imported files as rows for the manifest, with their licences.
+
+    Raises InputError as `read_record` does.
     """
     origins = {source.path: source.origin for source in SOURCES}
     return tuple(
@@ -165,5 +168,8 @@ def model_files(place: Path) -> tuple[ModelFile, ...]:
 def _import_first(place: Path) -> Problem:
     return Problem(
         file=str(place),
-        message=f"the DICE-Talk weights are not imported: fetch the files below into one folder, then run `{IMPORT}`",
+        message=(
+            "the DICE-Talk weights are not imported. Download the files below into one folder, "
+            f"then run `{IMPORT}`"
+        ),
     )

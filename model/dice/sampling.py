@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Denoising: every step visits all windows of all clips of a batch, and each latent moves one Euler
-step.
+"""Denoise clips: every step visits all windows of all clips, then each latent moves one Euler step.
 
 The latents are the only state, in float32 whatever the UNet runs in. Windows of one step do not
-depend on each other, so windows of equal length are put through the UNet together, up to a budget
-of images; they may belong to different clips.
+depend on each other. Windows of equal length go through the UNet together, up to a budget of
+images; they may belong to different clips.
 """
 
 from __future__ import annotations
@@ -16,47 +15,41 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from model.dice.adapters import Conditioning, FaceGate, Part, Tokens, TokenTable
-from model.dice.schedule import (
-    Branch,
-    Guidance,
-    Schedule,
-    Window,
-    circular_windows,
-    euler_step,
-    open_windows,
-    scaled_input,
-)
+from model.dice.adapters import BatchConditioning, FaceGate, Tokens, TokenTable, WindowConditioning
+from model.dice.guidance import Branch, Guidance, mix_branches
+from model.dice.schedule import Schedule, Window, plan_circular_windows, plan_open_windows
 from model.dice.unet import DiceUNet
+from model.v_prediction import scale_input, step_euler
 
 Progress = Callable[[int, int], None]
-"""Called with (steps done, steps) before each run of the UNet; whatever it raises stops the
-denoising."""
+"""Called with (steps done, steps) before each run of the UNet; an exception in it stops the run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenTrack:
-    """The tokens of an adapter along a clip: row `rows[frame]` of the table. Row 0 is what an
-    unconditioned branch is told.
+    """An adapter's tokens along a clip: row `rows[frame]` of the table.
+
+    Row 0 is for unconditioned branches.
     """
 
     table: TokenTable
     rows: Int64[Tensor, " frames"]
 
-    def of(self, window: Int64[Tensor, " window"], told: Sequence[bool]) -> Tokens:
-        """Tokens of a window for branches that are told (True) or not."""
-        mine = self.rows[window]
+    def select(self, window: Int64[Tensor, " window"], conditioned: Sequence[bool]) -> Tokens:
+        """Select the tokens of a window, for conditioned (True) and unconditioned branches."""
+        rows = self.rows[window]
         return Tokens.of(
-            self.table, torch.stack([mine if yes else torch.zeros_like(mine) for yes in told])
+            self.table,
+            torch.stack([rows if yes else torch.zeros_like(rows) for yes in conditioned]),
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Conditions:
-    """All that the UNet is told about one clip. `image`: unscaled latent of the portrait; `clip`:
-    its token (row 1; row 0 is zero).
+class ClipConditioning:
+    """All conditions of one clip.
 
-    `pose`: the pose map; `time_ids`: frames per second, motion bucket, expression bucket.
+    `image`: unscaled latent of the portrait. `clip`: its CLIP token (row 1; row 0 is zero).
+    `pose`: the pose map. `time_ids`: frames per second, motion bucket, expression bucket.
     """
 
     image: Float[Tensor, "4 height width"]
@@ -67,23 +60,26 @@ class Conditions:
     gate: FaceGate | None
     time_ids: Float[Tensor, " 3"]
 
-    def part(self, window: Int64[Tensor, " window"], branches: Sequence[Branch]) -> Part:
-        """The conditioning of one window."""
+    def select(
+        self, window: Int64[Tensor, " window"], branches: Sequence[Branch]
+    ) -> WindowConditioning:
+        """Select the conditions of one window."""
         clip = TokenTrack(self.clip, torch.ones(int(window.max()) + 1, dtype=torch.int64))
-        return Part(
-            clip.of(window, [branch.image for branch in branches]),
+        return WindowConditioning(
+            clip.select(window, [branch.image for branch in branches]),
             (
-                self.audio.of(window, [branch.audio for branch in branches]),
-                self.emotion.of(window, [branch.emotion for branch in branches]),
+                self.audio.select(window, [branch.audio for branch in branches]),
+                self.emotion.select(window, [branch.emotion for branch in branches]),
             ),
             self.gate,
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Held:
-    """Frames at the head of a clip that are known already (the end of the clip before): they are
-    led, not denoised freely.
+class HeldFrames:
+    """Known frames at the head of a clip (the end of the part before).
+
+    They follow their own noise down instead of being denoised.
     """
 
     latents: Float[Tensor, "held 4 height width"]
@@ -91,18 +87,20 @@ class Held:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
-    """One clip in the making: its conditions and its latents, which `denoise` replaces."""
+class DenoiseJob:
+    """A clip to denoise: its conditions, and its latents, which `denoise` replaces."""
 
-    conditions: Conditions
+    conditions: ClipConditioning
     latents: Float[Tensor, "frames 4 height width"]
-    held: Held | None = None
+    held: HeldFrames | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Plan:
-    """How to denoise. `circular`: the reference's windows; `images_per_run`: budget of frames times
-    branches for one UNet run.
+class DenoisePlan:
+    """How to denoise.
+
+    `circular`: use the reference's windows. `images_per_run`: frames times branches that one run
+    of the UNet may hold.
     """
 
     schedule: Schedule
@@ -115,18 +113,18 @@ class Plan:
     images_per_run: int = 75
 
     def windows(self, frames: int, step: int) -> list[Window]:
-        """The windows of a step."""
+        """Plan the windows of a step."""
         shift = self.shift * step % self.window
         if self.circular:
-            return circular_windows(frames, window=self.window, shift=shift, overlap=self.overlap)
-        return open_windows(frames, window=self.window, shift=shift)
+            return plan_circular_windows(
+                frames, window=self.window, shift=shift, overlap=self.overlap
+            )
+        return plan_open_windows(frames, window=self.window, shift=shift)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """What happened to one window in one step, for whoever compares or draws: guided v, and the
-    window's latents after the step.
-    """
+class WindowStep:
+    """One window in one step, for observers: the guided v, and its latents after the step."""
 
     job: int
     step: int
@@ -136,7 +134,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Task:
+class _WindowTask:
     job: int
     window: Window
     index: Tensor
@@ -145,16 +143,15 @@ class _Task:
 @torch.no_grad()
 def denoise(
     unet: DiceUNet,
-    jobs: Sequence[Job],
-    plan: Plan,
+    jobs: Sequence[DenoiseJob],
+    plan: DenoisePlan,
     *,
     progress: Progress | None = None,
-    observe: Callable[[Seen], None] | None = None,
+    observe: Callable[[WindowStep], None] | None = None,
 ) -> int:
-    """Denoise all jobs in place; afterwards their latents are clean and scaled as the UNet has
-    them.
+    """Denoise all jobs in place; their latents are then clean and scaled as the UNet has them.
 
-    Returns how many frames the UNet evaluated, counted once per step and branch.
+    Returns the number of frames that the UNet evaluated, counted once per step and branch.
     """
     evaluated = 0
     steps = len(plan.schedule)
@@ -162,32 +159,33 @@ def denoise(
         sigma, following = plan.schedule.sigmas[step], plan.schedule.sigmas[step + 1]
         weights = plan.guidance.weights(step, steps)
         for job in jobs:
-            _lead(job, sigma)
-        sums = [_Sum(job.latents, disjoint=not plan.circular) for job in jobs]
+            _reset_held(job, sigma)
+        sums = [_WindowSum(job.latents, disjoint=not plan.circular) for job in jobs]
         tasks = [
-            task for number, job in enumerate(jobs) for task in _tasks(number, job, plan, step)
+            task for number, job in enumerate(jobs) for task in _list_tasks(number, job, plan, step)
         ]
-        for batch in _batches(tasks, plan.images_per_run // len(weights)):
+        for batch in _batch_tasks(tasks, plan.images_per_run // len(weights)):
             if progress:
                 progress(step, steps)
             evaluated += len(weights) * sum(len(task.window) for task in batch)
             for task, v in zip(batch, _predict(unet, jobs, batch, plan, step), strict=True):
-                moved = euler_step(jobs[task.job].latents[task.index], v, sigma, following)
+                moved = step_euler(jobs[task.job].latents[task.index], v, sigma, following)
                 sums[task.job].add(task.index, moved)
                 if observe:
-                    observe(Seen(task.job, step, task.window, v, moved))
+                    observe(WindowStep(task.job, step, task.window, v, moved))
         for job, total in zip(jobs, sums, strict=True):
             job.latents = total.mean()
     for job in jobs:
-        _lead(job, plan.schedule.sigmas[-1])
+        _reset_held(job, plan.schedule.sigmas[-1])
     if progress:
         progress(steps, steps)
     return evaluated
 
 
-class _Sum:
-    """Collects the windows of a step. Disjoint windows are written where they were read, so there
-    is no second state.
+class _WindowSum:
+    """Collects the windows of a step.
+
+    Disjoint windows are written where they were read, so that there is no second state.
     """
 
     def __init__(self, latents: Tensor, *, disjoint: bool) -> None:
@@ -208,55 +206,59 @@ class _Sum:
 
 
 def _predict(
-    unet: DiceUNet, jobs: Sequence[Job], batch: Sequence[_Task], plan: Plan, step: int
+    unet: DiceUNet,
+    jobs: Sequence[DenoiseJob],
+    batch: Sequence[_WindowTask],
+    plan: DenoisePlan,
+    step: int,
 ) -> Iterator[Tensor]:
-    """Guided v of every window of a batch, float32."""
+    """Predict the guided v of every window of a batch, in float32."""
     weights = plan.guidance.weights(step, len(plan.schedule))
     branches = list(weights)
-    told = [jobs[task.job].conditions for task in batch]
+    conditions = [jobs[task.job].conditions for task in batch]
     inputs = [
-        _unet_input(jobs[task.job], task.index, plan.schedule.sigmas[step], branches)
+        _stack_branches(jobs[task.job], task.index, plan.schedule.sigmas[step], branches)
         for task in batch
     ]
     parts = [
-        conditions.part(task.index.cpu(), branches)
-        for conditions, task in zip(told, batch, strict=True)
+        clip.select(task.index.cpu(), branches)
+        for clip, task in zip(conditions, batch, strict=True)
     ]
     like = unet.conv_in.weight
     predicted = unet(
         torch.cat(inputs).to(like.dtype),
         plan.schedule.timesteps[step].to(like.device),
-        Conditioning(parts, plan.adapter_scales),
-        torch.cat([c.time_ids.expand(len(branches), -1) for c in told]).to(like),
-        torch.cat([c.pose.expand(len(branches), 1, *c.pose.shape) for c in told]),
+        BatchConditioning(parts, plan.adapter_scales),
+        torch.cat([c.time_ids.expand(len(branches), -1) for c in conditions]).to(like),
+        torch.cat([c.pose.expand(len(branches), 1, *c.pose.shape) for c in conditions]),
     )
-    shares = torch.tensor(list(weights.values()), device=like.device)
     for answers in predicted.float().unflatten(0, (len(batch), len(branches))):
-        yield torch.einsum("b, b f c h w -> f c h w", shares, answers)
+        yield mix_branches(weights, answers)
 
 
-def _unet_input(job: Job, index: Tensor, sigma: Tensor, branches: Sequence[Branch]) -> Tensor:
-    noisy = scaled_input(job.latents[index], sigma)
+def _stack_branches(
+    job: DenoiseJob, index: Tensor, sigma: Tensor, branches: Sequence[Branch]
+) -> Tensor:
+    noisy = scale_input(job.latents[index], sigma)
     image = job.conditions.image.to(noisy).expand_as(noisy)
     return torch.stack([torch.cat((noisy, image * branch.image), 1) for branch in branches])
 
 
-def _lead(job: Job, sigma: Tensor) -> None:
+def _reset_held(job: DenoiseJob, sigma: Tensor) -> None:
+    """Put the known frames back, with the noise of a level."""
     if job.held is not None:
         job.latents[: len(job.held.latents)] = job.held.latents + sigma * job.held.noise
 
 
-def _tasks(number: int, job: Job, plan: Plan, step: int) -> list[_Task]:
+def _list_tasks(number: int, job: DenoiseJob, plan: DenoisePlan, step: int) -> list[_WindowTask]:
     device = job.latents.device
     windows = plan.windows(len(job.latents), step)
-    return [_Task(number, window, torch.tensor(window, device=device)) for window in windows]
+    return [_WindowTask(number, window, torch.tensor(window, device=device)) for window in windows]
 
 
-def _batches(tasks: Sequence[_Task], images: int) -> Iterator[list[_Task]]:
-    """Windows of equal length together, at most `images` frames (but at least one window) at a
-    time.
-    """
-    lengths: dict[int, list[_Task]] = {}
+def _batch_tasks(tasks: Sequence[_WindowTask], images: int) -> Iterator[list[_WindowTask]]:
+    """Batch windows of equal length: at most `images` frames, at least one window."""
+    lengths: dict[int, list[_WindowTask]] = {}
     for task in tasks:
         lengths.setdefault(len(task.window), []).append(task)
     for length, group in lengths.items():

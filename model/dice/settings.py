@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a production may choose about the DICE-Talk talker. Frozen; one talker keeps one set.
-Imports nothing heavy.
+"""Settings of the DICE-Talk talker: what a production may choose, and the check of its table.
+
+Frozen; one talker keeps one set. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -38,22 +39,27 @@ RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiceSettings:
-    """The defaults are the published ones where there are any.
+    """Settings of the talker. Defaults are the published ones where there are any.
 
-    `build`: `released` weights, or `tiny` random ones of the same classes, whose frames mean
-    nothing. `mode`: `production`, or `parity`, the reference's arithmetic with its padding, seams
-    and rounding. `appearance`, `audio`, `emotion`: how strongly each is followed; emotion None
-    means as strongly as audio. `motion`, `expression`: SVD's motion bucket and its second use for
-    expression. `generated_side`: px of the generated square (multiple of 64); with framing `full`,
-    of the picture's short side. `framing`: generate a square `crop` round the face, or the `full`
-    picture; `paste_back`: put the crop back into the picture. `size`: short side of the frames in
-    px when pasted back, None for the portrait's own. `face_box`: left, top, right, bottom as
-    fractions of the portrait; None finds the face with `detector`, where `yoloface` is the
-    published TorchScript file, if its import was allowed. `decode_chunk`: frames decoded together.
-    `images_per_run`: frames times branches that one run of the UNet may hold. `kept_megabytes`:
-    what projected audio and emotion tokens may take while a clip is made. `segment_seconds`: longer
-    shots are made in parts, cut at pauses. `device`, `dtype`: auto is CUDA with float16, else CPU
-    with float32. `compile`: torch.compile.
+    - `build`: `released` weights, or `tiny` random ones of the same classes, whose frames mean
+      nothing.
+    - `mode`: `production`, or `parity`, the reference's arithmetic with its padding, seams and
+      rounding.
+    - `appearance`, `audio`, `emotion`: guidance strengths; emotion None means as strong as audio.
+    - `motion`, `expression`: SVD's motion bucket and its second use for expression.
+    - `generated_side`: px of the generated square (multiple of 64); with framing `full`, of the
+      picture's short side.
+    - `framing`: generate a square `crop` round the face, or the `full` picture; `paste_back`: put
+      the crop back into the picture.
+    - `size`: short side of the frames in px when pasted back, None for the portrait's own.
+    - `face_box`: left, top, right, bottom as fractions of the portrait; None finds the face with
+      `detector`, where `yoloface` is the published TorchScript file, if its import was allowed.
+    - `decode_chunk`: frames decoded together.
+    - `images_per_run`: frames times branches that one run of the UNet may hold.
+    - `kept_megabytes`: memory for projected audio and emotion tokens of a clip.
+    - `segment_seconds`: longer shots are made in parts, cut at pauses.
+    - `device`, `dtype`: auto is CUDA with float16, else CPU with float32.
+    - `compile`: torch.compile.
     """
 
     build: str = "released"
@@ -79,7 +85,7 @@ class DiceSettings:
     compile: bool = False
 
     def plain(self) -> dict[str, Any]:
-        """As a mapping that `read_settings` takes back."""
+        """Convert to a mapping that `read_settings` reads."""
         return asdict(self)
 
 
@@ -88,48 +94,50 @@ TINY = DiceSettings(
 )
 
 
-def read_settings(given: Mapping[str, object]) -> DiceSettings:
+def read_settings(table: Mapping[str, object]) -> DiceSettings:
     """Check a mapping from a settings file. Raises InputError with every problem at once."""
     known = [field.name for field in fields(DiceSettings)]
-    problems = [_unknown(name, known) for name in given if name not in known]
-    base = TINY if given.get("build") == "tiny" else DiceSettings()
+    problems = [_describe_unknown(name, known) for name in table if name not in known]
+    base = TINY if table.get("build") == "tiny" else DiceSettings()
     values: dict[str, Any] = {}
-    for name in (name for name in known if name in given):
-        problem, values[name] = _checked(name, given[name], getattr(base, name))
+    for name in (name for name in known if name in table):
+        problem, values[name] = _check_value(name, table[name], getattr(base, name))
         problems += [problem] if problem else []
     if problems:
         raise InputError(problems)
     return replace(base, **values)
 
 
-def _checked(name: str, value: object, default: object) -> tuple[Problem | None, object]:
+def _check_value(name: str, value: object, default: object) -> tuple[Problem | None, object]:
     if value is None and (default is None or name in ("emotion", "size", "face_box")):
         return None, None
     if name == "face_box":
-        return _checked_box(value)
+        return _check_box(value)
     if name in CHOICES:
         choices = CHOICES[name]
         return (
-            None if value in choices else _bad(name, value, " or ".join(choices), choices)
+            None if value in choices else _describe_bad(name, value, " or ".join(choices), choices)
         ), value
     if name not in RANGES:
-        return (None if isinstance(value, bool) else _bad(name, value, "true or false")), value
+        return (
+            None if isinstance(value, bool) else _describe_bad(name, value, "true or false")
+        ), value
     whole = isinstance(default, int) or name == "size"
-    return _checked_number(name, value, whole)
+    return _check_number(name, value, whole)
 
 
-def _checked_number(name: str, value: object, whole: bool) -> tuple[Problem | None, object]:
+def _check_number(name: str, value: object, whole: bool) -> tuple[Problem | None, object]:
     least, most = RANGES[name]
     expected = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
     good = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not good or not least <= float(str(value)) <= most:
-        return _bad(name, value, expected), value
+        return _describe_bad(name, value, expected), value
     if name == "generated_side" and int(str(value)) % 64:
-        return _bad(name, value, "a multiple of 64"), value
+        return _describe_bad(name, value, "a multiple of 64"), value
     return None, value if whole else float(str(value))
 
 
-def _checked_box(value: object) -> tuple[Problem | None, object]:
+def _check_box(value: object) -> tuple[Problem | None, object]:
     numbers = (
         tuple(float(v) for v in value if isinstance(v, int | float))
         if isinstance(value, list | tuple)
@@ -138,13 +146,15 @@ def _checked_box(value: object) -> tuple[Problem | None, object]:
     if len(numbers) != 4 or not (
         0 <= numbers[0] < numbers[2] <= 1 and 0 <= numbers[1] < numbers[3] <= 1
     ):
-        return _bad(
+        return _describe_bad(
             "face_box", value, "left, top, right, bottom as fractions of the picture"
         ), value
     return None, numbers
 
 
-def _bad(name: str, value: object, expected: str, choices: tuple[str, ...] = ()) -> Problem:
+def _describe_bad(
+    name: str, value: object, expected: str, choices: tuple[str, ...] = ()
+) -> Problem:
     near = find_nearest(value, choices) if isinstance(value, str) and choices else None
     return Problem(
         file=FILE,
@@ -156,7 +166,10 @@ def _bad(name: str, value: object, expected: str, choices: tuple[str, ...] = ())
     )
 
 
-def _unknown(name: str, known: list[str]) -> Problem:
+def _describe_unknown(name: str, known: list[str]) -> Problem:
     return Problem(
-        file=FILE, column=name, message=f"unknown setting {name!r}", nearest=find_nearest(name, known)
+        file=FILE,
+        column=name,
+        message=f"unknown setting {name!r}",
+        nearest=find_nearest(name, known),
     )

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From sound to audio tokens: log-mel, Whisper's hidden states, a 200 ms window per frame, the
-audio projection.
+"""Turn sound into audio tokens: log-mel, Whisper's hidden states, a window per frame, projection.
 
-Frame i of a 12.5 fps clip starts at 50-Hz row 4i and reads rows 4i - 4 to 4i + 5, i.e. from 80 ms
-before its start to 120 ms after. Two ways to cut long sound: `hard` 30 s chunks as in the
-reference, and `overlapped` chunks that cross-fade (production).
+Frame i of a 12.5 fps clip starts at 50-Hz row 4i and reads rows 4i - 4 to 4i + 5: from 80 ms before
+its start to 120 ms after. Long sound is cut in two ways: `hard` 30 s chunks as in the reference,
+and `overlapped` chunks that cross-fade (production).
 """
 
 from __future__ import annotations
@@ -47,15 +46,19 @@ class AudioProjection(TokenProjection):
     def forward(
         self, windows: Float[Tensor, "*batch rows layers channels"]
     ) -> Float[Tensor, "*batch tokens dim"]:
-        """Tokens of each window. Silence is the projection of an all-zero window, not zeros."""
+        """Compute the tokens of each window.
+
+        Silence is the projection of an all-zero window, not zeros.
+        """
         return super().forward(
             rearrange(windows, "... rows layers channels -> ... (rows layers channels)")
         )
 
 
-def whisper_encoder(config: Config) -> nn.Module:
-    """Whisper's encoder at the sizes of its published configuration, with fresh weights, in
-    evaluation mode.
+def build_whisper_encoder(config: Config) -> nn.Module:
+    """Build Whisper's encoder at the sizes of a published configuration, with fresh weights.
+
+    It is in evaluation mode.
     """
     from transformers import WhisperConfig
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
@@ -64,24 +67,27 @@ def whisper_encoder(config: Config) -> nn.Module:
     return encoder
 
 
-def log_mel(
+def compute_log_mel(
     samples: Float32[np.ndarray, " samples"], *, bins: int = 80
 ) -> Float[Tensor, "bins frames"]:
-    """Whisper's log-mel of sound at 16 kHz, 100 frames a second, zero-padded to whole 30 s chunks.
+    """Compute Whisper's log-mel of sound at 16 kHz.
+
+    It has 100 frames a second and is zero-padded to whole 30 s chunks.
 
     The floor (8 below the loudest value) is taken in each chunk on its own.
     """
     size = CHUNK_ROWS * ROW_SAMPLES
     pieces = [samples[start : start + size] for start in range(0, max(len(samples), 1), size)]
-    return torch.cat([_chunk_mel(piece, bins) for piece in pieces], dim=-1)
+    return torch.cat([_compute_chunk_mel(piece, bins) for piece in pieces], dim=-1)
 
 
 @torch.no_grad()
-def hidden_states(
+def collect_hidden_states(
     encoder: nn.Module, mel: Float[Tensor, "bins 3000"]
 ) -> Float[Tensor, "rows layers channels"]:
-    """All states of one 30 s chunk: the embedding, then each layer; the last one after the final
-    norm.
+    """Collect all hidden states of one 30 s chunk: the embedding, then each layer.
+
+    The last layer is taken after the final norm.
     """
     parameter = next(encoder.parameters())
     seen: list[Tensor] = []
@@ -98,26 +104,30 @@ def hidden_states(
     return torch.stack([*seen, final], dim=2)[0].float()
 
 
-def hard_features(
+def extract_hard_features(
     encoder: nn.Module,
     samples: Float32[np.ndarray, " samples"],
     *,
     limit_units: int = LONGEST_UNITS,
 ) -> Float[Tensor, "rows layers channels"]:
-    """The reference's features: 30 s chunks without overlap; two rows for every whole 40 ms, at
-    most `limit_units` of them.
+    """Extract the reference's features: 30 s chunks without overlap.
+
+    There are two rows for every whole 40 ms, at most `limit_units` of them.
     """
     units = min(len(samples) // (2 * ROW_SAMPLES), limit_units)
-    mel = log_mel(samples, bins=_bins(encoder))
-    chunks = [hidden_states(encoder, piece) for piece in torch.split(mel, 2 * CHUNK_ROWS, dim=-1)]
+    mel = compute_log_mel(samples, bins=_count_bins(encoder))
+    chunks = [
+        collect_hidden_states(encoder, piece) for piece in torch.split(mel, 2 * CHUNK_ROWS, dim=-1)
+    ]
     return torch.cat(chunks)[: 2 * units]
 
 
-def overlapped_features(
+def extract_overlapped_features(
     encoder: nn.Module, samples: Float32[np.ndarray, " samples"]
 ) -> Float[Tensor, "rows layers channels"]:
-    """Features of all rows (the last one may be partly silence), 30 s chunks that cross-fade over
-    four seconds.
+    """Extract features of all rows from 30 s chunks that cross-fade over four seconds.
+
+    The last row may be partly silence.
     """
     rows = -(-len(samples) // ROW_SAMPLES)
     step = CHUNK_ROWS - OVERLAP_ROWS
@@ -126,7 +136,9 @@ def overlapped_features(
     done: list[Tensor] = []
     for start in starts:
         piece = samples[start * ROW_SAMPLES : (start + CHUNK_ROWS) * ROW_SAMPLES]
-        states = hidden_states(encoder, _chunk_mel(piece, _bins(encoder))).cpu()[: rows - start]
+        states = collect_hidden_states(
+            encoder, _compute_chunk_mel(piece, _count_bins(encoder))
+        ).cpu()[: rows - start]
         if done:
             tail = done.pop()
             states[:OVERLAP_ROWS] = torch.lerp(
@@ -136,15 +148,16 @@ def overlapped_features(
     return torch.cat(done)
 
 
-def frame_windows(
+def cut_frame_windows(
     features: Float[Tensor, "rows layers channels"],
     *,
     frames: int,
     size: int = 10,
     first_row: int = 0,
 ) -> Float[Tensor, "frames size layers channels"]:
-    """The window of each frame; `first_row` is the row at which frame 0 starts. Rows outside the
-    features are zero.
+    """Cut the window of each frame. Rows outside the features are zero.
+
+    `first_row`: the row at which frame 0 starts.
     """
     after = max(0, first_row + (frames - 1) * ROWS_PER_FRAME + size - ROWS_BEFORE - len(features))
     padded = functional.pad(features, (0, 0, 0, 0, ROWS_BEFORE, after))[first_row:]
@@ -152,33 +165,36 @@ def frame_windows(
     return rearrange(unfolded, "frames layers channels size -> frames size layers channels")
 
 
-def reference_windows(
+def cut_reference_windows(
     features: Float[Tensor, "rows layers channels"],
 ) -> Float[Tensor, "frames 10 layers channels"]:
-    """The reference's windows: one frame for every four whole rows."""
-    return frame_windows(features, frames=len(features) // ROWS_PER_FRAME)
+    """Cut the reference's windows: one frame for every four whole rows."""
+    return cut_frame_windows(features, frames=len(features) // ROWS_PER_FRAME)
 
 
-def _chunk_mel(samples: Float32[np.ndarray, " samples"], bins: int) -> Float[Tensor, "bins 3000"]:
-    """In float64 but for the window: float32 transforms differ between processors by more than the
-    parity tolerance.
+def _compute_chunk_mel(
+    samples: Float32[np.ndarray, " samples"], bins: int
+) -> Float[Tensor, "bins 3000"]:
+    """Compute the log-mel of a chunk in float64, but for the window.
+
+    Float32 transforms differ between processors by more than the parity tolerance.
     """
     sound = torch.zeros(CHUNK_ROWS * ROW_SAMPLES, dtype=torch.float64)
     sound[: len(samples)] = torch.from_numpy(samples.astype(np.float64))
     window = torch.hann_window(FFT_SAMPLES).double()
     spectrum = torch.stft(sound, FFT_SAMPLES, HOP_SAMPLES, window=window, return_complex=True)
-    power = _mel_filters(bins).T @ spectrum[:, :-1].abs().square()
+    power = _load_mel_filters(bins).T @ spectrum[:, :-1].abs().square()
     level = power.clamp(min=1e-10).log10()
     return ((level.clamp(min=float(level.max()) - 8) + 4) / 4).float()
 
 
 @cache
-def _mel_filters(bins: int) -> Float[Tensor, "frequencies bins"]:
+def _load_mel_filters(bins: int) -> Float[Tensor, "frequencies bins"]:
     from transformers import WhisperFeatureExtractor
 
     return torch.from_numpy(WhisperFeatureExtractor(feature_size=bins).mel_filters).double()
 
 
-def _bins(encoder: nn.Module) -> int:
+def _count_bins(encoder: nn.Module) -> int:
     config: Any = encoder.config
     return int(config.num_mel_bins)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three-layer projection that turns features into tokens; audio and emotion both use it, at
-different widths.
+"""The three-layer projection from features to tokens, for audio and emotion at different widths.
 
 Released keys: `proj1`, `proj2`, `proj3` and `norm`, each with weight and bias.
 """
@@ -17,7 +16,7 @@ class TokenProjection(nn.Module):
     """Linear, ReLU, Linear, ReLU, Linear, then a layer norm over each token."""
 
     def __init__(self, width: int, *, hidden: int, tokens: int, dim: int) -> None:
-        """`width`: features in; `tokens` x `dim`: numbers out."""
+        """Create fresh weights. `width`: features in; `tokens` x `dim`: numbers out."""
         super().__init__()
         self.tokens = tokens
         self.proj1 = nn.Linear(width, hidden)
@@ -28,7 +27,7 @@ class TokenProjection(nn.Module):
     def forward(
         self, features: Float[Tensor, "*batch width"]
     ) -> Float[Tensor, "*batch tokens dim"]:
-        """Tokens of each feature vector."""
+        """Compute the tokens of each feature vector."""
         hidden = functional.relu(self.proj1(features))
         hidden = functional.relu(self.proj2(hidden))
         tokens = rearrange(

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stable Video Diffusion's UNet with two adapters per cross-attention and a spatial condition:
-DICE-Talk's denoiser.
+"""DICE-Talk's denoiser: Stable Video Diffusion's UNet with adapters and a spatial condition.
 
-diffusers' classes do the work; only two `forward`s differ from stock. The temporal
-cross-attention's context is the mean over the window's frames (stock takes the first frame's).
-Parameters carry the names of the released checkpoint.
+Every cross-attention has two adapters. diffusers' classes do the work; only two `forward`s differ
+from stock. The temporal cross-attention's context is the mean over the window's frames (stock takes
+the first frame's). Parameters carry the names of the released checkpoint.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.dice.adapters import AdapterProcessor, Conditioning, SpatialView, TemporalView
+from model.dice.adapters import AdapterProcessor, BatchConditioning, SpatialView, TemporalView
 from model.dice.config import Config
 
 ADAPTERS = 2
@@ -27,24 +26,25 @@ MULTIPLE = 64
 
 
 class DiceTransformer(TransformerSpatioTemporalModel):  # type: ignore[misc]
-    """A spatial and a temporal block that are shown the conditioning each in its own view."""
+    """A spatial and a temporal block, each with its own view of the conditioning."""
 
     def forward(
         self,
         hidden_states: Float[Tensor, "images channels height width"],
-        encoder_hidden_states: Conditioning,
+        encoder_hidden_states: BatchConditioning,
         image_only_indicator: Tensor | None = None,
         return_dict: bool = False,
     ) -> tuple[Tensor]:
-        """Stock arithmetic; parameter names and the returned tuple are those that diffusers' blocks
-        expect.
+        """Run the blocks with stock arithmetic.
+
+        Parameter names and the returned tuple are those that diffusers' blocks expect.
         """
         del return_dict
         frames = encoder_hidden_states.frames
         height, width = hidden_states.shape[-2:]
         spatial = SpatialView(encoder_hidden_states, (height, width))
         temporal = TemporalView(encoder_hidden_states, (height, width))
-        places = self._frame_places(frames, hidden_states)
+        places = self._embed_frame_places(frames, hidden_states)
         x = self.proj_in(rearrange(self.norm(hidden_states), "n c h w -> n (h w) c"))
         for block, time_block in zip(
             self.transformer_blocks, self.temporal_transformer_blocks, strict=True
@@ -58,7 +58,7 @@ class DiceTransformer(TransformerSpatioTemporalModel):  # type: ignore[misc]
             )
         return (rearrange(self.proj_out(x), "n (h w) c -> n c h w", h=height) + hidden_states,)
 
-    def _frame_places(self, frames: int, like: Tensor) -> Float[Tensor, "images 1 channels"]:
+    def _embed_frame_places(self, frames: int, like: Tensor) -> Float[Tensor, "images 1 channels"]:
         places = self.time_proj(torch.arange(frames, device=like.device)).to(like.dtype)
         embedded: Tensor = self.time_pos_embed(places)
         return repeat(embedded, "f c -> (b f) 1 c", b=like.shape[0] // frames)
@@ -74,66 +74,70 @@ class DiceTransformer(TransformerSpatioTemporalModel):  # type: ignore[misc]
 
 
 class DiceUNet(UNetSpatioTemporalConditionModel):  # type: ignore[misc]
-    """Predicts v for every branch and frame. Make it with `DiceUNet.build`; the published SVD-XT
-    configuration serves unchanged.
+    """Predicts v for every branch and frame.
+
+    Make it with `DiceUNet.build`; the published SVD-XT configuration serves unchanged.
     """
 
     @classmethod
     def build(cls, config: Config, *, adapters: int = ADAPTERS) -> DiceUNet:
-        """A UNet of the given configuration with fresh weights; adapters start as copies of the
-        attention they stand beside.
+        """Build a UNet of the given configuration with fresh weights.
+
+        Adapters start as copies of the attention that they extend.
         """
         unet: DiceUNet = cls.from_config(config)
         for module in unet.modules():
             if type(module) is TransformerSpatioTemporalModel:
                 module.__class__ = DiceTransformer
                 for block in (*module.transformer_blocks, *module.temporal_transformer_blocks):
-                    block.attn2.set_processor(_adapter_beside(block.attn2, adapters))
+                    block.attn2.set_processor(_make_adapter(block.attn2, adapters))
         return unet
 
     def forward(
         self,
         sample: Float[Tensor, "branches frames channels height width"],
         timestep: Float[Tensor, ""],
-        conditioning: Conditioning,
+        conditioning: BatchConditioning,
         added_time_ids: Float[Tensor, "branches 3"],
         spatial: Float[Tensor, "#branches #frames width0 height width"] | None = None,
     ) -> Float[Tensor, "branches frames out height width"]:
-        """`sample`: scaled latents beside image latents; `spatial`: the pose map, added after the
-        first convolution.
+        """Predict v.
 
-        `timestep` is 0.25 ln sigma, the same for the batch. Height and width must be multiples of 8
-        latents.
+        `sample`: scaled latents and image latents, concatenated; `timestep`: 0.25 ln sigma, the
+        same for the batch; `spatial`: the pose map, added after the first convolution. Height and
+        width must be multiples of 8 latents.
         """
         branches, frames = sample.shape[:2]
-        embedding = self._embedding(timestep, added_time_ids, frames, sample.dtype)
+        embedding = self._embed_time(timestep, added_time_ids, frames, sample.dtype)
         hidden = self.conv_in(sample.flatten(0, 1))
         if spatial is not None:
             hidden = (hidden.unflatten(0, (branches, frames)) + spatial.to(hidden.dtype)).flatten(
                 0, 1
             )
-        given: dict[str, Any] = {
+        shared: dict[str, Any] = {
             "temb": embedding,
             "image_only_indicator": torch.zeros(
                 branches, frames, dtype=sample.dtype, device=sample.device
             ),
         }
-        told = given | {"encoder_hidden_states": conditioning}
+        conditioned = shared | {"encoder_hidden_states": conditioning}
         skips: tuple[Tensor, ...] = (hidden,)
         for block in self.down_blocks:
-            hidden, more = block(hidden, **(told if _attends(block) else given))
+            hidden, more = block(hidden, **(conditioned if _attends(block) else shared))
             skips += more
-        hidden = self.mid_block(hidden, **told)
+        hidden = self.mid_block(hidden, **conditioned)
         for block in self.up_blocks:
             count = len(block.resnets)
             skips, taken = skips[:-count], skips[-count:]
             hidden = block(
-                hidden, res_hidden_states_tuple=taken, **(told if _attends(block) else given)
+                hidden,
+                res_hidden_states_tuple=taken,
+                **(conditioned if _attends(block) else shared),
             )
         out: Tensor = self.conv_out(self.conv_act(self.conv_norm_out(hidden)))
         return rearrange(out, "(b f) c h w -> b f c h w", b=branches)
 
-    def _embedding(self, timestep: Tensor, ids: Tensor, frames: int, dtype: torch.dtype) -> Tensor:
+    def _embed_time(self, timestep: Tensor, ids: Tensor, frames: int, dtype: torch.dtype) -> Tensor:
         branches = len(ids)
         waves = rearrange(self.add_time_proj(ids.flatten()), "(b i) c -> b (i c)", b=branches)
         time: Tensor = self.time_embedding(
@@ -147,7 +151,7 @@ def _attends(block: nn.Module) -> bool:
     return bool(getattr(block, "has_cross_attention", False))
 
 
-def _adapter_beside(attention: Any, adapters: int) -> AdapterProcessor:
+def _make_adapter(attention: Any, adapters: int) -> AdapterProcessor:
     processor = AdapterProcessor(
         attention.inner_dim, dim=attention.cross_attention_dim, adapters=adapters
     )

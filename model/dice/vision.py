@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Between pictures and latents: the portrait's latent and CLIP token, and frames decoded from a
-stream of latents.
+"""Encode a portrait to its latent and CLIP token, and decode latents to frames.
 
-`seamed_decode` is the reference's: each chunk restarts the temporal convolutions. Production
-decodes with `stream.overlapped_decode`.
+`decode_seamed` is the reference's: each chunk restarts the temporal convolutions. Production
+decodes with `stream.decode_overlapped`.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ Latent = Float[Tensor, "4 h w"]
 Image = Float[Tensor, "3 height width"]
 
 
-def autoencoder(config: Config) -> nn.Module:
-    """SVD's autoencoder with its temporal decoder, fresh weights, evaluation mode."""
+def build_autoencoder(config: Config) -> nn.Module:
+    """Build SVD's autoencoder with its temporal decoder, fresh weights, evaluation mode."""
     from diffusers import AutoencoderKLTemporalDecoder
 
     vae: nn.Module = AutoencoderKLTemporalDecoder.from_config(config).eval()
     return vae
 
 
-def image_encoder(config: Config) -> nn.Module:
-    """CLIP's picture tower with its projection, fresh weights, evaluation mode."""
+def build_image_encoder(config: Config) -> nn.Module:
+    """Build CLIP's picture tower with its projection, fresh weights, evaluation mode."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     tower: nn.Module = CLIPVisionModelWithProjection(CLIPVisionConfig(**config)).eval()
@@ -39,22 +38,23 @@ def image_encoder(config: Config) -> nn.Module:
 
 @torch.no_grad()
 def encode_image(vae: Any, picture: Float[Tensor, "3 height width"]) -> Latent:
-    """The mean latent of a picture in [-1, 1], unscaled, float32 (the encoder overflows in
-    float16).
+    """Encode a picture in [-1, 1] to its mean latent, unscaled, float32.
+
+    The encoder overflows in float16.
     """
     weight = vae.quant_conv.weight
     latent: Tensor = vae.encode(picture[None].to(weight)).latent_dist.mean[0]
     return latent.float()
 
 
-def scaling(vae: Any) -> float:
-    """What unscaled latents are multiplied by before the UNet sees them."""
+def read_scaling(vae: Any) -> float:
+    """Read the factor that scales latents for the UNet."""
     return float(vae.config.scaling_factor)
 
 
 @torch.no_grad()
-def clip_token(tower: Any, pixels: Float[Tensor, "3 224 224"]) -> Float[Tensor, " dim"]:
-    """CLIP's projected embedding of the portrait."""
+def encode_clip_token(tower: Any, pixels: Float[Tensor, "3 224 224"]) -> Float[Tensor, " dim"]:
+    """Compute CLIP's projected embedding of the portrait."""
     parameter = next(tower.parameters())
     token: Tensor = tower(pixels[None].to(parameter)).image_embeds[0]
     return token
@@ -64,15 +64,17 @@ def clip_token(tower: Any, pixels: Float[Tensor, "3 224 224"]) -> Float[Tensor, 
 def decode(
     vae: Any, latents: Float[Tensor, "frames 4 h w"]
 ) -> Float[Tensor, "frames 3 height width"]:
-    """RGB in [0, 1], float32, of one chunk of scaled latents."""
+    """Decode one chunk of scaled latents to RGB in [0, 1], float32."""
     parameter = vae.decoder.conv_in.weight
-    decoded = vae.decode((latents / scaling(vae)).to(parameter), num_frames=len(latents)).sample
+    decoded = vae.decode(
+        (latents / read_scaling(vae)).to(parameter), num_frames=len(latents)
+    ).sample
     clamped: Tensor = (decoded.float() * 0.5 + 0.5).clamp(0, 1)
     return clamped
 
 
-def seamed_decode(vae: Any, latents: Iterable[Latent], *, chunk: int) -> Iterator[Image]:
-    """Frames of consecutive chunks, each decoded by itself."""
+def decode_seamed(vae: Any, latents: Iterable[Latent], *, chunk: int) -> Iterator[Image]:
+    """Decode consecutive chunks, each by itself."""
     held: list[Tensor] = []
     for latent in latents:
         held.append(latent)

@@ -45,7 +45,7 @@ MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225
 Rgb = UInt8[np.ndarray, "height width 3"]
 
 
-class Graph:
+class OnnxGraph:
     """One ONNX file, loaded."""
 
     def __init__(self, name: str) -> None:
@@ -54,7 +54,7 @@ class Graph:
         """
         import onnxruntime  # type: ignore[import-untyped]
 
-        path = self._path = external.place(name)
+        path = self._path = external.locate_weights(name)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
@@ -95,20 +95,20 @@ class Graph:
         return np.asarray(made, np.float64).reshape(len(pictures), -1)
 
 
-def arcface(graph: Graph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " width"]:
+def embed_face(graph: OnnxGraph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " width"]:
     """The 512 numbers of a face, of length 1: their dot product is the similarity that papers
     give.
     """
     points = np.stack([*face.eyes, face.points[NOSE, :2], *face.points[list(CORNERS), :2]])
     crop = cv2.warpAffine(
-        rgb, _similarity(points, ALIGNED), (ARCFACE_SIDE, ARCFACE_SIDE), flags=cv2.INTER_LINEAR
+        rgb, _fit_similarity(points, ALIGNED), (ARCFACE_SIDE, ARCFACE_SIDE), flags=cv2.INTER_LINEAR
     )
     given = ((crop.astype(np.float32) - 127.5) / 127.5).transpose(2, 0, 1)[None]
     numbers = graph.run(np.ascontiguousarray(given))[0]
     return np.asarray(numbers / np.linalg.norm(numbers))
 
 
-def hsemotion(graph: Graph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " 8"]:
+def score_emotions(graph: OnnxGraph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " 8"]:
     """Logits of `HSEMOTION_LABELS` for one face."""
     low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
     (left, top), (right, bottom) = (
@@ -124,7 +124,7 @@ def hsemotion(graph: Graph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " 8"]:
     return np.asarray(graph.run(np.ascontiguousarray(given))[0])
 
 
-def _similarity(points: np.ndarray, wanted: np.ndarray) -> Float64[np.ndarray, "2 3"]:
+def _fit_similarity(points: np.ndarray, wanted: np.ndarray) -> Float64[np.ndarray, "2 3"]:
     """The turn, scale and shift that brings points onto others in the least squares sense (Umeyama
     1991, without mirroring).
     """

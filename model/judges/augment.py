@@ -51,7 +51,7 @@ class Variation:
         )
 
 
-def varied(
+def vary_frames(
     frames: Float[Tensor, "clips frames height width"], how: Variation
 ) -> Float[Tensor, "clips frames height width"]:
     """Frames under a variation; what comes in from outside repeats the edge."""

@@ -20,7 +20,7 @@ Frame = UInt8[np.ndarray, "height width 3"]
 Square = tuple[int, int, int]  # left, top, side in px
 
 
-def cropped(
+def crop_faces(
     frames: Iterable[Frame], landmarker: Landmarker, *, name: str
 ) -> UInt8[np.ndarray, "frames 64 64 3"]:
     """The crops of a clip. `name`: what an error calls it. Raises InputError when there are no
@@ -28,16 +28,16 @@ def cropped(
     """
     made, square = list[Frame](), None
     for frame in frames:
-        square = square or _square(frame, landmarker, name)
+        square = square or _find_square(frame, landmarker, name)
         made.append(
-            cv2.resize(_cut(frame, square), (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA)
+            cv2.resize(_cut_square(frame, square), (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA)
         )
     if not made:
         raise InputError(Problem(file=name, message="there are no frames in this clip"))
     return np.stack(made)
 
 
-def _square(frame: Frame, landmarker: Landmarker, name: str) -> Square:
+def _find_square(frame: Frame, landmarker: Landmarker, name: str) -> Square:
     found = landmarker.detect(frame)
     if not found:
         raise InputError(Problem(file=name, message="no face was found in the first frame"))
@@ -48,7 +48,7 @@ def _square(frame: Frame, landmarker: Landmarker, name: str) -> Square:
     return round(left), round(top), max(round(side), 1)
 
 
-def _cut(frame: Frame, square: Square) -> Frame:
+def _cut_square(frame: Frame, square: Square) -> Frame:
     """A square of a picture; what lies outside repeats its edge."""
     left, top, side = square
     height, width = frame.shape[:2]

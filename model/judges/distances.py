@@ -19,15 +19,15 @@ Mean = Float64[np.ndarray, " width"]
 Root = Float64[np.ndarray, "rows width"]
 
 
-def frechet(one: Features, other: Features) -> float:
+def measure_frechet(one: Features, other: Features) -> float:
     """Squared Frechet distance of two sets of features. Raises ValueError when a set has fewer than
     two rows or numbers that are none.
     """
-    (mean, root), (other_mean, other_root) = gaussian(one), gaussian(other)
-    return between_gaussians(mean, root, other_mean, other_root)
+    (mean, root), (other_mean, other_root) = fit_gaussian(one), fit_gaussian(other)
+    return compare_gaussians(mean, root, other_mean, other_root)
 
 
-def gaussian(features: Features) -> tuple[Mean, Root]:
+def fit_gaussian(features: Features) -> tuple[Mean, Root]:
     """Mean, and a root R of the sample covariance (R^T R), of a set of features."""
     if features.ndim != 2 or len(features) < 2 or not np.isfinite(features).all():
         raise ValueError(
@@ -39,7 +39,7 @@ def gaussian(features: Features) -> tuple[Mean, Root]:
     return mean, np.asarray(root)
 
 
-def between_gaussians(mean: Mean, root: Root, other_mean: Mean, other_root: Root) -> float:
+def compare_gaussians(mean: Mean, root: Root, other_mean: Mean, other_root: Root) -> float:
     """Squared Frechet distance of two Gaussians by their means and roots of their covariances.
 
     >>> one = np.eye(2)

@@ -22,24 +22,24 @@ from torch.nn import functional
 from manifests.rows import CorpusClip
 from model.affect.prepared_corpus import POINTS, Corpus
 from model.emotion import LABELS
-from model.judges.points import Followed, follow
-from model.judges.splits import Shares
-from model.judges.trained import Origin
+from model.judges.points import FaceTrack, track_face
+from model.judges.splits import ClipSplit
+from model.judges.trained import JudgeOrigin
 from model.previs.landmarks import Landmarker
-from model.training.reporting import Report, silent
+from model.training.reporting import Report, ignore_report
 
 VERSION = 1
 FRAMES = 8  # of a clip that are looked at
 PLACE, MOVES = 16, 8  # main directions that are kept of where points stand, and of how they move
 HIDDEN = 32
 
-Facts = Float64[np.ndarray, " facts"]
+Features = Float64[np.ndarray, " facts"]
 Table = Float64[np.ndarray, "clips facts"]
 Labels = Int64[np.ndarray, " clips"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class EmotionJudgeSettings:
     """How the judge is trained. `noise`: added to the main directions, in their deviations."""
 
     epochs: int = 120
@@ -79,7 +79,7 @@ class EmotionJudge(nn.Module):
         return logits
 
 
-def facts(clip: Followed, rest: Followed) -> Facts:
+def extract_features(clip: FaceTrack, rest: FaceTrack) -> Features:
     """Where the points of a clip stand on average against the portrait's, then their deviations: in
     inter-ocular distances, face's axes.
     """
@@ -90,42 +90,49 @@ def facts(clip: Followed, rest: Followed) -> Facts:
 
 
 @torch.inference_mode()
-def probabilities(net: EmotionJudge, clip: Followed, rest: Followed) -> Float64[np.ndarray, " 8"]:
+def predict_probabilities(
+    net: EmotionJudge, clip: FaceTrack, rest: FaceTrack
+) -> Float64[np.ndarray, " 8"]:
     """How likely each of `LABELS` is, for one clip and the neutral portrait of its person."""
-    some = Followed(
-        pictures=clip.pictures, faces=tuple(clip.faces[place] for place in _spread(len(clip.faces)))
+    some = FaceTrack(
+        pictures=clip.pictures,
+        faces=tuple(clip.faces[place] for place in _spread_frames(len(clip.faces))),
     )
-    logits = net(torch.from_numpy(facts(some, rest)).float()[None])
+    logits = net(torch.from_numpy(extract_features(some, rest)).float()[None])
     made: Float64[np.ndarray, " 8"] = functional.softmax(logits, dim=1)[0].double().numpy()
     return made
 
 
-def train(
+def train_emotion_judge(
     corpus: Corpus,
-    shares: Shares,
-    settings: Settings,
+    shares: ClipSplit,
+    settings: EmotionJudgeSettings,
     *,
     landmarker: Landmarker,
-    report: Report = silent,
-) -> tuple[EmotionJudge, Origin]:
+    report: Report = ignore_report,
+) -> tuple[EmotionJudge, JudgeOrigin]:
     """Train on the clips to learn from, keep the epoch that does best on those aside."""
     people = {clip.identity for clip in (*shares.learnt, *shares.aside)}
-    rest = {name: follow(landmarker, corpus.portrait(name).face[None]) for name in sorted(people)}
-    sides = [_gathered(corpus, clips, rest, landmarker) for clips in (shares.learnt, shares.aside)]
-    net, right = fit(sides[0], sides[1], settings, report)
+    rest = {
+        name: track_face(landmarker, corpus.portrait(name).face[None]) for name in sorted(people)
+    }
+    sides = [
+        _gather_features(corpus, clips, rest, landmarker) for clips in (shares.learnt, shares.aside)
+    ]
+    net, right = fit_emotion_judge(sides[0], sides[1], settings, report)
     return net, shares.origin(settings, judge="emotion", version=VERSION, score=("right", right))
 
 
-def fit(
+def fit_emotion_judge(
     learnt: tuple[Table, Labels],
     aside: tuple[Table, Labels],
-    settings: Settings,
-    report: Report = silent,
+    settings: EmotionJudgeSettings,
+    report: Report = ignore_report,
 ) -> tuple[EmotionJudge, float]:
     """A judge of facts and labels, and the share of those aside that it names rightly."""
     torch.manual_seed(settings.seed)
     net, chance = EmotionJudge(), np.random.default_rng(settings.seed)
-    net.middle, net.basis = _directions(learnt[0])
+    net.middle, net.basis = _find_directions(learnt[0])
     inputs, labels = torch.from_numpy(learnt[0]).float(), torch.from_numpy(learnt[1])
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.decay)
     best, kept = -1.0, net.state_dict()
@@ -140,7 +147,7 @@ def fit(
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             losses.append(float(loss.detach()))
-        right = _right(net, aside)
+        right = _measure_accuracy(net, aside)
         report(epoch, {"loss": float(np.mean(losses)), "right": right})
         if right > best:
             best, kept = right, {name: value.clone() for name, value in net.state_dict().items()}
@@ -150,21 +157,21 @@ def fit(
 
 
 @torch.inference_mode()
-def _right(net: EmotionJudge, side: tuple[Table, Labels]) -> float:
+def _measure_accuracy(net: EmotionJudge, side: tuple[Table, Labels]) -> float:
     net.eval()
     said = net(torch.from_numpy(side[0]).float()).argmax(dim=1)
     return float((said.numpy() == side[1]).mean())
 
 
-def _gathered(
+def _gather_features(
     corpus: Corpus,
     clips: Sequence[CorpusClip],
-    rest: Mapping[str, Followed],
+    rest: Mapping[str, FaceTrack],
     landmarker: Landmarker,
 ) -> tuple[Table, Labels]:
     rows = [
-        facts(
-            follow(landmarker, corpus.array(clip, "faces")[_spread(clip.frames)]),
+        extract_features(
+            track_face(landmarker, corpus.array(clip, "faces")[_spread_frames(clip.frames)]),
             rest[clip.identity],
         )
         for clip in clips
@@ -172,7 +179,7 @@ def _gathered(
     return np.stack(rows), np.array([LABELS.index(clip.emotion) for clip in clips])
 
 
-def _directions(table: Table) -> tuple[Tensor, Tensor]:
+def _find_directions(table: Table) -> tuple[Tensor, Tensor]:
     """Mean of the facts, and a basis in which the main directions of either half have deviation 1;
     directions that do not vary are nil.
     """
@@ -188,6 +195,6 @@ def _directions(table: Table) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(middle).float(), torch.from_numpy(basis).float()
 
 
-def _spread(frames: int) -> np.ndarray:
+def _spread_frames(frames: int) -> np.ndarray:
     """Places of `FRAMES` frames evenly over a clip; a short clip's are shown twice."""
     return ((np.arange(FRAMES) + 0.5) * frames / FRAMES).astype(int)

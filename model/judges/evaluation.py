@@ -19,9 +19,9 @@ from manifests.rows import CorpusClip, Judgement, Score
 from model.affect.prepared_corpus import SAMPLES_PER_FRAME, Corpus
 from model.emotion import LABELS
 from model.judges import distances, i3d, lipsync, report
-from model.judges.identity import lineup
+from model.judges.identity import choose_lineup
 from model.judges.intervals import Interval
-from model.judges.metrics import LEAST_FRAMES, Panel, Shown, Verdict
+from model.judges.metrics import LEAST_FRAMES, ClipMetrics, JudgedClip, MetricSuite
 
 LEAST_SET = 2  # clips through which a Gaussian can lie
 WRONG_SOUNDS = 2  # of other clips, beside each clip's own
@@ -30,7 +30,7 @@ Faces = UInt8[np.ndarray, "frames 64 64 3"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class FrameWindow:
     """Which frames of a clip are judged: `frames` in its middle, all of them when 0."""
 
     frames: int = 0
@@ -42,39 +42,40 @@ class Window:
         return slice(first, first + count)
 
 
-Maker = Callable[[CorpusClip, slice], Faces]
+FrameMaker = Callable[[CorpusClip, slice], Faces]
 """Makes the pictures of a clip's window, from its portrait, its sound and its emotion."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Sitting:
+class CorpusEvaluation:
     """Clips that are judged, and by whom; `run_id` goes into the rows."""
 
     corpus: Corpus
     clips: Sequence[CorpusClip]
-    panel: Panel
-    window: Window
+    panel: MetricSuite
+    window: FrameWindow
     run_id: str
     seed: int = 0
     rows: list[Judgement] = field(default_factory=list)
-    verdicts: dict[tuple[str, str], dict[str, Verdict]] = field(default_factory=dict)
+    verdicts: dict[tuple[str, str], dict[str, ClipMetrics]] = field(default_factory=dict)
     # for I3D, when it was asked
     pictures: dict[tuple[str, str], list[Faces]] = field(default_factory=dict)
 
     def judge(
-        self, subject: str, make: Maker, clips: Sequence[CorpusClip] | None = None
+        self, subject: str, make: FrameMaker, clips: Sequence[CorpusClip] | None = None
     ) -> Iterator[CorpusClip]:
         """Judge what a maker makes of every clip, or of those that it can make; yields each when it
         is done.
         """
         for clip in self.clips if clips is None else clips:
-            shown = self._shown(clip, make)
+            shown = self._prepare_clip(clip, make)
             verdict = self.panel.judge(shown)
             if "i3d" in self.panel.guests.names:
                 self.pictures.setdefault((clip.corpus, subject), []).append(shown.faces)
             self.verdicts.setdefault((clip.corpus, subject), {})[clip.clip_id] = verdict
             self.rows += [
-                self._row(clip, subject, name, value) for name, value in verdict.numbers.items()
+                self._make_row(clip, subject, name, value)
+                for name, value in verdict.numbers.items()
             ]
             yield clip
 
@@ -85,15 +86,15 @@ class Sitting:
 
     def scores(self) -> list[Score]:
         """All scores: of single clips, of sounds given to others, of sets."""
-        made = report.scores(self.rows)
+        made = report.score_judgements(self.rows)
         for (corpus, subject), verdicts in self.verdicts.items():
             about = next(row for row in self.rows if (row.corpus, row.subject) == (corpus, subject))
             people = [clip.identity for clip in self.clips if clip.clip_id in verdicts]
-            made += _shuffled(about, list(verdicts.values()), people, self.seed)
-            made += self._distances(about, verdicts, people)
-        return [*made, *self._i3d()]
+            made += _score_shuffled_sounds(about, list(verdicts.values()), people, self.seed)
+            made += self._score_distances(about, verdicts, people)
+        return [*made, *self._score_i3d()]
 
-    def _shown(self, clip: CorpusClip, make: Maker) -> Shown:
+    def _prepare_clip(self, clip: CorpusClip, make: FrameMaker) -> JudgedClip:
         window, chance = (
             self.window.of(clip.frames),
             np.random.default_rng([self.seed, *clip.clip_id.encode()]),
@@ -103,21 +104,23 @@ class Sitting:
             one for one in self.clips if one.clip_id != clip.clip_id and one.text_id != clip.text_id
         ]
         picked = chance.permutation(len(strangers))[:WRONG_SOUNDS]
-        return Shown(
+        return JudgedClip(
             identity=clip.identity,
             emotion=clip.emotion,
             faces=make(clip, window),
-            speech=self._speech(clip),
+            speech=self._read_speech(clip),
             first=window.start,
-            others=[_lasting(self._speech(strangers[place]), window.stop) for place in picked],
-            portraits=lineup(clip.identity, everybody, seed=self.seed),
+            others=[
+                _repeat_sound(self._read_speech(strangers[place]), window.stop) for place in picked
+            ],
+            portraits=choose_lineup(clip.identity, everybody, seed=self.seed),
         )
 
-    def _speech(self, clip: CorpusClip) -> Int16[np.ndarray, " samples"]:
+    def _read_speech(self, clip: CorpusClip) -> Int16[np.ndarray, " samples"]:
         samples: Int16[np.ndarray, " samples"] = self.corpus.array(clip, "speech")
         return samples
 
-    def _row(self, clip: CorpusClip, subject: str, measure: str, value: float) -> Judgement:
+    def _make_row(self, clip: CorpusClip, subject: str, measure: str, value: float) -> Judgement:
         return Judgement(
             run_id=self.run_id,
             subject=subject,
@@ -130,15 +133,15 @@ class Sitting:
             level=clip.level,
         )
 
-    def _distances(
-        self, about: Judgement, verdicts: Mapping[str, Verdict], people: Sequence[str]
+    def _score_distances(
+        self, about: Judgement, verdicts: Mapping[str, ClipMetrics], people: Sequence[str]
     ) -> list[Score]:
         """From a talker's clips to the real ones, or between two halves of the real ones, by
         person: the least there can be.
         """
         real = self.verdicts.get((about.corpus, report.REAL), {})
         halves = {name: place % 2 for place, name in enumerate(sorted(set(people)))}
-        sides: list[list[Verdict]] = [[], []]
+        sides: list[list[ClipMetrics]] = [[], []]
         if about.subject == report.REAL:
             for clip in self.clips:
                 if clip.clip_id in real:
@@ -147,14 +150,14 @@ class Sitting:
             sides = [list(verdicts.values()), list(real.values())]
         made = []
         for net in ("dlib", "mouth"):
-            one, other = (_features(side, net) for side in sides)
+            one, other = (_stack_features(side, net) for side in sides)
             if min(len(one), len(other)) > one.shape[-1]:
-                value = distances.frechet(one, other)
+                value = distances.measure_frechet(one, other)
                 plain = Interval(value=value, low=np.nan, high=np.nan, count=len(verdicts))
-                made.append(report.score_row(about, f"frechet_{net}", plain, people))
+                made.append(report.make_score(about, f"frechet_{net}", plain, people))
         return made
 
-    def _i3d(self) -> list[Score]:
+    def _score_i3d(self) -> list[Score]:
         """From a talker's clips to the real ones by I3D's features; clips that are too short for it
         are left out, all others cut to the length of the shortest.
         """
@@ -163,20 +166,20 @@ class Sitting:
             lasting = [clip for clip in clips if len(clip) >= i3d.LEAST_FRAMES]
             if len(lasting) >= LEAST_SET:
                 shortest = min(len(clip) for clip in lasting)
-                known[key] = i3d.features(np.stack([clip[:shortest] for clip in lasting]))
+                known[key] = i3d.extract_features(np.stack([clip[:shortest] for clip in lasting]))
         for (corpus, subject), features in known.items():
             if subject != report.REAL and (corpus, report.REAL) in known:
                 about = next(
                     row for row in self.rows if (row.corpus, row.subject) == (corpus, subject)
                 )
-                value = distances.frechet(features, known[corpus, report.REAL])
+                value = distances.measure_frechet(features, known[corpus, report.REAL])
                 people = [clip.identity for clip in self.clips if clip.corpus == corpus]
                 plain = Interval(value=value, low=np.nan, high=np.nan, count=len(features))
-                made.append(report.score_row(about, "frechet_i3d", plain, people))
+                made.append(report.make_score(about, "frechet_i3d", plain, people))
         return made
 
 
-def chosen(
+def choose_clips(
     corpus: Corpus, *, split: str, source: str | None = None, limit: int = 0, seed: int = 0
 ) -> list[CorpusClip]:
     """Clips of a split to judge, at most `limit` (0: all), the emotions in turn. Clips too short to
@@ -200,25 +203,32 @@ def chosen(
     return sorted(picked[: limit or None], key=lambda clip: clip.clip_id)
 
 
-def _shuffled(
-    about: Judgement, verdicts: Sequence[Verdict], people: Sequence[str], seed: int
+def _score_shuffled_sounds(
+    about: Judgement, verdicts: Sequence[ClipMetrics], people: Sequence[str], seed: int
 ) -> list[Score]:
     """What the opening's correlation reaches with wrong sounds."""
     if len(verdicts) < 2:
         return []
-    table = lipsync.correlations([one.gap for one in verdicts], [one.level for one in verdicts])
+    table = lipsync.correlate_all([one.gap for one in verdicts], [one.level for one in verdicts])
     limit = Interval(
-        value=lipsync.shuffled(table, seed=seed), low=np.nan, high=np.nan, count=len(verdicts)
+        value=lipsync.correlate_shuffled(table, seed=seed),
+        low=np.nan,
+        high=np.nan,
+        count=len(verdicts),
     )
-    return [report.score_row(about, "opening_correlation_shuffled", limit, people)]
+    return [report.make_score(about, "opening_correlation_shuffled", limit, people)]
 
 
-def _features(verdicts: Sequence[Verdict], net: str) -> Float64[np.ndarray, "frames width"]:
+def _stack_features(
+    verdicts: Sequence[ClipMetrics], net: str
+) -> Float64[np.ndarray, "frames width"]:
     found = [one.features[net] for one in verdicts if net in one.features]
     return np.concatenate(found) if found else np.zeros((0, 1))
 
 
-def _lasting(samples: Int16[np.ndarray, " samples"], frames: int) -> Int16[np.ndarray, " samples"]:
+def _repeat_sound(
+    samples: Int16[np.ndarray, " samples"], frames: int
+) -> Int16[np.ndarray, " samples"]:
     """A sound that lasts for some frames at least: a short one begins again."""
     wanted = frames * SAMPLES_PER_FRAME
     return np.resize(samples, max(len(samples), wanted)) if len(samples) < wanted else samples

@@ -21,7 +21,7 @@ from model.weights import cache_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foreign:
+class ExternalJudge:
     """A judge of others. `file`: its name in the folder. `source`: where a person gets it.
     `licence`: as its makers say it.
     """
@@ -33,29 +33,29 @@ class Foreign:
     licence: str
 
 
-KNOWN = (
-    Foreign(
+EXTERNAL_JUDGES = (
+    ExternalJudge(
         name="syncnet-v2",
         judges="lip-sync (LSE-C, LSE-D and offset; Chung & Zisserman 2016)",
         file="syncnet_v2.model",
         source="https://www.robots.ox.ac.uk/~vgg/software/lipsync/",
         licence="the code is under MIT; of the weights no licence is stated",
     ),
-    Foreign(
+    ExternalJudge(
         name="arcface",
         judges="identity (Deng et al. 2019; ResNet-50 on WebFace600K)",
         file="w600k_r50.onnx",
         source="https://github.com/deepinsight/insightface, model pack buffalo_l",
         licence="non-commercial research only",
     ),
-    Foreign(
+    ExternalJudge(
         name="hsemotion",
         judges="emotion in eight classes (Savchenko 2022; EfficientNet-B0 on AffectNet)",
         file="enet_b0_8_best_vgaf.onnx",
         source="https://github.com/sb-ai-lab/EmotiEffLib, models/affectnet_emotions/onnx",
         licence="Apache-2.0; trained on AffectNet, which is for research",
     ),
-    Foreign(
+    ExternalJudge(
         name="i3d",
         judges="distances between sets of clips (FVD; Carreira & Zisserman 2017 on Kinetics-400)",
         file="i3d_torchscript.pt",
@@ -65,12 +65,12 @@ KNOWN = (
 )
 
 
-def entry(name: str) -> Foreign:
-    """One of `KNOWN`. Raises InputError with the nearest names."""
-    for judge in KNOWN:
+def find_judge(name: str) -> ExternalJudge:
+    """One of `EXTERNAL_JUDGES`. Raises InputError with the nearest names."""
+    for judge in EXTERNAL_JUDGES:
         if judge.name == name:
             return judge
-    known = [judge.name for judge in KNOWN]
+    known = [judge.name for judge in EXTERNAL_JUDGES]
     message = f"unknown judge {name!r}"
     raise InputError(
         Problem(
@@ -82,23 +82,23 @@ def entry(name: str) -> Foreign:
     )
 
 
-def folder() -> Path:
+def judges_folder() -> Path:
     """Where a user puts the files."""
     return cache_folder() / "judges"
 
 
-def place(name: str) -> Path:
+def locate_weights(name: str) -> Path:
     """The file of a judge, whose digest is what it was when it was first used.
 
     Raises InputError that says which file is missing and where it is had, or that it is another
     than before.
     """
-    judge = entry(name)
-    path = folder() / judge.file
+    judge = find_judge(name)
+    path = judges_folder() / judge.file
     if not path.is_file():
         message = f"the weights of {name} are not here; get {judge.file} from {judge.source} (licence: {judge.licence})"
         raise InputError(Problem(file=str(path), message=message))
-    note = _note(path)
+    note = _digest_path(path)
     recorded = note.read_text().strip() if note.is_file() else ""
     found = sha256_file(path)
     if recorded not in ("", found):
@@ -111,15 +111,15 @@ def place(name: str) -> Path:
     return path
 
 
-def remember(name: str) -> None:
+def record_digest(name: str) -> None:
     """Note the digest of a judge's file, once it has been loaded: half a download must not stand in
     the way of the whole.
     """
-    path = place(name)
-    if not _note(path).is_file():
-        with atomic_write(_note(path)) as partial:
+    path = locate_weights(name)
+    if not _digest_path(path).is_file():
+        with atomic_write(_digest_path(path)) as partial:
             partial.write_text(sha256_file(path) + "\n")
 
 
-def _note(path: Path) -> Path:
+def _digest_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")

@@ -23,40 +23,42 @@ TIMEOUT_SECONDS = 1800
 Clips = UInt8[np.ndarray, "clips frames height width 3"]
 
 
-def check() -> None:
+def check_archive() -> None:
     """Try the archive on one empty clip. Raises InputError when it is missing or no such
     network.
     """
     empty = np.zeros((1, LEAST_FRAMES, 8, 8, 3), np.uint8)
     try:
-        features(empty)
+        extract_features(empty)
     except ToolError as error:
         message = "not an archive of I3D that can be run"
         got = (error.stderr.splitlines() or [error.message])[-1]
         raise InputError(
-            Problem(file=str(external.place("i3d")), message=message, got=got)
+            Problem(file=str(external.locate_weights("i3d")), message=message, got=got)
         ) from error
 
 
-def features(clips: Clips) -> Float64[np.ndarray, "clips 400"]:
+def extract_features(clips: Clips) -> Float64[np.ndarray, "clips 400"]:
     """Features of clips of equal length. Raises InputError without the file, ToolError when it
     fails, ValueError for short clips.
     """
     if clips.shape[1] < LEAST_FRAMES:
         raise ValueError(f"I3D needs {LEAST_FRAMES} frames, not {clips.shape[1]}")
-    made = isolated.ask(__name__, external.place("i3d"), clips, what="I3D", seconds=TIMEOUT_SECONDS)
+    made = isolated.run_archive(
+        __name__, external.locate_weights("i3d"), clips, what="I3D", seconds=TIMEOUT_SECONDS
+    )
     return np.asarray(made, np.float64).reshape(len(clips), -1)
 
 
-def _features(network: Any, clips: Clips) -> np.ndarray:
+def _run_network(network: Any, clips: Clips) -> np.ndarray:
     made = [
-        network(_as_asked(clip), rescale=False, resize=False, return_features=True)
+        network(_prepare_clip(clip), rescale=False, resize=False, return_features=True)
         for clip in clips
     ]
     return np.asarray(torch.cat(made).numpy())
 
 
-def _as_asked(clip: UInt8[np.ndarray, "frames height width 3"]) -> torch.Tensor:
+def _prepare_clip(clip: UInt8[np.ndarray, "frames height width 3"]) -> torch.Tensor:
     """[1, 3, frames, 224, 224] in [-1, 1]."""
     frames = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 127.5 - 1
     large = functional.interpolate(frames, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
@@ -64,4 +66,4 @@ def _as_asked(clip: UInt8[np.ndarray, "frames height width 3"]) -> torch.Tensor:
 
 
 if __name__ == "__main__":
-    isolated.answer(_features)
+    isolated.serve_archive(_run_network)

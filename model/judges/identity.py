@@ -15,17 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from model.judges.points import Faces, Followed, follow
-from model.likeness import Recogniser, distance
+from model.judges.points import Faces, FaceTrack, track_face
+from model.likeness import FaceRecogniser, measure_distance
 
 PORTRAITS = 10
-LOOKED_AT = 3  # frames of a clip
+FRAMES_PER_CLIP = 3  # frames of a clip
 
 Embedding = Float32[np.ndarray, " 128"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
+class IdentityScore:
     """How far a clip's face is from its portrait (L2, mean over frames), and whether no other of
     the portraits is nearer.
     """
@@ -34,32 +34,38 @@ class Likeness:
     right: bool
 
 
-def embeddings(recogniser: Recogniser, followed: Followed) -> list[Embedding]:
+def embed_clip(recogniser: FaceRecogniser, followed: FaceTrack) -> list[Embedding]:
     """The 128 numbers of the face in a few frames, evenly over the clip."""
-    places = ((np.arange(LOOKED_AT) + 0.5) * len(followed.faces) / LOOKED_AT).astype(int)
+    places = ((np.arange(FRAMES_PER_CLIP) + 0.5) * len(followed.faces) / FRAMES_PER_CLIP).astype(
+        int
+    )
     return [
         recogniser.embed(followed.pictures[place], followed.faces[place])
         for place in dict.fromkeys(places)
     ]
 
 
-def of_portrait(recogniser: Recogniser, face: Faces) -> Embedding:
+def embed_portrait(recogniser: FaceRecogniser, face: Faces) -> Embedding:
     """The numbers of a prepared portrait [1, height, width, 3]."""
-    return embeddings(recogniser, follow(recogniser.landmarker, face))[0]
+    return embed_clip(recogniser, track_face(recogniser.landmarker, face))[0]
 
 
-def compare(seen: Sequence[Embedding], own: str, portraits: Mapping[str, Embedding]) -> Likeness:
+def compare_portraits(
+    seen: Sequence[Embedding], own: str, portraits: Mapping[str, Embedding]
+) -> IdentityScore:
     """A clip against portraits by identity, its own among them."""
     distances = {
-        name: float(np.mean([distance(one, home) for one in seen]))
+        name: float(np.mean([measure_distance(one, home) for one in seen]))
         for name, home in portraits.items()
     }
-    return Likeness(
+    return IdentityScore(
         distance=distances[own], right=min(distances, key=lambda name: distances[name]) == own
     )
 
 
-def lineup(own: str, everybody: Sequence[str], *, seed: int, count: int = PORTRAITS) -> list[str]:
+def choose_lineup(
+    own: str, everybody: Sequence[str], *, seed: int, count: int = PORTRAITS
+) -> list[str]:
     """`own` and others drawn from everybody, at most `count` in all, in no telling order."""
     others = sorted(set(everybody) - {own})
     chance = np.random.default_rng([seed, *own.encode()])

@@ -32,7 +32,7 @@ class Interval:
     count: int
 
 
-def wilson(right: int, count: int) -> Interval:
+def estimate_wilson(right: int, count: int) -> Interval:
     """A proportion of `count` independent trials.
 
     >>> made = wilson(8, 10)
@@ -56,58 +56,60 @@ def wilson(right: int, count: int) -> Interval:
     )
 
 
-def mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
+def estimate_mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
     """The mean over clips; `groups` says whose clip each is. Of one person nothing follows for
     others: the ends are nan.
     """
-    sums, counts = _by_group(values, groups)
+    sums, counts = _sum_by_group(values, groups)
     value = float(sums.sum() / counts.sum())
     if len(sums) < 2:
         return Interval(value=value, low=math.nan, high=math.nan, count=len(values))
-    drawn = _draws(len(sums), seed)
+    drawn = _draw_groups(len(sums), seed)
     low, high = np.percentile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), TAILS)
     return Interval(value=value, low=float(low), high=float(high), count=len(values))
 
 
-def proportion(right: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
+def estimate_proportion(right: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
     """A share of clips (values 0 and 1): the wider ends of the cluster bootstrap's and of Wilson's
     interval.
     """
-    resampled = mean(right, groups, seed=seed)
-    trials = wilson(round(float(right.sum())), len(right))
+    resampled = estimate_mean(right, groups, seed=seed)
+    trials = estimate_wilson(round(float(right.sum())), len(right))
     low, high = np.nanmin([resampled.low, trials.low]), np.nanmax([resampled.high, trials.high])
     return Interval(value=trials.value, low=float(low), high=float(high), count=trials.count)
 
 
-def ratio(above: Values, below: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
+def estimate_ratio(
+    above: Values, below: Values, groups: Sequence[str], *, seed: int = 0
+) -> Interval:
     """Mean of `above` over mean of `below`, of the same clips in the same order; persons are
     resampled for both at once.
 
     All is nan when nothing is below.
     """
-    (tops, counts), (bottoms, _) = _by_group(above, groups), _by_group(below, groups)
-    value = _shares(tops.sum(), bottoms.sum())
+    (tops, counts), (bottoms, _) = _sum_by_group(above, groups), _sum_by_group(below, groups)
+    value = _divide(tops.sum(), bottoms.sum())
     if len(counts) < 2 or np.isnan(value):
         return Interval(value=float(value), low=math.nan, high=math.nan, count=len(above))
-    drawn = _draws(len(counts), seed)
+    drawn = _draw_groups(len(counts), seed)
     low, high = np.nanpercentile(
-        _shares(tops[drawn].sum(axis=1), bottoms[drawn].sum(axis=1)), TAILS
+        _divide(tops[drawn].sum(axis=1), bottoms[drawn].sum(axis=1)), TAILS
     )
     return Interval(value=float(value), low=float(low), high=float(high), count=len(above))
 
 
-def _by_group(values: Values, groups: Sequence[str]) -> tuple[Values, Values]:
+def _sum_by_group(values: Values, groups: Sequence[str]) -> tuple[Values, Values]:
     if len(values) != len(groups) or not len(values):
         raise ValueError(f"{len(values)} values of {len(groups)} clips")
     _, place = np.unique(np.asarray(groups), return_inverse=True)
     return np.bincount(place, weights=values), np.bincount(place).astype(np.float64)
 
 
-def _draws(groups: int, seed: int) -> np.ndarray:
+def _draw_groups(groups: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, groups, (DRAWS, groups))
 
 
-def _shares(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Quotients, nan where nothing is below."""
     none = np.full_like(np.asarray(above, np.float64), np.nan)
     return np.asarray(np.divide(above, below, out=none, where=np.asarray(below) != 0))

@@ -18,14 +18,14 @@ from model import weights
 from model.affect.prepared_corpus import SAMPLES_PER_FRAME
 from model.emotion import LABELS
 from model.judges import emotion, identity, lipsync, packaged, sound, stability
-from model.judges.external_metrics import Guests, Told
+from model.judges.external_metrics import ExternalClip, ExternalMetrics
 from model.judges.identity import Embedding
-from model.judges.points import Followed, follow
-from model.judges.trained import Origin, fill
-from model.likeness import Recogniser
+from model.judges.points import FaceTrack, track_face
+from model.judges.trained import JudgeOrigin, load_judge
+from model.likeness import FaceRecogniser
 from model.previs.landmarks import Landmarker
 
-NETS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
+WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
 # of a clip that can be judged: three moments of the lip-sync net, and some movement
 LEAST_FRAMES = 8
 OFFSET_RIGHT = 1  # frames of offset that count as none
@@ -34,7 +34,7 @@ Faces = UInt8[np.ndarray, "frames 64 64 3"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shown:
+class JudgedClip:
     """A clip as it is judged. `speech`: the sound of the whole clip; the first picture belongs to
     its frame `first`, at 25 a second.
 
@@ -52,7 +52,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Verdict:
+class ClipMetrics:
     """What was measured of a clip: numbers by name, the gap of its lips and the level of its voice,
     the features of its frames by net.
     """
@@ -63,7 +63,7 @@ class Verdict:
     features: dict[str, Float64[np.ndarray, "frames width"]]
 
 
-class Panel:
+class MetricSuite:
     """Holds the judges and what they know of the portraits."""
 
     def __init__(
@@ -79,52 +79,54 @@ class Panel:
         Raises InputError when judges or weights are missing, ToolError when the packaged judge
         cannot be fetched.
         """
-        landmarker = Landmarker(weights.path(NETS[0]), weights.path(NETS[1]))
-        self.recogniser = Recogniser(landmarker, weights.path(NETS[2]), weights.path(NETS[3]))
+        landmarker = Landmarker(weights.locate(WEIGHTS[0]), weights.locate(WEIGHTS[1]))
+        self.recogniser = FaceRecogniser(
+            landmarker, weights.locate(WEIGHTS[2]), weights.locate(WEIGHTS[3])
+        )
         self.emotion, self.lips, self.packaged = (
             emotion.EmotionJudge(),
             lipsync.SyncNet(),
-            packaged.load(),
+            packaged.load_packaged_judge(),
         )
-        self.origins: tuple[Origin, ...] = (
-            fill(self.emotion, "emotion", folder),
-            fill(self.lips, "lipsync", folder),
+        self.origins: tuple[JudgeOrigin, ...] = (
+            load_judge(self.emotion, "emotion", folder),
+            load_judge(self.lips, "lipsync", folder),
         )
         self.portraits = portraits
-        self._rest = {name: follow(landmarker, face[None]) for name, face in portraits.items()}
-        self.guests = Guests(foreign, self._rest)
+        self._rest = {name: track_face(landmarker, face[None]) for name, face in portraits.items()}
+        self.guests = ExternalMetrics(foreign, self._rest)
         self._known: dict[str, Embedding] = {
-            name: identity.embeddings(self.recogniser, rest)[0] for name, rest in self._rest.items()
+            name: identity.embed_clip(self.recogniser, rest)[0] for name, rest in self._rest.items()
         }
 
-    def judge(self, shown: Shown) -> Verdict:
+    def judge(self, shown: JudgedClip) -> ClipMetrics:
         """Everything about one clip. Where the mesh finds no face, emotion and identity are not
         right, and the rest of it is missing.
         """
-        followed = follow(self.recogniser.landmarker, shown.faces)
-        level = _level(shown)
-        numbers = self._lips(shown) | {
-            "flicker": stability.flicker(shown.faces),
-            "mouth_motion": stability.mouth_motion(shown.faces),
+        followed = track_face(self.recogniser.landmarker, shown.faces)
+        level = _measure_level(shown)
+        numbers = self._measure_lipsync(shown) | {
+            "flicker": stability.measure_flicker(shown.faces),
+            "mouth_motion": stability.measure_mouth_motion(shown.faces),
             "face_found": followed.found,
             "emotion_right": 0.0,
             "identity_right": 0.0,
         }
-        features = {"mouth": lipsync.features(self.lips, shown.faces)}
+        features = {"mouth": lipsync.extract_features(self.lips, shown.faces)}
         if followed.found > 0.5:
-            seen = identity.embeddings(self.recogniser, followed)
+            seen = identity.embed_clip(self.recogniser, followed)
             features["dlib"] = np.stack(seen).astype(np.float64)
-            numbers |= self._emotion(shown, followed) | self._likeness(shown, seen)
-            numbers |= self.guests.numbers(_told(shown, followed)) | {
+            numbers |= self._measure_emotion(shown, followed) | self._measure_identity(shown, seen)
+            numbers |= self.guests.numbers(_prepare_external_clip(shown, followed)) | {
                 "opening_spread": float(followed.gap.std()),
-                "opening_correlation": lipsync.correlation(followed.gap, level),
-                "jitter": stability.jitter(followed.points),
+                "opening_correlation": lipsync.correlate(followed.gap, level),
+                "jitter": stability.measure_jitter(followed.points),
             }
-        return Verdict(numbers=numbers, gap=followed.gap, level=level, features=features)
+        return ClipMetrics(numbers=numbers, gap=followed.gap, level=level, features=features)
 
-    def _emotion(self, shown: Shown, followed: Followed) -> dict[str, float]:
+    def _measure_emotion(self, shown: JudgedClip, followed: FaceTrack) -> dict[str, float]:
         own, rest = LABELS.index(shown.emotion), self._rest[shown.identity]
-        said = emotion.probabilities(self.emotion, followed, rest)
+        said = emotion.predict_probabilities(self.emotion, followed, rest)
         numbers = {"emotion_right": float(said.argmax() == own), "emotion_chance": float(said[own])}
         if shown.emotion in packaged.ORDER:
             numbers["emotion_packaged_right"] = float(
@@ -132,15 +134,15 @@ class Panel:
             )
         return numbers
 
-    def _likeness(self, shown: Shown, seen: Sequence[Embedding]) -> dict[str, float]:
+    def _measure_identity(self, shown: JudgedClip, seen: Sequence[Embedding]) -> dict[str, float]:
         known = {name: self._known[name] for name in shown.portraits}
-        likeness = identity.compare(seen, shown.identity, known)
+        likeness = identity.compare_portraits(seen, shown.identity, known)
         return {"identity_right": float(likeness.right), "identity_distance": likeness.distance}
 
-    def _lips(self, shown: Shown) -> dict[str, float]:
-        right = lipsync.measure(self.lips, shown.faces, shown.speech, first=shown.first)
+    def _measure_lipsync(self, shown: JudgedClip) -> dict[str, float]:
+        right = lipsync.measure_sync(self.lips, shown.faces, shown.speech, first=shown.first)
         wrong = [
-            lipsync.measure(self.lips, shown.faces, other, first=shown.first)
+            lipsync.measure_sync(self.lips, shown.faces, other, first=shown.first)
             for other in shown.others
         ]
         numbers = {
@@ -155,14 +157,14 @@ class Panel:
         return numbers
 
 
-def _level(shown: Shown) -> Float64[np.ndarray, " frames"]:
+def _measure_level(shown: JudgedClip) -> Float64[np.ndarray, " frames"]:
     """The level of the voice in the frames that are shown."""
-    whole = sound.level(shown.speech, len(shown.speech) // SAMPLES_PER_FRAME)
+    whole = sound.measure_level(shown.speech, len(shown.speech) // SAMPLES_PER_FRAME)
     return whole[shown.first : shown.first + len(shown.faces)]
 
 
-def _told(shown: Shown, followed: Followed) -> Told:
-    return Told(
+def _prepare_external_clip(shown: JudgedClip, followed: FaceTrack) -> ExternalClip:
+    return ExternalClip(
         faces=shown.faces,
         followed=followed,
         speech=shown.speech[shown.first * SAMPLES_PER_FRAME :],

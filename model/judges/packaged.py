@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from manifests.errors import InputError, Problem
 from model import weights
-from model.judges.points import Followed
+from model.judges.points import FaceTrack
 from model.previs.landmarks import Face
 
 ORDER = ("neutral", "happy", "sad", "angry", "fear", "disgusted", "surprised")
@@ -39,13 +39,13 @@ FLOOR = (
     1e-3
 )
 GAIN = 0.5  # of log-probability by which an emotion must exceed the portrait's
-LOOKED_AT = 8  # frames of a clip
+FRAMES_PER_CLIP = 8  # frames of a clip
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 Logs = Float64[np.ndarray, " 7"]
 
 
-NAMES = ("face-api-expression", "face-api-expression-layout")
+WEIGHTS = ("face-api-expression", "face-api-expression-layout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,39 +55,45 @@ class PackagedJudge:
     tensors: dict[str, Tensor]
 
     @torch.inference_mode()
-    def logs(self, rgb: Rgb, face: Face) -> Logs:
+    def log_probabilities(self, rgb: Rgb, face: Face) -> Logs:
         """Log-probabilities of `ORDER` for one face."""
         x = (
-            torch.from_numpy(_squared(rgb, _box(face)).astype(np.float32)) - torch.tensor(MEAN)
+            torch.from_numpy(_crop_square(rgb, _find_box(face)).astype(np.float32))
+            - torch.tensor(MEAN)
         ) / 255
         x = x.permute(2, 0, 1)[None]
         for name in ("dense0", "dense1", "dense2", "dense3"):
-            x = self._dense(x, name)
+            x = self._run_dense_block(x, name)
         seen = functional.avg_pool2d(x, 7, 2).permute(0, 2, 3, 1).flatten(1)
         logits = seen @ self.tensors["fc/weights"] + self.tensors["fc/bias"]
         return np.asarray(
             np.log(np.maximum(functional.softmax(logits, dim=1)[0].double().numpy(), FLOOR))
         )
 
-    def verdict(self, clip: Followed, portrait: Followed) -> str:
+    def verdict(self, clip: FaceTrack, portrait: FaceTrack) -> str:
         """Which of `ORDER` a clip shows, against the neutral portrait of its person."""
-        places = ((np.arange(LOOKED_AT) + 0.5) * len(clip.faces) / LOOKED_AT).astype(int)
+        places = ((np.arange(FRAMES_PER_CLIP) + 0.5) * len(clip.faces) / FRAMES_PER_CLIP).astype(
+            int
+        )
         seen = np.mean(
-            [self.logs(clip.pictures[place], clip.faces[place]) for place in dict.fromkeys(places)],
+            [
+                self.log_probabilities(clip.pictures[place], clip.faces[place])
+                for place in dict.fromkeys(places)
+            ],
             axis=0,
         )
-        gain = (seen - self.logs(portrait.pictures[0], portrait.faces[0]))[1:]
+        gain = (seen - self.log_probabilities(portrait.pictures[0], portrait.faces[0]))[1:]
         return ORDER[1 + int(gain.argmax())] if gain.max() > GAIN else ORDER[0]
 
-    def _dense(self, x: Tensor, name: str) -> Tensor:
+    def _run_dense_block(self, x: Tensor, name: str) -> Tensor:
         """Four convolutions, each of the sum of all before it."""
-        seen = total = self._separable(x, f"{name}/conv0", stride=2).relu()
+        seen = total = self._convolve(x, f"{name}/conv0", stride=2).relu()
         for number in (1, 2, 3):
             seen = total.relu() if number > 1 else seen
-            total = total + self._separable(seen, f"{name}/conv{number}")
+            total = total + self._convolve(seen, f"{name}/conv{number}")
         return total.relu()
 
-    def _separable(self, x: Tensor, name: str, *, stride: int = 1) -> Tensor:
+    def _convolve(self, x: Tensor, name: str, *, stride: int = 1) -> Tensor:
         bias = self.tensors[f"{name}/bias"]
         x = functional.pad(x, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1))
         if f"{name}/filters" in self.tensors:
@@ -101,12 +107,12 @@ class PackagedJudge:
         )
 
 
-def load() -> PackagedJudge:
+def load_packaged_judge() -> PackagedJudge:
     """The network. Raises InputError, with the command that mends it, when it was not fetched."""
-    return PackagedJudge(tensors=_tensors(*map(weights.path, NAMES)))
+    return PackagedJudge(tensors=_read_tensors(*map(weights.locate, WEIGHTS)))
 
 
-def _tensors(file: Path, layout: Path) -> dict[str, Tensor]:
+def _read_tensors(file: Path, layout: Path) -> dict[str, Tensor]:
     """A flat file by its layout; eight-bit tensors are unfolded with their scale and least
     value.
     """
@@ -134,7 +140,7 @@ def _tensors(file: Path, layout: Path) -> dict[str, Tensor]:
     return made
 
 
-def _box(face: Face) -> tuple[float, float, float, float]:
+def _find_box(face: Face) -> tuple[float, float, float, float]:
     """The smallest upright box around brows, jaw and chin, with some room: what face-api calls an
     aligned face.
     """
@@ -146,7 +152,9 @@ def _box(face: Face) -> tuple[float, float, float, float]:
     return float(left), float(top), float(right), float(bottom)
 
 
-def _squared(rgb: Rgb, box: tuple[float, float, float, float]) -> Float32[np.ndarray, "112 112 3"]:
+def _crop_square(
+    rgb: Rgb, box: tuple[float, float, float, float]
+) -> Float32[np.ndarray, "112 112 3"]:
     """The box in 112 px, centred, black beside it."""
     left, top, right, bottom = box
     scale = SIDE / max(right - left, bottom - top)

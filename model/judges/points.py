@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from model.previs.landmarks import Face, Found, Landmarker
+from model.previs.landmarks import Face, FaceDetection, Landmarker
 
 WIDE = 256  # px to which a crop is enlarged: the mesh looks at 192
 FACE_SHARE = 1 / 1.6  # of a prepared crop
@@ -25,7 +25,7 @@ Series = Float64[np.ndarray, " frames"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Followed:
+class FaceTrack:
     """A face in every frame of a clip, in px of `pictures`: the crops enlarged to `WIDE`."""
 
     pictures: UInt8[np.ndarray, "frames wide wide 3"]
@@ -53,21 +53,23 @@ class Followed:
         return np.array(lips)
 
 
-def follow(landmarker: Landmarker, faces: Faces) -> Followed:
+def track_face(landmarker: Landmarker, faces: Faces) -> FaceTrack:
     """Follow the face through a clip of prepared crops. Where it is lost it is looked for in the
     middle again.
     """
-    pictures = np.stack([enlarged(face) for face in faces])
+    pictures = np.stack([enlarge_crop(face) for face in faces])
     found: list[Face] = []
     for picture in pictures:
         lost = not found or found[-1].confidence <= SURE
         found.append(
-            landmarker.mesh(picture, _middle()) if lost else landmarker.follow(picture, found[-1])
+            landmarker.mesh(picture, _detect_in_middle())
+            if lost
+            else landmarker.follow(picture, found[-1])
         )
-    return Followed(pictures=pictures, faces=tuple(found))
+    return FaceTrack(pictures=pictures, faces=tuple(found))
 
 
-def enlarged(face: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "wide wide 3"]:
+def enlarge_crop(face: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "wide wide 3"]:
     """A crop at the size at which networks for whole pictures look at it."""
     shrinks = face.shape[0] > WIDE
     made: UInt8[np.ndarray, "wide wide 3"] = cv2.resize(
@@ -76,7 +78,7 @@ def enlarged(face: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "wi
     return made
 
 
-def _middle() -> Found:
+def _detect_in_middle() -> FaceDetection:
     """Where the face stands in a prepared crop."""
     low, high = WIDE * (1 - FACE_SHARE) / 2, WIDE * (1 + FACE_SHARE) / 2
-    return Found(box=(low, low, high, high), roll=0.0, score=1.0)
+    return FaceDetection(box=(low, low, high, high), roll=0.0, score=1.0)

@@ -19,7 +19,7 @@ from model.judges import intervals
 from model.judges.identity import PORTRAITS
 from model.judges.intervals import Interval
 from model.judges.packaged import ORDER
-from model.judges.trained import Origin
+from model.judges.trained import JudgeOrigin
 
 REAL = "real"
 SYNTHETIC = ("synthetic", "units")  # corpora that no person acted in
@@ -76,7 +76,7 @@ DISTANCES = {
 }
 
 
-def scores(judgements: Sequence[Judgement]) -> list[Score]:
+def score_judgements(judgements: Sequence[Judgement]) -> list[Score]:
     """Scores of all measures, by corpus and subject, and ratios to the corpus' own clips where a
     talker was judged on the same ones.
 
@@ -85,27 +85,33 @@ def scores(judgements: Sequence[Judgement]) -> list[Score]:
     made = []
     for corpus, subject in sorted({(one.corpus, one.subject) for one in judgements}):
         own = [one for one in judgements if (one.corpus, one.subject) == (corpus, subject)]
-        made += [score for measure in MEASURES if (score := _score(own, measure)) is not None]
+        made += [
+            score for measure in MEASURES if (score := _score_measure(own, measure)) is not None
+        ]
         if subject != REAL:
             real = [one for one in judgements if (one.corpus, one.subject) == (corpus, REAL)]
-            made += [score for name in RATIOS if (score := _ratio(own, real, name)) is not None]
+            made += [
+                score for name in RATIOS if (score := _score_ratio(own, real, name)) is not None
+            ]
     return made
 
 
-def _score(judgements: Sequence[Judgement], measure: Measure) -> Score | None:
+def _score_measure(judgements: Sequence[Judgement], measure: Measure) -> Score | None:
     told = [one for one in judgements if one.measure == measure.name and one.value is not None]
     if not told:
         return None
-    values, people = _values(told), [one.identity for one in told]
-    interval = (intervals.proportion if measure.share else intervals.mean)(values, people)
+    values, people = _collect_values(told), [one.identity for one in told]
+    interval = (intervals.estimate_proportion if measure.share else intervals.estimate_mean)(
+        values, people
+    )
     chance = (
         1 / min(PORTRAITS, len(set(people))) if measure.name == "identity_right" else measure.chance
     )
     against = None if chance is None else (chance, "chance")
-    return score_row(told[0], measure.name, interval, people, against=against)
+    return make_score(told[0], measure.name, interval, people, against=against)
 
 
-def _ratio(own: Sequence[Judgement], real: Sequence[Judgement], name: str) -> Score | None:
+def _score_ratio(own: Sequence[Judgement], real: Sequence[Judgement], name: str) -> Score | None:
     """Of the clips that both subjects have a value of."""
     reals = {one.clip_id: one for one in real if one.measure == name and one.value is not None}
     told = [
@@ -114,13 +120,13 @@ def _ratio(own: Sequence[Judgement], real: Sequence[Judgement], name: str) -> Sc
     if not told:
         return None
     against, people = [reals[one.clip_id] for one in told], [one.identity for one in told]
-    interval = intervals.ratio(_values(told), _values(against), people)
+    interval = intervals.estimate_ratio(_collect_values(told), _collect_values(against), people)
     if math.isnan(interval.value):
         return None
-    return score_row(told[0], f"{name}_of_real", interval, people)
+    return make_score(told[0], f"{name}_of_real", interval, people)
 
 
-def score_row(
+def make_score(
     about: Judgement,
     measure: str,
     interval: Interval,
@@ -147,18 +153,22 @@ def score_row(
     )
 
 
-def confusion(judgements: Sequence[Judgement]) -> dict[str, Interval]:
+def score_by_emotion(judgements: Sequence[Judgement]) -> dict[str, Interval]:
     """The trained judge's share right by emotion."""
     told = [one for one in judgements if one.measure == "emotion_right" and one.value is not None]
     made = {}
     for label in LABELS:
         some = [one for one in told if one.emotion == label]
         if some:
-            made[label] = intervals.proportion(_values(some), [one.identity for one in some])
+            made[label] = intervals.estimate_proportion(
+                _collect_values(some), [one.identity for one in some]
+            )
     return made
 
 
-def page(rows: Sequence[Score], origins: Sequence[Origin], facts: Mapping[str, str]) -> str:
+def format_page(
+    rows: Sequence[Score], origins: Sequence[JudgeOrigin], facts: Mapping[str, str]
+) -> str:
     """The report in Markdown: one table for each corpus, one column for each subject."""
     parts = ["# Judgement", ""]
     parts += [f"- {name}: {text}" for name, text in facts.items()]
@@ -168,34 +178,40 @@ def page(rows: Sequence[Score], origins: Sequence[Origin], facts: Mapping[str, s
             "",
             f"## {heading}",
             "",
-            *_warning(corpus),
-            *_table([row for row in rows if row.corpus == corpus]),
+            *_warn_of_synthetic(corpus),
+            *_format_table([row for row in rows if row.corpus == corpus]),
         ]
-    parts += ["", "## Judges trained here", "", *(f"- {_told(origin)}" for origin in origins)]
+    parts += [
+        "",
+        "## Judges trained here",
+        "",
+        *(f"- {_describe_origin(origin)}" for origin in origins),
+    ]
     return "\n".join(parts) + "\n"
 
 
-def _warning(corpus: str) -> list[str]:
+def _warn_of_synthetic(corpus: str) -> list[str]:
     if corpus not in SYNTHETIC:
         return []
     kind = "no person acted here: these numbers prove the mechanism, not recognition in human faces or speech."
     return [f"Synthetic corpus: {kind}", ""]
 
 
-def _table(rows: Sequence[Score]) -> list[str]:
+def _format_table(rows: Sequence[Score]) -> list[str]:
     subjects = sorted({row.subject for row in rows}, key=lambda name: (name != REAL, name))
     lines = [
         f"| measure | {' | '.join(subjects)} | to read it against |",
         "|---|" + "---|" * (len(subjects) + 1),
     ]
-    for name, (text, digits) in _lines().items():
+    for name, (text, digits) in _list_lines().items():
         found = {row.subject: row for row in rows if row.measure == name}
         if found:
             cells = [
-                _cell(found[subject], digits) if subject in found else "" for subject in subjects
+                _format_cell(found[subject], digits) if subject in found else ""
+                for subject in subjects
             ]
             lines.append(
-                f"| {text} | {' | '.join(cells)} | {_against(list(found.values()), digits)} |"
+                f"| {text} | {' | '.join(cells)} | {_format_references(list(found.values()), digits)} |"
             )
     counts = [
         f"{subject}: {max(r.clips for r in rows if r.subject == subject)} clips"
@@ -205,7 +221,7 @@ def _table(rows: Sequence[Score]) -> list[str]:
     return [*lines, "", f"{', '.join(counts)}, of {people} identities; in brackets 95 % intervals."]
 
 
-def _lines() -> dict[str, tuple[str, int]]:
+def _list_lines() -> dict[str, tuple[str, int]]:
     lines = {measure.name: (measure.line, measure.digits) for measure in MEASURES}
     ratios = {
         f"{name}_of_real": (f"{lines[name][0]}: share of the real clips'", 3) for name in RATIOS
@@ -213,7 +229,7 @@ def _lines() -> dict[str, tuple[str, int]]:
     return lines | ratios | {name: (text, 3) for name, text in DISTANCES.items()}
 
 
-def _cell(row: Score, digits: int) -> str:
+def _format_cell(row: Score, digits: int) -> str:
     ends = (
         ""
         if row.low is None or row.high is None
@@ -222,7 +238,7 @@ def _cell(row: Score, digits: int) -> str:
     return f"{row.value:.{digits}f}{ends}"
 
 
-def _against(rows: Sequence[Score], digits: int) -> str:
+def _format_references(rows: Sequence[Score], digits: int) -> str:
     told = {
         f"{row.compared} {row.reference:.{digits}f}"
         for row in rows
@@ -231,11 +247,11 @@ def _against(rows: Sequence[Score], digits: int) -> str:
     return "; ".join(sorted(told))
 
 
-def _told(origin: Origin) -> str:
+def _describe_origin(origin: JudgeOrigin) -> str:
     score = ", ".join(f"{name} {value:.3f}" for name, value in origin.scores.items())
     where = f"{origin.clips} clips of {origin.identities} identities ({origin.corpus} corpus, split {origin.split})"
     return f"{origin.judge} {origin.version}: {where}, seed {origin.seed}, data {origin.data[:12]}; {score}"
 
 
-def _values(rows: Sequence[Judgement]) -> np.ndarray:
+def _collect_values(rows: Sequence[Judgement]) -> np.ndarray:
     return np.array([one.value for one in rows], np.float64)

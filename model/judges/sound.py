@@ -27,16 +27,16 @@ RANGE_DB = 45.0  # below its loudest moments a voice counts as silent
 Samples = Int16[np.ndarray, " samples"]
 
 
-def mel(speech: Samples) -> Float32[np.ndarray, "steps bands"]:
+def compute_mel(speech: Samples) -> Float32[np.ndarray, "steps bands"]:
     """Log-mel power in whole 10 ms steps, with mean 0 and deviation 1 over the clip."""
-    bands = np.log(_power(speech) @ _bands().T + FLOOR)
+    bands = np.log(_compute_power(speech) @ _build_bands().T + FLOOR)
     centred: Float32[np.ndarray, "steps bands"] = (
         (bands - bands.mean()) / (bands.std() + 1e-3)
     ).astype(np.float32)
     return centred
 
 
-def level(speech: Samples, frames: int) -> Float64[np.ndarray, " frames"]:
+def measure_level(speech: Samples, frames: int) -> Float64[np.ndarray, " frames"]:
     """How loud the voice is in each frame of picture, 0 (silent) to 1 (its loudest), between 300
     and 3000 Hz.
 
@@ -44,14 +44,14 @@ def level(speech: Samples, frames: int) -> Float64[np.ndarray, " frames"]:
     talker.
     """
     hz = np.fft.rfftfreq(FFT, 1 / ANALYSIS_HZ)
-    power = _power(speech)[:, (hz >= VOICE_HZ[0]) & (hz <= VOICE_HZ[1])].sum(axis=1)
+    power = _compute_power(speech)[:, (hz >= VOICE_HZ[0]) & (hz <= VOICE_HZ[1])].sum(axis=1)
     whole = np.zeros(frames * STEPS_PER_FRAME)
     whole[: min(len(power), len(whole))] = power[: len(whole)]
     db = 10 * np.log10(whole.reshape(frames, STEPS_PER_FRAME).mean(axis=1) + FLOOR)
     return np.asarray(np.clip(1 + (db - np.percentile(db, 95)) / RANGE_DB, 0, 1))
 
 
-def _power(speech: Samples) -> Float64[np.ndarray, "steps bins"]:
+def _compute_power(speech: Samples) -> Float64[np.ndarray, "steps bins"]:
     """Power spectra of windows around the middle of each step."""
     steps, reach = len(speech) // STEP, (WINDOW - STEP) // 2
     padded = np.pad(speech[: steps * STEP].astype(np.float64) / 32768, reach)
@@ -60,7 +60,7 @@ def _power(speech: Samples) -> Float64[np.ndarray, "steps bins"]:
 
 
 @cache
-def _bands() -> Float64[np.ndarray, "bands bins"]:
+def _build_bands() -> Float64[np.ndarray, "bands bins"]:
     """Triangles, evenly spaced in mel (O'Shaughnessy 1987), each with sum 1."""
     low, high = (2595 * np.log10(1 + hz / 700) for hz in (LOW_HZ, HIGH_HZ))
     edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)

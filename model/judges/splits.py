@@ -16,7 +16,7 @@ from manifests.errors import InputError, Problem
 from manifests.identity import digest
 from manifests.rows import CorpusClip
 from model.affect.prepared_corpus import Corpus
-from model.judges.trained import Origin
+from model.judges.trained import JudgeOrigin
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -25,7 +25,7 @@ ASIDE = 4  # every so manyth identity, where one split must do both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
+class ClipSplit:
     """Clips to learn from, and clips that choose: of other identities."""
 
     learnt: Sequence[CorpusClip]
@@ -43,17 +43,17 @@ class Shares:
 
     def origin(
         self, settings: DataclassInstance, *, judge: str, version: int, score: tuple[str, float]
-    ) -> Origin:
+    ) -> JudgeOrigin:
         """The page of a judge that was trained on these. `score`: what chose it, and how it did."""
         values: dict[str, Any] = {
             entry.name: getattr(settings, entry.name) for entry in fields(settings)
         }
-        return Origin(
+        return JudgeOrigin(
             judge=judge,
             version=version,
-            corpus=_joined(clip.corpus for clip in self.learnt),
+            corpus=_join_names(clip.corpus for clip in self.learnt),
             data=self.data,
-            split=_joined(self.splits),
+            split=_join_names(self.splits),
             identities=len({clip.identity for clip in self.learnt}),
             clips=len(self.learnt),
             seed=int(values["seed"]),
@@ -64,7 +64,7 @@ class Shares:
         )
 
 
-def shares(corpus: Corpus) -> Shares:
+def split_clips(corpus: Corpus) -> ClipSplit:
     """Who learns and who chooses. Raises InputError when a corpus has nobody for it."""
     learnt, aside = corpus.split("judge"), corpus.split("val")
     people = sorted({clip.identity for clip in aside})
@@ -76,8 +76,8 @@ def shares(corpus: Corpus) -> Shares:
         message = "judges learn from identities that no generator learnt from, and there are none"
         expected = "clips of the splits judge and val, or of two identities in val"
         raise InputError(Problem(file=str(corpus.folder), message=message, expected=expected))
-    return Shares(learnt=learnt, aside=aside)
+    return ClipSplit(learnt=learnt, aside=aside)
 
 
-def _joined(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     return "+".join(sorted(set(names)))

@@ -29,12 +29,12 @@ STABLE = (168, 6, 197, 195, 5, 4, 10, 151, 9, 8)
 SMOOTH_FRAMES = 2.0
 
 
-def luma(faces: Faces) -> Luma:
+def compute_luma(faces: Faces) -> Luma:
     """Gamma-encoded BT.709 luma."""
     return np.asarray(faces.astype(np.float64) @ BT709)
 
 
-def mouth_part(pictures: np.ndarray) -> np.ndarray:
+def crop_mouth(pictures: np.ndarray) -> np.ndarray:
     """The part of [frames, height, width, ...] in which a mouth moves."""
     height, width = pictures.shape[1:3]
     top, bottom, left, right = MOUTH
@@ -43,7 +43,7 @@ def mouth_part(pictures: np.ndarray) -> np.ndarray:
     ]
 
 
-def flicker(faces: Faces) -> float:
+def measure_flicker(faces: Faces) -> float:
     """Mean amplitude in levels of what changes back and forth from frame to frame: |y(t-1) - 2 y(t)
     + y(t+1)| / 4.
 
@@ -52,29 +52,29 @@ def flicker(faces: Faces) -> float:
     """
     if len(faces) < 3:
         return 0.0
-    return float(np.abs(np.diff(luma(faces), n=2, axis=0)).mean() / 4)
+    return float(np.abs(np.diff(compute_luma(faces), n=2, axis=0)).mean() / 4)
 
 
-def mouth_motion(faces: Faces) -> float:
+def measure_mouth_motion(faces: Faces) -> float:
     """Mean step in levels from frame to frame in the mouth's part, after frames were weighted 1-2-1
     so that flicker does not count.
     """
     if len(faces) < 4:
         return 0.0
-    part = luma(mouth_part(faces))
+    part = compute_luma(crop_mouth(faces))
     calm = (part[:-2] + 2 * part[1:-1] + part[2:]) / 4
     return float(np.abs(np.diff(calm, axis=0)).mean())
 
 
-def jitter(points: Points) -> float:
+def measure_jitter(points: Points) -> float:
     """Unrest of points that should follow the head only: RMS in inter-ocular distances about their
     own track, smoothed over two frames.
     """
-    unit = float(np.median([_unit(one) for one in points]))
+    unit = float(np.median([_measure_unit(one) for one in points]))
     stable = points[:, STABLE] / unit
     off = stable - gaussian_filter1d(stable, SMOOTH_FRAMES, axis=0)
     return float(np.sqrt((off**2).sum(axis=-1).mean()))
 
 
-def _unit(points: np.ndarray) -> float:
+def _measure_unit(points: np.ndarray) -> float:
     return Face(np.column_stack([points, np.zeros(len(points))]), 1.0).unit

@@ -30,7 +30,7 @@ from model.judges import external, sound
 SIDE = 224
 SPAN = 5
 STEPS = SPAN * sound.STEPS_PER_FRAME
-LONGEST = 15  # frames of offset, either way, as in the published evaluation
+MOST_OFFSET = 15  # frames of offset, either way, as in the published evaluation
 SOURCE = "converted from"  # in the header of the converted tensors
 COEFFICIENTS, FILTERS, LIFTER, EMPHASIS = 13, 26, 22, 0.97
 
@@ -42,7 +42,7 @@ Layer = tuple[
     tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]],
     tuple[tuple[int, ...], ...] | None,
 ]
-HEARING: tuple[Layer, ...] = (
+AUDIO_LAYERS: tuple[Layer, ...] = (
     ((1, 64, (3, 3), (1, 1), (1, 1)), ((1, 1), (1, 1), (0, 0))),
     ((64, 192, (3, 3), (1, 1), (1, 1)), ((3, 3), (1, 2), (0, 0))),
     ((192, 384, (3, 3), (1, 1), (1, 1)), None),
@@ -50,7 +50,7 @@ HEARING: tuple[Layer, ...] = (
     ((256, 256, (3, 3), (1, 1), (1, 1)), ((3, 3), (2, 2), (0, 0))),
     ((256, 512, (5, 4), (1, 1), (0, 0)), None),
 )
-SEEING: tuple[Layer, ...] = (
+PICTURE_LAYERS: tuple[Layer, ...] = (
     ((3, 96, (5, 7, 7), (1, 2, 2), (0, 0, 0)), ((1, 3, 3), (1, 2, 2), (0, 0, 0))),
     ((96, 256, (1, 5, 5), (1, 2, 2), (0, 1, 1)), ((1, 3, 3), (1, 2, 2), (0, 1, 1))),
     ((256, 256, (1, 3, 3), (1, 1, 1), (0, 1, 1)), None),
@@ -61,7 +61,7 @@ SEEING: tuple[Layer, ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class SyncNetScore:
     """What SyncNet v2 says: LSE-C, LSE-D, and by how many frames the picture is late."""
 
     confidence: float
@@ -75,27 +75,27 @@ class SyncNetV2(nn.Module):
     def __init__(self) -> None:
         """14 million parameters."""
         super().__init__()
-        self.netcnnaud, self.netcnnlip = _stack(HEARING), _stack(SEEING)
-        self.netfcaud, self.netfclip = _head(), _head()
+        self.netcnnaud, self.netcnnlip = _build_layers(AUDIO_LAYERS), _build_layers(PICTURE_LAYERS)
+        self.netfcaud, self.netfclip = _build_head(), _build_head()
 
-    def hear(self, sounds: Tensor) -> Tensor:
+    def embed_sound(self, sounds: Tensor) -> Tensor:
         """[moments, 1, 13, 20] cepstral coefficients to [moments, 1024]."""
         made: Tensor = self.netfcaud(self.netcnnaud(sounds).flatten(1))
         return made
 
-    def see(self, mouths: Tensor) -> Tensor:
+    def embed_pictures(self, mouths: Tensor) -> Tensor:
         """[moments, 3 (BGR, 0 to 255), 5, 224, 224] to [moments, 1024]."""
         made: Tensor = self.netfclip(self.netcnnlip(mouths).flatten(1))
         return made
 
 
-def load() -> SyncNetV2:
+def load_syncnet() -> SyncNetV2:
     """The net from the cache; the published pickle is converted once. Raises InputError when it is
     missing or something else.
     """
     net = SyncNetV2()
-    published = external.place("syncnet-v2")
-    tensors = load_file(_converted(published))
+    published = external.locate_weights("syncnet-v2")
+    tensors = load_file(_convert_pickle(published))
     expected = net.state_dict()
     tensors |= {
         name: value for name, value in expected.items() if name.endswith("num_batches_tracked")
@@ -121,11 +121,11 @@ def load() -> SyncNetV2:
 
 
 @torch.inference_mode()
-def measure(net: SyncNetV2, faces: Faces, speech: Samples) -> Published:
+def measure_sync(net: SyncNetV2, faces: Faces, speech: Samples) -> SyncNetScore:
     """A clip whose first picture belongs to the first frame of the sound (25 a second). Raises
     ValueError for less than 5 frames.
     """
-    heard = torch.from_numpy(cepstra(speech))
+    heard = torch.from_numpy(compute_cepstra(speech))
     moments = min(len(faces), len(heard) // sound.STEPS_PER_FRAME) - SPAN + 1
     if moments < 1:
         raise ValueError(f"{len(faces)} pictures and {len(heard)} steps of sound are too few")
@@ -134,13 +134,13 @@ def measure(net: SyncNetV2, faces: Faces, speech: Samples) -> Published:
     )
     # BGR, frames, height, width
     frames = torch.from_numpy(large.astype(np.float32)).permute(3, 0, 1, 2)
-    seen = torch.cat([net.see(frames[None, :, t : t + SPAN]) for t in range(moments)])
+    seen = torch.cat([net.embed_pictures(frames[None, :, t : t + SPAN]) for t in range(moments)])
     windows = [heard[t * sound.STEPS_PER_FRAME :][:STEPS].T for t in range(moments)]
-    told = net.hear(torch.stack(windows)[:, None])
-    return _verdict(torch.cdist(seen, told).double().numpy())
+    told = net.embed_sound(torch.stack(windows)[:, None])
+    return _score_offsets(torch.cdist(seen, told).double().numpy())
 
 
-def cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
+def compute_cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
     """Mel-frequency cepstra, 100 a second, by the usual recipe (Davis & Mermelstein 1980): 26
     triangles, lifter 22, energy first.
     """
@@ -151,7 +151,7 @@ def cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
     windows = np.lib.stride_tricks.sliding_window_view(padded, sound.WINDOW)[:: sound.STEP][:steps]
     power = np.abs(np.fft.rfft(windows, sound.FFT)) ** 2 / sound.FFT
     tiny = np.finfo(np.float64).eps
-    bands = np.log(np.maximum(power @ _triangles().T, tiny))
+    bands = np.log(np.maximum(power @ _build_triangles().T, tiny))
     order, place = np.arange(COEFFICIENTS)[:, None], np.arange(FILTERS)
     cosines = np.cos(np.pi * order * (2 * place + 1) / (2 * FILTERS)) * np.sqrt(
         np.where(order == 0, 1, 2) / FILTERS
@@ -161,17 +161,17 @@ def cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
     return np.asarray(made, np.float32)
 
 
-def _converted(published: Path) -> Path:
+def _convert_pickle(published: Path) -> Path:
     """The plain tensors beside the pickle, made again when they are of another file."""
     target, source = published.with_name("syncnet_v2.safetensors"), sha256_file(published)
-    if not target.is_file() or _source(target) != source:
+    if not target.is_file() or _read_source(target) != source:
         tensors = {name: value.contiguous() for name, value in read_pickle(published).items()}
         with atomic_write(target) as partial:
             save_file(tensors, partial, metadata={SOURCE: source})
     return target
 
 
-def _source(target: Path) -> str:
+def _read_source(target: Path) -> str:
     """The digest of the file that tensors were converted from; "" when they do not say."""
     try:
         with safe_open(target, framework="pt") as file:
@@ -180,7 +180,7 @@ def _source(target: Path) -> str:
         return ""
 
 
-def _stack(layers: tuple[Layer, ...]) -> nn.Sequential:
+def _build_layers(layers: tuple[Layer, ...]) -> nn.Sequential:
     flat = len(layers[0][0][2]) == 2
     conv, norm, pool = (
         (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d)
@@ -194,12 +194,12 @@ def _stack(layers: tuple[Layer, ...]) -> nn.Sequential:
     return nn.Sequential(*parts)
 
 
-def _head() -> nn.Sequential:
+def _build_head() -> nn.Sequential:
     parts = (nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 1024))
     return nn.Sequential(OrderedDict((str(place), part) for place, part in enumerate(parts)))
 
 
-def _triangles() -> Float64[np.ndarray, "bands bins"]:
+def _build_triangles() -> Float64[np.ndarray, "bands bins"]:
     """26 triangles from 0 to 8 kHz whose corners are whole bins."""
     top = 2595 * np.log10(1 + 8000 / 700)
     edges = 700 * (10 ** (np.linspace(0, top, FILTERS + 2) / 2595) - 1)
@@ -210,13 +210,13 @@ def _triangles() -> Float64[np.ndarray, "bands bins"]:
     return np.asarray(np.where(bins < peak, np.clip(rising, 0, None), np.clip(falling, 0, None)))
 
 
-def _verdict(apart: Float64[np.ndarray, "pictures sounds"]) -> Published:
+def _score_offsets(apart: Float64[np.ndarray, "pictures sounds"]) -> SyncNetScore:
     """Means over pictures by offset; the sound of `offset` frames before belongs to the picture."""
     count = len(apart)
-    reach = min(LONGEST, count - 1)
+    reach = min(MOST_OFFSET, count - 1)
     table = {
         offset: float(np.diagonal(apart, -offset).mean()) for offset in range(-reach, reach + 1)
     }
     offset = min(sorted(table, key=abs), key=lambda one: table[one])
     median = float(np.median(list(table.values())))
-    return Published(confidence=median - table[offset], distance=table[offset], offset=offset)
+    return SyncNetScore(confidence=median - table[offset], distance=table[offset], offset=offset)

@@ -29,7 +29,7 @@ Page = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class JudgeOrigin:
     """Where a judge comes from: the page beside its weights. `data` is the digest of the clips it
     saw, `split` theirs. `identities` and `clips` are those it learnt from. `scores` are of clips
     that it did not learn from; the one by which its best epoch was chosen (`chosen_by`) is
@@ -51,21 +51,21 @@ class Origin:
     weights: str = ""
 
 
-def keep(net: nn.Module, origin: Origin, folder: Path) -> Origin:
+def save_judge(net: nn.Module, origin: JudgeOrigin, folder: Path) -> JudgeOrigin:
     """Write weights and page; returns the page with the digest of the weights."""
     target = folder / f"{origin.judge}.safetensors"
     with atomic_write(target) as partial:
         partial.write_bytes(
             save({name: value.detach().contiguous() for name, value in net.state_dict().items()})
         )
-    page = {name: getattr(origin, name) for name in Origin.__slots__} | {
+    page = {name: getattr(origin, name) for name in JudgeOrigin.__slots__} | {
         "weights": digest_file(target)
     }
     (folder / f"{origin.judge}.json").write_text(json.dumps(page, indent=1) + "\n")
-    return _origin(page)
+    return _parse_origin(page)
 
 
-def fill(net: nn.Module, judge: str, folder: Path) -> Origin:
+def load_judge(net: nn.Module, judge: str, folder: Path) -> JudgeOrigin:
     """Fill a net with kept weights. Raises InputError when a file is missing or is not the one that
     its page tells of.
     """
@@ -74,7 +74,7 @@ def fill(net: nn.Module, judge: str, folder: Path) -> Origin:
     if missing:
         message = "the judge is missing; train it with `callsheet evaluate --corpus FOLDER --train`"
         raise InputError([Problem(file=str(path), message=message) for path in missing])
-    origin = _origin(json.loads(page.read_text()))
+    origin = _parse_origin(json.loads(page.read_text()))
     if digest_file(weights) != origin.weights:
         expected = f"digest {origin.weights}"
         raise InputError(
@@ -85,10 +85,10 @@ def fill(net: nn.Module, judge: str, folder: Path) -> Origin:
     return origin
 
 
-def complete(folder: Path) -> bool:
+def has_all_judges(folder: Path) -> bool:
     """Whether a folder holds every judge."""
     return all((folder / f"{name}.json").is_file() for name in NAMES)
 
 
-def _origin(page: Page) -> Origin:
-    return Origin(**{**page, "licences": tuple(page["licences"])})
+def _parse_origin(page: Page) -> JudgeOrigin:
+    return JudgeOrigin(**{**page, "licences": tuple(page["licences"])})

@@ -13,42 +13,44 @@ from pathlib import Path
 from model import weights
 from model.affect.prepared_corpus import Corpus
 from model.judges import emotion, lipsync
-from model.judges.splits import shares
-from model.judges.trained import Origin, keep
+from model.judges.splits import split_clips
+from model.judges.trained import JudgeOrigin, save_judge
 from model.previs.landmarks import Landmarker
-from model.training.reporting import Report, silent
+from model.training.reporting import Report, ignore_report
 
 
-def train(
+def train_judges(
     corpus: Corpus,
     folder: Path,
     *,
-    looks: emotion.Settings | None = None,
-    lips: lipsync.Settings | None = None,
-    report: Report = silent,
-) -> tuple[Origin, ...]:
+    looks: emotion.EmotionJudgeSettings | None = None,
+    lips: lipsync.LipsyncJudgeSettings | None = None,
+    report: Report = ignore_report,
+) -> tuple[JudgeOrigin, ...]:
     """Train both judges and keep them in `folder`. `report` hears `emotion/...` by epoch and
     `lipsync/...` by step.
 
     Raises InputError when the corpus has too few clips for it, or the mesh is not here.
     """
-    who = shares(corpus)
+    who = split_clips(corpus)
     landmarker = Landmarker(
-        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+        weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
     )
-    net, origin = emotion.train(
+    net, origin = emotion.train_emotion_judge(
         corpus,
         who,
-        looks or emotion.Settings(),
+        looks or emotion.EmotionJudgeSettings(),
         landmarker=landmarker,
-        report=_named(report, "emotion"),
+        report=_prefix_report(report, "emotion"),
     )
-    kept = [keep(net, origin, folder)]
-    sync, origin = lipsync.train(corpus, who, lips or lipsync.Settings(), _named(report, "lipsync"))
-    return (*kept, keep(sync, origin, folder))
+    kept = [save_judge(net, origin, folder)]
+    sync, origin = lipsync.train_lipsync_judge(
+        corpus, who, lips or lipsync.LipsyncJudgeSettings(), _prefix_report(report, "lipsync")
+    )
+    return (*kept, save_judge(sync, origin, folder))
 
 
-def _named(report: Report, judge: str) -> Report:
+def _prefix_report(report: Report, judge: str) -> Report:
     def tell(step: int, values: Mapping[str, float]) -> None:
         report(step, {f"{judge}/{name}": value for name, value in values.items()})
 

@@ -46,7 +46,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class NanoSettings:
     """`steps` of denoising. `guidance`: 1 follows sound and emotion as learnt (one branch), more
     exaggerates them (two branches). `size`: short side of the frames in px, None for the portrait's
     own. `weights`: folder of a checkpoint of your own training.
@@ -63,9 +63,9 @@ class Settings:
         return Path(self.weights).expanduser() if self.weights else WEIGHTS
 
 
-def read_settings(given: Mapping[str, object]) -> Settings:
+def read_settings(given: Mapping[str, object]) -> NanoSettings:
     """Check a mapping from a settings file. Raises InputError with every problem."""
-    known = [field.name for field in fields(Settings)]
+    known = [field.name for field in fields(NanoSettings)]
     problems = [
         Problem(
             file=FILE,
@@ -80,7 +80,7 @@ def read_settings(given: Mapping[str, object]) -> Settings:
     problems += [problem for name, value in values.items() if (problem := _problem(name, value))]
     if problems:
         raise InputError(problems)
-    return Settings(**values)
+    return NanoSettings(**values)
 
 
 def describe(settings: Mapping[str, object]) -> Description:
@@ -92,13 +92,13 @@ def describe(settings: Mapping[str, object]) -> Description:
     chosen = read_settings(settings)
     needed = FACE_WEIGHTS + HEARING_WEIGHTS
     for name in needed:
-        weights.path(name)
+        weights.locate(name)
     shaping = {name: value for name, value in asdict(chosen).items() if name != "weights"}
     return Description(
         name=NAME,
         version=VERSION,
         label=LABEL,
-        weights_digest=digest([_digest(chosen.folder), weights.digest(needed)]),
+        weights_digest=digest([_digest(chosen.folder), weights.digest_weights(needed)]),
         context_seconds=CONTEXT_SECONDS,
         licences=LICENCES,
         weights=needed,

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.nano.layers import Residual
-from model.nano.sizes import Sizes
+from model.nano.sizes import NanoSizes
 
 FLOW_SCALE = 0.25  # of half the picture's side, for a flow of 1
 MASK_BIAS = -2.0  # a fresh decoder shows the portrait
@@ -31,7 +31,7 @@ Latent = Float[Tensor, "images latent grid grid"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class PortraitFeatures:
     """A portrait as the decoder knows it: its picture in [-1, 1], and features at a half, a quarter
     and an eighth of its side.
     """
@@ -39,10 +39,10 @@ class Look:
     picture: Picture
     features: tuple[Tensor, Tensor, Tensor]
 
-    def of(self, rows: Tensor | slice) -> Look:
+    def of(self, rows: Tensor | slice) -> PortraitFeatures:
         """The portraits of some rows, or one portrait for many (`rows` may repeat)."""
         half, quarter, eighth = (feature[rows] for feature in self.features)
-        return Look(self.picture[rows], (half, quarter, eighth))
+        return PortraitFeatures(self.picture[rows], (half, quarter, eighth))
 
 
 class Autoencoder(nn.Module):
@@ -53,7 +53,7 @@ class Autoencoder(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: NanoSizes) -> None:
         """Fresh weights; scale 1 and shift 0 until a stage sets them."""
         super().__init__()
         first, second, third = sizes.picture
@@ -71,10 +71,10 @@ class Autoencoder(nn.Module):
         self.register_buffer("scale", torch.ones(sizes.latent))
         self.register_buffer("shift", torch.zeros(sizes.latent))
 
-    def look(self, portrait: Picture) -> Look:
+    def encode_portrait(self, portrait: Picture) -> PortraitFeatures:
         """What the decoder and the denoiser know of a portrait in [-1, 1]."""
         half, quarter, eighth = _climb(self.look_steps, functional.pixel_unshuffle(portrait, 2))
-        return Look(portrait, (half, quarter, self.look_head(eighth)))
+        return PortraitFeatures(portrait, (half, quarter, self.look_head(eighth)))
 
     def encode(self, frames: Picture, portraits: Picture) -> tuple[Latent, Latent]:
         """Mean and log-variance of each frame's latent, not normalised."""
@@ -82,12 +82,12 @@ class Autoencoder(nn.Module):
         mean, spread = self.encode_head(_climb(self.encode_steps, both)[-1]).chunk(2, dim=1)
         return mean, spread.clamp(-12, 6)
 
-    def decode(self, latents: Latent, look: Look) -> Picture:
+    def decode(self, latents: Latent, look: PortraitFeatures) -> Picture:
         """Frames of latents (not normalised), with one portrait for each."""
-        flow, mask, paint = self.draw(latents, look)
+        flow, mask, paint = self.decode_parts(latents, look)
         return torch.lerp(_warped(look.picture, flow), paint, mask)
 
-    def draw(self, latents: Latent, look: Look) -> tuple[Tensor, Tensor, Tensor]:
+    def decode_parts(self, latents: Latent, look: PortraitFeatures) -> tuple[Tensor, Tensor, Tensor]:
         """What a frame is made of: where each place is read from the portrait (two channels, in
         halves of the side, added to the place itself), the share of the painting (one), and the
         painting (three, in [-1, 1]).
@@ -103,26 +103,26 @@ class Autoencoder(nn.Module):
             torch.tanh(functional.pixel_shuffle(paint, 2)),
         )
 
-    def normalised(
+    def normalize(
         self, latents: Float[Tensor, "*batch latent grid grid"]
     ) -> Float[Tensor, "*batch latent grid grid"]:
         """Latents as the denoiser has them."""
         return (latents - self.shift[:, None, None]) / self.scale[:, None, None]
 
-    def restored(
+    def denormalize(
         self, latents: Float[Tensor, "*batch latent grid grid"]
     ) -> Float[Tensor, "*batch latent grid grid"]:
-        """The inverse of `normalised`."""
+        """The inverse of `normalize`."""
         return latents * self.scale[:, None, None] + self.shift[:, None, None]
 
 
-def signed(pixels: Tensor) -> Picture:
+def to_signed(pixels: Tensor) -> Picture:
     """Pictures `[images, height, width, 3]` of bytes as the networks take them."""
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def levels(pictures: Picture) -> Tensor:
-    """The inverse of `signed`, rounded: bytes `[images, height, width, 3]`."""
+def to_levels(pictures: Picture) -> Tensor:
+    """The inverse of `to_signed`, rounded: bytes `[images, height, width, 3]`."""
     return ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 

@@ -15,27 +15,27 @@ from torch import Tensor
 
 from model.affect.prepared_corpus import HEARD_PER_FRAME, RATE
 from model.emotion import Performance
-from model.nano.autoencoder import Look
-from model.nano.conditions import around
-from model.nano.framing import ENLARGED, Drawn, Framing
-from model.nano.hearing import Track
-from model.nano.networks import Nano
-from model.nano.sampling import Plan, Progress, Run, stream
+from model.nano.autoencoder import PortraitFeatures
+from model.nano.conditions import gather_context
+from model.nano.framing import ENLARGED, DecodedFrame, NanoFraming
+from model.nano.hearing import ShotFeatures
+from model.nano.networks import NanoNetworks
+from model.nano.sampling import NanoPlan, Progress, SamplingRun, stream_latents
 from model.talker import Frame, Speech, TakeMeasures
 
-APART = 7_919  # between seeds of pieces of one stretch
+SEED_STRIDE = 7_919  # between seeds of pieces of one stretch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Request:
+class NanoRequest:
     """What a clip is made of. `name`: what errors call the portrait."""
 
     name: str
-    framing: Framing
-    look: Look
+    framing: NanoFraming
+    look: PortraitFeatures
     speech: Speech
     performance: Performance
-    track: Track
+    track: ShotFeatures
     seed: int
 
 
@@ -44,16 +44,16 @@ class NanoClip:
     every step of denoising.
     """
 
-    def __init__(self, nano: Nano, plan: Plan, request: Request) -> None:
+    def __init__(self, nano: NanoNetworks, plan: NanoPlan, request: NanoRequest) -> None:
         """Nothing is computed yet."""
         self.height, self.width = request.framing.plate.shape[:2]
         self.frames = request.speech.frames
         self.progress: Progress | None = None
         self._nano = nano
         self._request = request
-        seed = request.seed + APART * request.speech.before_frames
-        self._run = Run(
-            plan=plan, generator=torch.Generator().manual_seed(seed % 2**63), progress=self._tell
+        seed = request.seed + SEED_STRIDE * request.speech.before_frames
+        self._run = SamplingRun(
+            plan=plan, generator=torch.Generator().manual_seed(seed % 2**63), progress=self._report
         )
         self._done = 0
         self._begun = False
@@ -65,9 +65,9 @@ class NanoClip:
                 f"{self._request.name}: a clip is iterated once; ask the talker for another"
             )
         self._begun = True
-        for latents in between(self._latents(), frames=self.frames, rate=self._request.speech.rate):
+        for latents in interpolate_latents(self._latents(), frames=self.frames, rate=self._request.speech.rate):
             self._done += 1
-            yield self._request.framing.place(self._drawn(latents))
+            yield self._request.framing.place(self._decode(latents))
 
     def measures(self) -> TakeMeasures:
         """Face box, warnings, and what the making took."""
@@ -95,20 +95,20 @@ class NanoClip:
     def _latents(self) -> Iterator[Float[Tensor, "latent grid grid"]]:
         """One latent for each frame at 25 a second."""
         look = self._request.look.features[2][0]
-        frames = generated(self.frames, self._request.speech.rate)
-        for piece in stream(self._nano, look, self._told, frames=frames, run=self._run):
+        frames = count_generated_frames(self.frames, self._request.speech.rate)
+        for piece in stream_latents(self._nano, look, self._embed_conditions, frames=frames, run=self._run):
             yield from piece
 
     @torch.no_grad()
-    def _told(self, frames: range) -> tuple[Tensor, Tensor]:
+    def _embed_conditions(self, frames: range) -> tuple[Tensor, Tensor]:
         """What is heard and felt at the frames of a window."""
         sizes, nano = self._nano.sizes, self._nano
         # frames enough on either side for what stands around a frame
         reach = max(sizes.rows, sizes.prosody_frames)
         heard, prosody = self._request.track.rows(range(frames.start - reach, frames.stop + reach))
         inner = range(reach, reach + len(frames))
-        states = around(heard, frames=inner, size=sizes.rows, stride=HEARD_PER_FRAME)
-        beside = around(prosody, frames=inner, size=sizes.prosody_frames, stride=1)
+        states = gather_context(heard, frames=inner, size=sizes.rows, stride=HEARD_PER_FRAME)
+        beside = gather_context(prosody, frames=inner, size=sizes.prosody_frames, stride=1)
         ratio = float(self._request.speech.rate / RATE)
         weights = torch.from_numpy(
             self._request.performance.at(number * ratio for number in frames)
@@ -116,33 +116,33 @@ class NanoClip:
         return nano.hearing(states[None], beside[None])[0], nano.feeling(weights[None])[0]
 
     @torch.no_grad()
-    def _drawn(self, latents: Float[Tensor, "latent grid grid"]) -> Drawn:
+    def _decode(self, latents: Float[Tensor, "latent grid grid"]) -> DecodedFrame:
         autoencoder = self._nano.autoencoder
-        flow, mask, paint = autoencoder.draw(
-            autoencoder.restored(latents[None]), self._request.look
+        flow, mask, paint = autoencoder.decode_parts(
+            autoencoder.denormalize(latents[None]), self._request.look
         )
-        return Drawn(
+        return DecodedFrame(
             flow=flow[0].permute(1, 2, 0).contiguous().numpy(),
             mask=mask[0, 0].contiguous().numpy(),
             paint=((paint[0].permute(1, 2, 0) + 1) * 127.5).contiguous().numpy(),
         )
 
-    def _tell(self, done: int, steps: int) -> None:
+    def _report(self, done: int, steps: int) -> None:
         if self.progress is not None:
             self.progress(done, steps)
 
 
-def generated(frames: int, rate: Fraction) -> int:
+def count_generated_frames(frames: int, rate: Fraction) -> int:
     """The least number of frames at 25 a second between which all asked frames lie.
 
-    >>> generated(24, Fraction(24)), generated(1, Fraction(30)), generated(60, Fraction(30))
+    >>> count_generated_frames(24, Fraction(24)), count_generated_frames(1, Fraction(30)), count_generated_frames(60, Fraction(30))
     (25, 1, 51)
     """
     last = (frames - 1) * RATE / rate
     return -(-last.numerator // last.denominator) + 1
 
 
-def between(latents: Iterator[Tensor], *, frames: int, rate: Fraction) -> Iterator[Tensor]:
+def interpolate_latents(latents: Iterator[Tensor], *, frames: int, rate: Fraction) -> Iterator[Tensor]:
     """The latent at each asked frame: one of the given, or the straight way between two."""
     stream_of = enumerate(latents)
     number, after = next(stream_of)

@@ -19,14 +19,14 @@ from model.dice.config import EmotionSizes
 from model.dice.emotion import EmotionModel
 from model.dice.tokens import TokenProjection
 from model.emotion import LABELS
-from model.nano.sizes import Sizes
+from model.nano.sizes import NanoSizes
 
 # of `training.bank`
 BANK = EmotionSizes(prior=256, hidden=128, tokens=4, dim=256, bank=64, heads=8, feature=1)
 NEUTRAL = LABELS.index("neutral")
 
 
-class Hearing(nn.Module):
+class SoundEncoder(nn.Module):
     """The sound at each frame as `told` numbers. `middle` and `spread`: mean and deviation of each
     prosody column in the corpus.
     """
@@ -34,7 +34,7 @@ class Hearing(nn.Module):
     middle: Tensor
     spread: Tensor
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: NanoSizes) -> None:
         """Fresh weights; prosody is taken as it is until a stage sets `middle` and `spread`."""
         super().__init__()
         self.squeeze = nn.Linear(sizes.heard, sizes.squeezed)
@@ -65,11 +65,11 @@ class Hearing(nn.Module):
         return self.nothing.expand(batch, frames, -1)
 
 
-class Feeling(nn.Module):
+class EmotionEncoder(nn.Module):
     """Emotion tokens of weights of the eight labels. `priors`: the mean embedding of each label,
     standardised by `centre` and `size`.
 
-    Tokens are a learnt projection of the prior, or (`Sizes.banked`) what the prior finds in an
+    Tokens are a learnt projection of the prior, or (`NanoSizes.banked`) what the prior finds in an
     emotion bank, fitted to the width.
     """
 
@@ -77,7 +77,7 @@ class Feeling(nn.Module):
     centre: Tensor
     size: Tensor
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: NanoSizes) -> None:
         """Priors are random directions of length 1 per number until an embedder's are adopted; they
         are not trained here.
         """
@@ -135,7 +135,7 @@ class Feeling(nn.Module):
         tokens: Tensor = self.fit(self.bank(given)) if banked else self.project(given)
         return tokens
 
-    def nothing(self, batch: int, frames: int) -> Float[Tensor, "batch frames tokens told"]:
+    def no_emotion(self, batch: int, frames: int) -> Float[Tensor, "batch frames tokens told"]:
         """What an unconditioned branch feels."""
         none = torch.zeros(1, 1, self.priors.shape[1])
         return self.tokens(none, dropped=torch.ones(1, dtype=torch.bool)).expand(
@@ -143,7 +143,7 @@ class Feeling(nn.Module):
         )
 
 
-def around(
+def gather_context(
     track: Float[Tensor, "rows width"], *, frames: range, size: int, stride: int
 ) -> Float[Tensor, "frames size width"]:
     """For each frame the `size` rows around its middle; a frame has `stride` rows, and beyond the

@@ -27,7 +27,7 @@ ENLARGED = 2.0  # from which on the enlargement is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Framing:
+class NanoFraming:
     """`plate`: the full frame; `area`: the square around the face in it; `face`: what the networks
     see of it.
 
@@ -44,7 +44,7 @@ class Framing:
         """Pixels of the frame for one that is painted."""
         return self.area[2] / len(self.face)
 
-    def place(self, drawn: Drawn) -> Frame:
+    def place(self, drawn: DecodedFrame) -> Frame:
         """The full frame of one generated picture."""
         left, top, side = self.area
         height, width = self.plate.shape[:2]
@@ -56,17 +56,17 @@ class Framing:
             slice(rows.start - top, rows.stop - top),
             slice(columns.start - left, columns.stop - left),
         )
-        square = face_crop.cut(self.plate, self.area)
-        made = drawn.enlarged(square)
+        square = face_crop.cut_square(self.plate, self.area)
+        made = drawn.enlarge(square)
         frame = self.plate.copy()
-        share = _fade(side)[..., None]
+        share = _make_fade(side)[..., None]
         blended = square + (made - square) * share
         frame[rows, columns] = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)[inner]
         return frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Drawn:
+class DecodedFrame:
     """What the decoder says of one frame. `flow`: right and down, in halves of the square; `paint`:
     levels 0 to 255.
     """
@@ -75,10 +75,10 @@ class Drawn:
     mask: Float32[np.ndarray, "side side"]
     paint: Float32[np.ndarray, "side side 3"]
 
-    def enlarged(self, square: Frame) -> Float32[np.ndarray, "height width 3"]:
+    def enlarge(self, square: Frame) -> Float32[np.ndarray, "height width 3"]:
         """The square of the portrait, moved and painted over, levels 0 to 255."""
         side = len(square)
-        flow, mask, paint = (_resized(part, side) for part in (self.flow, self.mask, self.paint))
+        flow, mask, paint = (_resize(part, side) for part in (self.flow, self.mask, self.paint))
         ticks = np.arange(side, dtype=np.float32)
         places = flow * np.float32(side / 2) + np.stack(np.meshgrid(ticks, ticks), axis=-1)
         moved = cv2.remap(square, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -86,12 +86,12 @@ class Drawn:
         return made
 
 
-def frame_portrait(portrait: Portrait, size: int | None, *, side: int) -> Framing:
+def frame_portrait(portrait: Portrait, size: int | None, *, side: int) -> NanoFraming:
     """Find the chosen face and the square around it. Raises InputError when there is none, or it is
     small or turned aside.
     """
     points = find_face(portrait, _landmarker()).points[:, :2]
-    pixels = _opaque(portrait)
+    pixels = _flatten_alpha(portrait)
     height, width = pixels.shape[:2]
     scale = min(1.0, (size or min(width, height)) / min(width, height))
     wanted = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
@@ -101,24 +101,24 @@ def frame_portrait(portrait: Portrait, size: int | None, *, side: int) -> Framin
         else cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA)
     )
     points = points * (wanted[0] / width, wanted[1] / height)
-    area = face_crop.square(points)
-    seen = face_crop.cut(np.asarray(plate, np.uint8), area)
+    area = face_crop.find_square(points)
+    seen = face_crop.cut_square(np.asarray(plate, np.uint8), area)
     face = cv2.resize(seen, (side, side), interpolation=cv2.INTER_AREA)
     low, high = (np.clip(edge / wanted, 0, 1) for edge in (points.min(axis=0), points.max(axis=0)))
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Framing(
+    return NanoFraming(
         plate=np.asarray(plate, np.uint8), area=area, face=np.asarray(face, np.uint8), box=box
     )
 
 
-def _opaque(portrait: Portrait) -> Frame:
+def _flatten_alpha(portrait: Portrait) -> Frame:
     if portrait.alpha is None:
         return portrait.pixels
     share = portrait.alpha[..., None].astype(np.float32) / 255
     return np.asarray(np.rint(portrait.pixels * share + BACKDROP * (1 - share)), np.uint8)
 
 
-def _resized(part: np.ndarray, side: int) -> Float32[np.ndarray, ...]:
+def _resize(part: np.ndarray, side: int) -> Float32[np.ndarray, ...]:
     shrinks = side < len(part)
     resized = cv2.resize(
         part, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
@@ -130,11 +130,11 @@ def _resized(part: np.ndarray, side: int) -> Float32[np.ndarray, ...]:
 def _landmarker() -> Landmarker:
     from model import weights
 
-    return Landmarker(weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh"))
+    return Landmarker(weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh"))
 
 
 @cache
-def _fade(side: int) -> Float32[np.ndarray, "side side"]:
+def _make_fade(side: int) -> Float32[np.ndarray, "side side"]:
     """1 inside, falling smoothly to 0 at the square's edges."""
     away = np.minimum(np.arange(side), np.arange(side)[::-1]).astype(np.float32) + 0.5
     share = np.clip(away / max(1.0, FEATHER * side), 0, 1)

@@ -32,7 +32,7 @@ BINS = 80
 Sound = Float32[np.ndarray, " samples"]
 
 
-class Ears:
+class SpeechEncoder:
     """Holds the encoder. One thread."""
 
     def __init__(self, folder: Path) -> None:
@@ -47,21 +47,21 @@ class Ears:
         """Last hidden states, 50 a second, of at most 30 s of sound."""
         from ctranslate2 import StorageView
 
-        mel = np.ascontiguousarray(log_mel(sound)[None])
+        mel = np.ascontiguousarray(compute_log_mel(sound)[None])
         encoded: Float32[np.ndarray, "states heard"] = np.asarray(
             self._encoder.encode(StorageView.from_array(mel))
         )[0]
         return encoded
 
 
-class Track:
+class ShotFeatures:
     """What is heard around the frames of one shot, at 25 frames a second; stretches are heard when
     they are first asked for.
     """
 
-    def __init__(self, ears: Ears, speech: Speech) -> None:
+    def __init__(self, ears: SpeechEncoder, speech: Speech) -> None:
         """A listening portrait hears silence."""
-        self._ears = ears
+        self._speech_encoder = ears
         self._sound = speech.samples if speech.role == "speaking" else np.zeros_like(speech.samples)
         self._lead = speech.lead
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}
@@ -87,8 +87,8 @@ class Track:
             first = number * STRETCH - MARGIN
             sound = self._cut(first, STRETCH + 2 * MARGIN)
             inner = slice(MARGIN, MARGIN + STRETCH)
-            rows = prosody.frames(sound.astype(np.float64))[inner]
-            states = self._ears.states(sound)
+            rows = prosody.measure_frames(sound.astype(np.float64))[inner]
+            states = self._speech_encoder.states(sound)
             wide = slice(HEARD_PER_FRAME * inner.start, HEARD_PER_FRAME * inner.stop)
             self._kept[number] = torch.from_numpy(states[wide].copy()), torch.from_numpy(rows)
         return self._kept[number]
@@ -102,7 +102,7 @@ class Track:
         return np.pad(found, (before, wanted - before - len(found))).astype(np.float32)
 
 
-def log_mel(sound: Sound) -> Float32[np.ndarray, "bins steps"]:
+def compute_log_mel(sound: Sound) -> Float32[np.ndarray, "bins steps"]:
     """Whisper's log-mel of sound at 16 kHz as long as it is (not padded to 30 s), 100 steps a
     second.
     """
@@ -110,7 +110,7 @@ def log_mel(sound: Sound) -> Float32[np.ndarray, "bins steps"]:
     spectrum = torch.stft(
         torch.from_numpy(sound), FFT_SAMPLES, HOP_SAMPLES, window=window, return_complex=True
     )
-    power = _filters() @ spectrum[:, :-1].abs().square()
+    power = _load_mel_filters() @ spectrum[:, :-1].abs().square()
     level = power.clamp(min=1e-10).log10()
     scaled: Float32[np.ndarray, "bins steps"] = (
         (level.clamp(min=float(level.max()) - 8) + 4) / 4
@@ -119,13 +119,13 @@ def log_mel(sound: Sound) -> Float32[np.ndarray, "bins steps"]:
 
 
 @cache
-def ears() -> Ears:
+def load_speech_encoder() -> SpeechEncoder:
     """The packaged encoder, loaded once. Raises InputError when it is missing."""
-    return Ears(weights.path(WEIGHTS[0]))
+    return SpeechEncoder(weights.locate(WEIGHTS[0]))
 
 
 @cache
-def _filters() -> Tensor:
+def _load_mel_filters() -> Tensor:
     from transformers import WhisperFeatureExtractor
 
     return torch.from_numpy(WhisperFeatureExtractor(feature_size=BINS).mel_filters).float().T

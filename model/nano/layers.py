@@ -17,7 +17,7 @@ GROUPS = 8
 SMALL = 0.3  # zero, as is usual, loses steps that a short training does not have
 
 Images = Float[Tensor, "images channels height width"]
-Told = Float[Tensor, "images told"]
+Context = Float[Tensor, "images told"]
 
 
 class Residual(nn.Module):
@@ -37,7 +37,7 @@ class Residual(nn.Module):
         with torch.no_grad():
             self.conv2.weight.mul_(SMALL)
 
-    def forward(self, x: Images, told: Told | None = None) -> Images:
+    def forward(self, x: Images, told: Context | None = None) -> Images:
         """The same grid."""
         hidden = self.norm2(self.conv1(functional.silu(self.norm1(x))))
         if self.film is not None:
@@ -47,7 +47,7 @@ class Residual(nn.Module):
         return summed
 
 
-class Neighbours(nn.Module):
+class TemporalMixing(nn.Module):
     """Mixes every frame with the one before and the one after, place by place; starts as the
     identity.
     """

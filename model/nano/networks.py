@@ -16,8 +16,8 @@ from torch import nn
 from manifests.errors import InputError, Problem
 from model.affect import checkpoint
 from model.nano.autoencoder import Autoencoder
-from model.nano.conditions import Feeling, Hearing
-from model.nano.sizes import Sizes
+from model.nano.conditions import EmotionEncoder, SoundEncoder
+from model.nano.sizes import NanoSizes
 from model.nano.unet import NanoUNet
 
 KIND = "diffusion demonstration"
@@ -25,39 +25,39 @@ WEIGHTS = Path(__file__).with_name("weights")
 """The checkpoint that ships with the package."""
 
 
-class Nano(nn.Module):
+class NanoNetworks(nn.Module):
     """Autoencoder, denoiser, and what it hears and feels."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: NanoSizes) -> None:
         """Fresh weights."""
         super().__init__()
         self.sizes = sizes
         self.autoencoder = Autoencoder(sizes)
         self.unet = NanoUNet(sizes)
-        self.hearing = Hearing(sizes)
-        self.feeling = Feeling(sizes)
+        self.hearing = SoundEncoder(sizes)
+        self.feeling = EmotionEncoder(sizes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod
-    def fresh(cls, sizes: Sizes, *, seed: int = 0) -> Nano:
+    def fresh(cls, sizes: NanoSizes, *, seed: int = 0) -> NanoNetworks:
         """Random weights from a seed; the global generator is left as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return cls(sizes)
 
     @classmethod
-    def load(cls, folder: Path = WEIGHTS) -> Nano:
+    def load(cls, folder: Path = WEIGHTS) -> NanoNetworks:
         """A finished checkpoint, ready to sample. Raises InputError when it is none or does not
         fit.
         """
         config = read_config(folder)
-        nano = cls.fresh(Sizes.from_plain(config["sizes"]))
+        nano = cls.fresh(NanoSizes.from_plain(config["sizes"]))
         checkpoint.load_into(nano, folder)
         return nano.eval().requires_grad_(False)
 
-    def take_over(self, other: Nano) -> None:
+    def take_over(self, other: NanoNetworks) -> None:
         """Another's weights. How it feels is only taken over when both feel in the same way
-        (`Sizes.banked`).
+        (`NanoSizes.banked`).
 
         Raises InputError when the sizes differ in anything else.
         """
@@ -104,6 +104,6 @@ def read_config(folder: Path = WEIGHTS) -> dict[str, Any]:
     return config
 
 
-def parameters(module: nn.Module) -> int:
+def count_parameters(module: nn.Module) -> int:
     """How many numbers are trained."""
     return sum(parameter.numel() for parameter in module.parameters())

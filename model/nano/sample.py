@@ -14,16 +14,16 @@ from torch import Tensor
 from manifests.rows import CorpusClip
 from model.affect.prepared_corpus import Corpus
 from model.emotion import LABELS
-from model.nano.autoencoder import Look, levels, signed
-from model.nano.conditions import around
-from model.nano.networks import Nano
-from model.nano.sampling import Plan, Run, Told, stream
+from model.nano.autoencoder import PortraitFeatures, to_levels, to_signed
+from model.nano.conditions import gather_context
+from model.nano.networks import NanoNetworks
+from model.nano.sampling import ConditionSource, NanoPlan, SamplingRun, stream_latents
 
-DEFAULT = Plan()
+DEFAULT = NanoPlan()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asked:
+class SampleRequest:
     """A clip to sample. `face`: the portrait's crop. `heard`: encoder states, two a frame;
     `prosody`: one row a frame; both may be longer or shorter than the clip (ends are held).
     `weights`: of the eight emotions at each frame, or one row for all.
@@ -38,31 +38,31 @@ class Asked:
 
 @torch.no_grad()
 def sample(
-    nano: Nano, asked: Asked, *, seed: int, plan: Plan = DEFAULT
+    nano: NanoNetworks, asked: SampleRequest, *, seed: int, plan: NanoPlan = DEFAULT
 ) -> UInt8[Tensor, "frames side side 3"]:
     """Exactly `asked.frames` frames. The same seed gives the same frames on one machine."""
-    look = nano.autoencoder.look(signed(asked.face[None]))
-    run = Run(plan=plan, generator=torch.Generator().manual_seed(seed))
-    pieces = stream(nano, look.features[2][0], told_by(nano, asked), frames=asked.frames, run=run)
-    return torch.cat([shown(nano, piece, look) for piece in pieces])
+    look = nano.autoencoder.encode_portrait(to_signed(asked.face[None]))
+    run = SamplingRun(plan=plan, generator=torch.Generator().manual_seed(seed))
+    pieces = stream_latents(nano, look.features[2][0], condition_frames(nano, asked), frames=asked.frames, run=run)
+    return torch.cat([decode_frames(nano, piece, look) for piece in pieces])
 
 
 @torch.no_grad()
-def shown(
-    nano: Nano, latents: Float[Tensor, "frames latent grid grid"], look: Look
+def decode_frames(
+    nano: NanoNetworks, latents: Float[Tensor, "frames latent grid grid"], look: PortraitFeatures
 ) -> UInt8[Tensor, "frames side side 3"]:
     """Frames of normalised latents of one portrait."""
     rows = torch.zeros(len(latents), dtype=torch.long)
-    return levels(nano.autoencoder.decode(nano.autoencoder.restored(latents), look.of(rows)))
+    return to_levels(nano.autoencoder.decode(nano.autoencoder.denormalize(latents), look.of(rows)))
 
 
-def of_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> Asked:
+def request_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> SampleRequest:
     """What would be asked to make a clip of a corpus anew: its person's portrait, its sound, its
     emotion at its intensity.
     """
     weights = torch.zeros(1, len(LABELS))
     weights[0, LABELS.index(clip.emotion)] = clip.intensity
-    return Asked(
+    return SampleRequest(
         face=torch.from_numpy(corpus.portrait(clip.identity).face),
         heard=torch.from_numpy(corpus.array(clip, "heard")),
         prosody=torch.from_numpy(corpus.array(clip, "prosody")),
@@ -71,14 +71,14 @@ def of_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> Asked:
     )
 
 
-def told_by(nano: Nano, asked: Asked) -> Told:
+def condition_frames(nano: NanoNetworks, asked: SampleRequest) -> ConditionSource:
     """The conditions of a clip whose sound is there as a whole."""
     sizes = nano.sizes
 
     @torch.no_grad()
     def told(frames: range) -> tuple[Tensor, Tensor]:
-        states = around(asked.heard.float(), frames=frames, size=sizes.rows, stride=2)
-        prosody = around(asked.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1)
+        states = gather_context(asked.heard.float(), frames=frames, size=sizes.rows, stride=2)
+        prosody = gather_context(asked.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1)
         weights = asked.weights[
             torch.arange(frames.start, frames.stop).clamp(max=len(asked.weights) - 1)
         ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sizes of the small diffusion talker: a picture of 64 px, at most five million parameters in
+"""NanoSizes of the small diffusion talker: a picture of 64 px, at most five million parameters in
 all.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
+class NanoSizes:
     """Every network of one build.
 
     Picture: `side` px; the autoencoder has `picture` channels at a half, a quarter and an eighth of
@@ -52,15 +52,15 @@ class Sizes:
         return asdict(self)
 
     @classmethod
-    def from_plain(cls, values: dict[str, Any]) -> Sizes:
+    def from_plain(cls, values: dict[str, Any]) -> NanoSizes:
         """The inverse of `plain`. Raises TypeError for a name that is no size."""
         tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         return cls(**{**values, **tuples})
 
 
-def tiny() -> Sizes:
+def tiny_sizes() -> NanoSizes:
     """The same classes at toy size, for tests."""
-    return Sizes(
+    return NanoSizes(
         picture=(8, 8, 16),
         latent=4,
         look=4,

@@ -13,16 +13,16 @@ import torch
 from manifests.errors import InputError, Problem
 from model import nano
 from model.emotion import Performance
-from model.nano import Settings
-from model.nano.autoencoder import Look, signed
-from model.nano.clip import NanoClip, Request
-from model.nano.framing import Framing, frame_portrait
-from model.nano.hearing import Ears, Track, ears
-from model.nano.networks import Nano
-from model.nano.sampling import Plan
+from model.nano import NanoSettings
+from model.nano.autoencoder import PortraitFeatures, to_signed
+from model.nano.clip import NanoClip, NanoRequest
+from model.nano.framing import NanoFraming, frame_portrait
+from model.nano.hearing import ShotFeatures, SpeechEncoder, load_speech_encoder
+from model.nano.networks import NanoNetworks
+from model.nano.sampling import NanoPlan
 from model.talker import Description, Portrait, Speech
 
-KEPT_SITTERS = 4
+KEPT_PORTRAITS = 4
 
 
 class NanoTalker:
@@ -36,16 +36,16 @@ class NanoTalker:
     licences = nano.LICENCES
 
     def __init__(
-        self, networks: Nano, hearing: Ears, settings: Settings, description: Description
+        self, networks: NanoNetworks, hearing: SpeechEncoder, settings: NanoSettings, description: Description
     ) -> None:
         """Take loaded networks."""
         self.label = description.label
         self.weights_digest = description.weights_digest
         self._networks = networks
-        self._ears = hearing
+        self._speech_encoder = hearing
         self._settings = settings
-        self._plan = Plan(steps=settings.steps, guidance=settings.guidance)
-        self._sitters: OrderedDict[tuple[str, str], tuple[Framing, Look]] = OrderedDict()
+        self._plan = NanoPlan(steps=settings.steps, guidance=settings.guidance)
+        self._encoded: OrderedDict[tuple[str, str], tuple[NanoFraming, PortraitFeatures]] = OrderedDict()
 
     def talk(
         self, portrait: Portrait, speech: Speech, performance: Performance, seed: int
@@ -57,30 +57,30 @@ class NanoTalker:
                     file=portrait.name, message="no frames are asked for", got=str(speech.frames)
                 )
             )
-        framing, look = self._sitter(portrait)
-        request = Request(
+        framing, look = self._encode_portrait(portrait)
+        request = NanoRequest(
             name=portrait.name,
             framing=framing,
             look=look,
             speech=speech,
             performance=performance,
-            track=Track(self._ears, speech),
+            track=ShotFeatures(self._speech_encoder, speech),
             seed=seed,
         )
         return NanoClip(self._networks, self._plan, request)
 
     @torch.no_grad()
-    def _sitter(self, portrait: Portrait) -> tuple[Framing, Look]:
+    def _encode_portrait(self, portrait: Portrait) -> tuple[NanoFraming, PortraitFeatures]:
         """The portrait framed and encoded, from memory when it was used lately."""
         key = portrait.digest, portrait.face
-        if key not in self._sitters:
+        if key not in self._encoded:
             framing = frame_portrait(portrait, self._settings.size, side=self._networks.sizes.side)
             face = torch.from_numpy(framing.face)
-            self._sitters[key] = framing, self._networks.autoencoder.look(signed(face[None]))
-        self._sitters.move_to_end(key)
-        while len(self._sitters) > KEPT_SITTERS:
-            self._sitters.popitem(last=False)
-        return self._sitters[key]
+            self._encoded[key] = framing, self._networks.autoencoder.encode_portrait(to_signed(face[None]))
+        self._encoded.move_to_end(key)
+        while len(self._encoded) > KEPT_PORTRAITS:
+            self._encoded.popitem(last=False)
+        return self._encoded[key]
 
 
 def load(*, settings: Mapping[str, object] | None = None) -> NanoTalker:
@@ -91,4 +91,4 @@ def load(*, settings: Mapping[str, object] | None = None) -> NanoTalker:
     torch.set_num_threads(1)
     chosen = nano.read_settings(settings or {})
     description = nano.describe(settings or {})
-    return NanoTalker(Nano.load(chosen.folder), ears(), chosen, description)
+    return NanoTalker(NanoNetworks.load(chosen.folder), load_speech_encoder(), chosen, description)

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from model.nano.layers import GROUPS, Attention, Images, Neighbours, Residual, Told
-from model.nano.sizes import Sizes
+from model.nano.layers import GROUPS, Attention, Context, Images, Residual, TemporalMixing
+from model.nano.sizes import NanoSizes
 
 NOISE_WAVES = 64
 
@@ -27,7 +27,7 @@ Window = Float[Tensor, "batch frames latent grid grid"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class NanoConditions:
     """What a batch of windows is told. `look`: the portrait on the latent grid. `known`: latents of
     frames that are `given` (the end of the window before); other frames of it are ignored. `heard`:
     the sound at each frame. `felt`: emotion tokens of each frame.
@@ -39,7 +39,7 @@ class Scene:
     heard: Float[Tensor, "batch frames told"]
     felt: Float[Tensor, "batch frames tokens told"]
 
-    def felt_as(self, felt: Tensor) -> Scene:
+    def felt_as(self, felt: Tensor) -> NanoConditions:
         """The same scene in another mood."""
         return replace(self, felt=felt)
 
@@ -50,9 +50,9 @@ class _Block(nn.Module):
     def __init__(self, channels: int, out: int, *, told: int) -> None:
         super().__init__()
         self.inside = Residual(channels, out, told=told)
-        self.beside = Neighbours(out)
+        self.beside = TemporalMixing(out)
 
-    def forward(self, x: Images, told: Told, frames: int) -> Images:
+    def forward(self, x: Images, told: Context, frames: int) -> Images:
         mixed: Tensor = self.beside(self.inside(x, told), frames)
         return mixed
 
@@ -62,7 +62,7 @@ class NanoUNet(nn.Module):
     instead of keeping activations.
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: NanoSizes) -> None:
         """Fresh weights; the last convolution starts at zero."""
         super().__init__()
         wide, deep = sizes.channels
@@ -90,7 +90,7 @@ class NanoUNet(nn.Module):
         nn.init.zeros_(self.conv_out.weight)
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
 
-    def forward(self, sample: Window, sigma: Float[Tensor, " batch"], scene: Scene) -> Window:
+    def forward(self, sample: Window, sigma: Float[Tensor, " batch"], scene: NanoConditions) -> Window:
         """`sample`: noisy latents at unit deviation; `sigma`: the noise level of each window."""
         x, skips, told = self._descend(sample, sigma, scene)
         frames = sample.shape[1]
@@ -103,7 +103,7 @@ class NanoUNet(nn.Module):
         return rearrange(v, "(b f) c h w -> b f c h w", f=frames)
 
     def deepest(
-        self, sample: Window, sigma: Float[Tensor, " batch"], scene: Scene
+        self, sample: Window, sigma: Float[Tensor, " batch"], scene: NanoConditions
     ) -> Float[Tensor, "batch frames deep half half"]:
         """The features in the middle, without the way up: what the discriminator reads."""
         return rearrange(
@@ -111,10 +111,10 @@ class NanoUNet(nn.Module):
         )
 
     def _descend(
-        self, sample: Window, sigma: Tensor, scene: Scene
-    ) -> tuple[Images, list[Images], Told]:
+        self, sample: Window, sigma: Tensor, scene: NanoConditions
+    ) -> tuple[Images, list[Images], Context]:
         frames = sample.shape[1]
-        told = self._told(sigma, scene)
+        told = self._embed_conditions(sigma, scene)
         x = self.conv_in(_inputs(sample, scene))
         skips: list[Tensor] = []
         for block in self.down:
@@ -127,7 +127,7 @@ class NanoUNet(nn.Module):
         x = self.attention(x, frames, scene.felt.flatten(0, 1))
         return self._run(self.middle, x, told, frames), skips, told
 
-    def _told(self, sigma: Tensor, scene: Scene) -> Told:
+    def _embed_conditions(self, sigma: Tensor, scene: NanoConditions) -> Context:
         """One vector for every image: noise level, sound and mood."""
         rates = torch.exp(
             torch.linspace(math.log(0.5), math.log(50.0), NOISE_WAVES // 2, device=sigma.device)
@@ -137,7 +137,7 @@ class NanoUNet(nn.Module):
         mood = self.mood(scene.felt.flatten(2))
         return functional.silu(scene.heard + mood + noise[:, None]).flatten(0, 1)
 
-    def _run(self, block: nn.Module, x: Images, told: Told, frames: int) -> Images:
+    def _run(self, block: nn.Module, x: Images, told: Context, frames: int) -> Images:
         if self.checkpointing and torch.is_grad_enabled():
             shortened: Tensor = checkpoint(block, x, told, frames, use_reentrant=False)
             return shortened
@@ -145,7 +145,7 @@ class NanoUNet(nn.Module):
         return result
 
 
-def _inputs(sample: Window, scene: Scene) -> Images:
+def _inputs(sample: Window, scene: NanoConditions) -> Images:
     """Noisy latents, known ones, which of them are given, and the portrait, channel by channel."""
     given = scene.given[:, :, None, None, None].to(sample)
     flags = given.expand(*sample.shape[:2], 1, *sample.shape[3:])

@@ -27,7 +27,7 @@ LEAST_SIZE, MOST_SIZE = 128, 4320
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class PrevisSettings:
     """`size`: short side of the frames in px, None for the portrait's own; never more than the
     portrait has.
     """
@@ -35,12 +35,14 @@ class Settings:
     size: int | None = None
 
 
-def read_settings(given: Mapping[str, object]) -> Settings:
+def read_settings(given: Mapping[str, object]) -> PrevisSettings:
     """Check a mapping from a settings file. Raises InputError with every problem."""
-    known = [field.name for field in fields(Settings)]
+    known = [field.name for field in fields(PrevisSettings)]
     problems = [
         Problem(
-            file="previs settings", message=f"unknown setting {key!r}", nearest=find_nearest(key, known)
+            file="previs settings",
+            message=f"unknown setting {key!r}",
+            nearest=find_nearest(key, known),
         )
         for key in given
         if key not in known
@@ -53,7 +55,7 @@ def read_settings(given: Mapping[str, object]) -> Settings:
         )
     if problems:
         raise InputError(problems)
-    return Settings(size=size if isinstance(size, int) else None)
+    return PrevisSettings(size=size if isinstance(size, int) else None)
 
 
 def describe(settings: Mapping[str, object]) -> Description:
@@ -66,7 +68,7 @@ def describe(settings: Mapping[str, object]) -> Description:
         name=NAME,
         version=VERSION,
         label=LABEL,
-        weights_digest=weights.digest(WEIGHTS),
+        weights_digest=weights.digest_weights(WEIGHTS),
         context_seconds=CONTEXT_SECONDS,
         licences=LICENCES,
         weights=WEIGHTS,

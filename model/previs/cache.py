@@ -27,18 +27,18 @@ log = logging.getLogger(__name__)
 KEPT_FILES = 200
 
 
-def folder() -> Path:
+def puppet_folder() -> Path:
     """Where solved portraits lie: `previs` in Callsheet's cache folder."""
     return weights.cache_folder() / "previs"
 
 
-def load(key: str) -> Puppet | None:
+def load_puppet(key: str) -> Puppet | None:
     """The puppet kept under a key, or None."""
-    path = _path(key)
+    path = _puppet_path(key)
     try:
         with np.load(path, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
-        puppet = _unpacked(Puppet, arrays, "")
+        puppet = _unpack_value(Puppet, arrays, "")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -48,56 +48,60 @@ def load(key: str) -> Puppet | None:
     return puppet
 
 
-def save(key: str, puppet: Puppet) -> None:
+def save_puppet(key: str, puppet: Puppet) -> None:
     """Keep a puppet; when the folder cannot be written, only say so: the cache is a convenience."""
-    path = _path(key)
+    path = _puppet_path(key)
     arrays: dict[str, np.ndarray] = {}
-    _pack(puppet, "", arrays)
+    _pack_value(puppet, "", arrays)
     try:
         with atomic_write(path) as partial:
             np.savez(partial, **arrays)  # type: ignore[arg-type]
-        _prune(path.parent)
+        _prune_folder(path.parent)
     except OSError as error:
         log.warning("cannot keep a solved portrait in %s: %s", path.parent, error)
 
 
-def _path(key: str) -> Path:
-    return folder() / f"{key}-{VERSION}-{_code()}.npz"
+def _puppet_path(key: str) -> Path:
+    return puppet_folder() / f"{key}-{VERSION}-{_digest_sources()}.npz"
 
 
 @cache
-def _code() -> str:
+def _digest_sources() -> str:
     """Digest of this package's sources: what other code solved is another thing."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     return digest([source.name + digest_file(source) for source in sources])[:12]
 
 
-def _prune(kept: Path) -> None:
+def _prune_folder(kept: Path) -> None:
     files = sorted(kept.glob("*.npz"), key=lambda file: file.stat().st_mtime)
     for file in files[:-KEPT_FILES]:
         file.unlink(missing_ok=True)
 
 
-def _pack(value: Any, name: str, arrays: dict[str, np.ndarray]) -> None:
+def _pack_value(value: Any, name: str, arrays: dict[str, np.ndarray]) -> None:
     if is_dataclass(value):
         for field in fields(value):
-            _pack(getattr(value, field.name), f"{name}.{field.name}", arrays)
+            _pack_value(getattr(value, field.name), f"{name}.{field.name}", arrays)
     elif isinstance(value, tuple) and value and is_dataclass(value[0]):
         for index, part in enumerate(value):
-            _pack(part, f"{name}.{index}", arrays)
+            _pack_value(part, f"{name}.{index}", arrays)
     else:
         arrays[name] = np.asarray(value)
 
 
-def _unpacked(kind: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
+def _unpack_value(kind: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
         return kind(
-            **{f.name: _unpacked(hints[f.name], arrays, f"{name}.{f.name}") for f in fields(kind)}
+            **{
+                f.name: _unpack_value(hints[f.name], arrays, f"{name}.{f.name}")
+                for f in fields(kind)
+            }
         )
     if get_origin(kind) is tuple and is_dataclass(get_args(kind)[0]):
         return tuple(
-            _unpacked(part, arrays, f"{name}.{index}") for index, part in enumerate(get_args(kind))
+            _unpack_value(part, arrays, f"{name}.{index}")
+            for index, part in enumerate(get_args(kind))
         )
     array = arrays[name]
     if kind in (int, float):

@@ -12,7 +12,7 @@ from model.previs.landmarks import Face, Landmarker, Rgb
 LIDS = ((159, 145), (386, 374))
 
 
-def unrest(face: Face) -> float:
+def measure_unrest(face: Face) -> float:
     """How far a face is from a frontal one at rest, about 0 to 5: turn, tilt, parted lips, closed
     eyes.
     """
@@ -28,8 +28,8 @@ def unrest(face: Face) -> float:
     )
 
 
-def best(frames: Iterable[Rgb], landmarker: Landmarker) -> tuple[Rgb | None, float]:
-    """The frame whose largest face is most at rest, and its `unrest`; None when no frame shows a
+def choose_frame(frames: Iterable[Rgb], landmarker: Landmarker) -> tuple[Rgb | None, float]:
+    """The frame whose largest face is most at rest, and its `measure_unrest`; None when no frame shows a
     face.
     """
     kept: Rgb | None = None
@@ -39,7 +39,7 @@ def best(frames: Iterable[Rgb], landmarker: Landmarker) -> tuple[Rgb | None, flo
         if not found:
             continue
         face = landmarker.mesh(frame, max(found, key=lambda one: one.size))
-        value = unrest(face)
+        value = measure_unrest(face)
         if face.confidence > 0.5 and value < least:
             kept, least = frame.copy(), value
     return kept, least

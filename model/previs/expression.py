@@ -212,7 +212,7 @@ EMOTIONS: dict[str, dict[str, float]] = {
 }
 # Between nothing and the whole, a feeling shows early: at 0.6 of its intensity a face shows 0.7 of
 # it.
-SHOWING = 0.7
+INTENSITY_EXPONENT = 0.7
 
 
 # What else a feeling does: how far the upper lids sink, where the eyes look and how the head is
@@ -229,14 +229,14 @@ BEARING: dict[str, tuple[float, float, float]] = {
 }
 
 
-def shown(intensities: Float64[np.ndarray, "... 8"]) -> Float64[np.ndarray, "... 8"]:
+def scale_intensities(intensities: Float64[np.ndarray, "... 8"]) -> Float64[np.ndarray, "... 8"]:
     """How far a face shows feelings of these intensities: 0 is 0, 1 is 1, between them more than in
     proportion.
     """
-    return np.asarray(np.power(np.maximum(intensities, 0), SHOWING))
+    return np.asarray(np.power(np.maximum(intensities, 0), INTENSITY_EXPONENT))
 
 
-def vector(weights: dict[str, float]) -> Float64[np.ndarray, " units"]:
+def make_vector(weights: dict[str, float]) -> Float64[np.ndarray, " units"]:
     """Named unit weights as a vector in the order of `UNITS`."""
     values = np.zeros(len(UNITS))
     for name, weight in weights.items():
@@ -244,18 +244,18 @@ def vector(weights: dict[str, float]) -> Float64[np.ndarray, " units"]:
     return values
 
 
-def emotion_matrix() -> Float64[np.ndarray, "8 units"]:
+def build_emotion_matrix() -> Float64[np.ndarray, "8 units"]:
     """One row of unit weights for each emotion, in the order of `model.emotion.LABELS`."""
-    return np.stack([vector(EMOTIONS[label]) for label in LABELS])
+    return np.stack([make_vector(EMOTIONS[label]) for label in LABELS])
 
 
-def bearing_matrix() -> Float64[np.ndarray, "8 3"]:
+def build_bearing_matrix() -> Float64[np.ndarray, "8 3"]:
     """Rows of `BEARING` in the order of `model.emotion.LABELS`."""
     return np.array([BEARING[label] for label in LABELS])
 
 
 @dataclass(slots=True)
-class Controls:
+class UnitControls:
     """Points that a unit moves or holds: mesh index to displacement (right, down) in IOD, for
     either side of the mouth line.
     """
@@ -274,19 +274,19 @@ class Controls:
         self.upper[point] = self.lower[point] = displacement
 
 
-def controls(name: str) -> Controls:
+def build_controls(name: str) -> UnitControls:
     """What the unit of that name moves and holds."""
     if name in LIP_UNITS:
-        return _lip_controls(LIP_UNITS[name])
+        return _build_lip_controls(LIP_UNITS[name])
     if name in SMIRKS:
-        return _lip_controls(SMIRK, only=SMIRKS[name])
+        return _build_lip_controls(SMIRK, only=SMIRKS[name])
     if name in LID_UNITS:
-        return _lid_controls(*LID_UNITS[name])
-    return _skin_controls(name)
+        return _build_lid_controls(*LID_UNITS[name])
+    return _build_skin_controls(name)
 
 
-def _skin_controls(name: str) -> Controls:
-    made = Controls({}, {})
+def _build_skin_controls(name: str) -> UnitControls:
+    made = UnitControls({}, {})
     for right, left, out, down in (BROW_UNITS | NOSE_UNITS | CHEEK_UNITS)[name]:
         made.move(right, (-out, down))
         made.move(left, (out, down))
@@ -303,8 +303,8 @@ def _skin_controls(name: str) -> Controls:
     return made
 
 
-def _lid_controls(upper: float, lower: float) -> Controls:
-    made = Controls({}, {})
+def _build_lid_controls(upper: float, lower: float) -> UnitControls:
+    made = UnitControls({}, {})
     for lids, down in ((anatomy.LID_LOWER, lower), (anatomy.LID_UPPER, upper)):
         for points in lids:
             for place, point in enumerate(points):
@@ -313,8 +313,8 @@ def _lid_controls(upper: float, lower: float) -> Controls:
     return made
 
 
-def _lip_controls(unit: LipUnit, only: int | None = None) -> Controls:
-    made = Controls({}, {})
+def _build_lip_controls(unit: LipUnit, only: int | None = None) -> UnitControls:
+    made = UnitControls({}, {})
     for right, left, out, down in unit.followers:
         if only != 1:
             made.move(right, (-out if right != left else 0.0, down))
@@ -326,7 +326,7 @@ def _lip_controls(unit: LipUnit, only: int | None = None) -> Controls:
                 out, down = SMIRK_OTHER[min(place, 10 - place)]
                 displacement = (float(np.sign(place - 5)) * out, down)
             else:
-                displacement = _lip_move(unit, place, upper=upper, inner=inner)
+                displacement = _move_lip_point(unit, place, upper=upper, inner=inner)
             side = made.upper if upper else made.lower
             side.setdefault(point, displacement)
     for corner in anatomy.CORNERS:  # both lips end in them, so both sides move them alike
@@ -346,7 +346,7 @@ _LIP_ROWS = (
 )
 
 
-def _lip_move(unit: LipUnit, place: int, *, upper: bool, inner: bool) -> tuple[float, float]:
+def _move_lip_point(unit: LipUnit, place: int, *, upper: bool, inner: bool) -> tuple[float, float]:
     from_corner = min(place, 10 - place)
     side = float(np.sign(place - 5))
     corner, middle = unit.fading[from_corner], MIDDLE[from_corner]

@@ -61,26 +61,26 @@ class Lid:
     line: Cover
 
 
-def find(rgb: np.ndarray, face: Face, irises: np.ndarray, box: Box) -> tuple[Eye, Eye]:
+def find_eyes(rgb: np.ndarray, face: Face, irises: np.ndarray, box: Box) -> tuple[Eye, Eye]:
     """Both eyes of a face, the viewer's left first; nothing outside `box` will change. `irises`:
     see `landmarks.Irises`.
     """
-    made = [_eye(rgb, face, (side, irises[side]), box) for side in (0, 1)]
+    made = [_solve_eye(rgb, face, (side, irises[side]), box) for side in (0, 1)]
     return made[0], made[1]
 
 
-def _eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -> Eye:
+def _solve_eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -> Eye:
     side, iris = which
     origin, unit = face.eyes[side], face.unit
     upper, lower = (
-        _curve(face, points[side], origin) for points in (anatomy.LID_UPPER, anatomy.LID_LOWER)
+        _sort_curve(face, points[side], origin) for points in (anatomy.LID_UPPER, anatomy.LID_LOWER)
     )
     # the lids meet a little beside the landmarks of their corners
     room = max(2.0, np.ceil(0.03 * unit))
     across = np.arange(
         np.floor(upper[0, 0]) - room, np.ceil(upper[-1, 0]) + room + 1, dtype=np.float32
     )
-    top, bottom = _on(across, upper), _on(across, lower)
+    top, bottom = _resample_curve(across, upper), _resample_curve(across, lower)
     opening = np.maximum(bottom - top, 0)
     place = (across - across[0]) / (across[-1] - across[0])
     brow = ((face.points[list(anatomy.BROWS[side][5:]), :2] - origin) @ face.axes)[:, 1].mean()
@@ -99,17 +99,19 @@ def _eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -
         crease=crease.astype(np.float32),
         upper=top.astype(np.float32),
         lower=bottom.astype(np.float32),
-        lash=_lash_colour(
+        lash=_pick_lash_colour(
             rgb, origin + np.stack([across, top - 0.012 * unit], axis=1) @ face.axes.T
         ),
         skin=np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]], dtype=np.float32),
         wide=np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]], dtype=np.float32),
         line=0.012 * unit,
     )
-    return replace(eye, wide=_completed(eye, face.axes, iris), skin=_lid_skin(rgb, eye, face))
+    return replace(
+        eye, wide=_complete_eyeball(eye, face.axes, iris), skin=_build_lid_skin(rgb, eye, face)
+    )
 
 
-def _completed(
+def _complete_eyeball(
     eye: Eye, axes: np.ndarray, iris: np.ndarray
 ) -> Float32[np.ndarray, "rows columns 3"]:
     """The eyeball as it would be above the upper lid: the iris mirrored about its middle, the rest
@@ -119,13 +121,13 @@ def _completed(
     pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(
         np.float32
     )
-    place = _Place(eye, pixels, axes)
+    place = _EyeSampling(eye, pixels, axes)
     middle = (iris[:2] - eye.origin) @ axes
     lowest = place.lower - 1.5 * eye.line
     mirrored = np.minimum(2 * middle[1] - place.down, lowest)
     folded = cv2.remap(
         eye.wide,
-        place.in_box(place.right, mirrored),
+        place.to_box(place.right, mirrored),
         None,
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
@@ -141,18 +143,18 @@ def _completed(
     return np.asarray(ball + (eye.wide - ball) * old, dtype=np.float32)
 
 
-def _lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray, "rows columns 3"]:
+def _build_lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray, "rows columns 3"]:
     """The box with the eye and its lashes gone: skin that runs from the crease down to below the
     lower lid, round as a lid is.
     """
     left, top, right, bottom = eye.box
-    bare = _without_lashes(np.ascontiguousarray(rgb[top:bottom, left:right]), face.unit)
+    bare = _remove_lashes(np.ascontiguousarray(rgb[top:bottom, left:right]), face.unit)
     pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(
         np.float32
     )
-    place = _Place(eye, pixels, face.axes)
+    place = _EyeSampling(eye, pixels, face.axes)
     above, below = (
-        _along(bare, eye, face, edge)
+        _sample_along(bare, eye, face, edge)
         for edge in (eye.crease - eye.line, eye.lower + SKIN_BELOW * eye.line)
     )
     dark = np.maximum(LID_LIGHT * below.mean(axis=1) / np.maximum(above.mean(axis=1), 1), 1)
@@ -169,7 +171,9 @@ def _lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray, "row
     return np.asarray(made * round_light[..., None], dtype=np.float32)
 
 
-def _along(bare: np.ndarray, eye: Eye, face: Face, down: np.ndarray) -> Float32[np.ndarray, "n 3"]:
+def _sample_along(
+    bare: np.ndarray, eye: Eye, face: Face, down: np.ndarray
+) -> Float32[np.ndarray, "n 3"]:
     """Colours along a curve over the eye, smoothed along it."""
     places = np.stack([eye.across, down], axis=1) @ face.axes.T + eye.origin - np.array(eye.box[:2])
     places = places.astype(np.float32)[None]
@@ -181,24 +185,24 @@ def _along(bare: np.ndarray, eye: Eye, face: Face, down: np.ndarray) -> Float32[
     )
 
 
-def _without_lashes(picture: np.ndarray, unit: float) -> Float32[np.ndarray, "rows columns 3"]:
+def _remove_lashes(picture: np.ndarray, unit: float) -> Float32[np.ndarray, "rows columns 3"]:
     """Thin dark upright hairs filled from beside them."""
     kernel = np.ones((1, max(3, round(0.14 * unit) | 1)), np.uint8)
     closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, kernel)
     return np.asarray(cv2.GaussianBlur(closed, (0, 0), max(0.02 * unit, 0.8)), dtype=np.float32)
 
 
-def _curve(face: Face, points: tuple[int, ...], origin: np.ndarray) -> np.ndarray:
+def _sort_curve(face: Face, points: tuple[int, ...], origin: np.ndarray) -> np.ndarray:
     local = (face.points[list(points), :2] - origin) @ face.axes
     return np.asarray(local[np.argsort(local[:, 0])])
 
 
-def _on(across: np.ndarray, curve: np.ndarray) -> np.ndarray:
+def _resample_curve(across: np.ndarray, curve: np.ndarray) -> np.ndarray:
     values = np.interp(across, curve[:, 0], curve[:, 1])
     return np.convolve(np.pad(values, 2, "edge"), np.ones(5) / 5, "valid")
 
 
-def _lash_colour(rgb: np.ndarray, places: np.ndarray) -> Float32[np.ndarray, " 3"]:
+def _pick_lash_colour(rgb: np.ndarray, places: np.ndarray) -> Float32[np.ndarray, " 3"]:
     """The darker quarter of the lid edge, darkened: what lashes look like when the eye is shut."""
     height, width = rgb.shape[:2]
     x = np.clip(np.rint(places[:, 0]), 0, width - 1).astype(int)
@@ -210,27 +214,27 @@ def _lash_colour(rgb: np.ndarray, places: np.ndarray) -> Float32[np.ndarray, " 3
     )
 
 
-def look(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) -> None:
+def turn_eye(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) -> None:
     """Turn the eye: change `region` (where the eye's box samples, in picture px) in place. `gaze`
     in px (right, down).
     """
     if abs(gaze[0]) + abs(gaze[1]) < 0.05:
         return
-    place = _Place(eye, region, axes)
+    place = _EyeSampling(eye, region, axes)
     half = (eye.across[-1] - eye.across[0]) / 2
     aside = np.clip(1.25 * (1 - ((place.right - eye.across.mean()) / half) ** 2), 0, 1)
     outside = np.maximum(np.maximum(place.upper - place.down, place.down - place.lower), 0)
     share = aside * np.clip(1 - outside / (4 * eye.line), 0, 1)
-    place.store(place.right - gaze[0] * share, place.down - gaze[1] * share)
+    place.store_sampling(place.right - gaze[0] * share, place.down - gaze[1] * share)
 
 
-def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None:
+def widen_eye(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None:
     """The eyeball under a lid that is raised by `lift` px at its middle: it stays as it is where
     the warp would stretch it.
     """
     if lift < 0.5:
         return None
-    place = _Place(eye, region, axes)
+    place = _EyeSampling(eye, region, axes)
     opening = np.maximum(place.lower - place.upper, 1e-3)
     share = (place.down - place.upper) / opening
     length = eye.across[-1] - eye.across[0]
@@ -238,7 +242,7 @@ def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None
     down = place.lower - (1 - share) * (opening + raised)
     ball = cv2.remap(
         eye.wide,
-        place.in_box(place.right, down),
+        place.to_box(place.right, down),
         None,
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
@@ -255,13 +259,13 @@ def widen(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None
     )
 
 
-def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | None:
+def close_eye(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | None:
     """Shut the eye: the upper lid comes down, the lower a little up. `closure` 0 leaves it, 1 shuts
     it. `region` says where the eye's box samples, in picture px.
     """
     if closure < 0.02:
         return None
-    place = _Place(eye, region, axes)
+    place = _EyeSampling(eye, region, axes)
     edge = place.upper - 2 * eye.line
     opening = place.lower + 0.6 * eye.line - edge
     lid = edge + opening * closure * UPPER_SHARE
@@ -288,7 +292,7 @@ def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | N
         * place.inside
         * min(closure * 3, 1.0)
     )
-    where = place.in_box(place.right, place.down)
+    where = place.to_box(place.right, place.down)
     skin = cv2.remap(eye.skin, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     distance = place.down - lid
     width = np.where(distance < 0, 1.1, 1.5) * eye.line
@@ -300,7 +304,7 @@ def close(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | N
     )
 
 
-class _Place:
+class _EyeSampling:
     """Where the pixels of an eye's box sample, in the face's axes about the eye, and the lid curves
     there.
     """
@@ -321,16 +325,16 @@ class _Place:
         )
         self._box = eye.box
 
-    def in_box(self, right: np.ndarray, down: np.ndarray) -> Region:
+    def to_box(self, right: np.ndarray, down: np.ndarray) -> Region:
         """Places given in the face's axes as px of the eye's box."""
         picture = np.stack([right, down], axis=-1) @ self._axes.T + self._origin
         return np.asarray(picture - np.array(self._box[:2]), dtype=np.float32)
 
-    def store(self, right: np.ndarray, down: np.ndarray) -> None:
+    def store_sampling(self, right: np.ndarray, down: np.ndarray) -> None:
         self._region[:] = np.stack([right, down], axis=-1) @ self._axes.T + self._origin
 
 
-def paint(eye: Eye, pixels: np.ndarray, lid: Lid) -> None:
+def paint_lid(eye: Eye, pixels: np.ndarray, lid: Lid) -> None:
     """Draw the lid and its lash line over the rendered pixels of the eye's box in place."""
     covered = pixels[..., :3] * (1 - lid.cover) + lid.skin * lid.cover
     pixels[..., :3] = cv2.convertScaleAbs(covered * (1 - lid.line) + eye.lash * lid.line)

@@ -22,14 +22,14 @@ from model.previs.expression import INDEX
 from model.previs.landmarks import Face, Landmarker
 from model.previs.rig import HEAD
 
-TAKEN = ("AU1", "AU2", "AU4", "AU12", "AU15", "AU20")
+TAKEN_UNITS = ("AU1", "AU2", "AU4", "AU12", "AU15", "AU20")
 INNER_BROWS, OUTER_BROWS = (107, 336, 55, 285), (70, 300, 63, 293)
 MOST_LOST = 0.2  # share of frames without a face that can be bridged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Filmed:
-    """A measured performance at `rate` frames a second: unit weights (only `TAKEN`), head as in
+class FilmedPerformance:
+    """A measured performance at `rate` frames a second: unit weights (only `TAKEN_UNITS`), head as in
     `rig.HEAD`, lid closure in [0, 1].
     """
 
@@ -49,19 +49,22 @@ class Filmed:
         return sampled(self.units), sampled(self.head), sampled(self.lids)
 
 
-def measure(
+def measure_film(
     frames: Iterable[UInt8[np.ndarray, "height width 3"]],
     rate: Fraction,
     landmarker: Landmarker,
     *,
     name: str,
-) -> Filmed:
+) -> FilmedPerformance:
     """Measure a film of one face. Raises InputError when there is no face in more than a fifth of
     it. `name` is for errors.
     """
     nothing = np.full(12, np.nan)
     rows = np.array(
-        [nothing if face is None else _measures(face) for face in _followed(frames, landmarker)]
+        [
+            nothing if face is None else _measure_face(face)
+            for face in _follow_face(frames, landmarker)
+        ]
     )
     lost = np.isnan(rows).any(axis=-1).sum() / max(len(rows), 1)
     if not len(rows) or lost > MOST_LOST:
@@ -74,12 +77,17 @@ def measure(
                 got=f"{100 * lost:.0f} % lost",
             )
         )
-    bridged = np.stack([_bridged(column) for column in rows.T], axis=1)
+    bridged = np.stack([_bridge_gaps(column) for column in rows.T], axis=1)
     change = bridged - np.median(bridged, axis=0)
-    return Filmed(rate=rate, units=_units(change), head=_head(change), lids=_lids(bridged))
+    return FilmedPerformance(
+        rate=rate,
+        units=_estimate_units(change),
+        head=_limit_head(change),
+        lids=_estimate_closure(bridged),
+    )
 
 
-def _followed(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterator[Face | None]:
+def _follow_face(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterator[Face | None]:
     face: Face | None = None
     rest: Face | None = None
     for frame in frames:
@@ -92,7 +100,7 @@ def _followed(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterator[
         yield face
 
 
-def _measures(face: Face) -> np.ndarray:
+def _measure_face(face: Face) -> np.ndarray:
     """Brow, corner and lid places in IOD about the eyes (right, down), and the head's pose."""
     eyes = face.eyes.mean(axis=0)
     local = (face.points[:, :2] - eyes) @ face.axes / face.unit
@@ -116,14 +124,14 @@ def _measures(face: Face) -> np.ndarray:
     )
 
 
-def _bridged(column: np.ndarray) -> np.ndarray:
+def _bridge_gaps(column: np.ndarray) -> np.ndarray:
     known = np.flatnonzero(~np.isnan(column))
     return np.asarray(
         gaussian_filter1d(np.interp(np.arange(len(column)), known, column[known]), 0.8)
     )
 
 
-def _units(change: np.ndarray) -> np.ndarray:
+def _estimate_units(change: np.ndarray) -> np.ndarray:
     """Invert the sizes of the units (model.previs.expression): how much of each gives the measured
     change.
     """
@@ -142,14 +150,14 @@ def _units(change: np.ndarray) -> np.ndarray:
     return units
 
 
-def _head(change: np.ndarray) -> np.ndarray:
+def _limit_head(change: np.ndarray) -> np.ndarray:
     head = np.zeros((len(change), len(HEAD)))
     limits = np.array([0.05, 0.05, 0.12, 0.20, 0.15])
     head[:, :5] = np.clip(change[:, 7:12], -limits, limits)
     return head
 
 
-def _lids(rows: np.ndarray) -> np.ndarray:
+def _estimate_closure(rows: np.ndarray) -> np.ndarray:
     opening = rows[:, 5:7]
     wide = np.percentile(opening, 70, axis=0)
     return np.asarray(np.clip((1 - opening / np.maximum(wide, 1e-3) - 0.12) / 0.5, 0, 1))

@@ -24,7 +24,7 @@ NEAR = 0.5  # share of a word's phones that must have been met at either end of 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class WordRun:
     """Words [first, last) that were heard, as the heard phones [start, end)."""
 
     first: int
@@ -33,17 +33,17 @@ class Run:
     end: int
 
 
-def runs(words: Sequence[Sequence[str]], heard: Sequence[str]) -> list[Run]:
+def find_runs(words: Sequence[Sequence[str]], heard: Sequence[str]) -> list[WordRun]:
     """Runs of words found in what was heard, in order. `words`: the phones of each word; `heard`:
     phones without silences.
     """
-    best = _best(words, heard)
+    best = _find_best_run(words, heard)
     if best is None:
         return []
-    before = runs(words[: best.first], heard[: best.start])
-    after = runs(words[best.last :], heard[best.end :])
+    before = find_runs(words[: best.first], heard[: best.start])
+    after = find_runs(words[best.last :], heard[best.end :])
     moved = [
-        Run(
+        WordRun(
             first=r.first + best.last,
             last=r.last + best.last,
             start=r.start + best.end,
@@ -54,10 +54,10 @@ def runs(words: Sequence[Sequence[str]], heard: Sequence[str]) -> list[Run]:
     return [*before, best, *moved]
 
 
-def _best(words: Sequence[Sequence[str]], heard: Sequence[str]) -> Run | None:
+def _find_best_run(words: Sequence[Sequence[str]], heard: Sequence[str]) -> WordRun | None:
     """The run that fits best, of whole words only."""
     known = [phone for word in words for phone in word]
-    pairs = _pairs(known, heard)
+    pairs = _align_phones(known, heard)
     if not pairs:
         return None
     met = {at: place for at, place in pairs if known[at] == heard[place]}
@@ -71,15 +71,15 @@ def _best(words: Sequence[Sequence[str]], heard: Sequence[str]) -> Run | None:
         return None
     first, last = sure[0], sure[-1] + 1
     inside = [place for at, place in pairs if starts[first] <= at < starts[last]]
-    return Run(first=first, last=last, start=inside[0], end=inside[-1] + 1)
+    return WordRun(first=first, last=last, start=inside[0], end=inside[-1] + 1)
 
 
-def _pairs(known: Sequence[str], heard: Sequence[str]) -> list[tuple[int, int]]:
+def _align_phones(known: Sequence[str], heard: Sequence[str]) -> list[tuple[int, int]]:
     """The best local alignment as pairs of places, or nothing when it is poor."""
     scores = np.zeros((len(known) + 1, len(heard) + 1))
     for row, one in enumerate(known, 1):
         for column, other in enumerate(heard, 1):
-            met = scores[row - 1, column - 1] + _alike(one, other)
+            met = scores[row - 1, column - 1] + _score_pair(one, other)
             skipped = max(scores[row - 1, column], scores[row, column - 1]) + SKIP
             scores[row, column] = max(met, skipped, 0.0)
     if scores.max() < LEAST:
@@ -87,7 +87,7 @@ def _pairs(known: Sequence[str], heard: Sequence[str]) -> list[tuple[int, int]]:
     row, column = (int(place) for place in np.unravel_index(scores.argmax(), scores.shape))
     pairs = []
     while scores[row, column] > 0:
-        if scores[row, column] == scores[row - 1, column - 1] + _alike(
+        if scores[row, column] == scores[row - 1, column - 1] + _score_pair(
             known[row - 1], heard[column - 1]
         ):
             row, column = row - 1, column - 1
@@ -99,7 +99,7 @@ def _pairs(known: Sequence[str], heard: Sequence[str]) -> list[tuple[int, int]]:
     return pairs[::-1]
 
 
-def _alike(one: str, other: str) -> float:
+def _score_pair(one: str, other: str) -> float:
     if one == other:
         return SAME
     return SAME_KIND if (one in VOWELS) == (other in VOWELS) else OTHER

@@ -22,7 +22,7 @@ BLINK_TIMES = (0.0, 0.04, 0.08, 0.12, 0.15, 0.20, 0.26, 0.33, 0.40)
 BLINK_SHAPE = (0.0, 0.18, 0.68, 1.0, 0.98, 0.74, 0.38, 0.11, 0.0)
 
 
-def drift(times: Times, seed: int, channel: int, seconds: float) -> Times:
+def make_drift(times: Times, seed: int, channel: int, seconds: float) -> Times:
     """Smooth noise of unit spread, bounded to +-2, that forgets itself over about `seconds`.
 
     Gaussian-filtered white noise on a lattice, normalised analytically so that short clips are not
@@ -31,7 +31,7 @@ def drift(times: Times, seed: int, channel: int, seconds: float) -> Times:
     step = seconds / 2
     first, last = math.floor(times.min() / step) - 12, math.ceil(times.max() / step) + 12
     values = np.array(
-        [_white(seed, channel, k // BLOCK)[k % BLOCK] for k in range(first, last + 1)]
+        [_draw_noise(seed, channel, k // BLOCK)[k % BLOCK] for k in range(first, last + 1)]
     )
     kernel = np.exp(-0.5 * ((times[:, None] / step - np.arange(first, last + 1)) / 2) ** 2)
     smooth = kernel @ values / np.sqrt((kernel**2).sum(axis=1))
@@ -39,11 +39,11 @@ def drift(times: Times, seed: int, channel: int, seconds: float) -> Times:
 
 
 @lru_cache(maxsize=512)
-def _white(seed: int, channel: int, block: int) -> Float64[np.ndarray, " block"]:
-    return _generator(seed, channel, block).standard_normal(BLOCK)
+def _draw_noise(seed: int, channel: int, block: int) -> Float64[np.ndarray, " block"]:
+    return _make_generator(seed, channel, block).standard_normal(BLOCK)
 
 
-def _generator(seed: int, channel: int, block: int = 0) -> np.random.Generator:
+def _make_generator(seed: int, channel: int, block: int = 0) -> np.random.Generator:
     return np.random.Generator(
         np.random.Philox(np.random.SeedSequence((seed & (2**64 - 1), channel, block & 0xFFFFFFFF)))
     )
@@ -54,7 +54,7 @@ class Blinks:
 
     def __init__(self, seed: int, mean_seconds: float = 3.6) -> None:
         """`mean_seconds` between blinks."""
-        self._random = _generator(seed, 101)
+        self._random = _make_generator(seed, 101)
         self._mean = mean_seconds
         self._starts = [float(self._random.uniform(0.6, 2.2))]
 
@@ -81,7 +81,7 @@ class Glances:
 
     def __init__(self, seed: int, reach: float) -> None:
         """`reach` is the spread of the jumps."""
-        self._random = _generator(seed, 102)
+        self._random = _make_generator(seed, 102)
         self._reach = reach
         self._jumps = [(0.0, 0.0, 0.0)]
 
@@ -109,15 +109,21 @@ class Glances:
         return path
 
 
-def breath(times: Times, seed: int) -> Times:
+def make_breath(times: Times, seed: int) -> Times:
     """Rise of the chest, 0 to 1: quicker in than out."""
-    phase = times * 0.23 + 0.35 * drift(times, seed, 7, 6.0) * 0.2 + _generator(seed, 103).random()
+    phase = (
+        times * 0.23
+        + 0.35 * make_drift(times, seed, 7, 6.0) * 0.2
+        + _make_generator(seed, 103).random()
+    )
     turn = phase % 1.0
     rise = np.where(turn < 0.4, turn / 0.4, 1 - (turn - 0.4) / 0.6)
     return np.asarray(rise**2 * (3 - 2 * rise))
 
 
-def stress(db: Float64[np.ndarray, " ticks"], reference: float) -> Float64[np.ndarray, " ticks"]:
+def find_stress(
+    db: Float64[np.ndarray, " ticks"], reference: float
+) -> Float64[np.ndarray, " ticks"]:
     """Beats of the head at 100 Hz: where the voice rises quickly, about 0 to 1."""
     from scipy.ndimage import gaussian_filter1d
 
@@ -128,7 +134,7 @@ def stress(db: Float64[np.ndarray, " ticks"], reference: float) -> Float64[np.nd
     return np.asarray(np.clip(gaussian_filter1d(rise, 14.0), 0, 1.2))
 
 
-def phrase(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " ticks"]:
+def find_phrases(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " ticks"]:
     """How much a face is busy with speech at 100 Hz: as it sounds, and `HELD` ticks before and
     after, so over a phrase's short pauses.
     """
@@ -139,7 +145,7 @@ def phrase(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " tic
     return np.asarray(gaussian_filter1d(maximum_filter1d(speaking, 2 * HELD + 1), 5.0))
 
 
-def nods(speaking: Float64[np.ndarray, " ticks"], seed: int) -> Float64[np.ndarray, " ticks"]:
+def place_nods(speaking: Float64[np.ndarray, " ticks"], seed: int) -> Float64[np.ndarray, " ticks"]:
     """A listener's small nods at 100 Hz: after about every second phrase of the other, a quarter of
     a second into the pause.
     """
@@ -153,6 +159,6 @@ def nods(speaking: Float64[np.ndarray, " ticks"], seed: int) -> Float64[np.ndarr
     )
     for number, end in enumerate(ends):
         spoke = speaking[max(end - 60, 0) : end].min(initial=1.0) > 0.2
-        if spoke and _generator(seed, 104, number).random() < 0.5:
+        if spoke and _make_generator(seed, 104, number).random() < 0.5:
             track[min(end + 25, len(track) - 1)] = 1.0
     return np.asarray(gaussian_filter1d(track, 11.0) * 11.0 * np.sqrt(2 * np.pi))

@@ -33,7 +33,7 @@ LESSER = 3.0  # faces this much smaller than the largest stand in the background
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Found:
+class FaceDetection:
     """One detection: `box` left, top, right, bottom in px, `roll` of the eye line in radians,
     `score` in [0, 1].
     """
@@ -128,45 +128,45 @@ class Landmarker:
         """
         self._detector = cv2.dnn.readNetFromTFLite(str(detector))
         self._mesh = cv2.dnn.readNetFromTFLite(str(mesh))
-        self._anchors = _anchors()
+        self._anchors = _build_anchors()
 
-    def detect(self, rgb: Rgb) -> list[Found]:
+    def detect(self, rgb: Rgb) -> list[FaceDetection]:
         """All faces, from left to right. Tiles are looked at only when the whole picture shows
         none.
         """
         for share in TILE_STEPS:
             found = [
                 one
-                for x, y, side in _tiles(rgb.shape, share)
+                for x, y, side in _place_tiles(rgb.shape, share)
                 for one in self._detect_tile(rgb, x, y, side)
             ]
-            kept = _without_overlaps(found)
+            kept = _drop_overlaps(found)
             if kept:
                 return sorted(kept, key=lambda one: one.box[0])
         return []
 
-    def survey(self, rgb: Rgb, least: float) -> list[Found]:
+    def survey(self, rgb: Rgb, least: float) -> list[FaceDetection]:
         """All faces of at least `least` px that are not far smaller than the largest, from left to
         right.
 
         `detect` stops at the tiles in which it finds any, and there may be smaller ones; this looks
         on. Slower for that.
         """
-        kept: list[Found] = []
+        kept: list[FaceDetection] = []
         for share in TILE_STEPS:
             found = [
                 one
-                for x, y, side in _tiles(rgb.shape, share)
+                for x, y, side in _place_tiles(rgb.shape, share)
                 for one in self._detect_tile(rgb, x, y, side)
             ]
             sure = [one for one in kept if one.score >= SURE]
-            kept = _without_overlaps([*kept, *(one for one in found if _apart(one, sure))])
+            kept = _drop_overlaps([*kept, *(one for one in found if _is_apart(one, sure))])
             largest = max((one.size for one in kept if one.score >= SURE), default=0.0)
             if largest and SEEN * share * max(rgb.shape[:2]) <= max(least, largest / LESSER):
                 break
         return sorted(kept, key=lambda one: one.box[0])
 
-    def mesh(self, rgb: Rgb, found: Found, rounds: int = 3) -> Face:
+    def mesh(self, rgb: Rgb, found: FaceDetection, rounds: int = 3) -> Face:
         """The points of a detected face; the crop is refined from the points themselves `rounds`
         times.
         """
@@ -183,7 +183,7 @@ class Landmarker:
             found.size * scale * 1.5,
             found.roll,
         )
-        face = self._mesh_at(small, roi)
+        face = self._run_mesh(small, roi)
         for _ in range(rounds - 1):
             face = self.follow(small, face)
         return face.moved(1 / scale)
@@ -196,10 +196,12 @@ class Landmarker:
         carried along by points that neither speech nor lids move. Without, the crop follows the
         chin, and the network answers a moved crop with a moved face.
         """
-        return self._mesh_at(rgb, _roi(face) if rest is None else _carried(rest, face))
+        return self._run_mesh(
+            rgb, _find_region(face) if rest is None else _carry_region(rest, face)
+        )
 
-    def _mesh_at(self, rgb: Rgb, roi: tuple[np.ndarray, float, float]) -> Face:
-        crop, affine = _crop(rgb, roi, MESH_SIZE)
+    def _run_mesh(self, rgb: Rgb, roi: tuple[np.ndarray, float, float]) -> Face:
+        crop, affine = _crop_region(rgb, roi, MESH_SIZE)
         self._mesh.setInput(crop.astype(np.float32).transpose(2, 0, 1)[None] / 255.0)
         outputs = self._mesh.forward(self._mesh.getUnconnectedOutLayersNames())
         raw, score = sorted(outputs, key=lambda output: -output.size)
@@ -208,7 +210,7 @@ class Landmarker:
         depth = points[:, 2:] * roi[1] / MESH_SIZE
         return Face(np.hstack([placed, depth]), _sigmoid(float(score.ravel()[0])))
 
-    def _detect_tile(self, rgb: Rgb, x: int, y: int, side: int) -> list[Found]:
+    def _detect_tile(self, rgb: Rgb, x: int, y: int, side: int) -> list[FaceDetection]:
         tile = rgb[max(y, 0) : y + side, max(x, 0) : x + side]
         square = np.zeros((side, side, 3), np.uint8)
         square[max(-y, 0) : max(-y, 0) + tile.shape[0], max(-x, 0) : max(-x, 0) + tile.shape[1]] = (
@@ -218,7 +220,9 @@ class Landmarker:
         self._detector.setInput((small.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
         outputs = self._detector.forward(self._detector.getUnconnectedOutLayersNames())
         scores, boxes = sorted(outputs, key=lambda output: output.size)
-        return _decode(scores.ravel(), boxes.reshape(-1, 16), self._anchors, (x, y, side))
+        return _decode_detections(
+            scores.ravel(), boxes.reshape(-1, 16), self._anchors, (x, y, side)
+        )
 
 
 class Irises:
@@ -230,13 +234,17 @@ class Irises:
 
     def find(self, rgb: Rgb, face: Face) -> Float64[np.ndarray, "2 3"]:
         """Centre (x, y) and radius in px, the viewer's left eye first."""
-        return np.stack([self._one(rgb, face, corners) for corners in ((33, 133), (362, 263))])
+        return np.stack(
+            [self._find_iris(rgb, face, corners) for corners in ((33, 133), (362, 263))]
+        )
 
-    def _one(self, rgb: Rgb, face: Face, corners: tuple[int, int]) -> Float64[np.ndarray, " 3"]:
+    def _find_iris(
+        self, rgb: Rgb, face: Face, corners: tuple[int, int]
+    ) -> Float64[np.ndarray, " 3"]:
         ends = face.points[list(corners), :2]
         size = float(np.hypot(*(ends[1] - ends[0]))) * 2.3
         roll = math.atan2(face.axes[1, 0], face.axes[0, 0])
-        crop, matrix = _crop(rgb, (ends.mean(axis=0), size, roll), IRIS_SIZE)
+        crop, matrix = _crop_region(rgb, (ends.mean(axis=0), size, roll), IRIS_SIZE)
         mirrored = corners[0] == 362  # the network knows one side only
         seen = np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
         self._network.setInput(seen.astype(np.float32).transpose(2, 0, 1)[None] / 255.0)
@@ -251,7 +259,7 @@ class Irises:
         return np.array([*placed[0], radius])
 
 
-def _anchors() -> np.ndarray:
+def _build_anchors() -> np.ndarray:
     """Centres of the detector's 896 anchors in [0, 1]: a 16x16 grid with two, an 8x8 grid with six
     at each place.
     """
@@ -263,7 +271,7 @@ def _anchors() -> np.ndarray:
     return np.concatenate(grids)
 
 
-def _tiles(shape: tuple[int, ...], share: float) -> Iterator[tuple[int, int, int]]:
+def _place_tiles(shape: tuple[int, ...], share: float) -> Iterator[tuple[int, int, int]]:
     """Squares (left, top, side) with half a side of overlap; share 1 is the whole picture padded to
     a square.
     """
@@ -272,21 +280,21 @@ def _tiles(shape: tuple[int, ...], share: float) -> Iterator[tuple[int, int, int
     if share == 1.0:
         yield (width - side) // 2, (height - side) // 2, side
         return
-    for top in _starts(height, side):
-        for left in _starts(width, side):
+    for top in _place_starts(height, side):
+        for left in _place_starts(width, side):
             yield left, top, side
 
 
-def _starts(length: int, side: int) -> list[int]:
+def _place_starts(length: int, side: int) -> list[int]:
     if length <= side:
         return [(length - side) // 2]
     count = math.ceil((length - side) / (side / 2)) + 1
     return [round(place) for place in np.linspace(0, length - side, count)]
 
 
-def _decode(
+def _decode_detections(
     scores: np.ndarray, boxes: np.ndarray, anchors: np.ndarray, tile: tuple[int, int, int]
-) -> list[Found]:
+) -> list[FaceDetection]:
     x, y, side = tile
     chances = 1 / (1 + np.exp(-np.clip(scores, -60, 60)))
     found = []
@@ -296,23 +304,23 @@ def _decode(
         low, high = (centre - half) * side + (x, y), (centre + half) * side + (x, y)
         eyes = values[4:8].reshape(2, 2)
         roll = math.atan2(eyes[1, 1] - eyes[0, 1], eyes[1, 0] - eyes[0, 0])
-        found.append(Found(box=(*low, *high), roll=roll, score=float(chances[index])))
+        found.append(FaceDetection(box=(*low, *high), roll=roll, score=float(chances[index])))
     return found
 
 
-def _without_overlaps(found: list[Found]) -> list[Found]:
-    kept: list[Found] = []
+def _drop_overlaps(found: list[FaceDetection]) -> list[FaceDetection]:
+    kept: list[FaceDetection] = []
     for one in sorted(found, key=lambda one: -one.score):
-        if _apart(one, kept):
+        if _is_apart(one, kept):
             kept.append(one)
     return kept
 
 
-def _apart(one: Found, others: list[Found]) -> bool:
-    return all(_overlap(one.box, other.box) < 0.3 for other in others)
+def _is_apart(one: FaceDetection, others: list[FaceDetection]) -> bool:
+    return all(_measure_overlap(one.box, other.box) < 0.3 for other in others)
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+def _measure_overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -321,7 +329,7 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     return width * height / smaller
 
 
-def _roi(face: Face) -> tuple[np.ndarray, float, float]:
+def _find_region(face: Face) -> tuple[np.ndarray, float, float]:
     points = face.points[:, :2]
     right, down = points[263] - points[33]
     roll = math.atan2(down, right)
@@ -331,18 +339,20 @@ def _roi(face: Face) -> tuple[np.ndarray, float, float]:
     return turn.T @ ((low + high) / 2), float(max(high - low)) * 1.5, roll
 
 
-def _carried(rest: Face, face: Face) -> tuple[np.ndarray, float, float]:
+def _carry_region(rest: Face, face: Face) -> tuple[np.ndarray, float, float]:
     """The region of `rest`, moved, turned and scaled as its steady points were (least squares)."""
     held = list(anatomy.STEADY)
     before, after = (one.points[held, :2] @ (1, 1j) for one in (rest, face))
     start, end = before.mean(), after.mean()
     turn = np.vdot(before - start, after - end) / np.vdot(before - start, before - start).real
-    centre, size, roll = _roi(rest)
+    centre, size, roll = _find_region(rest)
     placed = end + turn * (centre @ (1, 1j) - start)
     return np.array([placed.real, placed.imag]), size * abs(turn), roll + float(np.angle(turn))
 
 
-def _crop(rgb: Rgb, roi: tuple[np.ndarray, float, float], side: int) -> tuple[Rgb, np.ndarray]:
+def _crop_region(
+    rgb: Rgb, roi: tuple[np.ndarray, float, float], side: int
+) -> tuple[Rgb, np.ndarray]:
     """The turned square that a network sees, and the matrix from its px to the picture's."""
     centre, size, roll = roi
     scale = size / side

@@ -26,7 +26,7 @@ Line = Float32[np.ndarray, "41 2"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lips:
+class LipLines:
     """Points from corner to corner where each lip ends at rest, in picture px, and the `gap` of the
     landmarks in IOD.
     """
@@ -41,25 +41,25 @@ class Lips:
         return self.gap < CLOSED
 
 
-def lines(rgb: np.ndarray, face: Face) -> Lips:
+def find_lip_lines(rgb: np.ndarray, face: Face) -> LipLines:
     """Where the lips part at rest."""
     points = face.points[:, :2]
     upper, lower = points[list(anatomy.LIP_INNER_UPPER)], points[list(anatomy.LIP_INNER_LOWER)]
     gap = float((lower[5] - upper[5]) @ face.axes[:, 1]) / face.unit
     if gap < CLOSED:
-        upper = lower = _seam(rgb, (upper + lower) / 2, face)
-    return Lips(upper=_smooth(upper), lower=_smooth(lower), gap=max(gap, 0.0))
+        upper = lower = _trace_seam(rgb, (upper + lower) / 2, face)
+    return LipLines(upper=_smooth_line(upper), lower=_smooth_line(lower), gap=max(gap, 0.0))
 
 
-def _smooth(line: np.ndarray) -> Line:
+def _smooth_line(line: np.ndarray) -> Line:
     """Eleven points as a smooth curve of 41."""
-    return np.asarray(_SMOOTH @ line, dtype=np.float32)
+    return np.asarray(_SPLINE @ line, dtype=np.float32)
 
 
-_SMOOTH = CubicSpline(np.arange(11), np.eye(11), bc_type="natural")(np.linspace(0, 10, 41))
+_SPLINE = CubicSpline(np.arange(11), np.eye(11), bc_type="natural")(np.linspace(0, 10, 41))
 
 
-def _seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
+def _trace_seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
     """The dark line between closed lips near the landmarks' middle line, to where it ends beside
     their corners.
     """
@@ -72,9 +72,9 @@ def _seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
     offsets = np.linspace(-0.04, 0.045, 43) * unit
     places = (path[:, None] + offsets[None, :, None] * down).astype(np.float32)
     shades = cv2.remap(grey, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    chosen = _cheapest(shades - shades.min(axis=1, keepdims=True))
+    chosen = _find_cheapest_path(shades - shades.min(axis=1, keepdims=True))
     depth = np.percentile(shades, 75, axis=1) - shades[np.arange(len(path)), chosen]
-    first, last = _ends(depth / max(float(np.median(depth[BEYOND:-BEYOND])), 1.0))
+    first, last = _find_ends(depth / max(float(np.median(depth[BEYOND:-BEYOND])), 1.0))
     seam = path + offsets[chosen][:, None] * down
     smoothed = np.stack(
         [gaussian_filter1d(seam[:, axis], 0.7, mode="nearest") for axis in (0, 1)], axis=1
@@ -88,7 +88,7 @@ def _seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
     )
 
 
-def _cheapest(cost: np.ndarray) -> np.ndarray:
+def _find_cheapest_path(cost: np.ndarray) -> np.ndarray:
     """The column in each row on the cheapest smooth path (dynamic programming)."""
     columns = np.arange(cost.shape[1])
     steps = 2.5 * np.abs(columns[:, None] - columns[None])
@@ -103,7 +103,7 @@ def _cheapest(cost: np.ndarray) -> np.ndarray:
     return np.array(chosen[::-1])
 
 
-def _ends(depth: np.ndarray) -> tuple[int, int]:
+def _find_ends(depth: np.ndarray) -> tuple[int, int]:
     """The first and last row of the path at which it is still dark, looking outward from the
     landmarks' corners.
     """

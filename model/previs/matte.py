@@ -31,12 +31,12 @@ class Segmenter:
         """Read the .tflite file (catalogue name `mediapipe-selfie`)."""
         self._network = cv2.dnn.readNetFromTFLite(str(weights))
 
-    def person(self, rgb: Rgb, face: Face) -> Matte:
+    def segment_person(self, rgb: Rgb, face: Face) -> Matte:
         """How much each pixel of a picture around the face belongs to the person, in [0, 1]."""
         height, width = rgb.shape[:2]
         small = cv2.resize(rgb, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
-        guess = self._guess(small)
-        refined = np.maximum(_grab_cut(small, guess), np.clip((guess - 0.2) / 0.6, 0, 1))
+        guess = self._run_network(small)
+        refined = np.maximum(_refine_matte(small, guess), np.clip((guess - 0.2) / 0.6, 0, 1))
         matte = cv2.resize(
             refined.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
         )
@@ -45,22 +45,22 @@ class Segmenter:
         cv2.fillConvexPoly(hull, cv2.convexHull(face.points[:, :2].astype(np.int32)), 1.0)
         return np.asarray(cv2.GaussianBlur(np.maximum(matte, hull), (0, 0), 1.2 * width / 512))
 
-    def rough(self, rgb: Rgb) -> UInt8[np.ndarray, "height width"]:
+    def segment_roughly(self, rgb: Rgb) -> UInt8[np.ndarray, "height width"]:
         """The matte of a whole picture as the network sees it: soft, for what lies outside the
         moving box.
         """
         small = cv2.resize(rgb, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
         guess = cv2.resize(
-            self._guess(small), (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR
+            self._run_network(small), (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR
         )
         return np.asarray(np.rint(np.clip((guess - 0.3) / 0.4, 0, 1) * 255), dtype=np.uint8)
 
-    def _guess(self, small: Rgb) -> Matte:
+    def _run_network(self, small: Rgb) -> Matte:
         self._network.setInput(small.astype(np.float32).transpose(2, 0, 1)[None] / 255.0)
         return np.asarray(self._network.forward()).reshape(NETWORK_SIZE, NETWORK_SIZE)
 
 
-def _grab_cut(small: Rgb, guess: Matte) -> Matte:
+def _refine_matte(small: Rgb, guess: Matte) -> Matte:
     marks = np.where(
         guess > 0.9, cv2.GC_FGD, np.where(guess > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
     ).astype(np.uint8)
@@ -76,7 +76,7 @@ def _grab_cut(small: Rgb, guess: Matte) -> Matte:
     return np.asarray((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), dtype=np.float32)
 
 
-def plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
+def fill_plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
     """The picture with the person's edge filled from outside; untouched further than `BAND` from
     the matte.
 
@@ -88,7 +88,7 @@ def plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach // scale | 1, reach // scale | 1))
     covered = cv2.dilate((small_matte > 0.02).astype(np.float32), kernel)
     small = cv2.resize(rgb, (covered.shape[1], covered.shape[0]), interpolation=cv2.INTER_AREA)
-    filled = _push_pull(small.astype(np.float32), 1 - covered)
+    filled = _fill_unknown(small.astype(np.float32), 1 - covered)
     size = (rgb.shape[1], rgb.shape[0])
     filled = cv2.resize(filled, size, interpolation=cv2.INTER_CUBIC)
     soft = cv2.GaussianBlur(
@@ -98,18 +98,18 @@ def plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
     return np.asarray(np.clip(np.rint(mixed), 0, 255), dtype=np.uint8)
 
 
-def bled(rgb: Rgb, cover: UInt8[np.ndarray, "height width"]) -> Rgb:
+def fill_transparent(rgb: Rgb, cover: UInt8[np.ndarray, "height width"]) -> Rgb:
     """A cut-out's own colours, carried on under its transparent pixels. `rgb`: multiplied by
     `cover`, its opacity.
     """
     if not cover.any():
         return rgb
     share = np.maximum(cover, 1).astype(np.float32)[..., None] / 255
-    filled = _push_pull(rgb / share, np.minimum(cover.astype(np.float32) / 128, 1))
+    filled = _fill_unknown(rgb / share, np.minimum(cover.astype(np.float32) / 128, 1))
     return np.asarray(np.clip(np.rint(filled), 0, 255), dtype=np.uint8)
 
 
-def _push_pull(values: np.ndarray, known: Matte) -> np.ndarray:
+def _fill_unknown(values: np.ndarray, known: Matte) -> np.ndarray:
     """Fill where `known` is 0 with ever coarser averages of what is known."""
     height, width = known.shape
     weight = known[..., None]
@@ -123,6 +123,6 @@ def _push_pull(values: np.ndarray, known: Matte) -> np.ndarray:
         cv2.resize(values * weight, half, interpolation=cv2.INTER_AREA)
         / np.maximum(coarse_weight, 1e-6)[..., None]
     )
-    solved = _push_pull(coarse, np.minimum(coarse_weight * 4, 1))
+    solved = _fill_unknown(coarse, np.minimum(coarse_weight * 4, 1))
     finer = cv2.resize(solved, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(values * weight + finer * (1 - weight), dtype=np.float32)

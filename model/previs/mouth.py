@@ -17,7 +17,7 @@ from jaxtyping import Float32, UInt8
 
 from model.previs import anatomy
 from model.previs.landmarks import Face
-from model.previs.lips import Line, Lips
+from model.previs.lips import Line, LipLines
 
 TOOTH_WIDTHS = (36, 30, 30, 26, 22)
 TOOTH_HEIGHTS = (60, 56, 59, 52, 46)
@@ -52,13 +52,13 @@ class Mouth:
     down: Float32[np.ndarray, " 2"]
 
 
-def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
+def find_mouth(rgb: np.ndarray, face: Face, lips: LipLines) -> Mouth:
     """Study the mouth of a face."""
     points = face.points[:, :2]
-    skin = _colours(rgb, points[list(anatomy.CHEEKS)]).mean(axis=0)
+    skin = _sample_colours(rgb, points[list(anatomy.CHEEKS)]).mean(axis=0)
     red = points[[17, 84, 314, 0, 37, 267]] * 0.6 + points[[14, 87, 317, 13, 82, 312]] * 0.4
-    lip = _colours(rgb, red).mean(axis=0)
-    teeth = _turned(_teeth(skin, _white(rgb, face)), face.left_share)
+    lip = _sample_colours(rgb, red).mean(axis=0)
+    teeth = _turn_teeth(_draw_teeth(skin, _measure_white(rgb, face)), face.left_share)
     below = teeth[::-1].copy()
     below[..., :3] *= 0.72
     return Mouth(
@@ -71,16 +71,16 @@ def find(rgb: np.ndarray, face: Face, lips: Lips) -> Mouth:
         teeth_above=teeth,
         teeth_below=below,
         lip=lip,
-        seam=np.minimum(_colours(rgb, lips.upper[8:33]).mean(axis=0), lip * 0.6)
+        seam=np.minimum(_sample_colours(rgb, lips.upper[8:33]).mean(axis=0), lip * 0.6)
         if lips.closed
         else lip * 0.4,
         level=float(np.clip(skin.mean() / 150, 0.05, 1.15)),
-        chroma=_chroma(lip),
+        chroma=_measure_chroma(lip),
         down=face.axes[:, 1].astype(np.float32),
     )
 
 
-def _white(rgb: np.ndarray, face: Face) -> np.ndarray:
+def _measure_white(rgb: np.ndarray, face: Face) -> np.ndarray:
     """What white things look like in this light: the brightest of the whites of the eyes."""
     brightest = []
     for upper, lower in zip(anatomy.LID_UPPER, anatomy.LID_LOWER, strict=True):
@@ -96,40 +96,40 @@ def _white(rgb: np.ndarray, face: Face) -> np.ndarray:
     return np.asarray(np.mean(brightest, axis=0))
 
 
-def _chroma(colour: np.ndarray) -> float:
+def _measure_chroma(colour: np.ndarray) -> float:
     """0 for a grey, rising to 1 for what living skin and lips show at least."""
     return float(
         np.clip((colour.max() - colour.min()) / max(float(colour.max()), 1.0) / 0.18, 0, 1)
     )
 
 
-def _faded(colour: tuple[float, float, float], chroma: float) -> np.ndarray:
+def _fade_colour(colour: tuple[float, float, float], chroma: float) -> np.ndarray:
     """A colour drawn toward its own grey, as in a picture of that chroma."""
     full = np.array(colour, np.float32)
     return np.asarray(full.mean() + (full - full.mean()) * chroma, dtype=np.float32)
 
 
-def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _sample_colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
     height, width = rgb.shape[:2]
     x = np.clip(np.rint(places[:, 0]), 0, width - 1).astype(int)
     y = np.clip(np.rint(places[:, 1]), 0, height - 1).astype(int)
     return np.asarray(rgb[y, x], dtype=np.float32)
 
 
-def _teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows columns 4"]:
+def _draw_teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows columns 4"]:
     """The upper arch: ten teeth in the light of the face, RGBA. `white` is the colour of the eyes'
     whites, which tells of that light.
     """
     columns, rows = TEXTURE
     grey, bright = (max(float(colour @ LUMA), 1.0) for colour in (skin, white))
     light = float(np.clip(0.60 * grey + 0.62 * bright, 8, 226))
-    chroma = _chroma(skin)
+    chroma = _measure_chroma(skin)
     colour = light * (
-        0.50 * _faded((1.03, 1.0, 0.93), chroma) + 0.30 * white / bright + 0.20 * skin / grey
+        0.50 * _fade_colour((1.03, 1.0, 0.93), chroma) + 0.30 * white / bright + 0.20 * skin / grey
     )
     arch = np.zeros((rows, columns, 4), np.float32)
     across = np.abs(np.linspace(-1, 1, columns))
-    pink = _faded((150, 78, 80), chroma) * float(np.clip(grey / 130, 0.05, 1.1))
+    pink = _fade_colour((150, 78, 80), chroma) * float(np.clip(grey / 130, 0.05, 1.1))
     arch[: GUM + 16, :, :3] = pink * np.interp(across, (0.3, 1), (1, 0.45))[None, :, None]
     arch[: GUM + 16, :, 3] = 1
     for side in (-1, 1):
@@ -137,11 +137,11 @@ def _teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows col
         for width, height, share in zip(TOOTH_WIDTHS, TOOTH_HEIGHTS, TOOTH_LIGHT, strict=True):
             ends = sorted((edge, edge + side * width))
             edge += side * width
-            _tooth(arch, (ends[0], ends[1], height), colour * share)
+            _draw_tooth(arch, (ends[0], ends[1], height), colour * share)
     return np.asarray(arch)
 
 
-def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarray) -> None:
+def _draw_tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarray) -> None:
     """Draw one tooth, four times as fine: round at the gum and at the cutting edge, darker at its
     root and its sides.
     """
@@ -163,7 +163,7 @@ def _tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarr
     arch[..., 3] = np.maximum(arch[..., 3], cover)
 
 
-def _turned(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "rows columns 4"]:
+def _turn_teeth(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "rows columns 4"]:
     """The arch as a turned head shows it: its middle moved, the side that is turned away
     narrower.
     """
@@ -177,7 +177,7 @@ def _turned(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "rows c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Opening:
+class MouthOpening:
     """A mouth in one pose, in px of the frame: the lip lines (crossing where lips are pressed) and
     what neither lip was found to cover. What stands between the lines is open as well: far from the
     lips the search for what covers a pixel goes astray.
@@ -188,7 +188,7 @@ class Opening:
     mask: UInt8[np.ndarray, "rows columns"]
 
 
-def paint(mouth: Mouth, frame: np.ndarray, opening: Opening, skull: np.ndarray) -> None:
+def paint_mouth(mouth: Mouth, frame: np.ndarray, opening: MouthOpening, skull: np.ndarray) -> None:
     """Paint what is seen between the lips into `frame` (RGB) in place.
 
     `skull`: where the middle of the rest seam would be if only the head had moved.
@@ -198,20 +198,22 @@ def paint(mouth: Mouth, frame: np.ndarray, opening: Opening, skull: np.ndarray) 
     gap = float(gaps.max())
     if gap < 0.01 * mouth.unit:
         return
-    upper, lower = uncrossed(mouth, opening.upper, opening.lower)
+    upper, lower = uncross_lips(mouth, opening.upper, opening.lower)
     outline = np.rint(np.concatenate([upper, lower[::-1]]) * 16).astype(np.int32)
     mask = opening.mask.copy()
     cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, 4)
-    inside = _cavity(mouth, mask.shape, lower[20], gap, upper[-1] - upper[0])
+    inside = _draw_cavity(mouth, mask.shape, lower[20], gap, upper[-1] - upper[0])
     inside = _lay_teeth(mouth, inside, upper, lower, skull)
-    inside = _shade(mouth, inside, mask, gap, (upper[0], upper[-1]))
+    inside = _shade_inside(mouth, inside, mask, gap, (upper[0], upper[-1]))
     soft = cv2.GaussianBlur(mask, (0, 0), max(0.006 * mouth.unit, 0.6)).astype(np.float32)
     cover = soft * (1.15 / 255) - 0.05
     cover = np.clip(cover, 0, 1)[..., None]
     frame[:] = np.clip(frame * (1 - cover) + inside * cover, 0, 255).astype(np.uint8)
 
 
-def uncrossed(mouth: Mouth, upper: np.ndarray, lower: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def uncross_lips(
+    mouth: Mouth, upper: np.ndarray, lower: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The lip lines with their middle taken by both where they cross."""
     crossing = np.minimum((lower - upper) @ mouth.down, 0)[:, None] / 2 * mouth.down
     return upper + crossing, lower - crossing
@@ -234,12 +236,12 @@ def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray)
     frame[:] = (frame * (1 - cover) + mouth.seam * cover + 0.5).astype(np.uint8)
 
 
-def _cavity(
+def _draw_cavity(
     mouth: Mouth, size: tuple[int, ...], base: np.ndarray, gap: float, across: np.ndarray
 ) -> np.ndarray:
     """Dark red mucosa with the tongue resting on the lower lip's middle."""
     inside = np.empty((*size, 3), np.float32)
-    inside[:] = _faded((62, 24, 26), mouth.chroma) * mouth.level
+    inside[:] = _fade_colour((62, 24, 26), mouth.chroma) * mouth.level
     tongue = np.zeros(size, np.uint8)
     width = float(np.hypot(*across))
     turn = math.degrees(math.atan2(across[1], across[0]))
@@ -249,7 +251,7 @@ def _cavity(
     soft = cv2.GaussianBlur(tongue, (0, 0), max(gap * 0.07, 1)).astype(np.float32)[..., None] * (
         0.9 / 255
     )
-    colour = _faded((140, 66, 70), mouth.chroma) * mouth.level
+    colour = _fade_colour((140, 66, 70), mouth.chroma) * mouth.level
     return np.asarray(inside + (colour - inside) * soft)
 
 
@@ -264,11 +266,13 @@ def _lay_teeth(
     below = lower[20] + 0.012 * mouth.unit * down
     above = np.array([upper[20][0] * 0.3 + skull[0] * 0.7, skull[1]]) - 0.080 * mouth.unit * down
     column = TEXTURE[0] * mouth.middle
-    inside = _lay(inside, mouth.teeth_below, (below, column, TEXTURE[1] - GUM - 38), right * scale)
-    return _lay(inside, mouth.teeth_above, (above, column, GUM), right * scale)
+    inside = _lay_texture(
+        inside, mouth.teeth_below, (below, column, TEXTURE[1] - GUM - 38), right * scale
+    )
+    return _lay_texture(inside, mouth.teeth_above, (above, column, GUM), right * scale)
 
 
-def _lay(
+def _lay_texture(
     inside: np.ndarray,
     texture: np.ndarray,
     anchor: tuple[np.ndarray, float, float],
@@ -285,7 +289,7 @@ def _lay(
     return np.asarray(inside * (1 - cover) + laid[..., :3] * cover)
 
 
-def _shade(
+def _shade_inside(
     mouth: Mouth,
     inside: np.ndarray,
     opening: np.ndarray,

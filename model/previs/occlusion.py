@@ -38,7 +38,7 @@ FAINT, FAINT_LINE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lips:
+class LipVisibility:
     """What is seen where lips should be, in CIELAB, as in good light: how far their colour lies
     from the skin about them, how dark the line between them is, and how much redder than the
     forehead they and the skin about them are.
@@ -71,22 +71,22 @@ class Lips:
         return None
 
 
-def look(rgb: np.ndarray, face: Face) -> Lips:
+def measure_lips(rgb: np.ndarray, face: Face) -> LipVisibility:
     """Look at the mouth of a face in a picture."""
-    soft, near = _near(rgb, face)
+    soft, near = _crop_face(rgb, face)
     points = near.points[:, :2]
-    lips, about = (_colours(soft, points[list(part)])[0].mean(axis=0) for part in (RED, ABOUT))
-    bare = np.median(_colours(soft, points[list(BARE)])[0], axis=0)
+    lips, about = (_sample_lab(soft, points[list(part)])[0].mean(axis=0) for part in (RED, ABOUT))
+    bare = np.median(_sample_lab(soft, points[list(BARE)])[0], axis=0)
     light = LIGHTNESS / max(float(bare[0]), 2.0)
-    return Lips(
+    return LipVisibility(
         apart=float(np.linalg.norm(lips - about)) * light,
-        line=_line(soft, near) * light,
+        line=_measure_line(soft, near) * light,
         red=float(lips[1] - bare[1]),
         red_about=float(about[1] - bare[1]),
     )
 
 
-def _near(rgb: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
+def _crop_face(rgb: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
     """The face's part of a picture, small and a little soft, and the face in it."""
     points, room = face.points[:, :2], 0.2 * face.unit
     low = np.maximum(np.floor(points.min(axis=0) - room), 0).astype(int)
@@ -97,21 +97,21 @@ def _near(rgb: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
     return cv2.GaussianBlur(small, (0, 0), max(0.03 * placed.unit, 0.6)), placed
 
 
-def _colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _sample_lab(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
     """CIELAB at places (..., 2), as rows of them."""
     rows = places.reshape(-1, places.shape[-2], 2).astype(np.float32)
     seen = cv2.remap(rgb, rows, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.cvtColor(seen.astype(np.float32) / 255, cv2.COLOR_RGB2LAB))
 
 
-def _line(rgb: np.ndarray, face: Face) -> float:
+def _measure_line(rgb: np.ndarray, face: Face) -> float:
     """How much darker than what lies above and below is the darkest line across the middle of the
     lips (L*).
     """
     inner = (anatomy.LIP_INNER_UPPER[3:8], anatomy.LIP_INNER_LOWER[3:8])
     middle = np.mean([face.points[list(points), :2] for points in inner], axis=0)
     steps = np.linspace(-REACH, REACH, 29)[None, :, None] * face.unit * face.axes[:, 1]
-    light = _colours(rgb, middle[:, None] + steps)[..., 0].mean(axis=0)
+    light = _sample_lab(rgb, middle[:, None] + steps)[..., 0].mean(axis=0)
     level = light - np.linspace(light[0], light[-1], len(light))
     darkest = 7 + int(level[7:22].argmin())
     return float(min(level[:darkest].max(), level[darkest + 1 :].max()) - level[darkest])

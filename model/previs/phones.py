@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from model import level_curve
 from model.previs import fitting
 
 Samples = Float32[np.ndarray, " samples"]
 
-TICK = 160  # samples in 10 ms
+TICK = level_curve.HOP  # samples in 10 ms
 ROOM = 12  # ticks around a run of words in which its ends are sought
 # An alignment that was forced upon other words: a phone of more ticks than this, or more than this
 # share of shortest phones.
@@ -104,7 +105,7 @@ class Phone:
     end: int
 
 
-class Phones:
+class PhoneDecoder:
     """Two decoders, loaded when first needed. Each utterance starts afresh, so the answer does not
     depend on what came before.
     """
@@ -112,9 +113,10 @@ class Phones:
     def decode(self, samples: Samples) -> list[Phone]:
         """Phones heard in mono 16 kHz sound."""
         decoder = self._listener
-        _run(decoder, samples)
+        _run_decoder(decoder, samples)
         return [
-            _phone(part.word, part.start_frame, part.end_frame + 1) for part in decoder.seg() or ()
+            _make_phone(part.word, part.start_frame, part.end_frame + 1)
+            for part in decoder.seg() or ()
         ]
 
     def align(self, samples: Samples, text: str) -> list[Phone] | None:
@@ -124,65 +126,65 @@ class Phones:
         Where text and sound differ (a cut through a line, a word left out), the words that are
         heard are aligned each in its place, and what lies between them is decoded.
         """
-        words = self._known(text)
+        words = self._split_words(text)
         if not words:
             return None
-        whole = self._aligned(samples, words)
-        if whole is not None and not _forced(whole, samples):
+        whole = self._align_words(samples, words)
+        if whole is not None and not _is_forced(whole, samples):
             return whole
-        return self._fitted(samples, words)
+        return self._align_runs(samples, words)
 
-    def _known(self, text: str) -> list[str]:
+    def _split_words(self, text: str) -> list[str]:
         """The words of a text, each in the dictionary: those that were not are spelled."""
         words = re.findall(r"[a-z']+", text.lower())
         for word in words:
             if self._aligner.lookup_word(word) is None:
-                self._aligner.add_word(word, _spelled(word), True)
+                self._aligner.add_word(word, _spell_word(word), True)
         return words
 
-    def _aligned(self, samples: Samples, words: list[str]) -> list[Phone] | None:
+    def _align_words(self, samples: Samples, words: list[str]) -> list[Phone] | None:
         """Phones of exactly these words, or None when they cannot be fitted."""
         decoder = self._aligner
         try:
             decoder.set_align_text(" ".join(words))
-            _run(decoder, samples)
+            _run_decoder(decoder, samples)
             if decoder.hyp() is None:
                 return None
             decoder.set_alignment()
-            _run(decoder, samples)
+            _run_decoder(decoder, samples)
             alignment = decoder.get_alignment()
         except RuntimeError:  # pocketsphinx's way to say that no path fits
             return None
         if alignment is None:
             return None
-        return [_phone(p.name, p.start, p.start + p.duration) for p in alignment.phones()]
+        return [_make_phone(p.name, p.start, p.start + p.duration) for p in alignment.phones()]
 
-    def _fitted(self, samples: Samples, words: list[str]) -> list[Phone] | None:
+    def _align_runs(self, samples: Samples, words: list[str]) -> list[Phone] | None:
         """Decoded phones, with those runs of words that are heard in them aligned in their
         place.
         """
         decoded = self.decode(samples)
         heard = [phone for phone in decoded if phone.name != "SIL"]
         spelled = [
-            [_phone(name, 0, 0).name for name in self._aligner.lookup_word(word).split()]
+            [_make_phone(name, 0, 0).name for name in self._aligner.lookup_word(word).split()]
             for word in words
         ]
         made, done = [], 0
-        for run in fitting.runs(spelled, [phone.name for phone in heard]):
+        for run in fitting.find_runs(spelled, [phone.name for phone in heard]):
             low = max(heard[run.start].start - ROOM, done)
             high = min(heard[run.end - 1].end + ROOM, len(samples) // TICK)
             part, said = samples[low * TICK : high * TICK], words[run.first : run.last]
             # The words at the ends of a run may be half cut away.
             tries = (said, said[1:], said[:-1], said[1:-1])
             inside = next(
-                (fit for known in tries if known and (fit := self._aligned(part, known))), None
+                (fit for known in tries if known and (fit := self._align_words(part, known))), None
             )
             if inside is None:
                 continue
-            made += _between(decoded, done, low)
+            made += _clip_phones(decoded, done, low)
             made += [Phone(phone.name, phone.start + low, phone.end + low) for phone in inside]
             done = high
-        return [*made, *_between(decoded, done, len(samples) // TICK)] if made else None
+        return [*made, *_clip_phones(decoded, done, len(samples) // TICK)] if made else None
 
     @cached_property
     def _listener(self) -> Any:
@@ -208,7 +210,7 @@ class Phones:
         )
 
 
-def _run(decoder: Any, samples: Samples) -> None:
+def _run_decoder(decoder: Any, samples: Samples) -> None:
     pcm = (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes()
     decoder.reinit_feat()
     decoder.start_utt()
@@ -216,7 +218,7 @@ def _run(decoder: Any, samples: Samples) -> None:
     decoder.end_utt()
 
 
-def _forced(phones: list[Phone], samples: Samples) -> bool:
+def _is_forced(phones: list[Phone], samples: Samples) -> bool:
     """Whether words were squeezed or stretched to fit what was not them, or left much of what is
     said as silence.
     """
@@ -227,8 +229,8 @@ def _forced(phones: list[Phone], samples: Samples) -> bool:
         or float(np.mean(lengths <= SHORT)) > SHORT_SHARE
     ):
         return True
-    blocks = samples[: len(samples) // TICK * TICK].reshape(-1, TICK)
-    db = 10 * np.log10(np.einsum("ts,ts->t", blocks, blocks) / TICK + 1e-10)
+    power = level_curve.measure_power(samples, precision=np.float32)
+    db = level_curve.to_decibels(power, floor=1e-10)
     loud = db > np.percentile(db, 95) - LOUD_DB
     spoken = np.zeros(len(db), bool)
     for phone in phones:
@@ -236,7 +238,7 @@ def _forced(phones: list[Phone], samples: Samples) -> bool:
     return bool(loud.any()) and float(np.mean(spoken[loud])) < SPOKEN_SHARE
 
 
-def _between(phones: list[Phone], low: int, high: int) -> list[Phone]:
+def _clip_phones(phones: list[Phone], low: int, high: int) -> list[Phone]:
     """The parts of phones that lie in [low, high)."""
     return [
         Phone(phone.name, max(phone.start, low), min(phone.end, high))
@@ -245,12 +247,12 @@ def _between(phones: list[Phone], low: int, high: int) -> list[Phone]:
     ]
 
 
-def _phone(name: str, start: int, end: int) -> Phone:
+def _make_phone(name: str, start: int, end: int) -> Phone:
     plain = name.strip("0123456789")
     return Phone(plain if plain.isalpha() and plain.isupper() else "SIL", start, end)
 
 
-def _spelled(word: str) -> str:
+def _spell_word(word: str) -> str:
     spoken: list[str] = []
     while word:
         for letters, sound in SPELLING:

@@ -12,7 +12,7 @@ import numpy as np
 
 from manifests.errors import InputError, Problem
 from model.previs import anatomy, expression, eyes, lips, matte, mouth, occlusion, rig, shading
-from model.previs.landmarks import Face, Found, Irises, Landmarker
+from model.previs.landmarks import Face, FaceDetection, Irises, Landmarker
 from model.previs.matte import Segmenter
 from model.previs.rig import Box
 from model.previs.warp import Puppet
@@ -32,7 +32,7 @@ SMILING = 0.06  # IOD by which the corners stand above the middle of the lips in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Networks:
+class PrevisNetworks:
     """The loaded networks that setup needs."""
 
     landmarker: Landmarker
@@ -44,29 +44,35 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
     """The face that `portrait.face` chooses. Raises InputError: none, several without a choice, too
     small, turned away.
     """
-    pixels = portrait.pixels if portrait.alpha is None else _opaque(portrait.pixels, portrait.alpha)
+    pixels = (
+        portrait.pixels
+        if portrait.alpha is None
+        else _lay_on_backdrop(portrait.pixels, portrait.alpha)
+    )
     found = [(one, landmarker.mesh(pixels, one)) for one in landmarker.survey(pixels, LEAST_FACE)]
-    found = _distinct([(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE])
+    found = _drop_doubles(
+        [(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE]
+    )
     if not found:
-        raise _refusal(portrait, "no face was found", expected="one face, seen from the front")
-    one, face = found[_choice(portrait, [one for one, _ in found])]
+        raise _refuse(portrait, "no face was found", expected="one face, seen from the front")
+    one, face = found[_choose_face(portrait, [one for one, _ in found])]
     if one.size < LEAST_FACE:
-        raise _refusal(
+        raise _refuse(
             portrait,
             "the face is too small",
             expected=f"at least {LEAST_FACE} px",
             got=f"{one.size:.0f} px",
         )
-    _check_face(portrait, face, _stands_on_head(pixels, one, landmarker))
-    hidden = occlusion.look(pixels, face).covered
+    _check_face(portrait, face, _is_upside_down(pixels, one, landmarker))
+    hidden = occlusion.measure_lips(pixels, face).covered
     if hidden:
-        raise _refusal(
+        raise _refuse(
             portrait, "the mouth is covered", expected="lips that can be seen", got=hidden
         )
     return face
 
 
-def _opaque(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _lay_on_backdrop(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """A cut-out before the backdrop: what its transparent pixels hold is not part of the
     picture.
     """
@@ -80,16 +86,16 @@ def _check_face(portrait: Portrait, face: Face, on_head: bool) -> None:
     height, width = portrait.pixels.shape[:2]
     features = face.points[[*anatomy.EYE_POINTS, *anatomy.LIPS], :2]
     if (features < 0).any() or (features > (width - 1, height - 1)).any():
-        raise _refusal(
+        raise _refuse(
             portrait,
             "the face is cut off by the picture's edge",
             expected="eyes and mouth inside the picture",
         )
     if on_head:
-        raise _refusal(portrait, "the face stands on its head", expected="an upright picture")
+        raise _refuse(portrait, "the face stands on its head", expected="an upright picture")
     if abs(face.yaw_degrees) > MOST_YAW:
         got = f"turned by {face.yaw_degrees:+.0f} degrees"
-        raise _refusal(
+        raise _refuse(
             portrait,
             "the face is turned too far aside",
             expected=f"at most {MOST_YAW:.0f} degrees",
@@ -97,7 +103,7 @@ def _check_face(portrait: Portrait, face: Face, on_head: bool) -> None:
         )
 
 
-def _stands_on_head(pixels: np.ndarray, one: Found, landmarker: Landmarker) -> bool:
+def _is_upside_down(pixels: np.ndarray, one: FaceDetection, landmarker: Landmarker) -> bool:
     """Whether the detector is much surer of the same place turned by half a circle."""
     left, top, right, bottom = (round(edge) for edge in one.box)
     room = round(one.size / 2)
@@ -109,12 +115,12 @@ def _stands_on_head(pixels: np.ndarray, one: Found, landmarker: Landmarker) -> b
     return turned > upright + SCORE_GAP_TURNED
 
 
-def _distinct(found: list[tuple[Found, Face]]) -> list[tuple[Found, Face]]:
+def _drop_doubles(found: list[tuple[FaceDetection, Face]]) -> list[tuple[FaceDetection, Face]]:
     """Each face once, and no shapes in a blurred background: those score far below a face in the
     same picture.
     """
     best = max((one.score for one, _ in found), default=0.0)
-    kept: list[tuple[Found, Face]] = []
+    kept: list[tuple[FaceDetection, Face]] = []
     for one, face in sorted(found, key=lambda pair: -pair[0].score):
         apart = all(np.hypot(*(face.centre - other.centre)) > other.unit for _, other in kept)
         if apart and one.score >= best - SCORE_GAP:
@@ -122,7 +128,7 @@ def _distinct(found: list[tuple[Found, Face]]) -> list[tuple[Found, Face]]:
     return sorted(kept, key=lambda pair: pair[0].box[0])
 
 
-def _choice(portrait: Portrait, found: list[Found]) -> int:
+def _choose_face(portrait: Portrait, found: list[FaceDetection]) -> int:
     sizes = [one.size for one in found]
     known = {"left": 0, "right": len(found) - 1, "largest": int(np.argmax(sizes))}
     known |= {str(number): number - 1 for number in range(1, len(found) + 1)}
@@ -136,16 +142,16 @@ def _choice(portrait: Portrait, found: list[Found]) -> int:
     )
     expected = "face = left, right, largest or a number up to " + str(len(found))
     faces = "1 face was" if len(found) == 1 else f"{len(found)} faces were"
-    raise _refusal(portrait, f"{faces} found ({listed})", expected=expected, got=portrait.face)
+    raise _refuse(portrait, f"{faces} found ({listed})", expected=expected, got=portrait.face)
 
 
-def _refusal(
+def _refuse(
     portrait: Portrait, message: str, *, expected: str | None = None, got: str | None = None
 ) -> InputError:
     return InputError(Problem(file=portrait.name, message=message, expected=expected, got=got))
 
 
-def scaled(portrait: Portrait, size: int | None) -> tuple[np.ndarray, float]:
+def scale_portrait(portrait: Portrait, size: int | None) -> tuple[np.ndarray, float]:
     """The portrait with its short side at most `size` (or `LARGEST`) px and even sides, and the
     factor that was applied.
     """
@@ -159,37 +165,39 @@ def scaled(portrait: Portrait, size: int | None) -> tuple[np.ndarray, float]:
     if target != (width, height):
         made = cv2.resize(made, target, interpolation=cv2.INTER_AREA)
     if cover is not None:
-        made = np.dstack([matte.bled(made[..., :3], made[..., 3]), made[..., 3]])
+        made = np.dstack([matte.fill_transparent(made[..., :3], made[..., 3]), made[..., 3]])
     return np.ascontiguousarray(made), target[0] / width
 
 
-def build(portrait: Portrait, networks: Networks, size: int | None) -> Puppet:
+def build_puppet(portrait: Portrait, networks: PrevisNetworks, size: int | None) -> Puppet:
     """Everything frames share, at the resolution at which they will be made."""
     face = find_face(portrait, networks.landmarker)
-    picture, factor = scaled(portrait, size)
-    return assemble(picture, face.moved(factor), networks)
+    picture, factor = scale_portrait(portrait, size)
+    return assemble_puppet(picture, face.moved(factor), networks)
 
 
-def assemble(picture: np.ndarray, face: Face, networks: Networks) -> Puppet:
+def assemble_puppet(picture: np.ndarray, face: Face, networks: PrevisNetworks) -> Puppet:
     """A puppet from a picture (RGB or RGBA) at its final size and the face in it."""
     rgb = np.ascontiguousarray(picture[..., :3])
-    reach = rig.reach(face, (rgb.shape[1], rgb.shape[0]))
+    reach = rig.find_reach(face, (rgb.shape[1], rgb.shape[0]))
     left, top, right, bottom = reach
     near = np.ascontiguousarray(rgb[top:bottom, left:right])
     if picture.shape[2] == 4:
         opaque = picture[top:bottom, left:right, 3].astype(np.float32) / 255
         cover = opaque if opaque.any() else np.ones_like(opaque)
     else:
-        cover = networks.segmenter.person(near, face.moved(1.0, (left, top)))
-    plate = rgb.copy() if picture.shape[2] == 3 else _opaque(rgb, picture[..., 3])
-    plate[top:bottom, left:right] = matte.plate(plate[top:bottom, left:right], cover, face.unit)
-    box = _tight(cover, round(matte.BAND * face.unit))
+        cover = networks.segmenter.segment_person(near, face.moved(1.0, (left, top)))
+    plate = rgb.copy() if picture.shape[2] == 3 else _lay_on_backdrop(rgb, picture[..., 3])
+    plate[top:bottom, left:right] = matte.fill_plate(
+        plate[top:bottom, left:right], cover, face.unit
+    )
+    box = _find_person_box(cover, round(matte.BAND * face.unit))
     source = np.dstack([near, np.rint(cover * 255).astype(np.uint8)])[
         box[1] : box[3], box[0] : box[2]
     ]
     place = (left + box[0], top + box[1], left + box[2], top + box[3])
-    whole = picture[..., 3] if picture.shape[2] == 4 else networks.segmenter.rough(rgb)
-    return _solve(
+    whole = picture[..., 3] if picture.shape[2] == 4 else networks.segmenter.segment_roughly(rgb)
+    return _solve_puppet(
         np.ascontiguousarray(source),
         face.moved(1.0, place[:2]),
         (plate, whole),
@@ -197,28 +205,28 @@ def assemble(picture: np.ndarray, face: Face, networks: Networks) -> Puppet:
     )
 
 
-def _solve(
+def _solve_puppet(
     source: np.ndarray, face: Face, whole: tuple[np.ndarray, np.ndarray], known: tuple[Box, Irises]
 ) -> Puppet:
     rgb = np.ascontiguousarray(source[..., :3])
     box = (0, 0, rgb.shape[1], rgb.shape[0])
-    parted = lips.lines(rgb, face)
+    parted = lips.find_lip_lines(rgb, face)
     return Puppet(
         face=face,
         place=known[0],
         source=source,
         plate=whole[0],
         matte=whole[1],
-        rig=rig.build(face, box, (parted.upper, parted.lower)),
-        mouth=mouth.find(rgb, face, parted),
-        eyes=eyes.find(rgb, face, known[1].find(rgb, face), box),
-        shading=shading.draw(face, box),
-        rest=_rest(face, parted),
-        warnings=_warnings(rgb, face),
+        rig=rig.build_rig(face, box, (parted.upper, parted.lower)),
+        mouth=mouth.find_mouth(rgb, face, parted),
+        eyes=eyes.find_eyes(rgb, face, known[1].find(rgb, face), box),
+        shading=shading.draw_shading(face, box),
+        rest=_estimate_rest(face, parted),
+        warnings=_collect_warnings(rgb, face),
     )
 
 
-def _rest(face: Face, parted: lips.Lips) -> np.ndarray:
+def _estimate_rest(face: Face, parted: lips.LipLines) -> np.ndarray:
     """What takes a smile or parted lips out of the portrait, as unit weights."""
     local = face.local
     lift = float(local[[13, 14], 1].mean() - local[[61, 291], 1].mean())
@@ -228,10 +236,10 @@ def _rest(face: Face, parted: lips.Lips) -> np.ndarray:
             "AU12": -min((lift - SMILING / 2) / 0.115, 1.0),
             "AU6": -min((lift - SMILING / 2) / 0.2, 0.6),
         }
-    return expression.vector(units).astype(np.float32)
+    return expression.make_vector(units).astype(np.float32)
 
 
-def _warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
+def _collect_warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
     """What a person should look at: a turned head, a mouth that does not look like one, a small
     face.
     """
@@ -240,7 +248,7 @@ def _warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
         said.append(
             f"the face is turned by {face.yaw_degrees:+.0f} degrees: its far side may look stretched"
         )
-    doubt = occlusion.look(rgb, face).doubtful
+    doubt = occlusion.measure_lips(rgb, face).doubtful
     if doubt:
         said.append(f"the mouth may be covered: {doubt}")
     if face.unit < WARN_UNIT:
@@ -248,7 +256,7 @@ def _warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _tight(cover: np.ndarray, room: int) -> Box:
+def _find_person_box(cover: np.ndarray, room: int) -> Box:
     """The part that the person covers, with room to move."""
     height, width = cover.shape
     rows, columns = (

@@ -30,7 +30,7 @@ REACH = (2.3, 2.7, 2.3)  # IOD beside, above and below the face centre beyond wh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Grid:
+class WarpGrid:
     """A lattice of sample points: pixel (left, top) to (right, bottom), `columns` x `rows` cells,
     samples at cell centres.
     """
@@ -56,7 +56,7 @@ class Grid:
         return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
 
     @classmethod
-    def over(cls, box: Box, cell: float) -> Grid:
+    def over(cls, box: Box, cell: float) -> WarpGrid:
         """A grid over a box of whole px with cells of about `cell` px."""
         left, top, right, bottom = box
         columns, rows = (
@@ -72,82 +72,82 @@ class Rig:
     of the lip lines, upper then lower.
     """
 
-    wide: Grid
-    mouth: Grid
+    wide: WarpGrid
+    mouth: WarpGrid
     whole: Float32[np.ndarray, "parts values"]
     above: Float32[np.ndarray, "parts values"]
     below: Float32[np.ndarray, "parts values"]
     lips: Float32[np.ndarray, "parts 82 2"]
 
 
-def build(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
-    """Solve the rig of a face whose moving part lies in `box` (inside `reach`) and whose lips end
+def build_rig(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
+    """Solve the rig of a face whose moving part lies in `box` (inside `find_reach`) and whose lips end
     in these lines (picture px).
     """
-    wide = Grid.over(box, face.unit * 0.047)
-    mouth = Grid.over(_mouth_box(face, box), face.unit * 0.026)
-    at_points = _vertices(face)
+    wide = WarpGrid.over(box, face.unit * 0.047)
+    mouth = WarpGrid.over(_find_mouth_box(face, box), face.unit * 0.026)
+    at_points = _move_mesh(face)
     grid_points = [
         face.to_local(grid.centres.reshape(-1, 2).astype(np.float64)) for grid in (wide, mouth)
     ]
     upper_lip, lower_lip = (face.to_local(line) for line in lips)
-    above = _spread(face, at_points, anatomy.LOWER_LIP, [*grid_points, upper_lip])
-    below = _spread(face, at_points, anatomy.UPPER_LIP, [*grid_points, lower_lip])
-    under = _under_mouth(face, grid_points[0])[None, :, None]
+    above = _spread_units(face, at_points, anatomy.LOWER_LIP, [*grid_points, upper_lip])
+    below = _spread_units(face, at_points, anatomy.UPPER_LIP, [*grid_points, lower_lip])
+    under = _weigh_below_mouth(face, grid_points[0])[None, :, None]
     whole = above[0] + (below[0] - above[0]) * under
     fields = [whole, above[1], below[1], above[2], below[2]]
     places = [grid_points[0], grid_points[1], grid_points[1], upper_lip, lower_lip]
-    done = [_with_head(face, field, place) for field, place in zip(fields, places, strict=True)]
+    done = [_append_head(face, field, place) for field, place in zip(fields, places, strict=True)]
     return Rig(
         wide=wide,
         mouth=mouth,
-        whole=_flat(done[0]),
-        above=_flat(done[1]),
-        below=_flat(done[2]),
+        whole=_flatten_field(done[0]),
+        above=_flatten_field(done[1]),
+        below=_flatten_field(done[2]),
         lips=np.concatenate(done[3:], axis=1).astype(np.float32),
     )
 
 
-def solve(controls: Points, values: np.ndarray, places: Points) -> np.ndarray:
+def solve_rbf(controls: Points, values: np.ndarray, places: Points) -> np.ndarray:
     """Spread `values` (n, k) given at `controls` to `places` with the kernel -r and a constant,
     lightly regularised.
     """
     count = len(controls)
     system = np.zeros((count + 1, count + 1))
-    system[:count, :count] = -_distances(controls, controls) - 1e-3 * np.eye(count)
+    system[:count, :count] = -_measure_distances(controls, controls) - 1e-3 * np.eye(count)
     system[count, :count] = system[:count, count] = 1
     sides = np.vstack([values, np.zeros((1, values.shape[1]))])
     # one thread; BLAS threads fight on a shared machine
     _, weights = cv2.solve(system, sides, flags=cv2.DECOMP_LU)
     # the large product; its rounding is far below a pixel
-    kernel = _distances(places, controls).astype(np.float32)
+    kernel = _measure_distances(places, controls).astype(np.float32)
     return np.asarray(weights[count] - kernel @ weights[:count].astype(np.float32))
 
 
-def _distances(a: Points, b: Points) -> np.ndarray:
+def _measure_distances(a: Points, b: Points) -> np.ndarray:
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
     return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
-def _rings() -> Points:
+def _place_rings() -> Points:
     turns = np.linspace(0, 2 * math.pi, RING_POINTS, endpoint=False)
     circle = np.stack([np.cos(turns), np.sin(turns)], axis=1)
     return np.concatenate([circle * radius for radius in RINGS])
 
 
-def _vertices(face: Face) -> Float64[np.ndarray, "units 468 2"]:
+def _move_mesh(face: Face) -> Float64[np.ndarray, "units 468 2"]:
     """Where every unit moves every mesh point, in IOD in the face's axes."""
-    local, rings = face.local, _rings()
-    low, seen = _is_low(face)[:, None], _foreshortened(face)
+    local, rings = face.local, _place_rings()
+    low, seen = _find_low_points(face)[:, None], _foreshorten(face)
     rows = []
     for name in expression.UNITS:
-        made = expression.controls(name)
-        upper, lower = (_one_side(side, local, rings) for side in (made.upper, made.lower))
+        made = expression.build_controls(name)
+        upper, lower = (_solve_side(side, local, rings) for side in (made.upper, made.lower))
         rows.append(np.where(low, lower, upper) * seen)
     return np.stack(rows)
 
 
-def _foreshortened(face: Face) -> Float64[np.ndarray, "468 2"]:
+def _foreshorten(face: Face) -> Float64[np.ndarray, "468 2"]:
     """How much of a movement across and down is seen at each point: across, less on the side that
     is turned away, more on the other.
     """
@@ -156,13 +156,13 @@ def _foreshortened(face: Face) -> Float64[np.ndarray, "468 2"]:
     return np.stack([1 + side * (right - 1), np.ones(len(side))], axis=1)
 
 
-def _one_side(side: dict[int, tuple[float, float]], local: Points, rings: Points) -> np.ndarray:
+def _solve_side(side: dict[int, tuple[float, float]], local: Points, rings: Points) -> np.ndarray:
     points = np.concatenate([local[list(side)], rings])
     values = np.concatenate([np.array(list(side.values())), np.zeros((len(rings), 2))])
-    return solve(points, values, local)
+    return solve_rbf(points, values, local)
 
 
-def _is_low(face: Face) -> np.ndarray:
+def _find_low_points(face: Face) -> np.ndarray:
     """Which mesh points hang below the mouth line (and so on the jaw)."""
     local = face.local
     line = local[[61, 291], 1].mean()
@@ -172,23 +172,23 @@ def _is_low(face: Face) -> np.ndarray:
     return np.asarray(low)
 
 
-def _spread(
+def _spread_units(
     face: Face, at_points: np.ndarray, without: tuple[int, ...], places: list[Points]
 ) -> list[np.ndarray]:
     """All units from the mesh points (but those of one lip) to each list of places: arrays (units,
     n, 2).
     """
     kept = np.setdiff1d(np.arange(468), without)
-    controls = np.concatenate([face.local[kept], _rings()])
+    controls = np.concatenate([face.local[kept], _place_rings()])
     units = len(at_points)
     values = at_points[:, kept].transpose(1, 0, 2).reshape(len(kept), -1)
     values = np.concatenate([values, np.zeros((len(controls) - len(kept), values.shape[1]))])
-    spread = solve(controls, values, np.concatenate(places))
+    spread = solve_rbf(controls, values, np.concatenate(places))
     parts = np.split(spread, np.cumsum([len(place) for place in places])[:-1])
     return [part.reshape(len(part), units, 2).transpose(1, 0, 2) for part in parts]
 
 
-def _under_mouth(face: Face, places: Points) -> np.ndarray:
+def _weigh_below_mouth(face: Face, places: Points) -> np.ndarray:
     """0 above, 1 below the mouth line at rest, soft to the sides of the corners."""
     local = face.local
     middle = (local[list(anatomy.LIP_INNER_UPPER)] + local[list(anatomy.LIP_INNER_LOWER)]) / 2
@@ -197,14 +197,14 @@ def _under_mouth(face: Face, places: Points) -> np.ndarray:
     return np.asarray(np.clip((places[:, 1] - line) / (2 * (0.35 * beside + 0.04)) + 0.5, 0, 1))
 
 
-def _with_head(face: Face, units: np.ndarray, places: Points) -> np.ndarray:
+def _append_head(face: Face, units: np.ndarray, places: Points) -> np.ndarray:
     """Append the head's movements and turn IOD in the face's axes into picture px."""
-    everything = np.concatenate([units, _head(face, places)])
-    everything = everything * _window(places)[None, :, None]
+    everything = np.concatenate([units, _move_head(face, places)])
+    everything = everything * _fade_at_reach(places)[None, :, None]
     return np.asarray(everything @ face.axes.T * face.unit)
 
 
-def _head(face: Face, places: Points) -> Float64[np.ndarray, "head n 2"]:
+def _move_head(face: Face, places: Points) -> Float64[np.ndarray, "head n 2"]:
     """How `HEAD` moves places for 1 IOD, 1 radian or (breath) 1 IOD of rise: about the neck, fading
     out below the chin.
     """
@@ -212,7 +212,7 @@ def _head(face: Face, places: Points) -> Float64[np.ndarray, "head n 2"]:
     pivot = local[anatomy.CHIN] + (0.0, 0.6)
     about = places - pivot
     hold = 1 / (1 + np.exp(np.clip((about[:, 1] + 0.1) * 5, -40, 40)))
-    depth = _depth(face, places)
+    depth = _measure_depth(face, places)
     one, none = np.ones(len(places)), np.zeros(len(places))
     chest = np.exp(-(((places[:, 1] - local[anatomy.CHIN, 1] - 0.6) / 0.45) ** 2)) + hold
     rows = [(one, none), (none, one), (-about[:, 1], about[:, 0]), (depth, none), (none, depth)]
@@ -221,17 +221,17 @@ def _head(face: Face, places: Points) -> Float64[np.ndarray, "head n 2"]:
     return np.concatenate([moved, breath])
 
 
-def _depth(face: Face, places: Points) -> np.ndarray:
+def _measure_depth(face: Face, places: Points) -> np.ndarray:
     """Height of the face toward the camera over its oval, in IOD; 0 outside."""
     toward = -face.points[:, 2] / face.unit
     toward = toward - toward[list(anatomy.OVAL)].mean()
-    rings = _rings()
+    rings = _place_rings()
     controls = np.concatenate([face.local[::2], rings])
     values = np.concatenate([toward[::2], np.zeros(len(rings))])[:, None]
-    return np.asarray(np.clip(solve(controls, values, places)[:, 0], 0, None))
+    return np.asarray(np.clip(solve_rbf(controls, values, places)[:, 0], 0, None))
 
 
-def _window(places: Points) -> np.ndarray:
+def _fade_at_reach(places: Points) -> np.ndarray:
     """1 around the face, falling smoothly to 0 at the edge of its reach."""
     beside, above, below = REACH
     inside = np.minimum(
@@ -241,29 +241,29 @@ def _window(places: Points) -> np.ndarray:
     return np.asarray(rise**2 * (3 - 2 * rise))
 
 
-def reach(face: Face, size: tuple[int, int]) -> Box:
+def find_reach(face: Face, size: tuple[int, int]) -> Box:
     """The box (left, top, right, bottom) in a picture of `size` (width, height) outside which
     nothing moves.
     """
     beside, above, below = REACH
     corners = np.array([(-beside, -above), (beside, -above), (-beside, below), (beside, below)])
-    return _clipped(face.to_picture(corners), (0, 0, *size))
+    return _clip_corners(face.to_picture(corners), (0, 0, *size))
 
 
-def _mouth_box(face: Face, box: Box) -> Box:
+def _find_mouth_box(face: Face, box: Box) -> Box:
     beside, above, below = MOUTH_MARGIN
     lips = face.local[list(anatomy.LIPS)]
     low = lips.min(axis=0) - np.array([beside, above])
     high = lips.max(axis=0) + np.array([beside, below])
     corners = np.array([low, (high[0], low[1]), (low[0], high[1]), high])
-    return _clipped(face.to_picture(corners), box)
+    return _clip_corners(face.to_picture(corners), box)
 
 
-def _clipped(corners: np.ndarray, box: Box) -> Box:
+def _clip_corners(corners: np.ndarray, box: Box) -> Box:
     low = np.maximum(np.floor(corners.min(axis=0)), box[:2])
     high = np.minimum(np.ceil(corners.max(axis=0)), box[2:])
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
-def _flat(field: np.ndarray) -> np.ndarray:
+def _flatten_field(field: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(field.reshape(len(field), -1), dtype=np.float32)

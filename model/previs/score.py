@@ -18,10 +18,11 @@ from jaxtyping import Float64
 
 from manifests.timebase import ANALYSIS_HZ
 from model.emotion import LABELS, Performance
+from model.level_curve import HZ
 from model.previs import CONTEXT_SECONDS, expression, gesture, visemes
 from model.previs.expression import INDEX
-from model.previs.filmed import Filmed
-from model.previs.phones import Phones
+from model.previs.filmed import FilmedPerformance
+from model.previs.phones import PhoneDecoder
 from model.previs.warp import Pose
 from model.talker import Speech
 
@@ -35,7 +36,7 @@ LIP_FOR_JAW = expression.LIP_UNITS["AU26"].lower[0] / expression.LIP_UNITS["AU16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Block:
+class SpeechBlock:
     """Consecutive frames: `times` seconds from the start of the shot (frame centres) and what is
     heard then.
 
@@ -50,37 +51,37 @@ class Block:
     speaking: Float64[np.ndarray, " frames"]
 
 
-def poses(
+def make_poses(
     speech: Speech,
     performance: Performance,
     seed: int,
     *,
-    phones: Phones | None,
-    filmed: Filmed | None = None,
+    phones: PhoneDecoder | None,
+    filmed: FilmedPerformance | None = None,
 ) -> Iterator[Pose]:
     """Exactly `speech.frames` poses. Memory does not grow with the length beyond the sound itself.
 
     With `phones` None the signal alone moves the mouth; with `filmed` that performance leads brows,
     lids, corners and head.
     """
-    actor = Actor(speech, performance, seed, filmed)
-    for block in blocks(speech, phones, seed):
+    actor = PortraitActor(speech, performance, seed, filmed)
+    for block in make_blocks(speech, phones, seed):
         yield from actor.act(block)
 
 
-def still(label: str, intensity: float) -> Pose:
+def pose_emotion(label: str, intensity: float) -> Pose:
     """An emotion held in silence, as a single pose that looks at the camera."""
-    weight = expression.shown(np.eye(len(LABELS))[LABELS.index(label)] * intensity)
-    lid, look, bow = weight @ expression.bearing_matrix()
+    weight = expression.scale_intensities(np.eye(len(LABELS))[LABELS.index(label)] * intensity)
+    lid, look, bow = weight @ expression.build_bearing_matrix()
     return Pose(
-        units=(weight @ expression.emotion_matrix()).astype(np.float32),
+        units=(weight @ expression.build_emotion_matrix()).astype(np.float32),
         head=np.array([0, 0, 0, 0, bow, 0], np.float32),
         lids=(float(lid), float(lid)),
         gaze=(0.0, float(look)),
     )
 
 
-def liveliest(made: Iterable[Pose], count: int) -> tuple[int, list[Pose]]:
+def find_liveliest(made: Iterable[Pose], count: int) -> tuple[int, list[Pose]]:
     """The `count` consecutive poses between which the mouth moves most, and the number of the first
     of them.
     """
@@ -95,29 +96,36 @@ def liveliest(made: Iterable[Pose], count: int) -> tuple[int, list[Pose]]:
     return first, chosen
 
 
-def blocks(speech: Speech, phones: Phones | None, seed: int = 0) -> Iterator[Block]:
+def make_blocks(
+    speech: Speech, phones: PhoneDecoder | None, seed: int = 0
+) -> Iterator[SpeechBlock]:
     """What is heard, in blocks of frames."""
-    samples, before = _heard(speech)
-    level = visemes.loudness(samples)
+    samples, before = _take_span(speech)
+    level = visemes.measure_level(samples)
     if speech.role == "speaking":
-        speaking, beat = gesture.phrase(level.open), gesture.stress(level.db, level.reference)
+        speaking, beat = (
+            gesture.find_phrases(level.open),
+            gesture.find_stress(level.db, level.reference),
+        )
     else:
-        speaking, beat = np.zeros(len(level.db)), 0.7 * gesture.nods(level.open, seed)
-    rows = _Rows(samples, phones, speech)
+        speaking, beat = np.zeros(len(level.db)), 0.7 * gesture.place_nods(level.open, seed)
+    rows = _VisemeRows(samples, phones, speech)
     for start in range(0, speech.frames, BLOCK_FRAMES):
         frames = np.arange(start, min(start + BLOCK_FRAMES, speech.frames))
         times = (frames + 0.5) / float(speech.rate)
-        ticks = (times + before) * visemes.HZ - 0.5
+        ticks = (times + before) * HZ - 0.5
         lived = times + speech.before_frames / float(speech.rate)
         heard, stressed, open_mouth = (
             rows.at(ticks),
-            _sampled(beat, ticks),
-            _sampled(speaking, ticks),
+            _sample_track(beat, ticks),
+            _sample_track(speaking, ticks),
         )
-        yield Block(times=times, lived=lived, speech=heard, beat=stressed, speaking=open_mouth)
+        yield SpeechBlock(
+            times=times, lived=lived, speech=heard, beat=stressed, speaking=open_mouth
+        )
 
 
-def _heard(speech: Speech) -> tuple[np.ndarray, float]:
+def _take_span(speech: Speech) -> tuple[np.ndarray, float]:
     """The span with a margin of its context, and how many seconds of it come before the first
     frame.
     """
@@ -130,22 +138,22 @@ def _heard(speech: Speech) -> tuple[np.ndarray, float]:
     return heard, (speech.lead - start) / ANALYSIS_HZ
 
 
-def _sampled(track: np.ndarray, ticks: np.ndarray) -> np.ndarray:
+def _sample_track(track: np.ndarray, ticks: np.ndarray) -> np.ndarray:
     """A 100 Hz track at fractional ticks; nothing is heard outside it."""
     if not len(track):
         return np.zeros(len(ticks))
     return np.asarray(np.interp(ticks, np.arange(len(track)), track, left=0.0, right=0.0))
 
 
-class _Rows:
+class _VisemeRows:
     """Viseme channels on demand: pieces are decoded only when a frame needs them, and dropped when
     passed.
     """
 
-    def __init__(self, samples: np.ndarray, phones: Phones | None, speech: Speech) -> None:
+    def __init__(self, samples: np.ndarray, phones: PhoneDecoder | None, speech: Speech) -> None:
         silent = speech.role == "listening"
         text = speech.text if speech.language.startswith("en") else None
-        self._pieces = iter(()) if silent else visemes.stream(samples, phones, text)
+        self._pieces = iter(()) if silent else visemes.stream_channels(samples, phones, text)
         self._rows = np.zeros((0, len(visemes.CHANNELS)))
         self._first = 0
 
@@ -158,14 +166,18 @@ class _Rows:
         passed = max(0, int(ticks[0]) - 2 - self._first)
         self._rows, self._first = self._rows[passed:], self._first + min(passed, len(self._rows))
         places = ticks - self._first
-        return np.stack([_sampled(column, places) for column in self._rows.T], axis=1)
+        return np.stack([_sample_track(column, places) for column in self._rows.T], axis=1)
 
 
-class Actor:
+class PortraitActor:
     """Turns what is heard into poses; holds only what the seed gives."""
 
     def __init__(
-        self, speech: Speech, performance: Performance, seed: int, filmed: Filmed | None = None
+        self,
+        speech: Speech,
+        performance: Performance,
+        seed: int,
+        filmed: FilmedPerformance | None = None,
     ) -> None:
         """Draw the actor's habits for this clip from the seed."""
         listening = speech.role == "listening"
@@ -173,27 +185,27 @@ class Actor:
         self._performance = performance
         self._filmed = filmed
         self._seed = seed
-        self._emotions = expression.emotion_matrix()
-        self._bearings = expression.bearing_matrix()
+        self._emotions = expression.build_emotion_matrix()
+        self._bearings = expression.build_bearing_matrix()
         self._blinks = gesture.Blinks(seed, mean_seconds=4.0 if listening else 3.4)
         self._glances = gesture.Glances(seed, reach=0.022 if listening else 0.014)
         self._begins = performance.keys[0].frame >= 0
 
-    def act(self, block: Block) -> Iterator[Pose]:
+    def act(self, block: SpeechBlock) -> Iterator[Pose]:
         """One pose for each frame of the block."""
         felt = self.felt(block.times, block.lived)
         lid, look, bow = (felt @ self._bearings).T
         moved = felt @ self._emotions
-        head = self._head(block, bow)
+        head = self._move_head(block, bow)
         blink = np.repeat(self._blinks.closure(block.lived)[:, None], 2, axis=1)
         if self._filmed is not None:
             taken, head, blink = self._filmed.at(block.times)
             moved = moved + taken
-        units = self._units(block, moved)
+        units = self._mix_units(block, moved)
         closure = np.clip(lid[:, None] + (1 - lid[:, None]) * blink, 0, 1)
         gaze = self._glances.at(block.lived) + np.stack([0 * look, look], axis=1)
         sides = 0.12 * np.stack(
-            [gesture.drift(block.lived, self._seed, 20 + k, 3.0) for k in (0, 1)], axis=1
+            [gesture.make_drift(block.lived, self._seed, 20 + k, 3.0) for k in (0, 1)], axis=1
         )
         for i in range(len(block.times)):
             yield Pose(
@@ -213,13 +225,15 @@ class Actor:
         asked = np.mean(
             [self._performance.at((times + shift) * self._rate - 0.5) for shift in spread], axis=0
         )
-        alive = 1 + 0.10 * gesture.drift(lived, self._seed, 1, 0.9)
+        alive = 1 + 0.10 * gesture.make_drift(lived, self._seed, 1, 0.9)
         if self._begins:
             share = np.clip(times / EASE_SECONDS, 0, 1)
             alive = alive * (0.5 + 0.5 * share**2 * (3 - 2 * share))
-        return np.asarray(expression.shown(asked) * alive[:, None])
+        return np.asarray(expression.scale_intensities(asked) * alive[:, None])
 
-    def _units(self, block: Block, units: np.ndarray) -> Float64[np.ndarray, "frames units"]:
+    def _mix_units(
+        self, block: SpeechBlock, units: np.ndarray
+    ) -> Float64[np.ndarray, "frames units"]:
         for name in expression.MOUTH:
             units[:, INDEX[name]] *= 1 - 0.15 * block.speaking
         for name in expression.OPENERS:
@@ -255,12 +269,12 @@ class Actor:
             column(name)[:] += amount
         return units
 
-    def _head(self, block: Block, bow: np.ndarray) -> Float64[np.ndarray, "frames head"]:
+    def _move_head(self, block: SpeechBlock, bow: np.ndarray) -> Float64[np.ndarray, "frames head"]:
         right, down, roll, yaw, pitch = (
-            gesture.drift(block.lived, self._seed, 10 + k, seconds)
+            gesture.make_drift(block.lived, self._seed, 10 + k, seconds)
             for k, seconds in enumerate((0.9, 0.6, 1.0, 0.95, 0.75))
         )
-        rise = gesture.breath(block.lived, self._seed)
+        rise = gesture.make_breath(block.lived, self._seed)
         return np.stack(
             [
                 0.010 * right,

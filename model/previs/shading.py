@@ -73,7 +73,7 @@ MAPS: tuple[tuple[Lines, tuple[float, float, float], dict[str, float]], ...] = (
 LIGHTEST = np.array([0.0] * (len(MAPS) - 2) + [-0.2, -0.2], np.float32)
 
 
-DEPTHS = np.stack([expression.vector(depths) for _, _, depths in MAPS]).astype(np.float32)
+DEPTHS = np.stack([expression.make_vector(depths) for _, _, depths in MAPS]).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,11 +99,11 @@ class Shading:
         target[top:bottom, left:right] = cv2.multiply(region, factors, dtype=cv2.CV_8U)
 
 
-def draw(face: Face, box: Box) -> Shading:
+def draw_shading(face: Face, box: Box) -> Shading:
     """Draw the maps of a face inside `box`."""
     left, top, right, bottom = box
     size = ((right - left + 1) // 2, (bottom - top + 1) // 2)
-    drawn = np.stack([_map(face, lines, pen, (left, top, *size)) for lines, pen, _ in MAPS])
+    drawn = np.stack([_draw_map(face, lines, pen, (left, top, *size)) for lines, pen, _ in MAPS])
     touched = np.abs(drawn).max(axis=0) > 0.02
     rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
     low_x, high_x, low_y, high_y = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
@@ -119,7 +119,7 @@ def draw(face: Face, box: Box) -> Shading:
     )
 
 
-def _map(
+def _draw_map(
     face: Face, lines: Lines, pen: tuple[float, float, float], place: tuple[int, int, int, int]
 ) -> np.ndarray:
     """One map at half resolution: soft dark lines (1 at their deepest), a light rim above them."""
@@ -130,7 +130,7 @@ def _map(
         points = np.stack(
             [face.points[i, :2] + face.axes @ (dx, dy) * face.unit for i, dx, dy in line]
         )
-        _stroke(canvas, (points - (left, top)) / 2, pen[0] * unit)
+        _draw_stroke(canvas, (points - (left, top)) / 2, pen[0] * unit)
     soft = canvas.astype(np.float32) / 255
     dark = cv2.GaussianBlur(soft, (0, 0), max(pen[1] * unit, 0.5))
     rim = cv2.GaussianBlur(soft, (0, 0), max(pen[1] * unit * 2.2, 1.0))
@@ -140,7 +140,7 @@ def _map(
     )
 
 
-def _stroke(canvas: np.ndarray, points: np.ndarray, width: float) -> None:
+def _draw_stroke(canvas: np.ndarray, points: np.ndarray, width: float) -> None:
     """A smooth line that tapers to its ends."""
     spread = CubicSpline(np.arange(len(points)), points)(np.linspace(0, len(points) - 1, 24))
     for step in range(len(spread) - 1):

@@ -19,17 +19,17 @@ from model.previs import (
     NAME,
     VERSION,
     WEIGHTS,
-    Settings,
+    PrevisSettings,
     cache,
     portrait,
     read_settings,
     score,
     track,
 )
-from model.previs.filmed import Filmed, measure
+from model.previs.filmed import FilmedPerformance, measure_film
 from model.previs.landmarks import Irises, Landmarker
 from model.previs.matte import Segmenter
-from model.previs.phones import Phones
+from model.previs.phones import PhoneDecoder
 from model.previs.warp import Pose, Puppet, Renderer
 from model.talker import Frame, Portrait, Speech, TakeMeasures, Talker
 
@@ -92,16 +92,16 @@ class PrevisTalker:
     context_seconds = score.MARGIN_SECONDS
     licences = LICENCES
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PrevisSettings) -> None:
         """Load the networks. Raises InputError when weights are missing."""
-        self.weights_digest = weights.digest(WEIGHTS)
+        self.weights_digest = weights.digest_weights(WEIGHTS)
         self._settings = settings
-        self._networks = portrait.Networks(
-            landmarker=Landmarker(weights.path(WEIGHTS[0]), weights.path(WEIGHTS[1])),
-            irises=Irises(weights.path(WEIGHTS[2])),
-            segmenter=Segmenter(weights.path(WEIGHTS[3])),
+        self._networks = portrait.PrevisNetworks(
+            landmarker=Landmarker(weights.locate(WEIGHTS[0]), weights.locate(WEIGHTS[1])),
+            irises=Irises(weights.locate(WEIGHTS[2])),
+            segmenter=Segmenter(weights.locate(WEIGHTS[3])),
         )
-        self._phones = Phones()
+        self._phones = PhoneDecoder()
         self._puppets: OrderedDict[str, Puppet] = OrderedDict()
 
     def talk(
@@ -111,7 +111,7 @@ class PrevisTalker:
         performance: Performance,
         seed: int,
         *,
-        filmed: Filmed | None = None,
+        filmed: FilmedPerformance | None = None,
     ) -> PrevisClip:
         """Begin a clip. `filmed` (see `film`) leads brows, lids, corners and head. Raises
         InputError when the portrait cannot be animated.
@@ -123,23 +123,28 @@ class PrevisTalker:
                 )
             )
         puppet = self.puppet(portrait)
-        poses = score.poses(speech, performance, seed, phones=self._phones, filmed=filmed)
+        poses = score.make_poses(speech, performance, seed, phones=self._phones, filmed=filmed)
         return PrevisClip(puppet, poses, speech)
 
-    def film(self, frames: Iterable[Frame], rate: Fraction, *, name: str) -> Filmed:
+    def film(self, frames: Iterable[Frame], rate: Fraction, *, name: str) -> FilmedPerformance:
         """Measure a filmed performance for `talk`. Raises InputError when no face can be followed.
         `name` is for errors.
         """
-        return measure(frames, rate, self._networks.landmarker, name=name)
+        return measure_film(frames, rate, self._networks.landmarker, name=name)
 
     def track(
-        self, speech: Speech, performance: Performance, seed: int, *, filmed: Filmed | None = None
+        self,
+        speech: Speech,
+        performance: Performance,
+        seed: int,
+        *,
+        filmed: FilmedPerformance | None = None,
     ) -> Iterator[track.Row]:
         """The acting of a clip without its pictures: one JSON-able row for each frame
-        (`model.previs.track.rows`).
+        (`model.previs.track.make_rows`).
         """
-        poses = score.poses(speech, performance, seed, phones=self._phones, filmed=filmed)
-        return track.rows(poses, speech.rate)
+        poses = score.make_poses(speech, performance, seed, phones=self._phones, filmed=filmed)
+        return track.make_rows(poses, speech.rate)
 
     def stills(
         self, portrait: Portrait, intensities: tuple[float, ...] = (0.5, 1.0, 1.5)
@@ -152,7 +157,7 @@ class PrevisTalker:
         left, top, right, bottom = puppet.head_box
         for label in LABELS:
             for intensity in intensities:
-                frame = renderer.frame(score.still(label, intensity))
+                frame = renderer.frame(score.pose_emotion(label, intensity))
                 yield label, intensity, frame[top:bottom, left:right]
 
     def mouths(
@@ -162,7 +167,7 @@ class PrevisTalker:
         performance: Performance,
         seed: int,
         *,
-        filmed: Filmed | None = None,
+        filmed: FilmedPerformance | None = None,
     ) -> Iterator[tuple[int, Frame]]:
         """For a contact sheet: the dozen consecutive frames of a clip in which the mouth moves
         most, numbered, cut to the mouth.
@@ -170,8 +175,8 @@ class PrevisTalker:
         puppet = self.puppet(portrait)
         renderer = Renderer(puppet)
         left, top, right, bottom = puppet.mouth_box
-        made = score.poses(speech, performance, seed, phones=self._phones, filmed=filmed)
-        first, poses = score.liveliest(made, 12)
+        made = score.make_poses(speech, performance, seed, phones=self._phones, filmed=filmed)
+        first, poses = score.find_liveliest(made, 12)
         for number, pose in enumerate(poses, start=first):
             yield number, renderer.frame(pose)[top:bottom, left:right]
 
@@ -183,15 +188,15 @@ class PrevisTalker:
         # the portrait's name first, so that a purge finds all that was solved of it
         key = f"{given.digest[:20]}-{solved_from}"
         if key not in self._puppets:
-            self._puppets[key] = cache.load(key) or self._solved(given, key)
+            self._puppets[key] = cache.load_puppet(key) or self._solve_puppet(given, key)
         self._puppets.move_to_end(key)
         while len(self._puppets) > KEPT_PUPPETS:
             self._puppets.popitem(last=False)
         return self._puppets[key]
 
-    def _solved(self, given: Portrait, key: str) -> Puppet:
-        puppet = portrait.build(given, self._networks, self._settings.size)
-        cache.save(key, puppet)
+    def _solve_puppet(self, given: Portrait, key: str) -> Puppet:
+        puppet = portrait.build_puppet(given, self._networks, self._settings.size)
+        cache.save_puppet(key, puppet)
         return puppet
 
 

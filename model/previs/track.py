@@ -16,7 +16,7 @@ from model.previs.warp import Pose
 Row = dict[str, object]
 
 
-def rows(poses: Iterable[Pose], rate: Fraction) -> Iterator[Row]:
+def make_rows(poses: Iterable[Pose], rate: Fraction) -> Iterator[Row]:
     """One JSON-able row for each pose.
 
     `visemes`: jaw, spread, round, press, bite in [0, 1.2]. `units`: FACS action units about [0, 2],

@@ -16,10 +16,10 @@ from jaxtyping import Float32, Float64
 from scipy.ndimage import gaussian_filter1d
 
 from manifests.timebase import ANALYSIS_HZ
-from model.previs.phones import Phone, Phones
+from model import level_curve
+from model.level_curve import HOP, HZ
+from model.previs.phones import Phone, PhoneDecoder
 
-HZ = 100
-HOP = ANALYSIS_HZ // HZ
 CHANNELS = ("jaw", "spread", "round", "press", "bite")
 LEAD_SECONDS = 0.04  # mouths move before they sound
 # steps over which the weight of lips and jaw rounds a movement off (a jaw passes little above 6 Hz)
@@ -73,7 +73,7 @@ SHAPED = frozenset(("SH", "CH", "JH", "ZH", "S", "Z", "UW", "W", "OW"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Loudness:
+class SpeechLevel:
     """Level of a sound at 100 Hz. `db`: full scale. `reference`: its 95th percentile. `open`: how
     surely somebody speaks, `force`: how strongly, about 1.
     """
@@ -94,25 +94,25 @@ class Loudness:
         return np.asarray(np.clip(1.1 + relative / 60, 0.8, 1.15))
 
 
-def loudness(samples: Samples) -> Loudness:
+def measure_level(samples: Samples) -> SpeechLevel:
     """Measure mono 16 kHz sound in whole 10 ms steps."""
-    whole = samples[: len(samples) // HOP * HOP].reshape(-1, HOP)
-    power = np.einsum("ts,ts->t", whole, whole, dtype=np.float64) / HOP
-    db = 10 * np.log10(power + 1e-10)
-    return Loudness(db=db, reference=float(np.percentile(db, 95)) if len(db) else SILENCE_DB)
+    db = level_curve.to_decibels(level_curve.measure_power(samples), floor=1e-10)
+    return SpeechLevel(db=db, reference=float(np.percentile(db, 95)) if len(db) else SILENCE_DB)
 
 
-def stream(samples: Samples, phones: Phones | None, text: str | None = None) -> Iterator[Channels]:
+def stream_channels(
+    samples: Samples, phones: PhoneDecoder | None, text: str | None = None
+) -> Iterator[Channels]:
     """Channels of mono 16 kHz speech, piece by piece; together exactly one row for each whole 10
     ms.
 
     With `phones` None the signal alone is read. Text is aligned when the span is short enough and
     the words can be found.
     """
-    level = loudness(samples)
+    level = measure_level(samples)
     opened, force = level.open, level.force
     last = np.zeros(len(CHANNELS))
-    for start, end, made in _pieces(samples, level, phones, text):
+    for start, end, made in _read_pieces(samples, level, phones, text):
         gated = made * opened[start:end, None]
         gated[:, 0] *= force[start:end]
         ramp = np.clip((np.arange(len(made)) + 1) / 6, 0, 1)[:, None]
@@ -121,8 +121,8 @@ def stream(samples: Samples, phones: Phones | None, text: str | None = None) -> 
         yield piece
 
 
-def _pieces(
-    samples: Samples, level: Loudness, phones: Phones | None, text: str | None
+def _read_pieces(
+    samples: Samples, level: SpeechLevel, phones: PhoneDecoder | None, text: str | None
 ) -> Iterator[tuple[int, int, Channels]]:
     """(start, end, channels) of consecutive pieces that cover the sound."""
     ticks = len(level.db)
@@ -135,16 +135,20 @@ def _pieces(
             if spoken is not None:
                 yield start, ticks, from_phones(spoken, ticks)[start:]
                 return
-        end = _quiet_end(level.db, start)
+        end = _find_quiet_end(level.db, start)
         yield (
             start,
             end,
-            _heard(samples[start * HOP : end * HOP], level.db[start:end], level.reference, phones),
+            _read_piece(
+                samples[start * HOP : end * HOP], level.db[start:end], level.reference, phones
+            ),
         )
         start = end
 
 
-def _heard(piece: Samples, db: np.ndarray, reference: float, phones: Phones | None) -> Channels:
+def _read_piece(
+    piece: Samples, db: np.ndarray, reference: float, phones: PhoneDecoder | None
+) -> Channels:
     """Channels of a piece whose words are not known. `db`: its level."""
     if db.max() < SILENCE_DB:
         return np.zeros((len(db), len(CHANNELS)))
@@ -153,7 +157,7 @@ def _heard(piece: Samples, db: np.ndarray, reference: float, phones: Phones | No
     return from_phones(phones.decode(piece), len(db))
 
 
-def _quiet_end(db: np.ndarray, start: int) -> int:
+def _find_quiet_end(db: np.ndarray, start: int) -> int:
     """Where the piece that begins at `start` ends: the quietest moment within the allowed
     lengths.
     """
@@ -171,7 +175,7 @@ def from_phones(phones: Iterable[Phone], ticks: int) -> Channels:
     total = np.full(ticks, 1e-6)
     for phone in phones:
         low, high = phone.start / HZ - LEAD_SECONDS, phone.end / HZ - LEAD_SECONDS
-        weight, width = _dominance(phone.name, max((high - low) / 2, 0.03))
+        weight, width = _find_dominance(phone.name, max((high - low) / 2, 0.03))
         near = slice(max(0, int((low - 4 * width) * HZ)), max(0, int((high + 4 * width) * HZ) + 1))
         bell = weight * np.exp(-0.9 * ((times[near] - (low + high) / 2) / width) ** 2)
         pulled[near] += bell[:, None] * np.array(TARGETS.get(phone.name, REST))
@@ -179,7 +183,7 @@ def from_phones(phones: Iterable[Phone], ticks: int) -> Channels:
     return np.asarray(gaussian_filter1d(pulled / total[:, None], INERTIA, axis=0))
 
 
-def _dominance(name: str, half: float) -> tuple[float, float]:
+def _find_dominance(name: str, half: float) -> tuple[float, float]:
     """Weight and width (seconds) of a phone's pull, for half its length in seconds."""
     target = TARGETS.get(name)
     if target is None:
@@ -203,12 +207,12 @@ def from_signal(samples: Samples, reference: float) -> Channels:
     padded = np.pad(samples, (WINDOW // 2 - HOP // 2, WINDOW))
     index = np.arange(ticks)[:, None] * HOP + np.arange(WINDOW)
     power = np.abs(np.fft.rfft(padded[index] * np.hanning(WINDOW))) ** 2 + 1e-9
-    low, first, middle, second, high, voice = (_band(power, *edges) for edges in _BANDS)
+    low, first, middle, second, high, voice = (_sum_band(power, *edges) for edges in _BANDS)
     db = 10 * np.log10(voice / WINDOW**2) + 6
     loud = np.clip((db - reference + 26) / 26, 0, 1)
-    opening = _decibels(first / low)
-    front = _decibels(second / (middle + 0.15 * first))
-    hiss = np.clip((_decibels(high / voice) + 2) / 10, 0, 1) * (db > reference - 40)
+    opening = _to_decibels(first / low)
+    front = _to_decibels(second / (middle + 0.15 * first))
+    hiss = np.clip((_to_decibels(high / voice) + 2) / 10, 0, 1) * (db > reference - 40)
     jaw = loud * np.clip((opening + 9) / 14, 0.15, 1.1) * (1 - 0.75 * hiss)
     spread = np.maximum(loud * np.clip((front + 2) / 10, 0, 1) * (1 - hiss), 0.4 * hiss)
     rounded = loud * np.clip((-front - 4) / 10, 0, 1) * np.clip((6 - opening) / 10, 0, 1)
@@ -222,10 +226,10 @@ def from_signal(samples: Samples, reference: float) -> Channels:
 _BANDS = ((150, 450), (450, 1000), (1000, 1800), (1800, 3200), (4000, 7800), (120, 4000))
 
 
-def _band(power: np.ndarray, low: float, high: float) -> np.ndarray:
+def _sum_band(power: np.ndarray, low: float, high: float) -> np.ndarray:
     frequencies = np.fft.rfftfreq(WINDOW, 1 / ANALYSIS_HZ)
     return np.asarray(power[:, (frequencies >= low) & (frequencies < high)].sum(axis=1))
 
 
-def _decibels(ratio: np.ndarray) -> np.ndarray:
+def _to_decibels(ratio: np.ndarray) -> np.ndarray:
     return np.asarray(10 * np.log10(ratio + 1e-9))

@@ -21,7 +21,7 @@ from model.previs.expression import INDEX
 from model.previs.landmarks import Face
 from model.previs.lips import CLOSED
 from model.previs.mouth import Mouth
-from model.previs.rig import HEAD, Box, Grid, Rig
+from model.previs.rig import HEAD, Box, Rig, WarpGrid
 from model.previs.shading import Shading
 
 Field = Float32[np.ndarray, "rows columns 2"]
@@ -80,16 +80,16 @@ class Puppet:
         """The head in px of the whole picture, for crops: 1.5 IOD to the sides, 1.9 above and 1.7
         below the face's centre.
         """
-        return self._cut(np.zeros(2), (1.5, 1.9, 1.7))
+        return self._crop_box(np.zeros(2), (1.5, 1.9, 1.7))
 
     @property
     def mouth_box(self) -> Box:
         """The mouth in px of the whole picture, for crops: 0.75 IOD to the sides, 0.4 above and 0.5
         below the middle of its corners.
         """
-        return self._cut(self.face.local[list(anatomy.CORNERS)].mean(axis=0), (0.75, 0.4, 0.5))
+        return self._crop_box(self.face.local[list(anatomy.CORNERS)].mean(axis=0), (0.75, 0.4, 0.5))
 
-    def _cut(self, about: np.ndarray, room: tuple[float, float, float]) -> Box:
+    def _crop_box(self, about: np.ndarray, room: tuple[float, float, float]) -> Box:
         """The box with `room` (beside, above, below; IOD) about a place of the face, inside the
         picture.
         """
@@ -115,12 +115,12 @@ class Renderer:
         height, width = puppet.source.shape[:2]
         x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
         self._pixels = np.stack(np.meshgrid(x, y), axis=-1)
-        self._fade = _edge_fade(puppet.rig.mouth)
+        self._fade = _fade_edges(puppet.rig.mouth)
         left, top, right, bottom = puppet.place
         self._plate = np.ascontiguousarray(puppet.plate[top:bottom, left:right])
         self._shaded = puppet.source.copy()
         self._sides = {
-            name: _sides(puppet.face, places)
+            name: _weigh_sides(puppet.face, places)
             for name, places in (
                 ("wide", puppet.rig.wide.centres),
                 ("mouth", puppet.rig.mouth.centres),
@@ -130,18 +130,18 @@ class Renderer:
 
     def frame(self, pose: Pose) -> Frame:
         """The whole picture in this pose."""
-        return self._placed(self.person(pose))
+        return self._place_person(self.person(pose))
 
     def layers(self, pose: Pose) -> tuple[Frame, UInt8[np.ndarray, "height width"]]:
         """The whole picture and the person's matte in this pose."""
         person = self.person(pose)
         matte = self._puppet.matte.copy()
-        _view(matte, self._puppet.place)[:] = person[..., 3]
-        return self._placed(person), matte
+        _crop_view(matte, self._puppet.place)[:] = person[..., 3]
+        return self._place_person(person), matte
 
-    def _placed(self, person: np.ndarray) -> Frame:
+    def _place_person(self, person: np.ndarray) -> Frame:
         frame = self._puppet.plate.copy()
-        _view(frame, self._puppet.place)[:] = _over(person, self._plate)
+        _crop_view(frame, self._puppet.place)[:] = _composite(person, self._plate)
         return frame
 
     def person(self, pose: Pose) -> UInt8[np.ndarray, "rows columns 4"]:
@@ -152,9 +152,9 @@ class Renderer:
             name: 1 + sides @ np.array(pose.sides, np.float32)
             for name, sides in self._sides.items()
         }
-        drive = _Drive(units, pose.head, gains)
+        drive = _PoseDrive(units, pose.head, gains)
         whole = drive.field(rig.whole, "wide").reshape(rig.wide.rows, rig.wide.columns, 2)
-        sampling = _enlarged(inverse(whole, rig.wide, WIDE_STEPS), rig.wide)
+        sampling = _enlarge_field(invert_field(whole, rig.wide, WIDE_STEPS), rig.wide)
         moved = drive.field(rig.lips.reshape(len(rig.lips), -1), "lips")
         upper, lower = puppet.mouth.upper + moved[0], puppet.mouth.lower + moved[1]
         opening = self._cut_mouth(sampling, drive, upper, lower)
@@ -165,35 +165,39 @@ class Renderer:
             self._shaded, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
         )
         for eye, lid in lids:
-            eyes.paint(eye, _view(person, eye.box), lid)
+            eyes.paint_lid(eye, _crop_view(person, eye.box), lid)
         self._paint_mouth(person, opening, pose.head, (upper, lower))
         return np.asarray(person)
 
     def _cut_mouth(
-        self, sampling: Field, drive: _Drive, upper: np.ndarray, lower: np.ndarray
+        self, sampling: Field, drive: _PoseDrive, upper: np.ndarray, lower: np.ndarray
     ) -> Cover:
         """Replace the map around the lips by one that is cut along the mouth line.
 
         Returns where the mouth is open: where what would be sampled lies past the edge of the lip
         that it should belong to.
         """
-        rig, box = self._puppet.rig, _box(self._puppet.rig.mouth)
+        rig, box = self._puppet.rig, _grid_box(self._puppet.rig.mouth)
         above, below = (
-            _enlarged(inverse(drive.field(basis, "mouth"), rig.mouth, MOUTH_STEPS), rig.mouth)
+            _enlarge_field(
+                invert_field(drive.field(basis, "mouth"), rig.mouth, MOUTH_STEPS), rig.mouth
+            )
             for basis in (rig.above, rig.below)
         )
-        pixels = _view(self._pixels, box)
-        past_upper = self._past(above + pixels, self._puppet.mouth.upper)
-        past_lower = -self._past(below + pixels, self._puppet.mouth.lower)
-        under = _under((upper + lower) / 2, box)
+        pixels = _crop_view(self._pixels, box)
+        past_upper = self._measure_past(above + pixels, self._puppet.mouth.upper)
+        past_lower = -self._measure_past(below + pixels, self._puppet.mouth.lower)
+        under = _weigh_below_mouth((upper + lower) / 2, box)
         past = np.where(under[..., 0] > 0.5, past_lower, past_upper)
         self._bare_lips(above, below, upper, lower)
-        region = _view(sampling, box)
+        region = _crop_view(sampling, box)
         cut = above + (below - above) * under
         region += (cut - region) * self._fade
         return np.asarray(np.clip(past, 0, 1) * 255, dtype=np.uint8)
 
-    def _past(self, sampled: Field, line: np.ndarray) -> Float32[np.ndarray, "rows columns"]:
+    def _measure_past(
+        self, sampled: Field, line: np.ndarray
+    ) -> Float32[np.ndarray, "rows columns"]:
         """How far below a lip line (px) each pixel samples the portrait; 0 beside the line."""
         columns = np.arange(self._pixels.shape[1], dtype=np.float32)
         edge = np.interp(columns, line[:, 0], line[:, 1]).astype(np.float32)
@@ -205,7 +209,7 @@ class Renderer:
         """Where the mouth opens, sample the lips a little off their seam: its dark line must not be
         stretched over them.
         """
-        lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
+        lips, (left, top, right, bottom) = self._puppet.mouth, _grid_box(self._puppet.rig.mouth)
         gaps = (lower - upper) @ lips.down
         if lips.rest_gap >= CLOSED or gaps.max() < 0.002 * lips.unit:
             return
@@ -220,7 +224,7 @@ class Renderer:
         room = 0.16 * lips.unit
         for sampled, line, sign in ((above, upper, -1), (below, lower, 1)):
             edge = np.interp(x, line[:, 0], line[:, 1]).astype(np.float32)
-            rows = _between(edge.min() - room, edge.max() + room, (top, bottom))
+            rows = _bound_slice(edge.min() - room, edge.max() + room, (top, bottom))
             y = np.arange(rows.start + top, rows.stop + top, dtype=np.float32)[:, None]
             distance = np.maximum((y - edge) * np.float32(sign), 0)
             shift = push * np.exp(distance * np.float32(-1 / (0.05 * lips.unit)))
@@ -237,10 +241,10 @@ class Renderer:
         lift = -(raising + lowering) * face.unit
         lids = []
         for eye, closure in zip(self._puppet.eyes, pose.lids, strict=True):
-            region = _view(sampling, eye.box)
-            eyes.look(eye, region, face.axes, gaze)
-            wide = eyes.widen(eye, region, face.axes, lift)
-            shut = eyes.close(eye, region, face.axes, closure)
+            region = _crop_view(sampling, eye.box)
+            eyes.turn_eye(eye, region, face.axes, gaze)
+            wide = eyes.widen_eye(eye, region, face.axes, lift)
+            shut = eyes.close_eye(eye, region, face.axes, closure)
             lids += [(eye, painted) for painted in (wide, shut) if painted is not None]
         return lids
 
@@ -251,36 +255,36 @@ class Renderer:
         head: np.ndarray,
         lines: tuple[np.ndarray, np.ndarray],
     ) -> None:
-        lips, (left, top, right, bottom) = self._puppet.mouth, _box(self._puppet.rig.mouth)
+        lips, (left, top, right, bottom) = self._puppet.mouth, _grid_box(self._puppet.rig.mouth)
         room = 0.08 * lips.unit
         both = np.concatenate(lines)
-        rows = _between(both[:, 1].min() - room, both[:, 1].max() + room, (top, bottom))
-        columns = _between(both[:, 0].min() - room, both[:, 0].max() + room, (left, right))
+        rows = _bound_slice(both[:, 1].min() - room, both[:, 1].max() + room, (top, bottom))
+        columns = _bound_slice(both[:, 0].min() - room, both[:, 0].max() + room, (left, right))
         box = (left + columns.start, top + rows.start, left + columns.stop, top + rows.stop)
         seam = lips.upper[20] + self._puppet.rig.lips[-len(HEAD) :, 20].T @ head
         offset = np.array(box[:2], np.float32)
-        placed = mouth.Opening(
+        placed = mouth.MouthOpening(
             upper=lines[0] - offset, lower=lines[1] - offset, mask=opening[rows, columns]
         )
-        mouth.paint(lips, _view(person, box)[..., :3], placed, seam - offset)
+        mouth.paint_mouth(lips, _crop_view(person, box)[..., :3], placed, seam - offset)
 
 
-def _view(picture: np.ndarray, box: Box) -> np.ndarray:
+def _crop_view(picture: np.ndarray, box: Box) -> np.ndarray:
     return picture[box[1] : box[3], box[0] : box[2]]
 
 
-def _between(low: float, high: float, bounds: tuple[int, int]) -> slice:
+def _bound_slice(low: float, high: float, bounds: tuple[int, int]) -> slice:
     """Whole steps from `low` to `high` inside bounds, counted from the first bound."""
     start, stop = max(int(low), bounds[0]), min(int(high) + 2, bounds[1])
     return slice(start - bounds[0], max(stop, start + 1) - bounds[0])
 
 
-def _box(grid: Grid) -> Box:
+def _grid_box(grid: WarpGrid) -> Box:
     return grid.left, grid.top, grid.right, grid.bottom
 
 
 @dataclass(frozen=True, slots=True, kw_only=False, eq=False)
-class _Drive:
+class _PoseDrive:
     """A pose's weights, and by how much each place of each grid follows the units."""
 
     units: Float32[np.ndarray, " units"]
@@ -294,7 +298,7 @@ class _Drive:
         return np.asarray(face * gain + (self.head @ basis[count:]).reshape(face.shape))
 
 
-def _sides(face: Face, places: np.ndarray) -> np.ndarray:
+def _weigh_sides(face: Face, places: np.ndarray) -> np.ndarray:
     """From -1 on the viewer's left of the face to 1 on its right: for what lies above the nose's
     tip, and for what lies below.
     """
@@ -308,7 +312,7 @@ def _sides(face: Face, places: np.ndarray) -> np.ndarray:
     )
 
 
-def inverse(field: Field, grid: Grid, shares: tuple[float, ...]) -> Field:
+def invert_field(field: Field, grid: WarpGrid, shares: tuple[float, ...]) -> Field:
     """Offsets (px) of where to sample so that what stands at p moves to p + field(p), by
     fixed-point steps.
 
@@ -327,12 +331,12 @@ def inverse(field: Field, grid: Grid, shares: tuple[float, ...]) -> Field:
     return np.asarray(offset)
 
 
-def _enlarged(field: Field, grid: Grid) -> Field:
+def _enlarge_field(field: Field, grid: WarpGrid) -> Field:
     size = (grid.right - grid.left, grid.bottom - grid.top)
     return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
 
 
-def _under(middle: np.ndarray, box: Box) -> Float32[np.ndarray, "rows columns 1"]:
+def _weigh_below_mouth(middle: np.ndarray, box: Box) -> Float32[np.ndarray, "rows columns 1"]:
     """0 above, 1 below the mouth line, sharp between the corners and ever softer beside them."""
     left, top, right, bottom = box
     x, y = np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32)
@@ -342,7 +346,7 @@ def _under(middle: np.ndarray, box: Box) -> Float32[np.ndarray, "rows columns 1"
     return np.asarray(np.clip((y[:, None] - line) / (2 * softness) + 0.5, 0, 1)[..., None])
 
 
-def _edge_fade(grid: Grid) -> Float32[np.ndarray, "rows columns 1"]:
+def _fade_edges(grid: WarpGrid) -> Float32[np.ndarray, "rows columns 1"]:
     """1 inside the mouth grid, falling to 0 within its outer eighth."""
     ramps = []
     for length in (grid.bottom - grid.top, grid.right - grid.left):
@@ -351,7 +355,7 @@ def _edge_fade(grid: Grid) -> Float32[np.ndarray, "rows columns 1"]:
     return np.asarray((ramps[0][:, None] * ramps[1][None])[..., None], dtype=np.float32)
 
 
-def _over(person: np.ndarray, plate: np.ndarray) -> np.ndarray:
+def _composite(person: np.ndarray, plate: np.ndarray) -> np.ndarray:
     """Person over plate in 8 bits; exact where the matte is 0 or 255."""
     matte = cv2.extractChannel(person, 3)
     matte = cv2.merge([matte, matte, matte])

@@ -16,11 +16,11 @@ import numpy as np
 from jaxtyping import Float64
 
 from manifests.rows import Check, Cue
-from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, format_timecode
+from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, format_timecode, round_half_up
+from model import level_curve
+from model.level_curve import HZ
 from pipeline import media
 
-HZ = 100
-HOP = ANALYSIS_HZ // HZ
 LONGEST_OFFSET = 100  # hundredths of a second, either way
 FLOOR_DB = -70.0
 LOST_DB = 20.0  # a line that much softer than in the master is lost
@@ -48,14 +48,16 @@ def read_levels(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> 
     """
     info = media.probe(path)
     late = info.audio.start - info.video.start if info.audio and info.video else Fraction(0)
-    return SoundLevels(file=_moved(measure_levels(path), round((late - lead) * HZ)), master=master)
+    return SoundLevels(
+        file=_shift_curve(measure_levels(path), round((late - lead) * HZ)), master=master
+    )
 
 
 def check_offset(hearing: SoundLevels, *, version: str, profile: str, rate: Fraction) -> Check:
     """Whether the sound lies where the master lies, to a frame; by the place at which the level
     curves agree best.
     """
-    offset = _offset(hearing.file, hearing.master)
+    offset = _measure_offset(hearing.file, hearing.master)
     about = {
         "version": version,
         "profile": profile,
@@ -85,7 +87,11 @@ def check_lines(
     """Whether every line is heard: not much softer than in the master, and not silent in both."""
     lost = [cue for cue in cues if cue.end > cue.start >= 0 and _is_lost(hearing, cue)]
     first = lost[0] if lost else None
-    at = format_timecode(round_half_up(Fraction(first.start, MASTER_HZ) * rate), rate) if first else ""
+    at = (
+        format_timecode(round_half_up(Fraction(first.start, MASTER_HZ) * rate), rate)
+        if first
+        else ""
+    )
     advice = f"{first.character}: {first.text[:60]}" if first else ""
     return Check(
         version=version,
@@ -103,19 +109,18 @@ def measure_levels(path: Path) -> Levels:
     """The level of a file's sound each 10 ms. Raises ToolError."""
     parts = []
     for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1):
-        whole = block[: len(block) // HOP * HOP, 0].reshape(-1, HOP)
-        parts.append(np.einsum("ts,ts->t", whole, whole, dtype=np.float64) / HOP)
+        parts.append(level_curve.measure_power(block[:, 0]))
     power = np.concatenate(parts) if parts else np.zeros(1)
-    found: Levels = np.maximum(10 * np.log10(power + 1e-12), FLOOR_DB)
+    found: Levels = np.maximum(level_curve.to_decibels(power, floor=1e-12), FLOOR_DB)
     return found
 
 
-def _moved(curve: Levels, later: int) -> Levels:
+def _shift_curve(curve: Levels, later: int) -> Levels:
     """A curve that begins so many steps later (in silence), or earlier when that is negative."""
     return np.concatenate([np.full(later, FLOOR_DB), curve]) if later > 0 else curve[-later:]
 
 
-def _offset(file: Levels, master: Levels) -> float | None:
+def _measure_offset(file: Levels, master: Levels) -> float | None:
     """By how many hundredths of a second the file's curve is later than the master's; None when one
     of them is flat.
     """

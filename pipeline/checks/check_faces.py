@@ -28,7 +28,7 @@ from pipeline.colour.colour import LUMA
 from pipeline.render.slate import SLATE
 
 if TYPE_CHECKING:
-    from model.likeness import Recogniser
+    from model.likeness import FaceRecogniser
 
 WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
 MOST_SHOTS = 8  # shots of a film that are opened
@@ -101,16 +101,16 @@ class Sighting:
 
 def missing_weights() -> list[str]:
     """Names of the weights that are not here; nothing is looked at without them."""
-    return [name for name in WEIGHTS if not weights.present(name)]
+    return [name for name in WEIGHTS if not weights.is_present(name)]
 
 
-def load_recogniser() -> Recogniser:
+def load_recogniser() -> FaceRecogniser:
     """The networks. Raises InputError when their weights are not here."""
-    from model.likeness import Recogniser
+    from model.likeness import FaceRecogniser
     from model.previs.landmarks import Landmarker
 
-    landmarker = Landmarker(weights.path(WEIGHTS[0]), weights.path(WEIGHTS[1]))
-    return Recogniser(landmarker, weights.path(WEIGHTS[2]), weights.path(WEIGHTS[3]))
+    landmarker = Landmarker(weights.locate(WEIGHTS[0]), weights.locate(WEIGHTS[1]))
+    return FaceRecogniser(landmarker, weights.locate(WEIGHTS[2]), weights.locate(WEIGHTS[3]))
 
 
 def expect_faces(
@@ -129,9 +129,11 @@ def expect_faces(
         if take is None or cut.shot_id not in speakers or cut.label == SLATE:
             continue
         character, speaking = speakers[cut.shot_id]
-        place = _place(cut, size)
-        face = _framed(cut, take, place)
-        found.append(ExpectedFace(cut=cut, character=character, speaking=speaking, place=place, face=face))
+        place = _parse_place(cut, size)
+        face = _place_face(cut, take, place)
+        found.append(
+            ExpectedFace(cut=cut, character=character, speaking=speaking, place=place, face=face)
+        )
     return found
 
 
@@ -160,17 +162,19 @@ def compare_faces(
 
     Raises InputError when the weights are missing, ToolError when the file cannot be read.
     """
-    from model.likeness import distance
+    from model.likeness import measure_distance
 
     recogniser = load_recogniser()
     known = {name: recogniser.of_portrait(portrait) for name, portrait in portraits.items()}
     cast = {name: home for name, home in known.items() if home is not None}
     sightings = []
     for scene in wanted:
-        frames = [frame for frame in _frames(screen, scene) if float((frame @ LUMA).mean()) > DARK]
-        seen = _embeddings(recogniser, frames, scene.middle)
+        frames = [
+            frame for frame in _read_frames(screen, scene) if float((frame @ LUMA).mean()) > DARK
+        ]
+        seen = _embed_faces(recogniser, frames, scene.middle)
         distances = {
-            name: min(distance(one, home) for one in seen) for name, home in cast.items() if seen
+            name: min(measure_distance(one, home) for one in seen) for name, home in cast.items() if seen
         }
         sightings.append(
             Sighting(scene=scene, frames=len(frames), found=len(seen), distances=distances)
@@ -201,7 +205,7 @@ def check_identity(
             value=f"in {len(sightings) - len(absent)} of {len(sightings)} shots looked at",
             limit="all",
             verdict="warn" if absent else "pass",
-            timecode=_timecode(first, rate),
+            timecode=_format_timecode(first, rate),
             advice=f"no face was found in {first.scene.cut.number}: look at it" if first else "",
         )
     ]
@@ -220,18 +224,20 @@ def check_identity(
                 value=value,
                 limit=f"none nearer by {MARGIN:g} to another's portrait",
                 verdict="fail" if wrong else "warn" if unlike else "pass",
-                timecode=_timecode(first, rate),
+                timecode=_format_timecode(first, rate),
                 advice=advice,
             )
         )
     return rows
 
 
-def read_window(screen: ScreenedFile, scene: ExpectedFace, first: int, count: int) -> Iterator[Frame]:
+def read_window(
+    screen: ScreenedFile, scene: ExpectedFace, first: int, count: int
+) -> Iterator[Frame]:
     """`count` frames of a file from timeline frame `first` on, cut to where the scene's picture
     lies, at most `HIGH` px high.
     """
-    wide, high = _looked_at(screen.size)
+    wide, high = _viewing_size(screen.size)
     left, top, right, bottom = (
         round(edge * side) for edge, side in zip(scene.place, (wide, high, wide, high), strict=True)
     )
@@ -243,7 +249,7 @@ def read_window(screen: ScreenedFile, scene: ExpectedFace, first: int, count: in
         yield frame[top:bottom, left:right]
 
 
-def _frames(screen: ScreenedFile, scene: ExpectedFace) -> list[Frame]:
+def _read_frames(screen: ScreenedFile, scene: ExpectedFace) -> list[Frame]:
     """Frames from the beginning of a scene on, behind its dissolve, some apart; fewer of a short
     one.
     """
@@ -255,8 +261,8 @@ def _frames(screen: ScreenedFile, scene: ExpectedFace) -> list[Frame]:
     return list(read_window(screen, scene, first, count))[::APART]
 
 
-def _embeddings(
-    recogniser: Recogniser, frames: Sequence[Frame], place: tuple[float, float]
+def _embed_faces(
+    recogniser: FaceRecogniser, frames: Sequence[Frame], place: tuple[float, float]
 ) -> list[Embedding]:
     """Of every frame with a face. When the first two hold none the others are not searched:
     searching in vain takes longest.
@@ -275,23 +281,23 @@ def _is_another(one: Sighting) -> bool:
     return own is not None and own - one.distances[one.nearest] > MARGIN
 
 
-def _timecode(one: Sighting | None, rate: Fraction) -> str:
+def _format_timecode(one: Sighting | None, rate: Fraction) -> str:
     return format_timecode(one.scene.cut.start_frame, rate) if one else ""
 
 
-def _looked_at(size: tuple[int, int]) -> tuple[int, int]:
+def _viewing_size(size: tuple[int, int]) -> tuple[int, int]:
     scale = min(1.0, HIGH / min(size))
     return round(size[0] * scale / 2) * 2, round(size[1] * scale / 2) * 2
 
 
-def _place(cut: Cut, size: tuple[int, int]) -> Box:
+def _parse_place(cut: Cut, size: tuple[int, int]) -> Box:
     if not cut.place:
         return 0.0, 0.0, 1.0, 1.0
     left, top, width, height = map(int, cut.place.split(","))
     return left / size[0], top / size[1], (left + width) / size[0], (top + height) / size[1]
 
 
-def _framed(cut: Cut, take: Take, place: Box) -> Box:
+def _place_face(cut: Cut, take: Take, place: Box) -> Box:
     """The take's face box where the edit list puts it in the picture."""
     left, top, width, height = (
         map(int, cut.crop.split(",")) if cut.crop else (0, 0, take.width, take.height)

@@ -21,11 +21,18 @@ from jaxtyping import Float64
 
 from manifests.rows import Check
 from manifests.timebase import ANALYSIS_HZ, format_timecode
+from model.level_curve import HZ
 from pipeline import media
-from pipeline.checks.check_faces import Frame, ExpectedFace, ScreenedFile, load_recogniser, read_window
+from pipeline.checks.check_faces import (
+    ExpectedFace,
+    Frame,
+    ScreenedFile,
+    load_recogniser,
+    read_window,
+)
 
 if TYPE_CHECKING:
-    from model.likeness import Recogniser
+    from model.likeness import FaceRecogniser
 
 MOST_SHOTS, MOST_SECONDS, LEAST_SECONDS = 3, 3.0, 1.2
 LONGEST_LAG = 12  # frames, either way
@@ -69,9 +76,9 @@ def measure_lags(screen: ScreenedFile, scenes: Sequence[ExpectedFace]) -> list[L
     for scene in scenes:
         count = min(scene.cut.frames, round(MOST_SECONDS * screen.rate))
         first = scene.cut.start_frame + (scene.cut.frames - count) // 2
-        gap = _gap(recogniser, scene, read_window(screen, scene, first, count))
+        gap = _measure_gap(recogniser, scene, read_window(screen, scene, first, count))
         if gap is not None and len(gap) > 2 * LONGEST_LAG:
-            frames, correlation = find_best_lag(gap, _opening(screen, first, len(gap)))
+            frames, correlation = find_best_lag(gap, _predict_opening(screen, first, len(gap)))
             lags.append(Lag(scene=scene, frames=frames, correlation=correlation))
     return lags
 
@@ -123,7 +130,9 @@ def check_lag(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction
     return Check(**about, value=value, verdict=verdict, timecode=at, advice=advice)
 
 
-def _gap(recogniser: Recogniser, scene: ExpectedFace, frames: Iterable[Frame]) -> Series | None:
+def _measure_gap(
+    recogniser: FaceRecogniser, scene: ExpectedFace, frames: Iterable[Frame]
+) -> Series | None:
     """Distance of the inner lips in inter-ocular distances, frame by frame; None when the first
     frame holds no face.
     """
@@ -142,12 +151,12 @@ def _gap(recogniser: Recogniser, scene: ExpectedFace, frames: Iterable[Frame]) -
     return np.array(gaps) if gaps else None
 
 
-def _opening(screen: ScreenedFile, first: int, count: int) -> Series:
+def _predict_opening(screen: ScreenedFile, first: int, count: int) -> Series:
     """How open the sound of a file asks a mouth to be, frame by frame from timeline frame `first`
     on.
     """
     from model.previs import visemes
-    from model.previs.phones import Phones
+    from model.previs.phones import PhoneDecoder
 
     begin = Fraction(first) / screen.rate
     lead = min(begin, CONTEXT_SECONDS)
@@ -161,8 +170,8 @@ def _opening(screen: ScreenedFile, first: int, count: int) -> Series:
         if have >= wanted:
             break
     samples = np.concatenate(blocks)[:wanted] if blocks else np.zeros(wanted, np.float32)
-    rows = np.concatenate(list(visemes.stream(samples, Phones())))
+    rows = np.concatenate(list(visemes.stream_channels(samples, PhoneDecoder())))
     opening = rows[:, 0] * (1 - 0.95 * rows[:, 3])  # jaw, less where the lips press
-    ticks = (float(lead) + (np.arange(count) + 0.5) / float(screen.rate)) * visemes.HZ - 0.5
+    ticks = (float(lead) + (np.arange(count) + 0.5) / float(screen.rate)) * HZ - 0.5
     series: Series = np.interp(ticks, np.arange(len(opening)), opening)
     return series

@@ -87,7 +87,7 @@ def check_cuts(
         if cut.start_frame
         and not cut.layer
         and not cut.dissolve_frames
-        and _misplaced(viewing.change, cut)
+        and _is_misplaced(viewing.change, cut)
     ]
     return [
         Check(
@@ -115,18 +115,23 @@ def check_steadiness(
         for cut, after in itertools.pairwise(base)
     }
     wander = {
-        cut: _wander(viewing.corner, cut, ends.get(cut, cut.end_frame))
+        cut: _measure_wander(viewing.corner, cut, ends.get(cut, cut.end_frame))
         for cut in base
         if cut.frames > 2
     }
     about = {"version": version, "profile": profile, "name": "background steadiness"}
-    return _worst(
+    return _report_worst(
         wander, STILL, about, rate=rate, advice="the background pumps or moves: look at the take"
     )
 
 
 def check_flicker(
-    viewing: PictureMeasures, scenes: Sequence[ExpectedFace], *, version: str, profile: str, rate: Fraction
+    viewing: PictureMeasures,
+    scenes: Sequence[ExpectedFace],
+    *,
+    version: str,
+    profile: str,
+    rate: Fraction,
 ) -> list[Check]:
     """How much what is no face (nor the body under it) flickers within a shot, at worst. Slow
     changes are `check_steadiness`'s.
@@ -134,10 +139,10 @@ def check_flicker(
     restless = {
         scene.cut: found
         for scene in scenes
-        if (found := _flicker(viewing.blocks, scene)) is not None
+        if (found := _measure_flicker(viewing.blocks, scene)) is not None
     }
     about = {"version": version, "profile": profile, "name": "flicker outside the face"}
-    return _worst(
+    return _report_worst(
         restless,
         FLICKER,
         about,
@@ -146,7 +151,7 @@ def check_flicker(
     )
 
 
-def _worst(
+def _report_worst(
     found: Mapping[Cut, float],
     limit: float,
     about: Mapping[str, str],
@@ -173,7 +178,9 @@ def _worst(
     ]
 
 
-def _flicker(blocks: Float32[np.ndarray, "frames rows columns"], scene: ExpectedFace) -> float | None:
+def _measure_flicker(
+    blocks: Float32[np.ndarray, "frames rows columns"], scene: ExpectedFace
+) -> float | None:
     """Root mean square of what blocks outside the face jump from their running median; None when
     nothing or no time is left.
     """
@@ -183,7 +190,7 @@ def _flicker(blocks: Float32[np.ndarray, "frames rows columns"], scene: Expected
     inside = blocks[
         cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2 : cut.end_frame
     ]
-    outside = _outside(scene, blocks.shape[1:])
+    outside = _select_outside(scene, blocks.shape[1:])
     if len(inside) < 8 or outside.sum() < 4:
         return None
     seen = inside[:, outside]
@@ -191,7 +198,9 @@ def _flicker(blocks: Float32[np.ndarray, "frames rows columns"], scene: Expected
     return float(np.sqrt((jumps**2).mean()))
 
 
-def _outside(scene: ExpectedFace, shape: tuple[int, ...]) -> Bool[np.ndarray, "rows columns"]:
+def _select_outside(
+    scene: ExpectedFace, shape: tuple[int, ...]
+) -> Bool[np.ndarray, "rows columns"]:
     """The blocks of a scene's picture in which neither its face nor what is below it can be."""
     down, across = ((np.arange(count) + 0.5) / count for count in shape)
     left, top, right, bottom = scene.place
@@ -206,7 +215,7 @@ def _outside(scene: ExpectedFace, shape: tuple[int, ...]) -> Bool[np.ndarray, "r
     return np.outer(rows, columns) & ~person
 
 
-def _misplaced(change: Series, cut: Cut) -> bool:
+def _is_misplaced(change: Series, cut: Cut) -> bool:
     """Whether there is a jump near the edit point that is not on it."""
     first = max(1, cut.start_frame - NEAR_FRAMES)
     near = change[first : cut.start_frame + NEAR_FRAMES + 1]
@@ -215,7 +224,7 @@ def _misplaced(change: Series, cut: Cut) -> bool:
     return first + int(np.argmax(near)) != cut.start_frame
 
 
-def _wander(corner: Series, cut: Cut, end: int) -> float:
+def _measure_wander(corner: Series, cut: Cut, end: int) -> float:
     start = cut.start_frame + cut.dissolve_frames - cut.dissolve_frames // 2
     inside = corner[start:end]
     if len(inside) < 5:

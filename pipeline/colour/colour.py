@@ -108,11 +108,11 @@ def delta_e(first: Colours, second: Colours) -> Values:
         np.hypot(first[..., 1], first[..., 2]) + np.hypot(second[..., 1], second[..., 2])
     ) / 2
     stretch = 1.5 - 0.5 * np.sqrt(chroma_mean**7 / (chroma_mean**7 + 25.0**7))  # 1 + G
-    chroma1, hue1 = _polar(first, stretch)
-    chroma2, hue2 = _polar(second, stretch)
-    hue_step, hue_mean = _hue_step_and_mean(hue1, hue2, grey=chroma1 * chroma2 == 0)
+    chroma1, hue1 = _to_polar(first, stretch)
+    chroma2, hue2 = _to_polar(second, stretch)
+    hue_step, hue_mean = _measure_hue_step(hue1, hue2, grey=chroma1 * chroma2 == 0)
     chroma = (chroma1 + chroma2) / 2
-    d_light = (second[..., 0] - first[..., 0]) / _lightness_weight(
+    d_light = (second[..., 0] - first[..., 0]) / _weigh_lightness(
         (first[..., 0] + second[..., 0]) / 2
     )
     d_chroma = (chroma2 - chroma1) / (1 + 0.045 * chroma)
@@ -120,9 +120,9 @@ def delta_e(first: Colours, second: Colours) -> Values:
         2
         * np.sqrt(chroma1 * chroma2)
         * np.sin(hue_step / 2)
-        / (1 + 0.015 * chroma * _hue_weight(hue_mean))
+        / (1 + 0.015 * chroma * _weigh_hue(hue_mean))
     )
-    turn = _rotation(chroma, hue_mean)
+    turn = _compute_rotation(chroma, hue_mean)
     difference: Values = np.sqrt(
         np.maximum(d_light**2 + d_chroma**2 + d_hue**2 + turn * d_chroma * d_hue, 0)
     )
@@ -160,13 +160,15 @@ def estimate_monge_kantorovich(
     2007, equation 16.
     """
     ridge = floor * np.eye(3)
-    root = _root(source.covariance + ridge)
+    root = _take_root(source.covariance + ridge)
     back = np.linalg.inv(root)
-    matrix = back @ _root(root @ (target.covariance + ridge) @ root) @ back
+    matrix = back @ _take_root(root @ (target.covariance + ridge) @ root) @ back
     return matrix, target.mean - matrix @ source.mean
 
 
-def estimate_reinhard(source: Moments, target: Moments, *, most: float = 3.0) -> tuple[Matrix, Vector]:
+def estimate_reinhard(
+    source: Moments, target: Moments, *, most: float = 3.0
+) -> tuple[Matrix, Vector]:
     """Match mean and standard deviation channel by channel (Reinhard et al. 2001, equations 10 and
     11); stretch at most `most` times.
 
@@ -222,9 +224,9 @@ def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
             "not a .cube: it needs one LUT_3D_SIZE or LUT_1D_SIZE" + (", not both" if sizes else "")
         )
     dimensions, most = (3, MOST_POINTS) if sizes[0] == "LUT_3D_SIZE" else (1, MOST_POINTS_1D)
-    points = _cube_size(keys[sizes[0]], most)
-    table = _cube_numbers(rows, points**dimensions).reshape(*[points] * dimensions, 3)
-    low, high = _cube_domain(keys, dimensions)
+    points = _parse_cube_size(keys[sizes[0]], most)
+    table = _parse_cube_numbers(rows, points**dimensions).reshape(*[points] * dimensions, 3)
+    low, high = _parse_cube_domain(keys, dimensions)
     if dimensions == 3 and not low.any() and (high == 1).all():
         return table
 
@@ -263,7 +265,7 @@ def apply_cube(cube: Float64[np.ndarray, "points points points 3"], rgb: Colours
     return looked_up
 
 
-def _cube_size(words: list[str], most: int) -> int:
+def _parse_cube_size(words: list[str], most: int) -> int:
     if (
         len(words) != 1
         or not re.fullmatch("[0-9]{1,5}", words[0])
@@ -275,7 +277,7 @@ def _cube_size(words: list[str], most: int) -> int:
     return int(words[0])
 
 
-def _cube_numbers(rows: list[list[str]], count: int) -> Float64[np.ndarray, "rows 3"]:
+def _parse_cube_numbers(rows: list[list[str]], count: int) -> Float64[np.ndarray, "rows 3"]:
     if len(rows) != count or any(len(row) != 3 for row in rows):
         raise ValueError(
             f"a .cube of its size needs {count} rows of three numbers, this has {len(rows)}"
@@ -289,7 +291,7 @@ def _cube_numbers(rows: list[list[str]], count: int) -> Float64[np.ndarray, "row
     return values
 
 
-def _cube_domain(keys: dict[str, list[str]], dimensions: int) -> tuple[Vector, Vector]:
+def _parse_cube_domain(keys: dict[str, list[str]], dimensions: int) -> tuple[Vector, Vector]:
     """The inputs that the first and the last point of a table stand for."""
     both = keys.get(f"LUT_{dimensions}D_INPUT_RANGE", ["0", "1"])
     low, high = keys.get("DOMAIN_MIN", both[:1] * 3), keys.get("DOMAIN_MAX", both[1:] * 3)
@@ -317,12 +319,12 @@ def _apply_curves(table: Float64[np.ndarray, "points 3"], place: Colours) -> Col
     )
 
 
-def _polar(lab: Colours, stretch: Values) -> tuple[Values, Values]:
+def _to_polar(lab: Colours, stretch: Values) -> tuple[Values, Values]:
     a = lab[..., 1] * stretch
     return np.hypot(a, lab[..., 2]), np.arctan2(lab[..., 2], a) % (2 * np.pi)
 
 
-def _hue_step_and_mean(hue1: Values, hue2: Values, *, grey: Values) -> tuple[Values, Values]:
+def _measure_hue_step(hue1: Values, hue2: Values, *, grey: Values) -> tuple[Values, Values]:
     step = hue2 - hue1
     step = np.where(step > np.pi, step - 2 * np.pi, np.where(step < -np.pi, step + 2 * np.pi, step))
     total = hue1 + hue2
@@ -331,12 +333,12 @@ def _hue_step_and_mean(hue1: Values, hue2: Values, *, grey: Values) -> tuple[Val
     return np.where(grey, 0, step), np.where(grey, total, mean)
 
 
-def _lightness_weight(mean: Values) -> Values:
+def _weigh_lightness(mean: Values) -> Values:
     weight: Values = 1 + 0.015 * (mean - 50) ** 2 / np.sqrt(20 + (mean - 50) ** 2)
     return weight
 
 
-def _hue_weight(hue: Values) -> Values:
+def _weigh_hue(hue: Values) -> Values:
     waves = (
         0.24 * np.cos(2 * hue)
         + 0.32 * np.cos(3 * hue + np.radians(6))
@@ -346,13 +348,13 @@ def _hue_weight(hue: Values) -> Values:
     return weight
 
 
-def _rotation(chroma: Values, hue: Values) -> Values:
+def _compute_rotation(chroma: Values, hue: Values) -> Values:
     angle = np.radians(30) * np.exp(-(((np.degrees(hue) - 275) / 25) ** 2))
     rotation: Values = -np.sin(2 * angle) * 2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7))
     return rotation
 
 
-def _root(matrix: Matrix) -> Matrix:
+def _take_root(matrix: Matrix) -> Matrix:
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     root: Matrix = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     return root

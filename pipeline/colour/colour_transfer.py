@@ -30,7 +30,7 @@ from pipeline.colour import colour
 # Median sRGB of the light and dark skin patches of the ColorChecker chart: complexion runs along
 # the difference of their logs.
 LIGHT_SKIN, DARK_SKIN = np.array([194.0, 150.0, 130.0]), np.array([115.0, 82.0, 68.0])
-# Where skin lies in neutral light along the axes of `_skin_axes` (log of R'G'B', from the light
+# Where skin lies in neutral light along the axes of `_build_skin_axes` (log of R'G'B', from the light
 # patch): darker skin is ruddier, tint is constant. Fitted to tones 1 to 6 of the Monk scale (2022)
 # and six portraits, which lie within 0.035; darker tones scatter widely.
 WARMTH, WARMTH_PER_DEPTH, TINT = 0.02, -0.21, 0.01
@@ -48,7 +48,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sample:
+class ColourSample:
     """Pooled colours of a shot or a look: `pixels` (rgb), how much each counts as `skin`, and a
     small luma picture `thumb` (16 x 16).
     """
@@ -63,7 +63,7 @@ class Sample:
         return bool(self.skin.sum() >= 1)
 
     @property
-    def evened(self) -> Sample:
+    def without_skin(self) -> ColourSample:
         """The same with nothing taken for skin, to be weighed against a picture in which nobody
         knows where the skin is.
         """
@@ -72,12 +72,12 @@ class Sample:
     @property
     def skin_mean(self) -> colour.Vector:
         """Mean colour of the skin."""
-        return colour.moments(self.pixels, self.skin + 1e-9).mean
+        return colour.compute_moments(self.pixels, self.skin + 1e-9).mean
 
     @property
     def rest_mean(self) -> colour.Vector:
         """Mean colour of everything that is not skin."""
-        return colour.moments(self.pixels, 1 - self.skin + 1e-9).mean
+        return colour.compute_moments(self.pixels, 1 - self.skin + 1e-9).mean
 
     @property
     def weights(self) -> Weights:
@@ -91,16 +91,16 @@ class Sample:
     @property
     def whole(self) -> colour.Moments:
         """Moments of all colours in rgb."""
-        return colour.moments(self.pixels, self.weights)
+        return colour.compute_moments(self.pixels, self.weights)
 
     @property
     def lab(self) -> colour.Moments:
         """Moments of all colours in Lab."""
-        return colour.moments(colour.lab_of_rgb(self.pixels), self.weights)
+        return colour.compute_moments(colour.rgb_to_lab(self.pixels), self.weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Look:
+class TargetLook:
     """What the shots are matched to: mean colours of skin and rest, moments of the whole in rgb and
     in Lab, and its small luma picture, by which the same scene is known again.
     """
@@ -114,7 +114,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Transform:
+class ColourTransform:
     """An affine map of rgb. `limited`: it was weakened to stay within the limit. Differences are
     mean CIEDE2000 to the look.
     """
@@ -131,39 +131,47 @@ class Transform:
         return moved
 
 
-def estimate(
-    sample: Sample, look: Look, *, method: Method, strength: float = 1.0, limit: float = 14.0
-) -> Transform:
+def estimate_transfer(
+    sample: ColourSample,
+    look: TargetLook,
+    *,
+    method: Method,
+    strength: float = 1.0,
+    limit: float = 14.0,
+) -> ColourTransform:
     """The transform of one shot toward a look, scaled by `strength`; its mean shift of skin or rest
     is held within `limit` (CIEDE2000).
     """
-    sample = sample if look.has_skin else sample.evened
-    matrix, offset = _unlimited(sample, look, method)
-    shift = strength * _shift(sample, matrix, offset)
+    sample = sample if look.has_skin else sample.without_skin
+    matrix, offset = _estimate_unlimited(sample, look, method)
+    shift = strength * _measure_shift(sample, matrix, offset)
     share = strength * min(1.0, limit / max(shift, 1e-9))
     matrix, offset = np.eye(3) + share * (matrix - np.eye(3)), share * offset
     before, after = (
-        _difference(sample, look, m, o) for m, o in ((np.eye(3), np.zeros(3)), (matrix, offset))
+        _measure_difference(sample, look, m, o)
+        for m, o in ((np.eye(3), np.zeros(3)), (matrix, offset))
     )
-    return Transform(
+    return ColourTransform(
         matrix=matrix, offset=offset, limited=shift > limit, before=before, after=after
     )
 
 
 def sample_pictures(
     pictures: UInt8[np.ndarray, "frames height width 3"], face: Box | None
-) -> Sample:
+) -> ColourSample:
     """A sample of pictures that share one face box (fractions of the picture; None: nothing counts
     as skin).
     """
     rgb = pictures.astype(np.float64) / 255
-    skin = np.zeros(rgb.shape[:3]) if face is None else _skin(rgb, face)
-    return Sample(pixels=rgb.reshape(-1, 3), skin=skin.reshape(-1), thumb=_thumb(rgb.mean(axis=0)))
+    skin = np.zeros(rgb.shape[:3]) if face is None else _weigh_skin(rgb, face)
+    return ColourSample(
+        pixels=rgb.reshape(-1, 3), skin=skin.reshape(-1), thumb=_make_thumb(rgb.mean(axis=0))
+    )
 
 
-def look_of(sample: Sample) -> Look:
+def build_look(sample: ColourSample) -> TargetLook:
     """A look made of one sample (a reference still, another shot)."""
-    return Look(
+    return TargetLook(
         skin_mean=sample.skin_mean,
         rest_mean=sample.rest_mean,
         whole=sample.whole,
@@ -173,38 +181,43 @@ def look_of(sample: Sample) -> Look:
     )
 
 
-def character_looks(
-    characters: Sequence[str], samples: Sequence[Sample], looks: Mapping[str, Look | None]
-) -> dict[str, Look]:
+def build_character_looks(
+    characters: Sequence[str],
+    samples: Sequence[ColourSample],
+    looks: Mapping[str, TargetLook | None],
+) -> dict[str, TargetLook]:
     """What each character's shots are matched to, so that they match each other and come near the
     character's entry in `looks`.
 
     It is that look itself where it shows the character's own scene, else the mean of the
     character's shots with gains toward the look's light; without a look, toward neutral light.
     """
-    groups: dict[str, list[Sample]] = defaultdict(list)
+    groups: dict[str, list[ColourSample]] = defaultdict(list)
     for character, sample in zip(characters, samples, strict=True):
         groups[character].append(sample)
-    return {character: _goal(group, looks.get(character)) for character, group in groups.items()}
+    return {
+        character: _choose_group_look(group, looks.get(character))
+        for character, group in groups.items()
+    }
 
 
-def _goal(group: Sequence[Sample], look: Look | None) -> Look:
-    """The look of one character's shots. They are evened when skin is not known in all of them and
+def _choose_group_look(group: Sequence[ColourSample], look: TargetLook | None) -> TargetLook:
+    """The look of one character's shots. They are without_skin when skin is not known in all of them and
     in the look: like against like.
     """
     known = all(sample.has_skin for sample in group) and (look is None or look.has_skin)
-    own = _mean_look([look_of(sample if known else sample.evened) for sample in group])
-    if look is not None and _sameness(own, look) == 1:
+    own = _average_looks([build_look(sample if known else sample.without_skin) for sample in group])
+    if look is not None and _measure_sameness(own, look) == 1:
         return look
-    return _gained(own, _log_gains(own, look))
+    return _apply_gains(own, _estimate_log_gains(own, look))
 
 
-def _mean_look(looks: Sequence[Look]) -> Look:
-    def mean(of: Callable[[Look], colour.Values]) -> colour.Values:
+def _average_looks(looks: Sequence[TargetLook]) -> TargetLook:
+    def mean(of: Callable[[TargetLook], colour.Values]) -> colour.Values:
         middle: colour.Values = np.mean([of(look) for look in looks], axis=0)
         return middle
 
-    return Look(
+    return TargetLook(
         skin_mean=mean(lambda look: look.skin_mean),
         rest_mean=mean(lambda look: look.rest_mean),
         whole=colour.Moments(
@@ -219,13 +232,13 @@ def _mean_look(looks: Sequence[Look]) -> Look:
     )
 
 
-def _gained(look: Look, log_gains: colour.Vector) -> Look:
+def _apply_gains(look: TargetLook, log_gains: colour.Vector) -> TargetLook:
     """The look under three gains. Its Lab moments are moved by what the gains do to the mean; their
     spread is kept.
     """
     gains = np.exp(log_gains)
     mean = look.whole.mean * gains
-    step = colour.lab_of_rgb(np.clip(mean, 0, 1)) - colour.lab_of_rgb(
+    step = colour.rgb_to_lab(np.clip(mean, 0, 1)) - colour.rgb_to_lab(
         np.clip(look.whole.mean, 0, 1)
     )
     return replace(
@@ -237,31 +250,35 @@ def _gained(look: Look, log_gains: colour.Vector) -> Look:
     )
 
 
-def _unlimited(sample: Sample, look: Look, method: Method) -> tuple[colour.Matrix, colour.Vector]:
+def _estimate_unlimited(
+    sample: ColourSample, look: TargetLook, method: Method
+) -> tuple[colour.Matrix, colour.Vector]:
     if method == "none":
         return np.eye(3), np.zeros(3)
     if method == "reinhard":
-        return _reinhard(sample, look)
-    gains = np.diag(np.exp(_log_gains(sample, look)))
-    trust = _sameness(sample, look)
+        return _fit_reinhard(sample, look)
+    gains = np.diag(np.exp(_estimate_log_gains(sample, look)))
+    trust = _measure_sameness(sample, look)
     if trust == 0:
         return gains, np.zeros(3)
-    matrix, offset = colour.monge_kantorovich(sample.whole, look.whole)
+    matrix, offset = colour.estimate_monge_kantorovich(sample.whole, look.whole)
     return trust * matrix + (1 - trust) * gains, trust * offset
 
 
-def _reinhard(sample: Sample, look: Look) -> tuple[colour.Matrix, colour.Vector]:
+def _fit_reinhard(sample: ColourSample, look: TargetLook) -> tuple[colour.Matrix, colour.Vector]:
     """Reinhard's map in Lab, fitted as an affine map of rgb on the shot's own colours."""
-    lab = colour.lab_of_rgb(sample.pixels)
-    matrix, offset = colour.reinhard(sample.lab, look.lab)
-    moved = np.clip(colour.rgb_of_lab(lab @ matrix.T + offset), 0, 1)
+    lab = colour.rgb_to_lab(sample.pixels)
+    matrix, offset = colour.estimate_reinhard(sample.lab, look.lab)
+    moved = np.clip(colour.lab_to_rgb(lab @ matrix.T + offset), 0, 1)
     root = np.sqrt(sample.weights)[:, None]
     plain = np.concatenate([sample.pixels, np.ones((len(lab), 1))], axis=1)
     solved = np.linalg.lstsq(plain * root, moved * root, rcond=None)[0]
     return solved[:3].T, solved[3]
 
 
-def _log_gains(sample: Sample | Look, look: Look | None) -> colour.Vector:
+def _estimate_log_gains(
+    sample: ColourSample | TargetLook, look: TargetLook | None
+) -> colour.Vector:
     """Log gains of R'G'B' toward a look's light, or toward neutral light. Skin tells the light;
     without skin the whole picture does.
 
@@ -269,28 +286,30 @@ def _log_gains(sample: Sample | Look, look: Look | None) -> colour.Vector:
     natural spread (Wiener's rule).
     """
     if not sample.has_skin or (look is not None and not look.has_skin):
-        return np.zeros(3) if look is None else _log_ratio(look.rest_mean, sample.rest_mean)
-    cast, spread = _cast(sample.skin_mean)
+        return np.zeros(3) if look is None else _measure_log_ratio(look.rest_mean, sample.rest_mean)
+    cast, spread = _measure_cast(sample.skin_mean)
     if look is not None:
-        goal, goal_spread = _cast(look.skin_mean)
+        goal, goal_spread = _measure_cast(look.skin_mean)
         cast, spread = cast - goal, np.hypot(spread, goal_spread)
     certain = cast * cast**2 / (cast**2 + spread**2)
-    gains: colour.Vector = np.clip(-certain @ _skin_axes()[1:], -LARGEST_LOG_GAIN, LARGEST_LOG_GAIN)
+    gains: colour.Vector = np.clip(
+        -certain @ _build_skin_axes()[1:], -LARGEST_LOG_GAIN, LARGEST_LOG_GAIN
+    )
     return gains
 
 
-def _cast(skin: colour.Vector) -> tuple[Two, Two]:
+def _measure_cast(skin: colour.Vector) -> tuple[Two, Two]:
     """Warmth and tint that skin of this depth does not explain, and how far each spreads from
     person to person.
     """
-    depth, warmth, tint = _skin_axes() @ np.log(np.maximum(skin, 0.01) * 255 / LIGHT_SKIN)
+    depth, warmth, tint = _build_skin_axes() @ np.log(np.maximum(skin, 0.01) * 255 / LIGHT_SKIN)
     wide = WARMTH_SPREAD_OF_DARK * max(0.0, DARK_DEPTH - depth)
     return np.array([warmth - WARMTH - WARMTH_PER_DEPTH * depth, tint - TINT]), SPREAD + np.array(
         [wide, 0.0]
     )
 
 
-def _skin_axes() -> colour.Matrix:
+def _build_skin_axes() -> colour.Matrix:
     """Unit vectors in log R'G'B', one a row: light to dark skin, pale to ruddy (red against blue),
     and magenta to green across both.
     """
@@ -302,13 +321,13 @@ def _skin_axes() -> colour.Matrix:
     return np.stack([depth, warmth, np.cross(depth, warmth)])
 
 
-def _log_ratio(target: colour.Vector, source: colour.Vector) -> colour.Vector:
+def _measure_log_ratio(target: colour.Vector, source: colour.Vector) -> colour.Vector:
     ratio = np.log(np.maximum(target, 0.01) / np.maximum(source, 0.01))
     limited: colour.Vector = np.clip(ratio, -LARGEST_LOG_GAIN, LARGEST_LOG_GAIN)
     return limited
 
 
-def _sameness(sample: Sample | Look, look: Look) -> float:
+def _measure_sameness(sample: ColourSample | TargetLook, look: TargetLook) -> float:
     """How surely the look shows the same scene: 0 below a correlation of the luma pictures of 0.8,
     1 above 0.9.
     """
@@ -318,22 +337,24 @@ def _sameness(sample: Sample | Look, look: Look) -> float:
     return float(np.clip((correlation - 0.8) / 0.1, 0, 1))
 
 
-def _shift(sample: Sample, matrix: colour.Matrix, offset: colour.Vector) -> float:
+def _measure_shift(sample: ColourSample, matrix: colour.Matrix, offset: colour.Vector) -> float:
     means = np.stack([sample.skin_mean, sample.rest_mean])
     moved = np.clip(means @ matrix.T + offset, 0, 1)
-    return float(colour.delta_e(colour.lab_of_rgb(means), colour.lab_of_rgb(moved)).max())
+    return float(colour.delta_e(colour.rgb_to_lab(means), colour.rgb_to_lab(moved)).max())
 
 
-def _difference(sample: Sample, look: Look, matrix: colour.Matrix, offset: colour.Vector) -> float:
+def _measure_difference(
+    sample: ColourSample, look: TargetLook, matrix: colour.Matrix, offset: colour.Vector
+) -> float:
     """Mean CIEDE2000 of skin to skin and rest to rest."""
     means = np.stack([sample.skin_mean, sample.rest_mean])
-    goal = colour.lab_of_rgb(np.clip(np.stack([look.skin_mean, look.rest_mean]), 0, 1))
-    moved = colour.lab_of_rgb(np.clip(means @ matrix.T + offset, 0, 1))
+    goal = colour.rgb_to_lab(np.clip(np.stack([look.skin_mean, look.rest_mean]), 0, 1))
+    moved = colour.rgb_to_lab(np.clip(means @ matrix.T + offset, 0, 1))
     difference = colour.delta_e(moved, goal)
     return float(difference.mean() if sample.has_skin and look.has_skin else difference[1])
 
 
-def _skin(
+def _weigh_skin(
     rgb: Float64[np.ndarray, "frames height width 3"], face: Box
 ) -> Float64[np.ndarray, "frames height width"]:
     """Weights of skin: inside the face's ellipse, near the median chromaticity there (hair, eyes
@@ -355,7 +376,7 @@ def _skin(
     return weights
 
 
-def _thumb(picture: Float64[np.ndarray, "height width 3"]) -> Thumb:
+def _make_thumb(picture: Float64[np.ndarray, "height width 3"]) -> Thumb:
     """A 16 x 16 luma picture, each cell the mean of its pixels."""
     luma = picture @ colour.LUMA
     rows = (

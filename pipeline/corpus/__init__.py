@@ -21,7 +21,7 @@ def read(folder: Path) -> Corpus:
     """The corpus in a folder; of a clip that was recorded twice, the newest row. Raises InputError
     when there is none.
     """
-    rows = {row.clip_id: row for row in record(folder).rows(CorpusClip)}
+    rows = {row.clip_id: row for row in open_record(folder).read(CorpusClip)}
     if not rows:
         raise InputError(
             Problem(
@@ -33,6 +33,6 @@ def read(folder: Path) -> Corpus:
     return Corpus(list(rows.values()), folder)
 
 
-def record(folder: Path) -> Store:
+def open_record(folder: Path) -> Store:
     """The tables of a corpus."""
     return Store(folder / "manifests")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pipeline.corpus.layout import Layout, Performed, films, sound_of
+from pipeline.corpus.layout import CorpusPerformance, Layout, find_sound, find_videos
 
 NAME = "crema-d"
 LICENCE = "ODbL-1.0"
@@ -44,22 +44,22 @@ _NAME = re.compile(
 )
 
 
-def layout(root: Path) -> Layout:
+def read_layout(root: Path) -> Layout:
     """All performances under `root`, in the order of their names."""
-    there = films((root / "VideoFlash").glob("*"), published=".flv")
-    found = Layout(strange=list(there.unread))
+    there = find_videos((root / "VideoFlash").glob("*"), published=".flv")
+    found = Layout(unknown=list(there.unread))
     for video in there.videos:
         named = _NAME.fullmatch(video.stem)
         if named is None or named["emotion"] not in EMOTIONS or named["sentence"] not in SENTENCES:
-            found.strange.append((video, f"not {SHAPE} with CREMA-D's codes"))
+            found.unknown.append((video, f"not {SHAPE} with CREMA-D's codes"))
             continue
-        audio = sound_of(root / "AudioWAV" / video.stem, published=".wav")
+        audio = find_sound(root / "AudioWAV" / video.stem, published=".wav")
         if audio is None:
-            found.strange.append((video, f"no sound AudioWAV/{video.stem}.wav"))
+            found.unknown.append((video, f"no sound AudioWAV/{video.stem}.wav"))
             continue
         level, intensity = LEVELS[named["level"].ljust(2, "X")]
-        found.performed.append(
-            Performed(
+        found.performances.append(
+            CorpusPerformance(
                 identity=f"crema-d-{named['actor']}",
                 emotion=EMOTIONS[named["emotion"]],
                 level=level,

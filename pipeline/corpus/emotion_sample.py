@@ -23,14 +23,14 @@ from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
 from manifests.timebase import ANALYSIS_HZ, frames_covering
-from model.emotion import Curve, parse_curve
+from model.emotion import EmotionCurve, parse_curve
 from model.weights import cache_folder
 from pipeline import media
 from pipeline.render import portraits
 
 if TYPE_CHECKING:
     from model.affect.embedder import Gaussian
-    from model.affect.prepared_corpus import Prepared
+    from model.affect.prepared_corpus import PreparedClip
     from pipeline.corpus.prepare import Preparer
 
 VERSION = "1"  # of what this module makes of the same file and embedder
@@ -49,7 +49,7 @@ class SampleEmotion:
 
     gaussian: Gaussian
     intensity: float
-    words: Curve
+    words: EmotionCurve
     senses: tuple[str, ...]
 
 
@@ -59,11 +59,11 @@ def measure_emotion(path: Path) -> SampleEmotion:
     """
     from model.affect import packaged
     from model.affect.embedder import EmotionEmbedder
-    from model.affect.priors import Priors
+    from model.affect.priors import EmotionPriors
     from pipeline.speech import repeatable
 
-    place = packaged.folder()
-    embedder, priors = EmotionEmbedder.load(place), Priors.load(place)
+    place = packaged.find_embedder()
+    embedder, priors = EmotionEmbedder.load(place), EmotionPriors.load(place)
     sample, senses = prepare_sample(path)
     with repeatable.single_thread():
         gaussian, intensity = embedder.encode(sample, senses)  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ def describe_emotion(path: Path) -> str:
     """
     from model.affect import checkpoint, packaged
 
-    embedder = checkpoint.read_digest(packaged.folder())
+    embedder = checkpoint.read_digest(packaged.find_embedder())
     place = _cache_folder() / f"{digest_file(path)}-{digest([VERSION, embedder])}.json"
     if place.is_file():
         return str(parse_curve(json.loads(place.read_text(encoding="utf-8"))["words"]))
@@ -100,7 +100,7 @@ def _cache_folder() -> Path:
     return cache_folder() / "emotions"
 
 
-def prepare_sample(path: Path) -> tuple[Prepared, tuple[str, ...]]:
+def prepare_sample(path: Path) -> tuple[PreparedClip, tuple[str, ...]]:
     """The sample's arrays and which senses they hold. Raises InputError when nothing can be made of
     it.
     """
@@ -124,7 +124,7 @@ def prepare_sample(path: Path) -> tuple[Prepared, tuple[str, ...]]:
 
 def _build_arrays(
     preparer: Preparer, frames: Iterator[np.ndarray] | None, sound: np.ndarray | None
-) -> tuple[Prepared, tuple[str, ...]]:
+) -> tuple[PreparedClip, tuple[str, ...]]:
     """One sense or both; what is not there is zeros, which the embedder is told not to look at."""
     from model.affect.prepared_corpus import (
         FACE_PX,
@@ -133,26 +133,26 @@ def _build_arrays(
         POINTS,
         PROSODY,
         SAMPLES_PER_FRAME,
-        Prepared,
+        PreparedClip,
     )
 
     if frames is not None and sound is not None:
-        return preparer.clip(frames, sound), ("audio", "video")
+        return preparer.prepare_clip(frames, sound), ("audio", "video")
     if frames is not None:
-        faces, points = preparer.pictures(frames)
+        faces, points = preparer.prepare_pictures(frames)
         count = len(faces)
         speech = np.zeros(count * SAMPLES_PER_FRAME, np.int16)
         heard = np.zeros((count * HEARD_PER_FRAME, HEARD_WIDTH), np.float16)
         prosody = np.zeros((count, len(PROSODY)), np.float32)
-        return Prepared(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), (
+        return PreparedClip(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), (
             "video",
         )
     assert sound is not None
     count = frames_covering(len(sound), RATE, ANALYSIS_HZ)
-    speech, heard, prosody = preparer.sounds(sound, count)
+    speech, heard, prosody = preparer.prepare_sound(sound, count)
     faces = np.zeros((count, FACE_PX, FACE_PX, 3), np.uint8)
     points = np.zeros((count, POINTS, 2), np.float16)
-    return Prepared(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), (
+    return PreparedClip(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), (
         "audio",
     )
 

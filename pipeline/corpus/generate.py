@@ -17,15 +17,15 @@ import numpy as np
 from jaxtyping import Float32
 
 from manifests.rows import CorpusClip
-from model.affect.prepared_corpus import HZ, RATE, SAMPLES_PER_FRAME, save
+from model.affect.prepared_corpus import HZ, RATE, SAMPLES_PER_FRAME, save_arrays
 from model.previs import NAME, VERSION, score
-from model.previs.phones import TICK, Phone, Phones, Samples
+from model.previs.phones import TICK, Phone, PhoneDecoder, Samples
 from model.previs.talker import PrevisTalker, load
 from model.previs.warp import Renderer
 from model.talker import Portrait, Speech
 from pipeline.corpus import performance, psola, unit_heads, vocal_manner
 from pipeline.corpus.prepare import Preparer
-from pipeline.corpus.synthetic import LINES, PORTRAITS, UNITS, Planned, SpokenLine
+from pipeline.corpus.synthetic import LINES, PORTRAITS, UNITS, NeutralLine, PlannedClip
 from pipeline.corpus.unit_heads import PlannedUnits
 from pipeline.render import portraits
 
@@ -33,7 +33,7 @@ MOST_FRAMES = 60
 LANDMARKS_EVERY = 2  # frames
 
 
-class Studio:
+class ClipGenerator:
     """Makes clips of a corpus folder. Loads its networks once; one for each process."""
 
     def __init__(self, folder: Path) -> None:
@@ -43,21 +43,21 @@ class Studio:
         talker = load()
         assert isinstance(talker, PrevisTalker)
         self._talker = talker
-        self._phones = Phones()
+        self._phones = PhoneDecoder()
         self._dry = lru_cache(maxsize=64)(self._read_line)
 
-    def portrait(self, identity: str, *, among: str = PORTRAITS) -> None:
+    def prepare_portrait(self, identity: str, *, among: str = PORTRAITS) -> None:
         """Prepare the neutral face of an identity, if it is not there yet. Raises UnfitError."""
         path = self.folder / "prepared" / f"{identity}.portrait.safetensors"
         if not path.is_file():
-            save(
-                self._preparer.portrait(
+            save_arrays(
+                self._preparer.prepare_portrait(
                     portraits.read(self.folder / among / f"{identity}.png").pixels
                 ),
                 path,
             )
 
-    def make(self, planned: Planned) -> CorpusClip:
+    def make_clip(self, planned: PlannedClip) -> CorpusClip:
         """Make a clip, or find it made. Raises UnfitError, and InputError when the portrait cannot
         be animated.
         """
@@ -66,61 +66,61 @@ class Studio:
         take = performance.draw(planned.emotion, planned.level, chance)
         manner = vocal_manner.draw(planned.emotion, take.intensity, chance)
         if not path.is_file():
-            said = psola.said(self._dry(planned.line)[0], manner)
-            frames = self._performed(planned, take, said)
-            sound = said.sound.astype(np.float32)
-            save(
-                self._preparer.clip(performance.filmed(frames, take), sound, framing=take.framing),
+            modified = psola.modify_speech(self._dry(planned.line)[0], manner)
+            frames = self._perform(planned, take, modified)
+            sound = modified.sound.astype(np.float32)
+            save_arrays(
+                self._preparer.prepare_clip(performance.film_frames(frames, take), sound, framing=take.framing),
                 path,
             )
-        return row(planned, take.intensity, frames=frames_of(path))
+        return build_row(planned, take.intensity, frames=count_frames(path))
 
-    def make_units(self, planned: PlannedUnits) -> CorpusClip:
+    def make_units_clip(self, planned: PlannedUnits) -> CorpusClip:
         """Make a clip of the units set, or find it made. Raises UnfitError."""
         path = self.folder / prepared_path(planned.clip_id)
         if not path.is_file():
             chance = np.random.default_rng(planned.number)
             # its light, crop and compression
             take = performance.draw(planned.emotion, planned.level, chance)
-            said = psola.said(
+            modified = psola.modify_speech(
                 self._dry(planned.line)[0],
                 vocal_manner.draw(planned.emotion, take.intensity, chance),
             )
-            stills = unit_heads.stills(self.folder / UNITS / planned.file, planned.stills)
-            frames = unit_heads.blended(
-                stills, min(len(said.sound) // SAMPLES_PER_FRAME, MOST_FRAMES)
+            stills = unit_heads.read_stills(self.folder / UNITS / planned.file, planned.stills)
+            frames = unit_heads.blend_stills(
+                stills, min(len(modified.sound) // SAMPLES_PER_FRAME, MOST_FRAMES)
             )
-            sound = said.sound.astype(np.float32)
-            save(
-                self._preparer.clip(performance.filmed(frames, take), sound, framing=take.framing),
+            sound = modified.sound.astype(np.float32)
+            save_arrays(
+                self._preparer.prepare_clip(performance.film_frames(frames, take), sound, framing=take.framing),
                 path,
             )
-        return unit_heads.row(
-            planned, frames=frames_of(path), prepared=prepared_path(planned.clip_id)
+        return unit_heads.build_row(
+            planned, frames=count_frames(path), prepared=prepared_path(planned.clip_id)
         )
 
-    def _performed(
-        self, planned: Planned, take: performance.Take, said: psola.Said
+    def _perform(
+        self, planned: PlannedClip, take: performance.PerformanceDraw, modified: psola.ModifiedSpeech
     ) -> Iterator[np.ndarray]:
         """The talker's frames of a take."""
-        frames = min(len(said.sound) // SAMPLES_PER_FRAME, MOST_FRAMES)
+        frames = min(len(modified.sound) // SAMPLES_PER_FRAME, MOST_FRAMES)
         speech = Speech(
-            samples=said.sound.astype(np.float32),
+            samples=modified.sound.astype(np.float32),
             lead=0,
             frames=frames,
             rate=Fraction(RATE),
             text=planned.line.text,
         )
-        phones = Known(self._dry(planned.line)[1], said)
-        poses = score.poses(speech, take.performance(), take.seed, phones=phones)
-        renderer = Renderer(self._talker.puppet(self._picture(planned.identity)))
-        for pose in performance.acted(poses, take):
+        phones = KnownPhones(self._dry(planned.line)[1], modified)
+        poses = score.make_poses(speech, take.build_performance(), take.seed, phones=phones)
+        renderer = Renderer(self._talker.puppet(self._read_portrait(planned.identity)))
+        for pose in performance.act_poses(poses, take):
             yield renderer.frame(pose)
 
-    def _picture(self, identity: str) -> Portrait:
+    def _read_portrait(self, identity: str) -> Portrait:
         return portraits.read(self.folder / PORTRAITS / f"{identity}.png")
 
-    def _read_line(self, line: SpokenLine) -> tuple[np.ndarray, list[Phone]]:
+    def _read_line(self, line: NeutralLine) -> tuple[np.ndarray, list[Phone]]:
         """A neutral recording and its phones, which are found once for all manners of saying it."""
         sound = read_sound(self.folder / LINES / line.file)
         phones = self._phones.align(sound, line.text) or self._phones.decode(sound)
@@ -142,7 +142,7 @@ def prepared_path(clip_id: str) -> str:
     return f"prepared/{clip_id}.safetensors"
 
 
-def frames_of(path: Path) -> int:
+def count_frames(path: Path) -> int:
     """How many frames a prepared clip has, from the file's header."""
     from safetensors import safe_open
 
@@ -150,16 +150,16 @@ def frames_of(path: Path) -> int:
         return int(file.get_slice("faces").get_shape()[0])
 
 
-class Known(Phones):
+class KnownPhones(PhoneDecoder):
     """Phones that are known already, moved to where a manner of speaking put them."""
 
-    def __init__(self, dry: list[Phone], said: psola.Said) -> None:
+    def __init__(self, dry: list[Phone], modified: psola.ModifiedSpeech) -> None:
         """`dry`: the phones of the neutral recording."""
         self._moved = [
             Phone(
                 phone.name,
-                round(said.at(phone.start * TICK) / TICK),
-                round(said.at(phone.end * TICK) / TICK),
+                round(modified.map_sample(phone.start * TICK) / TICK),
+                round(modified.map_sample(phone.end * TICK) / TICK),
             )
             for phone in dry
         ]
@@ -173,7 +173,7 @@ class Known(Phones):
         return self._moved
 
 
-def row(planned: Planned, intensity: float, *, frames: int) -> CorpusClip:
+def build_row(planned: PlannedClip, intensity: float, *, frames: int) -> CorpusClip:
     """What the record says of a clip."""
     return CorpusClip(
         clip_id=planned.clip_id,

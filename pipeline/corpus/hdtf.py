@@ -16,7 +16,7 @@ from pathlib import Path
 
 from manifests.errors import InputError
 from pipeline import media
-from pipeline.corpus.layout import WINDOW_SECONDS, Layout, Performed, films
+from pipeline.corpus.layout import WINDOW_SECONDS, CorpusPerformance, Layout, find_videos
 
 NAME = "hdtf"
 LICENCE = "HDTF (list CC-BY-4.0, videos of their owners)"
@@ -24,25 +24,25 @@ SHAPE = "SUBSET_PERSON_NNN.mp4 with SUBSET one of RD, WDA, WRA"
 _NAME = re.compile(r"(?P<subset>RD|WDA|WRA)_(?P<person>.+?)_(?P<clip>\d+)")
 
 
-def layout(root: Path) -> Layout:
+def read_layout(root: Path) -> Layout:
     """All stretches of all videos under `root`, in the order of their names. A last one of less
     than half the length is left away.
     """
-    there = films(root.rglob("*"), published=".mp4")
-    found = Layout(strange=list(there.unread))
+    there = find_videos(root.rglob("*"), published=".mp4")
+    found = Layout(unknown=list(there.unread))
     for video in there.videos:
         named = _NAME.fullmatch(video.stem)
         if named is None:
-            found.strange.append((video, f"not {SHAPE}"))
+            found.unknown.append((video, f"not {SHAPE}"))
             continue
         try:
             seconds = media.probe(video).seconds
         except (InputError, OSError) as error:
-            found.strange.append((video, str(error)))
+            found.unknown.append((video, str(error)))
             continue
         for window in range(max(1, round(seconds / WINDOW_SECONDS))):
-            found.performed.append(
-                Performed(
+            found.performances.append(
+                CorpusPerformance(
                     identity=f"hdtf-{named['subset']}-{named['person']}",
                     emotion="neutral",
                     video=video,

@@ -22,7 +22,7 @@ SOUNDS = (".wav", ".m4a", ".flac", ".mp3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Performed:
+class CorpusPerformance:
     """One performance in a published corpus. `level` 0: none is given. `audio` None: the video's
     own sound. `start`: seconds into both.
     """
@@ -42,19 +42,19 @@ class Performed:
 class Layout:
     """What lies in a folder: performances, and for each file that is none, why."""
 
-    performed: list[Performed] = field(default_factory=list)
-    strange: list[tuple[Path, str]] = field(default_factory=list)
+    performances: list[CorpusPerformance] = field(default_factory=list)
+    unknown: list[tuple[Path, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Films:
+class VideoFiles:
     """The videos of a folder, one for each name, and those in containers that are not read."""
 
     videos: list[Path]
     unread: list[tuple[Path, str]]
 
 
-def films(paths: Iterable[Path], *, published: str) -> Films:
+def find_videos(paths: Iterable[Path], *, published: str) -> VideoFiles:
     """Videos among `paths`, in their order. A performance may have been converted: of files that
     differ in their ending alone, the one that ends as `published` counts, else the first of
     `VIDEOS`. Hidden files are none.
@@ -70,20 +70,20 @@ def films(paths: Iterable[Path], *, published: str) -> Films:
             found[performance] = min(
                 found.get(performance, path), path, key=lambda one: order.index(one.suffix.lower())
             )
-    return Films(
+    return VideoFiles(
         videos=list(found.values()),
         unread=[one for one in unread if one[0].with_suffix("") not in found],
     )
 
 
-def sound_of(stem: Path, *, published: str) -> Path | None:
+def find_sound(stem: Path, *, published: str) -> Path | None:
     """The sound that lies under a path without its ending, as published or converted."""
     endings: Sequence[str] = [published, *SOUNDS]
     named = (stem.parent / (stem.name + ending) for low in endings for ending in (low, low.upper()))
     return next((path for path in named if path.is_file()), None)
 
 
-def split_of(identity: str) -> str:
+def assign_split(identity: str) -> str:
     """The split of an identity: the same for ever, whoever else is in the corpus."""
     place = int(digest(["split", identity])[:8], 16) / 16**8
     for name in SPLITS:

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from model.emotion import LABELS
-from pipeline.corpus.layout import Layout, Performed, films, sound_of
+from pipeline.corpus.layout import CorpusPerformance, Layout, find_sound, find_videos
 
 NAME = "mead"
 LICENCE = "MEAD licence (research, non-commercial)"
@@ -24,23 +24,23 @@ _LEVEL = re.compile(r"level_([123])")
 _PERSON = re.compile(r"[MW]\d{3}")
 
 
-def layout(root: Path) -> Layout:
+def read_layout(root: Path) -> Layout:
     """All frontal performances under `root`, in the order of their paths."""
-    there = films(root.glob(f"*/video/{CAMERA}/*/*/*"), published=".mp4")
-    found = Layout(strange=list(there.unread))
+    there = find_videos(root.glob(f"*/video/{CAMERA}/*/*/*"), published=".mp4")
+    found = Layout(unknown=list(there.unread))
     for video in there.videos:
         person, emotion, level = video.parts[-6], video.parts[-3], _LEVEL.fullmatch(video.parts[-2])
         if not _PERSON.fullmatch(person) or emotion not in LABELS or level is None:
-            found.strange.append((video, f"not {SHAPE}"))
+            found.unknown.append((video, f"not {SHAPE}"))
             continue
         stem = root / person / "audio" / emotion / video.parts[-2] / video.stem
-        audio = sound_of(stem, published=".m4a")
+        audio = find_sound(stem, published=".m4a")
         if audio is None:
-            found.strange.append((video, f"no sound {stem.relative_to(root)}.m4a"))
+            found.unknown.append((video, f"no sound {stem.relative_to(root)}.m4a"))
             continue
         number = int(level[1])
-        found.performed.append(
-            Performed(
+        found.performances.append(
+            CorpusPerformance(
                 identity=f"mead-{person}",
                 emotion=emotion,
                 level=number,

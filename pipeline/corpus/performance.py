@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.emotion import LABELS, Key, Performance
+from model.emotion import LABELS, PerformanceKey, Performance
 from model.previs.expression import UNITS
 from model.previs.rig import HEAD
 from model.previs.warp import Pose
-from pipeline.corpus.prepare import Framing
+from pipeline.corpus.prepare import CropVariation
 
 LEVELS = {1: 0.6, 2: 0.85, 3: 1.1}
 LEVEL_SPREAD = 0.10
@@ -29,7 +29,7 @@ NEUTRAL_TRACE = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
+class PerformanceDraw:
     """One draw. `gains`: factor on each of `expression.UNITS`; `sides`: as in `Pose`; `head`: added
     to `Pose.head`; `onset`: first frame and length of the rise; `light`: gain, its slope to the
     right and down, and its colour; `noise`: deviation in 8-bit steps.
@@ -44,10 +44,10 @@ class Take:
     onset: tuple[int, int]
     light: tuple[float, float, float, float]
     noise: float
-    framing: Framing
+    framing: CropVariation
     seed: int
 
-    def performance(self) -> Performance:
+    def build_performance(self) -> Performance:
         """The emotion as the talker is asked for it: some of it from the start, all of it after the
         onset.
         """
@@ -57,16 +57,16 @@ class Take:
         start, length = self.onset
         begun = 0.3 * weights
         return Performance(
-            (Key(start, tuple(begun.tolist())), Key(start + length, tuple(weights.tolist())))
+            (PerformanceKey(start, tuple(begun.tolist())), PerformanceKey(start + length, tuple(weights.tolist())))
         )
 
 
-def draw(emotion: str, level: int, chance: np.random.Generator) -> Take:
+def draw(emotion: str, level: int, chance: np.random.Generator) -> PerformanceDraw:
     """Draw a take of an emotion at a level (1 to 3)."""
     intensity = float(np.clip(LEVELS[level] + LEVEL_SPREAD * chance.standard_normal(), 0.25, 1.25))
     other = LABELS[int(chance.integers(len(LABELS)))]
     most = NEUTRAL_TRACE if emotion == "neutral" else TRACE
-    return Take(
+    return PerformanceDraw(
         emotion=emotion,
         intensity=round(intensity, 3),
         trace=(other, round(float(chance.uniform(0, most)), 3)),
@@ -77,9 +77,9 @@ def draw(emotion: str, level: int, chance: np.random.Generator) -> Take:
             * chance.standard_normal(len(HEAD))
         ),
         onset=(int(chance.integers(-8, 6)), int(chance.integers(4, 16))),
-        light=_light(chance),
+        light=_draw_light(chance),
         noise=round(float(chance.uniform(0, 5)), 2),
-        framing=Framing(
+        framing=CropVariation(
             scale=round(float(chance.uniform(0.92, 1.1)), 3),
             shift=_pair(0.035 * chance.standard_normal(2)),
             quality=int(chance.integers(18, 90)),
@@ -88,7 +88,7 @@ def draw(emotion: str, level: int, chance: np.random.Generator) -> Take:
     )
 
 
-def acted(poses: Iterable[Pose], take: Take) -> Iterator[Pose]:
+def act_poses(poses: Iterable[Pose], take: PerformanceDraw) -> Iterator[Pose]:
     """The talker's poses as this take performs them."""
     gains, head = np.array(take.gains, np.float32), np.array(take.head, np.float32)
     for pose in poses:
@@ -98,18 +98,18 @@ def acted(poses: Iterable[Pose], take: Take) -> Iterator[Pose]:
         )
 
 
-def filmed(frames: Iterable[np.ndarray], take: Take) -> Iterator[np.ndarray]:
+def film_frames(frames: Iterable[np.ndarray], take: PerformanceDraw) -> Iterator[np.ndarray]:
     """The frames in this take's light, with a camera's noise."""
     chance = np.random.default_rng(take.seed)
     gain: np.ndarray | None = None
     for frame in frames:
         if gain is None:
-            gain = _gain(frame.shape[:2], take.light)
+            gain = _compute_gain(frame.shape[:2], take.light)
         noise = take.noise * chance.standard_normal(frame.shape[:2], dtype=np.float32)[..., None]
         yield np.clip(frame * gain + noise, 0, 255).astype(np.uint8)
 
 
-def _gain(shape: tuple[int, ...], light: tuple[float, float, float, float]) -> np.ndarray:
+def _compute_gain(shape: tuple[int, ...], light: tuple[float, float, float, float]) -> np.ndarray:
     level, right, down, warmth = light
     rows, columns = (np.linspace(-1, 1, length, dtype=np.float32) for length in shape)
     plane = level * (1 + right * columns[None, :] + down * rows[:, None])
@@ -118,7 +118,7 @@ def _gain(shape: tuple[int, ...], light: tuple[float, float, float, float]) -> n
     )
 
 
-def _light(chance: np.random.Generator) -> tuple[float, float, float, float]:
+def _draw_light(chance: np.random.Generator) -> tuple[float, float, float, float]:
     level, right, down, warmth = chance.uniform([0.7, -0.25, -0.2, -0.1], [1.15, 0.25, 0.2, 0.1])
     return round(level, 3), round(right, 3), round(down, 3), round(warmth, 3)
 

@@ -24,7 +24,7 @@ from model.affect.prepared_corpus import (
     HEARD_WIDTH,
     RATE,
     SAMPLES_PER_FRAME,
-    Prepared,
+    PreparedClip,
     PreparedPortrait,
 )
 from pipeline.speech import transcribe
@@ -45,7 +45,7 @@ class UnfitError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Framing:
+class CropVariation:
     """How the crop differs from the exact one: factor on its side, shift (right, down) in sides.
     `quality`: JPEG quality, 0 for none.
     """
@@ -55,7 +55,7 @@ class Framing:
     quality: int = 0
 
 
-EXACT = Framing()
+EXACT_CROP = CropVariation()
 
 
 class Preparer:
@@ -74,29 +74,29 @@ class Preparer:
         self._cv2: Any = cv2
         self._every = every
         self._landmarker = Landmarker(
-            weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+            weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
         )
 
-    def clip(
+    def prepare_clip(
         self,
         frames: Iterable[Frame],
         sound: Float32[np.ndarray, " samples"],
         *,
-        framing: Framing = EXACT,
-    ) -> Prepared:
+        framing: CropVariation = EXACT_CROP,
+    ) -> PreparedClip:
         """Prepare a clip of 25 frames a second and mono 16 kHz sound. Raises UnfitError."""
-        faces, points = self.pictures(frames, framing=framing)
-        speech, heard, measured = self.sounds(sound, len(faces))
-        return Prepared(faces=faces, points=points, speech=speech, heard=heard, prosody=measured)
+        faces, points = self.prepare_pictures(frames, framing=framing)
+        speech, heard, measured = self.prepare_sound(sound, len(faces))
+        return PreparedClip(faces=faces, points=points, speech=speech, heard=heard, prosody=measured)
 
-    def pictures(
-        self, frames: Iterable[Frame], *, framing: Framing = EXACT
+    def prepare_pictures(
+        self, frames: Iterable[Frame], *, framing: CropVariation = EXACT_CROP
     ) -> tuple[UInt8[np.ndarray, "frames 64 64 3"], Float16[np.ndarray, "frames 468 2"]]:
         """Faces and landmarks of a silent clip. Raises UnfitError."""
-        faces, points = self._followed(iter(frames), framing)
+        faces, points = self._follow_face(iter(frames), framing)
         return faces, points.astype(np.float16)
 
-    def sounds(
+    def prepare_sound(
         self, sound: Float32[np.ndarray, " samples"], frames: int
     ) -> tuple[
         Int16[np.ndarray, " samples"],
@@ -106,42 +106,42 @@ class Preparer:
         """Speech of exactly `frames`, the encoder's states and the prosody of mono 16 kHz sound.
         Raises UnfitError.
         """
-        fitted = _fitted(sound, frames)
+        fitted = _fit_sound(sound, frames)
         speech = np.rint(np.clip(fitted, -1, 1) * 32767).astype(np.int16)
-        return speech, self._heard(fitted, frames), prosody.frames(fitted.astype(np.float64))
+        return speech, self._encode_speech(fitted, frames), prosody.measure_frames(fitted.astype(np.float64))
 
-    def portrait(self, picture: Frame) -> PreparedPortrait:
+    def prepare_portrait(self, picture: Frame) -> PreparedPortrait:
         """Prepare a still. Raises UnfitError."""
-        face = self._largest(picture)
-        area = face_crop.square(face.points[:, :2])
+        face = self._find_largest_face(picture)
+        area = face_crop.find_square(face.points[:, :2])
         return PreparedPortrait(
-            face=self._shrunk(face_crop.cut(picture, area)),
-            points=face_crop.inside(face.points[:, :2], area).astype(np.float16),
+            face=self._shrink(face_crop.cut_square(picture, area)),
+            points=face_crop.normalize_points(face.points[:, :2], area).astype(np.float16),
         )
 
-    def _followed(self, frames: Iterator[Frame], framing: Framing) -> tuple[np.ndarray, np.ndarray]:
+    def _follow_face(self, frames: Iterator[Frame], framing: CropVariation) -> tuple[np.ndarray, np.ndarray]:
         first = next(frames, None)
         if first is None:
             raise UnfitError("no frames")
-        face = self._largest(first)
-        area = face_crop.square(face.points[:, :2], scale=framing.scale, shift=framing.shift)
+        face = self._find_largest_face(first)
+        area = face_crop.find_square(face.points[:, :2], scale=framing.scale, shift=framing.shift)
         whole: face_crop.Square = (0, 0, area[2])
         face = face.moved(1.0, area[:2])
         faces, points, lost = [], [], 0
         for index, frame in enumerate(itertools.islice(_chain(first, frames), MOST_FRAMES)):
-            seen = self._pressed(face_crop.cut(frame, area), framing.quality)
-            faces.append(self._shrunk(seen))
+            seen = self._compress(face_crop.cut_square(frame, area), framing.quality)
+            faces.append(self._shrink(seen))
             if index % self._every == 0:
                 face = self._landmarker.follow(seen, face)
                 lost += face.confidence < LEAST_CONFIDENCE
-                points.append(face_crop.inside(face.points[:, :2], whole))
+                points.append(face_crop.normalize_points(face.points[:, :2], whole))
         if len(faces) < LEAST_FRAMES:
             raise UnfitError(f"only {len(faces)} frames, at least {LEAST_FRAMES}")
         if lost > MOST_LOST * len(points):
             raise UnfitError(f"the face is lost in {lost} of {len(points)} frames")
-        return np.stack(faces), _between(np.stack(points), self._every, len(faces))
+        return np.stack(faces), _interpolate_points(np.stack(points), self._every, len(faces))
 
-    def _largest(self, picture: Frame) -> Any:
+    def _find_largest_face(self, picture: Frame) -> Any:
         found = sorted(self._landmarker.detect(picture), key=lambda one: -one.size)
         if not found:
             raise UnfitError("no face in the first frame")
@@ -156,19 +156,19 @@ class Preparer:
             raise UnfitError(f"the face is turned by {face.yaw_degrees:+.0f} degrees")
         return face
 
-    def _pressed(self, picture: Frame, quality: int) -> Frame:
+    def _compress(self, picture: Frame, quality: int) -> Frame:
         if not quality:
             return picture
         _, packed = self._cv2.imencode(".jpg", picture, [self._cv2.IMWRITE_JPEG_QUALITY, quality])
         return np.asarray(self._cv2.imdecode(packed, self._cv2.IMREAD_COLOR))
 
-    def _shrunk(self, picture: Frame) -> Frame:
+    def _shrink(self, picture: Frame) -> Frame:
         return np.asarray(
             self._cv2.resize(picture, (FACE_PX, FACE_PX), interpolation=self._cv2.INTER_AREA)
         )
 
-    def _heard(self, sound: np.ndarray, frames: int) -> Float16[np.ndarray, "states 384"]:
-        states = transcribe.states(sound, settings=transcribe.Settings())[
+    def _encode_speech(self, sound: np.ndarray, frames: int) -> Float16[np.ndarray, "states 384"]:
+        states = transcribe.encode_sound(sound, settings=transcribe.TranscriptionSettings())[
             : frames * HEARD_PER_FRAME
         ]
         heard = np.zeros((frames * HEARD_PER_FRAME, HEARD_WIDTH), np.float16)
@@ -176,7 +176,7 @@ class Preparer:
         return heard
 
 
-def _fitted(sound: np.ndarray, frames: int) -> Float32[np.ndarray, " samples"]:
+def _fit_sound(sound: np.ndarray, frames: int) -> Float32[np.ndarray, " samples"]:
     """As much sound as there are frames; raises UnfitError when there is much less, or no speech in
     it.
     """
@@ -190,7 +190,7 @@ def _fitted(sound: np.ndarray, frames: int) -> Float32[np.ndarray, " samples"]:
     return fitted
 
 
-def _between(points: np.ndarray, every: int, frames: int) -> np.ndarray:
+def _interpolate_points(points: np.ndarray, every: int, frames: int) -> np.ndarray:
     """Points of every frame from those of every `every`-th."""
     place = np.minimum(np.arange(frames) / every, len(points) - 1)
     below = place.astype(int)

@@ -43,7 +43,7 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Said:
+class ModifiedSpeech:
     """An utterance in another manner. What lay at sample n of the source lies at `at(n)`."""
 
     sound: Sound
@@ -51,34 +51,34 @@ class Said:
     pause_at: int
     pause: int
 
-    def at(self, sample: float) -> float:
+    def map_sample(self, sample: float) -> float:
         """Where a sample of the source went."""
         moved = sample / self.rate
         return moved + self.pause if moved >= self.pause_at else moved
 
 
-def said(sound: Sound, manner: Manner) -> Said:
+def modify_speech(sound: Sound, manner: Manner) -> ModifiedSpeech:
     """The same utterance in another manner. Its length is about `len(sound) / rate` plus the
     pause.
     """
-    measured = prosody.track(sound)
-    marks, periods, voiced = _marks(sound, measured.f0)
-    wanted = _wanted(measured, manner)
-    gains = _gains(measured, manner)
+    measured = prosody.measure_track(sound)
+    marks, periods, voiced = _place_marks(sound, measured.f0)
+    wanted = _compute_target_pitch(measured, manner)
+    gains = _compute_gains(measured, manner)
     out = np.zeros(round(len(sound) / manner.rate) + HZ // 10)
     at = float(marks[0]) / manner.rate
     while at < len(out) - HZ // 20:
         source = min(at * manner.rate, len(sound) - 1)
         nearest = int(np.abs(marks - source).argmin())
         step = min(int(source) // prosody.STEP, len(wanted) - 1)
-        _lay(out, _grain(sound, marks[nearest], periods[nearest]) * gains[step], round(at))
+        _add_grain(out, _cut_grain(sound, marks[nearest], periods[nearest]) * gains[step], round(at))
         at += HZ / wanted[step] if voiced[nearest] and wanted[step] else periods[nearest]
-    tilted = _tilted(out[: round(len(sound) / manner.rate)], manner.tilt_db)
-    place, pause = _quietest(tilted), round(manner.pause_seconds * HZ)
-    return Said(sound=_parted(tilted, place, pause), rate=manner.rate, pause_at=place, pause=pause)
+    tilted = _tilt_spectrum(out[: round(len(sound) / manner.rate)], manner.tilt_db)
+    place, pause = _find_quietest(tilted), round(manner.pause_seconds * HZ)
+    return ModifiedSpeech(sound=_insert_pause(tilted, place, pause), rate=manner.rate, pause_at=place, pause=pause)
 
 
-def _marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _place_marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Middles of the grains, the period at each, and whether it is voiced. Voiced marks sit on
     crests of one sign.
     """
@@ -102,7 +102,7 @@ def _marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     return np.array(marks), np.array(periods), np.array(voiced)
 
 
-def _wanted(measured: prosody.Track, manner: Manner) -> Float64[np.ndarray, " steps"]:
+def _compute_target_pitch(measured: prosody.ProsodyTrack, manner: Manner) -> Float64[np.ndarray, " steps"]:
     """The pitch in Hz to be reached at each 10 ms of the source, 0 where it is unvoiced."""
     f0 = measured.f0
     voiced = f0 > 0
@@ -115,7 +115,7 @@ def _wanted(measured: prosody.Track, manner: Manner) -> Float64[np.ndarray, " st
     return np.where(voiced, np.clip(2**moved, prosody.LOWEST_HZ, prosody.HIGHEST_HZ), 0)
 
 
-def _gains(measured: prosody.Track, manner: Manner) -> Float64[np.ndarray, " steps"]:
+def _compute_gains(measured: prosody.ProsodyTrack, manner: Manner) -> Float64[np.ndarray, " steps"]:
     """The factor on each 10 ms: overall level, and more or less swing around the mean of what is
     spoken.
     """
@@ -124,20 +124,20 @@ def _gains(measured: prosody.Track, manner: Manner) -> Float64[np.ndarray, " ste
     return np.asarray(10 ** ((manner.energy_db + swing) / 20))
 
 
-def _grain(sound: Sound, middle: int, period: int) -> Sound:
+def _cut_grain(sound: Sound, middle: int, period: int) -> Sound:
     low, high = middle - period, middle + period
     inside = sound[max(0, low) : min(len(sound), high)]
     whole = np.pad(inside, (max(0, -low), max(0, high - len(sound))))
     return whole * np.hanning(2 * period + 2)[1:-1]
 
 
-def _lay(out: Sound, grain: Sound, middle: int) -> None:
+def _add_grain(out: Sound, grain: Sound, middle: int) -> None:
     low = middle - len(grain) // 2
     first, last = max(0, low), min(len(out), low + len(grain))
     out[first:last] += grain[first - low : last - low]
 
 
-def _tilted(sound: Sound, tilt_db: float) -> Sound:
+def _tilt_spectrum(sound: Sound, tilt_db: float) -> Sound:
     """A shelf around 1 kHz; the whole keeps its power."""
     if not tilt_db or not len(sound):
         return sound
@@ -148,14 +148,14 @@ def _tilted(sound: Sound, tilt_db: float) -> Sound:
     return np.asarray(bent * np.sqrt(np.mean(sound**2) / max(np.mean(bent**2), 1e-12)))
 
 
-def _quietest(sound: Sound) -> int:
+def _find_quietest(sound: Sound) -> int:
     """The sample around which the middle 60 % of the sound are quietest."""
     first = len(sound) // 5
     middle = np.convolve(sound[first : -first or None] ** 2, np.ones(HZ // 25), "same")
     return first + int(middle.argmin())
 
 
-def _parted(sound: Sound, place: int, pause: int) -> Sound:
+def _insert_pause(sound: Sound, place: int, pause: int) -> Sound:
     """The sound with silence put in, faded to and from it."""
     if not pause:
         return sound

@@ -17,11 +17,11 @@ from manifests.atomic_write import atomic_write
 from manifests.identity import digest, digest_file
 from manifests.rows import CorpusClip
 from manifests.timebase import ANALYSIS_HZ
-from model.affect.prepared_corpus import RATE, PreparedPortrait, save
+from model.affect.prepared_corpus import RATE, PreparedPortrait, save_arrays
 from pipeline import media
 from pipeline.corpus import crema_d, hdtf, mead
 from pipeline.corpus.generate import count_frames, prepared_path
-from pipeline.corpus.layout import WINDOW_SECONDS, Layout, CorpusPerformance, assign_split
+from pipeline.corpus.layout import WINDOW_SECONDS, CorpusPerformance, Layout, assign_split
 from pipeline.corpus.prepare import Frame, Preparer, UnfitError
 from pipeline.corpus.synthetic import PORTRAITS
 
@@ -65,14 +65,14 @@ def prepare_clip(
         first = next(frames, None)
         if first is None:
             raise UnfitError("no frames")
-        made = preparer.clip(itertools.chain([first], frames), _read_sound(performed))
+        made = preparer.prepare_clip(itertools.chain([first], frames), _read_sound(performed))
         _save_portrait(
             performed,
             PreparedPortrait(face=made.faces[0], points=made.points[0]),
             first,
             folder=folder,
         )
-        save(made, path)  # last: a clip that stands has its person's portrait
+        save_arrays(made, path)  # last: a clip that stands has its person's portrait
     return CorpusClip(
         clip_id=clip_id,
         corpus=corpus.name,
@@ -103,7 +103,7 @@ def _save_portrait(
 
         with atomic_write(folder / PORTRAITS / f"{performed.identity}.png") as partial:
             cv2.imwrite(str(partial), picture[..., ::-1])
-        save(portrait, path)
+        save_arrays(portrait, path)
 
 
 def _read_frames(performed: CorpusPerformance) -> Iterator[Frame]:
@@ -132,4 +132,4 @@ def _read_sound(performed: CorpusPerformance) -> Float32[np.ndarray, " samples"]
 
 def list_unknown_files(layout: Layout, root: Path) -> list[tuple[str, str]]:
     """Files that are no performances, as (relative path, reason)."""
-    return [(path.relative_to(root).as_posix(), reason) for path, reason in layout.strange]
+    return [(path.relative_to(root).as_posix(), reason) for path, reason in layout.unknown]

@@ -20,7 +20,7 @@ from manifests.identity import digest, digest_file
 from model.affect.prepared_corpus import SPLITS
 from model.emotion import LABELS
 from pipeline.corpus.performance import LEVELS
-from pipeline.corpus.source_sheets import missing, not_of, refuse, rows_of
+from pipeline.corpus.source_sheets import check_file, check_value, raise_problems, read_rows
 
 VERSION = "1"  # of what clips are made of the same portraits, lines and seed
 # folders in a corpus that it is made from
@@ -41,7 +41,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpokenLine:
+class NeutralLine:
     """One neutral recording, 16 kHz mono. `split` is `test` for voices that only test hears."""
 
     voice: str
@@ -54,14 +54,14 @@ class SpokenLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedClip:
     """One clip to be made. `clip_id` is the digest of portrait, line and draws, not of the talker,
     which `source` names; `number` seeds the draws.
     """
 
     clip_id: str
     person: Person
-    line: SpokenLine
+    line: NeutralLine
     emotion: str
     level: int
     number: int
@@ -72,21 +72,21 @@ class Planned:
         return self.person.identity
 
 
-def plan(people: Sequence[Person], lines: Sequence[SpokenLine], *, seed: int) -> list[Planned]:
+def plan_clips(people: Sequence[Person], lines: Sequence[NeutralLine], *, seed: int) -> list[PlannedClip]:
     """Every person in every emotion at every level. The same people, lines and seed give the same
     plan.
     """
     planned = []
     for person in people:
         chance = np.random.default_rng([seed, int(digest(person.identity)[:8], 16)])
-        own = _own_lines(person, lines, chance)
+        own = _choose_lines(person, lines, chance)
         for emotion in LABELS:
             for level in LEVELS:
                 line = own[int(chance.integers(len(own)))]
                 number = int(chance.integers(1 << 31))
                 made_from = ["synthetic", VERSION, person.key, line.key, emotion, level, number]
                 planned.append(
-                    Planned(
+                    PlannedClip(
                         clip_id=digest(made_from),
                         person=person,
                         line=line,
@@ -98,9 +98,9 @@ def plan(people: Sequence[Person], lines: Sequence[SpokenLine], *, seed: int) ->
     return planned
 
 
-def _own_lines(
-    person: Person, lines: Sequence[SpokenLine], chance: np.random.Generator
-) -> list[SpokenLine]:
+def _choose_lines(
+    person: Person, lines: Sequence[NeutralLine], chance: np.random.Generator
+) -> list[NeutralLine]:
     """The lines of the voice that a person is given."""
     heard = "test" if person.split == "test" else "train"
     voices = sorted(
@@ -115,15 +115,15 @@ def read_people(folder: Path, *, most: int | None = None) -> list[Person]:
     for what is missing.
     """
     path = folder / "people.csv"
-    rows = rows_of(path, PERSON_COLUMNS)
+    rows = read_rows(path, PERSON_COLUMNS)
     problems = [
         *(
-            missing(path, folder / f"{row['identity']}.png", number)
+            check_file(path, folder / f"{row['identity']}.png", number)
             for number, row in enumerate(rows, 2)
         ),
-        *(not_of(path, row, "split", SPLITS, number) for number, row in enumerate(rows, 2)),
+        *(check_value(path, row, "split", SPLITS, number) for number, row in enumerate(rows, 2)),
     ]
-    refuse(problems)
+    raise_problems(problems)
     people = [
         Person(
             **{name: row[name] for name in PERSON_COLUMNS},
@@ -131,37 +131,37 @@ def read_people(folder: Path, *, most: int | None = None) -> list[Person]:
         )
         for row in rows
     ]
-    return people if most is None else _first(people, most)
+    return people if most is None else _select_first(people, most)
 
 
-def read_lines(folder: Path) -> list[SpokenLine]:
+def read_lines(folder: Path) -> list[NeutralLine]:
     """The recordings of `lines.csv`. Raises InputError for what is missing."""
     path = folder / "lines.csv"
-    rows = rows_of(path, LINE_COLUMNS)
-    refuse(
+    rows = read_rows(path, LINE_COLUMNS)
+    raise_problems(
         [
-            *(missing(path, folder / row["file"], number) for number, row in enumerate(rows, 2)),
+            *(check_file(path, folder / row["file"], number) for number, row in enumerate(rows, 2)),
             *(
-                not_of(path, row, "split", ("train", "test"), number)
+                check_value(path, row, "split", ("train", "test"), number)
                 for number, row in enumerate(rows, 2)
             ),
         ]
     )
     return [
-        SpokenLine(
+        NeutralLine(
             **{name: row[name] for name in LINE_COLUMNS}, key=digest_file(folder / row["file"])
         )
         for row in rows
     ]
 
 
-def check(people: Sequence[Person], lines: Sequence[SpokenLine]) -> None:
+def check_voices(people: Sequence[Person], lines: Sequence[NeutralLine]) -> None:
     """Raise InputError when somebody has no voice to speak with."""
     wanted = sorted(
         {(person.sex, "test" if person.split == "test" else "train") for person in people}
     )
     there = {(line.sex, line.split) for line in lines}
-    refuse(
+    raise_problems(
         [
             Problem(
                 file="lines.csv", message=f"no {sex} voice of the split {split!r}", column="voice"
@@ -172,7 +172,7 @@ def check(people: Sequence[Person], lines: Sequence[SpokenLine]) -> None:
     )
 
 
-def _first(people: Sequence[Person], most: int) -> list[Person]:
+def _select_first(people: Sequence[Person], most: int) -> list[Person]:
     """About `most` people, of each split as large a share, at least two of each (one of either
     sex).
     """

@@ -21,8 +21,8 @@ from manifests.identity import digest, digest_file
 from manifests.rows import CorpusClip
 from model.emotion import LABELS
 from pipeline.corpus.performance import LEVELS
-from pipeline.corpus.source_sheets import missing, not_of, refuse, rows_of
-from pipeline.corpus.synthetic import SpokenLine
+from pipeline.corpus.source_sheets import check_file, check_value, raise_problems, read_rows
+from pipeline.corpus.synthetic import NeutralLine
 
 VERSION = "1"
 COLUMNS = ("identity", "sex", "emotion", "level", "stills", "licence", "file")
@@ -41,35 +41,35 @@ class PlannedUnits:
     stills: int
     licence: str
     file: str
-    line: SpokenLine
+    line: NeutralLine
     number: int
 
 
-def plan(folder: Path, lines: Sequence[SpokenLine], *, seed: int) -> list[PlannedUnits]:
+def plan_units(folder: Path, lines: Sequence[NeutralLine], *, seed: int) -> list[PlannedUnits]:
     """The clips of `units.csv` in `folder`, each with a line of a test voice. Raises InputError for
     what is missing.
     """
     path = folder / "units.csv"
-    rows = rows_of(path, COLUMNS)
-    refuse(
+    rows = read_rows(path, COLUMNS)
+    raise_problems(
         [
-            *(missing(path, folder / row["file"], number) for number, row in enumerate(rows, 2)),
+            *(check_file(path, folder / row["file"], number) for number, row in enumerate(rows, 2)),
             *(
-                missing(path, folder / f"{row['identity']}.png", number)
+                check_file(path, folder / f"{row['identity']}.png", number)
                 for number, row in enumerate(rows, 2)
             ),
-            *(not_of(path, row, "emotion", LABELS, number) for number, row in enumerate(rows, 2)),
+            *(check_value(path, row, "emotion", LABELS, number) for number, row in enumerate(rows, 2)),
             *(
-                not_of(path, row, "level", [str(level) for level in LEVELS], number)
+                check_value(path, row, "level", [str(level) for level in LEVELS], number)
                 for number, row in enumerate(rows, 2)
             ),
         ]
     )
-    refuse(_no_number(path, row, number) for number, row in enumerate(rows, 2))
-    return [_planned(folder, row, lines, seed) for row in rows]
+    raise_problems(_check_stills(path, row, number) for number, row in enumerate(rows, 2))
+    return [_plan_row(folder, row, lines, seed) for row in rows]
 
 
-def _no_number(path: Path, row: dict[str, str], number: int) -> Problem | None:
+def _check_stills(path: Path, row: dict[str, str], number: int) -> Problem | None:
     if row["stills"].isdecimal() and int(row["stills"]) >= 2:
         return None
     return Problem(
@@ -82,8 +82,8 @@ def _no_number(path: Path, row: dict[str, str], number: int) -> Problem | None:
     )
 
 
-def _planned(
-    folder: Path, row: dict[str, str], lines: Sequence[SpokenLine], seed: int
+def _plan_row(
+    folder: Path, row: dict[str, str], lines: Sequence[NeutralLine], seed: int
 ) -> PlannedUnits:
     key = digest_file(folder / row["file"])
     chance = np.random.default_rng([seed, int(key[:8], 16)])
@@ -103,7 +103,7 @@ def _planned(
     )
 
 
-def stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height width 3"]:
+def read_stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height width 3"]:
     """The stills of a tall picture, from top to bottom. Raises InputError when it does not fall
     into so many.
     """
@@ -123,7 +123,7 @@ def stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height width 3"]
     return np.asarray(tall.reshape(count, -1, *tall.shape[1:]), np.uint8)
 
 
-def blended(pictures: np.ndarray, frames: int) -> Iterator[np.ndarray]:
+def blend_stills(pictures: np.ndarray, frames: int) -> Iterator[np.ndarray]:
     """`frames` pictures from stills [k, height, width, 3], each a mix of the two that it lies
     between.
     """
@@ -133,7 +133,7 @@ def blended(pictures: np.ndarray, frames: int) -> Iterator[np.ndarray]:
         yield np.rint(pictures[below] * (1 - share) + pictures[below + 1] * share).astype(np.uint8)
 
 
-def row(planned: PlannedUnits, *, frames: int, prepared: str) -> CorpusClip:
+def build_row(planned: PlannedUnits, *, frames: int, prepared: str) -> CorpusClip:
     """What the record says of a clip."""
     return CorpusClip(
         clip_id=planned.clip_id,

@@ -37,12 +37,12 @@ def read(path: Path, *, face: str = "only", name: str | None = None) -> Portrait
     called = name or path.name
     _check_file(path, called)
     if path.suffix.lower() in FILMS:
-        return of_pixels(_best_frame(path, called), name=called, face=face)
-    pixels, alpha = _picture(path, called)
-    return of_pixels(pixels, name=called, face=face, alpha=alpha)
+        return build_portrait(_find_best_frame(path, called), name=called, face=face)
+    pixels, alpha = _read_picture(path, called)
+    return build_portrait(pixels, name=called, face=face, alpha=alpha)
 
 
-def _picture(path: Path, called: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_picture(path: Path, called: str) -> tuple[np.ndarray, np.ndarray | None]:
     """RGB pixels and, when any of them is not opaque, their opacity."""
     import PIL.Image
     import PIL.ImageOps
@@ -56,16 +56,16 @@ def _picture(path: Path, called: str) -> tuple[np.ndarray, np.ndarray | None]:
             _check_size(picture.size, called)
             upright = PIL.ImageOps.exif_transpose(picture)
             has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-            rgba = np.asarray(_in_srgb(_in_eight_bits(upright)).convert("RGBA"))
+            rgba = np.asarray(_convert_to_srgb(_convert_to_8_bits(upright)).convert("RGBA"))
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise _problem(
+        raise _refuse(
             called, f"not a readable picture: {error}", expected=" or ".join(FORMATS)
         ) from error
     alpha = np.ascontiguousarray(rgba[..., 3]) if has_alpha and rgba[..., 3].min() < 255 else None
     return np.ascontiguousarray(rgba[..., :3]), alpha
 
 
-def _in_eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
+def _convert_to_8_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
     """Grey of sixteen bits by its upper eight; Pillow would cut it off at 255."""
     import PIL.Image
 
@@ -76,7 +76,7 @@ def _in_eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
     )
 
 
-def _in_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
+def _convert_to_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
     """The colours that a profile in the file means (cameras and telephones write Display P3 or
     Adobe RGB). Without one it is sRGB already, and a profile that cannot be used is passed over, as
     browsers do.
@@ -105,7 +105,7 @@ def _in_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
     return found or picture
 
 
-def _best_frame(path: Path, called: str) -> np.ndarray:
+def _find_best_frame(path: Path, called: str) -> np.ndarray:
     """The most restful frontal face within the first seconds of a film."""
     from model import weights
     from model.previs import choice
@@ -113,16 +113,16 @@ def _best_frame(path: Path, called: str) -> np.ndarray:
 
     film = media.probe(path).video
     if film is None:
-        raise _problem(called, "there is no picture in this file", expected="a picture or a video")
+        raise _refuse(called, "there is no picture in this file", expected="a picture or a video")
     _check_size((film.width, film.height), called)
     landmarker = Landmarker(
-        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+        weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
     )
     filters = f"trim=duration={FILM_SECONDS},fps={FILM_RATE}"
     frames = media.read_frames(path, width=film.width, height=film.height, filters=filters)
-    frame, _ = choice.best(frames, landmarker)
+    frame, _ = choice.choose_frame(frames, landmarker)
     if frame is None:
-        raise _problem(
+        raise _refuse(
             called,
             f"no face was found in its first {FILM_SECONDS} seconds",
             expected="one face, seen from the front",
@@ -130,7 +130,7 @@ def _best_frame(path: Path, called: str) -> np.ndarray:
     return frame
 
 
-def of_pixels(
+def build_portrait(
     pixels: np.ndarray, *, name: str, face: str = "only", alpha: np.ndarray | None = None
 ) -> Portrait:
     """A portrait from upright RGB pixels (and their opacity); its identity is theirs and the choice
@@ -143,22 +143,22 @@ def of_pixels(
 
 def _check_file(path: Path, called: str) -> None:
     if not path.is_file():
-        raise _problem(called, "no such file", got=str(path))
+        raise _refuse(called, "no such file", got=str(path))
     if path.stat().st_size > MOST_BYTES:
-        raise _problem(called, "the file is too large", expected=f"at most {MOST_BYTES >> 20} MiB")
+        raise _refuse(called, "the file is too large", expected=f"at most {MOST_BYTES >> 20} MiB")
 
 
 def _check_size(size: tuple[int, int], called: str) -> None:
     got = f"{size[0]} x {size[1]}"
     if min(size) < LEAST_SIDE:
-        raise _problem(
+        raise _refuse(
             called,
             "the picture is too small",
             expected=f"at least {LEAST_SIDE} px on its short side",
             got=got,
         )
     if max(size) > MOST_SIDE:
-        raise _problem(
+        raise _refuse(
             called,
             "the picture is too large",
             expected=f"at most {MOST_SIDE} px on its long side",
@@ -166,7 +166,7 @@ def _check_size(size: tuple[int, int], called: str) -> None:
         )
 
 
-def _problem(
+def _refuse(
     called: str, message: str, *, expected: str | None = None, got: str | None = None
 ) -> InputError:
     return InputError(Problem(file=called, message=message, expected=expected, got=got))

@@ -27,7 +27,7 @@ from manifests.identity import digest_file
 from manifests.rows import Recording, Shot, Take
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, sample_of_frame
 from model.emotion import Performance
-from model.talker import MATTE, Clip, Frame, Layered, Matte, Portrait, Role, Speech, Stepped, Talker
+from model.talker import MATTE, Clip, Frame, LayeredClip, Matte, Portrait, Role, Speech, SteppedClip, Talker
 from pipeline.media import FrameWriter
 from pipeline.speech.ingest import read_span
 
@@ -129,7 +129,7 @@ def generate_take(
     )
     performance = Performance.from_plain(json.loads(shot.performance))
     clip = talker.talk(portrait, speech, performance, shot.seed)
-    if isinstance(clip, Stepped):
+    if isinstance(clip, SteppedClip):
         clip.progress = progress
     with atomic_write(take_path(shot.shot_id, root=studio.root)) as partial:
         written = _write_frames(clip, shot, partial, studio=studio, progress=progress)
@@ -160,7 +160,7 @@ def _write_frames(
         )
         if not wants_matte(shot):
             pictures: Iterable[tuple[Frame, Matte | None]] = ((frame, None) for frame in clip)
-        elif isinstance(clip, Layered):
+        elif isinstance(clip, LayeredClip):
             pictures = clip.layers()
             mattes = files.enter_context(
                 FrameWriter(matte, size=size, rate=shot.rate, pixels="gray")

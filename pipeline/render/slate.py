@@ -21,7 +21,7 @@ from manifests.rows import Shot
 from model.emotion import Performance
 from model.talker import MATTE, Clip, Frame, Matte, Portrait, Speech, TakeMeasures
 from pipeline.cut import breakdown
-from pipeline.deliver.contact_sheet import INK, PAPER, QUIET, font
+from pipeline.deliver.contact_sheet import INK, PAPER, QUIET, load_font
 from pipeline.render.render import wants_matte
 
 SLATE = "slate"  # its name as a talker, and the label of its takes
@@ -30,7 +30,7 @@ LONGEST_TEXT = 600  # characters; more would be too small to read
 MARGIN = 0.1  # of the picture's sides, EBU R 95 keeps 5 % free
 
 
-def in_place_of(shot: Shot, *, size: tuple[int, int]) -> Shot:
+def make_slate_shot(shot: Shot, *, size: tuple[int, int]) -> Shot:
     """The slate of a shot, under its own identity. `size`: width and height of the delivered
     picture.
     """
@@ -45,10 +45,10 @@ def in_place_of(shot: Shot, *, size: tuple[int, int]) -> Shot:
         width=size[0],
         height=size[1],
     )
-    return replace(slate, shot_id=breakdown.identity(slate))
+    return replace(slate, shot_id=breakdown.identify_shot(slate))
 
 
-def draw(shot: Shot) -> Frame:
+def draw_slate(shot: Shot) -> Frame:
     """The still: `shot.height` x `shot.width` RGB. The same shot gives the same pixels on one
     machine.
     """
@@ -60,18 +60,18 @@ def draw(shot: Shot) -> Frame:
     left, top = round(width * MARGIN), round(height * MARGIN)
     title = max(10, height // 18)
     pen.text(
-        (left, top), f"{shot.number}   {readable(shot.character)}", font=font(title), fill=QUIET
+        (left, top), f"{shot.number}   {clean_text(shot.character)}", font=load_font(title), fill=QUIET
     )
-    lines, size = _fitted(
-        readable(shot.text) or "(listens)", width - 2 * left, height - 3 * top - title
+    lines, size = _fit_text(
+        clean_text(shot.text) or "(listens)", width - 2 * left, height - 3 * top - title
     )
     pen.multiline_text(
-        (left, 2 * top + title), "\n".join(lines), font=font(size), fill=INK, spacing=size // 3
+        (left, 2 * top + title), "\n".join(lines), font=load_font(size), fill=INK, spacing=size // 3
     )
     return np.asarray(image)
 
 
-def readable(text: str) -> str:
+def clean_text(text: str) -> str:
     """Text without control and direction characters, on one line, at most `LONGEST_TEXT` long.
 
     >>> readable("a\\u202eb\\x00 c\\n d")
@@ -82,13 +82,13 @@ def readable(text: str) -> str:
     return kept if len(kept) <= LONGEST_TEXT else kept[: LONGEST_TEXT - 1] + "…"
 
 
-def _fitted(text: str, width: int, height: int) -> tuple[list[str], int]:
+def _fit_text(text: str, width: int, height: int) -> tuple[list[str], int]:
     """Lines and the font size at which they fit, at most a twelfth of the height."""
     for size in range(max(8, height // 8), 7, -1):
-        across = max(4, int(width / (font(size).getlength("nnnnnnnnnn") / 10)))
+        across = max(4, int(width / (load_font(size).getlength("nnnnnnnnnn") / 10)))
         lines = textwrap.wrap(text, across, break_long_words=True)
         high = len(lines) * (size * 4 // 3)
-        if high <= height and all(font(size).getlength(line) <= width for line in lines):
+        if high <= height and all(load_font(size).getlength(line) <= width for line in lines):
             return lines, size
     return textwrap.wrap(text, max(4, width // 5))[: max(1, height // 11)], 8
 
@@ -137,4 +137,4 @@ class Slate:
 
     def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> Clip:  # noqa: ARG002
         """The still for as long as the speech lasts."""
-        return StillClip(draw(self.shot), speech.frames)
+        return StillClip(draw_slate(self.shot), speech.frames)

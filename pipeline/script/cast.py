@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the actor sheet (CSV, XLSX, YAML) to `Actor`s, and hold the script against it.
+"""Read the actor sheet (CSV, XLSX, YAML) to `Actor`s and check the script's characters against it.
 
-Which cells are allowed is decided here; opening sheets is `sheets`, whether a person allowed it is
-`consent`, and whether a portrait can be animated is for the talker to say.
+This module decides which cells are allowed. `tables` opens sheets, `consent` checks that a person
+agreed, and the talker says whether a portrait can be animated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.rows import Actor, Line
 from model.emotion import EmotionError, parse_curve
-from pipeline.script import production, tables
+from pipeline.script import file_paths, tables
 from pipeline.script.emotion_synonyms import Words, add_emotion_hint
 
 NEEDED = ("character", "actor", "portrait")
@@ -49,9 +49,11 @@ SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".mp4", ".mo
 
 
 def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]:
-    """The rows of the actor sheet. `words`: what emotions may be called; `folder`: the
-    production's, else the sheet's own. `default_emotion` stays "" where only an `emotion_sample` is
-    given (`felt` fills it).
+    """Read the rows of the actor sheet.
+
+    `words`: the words for emotions; `folder`: the production's, else the sheet's own.
+    `default_emotion` stays "" where only an `emotion_sample` is given (`fill_default_emotions`
+    fills it).
 
     Raises InputError with every problem of the sheet, each with its row and column.
     """
@@ -60,156 +62,154 @@ def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]
     problems = [
         problem
         for record in table.records
-        for problem in _row_problems(table, record, words, place)
+        for problem in _check_row(table, record, words, place)
     ]
-    problems += _double_names(table)
+    problems += _check_unique_names(table)
     if problems:
         raise InputError(sorted(problems, key=lambda problem: problem.row or problem.line or 0))
-    return [_actor(record, words) for record in table.records]
+    return [_read_actor(record, words) for record in table.records]
 
 
 def fill_default_emotions(
     actors: Iterable[Actor], *, estimate: Callable[[str], str]
 ) -> list[Actor]:
-    """The actors with the default emotion that their samples show. `feel`: from the path in the
-    sheet to the text of an emotion.
+    """Fill in the default emotion of actors who have only an emotion sample.
+
+    `estimate`: from the sample's path in the sheet to the text of an emotion.
 
     Raises InputError with the problems of all samples.
     """
-    problems, found = list[Problem](), list[Actor]()
+    problems, filled = list[Problem](), list[Actor]()
     for actor in actors:
-        mood: str | None = actor.default_emotion
-        if not mood:
-            mood = collect_problems(problems, lambda sample=actor.emotion_sample: estimate(sample))  # type: ignore[misc]
-        found.append(replace(actor, default_emotion=mood or ""))
+        emotion: str | None = actor.default_emotion
+        if not emotion:
+            emotion = collect_problems(
+                problems,
+                lambda sample=actor.emotion_sample: estimate(sample),  # type: ignore[misc]
+            )
+        filled.append(replace(actor, default_emotion=emotion or ""))
     if problems:
         raise InputError(problems)
-    return found
+    return filled
 
 
 def find_unknown_characters(lines: Sequence[Line], actors: Sequence[Actor]) -> list[Problem]:
-    """Characters who speak in the script and have no row in the cast, each with the line where it
-    first speaks.
-    """
-    known = _names(actors)
-    shown = [name for actor in actors for name in (actor.character, *_aliases(actor.aliases))]
+    """Find characters who speak in the script but are not in the cast, each at its first line."""
+    known = _index_by_name(actors)
+    names = [name for actor in actors for name in (actor.character, *_split_aliases(actor.aliases))]
     problems = []
     missing: set[str] = set()
     for line in lines:
-        name = _folded(line.character)
-        if name in known or name in missing:
-            continue
-        missing.add(name)
-        in_sheet = line.source.lower().endswith((".csv", ".xlsx"))
-        problems.append(
-            Problem(
-                file=line.source,
-                row=line.source_line if in_sheet else None,
-                line=None if in_sheet else line.source_line,
-                column="character" if in_sheet else None,
-                message=f"{line.character!r} speaks here and has no row in the cast",
-                nearest=find_nearest(line.character, shown),
-                expected="a row in the cast" + ("" if in_sheet else ", or ! before action"),
-            )
-        )
+        name = _fold(line.character)
+        if name not in known and name not in missing:
+            missing.add(name)
+            problems.append(_describe_unknown_character(line, names))
     return problems
 
 
 def resolve_characters(lines: Iterable[Line], actors: Sequence[Actor]) -> list[Line]:
-    """The lines with each character under the name that the cast gives it, so `JONAS` and his alias
-    are one person.
+    """Give each line its character's name from the cast, so `JONAS` and his alias are one person.
 
-    Lines of characters without a row stay as they are; `check` reports them.
+    Lines of characters without a row stay as they are; `find_unknown_characters` reports them.
     """
-    known = _names(actors)
+    known = _index_by_name(actors)
     return [
         replace(line, character=actor.character)
-        if (actor := known.get(_folded(line.character)))
+        if (actor := known.get(_fold(line.character)))
         else line
         for line in lines
     ]
 
 
+def _describe_unknown_character(line: Line, names: Sequence[str]) -> Problem:
+    message = f"{line.character!r} speaks here but is not in the cast; add a row to the cast"
+    in_sheet = line.source.lower().endswith((".csv", ".xlsx"))
+    if not in_sheet:
+        message += ", or start the line with ! if it is action"
+    return Problem(
+        file=line.source,
+        row=line.source_line if in_sheet else None,
+        line=None if in_sheet else line.source_line,
+        column="character" if in_sheet else None,
+        message=message,
+        nearest=find_nearest(line.character, names),
+    )
+
+
 def list_names(actor: Actor) -> list[str]:
-    """All names that the script may use for a character, casefolded, its own first."""
-    return [_folded(name) for name in (actor.character, *_aliases(actor.aliases))]
+    """List the names that the script may use for a character, casefolded, its own name first."""
+    return [_fold(name) for name in (actor.character, *_split_aliases(actor.aliases))]
 
 
-def _names(actors: Iterable[Actor]) -> dict[str, Actor]:
+def _index_by_name(actors: Iterable[Actor]) -> dict[str, Actor]:
     return {name: actor for actor in actors for name in list_names(actor)}
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _aliases(cell: str) -> list[str]:
+def _split_aliases(cell: str) -> list[str]:
     return [alias for alias in (part.strip() for part in re.split(r"[|;]", cell)) if alias]
 
 
-def _actor(record: tables.SheetRecord, words: Words) -> Actor:
+def _read_actor(record: tables.SheetRecord, words: Words) -> Actor:
     default = Actor(character="", actor="", portrait="")
     return Actor(
         character=record["character"],
         actor=record["actor"],
         portrait=record["portrait"],
-        aliases="|".join(_aliases(record["aliases"])),
+        aliases="|".join(_split_aliases(record["aliases"])),
         face=record["face"].casefold() or default.face,
         voice_sample=record["voice_sample"],
         emotion_sample=record["emotion_sample"],
-        default_emotion=_mood(record, default.default_emotion, words),
+        default_emotion=_read_default_emotion(record, default.default_emotion, words),
         seed=int(record["seed"] or default.seed),
         look=record["look"],
         consent=record["consent"],
     )
 
 
-def _mood(record: tables.SheetRecord, usual: str, words: Words) -> str:
-    """The default emotion as written; "" where a sample is to say it."""
+def _read_default_emotion(record: tables.SheetRecord, usual: str, words: Words) -> str:
+    """Read the default emotion as written; "" where a sample gives it."""
     if record["emotion_sample"] and not record["default_emotion"]:
         return ""
     return str(parse_curve(record["default_emotion"] or usual, words=words))
 
 
-def _row_problems(
+def _check_row(
     table: tables.SheetTable, record: tables.SheetRecord, words: Words, folder: Path
 ) -> Iterator[Problem]:
-    yield from (
-        table.problem(record, column, "this cell is empty")
-        for column in NEEDED
-        if not record[column]
-    )
-    yield from _file_problems(table, record, folder)
-    face, seed = record["face"].casefold(), record["seed"]
-    if face and face not in FACES and not re.fullmatch(r"[1-9][0-9]?", face):
-        expected = f"{', '.join(FACES)}, or a number counted from the left"
-        near = find_nearest(face, FACES)
-        yield table.problem(
-            record,
-            "face",
-            "not a choice of face",
-            expected=expected,
-            got=repr(record["face"]),
-            nearest=near,
-        )
+    for column in NEEDED:
+        if not record[column]:
+            yield table.problem(record, column, "this cell is empty")
+    yield from _check_files(table, record, folder)
+    yield from _check_face(table, record)
+    seed = record["seed"]
     if seed and not (re.fullmatch(r"[0-9]{1,10}", seed) and int(seed) <= MAXIMUM_SEED):
-        yield table.problem(
-            record,
-            "seed",
-            "not a seed",
-            expected=f"a whole number from 0 to {MAXIMUM_SEED}",
-            got=repr(seed),
-        )
+        expected = f"a whole number from 0 to {MAXIMUM_SEED}"
+        yield table.problem(record, "seed", "not a valid seed", expected=expected, got=repr(seed))
     if record["default_emotion"]:
         try:
             parse_curve(record["default_emotion"], words=words)
         except EmotionError as error:
-            yield add_emotion_hint(
-                error, words, table.problem(record, "default_emotion", str(error))
-            )
+            yield add_emotion_hint(error, words, table.problem(record, "default_emotion", str(error)))
 
 
-def _file_problems(
+def _check_face(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:
+    face = record["face"].casefold()
+    if face and face not in FACES and not re.fullmatch(r"[1-9][0-9]?", face):
+        yield table.problem(
+            record,
+            "face",
+            "unknown choice of face",
+            expected=f"{', '.join(FACES)}, or a number counted from the left",
+            got=repr(record["face"]),
+            nearest=find_nearest(face, FACES),
+        )
+
+
+def _check_files(
     table: tables.SheetTable, record: tables.SheetRecord, folder: Path
 ) -> Iterator[Problem]:
     kinds = {
@@ -221,29 +221,26 @@ def _file_problems(
     for column, suffixes in kinds.items():
         if not record[column]:
             continue
-        found = production.locate(folder, record[column])
-        if isinstance(found, production.UnusableFile):
+        found = file_paths.locate(folder, record[column])
+        if isinstance(found, file_paths.UnusableFile):
             yield table.problem(
                 record, column, found.message, expected=found.expected, nearest=found.nearest
             )
         elif found.suffix.lower() not in suffixes:
             expected = "one of " + " ".join(dict.fromkeys(suffixes))
             got = found.suffix or "no suffix"
-            yield table.problem(record, column, "not this kind of file", expected=expected, got=got)
+            message = f"the {column.replace('_', ' ')} is the wrong type of file"
+            yield table.problem(record, column, message, expected=expected, got=got)
 
 
-def _double_names(table: tables.SheetTable) -> Iterator[Problem]:
-    """A name, whether a character's or an alias, must mean one row."""
-    seen: dict[str, int] = {}
+def _check_unique_names(table: tables.SheetTable) -> Iterator[Problem]:
+    """Check that each name, whether a character's or an alias, stands for one row."""
+    first_numbers: dict[str, int] = {}
     unit = "line" if table.by_line else "row"
     for record in table.records:
-        for column, names in (
-            ("character", [record["character"]]),
-            ("aliases", _aliases(record["aliases"])),
-        ):
-            for name in filter(None, names):
-                first = seen.setdefault(_folded(name), record.number)
-                if first != record.number:
-                    yield table.problem(
-                        record, column, f"{name!r} stands in {unit} {first} already"
-                    )
+        names = [("character", record["character"])]
+        names += [("aliases", alias) for alias in _split_aliases(record["aliases"])]
+        for column, name in names:
+            first = first_numbers.setdefault(_fold(name), record.number) if name else record.number
+            if first != record.number:
+                yield table.problem(record, column, f"{name!r} is already used in {unit} {first}")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Consents: who allowed their likeness or voice, and the gate that nobody passes without one.
+"""Check consents: who allowed the use of their likeness or voice, and for which uses and places.
 
 A consent holds for uses (its `scope`) and places (its `territory`): words between `|`, compared as
-they are written; nothing, or one of `EVERYTHING`, means all. What a production is used for it says
-itself (`[consent] use`, `territory`). This module decides; revoking and purging what was made
-before are the record's work (`flows.consents`). It gives no legal advice: it holds rows to their
-own dates and words.
+they are written; nothing, or one of `EVERYTHING`, means all. A production says what it is used for
+and where (`[consent] use`, `territory`). This module decides; `flows.trust.consents` revokes
+consents and purges what was made before. It gives no legal advice: it checks rows against their own
+dates and words.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ DAYS = ("valid_from", "valid_until", "revoked_at")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentTerms:
-    """What consents are held to: the day, what the production is used for and where ("": is not
-    asked), whether one is needed at all.
+    """The terms that consents are checked against.
 
-    `file`: what problems call the sheet.
+    `on`: the day; `required`: whether a consent is needed at all; `use`, `territory`: what the
+    production is used for and where ("": not checked); `file`: the sheet's name in problems.
     """
 
     on: date
@@ -44,8 +44,10 @@ class ConsentTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """A revocation that was recorded: whose, of what kind, which consents it ended, when, by whom;
-    `word`: revoked or purged.
+    """A recorded revocation of consents.
+
+    It says whose consents ended, of which kind, which ones, when, and who recorded it. `word`:
+    revoked or purged.
     """
 
     person: str
@@ -57,22 +59,23 @@ class Withdrawal:
 
 
 def read(path: Path) -> list[Consent]:
-    """The rows of `consents.csv` (or XLSX, YAML). One that covers `likeness|voice` becomes two
-    `Consent`s of the same id.
+    """Read the rows of `consents.csv` (or XLSX, YAML).
+
+    A row that covers `likeness|voice` becomes two `Consent`s with the same id.
 
     Raises InputError with every problem of the sheet, each with its row and column.
     """
     table = tables.read(path, needed=NEEDED, known=COLUMNS)
-    problems = [problem for record in table.records for problem in _row_problems(table, record)]
-    problems += _double_ids(table)
+    problems = [problem for record in table.records for problem in _check_row(table, record)]
+    problems += _check_unique_ids(table)
     if problems:
         raise InputError(sorted(problems, key=lambda problem: problem.row or problem.line or 0))
     return [
         Consent(
-            covers=covers, **{name: _value(record, name) for name in COLUMNS if name != "covers"}
+            covers=covers, **{name: _read_value(record, name) for name in COLUMNS if name != "covers"}
         )
         for record in table.records
-        for covers in _kinds(record["covers"])
+        for covers in _split_kinds(record["covers"])
     ]
 
 
@@ -83,25 +86,26 @@ def check_consents(
     *,
     withdrawals: Sequence[Withdrawal] = (),
 ) -> list[Problem]:
-    """What keeps these actors from being shown on these terms: nothing when the list is empty.
+    """Find what prevents these actors from being shown on these terms.
 
-    An actor needs a consent for the likeness, and one for the voice when a voice sample is used or
-    one was ever given (then it is theirs that is heard, and it must hold); the ones that its
-    `consent` cell names (`|` between several), else all whose subject is the actor. Where none is
-    required, only a revoked consent still stops. `withdrawals` were recorded and outrank the sheet:
-    what they name does not count, whatever the sheet says of it.
+    An actor needs a consent for the likeness. They need one for the voice when a voice sample is
+    used, or when they ever gave one: then the recording is their voice, and the consent must hold.
+    The `consent` cell names the consents (`|` between several); without names, all whose subject is
+    the actor count. Where none is required, only a revoked consent is a problem. `withdrawals` were
+    recorded and outrank the sheet: what they name does not count, whatever the sheet says.
     """
     held = apply_withdrawals(consents, withdrawals)
     return [
-        problem for actor in actors for problem in _actor_problems(actor, held, terms, withdrawals)
+        problem for actor in actors for problem in _check_actor(actor, held, terms, withdrawals)
     ]
 
 
 def apply_withdrawals(
     consents: Sequence[Consent], withdrawals: Sequence[Withdrawal]
 ) -> list[Consent]:
-    """The consents with what was withdrawn revoked on its day (an earlier day of the sheet
-    stays).
+    """Revoke the consents that were withdrawn on the day of their withdrawal.
+
+    An earlier revocation in the sheet stays.
     """
     days = {
         (name, one.covers): one.on.isoformat() for one in withdrawals for name in one.consent_ids
@@ -114,12 +118,12 @@ def apply_withdrawals(
     ]
 
 
-def of_person(consents: Sequence[Consent], person: str) -> list[Consent]:
+def OF_PERSON(consents: Sequence[Consent], person: str) -> list[Consent]:
     """The consents that somebody gave."""
     return [consent for consent in consents if is_same_person(consent.subject, person)]
 
 
-def _actor_problems(
+def _check_actor(
     actor: Actor,
     consents: Sequence[Consent],
     terms: ConsentTerms,
@@ -149,21 +153,22 @@ def _actor_problems(
         ]
         if covers == "voice" and not (actor.voice_sample or recorded or of_kind):
             continue  # the recording may hold somebody else's voice
-        reasons = [_refusal(consent, terms) for consent in of_kind]
+        reasons = [_explain_refusal(consent, terms) for consent in of_kind]
         stopped = bool(recorded) or any(reason.startswith("revoked") for reason in reasons)
         if all(reasons) and (stopped or terms.required) and (recorded or not unknown):
             told = [f"{c.consent_id} {reason}" for c, reason in zip(of_kind, reasons, strict=True)]
             told += [f"{one.word} on {one.on.isoformat()} by {one.by}" for one in recorded]
             message = f"{who} has no valid consent for {covers} on {terms.on.isoformat()}"
-            near = find_nearest(actor.actor, _subjects(consents, held))
+            near = find_nearest(actor.actor, _list_subjects(consents, held))
             yield Problem(
                 file=terms.file, message=message, got="; ".join(told) or "none", nearest=near
             )
 
 
-def _refusal(consent: Consent, terms: ConsentTerms) -> str:
-    """Why a consent does not hold; "" when it does. The last day of validity and the day before a
-    revocation count.
+def _explain_refusal(consent: Consent, terms: ConsentTerms) -> str:
+    """Say why a consent does not hold; "" when it does.
+
+    The last day of validity and the day before a revocation count as valid.
     """
     if consent.revoked_at and date.fromisoformat(consent.revoked_at) <= terms.on:
         return f"revoked on {consent.revoked_at}"
@@ -175,58 +180,58 @@ def _refusal(consent: Consent, terms: ConsentTerms) -> str:
         ("use", consent.scope, terms.use),
         ("territory", consent.territory, terms.territory),
     ):
-        if missing := _beyond(given, asked):
+        if missing := _list_missing(given, asked):
             return f"covers the {word} {given!r}, not {missing!r}"
     return ""
 
 
-def _beyond(given: str, asked: str) -> str:
-    """What is asked and not given, "" when all of it is."""
-    allowed = set(_words(given))
+def _list_missing(given: str, asked: str) -> str:
+    """List what is asked for but not granted; "" when everything is."""
+    allowed = set(_split_words(given))
     if not allowed or allowed & EVERYTHING:
         return ""
-    return " | ".join(word for word in _words(asked) if word not in allowed)
+    return " | ".join(word for word in _split_words(asked) if word not in allowed)
 
 
-def _words(cell: str) -> list[str]:
+def _split_words(cell: str) -> list[str]:
     return [" ".join(part.casefold().split()) for part in re.split(r"[|;,]", cell) if part.strip()]
 
 
-def _subjects(consents: Sequence[Consent], held: Sequence[Consent]) -> list[str]:
+def _list_subjects(consents: Sequence[Consent], held: Sequence[Consent]) -> list[str]:
     return [] if held else sorted({consent.subject for consent in consents})
 
 
 def is_same_person(one: str, other: str) -> bool:
-    """Whether two spellings name one person: case and spaces do not matter."""
+    """Say whether two spellings name one person; case and spaces do not matter."""
     return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
 
 
-def _kinds(cell: str) -> list[str]:
+def _split_kinds(cell: str) -> list[str]:
     return list(
         dict.fromkeys(part.strip() for part in re.split(r"[|;,]", cell.casefold()) if part.strip())
     )
 
 
-def _value(record: tables.SheetRecord, column: str) -> str:
-    day = _day(record[column]) if column in DAYS else None
+def _read_value(record: tables.SheetRecord, column: str) -> str:
+    day = _read_day(record[column]) if column in DAYS else None
     return day.isoformat() if day else record[column]
 
 
-def _day(cell: str) -> date | None:
-    """An ISO 8601 day or instant; of an instant only the day counts."""
+def _read_day(cell: str) -> date | None:
+    """Read an ISO 8601 day or instant; of an instant only the day counts."""
     try:
         return datetime.fromisoformat(cell).date()
     except ValueError:
         return None
 
 
-def _row_problems(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:
+def _check_row(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:
     yield from (
         table.problem(record, column, "this cell is empty")
         for column in NEEDED
         if not record[column]
     )
-    for kind in _kinds(record["covers"]):
+    for kind in _split_kinds(record["covers"]):
         if kind not in COVERS:
             yield table.problem(
                 record,
@@ -236,7 +241,7 @@ def _row_problems(table: tables.SheetTable, record: tables.SheetRecord) -> Itera
                 got=repr(kind),
                 nearest=find_nearest(kind, COVERS),
             )
-    bad = [column for column in DAYS if record[column] and _day(record[column]) is None]
+    bad = [column for column in DAYS if record[column] and _read_day(record[column]) is None]
     for column in bad:
         yield table.problem(
             record,
@@ -245,17 +250,17 @@ def _row_problems(table: tables.SheetTable, record: tables.SheetRecord) -> Itera
             expected="a day such as 2026-11-22",
             got=repr(record[column]),
         )
-    first, last = _day(record["valid_from"]), _day(record["valid_until"])
+    first, last = _read_day(record["valid_from"]), _read_day(record["valid_until"])
     if first and last and last < first:
         yield table.problem(
             record, "valid_until", f"the consent ends on {last} before it begins on {first}"
         )
 
 
-def _double_ids(table: tables.SheetTable) -> Iterator[Problem]:
+def _check_unique_ids(table: tables.SheetTable) -> Iterator[Problem]:
     seen: dict[tuple[str, str], int] = {}
     for record in table.records:
-        for kind in _kinds(record["covers"]):
+        for kind in _split_kinds(record["covers"]):
             first = seen.setdefault((record["consent_id"], kind), record.number)
             if first != record.number and record["consent_id"]:
                 message = (

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words for moods: the synonym table, and what a parenthetical such as `(slightly furious, to
-Mara)` means by it.
+"""Words for emotions: a synonym table, and the reading of parentheticals such as `(very angry)`.
 
-The grammar and the eight labels are `model.emotion`; this adds the words that script writers use.
-`emotion_synonyms.csv` beside this file may be edited, and a production may bring a table of its
-own.
+The grammar and the eight labels are in `model.emotion`; this module adds the words that script
+writers use. `emotion_synonyms.csv` beside this file may be edited, and a production may bring a
+table of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from manifests.errors import InputError, Problem
-from model.emotion import LABELS, MAXIMUM, Curve, EmotionError, Mix, parse_curve
+from model.emotion import LABELS, MAXIMUM, EmotionCurve, EmotionError, Mix, parse_curve
 from pipeline.script import tables
 
 DEGREES = {
@@ -36,27 +35,27 @@ _DEGREE = re.compile(rf"(?P<degree>{'|'.join(DEGREES)})\s+(?P<word>.+)")
 
 
 def load_words(own: Path | None = None) -> Words:
-    """The words for emotions beside the eight labels: the table that comes with the package, and a
-    production's own over it.
+    """Load the words for emotions: the packaged table, and a production's own table over it.
 
-    A table has the columns `word, emotion`. Raises InputError with every word that stands twice or
-    means no emotion.
+    A table has the columns `word, emotion`.
+
+    Raises InputError with every word that appears twice or means no emotion.
     """
-    table = _word_table(_SYNONYMS)
-    return table if own is None else {**table, **_word_table(own)}
+    table = _read_word_table(_SYNONYMS)
+    return table if own is None else {**table, **_read_word_table(own)}
 
 
-def parse_parenthetical(parenthetical: str, words: Words) -> tuple[Curve | None, str]:
-    """The emotion that a parenthetical names, or None, and what is left of it as direction.
+def parse_parenthetical(parenthetical: str, words: Words) -> tuple[EmotionCurve | None, str]:
+    """Split a parenthetical into the emotion that it names, or None, and the remaining direction.
 
-    >>> curve, rest = mood_of("slightly angry, to Mara", {})
+    >>> curve, rest = parse_parenthetical("slightly angry, to Mara", {})
     >>> str(curve), rest
     ('angry 0.5', 'to Mara')
     """
-    moods: list[Curve] = []
+    moods: list[EmotionCurve] = []
     rest: list[str] = []
     for part in filter(None, map(str.strip, re.split(r"[,;]", parenthetical))):
-        mood = _mood(part, words)
+        mood = _parse_degree(part, words)
         if mood is None or (moods and len(mood.mixes) > 1):
             rest.append(part)
         else:
@@ -65,19 +64,17 @@ def parse_parenthetical(parenthetical: str, words: Words) -> tuple[Curve | None,
 
 
 def add_emotion_hint(error: EmotionError, words: Words, problem: Problem) -> Problem:
-    """The Problem, saying what the grammar found wrong and which words are like it or which there
-    are.
-    """
+    """Add to a problem which words are similar to the unknown emotion, or which words there are."""
     near = error.nearest_names
     expected = error.expected or (
         None
         if near
-        else f"one of {', '.join(LABELS)}, or a word of the synonym table ({len(words)} words)"
+        else f"one of {', '.join(LABELS)}, or one of {len(words)} words in the synonym table"
     )
     return replace(problem, nearest=near, expected=expected)
 
 
-def _mood(part: str, words: Words) -> Curve | None:
+def _parse_degree(part: str, words: Words) -> EmotionCurve | None:
     degree = _DEGREE.fullmatch(part.casefold())
     text = f"{degree['word']} {DEGREES[degree['degree']]}" if degree else part
     try:
@@ -86,8 +83,8 @@ def _mood(part: str, words: Words) -> Curve | None:
         return None
 
 
-def _blend(moods: list[Curve]) -> Curve | None:
-    """Several moods at once share the face: each has its part of the intensity."""
+def _blend(moods: list[EmotionCurve]) -> EmotionCurve | None:
+    """Blend several emotions into one mix: each gets an equal part of the intensity."""
     if len(moods) < 2 or len(moods[0].mixes) > 1:
         return moods[0] if moods else None
     total: Counter[str] = Counter()
@@ -98,20 +95,17 @@ def _blend(moods: list[Curve]) -> Curve | None:
     )
 
 
-def _word_table(path: Path) -> dict[str, Mix]:
+def _read_word_table(path: Path) -> dict[str, Mix]:
     table = tables.read(path, needed=("word", "emotion"), known=("word", "emotion"))
     found: dict[str, Mix] = {}
     problems = []
     for record in table.records:
         word = " ".join(record["word"].casefold().split())
         if word in found or word in LABELS or not word:
-            reason = (
-                "is a label already" if word in LABELS else "stands twice" if word else "is empty"
-            )
-            problems.append(table.problem(record, "word", f"the word {word!r} {reason}"))
+            problems.append(table.problem(record, "word", _describe_bad_word(word)))
             continue
         try:
-            found[word] = _held_mix(record["emotion"])
+            found[word] = _parse_mix(record["emotion"])
         except EmotionError as error:
             problems.append(
                 table.problem(record, "emotion", str(error), nearest=error.nearest_names)
@@ -121,8 +115,14 @@ def _word_table(path: Path) -> dict[str, Mix]:
     return found
 
 
-def _held_mix(text: str) -> Mix:
+def _describe_bad_word(word: str) -> str:
+    if not word:
+        return "this cell is empty"
+    return f"{word!r} is already {'an emotion label' if word in LABELS else 'in this table'}"
+
+
+def _parse_mix(text: str) -> Mix:
     curve = parse_curve(text)
     if len(curve.mixes) > 1:
-        raise EmotionError("a word stands for one mix, not for a curve", got=text)
+        raise EmotionError("a word must stand for one emotion, not for a change", got=text)
     return curve.mixes[0]

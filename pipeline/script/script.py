@@ -20,9 +20,10 @@ from pathlib import Path
 from manifests.errors import InputError, Problem, find_nearest
 from manifests.identity import digest
 from manifests.rows import Line
-from model.emotion import Curve, EmotionError, parse_curve
-from pipeline.script import fountain, production, tables
+from model.emotion import EmotionCurve, EmotionError, parse_curve
+from pipeline.script import file_paths, fountain, tables
 from pipeline.script.emotion_synonyms import Words, add_emotion_hint, parse_parenthetical
+from pipeline.script.text_files import read_text
 
 SUFFIXES = (".fountain", ".txt", ".csv", ".xlsx")
 NEEDED = ("line_id", "scene", "character", "text")
@@ -51,9 +52,9 @@ class _LineDraft:
 
     source_line: int
     text: list[str] = field(default_factory=list)
-    mood: Curve | None = None
+    mood: EmotionCurve | None = None
     mood_text: str = ""
-    noted: Curve | None = None
+    noted: EmotionCurve | None = None
     direction: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -87,7 +88,7 @@ def _read_fountain(path: Path, words: Words, language: str) -> list[Line]:
         raise InputError(
             Problem(file=path.name, message="no such file", nearest=find_nearest(path.name, beside))
         )
-    text = tables.read_text(path)
+    text = read_text(path)
     _check_lines(text, path.name)
     play = fountain.parse(text, file=path.name)
     problems = [
@@ -274,7 +275,7 @@ def _read_sheet(path: Path, words: Words, language: str, folder: Path) -> list[L
     problems: list[Problem] = []
     lines, scene = [], ""
     there = {
-        name: production.locate(folder, name)
+        name: file_paths.locate(folder, name)
         for name in {r["audio_file"] for r in table.records}
         if name
     }
@@ -298,7 +299,7 @@ def _row_problems(
     table: tables.SheetTable,
     record: tables.SheetRecord,
     words: Words,
-    there: Mapping[str, Path | production.UnusableFile],
+    there: Mapping[str, Path | file_paths.UnusableFile],
 ) -> Iterator[Problem]:
     """What is wrong in a row. `there`: the audio files that the sheet names, found or not."""
     for column in ("character", "text"):
@@ -315,7 +316,7 @@ def _row_problems(
             yield add_emotion_hint(error, words, table.problem(record, "emotion", str(error)))
     if record["audio_file"]:
         found = there[record["audio_file"]]
-        if isinstance(found, production.UnusableFile):
+        if isinstance(found, file_paths.UnusableFile):
             yield table.problem(
                 record, "audio_file", found.message, expected=found.expected, nearest=found.nearest
             )

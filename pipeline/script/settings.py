@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of `production.toml` and what their values may be: every default in one place, each
-with its meaning.
-"""
+"""Tables of `production.toml`: every setting with its default, its limits and its meaning."""
 
 from __future__ import annotations
 
@@ -15,12 +13,13 @@ from manifests.errors import InputError
 from manifests.timebase import parse_rate
 from pipeline import storage
 
+FILE = "production.toml"
 _SIZE = re.compile(r"(?P<width>[0-9]{2,5})x(?P<height>[0-9]{2,5})")
 _MAXIMUM_SIDE = 8192
 LONGEST_TEXT = 1000
 
 
-def _rate(value: object) -> Fraction:
+def _check_rate(value: object) -> Fraction:
     if isinstance(value, Fraction):
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -32,7 +31,7 @@ def _rate(value: object) -> Fraction:
         raise ValueError(f"{problem.message}; expected {problem.expected}") from error
 
 
-def _size(value: str) -> str:
+def _check_size(value: str) -> str:
     found = _SIZE.fullmatch(value)
     if not found:
         raise ValueError("write width x height in pixels, such as '1280x720'")
@@ -43,7 +42,7 @@ def _size(value: str) -> str:
     return value
 
 
-def _one_line(value: str) -> str:
+def _check_one_line(value: str) -> str:
     if not value.strip() or any(ord(letter) < 32 for letter in value):
         raise ValueError("write one line of text")
     if len(value) > LONGEST_TEXT:
@@ -51,38 +50,40 @@ def _one_line(value: str) -> str:
     return value.strip()
 
 
-def _one_line_or_none(value: str) -> str:
-    return _one_line(value) if value else value
+def _check_optional_line(value: str) -> str:
+    return _check_one_line(value) if value else value
 
 
-def _with_a_picture(names: list[str]) -> list[str]:
+def _check_profiles(names: list[str]) -> list[str]:
     if set(names) == {"stems"}:
-        raise ValueError("name at least one profile with a picture; stems alone are no film")
+        raise ValueError("name at least one profile with a picture; stems alone are not a film")
     return list(dict.fromkeys(names))
 
 
-def _box(edges: list[float]) -> list[float]:
+def _check_box(edges: list[float]) -> list[float]:
     if edges and (len(edges) != 4 or edges[0] >= edges[2] or edges[1] >= edges[3]):
         raise ValueError(
-            "write left, top, right and bottom as shares of the picture, such as [0.3, 0.2, 0.7, 0.75]"
+            "write left, top, right and bottom as fractions of the picture, "
+            "such as [0.3, 0.2, 0.7, 0.75]"
         )
     return edges
 
 
-Rate = Annotated[Fraction, BeforeValidator(_rate)]
-Size = Annotated[str, AfterValidator(_size)]
-Text = Annotated[str, AfterValidator(_one_line)]
+Rate = Annotated[Fraction, BeforeValidator(_check_rate)]
+Size = Annotated[str, AfterValidator(_check_size)]
+Text = Annotated[str, AfterValidator(_check_one_line)]
 Layout = Literal["single", "full-plate", "two-hander", "picture-in-picture"]
 PackageName = Literal["scorm12", "scorm2004", "xapi"]
 ProfileName = Literal[
     "web", "master", "hevc", "av1", "hls", "vertical", "alpha", "alpha-web", "stems"
 ]
-SHOT_REFERENCE = "shot:"  # before the number of a shot that is the look
+SHOT_REFERENCE = "shot:"  # goes before the number of a shot that is the look
 
 
 class SettingsTable(BaseModel):
-    """What all tables share: unknown keys and wrong types are errors, and each key's docstring is
-    its documentation.
+    """Base of all tables: unknown keys and wrong types are errors.
+
+    The docstring of each key is its documentation.
     """
 
     model_config = ConfigDict(
@@ -98,16 +99,15 @@ class CutTable(SettingsTable):
     maximum_shot_seconds: Annotated[float, Field(ge=2, le=600)] = 20.0
     """Longer shots are split at pauses."""
     long_pause_seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.5
-    """Of a longer pause the rest shows the last speaker listening."""
+    """Beyond this length, a pause shows the last speaker listening."""
     sound_leads_frames: Annotated[int, Field(ge=0, le=24)] = 8
-    """J-cut: where a reply comes on the heels of a line, it is heard up to this many frames before
-    its speaker is seen."""
+    """J-cut: a reply that follows a line closely is heard up to this many frames before its speaker
+    is seen."""
     picture_leads_frames: Annotated[int, Field(ge=0, le=24)] = 8
-    """L-cut: there, after a long speech, the next one is seen up to this many frames before the
-    speech has ended."""
+    """L-cut: after a long speech, the next speaker is seen up to this many frames before the speech
+    ends."""
     scene_dissolve_frames: Annotated[int, Field(ge=0, le=100)] = 0
-    """How long a scene comes up over the one before it; 0 is a plain cut. Inside a scene cuts are
-    plain."""
+    """Length of the dissolve between scenes; 0 is a plain cut. Cuts inside a scene are plain."""
     handle_frames: Annotated[int, Field(ge=0, le=100)] = 0
     """Frames drawn before and after every shot, for an editor who wants to move cuts."""
 
@@ -121,15 +121,15 @@ class LayoutTable(SettingsTable):
     scenes: dict[str, Layout] = {}
     """The layout of single scenes, by number or name: `{ sc03 = "two-hander" }`."""
     overlaps: Literal["", "two-hander", "picture-in-picture"] = ""
-    """The layout of scenes in which people talk over each other for a second or more; empty: as any
-    other."""
+    """The layout of scenes in which people talk over each other for a second or more. Empty: the
+    same as other scenes."""
 
 
 class LookTable(SettingsTable):
-    """`[look]`: what shots are matched to. `reference` is a still, a `.cube`, another shot or ""
-    for none.
+    """`[look]`: what the colour of shots is matched to.
 
-    `look` in the actor sheet goes before it.
+    `reference` is a still, a `.cube`, another shot, or "" for none. A `look` in the actor sheet
+    takes precedence.
     """
 
     method: Literal["monge-kantorovich", "reinhard", "none"] = "monge-kantorovich"
@@ -137,43 +137,45 @@ class LookTable(SettingsTable):
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     """How much of the match is applied."""
     limit: Annotated[float, Field(gt=0, le=100)] = 14.0
-    """The largest shift of a shot's mean colour, in CIEDE2000; of a larger one only so much is
-    applied, and the shot is flagged."""
+    """The largest shift of a shot's mean colour, in CIEDE2000. A larger shift is reduced to this,
+    and the shot is flagged."""
     reference: str = ""
     """A still or a `.cube` to match to, or a shot of this film (`"shot:sc01_sh030"`); empty:
     neutral light."""
-    reference_face: Annotated[list[Annotated[float, Field(ge=0, le=1)]], AfterValidator(_box)] = []
-    """Where the face is in a reference still: left, top, right, bottom as shares of its sides.
-    Empty: the largest that is found."""
+    reference_face: Annotated[
+        list[Annotated[float, Field(ge=0, le=1)]], AfterValidator(_check_box)
+    ] = []
+    """Where the face is in a reference still: left, top, right, bottom as fractions of its sides.
+    Empty: the largest face that is found."""
 
 
 class DeliveryTable(SettingsTable):
-    """`[delivery]`: what is made. `burn_in` writes the previs mark into previs pictures."""
+    """`[delivery]`: which files a version has, and what is written into them."""
 
-    profiles: Annotated[list[ProfileName], Field(min_length=1), AfterValidator(_with_a_picture)] = [
+    profiles: Annotated[list[ProfileName], Field(min_length=1), AfterValidator(_check_profiles)] = [
         "web",
         "master",
     ]
     """The files of a version: `web`, `master`, `hevc`, `av1`, `hls`, `vertical` (9:16), `alpha` and
-    `alpha-web` (people alone), `stems`."""
+    `alpha-web` (people without a background), `stems`."""
     loudness_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
-    """Integrated loudness of the programme (EBU R 128); the peak limit wins."""
+    """Integrated loudness of the programme (EBU R 128); the peak limit takes precedence."""
     peak_dbtp: Annotated[float, Field(ge=-20, le=0)] = -1.5
     """The highest true peak of the programme."""
     burn_in: bool = True
     """Write PREVIS into the picture of previs takes, and DIFFUSION DEMONSTRATION into those of
     nano."""
     label: bool = False
-    """Write "AI-generated" into a corner of every picture, all through."""
+    """Write "AI-generated" into a corner of every picture, from start to end."""
     burn_captions: bool = False
-    """Write the captions into the pictures; they lie beside them in any case."""
-    watermark: Annotated[str, AfterValidator(_one_line_or_none)] = ""
-    """A text, such as the studio and who gets the film: an invisible mark of it and of the version
-    in all pictures. Empty: none."""
+    """Write the captions into the pictures. Caption files are delivered in any case."""
+    watermark: Annotated[str, AfterValidator(_check_optional_line)] = ""
+    """A text, such as the studio and the recipient, that is hidden in all pictures together with
+    the version. Empty: no watermark."""
     slate_seconds: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """A card with title and format before the programme, in silence."""
+    """Length of a silent card with title and format before the programme."""
     end_card_seconds: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """A card after the programme that says what made its pictures."""
+    """Length of a card after the programme that says what made its pictures."""
 
     @property
     def needs_matte(self) -> bool:
@@ -182,29 +184,30 @@ class DeliveryTable(SettingsTable):
 
 
 class ConsentTable(SettingsTable):
-    """`[consent]`: whether everybody on the actor sheet must have allowed it, and what for."""
+    """`[consent]`: whether every actor must have given consent, and for which use."""
 
     required: bool = True
-    """Refuse to work for anybody whose valid consent is not on file."""
+    """Refuse to render an actor without a valid consent on file."""
     use: str = ""
-    """What it is used for, words between `|`; a consent whose `scope` names uses must name all of
-    these. Empty: the `kind`."""
+    """What the production is used for, words between `|`. A consent whose `scope` names uses must
+    name all of these. Empty: the `kind`."""
     territory: str = ""
-    """Where it is shown, words between `|`; a consent whose `territory` names places must name all
-    of these. Empty: not asked."""
+    """Where the production is shown, words between `|`. A consent whose `territory` names places
+    must name all of these. Empty: not checked."""
 
 
 class ListenTable(SettingsTable):
-    """`[listen]`: other models than the packaged ones. Paths may lie outside the production: models
-    are the machine's, not the film's.
+    """`[listen]`: other models than the packaged ones.
+
+    Paths may lie outside the production: models belong to the machine, not to the film.
     """
 
     diarization: str = ""
-    """Who speaks: a folder of a pyannote pipeline (config.yaml, weights) or its hub name (then
-    HF_TOKEN); empty: the packaged weights."""
+    """The diarization model: a folder of a pyannote pipeline (config.yaml, weights) or its hub name
+    (then HF_TOKEN). Empty: the packaged weights."""
     recogniser: str = ""
-    """What is said: a folder with a CTranslate2 Whisper model in any language; empty: the packaged
-    one, English."""
+    """The speech recogniser: a folder with a CTranslate2 Whisper model in any language. Empty: the
+    packaged model for English."""
 
 
 class LicencesTable(SettingsTable):
@@ -214,81 +217,83 @@ class LicencesTable(SettingsTable):
     """Refuse weights whose licence does not clearly allow commercial use."""
     agreements: list[str] = []
     """Names of weights (`callsheet weights list`) for which you hold an agreement that allows
-    it."""
+    commercial use."""
 
 
-def _price(value: str) -> str:
+def _check_price(value: str) -> str:
     if value and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})? [A-Z]{3}", value):
         raise ValueError("write an amount and a currency, such as '1.20 EUR'")
     return value
 
 
 class GenerateTable(SettingsTable):
-    """`[generate]`: how takes are made, by whom, and what that costs."""
+    """`[generate]`: how takes are made and what a worker costs."""
 
     size: Annotated[int, Field(ge=128, le=2048, multiple_of=16)] = 1024
-    """Short side of generated frames in pixels, never more than the portrait has (DICE-Talk was
-    trained at 512)."""
+    """Short side of generated frames in pixels, at most that of the portrait (DICE-Talk was trained
+    at 512)."""
     gate: Literal["none", "approved"] = "none"
-    """`approved`: only shots whose previs take is approved (`callsheet shot approve`) are made by
-    the talker; the rest stays previs."""
-    price_per_hour: Annotated[str, AfterValidator(_price)] = ""
-    """What one worker costs an hour, such as `"1.20 EUR"`, for the estimate of `plan`; empty:
-    nothing is said of cost."""
+    """`approved`: the talker makes only shots whose previs take is approved
+    (`callsheet shot approve`); the rest stays previs."""
+    price_per_hour: Annotated[str, AfterValidator(_check_price)] = ""
+    """What one worker costs per hour, such as `"1.20 EUR"`, for the estimate of `plan`. Empty: no
+    estimate of cost."""
 
     @property
     def price(self) -> tuple[float, str] | None:
-        """Amount and currency of a worker's hour."""
+        """The amount and currency of a worker's hour, or None."""
         amount, _, currency = self.price_per_hour.partition(" ")
         return (float(amount), currency) if self.price_per_hour else None
 
 
-def _clock(value: str) -> str:
+def _check_time_of_day(value: str) -> str:
     if value and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
         raise ValueError("write a time of day in UTC, such as '06:00'")
     return value
 
 
 class FarmTable(SettingsTable):
-    """`[farm]`: how takes are made, and when a run stops to begin new ones."""
+    """`[farm]`: how many workers make takes, and when a run stops starting new ones."""
 
     workers: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Talkers at once; 0: one per CPU, or per GPU where the talker wants one."""
+    """Number of workers; 0: one per CPU, or one per GPU if the talker needs one."""
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    """How often a shot is tried in all when tools fail or workers die."""
+    """How often a shot is tried in total when tools fail or workers die."""
     silence_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
-    """After so long without a frame or denoising step a worker counts as hung (or after ten times
-    what a shot takes, if that is more)."""
+    """A worker counts as hung after this long without a frame or denoising step, or after ten times
+    the duration of a shot if that is longer."""
     stop_after_failures: Annotated[int, Field(ge=0)] = 0
-    """So many failed shots stop the run; 0: never."""
+    """Stop the run after this many failed shots; 0: never."""
     budget_seconds: Annotated[float, Field(ge=0)] = 0.0
-    """So many seconds of all workers together stop the run; 0: any."""
-    deadline: Annotated[str, AfterValidator(_clock)] = ""
-    """A time of day in UTC (`"06:00"`): no shot begins that would not be done by then."""
+    """Stop the run after this many seconds of all workers together; 0: no limit."""
+    deadline: Annotated[str, AfterValidator(_check_time_of_day)] = ""
+    """A time of day in UTC (`"06:00"`). No shot starts that would not be finished by then."""
 
 
 class StorageTable(SettingsTable):
-    """`[storage]`: what the machines of a cluster share when they do not share the production's
-    folder.
+    """`[storage]`: a place that the machines of a cluster share.
+
+    It is needed when they do not share the production folder.
     """
 
     url: Annotated[str, AfterValidator(storage.check_url)] = ""
-    """A folder (absolute) or `s3://bucket/folder`; credentials come from the environment. Empty:
+    """An absolute folder or `s3://bucket/folder`; credentials come from the environment. Empty:
     workers write into the build folder."""
 
 
 class LessonTable(SettingsTable):
-    """`[lesson]`: what a production of `kind = "lesson"` shows beside its presenter
-    (docs/lessons.md).
+    """`[lesson]`: what a production of `kind = "lesson"` shows beside its presenter.
+
+    See docs/lessons.md.
     """
 
     slides: str = ""
     """A PDF, or a folder of pictures (01.png, 02a.png, 02b.png)."""
     layout: str = "corner, bottom-right, size 30%, round"
-    """Where the presenter is when the script says nothing of it: `corner`, `presenter full`, `slide
+    """Where the presenter is unless the script says otherwise: `corner`, `presenter full`, `slide
     only` or `side by side`."""
     presenter: Text = "PRESENTER"
-    """The character who speaks when the script names nobody."""
+    """The character who speaks when the script names nobody else."""
     packages: list[PackageName] = ["scorm12"]
     """The packages for learning systems: `scorm12`, `scorm2004` (4th Edition), `xapi`
     (`tincan.xml`); `[]` for none."""

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Digests of what is heard in many spans of the timeline: each recording is decoded once for all of
-them, and known spans not at all.
+"""Digests of the sound in many spans of the timeline, decoding each recording once for all of them.
 
-A cut of thousands of shots asks for as many spans; decoding each by itself seeks through the same
-FLAC thousands of times. What was digested is kept in one file per arrangement of recordings
+A cut of thousands of shots asks for as many spans; decoding each span by itself would seek through
+the same FLAC thousands of times. Digests are kept in one file per arrangement of recordings
 (`media/spans`), which may be deleted at any time.
 """
 
@@ -31,8 +30,10 @@ Span = tuple[int, int]
 def digest_spans(
     recordings: Sequence[Recording], spans: Sequence[Span], *, root: Path
 ) -> list[str]:
-    """What `ingest.span_digest` says of each span (48 kHz samples, half-open), from what is kept
-    and one pass over the rest.
+    """Digest the sound of each span, from the cache and one pass over the rest.
+
+    `spans`: 48 kHz samples, half-open. A digest is the SHA-256 of the span's 16-bit 16 kHz mono
+    PCM.
     """
     kept = root / FOLDER / f"{_digest_arrangement(recordings)}.json"
     known = _read_cache(kept)
@@ -46,7 +47,7 @@ def digest_spans(
 def _digest_fresh(
     recordings: Sequence[Recording], spans: Sequence[Span], *, root: Path
 ) -> dict[Span, str]:
-    """One pass over the timeline; `spans` are in order of their starts."""
+    """Digest spans in one pass over the timeline; `spans` are in order of their starts."""
     # nothing is heard
     done = {span: hashlib.sha256().hexdigest()[:DIGITS] for span in spans if span[0] >= span[1]}
     open_spans: dict[Span, hashlib._Hash] = {}
@@ -67,7 +68,7 @@ def _digest_fresh(
 
 
 def _select_audible(recordings: Sequence[Recording], start: int, end: int) -> list[Recording]:
-    """The recordings that can be heard in a block, so that the others are not opened for it."""
+    """Select the recordings that sound in a block, so that the others are not opened for it."""
     return [
         row
         for row in recordings
@@ -77,7 +78,7 @@ def _select_audible(recordings: Sequence[Recording], start: int, end: int) -> li
 
 
 def _split_into_blocks(spans: Sequence[Span]) -> Iterator[Span]:
-    """Blocks of the timeline from the first span's start to the last one's end."""
+    """Split the timeline into blocks, from the first span's start to the last end."""
     first, last = spans[0][0], max(end for _, end in spans)
     first -= first % _RATIO  # whole samples of both rates, so that blocks meet
     for start in range(first, max(last, first + 1), BLOCK):
@@ -85,16 +86,17 @@ def _split_into_blocks(spans: Sequence[Span]) -> Iterator[Span]:
 
 
 def _to_analysis_grid(sample: int) -> int:
-    """As `ingest` rounds to the 16 kHz grid."""
+    """Round a sample to the 16 kHz grid, as `ingest` does."""
     return (sample + _RATIO // 2) // _RATIO
 
 
 def _digest_arrangement(recordings: Sequence[Recording]) -> str:
+    """Digest which recordings lie where on the timeline: the name of the cache file."""
     return digest([[row.recording_id, row.offset_samples] for row in recordings])
 
 
 def _read_cache(path: Path) -> dict[Span, str]:
-    """What is kept; nothing when the file is not there or not whole."""
+    """Read the cached digests; none when the file is missing or damaged."""
     try:
         entries = json.loads(path.read_text())
         return {(int(start), int(end)): str(found) for start, end, found in entries}
@@ -103,7 +105,7 @@ def _read_cache(path: Path) -> dict[Span, str]:
 
 
 def _write_cache(path: Path, known: dict[Span, str]) -> None:
-    """What cannot be kept (a production that may only be read) is found out again."""
+    """Write the cache, or do nothing where the folder is read-only."""
     with contextlib.suppress(OSError), atomic_write(path) as partial:
         partial.write_text(
             json.dumps([[*span, found] for span, found in known.items()], separators=(",", ":"))

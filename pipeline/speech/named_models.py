@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models that a production names instead of the default weights: whether they are such models, and
-what identifies them.
+"""Check and identify models that a production names instead of the default weights.
 
-A folder is known by the bytes in it, wherever it lies, so what was listened to with the same model
-is never listened to again. A name on the hub is known by its name and revision. Nothing is loaded
-here; loading unpickles, so only trusted models are to be named.
+A folder is identified by the bytes in it, wherever it lies, so the same model never listens to the
+same sound twice. A name on the hub is identified by its name and revision. Nothing is loaded here.
+Loading unpickles, so a production must only name models that it trusts.
 """
 
 from __future__ import annotations
@@ -25,11 +24,10 @@ NOT_MODEL = (".md", ".txt.license", ".gitattributes", ".gitignore")
 
 
 def resolve_pipeline(text: str, *, folder: Path) -> str:
-    """The pyannote pipeline that `[listen] diarization` names: "" for the default weights, else a
-    path or a name on the hub.
+    """Resolve `[listen] diarization` to a pyannote pipeline: "" (default), a path or a hub name.
 
-    `folder`: what relative paths are relative to. Raises InputError when a folder is named that is
-    not there or not whole.
+    `folder`: what relative paths are relative to. Raises InputError for a folder that is missing or
+    incomplete.
     """
     if not text:
         return ""
@@ -53,8 +51,9 @@ def resolve_pipeline(text: str, *, folder: Path) -> str:
 
 
 def resolve_recogniser(text: str, *, folder: Path) -> str:
-    """The CTranslate2 Whisper folder that `[listen] recogniser` names, "" for the default. As
-    `pipeline`; never asks the hub.
+    """Resolve `[listen] recogniser` to a folder with a Whisper model, "" for the default.
+
+    The model is in CTranslate2's format. As `resolve_pipeline`, but never a name on the hub.
     """
     if not text:
         return ""
@@ -74,14 +73,14 @@ def resolve_recogniser(text: str, *, folder: Path) -> str:
 
 
 def identify_model(model: str) -> str:
-    """What identifies a folder of weights and configuration (names and bytes, not where it lies) or
-    a name on the hub.
-    """
+    """Identify a folder of weights by its names and bytes, or a model on the hub by its name."""
     place = Path(model)
     if not place.is_dir():
         return model
     files = sorted(
-        path for path in place.rglob("*") if path.is_file() and _is_model_file(path.relative_to(place))
+        path
+        for path in place.rglob("*")
+        if path.is_file() and _is_model_file(path.relative_to(place))
     )
     return digest(
         {path.relative_to(place).as_posix(): _digest(path, *_read_state(path)) for path in files}
@@ -89,14 +88,14 @@ def identify_model(model: str) -> str:
 
 
 def _read_state(path: Path) -> tuple[int, int]:
-    """What changes when a file does."""
+    """Read what changes when a file does: its size and modification time."""
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
 
 
 @functools.cache
 def _digest(path: Path, _bytes: int, _changed: int) -> str:
-    """Gigabytes are read once a process: keys of steps ask for them again and again."""
+    """Digest a file once a process: keys of steps ask for gigabytes again and again."""
     return digest_file(path)
 
 
@@ -121,7 +120,10 @@ def _check_folder(place: Path, text: str, column: str, *, expected: str) -> None
     message = f"[listen] {column}: no such folder {text!r}"
     raise InputError(
         Problem(
-            file=str(place), message=message, expected=expected, nearest=find_nearest(place.name, beside)
+            file=str(place),
+            message=message,
+            expected=expected,
+            nearest=find_nearest(place.name, beside),
         )
     )
 

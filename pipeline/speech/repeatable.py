@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same sound gives the same result: sums are taken in one order, however many cores there are.
+"""Make results repeatable: sums are taken in one order, however many cores there are.
 
 numpy's matrix products split their work by the number of threads, so their last digits follow the
-machine and its environment variables; the recogniser's beam search makes other words of other
-digits. This does not cover other processors, whose kernels add up differently.
+machine and its environment variables, and the recogniser's beam search turns other digits into
+other words. This does not cover other processors, whose kernels add up differently.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Matrix products of numpy and scipy, as far as they are loaded by now, in one thread; torch
-    too, which stays so.
+def single_thread() -> Iterator[None]:
+    """Run matrix products of numpy and scipy in one thread, as far as these are loaded by now.
+
+    torch is set to one thread as well, and stays so.
     """
     import torch
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a voice sounds, as 256 numbers: the GE2E speaker encoder as a pyannote.audio model.
+"""Encode a voice as 256 numbers: the GE2E speaker encoder as a pyannote.audio model.
 
 pyannote's diarization pipeline takes it as its `embedding`; enrolment compares voice samples by it.
-Part of the pyannote door: it is imported by `pipeline/speech/diarize.py` only, and only when
-something is to be listened to.
+It is part of the pyannote door: only `pyannote_pipeline` imports it, and only when something is to
+be diarized.
 
 Reference: Wan, Wang, Papir and Lopez Moreno (2018), Generalized end-to-end loss for speaker
 verification; weights of Resemblyzer (40 mels of 25 ms every 10 ms, windows of 1.6 s, the mean of
@@ -37,11 +37,10 @@ QUIET_POWER = 1e-3  # quieter speech is raised to -30 dBFS, as the encoder's tra
 
 
 class GE2E(Model):  # type: ignore[misc]
-    """Waveforms (batch, 1, samples) at 16 kHz and weights (batch, frames) in [0, 1] -> unit
-    embeddings (batch, 256).
+    """The encoder: 16 kHz waveforms (batch, 1, samples) to unit embeddings (batch, 256).
 
-    Frames with a weight of 0.5 or less are cut out. An item with too little left gives NaN, which
-    pyannote's clustering leaves out.
+    Takes weights (batch, frames) in [0, 1]; frames with 0.5 or less are cut out. An item with too
+    little left gives NaN, which pyannote's clustering leaves out.
     """
 
     def __init__(
@@ -78,17 +77,19 @@ class GE2E(Model):  # type: ignore[misc]
         waveforms: Float[Tensor, "batch 1 samples"],
         weights: Float[Tensor, "batch frames"] | None = None,
     ) -> Float[Tensor, "batch dimension"]:
-        """See the class. Raises ValueError for waveforms too short to say anything (pyannote asks
-        for this limit).
+        """Embed a batch of waveforms.
+
+        Raises ValueError for waveforms that are too short for a voice (pyannote asks for this
+        limit).
         """
         if waveforms.shape[-1] < LEAST_FRAMES * HOP:
             raise ValueError(f"a voice needs at least {LEAST_FRAMES * HOP} samples")
         mels = self._mels(waveforms[:, 0])
-        keep = _mask(weights, batch=mels.shape[0], frames=mels.shape[1])
+        keep = _build_mask(weights, batch=mels.shape[0], frames=mels.shape[1])
         pieces: list[Tensor] = []
         owners: list[int] = []
         for owner, (mel, kept) in enumerate(zip(mels, keep, strict=True)):
-            cut = _windows(_raised(mel[kept], waveforms[owner, 0], kept))
+            cut = _split_into_windows(_raise_quiet_speech(mel[kept], waveforms[owner, 0], kept))
             pieces += cut
             owners += [owner] * len(cut)
         return self._pool(pieces, torch.tensor(owners, dtype=torch.long), batch=len(mels))
@@ -115,7 +116,7 @@ class GE2E(Model):  # type: ignore[misc]
 
 
 def load(folder: Path) -> GE2E:
-    """The encoder from `model.safetensors` and `config.json`, strictly, ready to run."""
+    """Load the encoder from `model.safetensors` and `config.json`, strictly, ready to run."""
     config = json.loads((folder / "config.json").read_text())
     model = GE2E(
         **{name: config[name] for name in ("mels", "hidden_size", "num_layers", "dimension")}
@@ -128,7 +129,7 @@ def load(folder: Path) -> GE2E:
 def embed(
     model: GE2E, samples: Float32[np.ndarray, " samples"]
 ) -> Float32[np.ndarray, " dimension"] | None:
-    """The voice in mono 16 kHz samples as a unit vector, or None when there is too little of it."""
+    """Embed mono 16 kHz samples as a unit vector; None when there is too little speech."""
     if len(samples) < LEAST_FRAMES * HOP:
         return None
     with torch.inference_mode():
@@ -141,8 +142,9 @@ def embed(
 def embed_many(
     model: GE2E, sounds: Sequence[Float32[np.ndarray, " samples"]], *, batch: int = 64
 ) -> Float32[np.ndarray, "sounds dimension"]:
-    """The voice of each sound as a unit vector; zero where there is too little of it. Sounds of one
-    length go together.
+    """Embed each sound as a unit vector; zero where there is too little speech.
+
+    Sounds of one length go through the encoder together.
     """
     vectors = np.zeros((len(sounds), model.dimension), dtype=np.float32)
     by_length: dict[int, list[int]] = {}
@@ -159,13 +161,13 @@ def embed_many(
     return np.nan_to_num(vectors)
 
 
-def _mask(weights: Tensor | None, *, batch: int, frames: int) -> Tensor:
+def _build_mask(weights: Tensor | None, *, batch: int, frames: int) -> Tensor:
     if weights is None:
         return torch.ones(batch, frames, dtype=torch.bool)
     return functional.interpolate(weights[:, None].float(), size=frames, mode="nearest")[:, 0] > 0.5
 
 
-def _raised(
+def _raise_quiet_speech(
     mel: Float[Tensor, "frames mels"], waveform: Float[Tensor, " samples"], kept: Tensor
 ) -> Tensor:
     """Raise quiet speech. Power is measured on the kept frames' samples."""
@@ -179,8 +181,8 @@ def _raised(
     return mel * torch.clamp(QUIET_POWER / power, min=1.0)
 
 
-def _windows(mel: Float[Tensor, "frames mels"]) -> list[Float[Tensor, "window mels"]]:
-    """Windows of 1.6 s every 0.8 s; shorter speech is repeated until it fills one."""
+def _split_into_windows(mel: Float[Tensor, "frames mels"]) -> list[Float[Tensor, "window mels"]]:
+    """Split into windows of 1.6 s every 0.8 s; shorter speech is repeated until it fills one."""
     count = mel.shape[0]
     if count < LEAST_FRAMES:
         return []

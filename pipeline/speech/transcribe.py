@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hear the words: faster-whisper over windows that begin and end in pauses, word times drawn in to
-the sound.
+"""Transcribe recordings: words and their times from faster-whisper, trimmed to the sound.
 
-The only door to the speech recogniser. It hears what it hears; which line of the script that is,
-`align` decides. A script edit never runs it again: its key holds the sound, the model and the
-settings only.
+The only door to the speech recogniser. Which line of the script a word belongs to is decided by
+`pipeline/align`. A script edit never runs the recogniser again: its key holds only the sound, the
+model and the settings. Windows begin and end in pauses.
 
 Reference: Radford et al. (2022), Robust speech recognition via large-scale weak supervision.
 """
@@ -26,6 +25,7 @@ from manifests.identity import digest
 from manifests.rows import Recording, Word
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from model import weights
+from model.level_curve import HOP
 from pipeline.speech import ingest, named_models, repeatable, speech_levels
 
 VERSION = "2"  # of what this module makes of the same sound and settings
@@ -40,9 +40,11 @@ Sound = Float32[np.ndarray, " samples"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How to recognise. `model`: a CTranslate2 Whisper directory, "" for the default (English).
-    `language`: ISO 639-1.
+class TranscriptionSettings:
+    """How to transcribe.
+
+    `model`: a folder with a CTranslate2 Whisper model, "" for the default (English). `language`:
+    ISO 639-1.
     """
 
     language: str = "en"
@@ -50,77 +52,80 @@ class Settings:
     beam: int = 5
 
     def folder(self) -> Path:
-        """Where the model lies. Raises InputError when it is not there or not whole."""
+        """Locate the model. Raises InputError when it is missing or incomplete."""
         return (
-            Path(located(self.model, folder=Path()))
+            Path(resolve_recogniser(self.model, folder=Path()))
             if self.model
-            else weights.path("whisper-tiny-en")
+            else weights.locate("whisper-tiny-en")
         )
 
-    def tongue(self) -> str:
-        """The language as recognisers write it: `de` for `de-CH`."""
+    def language_code(self) -> str:
+        """Return the language as recognisers write it: `de` for `de-CH`."""
         return self.language.partition("-")[0].casefold()
 
 
-def located(text: str, *, folder: Path) -> str:
-    """What `[listen] recogniser` names, for `Settings.model`; raises InputError when that is no
-    recogniser (`named_models`).
+def resolve_recogniser(text: str, *, folder: Path) -> str:
+    """Resolve `[listen] recogniser` for `TranscriptionSettings.model`.
+
+    Raises InputError when it is no recogniser (see `named_models`).
     """
-    return named_models.recogniser(text, folder=folder)
+    return named_models.resolve_recogniser(text, folder=folder)
 
 
-def can_hear(settings: Settings) -> bool:
-    """Whether the model knows the language; when not, `align` works from turns, order and
-    durations.
+def knows_language(settings: TranscriptionSettings) -> bool:
+    """Check whether the model knows the language.
 
-    An English-only model has fewer tokens than the others; its list of languages is as long as
-    theirs and says nothing.
+    When it does not, `align` works from turns, order and durations. An English-only model has fewer
+    tokens than the others; its list of languages is as long as theirs and says nothing.
     """
     if not settings.model:
-        return settings.tongue() == "en"
-    vocabulary = _vocabulary(settings.folder())
+        return settings.language_code() == "en"
+    vocabulary = _read_vocabulary(settings.folder())
     if len(vocabulary) <= ENGLISH_ONLY_VOCABULARY:
-        return settings.tongue() == "en"
-    return f"<|{settings.tongue()}|>" in vocabulary
+        return settings.language_code() == "en"
+    return f"<|{settings.language_code()}|>" in vocabulary
 
 
-def deaf(settings: Settings) -> str:
-    """What to tell when the recogniser does not know the language; "" when it does."""
-    if can_hear(settings):
+def describe_unknown_language(settings: TranscriptionSettings) -> str:
+    """Describe the consequences when the model does not know the language; "" when it does."""
+    if knows_language(settings):
         return ""
     return (
-        f"the recogniser {settings.folder().name!r} does not know the language {settings.language!r}: lines are placed by order, "
-        "length and voice alone; check them in cues.csv, or name a model that knows it ([listen] recogniser)"
+        f"the recogniser {settings.folder().name!r} does not know the language"
+        f" {settings.language!r}. Lines are placed by order, length and voice alone: check them in"
+        " cues.csv, or name a model that knows the language ([listen] recogniser)"
     )
 
 
-def key(recordings: Sequence[Recording], settings: Settings) -> str:
-    """Identity of a transcript: the sound and where it lies, the model's bytes, language, beam and
-    this module's version.
-    """
+def key(recordings: Sequence[Recording], settings: TranscriptionSettings) -> str:
+    """Identify a transcript: sound and its place, model, language, beam and version."""
     placed = [[r.recording_id, r.offset_samples] for r in recordings]
     model = (
-        named_models.identity(str(settings.folder()))
+        named_models.identify_model(str(settings.folder()))
         if settings.model
-        else weights.digest(["whisper-tiny-en"])
+        else weights.digest_weights(["whisper-tiny-en"])
     )
     heard = {"model": model, "language": settings.language, "beam": settings.beam}
     return digest({"version": VERSION, "recordings": placed, **heard})
 
 
-def transcribe(recordings: Sequence[Recording], *, root: Path, settings: Settings) -> list[Word]:
-    """Every word heard, in order of recording and time, in timeline samples.
+def transcribe(
+    recordings: Sequence[Recording], *, root: Path, settings: TranscriptionSettings
+) -> list[Word]:
+    """Transcribe all recordings: words in order of recording and time, in timeline samples.
 
-    Raises InputError when the model does not know the language (`can_hear` tells before).
+    Raises InputError when the model does not know the language (`knows_language` tells before).
     """
-    if not can_hear(settings):
-        raise InputError(Problem(file=str(settings.folder()), message=deaf(settings)))
+    if not knows_language(settings):
+        raise InputError(
+            Problem(file=str(settings.folder()), message=describe_unknown_language(settings))
+        )
     transcript_id = key(recordings, settings)
-    model = _model(settings)
+    model = _load_model(settings)
     words: list[Word] = []
-    with repeatable.one_thread():
+    with repeatable.single_thread():
         for recording in recordings:
-            for start, text, probability, length in _hear(
+            for start, text, probability, length in _recognise_recording(
                 model, recording, root=root, settings=settings
             ):
                 begin = recording.offset_samples + start * _RATIO
@@ -137,14 +142,17 @@ def transcribe(recordings: Sequence[Recording], *, root: Path, settings: Setting
     return words
 
 
-def states(sound: Sound, *, settings: Settings) -> Float32[np.ndarray, "states width"]:
-    """What the recogniser's encoder makes of mono 16 kHz sound: its last hidden states, 50 a
-    second. At most 30 s at once.
+def encode_sound(
+    sound: Sound, *, settings: TranscriptionSettings
+) -> Float32[np.ndarray, "states width"]:
+    """Encode mono 16 kHz sound as the recogniser's last hidden states, 50 a second.
+
+    Raises ValueError for more than 30 s.
     """
     if len(sound) > LONGEST_SECONDS * ANALYSIS_HZ:
         raise ValueError(f"the encoder sees at most {LONGEST_SECONDS} s at once")
-    model = _encoder(settings)
-    with repeatable.one_thread():
+    model = _load_encoder(settings)
+    with repeatable.single_thread():
         features = model.feature_extractor(np.asarray(sound, np.float32), padding=0)
         encoded: Float32[np.ndarray, "states width"] = np.asarray(
             model.encode(features), dtype=np.float32
@@ -152,46 +160,46 @@ def states(sound: Sound, *, settings: Settings) -> Float32[np.ndarray, "states w
     return encoded
 
 
-def windows(sound: Sound, *, seconds: float = WINDOW_SECONDS) -> list[tuple[int, int]]:
-    """Cut 16 kHz sound into spans of at most `seconds`, each cut in the quietest moment of the last
-    two thirds of its span.
+def split_into_windows(sound: Sound, *, seconds: float = WINDOW_SECONDS) -> list[tuple[int, int]]:
+    """Split 16 kHz sound into spans of at most `seconds`.
+
+    Each is cut in the quietest moment of the last two thirds of its span.
     """
     longest = round(seconds * ANALYSIS_HZ)
-    levels = speech_levels.levels(sound)
+    levels = speech_levels.measure_levels(sound)
     found = []
     start = 0
     while len(sound) - start > longest:
-        first, last = (
-            (start + longest // 3) // speech_levels.HOP,
-            (start + longest) // speech_levels.HOP,
-        )
-        cut = (first + speech_levels.quietest(levels[first:last])) * speech_levels.HOP
+        first, last = ((start + longest // 3) // HOP, (start + longest) // HOP)
+        cut = (first + speech_levels.find_quietest(levels[first:last])) * HOP
         found.append((start, cut))
         start = cut
     return [*found, (start, len(sound))]
 
 
-def _hear(
-    model: Any, recording: Recording, *, root: Path, settings: Settings
+def _recognise_recording(
+    model: Any, recording: Recording, *, root: Path, settings: TranscriptionSettings
 ) -> Iterator[tuple[int, str, float, int]]:
-    """Start, text, probability and length of each word of a recording, in its 16 kHz samples."""
+    """Yield start, text, probability and length of each word, in the recording's 16 kHz samples."""
     position = 0
-    for block in ingest.analysis_blocks(recording, root=root, seconds=BLOCK_SECONDS):
-        if speech_levels.is_sound(block):
-            for start, end in windows(block):
-                for first, last, text, probability in _window(
+    for block in ingest.read_analysis_blocks(recording, root=root, seconds=BLOCK_SECONDS):
+        if speech_levels.has_sound(block):
+            for start, end in split_into_windows(block):
+                for first, last, text, probability in _recognise_window(
                     model, block[start:end], settings=settings
                 ):
                     yield position + start + first, text, probability, last - first
         position += len(block)
 
 
-def _window(model: Any, sound: Sound, *, settings: Settings) -> list[tuple[int, int, str, float]]:
-    if not speech_levels.is_sound(sound):
+def _recognise_window(
+    model: Any, sound: Sound, *, settings: TranscriptionSettings
+) -> list[tuple[int, int, str, float]]:
+    if not speech_levels.has_sound(sound):
         return []
     segments, _ = model.transcribe(
         sound,
-        language=settings.tongue(),
+        language=settings.language_code(),
         beam_size=settings.beam,
         word_timestamps=True,
         condition_on_previous_text=False,  # a misheard word must not lead the next window astray
@@ -199,14 +207,14 @@ def _window(model: Any, sound: Sound, *, settings: Settings) -> list[tuple[int, 
     )
     heard = [word for segment in segments for word in segment.words or ()]
     spans = [(round(word.start * ANALYSIS_HZ), round(word.end * ANALYSIS_HZ)) for word in heard]
-    drawn = speech_levels.draw_in(spans, sound)
+    drawn = speech_levels.trim_to_sound(spans, sound)
     return [
         (*span, word.word.strip(), word.probability)
         for span, word in zip(drawn, heard, strict=True)
     ]
 
 
-def _model(settings: Settings) -> Any:
+def _load_model(settings: TranscriptionSettings) -> Any:
     import ctranslate2  # type: ignore[import-untyped]
     from faster_whisper import WhisperModel
 
@@ -223,12 +231,12 @@ def _model(settings: Settings) -> Any:
 
 
 @cache
-def _encoder(settings: Settings) -> Any:
-    return _model(settings)
+def _load_encoder(settings: TranscriptionSettings) -> Any:
+    return _load_model(settings)
 
 
-def _vocabulary(folder: Path) -> set[str]:
-    """The model's tokens, from `vocabulary.json` (a list) or `vocabulary.txt` (one a line)."""
+def _read_vocabulary(folder: Path) -> set[str]:
+    """Read the model's tokens from `vocabulary.json` (a list) or `vocabulary.txt` (one a line)."""
     path = min(folder.glob("vocabulary.*"))
     text = path.read_text(encoding="utf-8")
     return set(json.loads(text)) if path.suffix == ".json" else set(text.split("\n")) - {""}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stretches of speech by speakers: numbering, joining, what lies under overlap, RTTM. Pure."""
+"""Spans of speech by speaker: order, silences, overlap, numbering and RTTM. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from manifests.rows import Turn
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
+from model.level_curve import HOP
 from pipeline.speech import speech_levels
 
 NOISY_DB = 35.0  # speech this little above its background
@@ -25,8 +26,9 @@ JOIN_SAMPLES = round(0.1 * ANALYSIS_HZ)  # a shorter silence does not end a piec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakerSpan:
-    """`[start, end)` in samples at 16 kHz, spoken by `speaker` (a number from 0). Exclusive spans
-    never overlap each other.
+    """A span `[start, end)` in 16 kHz samples, spoken by `speaker` (a number from 0).
+
+    Exclusive spans never overlap each other.
     """
 
     start: int
@@ -35,45 +37,46 @@ class SpeakerSpan:
     exclusive: bool
 
 
-class Spanned(Protocol):
+class TimeSpan(Protocol):
     """Anything from `start` to `end`."""
 
     @property
     def start(self) -> int:
-        """Where it begins."""
+        """The first sample."""
         ...
 
     @property
     def end(self) -> int:
-        """Where it ends."""
+        """The sample after the last."""
         ...
 
 
-S = TypeVar("S", bound=Spanned)
+S = TypeVar("S", bound=TimeSpan)
 
 
-def touching(ordered: Sequence[S], start: int, end: int) -> Sequence[S]:
-    """Those of some spans, in order of time and none over another, that share samples with `[start,
-    end)`.
+def find_touching(ordered: Sequence[S], start: int, end: int) -> Sequence[S]:
+    """Find the spans that share samples with `[start, end)`.
+
+    `ordered`: in order of time, none over another.
     """
     first = bisect.bisect_right(ordered, start, key=lambda span: span.end)
     return ordered[first : bisect.bisect_left(ordered, end, key=lambda span: span.start)]
 
 
-def overlap(a: SpeakerSpan, b: SpeakerSpan) -> int:
-    """Samples that two spans share."""
+def measure_overlap(a: SpeakerSpan, b: SpeakerSpan) -> int:
+    """Count the samples that two spans share."""
     return max(0, min(a.end, b.end) - max(a.start, b.start))
 
 
-def exclusive(spans: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
-    """The exclusive spans in order of time."""
+def select_exclusive(spans: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
+    """Select the exclusive spans, in order of time."""
     return sorted((span for span in spans if span.exclusive), key=lambda span: span.start)
 
 
-def pieces(spans: Sequence[SpeakerSpan]) -> list[list[SpeakerSpan]]:
-    """Exclusive spans of one speaker with next to no silence between them, together."""
+def group_pieces(spans: Sequence[SpeakerSpan]) -> list[list[SpeakerSpan]]:
+    """Group exclusive spans of one speaker that have next to no silence between them."""
     found: list[list[SpeakerSpan]] = []
-    for span in exclusive(spans):
+    for span in select_exclusive(spans):
         last = found[-1][-1] if found else None
         if last and last.speaker == span.speaker and span.start - last.end < JOIN_SAMPLES:
             found[-1].append(span)
@@ -82,38 +85,26 @@ def pieces(spans: Sequence[SpeakerSpan]) -> list[list[SpeakerSpan]]:
     return found
 
 
-def regions(spans: Sequence[SpeakerSpan]) -> list[tuple[int, int]]:
-    """Speech of anybody, with silences shorter than 0.1 s closed."""
-    found: list[tuple[int, int]] = []
-    for span in exclusive(spans):
-        if found and span.start - found[-1][1] < JOIN_SAMPLES:
-            found[-1] = (found[-1][0], max(found[-1][1], span.end))
-        else:
-            found.append((span.start, span.end))
-    return found
-
-
-def without_silence(
+def remove_silences(
     spans: Sequence[SpeakerSpan], levels: speech_levels.Levels
 ) -> list[SpeakerSpan]:
-    """The spans less their silences, which segmentation closes when they are short; 30 ms stay at
-    each side.
+    """Cut silences out of the spans; 30 ms of each stay on either side.
 
-    Over noise a fading end cannot be told from silence: there only long silences go, and more is
-    left after the speech.
+    Segmentation closes short silences, which is why they are looked for again. Over noise a fading
+    end cannot be told from silence: there only long silences go, and more is left after the speech.
     """
-    noisy = speech_levels.spread(levels) < NOISY_DB
+    noisy = speech_levels.measure_spread(levels) < NOISY_DB
     least, tail = (
         (LONG_SILENCE_SAMPLES, TAIL_SAMPLES) if noisy else (SILENCE_SAMPLES, MARGIN_SAMPLES)
     )
     quiet = [
         SpeakerSpan(start=start + tail, end=end - MARGIN_SAMPLES, speaker=-1, exclusive=True)
-        for start, end in speech_levels.silences(levels, least)
+        for start, end in speech_levels.find_silences(levels, least)
     ]
     found = []
     for span in spans:
         begin = span.start
-        for silence in touching(quiet, span.start, span.end):
+        for silence in find_touching(quiet, span.start, span.end):
             found += (
                 [replace(span, start=begin, end=silence.start)]
                 if silence.start - begin > SLIVER_SAMPLES
@@ -125,84 +116,85 @@ def without_silence(
     return found
 
 
-def with_room(spans: Sequence[SpeakerSpan], levels: speech_levels.Levels) -> list[SpeakerSpan]:
-    """Exclusive spans in order of time, over noise a little longer at both ends where nobody else
-    speaks.
+def extend_spans(spans: Sequence[SpeakerSpan], levels: speech_levels.Levels) -> list[SpeakerSpan]:
+    """Extend exclusive spans (in order of time) at both ends where the recording is noisy.
 
-    Onsets and fading ends drown first: a line that is cut short is heard, some room around it is
-    not.
+    Onsets and fading ends drown first, and a line that is cut short is heard while some room tone
+    around it is not. A span never grows into another.
     """
-    if not spans or speech_levels.spread(levels) >= NOISY_DB:
+    if not spans or speech_levels.measure_spread(levels) >= NOISY_DB:
         return list(spans)
-    starts = [span.start for span in spans[1:]] + [len(levels) * speech_levels.HOP]
+    starts = [span.start for span in spans[1:]] + [len(levels) * HOP]
     ends = [0] + [span.end for span in spans[:-1]]
     return [
         replace(
             span,
-            start=_grown(span.start, -ROOM_BEFORE, before),
-            end=_grown(span.end, ROOM_AFTER, after),
+            start=_move_outward(span.start, -ROOM_BEFORE, before),
+            end=_move_outward(span.end, ROOM_AFTER, after),
         )
         for span, before, after in zip(spans, ends, starts, strict=True)
     ]
 
 
-def _grown(edge: int, by: int, other: int) -> int:
-    """The edge moved outward, at most half way to the other span."""
+def _move_outward(edge: int, by: int, other: int) -> int:
+    """Move an edge outward, at most half way to the other span."""
     half = abs(other - edge) // 2
     return edge + max(-half, min(half, by))
 
 
-def overlapped(found: Sequence[Turn]) -> list[Turn]:
-    """What the full turns say of a speaker while the exclusive ones give the time to another, in
-    order of time.
+def find_overlapped(found: Sequence[Turn]) -> list[Turn]:
+    """Find speech under somebody else's turn, in order of time.
+
+    That is where a speaker's full turns overlap time that the exclusive turns give to another.
     """
     alone = sorted((turn for turn in found if turn.exclusive), key=lambda turn: turn.start)
     pieces = [
         replace(turn, start=max(turn.start, over.start), end=min(turn.end, over.end))
         for turn in found
         if not turn.exclusive
-        for over in touching(alone, turn.start, turn.end)
+        for over in find_touching(alone, turn.start, turn.end)
         if over.speaker != turn.speaker
     ]
     return sorted(pieces, key=lambda turn: turn.start)
 
 
-def rebuilt(old: Sequence[SpeakerSpan], new: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
-    """New exclusive spans, and full spans that agree with them and keep the overlap of the old
-    ones.
+def rebuild_spans(old: Sequence[SpeakerSpan], new: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
+    """Build full spans that agree with new exclusive ones and keep the overlap of the old ones.
 
-    Overlapped speech keeps its second speaker under the name that this speaker's own speech nearby
-    has now; where that is the speaker who is on already, there is no overlap.
+    Overlapped speech keeps its second speaker, under the name that this speaker's own speech nearby
+    has now. Where that is the speaker who has the floor already, there is no overlap.
     """
-    before, after = exclusive(old), exclusive(new)
+    before, after = select_exclusive(old), select_exclusive(new)
     full = [replace(span, exclusive=False) for span in after]
     for span in (span for span in old if not span.exclusive):
-        near = touching(before, span.start, span.end)
-        name = _renamed(span, [one for one in near if one.speaker == span.speaker], after)
+        near = find_touching(before, span.start, span.end)
+        name = _find_new_speaker(span, [one for one in near if one.speaker == span.speaker], after)
         for other in near:
             start, end = max(other.start, span.start), min(other.end, span.end)
             under = SpeakerSpan(start=start, end=end, speaker=name, exclusive=False)
             if other.speaker != span.speaker and all(
-                one.speaker != name for one in touching(after, start, end)
+                one.speaker != name for one in find_touching(after, start, end)
             ):
                 full.append(under)
     return sorted([*after, *full], key=lambda span: (span.start, span.end, span.speaker))
 
 
-def _renamed(span: SpeakerSpan, own: Sequence[SpeakerSpan], after: Sequence[SpeakerSpan]) -> int:
-    """The speaker who now has most of what this full span had alone."""
+def _find_new_speaker(
+    span: SpeakerSpan, own: Sequence[SpeakerSpan], after: Sequence[SpeakerSpan]
+) -> int:
+    """Find the speaker who now has most of what this full span had alone."""
     shared: dict[int, int] = {}
     for piece in own:
         start, end = max(piece.start, span.start), min(piece.end, span.end)
-        for one in touching(after, start, end):
+        for one in find_touching(after, start, end):
             shared[one.speaker] = (
                 shared.get(one.speaker, 0) + min(one.end, end) - max(one.start, start)
             )
     return max(shared, key=lambda name: shared[name], default=span.speaker)
 
 
-def numbered(spans: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
-    """The same spans with speakers numbered in order of first appearance."""
+def number_speakers(spans: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
+    """Renumber speakers in order of first appearance."""
     order: dict[int, int] = {}
     for span in sorted(spans, key=lambda s: (s.start, s.end, s.speaker)):
         order.setdefault(span.speaker, len(order))
@@ -210,13 +202,14 @@ def numbered(spans: Sequence[SpeakerSpan]) -> list[SpeakerSpan]:
 
 
 def speaker_name(number: int) -> str:
-    """`A` to `Z`, then `S26`, `S27` ..."""
+    """Name a speaker: `A` to `Z`, then `S26`, `S27` ..."""
     return chr(ord("A") + number) if number < 26 else f"S{number}"
 
 
-def rttm(turns: Sequence[Turn], *, uri: str) -> str:
-    """Turns (overlap kept) as NIST RTTM lines: `SPEAKER uri 1 start duration <NA> <NA> name <NA>
-    <NA>`, in seconds.
+def format_rttm(turns: Sequence[Turn], *, uri: str) -> str:
+    """Format turns (overlap kept) as NIST RTTM, in seconds.
+
+    A line is `SPEAKER uri 1 start duration <NA> <NA> name <NA> <NA>`.
     """
     lines = []
     for turn in turns:

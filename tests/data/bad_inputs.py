@@ -209,7 +209,7 @@ PRODUCTION = [
     Bad(
         "a key is misspelt",
         change("production.toml", "talker =", "talkr ="),
-        ("line 7, column talkr", "unknown key", "nearest: 'talker'"),
+        ("line 7, column talkr", "unknown key", "did you mean 'talker'"),
     ),
     Bad(
         "a key of a table is misspelt",
@@ -239,12 +239,12 @@ PRODUCTION = [
     Bad(
         "a talker is misspelt",
         change("production.toml", '"previs"', '"prevsi"'),
-        ("column talker", "previs, dice", "nearest: 'previs'"),
+        ("column talker", "previs, dice", "did you mean 'previs'"),
     ),
     Bad(
         "a look's method is not known",
         change("production.toml", "monge-kantorovich", "reinhart"),
-        ("look.method", "nearest: 'reinhard'"),
+        ("look.method", "did you mean 'reinhard'"),
     ),
     Bad(
         "a strength is above one",
@@ -254,7 +254,7 @@ PRODUCTION = [
     Bad(
         "a delivery profile is not known",
         change("production.toml", '"web", "master"', '"web", "mastre"'),
-        ("delivery.profiles.1", "nearest: 'master'"),
+        ("delivery.profiles.1", "did you mean 'master'"),
     ),
     Bad(
         "a script is missing",
@@ -264,7 +264,7 @@ PRODUCTION = [
     Bad(
         "a recording is missing",
         change("production.toml", "dialogue.flac", "dialog.flac"),
-        ("column recordings", "no such file", "nearest: 'recordings/dialogue.flac'"),
+        ("column recordings", "no such file", "did you mean 'recordings/dialogue.flac'"),
     ),
     Bad(
         "a recording lies outside the folder",
@@ -359,13 +359,13 @@ SCRIPT = [
         (
             "script.fountain, line 9",
             "'NADJA' speaks here and has no row in the cast",
-            "nearest: 'NADIA'",
+            "did you mean 'NADIA'",
         ),
     ),
     Bad(
         "a line sheet lacks a column",
         line_sheet("line_id,scene,charakter,text\n1,1,MARA,Hello.\n"),
-        ("lines.csv, row 1, column character", "missing", "nearest: 'charakter'"),
+        ("lines.csv, row 1, column character", "missing", "did you mean 'charakter'"),
     ),
     Bad(
         "a line sheet has a line without words",
@@ -397,7 +397,7 @@ SCRIPT = [
         line_sheet(
             "line_id,scene,character,text,audio_file\n1,1,MARA,Yes.,recordings/dialogue.flc\n"
         ),
-        ("lines.csv, row 2, column audio_file", "nearest: 'recordings/dialogue.flac'"),
+        ("lines.csv, row 2, column audio_file", "did you mean 'recordings/dialogue.flac'"),
     ),
     Bad(
         "a word of the production's table means nothing",
@@ -421,7 +421,7 @@ CAST = [
     Bad(
         "a column of the actor sheet is misspelt",
         change("cast.csv", "portrait", "potrait"),
-        ("cast.csv, row 1, column portrait", "missing", "nearest: 'potrait'"),
+        ("cast.csv, row 1, column portrait", "missing", "did you mean 'potrait'"),
     ),
     Bad(
         "a column of the actor sheet stands twice",
@@ -459,7 +459,7 @@ CAST = [
         (
             "cast.csv, row 3, column portrait",
             "no such file 'portraits/marra.png'",
-            "nearest: 'portraits/mara.png'",
+            "did you mean 'portraits/mara.png'",
         ),
     ),
     Bad(
@@ -485,7 +485,7 @@ CAST = [
     Bad(
         "a choice of face is misspelt",
         change("cast.csv", "mara.png,only", "mara.png,lefft"),
-        ("row 3, column face", "nearest: 'left'"),
+        ("row 3, column face", "did you mean 'left'"),
     ),
     Bad(
         "a seed is negative",
@@ -558,12 +558,12 @@ CONSENT = [
     Bad(
         "a consent that the cast names is not there",
         change("cast.csv", "c03|c04", "c33|c04"),
-        ("consents.csv", "names the consent 'c33'", "nearest: 'c03'"),
+        ("consents.csv", "names the consent 'c33'", "did you mean 'c03'"),
     ),
     Bad(
         "a consent covers something else",
         change("consents.csv", "Mara Dahl,likeness", "Mara Dahl,likenes"),
-        ("consents.csv, row 4, column covers", "nearest: 'likeness'"),
+        ("consents.csv, row 4, column covers", "did you mean 'likeness'"),
     ),
     Bad(
         "a consent's day is not a day",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.inputs import read_inputs
-from flows.listening import word_settings
+from flows.listening import resolve_word_settings
 from flows.project import open_film
 from manifests.errors import InputError
 from model import weights
@@ -30,17 +30,17 @@ def test_folders_that_hold_no_model_are_named_together(production: Path) -> None
 
 
 def test_a_recogniser_outside_the_production_is_taken_by_its_path(production: Path) -> None:
-    folder = weights.path("whisper-tiny-en")
+    folder = weights.locate("whisper-tiny-en")
     add(production, f'[listen]\nrecogniser = "{folder}"')
     film = open_film(production)
     assert read_inputs(film).lines
-    assert Path(word_settings(film).model) == folder
+    assert Path(resolve_word_settings(film).model) == folder
 
 
 def test_a_model_of_unknown_licence_is_refused_for_commercial_work_until_somebody_agrees(
     production: Path,
 ) -> None:
-    folder = weights.path("whisper-tiny-en")
+    folder = weights.locate("whisper-tiny-en")
     (production / "production.toml").write_text(
         (production / "production.toml").read_text()
         + f'\n[listen]\nrecogniser = "{folder}"\n[licences]\ncommercial = true\n'

@@ -8,17 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.emotion import LABELS, MAXIMUM, Curve, EmotionError, Key, Performance, held, parse_curve
+from model.emotion import (
+    LABELS,
+    MAXIMUM,
+    EmotionCurve,
+    EmotionError,
+    Performance,
+    PerformanceKey,
+    hold_emotion,
+    parse_curve,
+)
 
 weights = st.integers(1, int(MAXIMUM * 10_000)).map(lambda tenthousandths: tenthousandths / 10_000)
 mixes = st.dictionaries(st.sampled_from(LABELS), weights, min_size=1, max_size=4).map(
     lambda mix: tuple(sorted(mix.items()))
 )
-curves = st.lists(mixes, min_size=1, max_size=4).map(lambda found: Curve(tuple(found)))
+curves = st.lists(mixes, min_size=1, max_size=4).map(lambda found: EmotionCurve(tuple(found)))
 lines = st.lists(st.tuples(curves, st.integers(0, 80), st.integers(1, 80)), min_size=1, max_size=5)
 
 
-def laid_out(parts: list[tuple[Curve, int, int]]) -> list[tuple[Curve, int, int]]:
+def laid_out(parts: list[tuple[EmotionCurve, int, int]]) -> list[tuple[EmotionCurve, int, int]]:
     """Lines one after the other from (curve, pause before, length)."""
     end, placed = 0, []
     for curve, pause, length in parts:
@@ -28,13 +37,13 @@ def laid_out(parts: list[tuple[Curve, int, int]]) -> list[tuple[Curve, int, int]
 
 
 @given(curves)
-def test_the_text_of_a_curve_parses_to_the_same_curve(curve: Curve) -> None:
+def test_the_text_of_a_curve_parses_to_the_same_curve(curve: EmotionCurve) -> None:
     assert parse_curve(str(curve)) == curve
     assert str(parse_curve(str(curve))) == str(curve)
 
 
 @given(curves, st.floats(0, 1))
-def test_a_curve_stays_between_its_mixes(curve: Curve, place: float) -> None:
+def test_a_curve_stays_between_its_mixes(curve: EmotionCurve, place: float) -> None:
     ends = np.stack([curve.at(i / max(1, len(curve.mixes) - 1)) for i in range(len(curve.mixes))])
     assert (curve.at(place) <= ends.max(axis=0) + 1e-9).all()
     assert (curve.at(place) >= ends.min(axis=0) - 1e-9).all()
@@ -93,14 +102,14 @@ def test_taught_words_stand_for_their_mix_times_the_intensity() -> None:
 
 
 @given(lines)
-def test_a_performance_survives_its_plain_form(parts: list[tuple[Curve, int, int]]) -> None:
+def test_a_performance_survives_its_plain_form(parts: list[tuple[EmotionCurve, int, int]]) -> None:
     performance = Performance.joined(laid_out(parts), ease_frames=10)
     assert Performance.from_plain(performance.plain()) == performance
 
 
 @given(lines, st.integers(1, 20))
 def test_each_line_performs_its_own_curve_from_its_first_frame_to_its_last(
-    parts: list[tuple[Curve, int, int]], ease: int
+    parts: list[tuple[EmotionCurve, int, int]], ease: int
 ) -> None:
     placed = laid_out(parts)
     performance = Performance.joined(placed, ease_frames=ease)
@@ -113,7 +122,7 @@ def test_each_line_performs_its_own_curve_from_its_first_frame_to_its_last(
 
 @given(lines, st.integers(1, 20))
 def test_keys_stand_in_order_and_none_repeats_its_neighbours(
-    parts: list[tuple[Curve, int, int]], ease: int
+    parts: list[tuple[EmotionCurve, int, int]], ease: int
 ) -> None:
     keys = Performance.joined(laid_out(parts), ease_frames=ease).keys
     assert [key.frame for key in keys] == sorted({key.frame for key in keys})
@@ -125,10 +134,10 @@ def test_keys_stand_in_order_and_none_repeats_its_neighbours(
 
 @given(lines, st.integers(1, 20))
 def test_a_line_of_one_or_two_mixes_is_performed_exactly(
-    parts: list[tuple[Curve, int, int]], ease: int
+    parts: list[tuple[EmotionCurve, int, int]], ease: int
 ) -> None:
     placed = laid_out(
-        [(Curve(curve.mixes[:2]), pause, length + 1) for curve, pause, length in parts]
+        [(EmotionCurve(curve.mixes[:2]), pause, length + 1) for curve, pause, length in parts]
     )
     performance = Performance.joined(placed, ease_frames=ease)
     for curve, start, end in placed:
@@ -138,7 +147,7 @@ def test_a_line_of_one_or_two_mixes_is_performed_exactly(
 
 def test_a_held_mood_holds_until_it_eases_into_the_next() -> None:
     performance = Performance.joined(
-        [(held("happy"), 0, 50), (held("sad"), 100, 150)], ease_frames=10
+        [(hold_emotion("happy"), 0, 50), (hold_emotion("sad"), 100, 150)], ease_frames=10
     )
     happy = performance.at([0, 49, 75, 90, 95, 100, 149])[:, LABELS.index("happy")]
     np.testing.assert_allclose(happy, [1, 1, 1, 1, 0.5, 0, 0])
@@ -146,7 +155,7 @@ def test_a_held_mood_holds_until_it_eases_into_the_next() -> None:
 
 def test_a_pause_shorter_than_the_ease_is_used_whole() -> None:
     performance = Performance.joined(
-        [(held("happy"), 0, 50), (held("sad"), 54, 100)], ease_frames=10
+        [(hold_emotion("happy"), 0, 50), (hold_emotion("sad"), 54, 100)], ease_frames=10
     )
     happy = performance.at([49, 51.5, 54])[:, LABELS.index("happy")]
     np.testing.assert_allclose(happy, [1, 0.5, 0])
@@ -154,14 +163,16 @@ def test_a_pause_shorter_than_the_ease_is_used_whole() -> None:
 
 def test_an_unchanging_performance_is_one_key_wherever_its_lines_lie() -> None:
     one = Performance.joined(
-        [(held("sad", 0.8), 4, 50), (held("sad", 0.8), 60, 90)], ease_frames=10
+        [(hold_emotion("sad", 0.8), 4, 50), (hold_emotion("sad", 0.8), 60, 90)], ease_frames=10
     )
-    other = Performance.joined([(held("sad", 0.8), 7, 31)], ease_frames=10)
-    assert one == other == Performance((Key(0, (0, 0, 0, 0, 0, 0, 0.8, 0)),))
+    other = Performance.joined([(hold_emotion("sad", 0.8), 7, 31)], ease_frames=10)
+    assert one == other == Performance((PerformanceKey(0, (0, 0, 0, 0, 0, 0, 0.8, 0)),))
 
 
 def test_lines_that_overlap_give_the_second_what_the_first_left() -> None:
-    performance = Performance.joined([(held("happy"), 0, 50), (held("sad"), 40, 60)], ease_frames=5)
+    performance = Performance.joined(
+        [(hold_emotion("happy"), 0, 50), (hold_emotion("sad"), 40, 60)], ease_frames=5
+    )
     np.testing.assert_allclose(performance.at([49, 50])[:, LABELS.index("sad")], [0, 1])
 
 

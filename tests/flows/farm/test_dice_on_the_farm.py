@@ -30,7 +30,7 @@ def shots_of_the_example(folder: Path, talker: str) -> tuple[Film, list[Shot]]:
     file.write_text(text + (TINY if talker == "dice" else "\n[generate]\nsize = 256\n"))
     film = open_film(folder)
     inputs = read_inputs(film)
-    recordings = listening.bring_in(film, inputs)
+    recordings = listening.ingest_recordings(film, inputs)
     cues = [
         Cue(
             line_id=line.line_id,
@@ -49,7 +49,7 @@ def shots_of_the_example(folder: Path, talker: str) -> tuple[Film, list[Shot]]:
 
 
 def make(film: Film, shots: list[Shot]) -> Generated:
-    recordings = listening.known_recordings(film, read_inputs(film))
+    recordings = listening.find_ingested_recordings(film, read_inputs(film))
     assert recordings is not None
     return generate(
         film, shots, recordings, run_id="r1", farm=Farm(settings=FarmSettings(workers=2))

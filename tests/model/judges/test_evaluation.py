@@ -17,8 +17,8 @@ from manifests.rows import Judgement, Score
 from model.affect import prepared_corpus as corpora
 from model.affect.prepared_corpus import Corpus
 from model.judges import evaluation, report
-from model.judges.evaluation import Sitting, Window
-from model.judges.metrics import Panel
+from model.judges.evaluation import CorpusEvaluation, FrameWindow
+from model.judges.metrics import MetricSuite
 from tests.data import talking_heads
 
 
@@ -31,17 +31,17 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def judged(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Sitting:
+def judged(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> CorpusEvaluation:
     """Both subjects, by judges that learnt nothing: what is asserted does not hang on them."""
     folder = tmp_path_factory.mktemp("judges")
     talking_heads.write_judges(folder)
     portraits = {path.stem: corpus.portrait(path.stem).face for path in talking_heads.HEADS}
-    panel = Panel(folder, portraits)
-    made = Sitting(
+    panel = MetricSuite(folder, portraits)
+    made = CorpusEvaluation(
         corpus=corpus,
         clips=corpus.split("test"),
         panel=panel,
-        window=Window(frames=12),
+        window=FrameWindow(frames=12),
         run_id="run",
     )
     assert len(list(made.judge("real", made.real))) == 8
@@ -53,7 +53,7 @@ def judged(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Sitting:
 
 
 @pytest.fixture(scope="module")
-def scores(judged: Sitting) -> dict[tuple[str, str], Score]:
+def scores(judged: CorpusEvaluation) -> dict[tuple[str, str], Score]:
     return {(score.subject, score.measure): score for score in judged.scores()}
 
 
@@ -93,16 +93,18 @@ def test_every_score_says_what_stands_behind_it(scores: dict[tuple[str, str], Sc
     assert scores["real", "identity_right"].reference == pytest.approx(1 / 4)  # four portraits
 
 
-def test_the_page_says_that_nobody_acted_and_puts_the_real_clips_first(judged: Sitting) -> None:
-    page = report.page(judged.scores(), judged.panel.origins, {"corpus": "heads"})
+def test_the_page_says_that_nobody_acted_and_puts_the_real_clips_first(
+    judged: CorpusEvaluation,
+) -> None:
+    page = report.format_page(judged.scores(), judged.panel.origins, {"corpus": "heads"})
     assert "## synthetic corpus" in page
     assert "no person acted here" in page
     assert "| measure | real | still | to read it against |" in page
     assert "lipsync 1: 1 clips of 1 identities" in page
 
 
-def test_the_same_clips_are_judged_alike_again(judged: Sitting, corpus: Corpus) -> None:
-    again = Sitting(
+def test_the_same_clips_are_judged_alike_again(judged: CorpusEvaluation, corpus: Corpus) -> None:
+    again = CorpusEvaluation(
         corpus=corpus,
         clips=judged.clips[:1],
         panel=judged.panel,
@@ -124,18 +126,18 @@ def test_the_same_clips_are_judged_alike_again(judged: Sitting, corpus: Corpus) 
 
 
 def test_clips_are_drawn_with_the_emotions_in_turn(tmp_path: Path) -> None:
-    corpus = corpora.tiny(tmp_path)
-    made = evaluation.chosen(corpus, split="test", limit=8)
+    corpus = corpora.write_tiny_corpus(tmp_path)
+    made = evaluation.choose_clips(corpus, split="test", limit=8)
     assert len({one.emotion for one in made}) == 8
-    assert made == evaluation.chosen(corpus, split="test", limit=8)
+    assert made == evaluation.choose_clips(corpus, split="test", limit=8)
     with pytest.raises(InputError, match="no clips of split 'nobody'"):
-        evaluation.chosen(corpus, split="nobody")
+        evaluation.choose_clips(corpus, split="nobody")
 
 
 def test_a_window_lies_in_the_middle_and_never_outside() -> None:
-    assert Window(frames=16).of(50) == slice(17, 33)
-    assert Window(frames=16).of(10) == slice(0, 10)
-    assert Window().of(7) == slice(0, 7)
+    assert FrameWindow(frames=16).of(50) == slice(17, 33)
+    assert FrameWindow(frames=16).of(10) == slice(0, 10)
+    assert FrameWindow().of(7) == slice(0, 7)
 
 
 def test_scores_of_nothing_are_nothing_and_missing_values_are_left_out() -> None:
@@ -149,7 +151,7 @@ def test_scores_of_nothing_are_nothing_and_missing_values_are_left_out() -> None
         measure="jitter",
         value=0.5,
     )
-    assert report.scores([]) == []
-    assert report.scores([replace(about, value=None)]) == []
-    (one,) = report.scores([about])
+    assert report.score_judgements([]) == []
+    assert report.score_judgements([replace(about, value=None)]) == []
+    (one,) = report.score_judgements([about])
     assert (one.value, one.low, one.high) == (0.5, None, None)

@@ -15,7 +15,7 @@ from manifests.errors import InputError
 from model import weights
 from model.emotion import LABELS, Performance, parse_curve
 from model.previs import cache
-from model.previs.expression import INDEX, vector
+from model.previs.expression import INDEX, make_vector
 from model.previs.landmarks import Landmarker
 from model.previs.talker import PrevisTalker, load
 from model.previs.warp import Pose, Renderer
@@ -84,7 +84,7 @@ def test_a_filmed_performance_leads_the_brows(talker: PrevisTalker, actor: Portr
     film = [
         renderer.frame(
             Pose(
-                units=vector({"AU1": 1.2 * x, "AU2": 1.2 * x}).astype(np.float32),
+                units=make_vector({"AU1": 1.2 * x, "AU2": 1.2 * x}).astype(np.float32),
                 head=np.zeros(6, np.float32),
             )
         )
@@ -105,13 +105,13 @@ def test_a_still_head_that_speaks_is_seen_as_still_through_a_crop_that_does_not_
     puppet = talker.puppet(actor)
     renderer, rest = Renderer(puppet), puppet.whole_face
     landmarker = Landmarker(
-        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+        weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
     )
     unrest = {}
     for kept in (None, rest):
         face, bridge = rest, []
         for jaw in (0.0, 0.2, 0.6, 0.3) * 4:
-            open_mouth = vector({"AU26": jaw}).astype(np.float32)
+            open_mouth = make_vector({"AU26": jaw}).astype(np.float32)
             frame = renderer.frame(Pose(units=open_mouth, head=np.zeros(6, np.float32)))
             face = landmarker.follow(frame, face, kept)
             bridge.append(face.points[[168, 6, 197], :2].mean(axis=0) / rest.unit)
@@ -129,7 +129,7 @@ def test_what_is_kept_on_disk_gives_the_same_frames_and_rubbish_is_solved_anew(
         fresh = load(settings={"size": 200})
         monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
         if spoil:
-            next(cache.folder().glob("*.npz")).write_bytes(b"not an archive")
+            next(cache.puppet_folder().glob("*.npz")).write_bytes(b"not an archive")
         made.append(np.stack(list(fresh.talk(actor, quiet(3), held("sad 1", 3), 0))))
     assert np.array_equal(made[0], made[1])
     assert np.array_equal(made[0], made[2])

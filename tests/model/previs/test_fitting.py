@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
 from model.previs import fitting, visemes
-from model.previs.phones import Phones
+from model.previs.phones import PhoneDecoder
 
 RECORDING = Path(__file__).parents[3] / "examples" / "lighthouse" / "recordings" / "dialogue.flac"
 HZ = 16_000
@@ -52,7 +52,7 @@ def test_words_that_are_heard_are_found_among_others(
     first: int, last: int, extra: list[str]
 ) -> None:
     heard = [*extra, *(phone for word in WORDS[first:last] for phone in word), *extra]
-    found = fitting.runs(WORDS, heard)
+    found = fitting.find_runs(WORDS, heard)
     covered = [number for run in found for number in range(run.first, run.last)]
     assert covered == sorted(covered)
     if sum(len(word) for word in WORDS[first:last]) >= 6:
@@ -61,16 +61,16 @@ def test_words_that_are_heard_are_found_among_others(
 
 
 def test_nothing_is_found_in_other_words() -> None:
-    assert fitting.runs(WORDS, ["ZH", "OY", "NG", "ZH", "OY"]) == []
-    assert fitting.runs(WORDS, []) == []
-    assert fitting.runs([], ["M"]) == []
+    assert fitting.find_runs(WORDS, ["ZH", "OY", "NG", "ZH", "OY"]) == []
+    assert fitting.find_runs(WORDS, []) == []
+    assert fitting.find_runs([], ["M"]) == []
 
 
 @pytest.mark.parametrize("case", ["words cut away", "words not said", "words not written"])
 def test_what_fits_of_a_line_is_aligned_where_words_and_sound_differ(
     line: np.ndarray, case: str
 ) -> None:
-    phones = Phones()
+    phones = PhoneDecoder()
     whole = phones.align(line, LINE)
     assert whole is not None
     cut = 75 if case == "words cut away" else 0

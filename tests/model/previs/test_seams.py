@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from model.emotion import Performance, held
+from model.emotion import Performance, hold_emotion
 from model.previs import score
 from model.previs.warp import Pose
 from model.talker import Speech
@@ -23,8 +23,8 @@ def poses(first: int, last: int, *, before: int) -> list[Pose]:
     speech = Speech(
         samples=samples, lead=first * 640, frames=last - first, rate=RATE, before_frames=before
     )
-    mood = Performance.of(held("happy", 0.5), start=-first, end=FRAMES - first)
-    return list(score.poses(speech, mood, 7, phones=None))
+    mood = Performance.of(hold_emotion("happy", 0.5), start=-first, end=FRAMES - first)
+    return list(score.make_poses(speech, mood, 7, phones=None))
 
 
 def distance(one: Pose, other: Pose) -> float:

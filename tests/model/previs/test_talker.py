@@ -146,7 +146,7 @@ def test_nothing_outside_the_person_moves(
 
 
 def test_a_picture_without_a_face_is_refused(talker: PrevisTalker) -> None:
-    blank = portraits.of_pixels(np.full((300, 400, 3), 90, np.uint8), name="wall.png")
+    blank = portraits.build_portrait(np.full((300, 400, 3), 90, np.uint8), name="wall.png")
     with pytest.raises(InputError, match=r"wall\.png: no face was found"):
         talker.talk(blank, speech(voice(0.2), 5), acted("neutral", 5), 0)
 
@@ -157,14 +157,14 @@ def test_two_faces_without_a_choice_are_listed_and_a_choice_is_followed(
     both = np.hstack([actor.pixels[:700, :700] for actor in actors])
     with pytest.raises(InputError, match="2 faces were found"):
         talker.talk(
-            portraits.of_pixels(both, name="pair.png"),
+            portraits.build_portrait(both, name="pair.png"),
             speech(voice(0.2), 5),
             acted("neutral", 5),
             0,
         )
     boxes = []
     for choice in ("left", "2"):
-        chosen = portraits.of_pixels(both, name="pair.png", face=choice)
+        chosen = portraits.build_portrait(both, name="pair.png", face=choice)
         clip = talker.talk(chosen, speech(voice(0.2), 2), acted("neutral", 2), 0)
         boxes.append(clip.measures().face_box)
     assert boxes[0][2] < 0.5 < boxes[1][0]
@@ -179,7 +179,7 @@ def test_a_far_smaller_face_beside_the_first_one_is_found_too(
             actor.pixels[:1000, :1000], (side, side), interpolation=cv2.INTER_AREA
         )
     with pytest.raises(InputError, match="2 faces were found"):
-        talker.puppet(portraits.of_pixels(wide, name="wide.png"))
+        talker.puppet(portraits.build_portrait(wide, name="wide.png"))
 
 
 MASK = (
@@ -217,21 +217,21 @@ def test_a_covered_mouth_is_refused_with_what_was_measured(
     skin = picture[points[50, 1], points[50, 0]].tolist()
     cv2.fillPoly(picture, [points[list(MASK)]], skin if colour == "skin" else colour)
     with pytest.raises(InputError, match=r"masked\.png: the mouth is covered .*CIELAB"):
-        talker.puppet(portraits.of_pixels(picture, name="masked.png"))
+        talker.puppet(portraits.build_portrait(picture, name="masked.png"))
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in HEADS.glob("*.jpg")))
 def test_lips_in_grey_dark_and_dull_pictures_are_not_taken_for_covered(name: str) -> None:
     landmarker = Landmarker(
-        weights.path("mediapipe-face-detector"), weights.path("mediapipe-face-mesh")
+        weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
     )
     picture = portraits.read(HEADS / f"{name}.jpg").pixels
     face = landmarker.mesh(picture, landmarker.detect(picture)[0])
     grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     dull = (128 + (picture.astype(float) - 128) * 0.3).astype(np.uint8)
     for shown in (picture, grey, (picture * 0.2).astype(np.uint8), dull):
-        assert occlusion.look(shown, face).covered is None
-    assert occlusion.look(picture, face).doubtful is None
+        assert occlusion.measure_lips(shown, face).covered is None
+    assert occlusion.measure_lips(picture, face).doubtful is None
 
 
 def test_what_transparent_pixels_hold_is_never_seen(
@@ -243,7 +243,7 @@ def test_what_transparent_pixels_hold_is_never_seen(
     clips = []
     for hidden in (rgb, np.full_like(rgb, (0, 255, 0))):
         under = np.where(alpha[..., None] > 0, rgb, hidden)
-        cut = portraits.of_pixels(under, name="cut.png", alpha=alpha)
+        cut = portraits.build_portrait(under, name="cut.png", alpha=alpha)
         clips.append(
             np.stack(list(talker.talk(cut, speech(voice(0.2), 3), acted("happy 1", 3), 0)))
         )
@@ -270,7 +270,7 @@ def test_a_face_that_is_too_small_is_refused_with_its_size(
     )
     with pytest.raises(InputError, match="the face is too small"):
         talker.talk(
-            portraits.of_pixels(wide, name="wide.png"),
+            portraits.build_portrait(wide, name="wide.png"),
             speech(voice(0.2), 5),
             acted("neutral", 5),
             0,
@@ -278,7 +278,7 @@ def test_a_face_that_is_too_small_is_refused_with_its_size(
 
 
 def test_unknown_settings_are_named_with_the_nearest_known() -> None:
-    with pytest.raises(InputError, match=r"unknown setting 'sise'.*nearest: 'size'"):
+    with pytest.raises(InputError, match=r"unknown setting 'sise'.*did you mean 'size'"):
         load(settings={"sise": 512})
 
 

@@ -18,12 +18,12 @@ from manifests.identity import digest, digest_file
 from manifests.rows import Actor
 from model.affect.embedder import DIMS, Gaussian
 from model.affect.packaged import VARIABLE
-from model.affect.prepared_corpus import tiny
+from model.affect.prepared_corpus import write_tiny_corpus
 from model.emotion import parse_curve
-from model.talker import Feeling
+from model.talker import EmotionGaussian
 from model.talkers import describe
 from model.training import train_embedder
-from model.training.run import Run
+from model.training.run import TrainingRun
 from model.weights import cache_folder
 from pipeline import media
 from pipeline.corpus import emotion_sample
@@ -37,7 +37,7 @@ SPEECH, FACE = STARTER / "recordings" / "dialogue.flac", STARTER / "portraits" /
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     small = train_embedder.EmbedderSettings(steps=5, identities=2, axes=16, width=16)
-    train_embedder.train(tiny(folder), small, Run(out=folder / "embedder"))
+    train_embedder.train(write_tiny_corpus(folder), small, TrainingRun(out=folder / "embedder"))
     return folder / "embedder"
 
 
@@ -47,7 +47,7 @@ def _chosen(embedder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_recording_is_felt_by_its_sound_and_a_picture_by_its_face(embedder: Path) -> None:
-    heard, seen = emotion_sample.feel(SPEECH), emotion_sample.feel(FACE)
+    heard, seen = emotion_sample.measure_emotion(SPEECH), emotion_sample.measure_emotion(FACE)
     assert (heard.senses, seen.senses) == (("audio",), ("video",))
     assert heard.gaussian.embedder == (embedder / "digest").read_text().strip()
     assert heard.gaussian.mean.shape == (DIMS,)
@@ -62,11 +62,11 @@ def test_words_are_found_once_for_the_same_file(embedder: Path) -> None:
     kept = cache_folder() / "emotions" / f"{digest_file(SPEECH)}-{name}.json"
     kept.unlink(missing_ok=True)
     try:
-        first = emotion_sample.words(SPEECH)
+        first = emotion_sample.describe_emotion(SPEECH)
         assert str(parse_curve(first)) == first
-        assert emotion_sample.kept(SPEECH) == [kept]
+        assert emotion_sample.find_cached(SPEECH) == [kept]
         kept.write_text('{"words": "sad 0.25"}')
-        assert emotion_sample.words(SPEECH) == "sad 0.25"
+        assert emotion_sample.describe_emotion(SPEECH) == "sad 0.25"
     finally:
         kept.unlink(missing_ok=True)
 
@@ -77,7 +77,7 @@ def test_a_file_without_face_and_speech_is_refused(tmp_path: Path) -> None:
         for _ in range(14):
             writer.write(np.full((320, 320, 3), 90, np.uint8))
     with pytest.raises(InputError, match="no face in the first frame"):
-        emotion_sample.feel(grey)
+        emotion_sample.measure_emotion(grey)
 
 
 def test_a_folder_that_is_no_embedder_is_named(
@@ -85,18 +85,18 @@ def test_a_folder_that_is_no_embedder_is_named(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(InputError, match=r"there is no embedder here.*CALLSHEET_EMBEDDER"):
-        emotion_sample.feel(FACE)
+        emotion_sample.measure_emotion(FACE)
 
 
 def test_only_a_talker_of_the_same_embedder_gets_the_gaussian() -> None:
     gaussian = Gaussian(mean=torch.ones(DIMS), logvar=torch.zeros(DIMS), embedder="e1")
-    felt = emotion_sample.Felt(
+    felt = emotion_sample.SampleEmotion(
         gaussian=gaussian, intensity=0.5, words=parse_curve("sad 0.5"), senses=("audio",)
     )
     labels_only = describe("previs", {})
     assert as_understood(felt, labels_only) == parse_curve("sad 0.5")
     same = as_understood(felt, replace(labels_only, embedder="e1"))
-    assert isinstance(same, Feeling)
+    assert isinstance(same, EmotionGaussian)
     assert same.mean.tolist() == [1.0] * DIMS
     with pytest.raises(
         InputError, match=r"another emotion embedder.*expected embedder e2; got embedder e1"
@@ -117,5 +117,5 @@ def test_a_sample_says_the_default_emotion_that_the_sheet_does_not_write() -> No
             default_emotion="happy 1",
         ),
     ]
-    found = cast.felt(actors, feel={"a.wav": "sad 0.4"}.__getitem__)
+    found = cast.fill_default_emotions(actors, estimate={"a.wav": "sad 0.4"}.__getitem__)
     assert [actor.default_emotion for actor in found] == ["sad 0.4", "happy 1"]

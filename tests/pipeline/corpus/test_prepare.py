@@ -12,7 +12,7 @@ import pytest
 
 from model.affect.prepared_corpus import HEARD_PER_FRAME, HZ, SAMPLES_PER_FRAME
 from pipeline.corpus import performance
-from pipeline.corpus.prepare import Framing, Preparer, UnfitError
+from pipeline.corpus.prepare import CropVariation, Preparer, UnfitError
 from pipeline.render import portraits
 from pipeline.speech import transcribe
 
@@ -36,7 +36,7 @@ def noise(frames: int) -> np.ndarray:
 
 
 def test_a_clip_becomes_arrays_on_one_clock(preparer: Preparer, mara: np.ndarray) -> None:
-    made = preparer.clip([mara] * FRAMES, noise(FRAMES))
+    made = preparer.prepare_clip([mara] * FRAMES, noise(FRAMES))
     assert made.faces.shape == (FRAMES, 64, 64, 3)
     assert made.points.shape == (FRAMES, 468, 2)
     assert made.heard.shape == (FRAMES * HEARD_PER_FRAME, 384)
@@ -47,15 +47,15 @@ def test_a_clip_becomes_arrays_on_one_clock(preparer: Preparer, mara: np.ndarray
 
 
 def test_the_encoder_has_fifty_states_a_second_and_sees_thirty_seconds() -> None:
-    settings = transcribe.Settings()
-    assert transcribe.states(noise(50), settings=settings).shape == (100, 384)
+    settings = transcribe.TranscriptionSettings()
+    assert transcribe.encode_sound(noise(50), settings=settings).shape == (100, 384)
     with pytest.raises(ValueError, match="at most 30 s"):
-        transcribe.states(np.zeros(31 * HZ, np.float32), settings=settings)
+        transcribe.encode_sound(np.zeros(31 * HZ, np.float32), settings=settings)
 
 
 def test_head_motion_stays_in_the_crop(preparer: Preparer, mara: np.ndarray) -> None:
     moving = [np.roll(mara, shift, axis=1) for shift in range(FRAMES)]
-    faces, points = preparer.pictures(moving)
+    faces, points = preparer.prepare_pictures(moving)
     assert len(faces) == FRAMES
     across = points[:, 1, 0].astype(float)
     assert np.all(np.diff(across) > 0)
@@ -70,7 +70,7 @@ def test_landmarks_of_every_other_frame_are_nearly_those_of_every_frame(mara: np
 def test_a_larger_crop_shows_a_smaller_face(preparer: Preparer, mara: np.ndarray) -> None:
     sizes = [
         np.ptp(
-            preparer.pictures([mara] * FRAMES, framing=Framing(scale=scale))[1][0].astype(float),
+            preparer.prepare_pictures([mara] * FRAMES, framing=CropVariation(scale=scale))[1][0].astype(float),
             axis=0,
         ).max()
         for scale in (1.0, 1.25)
@@ -80,7 +80,7 @@ def test_a_larger_crop_shows_a_smaller_face(preparer: Preparer, mara: np.ndarray
 
 def test_light_and_noise_change_pictures_and_nothing_else(mara: np.ndarray) -> None:
     take = performance.draw("happy", 2, np.random.default_rng(3))
-    (frame,) = performance.filmed([mara], take)
+    (frame,) = performance.film_frames([mara], take)
     assert frame.shape == mara.shape
     assert frame.dtype == np.uint8
     assert not np.array_equal(frame, mara)
@@ -121,4 +121,4 @@ def test_what_does_not_fit_is_refused_with_its_reason(
     reason: str,
 ) -> None:
     with pytest.raises(UnfitError, match=reason):
-        preparer.clip(unfit[clip], sound)
+        preparer.prepare_clip(unfit[clip], sound)

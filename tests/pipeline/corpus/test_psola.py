@@ -13,7 +13,7 @@ from model.affect import prosody
 from model.affect.prepared_corpus import HZ
 from model.emotion import LABELS
 from pipeline.corpus import psola, vocal_manner
-from pipeline.corpus.psola import Manner, said
+from pipeline.corpus.psola import Manner, modify_speech
 
 NAMES = {name: place for place, name in enumerate(prosody.SUMMARY)}
 
@@ -31,11 +31,11 @@ def line() -> np.ndarray:
 
 
 def measured(sound: np.ndarray, name: str) -> float:
-    return float(prosody.summary(sound)[NAMES[name]])
+    return float(prosody.summarize_utterance(sound)[NAMES[name]])
 
 
 def test_unchanged_is_nearly_the_same(line: np.ndarray) -> None:
-    again = said(line, Manner()).sound
+    again = modify_speech(line, Manner()).sound
     assert len(again) == len(line)
     for name in ("pitch", "energy", "pitch_range"):
         assert measured(again, name) == pytest.approx(measured(line, name), abs=0.8)
@@ -43,27 +43,27 @@ def test_unchanged_is_nearly_the_same(line: np.ndarray) -> None:
 
 @pytest.mark.parametrize("semitones", [-3.0, 4.0])
 def test_the_pitch_moves_by_what_was_asked(line: np.ndarray, semitones: float) -> None:
-    moved = measured(said(line, Manner(pitch_semitones=semitones)).sound, "pitch")
+    moved = measured(modify_speech(line, Manner(pitch_semitones=semitones)).sound, "pitch")
     assert moved - measured(line, "pitch") == pytest.approx(semitones, abs=0.5)
 
 
 def test_a_wider_range_is_wider(line: np.ndarray) -> None:
     narrow, wide = (
-        measured(said(line, Manner(pitch_range=factor)).sound, "pitch_range")
+        measured(modify_speech(line, Manner(pitch_range=factor)).sound, "pitch_range")
         for factor in (0.5, 1.8)
     )
     assert wide > 2 * narrow
 
 
 def test_faster_is_shorter_and_keeps_its_pitch(line: np.ndarray) -> None:
-    fast = said(line, Manner(rate=1.25)).sound
+    fast = modify_speech(line, Manner(rate=1.25)).sound
     assert len(fast) == round(len(line) / 1.25)
     assert measured(fast, "pitch") == pytest.approx(measured(line, "pitch"), abs=0.5)
 
 
 def test_loudness_and_tilt_follow(line: np.ndarray) -> None:
-    assert measured(said(line, Manner(energy_db=-6)).sound, "energy") < measured(line, "energy") - 4
-    assert measured(said(line, Manner(tilt_db=6)).sound, "tilt") > measured(line, "tilt") + 3
+    assert measured(modify_speech(line, Manner(energy_db=-6)).sound, "energy") < measured(line, "energy") - 4
+    assert measured(modify_speech(line, Manner(tilt_db=6)).sound, "tilt") > measured(line, "tilt") + 3
 
 
 @given(
@@ -75,13 +75,13 @@ def test_loudness_and_tilt_follow(line: np.ndarray) -> None:
 def test_what_came_later_is_heard_later(
     rate: float, pause_at: int, pause: int, places: list[float]
 ) -> None:
-    moved = psola.Said(sound=np.zeros(0), rate=rate, pause_at=pause_at, pause=pause)
-    heard = [moved.at(place) for place in sorted(places)]
+    moved = psola.ModifiedSpeech(sound=np.zeros(0), rate=rate, pause_at=pause_at, pause=pause)
+    heard = [moved.map_sample(place) for place in sorted(places)]
     assert heard == sorted(heard)
 
 
 def test_a_pause_is_silence_where_the_voice_is_quietest(line: np.ndarray) -> None:
-    paused = said(line, Manner(pause_seconds=0.2))
+    paused = modify_speech(line, Manner(pause_seconds=0.2))
     assert len(paused.sound) == len(line) + HZ // 5
     assert not paused.sound[paused.pause_at : paused.pause_at + paused.pause].any()
 

@@ -17,7 +17,7 @@ from manifests.errors import InputError
 from model.emotion import LABELS
 from model.previs.expression import UNITS
 from pipeline.corpus import performance, synthetic, unit_heads
-from pipeline.corpus.synthetic import Person, SpokenLine
+from pipeline.corpus.synthetic import NeutralLine, Person
 
 PEOPLE = [
     Person(
@@ -26,7 +26,7 @@ PEOPLE = [
     for n, split in enumerate(["train", "train", "judge", "judge", "val", "val", "test", "test"])
 ]
 LINES = [
-    SpokenLine(
+    NeutralLine(
         voice=voice,
         sex=sex,
         split=split,
@@ -46,32 +46,32 @@ LINES = [
 
 
 def test_everybody_performs_every_emotion_at_every_level_once() -> None:
-    planned = synthetic.plan(PEOPLE, LINES, seed=0)
+    planned = synthetic.plan_clips(PEOPLE, LINES, seed=0)
     assert len(planned) == len({clip.clip_id for clip in planned}) == len(PEOPLE) * len(LABELS) * 3
 
 
 def test_the_same_seed_plans_the_same_and_another_seed_another() -> None:
     first, again, other = (
-        [clip.clip_id for clip in synthetic.plan(PEOPLE, LINES, seed=seed)] for seed in (0, 0, 1)
+        [clip.clip_id for clip in synthetic.plan_clips(PEOPLE, LINES, seed=seed)] for seed in (0, 0, 1)
     )
     assert first == again
     assert not set(first) & set(other)
 
 
 def test_a_person_more_changes_nobody_else() -> None:
-    fewer = {clip.clip_id for clip in synthetic.plan(PEOPLE[:3], LINES, seed=0)}
-    assert fewer < {clip.clip_id for clip in synthetic.plan(PEOPLE, LINES, seed=0)}
+    fewer = {clip.clip_id for clip in synthetic.plan_clips(PEOPLE[:3], LINES, seed=0)}
+    assert fewer < {clip.clip_id for clip in synthetic.plan_clips(PEOPLE, LINES, seed=0)}
 
 
 def test_test_voices_are_heard_in_test_only_and_everybody_keeps_one_of_their_sex() -> None:
-    for clip in synthetic.plan(PEOPLE, LINES, seed=0):
+    for clip in synthetic.plan_clips(PEOPLE, LINES, seed=0):
         assert (clip.line.split == "test") == (clip.person.split == "test")
         assert clip.line.sex == clip.person.sex
 
 
 def test_a_missing_voice_is_told() -> None:
     with pytest.raises(InputError, match="no male voice of the split 'test'"):
-        synthetic.check(PEOPLE, LINES[:-3])
+        synthetic.check_voices(PEOPLE, LINES[:-3])
 
 
 def test_all_that_is_wrong_with_a_sheet_is_told_at_once(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_all_that_is_wrong_with_a_sheet_is_told_at_once(tmp_path: Path) -> None:
         synthetic.read_people(tmp_path)
     told = str(wrong.value)
     assert "no such file" in told
-    assert "nearest: 'train'" in told
+    assert "did you mean 'train'" in told
 
 
 def test_a_sheet_that_is_not_there_names_what_makes_it(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_sheet_that_is_not_there_names_what_makes_it(tmp_path: Path) -> None:
 
 def test_few_identities_are_of_all_splits() -> None:
     crowd = [p for _ in range(10) for p in PEOPLE]
-    some = synthetic._first(crowd, 20)
+    some = synthetic._select_first(crowd, 20)
     assert {person.split for person in some} == {"train", "judge", "val", "test"}
     assert len(some) == 20
 
@@ -102,21 +102,21 @@ def test_draws_stay_within_what_is_documented(emotion: str, level: int, seed: in
     assert len(take.gains) == len(UNITS)
     assert min(take.gains) >= 0.65
     assert max(take.gains) <= 1.35
-    weights = np.array(take.performance().keys[-1].weights)
+    weights = np.array(take.build_performance().keys[-1].weights)
     assert LABELS[int(weights.argmax())] == emotion
     assert weights.sum() - weights.max() <= performance.TRACE + 1e-9
 
 
 def test_a_picture_that_does_not_fall_into_its_stills_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "tall.png"), np.zeros((30, 8, 3), np.uint8))
-    assert unit_heads.stills(tmp_path / "tall.png", 3).shape == (3, 10, 8, 3)
+    assert unit_heads.read_stills(tmp_path / "tall.png", 3).shape == (3, 10, 8, 3)
     with pytest.raises(InputError, match="4 of them; got 8 x 30 px"):
-        unit_heads.stills(tmp_path / "tall.png", 4)
+        unit_heads.read_stills(tmp_path / "tall.png", 4)
 
 
 def test_stills_are_blended_from_the_first_to_the_last() -> None:
     stills = np.array([[[[0]]], [[[100]]], [[[200]]]], dtype=np.uint8)
-    assert [int(frame[0, 0, 0]) for frame in unit_heads.blended(stills, 5)] == [
+    assert [int(frame[0, 0, 0]) for frame in unit_heads.blend_stills(stills, 5)] == [
         0,
         50,
         100,

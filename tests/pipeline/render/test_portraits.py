@@ -109,7 +109,7 @@ def test_the_identity_follows_the_pixels_and_the_choice_of_face_not_the_name(
     assert portraits.read(tmp_path / "a.png", face="left").digest != one.digest
     changed = one.pixels.copy()
     changed[0, 0, 0] ^= 1
-    assert portraits.of_pixels(changed, name="a.png").digest != one.digest
+    assert portraits.build_portrait(changed, name="a.png").digest != one.digest
 
 
 def test_wrong_files_are_refused_with_what_was_expected(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.talker import Stepped
+from model.talker import SteppedClip
 from model.talkers import load
 from pipeline.render import portraits
-from pipeline.render.render import Studio, generate
+from pipeline.render.render import RenderContext, generate_take
 from tests.flows.farm.farm_talkers import GreyTalker, silent_shots
 
 TINY = {"build": "tiny", "face_box": [0.25, 0.2, 0.75, 0.8]}
-GREY = portraits.of_pixels(np.full((256, 256, 3), 128, np.uint8), name="grey.png")
+GREY = portraits.build_portrait(np.full((256, 256, 3), 128, np.uint8), name="grey.png")
 
 
 class NotWanted(Exception):  # noqa: N818 - somebody asked for it
@@ -33,10 +33,10 @@ def made_until(folder: Path, *, talker: str, calls: int) -> list[tuple[int, int]
             raise NotWanted
 
     (shot,) = silent_shots(1, portrait="grey.png")
-    studio = Studio(root=folder, recordings=(), worker="w", run_id="r", label="test")
+    studio = RenderContext(root=folder, recordings=(), worker="w", run_id="r", label="test")
     loaded = load("dice", TINY) if talker == "dice" else GreyTalker()
     with pytest.raises(NotWanted):
-        generate(shot, talker=loaded, portrait=GREY, studio=studio, progress=progress)
+        generate_take(shot, talker=loaded, portrait=GREY, studio=studio, progress=progress)
     assert not [path for path in folder.rglob("*") if path.is_file()]
     return said
 
@@ -51,4 +51,4 @@ def test_a_take_of_dice_talk_stops_between_denoising_steps(tmp_path: Path) -> No
 
 
 def test_only_talkers_that_work_in_steps_are_asked_to_report_them() -> None:
-    assert not isinstance(GreyTalker(), Stepped)
+    assert not isinstance(GreyTalker(), SteppedClip)

@@ -37,18 +37,23 @@ params:
 
 def make_named_pipeline(folder: Path) -> Path:
     """Write the folder; returns it."""
-    from pipeline.speech import diarize
+    from pipeline.speech import pyannote_pipeline
 
-    segmentation, embedding = weights.path("pyannote-segmentation"), weights.path("ge2e-speaker")
+    segmentation, embedding = (
+        weights.locate("pyannote-segmentation"),
+        weights.locate("ge2e-speaker"),
+    )
     config = json.loads((segmentation / "config.json").read_text())
     hyper = {
         name: config[name] for name in ("sample_rate", "num_channels", "sincnet", "lstm", "linear")
     }
-    with diarize._quiet():
-        _checkpoint(folder / "segmentation", diarize._segmentation(segmentation), hyper)
+    with pyannote_pipeline.silence_engine():
+        _checkpoint(
+            folder / "segmentation", pyannote_pipeline.load_segmentation(segmentation), hyper
+        )
     config = json.loads((embedding / "config.json").read_text())
     hyper = {name: config[name] for name in ("mels", "hidden_size", "num_layers", "dimension")}
-    _checkpoint(folder / "embedding", diarize._voices().load(embedding), hyper)
+    _checkpoint(folder / "embedding", pyannote_pipeline.import_encoder().load(embedding), hyper)
     (folder / "plda").mkdir()
     lda = np.linalg.qr(np.random.default_rng(0).normal(size=(256, 128)))[0]
     np.savez(

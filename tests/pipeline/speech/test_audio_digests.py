@@ -56,7 +56,7 @@ def test_spans_of_one_pass_are_what_each_is_by_itself(
     for path in (root / audio_digests.FOLDER).glob("*.json"):
         path.unlink()
     alone = [ingest.span_digest(recordings, start, end, root=root) for start, end in wanted]
-    assert audio_digests.span_digests(recordings, wanted, root=root) == alone
+    assert audio_digests.digest_spans(recordings, wanted, root=root) == alone
 
 
 @settings(max_examples=30)
@@ -68,7 +68,7 @@ def test_stored_whole_numbers_are_what_the_samples_round_to(
     end = start + int(seconds * MASTER_HZ)
     samples = ingest.read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root)
     assert np.array_equal(
-        ingest.read_pcm(recordings, start, end, root=root), ingest.as_int16(samples)
+        ingest.read_pcm(recordings, start, end, root=root), ingest.to_int16(samples)
     )
 
 
@@ -77,19 +77,19 @@ def test_known_spans_are_not_decoded_again(
 ) -> None:
     recordings, root = recorded
     wanted = [(0, MASTER_HZ), (MASTER_HZ, 5 * MASTER_HZ)]
-    first = audio_digests.span_digests(recordings, wanted, root=root)
+    first = audio_digests.digest_spans(recordings, wanted, root=root)
     (tmp_path / "media").mkdir()
     # what is kept, without any recording
     (root / audio_digests.FOLDER).rename(tmp_path / audio_digests.FOLDER)
-    assert audio_digests.span_digests(recordings, wanted, root=tmp_path) == first
+    assert audio_digests.digest_spans(recordings, wanted, root=tmp_path) == first
 
 
 def test_what_is_kept_may_be_damaged(recorded: tuple[list[Recording], Path]) -> None:
     recordings, root = recorded
-    first = audio_digests.span_digests(recordings, [(0, 3000)], root=root)
+    first = audio_digests.digest_spans(recordings, [(0, 3000)], root=root)
     for path in (root / audio_digests.FOLDER).glob("*.json"):
         path.write_text('[["half')
-    assert audio_digests.span_digests(recordings, [(0, 3000)], root=root) == first
+    assert audio_digests.digest_spans(recordings, [(0, 3000)], root=root) == first
 
 
 def test_a_production_that_may_only_be_read_is_planned_all_the_same(
@@ -103,6 +103,6 @@ def test_a_production_that_may_only_be_read_is_planned_all_the_same(
     place.unlink(missing_ok=True)
     place.touch()  # a file, in which nothing can be kept whoever one is
     wanted = [(0, MASTER_HZ)]
-    assert audio_digests.span_digests(
+    assert audio_digests.digest_spans(
         recordings, wanted, root=tmp_path
-    ) == audio_digests.span_digests(recordings, wanted, root=root)
+    ) == audio_digests.digest_spans(recordings, wanted, root=root)

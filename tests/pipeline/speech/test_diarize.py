@@ -19,8 +19,8 @@ from manifests.errors import InputError
 from manifests.rows import Actor, Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
 from pipeline.align import align
-from pipeline.cut import breakdown
-from pipeline.speech import diarize, ingest, transcribe
+from pipeline.cut import breakdown, cut_points
+from pipeline.speech import diarize, enrolment, ingest, pyannote_pipeline, transcribe
 from tests.pipeline.second_recording import DATA, EXAMPLE, Spoken, example_truth, second_recording
 
 TELEPHONE = Path(str(find_spec("pyannote.audio").origin)).parent / "sample" / "sample.wav"  # type: ignore[union-attr]
@@ -58,9 +58,11 @@ def _listen(path: Path, truth: tuple[Spoken, ...], root: Path) -> Listened:
     )
     characters = {line.character for line in truth}
     turns = diarize.diarize(
-        [recording], root=root, settings=diarize.Settings(speakers=len(characters))
+        [recording], root=root, settings=diarize.DiarizationSettings(speakers=len(characters))
     )
-    words = transcribe.transcribe([recording], root=root, settings=transcribe.Settings())
+    words = transcribe.transcribe(
+        [recording], root=root, settings=transcribe.TranscriptionSettings()
+    )
     return Listened(root=root, recording=recording, turns=turns, words=words, truth=truth)
 
 
@@ -88,12 +90,12 @@ def _right_share(cues: list[Cue], truth: tuple[Spoken, ...]) -> float:
 
 
 def test_the_right_character_is_on_for_95_percent_of_the_speech(heard: Listened) -> None:
-    cues = align.align(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
+    cues = align.align_cues(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
     assert _right_share(cues, heard.truth) >= 0.95
 
 
 def test_every_line_is_found_and_begins_and_ends_where_it_is_spoken(heard: Listened) -> None:
-    cues = align.align(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
+    cues = align.align_cues(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
     assert [cue.line_id for cue in cues] == [line.line_id for line in heard.lines]
     starts = (
         np.array([abs(cue.start - line.start) for cue, line in zip(cues, heard.truth, strict=True)])
@@ -109,7 +111,7 @@ def test_every_line_is_found_and_begins_and_ends_where_it_is_spoken(heard: Liste
 
 
 def test_without_words_the_turns_alone_still_find_the_characters(heard: Listened) -> None:
-    cues = align.align(heard.lines, heard.turns, [], recordings=[heard.recording])
+    cues = align.align_cues(heard.lines, heard.turns, [], recordings=[heard.recording])
     assert _right_share(cues, heard.truth) >= 0.94
     assert all("words not heard" in cue.reasons for cue in cues if cue.start >= 0)
 
@@ -149,8 +151,10 @@ def test_voice_samples_name_the_speakers_as_the_script_does(
     heard: Listened, tmp_path: Path
 ) -> None:
     samples = _voice_samples(tmp_path)
-    enrolled = diarize.enrol(heard.turns, samples, recordings=[heard.recording], root=heard.root)
-    found = align.match(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
+    enrolled = enrolment.enrol_speakers(
+        heard.turns, samples, recordings=[heard.recording], root=heard.root
+    )
+    found = align.align_script(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
     assert {one.speaker: one.character for one in enrolled} == found.names
     assert all(one.score > one.second for one in enrolled)
 
@@ -158,7 +162,7 @@ def test_voice_samples_name_the_speakers_as_the_script_does(
 def test_a_voice_sample_without_a_voice_is_refused(heard: Listened, tmp_path: Path) -> None:
     sf.write(tmp_path / "silent.wav", np.zeros(48_000), 16_000)
     with pytest.raises(InputError, match=r"silent\.wav"):
-        diarize.enrol(
+        enrolment.enrol_speakers(
             heard.turns,
             {"MARA": tmp_path / "silent.wav"},
             recordings=[heard.recording],
@@ -172,7 +176,7 @@ def test_clustering_a_sample_of_many_voices_groups_them_as_clustering_all_does()
     voices = np.eye(4, 32)[true] + generator.normal(0, 0.08, (900, 32))
     groups = []
     for most in (900, 120):
-        clustering = diarize.bounded_clustering(most=most)
+        clustering = pyannote_pipeline.build_clustering(most=most)
         clustering.instantiate({"method": "average", "threshold": 0.5, "min_cluster_size": 12})
         groups.append(
             clustering.cluster(voices.copy(), min_clusters=4, max_clusters=4, num_clusters=4)
@@ -193,7 +197,7 @@ def test_windows_of_one_voice_in_two_rooms_are_one_voice() -> None:
     )
     voices /= np.linalg.norm(voices, axis=1, keepdims=True)
     spoken = SlidingWindowFeature(np.ones((1200, 100, 1)), SlidingWindow(duration=5.0, step=0.5))
-    clustering = diarize.bounded_clustering(most=1000)
+    clustering = pyannote_pipeline.build_clustering(most=1000)
     clustering.instantiate({"method": "average", "threshold": 0.6, "min_cluster_size": 12})
 
     def pairs(file: dict[str, np.ndarray]) -> int:
@@ -211,8 +215,16 @@ def test_keys_follow_sound_place_and_settings_and_nothing_else(heard: Listened) 
     renamed = replace(recording, source="renamed.wav", source_digest="x", order=3)
     moved = replace(recording, offset_samples=3)
     for key, settings, other in (
-        (diarize.key, diarize.Settings(speakers=3), diarize.Settings(speakers=2)),
-        (transcribe.key, transcribe.Settings(), transcribe.Settings(beam=1)),
+        (
+            diarize.key,
+            diarize.DiarizationSettings(speakers=3),
+            diarize.DiarizationSettings(speakers=2),
+        ),
+        (
+            transcribe.key,
+            transcribe.TranscriptionSettings(),
+            transcribe.TranscriptionSettings(beam=1),
+        ),
     ):
         same = key([recording], settings)  # type: ignore[operator]
         assert key([renamed], settings) == same  # type: ignore[operator]
@@ -221,8 +233,8 @@ def test_keys_follow_sound_place_and_settings_and_nothing_else(heard: Listened) 
 
 
 def test_the_english_recogniser_does_not_pretend_to_know_other_languages() -> None:
-    assert transcribe.can_hear(transcribe.Settings(language="en-GB"))
-    assert not transcribe.can_hear(transcribe.Settings(language="de"))
+    assert transcribe.knows_language(transcribe.TranscriptionSettings(language="en-GB"))
+    assert not transcribe.knows_language(transcribe.TranscriptionSettings(language="de"))
 
 
 def _on_the_telephone(folder: Path, *, noise: float) -> Recording:
@@ -247,7 +259,9 @@ def test_the_same_sound_gives_the_same_words_whatever_the_threads(
     for threads in (1, 2):
         with threadpool_limits(limits=threads, user_api="blas"):
             words.append(
-                transcribe.transcribe([recording], root=tmp_path, settings=transcribe.Settings())
+                transcribe.transcribe(
+                    [recording], root=tmp_path, settings=transcribe.TranscriptionSettings()
+                )
             )
     assert len(words[0]) > 10
     assert words[0] == words[1]
@@ -259,7 +273,9 @@ def test_the_same_sound_gives_the_same_turns_whatever_the_threads(tmp_path: Path
     for threads in (1, 2):
         with threadpool_limits(limits=threads, user_api="blas"):
             turns.append(
-                diarize.diarize([recording], root=tmp_path, settings=diarize.Settings(speakers=2))
+                diarize.diarize(
+                    [recording], root=tmp_path, settings=diarize.DiarizationSettings(speakers=2)
+                )
             )
     assert len({turn.speaker for turn in turns[0]}) == 2
     assert turns[0] == turns[1]
@@ -271,29 +287,32 @@ def test_a_moment_of_speech_is_somebody_and_warns_of_nothing(heard: Listened) ->
     sound = ingest.read_span(
         [heard.recording], start, start + MASTER_HZ // 2, hz=16_000, root=heard.root
     )
-    found = diarize.speaker_spans(sound, settings=diarize.Settings(speakers=2))
+    found = diarize.find_speaker_spans(sound, settings=diarize.DiarizationSettings(speakers=2))
     assert {span.speaker for span in found} <= {0, 1}
 
 
 def test_silence_is_nobody() -> None:
     assert (
-        diarize.speaker_spans(np.zeros(48_000, dtype=np.float32), settings=diarize.Settings()) == []
+        diarize.find_speaker_spans(
+            np.zeros(48_000, dtype=np.float32), settings=diarize.DiarizationSettings()
+        )
+        == []
     )
 
 
 def test_the_cut_shows_who_speaks_for_95_percent_of_the_speech(heard: Listened) -> None:
-    cues = align.align(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
+    cues = align.align_cues(heard.lines, heard.turns, heard.words, recordings=[heard.recording])
     actors = [
         Actor(character=name, actor=name, portrait="p.png")
         for name in {line.character for line in heard.truth}
     ]
-    settings = breakdown.CutSettings(
+    settings = cut_points.CutSettings(
         rate=Fraction(25),
         minimum_shot_seconds=1.2,
         maximum_shot_seconds=20.0,
         long_pause_seconds=2.5,
     )
-    shots = breakdown.cut(
+    shots = breakdown.break_down(
         cues,
         lines=heard.lines,
         actors=actors,

@@ -118,9 +118,9 @@ def test_faults_of_the_sound_are_measured_and_said(tmp_path: Path) -> None:
     assert loud.clipped_samples > 1000
     assert loud.dc_offset == pytest.approx(np.mean(wave), abs=1e-3)
     assert loud.peak_dbfs == pytest.approx(0, abs=0.01)
-    assert [text.split()[0] for text in ingest.warnings(loud)] == ["clips", "has"]
-    assert ingest.warnings(silent) == ["is silent"]
-    assert ingest.warnings(replace(loud, clipped_samples=0, dc_offset=0.0)) == []
+    assert [text.split()[0] for text in ingest.list_warnings(loud)] == ["clips", "has"]
+    assert ingest.list_warnings(silent) == ["is silent"]
+    assert ingest.list_warnings(replace(loud, clipped_samples=0, dc_offset=0.0)) == []
 
 
 def test_speech_in_the_centre_of_five_channels_is_heard(tmp_path: Path) -> None:

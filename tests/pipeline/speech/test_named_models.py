@@ -31,16 +31,17 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _recogniser(folder: Path) -> Path:
     """The packaged recogniser under another name."""
     folder.mkdir(parents=True)
-    for file in weights.path("whisper-tiny-en").iterdir():
+    for file in weights.locate("whisper-tiny-en").iterdir():
         (folder / file.name).symlink_to(file)
     return folder
 
 
 def test_a_folder_like_community_1_hears_two_people_where_two_speak(named: Path) -> None:
     sound, _ = sf.read(SAMPLE, dtype="float32")
-    pipeline = diarize.located("community", folder=named.parent)
-    spans = diarize.speaker_spans(
-        sound[: 24 * ANALYSIS_HZ], settings=diarize.Settings(speakers=2, pipeline=pipeline)
+    pipeline = diarize.resolve_pipeline("community", folder=named.parent)
+    spans = diarize.find_speaker_spans(
+        sound[: 24 * ANALYSIS_HZ],
+        settings=diarize.DiarizationSettings(speakers=2, pipeline=pipeline),
     )
     seconds = [
         sum(s.end - s.start for s in spans if s.exclusive and s.speaker == n) / ANALYSIS_HZ
@@ -54,7 +55,7 @@ def test_a_named_pipeline_is_known_by_its_bytes_and_not_by_where_it_lies(
     named: Path, tmp_path: Path
 ) -> None:
     def key(pipeline: Path | str) -> str:
-        return diarize.key([], diarize.Settings(speakers=2, pipeline=str(pipeline)))
+        return diarize.key([], diarize.DiarizationSettings(speakers=2, pipeline=str(pipeline)))
 
     moved = tmp_path / "elsewhere"
     moved.mkdir()
@@ -87,13 +88,13 @@ def test_hub_names_stay_names_and_nothing_stays_nothing(tmp_path: Path) -> None:
         "pyannote/speaker-diarization-community-1",
         "pyannote/speaker-diarization-community-1@v1",
     ):
-        assert diarize.located(name, folder=tmp_path) == name
+        assert diarize.resolve_pipeline(name, folder=tmp_path) == name
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("comunity", r"no such folder 'comunity' .*nearest: 'community'"),
+        ("comunity", r"no such folder 'comunity' .*did you mean 'community'"),
         ("community/plda", "does not hold a pyannote pipeline .*no config.yaml"),
         ("./models/none", "no such folder"),
     ],
@@ -102,7 +103,7 @@ def test_a_wrong_folder_for_the_pipeline_is_one_clear_error(
     named: Path, text: str, complaint: str
 ) -> None:
     with pytest.raises(InputError, match=complaint) as caught:
-        diarize.located(text, folder=named.parent)
+        diarize.resolve_pipeline(text, folder=named.parent)
     assert len(caught.value.problems) == 1
 
 
@@ -110,15 +111,15 @@ def test_a_pipeline_whose_parts_are_missing_says_which(tmp_path: Path, named: Pa
     (tmp_path / "config.yaml").write_text((named / "config.yaml").read_text())
     (tmp_path / "plda").mkdir()
     with pytest.raises(InputError, match="no segmentation, no embedding"):
-        diarize.located(str(tmp_path), folder=Path())
+        diarize.resolve_pipeline(str(tmp_path), folder=Path())
 
 
 def test_a_pipeline_that_its_loader_cannot_read_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("pipeline: [")
     with pytest.raises(InputError, match="cannot be loaded"):
-        diarize.speaker_spans(
+        diarize.find_speaker_spans(
             np.ones(ANALYSIS_HZ, dtype=np.float32),
-            settings=diarize.Settings(pipeline=str(tmp_path)),
+            settings=diarize.DiarizationSettings(pipeline=str(tmp_path)),
         )
 
 
@@ -129,13 +130,15 @@ def test_a_named_recogniser_hears_what_the_same_packaged_one_hears(tmp_path: Pat
     recording = ingest.ingest(
         tmp_path / "short.wav", order=0, offset_samples=0, media=tmp_path / "media", folder=tmp_path
     )
-    named = transcribe.Settings(model=transcribe.located("tiny", folder=tmp_path))
+    named = transcribe.TranscriptionSettings(
+        model=transcribe.resolve_recogniser("tiny", folder=tmp_path)
+    )
     heard = [
         [
             (word.text, word.start)
             for word in transcribe.transcribe([recording], root=tmp_path, settings=settings)
         ]
-        for settings in (named, transcribe.Settings())
+        for settings in (named, transcribe.TranscriptionSettings())
     ]
     assert heard[0] == heard[1]
     assert len(heard[0]) > 5
@@ -143,7 +146,8 @@ def test_a_named_recogniser_hears_what_the_same_packaged_one_hears(tmp_path: Pat
 
 def test_a_named_recogniser_is_known_by_its_bytes(tmp_path: Path) -> None:
     one, other = (
-        transcribe.Settings(model=str(_recogniser(tmp_path / name))) for name in ("a", "b")
+        transcribe.TranscriptionSettings(model=str(_recogniser(tmp_path / name)))
+        for name in ("a", "b")
     )
     assert transcribe.key([], one) == transcribe.key([], other)
     (tmp_path / "b" / "config.json").unlink()
@@ -157,7 +161,9 @@ def test_which_languages_a_recogniser_knows_is_read_from_its_tokens(tmp_path: Pa
     tokens = [f"t{i}" for i in range(51_863)] + ["<|en|>", "<|de|>"]
     (folder / "vocabulary.json").write_text(json.dumps(tokens))
     known = {
-        tongue: transcribe.deaf(transcribe.Settings(language=tongue, model=str(folder)))
+        tongue: transcribe.describe_unknown_language(
+            transcribe.TranscriptionSettings(language=tongue, model=str(folder))
+        )
         for tongue in ("de-CH", "en", "xx")
     }
     assert (known["de-CH"], known["en"]) == ("", "")
@@ -166,11 +172,15 @@ def test_which_languages_a_recogniser_knows_is_read_from_its_tokens(tmp_path: Pa
 
 def test_an_english_recogniser_says_that_it_does_not_know_german(tmp_path: Path) -> None:
     for model in ("", str(_recogniser(tmp_path / "tiny"))):
-        said = transcribe.deaf(transcribe.Settings(language="de", model=model))
+        said = transcribe.describe_unknown_language(
+            transcribe.TranscriptionSettings(language="de", model=model)
+        )
         assert "does not know the language 'de'" in said
         with pytest.raises(InputError, match="'de'"):
             transcribe.transcribe(
-                [], root=tmp_path, settings=transcribe.Settings(language="de", model=model)
+                [],
+                root=tmp_path,
+                settings=transcribe.TranscriptionSettings(language="de", model=model),
             )
 
 
@@ -181,4 +191,4 @@ def test_a_recogniser_that_is_not_whole_is_refused(tmp_path: Path, missing: str)
     folder = _recogniser(tmp_path / "tiny")
     (folder / missing).unlink()
     with pytest.raises(InputError, match=f"no {missing.partition('.')[0]}"):
-        transcribe.located("tiny", folder=tmp_path)
+        transcribe.resolve_recogniser("tiny", folder=tmp_path)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from manifests.rows import Turn
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
+from model.level_curve import HOP
 from pipeline.speech import resegment, speech_levels, turns
 from pipeline.speech.turns import SpeakerSpan
 
@@ -58,14 +59,14 @@ def test_touching_finds_what_a_look_at_every_span_finds(
     spans: list[SpeakerSpan], start: int, length: int
 ) -> None:
     wanted = [span for span in spans if span.start < start + length and span.end > start]
-    assert list(turns.touching(spans, start, start + length)) == wanted
+    assert list(turns.find_touching(spans, start, start + length)) == wanted
 
 
 @given(spans_in_a_row)
 def test_speakers_are_numbered_by_first_appearance_and_keep_their_spans(
     spans: list[SpeakerSpan],
 ) -> None:
-    numbered = turns.numbered(spans)
+    numbered = turns.number_speakers(spans)
     seen = list(dict.fromkeys(span.speaker for span in numbered))
     assert seen == list(range(len(seen)))
     assert [(s.start, s.end) for s in numbered] == [(s.start, s.end) for s in spans]
@@ -73,7 +74,7 @@ def test_speakers_are_numbered_by_first_appearance_and_keep_their_spans(
 
 def test_silence_inside_a_turn_is_left_out_and_short_pauses_stay() -> None:
     sound = _noise(4, silent=[(1.0, 1.5), (2.5, 2.6)])
-    left = turns.without_silence([_span(0, 4, 0)], speech_levels.levels(sound))
+    left = turns.remove_silences([_span(0, 4, 0)], speech_levels.measure_levels(sound))
     assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2)) for s in left] == [
         (0.0, 1.03),
         (1.47, 4.0),
@@ -82,8 +83,8 @@ def test_silence_inside_a_turn_is_left_out_and_short_pauses_stay() -> None:
 
 def test_what_a_silence_leaves_of_a_turn_in_a_moment_is_dropped() -> None:
     sound = _noise(4, silent=[(1.0, 1.97), (3.0, 4.0)])
-    left = turns.without_silence(
-        [_span(0, 1.99, 0), _span(1.99, 4, 1)], speech_levels.levels(sound)
+    left = turns.remove_silences(
+        [_span(0, 1.99, 0), _span(1.99, 4, 1)], speech_levels.measure_levels(sound)
     )
     assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2), s.speaker) for s in left] == [
         (0.0, 1.03, 0),
@@ -95,7 +96,7 @@ def test_what_a_silence_leaves_of_a_turn_in_a_moment_is_dropped() -> None:
 def test_over_noise_turns_get_room_and_still_never_overlap(spans: list[SpeakerSpan]) -> None:
     noisy = np.linspace(-50, -30, 400)
     for levels in (noisy, noisy * 3):  # a background 20 dB under the speech, and 60 dB
-        roomier = turns.with_room(spans, levels)
+        roomier = turns.extend_spans(spans, levels)
         assert [s.speaker for s in roomier] == [s.speaker for s in spans]
         assert all(
             a.start <= b.start and a.end >= b.end for a, b in zip(roomier, spans, strict=True)
@@ -122,7 +123,7 @@ def test_the_second_voice_of_full_turns_is_found_under_the_first() -> None:
         turn(0, 140, "A", exclusive=False),
         turn(80, 300, "B", exclusive=False),
     ]
-    assert [(t.start, t.end, t.speaker) for t in turns.overlapped(found)] == [
+    assert [(t.start, t.end, t.speaker) for t in turns.find_overlapped(found)] == [
         (80, 100, "B"),
         (100, 140, "A"),
     ]
@@ -130,16 +131,16 @@ def test_the_second_voice_of_full_turns_is_found_under_the_first() -> None:
 
 def test_levels_of_long_sound_are_those_of_its_frames() -> None:
     sound = _noise(61.003, silent=[(59.9, 60.2)])
-    frames = np.pad(sound, (0, -len(sound) % speech_levels.HOP)).reshape(-1, speech_levels.HOP)
+    frames = np.pad(sound, (0, -len(sound) % HOP)).reshape(-1, HOP)
     expected = 10 * np.log10(np.maximum(np.square(frames, dtype=np.float64).mean(axis=1), 1e-12))
-    np.testing.assert_array_equal(speech_levels.levels(sound), expected)
+    np.testing.assert_array_equal(speech_levels.measure_levels(sound), expected)
 
 
 def test_words_are_drawn_in_to_the_sound() -> None:
     sound = _noise(3, silent=[(0, 1.0), (2.0, 3.0)])
-    (start, end), silent = speech_levels.draw_in([(0, 3 * SECOND), (100, 4000)], sound)
-    assert abs(start - SECOND) <= speech_levels.HOP
-    assert abs(end - 2 * SECOND) <= speech_levels.HOP
+    (start, end), silent = speech_levels.trim_to_sound([(0, 3 * SECOND), (100, 4000)], sound)
+    assert abs(start - SECOND) <= HOP
+    assert abs(end - 2 * SECOND) <= HOP
     assert silent == (100, 4000)
 
 
@@ -151,9 +152,9 @@ def test_rebuilt_spans_keep_the_overlap_under_the_new_names() -> None:
         _span(2.5, 5, 1, exclusive=False),
     ]
     new = [_span(0, 3, 7), _span(3, 5, 8)]
-    full = [span for span in turns.rebuilt(old, new) if not span.exclusive]
+    full = [span for span in turns.rebuild_spans(old, new) if not span.exclusive]
     assert _span(2.5, 3, 8, exclusive=False) in full
-    alone = turns.rebuilt(old, [_span(0, 5, 7)])
+    alone = turns.rebuild_spans(old, [_span(0, 5, 7)])
     assert [span for span in alone if not span.exclusive] == [_span(0, 5, 7, exclusive=False)]
 
 
@@ -178,10 +179,10 @@ def test_regrouping_undoes_a_diarization_that_gave_turns_away(count: int, seed: 
 def test_following_the_voice_finds_a_change_of_speaker_inside_a_turn_at_the_pause() -> None:
     sound = _noise(10, silent=[(4.95, 5.05)])
     spans = [_span(0, 8, 0), _span(8.5, 10, 1)]
-    grid = resegment.cells(spans)
+    grid = resegment.split_into_cells(spans)
     centre = np.array([(cell.window_start + cell.window_end) / 2 / SECOND for cell in grid])
     vectors = _voices(2, seed=3)[(centre > 5).astype(int)]
-    followed = resegment.follow(spans, grid, vectors, speech_levels.levels(sound))
+    followed = resegment.follow_voices(spans, grid, vectors, speech_levels.measure_levels(sound))
     assert [(s.speaker, round(s.end / SECOND, 1)) for s in followed] == [
         (0, 5.0),
         (1, 8.0),
@@ -192,10 +193,10 @@ def test_following_the_voice_finds_a_change_of_speaker_inside_a_turn_at_the_paus
 def test_the_walk_does_not_change_speaker_for_one_doubtful_moment() -> None:
     sound = _noise(6, silent=[])
     spans = [_span(0, 4, 0), _span(4, 6, 1)]
-    grid = resegment.cells(spans)
+    grid = resegment.split_into_cells(spans)
     vectors = _voices(2, seed=4)[[0 if cell.start < 4 * SECOND else 1 for cell in grid]]
     vectors[5] = 0.5 * vectors[0] + 0.55 * vectors[-1]
-    followed = resegment.follow(spans, grid, vectors, speech_levels.levels(sound))
+    followed = resegment.follow_voices(spans, grid, vectors, speech_levels.measure_levels(sound))
     assert [span.speaker for span in followed] == [0, 1]
 
 
@@ -211,7 +212,7 @@ def test_rttm_holds_every_full_turn_in_seconds() -> None:
         )
         for a, b, who, alone in ((0, 2, "A", True), (0, 2, "A", False), (1, 3, "B C", False))
     ]
-    assert turns.rttm(rows, uri="film") == (
+    assert turns.format_rttm(rows, uri="film") == (
         "SPEAKER film 1 0.000 2.000 <NA> <NA> A <NA> <NA>\nSPEAKER film 1 1.000 2.000 <NA> <NA> B_C <NA> <NA>\n"
     )
-    assert turns.rttm([], uri="film") == ""
+    assert turns.format_rttm([], uri="film") == ""

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TODO."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from manifests.rows import Check, Cue
+from manifests.timebase import MASTER_HZ, round_half_up
+from pipeline.checks.check_verdict import CheckVerdict, build_check
+from pipeline.deliver.caption_lint import CaptionFinding
+from pipeline.deliver.captions import Caption
+
+CAPTION_LATE_FRAMES = 3
+
+
+def check_captions(
+    captions: Sequence[Caption],
+    cues: Sequence[Cue],
+    findings: Sequence[CaptionFinding],
+    *,
+    version: str,
+    rate: Fraction,
+) -> list[Check]:
+    """Captions against speech: every spoken line is shown while it is spoken; and what the lint
+    found, one row a rule.
+    """
+    late = [
+        cue
+        for cue in cues
+        if cue.start >= 0 and cue.text.strip() and not _is_captioned(cue, captions, rate)
+    ]
+    verdicts = [
+        CheckVerdict(
+            "captions against speech",
+            f"{len(late)} lines without",
+            "0 lines without",
+            "fail" if late else "pass",
+            at=late[0].start / MASTER_HZ if late else None,
+            advice="; ".join(cue.text[:40] for cue in late[:3]),
+        )
+    ]
+    for rule in sorted({finding.rule for finding in findings}):
+        broken = [finding for finding in findings if finding.rule == rule]
+        first = broken[0]
+        value = f"{len(broken)} captions, first no. {first.number}: {first.value}"
+        verdicts.append(
+            CheckVerdict(
+                f"caption {rule}", value, first.limit, "warn", at=float(first.frame / rate)
+            )
+        )
+    return [build_check(verdict, version, "captions", rate) for verdict in verdicts]
+
+
+def _is_captioned(cue: Cue, captions: Sequence[Caption], rate: Fraction) -> bool:
+    """Whether the cue's first and last words are in captions that are on screen around its start
+    and its end.
+    """
+    words = re.findall(r"\w+", cue.text)
+    if not words:
+        return True
+    first = round_half_up(Fraction(cue.start, MASTER_HZ) * rate)
+    last = max(first, round_half_up(Fraction(cue.end, MASTER_HZ) * rate) - 1)
+    near = [
+        c
+        for c in captions
+        if c.start <= last + CAPTION_LATE_FRAMES and c.end >= first - CAPTION_LATE_FRAMES
+    ]
+    text = " ".join(line for caption in near for line in caption.lines)
+    return words[0] in text and words[-1] in text

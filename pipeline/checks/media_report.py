@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TODO."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from manifests.errors import ToolError
+from pipeline import media
+from pipeline.assemble import loudness
+from pipeline.assemble.loudness import MeasuredLoudness
+
+BLACK_SECONDS, FREEZE_SECONDS, SILENCE_SECONDS = 0.2, 2.0, 4.0
+# mean absolute difference below which a picture stands still; a breathing portrait moves more
+FREEZE_NOISE = 0.0003
+FILTERS_PICTURE = (
+    f"blackdetect=d={BLACK_SECONDS}:pix_th=0.08,freezedetect=n={FREEZE_NOISE}:d={FREEZE_SECONDS}"
+)
+FILTERS_SOUND = f"silencedetect=n=-60dB:d={SILENCE_SECONDS},astats=measure_perchannel=none,ebur128=peak=true:framelog=quiet"
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaReport:
+    """What one decode of a file said. Intervals are seconds; `loudness` is None when the file has
+    no sound.
+    """
+
+    width: int
+    height: int
+    rate: Fraction
+    frames: int
+    samples: int
+    hz: int
+    colour: str
+    errors: tuple[str, ...]
+    black: tuple[Interval, ...]
+    freeze: tuple[Interval, ...]
+    silence: tuple[Interval, ...]
+    loudness: MeasuredLoudness | None
+    clipped: int
+
+
+def measure_file(path: Path, *, progress: Callable[[int], None] | None = None) -> MediaReport:
+    """Decode all of a file once and read ffmpeg's report. Raises ToolError when it cannot be
+    decoded at all.
+    """
+    frames = 0
+
+    def count(done: int) -> None:
+        nonlocal frames
+        frames = done
+        if progress is not None:
+            progress(done)
+
+    info = media.probe(path)
+    if info.video is None or info.audio is None:
+        raise ToolError(f"{path.name} has no {'picture' if info.video is None else 'sound'}")
+    arguments = [
+        "-i",
+        f"file:{path.resolve()}",
+        "-map",
+        "0:v:0",
+        "-map",
+        "0:a:0",
+        "-fps_mode",
+        "passthrough",
+    ]
+    arguments += ["-vf", FILTERS_PICTURE, "-af", FILTERS_SOUND, "-f", "null", "-"]
+    said = media.run(arguments, progress=count)
+    return MediaReport(
+        width=info.video.width,
+        height=info.video.height,
+        rate=info.video.rate,
+        frames=frames,
+        samples=_count_samples(said),
+        hz=info.audio.hz,
+        colour=_read_colour_tags(said),
+        errors=_find_errors(said),
+        black=_find_intervals(said, r"black_start:(\S+) black_end:(\S+)"),
+        freeze=_pair_intervals(
+            said, "freeze_start", "freeze_end", float(Fraction(frames) / (info.video.rate or 1))
+        ),
+        silence=_pair_intervals(
+            said, "silence_start", "silence_end", float(Fraction(frames) / (info.video.rate or 1))
+        ),
+        loudness=loudness.parse_loudness(said),
+        clipped=_count_clipped(said),
+    )
+
+
+def _count_samples(said: str) -> int:
+    found = re.findall(r"Number of samples: (\d+)", said)
+    return int(found[-1]) if found else 0
+
+
+def _count_clipped(said: str) -> int:
+    """Samples at full scale, as astats counts peaks: only when the peak is full scale."""
+    level = re.search(r"Peak level dB: (\S+)", said)
+    count = re.search(r"Peak count: ([\d.]+)", said)
+    return round(float(count[1])) if level and count and float(level[1]) >= -0.0005 else 0
+
+
+def _read_colour_tags(said: str) -> str:
+    """`tv, bt709` when range, matrix, primaries and transfer are all said to be those."""
+    found = re.search(r"Video: .*?\((tv|pc), (bt709|[a-z0-9/]+)[,)]", said)
+    return f"{found[1]}, {found[2]}" if found else "untagged"
+
+
+def _find_errors(said: str) -> tuple[str, ...]:
+    """Lines in which a decoder or demuxer complains."""
+    complaint = re.compile(r"^\[[^\]]+\] .*(error|invalid|corrupt|missing|truncat)", re.IGNORECASE)
+    return tuple(line for line in said.splitlines() if complaint.match(line))
+
+
+def _find_intervals(said: str, pattern: str) -> tuple[Interval, ...]:
+    return tuple((float(start), float(end)) for start, end in re.findall(pattern, said))
+
+
+def _pair_intervals(said: str, begin: str, finish: str, length: float) -> tuple[Interval, ...]:
+    """Starts and ends that ffmpeg prints on separate lines; one that is open at the end lasts to
+    the end.
+    """
+    starts = [float(value) for value in re.findall(rf"{begin}: (-?[\d.]+)", said)]
+    ends = [float(value) for value in re.findall(rf"{finish}: (-?[\d.]+)", said)]
+    return tuple(zip(starts, [*ends, *[length] * (len(starts) - len(ends))], strict=False))
