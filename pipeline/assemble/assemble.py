@@ -19,20 +19,8 @@ from typing import Any, Literal
 
 from manifests.errors import InputError, Problem
 from manifests.rows import Cut, Grade, Shot, Take
-from pipeline.assemble.edit_list import Layer, Segment, total_frames
+from pipeline.assemble.edit_list import Layer, Segment
 from pipeline.cut import framing
-
-__all__ = [
-    "Overlay",
-    "Picture",
-    "Stage",
-    "cuts",
-    "reader",
-    "reframe",
-    "still_reader",
-    "stream_input",
-    "total_frames",
-]
 
 DEEP, FLAT = "yuv422p10le", "yuv420p"  # raw frames for files of ten bits, and for files of eight
 TRANSPARENT = "yuva444p10le"  # raw frames of the people alone, straight alpha
@@ -68,7 +56,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class ReaderSettings:
     """How segments are read: the picture, the raw pixel format between readers and encoder, and the
     folder of the rows' paths.
     """
@@ -91,7 +79,7 @@ class Overlay:
     corner: Literal["left", "right"]
 
 
-def cuts(
+def build_cuts(
     shots: Sequence[Shot],
     takes: Sequence[Take],
     grades: Sequence[Grade],
@@ -110,17 +98,21 @@ def cuts(
     take_of = {take.shot_id: take for take in takes}
     grade_of = {grade.shot_id: grade for grade in grades}
     problems = [
-        problem for shot in ordered if (problem := _short_of(shot, take_of.get(shot.shot_id)))
+        problem
+        for shot in ordered
+        if (problem := _find_take_problem(shot, take_of.get(shot.shot_id)))
     ]
     if problems:
         raise InputError(problems)
     return [
-        _cut(shot, take_of[shot.shot_id], grade_of.get(shot.shot_id), version=version, size=size)
+        _build_cut(
+            shot, take_of[shot.shot_id], grade_of.get(shot.shot_id), version=version, size=size
+        )
         for shot in ordered
     ]
 
 
-def reframe(
+def reframe_cuts(
     cuts: Sequence[Cut], shots: Sequence[Shot], takes: Sequence[Take], *, size: tuple[int, int]
 ) -> list[Cut]:
     """The same edit list for a picture of another size or shape, framed anew from the takes."""
@@ -128,37 +120,39 @@ def reframe(
         {shot.shot_id: shot for shot in shots},
         {take.shot_id: take for take in takes},
     )
-    framings = [_framing(shot_of[cut.shot_id], take_of[cut.shot_id], size) for cut in cuts]
+    framings = [_frame_cut(shot_of[cut.shot_id], take_of[cut.shot_id], size) for cut in cuts]
     return [
         replace(cut, crop=crop, place=place)
         for cut, (crop, place) in zip(cuts, framings, strict=True)
     ]
 
 
-def reader(segment: Segment, stage: Stage, *, overlays: Sequence[Overlay] = ()) -> list[str]:
+def build_reader(
+    segment: Segment, settings: ReaderSettings, *, overlays: Sequence[Overlay] = ()
+) -> list[str]:
     """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`."""
-    if not stage.transparent:
-        return _raw(_composed(segment, stage, overlays), segment.frames)
+    if not settings.transparent:
+        return _output_raw(_compose_layers(segment, settings, overlays), segment.frames)
     colours, mattes = (
-        _composed(segment, replace(stage, pixel_format=pixels), overlays)
+        _compose_layers(segment, replace(settings, pixel_format=pixels), overlays)
         for pixels in (COLOURS, MATTES)
     )
-    return _raw(_cut_out(colours, mattes), segment.frames)
+    return _output_raw(_merge_matte(colours, mattes), segment.frames)
 
 
-def still_reader(card: Path, frames: int, stage: Stage) -> list[str]:
+def build_still_reader(card: Path, frames: int, settings: ReaderSettings) -> list[str]:
     """The ffmpeg arguments that hold a still (a slate, an end card; sRGB, of the delivered size)
     for a number of frames.
     """
     import ffmpeg
 
     stream = ffmpeg.input(
-        f"file:{card.resolve()}", loop=1, framerate=_ratio(stage.picture.rate), threads=1
+        f"file:{card.resolve()}", loop=1, framerate=_format_rate(settings.picture.rate), threads=1
     ).video
     stream = stream.filter("format", "gbrp").filter(
-        "zscale", stage.picture.width, stage.picture.height, **TO_BT709
+        "zscale", settings.picture.width, settings.picture.height, **TO_BT709
     )
-    return _raw(stream.filter("format", stage.pixel_format).filter("setsar", 1), frames)
+    return _output_raw(stream.filter("format", settings.pixel_format).filter("setsar", 1), frames)
 
 
 def matte_path(cut: Cut) -> Path:
@@ -166,74 +160,78 @@ def matte_path(cut: Cut) -> Path:
     return Path(cut.take_path).with_suffix(".matte.mkv")
 
 
-def stream_input(stage: Stage) -> dict[str, object]:
+def build_input_options(settings: ReaderSettings) -> dict[str, object]:
     """The options with which the encoder reads from `pipe:0` what the readers pour into it."""
     return {
         "format": "rawvideo",
-        "pixel_format": stage.pixel_format,
-        "video_size": stage.picture.size,
-        "framerate": _ratio(stage.picture.rate),
+        "pixel_format": settings.pixel_format,
+        "video_size": settings.picture.size,
+        "framerate": _format_rate(settings.picture.rate),
     }
 
 
-def _composed(segment: Segment, stage: Stage, overlays: Sequence[Overlay]) -> Any:
+def _compose_layers(segment: Segment, settings: ReaderSettings, overlays: Sequence[Overlay]) -> Any:
     """All layers of a segment and what lies over them."""
     import ffmpeg
 
-    pictures = [_layer(layer, segment.frames, stage) for layer in segment.layers]
+    pictures = [_place_layer(layer, segment.frames, settings) for layer in segment.layers]
     stream = pictures[0]
     for layer, picture in zip(segment.layers[1:], pictures[1:], strict=True):
-        stream = _over(stream, picture, layer, stage)
-    margin = min(stage.picture.size) // 24
+        stream = _lay_over(stream, picture, layer, settings)
+    margin = min(settings.picture.size) // 24
     for overlay in overlays:
         x = margin if overlay.corner == "left" else f"W-w-{margin}"
         corner = ffmpeg.input(f"file:{overlay.path.resolve()}")
-        if stage.pixel_format == MATTES:  # where there is ink, the picture is opaque
+        if settings.pixel_format == MATTES:  # where there is ink, the picture is opaque
             corner = corner.filter("format", "rgba").filter("lutrgb", r=255, g=255, b=255)
-        stream = stream.overlay(corner, x=x, y=margin, format=OVERLAY_FORMATS[stage.pixel_format])
+        stream = stream.overlay(
+            corner, x=x, y=margin, format=OVERLAY_FORMATS[settings.pixel_format]
+        )
     return stream
 
 
-def _layer(layer: Layer, frames: int, stage: Stage) -> Any:
+def _place_layer(layer: Layer, frames: int, settings: ReaderSettings) -> Any:
     """One take's frames, or those of its matte, in their place. What lies on layer 0 is made as
     large as the picture, because nothing lies below it.
     """
     shown = (
-        _matte(layer, frames, stage)
-        if stage.pixel_format == MATTES
-        else _picture(layer, frames, stage)
+        _read_matte(layer, frames, settings)
+        if settings.pixel_format == MATTES
+        else _read_picture(layer, frames, settings)
     )
-    left, top, wide, high = _place(layer.cut, stage.picture)
-    if layer.cut.layer or (wide, high) == stage.picture.size:
+    left, top, wide, high = _parse_place(layer.cut, settings.picture)
+    if layer.cut.layer or (wide, high) == settings.picture.size:
         return shown
-    return shown.filter("pad", *stage.picture.size, left, top)
+    return shown.filter("pad", *settings.picture.size, left, top)
 
 
-def _picture(layer: Layer, frames: int, stage: Stage) -> Any:
+def _read_picture(layer: Layer, frames: int, settings: ReaderSettings) -> Any:
     """A take's frames, cropped, scaled, graded once with tetrahedral interpolation, as
     limited-range BT.709.
     """
     cut = layer.cut
-    stream = _frames(stage.root / cut.take_path, layer, frames, stage)
+    stream = _read_frames(settings.root / cut.take_path, layer, frames, settings)
     _, _, width, height = map(int, cut.crop.split(","))
-    _, _, wide, high = _place(cut, stage.picture)
+    _, _, wide, high = _parse_place(cut, settings.picture)
     enlarged = wide * high > width * height
     if enlarged:  # the cube costs most: use it on the fewer pixels
-        stream = _grade(stream, cut, stage)
-    stream = _scaled(stream, wide, high)
-    stream = stream if enlarged else _grade(stream, cut, stage)
+        stream = _apply_grade(stream, cut, settings)
+    stream = _scale(stream, wide, high)
+    stream = stream if enlarged else _apply_grade(stream, cut, settings)
     return (
-        stream.filter("zscale", **TO_BT709).filter("format", stage.pixel_format).filter("setsar", 1)
+        stream.filter("zscale", **TO_BT709)
+        .filter("format", settings.pixel_format)
+        .filter("setsar", 1)
     )
 
 
-def _matte(layer: Layer, frames: int, stage: Stage) -> Any:
-    _, _, wide, high = _place(layer.cut, stage.picture)
-    stream = _frames(stage.root / matte_path(layer.cut), layer, frames, stage)
-    return _scaled(stream, wide, high).filter("format", MATTES).filter("setsar", 1)
+def _read_matte(layer: Layer, frames: int, settings: ReaderSettings) -> Any:
+    _, _, wide, high = _parse_place(layer.cut, settings.picture)
+    stream = _read_frames(settings.root / matte_path(layer.cut), layer, frames, settings)
+    return _scale(stream, wide, high).filter("format", MATTES).filter("setsar", 1)
 
 
-def _cut_out(colours: Any, mattes: Any) -> Any:
+def _merge_matte(colours: Any, mattes: Any) -> Any:
     """Colours with a matte as their fourth plane, which has the full range whatever the picture
     has.
     """
@@ -249,22 +247,22 @@ def _cut_out(colours: Any, mattes: Any) -> Any:
     )
 
 
-def _frames(path: Path, layer: Layer, frames: int, stage: Stage) -> Any:
+def _read_frames(path: Path, layer: Layer, frames: int, settings: ReaderSettings) -> Any:
     """The frames of a layer from a take or from its matte, cropped."""
     import ffmpeg
 
     cut = layer.cut
-    first, last, held = _available(layer, frames)
+    first, last, held = _choose_frames(layer, frames)
     stream = ffmpeg.input(f"file:{path.resolve()}", threads=1).video
     stream = stream.filter("trim", start_frame=first, end_frame=last)
     if any(held.values()):  # a dissolve that reaches past the handles holds the nearest frame
         stream = stream.filter("tpad", start_mode="clone", stop_mode="clone", **held)
-    stream = stream.filter("setpts", f"N/({_ratio(stage.picture.rate)})/TB")
+    stream = stream.filter("setpts", f"N/({_format_rate(settings.picture.rate)})/TB")
     left, top, width, height = map(int, cut.crop.split(","))
     return stream.filter("crop", width, height, left, top, exact=1)
 
 
-def _available(layer: Layer, frames: int) -> tuple[int, int, dict[str, int]]:
+def _choose_frames(layer: Layer, frames: int) -> tuple[int, int, dict[str, int]]:
     """Which of a take's frames a layer reads, at least one, and how often its first and last are
     held where there are none.
     """
@@ -276,21 +274,21 @@ def _available(layer: Layer, frames: int) -> tuple[int, int, dict[str, int]]:
     return first, last, {"start": before, "stop": missing - before}
 
 
-def _scaled(stream: Any, wide: int, high: int) -> Any:
+def _scale(stream: Any, wide: int, high: int) -> Any:
     return stream.filter("zscale", wide, high, filter="spline36", rangein="full", range="full")
 
 
-def _grade(stream: Any, cut: Cut, stage: Stage) -> Any:
+def _apply_grade(stream: Any, cut: Cut, settings: ReaderSettings) -> Any:
     """The colour cube in twelve bits, so that its rounding is not seen in ten."""
     stream = stream.filter("format", "gbrp12le")
     if not cut.cube_path:
         return stream
     return stream.filter(
-        "lut3d", file=str((stage.root / cut.cube_path).resolve()), interp="tetrahedral"
+        "lut3d", file=str((settings.root / cut.cube_path).resolve()), interp="tetrahedral"
     )
 
 
-def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
+def _lay_over(below: Any, picture: Any, layer: Layer, settings: ReaderSettings) -> Any:
     """Lay a picture over what is there: as a step of a dissolve, linear in coded values as editors
     do it, or in its place.
     """
@@ -299,13 +297,13 @@ def _over(below: Any, picture: Any, layer: Layer, stage: Stage) -> Any:
     if layer.ramp is not None:
         length, over = layer.ramp
         # T, because N counts from 0 or 1 by version
-        share = f"((T*{_ratio(stage.picture.rate)}+{over}+0.5)/{length})"
+        share = f"((T*{_format_rate(settings.picture.rate)}+{over}+0.5)/{length})"
         return ffmpeg.filter([below, picture], "blend", all_expr=f"A+(B-A)*{share}")
-    left, top, _, _ = _place(layer.cut, stage.picture)
-    return below.overlay(picture, x=left, y=top, format=OVERLAY_FORMATS[stage.pixel_format])
+    left, top, _, _ = _parse_place(layer.cut, settings.picture)
+    return below.overlay(picture, x=left, y=top, format=OVERLAY_FORMATS[settings.pixel_format])
 
 
-def _raw(stream: Any, frames: int) -> list[str]:
+def _output_raw(stream: Any, frames: int) -> list[str]:
     import ffmpeg
 
     output = ffmpeg.output(
@@ -314,14 +312,14 @@ def _raw(stream: Any, frames: int) -> list[str]:
     return list(output.get_args())
 
 
-def _place(cut: Cut, picture: Picture) -> tuple[int, int, int, int]:
+def _parse_place(cut: Cut, picture: Picture) -> tuple[int, int, int, int]:
     if not cut.place:
         return 0, 0, picture.width, picture.height
     left, top, width, height = map(int, cut.place.split(","))
     return left, top, width, height
 
 
-def _ratio(rate: Fraction) -> str:
+def _format_rate(rate: Fraction) -> str:
     return f"{rate.numerator}/{rate.denominator}"
 
 
@@ -334,7 +332,7 @@ def _check_cover(shots: Sequence[Shot]) -> None:
             )
 
 
-def _short_of(shot: Shot, take: Take | None) -> Problem | None:
+def _find_take_problem(shot: Shot, take: Take | None) -> Problem | None:
     if take is None:
         return Problem(
             file=shot.number, message="the shot has no take, so the episode cannot be assembled"
@@ -345,10 +343,10 @@ def _short_of(shot: Shot, take: Take | None) -> Problem | None:
     return None
 
 
-def _cut(
+def _build_cut(
     shot: Shot, take: Take, grade: Grade | None, *, version: str, size: tuple[int, int]
 ) -> Cut:
-    crop, place = _framing(shot, take, size)
+    crop, place = _frame_cut(shot, take, size)
     return Cut(
         version=version,
         order=shot.order,
@@ -371,7 +369,7 @@ def _cut(
     )
 
 
-def _framing(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[str, str]:
+def _frame_cut(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[str, str]:
     """`crop` and `place` of an event, as its row holds them."""
     crop, place = framing.place_take(shot, take, size)
     whole = place == (0, 0, *size)

@@ -54,12 +54,12 @@ def total_samples(cuts: Sequence[Cut], rate: Fraction) -> int:
     return sample_of_frame(total_frames(cuts), rate, MASTER_HZ)
 
 
-def segments(cuts: Sequence[Cut]) -> list[Segment]:
+def split_segments(cuts: Sequence[Cut]) -> list[Segment]:
     """The segments of an edit list, in order. Raises ValueError when the base layer has a gap or an
     overlap, or a dissolve is too long.
     """
     base = sorted((cut for cut in cuts if cut.layer == 0), key=lambda cut: cut.start_frame)
-    _check(base)
+    _check_base(base)
     visible = {id(cut): (cut.start_frame, cut.end_frame) for cut in cuts}
     for before, after in itertools.pairwise(base):
         start, end = dissolve_span(after)
@@ -74,7 +74,9 @@ def segments(cuts: Sequence[Cut]) -> list[Segment]:
         Segment(
             start=start,
             end=end,
-            layers=tuple(_layer(cut, start) for cut in ordered if _covers(visible[id(cut)], start)),
+            layers=tuple(
+                _build_layer(cut, start) for cut in ordered if _is_within(visible[id(cut)], start)
+            ),
         )
         for start, end in itertools.pairwise(edges)
     ]
@@ -88,12 +90,12 @@ def dissolve_span(cut: Cut) -> tuple[int, int]:
     return start, start + cut.dissolve_frames
 
 
-def held_frames(cuts: Sequence[Cut]) -> dict[str, int]:
+def count_held_frames(cuts: Sequence[Cut]) -> dict[str, int]:
     """How many frames of each take must be held because a dissolve reaches past its handles, by
     shot; only those that hold any.
     """
     held: dict[str, int] = {}
-    for segment in segments(cuts):
+    for segment in split_segments(cuts):
         for layer in segment.layers:
             available = layer.cut.take_frames or layer.cut.take_frame + layer.cut.frames
             outside = sum(
@@ -106,17 +108,17 @@ def held_frames(cuts: Sequence[Cut]) -> dict[str, int]:
     return held
 
 
-def _layer(cut: Cut, start: int) -> Layer:
+def _build_layer(cut: Cut, start: int) -> Layer:
     first, last = dissolve_span(cut)
     ramp = (cut.dissolve_frames, start - first) if first <= start < last else None
     return Layer(cut=cut, first=cut.take_frame + start - cut.start_frame, ramp=ramp)
 
 
-def _covers(span: tuple[int, int], frame: int) -> bool:
+def _is_within(span: tuple[int, int], frame: int) -> bool:
     return span[0] <= frame < span[1]
 
 
-def _check(base: Sequence[Cut]) -> None:
+def _check_base(base: Sequence[Cut]) -> None:
     ends = [0, *(cut.end_frame for cut in base)]
     for end, cut in zip(ends, base, strict=False):
         if cut.start_frame != end:

@@ -9,7 +9,6 @@ at half its level.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,9 +18,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from manifests import identity
+from manifests.atomic_write import atomic_write, hidden_file
 from manifests.rows import Cue
 from manifests.timebase import MASTER_HZ
-from pipeline.assemble.master_mix import Loudness, measure
+from pipeline.assemble.loudness import MeasuredLoudness, measure_loudness
 
 # breath before, tail after, 20 ms of fade
 BEFORE, AFTER, FADE = MASTER_HZ // 12, MASTER_HZ // 8, MASTER_HZ // 50
@@ -33,7 +33,7 @@ Gate = Float64[np.ndarray, " samples"]
 Span = tuple[int, int]
 
 
-def spoken(cues: Sequence[Cue]) -> dict[str, list[Span]]:
+def find_speech_spans(cues: Sequence[Cue]) -> dict[str, list[Span]]:
     """When each character is heard, in samples of the timeline: cues widened by breath and tail,
     those that touch joined.
     """
@@ -47,7 +47,7 @@ def spoken(cues: Sequence[Cue]) -> dict[str, list[Span]]:
     return dict(spans)
 
 
-def gate(spans: Sequence[Span], start: int, end: int) -> Gate:
+def open_gate(spans: Sequence[Span], start: int, end: int) -> Gate:
     """How open a character's microphone is over samples `[start, end)`: 1 inside its spans,
     raised-cosine flanks of 20 ms outside.
     """
@@ -60,52 +60,51 @@ def gate(spans: Sequence[Span], start: int, end: int) -> Gate:
     return opened
 
 
-def files(cues: Sequence[Cue]) -> dict[str, str]:
+def name_stem_files(cues: Sequence[Cue]) -> dict[str, str]:
     """The file name of every stem: one for each character that speaks, and the room."""
-    return {name: f"{plain}.wav" for name, plain in _file_names([ROOM, *spoken(cues)]).items()}
+    return {
+        name: f"{plain}.wav"
+        for name, plain in _make_file_names([ROOM, *find_speech_spans(cues)]).items()
+    }
 
 
-def stem_ids(sound_id: str, cues: Sequence[Cue]) -> dict[str, str]:
+def compute_stem_ids(sound_id: str, cues: Sequence[Cue]) -> dict[str, str]:
     """The identity of every stem, known before it is made: the master sound and who is heard
     when.
     """
-    spans = {name: [list(span) for span in own] for name, own in spoken(cues).items()}
-    return {name: identity.digest([VERSION, sound_id, spans, name]) for name in files(cues)}
+    spans = {name: [list(span) for span in own] for name, own in find_speech_spans(cues).items()}
+    return {
+        name: identity.digest([VERSION, sound_id, spans, name]) for name in name_stem_files(cues)
+    }
 
 
-def write(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Path]:
+def write_stems(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Path]:
     """Write a stem (WAV, 48 kHz stereo, 24 bit) for every character that speaks and one of the
     room; they add up to the master.
     """
     import soundfile
 
-    spans = spoken(cues)
-    paths = {name: folder / file for name, file in files(cues).items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = {
-        name: path.with_name(f".{path.stem}.{os.getpid()}.wav") for name, path in paths.items()
-    }
-    opened = {
-        name: soundfile.SoundFile(path, "w", MASTER_HZ, 2, subtype="PCM_24")
-        for name, path in partial.items()
-    }
-    try:
-        for start, block in _blocks(master):
+    spans = find_speech_spans(cues)
+    paths = {name: folder / file for name, file in name_stem_files(cues).items()}
+    with contextlib.ExitStack() as files:
+        partial = {name: files.enter_context(atomic_write(path)) for name, path in paths.items()}
+        opened = {
+            name: files.enter_context(
+                soundfile.SoundFile(path, "w", MASTER_HZ, 2, subtype="PCM_24")
+            )
+            for name, path in partial.items()
+        }
+        for start, block in _read_blocks(master):
             rest = block.copy()
-            for name, share in shares(spans, start, start + len(block)).items():
+            for name, share in share_master(spans, start, start + len(block)).items():
                 part = np.round(block * share[:, None])
                 opened[name].write((part * 256).astype(np.int32))
                 rest -= part
             opened[ROOM].write((rest * 256).astype(np.int32))
-    finally:
-        for file in opened.values():
-            file.close()
-    for name, path in paths.items():
-        partial[name].replace(path)
     return paths
 
 
-def difference(master: Path, paths: Sequence[Path]) -> int:
+def measure_difference(master: Path, paths: Sequence[Path]) -> int:
     """By how much the sum of stems differs from the master at most, in steps of 24 bits. Stems of
     other lengths differ by all.
     """
@@ -125,27 +124,26 @@ def difference(master: Path, paths: Sequence[Path]) -> int:
         return worst
 
 
-def shares(spans: dict[str, list[Span]], start: int, end: int) -> dict[str, Gate]:
+def share_master(spans: dict[str, list[Span]], start: int, end: int) -> dict[str, Gate]:
     """What part of the master each character's stem holds; together never more than all of it."""
-    gates = {name: gate(own, start, end) for name, own in spans.items()}
+    gates = {name: open_gate(own, start, end) for name, own in spans.items()}
     total = np.maximum(sum(gates.values(), np.zeros(end - start)), 1.0)
     return {name: opened / total for name, opened in gates.items()}
 
 
-def dialogue_loudness(master: Path, cues: Sequence[Cue], folder: Path) -> Loudness:
+def measure_dialogue_loudness(master: Path, cues: Sequence[Cue], folder: Path) -> MeasuredLoudness:
     """Loudness of the speech alone: the cues' spans joined and measured as one programme. Silence
     when nobody speaks.
     """
     import soundfile
 
-    path = folder / f".dialogue.{os.getpid()}.wav"
     everyone = [cue for cue in cues if cue.start >= 0]
-    try:
+    with hidden_file(folder / "dialogue.wav") as path:
         with (
             soundfile.SoundFile(master) as source,
             soundfile.SoundFile(path, "w", MASTER_HZ, 2, subtype="FLOAT") as file,
         ):
-            for first, last in _union(everyone):
+            for first, last in _merge_spans(everyone):
                 source.seek(min(first, len(source)))
                 file.write(
                     source.read(
@@ -154,12 +152,10 @@ def dialogue_loudness(master: Path, cues: Sequence[Cue], folder: Path) -> Loudne
                 )
             # ebur128 needs a block to report at all
             file.write(np.zeros((MASTER_HZ // 2, 2), np.float32))
-        return measure(path)
-    finally:
-        path.unlink(missing_ok=True)
+        return measure_loudness(path)
 
 
-def _union(cues: Sequence[Cue]) -> list[Span]:
+def _merge_spans(cues: Sequence[Cue]) -> list[Span]:
     spans: list[Span] = []
     for cue in sorted(cues, key=lambda cue: cue.start):
         if spans and cue.start <= spans[-1][1]:
@@ -169,7 +165,7 @@ def _union(cues: Sequence[Cue]) -> list[Span]:
     return spans
 
 
-def _blocks(master: Path) -> Iterator[tuple[int, Float64[np.ndarray, "samples 2"]]]:
+def _read_blocks(master: Path) -> Iterator[tuple[int, Float64[np.ndarray, "samples 2"]]]:
     """The master in blocks of whole 24-bit steps, so that parts and rest add up without
     rounding.
     """
@@ -182,7 +178,7 @@ def _blocks(master: Path) -> Iterator[tuple[int, Float64[np.ndarray, "samples 2"
             start += len(block)
 
 
-def _file_names(names: Sequence[str]) -> dict[str, str]:
+def _make_file_names(names: Sequence[str]) -> dict[str, str]:
     """A plain, distinct file name for each name."""
     taken: dict[str, str] = {}
     for name in names:

@@ -14,11 +14,12 @@ from typing import Any
 from manifests import identity
 from manifests.atomic_write import atomic_write
 from manifests.rows import Cut
-from manifests.timebase import round_half_up, format_timecode
+from manifests.timebase import format_timecode, round_half_up
 from pipeline.assemble import edit_list
 from pipeline.assemble.assemble import Picture
 from pipeline.deliver import contact_sheet
-from pipeline.deliver.deliver import LABEL, Card
+from pipeline.deliver.burn_in import LABEL
+from pipeline.deliver.delivery_job import Card
 
 VERSION = "1"
 PAPER, INK, QUIET = (30, 30, 33), (232, 232, 232), (160, 160, 160)
@@ -59,11 +60,11 @@ def make_card(lines: Lines, seconds: float, picture: Picture, *, root: Path) -> 
     digest = identity.digest([VERSION, list(lines), picture.width, picture.height])
     path = root / "media" / "cards" / f"{digest}.png"
     if not path.exists():
-        _draw(lines, picture, path)
+        _draw_card(lines, picture, path)
     return Card(path=path, frames=frames, digest=digest)
 
 
-def _draw(lines: Lines, picture: Picture, path: Path) -> None:
+def _draw_card(lines: Lines, picture: Picture, path: Path) -> None:
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", picture.size, PAPER)
@@ -72,7 +73,7 @@ def _draw(lines: Lines, picture: Picture, path: Path) -> None:
     top = picture.height * 0.36
     for number, line in enumerate(lines):
         size = small if number else large
-        text, font = _fitted(line, size, round(picture.width * 0.9))
+        text, font = _fit_line(line, size, round(picture.width * 0.9))
         draw.text(
             (picture.width / 2, top), text, font=font, fill=QUIET if number else INK, anchor="ma"
         )
@@ -81,7 +82,7 @@ def _draw(lines: Lines, picture: Picture, path: Path) -> None:
         image.save(partial)
 
 
-def _fitted(text: str, size: int, width: int) -> tuple[str, Any]:
+def _fit_line(text: str, size: int, width: int) -> tuple[str, Any]:
     """The text on one line. Latin text is set in the font that Pillow carries, so that machines
     agree; other scripts need the system's.
     """
@@ -93,4 +94,6 @@ def _fitted(text: str, size: int, width: int) -> tuple[str, Any]:
         if font.getlength(text) <= width:
             break
         size -= 1
-    return contact_sheet.shorten_text(text, size, width) if font.getlength(text) > width else text, font
+    return contact_sheet.shorten_text(text, size, width) if font.getlength(
+        text
+    ) > width else text, font

@@ -12,17 +12,17 @@ from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chapter:
+class FileChapter:
     """A named stretch of the programme that begins at a frame and lasts until the next."""
 
     frame: int
     title: str
 
 
-def metadata(chapters: Sequence[Chapter], *, end: int, rate: Fraction) -> str:
+def format_chapters(chapters: Sequence[FileChapter], *, end: int, rate: Fraction) -> str:
     """The chapters as an ffmetadata file; the last one lasts until frame `end`.
 
-    >>> print(metadata([Chapter(frame=0, title="One; two")], end=50, rate=Fraction(25)).replace(chr(10), "|"))
+    >>> print(format_chapters([FileChapter(frame=0, title="One; two")], end=50, rate=Fraction(25)).replace(chr(10), "|"))
     ;FFMETADATA1|[CHAPTER]|TIMEBASE=1/25|START=0|END=50|title=One\\; two|
     """
     lines = [";FFMETADATA1"]
@@ -34,11 +34,11 @@ def metadata(chapters: Sequence[Chapter], *, end: int, rate: Fraction) -> str:
             f"START={chapter.frame}",
             f"END={last}",
         ]
-        lines += [f"title={_escaped(chapter.title)}"]
+        lines += [f"title={_escape_title(chapter.title)}"]
     return "\n".join(lines) + "\n"
 
 
-def _escaped(title: str) -> str:
+def _escape_title(title: str) -> str:
     """Ffmpeg takes an escaped backslash for an escaped line end, so a backslash becomes its
     full-width likeness.
     """

@@ -69,7 +69,7 @@ def lay_out(
         (pictures[cell.frame], cell.title, f"{format_timecode(cell.frame, rate)}  {cell.note}")
         for cell in ordered
     ]
-    return tile_pictures(labelled, path, columns=_columns(len(cells)))
+    return tile_pictures(labelled, path, columns=_choose_columns(len(cells)))
 
 
 def write_poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) -> Path:
@@ -111,8 +111,15 @@ def tile_pictures(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, col
         for place, (picture, title, note) in enumerate(row):
             left = margin + place * (wide + margin)
             image.paste(Image.fromarray(picture), (left, top))
-            draw.text((left, top + high + 4), shorten_text(title, 15, wide), font=load_font(15), fill=INK)
-            draw.text((left, top + high + 24), shorten_text(note, 13, wide), font=load_font(13), fill=QUIET)
+            draw.text(
+                (left, top + high + 4), shorten_text(title, 15, wide), font=load_font(15), fill=INK
+            )
+            draw.text(
+                (left, top + high + 24),
+                shorten_text(note, 13, wide),
+                font=load_font(13),
+                fill=QUIET,
+            )
         top += high + text + margin
     with atomic_write(path) as partial:
         image.save(partial)
@@ -167,7 +174,7 @@ def pick_frames(video: Path, frames: Iterable[int], *, size: tuple[int, int]) ->
     )
 
 
-def _columns(count: int) -> int:
+def _choose_columns(count: int) -> int:
     """As near to square cells of 16:9 on a 16:10 page as whole columns allow, at most eight."""
     across: float = (count * 0.9) ** 0.5 + 0.4
     return max(1, min(8, round(across)))

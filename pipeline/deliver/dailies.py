@@ -85,7 +85,9 @@ def frame_copy(cut: Cut, *, size: tuple[int, int]) -> TakeFraming:
     """
     wide, high = (int(part) for part in cut.place.split(",")[2:]) if cut.place else size
     scale = min(1.0, LARGEST[0] / wide, LARGEST[1] / high)
-    return TakeFraming(crop=cut.crop, size=(_even(wide * scale), _even(high * scale)))
+    return TakeFraming(
+        crop=cut.crop, size=(_round_to_even(wide * scale), _round_to_even(high * scale))
+    )
 
 
 def copy_path(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: Path) -> Path:
@@ -108,7 +110,9 @@ def make_copy(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: P
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         return path
     with atomic_write(path) as partial:
-        media.run_piped([_source(take, seen, root)], _sink(take, seen, heard, partial))
+        media.run_piped(
+            [_build_source(take, seen, root)], _build_encoder(take, seen, heard, partial)
+        )
     prune_copies(path.parent, keep=path)
     return path
 
@@ -136,14 +140,14 @@ def make_thumbnail(still: VideoStill, *, root: Path) -> Path:
         start = max(Fraction(0), (still.frame - Fraction(1, 4)) / still.rate)
         left, top, wide, high = still.crop.split(",") if still.crop else ("", "", "", "")
         filters = f"crop={wide}:{high}:{left}:{top}" if still.crop else ""
-        with contextlib.closing(_frames(still.video, filters, start)) as frames:
+        with contextlib.closing(_read_thumbnail_frames(still.video, filters, start)) as frames:
             picture = next(frames, None)
         if picture is not None:
             save_jpeg(picture, path)
     return path
 
 
-def _frames(
+def _read_thumbnail_frames(
     video: Path, filters: str, start: Fraction
 ) -> Generator[UInt8[np.ndarray, "height width 3"], None, None]:
     yield from media.read_frames(
@@ -164,7 +168,9 @@ def read_peaks(sound: Path, *, sound_id: str, frames: int, rate: Fraction, root:
     path = root / FOLDER / f"{digest([VERSION, sound_id, frames, str(rate)])}.peaks.json"
     if not path.is_file():
         with atomic_write(path) as partial:
-            partial.write_text(json.dumps(list(_peaks(sound, frames, rate)), separators=(",", ":")))
+            partial.write_text(
+                json.dumps(list(_measure_peaks(sound, frames, rate)), separators=(",", ":"))
+            )
     return [(low, high) for low, high in json.loads(path.read_text())]
 
 
@@ -183,7 +189,7 @@ def thin_peaks(pairs: Pairs, width: int) -> Pairs:
     ]
 
 
-def _peaks(sound: Path, frames: int, rate: Fraction) -> Iterator[tuple[float, float]]:
+def _measure_peaks(sound: Path, frames: int, rate: Fraction) -> Iterator[tuple[float, float]]:
     """Frame by frame; memory does not grow with length. Frames past the sound's end are silent."""
     waiting = np.zeros(0, dtype=np.float32)
     origin, frame = 0, 0
@@ -195,15 +201,15 @@ def _peaks(sound: Path, frames: int, rate: Fraction) -> Iterator[tuple[float, fl
             frame += 1
         if edges:
             end = sample_of_frame(frame, rate, PEAK_HZ) - origin
-            yield from _extremes(waiting[:end], edges)
+            yield from _find_extremes(waiting[:end], edges)
             waiting, origin = waiting[end:], origin + end
     if frame < frames and len(waiting):
-        yield from _extremes(waiting, [0])
+        yield from _find_extremes(waiting, [0])
         frame += 1
     yield from [(0.0, 0.0)] * (frames - frame)
 
 
-def _extremes(
+def _find_extremes(
     samples: Float32[np.ndarray, " samples"], edges: list[int]
 ) -> Iterator[tuple[float, float]]:
     lows, highs = np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)
@@ -212,13 +218,13 @@ def _extremes(
     )
 
 
-def _stage(take: Take, seen: TakeFraming, root: Path) -> ReaderSettings:
+def _reader_settings(take: Take, seen: TakeFraming, root: Path) -> ReaderSettings:
     rate = Fraction(take.rate_num, take.rate_den)
     picture = Picture(width=seen.size[0], height=seen.size[1], rate=rate)
     return ReaderSettings(picture=picture, root=root, pixel_format=assemble.FLAT)
 
 
-def _source(take: Take, seen: TakeFraming, root: Path) -> media.FrameSource:
+def _build_source(take: Take, seen: TakeFraming, root: Path) -> media.FrameSource:
     """All frames of a take as the edit list would show them, without a grade."""
     event = Cut(
         version="",
@@ -233,27 +239,27 @@ def _source(take: Take, seen: TakeFraming, root: Path) -> media.FrameSource:
         take_frames=take.frames,
     )
     whole = Segment(start=0, end=take.frames, layers=(Layer(cut=event, first=0),))
-    arguments = assemble.build_reader(whole, _stage(take, seen, root))
+    arguments = assemble.build_reader(whole, _reader_settings(take, seen, root))
     return media.FrameSource(name=take.path, arguments=tuple(arguments), frames=take.frames)
 
 
-def _sink(take: Take, seen: TakeFraming, heard: TakeSound | None, path: Path) -> list[str]:
-    stage = _stage(take, seen, path.parent)
-    width, height = stage.picture.size
+def _build_encoder(take: Take, seen: TakeFraming, heard: TakeSound | None, path: Path) -> list[str]:
+    settings = _reader_settings(take, seen, path.parent)
+    width, height = settings.picture.size
     arguments = [
         "-v",
         "error",
         "-f",
         "rawvideo",
         "-pixel_format",
-        stage.pixel_format,
+        settings.pixel_format,
         "-video_size",
         f"{width}x{height}",
     ]
     arguments += ["-framerate", f"{take.rate_num}/{take.rate_den}", "-i", "pipe:0"]
     options = {**INTRA, **BT709, "movflags": "+faststart", "fflags": "+bitexact"}
     if heard is not None:
-        rate = stage.picture.rate
+        rate = settings.picture.rate
         first, last = (
             sample_of_frame(heard.first_frame + frame, rate) for frame in (0, take.frames)
         )
@@ -268,5 +274,5 @@ def _sink(take: Take, seen: TakeFraming, heard: TakeSound | None, path: Path) ->
     )
 
 
-def _even(length: float) -> int:
+def _round_to_even(length: float) -> int:
     return max(2, round(length / 2) * 2)

@@ -36,7 +36,7 @@ class Fragment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fragmented:
+class FragmentedFile:
     """A fragmented file: the bytes of its header, its fragments in order, and its codecs, such as
     `avc1.64001F,mp4a.40.2`.
     """
@@ -47,7 +47,7 @@ class Fragmented:
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
+class Mp4Box:
     """A box of a file or of another box: where its content begins and ends."""
 
     kind: bytes
@@ -57,26 +57,28 @@ class _Box:
 
 
 @dataclass(frozen=True, slots=True)
-class _Track:
+class Mp4Track:
     number: int
     ticks: int
     codec: str
     flags: int
 
 
-def read(path: Path) -> Fragmented:
+def read_fragments(path: Path) -> FragmentedFile:
     """Read a file's boxes. Raises InputError when it is no fragmented MP4 with H.264."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            boxes = list(_boxes(data))
+            boxes = list(_read_boxes(data))
             header = next(box for box in boxes if box.kind == b"moov")
-            tracks = _tracks(_body(data, header))
+            tracks = _read_tracks(_read_body(data, header))
             picture = next(track for track in tracks if track.codec.startswith("avc1"))
             moofs = [box for box in boxes if box.kind == b"moof"]
             last = max(box.end for box in boxes if box.kind == b"mdat")
             ends = [*(box.start for box in moofs[1:]), last]
             fragments = tuple(
-                _fragment(_body(data, box), picture, start=box.start, size=end - box.start)
+                _read_fragment(
+                    _read_body(data, box), picture, start=box.start, size=end - box.start
+                )
                 for box, end in zip(moofs, ends, strict=True)
             )
     except (
@@ -90,12 +92,12 @@ def read(path: Path) -> Fragmented:
     ) as error:
         message = f"not a fragmented MP4 that can be read: {error}"
         raise InputError(Problem(file=str(path), message=message)) from error
-    return Fragmented(
+    return FragmentedFile(
         header=header.end, fragments=fragments, codecs=",".join(track.codec for track in tracks)
     )
 
 
-def _boxes(data: bytes | mmap.mmap) -> Iterator[_Box]:
+def _read_boxes(data: bytes | mmap.mmap) -> Iterator[Mp4Box]:
     """The boxes that lie one after another."""
     place, end = 0, len(data)
     while place + 8 <= end:
@@ -107,84 +109,84 @@ def _boxes(data: bytes | mmap.mmap) -> Iterator[_Box]:
         last = place + size if size else end
         if not body <= last <= end:
             raise ValueError(f"box {kind!r} at byte {place} is {size} bytes long")
-        yield _Box(kind, place, body, last)
+        yield Mp4Box(kind, place, body, last)
         place = last
 
 
-def _body(data: bytes | mmap.mmap, box: _Box) -> bytes:
+def _read_body(data: bytes | mmap.mmap, box: Mp4Box) -> bytes:
     if box.end - box.body > LARGEST_BOX:
         raise ValueError(f"box {box.kind!r} is {box.end - box.body} bytes long")
     return data[box.body : box.end]
 
 
-def _inside(data: bytes, *path: bytes) -> Iterator[bytes]:
+def _find_boxes(data: bytes, *path: bytes) -> Iterator[bytes]:
     """The contents of all boxes that lie at a path of names in a box's content."""
-    for box in _boxes(data):
+    for box in _read_boxes(data):
         if box.kind == path[0]:
-            body = _body(data, box)
-            yield from _inside(body, *path[1:]) if len(path) > 1 else (body,)
+            body = _read_body(data, box)
+            yield from _find_boxes(body, *path[1:]) if len(path) > 1 else (body,)
 
 
-def _tracks(header: bytes) -> list[_Track]:
+def _read_tracks(header: bytes) -> list[Mp4Track]:
     """The tracks of a `moov` box with what `trex` says of their samples where fragments say
     nothing.
     """
-    extends = [struct.unpack(">5I", one[4:24]) for one in _inside(header, b"mvex", b"trex")]
+    extends = [struct.unpack(">5I", one[4:24]) for one in _find_boxes(header, b"mvex", b"trex")]
     defaults = {number: flags for number, _, _, _, flags in extends}
     tracks = []
-    for track in _inside(header, b"trak"):
-        (about,) = _inside(track, b"tkhd")
-        (timing,) = _inside(track, b"mdia", b"mdhd")
-        (sample,) = _inside(track, b"mdia", b"minf", b"stbl", b"stsd")
+    for track in _find_boxes(header, b"trak"):
+        (about,) = _find_boxes(track, b"tkhd")
+        (timing,) = _find_boxes(track, b"mdia", b"mdhd")
+        (sample,) = _find_boxes(track, b"mdia", b"minf", b"stbl", b"stsd")
         (number,) = struct.unpack_from(">I", about, 20 if about[0] else 12)
         (ticks,) = struct.unpack_from(">I", timing, 20 if timing[0] else 12)
-        tracks.append(_Track(number, ticks, _codec(sample[8:]), defaults.get(number, 0)))
+        tracks.append(Mp4Track(number, ticks, _name_codec(sample[8:]), defaults.get(number, 0)))
     return tracks
 
 
-def _codec(entries: bytes) -> str:
+def _name_codec(entries: bytes) -> str:
     """The name of a sample description by RFC 6381."""
-    entry = next(_boxes(entries))
-    body = _body(entries, entry)
+    entry = next(_read_boxes(entries))
+    body = _read_body(entries, entry)
     if entry.kind == b"avc1":
-        (record,) = _inside(body[78:], b"avcC")
+        (record,) = _find_boxes(body[78:], b"avcC")
         return f"avc1.{record[1:4].hex().upper()}"
     if entry.kind == b"mp4a":
-        (stream,) = _inside(body[28:], b"esds")
-        return f"mp4a.40.{_audio_object(stream)}"
+        (stream,) = _find_boxes(body[28:], b"esds")
+        return f"mp4a.40.{_read_audio_object(stream)}"
     return entry.kind.decode("latin-1")
 
 
-def _audio_object(stream: bytes) -> int:
+def _read_audio_object(stream: bytes) -> int:
     """The audio object type of an `esds` box: the first five bits of the decoder's own
     configuration (ISO/IEC 14496-1 and -3).
     """
     place = 4
     while stream[place] != 0x05:
         tag = stream[place]
-        place = _past_length(stream, place + 1)
+        place = _skip_length(stream, place + 1)
         place += {0x03: 3, 0x04: 13}[tag]
-    return stream[_past_length(stream, place + 1)] >> 3
+    return stream[_skip_length(stream, place + 1)] >> 3
 
 
-def _past_length(stream: bytes, place: int) -> int:
+def _skip_length(stream: bytes, place: int) -> int:
     """Behind a length of up to four bytes, of which the highest bit says that another follows."""
     while stream[place] & 0x80:
         place += 1
     return place + 1
 
 
-def _fragment(index: bytes, picture: _Track, *, start: int, size: int) -> Fragment:
+def _read_fragment(index: bytes, picture: Mp4Track, *, start: int, size: int) -> Fragment:
     """What a `moof` box says of the pictures in its fragment."""
-    for part in _inside(index, b"traf"):
-        (head,) = _inside(part, b"tfhd")
+    for part in _find_boxes(index, b"traf"):
+        (head,) = _find_boxes(part, b"tfhd")
         flags, number = struct.unpack(">II", head[:8])
         if number != picture.number:
             continue
-        (when,) = _inside(part, b"tfdt")
+        (when,) = _find_boxes(part, b"tfdt")
         (time,) = struct.unpack_from(">Q" if when[0] else ">I", when, 4)
-        runs = list(_inside(part, b"trun"))
-        first = _first_flags(runs[0], _default_flags(head, flags & 0xFFFFFF, picture))
+        runs = list(_find_boxes(part, b"trun"))
+        first = _read_first_flags(runs[0], _read_default_flags(head, flags & 0xFFFFFF, picture))
         frames = sum(struct.unpack(">I", run[4:8])[0] for run in runs)
         return Fragment(
             start=start,
@@ -196,7 +198,7 @@ def _fragment(index: bytes, picture: _Track, *, start: int, size: int) -> Fragme
     raise ValueError("a fragment without pictures")
 
 
-def _default_flags(head: bytes, flags: int, picture: _Track) -> int:
+def _read_default_flags(head: bytes, flags: int, picture: Mp4Track) -> int:
     """The sample flags of a `tfhd` box, behind the optional fields that it says it has."""
     if not flags & 0x20:
         return picture.flags
@@ -205,7 +207,7 @@ def _default_flags(head: bytes, flags: int, picture: _Track) -> int:
     return int(found)
 
 
-def _first_flags(run: bytes, default: int) -> int:
+def _read_first_flags(run: bytes, default: int) -> int:
     """The sample flags of the first sample of a `trun` box."""
     flags = struct.unpack(">I", run[:4])[0] & 0xFFFFFF
     place = 8 + (4 if flags & 0x1 else 0)

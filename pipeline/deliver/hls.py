@@ -20,7 +20,7 @@ from pathlib import Path
 from manifests.errors import InputError, Problem
 from pipeline import media
 from pipeline.deliver import fragments
-from pipeline.deliver.fragments import Fragmented
+from pipeline.deliver.fragments import FragmentedFile
 
 MASTER, CAPTIONS = "master.m3u8", "captions.m3u8"
 HEAD = ("#EXTM3U", "#EXT-X-VERSION:6")
@@ -34,7 +34,7 @@ class Rendition:
     """
 
     path: Path
-    content: Fragmented
+    content: FragmentedFile
     size: tuple[int, int]
     rate: Fraction
 
@@ -53,13 +53,13 @@ class Rendition:
         """Peak bits a second, as RFC 8216 (4.3.4.2) has it: of any run of segments between 0.5 and
         1.5 target durations long.
         """
-        return _peak([fragment.size for fragment in self.content.fragments], self.lengths)
+        return _measure_peak([fragment.size for fragment in self.content.fragments], self.lengths)
 
     @property
     def average(self) -> int:
         """Bits a second over the whole film."""
         size = sum(fragment.size for fragment in self.content.fragments)
-        return _up(8 * size / sum(self.lengths, start=Fraction(0)))
+        return _round_up(8 * size / sum(self.lengths, start=Fraction(0)))
 
 
 def open_rendition(path: Path) -> Rendition:
@@ -68,10 +68,12 @@ def open_rendition(path: Path) -> Rendition:
     if info.video is None or info.audio is None:
         raise InputError(Problem(file=str(path), message="a rendition needs picture and sound"))
     size = (info.video.width, info.video.height)
-    return Rendition(path=path, content=fragments.read(path), size=size, rate=info.video.rate)
+    return Rendition(
+        path=path, content=fragments.read_fragments(path), size=size, rate=info.video.rate
+    )
 
 
-def write(
+def write_playlists(
     folder: Path,
     renditions: Sequence[Rendition],
     *,
@@ -86,7 +88,7 @@ def write(
     length = sum(renditions[0].lengths, start=Fraction(0))
     for rendition in renditions:
         (folder / rendition.playlist).write_text(
-            _lines(media_playlist(rendition)), encoding="utf-8"
+            _join_lines(build_media_playlist(rendition)), encoding="utf-8"
         )
     if captions is not None:
         said = captions.read_text(encoding="utf-8").removeprefix("WEBVTT")
@@ -94,40 +96,42 @@ def write(
         (folder / captions.name).write_text(timed, encoding="utf-8")
         listing = [
             *HEAD,
-            *_listing([length]),
-            f"#EXTINF:{_seconds(length)},",
+            *_head_lines([length]),
+            f"#EXTINF:{_format_seconds(length)},",
             captions.name,
             "#EXT-X-ENDLIST",
         ]
-        (folder / CAPTIONS).write_text(_lines(listing), encoding="utf-8")
+        (folder / CAPTIONS).write_text(_join_lines(listing), encoding="utf-8")
     master = folder / MASTER
-    lines = master_playlist(renditions, captions=language if captions is not None else "")
-    master.write_text(_lines(lines), encoding="utf-8")
+    lines = build_master_playlist(renditions, captions=language if captions is not None else "")
+    master.write_text(_join_lines(lines), encoding="utf-8")
     return master
 
 
-def media_playlist(rendition: Rendition) -> list[str]:
+def build_media_playlist(rendition: Rendition) -> list[str]:
     """The lines of a rendition's media playlist."""
     name, content = rendition.path.name, rendition.content
-    lines = [*HEAD, *_listing(rendition.lengths), "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines = [*HEAD, *_head_lines(rendition.lengths), "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines.append(f'#EXT-X-MAP:URI="{name}",BYTERANGE="{content.header}@0"')
     for fragment, seconds in zip(content.fragments, rendition.lengths, strict=True):
         lines += [
-            f"#EXTINF:{_seconds(seconds)},",
+            f"#EXTINF:{_format_seconds(seconds)},",
             f"#EXT-X-BYTERANGE:{fragment.size}@{fragment.start}",
             name,
         ]
     return [*lines, "#EXT-X-ENDLIST"]
 
 
-def master_playlist(renditions: Sequence[Rendition], *, captions: str = "") -> list[str]:
+def build_master_playlist(renditions: Sequence[Rendition], *, captions: str = "") -> list[str]:
     """The lines of the master playlist. `captions`: their language, "" when there are none."""
     lines = [*HEAD, "#EXT-X-INDEPENDENT-SEGMENTS"]
     if captions:
         shown = f'GROUP-ID="captions",NAME="{captions}",LANGUAGE="{captions}",AUTOSELECT=YES,DEFAULT=NO,FORCED=NO'
         lines.append(f'#EXT-X-MEDIA:TYPE=SUBTITLES,{shown},URI="{CAPTIONS}"')
     for rendition in renditions:
-        facts = ",".join(f"{name}={value}" for name, value in _facts(rendition).items())
+        facts = ",".join(
+            f"{name}={value}" for name, value in _describe_rendition(rendition).items()
+        )
         lines += [
             f"#EXT-X-STREAM-INF:{facts}" + (',SUBTITLES="captions"' if captions else ""),
             rendition.playlist,
@@ -152,24 +156,24 @@ class Ladder:
         return [*self.playlists, *self.segments, *self.attributes]
 
 
-def look(master: Path) -> Ladder:
+def inspect_playlists(master: Path) -> Ladder:
     """Follow a master playlist and hold what it says against its files. What cannot be read is
     told, not raised.
     """
-    folder, lines = master.parent, _read(master)
+    folder, lines = master.parent, _read_lines(master)
     if lines[:1] != ["#EXTM3U"]:
         return Ladder(renditions=(), playlists=(f"{master.name} is no playlist",))
     said = {
-        uri: _attributes(tag)
+        uri: _parse_attributes(tag)
         for tag, uri in itertools.pairwise(lines)
         if tag.startswith("#EXT-X-STREAM-INF:")
     }
     wrong, found = [], list[Rendition]()
     for uri in said:
         try:
-            listed = _playlist(folder, uri)
+            listed = _parse_playlist(folder, uri)
             found.append(open_rendition(folder / listed.file))
-            wrong += [f"{uri}: {problem}" for problem in _differences(listed, found[-1])]
+            wrong += [f"{uri}: {problem}" for problem in _find_differences(listed, found[-1])]
         except (InputError, ValueError) as error:
             wrong.append(f"{uri}: {str(error).splitlines()[0]}")
     if not said:
@@ -177,17 +181,17 @@ def look(master: Path) -> Ladder:
     return Ladder(
         renditions=tuple(found),
         playlists=tuple(wrong),
-        segments=tuple(_unaligned(found)),
+        segments=tuple(_find_unaligned(found)),
         attributes=tuple(
             f"{rendition.playlist}: {name} is {said.get(rendition.playlist, {}).get(name)}, measured {value}"
             for rendition in found
-            for name, value in _facts(rendition).items()
+            for name, value in _describe_rendition(rendition).items()
             if said.get(rendition.playlist, {}).get(name) != value
         ),
     )
 
 
-def play(master: Path, number: int) -> int:
+def play_rendition(master: Path, number: int) -> int:
     """Let ffmpeg's own HLS reader fetch a rendition through the master playlist; return how many
     pictures came. Raises ToolError.
 
@@ -214,7 +218,7 @@ def play(master: Path, number: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
+class _ListedRendition:
     """What a media playlist says: its file, the bytes of the header, and of each segment its
     seconds and bytes (size, start).
     """
@@ -226,11 +230,11 @@ class _Listed:
     ended: bool
 
 
-def _playlist(folder: Path, uri: str) -> _Listed:
+def _parse_playlist(folder: Path, uri: str) -> _ListedRendition:
     """Parse a media playlist of ours. Raises ValueError when it is none, or leads out of its
     folder.
     """
-    lines = _read(folder / _beside(uri))
+    lines = _read_lines(folder / _check_local(uri))
     text = "\n".join(lines)
     target = re.search(r"^#EXT-X-TARGETDURATION:(\d+)$", text, re.MULTILINE)
     head = re.search(r'^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@(\d+)"$', text, re.MULTILINE)
@@ -242,8 +246,8 @@ def _playlist(folder: Path, uri: str) -> _Listed:
     if {name for *_, name in segments} != {head[1]}:
         raise ValueError("its segments do not lie in one file")
     listed = [(seconds, int(size), int(start)) for seconds, size, start, _ in segments]
-    return _Listed(
-        _beside(head[1]),
+    return _ListedRendition(
+        _check_local(head[1]),
         (int(head[2]), int(head[3])),
         listed,
         int(target[1]),
@@ -251,7 +255,7 @@ def _playlist(folder: Path, uri: str) -> _Listed:
     )
 
 
-def _differences(listed: _Listed, rendition: Rendition) -> list[str]:
+def _find_differences(listed: _ListedRendition, rendition: Rendition) -> list[str]:
     """Where a media playlist says something else than its file."""
     content = rendition.content
     wrong = [] if listed.ended else ["it does not end"]
@@ -259,7 +263,7 @@ def _differences(listed: _Listed, rendition: Rendition) -> list[str]:
         wrong.append(
             f"the header is {content.header} bytes, the playlist says {listed.header[0]} from {listed.header[1]} on"
         )
-    lengths = [_seconds(seconds) for seconds in rendition.lengths]
+    lengths = [_format_seconds(seconds) for seconds in rendition.lengths]
     measured = [
         (length, one.size, one.start)
         for length, one in zip(lengths, content.fragments, strict=True)
@@ -276,7 +280,7 @@ def _differences(listed: _Listed, rendition: Rendition) -> list[str]:
     return wrong
 
 
-def _unaligned(renditions: Sequence[Rendition]) -> list[str]:
+def _find_unaligned(renditions: Sequence[Rendition]) -> list[str]:
     """Segments that do not begin with key frames, or elsewhere than those of the first rendition,
     or leave gaps.
     """
@@ -298,7 +302,7 @@ def _unaligned(renditions: Sequence[Rendition]) -> list[str]:
     return wrong
 
 
-def _facts(rendition: Rendition) -> Mapping[str, str]:
+def _describe_rendition(rendition: Rendition) -> Mapping[str, str]:
     """The attributes that a master playlist gives a rendition."""
     width, height = rendition.size
     return {
@@ -310,18 +314,18 @@ def _facts(rendition: Rendition) -> Mapping[str, str]:
     }
 
 
-def _attributes(tag: str) -> dict[str, str]:
+def _parse_attributes(tag: str) -> dict[str, str]:
     return dict(ATTRIBUTE.findall(tag.partition(":")[2]))
 
 
-def _listing(lengths: Sequence[Fraction]) -> list[str]:
+def _head_lines(lengths: Sequence[Fraction]) -> list[str]:
     """What every media playlist begins with. The target duration is at least every segment's,
     rounded.
     """
     return [f"#EXT-X-TARGETDURATION:{max(1, *map(round, lengths))}", "#EXT-X-PLAYLIST-TYPE:VOD"]
 
 
-def _peak(sizes: Sequence[int], lengths: Sequence[Fraction]) -> int:
+def _measure_peak(sizes: Sequence[int], lengths: Sequence[Fraction]) -> int:
     target = max(1, *map(round, lengths))
     most = Fraction(0)
     for first in range(len(sizes)):
@@ -332,30 +336,30 @@ def _peak(sizes: Sequence[int], lengths: Sequence[Fraction]) -> int:
                 break
             if length >= Fraction(target, 2):
                 most = max(most, 8 * size / length)
-    return _up(most or 8 * sum(sizes) / sum(lengths, start=Fraction(0)))
+    return _round_up(most or 8 * sum(sizes) / sum(lengths, start=Fraction(0)))
 
 
-def _up(value: Fraction) -> int:
+def _round_up(value: Fraction) -> int:
     return -(-value.numerator // value.denominator)
 
 
-def _seconds(length: Fraction) -> str:
+def _format_seconds(length: Fraction) -> str:
     return f"{float(length):.6f}"
 
 
-def _beside(uri: str) -> str:
+def _check_local(uri: str) -> str:
     """A name of a file in the same folder. Raises ValueError for anything else."""
     if not re.fullmatch(r"[\w-][\w.-]*", uri):
         raise ValueError(f"{uri!r} is no file beside it")
     return uri
 
 
-def _read(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
 
 
-def _lines(lines: Sequence[str]) -> str:
+def _join_lines(lines: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"

@@ -168,7 +168,7 @@ LARGEST_BITS = 6_000_000  # a second of 1080p25 at most, on average over a secon
 NEAR = Fraction(4, 5)  # a rung this near to the picture's own size is not worth its file
 
 
-def ladder(size: tuple[int, int], rate: Fraction) -> tuple[Profile, ...]:
+def build_ladder(size: tuple[int, int], rate: Fraction) -> tuple[Profile, ...]:
     """The renditions of a picture for HLS, largest first: its own size, then every rung that is
     clearly smaller; never an enlargement.
 
@@ -179,17 +179,17 @@ def ladder(size: tuple[int, int], rate: Fraction) -> tuple[Profile, ...]:
     [(1280, 720), (960, 540), (640, 360), (416, 234)]
     """
     short = min(size)
-    sizes = [size] + [_scaled(size, rung) for rung in RUNGS if rung <= short * NEAR]
-    return tuple(_rendition(one, rate) for one in sizes)
+    sizes = [size] + [_scale_size(size, rung) for rung in RUNGS if rung <= short * NEAR]
+    return tuple(_build_rendition(one, rate) for one in sizes)
 
 
-def _scaled(size: tuple[int, int], short: int) -> tuple[int, int]:
+def _scale_size(size: tuple[int, int], short: int) -> tuple[int, int]:
     """The size with another short side, both sides even."""
     width, height = (2 * round(Fraction(side * short, 2 * min(size))) for side in size)
     return width, height
 
 
-def _rendition(size: tuple[int, int], rate: Fraction) -> Profile:
+def _build_rendition(size: tuple[int, int], rate: Fraction) -> Profile:
     """One rung. Its bits grow with the 0.75th power of the pixels (B. Waggoner, "Compression for
     Great Video and Audio", 2009) and with the root of the rate.
     """

@@ -34,20 +34,22 @@ STYLE = {
 REGION = {"origin": "10% 10%", "extent": "80% 84%", "displayAlign": "after"}
 
 
-def write(captions: Sequence[Caption], folder: Path, *, rate: Fraction, language: str) -> Path:
+def write_ttml(captions: Sequence[Caption], folder: Path, *, rate: Fraction, language: str) -> Path:
     """Write `captions.ttml` into a folder. `language` is a BCP 47 tag."""
     for prefix, name in PREFIXES.items():
         ElementTree.register_namespace(prefix, name)
     path = folder / "captions.ttml"
-    root = document(captions, rate=rate, language=language)
+    root = build_document(captions, rate=rate, language=language)
     ElementTree.indent(root)
     ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
     return path
 
 
-def document(captions: Sequence[Caption], *, rate: Fraction, language: str) -> ElementTree.Element:
+def build_document(
+    captions: Sequence[Caption], *, rate: Fraction, language: str
+) -> ElementTree.Element:
     """The document as a tree: one paragraph a caption."""
-    frame_rate, multiplier = counting(rate)
+    frame_rate, multiplier = express_rate(rate)
     root = ElementTree.Element(
         f"{{{TT}}}tt",
         {
@@ -58,15 +60,15 @@ def document(captions: Sequence[Caption], *, rate: Fraction, language: str) -> E
             f"{{{PARAMETERS}}}frameRateMultiplier": f"{multiplier.numerator} {multiplier.denominator}",
         },
     )
-    _head(root)
+    _add_head(root)
     body = ElementTree.SubElement(root, f"{{{TT}}}body", {"style": SPOKEN, "region": PLACE})
     division = ElementTree.SubElement(body, f"{{{TT}}}div")
     for number, caption in enumerate(captions, start=1):
-        _paragraph(division, caption, number)
+        _add_paragraph(division, caption, number)
     return root
 
 
-def counting(rate: Fraction) -> tuple[int, Fraction]:
+def express_rate(rate: Fraction) -> tuple[int, Fraction]:
     """A frame rate as TTML has it: a whole number and what it is multiplied by.
 
     >>> counting(Fraction(30000, 1001))
@@ -76,7 +78,7 @@ def counting(rate: Fraction) -> tuple[int, Fraction]:
     return whole, rate / whole
 
 
-def _head(root: ElementTree.Element) -> None:
+def _add_head(root: ElementTree.Element) -> None:
     head = ElementTree.SubElement(root, f"{{{TT}}}head")
     styling, layout = (
         ElementTree.SubElement(head, f"{{{TT}}}{name}") for name in ("styling", "layout")
@@ -89,10 +91,10 @@ def _head(root: ElementTree.Element) -> None:
         ElementTree.SubElement(parent, f"{{{TT}}}{kind}", {f"{{{XML}}}id": name, **styled})
 
 
-def _paragraph(division: ElementTree.Element, caption: Caption, number: int) -> None:
+def _add_paragraph(division: ElementTree.Element, caption: Caption, number: int) -> None:
     shown = {f"{{{XML}}}id": f"c{number}", "begin": f"{caption.start}f", "end": f"{caption.end}f"}
-    lines = [_allowed(line) for line in caption.lines]
-    if _runs_left(lines):
+    lines = [_remove_forbidden(line) for line in caption.lines]
+    if _is_right_to_left(lines):
         shown[f"{{{STYLING}}}direction"] = "rtl"
     paragraph = ElementTree.SubElement(division, f"{{{TT}}}p", shown)
     paragraph.text = lines[0]
@@ -100,14 +102,14 @@ def _paragraph(division: ElementTree.Element, caption: Caption, number: int) -> 
         ElementTree.SubElement(paragraph, f"{{{TT}}}br").tail = line
 
 
-def _allowed(text: str) -> str:
+def _remove_forbidden(text: str) -> str:
     """The text without control characters, surrogates and what Unicode gives no meaning: XML cannot
     hold most of them.
     """
     return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs", "Cn"))
 
 
-def _runs_left(lines: Sequence[str]) -> bool:
+def _is_right_to_left(lines: Sequence[str]) -> bool:
     """Whether the first letter with a direction is of a script that is written from right to
     left.
     """

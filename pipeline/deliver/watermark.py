@@ -47,7 +47,7 @@ Tile = Float32[np.ndarray, "128 128"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundWatermark:
     """A mark that was read: its number as eight hexadecimal digits, and how far it stands out
     (standard deviations).
     """
@@ -56,7 +56,7 @@ class Found:
     strength: float
 
 
-def code_of(text: str, version: str) -> str:
+def compute_code(text: str, version: str) -> str:
     """The number that marks a version: the first 32 bits of a digest of a studio's text and the
     version's name.
 
@@ -66,10 +66,10 @@ def code_of(text: str, version: str) -> str:
     return hashlib.sha256(f"{text}\n{version}".encode()).hexdigest()[: BITS // 4]
 
 
-def pattern(code: str, size: tuple[int, int]) -> Int8[np.ndarray, "height width"]:
+def draw_pattern(code: str, size: tuple[int, int]) -> Int8[np.ndarray, "height width"]:
     """The steps of luma (-1, 0 or 1) that spell a code in a picture of a size (width, height)."""
-    tile, (width, height) = _squares(code), size
-    rows, columns = (_square_of(np.arange(side), min(size)) for side in (height, width))
+    tile, (width, height) = _build_squares(code), size
+    rows, columns = (_find_square(np.arange(side), min(size)) for side in (height, width))
     steps: Int8[np.ndarray, "height width"] = tile[np.ix_(rows, columns)]
     return steps
 
@@ -84,7 +84,7 @@ def write_pattern(path: Path, code: str, *, size: tuple[int, int], pixel_format:
     chroma = np.full(
         2 * (width // 2) * (height if "422" in pixel_format else height // 2), middle, kind
     )
-    steps = pattern(code, size).astype(np.int64) * step
+    steps = draw_pattern(code, size).astype(np.int64) * step
     with path.open("wb") as file:
         for sign in (1, -1):
             file.write((middle + sign * steps).astype(kind).tobytes())
@@ -96,7 +96,7 @@ def slot_frames(rate: Fraction) -> int:
     return max(1, round(SLOT_SECONDS * rate))
 
 
-def find(path: Path) -> Found | None:
+def find_watermark(path: Path) -> FoundWatermark | None:
     """Look for a mark in the first minute of a film; None when there is none that can be read.
     Raises ToolError, InputError.
     """
@@ -105,22 +105,22 @@ def find(path: Path) -> Found | None:
         return None
     scale = SHORT / min(info.video.width, info.video.height)
     size = (max(2, round(info.video.width * scale)), max(2, round(info.video.height * scale)))
-    sums = _changes(_parts(path, size, info.video.rate or Fraction(25)), size)
+    sums = _sum_changes(_average_parts(path, size, info.video.rate or Fraction(25)), size)
     if not any(plane.any() for plane in sums):
         return None  # shorter than two slots, or every place moves
-    best = _strongest(sums, (1.0,))
+    best = _find_strongest(sums, (1.0,))
     if best[0] < LEAST_PEAK:
-        best = _strongest(sums, SCALES)
-    return _read(*best) if best[0] >= LEAST_PEAK else None
+        best = _find_strongest(sums, SCALES)
+    return _read_code(*best) if best[0] >= LEAST_PEAK else None
 
 
-def _strongest(sums: list[Plane], scales: Sequence[float]) -> tuple[float, Tile]:
+def _find_strongest(sums: list[Plane], scales: Sequence[float]) -> tuple[float, Tile]:
     """The tile that stands out most, of all phases of the slots and all scales."""
-    tried = (_aligned(plane, scale) for plane in _phases(sums) for scale in scales)
+    tried = (_align_tile(plane, scale) for plane in _build_phases(sums) for scale in scales)
     return max(tried, key=lambda one: one[0])
 
 
-def _parts(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[Plane]:
+def _average_parts(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[Plane]:
     """The luma of a film, averaged over parts of a slot."""
     per_part = Fraction(SLOT_SECONDS, PARTS) * rate
     total, count, part = np.zeros(size[::-1], np.float32), 0, 0
@@ -136,7 +136,7 @@ def _parts(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[Plane]
         count += 1
 
 
-def _changes(parts: Iterator[Plane], size: tuple[int, int]) -> list[Plane]:
+def _sum_changes(parts: Iterator[Plane], size: tuple[int, int]) -> list[Plane]:
     """What changes from each part of a slot to the same part of the next, where nothing moves,
     added up by place in two slots.
     """
@@ -151,7 +151,7 @@ def _changes(parts: Iterator[Plane], size: tuple[int, int]) -> list[Plane]:
     return [before - after for before, after in zip(sums[:PARTS], sums[PARTS:], strict=True)]
 
 
-def _phases(sums: list[Plane]) -> Iterator[Plane]:
+def _build_phases(sums: list[Plane]) -> Iterator[Plane]:
     """The pattern as it would be if a slot began at each part, without what is coarser than
     squares.
     """
@@ -165,7 +165,7 @@ def _phases(sums: list[Plane]) -> Iterator[Plane]:
         yield plane - cv2.blur(plane, (4 * SQUARE, 4 * SQUARE))
 
 
-def _aligned(plane: Plane, scale: float) -> tuple[float, Tile]:
+def _align_tile(plane: Plane, scale: float) -> tuple[float, Tile]:
     """How far the known squares stand out at a scale, and the tile where they lie best, the right
     way up.
     """
@@ -181,28 +181,28 @@ def _aligned(plane: Plane, scale: float) -> tuple[float, Tile]:
     padded = np.zeros((height, width), np.float32)
     padded[: plane.shape[0], : plane.shape[1]] = plane
     tile = padded.reshape(height // TILE, TILE, width // TILE, TILE).sum(axis=(0, 2))
-    found = np.fft.irfft2(np.fft.rfft2(tile) * _known(), s=tile.shape)
+    found = np.fft.irfft2(np.fft.rfft2(tile) * _correlate_known(), s=tile.shape)
     place = np.unravel_index(np.argmax(np.abs(found)), found.shape)
     peak = float(found[place])
     strength = abs(peak) / (float(found.std()) + 1e-9)
     return strength, np.sign(peak) * np.roll(tile, (-int(place[0]), -int(place[1])), axis=(0, 1))
 
 
-def _read(strength: float, tile: Tile) -> Found | None:
+def _read_code(strength: float, tile: Tile) -> FoundWatermark | None:
     """The number in a tile, when its check agrees."""
     squares = tile.reshape(TILE // SQUARE, SQUARE, TILE // SQUARE, SQUARE).sum(axis=(1, 3)).ravel()
-    carriers, signs = _carriers()
+    carriers, signs = _assign_carriers()
     votes = np.zeros(BITS + CHECK_BITS)
     np.add.at(votes, carriers[carriers >= 0], (squares * signs)[carriers >= 0])
     bits = "".join("1" if vote > 0 else "0" for vote in votes)
     number = int(bits[:BITS], 2)
-    if int(bits[BITS:], 2) != _check(number):
+    if int(bits[BITS:], 2) != _compute_check(number):
         return None
-    return Found(code=f"{number:0{BITS // 4}x}", strength=round(strength, 1))
+    return FoundWatermark(code=f"{number:0{BITS // 4}x}", strength=round(strength, 1))
 
 
 @functools.cache
-def _carriers() -> tuple[Int64[np.ndarray, " squares"], Int64[np.ndarray, " squares"]]:
+def _assign_carriers() -> tuple[Int64[np.ndarray, " squares"], Int64[np.ndarray, " squares"]]:
     """Which bit each square of the tile carries (else `IS_KNOWN` or `IS_BLANK`) and with which
     sign.
     """
@@ -215,12 +215,14 @@ def _carriers() -> tuple[Int64[np.ndarray, " squares"], Int64[np.ndarray, " squa
     return carriers, random.choice(np.array([-1, 1]), count)
 
 
-def _squares(code: str) -> Int8[np.ndarray, "rows columns"]:
+def _build_squares(code: str) -> Int8[np.ndarray, "rows columns"]:
     """The tile's squares for a code."""
     number = int(code, 16)
-    spelled = [int(bit) * 2 - 1 for bit in f"{number:0{BITS}b}{_check(number):0{CHECK_BITS}b}"]
+    spelled = [
+        int(bit) * 2 - 1 for bit in f"{number:0{BITS}b}{_compute_check(number):0{CHECK_BITS}b}"
+    ]
     bits = np.array([*spelled, 0, 1])  # the last two are what IS_BLANK and IS_KNOWN point at
-    carriers, signs = _carriers()
+    carriers, signs = _assign_carriers()
     side = TILE // SQUARE
     squares: Int8[np.ndarray, "rows columns"] = (
         (bits[carriers] * signs).reshape(side, side).astype(np.int8)
@@ -229,11 +231,11 @@ def _squares(code: str) -> Int8[np.ndarray, "rows columns"]:
 
 
 @functools.cache
-def _known() -> Complex128[np.ndarray, "128 65"]:
+def _correlate_known() -> Complex128[np.ndarray, "128 65"]:
     """What a tile's spectrum is multiplied by, to correlate it with the squares that every mark
     has.
     """
-    carriers, signs = _carriers()
+    carriers, signs = _assign_carriers()
     side = TILE // SQUARE
     known = np.where(carriers == IS_KNOWN, signs, 0).reshape(side, side)
     spectrum: Complex128[np.ndarray, "128 65"] = np.conj(
@@ -242,9 +244,9 @@ def _known() -> Complex128[np.ndarray, "128 65"]:
     return spectrum
 
 
-def _square_of(places: Int64[np.ndarray, " places"], short: int) -> Int64[np.ndarray, " places"]:
+def _find_square(places: Int64[np.ndarray, " places"], short: int) -> Int64[np.ndarray, " places"]:
     return (places * SHORT // (short * SQUARE)) % (TILE // SQUARE)
 
 
-def _check(number: int) -> int:
+def _compute_check(number: int) -> int:
     return binascii.crc_hqx(number.to_bytes(BITS // 8, "big"), 0xFFFF)

@@ -18,8 +18,11 @@ from manifests.rows import Cut
 from manifests.timebase import RATES
 from pipeline import media
 from pipeline.assemble import assemble, edit_list, master_mix
+from pipeline.assemble.loudness import LoudnessSettings
 from pipeline.cut import framing
-from pipeline.deliver import deliver
+from pipeline.deliver import deliver, profiles
+from pipeline.deliver.chapters import FileChapter
+from pipeline.deliver.delivery_job import Card, DeliveryJob
 from tests.pipeline.tiny_film import TinyFilm, tone
 
 rates = st.sampled_from(list(RATES.values()))
@@ -62,7 +65,7 @@ def edit_lists(draw: st.DrawFn) -> list[Cut]:
 def test_segments_follow_each_other_and_give_every_frame_once(
     cuts: list[Cut], rate: Fraction
 ) -> None:
-    found = edit_list.segments(cuts)
+    found = edit_list.split_segments(cuts)
     assert found[0].start == 0
     assert all(before.end == after.start for before, after in itertools.pairwise(found))
     assert (
@@ -85,7 +88,7 @@ def test_a_dissolve_lasts_as_long_as_asked_and_comes_up_evenly(cuts: list[Cut]) 
     for cut in cuts:
         steps = [
             layer.ramp[1] + frame
-            for segment in edit_list.segments(cuts)
+            for segment in edit_list.split_segments(cuts)
             for layer in segment.layers
             if layer.cut is cut and layer.ramp
             for frame in range(segment.frames)
@@ -104,21 +107,21 @@ def test_a_dissolve_lasts_as_long_as_asked_and_comes_up_evenly(cuts: list[Cut]) 
 )
 def test_edit_lists_that_cannot_be_are_refused(cuts: list[Cut], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        edit_list.segments(cuts)
+        edit_list.split_segments(cuts)
 
 
-def job_of(film: TinyFilm, **changes: object) -> deliver.Job:
-    settings = master_mix.LoudnessSettings(target_lufs=None)
-    master = master_mix.master(
+def job_of(film: TinyFilm, **changes: object) -> DeliveryJob:
+    settings = LoudnessSettings(target_lufs=None)
+    master = master_mix.render_master(
         [film.record(tone(film.samples))], samples=film.samples, settings=settings, root=film.root
     )
     picture = assemble.Picture(width=64, height=36, rate=film.rate)
-    job = deliver.Job(
+    job = DeliveryJob(
         picture=picture,
         sound_id=master.sound_id,
         sound_path=film.root / master.path,
         root=film.root,
-        profiles=(deliver.WEB,),
+        profiles=(profiles.WEB,),
     )
     return dataclasses.replace(job, **changes)
 
@@ -138,17 +141,17 @@ def seen(path: Path) -> list[float]:
 
 def test_a_dissolve_passes_evenly_from_one_picture_to_the_other(tmp_path: Path) -> None:
     film = grey_film(tmp_path, [40, 200], [10, 10])
-    cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36))
+    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(64, 36))
     cuts[1] = dataclasses.replace(cuts[1], dissolve_frames=8)
-    frames = seen(deliver.render(cuts, job_of(film), folder=tmp_path / "o")["web"])
+    frames = seen(deliver.render_profiles(cuts, job_of(film), folder=tmp_path / "o")["web"])
     expected = [40] * 6 + [40 + 160 * (step + 0.5) / 8 for step in range(8)] + [200] * 6
     assert np.abs(np.array(frames) - expected).max() <= 2.5
-    assert edit_list.held_frames(cuts) == {film.shots[0].shot_id: 4, film.shots[1].shot_id: 4}
+    assert edit_list.count_held_frames(cuts) == {film.shots[0].shot_id: 4, film.shots[1].shot_id: 4}
 
 
 def test_a_second_picture_lies_in_its_place(tmp_path: Path) -> None:
     film = grey_film(tmp_path, [60, 200], [6, 6])
-    cuts = assemble.cuts(film.shots[:1], film.takes[:1], [], version="v", size=(64, 36))
+    cuts = assemble.build_cuts(film.shots[:1], film.takes[:1], [], version="v", size=(64, 36))
     over = dataclasses.replace(
         cuts[0],
         shot_id="x",
@@ -157,7 +160,7 @@ def test_a_second_picture_lies_in_its_place(tmp_path: Path) -> None:
         place="32,0,32,36",
         start_frame=2,
     )
-    path = deliver.render([*cuts, over], job_of(film), folder=tmp_path / "o")["web"]
+    path = deliver.render_profiles([*cuts, over], job_of(film), folder=tmp_path / "o")["web"]
     frames = [frame.astype(float) for frame in media.read_frames(path, width=64, height=36)]
     assert [round(frame[18, 50].mean() / 20) * 20 for frame in frames] == [
         60,
@@ -172,12 +175,12 @@ def test_a_second_picture_lies_in_its_place(tmp_path: Path) -> None:
 
 def test_two_pictures_share_the_screen_side_by_side(tmp_path: Path) -> None:
     film = grey_film(tmp_path, [60, 200], [4, 4])
-    (left,) = assemble.cuts(film.shots[:1], film.takes[:1], [], version="v", size=(64, 36))
-    places = [",".join(map(str, place)) for place in framing.arrange("two-hander", (64, 36))]
+    (left,) = assemble.build_cuts(film.shots[:1], film.takes[:1], [], version="v", size=(64, 36))
+    places = [",".join(map(str, place)) for place in framing.arrange_layout("two-hander", (64, 36))]
     right = dataclasses.replace(
         left, shot_id="x", take_path=film.takes[1].path, layer=1, place=places[1]
     )
-    path = deliver.render(
+    path = deliver.render_profiles(
         [dataclasses.replace(left, place=places[0]), right], job_of(film), folder=tmp_path / "o"
     )["web"]
     frames = [frame.astype(float) for frame in media.read_frames(path, width=64, height=36)]
@@ -191,10 +194,10 @@ def test_slate_and_end_card_stand_in_silence_around_the_programme(tmp_path: Path
 
     film = grey_film(tmp_path, [60], [10])
     Image.new("RGB", (64, 36), (180, 180, 180)).save(tmp_path / "card.png")
-    card = deliver.Card(path=tmp_path / "card.png", frames=4, digest="d")
+    card = Card(path=tmp_path / "card.png", frames=4, digest="d")
     job = job_of(film, slate=card, end_card=card)
-    cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36))
-    path = deliver.render(cuts, job, folder=tmp_path / "o")["web"]
+    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(64, 36))
+    path = deliver.render_profiles(cuts, job, folder=tmp_path / "o")["web"]
     assert np.abs(np.array(seen(path)) - np.repeat([180, 60, 180], [4, 10, 4])).max() <= 2
     heard = np.abs(np.concatenate(list(media.read_audio(path, hz=48000, channels=1)))[:, 0])
     assert abs(len(heard) - 18 * 1920) < 1920
@@ -205,12 +208,11 @@ def test_slate_and_end_card_stand_in_silence_around_the_programme(tmp_path: Path
 
 def test_chapters_are_written_with_their_titles(tmp_path: Path) -> None:
     film = grey_film(tmp_path, [60, 90], [10, 15])
-    chapters = (
-        deliver.Chapter(frame=0, title="INT. LAMP; = #1\\"),
-        deliver.Chapter(frame=10, title="二"),
-    )
-    cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36))
-    path = deliver.render(cuts, job_of(film, chapters=chapters), folder=tmp_path / "o")["web"]
+    chapters = (FileChapter(frame=0, title="INT. LAMP; = #1\\"), FileChapter(frame=10, title="二"))
+    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(64, 36))
+    path = deliver.render_profiles(cuts, job_of(film, chapters=chapters), folder=tmp_path / "o")[
+        "web"
+    ]
     said = media.run(["-i", str(path), "-f", "null", "-"])
     assert "Chapter #0:0: start 0.000000, end 0.400000" in said
     assert "Chapter #0:1: start 0.400000, end 1.000000" in said
@@ -228,14 +230,14 @@ def test_random_edit_lists_are_rendered_frame_for_frame(tmp_path: Path, seed: in
     frames = [chance.randint(1, 14) for _ in range(chance.randint(1, 6))]
     levels = [chance.randint(20, 235) for _ in frames]
     film = grey_film(tmp_path, levels, frames, rate=rate)
-    cuts = assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36))
+    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(64, 36))
     for number in range(1, len(cuts)):
         room = min(frames[number - 1], frames[number]) // 2
         cuts[number] = dataclasses.replace(
             cuts[number], dissolve_frames=chance.choice([0, 0, room])
         )
-    files = deliver.render(
-        cuts, job_of(film, profiles=(deliver.WEB, deliver.MASTER)), folder=tmp_path / "o"
+    files = deliver.render_profiles(
+        cuts, job_of(film, profiles=(profiles.WEB, profiles.MASTER)), folder=tmp_path / "o"
     )
     exact = sum(len(block) for block in media.read_audio(files["master"], hz=48000, channels=2))
     assert exact == edit_list.total_samples(cuts, rate), (

@@ -13,6 +13,7 @@ import soundfile
 
 from manifests.errors import ToolError
 from pipeline.assemble import master_mix
+from pipeline.assemble.loudness import LoudnessSettings
 from tests.pipeline.tiny_film import TinyFilm, tone
 
 SECOND = 48000
@@ -42,8 +43,8 @@ def test_loudness_is_reached_as_a_second_implementation_measures_it(
     tmp_path: Path, kind: str, target: float
 ) -> None:
     film = TinyFilm(tmp_path)
-    settings = master_mix.LoudnessSettings(target_lufs=target, peak_dbtp=-1.0)
-    made = master_mix.master(
+    settings = LoudnessSettings(target_lufs=target, peak_dbtp=-1.0)
+    made = master_mix.render_master(
         [film.record(programme(kind))], samples=12 * SECOND, settings=settings, root=tmp_path
     )
     pcm, _ = soundfile.read(tmp_path / made.path)
@@ -57,11 +58,8 @@ def test_loudness_is_reached_as_a_second_implementation_measures_it(
 def test_one_gain_serves_the_whole_programme(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     spoken = programme("speech")
-    made = master_mix.master(
-        [film.record(spoken)],
-        samples=len(spoken),
-        settings=master_mix.LoudnessSettings(),
-        root=tmp_path,
+    made = master_mix.render_master(
+        [film.record(spoken)], samples=len(spoken), settings=LoudnessSettings(), root=tmp_path
     )
     pcm, _ = soundfile.read(tmp_path / made.path)
     gain = 10 ** (made.gain_db / 20)
@@ -71,11 +69,8 @@ def test_one_gain_serves_the_whole_programme(tmp_path: Path) -> None:
 def test_silence_is_left_alone_and_said_to_be_unmeasurable(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     quiet = np.zeros(3 * SECOND, np.float32)
-    made = master_mix.master(
-        [film.record(quiet)],
-        samples=4 * SECOND,
-        settings=master_mix.LoudnessSettings(),
-        root=tmp_path,
+    made = master_mix.render_master(
+        [film.record(quiet)], samples=4 * SECOND, settings=LoudnessSettings(), root=tmp_path
     )
     assert not made.before.measurable
     assert made.gain_db == 0
@@ -85,11 +80,8 @@ def test_silence_is_left_alone_and_said_to_be_unmeasurable(tmp_path: Path) -> No
 def test_recordings_lie_where_they_belong_and_the_end_is_padded(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     recordings = [film.record(tone(100, level=0.25)), film.record(tone(200, level=0.5), offset=300)]
-    made = master_mix.master(
-        recordings,
-        samples=600,
-        settings=master_mix.LoudnessSettings(target_lufs=None),
-        root=tmp_path,
+    made = master_mix.render_master(
+        recordings, samples=600, settings=LoudnessSettings(target_lufs=None), root=tmp_path
     )
     pcm = soundfile.read(tmp_path / made.path)[0][:, 1]
     assert len(pcm) == 600
@@ -104,8 +96,8 @@ def test_a_recording_whose_copy_is_gone_is_named(tmp_path: Path) -> None:
     recording = film.record(tone(SECOND))
     (tmp_path / recording.master_path).unlink()
     with pytest.raises(ToolError, match=r"copy of a\.wav is gone"):
-        master_mix.master(
-            [recording], samples=SECOND, settings=master_mix.LoudnessSettings(), root=tmp_path
+        master_mix.render_master(
+            [recording], samples=SECOND, settings=LoudnessSettings(), root=tmp_path
         )
 
 
@@ -114,18 +106,18 @@ def test_the_same_sound_is_not_made_twice_and_other_settings_are_another_sound(
 ) -> None:
     film = TinyFilm(tmp_path)
     recordings = [film.record(programme("speech", 2))]
-    made = master_mix.master(
-        recordings, samples=2 * SECOND, settings=master_mix.LoudnessSettings(), root=tmp_path
+    made = master_mix.render_master(
+        recordings, samples=2 * SECOND, settings=LoudnessSettings(), root=tmp_path
     )
     stamp = (tmp_path / made.path).stat().st_mtime_ns
     assert (
-        master_mix.master(
-            recordings, samples=2 * SECOND, settings=master_mix.LoudnessSettings(), root=tmp_path
+        master_mix.render_master(
+            recordings, samples=2 * SECOND, settings=LoudnessSettings(), root=tmp_path
         )
         == made
     )
     assert (tmp_path / made.path).stat().st_mtime_ns == stamp
-    louder = master_mix.LoudnessSettings(target_lufs=-23)
+    louder = LoudnessSettings(target_lufs=-23)
     assert master_mix.sound_id(recordings, samples=2 * SECOND, settings=louder) != made.sound_id
     assert [p.suffix for p in sorted((tmp_path / "media" / "masters").iterdir())] == [
         ".flac",

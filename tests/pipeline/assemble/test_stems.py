@@ -35,7 +35,7 @@ def level(path: Path, start: float, end: float) -> float:
 
 
 def test_stems_add_up_to_the_master_bit_for_bit(master: Path, tmp_path: Path) -> None:
-    written = stems.write(master, CUES, tmp_path)
+    written = stems.write_stems(master, CUES, tmp_path)
     assert set(written) == {"MARA", "KOFI", "../x", "Room", "room"}
     assert all(path.parent == tmp_path for path in written.values())
     assert len(set(written.values())) == 5
@@ -46,7 +46,7 @@ def test_stems_add_up_to_the_master_bit_for_bit(master: Path, tmp_path: Path) ->
 
 
 def test_each_stem_is_silent_while_others_speak(master: Path, tmp_path: Path) -> None:
-    written = stems.write(master, CUES, tmp_path)
+    written = stems.write_stems(master, CUES, tmp_path)
     assert level(written["MARA"], 1, 2) == pytest.approx(level(master, 1, 2), rel=1e-3)
     assert level(written["MARA"], 4, 4.8) == 0
     assert level(written["KOFI"], 5.2, 5.8) == pytest.approx(level(master, 5.2, 5.8) / 2, rel=1e-3)
@@ -58,7 +58,7 @@ def test_dialogue_is_measured_without_the_pauses(tmp_path: Path) -> None:
     at = np.arange(20 * 48000) / 48000
     sound = np.where((at > 2) & (at < 4), 0.1, 0.001) * np.sin(2 * np.pi * 1000 * at)
     soundfile.write(tmp_path / "m.flac", np.stack([sound, sound], axis=1), 48000, subtype="PCM_24")
-    spoken = stems.dialogue_loudness(tmp_path / "m.flac", [cue("Word.", 2, 4)], tmp_path)
+    spoken = stems.measure_dialogue_loudness(tmp_path / "m.flac", [cue("Word.", 2, 4)], tmp_path)
     assert spoken.lufs == pytest.approx(-20, abs=0.5)
-    assert not stems.dialogue_loudness(tmp_path / "m.flac", [], tmp_path).measurable
+    assert not stems.measure_dialogue_loudness(tmp_path / "m.flac", [], tmp_path).measurable
     assert [path.name for path in tmp_path.iterdir()] == ["m.flac"]

@@ -16,7 +16,7 @@ import opentimelineio as otio
 import pytest
 
 from manifests.errors import InputError
-from pipeline.assemble import assemble, edit_list, timeline
+from pipeline.assemble import assemble, conform, edit_list, edl, timeline, timeline_reader
 from tests.pipeline.tiny_film import TinyFilm, tone
 
 GREY = np.full((36, 64, 3), 99, np.uint8)
@@ -32,7 +32,7 @@ def programme(
     return timeline.Programme(
         title=title,
         rate=rate,
-        cuts=assemble.cuts(film.shots, film.takes, [], version="v001", size=(64, 36)),
+        cuts=assemble.build_cuts(film.shots, film.takes, [], version="v001", size=(64, 36)),
         shots={shot.shot_id: shot for shot in film.shots},
         recordings=recordings,
         root=root,
@@ -45,7 +45,7 @@ def test_every_clip_names_media_that_exist_wherever_the_production_is_moved(tmp_
     made = programme(build / "media")
     staged = build / "deliverables" / ".v001.partial"
     staged.mkdir(parents=True)
-    path = timeline.write(made, folder=staged, at=build / "deliverables" / "v001")
+    path = timeline.write_otio(made, folder=staged, at=build / "deliverables" / "v001")
     staged.rename(build / "deliverables" / "v001")
     moved = shutil.move(tmp_path / "it's a film", tmp_path / "elsewhere")
     path = Path(moved) / "build" / "deliverables" / "v001" / path.name
@@ -60,7 +60,7 @@ def test_every_clip_names_media_that_exist_wherever_the_production_is_moved(tmp_
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001)])
 def test_the_cut_comes_back_from_the_file_frame_for_frame(tmp_path: Path, rate: Fraction) -> None:
     made = programme(tmp_path / "media", rate=rate)
-    events = timeline.read(timeline.write(made, folder=tmp_path))
+    events = timeline_reader.read_timeline(timeline.write_otio(made, folder=tmp_path))
     assert [(e.shot_id, e.start, e.end) for e in events] == [
         (c.shot_id, c.start_frame, c.end_frame) for c in made.cuts
     ]
@@ -68,7 +68,7 @@ def test_the_cut_comes_back_from_the_file_frame_for_frame(tmp_path: Path, rate: 
 
 def test_sound_lies_at_its_sample(tmp_path: Path) -> None:
     opened = otio.adapters.read_from_file(
-        str(timeline.write(programme(tmp_path / "media"), folder=tmp_path))
+        str(timeline.write_otio(programme(tmp_path / "media"), folder=tmp_path))
     )
     placed = [next(iter(track.find_clips())).range_in_parent() for track in opened.audio_tracks()]
     assert [(span.start_time.value, span.duration.value) for span in placed] == [
@@ -79,7 +79,7 @@ def test_sound_lies_at_its_sample(tmp_path: Path) -> None:
 
 def test_the_edl_lists_every_event_with_source_and_record_times(tmp_path: Path) -> None:
     lines = (
-        timeline.write_edl(programme(tmp_path / "media", title="a\nb"), folder=tmp_path)
+        edl.write_edl(programme(tmp_path / "media", title="a\nb"), folder=tmp_path)
         .read_text()
         .splitlines()
     )
@@ -106,7 +106,9 @@ def span(start: int, frames: int) -> otio.opentime.TimeRange:
 
 def test_an_untouched_timeline_conforms_to_the_same_cut(tmp_path: Path) -> None:
     made = programme(tmp_path / "media")
-    assert timeline.conform(made.cuts, timeline.write(made, folder=tmp_path)) == list(made.cuts)
+    assert conform.conform_cuts(made.cuts, timeline.write_otio(made, folder=tmp_path)) == list(
+        made.cuts
+    )
 
 
 def test_a_trimmed_and_reordered_timeline_conforms(tmp_path: Path) -> None:
@@ -118,13 +120,15 @@ def test_a_trimmed_and_reordered_timeline_conforms(tmp_path: Path) -> None:
         track.append(first)
         track[0].source_range = span(2, 3)
 
-    cuts = timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
+    cuts = conform.conform_cuts(
+        made.cuts, returned(timeline.write_otio(made, folder=tmp_path), change)
+    )
     assert [(c.number, c.start_frame, c.end_frame, c.take_frame) for c in cuts] == [
         ("sc01_sh020", 0, 3, 2),
         ("sc01_sh030", 3, 7, 0),
         ("sc01_sh010", 7, 10, 0),
     ]
-    assert [segment.frames for segment in edit_list.segments(cuts)] == [3, 4, 3]
+    assert [segment.frames for segment in edit_list.split_segments(cuts)] == [3, 4, 3]
 
 
 def test_what_cannot_be_conformed_is_named_all_at_once(tmp_path: Path) -> None:
@@ -136,7 +140,9 @@ def test_what_cannot_be_conformed_is_named_all_at_once(tmp_path: Path) -> None:
         track.insert(1, otio.schema.Gap(source_range=span(0, 2)))
 
     with pytest.raises(InputError) as raised:
-        timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
+        conform.conform_cuts(
+            made.cuts, returned(timeline.write_otio(made, folder=tmp_path), change)
+        )
     text = str(raised.value)
     assert "reaches outside its take" in text
     assert "'logo' is no shot" in text
@@ -147,15 +153,15 @@ def test_what_cannot_be_conformed_is_named_all_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_no_timeline_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "broken.otio").write_text(content)
     with pytest.raises(InputError, match="not an OpenTimelineIO timeline"):
-        timeline.read(tmp_path / "broken.otio")
+        timeline_reader.read_timeline(tmp_path / "broken.otio")
 
 
 def test_dissolves_come_back_from_the_timeline_and_stand_in_the_edl(tmp_path: Path) -> None:
     made = programme(tmp_path / "media")
     cuts = [made.cuts[0], dataclasses.replace(made.cuts[1], dissolve_frames=3), made.cuts[2]]
     dissolving = dataclasses.replace(made, cuts=cuts)
-    assert timeline.conform(made.cuts, timeline.write(dissolving, folder=tmp_path)) == cuts
-    lines = timeline.edl_lines(dissolving)
+    assert conform.conform_cuts(made.cuts, timeline.write_otio(dissolving, folder=tmp_path)) == cuts
+    lines = edl.edl_lines(dissolving)
     assert (
         lines[4] == "002  C01SH010 V     C        00:00:00:02 00:00:00:02 00:00:00:02 00:00:00:02"
     )
@@ -171,7 +177,7 @@ def test_events_of_the_edl_follow_each_other_without_gap_or_overlap_also_where_t
     cuts = [made.cuts[0], *(dataclasses.replace(cut, dissolve_frames=2) for cut in made.cuts[1:])]
     lines = [
         line.split()
-        for line in timeline.edl_lines(dataclasses.replace(made, cuts=cuts))
+        for line in edl.edl_lines(dataclasses.replace(made, cuts=cuts))
         if line[:3].isdigit()
     ]
     times = [[int(time[-2:]) for time in words[-4:]] for words in lines]
@@ -191,7 +197,7 @@ def test_a_dissolve_on_either_side_of_its_edit_point_shows_the_same_frames(tmp_p
     with_handles = dataclasses.replace(
         made, cuts=cuts, take_frames={cut.shot_id: cut.take_frames for cut in cuts}
     )
-    path = timeline.write(with_handles, folder=tmp_path)
+    path = timeline.write_otio(with_handles, folder=tmp_path)
 
     def begins_at_the_cut(track: otio.schema.Track) -> None:
         first, dissolve, second = track[0], track[1], track[2]
@@ -201,8 +207,8 @@ def test_a_dissolve_on_either_side_of_its_edit_point_shows_the_same_frames(tmp_p
         first.source_range = span(4, cuts[0].frames - 2)
         second.source_range = span(2, cuts[1].frames + 2)
 
-    assert timeline.conform(cuts, path) == cuts
-    assert timeline.conform(cuts, returned(path, begins_at_the_cut)) == cuts
+    assert conform.conform_cuts(cuts, path) == cuts
+    assert conform.conform_cuts(cuts, returned(path, begins_at_the_cut)) == cuts
 
 
 def test_clips_that_lost_their_metadata_are_known_by_their_media(tmp_path: Path) -> None:
@@ -213,8 +219,8 @@ def test_clips_that_lost_their_metadata_are_known_by_their_media(tmp_path: Path)
             clip.metadata.clear()
             clip.name = ""
 
-    assert timeline.conform(
-        made.cuts, returned(timeline.write(made, folder=tmp_path), forget)
+    assert conform.conform_cuts(
+        made.cuts, returned(timeline.write_otio(made, folder=tmp_path), forget)
     ) == list(made.cuts)
 
 
@@ -239,7 +245,9 @@ def test_what_an_editor_can_do_and_we_cannot_is_named(tmp_path: Path) -> None:
         )
 
     with pytest.raises(InputError) as raised:
-        timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
+        conform.conform_cuts(
+            made.cuts, returned(timeline.write_otio(made, folder=tmp_path), change)
+        )
     text = str(raised.value)
     for words in (
         "sh010 is switched off",
@@ -252,7 +260,7 @@ def test_what_an_editor_can_do_and_we_cannot_is_named(tmp_path: Path) -> None:
 
 def test_a_clip_on_anothers_track_is_named(tmp_path: Path) -> None:
     made = programme(tmp_path / "media")
-    path = timeline.write(made, folder=tmp_path)
+    path = timeline.write_otio(made, folder=tmp_path)
     edited = otio.adapters.read_from_file(str(path))
     track = edited.video_tracks()[0]
     lifted, length = track[2].clone(), track[2].duration()
@@ -262,7 +270,7 @@ def test_a_clip_on_anothers_track_is_named(tmp_path: Path) -> None:
     edited.tracks.insert(1, upper)
     otio.adapters.write_to_file(edited, str(path))
     with pytest.raises(InputError, match=r"lies on picture track 2 \(expected track 1\)"):
-        timeline.conform(made.cuts, path)
+        conform.conform_cuts(made.cuts, path)
 
 
 def test_a_shared_picture_has_a_track_for_each_layer_and_comes_back(tmp_path: Path) -> None:
@@ -271,15 +279,15 @@ def test_a_shared_picture_has_a_track_for_each_layer_and_comes_back(tmp_path: Pa
         made.cuts[1], shot_id=made.cuts[2].shot_id, number="b", layer=1, place="32,0,32,36"
     )
     layered = dataclasses.replace(made, cuts=[*made.cuts[:2], over])
-    path = timeline.write(layered, folder=tmp_path)
+    path = timeline.write_otio(layered, folder=tmp_path)
     assert [track.name for track in otio.adapters.read_from_file(str(path)).video_tracks()] == [
         "picture",
         "picture 2",
     ]
-    assert timeline.conform(layered.cuts, path) == [
+    assert conform.conform_cuts(layered.cuts, path) == [
         dataclasses.replace(c, order=n) for n, c in enumerate(layered.cuts)
     ]
-    assert not any("b" in line for line in timeline.edl_lines(layered)[2:] if line.startswith("*"))
+    assert not any("b" in line for line in edl.edl_lines(layered)[2:] if line.startswith("*"))
 
 
 def test_other_speeds_and_rates_and_impossible_dissolves_are_refused(tmp_path: Path) -> None:
@@ -304,14 +312,16 @@ def test_other_speeds_and_rates_and_impossible_dissolves_are_refused(tmp_path: P
         (dissolve, "dissolve into"),
     ):
         with pytest.raises(InputError, match=words):
-            timeline.conform(made.cuts, returned(timeline.write(made, folder=tmp_path), change))
+            conform.conform_cuts(
+                made.cuts, returned(timeline.write_otio(made, folder=tmp_path), change)
+            )
 
 
 def test_clips_that_leave_their_words_are_found(tmp_path: Path) -> None:
     made = programme(tmp_path / "media")
-    assert timeline.moved_from_sound(made.cuts, made.shots) == []
+    assert conform.find_moved_cuts(made.cuts, made.shots) == []
     slipped = dataclasses.replace(made.cuts[1], take_frame=2, end_frame=made.cuts[1].end_frame - 2)
-    assert timeline.moved_from_sound([made.cuts[0], slipped], made.shots) == [(slipped, -2)]
+    assert conform.find_moved_cuts([made.cuts[0], slipped], made.shots) == [(slipped, -2)]
 
 
 def test_final_cuts_xml_comes_back_frame_for_frame_with_its_sound_and_its_dissolve(

@@ -13,13 +13,16 @@ import pytest
 from manifests.rows import Check
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
-from pipeline.checks import qc
+from pipeline.assemble.loudness import LoudnessSettings
+from pipeline.checks import check_captions, qc
+from pipeline.checks.media_report import MediaReport
 from pipeline.deliver import captions, deliver, profiles
+from pipeline.deliver.delivery_job import DeliveryJob
 from tests.pipeline.deliver.test_captions import cue
 from tests.pipeline.tiny_film import TinyFilm, eight_bit, portrait
 
 SIZE = (320, 180)
-LOUD = master_mix.LoudnessSettings(target_lufs=-20.0, peak_dbtp=-1.0)
+LOUD = LoudnessSettings(target_lufs=-20.0, peak_dbtp=-1.0)
 
 
 def speechlike(samples: int) -> np.ndarray:
@@ -34,7 +37,7 @@ def speechlike(samples: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def film(
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[TinyFilm, deliver.Job, dict[str, Path], qc.Expected]:
+) -> tuple[TinyFilm, DeliveryJob, dict[str, Path], qc.ExpectedMedia]:
     """Two moving shots with sound, rendered once."""
     folder = tmp_path_factory.mktemp("film")
     film = TinyFilm(folder / "media")
@@ -46,18 +49,20 @@ def film(
             label="DICE-Talk",
         )
     recording = film.record(speechlike(film.samples))
-    master = master_mix.master([recording], samples=film.samples, settings=LOUD, root=film.root)
+    master = master_mix.render_master(
+        [recording], samples=film.samples, settings=LOUD, root=film.root
+    )
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=film.rate)
-    wanted = (deliver.WEB, deliver.MASTER, profiles.HEVC, profiles.AV1)
-    job = deliver.Job(
+    wanted = (profiles.WEB, profiles.MASTER, profiles.HEVC, profiles.AV1)
+    job = DeliveryJob(
         picture=picture,
         sound_id=master.sound_id,
         sound_path=film.root / master.path,
         root=film.root,
         profiles=wanted,
     )
-    cuts = assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
-    expected = qc.Expected(
+    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v001", size=SIZE)
+    expected = qc.ExpectedMedia(
         frames=100,
         rate=film.rate,
         width=SIZE[0],
@@ -65,7 +70,7 @@ def film(
         loudness=LOUD,
         speech=[(0.2, 3.8)],
     )
-    return film, job, deliver.render(cuts, job, folder=folder / "out"), expected
+    return film, job, deliver.render_profiles(cuts, job, folder=folder / "out"), expected
 
 
 def verdicts(checks: list[Check]) -> dict[str, str]:
@@ -75,7 +80,7 @@ def verdicts(checks: list[Check]) -> dict[str, str]:
 @pytest.mark.parametrize("profile", ["web", "master", "hevc", "av1"])
 def test_a_sound_deliverable_passes_every_check(film, profile: str) -> None:
     _, _, files, expected = film
-    checks = qc.check(files[profile], expected, version="v001", profile=profile)
+    checks = qc.check_file(files[profile], expected, version="v001", profile=profile)
     assert {check.verdict for check in checks} == {"pass"}, [
         c for c in checks if c.verdict != "pass"
     ]
@@ -95,7 +100,7 @@ def broken(film, tmp_path: Path, *options: str) -> list[Check]:
     """Checks of the web file after ffmpeg has made it wrong."""
     _, _, files, expected = film
     media.run(["-i", str(files["web"]), *options, str(tmp_path / "b.mp4")])
-    return qc.check(tmp_path / "b.mp4", expected, version="v001", profile="web")
+    return qc.check_file(tmp_path / "b.mp4", expected, version="v001", profile="web")
 
 
 def test_a_missing_frame_fails_the_frame_count(film, tmp_path: Path) -> None:
@@ -148,7 +153,7 @@ def test_wrong_loudness_fails(film, tmp_path: Path) -> None:
 
 
 def test_silence_fails_only_where_somebody_speaks() -> None:
-    report = qc.Report(
+    report = MediaReport(
         width=2,
         height=2,
         rate=Fraction(25),
@@ -164,24 +169,24 @@ def test_silence_fails_only_where_somebody_speaks() -> None:
         clipped=0,
     )
     for speech, verdict in (([(0.0, 9.0)], "pass"), ([(8.0, 12.0)], "fail")):
-        expected = qc.Expected(
+        expected = qc.ExpectedMedia(
             frames=500, rate=Fraction(25), width=2, height=2, loudness=LOUD, speech=speech
         )
-        assert {v.name: v.verdict for v in qc.judge(report, expected)}["silence"] == verdict
+        assert {v.name: v.verdict for v in qc.judge_report(report, expected)}["silence"] == verdict
 
 
 def test_a_file_that_is_cut_short_fails_instead_of_raising(film, tmp_path: Path) -> None:
     _, _, files, expected = film
     (tmp_path / "cut.mov").write_bytes(files["master"].read_bytes()[:20000])
-    checks = qc.check(tmp_path / "cut.mov", expected, version="v001", profile="master")
-    assert qc.failures(checks)
+    checks = qc.check_file(tmp_path / "cut.mov", expected, version="v001", profile="master")
+    assert qc.select_failures(checks)
 
 
 def test_a_line_without_caption_is_named() -> None:
     cues = [cue("The lamp was out.", 1, 2), cue("It was never out.", 5, 6)]
-    made = captions.compose(cues, rate=Fraction(25), frames=200)
+    made = captions.compose_captions(cues, rate=Fraction(25), frames=200)
     for shown, verdict in ((made, "pass"), (made[:1], "fail")):
-        (row,) = qc.check_captions(shown, cues, [], version="v001", rate=Fraction(25))
+        (row,) = check_captions.check_captions(shown, cues, [], version="v001", rate=Fraction(25))
         assert row.verdict == verdict
     assert row.timecode == "00:00:05:00"
     assert "It was never out." in row.advice
@@ -191,6 +196,6 @@ def test_checks_are_written_with_their_summary(tmp_path: Path) -> None:
     row = Check(
         version="v001", profile="web", name="black", value="none", limit="none", verdict="pass"
     )
-    read = json.loads(qc.write([row], tmp_path).read_text())
+    read = json.loads(qc.write_checks([row], tmp_path).read_text())
     assert read["summary"] == {"pass": 1, "warn": 0, "fail": 0}
     assert read["checks"][0]["name"] == "black"

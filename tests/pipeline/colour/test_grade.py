@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from manifests.errors import InputError
-from pipeline.colour import colour, colour_transfer, grade
+from pipeline.colour import colour, colour_transfer, grade, look_reference
+from pipeline.colour.look_reference import LookSettings, ReferenceStill
 from pipeline.cut import framing
 from pipeline.deliver import contact_sheet
 from tests.pipeline.tiny_film import FACE, TinyFilm, eight_bit, portrait
@@ -26,7 +27,7 @@ CASTS = {
 
 def cast(picture: np.ndarray, name: str) -> np.ndarray:
     """A picture under another light: gains on linear light."""
-    return np.clip(colour.srgb_of_linear(colour.linear_of_srgb(picture) * CASTS[name]), 0, 1)
+    return np.clip(colour.linear_to_srgb(colour.srgb_to_linear(picture) * CASTS[name]), 0, 1)
 
 
 def moving(picture: np.ndarray, frames: int = 6) -> list[np.ndarray]:
@@ -38,12 +39,12 @@ def moving(picture: np.ndarray, frames: int = 6) -> list[np.ndarray]:
 
 
 def difference(first: np.ndarray, second: np.ndarray) -> float:
-    return float(colour.delta_e(colour.lab_of_rgb(first), colour.lab_of_rgb(second)).mean())
+    return float(colour.delta_e(colour.rgb_to_lab(first), colour.rgb_to_lab(second)).mean())
 
 
-def reference(tmp_path: Path, name: str) -> grade.LookSettings:
+def reference(tmp_path: Path, name: str) -> LookSettings:
     Image.fromarray(eight_bit(portrait(name))).save(tmp_path / f"{name}.png")
-    return grade.LookSettings(reference=tmp_path / f"{name}.png", reference_face=FACE)
+    return LookSettings(reference=tmp_path / f"{name}.png", reference_face=FACE)
 
 
 @pytest.mark.parametrize("name", list(CASTS))
@@ -53,7 +54,9 @@ def test_a_known_cast_is_taken_off_to_less_than_a_third(
 ) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(cast(portrait(who), name)), character=who)
-    (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, who), root=tmp_path)
+    (made,) = grade.grade_shots(
+        film.shots, film.takes, look=reference(tmp_path, who), root=tmp_path
+    )
     cube = colour.read_cube(tmp_path / made.cube_path)
     assert cube.shape == (33, 33, 33, 3)
     graded = colour.apply_cube(cube, cast(portrait(who), name))
@@ -64,7 +67,7 @@ def test_a_known_cast_is_taken_off_to_less_than_a_third(
         colour_transfer.sample_pictures(eight_bit(p)[None], FACE).skin_mean
         for p in (graded, portrait(who))
     ]
-    assert abs(np.subtract(*colour.hue_degrees(colour.lab_of_rgb(np.stack(skin))))) < 2
+    assert abs(np.subtract(*colour.hue_degrees(colour.rgb_to_lab(np.stack(skin))))) < 2
     assert made.delta_e_after < made.delta_e_before / 3
     assert not made.limited
 
@@ -74,7 +77,7 @@ def test_two_casts_of_one_character_come_together_without_any_look(tmp_path: Pat
     pictures = [cast(portrait("mara"), name) for name in ("warm", "cool")]
     for picture in pictures:
         film.add(moving(picture))
-    made = grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=tmp_path)
+    made = grade.grade_shots(film.shots, film.takes, look=LookSettings(), root=tmp_path)
     graded = [
         colour.apply_cube(colour.read_cube(tmp_path / row.cube_path), picture)
         for row, picture in zip(made, pictures, strict=True)
@@ -85,10 +88,12 @@ def test_two_casts_of_one_character_come_together_without_any_look(tmp_path: Pat
 def test_a_darker_face_is_not_made_lighter_by_the_look_of_a_lighter_one(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(portrait("kofi")), character="kofi")
-    (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path)
+    (made,) = grade.grade_shots(
+        film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path
+    )
     graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("kofi"))
     lightness = [
-        colour.lab_of_rgb(colour_transfer.sample_pictures(eight_bit(p)[None], FACE).skin_mean)[0]
+        colour.rgb_to_lab(colour_transfer.sample_pictures(eight_bit(p)[None], FACE).skin_mean)[0]
         for p in (graded, portrait("kofi"))
     ]
     assert abs(lightness[0] - lightness[1]) < 2
@@ -102,7 +107,7 @@ def test_without_a_look_a_cast_is_brought_toward_neutral_and_neutral_light_is_le
         film = TinyFilm(tmp_path / name)
         picture = portrait(who) if name == "plain" else cast(portrait(who), name)
         film.add(moving(picture), character=who)
-        (made,) = grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=film.root)
+        (made,) = grade.grade_shots(film.shots, film.takes, look=LookSettings(), root=film.root)
         graded = colour.apply_cube(colour.read_cube(film.root / made.cube_path), picture)
         start = difference(picture, portrait(who))
         assert difference(graded, portrait(who)) < (start * most if start else most), name
@@ -113,9 +118,9 @@ def test_a_still_of_ones_own_goes_before_the_shared_one(tmp_path: Path) -> None:
     for who in ("mara", "kofi"):
         film.add(moving(cast(portrait(who), "warm")), character=who)
     shared = reference(tmp_path, "mara")
-    own = grade.Still(path=reference(tmp_path, "kofi").reference, face=FACE)
+    own = ReferenceStill(path=reference(tmp_path, "kofi").reference, face=FACE)
     look = dataclasses.replace(shared, stills={"kofi": own})
-    made = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    made = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
     for row, who in zip(made, ("mara", "kofi"), strict=True):
         graded = colour.apply_cube(
             colour.read_cube(tmp_path / row.cube_path), cast(portrait(who), "warm")
@@ -129,7 +134,7 @@ def test_a_look_of_the_same_scene_without_a_known_face_changes_nothing(tmp_path:
     # painted: no face is found in it
     look = dataclasses.replace(reference(tmp_path, "mara"), reference_face=None)
     for method in ("monge-kantorovich", "reinhard"):
-        (made,) = grade.grade(
+        (made,) = grade.grade_shots(
             film.shots, film.takes, look=dataclasses.replace(look, method=method), root=tmp_path
         )
         graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("mara"))
@@ -150,17 +155,17 @@ def test_a_frame_of_the_film_in_another_light_is_known_as_the_same_scene(
     Image.fromarray(eight_bit(graded)).save(tmp_path / "graded.png")
     top, bottom = ((edge * 128 - crop.top) / crop.height for edge in (FACE[1], FACE[3]))
     box = (FACE[0], max(top, 0.0), FACE[2], min(bottom, 1.0)) if face == "told" else None
-    look = grade.LookSettings(reference=tmp_path / "graded.png", reference_face=box)
-    (made,) = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    look = LookSettings(reference=tmp_path / "graded.png", reference_face=box)
+    (made,) = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
     shown = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("mara"))
     wanted = cast(portrait("mara"), "cool")
     assert difference(shown, wanted) < difference(portrait("mara"), wanted) / 3
 
 
 def test_the_face_of_a_reference_still_is_found_when_nobody_says_where_it_is() -> None:
-    sample = grade.read_reference(Path("pipeline/script/starter/portraits/alex.jpg"), None)
+    sample = look_reference.read_reference(Path("pipeline/script/starter/portraits/alex.jpg"), None)
     assert sample.has_skin
-    lightness, a, b = colour.lab_of_rgb(sample.skin_mean)
+    lightness, a, b = colour.rgb_to_lab(sample.skin_mean)
     assert 40 < lightness < 85
     assert a > 5
     assert b > 5
@@ -170,26 +175,28 @@ def test_a_cube_of_ones_own_goes_before_the_still_for_all(tmp_path: Path) -> Non
     film = TinyFilm(tmp_path)
     for who in ("mara", "kofi"):
         film.add(moving(portrait(who)), character=who)
-    half = colour.cube_of(lambda rgb: rgb / 2, points=2)
+    half = colour.sample_cube(lambda rgb: rgb / 2, points=2)
     colour.write_cube(tmp_path / "half.cube", half, title="half")
     look = dataclasses.replace(
-        reference(tmp_path, "mara"), stills={"kofi": grade.Still(path=tmp_path / "half.cube")}
+        reference(tmp_path, "mara"), stills={"kofi": ReferenceStill(path=tmp_path / "half.cube")}
     )
-    mara, kofi = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    mara, kofi = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
     assert (mara.method, kofi.method) == ("monge-kantorovich", "cube")
     dimmed = colour.apply_cube(colour.read_cube(tmp_path / kofi.cube_path), portrait("kofi"))
     assert np.abs(dimmed - portrait("kofi") / 2).max() < 1e-4
-    again = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    again = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
     assert again == [mara, kofi]
 
 
 def test_before_and_after_are_shown_side_by_side(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(cast(portrait("mara"), "dim")))
-    (made,) = grade.grade(film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path)
-    before, after = grade.before_after(film.takes[0], made, root=tmp_path, height=128)
+    (made,) = grade.grade_shots(
+        film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path
+    )
+    before, after = grade.render_before_after(film.takes[0], made, root=tmp_path, height=128)
     assert after.mean() > before.mean() + 10
-    path = contact_sheet.before_after_sheet(
+    path = contact_sheet.write_before_after_sheet(
         [(before, after, "sc01_sh010", "4.1 to 0.2")], tmp_path / "grades.png"
     )
     with Image.open(path) as picture:
@@ -198,37 +205,37 @@ def test_before_and_after_are_shown_side_by_side(tmp_path: Path) -> None:
 
 def test_a_cast_beyond_the_limit_is_weakened_and_flagged(tmp_path: Path) -> None:
     sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "cool"))[None], FACE)
-    look = colour_transfer.look_of(
+    look = colour_transfer.build_look(
         colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
     )
-    free = colour_transfer.estimate(sample, look, method="monge-kantorovich", limit=50)
-    held = colour_transfer.estimate(sample, look, method="monge-kantorovich", limit=2)
+    free = colour_transfer.estimate_transfer(sample, look, method="monge-kantorovich", limit=50)
+    held = colour_transfer.estimate_transfer(sample, look, method="monge-kantorovich", limit=2)
     assert (free.limited, held.limited) == (False, True)
     means = np.stack([sample.skin_mean, sample.rest_mean])
-    moved = colour.delta_e(colour.lab_of_rgb(means), colour.lab_of_rgb(held(means)))
+    moved = colour.delta_e(colour.rgb_to_lab(means), colour.rgb_to_lab(held(means)))
     assert 1.6 < moved.max() < 2.2
     assert free.after < held.after < held.before
 
 
 def test_strength_nought_and_method_none_change_nothing() -> None:
     sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
-    look = colour_transfer.look_of(
+    look = colour_transfer.build_look(
         colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
     )
     rgb = np.random.default_rng(0).uniform(0, 1, (50, 3))
     for made in (
-        colour_transfer.estimate(sample, look, method="none"),
-        colour_transfer.estimate(sample, look, method="reinhard", strength=0),
+        colour_transfer.estimate_transfer(sample, look, method="none"),
+        colour_transfer.estimate_transfer(sample, look, method="reinhard", strength=0),
     ):
         assert np.allclose(made(rgb), rgb)
 
 
 def test_reinhard_brings_the_mean_to_the_look() -> None:
     sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
-    look = colour_transfer.look_of(
+    look = colour_transfer.build_look(
         colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
     )
-    made = colour_transfer.estimate(sample, look, method="reinhard")
+    made = colour_transfer.estimate_transfer(sample, look, method="reinhard")
     assert made.after < made.before / 3
 
 
@@ -236,19 +243,19 @@ def test_standing_cubes_are_not_made_again_and_no_picture_is_opened(tmp_path: Pa
     film = TinyFilm(tmp_path)
     film.add(moving(cast(portrait("mara"), "warm")))
     film.add(moving(portrait("kofi")), character="kofi")
-    first = grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=tmp_path)
+    first = grade.grade_shots(film.shots, film.takes, look=LookSettings(), root=tmp_path)
     for take in film.takes:
         (tmp_path / take.path).unlink()
-    assert grade.grade(film.shots, film.takes, look=grade.LookSettings(), root=tmp_path) == first
+    assert grade.grade_shots(film.shots, film.takes, look=LookSettings(), root=tmp_path) == first
 
 
 def test_other_settings_make_other_grades(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(portrait("mara")))
     looks = [
-        grade.LookSettings(),
-        grade.LookSettings(strength=0.5),
-        grade.LookSettings(method="reinhard"),
+        LookSettings(),
+        LookSettings(strength=0.5),
+        LookSettings(method="reinhard"),
         reference(tmp_path, "kofi"),
     ]
     pairs = list(zip(film.shots, film.takes, strict=True))
@@ -260,11 +267,11 @@ def test_a_cube_as_look_is_applied_by_its_strength(tmp_path: Path) -> None:
     film.add(moving(portrait("mara")))
     colour.write_cube(
         tmp_path / "warm.cube",
-        colour.cube_of(lambda rgb: rgb * [1.0, 0.9, 0.8], points=17),
+        colour.sample_cube(lambda rgb: rgb * [1.0, 0.9, 0.8], points=17),
         title="warm",
     )
-    look = grade.LookSettings(reference=tmp_path / "warm.cube", strength=0.5)
-    (made,) = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    look = LookSettings(reference=tmp_path / "warm.cube", strength=0.5)
+    (made,) = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
     graded = colour.apply_cube(
         colour.read_cube(tmp_path / made.cube_path), np.array([[0.5, 0.5, 0.5]])
     )
@@ -279,11 +286,8 @@ def test_a_reference_that_cannot_be_read_is_one_clear_error(tmp_path: Path, name
     for text in ("text.png", "text.cube"):
         (tmp_path / text).write_text("no picture")
     with pytest.raises(InputError, match=name):
-        grade.grade(
-            film.shots,
-            film.takes,
-            look=grade.LookSettings(reference=tmp_path / name),
-            root=tmp_path,
+        grade.grade_shots(
+            film.shots, film.takes, look=LookSettings(reference=tmp_path / name), root=tmp_path
         )
 
 
@@ -293,8 +297,8 @@ def test_another_shot_can_be_the_look_and_its_take_makes_the_grades_identity(
     film = TinyFilm(tmp_path)
     for picture in (portrait("mara"), cast(portrait("mara"), "warm")):
         film.add(moving(picture))
-    look = grade.LookSettings(reference_shot="sc01_sh010")
-    own, other = grade.grade(film.shots, film.takes, look=look, root=tmp_path)
+    look = LookSettings(reference_shot="sc01_sh010")
+    own, other = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
     graded = colour.apply_cube(
         colour.read_cube(tmp_path / other.cube_path), cast(portrait("mara"), "warm")
     )
@@ -302,19 +306,16 @@ def test_another_shot_can_be_the_look_and_its_take_makes_the_grades_identity(
     kept = colour.apply_cube(colour.read_cube(tmp_path / own.cube_path), portrait("mara"))
     assert difference(kept, portrait("mara")) < 0.5
     pairs = list(zip(film.shots, film.takes, strict=True))
-    assert grade.grade_ids(pairs, look) != grade.grade_ids(pairs, grade.LookSettings())
+    assert grade.grade_ids(pairs, look) != grade.grade_ids(pairs, LookSettings())
 
 
 def test_a_look_that_is_no_shot_names_the_nearest(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(portrait("mara")))
     with pytest.raises(InputError, match="sc01_sh010"):
-        grade.grade(
-            film.shots,
-            film.takes,
-            look=grade.LookSettings(reference_shot="sc01_sh001"),
-            root=tmp_path,
+        grade.grade_shots(
+            film.shots, film.takes, look=LookSettings(reference_shot="sc01_sh001"), root=tmp_path
         )
     for wanted in ("", " ", "sc01_sh001"):
         with pytest.raises(InputError, match="no shot is numbered"):
-            grade.check_reference_shot([shot.number for shot in film.shots], wanted)
+            look_reference.check_reference_shot([shot.number for shot in film.shots], wanted)

@@ -28,15 +28,15 @@ def test_a_slate_names_title_format_and_length_and_what_made_the_pictures() -> N
 
 
 def test_a_card_stands_for_its_time_and_none_for_no_time(tmp_path: Path) -> None:
-    card = cards.card(("The Lamp",), 1.5, PICTURE, root=tmp_path)
+    card = cards.make_card(("The Lamp",), 1.5, PICTURE, root=tmp_path)
     assert card is not None
     assert card.frames == 38
-    assert cards.card(("The Lamp",), 0.0, PICTURE, root=tmp_path) is None
+    assert cards.make_card(("The Lamp",), 0.0, PICTURE, root=tmp_path) is None
 
 
 @pytest.mark.parametrize("title", ["A" * 400, "\u202egnp.exe {\\i1} %s 'x'", "灯塔", ""])
 def test_any_title_fits_and_is_drawn_as_it_is_written(tmp_path: Path, title: str) -> None:
-    card = cards.card((title, "small print"), 1, PICTURE, root=tmp_path)
+    card = cards.make_card((title, "small print"), 1, PICTURE, root=tmp_path)
     assert card is not None
     with Image.open(card.path) as image:
         pixels = np.asarray(image)
@@ -46,7 +46,9 @@ def test_any_title_fits_and_is_drawn_as_it_is_written(tmp_path: Path, title: str
 
 
 def test_the_same_words_give_the_same_bytes(tmp_path: Path) -> None:
-    first, second = (cards.card(("The Lamp",), 1, PICTURE, root=tmp_path / name) for name in "ab")
+    first, second = (
+        cards.make_card(("The Lamp",), 1, PICTURE, root=tmp_path / name) for name in "ab"
+    )
     assert first is not None
     assert second is not None
     assert first.path.read_bytes() == second.path.read_bytes()

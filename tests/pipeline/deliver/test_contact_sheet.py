@@ -19,10 +19,10 @@ def test_each_cell_shows_its_own_frame(tmp_path: Path) -> None:
         for level in levels:
             writer.write(np.full((36, 64, 3), level, np.uint8))
     cells = [
-        contact_sheet.Cell(frame=frame, title=f"sc01_sh{frame}", note="MARA  happy 1")
+        contact_sheet.SheetCell(frame=frame, title=f"sc01_sh{frame}", note="MARA  happy 1")
         for frame in (5, 0, 3)
     ]
-    path = contact_sheet.contact_sheet(
+    path = contact_sheet.make_contact_sheet(
         tmp_path / "film.mkv", cells, tmp_path / "sheet.png", rate=Fraction(25), cell_size=(64, 36)
     )
     with Image.open(path) as image:
@@ -33,15 +33,15 @@ def test_each_cell_shows_its_own_frame(tmp_path: Path) -> None:
 
 
 def test_titles_that_are_too_long_or_hold_control_characters_fit_their_cell() -> None:
-    text = contact_sheet.fit("sc01 \x1b[31m 日本語 \u202e" + "long " * 50, 15, 200)
+    text = contact_sheet.shorten_text("sc01 \x1b[31m 日本語 \u202e" + "long " * 50, 15, 200)
     assert text.endswith("…")
-    assert contact_sheet.font(15).getlength(text) <= 200
+    assert contact_sheet.load_font(15).getlength(text) <= 200
     assert "\x1b" not in text
     assert "\u202e" not in text
 
 
 def test_a_sheet_without_shots_is_still_a_picture(tmp_path: Path) -> None:
-    path = contact_sheet.contact_sheet(
+    path = contact_sheet.make_contact_sheet(
         tmp_path / "none.mkv", [], tmp_path / "sheet.png", rate=Fraction(25)
     )
     with Image.open(path) as picture:

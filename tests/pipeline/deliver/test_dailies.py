@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from manifests.rows import Cut, Take
 from pipeline import media
 from pipeline.deliver import dailies
-from pipeline.deliver.dailies import Framing, Heard, Still
+from pipeline.deliver.dailies import TakeFraming, TakeSound, VideoStill
 
 FRAMES, RATE = 40, Fraction(25)
 
@@ -71,12 +71,12 @@ def take() -> Take:
     )
 
 
-SEEN = Framing(crop="0,0,96,54", size=(128, 72))
+SEEN = TakeFraming(crop="0,0,96,54", size=(128, 72))
 
 
 def test_frame_n_of_the_copy_is_frame_n_of_the_take_wherever_one_begins_to_read(root: Path) -> None:
-    heard = Heard(sound_id="s", path=root / "sound.flac", first_frame=10)
-    path = dailies.copy(take(), SEEN, heard, root=root)
+    heard = TakeSound(sound_id="s", path=root / "sound.flac", first_frame=10)
+    path = dailies.make_copy(take(), SEEN, heard, root=root)
     told = media.probe(path)
     assert told.video is not None and told.audio is not None
     assert (told.video.width, told.video.height, told.video.frames, told.video.rate) == (
@@ -94,8 +94,8 @@ def test_frame_n_of_the_copy_is_frame_n_of_the_take_wherever_one_begins_to_read(
 
 
 def test_a_copy_is_heard_as_its_span_of_the_timeline(root: Path) -> None:
-    path = dailies.copy(
-        take(), SEEN, Heard(sound_id="s", path=root / "sound.flac", first_frame=10), root=root
+    path = dailies.make_copy(
+        take(), SEEN, TakeSound(sound_id="s", path=root / "sound.flac", first_frame=10), root=root
     )
     sound = np.concatenate(list(media.read_audio(path, hz=48_000, channels=1)))[:, 0]
     loud = np.abs(sound) > 0.1
@@ -104,10 +104,10 @@ def test_a_copy_is_heard_as_its_span_of_the_timeline(root: Path) -> None:
 
 
 def test_what_was_made_is_not_made_again_and_follows_its_content(root: Path) -> None:
-    first = dailies.copy(take(), SEEN, None, root=root)
+    first = dailies.make_copy(take(), SEEN, None, root=root)
     made = first.stat().st_mtime_ns
-    assert dailies.copy(take(), SEEN, None, root=root).stat().st_mtime_ns == made
-    other = Framing(crop="0,5,96,54", size=(128, 72))
+    assert dailies.make_copy(take(), SEEN, None, root=root).stat().st_mtime_ns == made
+    other = TakeFraming(crop="0,5,96,54", size=(128, 72))
     assert dailies.copy_path(take(), other, None, root=root) != first
 
 
@@ -116,7 +116,7 @@ def test_the_copies_that_were_not_used_for_longest_make_room(tmp_path: Path) -> 
         path = tmp_path / f"{name}.mp4"
         path.write_bytes(b"x" * 1000)
         os.utime(path, (1_000_000 - age, 1_000_000))
-    gone = dailies.prune(tmp_path, keep=tmp_path / "older.mp4", most_bytes=2500)
+    gone = dailies.prune_copies(tmp_path, keep=tmp_path / "older.mp4", most_bytes=2500)
     assert {path.stem for path in gone} == {"old", "kept"}
     assert {path.stem for path in tmp_path.glob("*.mp4")} == {"new", "older"}
 
@@ -124,21 +124,22 @@ def test_the_copies_that_were_not_used_for_longest_make_room(tmp_path: Path) -> 
 def test_a_thumbnail_is_the_frame_that_was_asked_for(root: Path) -> None:
     from PIL import Image
 
-    still = Still(video=root / "take.mkv", key="b", frame=30, rate=RATE, crop="0,0,96,54")
-    path = dailies.thumbnail(still, root=root)
+    still = VideoStill(video=root / "take.mkv", key="b", frame=30, rate=RATE, crop="0,0,96,54")
+    path = dailies.make_thumbnail(still, root=root)
     with Image.open(path) as picture:
         assert picture.size == dailies.THUMBNAIL
         assert shown(np.asarray(picture)) == 30
-    assert dailies.thumbnail(still, root=root) == path
+    assert dailies.make_thumbnail(still, root=root) == path
 
 
 def test_the_waveform_has_a_pair_for_every_frame_also_past_the_sounds_end(root: Path) -> None:
-    pairs = dailies.peaks(root / "sound.flac", sound_id="s", frames=60, rate=RATE, root=root)
+    pairs = dailies.read_peaks(root / "sound.flac", sound_id="s", frames=60, rate=RATE, root=root)
     assert len(pairs) == 60
     assert pairs[3] == (0.0, 0.0) == pairs[55]
     assert pairs[30] == (pytest.approx(-0.5, abs=0.02), pytest.approx(0.5, abs=0.02))
     assert (
-        dailies.peaks(root / "sound.flac", sound_id="s", frames=60, rate=RATE, root=root) == pairs
+        dailies.read_peaks(root / "sound.flac", sound_id="s", frames=60, rate=RATE, root=root)
+        == pairs
     )
 
 
@@ -147,7 +148,7 @@ def test_the_waveform_has_a_pair_for_every_frame_also_past_the_sounds_end(root: 
     st.integers(1, 80),
 )
 def test_fewer_pairs_keep_the_extremes(pairs: list[tuple[float, float]], width: int) -> None:
-    few = dailies.fewer(pairs, width)
+    few = dailies.thin_peaks(pairs, width)
     assert len(few) == min(width, len(pairs))
     assert min(low for low, _ in few) == min(low for low, _ in pairs)
     assert max(high for _, high in few) == max(high for _, high in pairs)
@@ -166,7 +167,7 @@ def test_a_copy_is_never_larger_than_a_screen_and_always_even(wide: int, high: i
         cube_path="",
         crop="0,0,2,2",
     )
-    seen = dailies.framing(cut, size=(wide, high))
+    seen = dailies.frame_copy(cut, size=(wide, high))
     assert seen.size[0] <= dailies.LARGEST[0] and seen.size[1] <= dailies.LARGEST[1]
     assert min(seen.size) >= 2
     assert not seen.size[0] % 2 and not seen.size[1] % 2

@@ -15,9 +15,11 @@ from manifests.errors import ToolError
 from manifests.rows import Cut
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
+from pipeline.assemble.loudness import LoudnessSettings
 from pipeline.colour import colour
-from pipeline.deliver import deliver, profiles
+from pipeline.deliver import burn_in, deliver, delivery_job, profiles, versions
 from pipeline.deliver.captions import Caption
+from pipeline.deliver.delivery_job import DeliveryJob
 from tests.pipeline.tiny_film import BARS, TinyFilm, bars, clicks, eight_bit, portrait, tone
 
 SIZE = (320, 180)
@@ -25,13 +27,13 @@ SIZE = (320, 180)
 
 def job_for(
     film: TinyFilm, recording_sound: np.ndarray, *, size: tuple[int, int] = SIZE
-) -> deliver.Job:
-    settings = master_mix.LoudnessSettings(target_lufs=None)
-    master = master_mix.master(
+) -> DeliveryJob:
+    settings = LoudnessSettings(target_lufs=None)
+    master = master_mix.render_master(
         [film.record(recording_sound)], samples=film.samples, settings=settings, root=film.root
     )
     picture = assemble.Picture(width=size[0], height=size[1], rate=film.rate)
-    return deliver.Job(
+    return DeliveryJob(
         picture=picture,
         sound_id=master.sound_id,
         sound_path=film.root / master.path,
@@ -39,10 +41,12 @@ def job_for(
     )
 
 
-def render(film: TinyFilm, job: deliver.Job, folder: Path) -> dict[str, Path]:
+def render(film: TinyFilm, job: DeliveryJob, folder: Path) -> dict[str, Path]:
     size = (job.picture.width, job.picture.height)
-    return deliver.render(
-        assemble.cuts(film.shots, film.takes, [], version="v001", size=size), job, folder=folder
+    return deliver.render_profiles(
+        assemble.build_cuts(film.shots, film.takes, [], version="v001", size=size),
+        job,
+        folder=folder,
     )
 
 
@@ -52,19 +56,20 @@ def test_colour_bars_come_back_within_two_levels_in_every_profile(tmp_path: Path
     opaque = np.full((SIZE[1], SIZE[0]), 255, np.uint8)
     film.cut_out(0, [opaque] * 5)
     colour.write_cube(
-        film.root / "grades" / "plain.cube", colour.cube_of(lambda rgb: rgb), title="plain"
+        film.root / "grades" / "plain.cube", colour.sample_cube(lambda rgb: rgb), title="plain"
     )
     job = job_for(film, tone(film.samples))
     cuts = [
-        _graded(cut) for cut in assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
+        _graded(cut)
+        for cut in assemble.build_cuts(film.shots, film.takes, [], version="v001", size=SIZE)
     ]
     files = {}
     for same in (
-        (deliver.WEB, deliver.MASTER, profiles.HEVC, profiles.AV1),
-        (deliver.VERTICAL,),
-        (deliver.ALPHA, deliver.ALPHA_WEB),
+        (profiles.WEB, profiles.MASTER, profiles.HEVC, profiles.AV1),
+        (profiles.VERTICAL,),
+        (profiles.ALPHA, profiles.ALPHA_WEB),
     ):
-        files |= deliver.render(
+        files |= deliver.render_profiles(
             cuts, dataclasses.replace(job, profiles=same), folder=tmp_path / "out"
         )
     for name, path in files.items():
@@ -112,11 +117,11 @@ def test_transparent_files_show_the_people_alone_and_their_marks(tmp_path: Path)
         film.shots[1], start_frame=0, end_frame=3, layer=1, layout="two-hander"
     )
     shots = [dataclasses.replace(film.shots[0], layout="two-hander"), right]
-    cuts = assemble.cuts(shots, film.takes, [], version="v001", size=SIZE)
+    cuts = assemble.build_cuts(shots, film.takes, [], version="v001", size=SIZE)
     job = dataclasses.replace(
-        job_for(film, tone(5760)), profiles=(deliver.ALPHA, deliver.ALPHA_WEB)
+        job_for(film, tone(5760)), profiles=(profiles.ALPHA, profiles.ALPHA_WEB)
     )
-    for path in deliver.render(cuts, job, folder=tmp_path / "out").values():
+    for path in deliver.render_profiles(cuts, job, folder=tmp_path / "out").values():
         seen = alpha_of(path)[1]
         low = seen[100:]  # below the mark
         assert low[:, [60, 100, 220, 260]].min() > 0.99, path.name
@@ -194,7 +199,7 @@ def test_the_label_stands_in_every_picture_and_is_asked_for_only(tmp_path: Path)
     film.add([np.full((180, 320, 3), 90, np.uint8)] * 2, label="DICE-Talk")
     plain = job_for(film, tone(film.samples))
     for label in (True, False):
-        job = dataclasses.replace(plain, label=label, profiles=(deliver.WEB,))
+        job = dataclasses.replace(plain, label=label, profiles=(profiles.WEB,))
         frames = list(
             media.read_frames(render(film, job, tmp_path / "out")["web"], width=320, height=180)
         )
@@ -224,12 +229,15 @@ def test_takes_in_folders_with_awkward_names_are_read(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path / "it's a [test]; 50%, c:\\x")
     film.add([eight_bit(portrait("mara"))] * 2)
     colour.write_cube(
-        film.root / "grades" / "plain.cube", colour.cube_of(lambda rgb: rgb), title="plain"
+        film.root / "grades" / "plain.cube", colour.sample_cube(lambda rgb: rgb), title="plain"
     )
     cuts = [
-        _graded(cut) for cut in assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
+        _graded(cut)
+        for cut in assemble.build_cuts(film.shots, film.takes, [], version="v001", size=SIZE)
     ]
-    files = deliver.render(cuts, job_for(film, tone(film.samples)), folder=tmp_path / "o u't")
+    files = deliver.render_profiles(
+        cuts, job_for(film, tone(film.samples)), folder=tmp_path / "o u't"
+    )
     assert len(list(media.read_frames(files["web"], width=32, height=18))) == 2
 
 
@@ -239,18 +247,20 @@ def test_the_identity_of_a_file_changes_with_what_is_in_it_and_with_nothing_else
     film = TinyFilm(tmp_path / "media")
     film.add([eight_bit(portrait("mara"))] * 2)
     job = job_for(film, tone(film.samples))
-    cuts = assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
-    first = deliver.deliverable_id(cuts, job, deliver.WEB)
-    again = assemble.cuts(film.shots, film.takes, [], version="v002", size=SIZE)
+    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v001", size=SIZE)
+    first = delivery_job.deliverable_id(cuts, job, profiles.WEB)
+    again = assemble.build_cuts(film.shots, film.takes, [], version="v002", size=SIZE)
     assert (
-        deliver.deliverable_id(again, dataclasses.replace(job, sound_path=Path("/x")), deliver.WEB)
+        delivery_job.deliverable_id(
+            again, dataclasses.replace(job, sound_path=Path("/x")), profiles.WEB
+        )
         == first
     )
     changed = [
-        deliver.deliverable_id([_graded_id(cuts[0])], job, deliver.WEB),
-        deliver.deliverable_id(cuts, dataclasses.replace(job, sound_id="x"), deliver.WEB),
-        deliver.deliverable_id(cuts, dataclasses.replace(job, burn_in=False), deliver.WEB),
-        deliver.deliverable_id(cuts, job, deliver.MASTER),
+        delivery_job.deliverable_id([_graded_id(cuts[0])], job, profiles.WEB),
+        delivery_job.deliverable_id(cuts, dataclasses.replace(job, sound_id="x"), profiles.WEB),
+        delivery_job.deliverable_id(cuts, dataclasses.replace(job, burn_in=False), profiles.WEB),
+        delivery_job.deliverable_id(cuts, job, profiles.MASTER),
     ]
     assert len({first, *changed}) == 5
 
@@ -261,23 +271,25 @@ def _graded_id(cut: Cut) -> Cut:
 
 def test_a_version_appears_whole_and_latest_points_at_it(tmp_path: Path) -> None:
     for expected in ("v001", "v002"):
-        version = deliver.next_version(tmp_path)
+        version = versions.next_version(tmp_path)
         assert version == expected
-        with deliver.staging(tmp_path, version) as folder:
+        with versions.stage_version(tmp_path, version) as folder:
             (folder / "web.mp4").write_text(version)
-            assert deliver.versions(tmp_path) == [f"v{n:03}" for n in range(1, int(version[1:]))]
-            deliver.publish(folder, tmp_path, version)
+            assert versions.list_versions(tmp_path) == [
+                f"v{n:03}" for n in range(1, int(version[1:]))
+            ]
+            versions.publish_version(folder, tmp_path, version)
         assert (tmp_path / "latest" / "web.mp4").read_text() == version
     with (
-        deliver.staging(tmp_path, "v002") as folder,
+        versions.stage_version(tmp_path, "v002") as folder,
         pytest.raises(ToolError, match="never overwritten"),
     ):
-        deliver.publish(folder, tmp_path, "v002")
+        versions.publish_version(folder, tmp_path, "v002")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["latest", "v001", "v002"]
 
 
 def test_a_failed_version_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), deliver.staging(tmp_path, "v001") as folder:
+    with pytest.raises(RuntimeError), versions.stage_version(tmp_path, "v001") as folder:
         (folder / "half.mp4").write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
@@ -289,7 +301,7 @@ def test_captions_are_burned_in_while_they_are_spoken_and_only_then(tmp_path: Pa
     shown = [
         Caption(start=5, end=15, spoken_end=15, lines=("The {lamp} was out.", "<b>Never.</b>"))
     ]
-    job = deliver.burnable(shown, job_for(film, tone(film.samples), size=(640, 360)))
+    job = burn_in.burn_captions(shown, job_for(film, tone(film.samples), size=(640, 360)))
     frames = list(
         media.read_frames(render(film, job, tmp_path / "out")["web"], width=640, height=360)
     )

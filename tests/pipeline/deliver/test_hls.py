@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 from manifests.errors import InputError
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
+from pipeline.assemble.loudness import LoudnessSettings
 from pipeline.checks import qc
-from pipeline.deliver import credentials, deliver, fragments, hls, profiles
+from pipeline.deliver import c2pa_signing, deliver, fragments, hls, profiles, signing_key
+from pipeline.deliver.c2pa_signing import Claim
+from pipeline.deliver.delivery_job import DeliveryJob
 from tests.pipeline.tiny_film import BARS, TinyFilm, bars, eight_bit, portrait, tone
 
 SIZE, RATE, FRAMES = (640, 360), Fraction(30000, 1001), 150
-QUIET = master_mix.LoudnessSettings(target_lufs=None)
+QUIET = LoudnessSettings(target_lufs=None)
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +37,25 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     film.add([bars(320, 180)] * 15, label="DICE-Talk")
     still = eight_bit(portrait("mara"))
     film.add([np.roll(still, frame % 9, axis=1) for frame in range(FRAMES - 15)], label="DICE-Talk")
-    master = master_mix.master(
+    master = master_mix.render_master(
         [film.record(tone(film.samples))], samples=film.samples, settings=QUIET, root=film.root
     )
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=RATE)
-    job = deliver.Job(
+    job = DeliveryJob(
         picture=picture,
         sound_id="",
         sound_path=film.root / master.path,
         root=film.root,
-        profiles=profiles.ladder(SIZE, RATE),
+        profiles=profiles.build_ladder(SIZE, RATE),
     )
-    cuts = assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
-    files = deliver.render(cuts, job, folder=folder)
-    keys = credentials.signing_key(folder / "keys")
+    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v001", size=SIZE)
+    files = deliver.render_profiles(cuts, job, folder=folder)
+    keys = signing_key.ensure_signing_key(folder / "keys")
     for path in files.values():
-        credentials.sign(path, credentials.Claim(title="The Lamp", version="1"), keys=keys)
+        c2pa_signing.sign_file(path, Claim(title="The Lamp", version="1"), keys=keys)
     captions = folder / "captions.vtt"
     captions.write_text("WEBVTT\n\n1\n00:00:01.000 --> 00:00:02.000\nLight it.\n")
-    return hls.write(
+    return hls.write_playlists(
         folder / "hls",
         [hls.open_rendition(path) for path in files.values()],
         captions=captions,
@@ -61,13 +64,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_playlists_tell_what_the_files_hold_and_a_player_gets_every_frame(made: Path) -> None:
-    found = hls.look(made)
+    found = hls.inspect_playlists(made)
     assert found.problems == []
     assert [(one.path.name, one.size) for one in found.renditions] == [
         ("360p.mp4", (640, 360)),
         ("234p.mp4", (416, 234)),
     ]
-    assert [hls.play(made, number) for number in range(2)] == [FRAMES, FRAMES]
+    assert [hls.play_rendition(made, number) for number in range(2)] == [FRAMES, FRAMES]
     text = made.read_text()
     assert text.startswith("#EXTM3U\n#EXT-X-VERSION:6\n")
     assert 'LANGUAGE="en-GB"' in text
@@ -87,7 +90,7 @@ def test_playlists_tell_what_the_files_hold_and_a_player_gets_every_frame(made: 
 def test_segments_begin_together_with_key_frames_and_each_decodes_by_itself(
     made: Path, tmp_path: Path
 ) -> None:
-    found = hls.look(made)
+    found = hls.inspect_playlists(made)
     for rendition in found.renditions:
         segments = rendition.content.fragments
         assert [one.frames for one in segments] == [120, 30], "four seconds are 120 frames at 29.97"
@@ -107,16 +110,16 @@ def test_segments_begin_together_with_key_frames_and_each_decodes_by_itself(
 
 
 def test_renditions_pass_every_check_and_their_colours_are_right(made: Path) -> None:
-    for rendition in hls.look(made).renditions:
+    for rendition in hls.inspect_playlists(made).renditions:
         width, height = rendition.size
-        expected = qc.Expected(
+        expected = qc.ExpectedMedia(
             frames=FRAMES, rate=RATE, width=width, height=height, loudness=QUIET, still=[(0, 0.6)]
         )
-        checks = qc.check(rendition.path, expected, version="v001", profile="hls")
+        checks = qc.check_file(rendition.path, expected, version="v001", profile="hls")
         assert {check.verdict for check in checks} == {"pass"}, [
             one for one in checks if one.verdict != "pass"
         ]
-        assert credentials.verify(rendition.path).state == "valid"
+        assert c2pa_signing.verify_credentials(rendition.path).state == "valid"
         frame = list(media.read_frames(rendition.path, width=320, height=180))[4].astype(int)
         for number, colour in enumerate(BARS):
             row, column = divmod(number, 8)
@@ -147,18 +150,22 @@ def test_whatever_a_playlist_gets_wrong_is_told(
     folder = shutil.copytree(made.parent, tmp_path / "hls", copy_function=shutil.copy)
     path = folder / file
     path.write_text(re.sub(*change, path.read_text(), count=1))
-    assert told in "\n".join(hls.look(folder / "master.m3u8").problems)
+    assert told in "\n".join(hls.inspect_playlists(folder / "master.m3u8").problems)
 
 
 def test_a_rendition_that_was_made_anew_or_cut_short_is_told(made: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(made.parent, tmp_path / "hls")
     path = folder / "234p.mp4"
     path.write_bytes(path.read_bytes()[:-1000])
-    assert any("234p.m3u8" in problem for problem in hls.look(folder / "master.m3u8").problems)
+    assert any(
+        "234p.m3u8" in problem for problem in hls.inspect_playlists(folder / "master.m3u8").problems
+    )
     media.run(
         ["-i", str(made.parent / "234p.mp4"), "-c", "copy", "-movflags", "+faststart", str(path)]
     )
-    assert any("fragment" in problem for problem in hls.look(folder / "master.m3u8").problems)
+    assert any(
+        "fragment" in problem for problem in hls.inspect_playlists(folder / "master.m3u8").problems
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +182,7 @@ def test_what_is_no_fragmented_file_is_refused(content: bytes, tmp_path: Path) -
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(InputError, match="not a fragmented MP4"):
-        fragments.read(path)
+        fragments.read_fragments(path)
 
 
 @given(st.integers(32, 2048), st.integers(32, 2048), st.sampled_from([24, 25, 30, 50]))
@@ -183,7 +190,7 @@ def test_a_ladder_goes_down_in_even_sizes_of_the_same_shape(
     half_width: int, half_height: int, rate: int
 ) -> None:
     size = (2 * half_width, 2 * half_height)
-    rungs = profiles.ladder(size, Fraction(rate))
+    rungs = profiles.build_ladder(size, Fraction(rate))
     assert rungs[0].size == size
     sizes = [one.size or (0, 0) for one in rungs]
     assert sizes == sorted(set(sizes), reverse=True)

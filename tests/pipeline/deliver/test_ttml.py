@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.deliver import captions, ttml
+from pipeline.deliver import caption_files, ttml
 from pipeline.deliver.captions import Caption
 
 TT = "{http://www.w3.org/ns/ttml}"
@@ -56,8 +56,8 @@ def test_ttml_holds_the_cues_of_the_webvtt_at_exact_times(rate: Fraction, tmp_pa
         (1800, 1850, ("- Light it.", "- No & no, NADIA.")),
         (107892, 107953, ("Go.",)),
     )
-    captions.write(made, tmp_path, rate=rate)
-    path = ttml.write(made, tmp_path, rate=rate, language="en-GB")
+    caption_files.write_captions(made, tmp_path, rate=rate)
+    path = ttml.write_ttml(made, tmp_path, rate=rate, language="en-GB")
     root = ElementTree.parse(path).getroot()
     paragraphs = root.findall(f"{TT}body/{TT}div/{TT}p")
     beside = pysubs2.load(str(tmp_path / "captions.vtt"))
@@ -74,7 +74,9 @@ def test_ttml_holds_the_cues_of_the_webvtt_at_exact_times(rate: Fraction, tmp_pa
 
 
 def test_a_document_names_its_profile_language_and_what_it_refers_to(tmp_path: Path) -> None:
-    root = ElementTree.parse(ttml.write([], tmp_path, rate=Fraction(25), language="de")).getroot()
+    root = ElementTree.parse(
+        ttml.write_ttml([], tmp_path, rate=Fraction(25), language="de")
+    ).getroot()
     assert root.tag == f"{TT}tt"
     assert root.attrib[f"{XML}lang"] == "de"
     assert (
@@ -90,7 +92,7 @@ def test_a_document_names_its_profile_language_and_what_it_refers_to(tmp_path: P
 
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=3))
 def test_any_text_comes_back_as_text(lines: list[str]) -> None:
-    root = ttml.document(shown((0, 25, tuple(lines))), rate=Fraction(25), language="en")
+    root = ttml.build_document(shown((0, 25, tuple(lines))), rate=Fraction(25), language="en")
     (paragraph,) = ElementTree.fromstring(ElementTree.tostring(root, encoding="utf-8")).iter(
         f"{TT}p"
     )
@@ -101,7 +103,7 @@ def test_any_text_comes_back_as_text(lines: list[str]) -> None:
 
 def test_markup_in_speech_is_shown_and_speech_from_right_to_left_is_marked() -> None:
     spoken = ("<b>Never</b> & ]]> --> {\\an8}", "</p><p begin='0f'>")
-    root = ttml.document(
+    root = ttml.build_document(
         shown((0, 25, spoken), (30, 50, ("- مرحبا NADIA",))), rate=Fraction(25), language="en"
     )
     first, second = ElementTree.fromstring(ElementTree.tostring(root)).iter(f"{TT}p")

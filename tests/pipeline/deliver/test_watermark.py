@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
-from pipeline.deliver import deliver, watermark
-from pipeline.deliver.chapters import Chapter
+from pipeline.assemble.loudness import LoudnessSettings
+from pipeline.deliver import deliver, profiles, watermark
+from pipeline.deliver.chapters import FileChapter
+from pipeline.deliver.delivery_job import DeliveryJob
 from tests.pipeline.tiny_film import TinyFilm, eight_bit, portrait, tone
 
 SIZE, RATE, CODE, FRAMES = (640, 360), Fraction(25, 2), "1badc0de", 100
-QUIET = master_mix.LoudnessSettings(target_lufs=None)
+QUIET = LoudnessSettings(target_lufs=None)
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +40,22 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], dic
         ]
         pictures.append(np.hstack([picture, still])[:, :640])
     film.add(pictures, label="DICE-Talk")
-    master = master_mix.master(
+    master = master_mix.render_master(
         [film.record(tone(film.samples))], samples=film.samples, settings=QUIET, root=film.root
     )
     picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=film.rate)
-    chapters = (Chapter(frame=0, title="One"), Chapter(frame=50, title="Two"))
-    job = deliver.Job(
+    chapters = (FileChapter(frame=0, title="One"), FileChapter(frame=50, title="Two"))
+    job = DeliveryJob(
         picture=picture,
         sound_id="",
         sound_path=film.root / master.path,
         root=film.root,
         chapters=chapters,
     )
-    cuts = assemble.cuts(film.shots, film.takes, [], version="v001", size=SIZE)
+    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v001", size=SIZE)
     marked = dataclasses.replace(job, watermark="Studio Nord", code=CODE)
-    plain = dataclasses.replace(job, profiles=(deliver.WEB,))
-    return deliver.render(cuts, marked, folder=folder / "marked"), deliver.render(
+    plain = dataclasses.replace(job, profiles=(profiles.WEB,))
+    return deliver.render_profiles(cuts, marked, folder=folder / "marked"), deliver.render_profiles(
         cuts, plain, folder=folder / "plain"
     )
 
@@ -61,10 +63,10 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], dic
 def test_the_mark_of_a_file_is_read_back_and_none_is_read_where_there_is_none(film) -> None:
     marked, plain = film
     for path in marked.values():  # of eight and of ten bits
-        found = watermark.find(path)
+        found = watermark.find_watermark(path)
         assert found is not None
         assert found.code == CODE
-    assert watermark.find(plain["web"]) is None
+    assert watermark.find_watermark(plain["web"]) is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_the_mark_is_found_in_copies(film, tmp_path: Path, change: list[str]) ->
     media.run(
         ["-i", str(film[0]["web"]), "-an", "-c:v", "libx264", *change, str(tmp_path / "copy.mp4")]
     )
-    found = watermark.find(tmp_path / "copy.mp4")
+    found = watermark.find_watermark(tmp_path / "copy.mp4")
     assert found is not None
     assert found.code == CODE
 
@@ -101,23 +103,23 @@ def test_marked_pictures_differ_by_one_step_and_nothing_else_changes(film, tmp_p
 
 def test_a_film_that_is_too_short_has_no_mark_that_could_be_read(film, tmp_path: Path) -> None:
     media.run(["-t", "1.5", "-i", str(film[0]["web"]), "-c", "copy", str(tmp_path / "short.mp4")])
-    assert watermark.find(tmp_path / "short.mp4") is None
+    assert watermark.find_watermark(tmp_path / "short.mp4") is None
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(320, 180), (64, 36)]))
 def test_every_number_is_a_pattern_of_its_own_of_single_steps(
     number: int, size: tuple[int, int]
 ) -> None:
-    steps = watermark.pattern(f"{number:08x}", size)
+    steps = watermark.draw_pattern(f"{number:08x}", size)
     assert steps.shape == size[::-1]
     assert set(np.unique(steps)) <= {-1, 0, 1}
     assert 0.4 < np.abs(steps).mean() < 0.6, "half of it is blank"
-    assert (steps != watermark.pattern(f"{number ^ 1:08x}", size)).any()
+    assert (steps != watermark.draw_pattern(f"{number ^ 1:08x}", size)).any()
 
 
 def test_the_number_of_a_mark_follows_from_text_and_version() -> None:
     codes = {
-        watermark.code_of(text, version)
+        watermark.compute_code(text, version)
         for text in ("Studio Nord", "Studio Süd")
         for version in ("v001", "v002")
     }

@@ -1,82 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Content credentials (C2PA 2): says in the file itself that it was generated, from what, and by
-whom. The one door to c2pa.
-
-Signing is the last thing that happens to a file. Without a signer of its own an installation makes
-a test key, which proves that a file was not changed since but not who made it; verifiers call it
-untrusted, and so do we.
-"""
+"""TODO."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
 import functools
-import json
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from manifests.errors import InputError, Problem, ToolError
+from manifests.errors import InputError, Problem
 
-GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-COMPOSED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
-TYPES = {
-    ".mp4": "video/mp4",
-    ".mov": "video/quicktime",
-    ".wav": "audio/wav",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-}
 KEY, CHAIN = "key.pem", "chain.pem"
 TEST_NAME = "Callsheet test key (not trusted)"
-UNTRUSTED = "signingCredential.untrusted"
-
-State = Literal["valid", "tampered", "missing"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ingredient:
-    """What a file was made from: a name for people and the identity of its content; never a
-    path.
-    """
-
-    title: str
-    digest: str
-    format: str = "application/octet-stream"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What is said of a file. `labels`: what made the pictures (`previs`, `DICE-Talk`); `licences`:
-    of the weights used.
-    """
-
-    title: str
-    version: str
-    labels: Sequence[str] = ()
-    licences: Sequence[str] = ()
-    ingredients: Sequence[Ingredient] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """What a file's credentials are worth. `trusted` only when the signer's certificate is on a
-    trust list; `detail` says why not.
-    """
-
-    state: State
-    trusted: bool
-    signer: str
-    detail: str
-
-
-def key_folder() -> Path:
+def find_key_folder() -> Path:
     """Where this installation keeps its signing key: $CALLSHEET_SIGNING, else `callsheet/signing`
     in the user's configuration.
     """
@@ -85,7 +28,7 @@ def key_folder() -> Path:
     return Path(named) if named else base / "callsheet" / "signing"
 
 
-def signing_key(folder: Path) -> Path:
+def ensure_signing_key(folder: Path) -> Path:
     """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds
     none. Raises as `check_key`.
     """
@@ -122,124 +65,11 @@ def check_key(folder: Path) -> None:
                 file=str(key), message=message, expected="mode 600 (chmod 600)", got=f"{mode:o}"
             )
         )
-    _algorithm(key)
+    find_algorithm(key)
     _check_certificate(key, chain)
 
 
-def sign(path: Path, claim: Claim, *, keys: Path) -> None:
-    """Write credentials into a file, which is replaced only when that went well. Raises
-    ToolError.
-    """
-    import c2pa  # type: ignore[import-untyped]
-
-    info = c2pa.C2paSignerInfo(
-        alg=_algorithm(keys / KEY),
-        sign_cert=(keys / CHAIN).read_bytes(),
-        private_key=(keys / KEY).read_bytes(),
-        ta_url=None,
-    )
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.signed{path.suffix}")
-    try:
-        builder = c2pa.Builder(json.dumps(manifest(claim, media_type=TYPES[path.suffix.lower()])))
-        builder.sign_file(str(path), str(partial), c2pa.Signer.from_info(info))
-        partial.replace(path)
-    except c2pa.C2paError as error:
-        raise ToolError(f"{path.name} could not be signed: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def verify(path: Path) -> Credentials:
-    """Open a file's credentials: valid, tampered (there, but the file or they were changed), or
-    missing (never signed, or stripped).
-
-    Raises InputError when there is no such file.
-    """
-    import c2pa  # type: ignore[import-untyped]
-
-    if not path.is_file():
-        message = "a folder, not a file" if path.is_dir() else "no such file"
-        raise InputError(Problem(file=str(path), message=message))
-    try:
-        with c2pa.Reader(str(path)) as reader:
-            store = json.loads(reader.json())
-    except c2pa.C2paError as error:
-        if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error):
-            return Credentials(
-                state="missing", trusted=False, signer="", detail="the file holds no credentials"
-            )
-        signed = _holds_store(path)  # what holds no credentials is only unreadable
-        state: State = "tampered" if signed else "missing"
-        return Credentials(
-            state=state, trusted=False, signer="", detail=_why_unread(path, str(error))
-        )
-    failures = [status["code"] for status in store.get("validation_status", [])]
-    broken = [code for code in failures if code != UNTRUSTED]
-    signature = store["manifests"][store["active_manifest"]].get("signature_info", {})
-    return Credentials(
-        state="tampered" if broken or store.get("validation_state") == "Invalid" else "valid",
-        trusted=not failures,
-        signer=str(signature.get("common_name") or signature.get("issuer") or ""),
-        detail=", ".join(broken or failures),
-    )
-
-
-def _why_unread(path: Path, said: str) -> str:
-    if "NotSupported" in said:
-        return f"{path.suffix or 'a file without a suffix'} is no kind of file that can hold credentials"
-    return f"it cannot be read as {path.suffix}: {said}"
-
-
-def _holds_store(path: Path) -> bool:
-    """Whether a file holds the label of a C2PA store anywhere."""
-    before = b""
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            if b"c2pa" in before + block:
-                return True
-            before = block[-3:]
-    return False
-
-
-def manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:
-    """The manifest definition: created by a trained model and composed, what from, with which
-    weights' licences.
-    """
-    actions = [
-        {"action": "c2pa.created", "digitalSourceType": GENERATED},
-        {
-            "action": "c2pa.edited",
-            "digitalSourceType": COMPOSED,
-            "description": "assembled, graded and mixed",
-        },
-    ]
-    return {
-        "claim_generator_info": [{"name": "callsheet", "version": claim.version}],
-        "title": claim.title,
-        "format": media_type,
-        "ingredients": [
-            {
-                "title": ingredient.title,
-                "format": ingredient.format,
-                "instance_id": f"xmp:iid:{ingredient.digest}",
-                "relationship": "inputTo",
-            }
-            for ingredient in claim.ingredients
-        ],
-        "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": actions}},
-            {
-                "label": "callsheet.production",
-                "data": {
-                    "made_by": sorted(set(claim.labels)),
-                    "weights_licences": sorted(set(claim.licences)),
-                },
-            },
-        ],
-    }
-
-
-def _private_key(path: Path) -> Any:
+def _load_private_key(path: Path) -> Any:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
@@ -251,11 +81,11 @@ def _private_key(path: Path) -> Any:
         ) from error
 
 
-def _algorithm(path: Path) -> bytes:
+def find_algorithm(path: Path) -> bytes:
     """What C2PA calls the algorithm of a key."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-    key = _private_key(path)
+    key = _load_private_key(path)
     curves = {"secp256r1": b"es256", "secp384r1": b"es384", "secp521r1": b"es512"}
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in curves:
         return curves[key.curve.name]
@@ -282,7 +112,7 @@ def _check_certificate(key: Path, chain: Path) -> None:
         raise InputError(
             Problem(file=str(chain), message=message, expected="PEM", got=str(error))
         ) from error
-    if certificate.public_key() != _private_key(key).public_key():
+    if certificate.public_key() != _load_private_key(key).public_key():
         message = "the first certificate belongs to another key"
         raise InputError(
             Problem(file=str(chain), message=message, expected=f"the certificate of {KEY} first")
@@ -305,8 +135,8 @@ def _make_test_key(folder: Path) -> None:
 
     root, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     certificates = [
-        _certificate(leaf, root, authority=False),
-        _certificate(root, root, authority=True),
+        _build_certificate(leaf, root, authority=False),
+        _build_certificate(root, root, authority=True),
     ]
     chain = b"".join(
         certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates
@@ -330,7 +160,7 @@ def _make_test_key(folder: Path) -> None:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
+def _build_certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
     """A certificate that C2PA accepts (its certificate profile, C2PA 2.1 section 14.5): a root, or
     a leaf for documents.
     """
@@ -349,8 +179,8 @@ def _certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
     )
     builder = (
         x509.CertificateBuilder()
-        .subject_name(_name("root" if authority else "installation"))
-        .issuer_name(_name("root"))
+        .subject_name(_build_name("root" if authority else "installation"))
+        .issuer_name(_build_name("root"))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
@@ -371,7 +201,7 @@ def _certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
     return builder.sign(issuer, hashes.SHA256())
 
 
-def _name(role: str) -> Any:
+def _build_name(role: str) -> Any:
     from cryptography import x509
 
     parts = [

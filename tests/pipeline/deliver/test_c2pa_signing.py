@@ -22,39 +22,40 @@ from manifests.errors import InputError
 from pipeline import media
 from pipeline.assemble import assemble
 from pipeline.assemble import master_mix as sound
-from pipeline.deliver import credentials, deliver
+from pipeline.assemble.loudness import LoudnessSettings
+from pipeline.deliver import c2pa_signing, deliver, signing_key
+from pipeline.deliver.c2pa_signing import Claim, Ingredient
+from pipeline.deliver.delivery_job import DeliveryJob
 from tests.pipeline.tiny_film import TinyFilm, tone
 
-CLAIM = credentials.Claim(
+CLAIM = Claim(
     title="The Lamp",
     version="0.1.0",
     labels=["previs"],
     licences=["Apache-2.0"],
-    ingredients=[
-        credentials.Ingredient(title="portrait of MARA", digest="ab12", format="image/png")
-    ],
+    ingredients=[Ingredient(title="portrait of MARA", digest="ab12", format="image/png")],
 )
 
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return credentials.signing_key(tmp_path_factory.mktemp("home") / "signing")
+    return signing_key.ensure_signing_key(tmp_path_factory.mktemp("home") / "signing")
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     film = TinyFilm(tmp_path)
     film.add([np.full((36, 64, 3), 20 * n, np.uint8) for n in range(10)])
-    settings = sound.LoudnessSettings(target_lufs=None)
-    master = sound.master(
+    settings = LoudnessSettings(target_lufs=None)
+    master = sound.render_master(
         [film.record(tone(film.samples))], samples=film.samples, settings=settings, root=tmp_path
     )
     picture = assemble.Picture(width=64, height=36, rate=Fraction(25))
-    job = deliver.Job(
+    job = DeliveryJob(
         picture=picture, sound_id="", sound_path=tmp_path / master.path, root=tmp_path
     )
-    return deliver.render(
-        assemble.cuts(film.shots, film.takes, [], version="v", size=(64, 36)),
+    return deliver.render_profiles(
+        assemble.build_cuts(film.shots, film.takes, [], version="v", size=(64, 36)),
         job,
         folder=tmp_path / "o",
     )
@@ -66,10 +67,10 @@ def test_a_signed_file_is_valid_still_plays_and_says_that_it_was_generated(
 ) -> None:
     path = files[profile]
     before = list(media.read_frames(path, width=64, height=36))
-    credentials.sign(path, CLAIM, keys=keys)
-    found = credentials.verify(path)
+    c2pa_signing.sign_file(path, CLAIM, keys=keys)
+    found = c2pa_signing.verify_credentials(path)
     assert (found.state, found.trusted) == ("valid", False)
-    assert credentials.TEST_NAME in found.signer
+    assert signing_key.TEST_NAME in found.signer
     assert np.array_equal(before, list(media.read_frames(path, width=64, height=36)))
     with c2pa.Reader(str(path)) as reader:
         text = reader.json()
@@ -93,7 +94,7 @@ def store_box(data: bytes) -> tuple[int, int]:
 
 @pytest.mark.parametrize("profile", ["web", "master"])
 def test_one_flipped_byte_is_found_wherever_it_is(files, keys: Path, profile: str) -> None:
-    credentials.sign(files[profile], CLAIM, keys=keys)
+    c2pa_signing.sign_file(files[profile], CLAIM, keys=keys)
     sound = files[profile].read_bytes()
     picture = sound.rindex(b"mdat") + 40
     first, last = store_box(sound)
@@ -106,55 +107,57 @@ def test_one_flipped_byte_is_found_wherever_it_is(files, keys: Path, profile: st
         data = bytearray(sound)
         data[place] ^= 1 << place % 8
         files[profile].write_bytes(data)
-        assert credentials.verify(files[profile]).state in ("tampered", "missing"), place
+        assert c2pa_signing.verify_credentials(files[profile]).state in ("tampered", "missing"), (
+            place
+        )
     data = bytearray(sound)
     data[picture] ^= 1
     files[profile].write_bytes(data)
-    assert credentials.verify(files[profile]).state == "tampered"
+    assert c2pa_signing.verify_credentials(files[profile]).state == "tampered"
 
 
 def test_credentials_that_were_stripped_are_missing(files, keys: Path, tmp_path: Path) -> None:
-    assert credentials.verify(files["web"]).state == "missing"
-    credentials.sign(files["web"], CLAIM, keys=keys)
+    assert c2pa_signing.verify_credentials(files["web"]).state == "missing"
+    c2pa_signing.sign_file(files["web"], CLAIM, keys=keys)
     media.run(["-i", str(files["web"]), "-c", "copy", str(tmp_path / "remuxed.mp4")])
-    assert credentials.verify(tmp_path / "remuxed.mp4").state == "missing"
+    assert c2pa_signing.verify_credentials(tmp_path / "remuxed.mp4").state == "missing"
 
 
 def test_the_key_is_private_and_made_once(keys: Path) -> None:
-    key = keys / credentials.KEY
+    key = keys / signing_key.KEY
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     before = key.read_bytes()
-    assert credentials.signing_key(keys) == keys
+    assert signing_key.ensure_signing_key(keys) == keys
     assert key.read_bytes() == before
 
 
 def test_processes_that_make_the_key_at_once_get_the_same_one(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
-        folders = list(threads.map(credentials.signing_key, [tmp_path / "signing"] * 4))
-    credentials.check_key(folders[0])
+        folders = list(threads.map(signing_key.ensure_signing_key, [tmp_path / "signing"] * 4))
+    signing_key.check_key(folders[0])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["signing"]
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "README").write_text("ours")
-    credentials.check_key(credentials.signing_key(tmp_path / "used"))
+    signing_key.check_key(signing_key.ensure_signing_key(tmp_path / "used"))
 
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    folder = credentials.signing_key(tmp_path / "signing")
-    (folder / credentials.KEY).chmod(0o644)
+    folder = signing_key.ensure_signing_key(tmp_path / "signing")
+    (folder / signing_key.KEY).chmod(0o644)
     with pytest.raises(InputError, match="others can read"):
-        credentials.signing_key(folder)
+        signing_key.ensure_signing_key(folder)
 
 
 def test_a_signer_of_ones_own_is_named_by_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CALLSHEET_SIGNING", str(tmp_path / "ours"))
-    assert credentials.key_folder() == tmp_path / "ours"
+    assert signing_key.find_key_folder() == tmp_path / "ours"
     monkeypatch.delenv("CALLSHEET_SIGNING")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    assert credentials.key_folder() == tmp_path / "config" / "callsheet" / "signing"
+    assert signing_key.find_key_folder() == tmp_path / "config" / "callsheet" / "signing"
     repository = Path(__file__).parents[3]
-    assert not credentials.key_folder().is_relative_to(repository)
+    assert not signing_key.find_key_folder().is_relative_to(repository)
 
 
 def own_key(folder: Path, key: object) -> Path:
@@ -162,8 +165,8 @@ def own_key(folder: Path, key: object) -> Path:
     it."""
     root = ec.generate_private_key(ec.SECP256R1())
     certificates = [
-        credentials._certificate(key, root, authority=False),
-        credentials._certificate(root, root, authority=True),
+        signing_key._build_certificate(key, root, authority=False),
+        signing_key._build_certificate(root, root, authority=True),
     ]
     form = serialization.PrivateFormat.PKCS8
     pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
@@ -185,10 +188,10 @@ def test_a_signer_of_ones_own_signs_with_whatever_key_it_has(
         "Ed25519": ed25519.Ed25519PrivateKey.generate,
         "RSA": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
     }[kind]()
-    folder = credentials.signing_key(own_key(tmp_path / "ours", key))
+    folder = signing_key.ensure_signing_key(own_key(tmp_path / "ours", key))
     path = Path(shutil.copy(files["web"], tmp_path))
-    credentials.sign(path, credentials.Claim(title="The Lamp", version="1"), keys=folder)
-    assert credentials.verify(path).state == "valid"
+    c2pa_signing.sign_file(path, Claim(title="The Lamp", version="1"), keys=folder)
+    assert c2pa_signing.verify_credentials(path).state == "valid"
 
 
 def test_a_key_that_cannot_sign_is_told_before_anything_is_made(tmp_path: Path) -> None:
@@ -206,23 +209,23 @@ def test_a_key_that_cannot_sign_is_told_before_anything_is_made(tmp_path: Path) 
         (tmp_path / "text", "cannot be read"),
     ):
         with pytest.raises(InputError, match=words):
-            credentials.check_key(folder)
-    credentials.check_key(ours)
-    credentials.check_key(tmp_path / "nothing")
+            signing_key.check_key(folder)
+    signing_key.check_key(ours)
+    signing_key.check_key(tmp_path / "nothing")
 
 
 def test_half_a_key_is_refused(tmp_path: Path) -> None:
-    (tmp_path / credentials.KEY).write_text("key")
+    (tmp_path / signing_key.KEY).write_text("key")
     with pytest.raises(InputError, match=r"chain\.pem"):
-        credentials.signing_key(tmp_path)
+        signing_key.ensure_signing_key(tmp_path)
 
 
 def test_a_signed_file_that_was_cut_short_is_tampered_with_and_a_text_holds_nothing(
     files, keys: Path, tmp_path: Path
 ) -> None:
-    credentials.sign(files["web"], CLAIM, keys=keys)
+    c2pa_signing.sign_file(files["web"], CLAIM, keys=keys)
     data = files["web"].read_bytes()
     files["web"].write_bytes(data[: len(data) // 2])
-    assert credentials.verify(files["web"]).state == "tampered"
+    assert c2pa_signing.verify_credentials(files["web"]).state == "tampered"
     (tmp_path / "notes.txt").write_text("hello")
-    assert credentials.verify(tmp_path / "notes.txt").state == "missing"
+    assert c2pa_signing.verify_credentials(tmp_path / "notes.txt").state == "missing"

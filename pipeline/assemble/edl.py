@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TODO."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+from manifests.rows import Cut
+from manifests.timebase import format_timecode, round_half_up
+from pipeline.assemble.edit_list import dissolve_span
+from pipeline.assemble.timeline import Programme, to_single_line
+
+
+def write_edl(programme: Programme, *, folder: Path) -> Path:
+    """Write `timeline.edl`: one event a cut, record times from 00:00:00:00, source names in `FROM
+    CLIP NAME` comments.
+    """
+    path = folder / "timeline.edl"
+    path.write_text("\n".join(edl_lines(programme)) + "\n", encoding="utf-8")
+    return path
+
+
+def edl_lines(programme: Programme) -> list[str]:
+    """The lines of a CMX 3600 edit decision list. Times are timecode at the delivery rate
+    (drop-frame at 30000/1001).
+    """
+    rate = programme.rate
+    drop = format_timecode(0, rate)[-3] == ";"
+    lines = [
+        f"TITLE: {to_single_line(programme.title)[:70]}",
+        f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}",
+    ]
+    # a CMX list knows one picture at a time
+    base = [cut for cut in programme.cuts if not cut.layer]
+    for number, (before, cut, after) in enumerate(
+        zip([None, *base], base, [*base[1:], None], strict=False), start=1
+    ):
+        end = dissolve_span(after)[0] if after else cut.end_frame
+        lines += _format_event(number, before, cut, end=end, rate=rate)
+    return lines
+
+
+def _format_event(
+    number: int, before: Cut | None, cut: Cut, *, end: int, rate: Fraction
+) -> list[str]:
+    """One event, until the next one begins (`end`); a dissolve is two lines of one number, the
+    first of no length, and begins where the incoming picture does.
+    """
+    early = cut.start_frame - dissolve_span(cut)[0]
+    source = max(cut.take_frame - early, 0)
+    lines = []
+    kind = "C       "
+    if cut.dissolve_frames and before is not None:
+        out = format_timecode(before.take_frame + before.frames - early, rate)
+        at = format_timecode(cut.start_frame - early, rate)
+        lines.append(
+            f"{number:03}  {_name_reel(before.number, number):<8} V     C        {out} {out} {at} {at}"
+        )
+        kind = f"D    {cut.dissolve_frames:03}"
+    start = cut.start_frame - early
+    times = " ".join(
+        format_timecode(frame, rate) for frame in (source, source + end - start, start, end)
+    )
+    lines.append(f"{number:03}  {_name_reel(cut.number, number):<8} V     {kind} {times}")
+    names = (
+        [("FROM", before), ("TO", cut)]
+        if cut.dissolve_frames and before is not None
+        else [("FROM", cut)]
+    )
+    return [
+        *lines,
+        *(f"* {word} CLIP NAME: {to_single_line(named.number)}" for word, named in names),
+    ]
+
+
+def _name_reel(number: str, order: int) -> str:
+    """Eight characters of the shot's number, or the event's number: CMX reels know no more."""
+    plain = re.sub(r"[^A-Za-z0-9]", "", number).upper()
+    return plain[-8:] or f"EV{round_half_up(Fraction(order)):06}"

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TODO."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from manifests.errors import InputError, Problem
+from pipeline.assemble.timeline import KEY, to_single_line
+
+LONGEST_FILE = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineClip:
+    """A clip of a returned timeline: our shot ("" when it does not say so), its frames on the
+    timeline, its first frame in the take, and how long it comes up over the clip before it. `file`:
+    the name of its media, by which a clip is known that lost its metadata; `layer` counts picture
+    tracks; `rate` is of its times; `unfit`: what about it cannot be conformed.
+    """
+
+    shot_id: str
+    name: str
+    file: str = ""
+    start: int
+    end: int
+    take_frame: int
+    dissolve_frames: int = 0
+    layer: int = 0
+    rate: float = 0.0
+    unfit: tuple[str, ...] = ()
+
+
+def read_timeline(path: Path) -> list[TimelineClip]:
+    """The clips of a timeline's picture tracks, each track in order. Raises InputError when it
+    cannot be read or holds no picture.
+    """
+    import opentimelineio as otio
+
+    _check_form(path)
+    unreadable: tuple[type[Exception], ...] = (
+        otio.exceptions.OTIOError,
+        OSError,
+        ValueError,
+        LookupError,
+    )
+    unreadable += (AttributeError, RuntimeError, TypeError, OverflowError)
+    try:
+        timeline = otio.adapters.read_from_file(str(path))
+        events = [
+            event
+            for layer, track in enumerate(timeline.video_tracks())
+            for event in _read_track(track, layer)
+        ]
+    except unreadable as error:
+        raise InputError(
+            Problem(file=str(path), message="not an OpenTimelineIO timeline", got=str(error))
+        ) from error
+    if not events:
+        raise InputError(Problem(file=str(path), message="the timeline holds no picture"))
+    return events
+
+
+def _check_form(path: Path) -> None:
+    """The library's reader recurses without limit and takes the process with it: what is endless or
+    nested too deep ends here.
+    """
+    try:
+        if path.stat().st_size > LONGEST_FILE:
+            raise InputError(
+                Problem(
+                    file=str(path),
+                    message="the timeline is too large",
+                    expected=f"at most {LONGEST_FILE >> 20} MB",
+                )
+            )
+        json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            Problem(file=str(path), message="not an OpenTimelineIO timeline", got=str(error))
+        ) from error
+
+
+def _read_track(track: Any, layer: int) -> list[TimelineClip]:
+    """The clips of one track, with the dissolves between them."""
+    import opentimelineio as otio
+
+    events: list[TimelineClip] = []
+    children = list(track)
+    for before, item, after in zip(
+        [None, *children], children, [*children[1:], None], strict=False
+    ):
+        if isinstance(item, otio.schema.Transition):
+            if after is None and events:
+                events[-1] = replace(events[-1], unfit=(*events[-1].unfit, "fades out"))
+        elif not isinstance(item, otio.schema.Gap):
+            events.append(_read_clip(item, layer=layer))
+            if isinstance(before, otio.schema.Transition):
+                events[-2:] = _apply_dissolve(events[-2:], before)
+    return events
+
+
+def _apply_dissolve(events: list[TimelineClip], dissolve: Any) -> list[TimelineClip]:
+    """The event that comes up in a transition, and the one before it, if any. Ours are centred on
+    the edit point; one that is not shows the same frames as a centred one on another edit point.
+    """
+    *earlier, event = events
+    early, late = (
+        round(side.rescaled_to(event.rate).value)
+        for side in (dissolve.in_offset, dissolve.out_offset)
+    )
+    shift = (early + late) // 2 - early
+    comes_up = replace(
+        event,
+        start=event.start + shift,
+        take_frame=event.take_frame + shift,
+        dissolve_frames=early + late,
+        unfit=(*event.unfit, *_find_unfit_transition(dissolve)),
+    )
+    return [*(replace(one, end=one.end + shift) for one in earlier), comes_up]
+
+
+def _read_clip(clip: Any, *, layer: int) -> TimelineClip:
+    span, source = clip.range_in_parent(), clip.trimmed_range()
+    rate = span.duration.rate
+    start = round(span.start_time.rescaled_to(rate).value)
+    media = getattr(getattr(clip, "media_reference", None), "target_url", None) or ""
+    return TimelineClip(
+        shot_id=str(clip.metadata.get(KEY, {}).get("shot_id", "")),
+        name=to_single_line(clip.name),
+        file=Path(urllib.parse.unquote(media)).name,
+        start=start,
+        end=start + round(span.duration.value),
+        take_frame=round(source.start_time.rescaled_to(rate).value),
+        layer=layer,
+        rate=float(rate),
+        unfit=tuple(_find_unfit(clip)),
+    )
+
+
+def _find_unfit(clip: Any) -> Iterator[str]:
+    import opentimelineio as otio
+
+    if not isinstance(clip, otio.schema.Clip):
+        yield "is a sequence of its own, not a clip"
+    if any(
+        "TimeWarp" in effect.schema_name() or effect.schema_name() == "FreezeFrame"
+        for effect in clip.effects
+    ):
+        yield "is played at another speed"
+    if not clip.enabled:
+        yield "is switched off"
+
+
+def _find_unfit_transition(transition: Any) -> Iterator[str]:
+    import opentimelineio as otio
+
+    if transition.transition_type != otio.schema.TransitionTypes.SMPTE_Dissolve:
+        yield f"comes in by {to_single_line(transition.transition_type) or 'a transition'}, which is no dissolve"

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Content credentials (C2PA 2): says in the file itself that it was generated, from what, and by
+whom. The one door to c2pa.
+
+Signing is the last thing that happens to a file. Without a signer of its own an installation makes
+a test key, which proves that a file was not changed since but not who made it; verifiers call it
+untrusted, and so do we.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from manifests.atomic_write import atomic_write
+from manifests.errors import InputError, Problem, ToolError
+from pipeline.deliver.signing_key import CHAIN, KEY, find_algorithm
+
+GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+COMPOSED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
+TYPES = {
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".wav": "audio/wav",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+}
+UNTRUSTED = "signingCredential.untrusted"
+
+State = Literal["valid", "tampered", "missing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingredient:
+    """What a file was made from: a name for people and the identity of its content; never a
+    path.
+    """
+
+    title: str
+    digest: str
+    format: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What is said of a file. `labels`: what made the pictures (`previs`, `DICE-Talk`); `licences`:
+    of the weights used.
+    """
+
+    title: str
+    version: str
+    labels: Sequence[str] = ()
+    licences: Sequence[str] = ()
+    ingredients: Sequence[Ingredient] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a file's credentials are worth. `trusted` only when the signer's certificate is on a
+    trust list; `detail` says why not.
+    """
+
+    state: State
+    trusted: bool
+    signer: str
+    detail: str
+
+
+def sign_file(path: Path, claim: Claim, *, keys: Path) -> None:
+    """Write credentials into a file, which is replaced only when that went well. Raises
+    ToolError.
+    """
+    import c2pa  # type: ignore[import-untyped]
+
+    info = c2pa.C2paSignerInfo(
+        alg=find_algorithm(keys / KEY),
+        sign_cert=(keys / CHAIN).read_bytes(),
+        private_key=(keys / KEY).read_bytes(),
+        ta_url=None,
+    )
+    try:
+        builder = c2pa.Builder(
+            json.dumps(build_manifest(claim, media_type=TYPES[path.suffix.lower()]))
+        )
+        with atomic_write(path) as partial:
+            builder.sign_file(str(path), str(partial), c2pa.Signer.from_info(info))
+    except c2pa.C2paError as error:
+        raise ToolError(f"{path.name} could not be signed: {error}") from error
+
+
+def verify_credentials(path: Path) -> Credentials:
+    """Open a file's credentials: valid, tampered (there, but the file or they were changed), or
+    missing (never signed, or stripped).
+
+    Raises InputError when there is no such file.
+    """
+    import c2pa  # type: ignore[import-untyped]
+
+    if not path.is_file():
+        message = "a folder, not a file" if path.is_dir() else "no such file"
+        raise InputError(Problem(file=str(path), message=message))
+    try:
+        with c2pa.Reader(str(path)) as reader:
+            store = json.loads(reader.json())
+    except c2pa.C2paError as error:
+        if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error):
+            return Credentials(
+                state="missing", trusted=False, signer="", detail="the file holds no credentials"
+            )
+        signed = _contains_store(path)  # what holds no credentials is only unreadable
+        state: State = "tampered" if signed else "missing"
+        return Credentials(
+            state=state, trusted=False, signer="", detail=_explain_unreadable(path, str(error))
+        )
+    failures = [status["code"] for status in store.get("validation_status", [])]
+    broken = [code for code in failures if code != UNTRUSTED]
+    signature = store["manifests"][store["active_manifest"]].get("signature_info", {})
+    return Credentials(
+        state="tampered" if broken or store.get("validation_state") == "Invalid" else "valid",
+        trusted=not failures,
+        signer=str(signature.get("common_name") or signature.get("issuer") or ""),
+        detail=", ".join(broken or failures),
+    )
+
+
+def _explain_unreadable(path: Path, said: str) -> str:
+    if "NotSupported" in said:
+        return f"{path.suffix or 'a file without a suffix'} is no kind of file that can hold credentials"
+    return f"it cannot be read as {path.suffix}: {said}"
+
+
+def _contains_store(path: Path) -> bool:
+    """Whether a file holds the label of a C2PA store anywhere."""
+    before = b""
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            if b"c2pa" in before + block:
+                return True
+            before = block[-3:]
+    return False
+
+
+def build_manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:
+    """The manifest definition: created by a trained model and composed, what from, with which
+    weights' licences.
+    """
+    actions = [
+        {"action": "c2pa.created", "digitalSourceType": GENERATED},
+        {
+            "action": "c2pa.edited",
+            "digitalSourceType": COMPOSED,
+            "description": "assembled, graded and mixed",
+        },
+    ]
+    return {
+        "claim_generator_info": [{"name": "callsheet", "version": claim.version}],
+        "title": claim.title,
+        "format": media_type,
+        "ingredients": [
+            {
+                "title": ingredient.title,
+                "format": ingredient.format,
+                "instance_id": f"xmp:iid:{ingredient.digest}",
+                "relationship": "inputTo",
+            }
+            for ingredient in claim.ingredients
+        ],
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": actions}},
+            {
+                "label": "callsheet.production",
+                "data": {
+                    "made_by": sorted(set(claim.labels)),
+                    "weights_licences": sorted(set(claim.licences)),
+                },
+            },
+        ],
+    }
