@@ -25,7 +25,7 @@ import numpy as np
 import pandas
 import torch
 
-from manifests.rows import CorpusClip
+from manifests.corpus_rows import CorpusClip
 from model.affect.bank import EmotionBank, perplexity
 from model.affect.embedder import BOTH, EmotionEmbedder
 from model.affect.features import PROSODY_NUMBERS
@@ -250,7 +250,9 @@ def use(bank: EmotionBank, acted: Performances) -> dict[str, float]:
     """
     settings, codes = BankSettings(), bank.sizes.bank
     sampler = BatchSampler(acted.clips, identities=settings.identities)
-    batches = [train_bank.draw(acted, sampler, settings, seed_step(10_000, step)) for step in range(30)]
+    batches = [
+        train_bank.draw(acted, sampler, settings, seed_step(10_000, step)) for step in range(30)
+    ]
     noise = torch.randn(acted.felt.mean.shape, generator=seed_step(10_000, 30))
     asked = {
         "scenes": torch.cat([batch.priors for batch in batches]),

@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 import torch
 
-from manifests.rows import CorpusClip
+from manifests.corpus_rows import CorpusClip
 from model.affect import prepared_corpus as corpora
 from model.affect.prepared_corpus import Corpus
 from model.emotion import LABELS, Performance, parse_curve
@@ -82,7 +82,10 @@ def run_training(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     out = Path(arguments.out)
     stages = stages_of(arguments)
-    print(f"{count_parameters(NanoNetworks.fresh(stages.sizes)):,} parameters, {stages.steps} steps", flush=True)
+    print(
+        f"{count_parameters(NanoNetworks.fresh(stages.sizes)):,} parameters, {stages.steps} steps",
+        flush=True,
+    )
     begun = time.process_time(), time.monotonic()
 
     def report(step: int, values: Mapping[str, float]) -> None:
@@ -146,7 +149,9 @@ def strip(arguments: argparse.Namespace) -> None:
         if not clips:
             continue
         clip = max(clips, key=lambda one: one.level)
-        made = sample(nano, request_clip(made_of, clip, frames=STRIP_FRAMES), seed=0, plan=plan).numpy()
+        made = sample(
+            nano, request_clip(made_of, clip, frames=STRIP_FRAMES), seed=0, plan=plan
+        ).numpy()
         real = made_of.array(clip, "faces", slice(0, STRIP_FRAMES))
         portrait = made_of.portrait(person).face
         gap = np.full((64, 8, 3), 255, np.uint8)
@@ -179,18 +184,18 @@ def measure(arguments: argparse.Namespace) -> None:
     sitting = CorpusEvaluation(
         corpus=made_of,
         clips=clips,
-        panel=panel,
+        metrics=panel,
         window=FrameWindow(frames=arguments.frames),
         run_id="nano",
         seed=arguments.seed,
     )
-    for subject, make in [("real", sitting.real), *_makers(arguments, made_of)]:
+    for subject, make in [("real", sitting.read_real_frames), *_makers(arguments, made_of)]:
         begun = time.process_time()
         print(
-            f"{subject}: {len(list(sitting.judge(subject, make)))} clips, {time.process_time() - begun:.0f} CPU s",
+            f"{subject}: {len(list(sitting.judge_subject(subject, make)))} clips, {time.process_time() - begun:.0f} CPU s",
             flush=True,
         )
-    for score in sitting.scores():
+    for score in sitting.compute_scores():
         print(score, flush=True)
 
 
@@ -228,7 +233,7 @@ def speed(arguments: argparse.Namespace) -> None:
     speech = Speech(
         samples=hum.astype(np.float32), lead=0, frames=count, rate=Fraction(corpora.RATE)
     )
-    mood = Performance.of(parse_curve("happy 0.8"), start=0, end=count)
+    mood = Performance.from_curve(parse_curve("happy 0.8"), start=0, end=count)
     for path in arguments.portraits:
         portrait, begun = portraits.read(Path(path), face="largest"), time.process_time()
         frames = sum(1 for _ in talker.talk(portrait, speech, mood, 0))

@@ -186,7 +186,7 @@ def run(root: Path, *, commits: int) -> None:
     first and the last hundred took.
     """
     from manifests.events import JOIN_COMMITS
-    from manifests.rows import Event
+    from manifests.run_rows import Event
     from manifests.store import Store, new_event
     from manifests.upkeep import maintain_tables
 
@@ -217,7 +217,7 @@ def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | in
     Returns how many rows were lost or written twice, how many reads were torn (a commit of which
     only a part was seen), and the rate.
     """
-    from manifests.rows import Event
+    from manifests.run_rows import Event
     from manifests.store import Store
 
     context = multiprocessing.get_context("spawn")
@@ -280,7 +280,7 @@ def _write(root: str, hand: int, commits: int) -> None:
 
 
 def _compact(root: str, stop: multiprocessing.synchronize.Event) -> None:
-    from manifests.rows import Event
+    from manifests.run_rows import Event
     from manifests.store import Store
     from manifests.upkeep import maintain_tables
 
@@ -299,7 +299,7 @@ def _read(
 ) -> None:
     from collections import Counter
 
-    from manifests.rows import Event
+    from manifests.run_rows import Event
     from manifests.store import Store
 
     store = Store(root)

@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 
 from manifests import upkeep
 from manifests.query import run_query
-from manifests.rows import Event, Row, Run, Shot, Take
+from manifests.rows import Row, Shot, Take
+from manifests.run_rows import Event, Run
 from manifests.schema import arrow_schema, table_name
 from manifests.store import Store, new_event
 

@@ -21,7 +21,8 @@ from flows.ledger.shot_diff import describe_reviewed_take
 from flows.ledger.shot_matching import identify_places
 from flows.project import Film, open_film
 from flows.review.review_session import ReviewSession
-from manifests.rows import Check, Cue, Cut, Deliverable, Shot, Take
+from manifests.delivery_rows import Check, Deliverable
+from manifests.rows import Cue, Cut, Shot, Take
 from manifests.timebase import sample_of_frame
 
 APPROVED_SHARE = 0.6
@@ -94,14 +95,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(shutil.copytree(given.production, Path(scratch) / "scene", symlinks=True))
         film = lengthened(folder, given.shots)
-        ReviewSession(film, reviewer="").text()  # what is imported is imported
+        ReviewSession(film, reviewer="").encode_document()  # what is imported is imported
         desk = ReviewSession(film, reviewer="Anna")
-        text = measured(f"the document of {given.shots} shots, from the record", desk.text)
+        text = measured(
+            f"the document of {given.shots} shots, from the record", desk.encode_document
+        )
         print(f"{len(text) / 1e6:.2f} MB")
         shot = film.store.read_current(Shot)[given.shots // 2]
         measured("a decision", lambda: desk.decide({"name": "hold", "shots": [shot.shot_id]}))
         time.sleep(1)
-        measured("the document after it", desk.text)
+        measured("the document after it", desk.encode_document)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from flows.progress import reporter
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem, ToolError, find_nearest
-from manifests.rows import CorpusClip, Reject
+from manifests.run_rows import Reject
 from model.affect.prepared_corpus import SPLITS
 from pipeline import corpus
 from pipeline.corpus import synthetic, unit_heads
 from pipeline.corpus.layout import CorpusPerformance
-from pipeline.corpus.synthetic import LINES, PORTRAITS, UNITS, PlannedClip, NeutralLine
+from pipeline.corpus.synthetic import LINES, PORTRAITS, UNITS, NeutralLine, PlannedClip
 from pipeline.corpus.unit_heads import PlannedUnits
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -97,7 +98,9 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
             )
         )
     found = known[name].layout(source)
-    strange = [rejected(path, reason) for path, reason in recorded.list_unknown_files(found, source)]
+    strange = [
+        rejected(path, reason) for path, reason in recorded.list_unknown_files(found, source)
+    ]
     if not found.performances:
         none = Problem(
             file=str(source), message=f"no clip of {name} is here", expected=known[name].shape
@@ -230,7 +233,9 @@ def _perform(folder: Path, planned: Sequence[PlannedClip | PlannedUnits]) -> Don
     for one in planned:
         try:
             clips.append(
-                studio.make_units_clip(one) if isinstance(one, PlannedUnits) else studio.make_clip(one)
+                studio.make_units_clip(one)
+                if isinstance(one, PlannedUnits)
+                else studio.make_clip(one)
             )
         except (UnfitError, InputError) as error:
             rejects.append(rejected(one.clip_id, str(error)))

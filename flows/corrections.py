@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from manifests.atomic_write import atomic_write
-from manifests.rows import Actor, Cue, Event
+from manifests.rows import Actor, Cue
+from manifests.run_rows import Event
 from manifests.store import Store, new_event
 from pipeline.align import cue_overrides
 from pipeline.align.align import Alignment
-from pipeline.align.cue_overrides import OverrideConflict, CueOverride
+from pipeline.align.cue_overrides import CueOverride, OverrideConflict
 from pipeline.script import tables
 
 SHEET = "listening/cues.csv"
@@ -27,7 +28,7 @@ EVENT = "cue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Corrected:
+class CorrectedCues:
     """The cues with all decisions in them. `unfit`: decisions whose line or take is gone;
     `conflicts`: cells that came too late.
     """
@@ -38,18 +39,18 @@ class Corrected:
     conflicts: list[OverrideConflict]
 
     @property
-    def needs_an_ear(self) -> list[Cue]:
+    def unsure_cues(self) -> list[Cue]:
         """Lines that a person should listen to."""
         return [cue for cue in self.cues if cue.status != "matched"]
 
 
-def decided(store: Store) -> list[CueOverride]:
+def read_overrides(store: Store) -> list[CueOverride]:
     """All decisions on cues, oldest first."""
     rows = sorted(store.read(Event, name=EVENT), key=lambda row: row.happened_at)
     return [CueOverride(**{**json.loads(row.detail), "at": row.happened_at}) for row in rows]
 
 
-def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[OverrideConflict]:
+def import_sheet(store: Store, root: Path, actors: Sequence[Actor]) -> list[OverrideConflict]:
     """Record the changed cells of the sheet, if there is one. Raises InputError with every cell
     that makes no sense.
     """
@@ -58,7 +59,7 @@ def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[OverrideC
         return []
     table = tables.read(path, needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS)
     changed = cue_overrides.read_changes(table, characters=[actor.character for actor in actors])
-    fresh, conflicts = cue_overrides.separate_conflicts(changed, decided(store))
+    fresh, conflicts = cue_overrides.separate_conflicts(changed, read_overrides(store))
     store.append(
         [
             new_event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.to_detail()))
@@ -68,7 +69,7 @@ def take_in(store: Store, root: Path, actors: Sequence[Actor]) -> list[OverrideC
     return conflicts
 
 
-def export(root: Path, corrected: Corrected) -> Path:
+def export_sheet(root: Path, corrected: CorrectedCues) -> Path:
     """Write the sheet anew, with all decisions in it."""
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     path = root / SHEET

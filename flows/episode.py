@@ -28,11 +28,12 @@ from flows.finishing.kinds import Reel, Version
 from flows.generate import Generated
 from flows.inputs import Inputs
 from flows.ledger import marks, record
-from flows.ledger.live_decisions import steering
+from flows.ledger.live_decisions import watch_decisions
 from flows.progress import reporter
 from flows.project import Film, open_film
 from manifests.errors import ToolError
-from manifests.rows import Cue, Event, ModelFile, Recording, Reject, Run, Shot
+from manifests.rows import Cue, Recording, Shot
+from manifests.run_rows import Event, ModelFile, Reject, Run
 from manifests.store import new_event
 from manifests.upkeep import maintain_tables
 
@@ -95,10 +96,10 @@ def step(title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 read_inputs = step("Script, cast and consents")(inputs.read_inputs)
-bring_in = step("Recordings")(listening.bring_in)
+bring_in = step("Recordings")(listening.ingest_recordings)
 split_by_speaker = step("Speakers")(listening.split_by_speaker)
-hear_words = step("Words")(listening.hear_words)
-match = step("Lines and cues")(listening.match)
+hear_words = step("Words")(listening.transcribe_words)
+match = step("Lines and cues")(listening.match_lines)
 break_down = step("The cut")(cut.break_down)
 generate = step("Takes")(generation.generate)
 colour_match = step("Colour")(finishing.colour_match)
@@ -143,7 +144,7 @@ def _made(film: Film, *, address: str, workers: int, until: float, budget: float
         film, address=address, workers=workers, until=until, budget_seconds=budget
     )
     shots, generated = _make_takes(film, given, cues, recordings, run=begins, settings=farm)
-    held = record.held(film.store, shots)
+    held = record.list_held_shots(film.store, shots)
     version = None
     if not (generated.rejects or generated.left or held):
         reel = Reel(shots=shots, takes=generated.takes, cues=cues, recordings=recordings)
@@ -161,7 +162,7 @@ def _made(film: Film, *, address: str, workers: int, until: float, budget: float
         stopped=generated.stopped,
         note=generated.note,
         held=held,
-        marks=marks.said(version.checks) if version else [],
+        marks=marks.describe_marks(version.checks) if version else [],
         seconds=generated.seconds,
     )
     _remember_run(film, outcome, began)
@@ -181,13 +182,15 @@ def _make_takes(  # noqa: PLR0913 - what the steps before know
     made, seconds = 0, 0.0
     while True:
         shots = break_down(film, given, cues, recordings)
-        cut.remember(film, given, cues, shots)
-        decided = record.decisions(film.store, shots)
+        cut.record_cut(film, given, cues, shots)
+        decided = record.read_decisions(film.store, shots)
         left = replace(settings, budget_seconds=generation.budget_left(settings, seconds))
-        farm = generation.Farm(settings=left, steer=steering(film, shots, began=run.happened_at))
+        farm = generation.Farm(
+            settings=left, steer=watch_decisions(film, shots, began=run.happened_at)
+        )
         generated = generate(film, shots, recordings, run_id=run.subject, farm=farm)
         made, seconds = made + generated.made, seconds + generated.seconds
-        if generated.stopped or record.decisions(film.store, shots) == decided:
+        if generated.stopped or record.read_decisions(film.store, shots) == decided:
             return shots, replace(generated, made=made, seconds=seconds)
 
 

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.progress import reporter
+from manifests.corpus_rows import CorpusClip, Score
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.identity import digest
-from manifests.rows import CorpusClip, Score
 from manifests.store import Store
 from model.talkers import TALKERS
 
 if TYPE_CHECKING:
     from flows.subjects import Subject
     from model.affect.prepared_corpus import Corpus
-    from model.judges.evaluation import FrameMaker, CorpusEvaluation
+    from model.judges.evaluation import CorpusEvaluation, FrameMaker
     from model.judges.trained import JudgeOrigin
 
 SPLITS = ("test", "val", "train", "judge")
@@ -74,10 +74,10 @@ def evaluate(request: Request) -> Evaluation:
     corpus = read(request.corpus)
     judges = _judges(request, corpus)
     sitting = _sitting(request, corpus, judges)
-    _refuse_learnt(request, corpus, sitting.panel.origins)
+    _refuse_learnt(request, corpus, sitting.metrics.origins)
     # what is wrong with them is told before anything is judged
     subjects = list(_subjects(request, corpus, sitting))
-    _hear(sitting, REAL, sitting.real, sitting.clips)
+    _hear(sitting, REAL, sitting.read_real_frames, sitting.clips)
     for name, subject in subjects:
         _hear(sitting, name, subject.make, subject.clips)
     return _written(request, sitting, judges)
@@ -155,7 +155,9 @@ def _trained(corpus: Corpus, seed: int) -> tuple[JudgeOrigin, ...]:
         first = any(name.startswith("emotion/") for name in values)
         reporter().count(step + 1 if first else looks.epochs + step, total)
 
-    return training.train_judges(corpus, corpus.folder / "judges", looks=looks, lips=lips, report=tell)
+    return training.train_judges(
+        corpus, corpus.folder / "judges", emotion_settings=looks, lipsync_settings=lips, report=tell
+    )
 
 
 def _sitting(request: Request, corpus: Corpus, judges: Path) -> CorpusEvaluation:
@@ -177,7 +179,7 @@ def _sitting(request: Request, corpus: Corpus, judges: Path) -> CorpusEvaluation
     return CorpusEvaluation(
         corpus=corpus,
         clips=clips,
-        panel=MetricSuite(judges, portraits, foreign=request.foreign),
+        metrics=MetricSuite(judges, portraits, external=request.foreign),
         window=FrameWindow(frames=request.frames),
         run_id=_run_id(request, corpus),
         seed=request.seed,
@@ -192,11 +194,13 @@ def _run_id(request: Request, corpus: Corpus) -> str:
     return digest([corpus.digest, asked, str(request.clips or ""), time.time_ns()])
 
 
-def _subjects(request: Request, corpus: Corpus, sitting: CorpusEvaluation) -> Iterator[tuple[str, Subject]]:
+def _subjects(
+    request: Request, corpus: Corpus, sitting: CorpusEvaluation
+) -> Iterator[tuple[str, Subject]]:
     """Who is judged beside the corpus' own clips."""
     from flows import subjects
 
-    landmarker, clips = sitting.panel.recogniser.landmarker, sitting.clips
+    landmarker, clips = sitting.metrics.recogniser.landmarker, sitting.clips
     if request.talker == "nano":
         yield "nano", subjects.of_nano(corpus, clips, weights=request.weights, seed=request.seed)
     elif request.talker:
@@ -230,17 +234,19 @@ def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[JudgeOrig
         raise InputError(Problem(file="--split", message=message, expected="another split"))
 
 
-def _hear(sitting: CorpusEvaluation, name: str, make: FrameMaker, clips: Sequence[CorpusClip]) -> None:
+def _hear(
+    sitting: CorpusEvaluation, name: str, make: FrameMaker, clips: Sequence[CorpusClip]
+) -> None:
     """Judge one subject, telling how far it is."""
     reporter().step(f"judging {name}")
-    for done, _ in enumerate(sitting.judge(name, make, clips), start=1):
+    for done, _ in enumerate(sitting.judge_subject(name, make, clips), start=1):
         reporter().count(done, len(clips))
 
 
 def _written(request: Request, sitting: CorpusEvaluation, judges: Path) -> Evaluation:
     from model.judges import report
 
-    scores = sitting.scores()
+    scores = sitting.compute_scores()
     request.out.mkdir(parents=True, exist_ok=True)
     store = Store(request.out / "record")
     store.append(sitting.rows)
@@ -254,7 +260,7 @@ def _written(request: Request, sitting: CorpusEvaluation, judges: Path) -> Evalu
         "seed": str(request.seed),
     }
     page = request.out / "report.md"
-    page.write_text(report.format_page(scores, sitting.panel.origins, facts), encoding="utf-8")
+    page.write_text(report.format_page(scores, sitting.metrics.origins, facts), encoding="utf-8")
     return Evaluation(
         run_id=sitting.run_id, scores=scores, page=page, record=Path(store.root), judges=judges
     )

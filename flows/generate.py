@@ -21,7 +21,8 @@ from flows.ledger.slates import make_slates
 from flows.progress import reporter
 from flows.project import Film, commit_orphans, done
 from manifests.events import EventLog, RowLog
-from manifests.rows import Recording, Reject, Shot, Take
+from manifests.rows import Recording, Shot, Take
+from manifests.run_rows import Reject
 from model import talkers
 from pipeline.render import render
 from pipeline.render.slate import SLATE

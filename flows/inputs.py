@@ -12,18 +12,20 @@ from flows.inventory import inventory
 from flows.project import BUILD, Film, open_film
 from flows.trust.consents import known_withdrawn, refusals
 from manifests.errors import InputError, Problem, collect_problems
-from manifests.rows import Actor, Consent, Line, ModelFile
+from manifests.rows import Actor, Consent, Line
+from manifests.run_rows import ModelFile
 from manifests.store import Store
 from model.talkers import MATTED, describe
 from pipeline import media
 from pipeline.checks.check_faces import WEIGHTS as FACE_WEIGHTS
-from pipeline.colour import grade
+from pipeline.colour import look_reference
+from pipeline.colour.look_reference import ReferenceStill
 from pipeline.corpus import emotion_sample
-from pipeline.deliver import credentials
+from pipeline.deliver import signing_key
 from pipeline.deliver.profiles import PROFILES, UNCOMMON
-from pipeline.script import cast, consent, script
+from pipeline.script import cast, consent, emotion_synonyms, file_paths, script
 from pipeline.script import production as productions
-from pipeline.script.settings import SHOT_REFERENCE
+from pipeline.script.settings import FILE, SHOT_REFERENCE
 from pipeline.speech import diarize, transcribe
 
 LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
@@ -68,13 +70,18 @@ def _problems_beside(folder: Path) -> list[Problem]:
     there = {
         key
         for key, name in wanted.list_files()
-        if not isinstance(productions.locate(folder, name), productions.UnusableFile)
+        if not isinstance(file_paths.locate(folder, name), file_paths.UnusableFile)
     }
-    own = wanted.path(wanted.emotions) if "emotions" in there else None
-    words = collect_problems(problems, lambda: script.words(own)) or script.words()
+    own = wanted.resolve_path(wanted.emotions) if "emotions" in there else None
+    words = (
+        collect_problems(problems, lambda: emotion_synonyms.load_words(own))
+        or emotion_synonyms.load_words()
+    )
     is_script = "script" in there and Path(wanted.script).suffix.lower() in script.SUFFIXES
     lines = collect_problems(problems, lambda: _read_lines(film, words)) if is_script else None
-    actors = collect_problems(problems, lambda: _read_cast(film, words)) if "cast" in there else None
+    actors = (
+        collect_problems(problems, lambda: _read_cast(film, words)) if "cast" in there else None
+    )
     if lines and actors:
         problems += cast.find_unknown_characters(lines, actors)
     _read_consents(film, problems)
@@ -88,8 +95,11 @@ def read_inputs(film: Film) -> Inputs:
     Raises one InputError with the problems of all of them.
     """
     wanted, problems = film.production, list[Problem]()
-    own = wanted.path(wanted.emotions) if wanted.emotions else None
-    words = collect_problems(problems, lambda: script.words(own)) or script.words()
+    own = wanted.resolve_path(wanted.emotions) if wanted.emotions else None
+    words = (
+        collect_problems(problems, lambda: emotion_synonyms.load_words(own))
+        or emotion_synonyms.load_words()
+    )
     lines = collect_problems(problems, lambda: _read_lines(film, words))
     actors = collect_problems(problems, lambda: _read_cast(film, words))
     consents = _read_consents(film, problems)
@@ -103,15 +113,17 @@ def read_inputs(film: Film) -> Inputs:
     problems += _unusable_looks(film, actors or [])
     problems += _no_mattes(film)
     problems += _no_encoders(film)
-    collect_problems(problems, lambda: credentials.check_key(credentials.find_key_folder()))
+    collect_problems(problems, lambda: signing_key.check_key(signing_key.find_key_folder()))
     if problems:
         raise InputError(problems)
     return Inputs(
-        lines=cast.resolve_characters(lines or [], actors or []), actors=actors or [], consents=consents or []
+        lines=cast.resolve_characters(lines or [], actors or []),
+        actors=actors or [],
+        consents=consents or [],
     )
 
 
-def _read_lines(film: Film, words: script.Words) -> list[Line]:
+def _read_lines(film: Film, words: emotion_synonyms.Words) -> list[Line]:
     """The script's lines; a lesson's script is checked against its slides."""
     wanted = film.production
     if wanted.kind == "lesson":
@@ -119,15 +131,20 @@ def _read_lines(film: Film, words: script.Words) -> list[Line]:
 
         return list(lesson_inputs.read_script(film, words).lines)
     return script.read(
-        wanted.path(wanted.script), words=words, language=wanted.language, folder=film.folder
+        wanted.resolve_path(wanted.script),
+        words=words,
+        language=wanted.language,
+        folder=film.folder,
     )
 
 
-def _read_cast(film: Film, words: script.Words) -> list[Actor]:
+def _read_cast(film: Film, words: emotion_synonyms.Words) -> list[Actor]:
     """The actor sheet; default emotions that it does not write are taken from the samples."""
     wanted = film.production
-    actors = cast.read(wanted.path(wanted.cast), words=words, folder=film.folder)
-    return cast.fill_default_emotions(actors, estimate=lambda sample: emotion_sample.describe_emotion(wanted.path(sample)))
+    actors = cast.read(wanted.resolve_path(wanted.cast), words=words, folder=film.folder)
+    return cast.fill_default_emotions(
+        actors, estimate=lambda sample: emotion_sample.describe_emotion(wanted.resolve_path(sample))
+    )
 
 
 def weights_used(film: Film) -> list[ModelFile]:
@@ -157,11 +174,7 @@ def _no_mattes(film: Film) -> list[Problem]:
         return []
     message = f"the talker {talker!r} draws no mattes, so its people cannot be cut out"
     expected = "profiles without alpha and alpha-web, or the talker 'previs'"
-    return [
-        Problem(
-            file=productions.FILE, column="delivery.profiles", message=message, expected=expected
-        )
-    ]
+    return [Problem(file=FILE, column="delivery.profiles", message=message, expected=expected)]
 
 
 def _no_encoders(film: Film) -> list[Problem]:
@@ -174,7 +187,7 @@ def _no_encoders(film: Film) -> list[Problem]:
     message = "this machine's ffmpeg cannot make {}: it has no encoder {}"
     return [
         Problem(
-            file=productions.FILE,
+            file=FILE,
             column="delivery.profiles",
             message=message.format(needed[encoder], encoder),
             expected="another profile, or the packaged ffmpeg (without CALLSHEET_FFMPEG)",
@@ -202,8 +215,12 @@ def _unusable_weights(film: Film) -> list[Problem]:
 def _unusable_listening(film: Film) -> list[Problem]:
     """Listening models that the production names and that are none."""
     problems, named = list[Problem](), film.production.listen
-    collect_problems(problems, lambda: diarize.resolve_pipeline(named.diarization, folder=film.folder))
-    collect_problems(problems, lambda: transcribe.resolve_recogniser(named.recogniser, folder=film.folder))
+    collect_problems(
+        problems, lambda: diarize.resolve_pipeline(named.diarization, folder=film.folder)
+    )
+    collect_problems(
+        problems, lambda: transcribe.resolve_recogniser(named.recogniser, folder=film.folder)
+    )
     return problems
 
 
@@ -214,15 +231,17 @@ def _unusable_looks(film: Film, actors: list[Actor]) -> list[Problem]:
     problems, look = list[Problem](), film.production.look
     if look.reference and not look.reference.startswith(SHOT_REFERENCE):
         left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
-        still = grade.ReferenceStill(
+        still = ReferenceStill(
             path=film.production.resolve_path(look.reference),
             face=(left, top, right, bottom) if look.reference_face else None,
         )
-        collect_problems(problems, lambda: grade.check_reference(still))
+        collect_problems(problems, lambda: look_reference.check_reference(still))
     for name in sorted({actor.look for actor in actors if actor.look}):
         collect_problems(
             problems,
-            lambda n=name: grade.check_reference(grade.ReferenceStill(path=film.production.resolve_path(n))),
+            lambda n=name: look_reference.check_reference(
+                ReferenceStill(path=film.production.resolve_path(n))
+            ),
         )  # type: ignore[misc]
     return problems
 
@@ -247,7 +266,7 @@ def _named_by_the_production(film: Film) -> list[ModelFile]:
 
 def _refused_licence(row: ModelFile) -> Problem:
     return Problem(
-        file=productions.FILE,
+        file=FILE,
         column="licences.commercial",
         message=f"the weights {row.name!r} ({row.purpose}) are not clearly licensed for commercial use",
         expected="another talker, or the name under licences.agreements when you hold an agreement",

@@ -5,7 +5,7 @@ DICE-Talk's, which their user imports.
 
 from __future__ import annotations
 
-from manifests.rows import ModelFile
+from manifests.run_rows import ModelFile
 from model import nano, weights
 from model.affect import packaged
 from model.dice import released

@@ -29,6 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.leftovers import sweep
+from manifests.atomic_write import atomic_write
 from manifests.errors import ToolError
 
 log = logging.getLogger(__name__)
@@ -242,8 +243,8 @@ def _take(folder: Path, number: int, *, purpose: str, pace: Pace) -> Lease | Non
     for old in _numbers(folder):
         if old <= number - KEPT:
             _path(folder, old).unlink(missing_ok=True)
-    for half in folder.glob("*.partial"):  # of heartbeats that were cut short
-        if int(half.name[:8]) < number:
+    for half in folder.glob(".*"):  # of heartbeats that were cut short
+        if int(half.name[1:9]) < number:
             half.unlink(missing_ok=True)
     return Lease(folder, number, note, pace=pace)
 
@@ -270,9 +271,10 @@ def _path(folder: Path, number: int) -> Path:
 
 
 def _write(path: Path, note: Note) -> None:
-    partial = path.with_suffix(f".{note.run_id}.partial")
-    partial.write_text(json.dumps(asdict(note)))
-    partial.replace(path)
+    if not path.parent.is_dir():  # deleted, or on storage that is away: not ours to make anew
+        raise FileNotFoundError(path.parent)
+    with atomic_write(path) as partial:
+        partial.write_text(json.dumps(asdict(note)))
 
 
 def _machine() -> str:

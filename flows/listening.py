@@ -10,20 +10,21 @@ import json
 from collections.abc import Sequence
 
 from flows import corrections
-from flows.corrections import Corrected
+from flows.corrections import CorrectedCues
 from flows.inputs import Inputs
 from flows.project import Film, Remembered
 from manifests.identity import digest, digest_file
-from manifests.rows import Event, Recording, Turn, Word
+from manifests.rows import Recording, Turn, Word
+from manifests.run_rows import Event
 from manifests.store import new_event
 from pipeline.align import align, cue_overrides
 from pipeline.lesson import timing
-from pipeline.speech import diarize, ingest, transcribe
+from pipeline.speech import diarize, enrolment, ingest, transcribe
 
 SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
 
 
-def speaker_settings(film: Film, inputs: Inputs) -> diarize.DiarizationSettings:
+def resolve_speaker_settings(film: Film, inputs: Inputs) -> diarize.DiarizationSettings:
     """How the recordings are split by speaker. Raises InputError when `[listen] diarization` names
     no pipeline.
     """
@@ -31,13 +32,13 @@ def speaker_settings(film: Film, inputs: Inputs) -> diarize.DiarizationSettings:
     return diarize.DiarizationSettings(speakers=inputs.speakers, pipeline=pipeline)
 
 
-def word_settings(film: Film) -> transcribe.TranscriptionSettings:
+def resolve_word_settings(film: Film) -> transcribe.TranscriptionSettings:
     """How words are recognised. Raises InputError when `[listen] recogniser` names no model."""
     model = transcribe.resolve_recogniser(film.production.listen.recogniser, folder=film.folder)
     return transcribe.TranscriptionSettings(language=film.production.language, model=model)
 
 
-def bring_in(film: Film, inputs: Inputs) -> list[Recording]:
+def ingest_recordings(film: Film, inputs: Inputs) -> list[Recording]:
     """Decode the recordings that are new; the others are known by the digest of their bytes."""
     recordings = [
         _known(film, name)
@@ -55,7 +56,7 @@ def bring_in(film: Film, inputs: Inputs) -> list[Recording]:
     return placed
 
 
-def known_recordings(film: Film, inputs: Inputs) -> list[Recording] | None:
+def find_ingested_recordings(film: Film, inputs: Inputs) -> list[Recording] | None:
     """The recordings when all of them were brought in before, else None."""
     recordings = [
         row for name in film.production.recordings if (row := _known(film, name)) is not None
@@ -67,12 +68,12 @@ def known_recordings(film: Film, inputs: Inputs) -> list[Recording] | None:
     )
 
 
-def is_heard(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> bool:
+def has_transcript(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> bool:
     """Whether turns and words of these recordings are in the record, so that a plan needs no
     engine.
     """
-    turns = diarize.key(recordings, speaker_settings(film, inputs))
-    settings = word_settings(film)
+    turns = diarize.key(recordings, resolve_speaker_settings(film, inputs))
+    settings = resolve_word_settings(film)
     if not film.store.has(Event, name="diarized", subject=turns):
         return False
     key = transcribe.key(recordings, settings)
@@ -83,7 +84,7 @@ def is_heard(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> boo
 
 def split_by_speaker(film: Film, recordings: Sequence[Recording], inputs: Inputs) -> list[Turn]:
     """Speaker turns, from the record when these recordings were split before."""
-    settings = speaker_settings(film, inputs)
+    settings = resolve_speaker_settings(film, inputs)
     key = diarize.key(recordings, settings)
     make = Remembered(film.store, "diarized", key)
     return make(
@@ -93,11 +94,11 @@ def split_by_speaker(film: Film, recordings: Sequence[Recording], inputs: Inputs
     )
 
 
-def hear_words(film: Film, recordings: Sequence[Recording]) -> list[Word]:
+def transcribe_words(film: Film, recordings: Sequence[Recording]) -> list[Word]:
     """Recognised words, from the record when these recordings were heard before; none in a language
     that is not known.
     """
-    settings = word_settings(film)
+    settings = resolve_word_settings(film)
     if not transcribe.knows_language(settings):
         return []
     key = transcribe.key(recordings, settings)
@@ -109,31 +110,35 @@ def hear_words(film: Film, recordings: Sequence[Recording]) -> list[Word]:
     )
 
 
-def match(
+def match_lines(
     film: Film,
     inputs: Inputs,
     turns: Sequence[Turn],
     words: Sequence[Word],
     recordings: Sequence[Recording],
-) -> Corrected:
+) -> CorrectedCues:
     """Where each line is spoken, in the script's order, with what people decided by hand."""
-    conflicts = corrections.take_in(film.store, film.root, inputs.actors)
-    decided = corrections.decided(film.store)
-    enrolled = known_voices(film, inputs, turns, recordings)
-    known = align.AlignmentHints(enrolled=enrolled, circled=cue_overrides.select_circled_takes(decided))
+    conflicts = corrections.import_sheet(film.store, film.root, inputs.actors)
+    decided = corrections.read_overrides(film.store)
+    enrolled = identify_voices(film, inputs, turns, recordings)
+    known = align.AlignmentHints(
+        enrolled=enrolled, circled=cue_overrides.select_circled_takes(decided)
+    )
     found = align.align_script(inputs.lines, turns, words, recordings=recordings, hints=known)
     applied = cue_overrides.apply(found, decided, recordings=recordings)
-    return Corrected(cues=applied.cues, found=found, unfit=applied.unfit, conflicts=conflicts)
+    return CorrectedCues(cues=applied.cues, found=found, unfit=applied.unfit, conflicts=conflicts)
 
 
-def known_voices(
+def identify_voices(
     film: Film, inputs: Inputs, turns: Sequence[Turn], recordings: Sequence[Recording]
 ) -> dict[str, str]:
     """The character of each speaker whose voice is like a voice sample of the cast; compared once,
     then from the record.
     """
     samples = {
-        a.character: film.production.resolve_path(a.voice_sample) for a in inputs.actors if a.voice_sample
+        a.character: film.production.resolve_path(a.voice_sample)
+        for a in inputs.actors
+        if a.voice_sample
     }
     if not samples or not turns:
         return {}
@@ -142,7 +147,7 @@ def known_voices(
     )
     known = film.store.read(Event, name="enrolled", subject=key)
     if not known:
-        found = diarize.enrol_speakers(turns, samples, recordings=recordings, root=film.root)
+        found = enrolment.enrol_speakers(turns, samples, recordings=recordings, root=film.root)
         detail = json.dumps([dataclasses.asdict(one) for one in found])
         known = [new_event("enrolled", key, actor="callsheet", detail=detail)]
         film.store.append(known)
@@ -151,7 +156,9 @@ def known_voices(
 
 
 def _known(film: Film, name: str) -> Recording | None:
-    for row in film.store.read(Recording, source_digest=digest_file(film.production.resolve_path(name))):
+    for row in film.store.read(
+        Recording, source_digest=digest_file(film.production.resolve_path(name))
+    ):
         if (film.root / row.master_path).is_file() and (film.root / row.analysis_path).is_file():
             return row
     return None
@@ -176,5 +183,7 @@ def _lengths(film: Film, recordings: Sequence[Recording]) -> list[int]:
     """Samples that each recording takes on the timeline: in a lesson whole frames, so that a new
     one moves the others by whole frames.
     """
-    step = timing.compute_sample_step(film.production.rate) if film.production.kind == "lesson" else 1
+    step = (
+        timing.compute_sample_step(film.production.rate) if film.production.kind == "lesson" else 1
+    )
     return [-(-recording.samples // step) * step for recording in recordings]

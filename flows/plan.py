@@ -15,13 +15,14 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.cut import Cutting, needs_approval
+from flows.cut import CurrentCut, needs_approval
 from flows.ledger import record
-from flows.ledger.shot_diff import causes
-from flows.ledger.shot_matching import predecessors
+from flows.ledger.shot_diff import list_differences
+from flows.ledger.shot_matching import match_previous_shots
 from flows.ledger.shot_state import ShotState
 from flows.project import Film, done
-from manifests.rows import Deliverable, Shot, Take
+from manifests.delivery_rows import Deliverable
+from manifests.rows import Shot, Take
 from pipeline.render.slate import SLATE
 
 PLANNED = ("new", "changed", "cached", "held", "skipped")
@@ -115,20 +116,20 @@ class Plan:
         return sum(bool(planned.failed) for planned in self.shots)
 
 
-def compare_with_record(cutting: Cutting) -> Plan:
+def compare_with_record(cutting: CurrentCut) -> Plan:
     """Compare the cut with the takes that are done and with the cut that was recorded last."""
     store = cutting.film.store
     made = done(cutting.film, cutting.shots)
     missing = any(shot.shot_id not in made for shot in cutting.shots)
     return plan_shots(
-        record.ledger(cutting.film, cutting.shots, done=set(made)),
-        before=record.cut_before(store, cutting.shots) if missing else (),
+        record.read_shot_states(cutting.film, cutting.shots, done=set(made)),
+        before=record.read_previous_cut(store, cutting.shots) if missing else (),
         history=store.read_newest(Take, HISTORY) if missing else (),
         terms=_terms(cutting.film),
     )
 
 
-def find_standing_version(cutting: Cutting) -> list[Deliverable] | None:
+def find_standing_version(cutting: CurrentCut) -> list[Deliverable] | None:
     """Return the newest version's files when it is exactly what would be delivered now."""
     takes = done(cutting.film, cutting.shots)
     if any(shot.shot_id not in takes for shot in cutting.shots):
@@ -138,7 +139,7 @@ def find_standing_version(cutting: Cutting) -> list[Deliverable] | None:
     reel = Reel(
         shots=cutting.shots,
         takes=list(takes.values()),
-        cues=cutting.heard.cues,
+        cues=cutting.corrected.cues,
         recordings=cutting.recordings,
     )
     return standing(cutting.film, reel)
@@ -150,18 +151,18 @@ def plan_shots(
     """Compare the cut with the record. `ledger`: the cut as it stands; `before`: the cut as last
     recorded; `history`: past takes.
     """
-    missing = [entry for entry in ledger if not entry.made and entry.state != "held"]
-    former = predecessors([entry.shot for entry in ledger], before) if missing else {}
+    missing = [entry for entry in ledger if not entry.has_take and entry.state != "held"]
+    former = match_previous_shots([entry.shot for entry in ledger], before) if missing else {}
     planned = tuple(_planned(entry, former, terms) for entry in ledger)
     to_render = tuple({entry.shot.shot_id: entry.shot for entry in missing}.values())
     return Plan(
         shots=planned,
-        estimate=estimate(to_render, history=history, terms=terms),
+        estimate=estimate_render(to_render, history=history, terms=terms),
         to_render=to_render,
     )
 
 
-def estimate(shots: Sequence[Shot], *, history: Iterable[Take], terms: Terms) -> Estimate:
+def estimate_render(shots: Sequence[Shot], *, history: Iterable[Take], terms: Terms) -> Estimate:
     """How long these shots take and what they cost, from the first to the ninth decile of past
     takes' seconds per frame.
     """
@@ -221,12 +222,12 @@ def _planned(entry: ShotState, former: Mapping[str, tuple[str, Shot]], terms: Te
 def _state(entry: ShotState, former: Mapping[str, tuple[str, Shot]]) -> tuple[str, tuple[str, ...]]:
     if entry.state in ("held", "skipped"):
         return entry.state, ()
-    if entry.made:
+    if entry.has_take:
         return "cached", ()
     _, before = former.get(entry.place, ("", None))
     if before is None or before.shot_id == entry.shot.shot_id:
         return "new", ()
-    return "changed", causes(entry.shot, before)
+    return "changed", list_differences(entry.shot, before)
 
 
 def _terms(film: Film) -> Terms:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from manifests.errors import InputError, Problem
-from manifests.rows import Event, Recording, Row, Shot, Take
+from manifests.rows import Recording, Row, Shot, Take
+from manifests.run_rows import Event
 from manifests.store import Store, new_event
 from model.talker import TalkerSettings
 from pipeline.render import render

@@ -6,15 +6,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows.cut import cut_if_heard
+from flows.cut import cut_from_record
 from flows.engines import orchestrated
 from flows.inputs import Inputs, open_inputs
 from flows.lease import Note, held
 from flows.plan import find_standing_version
 from flows.progress import bars, reporter
 from flows.project import Film
-from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, short
-from manifests.rows import Deliverable
+from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, shorten_path
+from manifests.delivery_rows import Deliverable
 from manifests.timebase import format_clock
 
 
@@ -55,7 +55,7 @@ def render(  # noqa: PLR0913 - each is an option of the verb
 
 def _find_standing_version(film: Film, inputs: Inputs) -> list[Deliverable] | None:
     """Return the newest version's files when it is exactly what would be made now."""
-    cutting = cut_if_heard(film, inputs)
+    cutting = cut_from_record(film, inputs)
     return find_standing_version(cutting) if cutting is not None else None
 
 
@@ -77,7 +77,7 @@ def _nothing_to_do(film: Film, standing: list[Deliverable], *, as_json: bool) ->
         )
     else:
         say(
-            f"Nothing to do: {film.production.title} stands as {version} ({format_clock(standing[0].seconds)}) in {short(place)}"
+            f"Nothing to do: {film.production.title} stands as {version} ({format_clock(standing[0].seconds)}) in {shorten_path(place)}"
         )
     return DONE
 
@@ -100,7 +100,7 @@ def _show_outcome(film: Film, outcome: Any, *, as_json: bool) -> int:
         f"{film.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {format_clock(seconds)} long"
     )
     for row in version.deliverables:
-        say(f"  {row.profile:8} {short(film.root / 'deliverables' / row.path)}")
+        say(f"  {row.profile:8} {shorten_path(film.root / 'deliverables' / row.path)}")
     for mark in outcome.marks:
         say(f"marked: {mark}")
     for check in version.failed:
@@ -112,7 +112,7 @@ def _show_outcome(film: Film, outcome: Any, *, as_json: bool) -> int:
         f"  checks   {len(version.checks) - len(version.failed) - warnings} passed, {warnings} warnings, {len(version.failed)} failed"
     )
     say(
-        f"Look first at {short(version.folder / 'contact_sheet.png')}, then play {short(version.folder / 'web.mp4')}"
+        f"Look first at {shorten_path(version.folder / 'contact_sheet.png')}, then play {shorten_path(version.folder / 'web.mp4')}"
     )
     return SOME_FAILED if failed else DONE
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem, collect_problems
-from manifests.rows import CorpusClip
 from model.affect.prepared_corpus import HEARD_PER_FRAME, RATE, Corpus
 from model.emotion import Performance, hold_emotion
 from model.talker import Speech, Talker
@@ -111,7 +111,10 @@ def of_folder(
     problems = list[Problem]()
     for clip in wanted:
         if clip.clip_id in films:
-            collect_problems(problems, partial(_lasting, films[clip.clip_id], window.of(clip.frames).stop))
+            collect_problems(
+                problems,
+                partial(_lasting, films[clip.clip_id], window.select_frames(clip.frames).stop),
+            )
         else:
             message, expected = "no film of this clip", f"CLIP.mp4 ({', '.join(FILMS)})"
             problems.append(
@@ -133,7 +136,9 @@ def _talked(talker: Talker, clip: CorpusClip, corpus: Corpus, seed: int) -> Iter
     samples = corpus.array(clip, "speech").astype(np.float32) / 32768
     text = clip.text or None
     speech = Speech(samples=samples, lead=0, frames=clip.frames, rate=Fraction(RATE), text=text)
-    performance = Performance.of(hold_emotion(clip.emotion, clip.intensity), start=0, end=clip.frames)
+    performance = Performance.from_curve(
+        hold_emotion(clip.emotion, clip.intensity), start=0, end=clip.frames
+    )
     return iter(talker.talk(portrait, speech, performance, seed))
 
 

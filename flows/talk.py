@@ -141,7 +141,7 @@ def make(request: Request) -> Made:
     portrait = portraits.read(request.portrait, face=request.face)
     speech = _speech(request)
     curve = felt if isinstance(felt, EmotionCurve) else parse_curve(performance_text)
-    performance = Performance.of(curve, start=0, end=speech.frames)
+    performance = Performance.from_curve(curve, start=0, end=speech.frames)
     reporter().step(f"Loading {request.talker}")
     talker = load(request.talker, request.settings)
     if isinstance(felt, EmotionGaussian):
@@ -259,8 +259,8 @@ def _begin(
         previs_extras.contact_sheet(
             request.contact_sheet,
             portrait.name,
-            stills=previs.stills(portrait, previs_extras.INTENSITIES),
-            mouths=previs.mouths(portrait, speech, performance, request.seed, filmed=filmed),
+            stills=previs.draw_stills(portrait, previs_extras.INTENSITIES),
+            mouths=previs.draw_mouths(portrait, speech, performance, request.seed, filmed=filmed),
             rate=speech.rate,
         )
     if request.track:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.project import Film
-from manifests.rows import Check, Cue, Cut, Deliverable, Recording, Shot, Take
+from manifests.delivery_rows import Check, Deliverable
+from manifests.rows import Cue, Cut, Recording, Shot, Take
 from pipeline.assemble import master_mix
+from pipeline.assemble.loudness import LoudnessSettings
 from pipeline.checks import qc
-from pipeline.colour import grade as grading
-from pipeline.deliver import deliver
+from pipeline.colour.look_reference import LookSettings, ReferenceStill
 from pipeline.deliver.captions import Caption
+from pipeline.deliver.delivery_job import DeliveryJob, DeliveryPass
 from pipeline.deliver.profiles import Profile
 from pipeline.script.settings import SHOT_REFERENCE
 
@@ -43,7 +45,7 @@ class Draft:
 
     film: Film
     reel: Reel
-    passes: Sequence[deliver.DeliveryPass]
+    passes: Sequence[DeliveryPass]
     master: master_mix.MasterSound
     name: str
     folder: Path
@@ -57,11 +59,11 @@ class Draft:
         return self.passes[0].cuts
 
     @property
-    def job(self) -> deliver.DeliveryJob:
+    def job(self) -> DeliveryJob:
         """The job of the first pass."""
         return self.passes[0].job
 
-    def pass_of(self, profile: str) -> deliver.DeliveryPass:
+    def pass_of(self, profile: str) -> DeliveryPass:
         """The pass that renders a profile."""
         return next(
             one for one in self.passes if profile in {made.name for made in one.job.profiles}
@@ -87,13 +89,13 @@ class Version:
         return qc.select_failures(self.checks)
 
 
-def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
+def look_settings(film: Film, shots: Sequence[Shot]) -> LookSettings:
     """What shots are matched to: the production's look, and before it what the actor sheet names
     for a character.
     """
     look = film.production.look
     own = {
-        shot.character: grading.ReferenceStill(path=film.production.resolve_path(shot.look))
+        shot.character: ReferenceStill(path=film.production.resolve_path(shot.look))
         for shot in shots
         if shot.look
     }
@@ -103,18 +105,20 @@ def look_settings(film: Film, shots: Sequence[Shot]) -> grading.LookSettings:
         else ""
     )
     left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
-    return grading.LookSettings(
+    return LookSettings(
         method=look.method,
         strength=look.strength,
         limit=look.limit,
-        reference=film.production.resolve_path(look.reference) if look.reference and not shot else None,
+        reference=film.production.resolve_path(look.reference)
+        if look.reference and not shot
+        else None,
         reference_face=(left, top, right, bottom) if look.reference_face else None,
         reference_shot=shot,
         stills=own,
     )
 
 
-def loudness_settings(film: Film) -> master_mix.LoudnessSettings:
+def loudness_settings(film: Film) -> LoudnessSettings:
     """How loud the programme is."""
     wanted = film.production.delivery
-    return master_mix.LoudnessSettings(target_lufs=wanted.loudness_lufs, peak_dbtp=wanted.peak_dbtp)
+    return LoudnessSettings(target_lufs=wanted.loudness_lufs, peak_dbtp=wanted.peak_dbtp)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that appear whole or not at all, whatever is killed and whoever else writes the same
-one.
+"""Atomic writes: files and folders that appear whole or not at all.
+
+A writer works under a hidden name in the same folder and renames it when it is done. Two writers of
+the same file never mix, on one machine or on several, and a writer that is killed leaves only a
+hidden name, which `flows.leftovers` removes.
 """
 
 from __future__ import annotations
 
-import os
-import threading
+import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,16 +17,54 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to, hidden and of the same suffix; what stands there when the
-    block ends takes `path`'s place.
+    """Write a file whole or not at all.
 
-    The folder is made when it is missing. When the block fails nothing is left, and what was there
-    before stays.
+    Yields a hidden path beside `path` with the same suffix. What stands there when the block ends
+    replaces `path`. When the block fails, nothing is left and the former file stays. Missing parent
+    folders are made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}")
-    try:
+    with hidden_file(path) as partial:
         yield partial
         partial.replace(path)
+
+
+@contextmanager
+def hidden_file(path: Path) -> Iterator[Path]:
+    """Reserve a hidden path beside `path` with the same suffix; delete what is left there.
+
+    For working files, and for files whose final name is known only when they are written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = _hidden(path)
+    try:
+        yield partial
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Write a folder whole or not at all.
+
+    Yields a hidden folder beside `path`, which replaces `path` when the block ends. When the block
+    fails, nothing is left and the former folder stays.
+    """
+    with hidden_folder(path) as partial:
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        partial.rename(path)
+
+
+@contextmanager
+def hidden_folder(path: Path) -> Iterator[Path]:
+    """Make a hidden folder beside `path`; delete it at the end unless it was renamed."""
+    partial = _hidden(path)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two kinds of error, because they lead to two actions.
 
-`InputError` is the user's to mend and is never retried; `ToolError` is an engine that failed and
-may be retried. An `InputError` carries every problem of an input at once, so nobody mends a sheet
+The user fixes an `InputError`; it is never retried. A `ToolError` is an engine that failed; it may
+be retried. An `InputError` carries every problem of an input at once, so that nobody fixes a sheet
 one row at a time.
 """
 
@@ -20,9 +20,7 @@ LONGEST_FACT = 400  # characters of a message or fact that are shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong with an input: where it stands, what was expected, what was found,
-    what is nearest.
-    """
+    """One problem of an input: where it is, what was expected and found, the nearest valid word."""
 
     file: str
     message: str
@@ -35,8 +33,10 @@ class Problem:
     nearest: str | None = None
 
     def __str__(self) -> str:
-        """One line: `cast.csv, row 3, column portrait: no such file 'x.png' (expected ...; nearest:
-        'y.png')`.
+        """Write the problem as one line.
+
+        `cast.csv, row 3, column portrait: no such file 'x.png' (expected ...); did you mean
+        'y.png'?`
         """
         place = [self.file]
         place += [f"line {self.line}"] if self.line is not None else []
@@ -45,13 +45,15 @@ class Problem:
         place += [f"at {self.timecode}"] if self.timecode is not None else []
         facts = [f"expected {self.expected}"] if self.expected else []
         facts += [f"got {self.got}"] if self.got else []
-        facts += [f"nearest: {self.nearest}"] if self.nearest else []
-        told = [_shown(text) for text in (", ".join(place), self.message, *facts)]
-        return f"{told[0]}: {told[1]}" + (f" ({'; '.join(told[2:])})" if facts else "")
+        where, message, *details = map(_make_printable, (", ".join(place), self.message, *facts))
+        line = f"{where}: {message}" + (f" ({'; '.join(details)})" if details else "")
+        if self.nearest:
+            line += f"; did you mean {_make_printable(self.nearest)}?"
+        return line
 
 
-def _shown(text: str) -> str:
-    """One line that does nothing to a terminal, however long or strange what it quotes is."""
+def _make_printable(text: str) -> str:
+    """Shorten a text and drop control characters, so that it is one line that no terminal obeys."""
     plain = "".join(c if c.isprintable() else " " for c in text)
     return (
         plain if len(plain) <= LONGEST_FACT else f"{plain[: LONGEST_FACT - 20]} ... {plain[-10:]}"
@@ -59,7 +61,7 @@ def _shown(text: str) -> str:
 
 
 class InputError(Exception):
-    """What a person gave cannot be used. Holds all problems found, at least one."""
+    """An input cannot be used. Holds all problems that were found, at least one."""
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         """Take one problem or several."""
@@ -71,7 +73,7 @@ class InputError(Exception):
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        """One line per problem."""
+        """Write one line per problem."""
         return "\n".join(map(str, self.problems))
 
 
@@ -86,7 +88,7 @@ class ToolError(Exception):
         code: int | None = None,
         stderr: str = "",
     ) -> None:
-        """`command` is the argument list that ran; the last twelve lines of `stderr` are kept."""
+        """Keep what ran: `command` is the argument list, of `stderr` the last twelve lines."""
         self.command = tuple(command)
         self.code = code
         self.stderr = "\n".join(stderr.strip().splitlines()[-12:])
@@ -94,7 +96,7 @@ class ToolError(Exception):
         super().__init__(message, self.command, code, self.stderr)
 
     def __str__(self) -> str:
-        """Message, command line, exit code and the engine's last words."""
+        """Write the message, the command line, the exit code and the engine's last lines."""
         parts = [self.message]
         parts += [f"command: {shlex.join(self.command)}"] if self.command else []
         parts += [f"exit code: {self.code}"] if self.code is not None else []
@@ -111,20 +113,20 @@ def _tool_error(message: str, command: Sequence[str], code: int | None, stderr: 
 
 
 def find_nearest(name: str, known: Iterable[str], count: int = 3) -> str | None:
-    """The known names most like `name`, quoted and joined by commas, or None when nothing is like
-    it.
+    """Find the known names most like `name`: quoted, joined by `or`, None when nothing is alike.
 
-    >>> nearest("hapy", ["happy", "sad", "angry"])
+    >>> find_nearest("hapy", ["happy", "sad", "angry"])
     "'happy'"
     """
     folded = {k.casefold(): k for k in known}
     found = difflib.get_close_matches(name.casefold(), folded, n=count, cutoff=0.5)
-    return ", ".join(repr(folded[f]) for f in found) or None
+    return " or ".join(repr(folded[f]) for f in found) or None
 
 
 def collect_problems(problems: list[Problem], read: Callable[[], T]) -> T | None:
-    """What `read` gives; None when it raises an InputError, whose problems are added to the list,
-    so that one error names them all.
+    """Return what `read` returns; add the problems of its InputError to the list and return None.
+
+    So that one error can name the problems of several inputs.
     """
     try:
         return read()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows that come one by one, committed in batches: a commit costs tens of milliseconds, so rows
-wait for 64 of their kind or a second.
+"""Row logs: commit rows that come one by one in batches.
 
-The batch is committed by a thread of its own, so that a quiet moment does not keep a row from being
-seen. Every commit leaves small files, and opening a table costs more the more it has; so that the
-last commit of a long run costs what the first did, the same thread joins them now and then.
+A commit costs tens of milliseconds, so rows wait until there are 64 of them, or for one second. A
+thread of its own commits the batches, so rows appear in time when no others follow. Every commit
+leaves small files, and a table with many files opens slowly; the thread joins them now and then, so
+that the last commit of a long run costs what the first one did.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from manifests.errors import ToolError
-from manifests.rows import Event, Row
+from manifests.rows import Row
+from manifests.run_rows import Event
 from manifests.store import Store, new_event
 from manifests.upkeep import maintain_tables
 
@@ -28,12 +29,13 @@ JOIN_COMMITS = 200  # of a run, after which its small files are joined
 
 
 class RowLog(Generic[R]):
-    """Collects rows of one type and commits them in batches. Use as a context manager; leaving it
-    commits the rest.
+    """Collect rows of one type and commit them in batches.
+
+    Use it as a context manager; leaving it commits the rest.
     """
 
     def __init__(self, store: Store, *, join_commits: int = JOIN_COMMITS) -> None:
-        """Nothing is committed before the first row."""
+        """Commit nothing yet. `join_commits`: after so many commits, small files are joined."""
         self._store = store
         self._join_commits = join_commits
         self._waiting: list[R] = []
@@ -48,7 +50,7 @@ class RowLog(Generic[R]):
         return self
 
     def add(self, row: R) -> None:
-        """Log one row; it is committed within a second."""
+        """Log one row. It is committed within a second."""
         with self._guard:
             self._waiting.append(row)
             if len(self._waiting) >= BATCH_ROWS:
@@ -60,7 +62,7 @@ class RowLog(Generic[R]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Commit what waits. Raises what a commit raised."""
+        """Commit the waiting rows. Raises what a commit raised."""
         with self._guard:
             self._closed = True
             self._guard.notify()
@@ -89,20 +91,21 @@ class RowLog(Generic[R]):
                 self._join(type(batch[0]))
 
     def _join(self, kind: type[R]) -> None:
-        """Join the small files of this run's commits. What does not succeed now is done later, or
-        at the end of the run.
+        """Join the small files of this run's commits.
+
+        A failure is only logged: the next join, or the end of the run, tries again.
         """
         try:
             maintain_tables(self._store, kinds=[kind])
         except ToolError as error:
-            log.warning("the record could not be tidied while it is written: %s", error)
+            log.warning("small files of the record could not be joined during the run: %s", error)
 
 
 class EventLog(RowLog[Event]):
     """A row log of events by one actor (a worker, a person, a flow) in one run."""
 
     def __init__(self, store: Store, *, actor: str, run_id: str = "") -> None:
-        """`actor`: who does what is logged. `run_id`: the run all events belong to."""
+        """Name who acts in all events (`actor`), and the run that they belong to (`run_id`)."""
         super().__init__(store)
         self._actor = actor
         self._run_id = run_id

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Identities: digests of what a thing is made from, so the same inputs always meet the same take.
+"""Identities: digests of what a thing is made from, so that equal inputs find the same take.
 
 Canonical form: JSON with sorted keys, no spaces, Fractions as `n/d`, no floats that are not finite.
 SHA-256, the first 32 hex digits.
@@ -18,8 +18,10 @@ DIGITS = 32
 
 
 def digest(value: Any) -> str:
-    """Identity of a plain value (None, bool, int, float, str, Fraction, list, tuple, dict). Raises
-    TypeError for anything else.
+    """Compute the identity of a plain value.
+
+    Plain are None, bool, int, float, str, Fraction, list, tuple and dict. Raises TypeError for
+    anything else.
 
     >>> digest({"b": 1, "a": Fraction(25, 2)}) == digest({"a": Fraction(25, 2), "b": 1})
     True
@@ -36,12 +38,12 @@ def digest(value: Any) -> str:
 
 
 def digest_bytes(data: bytes | memoryview) -> str:
-    """Identity of raw bytes."""
+    """Compute the identity of raw bytes."""
     return hashlib.sha256(data).hexdigest()[:DIGITS]
 
 
 def digest_file(path: Path) -> str:
-    """Identity of a file's bytes, read in 1 MiB blocks."""
+    """Compute the identity of a file's bytes, read in 1 MiB blocks."""
     sha = hashlib.sha256()
     for block in _blocks(path):
         sha.update(block)
@@ -49,7 +51,7 @@ def digest_file(path: Path) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """The whole SHA-256 of a file, as catalogues and C2PA tools print it."""
+    """Compute the full SHA-256 of a file, as catalogues and C2PA tools print it."""
     sha = hashlib.sha256()
     for block in _blocks(path):
         sha.update(block)

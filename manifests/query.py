@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read-only SQL over the record, through DuckDB.
+"""Queries: read-only SQL over the record through DuckDB, and the limits of that SQL.
 
-Each table appears as a view of the rows that are current (the whole history under `all_<table>`).
-Only one SELECT runs, with no access to files, network, extensions or settings: people and pages may
-ask anything of the manifests and nothing of the machine.
+Each table appears as a view of its current rows; `all_<table>` has the whole history. Only one
+SELECT runs, without access to files, network, extensions or settings: people and pages may ask the
+manifests anything, and the machine nothing.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from typing import Any
 import duckdb
 
 from manifests.errors import InputError, Problem
-from manifests.rows import ROW_TYPES, Actor, Consent, Cue, Line, ModelFile, Recording, Row, Shot
-from manifests.schema import arrow_schema, table_name
+from manifests.rows import Actor, Consent, Cue, Line, Recording, Row, Shot
+from manifests.run_rows import ModelFile
+from manifests.schema import ROW_TYPES, arrow_schema, table_name
 from manifests.store import Store
 
 SNAPSHOTS: tuple[type[Row], ...] = (Line, Actor, Consent, Recording, Cue, Shot, ModelFile)
 MAX_ROWS = 1_000_000
-_SECONDS = 'start / 48000.0 AS start_seconds, "end" / 48000.0 AS end_seconds, ("end" - start) / 48000.0 AS seconds'
+_SECONDS = (
+    'start / 48000.0 AS start_seconds, "end" / 48000.0 AS end_seconds,'
+    ' ("end" - start) / 48000.0 AS seconds'
+)
 _EXTRA = {
     "shots": ", (end_frame - start_frame) * rate_den / rate_num::DOUBLE AS seconds",
     "takes": ", frames * rate_den / rate_num::DOUBLE AS seconds",
@@ -47,67 +51,65 @@ def run_query(store: Store, sql: str, parameters: Sequence[object] = ()) -> Quer
     with duckdb.connect(
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     ) as connection:
-        _views(connection, store, sql)
+        _create_views(connection, store, sql)
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        _only_select(connection, sql)
+        _require_select(connection, sql)
         try:
             cursor = connection.execute(sql, list(parameters))
             columns = tuple(column[0] for column in cursor.description or ())
             rows = tuple(cursor.fetchmany(MAX_ROWS + 1))
         except duckdb.Error as error:
-            raise _refused(str(error)) from error
+            raise _query_error(str(error)) from error
     if len(rows) > MAX_ROWS:
-        raise _refused(f"the answer has more than {MAX_ROWS} rows; count, group or limit them")
+        raise _query_error(f"the answer has more than {MAX_ROWS} rows; count, group or limit them")
     return QueryResult(columns, rows)
 
 
-def _only_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _require_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     try:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
-        raise _refused(str(error)) from error
+        raise _query_error(str(error)) from error
     kinds = [statement.type.name for statement in statements]
     if kinds != ["SELECT"]:
-        raise _refused(
-            "only one SELECT over the manifests is allowed", got=", ".join(kinds) or "nothing"
-        )
+        raise _query_error("only one SELECT is allowed", got=", ".join(kinds) or "nothing")
 
 
-def _refused(message: str, *, got: str | None = None) -> InputError:
+def _query_error(message: str, *, got: str | None = None) -> InputError:
     known = ", ".join(sorted(table_name(kind) for kind in ROW_TYPES))
     return InputError(
         Problem(file="query", message=message, got=got, expected=f"a SELECT over {known}")
     )
 
 
-def _views(connection: duckdb.DuckDBPyConnection, store: Store, sql: str) -> None:
-    """A view for every table that the question may mean; those that it does not name are not
-    opened.
-    """
+def _create_views(connection: duckdb.DuckDBPyConnection, store: Store, sql: str) -> None:
+    """Create a view for every table that the SQL names; do not open the others."""
     asked, readable = sql.casefold(), list[str]()
     for kind in ROW_TYPES:
         name = table_name(kind)
         if f"all_{name}" in asked:
-            readable += _view(connection, store, kind, name=f"all_{name}")
+            readable += _create_view(connection, store, kind, name=f"all_{name}")
         if name in asked:
-            readable += _current(connection, store, kind)
+            readable += _create_current_view(connection, store, kind)
     connection.execute("SET allowed_paths = $paths", {"paths": readable})
 
 
-def _current(connection: duckdb.DuckDBPyConnection, store: Store, kind: type[Row]) -> list[str]:
-    """The view of the current rows of a table; returns the files that it reads."""
+def _create_current_view(
+    connection: duckdb.DuckDBPyConnection, store: Store, kind: type[Row]
+) -> list[str]:
+    """Create the view of the current rows of a table; return the files that it reads."""
     name = table_name(kind)
     columns = f"* EXCLUDE (schema_version, snapshot){_EXTRA.get(name, '')}"
     snapshot = store.current_snapshot(kind) or "none" if kind in SNAPSHOTS else None
-    files = _view(connection, store, kind, name=f"rows_of_{name}", snapshot=snapshot)
+    files = _create_view(connection, store, kind, name=f"rows_of_{name}", snapshot=snapshot)
     where = "" if snapshot is None else f" WHERE snapshot = '{snapshot}'"
     connection.execute(f"CREATE VIEW {name} AS SELECT {columns} FROM rows_of_{name}{where}")  # noqa: S608
     return files
 
 
-def _view(
+def _create_view(
     connection: duckdb.DuckDBPyConnection,
     store: Store,
     kind: type[Row],
@@ -115,11 +117,10 @@ def _view(
     name: str,
     snapshot: str | None = None,
 ) -> list[str]:
-    """A view of a table with today's columns, whatever columns its files were written with; returns
-    the files that it reads.
+    """Create a view of a table with today's columns; return the files that it reads.
 
-    DuckDB reads local Parquet itself, several times quicker than through Arrow; on other storage it
-    has no way in but Arrow.
+    The files may have been written with other columns. DuckDB reads local Parquet itself, several
+    times faster than through Arrow; on other storage Arrow is its only way in.
     """
     connection.register(f"none_of_{name}", arrow_schema(kind).empty_table())
     where = {} if snapshot is None else {"snapshot": snapshot}

@@ -2,31 +2,36 @@
 """The row types of the record, in film order: one frozen dataclass per noun of the production.
 
 Rows hold paths, digests and measures, never bytes. Fields are plain (str, int, float, bool, None)
-so that a row is one Arrow record; lists of words or reasons are joined texts, curves are canonical
-text or JSON. Times of sound are samples at 48 kHz on the episode's timeline (`timebase.MASTER_HZ`),
-half-open; times of picture are frames at `rate_num/rate_den`.
+so that a row is one Arrow record; lists, boxes and curves are texts or JSON, which properties of
+the row read. Times of sound are samples at 48 kHz on the episode's timeline (`timebase.MASTER_HZ`),
+half-open; times of picture are frames at `rate_num/rate_den`. Other modules hold the rows of
+deliveries (`delivery_rows`), of runs and events (`run_rows`), and of a corpus (`corpus_rows`).
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
+
+from manifests.box import Box
 
 
 class Row:
-    """What all rows are, so that functions can speak of any of them."""
+    """The base of all row types."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line(Row):
-    """One line of the script. `order` counts from 0 through the script; `source_line` is the line
-    (Fountain) or row (sheet) in `source`.
+    """One line of the script.
 
-    `line_id` is stable when other lines come and go: given by the sheet, else made from scene,
-    character, text and repeat count. `performance` is a canonical emotion curve or "" for the
-    actor's default. `simultaneous` marks dual dialogue with the line before.
+    `order` counts from 0 through the script; `source_line` is the line (Fountain) or row (sheet) in
+    `source`. `line_id` is stable when other lines come and go: given by the sheet, else made from
+    scene, character, text and repeat count. `performance` is a canonical emotion curve, or "" for
+    the actor's default. `simultaneous` marks dual dialogue with the line before.
     """
 
     line_id: str
@@ -49,8 +54,9 @@ class Line(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor(Row):
-    """One row of the actor sheet. Paths are relative to the production folder. `aliases` is
-    `|`-joined.
+    """One row of the actor sheet.
+
+    Paths are relative to the production folder. `aliases` is joined by `|`.
     """
 
     character: str
@@ -69,8 +75,10 @@ class Actor(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent(Row):
-    """Who allowed what. `covers` is `likeness` or `voice`; dates are ISO 8601 days; a consent with
-    `revoked_at` in the past is none.
+    """One consent of a person.
+
+    `covers` is `likeness` or `voice`; dates are ISO 8601 days. A consent whose `revoked_at` is in
+    the past does not count.
     """
 
     consent_id: str
@@ -86,10 +94,10 @@ class Consent(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording(Row):
-    """A recording brought in once. `recording_id` is the digest of its canonical PCM.
-    `offset_samples`: where it begins on the timeline.
+    """A recording, ingested once.
 
-    `master_path` (48 kHz, up to two channels) and `analysis_path` (16 kHz mono) are FLAC under
+    `recording_id` is the digest of its canonical PCM. `offset_samples`: where it begins on the
+    timeline. `master_path` (48 kHz, up to two channels) and `analysis_path` (16 kHz mono) are FLAC under
     `build/media/recordings/`.
     """
 
@@ -111,11 +119,10 @@ class Recording(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn(Row):
-    """One stretch of speech by one (unnamed) speaker. `diarization_id` keys the recordings and
-    settings it came from.
+    """One stretch of speech by one (unnamed) speaker.
 
-    `exclusive` turns never overlap; the others keep overlapped speech. Samples are on the
-    timeline.
+    `diarization_id` keys the recordings and settings that it came from. `exclusive` turns never
+    overlap; the others keep overlapped speech. Samples are on the timeline.
     """
 
     diarization_id: str
@@ -140,11 +147,10 @@ class Word(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue(Row):
-    """Where a script line is spoken. `status` is `matched`, `doubtful` or `missing` (then start =
-    end = -1).
+    """Where a script line is spoken.
 
-    `reasons` says why the confidence (0 to 1) is what it is. `words` is JSON `[[text, start, end],
-    ...]` in timeline samples.
+    `status` is `matched`, `doubtful` or `missing` (then start = end = -1). `reasons` explains the
+    confidence (0 to 1). `words` is JSON `[[text, start, end], ...]` in timeline samples.
     """
 
     line_id: str
@@ -160,14 +166,19 @@ class Cue(Row):
     speaker: str = ""
     words: str = "[]"
 
+    @property
+    def timed_words(self) -> list[tuple[str, int, int]]:
+        """The words with their first sample and the sample after their last, on the timeline."""
+        return [(str(text), int(start), int(end)) for text, start, end in json.loads(self.words)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot(Row):
-    """One shot of the cut. `shot_id` is its identity: a digest of everything that shapes its pixels
-    and of nothing else.
+    """One shot of the cut.
 
+    `shot_id` is its identity: a digest of everything that shapes its pixels, and of nothing else.
     `number` is for people (`sc01_sh010`); `order` counts from 0; `start_frame` and `end_frame` lie
-    on the timeline, half-open. `performance` is JSON of `model.emotion.Performance.plain()`;
+    on the timeline, half-open. `performance` is JSON of `model.emotion.Performance.to_plain()`;
     `audio_digest` the canonical PCM of span and context. `voiced` is JSON `[[first, end], ...]`,
     the shot's frames in which its character speaks when others are heard too; `[]` means all of
     them.
@@ -218,7 +229,7 @@ class Shot(Row):
 
     @property
     def frames(self) -> int:
-        """Frames asked of the talker: those of the cut and those drawn beyond it."""
+        """Frames that the talker draws: those of the cut and those beyond it."""
         return self.last_drawn - self.first_drawn
 
     @property
@@ -236,13 +247,28 @@ class Shot(Row):
         """Frames per second."""
         return Fraction(self.rate_num, self.rate_den)
 
+    @property
+    def curve(self) -> list[list[float]]:
+        """The performance as `[[frame, weight x 8], ...]`, see `model.emotion.Performance`."""
+        return [list(key) for key in json.loads(self.performance)]
+
+    @property
+    def voiced_spans(self) -> list[tuple[int, int]]:
+        """The frames in which the character speaks; none listed: all of them."""
+        return [(first, end) for first, end in json.loads(self.voiced)]
+
+    @property
+    def talker_options(self) -> dict[str, Any]:
+        """The talker's settings by name."""
+        return dict(json.loads(self.talker_settings))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take(Row):
-    """A generated clip. Done when its media stands under the shot's identity and this row is
-    committed (media first).
+    """A generated clip.
 
-    `face_*` is the face box at rest as fractions of the frame. `measures` and `warnings` are JSON.
+    It is done when its media has the name of the shot's identity and this row is committed (media
+    first). `face_*` is the face box at rest as fractions of the frame. `measures` and `warnings` are JSON.
     `label` says what the frames are (`previs`, `DICE-Talk`, ...).
     """
 
@@ -269,11 +295,27 @@ class Take(Row):
     measures: str = "{}"
     warnings: str = "[]"
 
+    @property
+    def face_box(self) -> tuple[float, float, float, float]:
+        """The face at rest: left, top, right and bottom edge as fractions of the frame."""
+        return self.face_left, self.face_top, self.face_right, self.face_bottom
+
+    @property
+    def measure_values(self) -> dict[str, float]:
+        """The measures by name."""
+        return dict(json.loads(self.measures))
+
+    @property
+    def warning_list(self) -> list[str]:
+        """The warnings of the talker, as sentences."""
+        return list(json.loads(self.warnings))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade(Row):
-    """One colour transform for one shot, written as a 33-point `.cube`. `delta_e_*`: mean CIEDE2000
-    to the look, before and after.
+    """One colour transform for one shot, written as a 33-point `.cube`.
+
+    `delta_e_*`: mean CIEDE2000 to the look, before and after.
     """
 
     grade_id: str
@@ -288,8 +330,7 @@ class Grade(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut(Row):
-    """One event of the edit list of a version: which take with which grade fills which frames of
-    the timeline.
+    """One event of the edit list of a version: a take and its grade on frames of the timeline.
 
     `take_frame` is the take's first frame that is used, `take_frames` how many its file holds (0:
     no more than are used); `crop` is `left,top,width,height` in the take's pixels; `label` says
@@ -322,199 +363,15 @@ class Cut(Row):
 
     @property
     def frames(self) -> int:
-        """How long the event is."""
+        """The length of the event in frames."""
         return self.end_frame - self.start_frame
 
+    @property
+    def crop_box(self) -> Box | None:
+        """What is cut out of the take, in its pixels; None before the event is framed."""
+        return Box.parse(self.crop) if self.crop else None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deliverable(Row):
-    """One file of a version. `deliverable_id` keys the cut, the sound and the profile's
-    settings.
-    """
-
-    deliverable_id: str
-    version: str
-    profile: str
-    path: str
-    media_digest: str
-    frames: int
-    seconds: float
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check(Row):
-    """One measurement of one deliverable. `verdict` is `pass`, `warn` or `fail`; `timecode` is ""
-    for the whole file.
-    """
-
-    version: str
-    profile: str
-    name: str
-    value: str
-    limit: str
-    verdict: str
-    timecode: str = ""
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reject(Row):
-    """An item that failed while the rest went on. `kind` is `input` or `tool`; `reason` is the
-    error's text.
-    """
-
-    run_id: str
-    stage: str
-    subject: str
-    kind: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run(Row):
-    """One run of a flow, written at its end. `outcome` is `done`, `partial`, `stopped` or
-    `failed`.
-    """
-
-    run_id: str
-    flow: str
-    version: str
-    outcome: str
-    started_at: str
-    finished_at: str
-    shots: int
-    takes_made: int
-    takes_cached: int
-    rejects: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event(Row):
-    """Something that happened to a subject: machine states and human decisions alike. Current state
-    is a view over these.
-
-    `happened_at` is UTC ISO 8601 with microseconds. `name`: queued, running, done, failed,
-    diarized, transcribed, approved, held ...
-    """
-
-    event_id: str
-    happened_at: str
-    subject: str
-    name: str
-    actor: str
-    run_id: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFile(Row):
-    """A weight file that a run used, with its licence. `commercial` is `yes`, `no` or `unclear`."""
-
-    name: str
-    purpose: str
-    source: str
-    sha256: str
-    licence: str
-    commercial: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorpusClip(Row):
-    """One clip of a training corpus: who performs what. `clip_id` is the digest of what the clip
-    was made or read from.
-
-    `corpus`: `synthetic`, `units` (faces moved by the units of a 3D model, for testing only),
-    `mead`, `hdtf`, `crema-d`. `emotion` is one of `model.emotion.LABELS`; `level` 1 to 3, 0 where a
-    corpus has none; `intensity` is what that level stands for. `split` (`train`, `judge`, `val`,
-    `test`) follows the identity. `frames` are 25 a second. Paths are relative to the corpus'
-    folder; `audio` and `video` are "" where they were not kept. `source` is the file that a clip
-    was read from, or what made it.
-    """
-
-    clip_id: str
-    corpus: str
-    identity: str
-    emotion: str
-    split: str
-    frames: int
-    prepared: str
-    level: int = 0
-    intensity: float = 1.0
-    voice: str = ""
-    text: str = ""
-    text_id: str = ""
-    audio: str = ""
-    video: str = ""
-    licence: str = ""
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement(Row):
-    """What one measure says of one clip. `subject` is who made the pictures: `real` (the corpus'
-    own clip), a talker, or a folder of clips.
-
-    Clip, identity, emotion and level are those of the `CorpusClip` whose portrait and sound the
-    clip was made from. `value` is null where nothing could be measured. The measures are told in
-    docs/judges.md.
-    """
-
-    run_id: str
-    subject: str
-    clip_id: str
-    corpus: str
-    identity: str
-    emotion: str
-    measure: str
-    value: float | None
-    level: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score(Row):
-    """One measure over the clips of a subject, with the ends of its 95 % interval (null where there
-    is none).
-
-    `clips` and `identities` are how many stand behind it. `reference` is what the number is to be
-    read against, and `compared` says what that is: chance, wrong sound, the same clips of the
-    corpus.
-    """
-
-    run_id: str
-    subject: str
-    corpus: str
-    measure: str
-    value: float
-    low: float | None
-    high: float | None
-    clips: int
-    identities: int
-    reference: float | None = None
-    compared: str = ""
-
-
-ROW_TYPES: tuple[type[Row], ...] = (
-    Line,
-    Actor,
-    Consent,
-    Recording,
-    Turn,
-    Word,
-    Cue,
-    Shot,
-    Take,
-    Grade,
-    Cut,
-    Deliverable,
-    Check,
-    Reject,
-    Run,
-    Event,
-    ModelFile,
-    CorpusClip,
-    Judgement,
-    Score,
-)
-"""All row types, in film order."""
+    @property
+    def place_box(self) -> Box | None:
+        """Where the event lies in the delivered picture, in pixels; None for the whole picture."""
+        return Box.parse(self.place) if self.place else None

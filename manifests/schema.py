@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrow schemas of the row types, their versions, and the steps that upgrade rows written by older
-versions.
+"""Arrow schemas of the row types, their versions, and the upgrades of rows of older versions.
 
-A row type's schema is its fields plus three of ours: `schema_version`, `snapshot` (the set a row
-belongs to, "" for rows that stand alone) and `committed_at`. To change a row type: add the field,
+The schema of a row type is its fields plus three of ours: `schema_version`, `snapshot` (the set
+that a row belongs to, "" for rows that stand alone) and `committed_at`. To change a row type: add the field,
 raise its number in `VERSIONS`, add one function per step to `UPGRADES` (dict in, dict out), and
 commit a fixture of the old version to `tests/data/schemas`.
 """
@@ -20,11 +19,50 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from manifests import rows
-from manifests.rows import ROW_TYPES
+from manifests.corpus_rows import CorpusClip, Judgement, Score
+from manifests.delivery_rows import Check, Deliverable
+from manifests.rows import (
+    Actor,
+    Consent,
+    Cue,
+    Cut,
+    Grade,
+    Line,
+    Recording,
+    Row,
+    Shot,
+    Take,
+    Turn,
+    Word,
+)
+from manifests.run_rows import Event, ModelFile, Reject, Run
 
-R = TypeVar("R", bound=rows.Row)
+R = TypeVar("R", bound=Row)
 Record = dict[str, Any]
+
+ROW_TYPES: tuple[type[Row], ...] = (
+    Line,
+    Actor,
+    Consent,
+    Recording,
+    Turn,
+    Word,
+    Cue,
+    Shot,
+    Take,
+    Grade,
+    Cut,
+    Deliverable,
+    Check,
+    Reject,
+    Run,
+    Event,
+    ModelFile,
+    CorpusClip,
+    Judgement,
+    Score,
+)
+"""All row types, in film order."""
 
 VERSIONS: dict[str, int] = {kind.__name__: 1 for kind in ROW_TYPES}
 UPGRADES: dict[tuple[str, int], Callable[[Record], Record]] = {}
@@ -37,63 +75,63 @@ OWN_FIELDS = (
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
-def table_name(kind: type[rows.Row]) -> str:
-    """The table of a row type, in the plural and in snake case.
+def table_name(kind: type[Row]) -> str:
+    """Name the table of a row type, in the plural and in snake case.
 
-    >>> table_name(rows.ModelFile), table_name(rows.Shot)
+    >>> table_name(ModelFile), table_name(Shot)
     ('model_files', 'shots')
     """
     name = "".join(f"_{c.lower()}" if c.isupper() else c for c in kind.__name__).lstrip("_")
     return name + ("es" if name.endswith("s") else "s")
 
 
-def arrow_schema(kind: type[rows.Row]) -> pa.Schema:
-    """The explicit Arrow schema of a row type; `X | None` fields are nullable, all others are
-    not.
-    """
+def arrow_schema(kind: type[Row]) -> pa.Schema:
+    """Build the Arrow schema of a row type; only `X | None` fields are nullable."""
     hints = typing.get_type_hints(kind)
-    return pa.schema([*(_field(f.name, hints[f.name]) for f in _fields(kind)), *OWN_FIELDS])
+    return pa.schema(
+        [*(_arrow_field(f.name, hints[f.name]) for f in _row_fields(kind)), *OWN_FIELDS]
+    )
 
 
-def to_record(row: rows.Row) -> Record:
-    """A row as a plain dict, in field order."""
-    return {field.name: getattr(row, field.name) for field in _fields(type(row))}
+def to_record(row: Row) -> Record:
+    """Convert a row to a plain dict, in field order."""
+    return {field.name: getattr(row, field.name) for field in _row_fields(type(row))}
 
 
 def from_record(kind: type[R], record: Record) -> R:
-    """A row from a stored record of any version: upgraded step by step, fields added since then at
-    their defaults.
+    """Read a row from a stored record of any version.
+
+    Older records are upgraded step by step; fields added since then have their defaults.
     """
     version = record.get("schema_version", 1)
     name = kind.__name__
     if version > VERSIONS[name]:
         raise ValueError(
-            f"{name} rows of version {version} were written by a newer Callsheet (this one reads up to {VERSIONS[name]})"
+            f"{name} rows of version {version} were written by a newer Callsheet"
+            f" (this one reads up to {VERSIONS[name]})"
         )
     for step in range(version, VERSIONS[name]):
         record = UPGRADES[name, step](record)
-    needed, others = _NAMES[kind]
-    given = {name: record[name] for name in needed}
+    needed, others = _FIELD_NAMES[kind]
+    values = {name: record[name] for name in needed}
     for field in others:
         value = record.get(field)
         if value is not None:
-            given[field] = value
-    return kind(**given)
+            values[field] = value
+    return kind(**values)
 
 
 def from_table(kind: type[R], table: pa.Table) -> list[R]:
-    """As `from_record` for every row of a stored table, column by column where all of them are of
-    today's version.
-    """
+    """Read all rows of a stored table; column by column where all are of today's version."""
     if pc.unique(table["schema_version"]).to_pylist() != [VERSIONS[kind.__name__]]:
         return [from_record(kind, record) for record in table.to_pylist()]
-    needed, others = _NAMES[kind]
+    needed, others = _FIELD_NAMES[kind]
     columns = {name: table[name].to_pylist() for name in needed}
     for name, default in others.items():
         if name in table.column_names:
             column = table[name].to_pylist()
             columns[name] = (
-                column if default is None or None not in column else _filled(column, default)
+                column if default is None or None not in column else _fill_nulls(column, default)
             )
     return [
         kind(**dict(zip(columns, values, strict=True)))
@@ -101,55 +139,53 @@ def from_table(kind: type[R], table: pa.Table) -> list[R]:
     ]
 
 
-def _filled(column: list[Any], default: object) -> list[Any]:
+def _fill_nulls(column: list[Any], default: object) -> list[Any]:
     return [default if value is None else value for value in column]
 
 
-def _fields(kind: type[rows.Row]) -> tuple[dataclasses.Field[Any], ...]:
+def _row_fields(kind: type[Row]) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(kind)  # type: ignore[arg-type] # all rows are dataclasses, their common base is not
 
 
-def _field(name: str, hint: Any) -> pa.Field:
+def _arrow_field(name: str, hint: Any) -> pa.Field:
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     (plain,) = (option for option in options if option is not types.NoneType)
     return pa.field(name, _ARROW[plain], nullable=types.NoneType in options)
 
 
-def _names(kind: type[rows.Row]) -> tuple[list[str], dict[str, object]]:
-    """The fields without a default, and those with one."""
-    fields = _fields(kind)
+def _split_fields(kind: type[Row]) -> tuple[list[str], dict[str, object]]:
+    """Separate the fields without a default from those with one."""
+    fields = _row_fields(kind)
     needed = [field.name for field in fields if field.default is dataclasses.MISSING]
     return needed, {
         field.name: field.default for field in fields if field.default is not dataclasses.MISSING
     }
 
 
-_NAMES = {kind: _names(kind) for kind in ROW_TYPES}  # asked for every row that is read
+_FIELD_NAMES = {kind: _split_fields(kind) for kind in ROW_TYPES}  # used for every row read
 
 
 def describe_tables() -> str:
-    """The page `docs/manifests.md`: every table, its columns and what its row is."""
+    """Write the page `docs/manifests.md`: every table, its columns and what its row is."""
     parts = [
         "# Manifests",
         "",
-        "Generated by `make docs` from `manifests/rows.py`. `query` shows the current rows of each table;",
-    ]
-    parts += [
-        "`all_<table>` has the whole history with `schema_version`, `snapshot` and `committed_at`.",
+        "Generated by `make docs` from `manifests/rows.py`. `query` shows the current rows of each",
+        "table; `all_<table>` has the whole history with `schema_version`, `snapshot` and",
+        "`committed_at`.",
         "",
     ]
     for kind in ROW_TYPES:
-        parts += [
-            f"## {table_name(kind)} (version {VERSIONS[kind.__name__]})",
-            "",
-            inspect.getdoc(kind) or "",
-            "",
-        ]
-        parts += ["| column | type |", "|---|---|"]
-        parts += [
-            f"| {f.name} | {f.type}{' or null' if f.nullable else ''} |"
-            for f in arrow_schema(kind)
-            if f not in OWN_FIELDS
-        ]
-        parts += [""]
+        parts += _describe_table(kind)
     return "\n".join(parts)
+
+
+def _describe_table(kind: type[Row]) -> list[str]:
+    heading = f"## {table_name(kind)} (version {VERSIONS[kind.__name__]})"
+    columns = [
+        f"| {field.name} | {field.type}{' or null' if field.nullable else ''} |"
+        for field in arrow_schema(kind)
+        if field not in OWN_FIELDS
+    ]
+    text = inspect.getdoc(kind) or ""
+    return [heading, "", text, "", "| column | type |", "|---|---|", *columns, ""]

@@ -32,7 +32,8 @@ from pyarrow.fs import PyFileSystem
 
 from manifests.errors import ToolError
 from manifests.identity import digest
-from manifests.rows import Event, Row, Shot, Take
+from manifests.rows import Row, Shot, Take
+from manifests.run_rows import Event
 from manifests.schema import VERSIONS, arrow_schema, from_table, table_name, to_record
 
 log = logging.getLogger(__name__)

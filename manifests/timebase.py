@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact time: integer ticks, a Fraction rate, half-open spans. Float seconds exist only at the
-doors and in log lines.
+"""Exact time: frame rates, half-open spans in integer ticks, and SMPTE timecode.
 
-The master audio is the clock: recordings, turns, words and cues are in samples at `MASTER_HZ`;
-shots and cuts are in frames at the delivery rate. Timecode follows SMPTE ST 12-1 (drop-frame for
-30000/1001).
+Float seconds exist only where engines are called and in log lines. The master audio is the clock:
+recordings, turns, words and cues are in samples at `MASTER_HZ`; shots and cuts are in frames at the
+delivery rate. Timecode follows SMPTE ST 12-1 (drop-frame for 30000/1001).
 """
 
 from __future__ import annotations
@@ -28,8 +27,9 @@ RATES: dict[str, Fraction] = {
 
 
 def parse_rate(text: str | float, *, file: str = "frame rate") -> Fraction:
-    """A frame rate from what people write: `25`, `"29.97"`, `"30000/1001"`, `"25/2"`. Raises
-    InputError naming the known rates.
+    """Read a frame rate as people write it: `25`, `"29.97"`, `"30000/1001"`, `"25/2"`.
+
+    Raises InputError with the known rates.
 
     >>> parse_rate("29.97"), parse_rate("24000/1001"), parse_rate(25)
     (Fraction(30000, 1001), Fraction(24000, 1001), Fraction(25, 1))
@@ -52,7 +52,7 @@ def parse_rate(text: str | float, *, file: str = "frame rate") -> Fraction:
 
 
 def round_half_up(value: Fraction) -> int:
-    """The nearest integer, halves upward, exact for any Fraction.
+    """Round to the nearest integer, halves upward, exact for any Fraction.
 
     >>> round_half_up(Fraction(5, 2)), round_half_up(Fraction(-5, 2))
     (3, -2)
@@ -62,8 +62,9 @@ def round_half_up(value: Fraction) -> int:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """Half-open `[start, end)` in integer ticks of `1/rate` seconds. Raises ValueError when it ends
-    before it starts.
+    """A half-open span `[start, end)` in integer ticks of `1/rate` seconds.
+
+    Raises ValueError when it ends before it starts.
     """
 
     start: int
@@ -71,35 +72,36 @@ class Span:
     rate: Fraction = Fraction(MASTER_HZ)
 
     def __post_init__(self) -> None:
-        """Refuse spans that run backwards."""
+        """Refuse a span that runs backwards."""
         if self.end < self.start:
             raise ValueError(f"span ends before it starts: [{self.start}, {self.end})")
 
     def __len__(self) -> int:
-        """Ticks in the span."""
+        """Return the number of ticks in the span."""
         return self.end - self.start
 
     @property
     def seconds(self) -> Fraction:
-        """Exact duration."""
+        """Duration in seconds, exact."""
         return Fraction(len(self)) / self.rate
 
     def at(self, rate: Fraction) -> Span:
-        """The same span on another tick grid, each end rounded half up, so neighbours stay
-        neighbours.
+        """Convert to another tick rate.
+
+        Each end is rounded half up, so adjacent spans stay adjacent.
         """
         factor = rate / self.rate
         return Span(round_half_up(self.start * factor), round_half_up(self.end * factor), rate)
 
     def overlap(self, other: Span) -> int:
-        """Ticks shared with a span of the same rate."""
+        """Count the ticks shared with a span of the same rate."""
         if self.rate != other.rate:
             raise ValueError(f"spans of different rates: {self.rate} and {other.rate}")
         return max(0, min(self.end, other.end) - max(self.start, other.start))
 
 
 def sample_of_frame(frame: int, rate: Fraction, hz: int = MASTER_HZ) -> int:
-    """The first audio sample of a frame, rounded half up from the exact position.
+    """Return the first audio sample of a frame, rounded half up from the exact position.
 
     >>> sample_of_frame(1, Fraction(24000, 1001)), sample_of_frame(1, Fraction(30000, 1001))
     (2002, 1602)
@@ -110,7 +112,7 @@ def sample_of_frame(frame: int, rate: Fraction, hz: int = MASTER_HZ) -> int:
 
 
 def frames_covering(samples: int, rate: Fraction, hz: int = MASTER_HZ) -> int:
-    """The least number of whole frames that covers `samples`.
+    """Return the smallest number of whole frames that covers `samples`.
 
     >>> frames_covering(48000, Fraction(25)), frames_covering(48001, Fraction(25))
     (25, 26)
@@ -120,9 +122,9 @@ def frames_covering(samples: int, rate: Fraction, hz: int = MASTER_HZ) -> int:
 
 
 def format_timecode(frame: int, rate: Fraction) -> str:
-    """SMPTE timecode `HH:MM:SS:FF`; drop-frame (`;` before the frames) at 30000/1001.
+    """Format a frame as SMPTE timecode `HH:MM:SS:FF`, drop-frame (`;`) at 30000/1001.
 
-    >>> timecode(1800, Fraction(30000, 1001)), timecode(1501, Fraction(25))
+    >>> format_timecode(1800, Fraction(30000, 1001)), format_timecode(1501, Fraction(25))
     ('00:01:00;02', '00:01:00:01')
     """
     base = round_half_up(rate)
@@ -131,13 +133,15 @@ def format_timecode(frame: int, rate: Fraction) -> str:
         tens, rest = divmod(frame, 17982)
         frame += 18 * tens + 2 * max(0, (rest - 2) // 1798)
     seconds, frames = divmod(frame, base)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{';' if drop else ':'}{frames:02}"
+    separator = ";" if drop else ":"
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{clock}{separator}{frames:02}"
 
 
 def format_clock(seconds: float) -> str:
-    """`M:SS.mmm` for people; not for arithmetic.
+    """Format seconds as `M:SS.mmm` for people; not for arithmetic.
 
-    >>> clock(75.25)
+    >>> format_clock(75.25)
     '1:15.250'
     """
     milliseconds = round(seconds * 1000)

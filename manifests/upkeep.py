@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeping the record quick: join small files, delete those that nobody reads any more, without
-stopping readers or writers.
+"""Upkeep of the record: join small files and delete unused ones, while others read and write.
 
-Rows that come one by one (takes, events ...) leave a small file per commit; they are joined up to
+Rows that come one by one (takes, events ...) leave a small file per commit. They are joined up to
 `FILE_BYTES`, and not again, so that the work of a night does not grow with the age of the record.
-Sets (the shots of a cut ...) are one file each and stay as they are: the log's statistics find a
-set by its id as long as files hold one.
+Sets (the shots of a cut ...) are one file each and stay as they are: the statistics in the log find
+a set by its id as long as each file holds only one.
 """
 
 from __future__ import annotations
@@ -13,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from manifests.rows import Check, Cut, Deliverable, Event, Grade, Reject, Row, Run, Take
+from manifests.delivery_rows import Check, Deliverable
+from manifests.rows import Cut, Grade, Row, Take
+from manifests.run_rows import Event, Reject, Run
 from manifests.schema import table_name
 from manifests.store import Store
 
@@ -25,7 +26,7 @@ KEEP_HOURS = 24  # a reader may have opened the record that long ago
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableUpkeep:
-    """What was done for one table: files before and after, and files deleted from storage."""
+    """The upkeep of one table: files before and after, and files deleted from storage."""
 
     table: str
     before: int
@@ -40,11 +41,10 @@ def maintain_tables(
     many: int = MANY_FILES,
     keep_hours: int = KEEP_HOURS,
 ) -> list[TableUpkeep]:
-    """Join and vacuum the tables with at least `many` files that are small. Writers at work are
-    waited for, not stopped.
+    """Join and vacuum the tables that have at least `many` small files.
 
-    Files that no version of the last `keep_hours` needs are deleted; a reader that opened the
-    record before that may miss them.
+    Writers go on meanwhile. Files that no version of the last `keep_hours` needs are deleted; a
+    reader that opened the record before that may miss them.
     """
     done = []
     for kind in kinds:
@@ -54,7 +54,10 @@ def maintain_tables(
         deleted = store.compact(kind, file_bytes=FILE_BYTES, vacuum_hours=keep_hours)
         done.append(
             TableUpkeep(
-                table=table_name(kind), before=before, after=len(store.list_files(kind)), deleted=deleted
+                table=table_name(kind),
+                before=before,
+                after=len(store.list_files(kind)),
+                deleted=deleted,
             )
         )
     return done

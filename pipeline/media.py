@@ -27,6 +27,7 @@ from typing import IO, Literal, Self
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem, ToolError
 
 DEMUXERS = (
@@ -125,7 +126,7 @@ class MediaInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class FrameSource:
     """An ffmpeg argument list that writes exactly `frames` raw frames to `pipe:1`. `name` is what
     errors call it.
     """
@@ -153,8 +154,8 @@ def ffmpeg_path() -> str:
 
 def missing_features(executable: str) -> list[str]:
     """Filters and encoders that we use and this ffmpeg lacks."""
-    filters = _names(executable, "-filters")
-    encoders = _names(executable, "-encoders")
+    filters = _list_features(executable, "-filters")
+    encoders = _list_features(executable, "-encoders")
     return [name for name in NEEDED_FILTERS if name not in filters] + [
         name for name in NEEDED_ENCODERS if name not in encoders
     ]
@@ -164,7 +165,7 @@ def missing_encoders(wanted: Sequence[str]) -> list[str]:
     """Those of the wanted encoders that the ffmpeg that will run lacks; it is not asked when none
     are wanted.
     """
-    known = _names(ffmpeg_path(), "-encoders") if wanted else set()
+    known = _list_features(ffmpeg_path(), "-encoders") if wanted else set()
     return [name for name in wanted if name not in known]
 
 
@@ -212,7 +213,7 @@ def read_audio(
         *SAFE_INPUT,
         "-t",
         str(LONGEST_SECONDS),
-        *_from(start),
+        *_seek_arguments(start),
         "-i",
         str(path.resolve()),
     ]
@@ -246,7 +247,7 @@ def read_frames(
         "-threads",
         "1",
         *SAFE_INPUT,
-        *_from(start),
+        *_seek_arguments(start),
         "-i",
         str(path.resolve()),
     ]
@@ -256,7 +257,7 @@ def read_frames(
         yield np.frombuffer(block, dtype=np.uint8).reshape(height, width, 3)
 
 
-def _from(start: Fraction) -> list[str]:
+def _seek_arguments(start: Fraction) -> list[str]:
     return ["-ss", f"{float(start):.6f}"] if start else []
 
 
@@ -277,7 +278,7 @@ def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = No
         *arguments,
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        drain = _Drain(process.stderr)
+        drain = _PipeReader(process.stderr)
         try:
             for line in process.stdout or ():
                 key, _, value = line.decode().strip().partition("=")
@@ -294,7 +295,7 @@ def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = No
 
 
 def run_piped(
-    sources: Sequence[Source],
+    sources: Sequence[FrameSource],
     sink: Sequence[str],
     *,
     progress: Callable[[int, int], None] | None = None,
@@ -312,17 +313,17 @@ def run_piped(
     total, done = sum(source.frames for source in sources), 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
-        _widen(process.stdin)
-        drain = _Drain(process.stderr)
+        _widen_pipe(process.stdin)
+        drain = _PipeReader(process.stderr)
         try:
             for source in sources:
-                for frames in _pour(source, process.stdin):
+                for frames in _pour_frames(source, process.stdin):
                     if progress is not None:
                         progress(done + frames, total)
                 done += source.frames
         except ToolError:
             # the sink died first, and the source of that: its own words tell why
-            if _ended(process):
+            if _has_failed(process):
                 raise ToolError(
                     "ffmpeg failed", command=command, code=process.returncode, stderr=drain.text()
                 ) from None
@@ -368,9 +369,6 @@ class FrameWriter:
         self.frames = 0
         channels: dict[str, tuple[int, ...]] = {"rgb24": (3,), "rgba": (4,), "gray": ()}
         self._shape = (size[1], size[0], *channels[pixels])
-        self._partial = path.with_name(
-            f".{path.stem}.{os.getpid()}.{threading.get_ident()}{path.suffix}"
-        )
         encoder = {"rgb24": self.MEZZANINE, "rgba": self.WITH_ALPHA, "gray": self.MATTE}[pixels]
         self._command = [
             ffmpeg_path(),
@@ -397,16 +395,17 @@ class FrameWriter:
             *encoder,
             "-fflags",
             "+bitexact",
-            str(self._partial),
         ]  # no random ids
 
     def __enter__(self) -> Self:
         """Start the encoder."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._files = contextlib.ExitStack()
+        self._command += [str(self._files.enter_context(atomic_write(self.path)))]
+        self._files.push(self._end)
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        self._drain = _Drain(self._process.stderr)
+        self._drain = _PipeReader(self._process.stderr)
         return self
 
     def write(self, frame: UInt8[np.ndarray, "height width *channels"]) -> None:
@@ -431,18 +430,24 @@ class FrameWriter:
         """Finish the file and give it its name, or leave nothing behind when an error passes
         through.
         """
-        if kind is not None:
+        self._files.__exit__(kind, error, trace)
+
+    def _end(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the encoder before the file gets its name."""
+        if kind is None:
+            self._finish()
+        else:
             self._process.kill()
             self._close()
-            self._partial.unlink(missing_ok=True)
-            return
-        self._finish()
-        self._partial.replace(self.path)
 
     def _finish(self) -> None:
         stderr = self._close()
         if self._process.returncode:
-            self._partial.unlink(missing_ok=True)
             raise ToolError(
                 "ffmpeg failed", command=self._command, code=self._process.returncode, stderr=stderr
             )
@@ -455,7 +460,7 @@ class FrameWriter:
         return self._drain.text()
 
 
-def _pour(source: Source, sink: IO[bytes]) -> Iterator[int]:
+def _pour_frames(source: FrameSource, sink: IO[bytes]) -> Iterator[int]:
     """Run a source with the sink's input as its output, yielding how many frames it has written so
     far.
     """
@@ -490,7 +495,7 @@ def _pour(source: Source, sink: IO[bytes]) -> Iterator[int]:
         raise ToolError(message, command=command, code=code, stderr="\n".join(said))
 
 
-def _widen(pipe: IO[bytes]) -> None:
+def _widen_pipe(pipe: IO[bytes]) -> None:
     """Give a pipe a megabyte where the system allows it: frames are large, and every refill wakes
     two processes.
     """
@@ -500,7 +505,7 @@ def _widen(pipe: IO[bytes]) -> None:
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
-def _ended(process: subprocess.Popen[bytes]) -> bool:
+def _has_failed(process: subprocess.Popen[bytes]) -> bool:
     """Whether a process has failed, given a moment to do so."""
     try:
         return process.wait(timeout=2) != 0
@@ -508,7 +513,7 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
         return False
 
 
-class _Drain:
+class _PipeReader:
     """Reads a pipe to its end in a thread, so that the process never blocks on it."""
 
     def __init__(self, pipe: IO[bytes] | None) -> None:
@@ -531,7 +536,7 @@ def _read_blocks(arguments: Sequence[str], size: int, *, partial: bool) -> Itera
     command = [ffmpeg_path(), "-hide_banner", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
-        drain = _Drain(process.stderr)
+        drain = _PipeReader(process.stderr)
         try:
             while block := process.stdout.read(size):
                 if len(block) == size or partial:
@@ -565,11 +570,11 @@ def _audio_info(stream: object) -> AudioInfo:
         hz=stream.rate,  # type: ignore[attr-defined]
         channels=stream.channels,  # type: ignore[attr-defined]
         codec=stream.codec_context.name,  # type: ignore[attr-defined]
-        start=_start(stream),
+        start=_start_seconds(stream),
     )
 
 
-def _start(stream: object) -> Fraction:
+def _start_seconds(stream: object) -> Fraction:
     return (stream.start_time or 0) * (stream.time_base or ZERO)  # type: ignore[attr-defined,no-any-return]
 
 
@@ -582,11 +587,11 @@ def _video_info(stream: object) -> VideoInfo:
         frames=stream.frames,  # type: ignore[attr-defined]
         codec=codec.name,
         pixel_format=codec.pix_fmt or "",
-        start=_start(stream),
+        start=_start_seconds(stream),
     )
 
 
-def _names(executable: str, listing: str) -> set[str]:
+def _list_features(executable: str, listing: str) -> set[str]:
     result = subprocess.run(
         [executable, "-hide_banner", listing], capture_output=True, text=True, check=False
     )

@@ -13,7 +13,6 @@ import contextlib
 import errno
 import random
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,37 +72,35 @@ class Storage:
 
     def put(self, source: Path, name: str) -> None:
         """Store a file under a name, whole or not at all. Raises ToolError."""
-        self._retried(f"writing {name}", lambda: self._put(source, name))
+        self._retry(f"writing {name}", lambda: self._put(source, name))
 
     def get(self, name: str, target: Path) -> None:
         """Fetch a file; it appears at `target` when it is whole. Raises FileNotFoundError when
         there is none, else ToolError.
         """
         with atomic_write(target) as partial:
-            self._retried(
+            self._retry(
                 f"reading {name}", lambda: self._system.get_file(self._at(name), str(partial))
             )
 
-    def text(self, name: str) -> str | None:
+    def read_text(self, name: str) -> str | None:
         """The text of a small file, None when there is none. Raises ToolError."""
         with contextlib.suppress(FileNotFoundError):
-            return self._retried(
+            return self._retry(
                 f"reading {name}", lambda: str(self._system.cat_file(self._at(name)).decode())
             )
         return None
 
-    def has(self, name: str) -> bool:
+    def exists(self, name: str) -> bool:
         """Whether there is such a file. Raises ToolError."""
-        return bool(
-            self._retried(f"looking for {name}", lambda: self._system.exists(self._at(name)))
-        )
+        return bool(self._retry(f"looking for {name}", lambda: self._system.exists(self._at(name))))
 
-    def names(self, folder: str) -> list[str]:
+    def list_names(self, folder: str) -> list[str]:
         """The names of the files in a folder, none when there is no such folder. Raises
         ToolError.
         """
         with contextlib.suppress(FileNotFoundError):
-            found = self._retried(
+            found = self._retry(
                 f"listing {folder}", lambda: self._system.ls(self._at(folder), detail=False)
             )
             return sorted(f"{folder}/{path.rsplit('/', 1)[-1]}" for path in found)
@@ -112,7 +109,7 @@ class Storage:
     def remove(self, name: str) -> None:
         """Delete a file; it is no matter when there is none. Raises ToolError."""
         with contextlib.suppress(FileNotFoundError):
-            self._retried(f"deleting {name}", lambda: self._system.rm_file(self._at(name)))
+            self._retry(f"deleting {name}", lambda: self._system.rm_file(self._at(name)))
 
     def _at(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
@@ -123,16 +120,10 @@ class Storage:
             # appears whole: that is how object storage works
             self._system.put_file(str(source), place)
             return
-        folder, _, last = place.rpartition("/")
-        partial = f"{folder}/.{uuid.uuid4().hex}.{last}"
-        self._system.makedirs(folder, exist_ok=True)
-        try:
-            self._system.put_file(str(source), partial)
-            Path(partial).replace(place)
-        finally:
-            Path(partial).unlink(missing_ok=True)
+        with atomic_write(Path(place)) as partial:
+            self._system.put_file(str(source), str(partial))
 
-    def _retried(self, what: str, call: Callable[[], T]) -> T:
+    def _retry(self, what: str, call: Callable[[], T]) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return call()

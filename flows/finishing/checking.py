@@ -11,16 +11,26 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from flows.finishing.sidecars import grades_of
-from flows.ledger.marks import marked
+from flows.ledger.marks import check_marks
 from flows.version import Draft, loudness_settings
-from manifests.rows import Actor, Check, Cue, Cut
+from manifests.delivery_rows import Check
+from manifests.rows import Actor, Cue, Cut
 from manifests.timebase import MASTER_HZ
 from model.weights import FETCH
-from pipeline.assemble import assemble
-from pipeline.checks import check_audio, check_faces, check_lipsync, check_picture, qc
+from pipeline.assemble import edit_list
+from pipeline.checks import (
+    check_audio,
+    check_captions,
+    check_edit,
+    check_faces,
+    check_lipsync,
+    check_picture,
+    qc,
+)
 from pipeline.checks.check_faces import ExpectedFace, ScreenedFile
-from pipeline.deliver import captions, credentials, watermark
-from pipeline.deliver.deliver import DeliveryPass
+from pipeline.deliver import c2pa_signing, caption_lint, caption_rules, signing_key, watermark
+from pipeline.deliver.c2pa_signing import Claim, Ingredient
+from pipeline.deliver.delivery_job import DeliveryPass
 from pipeline.deliver.profiles import UNSIGNABLE
 from pipeline.render.portraits import read as read_portrait
 
@@ -40,13 +50,13 @@ def check_version(draft: Draft) -> list[Check]:
         picture = one.job.picture
         checks += [
             dataclasses.replace(check, profile=f"edit of {one.job.profiles[0].name}")
-            for check in qc.check_edit(
+            for check in check_edit.check_edit(
                 one.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate
             )
         ]
     leads = {profile: draft.pass_of(profile).job.lead_frames for profile in draft.files}
     heard = listen(draft, rate=draft.job.picture.rate, leads=leads)
-    checks += marked(draft.cuts, version=draft.name) + heard + _look_at(draft)
+    checks += check_marks(draft.cuts, version=draft.name) + heard + _look_at(draft)
     return checks + [
         _look_for_mark(draft, profile) for profile in draft.files if draft.pass_of(profile).job.code
     ]
@@ -78,28 +88,28 @@ def sign(draft: Draft) -> list[Check]:
     """Write content credentials into every file, the last thing that happens to it, and open them
     again.
     """
-    keys = credentials.ensure_signing_key(credentials.find_key_folder())
+    keys = signing_key.ensure_signing_key(signing_key.find_key_folder())
     portraits = sorted({(shot.character, shot.portrait_digest) for shot in draft.reel.shots})
     sounds = [
         (f"recording {number}", row.recording_id)
         for number, row in enumerate(draft.reel.recordings, start=1)
     ]
     made_from = [(f"portrait of {character}", digest) for character, digest in portraits] + sounds
-    claim = credentials.Claim(
+    claim = Claim(
         title=draft.film.production.title,
         version=importlib.metadata.version("callsheet"),
         labels=[take.label for take in draft.reel.takes],
         licences=[take.licences for take in draft.reel.takes],
-        ingredients=[
-            credentials.Ingredient(title=title, digest=digest) for title, digest in made_from
-        ],
+        ingredients=[Ingredient(title=title, digest=digest) for title, digest in made_from],
     )
     signed = [(profile, path) for profile, path in draft.files.items() if profile not in UNSIGNABLE]
     signed += [(path.name, path) for path in draft.stems.values()]
     for _, path in signed:
-        credentials.sign_file(path, claim, keys=keys)
+        c2pa_signing.sign_file(path, claim, keys=keys)
     checks = [
-        qc.check_credentials(credentials.verify_credentials(path), version=draft.name, profile=profile)
+        qc.check_credentials(
+            c2pa_signing.verify_credentials(path), version=draft.name, profile=profile
+        )
         for profile, path in signed
     ]
     return checks + [_unsigned(draft, profile) for profile in draft.files if profile in UNSIGNABLE]
@@ -121,7 +131,7 @@ def _expected(draft: Draft, profile: str) -> qc.ExpectedMedia:
     made = draft.pass_of(profile)
     width, height = draft.profile(profile).size or made.job.picture.size
     picture, lead = made.job.picture, made.job.lead_frames / made.job.picture.rate
-    end = assemble.total_frames(made.cuts) / picture.rate + lead
+    end = edit_list.total_frames(made.cuts) / picture.rate + lead
     cards = [(Fraction(0), lead), (end, made.frames / picture.rate)]
     return qc.ExpectedMedia(
         frames=made.frames,
@@ -141,9 +151,13 @@ def _expected(draft: Draft, profile: str) -> qc.ExpectedMedia:
 
 def _check_captions(draft: Draft) -> list[Check]:
     rate = draft.job.picture.rate
-    rules = captions.rules_for(draft.film.production.language)
-    findings = captions.lint_captions(draft.shown, rate=rate, shot_changes=_changes(draft), rules=rules)
-    return qc.check_captions(draft.shown, _spoken(draft), findings, version=draft.name, rate=rate)
+    rules = caption_rules.rules_for(draft.film.production.language)
+    findings = caption_lint.lint_captions(
+        draft.shown, rate=rate, shot_changes=_changes(draft), rules=rules
+    )
+    return check_captions.check_captions(
+        draft.shown, _spoken(draft), findings, version=draft.name, rate=rate
+    )
 
 
 def _spoken(draft: Draft) -> list[Cue]:
@@ -161,14 +175,14 @@ def _look_at(draft: Draft) -> list[Check]:
     """
     checks = []
     for one in draft.passes:
-        if not one.job.stage.transparent:
+        if not one.job.reader_settings.transparent:
             checks += _look_at_pass(draft, one)
     return checks
 
 
 def _look_at_pass(draft: Draft, made: DeliveryPass) -> list[Check]:
     profile, picture = made.job.profiles[0].name, made.job.picture
-    path, rate, cuts = draft.files[profile], picture.rate, made.shown
+    path, rate, cuts = draft.files[profile], picture.rate, made.shifted_cuts
     seen, scenes = check_picture.measure_picture(path), scenes_of(draft, cuts, size=picture.size)
     screen = check_faces.ScreenedFile(path=path, size=picture.size, rate=rate)
     return [
@@ -209,13 +223,19 @@ def look_at_faces(
             )
         ]
     portraits = {
-        actor.character: read_portrait(draft.film.production.resolve_path(actor.portrait), face=actor.face)
+        actor.character: read_portrait(
+            draft.film.production.resolve_path(actor.portrait), face=actor.face
+        )
         for actor in draft.film.store.read_current(Actor)
     }
     sightings = check_faces.compare_faces(screen, check_faces.choose_shots(scenes), portraits)
-    checks = check_faces.check_identity(sightings, version=draft.name, profile=profile, rate=screen.rate)
+    checks = check_faces.check_identity(
+        sightings, version=draft.name, profile=profile, rate=screen.rate
+    )
     if lips:
-        lags = check_lipsync.measure_lags(screen, check_lipsync.choose_shots(scenes, rate=screen.rate))
+        lags = check_lipsync.measure_lags(
+            screen, check_lipsync.choose_shots(scenes, rate=screen.rate)
+        )
         checks.append(
             check_lipsync.check_lag(lags, version=draft.name, profile=profile, rate=screen.rate)
         )

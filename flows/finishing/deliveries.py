@@ -15,13 +15,16 @@ from flows.progress import reporter
 from flows.project import Film
 from flows.version import Draft, Reel, loudness_settings
 from manifests import identity
-from manifests.rows import Check, Cut, Deliverable
+from manifests.delivery_rows import Check, Deliverable
+from manifests.rows import Cut
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from pipeline.assemble import assemble, master_mix, stems, timeline
+from pipeline.assemble import assemble, edit_list, master_mix, stems
 from pipeline.assemble.assemble import Picture
+from pipeline.assemble.conform import find_moved_cuts
 from pipeline.cut import framing
-from pipeline.deliver import captions, cards, deliver, profiles, watermark
-from pipeline.deliver.deliver import DeliveryJob, DeliveryPass
+from pipeline.deliver import burn_in, captions, cards, deliver, profiles, watermark
+from pipeline.deliver.chapters import FileChapter
+from pipeline.deliver.delivery_job import DeliveryJob, DeliveryPass
 
 QUIET_DIALOGUE_LU = (
     # speech this far from the whole programme is worth a warning: music or noise carries the
@@ -61,7 +64,7 @@ def _wanted(film: Film) -> list[profiles.Profile]:
         if name == profiles.HLS:
             wanted += profiles.build_ladder(size, film.production.rate)
         elif name != profiles.STEMS:
-            wanted.append(deliver.PROFILES[name])
+            wanted.append(profiles.PROFILES[name])
     return wanted
 
 
@@ -69,7 +72,9 @@ def render(passes: Sequence[DeliveryPass], *, folder: Path) -> dict[str, Path]:
     """The files of all passes, by profile."""
     files: dict[str, Path] = {}
     for one in passes:
-        files |= deliver.render_profiles(one.cuts, one.job, folder=folder, progress=reporter().count)
+        files |= deliver.render_profiles(
+            one.cuts, one.job, folder=folder, progress=reporter().count
+        )
     return files
 
 
@@ -104,7 +109,7 @@ def describe(draft: Draft) -> list[Deliverable]:
             profile=profiles.STEMS,
             path=f"{draft.name}/{path.relative_to(draft.folder).as_posix()}",
             media_digest=identity.digest_file(path),
-            frames=assemble.total_frames(draft.cuts),
+            frames=edit_list.total_frames(draft.cuts),
             seconds=draft.master.samples / MASTER_HZ,
             width=0,
             height=0,
@@ -147,7 +152,7 @@ def _check_sync(draft: Draft) -> Check:
     """Whether everybody who speaks is shown at the time of their words; an editor may have moved
     them.
     """
-    apart = timeline.find_moved_cuts(draft.cuts, {shot.shot_id: shot for shot in draft.reel.shots})
+    apart = find_moved_cuts(draft.cuts, {shot.shot_id: shot for shot in draft.reel.shots})
     value = f"{len(apart)} events apart" + (
         f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else ""
     )
@@ -174,7 +179,7 @@ def _job(
     wanted: tuple[profiles.Profile, ...],
 ) -> DeliveryJob:
     settings, production = film.production.delivery, film.production
-    samples = sample_of_frame(assemble.total_frames(cuts), picture.rate)
+    samples = sample_of_frame(edit_list.total_frames(cuts), picture.rate)
     sound_id = master_mix.sound_id(
         reel.recordings, samples=samples, settings=loudness_settings(film)
     )
@@ -189,7 +194,9 @@ def _job(
         title=production.title,
         chapters=_chapters(reel, cuts),
     )
-    if job.stage.transparent:  # an element for compositing: no cards, no captions, no watermark
+    if (
+        job.reader_settings.transparent
+    ):  # an element for compositing: no cards, no captions, no watermark
         return job
     slate = cards.slate_lines(production.title, production.episode, cuts, picture)
     end = cards.end_lines(production.title, cuts)
@@ -201,12 +208,12 @@ def _job(
     )
     if not settings.burn_captions:
         return job
-    return deliver.burn_captions(
+    return burn_in.burn_captions(
         captions.delay_captions(sidecars.compose_captions(film, reel, cuts), job.lead_frames), job
     )
 
 
-def _chapters(reel: Reel, cuts: Sequence[Cut]) -> tuple[deliver.Chapter, ...]:
+def _chapters(reel: Reel, cuts: Sequence[Cut]) -> tuple[FileChapter, ...]:
     """One chapter a scene, when there are several."""
     scene_of = {shot.shot_id: shot.scene for shot in reel.shots}
     base = sorted((cut for cut in cuts if not cut.layer), key=lambda cut: cut.start_frame)
@@ -214,7 +221,7 @@ def _chapters(reel: Reel, cuts: Sequence[Cut]) -> tuple[deliver.Chapter, ...]:
         next(group) for _, group in itertools.groupby(base, key=lambda cut: scene_of[cut.shot_id])
     ]
     chapters = tuple(
-        deliver.Chapter(frame=cut.start_frame, title=scene_of[cut.shot_id]) for cut in scenes
+        FileChapter(frame=cut.start_frame, title=scene_of[cut.shot_id]) for cut in scenes
     )
     return chapters if len(chapters) > 1 else ()
 

@@ -17,12 +17,13 @@ from flows.project import Film
 from flows.review import export
 from flows.trust import consents
 from flows.version import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
-from manifests.rows import Cut, Deliverable, Grade, Shot, Take
+from manifests.delivery_rows import Deliverable
+from manifests.rows import Cut, Grade, Shot, Take
 from manifests.timebase import sample_of_frame
-from pipeline.assemble import assemble, master_mix
+from pipeline.assemble import assemble, edit_list, master_mix
 from pipeline.checks import qc
 from pipeline.colour import grade as grading
-from pipeline.deliver import captions, deliver
+from pipeline.deliver import captions, delivery_job, versions
 from pipeline.render.slate import SLATE
 
 __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
@@ -63,7 +64,7 @@ def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
         return None
     passes = deliveries.passes(film, reel, edit(film, reel, grades))
     wanted = [
-        deliver.deliverable_id(one.cuts, one.job, profile)
+        delivery_job.deliverable_id(one.cuts, one.job, profile)
         for one in passes
         for profile in one.job.profiles
     ]
@@ -76,13 +77,13 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     to it when no check failed.
     """
     place = film.root / DELIVERABLES
-    name = deliver.next_version(place)
-    samples = sample_of_frame(assemble.total_frames(cuts), film.production.rate)
+    name = versions.next_version(place)
+    samples = sample_of_frame(edit_list.total_frames(cuts), film.production.rate)
     master = master_mix.render_master(
         reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root
     )
     passes = deliveries.passes(film, reel, cuts, version=name)
-    with deliver.stage_version(place, name) as folder:
+    with versions.stage_version(place, name) as folder:
         files = deliveries.render(passes, folder=folder)
         reporter().step("Captions, timeline, contact sheet, checks")
         stems = deliveries.write_stems(film, reel, master, folder=folder)
@@ -117,6 +118,6 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         )
         export.write_report(film, made, cuts)
         consents.hold(film)
-        final = deliver.publish_version(folder, place, name, latest=not qc.select_failures(checks))
+        final = versions.publish_version(folder, place, name, latest=not qc.select_failures(checks))
     recorded.remember_version(film, name, cuts, checks, made.deliverables)
     return dataclasses.replace(made, folder=final)

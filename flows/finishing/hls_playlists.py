@@ -10,10 +10,10 @@ from pathlib import Path
 
 from flows.version import Draft
 from manifests import identity
+from manifests.delivery_rows import Check, Deliverable
 from manifests.errors import ToolError
-from manifests.rows import Check, Deliverable
-from pipeline.deliver import deliver, hls
-from pipeline.deliver.deliver import DeliveryPass
+from pipeline.deliver import delivery_job, hls
+from pipeline.deliver.delivery_job import DeliveryPass
 from pipeline.deliver.profiles import HLS
 
 RENDITION = f"{HLS}-"  # what the names of a ladder's profiles begin with
@@ -24,7 +24,7 @@ def ids(passes: Sequence[DeliveryPass]) -> list[str]:
     together.
     """
     made = [
-        deliver.deliverable_id(one.cuts, one.job, profile)
+        delivery_job.deliverable_id(one.cuts, one.job, profile)
         for one in passes
         for profile in one.job.profiles
         if profile.name.startswith(RENDITION)

@@ -11,7 +11,8 @@ from typing import Protocol
 from flows.finishing import episode, lesson
 from flows.project import Film
 from flows.version import Reel, Version
-from manifests.rows import Cut, Deliverable, Grade
+from manifests.delivery_rows import Deliverable
+from manifests.rows import Cut, Grade
 
 __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
 

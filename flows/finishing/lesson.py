@@ -24,15 +24,16 @@ from flows.review import export
 from flows.trust import consents
 from flows.version import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
 from manifests import identity
-from manifests.rows import Check, Cut, Deliverable, Grade, Shot
+from manifests.delivery_rows import Check, Deliverable
+from manifests.rows import Cut, Grade, Shot
 from manifests.store import new_event
 from manifests.timebase import MASTER_HZ, sample_of_frame
 from pipeline.assemble import master_mix
 from pipeline.assemble.assemble import Picture
-from pipeline.checks import check_picture, qc
+from pipeline.checks import check_captions, check_edit, check_picture, qc
 from pipeline.checks.check_faces import ScreenedFile
 from pipeline.colour import grade as grading
-from pipeline.deliver import captions, chapters, contact_sheet, deliver
+from pipeline.deliver import caption_lint, caption_rules, chapters, contact_sheet, versions
 from pipeline.deliver.chapters import FileChapter
 from pipeline.deliver.profiles import PROFILES, Profile
 from pipeline.lesson import compose, packages, slides, timing, transcript
@@ -121,7 +122,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         film, reel, film.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))
     )
     place = film.root / DELIVERABLES
-    name = deliver.next_version(place)
+    name = versions.next_version(place)
     fresh = compose.render_sections(
         lesson.composed, lesson.making, _profiles(film), progress=reporter().count
     )
@@ -139,7 +140,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
     master = master_mix.render_master(
         reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root
     )
-    with deliver.stage_version(place, name) as folder:
+    with versions.stage_version(place, name) as folder:
         reporter().step("Chapters, captions, transcript, checks")
         files = _join(film, lesson, master_mix.master_path(master.sound_id, root=film.root), folder)
         shown = sidecars.compose_captions(film, reel, [cut for cut in cuts if not cut.layer])
@@ -163,7 +164,7 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         )
         export.write_report(film, made, cuts)
         consents.hold(film)
-        final = deliver.publish_version(folder, place, name, latest=not qc.select_failures(checks))
+        final = versions.publish_version(folder, place, name, latest=not qc.select_failures(checks))
     recorded.remember_version(film, name, cuts, checks, made.deliverables)
     return dataclasses.replace(made, folder=final)
 
@@ -188,7 +189,9 @@ def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
         burn_in=production.delivery.burn_in,
     )
     stretches = timing.lay_out_sections(script, reel.cues, reel.shots, rate=picture.rate)
-    return Lesson(script=script, composed=compose.compose_sections(stretches, making), making=making)
+    return Lesson(
+        script=script, composed=compose.compose_sections(stretches, making), making=making
+    )
 
 
 # Files
@@ -209,7 +212,9 @@ def _join(film: Film, lesson: Lesson, sound_path: Path, folder: Path) -> dict[st
     files = {profile.name: folder / profile.file for profile in _profiles(film)}
     heard = compose.LessonTracks(sound=sound_path, chapters=written, title=film.production.title)
     for profile in _profiles(film):
-        compose.join_sections(lesson.composed, lesson.making, profile, tracks=heard, out=files[profile.name])
+        compose.join_sections(
+            lesson.composed, lesson.making, profile, tracks=heard, out=files[profile.name]
+        )
     written.unlink()
     return files
 
@@ -244,8 +249,7 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     for number, one in enumerate(lesson.composed, start=1):
         section = compose.locate_section(one, lesson.making, profile)
         within = min(
-            one.timed.frames - 1,
-            one.timed.chapter - one.timed.start + 2 * one.timed.frames // 3,
+            one.timed.frames - 1, one.timed.chapter - one.timed.start + 2 * one.timed.frames // 3
         )
         path = draft.folder / "thumbnails" / f"{number:02}.jpg"
         path.parent.mkdir(exist_ok=True)
@@ -258,10 +262,10 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
         )
     video = next(iter(draft.files.values()))
     shown = [cut for cut in lesson.cuts if cut.label != compose.SLIDE]
-    frames = [*(cell.frame for cell in cells), *map(export.middle, shown)]
+    frames = [*(cell.frame for cell in cells), *map(export.find_middle_frame, shown)]
     pictures = contact_sheet.pick_frames(video, frames, size=_inside((320, 180), picture.size))
     contact_sheet.lay_out(pictures, cells, draft.folder / "contact_sheet.png", rate=picture.rate)
-    export.keep_thumbs(pictures, shown, draft.folder)
+    export.write_thumbnails(pictures, shown, draft.folder)
     first = lesson.stretches[0]
     contact_sheet.write_poster(
         compose.locate_section(lesson.composed[0], lesson.making, profile),
@@ -358,13 +362,15 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
         for check in qc.check_file(path, expected, version=draft.name, profile=kind)
     ]
     changes = [cut.start_frame for cut in lesson.cuts if not cut.layer]
-    rules = captions.rules_for(draft.film.production.language)
-    findings = captions.lint_captions(draft.shown, rate=rate, shot_changes=changes, rules=rules)
-    checks += qc.check_captions(
+    rules = caption_rules.rules_for(draft.film.production.language)
+    findings = caption_lint.lint_captions(draft.shown, rate=rate, shot_changes=changes, rules=rules)
+    checks += check_captions.check_captions(
         draft.shown, draft.reel.cues, findings, version=draft.name, rate=rate
     )
     grades = list(lesson.making.grades.values())
-    checks += qc.check_edit(lesson.cuts, grades, version=draft.name, size=picture.size, rate=rate)
+    checks += check_edit.check_edit(
+        lesson.cuts, grades, version=draft.name, size=picture.size, rate=rate
+    )
     checks += checking.listen(draft, rate=rate, leads={}) + _look_at(draft, lesson)
     return [*checks, _covered(draft.name, lesson), _unheard(draft.name, lesson)]
 

@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from flows.project import Film
 from flows.version import DELIVERABLES
-from manifests.rows import Check, Cut, Deliverable, Grade
-from pipeline.deliver.deliver import version_number
+from manifests.delivery_rows import Check, Deliverable
+from manifests.rows import Cut, Grade
+from pipeline.deliver.versions import version_number
 
 
 def known_grades(film: Film, ids: Mapping[str, str]) -> list[Grade] | None:

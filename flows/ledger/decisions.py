@@ -16,7 +16,8 @@ from typing import Any
 from flows.ledger.shot_diff import ReviewedTake
 from flows.ledger.shot_matching import match_previous_shots
 from flows.who import current_user
-from manifests.rows import Event, Shot
+from manifests.rows import Shot
+from manifests.run_rows import Event
 from manifests.store import new_event
 
 DECISION_NAMES = (
@@ -79,7 +80,10 @@ def new_decision(name: str, place: str, shot: Shot, **detail: object) -> Event:
         raise ValueError(f"{name!r} is no decision")
     said = {"number": shot.number, "character": shot.character, **detail}
     return new_event(
-        name, place, actor=current_user(), detail=json.dumps(said, ensure_ascii=False, sort_keys=True)
+        name,
+        place,
+        actor=current_user(),
+        detail=json.dumps(said, ensure_ascii=False, sort_keys=True),
     )
 
 
@@ -170,7 +174,9 @@ def _numbers(detail: Mapping[str, object], name: str) -> tuple[int, ...]:
     return (_number(detail[name]),) if name in detail else ()
 
 
-def carry_decisions_over(events: Iterable[Event], *, now: Sequence[Shot], before: Sequence[Shot]) -> list[Event]:
+def carry_decisions_over(
+    events: Iterable[Event], *, now: Sequence[Shot], before: Sequence[Shot]
+) -> list[Event]:
     """The events that carry decisions over to rewritten places. `now` and `before`: the cut, and
     the cut as last recorded.
     """

@@ -14,7 +14,8 @@ from flows.ledger.direction import apply_decision
 from flows.ledger.shot_matching import identify_places
 from flows.project import Film
 from flows.who import current_user
-from manifests.rows import Event, Shot
+from manifests.rows import Shot
+from manifests.run_rows import Event
 from manifests.store import new_event
 from pipeline.render.slate import SLATE
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from manifests.rows import Check, Cut
+from manifests.delivery_rows import Check
+from manifests.rows import Cut
 from pipeline.render.slate import SLATE
 
 MARKS = ("slates", "talkers")

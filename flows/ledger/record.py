@@ -9,11 +9,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from flows.lease import is_abandoned
-from flows.ledger.decisions import DECISION_NAMES, UNDECIDED, Decision, fold_decisions, carry_decisions_over
+from flows.ledger.decisions import (
+    DECISION_NAMES,
+    UNDECIDED,
+    Decision,
+    carry_decisions_over,
+    fold_decisions,
+)
 from flows.ledger.shot_matching import identify_places
 from flows.ledger.shot_state import FARM, ShotState, compute_states
 from flows.project import Film
-from manifests.rows import Event, Run, Shot
+from manifests.rows import Shot
+from manifests.run_rows import Event, Run
 from manifests.store import Store
 
 RUN = "run"  # the event with which a run begins
@@ -108,7 +115,9 @@ def read_farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Sho
     return [*failures, *store.read(Event, since=run.began_at, name=others, subject=ids)]
 
 
-def read_shot_states(film: Film, shots: Sequence[Shot], *, done: Collection[str]) -> list[ShotState]:
+def read_shot_states(
+    film: Film, shots: Sequence[Shot], *, done: Collection[str]
+) -> list[ShotState]:
     """The state of every shot of a cut. `done`: identities whose takes stand."""
     return read_run_states(film, shots, run=find_newest_run(film), done=done)
 

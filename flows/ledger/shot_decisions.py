@@ -13,12 +13,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flows.ledger.decisions import Direction, new_decision
-from flows.ledger.direction import format_performance, build_performance, apply_direction, replace_seed, replace_performance
-from flows.ledger.shot_diff import digest_inputs, describe_reviewed_take
+from flows.ledger.direction import (
+    apply_direction,
+    build_performance,
+    format_performance,
+    replace_performance,
+    replace_seed,
+)
+from flows.ledger.shot_diff import describe_reviewed_take, digest_inputs
 from flows.ledger.shot_state import ShotState
 from flows.project import Film, done
 from manifests.errors import InputError, Problem
-from manifests.rows import Event, Shot, Take
+from manifests.rows import Shot, Take
+from manifests.run_rows import Event
 from model.emotion import EmotionError, parse_curve
 from pipeline.render.slate import SLATE
 from pipeline.script import emotion_synonyms, script
@@ -249,7 +256,9 @@ def _decide(
     ]
     chosen.film.store.append(events)
     return [
-        ShotDecision(number=e.shot.number, character=e.shot.character, text=e.shot.text, decision=words)
+        ShotDecision(
+            number=e.shot.number, character=e.shot.character, text=e.shot.text, decision=words
+        )
         for e in chosen.shots
     ]
 
@@ -297,7 +306,9 @@ def _directions(chosen: Chosen, emotion: str, intensity: float) -> dict[str, Dir
             for e in chosen.shots
         }
     wanted = chosen.film.production
-    words = emotion_synonyms.load_words(wanted.resolve_path(wanted.emotions) if wanted.emotions else None)
+    words = emotion_synonyms.load_words(
+        wanted.resolve_path(wanted.emotions) if wanted.emotions else None
+    )
     found, problems = dict[str, Direction](), dict[str, Problem]()
     for entry in chosen.shots:
         try:

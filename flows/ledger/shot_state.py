@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from flows.ledger.decisions import UNDECIDED, Decision
 from flows.ledger.shot_diff import list_changes_since_review
 from flows.ledger.shot_matching import identify_places
-from manifests.rows import Event, Shot
+from manifests.rows import Shot
+from manifests.run_rows import Event
 from pipeline.render.slate import SLATE
 
 STATES = ("new", "queued", "running", "done", "failed", "held", "skipped")
@@ -105,8 +106,14 @@ def _state(
     work = _Work(state="done") if made else _work(last, decision, over) if last else _Work()
     state = "held" if decision.held else "skipped" if decision.skipped else work.state
     slate = shot.talker == SLATE
-    changed = list_changes_since_review(decision.approved, shot) if decision.approved and not slate else ()
-    unfit = list_changes_since_review(decision.circled, shot) if decision.circled and not slate else ()
+    changed = (
+        list_changes_since_review(decision.approved, shot)
+        if decision.approved and not slate
+        else ()
+    )
+    unfit = (
+        list_changes_since_review(decision.circled, shot) if decision.circled and not slate else ()
+    )
     return ShotState(
         shot=shot,
         place=place,

@@ -18,9 +18,9 @@ from flows.night.summary import STATES, Report, Summary
 from flows.project import open_film
 from flows.version import DELIVERABLES
 from manifests.atomic_write import atomic_write
+from manifests.delivery_rows import Deliverable
 from manifests.errors import InputError
-from manifests.rows import Deliverable
-from pipeline.deliver import deliver
+from pipeline.deliver import versions
 from pipeline.script.settings import PackageName
 
 LIST = "course.json"
@@ -89,7 +89,7 @@ def _row(report: Report, root: Path) -> LessonRow:
     except InputError:
         return row
     row = replace(row, title=film.production.title)
-    version = report.version or next(reversed(deliver.list_versions(film.root / DELIVERABLES)), "")
+    version = report.version or next(reversed(versions.list_versions(film.root / DELIVERABLES)), "")
     if not version:
         return row
     files = {made.profile: made for made in film.store.read(Deliverable, version=version)}

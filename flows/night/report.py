@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from flows.night.summary import Report
 from flows.project import Film
 from flows.version import DELIVERABLES
+from manifests.delivery_rows import Check
 from manifests.errors import InputError
-from manifests.rows import Check, Cue, Reject, Shot, Take
+from manifests.rows import Cue, Shot, Take
+from manifests.run_rows import Reject
 
 if TYPE_CHECKING:
     from flows.episode import Outcome

@@ -17,12 +17,13 @@ from flows import corrections
 from flows.ledger import shot_decisions
 from flows.ledger.shot_state import ShotState
 from flows.project import Film
-from flows.review.decision_requests import Wish
-from flows.review.snapshot import Reading
+from flows.review.decision_requests import DecisionRequest
+from flows.review.snapshot import Snapshot
 from flows.trust import waivers
-from flows.who import acting_as, me
+from flows.who import acting_as, current_user
 from manifests.errors import InputError, Problem
-from manifests.rows import Event, Row
+from manifests.rows import Row
+from manifests.run_rows import Event
 from manifests.store import Store, new_event
 from pipeline.align.cue_overrides import CueOverride
 from pipeline.render.slate import SLATE
@@ -55,17 +56,17 @@ class Gathering(Store):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class DecisionDraft:
     """A decision drawn up: its events, not written yet, and what it means in words. A waiver has
     none: it is more than an event.
     """
 
-    wish: Wish
+    wish: DecisionRequest
     events: Sequence[Event]
     says: Sequence[str]
 
 
-def draw_up(wish: Wish, reading: Reading, *, who: str) -> Drawn:
+def draft_decision(wish: DecisionRequest, reading: Snapshot, *, who: str) -> DecisionDraft:
     """The events of a wish. Nothing is written. Raises InputError with every problem, as the verbs
     do.
     """
@@ -85,12 +86,14 @@ def draw_up(wish: Wish, reading: Reading, *, who: str) -> Drawn:
     once = {
         (one.name, one.subject, one.detail): one for one in reversed(gathering.events)
     }  # a retry with seed and emotion says it twice
-    return Drawn(
+    return DecisionDraft(
         wish=wish, events=[one for one in gathering.events if one in once.values()], says=says
     )
 
 
-def write(drawn: Sequence[Drawn], reading: Reading, *, who: str) -> tuple[list[str], list[str]]:
+def commit_drafts(
+    drawn: Sequence[DecisionDraft], reading: Snapshot, *, who: str
+) -> tuple[list[str], list[str]]:
     """Record decisions, all events in one commit, then waive: the ids of the events, and what to
     say. Raises InputError and ToolError.
     """
@@ -122,7 +125,7 @@ def write(drawn: Sequence[Drawn], reading: Reading, *, who: str) -> tuple[list[s
     return ids, says
 
 
-def _about_shots(wish: Wish, reading: Reading, film: Film) -> list[str]:
+def _about_shots(wish: DecisionRequest, reading: Snapshot, film: Film) -> list[str]:
     chosen, words = Looked(film=film, shots=wish.shots), wish.words
     match wish.name:
         case "approve":
@@ -146,11 +149,15 @@ def _about_shots(wish: Wish, reading: Reading, film: Film) -> list[str]:
     return [f"{one.number}: {one.decision}" for one in decided]
 
 
-def _approve(wish: Wish, reading: Reading, film: Film) -> list[shot_decisions.Decided]:
+def _approve(
+    wish: DecisionRequest, reading: Snapshot, film: Film
+) -> list[shot_decisions.ShotDecision]:
     """Approve the takes that were looked at; where another one is in use, or wanted since, it
     becomes the one.
     """
-    wanted = {entry.place: one for entry, one in zip(reading.ledger, reading.wanted, strict=True)}
+    wanted = {
+        entry.place: one for entry, one in zip(reading.states, reading.wanted_shots, strict=True)
+    }
     looked = [
         dataclasses.replace(entry, shot=take, made=True)
         if (take := wish.takes.get(entry.place))
@@ -160,7 +167,7 @@ def _approve(wish: Wish, reading: Reading, film: Film) -> list[shot_decisions.De
     circled = [
         (before, after)
         for before, after in zip(wish.shots, looked, strict=True)
-        if after.made
+        if after.has_take
         and wanted[after.place].shot_id != after.shot.shot_id
         and SLATE not in (wanted[after.place].talker, after.shot.talker)
     ]
@@ -173,8 +180,8 @@ def _approve(wish: Wish, reading: Reading, film: Film) -> list[shot_decisions.De
     return decided
 
 
-def _retry(chosen: Looked, wish: Wish) -> list[shot_decisions.Decided]:
-    words, decided = wish.words, list[shot_decisions.Decided]()
+def _retry(chosen: Looked, wish: DecisionRequest) -> list[shot_decisions.ShotDecision]:
+    words, decided = wish.words, list[shot_decisions.ShotDecision]()
     seed = words["seed"] if isinstance(words["seed"], int) else None
     if words["emotion"] or words["intensity"] != 1:
         decided = shot_decisions.direct(
@@ -187,11 +194,13 @@ def _retry(chosen: Looked, wish: Wish) -> list[shot_decisions.Decided]:
     return decided
 
 
-def _cue(wish: Wish, film: Film) -> list[str]:
+def _cue(wish: DecisionRequest, film: Film) -> list[str]:
     made = []
     for name, value in wish.cue.items():
-        said = new_event(corrections.EVENT, wish.line_id, actor=me())
-        plain = CueOverride(line_id=wish.line_id, field=name, value=value, at=said.happened_at).to_detail()
+        said = new_event(corrections.EVENT, wish.line_id, actor=current_user())
+        plain = CueOverride(
+            line_id=wish.line_id, field=name, value=value, at=said.happened_at
+        ).to_detail()
         made.append(dataclasses.replace(said, detail=json.dumps(plain, ensure_ascii=False)))
     film.store.append(made)
     return [f"{wish.line_id}: {', '.join(wish.cue)} set by hand; the next plan takes it in"]

@@ -10,7 +10,6 @@ its own (`report/`), so that a version stays one folder without doubles.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,10 +19,11 @@ from typing import Any
 from flows.project import Film
 from flows.review import media, pack
 from flows.review.document import Document, ShotEntry, TakeEntry
-from flows.review.payload import document
-from flows.review.snapshot import Reading, logs, of_version
+from flows.review.payload import build_document
+from flows.review.snapshot import Snapshot, read_logs, preview_version
 from flows.version import Version
-from flows.who import me
+from flows.who import current_user
+from manifests.atomic_write import hidden_folder
 from manifests.errors import InputError, Problem
 from manifests.rows import Cut
 from pipeline.deliver.contact_sheet import Frame
@@ -34,8 +34,8 @@ THUMBNAIL = (160, 90)
 Progress = Callable[[int, int], None]
 
 
-def export(
-    reading: Reading, folder: Path, *, reviewer: str, progress: Progress | None = None
+def export_page(
+    reading: Snapshot, folder: Path, *, reviewer: str, progress: Progress | None = None
 ) -> Path:
     """Write the page with everything it shows into a folder that is not there yet; returns its
     `index.html`.
@@ -58,18 +58,14 @@ def export(
                 expected="a new or an empty folder",
             )
         )
-    staged = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(staged, ignore_errors=True)
-    try:
-        told = _without_server(document(reading, reviewer=reviewer), reading)
+    with hidden_folder(folder) as staged:
+        told = _without_server(build_document(reading, reviewer=reviewer), reading)
         _copy_media(told, reading, staged, progress=progress)
-        for name, data in {**pack.files(), "data.js": data_js(told)}.items():
+        for name, data in {**pack.build_files(), "data.js": encode_data_js(told)}.items():
             _write(staged / name, data)
         if folder.exists():
             folder.rmdir()
         staged.rename(folder)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
     return folder / "index.html"
 
 
@@ -78,15 +74,15 @@ def write_report(film: Film, made: Version, cuts: Sequence[Cut]) -> Path:
     have no copies there: what is seen is the version. Thumbnails are there already when they were
     cut out with the contact sheet (`keep_thumbs`).
     """
-    reading, folder = of_version(film, made, cuts), made.folder
-    told = _without_server(document(reading, reviewer=me()), reading)
+    reading, folder = preview_version(film, made, cuts), made.folder
+    told = _without_server(build_document(reading, reviewer=current_user()), reading)
     told["video"] = WEB.file if told["video"] else None
     for shot in told["shots"]:
         thumb = f"{REPORT}/thumbs/{shot['shot_id']}.jpg"
         shot["thumb"] = thumb if (folder / thumb).is_file() else ""
         shot["before"] = ""
         shot["takes"] = [TakeEntry(**{**take, "url": ""}) for take in shot["takes"]]  # type: ignore[typeddict-item]
-    files = {**pack.files(), "data.js": data_js(told)}
+    files = {**pack.build_files(), "data.js": encode_data_js(told)}
     page = files.pop("index.html").decode()
     for name, data in files.items():
         page = re.sub(rf'(href|src)="{re.escape(name)}"', rf'\1="{REPORT}/{name}"', page)
@@ -95,7 +91,7 @@ def write_report(film: Film, made: Version, cuts: Sequence[Cut]) -> Path:
     return folder / "report.html"
 
 
-def keep_thumbs(pictures: Mapping[int, Frame], cuts: Iterable[Cut], folder: Path) -> None:
+def write_thumbnails(pictures: Mapping[int, Frame], cuts: Iterable[Cut], folder: Path) -> None:
     """Keep the middle frames of events (`middle`), cut out of a version's file, as small JPEGs for
     its report.
     """
@@ -104,17 +100,17 @@ def keep_thumbs(pictures: Mapping[int, Frame], cuts: Iterable[Cut], folder: Path
     for cut in cuts:
         path = folder / REPORT / "thumbs" / f"{cut.shot_id}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(pictures[middle(cut)])
+        picture = Image.fromarray(pictures[find_middle_frame(cut)])
         picture.thumbnail(THUMBNAIL)
         picture.save(path, quality=80)
 
 
-def middle(cut: Cut) -> int:
+def find_middle_frame(cut: Cut) -> int:
     """The frame that stands for an event."""
     return (cut.start_frame + cut.end_frame) // 2
 
 
-def data_js(told: Document | Mapping[str, Any]) -> bytes:
+def encode_data_js(told: Document | Mapping[str, Any]) -> bytes:
     """A document as a script: nothing in it can end the script or begin markup."""
     text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
     for mark in "<>&\u2028\u2029":
@@ -122,32 +118,32 @@ def data_js(told: Document | Mapping[str, Any]) -> bytes:
     return f"window.CALLSHEET = {text};\n".encode()
 
 
-def _without_server(told: Document, reading: Reading) -> Document:
+def _without_server(told: Document, reading: Snapshot) -> Document:
     """The document as a page needs it that can ask for nothing."""
-    said = logs(reading, reading.shots)
+    said = read_logs(reading, reading.shots)
     for shot in told["shots"]:
         shot["log"] = said[shot["shot_id"]]
     told["exported"] = True
-    told["peaks"] = media.peaks(reading) or None
+    told["peaks"] = media.read_peaks(reading) or None
     told["sound"] = told["captions"] = None
     return told
 
 
 def _copy_media(
-    told: Document, reading: Reading, folder: Path, *, progress: Progress | None
+    told: Document, reading: Snapshot, folder: Path, *, progress: Progress | None
 ) -> None:
     """Copy what the document names and let it name the copies."""
     if told["video"] is not None and told["version"] is not None:
         told["video"] = _copied(
-            media.version_file(reading, told["version"]), folder, f"media/{WEB.file}"
+            media.find_version_file(reading, told["version"]), folder, f"media/{WEB.file}"
         )
     for number, shot in enumerate(told["shots"], start=1):
         shot["thumb"] = _copied(
-            media.thumbnail(reading, shot["shot_id"]), folder, f"media/thumbs/{shot['shot_id']}.jpg"
+            media.make_thumbnail(reading, shot["shot_id"]), folder, f"media/thumbs/{shot['shot_id']}.jpg"
         )
         for take in shot["takes"]:
             take["url"] = _copied(
-                media.take_copy(reading, take["take_id"]),
+                media.make_take_copy(reading, take["take_id"]),
                 folder,
                 f"media/takes/{take['take_id']}.mp4",
             )

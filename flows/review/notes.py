@@ -14,14 +14,14 @@ from typing import Any
 
 from flows.project import Film
 from flows.review import decide, decision_requests
-from flows.review.decide import Drawn
+from flows.review.decide import DecisionDraft
 from flows.review.document import FORMAT, DecisionEntry
-from flows.review.payload import decisions, production_digest
-from flows.review.snapshot import Reading, read
-from flows.who import LONGEST_NAME, me
+from flows.review.payload import describe_decisions, digest_production
+from flows.review.snapshot import Snapshot, read_snapshot
+from flows.who import LONGEST_NAME, current_user
 from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
-from manifests.rows import Event
+from manifests.run_rows import Event
 from manifests.store import new_event
 
 IMPORTED = "imported"
@@ -29,7 +29,7 @@ LARGEST_BYTES, MOST_DECISIONS = 16 << 20, 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class ImportedNotes:
     """What came of notes: whose they are, the ids of the events, what was decided in words, and
     which decisions in the record were newer than the notes on the same thing (the notes count all
     the same, being decided later here).
@@ -41,19 +41,21 @@ class Imported:
     follows: list[DecisionEntry]
 
 
-def take_in(film: Film, path: Path) -> Imported:
+def import_notes(film: Film, path: Path) -> ImportedNotes:
     """Record the decisions of a file. Raises one InputError with every problem (row: from 1),
     having written nothing.
     """
     notes = _read(path)
-    reading = read(film)
+    reading = read_snapshot(film)
     problems, rows = _of_this(notes, reading, path), notes.get("decisions")
-    reviewer, key = str(notes.get("reviewer") or me()), digest_file(path)
-    drawn: list[Drawn] = []
+    reviewer, key = str(notes.get("reviewer") or current_user()), digest_file(path)
+    drawn: list[DecisionDraft] = []
     for row, body in enumerate(rows if isinstance(rows, list) else [], start=1):
         try:
             drawn.append(
-                decide.draw_up(decision_requests.read(body, reading), reading, who=reviewer)
+                decide.draft_decision(
+                    decision_requests.read_request(body, reading), reading, who=reviewer
+                )
             )
         except InputError as error:
             problems += [
@@ -63,19 +65,21 @@ def take_in(film: Film, path: Path) -> Imported:
         problems.append(Problem(file=str(path), message="these notes were imported already"))
     if problems:
         raise InputError(problems)
-    ids, says = decide.write(drawn, reading, who=reviewer)
-    film.store.append([new_event(IMPORTED, key, actor=me(), detail=path.name)])
-    return Imported(reviewer=reviewer, event_ids=ids, says=says, follows=_newer(drawn, reading))
+    ids, says = decide.commit_drafts(drawn, reading, who=reviewer)
+    film.store.append([new_event(IMPORTED, key, actor=current_user(), detail=path.name)])
+    return ImportedNotes(
+        reviewer=reviewer, event_ids=ids, says=says, follows=_newer(drawn, reading)
+    )
 
 
-def _newer(drawn: list[Drawn], reading: Reading) -> list[DecisionEntry]:
+def _newer(drawn: list[DecisionDraft], reading: Snapshot) -> list[DecisionEntry]:
     found = {
         one.event_id: one
         for made in drawn
         for one in reading.events
         if made.wish.at and one.happened_at > made.wish.at and one.subject in made.wish.subjects
     }
-    return decisions(reading, sorted(found.values(), key=lambda one: one.happened_at))
+    return describe_decisions(reading, sorted(found.values(), key=lambda one: one.happened_at))
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -109,7 +113,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     return notes
 
 
-def _of_this(notes: Mapping[str, Any], reading: Reading, path: Path) -> list[Problem]:
+def _of_this(notes: Mapping[str, Any], reading: Snapshot, path: Path) -> list[Problem]:
     """What is wrong with the file as a whole."""
     problems, rows, reviewer = list[Problem](), notes.get("decisions"), notes.get("reviewer", "")
     if notes.get("format") != FORMAT:
@@ -122,7 +126,7 @@ def _of_this(notes: Mapping[str, Any], reading: Reading, path: Path) -> list[Pro
                 got=str(notes.get("format")),
             )
         )
-    if notes.get("digest") != production_digest(reading):
+    if notes.get("digest") != digest_production(reading):
         title = reading.film.production.title
         problems.append(
             Problem(

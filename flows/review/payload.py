@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flows.corrections import EVENT as CUE
 from flows.ledger.shot_decisions import is_circled
-from flows.ledger.shot_diff import causes
+from flows.ledger.shot_diff import list_differences
 from flows.ledger.shot_state import ShotState
 from flows.review import words
 from flows.review.document import (
@@ -30,10 +30,12 @@ from flows.review.document import (
     TakeEntry,
     Waiver,
 )
-from flows.review.snapshot import Reading
+from flows.review.snapshot import Snapshot
 from flows.trust.waivers import WAIVED
+from manifests.delivery_rows import Check
 from manifests.identity import digest
-from manifests.rows import Check, Cue, Cut, Event, Shot, Take
+from manifests.rows import Cue, Cut, Shot, Take
+from manifests.run_rows import Event
 from manifests.timebase import MASTER_HZ, round_half_up
 from model.emotion import LABELS, MAXIMUM
 from pipeline.assemble.edit_list import total_frames
@@ -57,15 +59,15 @@ _NUMBER = re.compile(r"\bsc\w+_sh\w+\b")
 _TIMECODE = re.compile(r"(\d+):(\d\d):(\d\d)[:;](\d\d)")
 
 
-def document(reading: Reading, *, reviewer: str) -> Document:
+def build_document(reading: Snapshot, *, reviewer: str) -> Document:
     """What the page reads, with URLs of a server. `reviewer`: who looks."""
     production = reading.film.production
     rate = production.rate
-    starts = programme_starts(reading)
-    found = checks(reading, starts)
-    frames = timeline_frames(reading)
+    starts = find_programme_start(reading)
+    found = describe_checks(reading, starts)
+    frames = count_timeline_frames(reading)
     captions = _captions(reading)
-    sounding = is_heard(reading)
+    sounding = has_sound(reading)
     return Document(
         format=FORMAT,
         title=production.title,
@@ -79,16 +81,16 @@ def document(reading: Reading, *, reviewer: str) -> Document:
         exported=False,
         reviewer=reviewer,
         revision=reading.revision,
-        digest=production_digest(reading),
+        digest=digest_production(reading),
         speakers=_speakers(reading.shots),
         shots=_shots(reading, found, starts),
-        cues=cues(reading),
+        cues=describe_cues(reading),
         checks=found,
-        decisions=decisions(reading, reading.events[-REMEMBERED:]),
+        decisions=describe_decisions(reading, reading.events[-REMEMBERED:]),
         captions="/media/captions.vtt" if captions else None,
         captions_text=captions,
         cuts=sorted({shot.start_frame for shot in reading.shots if not shot.layer}),
-        video=f"/media/version/{reading.version}/{WEB.file}" if web_file(reading) else None,
+        video=f"/media/version/{reading.version}/{WEB.file}" if find_web_file(reading) else None,
         programme_starts=starts,
         sound="/media/sound.flac" if sounding else None,
         peaks="/api/peaks" if sounding else None,
@@ -98,7 +100,7 @@ def document(reading: Reading, *, reviewer: str) -> Document:
     )
 
 
-def production_digest(reading: Reading) -> str:
+def digest_production(reading: Snapshot) -> str:
     """What names a production for notes that were made elsewhere: its record may have gone on, its
     places are looked up again.
     """
@@ -111,19 +113,19 @@ def production_digest(reading: Reading) -> str:
     )[:16]
 
 
-def timeline_frames(reading: Reading) -> int:
+def count_timeline_frames(reading: Snapshot) -> int:
     """How long the timeline is."""
     return max((shot.end_frame for shot in reading.shots), default=0)
 
 
-def web_file(reading: Reading) -> Path | None:
+def find_web_file(reading: Snapshot) -> Path | None:
     """The version's file for browsers, when it stands."""
     wanted = any(row.profile == WEB.name for row in reading.files)
     path = reading.folder / WEB.file if reading.folder and wanted else None
     return path if path is not None and path.is_file() else None
 
 
-def programme_starts(reading: Reading) -> int:
+def find_programme_start(reading: Snapshot) -> int:
     """Frames of the slate before the programme in the version's files."""
     frames = next((row.frames for row in reading.files if row.profile == WEB.name), 0)
     cards = frames - total_frames(reading.cuts)
@@ -137,7 +139,7 @@ def programme_starts(reading: Reading) -> int:
 # Shots
 
 
-def _shots(reading: Reading, found: Sequence[CheckEntry], starts: int) -> list[ShotEntry]:
+def _shots(reading: Snapshot, found: Sequence[CheckEntry], starts: int) -> list[ShotEntry]:
     cut_of = {cut.shot_id: cut for cut in reading.cuts}
     told: dict[str, list[ShotCheck]] = defaultdict(list)
     for check in found:
@@ -152,14 +154,14 @@ def _shots(reading: Reading, found: Sequence[CheckEntry], starts: int) -> list[S
             starts=starts,
             told=told[entry.shot.number],
         )
-        for entry, wanted in zip(reading.ledger, reading.wanted, strict=True)
+        for entry, wanted in zip(reading.states, reading.wanted_shots, strict=True)
     ]
 
 
 def _shot(  # noqa: PLR0913 - all that is known of one shot
     entry: ShotState,
     wanted: Shot,
-    reading: Reading,
+    reading: Snapshot,
     *,
     cut: Cut | None,
     starts: int,
@@ -183,7 +185,7 @@ def _shot(  # noqa: PLR0913 - all that is known of one shot
         layer=shot.layer,
         video_frame=cut.start_frame + starts if cut else None,
         emotion=words.emotion(keys),
-        curve=[(int(frame) - shot.head_frames, words.mix(weights)) for frame, *weights in keys],
+        curve=[(int(frame) - shot.head_frames, words.list_weights(weights)) for frame, *weights in keys],
         seed=shot.seed,
         talker=shot.talker,
         label=take.label if take else "",
@@ -200,9 +202,9 @@ def _shot(  # noqa: PLR0913 - all that is known of one shot
         checks=told,
         takes=_takes(entry, reading),
         thumb=f"/media/thumb/{shot.shot_id}.jpg"
-        if take and (is_there(reading, take) or (cut and web_file(reading)))
+        if take and (has_pictures(reading, take) or (cut and find_web_file(reading)))
         else "",
-        before=f"/media/take/{shot.shot_id}.mp4" if take and is_there(reading, take) else "",
+        before=f"/media/take/{shot.shot_id}.mp4" if take and has_pictures(reading, take) else "",
         notes=list(entry.decision.notes),
         note=entry.decision.notes[-1] if entry.decision.notes else "",
         priority=entry.decision.priority,
@@ -210,7 +212,7 @@ def _shot(  # noqa: PLR0913 - all that is known of one shot
     )
 
 
-def is_heard(reading: Reading) -> bool:
+def has_sound(reading: Snapshot) -> bool:
     """Whether the sound of the timeline can be played: something was recorded, and its copies were
     not purged.
     """
@@ -220,7 +222,7 @@ def is_heard(reading: Reading) -> bool:
     )
 
 
-def is_there(reading: Reading, take: Take) -> bool:
+def has_pictures(reading: Snapshot, take: Take) -> bool:
     """Whether a take's pictures still stand: the record outlives what was purged."""
     return (reading.film.root / take.path).is_file()
 
@@ -230,13 +232,13 @@ def _pending(entry: ShotState, wanted: Shot) -> list[str]:
     if SLATE in (entry.shot.talker, wanted.talker):
         slated, skipped = entry.shot.talker == SLATE, entry.decision.skipped
         return [] if slated == skipped else ["slate" if skipped else "no slate"]
-    return list(causes(wanted, entry.shot))
+    return list(list_differences(wanted, entry.shot))
 
 
-def _takes(entry: ShotState, reading: Reading) -> list[TakeEntry]:
+def _takes(entry: ShotState, reading: Snapshot) -> list[TakeEntry]:
     variants = reading.variants[entry.place]
     return [
-        _take(variant, take, entry, is_there=is_there(reading, take))
+        _take(variant, take, entry, is_there=has_pictures(reading, take))
         for variant in variants
         if (take := reading.takes.get(variant.shot_id)) is not None
     ]
@@ -277,7 +279,7 @@ def _label(cuts: Iterable[Cut]) -> str:
 # Cues
 
 
-def cues(reading: Reading) -> list[CueEntry]:
+def describe_cues(reading: Snapshot) -> list[CueEntry]:
     """The recorded cues, with what was decided by hand since."""
     heard: dict[str, list[str]] = defaultdict(list)
     for shot in reading.shots:
@@ -310,7 +312,7 @@ def _cue(cue: Cue, *, shots: list[str], pending: bool) -> CueEntry:
 # Checks
 
 
-def checks(reading: Reading, starts: int) -> list[CheckEntry]:
+def describe_checks(reading: Snapshot, starts: int) -> list[CheckEntry]:
     """The version's checks; those with a time or a shot's number in them know their shot."""
     rate = reading.film.production.rate
     base = sorted((cut for cut in reading.cuts if not cut.layer), key=lambda cut: cut.start_frame)
@@ -321,7 +323,7 @@ def checks(reading: Reading, starts: int) -> list[CheckEntry]:
     ]
 
 
-def _check(row: Check, reading: Reading, *, place: tuple[int | None, str | None]) -> CheckEntry:
+def _check(row: Check, reading: Snapshot, *, place: tuple[int | None, str | None]) -> CheckEntry:
     waiver = reading.waived.get((row.profile, row.name)) if row.verdict == "fail" else None
     said = Waiver(who=waiver["by"], at=waiver["at"], why=waiver["reason"]) if waiver else None
     state = "waived" if waiver else {"pass": "ok", "fail": "failed"}.get(row.verdict, row.verdict)
@@ -376,9 +378,9 @@ def _brief(check: CheckEntry) -> ShotCheck:
 # Decisions
 
 
-def decisions(reading: Reading, events: Iterable[Event]) -> list[DecisionEntry]:
+def describe_decisions(reading: Snapshot, events: Iterable[Event]) -> list[DecisionEntry]:
     """Decisions in words, in the order given."""
-    numbers = {entry.place: entry.shot.number for entry in reading.ledger}
+    numbers = {entry.place: entry.shot.number for entry in reading.states}
     return [_decision(one, numbers) for one in events]
 
 
@@ -399,6 +401,6 @@ def _decision(one: Event, numbers: Mapping[str, str]) -> DecisionEntry:
     )
 
 
-def _captions(reading: Reading) -> str:
+def _captions(reading: Snapshot) -> str:
     path = reading.folder / "captions.vtt" if reading.folder else None
     return path.read_text(encoding="utf-8") if path is not None and path.is_file() else ""

@@ -14,10 +14,10 @@ from typing import Any
 
 from flows.project import Film
 from flows.review import decide, decision_requests
-from flows.review.document import Changes, Decided, Document
-from flows.review.payload import decisions, document
-from flows.review.snapshot import Reading, read, revision_of
-from manifests.rows import Event
+from flows.review.document import Changes, DecisionReply, Document
+from flows.review.payload import build_document, describe_decisions
+from flows.review.snapshot import Snapshot, read_revision, read_snapshot
+from manifests.run_rows import Event
 
 KEPT = 8  # documents of earlier revisions, to say what changed since
 FRESH_SECONDS = 0.4  # so long a look at the record is good for everybody who asks,
@@ -27,7 +27,7 @@ BEFORE_ALL = "2000"  # a moment before any decision
 SAME_CUT = ("version", "frames", "cuts", "captions_text", "title", "speakers", "characters")
 
 
-class Desk:
+class ReviewSession:
     """One production under review by one server. Threads may ask at once."""
 
     def __init__(self, film: Film, *, reviewer: str) -> None:
@@ -39,40 +39,40 @@ class Desk:
         self._moments: dict[str, str] = {}
         self._looked = 0.0
         self._fresh = FRESH_SECONDS
-        self._reading: Reading | None = None
+        self._reading: Snapshot | None = None
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._text = b""
 
-    def reading(self, *, now: bool = False) -> Reading:
+    def read_snapshot(self, *, now: bool = False) -> Snapshot:
         """What the record says, a moment old at most; with `now`, as it is."""
         with self._lock:
             if self._reading is None:
                 return self._read()
             if now or time.monotonic() - self._looked > self._fresh:
-                revision = revision_of(self.film)
+                revision = read_revision(self.film)
                 self._looked = time.monotonic()
                 if revision != self._reading.revision:
                     return self._read()
             return self._reading
 
-    def document(self) -> Document:
+    def read_document(self) -> Document:
         """The newest document."""
-        self.reading()
+        self.read_snapshot()
         with self._lock:
             return next(reversed(self._documents.values()))
 
-    def text(self) -> bytes:
+    def encode_document(self) -> bytes:
         """The newest document as JSON."""
-        self.reading()
+        self.read_snapshot()
         return self._text
 
-    def revision(self) -> str:
+    def read_revision(self) -> str:
         """The newest revision."""
-        return self.reading().revision
+        return self.read_snapshot().revision
 
-    def changes(self, since: str) -> Changes:
+    def find_changes(self, since: str) -> Changes:
         """What differs between an earlier revision and now."""
-        now = self.document()
+        now = self.read_document()
         before = self._documents.get(since)
         if before is None or any(before[name] != now[name] for name in SAME_CUT):  # type: ignore[literal-required]
             return Changes(revision=now["revision"], reload=True, shots=[], cues=[], decisions=[])
@@ -92,39 +92,42 @@ class Desk:
             changed["checks"] = now["checks"]
         return changed
 
-    def decide(self, body: object) -> Decided:
+    def decide(self, body: object) -> DecisionReply:
         """Carry out a decision. Raises InputError with every problem, having written nothing, and
         ToolError.
         """
         with self._deciding:
-            before = self.reading(now=True)
-            wish = decision_requests.read(body, before)
-            drawn = decide.draw_up(wish, before, who=self.reviewer)
-            ids, says = decide.write([drawn], before, who=self.reviewer)
-            after = self.reading(now=True)
+            before = self.read_snapshot(now=True)
+            wish = decision_requests.read_request(body, before)
+            drawn = decide.draft_decision(wish, before, who=self.reviewer)
+            ids, says = decide.commit_drafts([drawn], before, who=self.reviewer)
+            after = self.read_snapshot(now=True)
         follows = [
             one
-            for one in self.later_than(wish.seen, after)
+            for one in self.find_later_decisions(wish.seen, after)
             if one.subject in wish.subjects and one.event_id not in ids
         ]
-        return Decided(
-            event_ids=ids, revision=after.revision, follows=decisions(after, follows), says=says
+        return DecisionReply(
+            event_ids=ids,
+            revision=after.revision,
+            follows=describe_decisions(after, follows),
+            says=says,
         )
 
-    def later_than(self, seen: str, reading: Reading) -> list[Event]:
+    def find_later_decisions(self, seen: str, reading: Snapshot) -> list[Event]:
         """The decisions that were made after a revision, or after a moment (UTC, ISO 8601); none
         when it is not known.
         """
         moment = self._moments.get(seen, seen if seen[:2] == "20" else "")
         return [one for one in reading.events if one.happened_at > moment] if moment else []
 
-    def _read(self) -> Reading:
+    def _read(self) -> Snapshot:
         began = time.monotonic()
-        self._reading = reading = read(self.film)
+        self._reading = reading = read_snapshot(self.film)
         self._moments[reading.revision] = (
             reading.events[-1].happened_at if reading.events else BEFORE_ALL
         )
-        made = document(reading, reviewer=self.reviewer)
+        made = build_document(reading, reviewer=self.reviewer)
         self._documents[reading.revision] = made
         while len(self._documents) > KEPT:
             self._documents.popitem(last=False)

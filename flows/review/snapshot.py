@@ -14,26 +14,28 @@ from pathlib import Path
 
 from flows import corrections
 from flows.ledger import record
-from flows.ledger.decisions import NAMES, UNDECIDED
-from flows.ledger.direction import as_written, direct
+from flows.ledger.decisions import DECISION_NAMES, UNDECIDED
+from flows.ledger.direction import apply_decisions, undo_direction
 from flows.ledger.shot_decisions import variants
-from flows.ledger.shot_matching import places
+from flows.ledger.shot_matching import identify_places
 from flows.ledger.shot_state import FARM, ShotState
 from flows.project import Film, done
 from flows.trust import waivers
 from flows.trust.waivers import WAIVED, Waived
 from flows.version import DELIVERABLES, Version
+from manifests.delivery_rows import Check, Deliverable
 from manifests.identity import digest
-from manifests.rows import Actor, Check, Cue, Cut, Deliverable, Event, Line, Recording, Shot, Take
+from manifests.rows import Actor, Cue, Cut, Line, Recording, Shot, Take
+from manifests.run_rows import Event
 from pipeline.align.cue_overrides import CueOverride
-from pipeline.deliver import deliver
+from pipeline.deliver import versions
 
 # a commit to one of these is news; all others go with an event or a version
 WATCHED = (Event, Deliverable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Snapshot:
     """A look at the record. `ledger` and `wanted` go with `shots`, one each: the state, and the
     shot as decisions want it.
 
@@ -45,8 +47,8 @@ class Reading:
     film: Film
     revision: str
     shots: Sequence[Shot]
-    ledger: Sequence[ShotState]
-    wanted: Sequence[Shot]
+    states: Sequence[ShotState]
+    wanted_shots: Sequence[Shot]
     variants: Mapping[str, Sequence[Shot]]
     takes: Mapping[str, Take]
     cues: Sequence[Cue]
@@ -62,58 +64,60 @@ class Reading:
     files: Sequence[Deliverable]
     folder: Path | None
 
-    def entry(self, key: str) -> ShotState | None:
+    def find_state(self, key: str) -> ShotState | None:
         """The shot with this id or number; None when the recorded cut has none."""
         folded = key.casefold()
         return next(
             (
                 one
-                for one in self.ledger
+                for one in self.states
                 if folded in (one.shot.shot_id, one.shot.number.casefold())
             ),
             None,
         )
 
 
-def revision_of(film: Film) -> str:
+def read_revision(film: Film) -> str:
     """A short text that is another one after every commit that is news. Costs a look at the tables'
     logs.
     """
     return digest([sorted(film.store.list_files(kind)) for kind in WATCHED])[:16]
 
 
-def read(film: Film) -> Reading:
+def read_snapshot(film: Film) -> Snapshot:
     """All of it, as it stood at one moment."""
     still = replace(film, store=film.store.pin_tables())
-    store, revision = still.store, revision_of(still)
+    store, revision = still.store, read_revision(still)
     shots = store.read_current(Shot)
-    decided = record.decisions(store, shots)
+    decided = record.read_decisions(store, shots)
     size = (film.production.width, film.production.height)
     undirected = [
-        as_written(shot, decided.get(place, UNDECIDED))
-        for place, shot in zip(places(shots), shots, strict=True)
+        undo_direction(shot, decided.get(place, UNDECIDED))
+        for place, shot in zip(identify_places(shots), shots, strict=True)
     ]
-    wanted = direct(undirected, decisions=decided, size=size)
+    wanted = apply_decisions(undirected, decisions=decided, size=size)
     standing = done(still, shots)
-    ledger = record.told(still, shots, run=record.newest_run(still), done=set(standing))
+    ledger = record.read_run_states(
+        still, shots, run=record.find_newest_run(still), done=set(standing)
+    )
     asked = {entry.place: variants(entry) for entry in ledger}
     others = [
         shot for several in asked.values() for shot in several if shot.shot_id not in standing
     ]
     version = _newest_version(still)
-    return Reading(
+    return Snapshot(
         film=film,
         revision=revision,
         shots=shots,
-        ledger=ledger,
-        wanted=wanted,
+        states=ledger,
+        wanted_shots=wanted,
         variants=asked,
         takes=standing | done(still, others) if others else standing,
         cues=store.read_current(Cue),
         lines=store.read_current(Line),
         actors=store.read_current(Actor),
         recordings=store.read_current(Recording),
-        overrides=corrections.decided(store),
+        overrides=corrections.read_overrides(store),
         events=_decisions(still),
         version=version,
         cuts=store.read(Cut, version=version) if version else [],
@@ -124,12 +128,12 @@ def read(film: Film) -> Reading:
     )
 
 
-def of_version(film: Film, made: Version, cuts: Sequence[Cut]) -> Reading:
+def preview_version(film: Film, made: Version, cuts: Sequence[Cut]) -> Snapshot:
     """The record with a version that is about to stand and is not in it yet. `made.folder`: where
     its files are now.
     """
     return replace(
-        read(film),
+        read_snapshot(film),
         version=made.name,
         cuts=cuts,
         checks=made.checks,
@@ -139,15 +143,15 @@ def of_version(film: Film, made: Version, cuts: Sequence[Cut]) -> Reading:
     )
 
 
-def log(reading: Reading, key: str) -> str | None:
+def read_log(reading: Snapshot, key: str) -> str | None:
     """What the farm said of a shot, a line an event, oldest first; None for a shot that there is
     not.
     """
-    entry = reading.entry(key)
-    return logs(reading, [entry.shot])[entry.shot.shot_id] if entry else None
+    entry = reading.find_state(key)
+    return read_logs(reading, [entry.shot])[entry.shot.shot_id] if entry else None
 
 
-def logs(reading: Reading, shots: Sequence[Shot]) -> dict[str, str]:
+def read_logs(reading: Snapshot, shots: Sequence[Shot]) -> dict[str, str]:
     """The same for many shots, by id, in one look at the record."""
     rows = (
         reading.film.store.read(Event, name=list(FARM), subject=[shot.shot_id for shot in shots])
@@ -170,12 +174,12 @@ def _newest_version(film: Film) -> str | None:
     it.
     """
     known = {row.version for row in film.store.read(Deliverable)}
-    standing = [name for name in deliver.list_versions(film.root / DELIVERABLES) if name in known]
+    standing = [name for name in versions.list_versions(film.root / DELIVERABLES) if name in known]
     return standing[-1] if standing else None
 
 
 def _decisions(film: Film) -> list[Event]:
-    rows = film.store.read(Event, name=[*NAMES, corrections.EVENT, WAIVED])
+    rows = film.store.read(Event, name=[*DECISION_NAMES, corrections.EVENT, WAIVED])
     return [row for row in _in_order(rows) if row.name != "moved"]
 
 

@@ -18,7 +18,8 @@ from flows import who
 from flows.project import BUILD, Film
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.query import run_query
-from manifests.rows import Actor, Consent, Event
+from manifests.rows import Actor, Consent
+from manifests.run_rows import Event
 from manifests.store import Store, new_event
 from pipeline.script import consent
 from pipeline.script.consent import COVERS, ConsentTerms, Withdrawal
@@ -139,7 +140,9 @@ def revoke(
         if one.covers in covers
     ]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
-    made = new_event(name, person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False))
+    made = new_event(
+        name, person, actor=who.current_user(), detail=json.dumps(detail, ensure_ascii=False)
+    )
     for store in _stores(film):
         store.append([made])
     return made
@@ -200,10 +203,15 @@ def facts(film: Film, person: str) -> dict[str, Any]:
 
 def _cast_now(film: Film) -> list[str]:
     """Names of the cast sheet as it is now, none when it cannot be read."""
-    from pipeline.script import cast, script
+    from pipeline.script import cast, emotion_synonyms, script
 
     path = film.production.resolve_path(film.production.cast)
-    actors = collect_problems([], lambda: cast.read(path, words=script.words(), folder=film.folder)) or []
+    actors = (
+        collect_problems(
+            [], lambda: cast.read(path, words=emotion_synonyms.load_words(), folder=film.folder)
+        )
+        or []
+    )
     return [actor.actor for actor in actors]
 
 

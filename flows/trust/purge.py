@@ -21,12 +21,14 @@ from flows.project import Film
 from flows.trust import elsewhere
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
 from manifests.atomic_write import atomic_write
-from manifests.rows import Actor, Cue, Deliverable, Event, Grade, Recording, Shot, Take
+from manifests.delivery_rows import Deliverable
+from manifests.rows import Actor, Cue, Grade, Recording, Shot, Take
+from manifests.run_rows import Event
 from manifests.store import new_event
 from model.weights import cache_folder
 from pipeline.corpus.emotion_sample import PICTURES
 from pipeline.deliver import dailies
-from pipeline.deliver.deliver import LATEST, list_versions
+from pipeline.deliver.versions import LATEST, list_versions
 from pipeline.script.consent import COVERS
 
 TOMBSTONE = "purged.json"
@@ -114,7 +116,10 @@ def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
     }
     detail |= {"deliverables": gone, "remains": purge.remains, "reason": reason}
     made = new_event(
-        PURGED, purge.person, actor=who.me(), detail=json.dumps(detail, ensure_ascii=False)
+        PURGED,
+        purge.person,
+        actor=who.current_user(),
+        detail=json.dumps(detail, ensure_ascii=False),
     )
     film.store.append([made])
     return made
@@ -283,7 +288,12 @@ def _bury(film: Film, version: str, purge: Purge) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     at = new_event(PURGED, purge.person, actor="").happened_at
     files = [one for one in touched(film, purge.person) if one.version == version]
-    said = {"version": version, "purged_at": at, "by": who.me(), "because": "consent withdrawn"}
+    said = {
+        "version": version,
+        "purged_at": at,
+        "by": who.current_user(),
+        "because": "consent withdrawn",
+    }
     said["files"] = [{"path": one.path, "media_digest": one.media_digest} for one in files]  # type: ignore[assignment]
     with atomic_write(folder / TOMBSTONE) as partial:
         partial.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from flows.trust.purge import tombstone
+from manifests.delivery_rows import Check, Deliverable
 from manifests.errors import InputError, ToolError
 from manifests.identity import digest_file
-from manifests.rows import Check, Deliverable
 from manifests.store import Store
-from pipeline.assemble import master_mix
-from pipeline.checks import qc
-from pipeline.deliver import credentials, hls, watermark
-from pipeline.deliver.credentials import Credentials
+from pipeline.assemble.loudness import LoudnessSettings
+from pipeline.checks import media_report, qc
+from pipeline.checks.media_report import MediaReport
+from pipeline.deliver import c2pa_signing, hls, watermark
+from pipeline.deliver.c2pa_signing import Credentials
 
 FILMS = (".mp4", ".mov", ".webm", ".mkv")
 PLAYLIST = ".m3u8"
@@ -58,7 +59,7 @@ def verify(file: Path) -> Verified:
     row = _row(file)
     if file.suffix == PLAYLIST and file.is_file():
         return _ladder(file, row)
-    found = credentials.verify_credentials(file)
+    found = c2pa_signing.verify_credentials(file)
     state = "stripped" if found.state == "missing" and _was_signed(file, row) else found.state
     delivered = _delivered(file, row)
     report, problems = _decoded(file)
@@ -165,17 +166,17 @@ def _was_signed(file: Path, row: Deliverable | None) -> bool:
     return not own or own[0]["value"].startswith("valid")
 
 
-def _decoded(file: Path) -> tuple[qc.MediaReport | None, list[str]]:
+def _decoded(file: Path) -> tuple[MediaReport | None, list[str]]:
     """What one decode of a film says; what is no film is not decoded."""
     if file.suffix.lower() not in FILMS:
         return None, []
     try:
-        return qc.measure_file(file), []
+        return media_report.measure_file(file), []
     except (ToolError, InputError) as error:
         return None, [f"it does not decode: {str(error).splitlines()[-1]}"]
 
 
-def _facts(report: qc.MediaReport) -> dict[str, Any]:
+def _facts(report: MediaReport) -> dict[str, Any]:
     loud = report.loudness
     return {
         "frames": report.frames,
@@ -191,7 +192,7 @@ def _facts(report: qc.MediaReport) -> dict[str, Any]:
 
 
 def _checks(
-    file: Path, row: Deliverable | None, report: qc.MediaReport, *, is_delivered: bool
+    file: Path, row: Deliverable | None, report: MediaReport, *, is_delivered: bool
 ) -> list[Check]:
     """The recorded checks of a file that is as it was delivered; of another one what can be judged
     without its production.
@@ -204,7 +205,7 @@ def _checks(
         rate=report.rate,
         width=row.width if row else report.width,
         height=row.height if row else report.height,
-        loudness=master_mix.LoudnessSettings(target_lufs=None),
+        loudness=LoudnessSettings(target_lufs=None),
     )
     version, profile = (row.version, row.profile) if row else ("", file.suffix.lstrip("."))
     return qc.check_report(report, expected, version=version, profile=profile)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from flows.project import Film
 from flows.trust import consents
 from flows.version import DELIVERABLES
-from flows.who import me
+from flows.who import current_user
+from manifests.delivery_rows import Check
 from manifests.errors import InputError, Problem, find_nearest
-from manifests.rows import Check, Event
+from manifests.run_rows import Event
 from manifests.store import Store, new_event
 from pipeline.checks import qc
-from pipeline.deliver import deliver
+from pipeline.deliver import versions
 
 WAIVED = "waived"
 LONGEST_REASON = 500
@@ -65,7 +66,7 @@ def waive(film: Film, version: str, check: str, *, reason: str) -> Outcome:
             Problem(
                 file=str(place),
                 message=message,
-                nearest=find_nearest(version, deliver.list_versions(place)),
+                nearest=find_nearest(version, versions.list_versions(place)),
             )
         )
     chosen = _chosen(rows, check, version)
@@ -81,7 +82,9 @@ def waive(film: Film, version: str, check: str, *, reason: str) -> Outcome:
         )
         for one in chosen
     ]
-    film.store.append([new_event(WAIVED, version, actor=me(), detail=detail) for detail in details])
+    film.store.append(
+        [new_event(WAIVED, version, actor=current_user(), detail=detail) for detail in details]
+    )
     decided = waived(film.store, version)
     qc.write_checks(rows, place / version, waived=decided)
     left = tuple(one for one in qc.select_failures(rows) if (one.profile, one.name) not in decided)
@@ -114,9 +117,9 @@ def _chosen(rows: list[Check], check: str, version: str) -> list[Check]:
 def _publish(film: Film, version: str) -> bool:
     """Move `latest` forward to the version; never back to an older one."""
     place = film.root / DELIVERABLES
-    latest = place / deliver.LATEST
+    latest = place / versions.LATEST
     now = latest.readlink().name if latest.is_symlink() else ""
-    if now and deliver.version_number(now) >= deliver.version_number(version):
+    if now and versions.version_number(now) >= versions.version_number(version):
         return False
-    deliver.point_latest(place, version)
+    versions.point_latest(place, version)
     return True

@@ -25,7 +25,8 @@ from flows.trust.consents import PURGED
 from flows.trust.waivers import WAIVED
 from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json
 from manifests.query import run_query
-from manifests.rows import Event, Shot, Take
+from manifests.rows import Shot, Take
+from manifests.run_rows import Event
 
 EVERY_SECONDS = 1.0
 QUIET_SECONDS = 600.0  # after so long without a word a run that did not end is perhaps dead
@@ -89,8 +90,8 @@ def look(film: Film) -> Status:
     store = film.store
     shots = store.read_current(Shot)
     done = store.find_keys(Take, "shot_id", [shot.shot_id for shot in shots])
-    run = record.newest_run(film)
-    ledger = record.told(film, shots, run=run, done=done)
+    run = record.find_newest_run(film)
+    ledger = record.read_run_states(film, shots, run=run, done=done)
     counts, marks = (
         Counter(entry.state for entry in ledger),
         Counter(m for entry in ledger for m in entry.marks),
@@ -100,7 +101,7 @@ def look(film: Film) -> Status:
         title=film.production.title,
         episode=film.production.episode,
         shots=len(shots),
-        takes_done=sum(entry.made for entry in ledger),
+        takes_done=sum(entry.has_take for entry in ledger),
         seconds=float(
             sum(shot.end_frame - shot.start_frame for shot in shots if not shot.layer)
             / shots[0].rate
@@ -208,7 +209,7 @@ def _looks(film: Film, now: Status) -> Iterator[Status]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Pace:
+class _RunPace:
     """How a run goes: takes made, when the first and the last of them was, and when anything was
     last said (UTC, ISO 8601).
     """
@@ -219,12 +220,14 @@ class _Pace:
     last_word: str
 
 
-def _pace(film: Film, run: record.NewestRun) -> _Pace:
+def _pace(film: Film, run: record.NewestRun) -> _RunPace:
     ((made, first, last, last_word),) = run_query(film.store, PACE, [run.began_at]).rows
-    return _Pace(made=made, first=first or "", last=last or "", last_word=last_word or run.began_at)
+    return _RunPace(
+        made=made, first=first or "", last=last or "", last_word=last_word or run.began_at
+    )
 
 
-def _eta(ledger: Sequence[ShotState], pace: _Pace) -> float | None:
+def _eta(ledger: Sequence[ShotState], pace: _RunPace) -> float | None:
     """Seconds left by the pace of the run so far."""
     left = sum(entry.state in ("queued", "running") for entry in ledger)
     if pace.made < 2 or not left:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A prepared corpus as training sees it: clips of known identity and emotion, each a safetensors
-file of arrays.
+"""A prepared corpus: clips of known identity and emotion, each a safetensors file of arrays.
 
-Not the reading of media and not the record: `pipeline/corpus` makes the files and hands in the
-rows. Everything is at 25 frames a second and 16 kHz, so frame i covers samples `640 i` to `640 (i +
-1)` and encoder states `2 i` and `2 i + 1`.
+Media and the record are not read here: `pipeline/corpus` makes the files and passes the rows.
+Everything is at 25 frames a second and 16 kHz, so frame i covers samples `640 i` to `640 (i + 1)`
+and encoder states `2 i` and `2 i + 1`.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ import numpy as np
 from jaxtyping import Float16, Float32, Int16, UInt8
 
 from manifests.atomic_write import atomic_write
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
-from manifests.rows import CorpusClip
 from model.emotion import LABELS
 
 RATE = 25
@@ -40,10 +39,11 @@ second around the frame."""
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreparedClip:
-    """One clip of T frames. `faces`: RGB, one square crop for the whole clip, so that head motion
-    stays. `points`: landmarks in units of the crop (0 to 1). `speech`: mono 16 kHz. `heard`: last
-    hidden states of the Whisper tiny.en encoder, 50 a second. `prosody`: the columns of
-    `PROSODY`.
+    """One clip of T frames.
+
+    `faces`: RGB, one square crop for the whole clip, so that head motion stays. `points`: landmarks
+    in units of the crop (0 to 1). `speech`: mono 16 kHz. `heard`: last hidden states of the Whisper
+    tiny.en encoder, 50 a second. `prosody`: the columns of `PROSODY`.
     """
 
     faces: UInt8[np.ndarray, "frames 64 64 3"]
@@ -54,7 +54,7 @@ class PreparedClip:
 
     @property
     def frames(self) -> int:
-        """How many frames the clip has."""
+        """Number of frames."""
         return len(self.faces)
 
 
@@ -70,28 +70,31 @@ class Corpus:
     """The clips under one folder. Arrays are read when they are asked for."""
 
     def __init__(self, rows: Sequence[CorpusClip], folder: Path) -> None:
-        """`rows` name files relative to `folder`. Their order does not matter: clips are kept in
-        the order of their ids.
+        """Take the rows of clips, which name files relative to `folder`.
+
+        The order of `rows` does not matter: clips are kept in the order of their ids.
         """
         self.folder = folder
         self.clips = tuple(sorted(rows, key=lambda row: row.clip_id))
 
     @property
     def digest(self) -> str:
-        """Identity of the data: changes when a clip comes, goes or is made anew. `units` clips do
-        not count: nothing is trained on them.
+        """Identity of the data: it changes when a clip comes, goes or is made anew.
+
+        `units` clips do not count: nothing is trained on them.
         """
         return digest([clip.clip_id for clip in self.clips if clip.corpus != "units"])
 
     @property
     def licences(self) -> tuple[str, ...]:
-        """Every licence that some clip carries, for the config beside a checkpoint."""
+        """Every licence of a clip, for the config beside a checkpoint."""
         return tuple(sorted({clip.licence for clip in self.clips}))
 
     def split(self, name: str, *, corpus: str | None = None) -> list[CorpusClip]:
-        """The clips of one of `SPLITS`. `corpus` keeps one source (`synthetic`, `units`, ...);
-        without it, `units` stays out: that set is another kind of picture and is reported beside
-        the rest.
+        """Return the clips of one of `SPLITS`.
+
+        `corpus` selects one source (`synthetic`, `units`, ...). Without it `units` is left out:
+        that set is another kind of picture and is reported separately.
         """
         wanted = [clip for clip in self.clips if clip.split == name]
         if corpus is not None:
@@ -99,25 +102,25 @@ class Corpus:
         return [clip for clip in wanted if clip.corpus != "units"]
 
     def identities(self, name: str, *, corpus: str | None = None) -> list[str]:
-        """Who performs in a split, in alphabetical order."""
+        """Return the people in a split, in alphabetical order."""
         return sorted({clip.identity for clip in self.split(name, corpus=corpus)})
 
     def load(self, clip: CorpusClip) -> PreparedClip:
-        """All arrays of a clip. Raises InputError when the file is missing."""
+        """Load all arrays of a clip. Raises InputError when the file is missing."""
         return PreparedClip(**{name: self.array(clip, name) for name in PreparedClip.__slots__})
 
     def array(self, clip: CorpusClip, name: str, span: slice = slice(None)) -> Any:
-        """One array of a clip, or a stretch of it along time; nothing else is read from disk."""
+        """Load one array of a clip, or a span of it along time; nothing else is read from disk."""
         return _read(self.folder / clip.prepared, name, span)
 
     def portrait(self, identity: str) -> PreparedPortrait:
-        """The neutral face of an identity. Raises InputError when the file is missing."""
+        """Load the neutral face of an identity. Raises InputError when the file is missing."""
         path = self.folder / "prepared" / f"{identity}.portrait.safetensors"
         return PreparedPortrait(face=_read(path, "face"), points=_read(path, "points"))
 
 
 def save_arrays(arrays: PreparedClip | PreparedPortrait, path: Path) -> None:
-    """Write the arrays under `path`, whole or not at all."""
+    """Write the arrays to `path`, completely or not at all."""
     from safetensors.numpy import save_file
 
     named = {name: np.ascontiguousarray(getattr(arrays, name)) for name in type(arrays).__slots__}
@@ -145,11 +148,10 @@ TINY_SPLITS = ("train",) * 4 + ("judge", "val") + ("test",) * 2
 
 
 def write_tiny_corpus(folder: Path, *, seed: int = 0) -> Corpus:
-    """A corpus for tests, written into `folder`: 8 identities in 8 emotions, 16 frames each, noise
-    with something to learn.
+    """Write a corpus for tests into `folder`: 8 identities in 8 emotions, 16 frames each.
 
-    An emotion moves points, faces, states and pitch along directions of its own; an identity has a
-    face and a pitch of its own.
+    It is noise with something to learn: an emotion moves points, faces, states and pitch along
+    directions of its own; an identity has a face and a pitch of its own.
     """
     chance = np.random.default_rng(seed)
     world = {

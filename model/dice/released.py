@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
-from manifests.rows import ModelFile
+from manifests.run_rows import ModelFile
 
 RECORD = "import.json"
 PRIORS = "emotion_priors"

@@ -19,7 +19,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from manifests.rows import CorpusClip
+from manifests.corpus_rows import CorpusClip
 from model.affect.prepared_corpus import POINTS, Corpus
 from model.emotion import LABELS
 from model.judges.points import FaceTrack, track_face
@@ -112,15 +112,18 @@ def train_emotion_judge(
     report: Report = ignore_report,
 ) -> tuple[EmotionJudge, JudgeOrigin]:
     """Train on the clips to learn from, keep the epoch that does best on those aside."""
-    people = {clip.identity for clip in (*shares.learnt, *shares.aside)}
+    people = {clip.identity for clip in (*shares.training, *shares.validation)}
     rest = {
         name: track_face(landmarker, corpus.portrait(name).face[None]) for name in sorted(people)
     }
     sides = [
-        _gather_features(corpus, clips, rest, landmarker) for clips in (shares.learnt, shares.aside)
+        _gather_features(corpus, clips, rest, landmarker)
+        for clips in (shares.training, shares.validation)
     ]
     net, right = fit_emotion_judge(sides[0], sides[1], settings, report)
-    return net, shares.origin(settings, judge="emotion", version=VERSION, score=("right", right))
+    return net, shares.describe_judge(
+        settings, judge="emotion", version=VERSION, score=("right", right)
+    )
 
 
 def fit_emotion_judge(

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64, Int16, UInt8
 
+from manifests.corpus_rows import CorpusClip, Judgement, Score
 from manifests.errors import InputError, Problem
-from manifests.rows import CorpusClip, Judgement, Score
 from model.affect.prepared_corpus import SAMPLES_PER_FRAME, Corpus
 from model.emotion import LABELS
 from model.judges import distances, i3d, lipsync, report
@@ -35,7 +35,7 @@ class FrameWindow:
 
     frames: int = 0
 
-    def of(self, clip_frames: int) -> slice:
+    def select_frames(self, clip_frames: int) -> slice:
         """The frames of a clip."""
         count = min(self.frames or clip_frames, clip_frames)
         first = (clip_frames - count) // 2
@@ -52,16 +52,16 @@ class CorpusEvaluation:
 
     corpus: Corpus
     clips: Sequence[CorpusClip]
-    panel: MetricSuite
+    metrics: MetricSuite
     window: FrameWindow
     run_id: str
     seed: int = 0
     rows: list[Judgement] = field(default_factory=list)
-    verdicts: dict[tuple[str, str], dict[str, ClipMetrics]] = field(default_factory=dict)
+    measured: dict[tuple[str, str], dict[str, ClipMetrics]] = field(default_factory=dict)
     # for I3D, when it was asked
     pictures: dict[tuple[str, str], list[Faces]] = field(default_factory=dict)
 
-    def judge(
+    def judge_subject(
         self, subject: str, make: FrameMaker, clips: Sequence[CorpusClip] | None = None
     ) -> Iterator[CorpusClip]:
         """Judge what a maker makes of every clip, or of those that it can make; yields each when it
@@ -69,25 +69,25 @@ class CorpusEvaluation:
         """
         for clip in self.clips if clips is None else clips:
             shown = self._prepare_clip(clip, make)
-            verdict = self.panel.judge(shown)
-            if "i3d" in self.panel.guests.names:
+            verdict = self.metrics.measure_clip(shown)
+            if "i3d" in self.metrics.external.names:
                 self.pictures.setdefault((clip.corpus, subject), []).append(shown.faces)
-            self.verdicts.setdefault((clip.corpus, subject), {})[clip.clip_id] = verdict
+            self.measured.setdefault((clip.corpus, subject), {})[clip.clip_id] = verdict
             self.rows += [
                 self._make_row(clip, subject, name, value)
                 for name, value in verdict.numbers.items()
             ]
             yield clip
 
-    def real(self, clip: CorpusClip, window: slice) -> Faces:
+    def read_real_frames(self, clip: CorpusClip, window: slice) -> Faces:
         """The maker of the corpus' own pictures."""
         faces: Faces = self.corpus.array(clip, "faces", window)
         return faces
 
-    def scores(self) -> list[Score]:
+    def compute_scores(self) -> list[Score]:
         """All scores: of single clips, of sounds given to others, of sets."""
         made = report.score_judgements(self.rows)
-        for (corpus, subject), verdicts in self.verdicts.items():
+        for (corpus, subject), verdicts in self.measured.items():
             about = next(row for row in self.rows if (row.corpus, row.subject) == (corpus, subject))
             people = [clip.identity for clip in self.clips if clip.clip_id in verdicts]
             made += _score_shuffled_sounds(about, list(verdicts.values()), people, self.seed)
@@ -96,7 +96,7 @@ class CorpusEvaluation:
 
     def _prepare_clip(self, clip: CorpusClip, make: FrameMaker) -> JudgedClip:
         window, chance = (
-            self.window.of(clip.frames),
+            self.window.select_frames(clip.frames),
             np.random.default_rng([self.seed, *clip.clip_id.encode()]),
         )
         everybody = sorted({one.identity for one in self.clips if one.corpus == clip.corpus})
@@ -110,7 +110,7 @@ class CorpusEvaluation:
             faces=make(clip, window),
             speech=self._read_speech(clip),
             first=window.start,
-            others=[
+            wrong_sounds=[
                 _repeat_sound(self._read_speech(strangers[place]), window.stop) for place in picked
             ],
             portraits=choose_lineup(clip.identity, everybody, seed=self.seed),
@@ -139,7 +139,7 @@ class CorpusEvaluation:
         """From a talker's clips to the real ones, or between two halves of the real ones, by
         person: the least there can be.
         """
-        real = self.verdicts.get((about.corpus, report.REAL), {})
+        real = self.measured.get((about.corpus, report.REAL), {})
         halves = {name: place % 2 for place, name in enumerate(sorted(set(people)))}
         sides: list[list[ClipMetrics]] = [[], []]
         if about.subject == report.REAL:

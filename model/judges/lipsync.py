@@ -19,7 +19,7 @@ from jaxtyping import Float, Float64, Int16, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from manifests.rows import CorpusClip
+from manifests.corpus_rows import CorpusClip
 from model.affect.prepared_corpus import FACE_PX, Corpus
 from model.judges import sound
 from model.judges.augment import Variation, vary_frames
@@ -168,7 +168,7 @@ def train_lipsync_judge(
     report: Report = ignore_report,
 ) -> tuple[SyncNet, JudgeOrigin]:
     """Train on the clips to learn from, keep the state that does best on those aside."""
-    learnt, aside = shares.learnt, shares.aside
+    learnt, aside = shares.training, shares.validation
     torch.manual_seed(settings.seed)
     net, chance = SyncNet(), np.random.default_rng(settings.seed)
     inputs, checks = _MouthsAndSounds(corpus, learnt), _MouthsAndSounds(corpus, aside)
@@ -197,7 +197,7 @@ def train_lipsync_judge(
                 )
     net.load_state_dict(kept)
     net.eval()
-    return net, shares.origin(
+    return net, shares.describe_judge(
         settings, judge="lipsync", version=VERSION, score=("own sound nearest of eight", best)
     )
 

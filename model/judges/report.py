@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manifests.rows import Judgement, Score
+from manifests.corpus_rows import Judgement, Score
 from model.emotion import LABELS
 from model.judges import intervals
 from model.judges.identity import PORTRAITS

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
-from manifests.rows import CorpusClip
 from model.affect.prepared_corpus import Corpus
 from model.judges.trained import JudgeOrigin
 
@@ -28,20 +28,22 @@ ASIDE = 4  # every so manyth identity, where one split must do both
 class ClipSplit:
     """Clips to learn from, and clips that choose: of other identities."""
 
-    learnt: Sequence[CorpusClip]
-    aside: Sequence[CorpusClip]
+    training: Sequence[CorpusClip]
+    validation: Sequence[CorpusClip]
 
     @property
     def data(self) -> str:
         """Identity of what is seen."""
-        return digest([sorted(clip.clip_id for clip in side) for side in (self.learnt, self.aside)])
+        return digest(
+            [sorted(clip.clip_id for clip in side) for side in (self.training, self.validation)]
+        )
 
     @property
     def splits(self) -> frozenset[str]:
         """The splits that they come from."""
-        return frozenset(clip.split for clip in (*self.learnt, *self.aside))
+        return frozenset(clip.split for clip in (*self.training, *self.validation))
 
-    def origin(
+    def describe_judge(
         self, settings: DataclassInstance, *, judge: str, version: int, score: tuple[str, float]
     ) -> JudgeOrigin:
         """The page of a judge that was trained on these. `score`: what chose it, and how it did."""
@@ -51,13 +53,13 @@ class ClipSplit:
         return JudgeOrigin(
             judge=judge,
             version=version,
-            corpus=_join_names(clip.corpus for clip in self.learnt),
+            corpus=_join_names(clip.corpus for clip in self.training),
             data=self.data,
             split=_join_names(self.splits),
-            identities=len({clip.identity for clip in self.learnt}),
-            clips=len(self.learnt),
+            identities=len({clip.identity for clip in self.training}),
+            clips=len(self.training),
             seed=int(values["seed"]),
-            licences=tuple(sorted({clip.licence for clip in self.learnt})),
+            licences=tuple(sorted({clip.licence for clip in self.training})),
             scores={score[0]: score[1]},
             chosen_by=score[0],
             settings={name: float(value) for name, value in values.items()},
@@ -76,7 +78,7 @@ def split_clips(corpus: Corpus) -> ClipSplit:
         message = "judges learn from identities that no generator learnt from, and there are none"
         expected = "clips of the splits judge and val, or of two identities in val"
         raise InputError(Problem(file=str(corpus.folder), message=message, expected=expected))
-    return ClipSplit(learnt=learnt, aside=aside)
+    return ClipSplit(training=learnt, validation=aside)
 
 
 def _join_names(names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames of 64 px from arrays: what judges and training ask for. The talker adds sound, faces in
-pictures and any frame rate.
+"""Sample frames of 64 px from arrays, for judges and training.
+
+The talker adds sound, faces in pictures and any frame rate.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from manifests.rows import CorpusClip
+from manifests.corpus_rows import CorpusClip
 from model.affect.prepared_corpus import Corpus
 from model.emotion import LABELS
 from model.nano.autoencoder import PortraitFeatures, to_levels, to_signed
@@ -24,9 +25,11 @@ DEFAULT = NanoPlan()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SampleRequest:
-    """A clip to sample. `face`: the portrait's crop. `heard`: encoder states, two a frame;
-    `prosody`: one row a frame; both may be longer or shorter than the clip (ends are held).
-    `weights`: of the eight emotions at each frame, or one row for all.
+    """A clip to sample.
+
+    `face`: the portrait's crop. `heard`: encoder states, two a frame; `prosody`: one row a frame;
+    both may be longer or shorter than the clip (ends repeat). `weights`: of the eight emotions at
+    each frame, or one row for all.
     """
 
     face: UInt8[Tensor, "side side 3"]
@@ -40,10 +43,12 @@ class SampleRequest:
 def sample(
     nano: NanoNetworks, asked: SampleRequest, *, seed: int, plan: NanoPlan = DEFAULT
 ) -> UInt8[Tensor, "frames side side 3"]:
-    """Exactly `asked.frames` frames. The same seed gives the same frames on one machine."""
+    """Sample exactly `asked.frames` frames. The same seed gives the same frames on one machine."""
     look = nano.autoencoder.encode_portrait(to_signed(asked.face[None]))
     run = SamplingRun(plan=plan, generator=torch.Generator().manual_seed(seed))
-    pieces = stream_latents(nano, look.features[2][0], condition_frames(nano, asked), frames=asked.frames, run=run)
+    pieces = stream_latents(
+        nano, look.features[2][0], condition_frames(nano, asked), frames=asked.frames, run=run
+    )
     return torch.cat([decode_frames(nano, piece, look) for piece in pieces])
 
 
@@ -51,15 +56,13 @@ def sample(
 def decode_frames(
     nano: NanoNetworks, latents: Float[Tensor, "frames latent grid grid"], look: PortraitFeatures
 ) -> UInt8[Tensor, "frames side side 3"]:
-    """Frames of normalised latents of one portrait."""
+    """Decode normalised latents of one portrait to frames."""
     rows = torch.zeros(len(latents), dtype=torch.long)
     return to_levels(nano.autoencoder.decode(nano.autoencoder.denormalize(latents), look.of(rows)))
 
 
 def request_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> SampleRequest:
-    """What would be asked to make a clip of a corpus anew: its person's portrait, its sound, its
-    emotion at its intensity.
-    """
+    """Request a clip of a corpus anew: portrait, sound, and its emotion at its intensity."""
     weights = torch.zeros(1, len(LABELS))
     weights[0, LABELS.index(clip.emotion)] = clip.intensity
     return SampleRequest(
@@ -72,13 +75,15 @@ def request_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> SampleRequ
 
 
 def condition_frames(nano: NanoNetworks, asked: SampleRequest) -> ConditionSource:
-    """The conditions of a clip whose sound is there as a whole."""
+    """Return the conditions of a clip whose sound is there as a whole."""
     sizes = nano.sizes
 
     @torch.no_grad()
     def told(frames: range) -> tuple[Tensor, Tensor]:
         states = gather_context(asked.heard.float(), frames=frames, size=sizes.rows, stride=2)
-        prosody = gather_context(asked.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1)
+        prosody = gather_context(
+            asked.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1
+        )
         weights = asked.weights[
             torch.arange(frames.start, frames.stop).clamp(max=len(asked.weights) - 1)
         ]

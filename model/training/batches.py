@@ -17,10 +17,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
-from manifests.rows import CorpusClip
-from model.affect.face_space import FaceSpace, fit
-from model.affect.features import FRAMES_PER_TOKEN, senses
+from model.affect.face_space import FaceSpace, fit_face_space
+from model.affect.features import FRAMES_PER_TOKEN, extract_features
 from model.affect.prepared_corpus import Corpus
 from model.affect.priors import NEUTRAL
 from model.emotion import LABELS
@@ -29,7 +29,7 @@ FITTED_FRAMES = 6  # of each clip; neighbours tell little more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Clips:
+class EmbedderClips:
     """A split: senses filled up with zeros to the longest clip, `lengths` in tokens. `emotions` are
     places in `LABELS`, `identities` places in `names`. A neutral clip has intensity 0.
     """
@@ -58,7 +58,7 @@ class Clips:
         return self.heard[clips[:, None], places], self.seen[clips[:, None], places], real
 
 
-def gather(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> Clips:
+def read_clips(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> EmbedderClips:
     """Read and describe clips. Raises InputError when there is none, or a file is missing."""
     if not rows:
         raise InputError(
@@ -68,13 +68,13 @@ def gather(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> Clip
                 expected="train, val and test",
             )
         )
-    found = [senses(corpus.load(row), space) for row in rows]
+    found = [extract_features(corpus.load(row), space) for row in rows]
     names = tuple(sorted({row.identity for row in rows}))
     lengths = torch.tensor([min(len(one.heard), len(one.seen)) for one in found])
     longest = int(lengths.max())
-    return Clips(
-        heard=_filled([one.heard for one in found], longest),
-        seen=_filled([one.seen for one in found], longest),
+    return EmbedderClips(
+        heard=_fill([one.heard for one in found], longest),
+        seen=_fill([one.seen for one in found], longest),
         lengths=lengths,
         emotions=torch.tensor([LABELS.index(row.emotion) for row in rows]),
         identities=torch.tensor([names.index(row.identity) for row in rows]),
@@ -92,15 +92,15 @@ def fit_space(corpus: Corpus, rows: Sequence[CorpusClip], *, axes: int) -> FaceS
         every = max(row.frames // FITTED_FRAMES, 1)
         whole = np.asarray(corpus.array(row, "points"), np.float32)
         points.append(whole[: row.frames // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN : every])
-    return fit(points, [row.identity for row in rows], axes=axes)
+    return fit_face_space(points, [row.identity for row in rows], axes=axes)
 
 
-class Sampler:
+class BatchSampler:
     """Draws batches of `identities` x eight clips. An emotion that an identity does not perform is
     replaced by one that it does.
     """
 
-    def __init__(self, clips: Clips, *, identities: int) -> None:
+    def __init__(self, clips: EmbedderClips, *, identities: int) -> None:
         """Raises InputError when there are fewer than two identities (nobody to be contrasted
         with).
         """
@@ -138,7 +138,7 @@ class Sampler:
         return self.table[order].gather(2, picks[..., None])[..., 0].reshape(-1)
 
 
-def _filled(rows: Sequence[np.ndarray], longest: int) -> Tensor:
+def _fill(rows: Sequence[np.ndarray], longest: int) -> Tensor:
     filled = np.zeros((len(rows), longest, rows[0].shape[1]), np.float32)
     for place, one in zip(filled, rows, strict=True):
         kept = min(len(one), longest)

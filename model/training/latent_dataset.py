@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clips as diffusion training takes them: references and latents computed once and kept beside the
+"""EmbedderClips as diffusion training takes them: references and latents computed once and kept beside the
 training, the rest read as needed.
 
-`References` serve the autoencoder, a `Reel` (latents, portraits as the denoiser knows them) the
+`References` serve the autoencoder, a `LatentDataset` (latents, portraits as the denoiser knows them) the
 denoiser. Both caches are named by what they were made from, so they are never stale.
 """
 
@@ -19,16 +19,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from manifests.atomic_write import atomic_write
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
-from manifests.rows import CorpusClip
 from model.affect.prepared_corpus import FACE_PX, HEARD_PER_FRAME, Corpus
 from model.emotion import LABELS
-from model.nano.autoencoder import Autoencoder, signed
-from model.nano.conditions import NEUTRAL, around
-from model.nano.sizes import Sizes
+from model.nano.autoencoder import Autoencoder, to_signed
+from model.nano.conditions import NEUTRAL, gather_context
+from model.nano.sizes import NanoSizes
 from model.previs import anatomy
-from model.training.references import reference
+from model.training.references import match_portrait
 
 ACTING = tuple(
     sorted(
@@ -61,8 +61,8 @@ class References:
                 Problem(file=str(corpus.folder), message=message, got=f"{len(rows)} clips")
             )
         identity = digest([VERSION, [row.clip_id for row in kept]])
-        faces = _cached(
-            cache / f"references-{identity}.safetensors", lambda: _references(corpus, kept)
+        faces = _load_or_make(
+            cache / f"references-{identity}.safetensors", lambda: _make_references(corpus, kept)
         )
         return cls(corpus=corpus, rows=kept, faces=faces, identity=identity)
 
@@ -87,7 +87,7 @@ class References:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reel:
+class LatentDataset:
     """What the denoiser learns from: normalised latents of all frames, clip after clip from
     `starts` on; each clip's portrait; and how much of each place of its latents acts (0 to 1).
     """
@@ -103,14 +103,14 @@ class Reel:
     @classmethod
     def of(
         cls, references: References, autoencoder: Autoencoder, *, cache: Path, weights: str
-    ) -> Reel:
+    ) -> LatentDataset:
         """Encode or load. `weights`: digest of the autoencoder's checkpoint."""
         name = digest([references.identity, weights])
         path = cache / f"latents-{name}.safetensors"
-        latents = _cached(path, lambda: encoded(references, autoencoder))
+        latents = _load_or_make(path, lambda: encode_clips(references, autoencoder))
         with torch.no_grad():
             looks = [
-                autoencoder.look(signed(part)).features[2]
+                autoencoder.encode_portrait(to_signed(part)).features[2]
                 for part in torch.split(references.faces, ENCODED_AT_ONCE)
             ]
         lengths = references.lengths
@@ -120,7 +120,7 @@ class Reel:
             references=references,
             latents=latents,
             looks=torch.cat(looks),
-            acting=_acting(references, grid=looks[0].shape[-1]),
+            acting=_measure_acting(references, grid=looks[0].shape[-1]),
             starts=lengths.cumsum(0) - lengths,
             labels=labels,
             intensities=torch.where(labels == NEUTRAL, 0.0, strengths),
@@ -133,14 +133,14 @@ class Reel:
         start = int(self.starts[clip]) + first
         return self.latents[start : start + frames].float()
 
-    def sound(self, clip: int, first: int, *, sizes: Sizes) -> tuple[Tensor, Tensor]:
+    def sound(self, clip: int, first: int, *, sizes: NanoSizes) -> tuple[Tensor, Tensor]:
         """Encoder states and prosody around the frames of a window."""
         corpus, row = self.references.corpus, self.references.rows[clip]
         heard = torch.from_numpy(np.asarray(corpus.array(row, "heard"), np.float32))
         prosody = torch.from_numpy(corpus.array(row, "prosody"))
         frames = range(first, first + sizes.window)
-        states = around(heard, frames=frames, size=sizes.rows, stride=HEARD_PER_FRAME)
-        return states, around(prosody, frames=frames, size=sizes.prosody_frames, stride=1)
+        states = gather_context(heard, frames=frames, size=sizes.rows, stride=HEARD_PER_FRAME)
+        return states, gather_context(prosody, frames=frames, size=sizes.prosody_frames, stride=1)
 
     def weights(self, clips: Int[Tensor, " batch"]) -> Float[Tensor, "batch 8"]:
         """Emotion weights of clips: the label's is the clip's intensity."""
@@ -149,7 +149,7 @@ class Reel:
 
 
 @torch.no_grad()
-def encoded(
+def encode_clips(
     references: References, autoencoder: Autoencoder
 ) -> Float[Tensor, "frames latent grid grid"]:
     """Normalised latent means of every frame, as half-precision floats."""
@@ -157,9 +157,9 @@ def encoded(
     for row, face in zip(references.rows, references.faces, strict=True):
         faces = torch.from_numpy(references.corpus.array(row, "faces"))
         for part in torch.split(faces, ENCODED_AT_ONCE):
-            beside = signed(face[None]).expand(len(part), -1, -1, -1)
-            mean, _ = autoencoder.encode(signed(part), beside)
-            parts.append(autoencoder.normalised(mean).half())
+            beside = to_signed(face[None]).expand(len(part), -1, -1, -1)
+            mean, _ = autoencoder.encode(to_signed(part), beside)
+            parts.append(autoencoder.normalize(mean).half())
     return torch.cat(parts)
 
 
@@ -175,7 +175,7 @@ def emphasis(
     return torch.einsum("bpy,bpx->byx", down, across).clamp(max=1)
 
 
-def _acting(references: References, *, grid: int) -> Float[Tensor, "clips grid grid"]:
+def _measure_acting(references: References, *, grid: int) -> Float[Tensor, "clips grid grid"]:
     """Near to acting landmarks in the middle of each clip."""
     rows = references.rows
     middle = [
@@ -191,14 +191,14 @@ def _acting(references: References, *, grid: int) -> Float[Tensor, "clips grid g
     return torch.nn.functional.adaptive_avg_pool2d(torch.cat(near)[:, None], grid)[:, 0]
 
 
-def _references(corpus: Corpus, rows: Sequence[CorpusClip]) -> Tensor:
+def _make_references(corpus: Corpus, rows: Sequence[CorpusClip]) -> Tensor:
     portraits = {name: corpus.portrait(name) for name in {row.identity for row in rows}}
     return torch.from_numpy(
-        np.stack([reference(portraits[row.identity], corpus.load(row)) for row in rows])
+        np.stack([match_portrait(portraits[row.identity], corpus.load(row)) for row in rows])
     )
 
 
-def _cached(path: Path, make: Callable[[], Tensor]) -> Tensor:
+def _load_or_make(path: Path, make: Callable[[], Tensor]) -> Tensor:
     if not path.is_file():
         with atomic_write(path) as partial:  # workers may make it at the same time
             save_file({"values": make().contiguous()}, partial)

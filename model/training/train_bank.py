@@ -20,18 +20,18 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from manifests.rows import CorpusClip
+from manifests.corpus_rows import CorpusClip
 from model.affect import checkpoint
 from model.affect.bank import KIND, SIZES, EmotionBank
 from model.affect.embedder import DIMS, EmotionEmbedder, Gaussian
 from model.affect.prepared_corpus import Corpus
-from model.affect.priors import Priors, class_priors
+from model.affect.priors import EmotionPriors, fit_class_priors
 from model.emotion import LABELS
-from model.training.batches import Clips, Sampler, gather
-from model.training.resuming import Training, seeded
-from model.training.run import Run
+from model.training.batches import BatchSampler, EmbedderClips, read_clips
+from model.training.resuming import TrainingState, seed_step
+from model.training.run import TrainingRun
 from model.training.settings import within
-from model.training.train_embedder import cosine, data_of, encode_all, training_rows
+from model.training.train_embedder import cosine_rate, describe_data, encode_all, training_rows
 
 MOVED = 16  # first coordinates of a face that the performer moves
 
@@ -94,7 +94,7 @@ class Performer(nn.Module):
         return moved
 
 
-class Unbanked(nn.Module):
+class LinearTokens(nn.Module):
     """What stands where the bank was in the ablation: one linear layer from the prior to as many
     tokens.
     """
@@ -114,43 +114,49 @@ class Unbanked(nn.Module):
 
 
 def train(
-    corpus: Corpus, embedder: EmotionEmbedder, settings: BankSettings, run: Run
-) -> tuple[EmotionBank | Unbanked, Performer]:
+    corpus: Corpus, embedder: EmotionEmbedder, settings: BankSettings, run: TrainingRun
+) -> tuple[EmotionBank | LinearTokens, Performer]:
     """Train on the split `train` and write the bank to `run.out`; goes on where a killed training
     stopped.
 
     Raises InputError as the embedder's training does.
     """
-    acted = performances(corpus, training_rows(corpus), embedder)
-    sampler = Sampler(acted.clips, identities=settings.identities)
+    acted = read_performances(corpus, training_rows(corpus), embedder)
+    sampler = BatchSampler(acted.clips, identities=settings.identities)
 
     torch.manual_seed(settings.seed)  # first weights
     sizes = replace(SIZES, bank=settings.codes, tokens=settings.tokens, hidden=settings.hidden)
     bank = (
-        EmotionBank(sizes) if settings.with_bank else Unbanked(tokens=sizes.tokens, dim=sizes.dim)
+        EmotionBank(sizes)
+        if settings.with_bank
+        else LinearTokens(tokens=sizes.tokens, dim=sizes.dim)
     )
     performer = Performer(axes=acted.neutral.shape[1], tokens=sizes.tokens, dim=sizes.dim)
     parameters = [*bank.parameters(), *performer.parameters()]
     optimiser = torch.optim.AdamW(
         parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    facts = {"settings": asdict(settings), "data": data_of(corpus), "embedder": embedder.digest}
-    training = Training(
+    facts = {
+        "settings": asdict(settings),
+        "data": describe_data(corpus),
+        "embedder": embedder.digest,
+    }
+    training = TrainingState(
         modules={"bank": bank, "performer": performer}, optimiser=optimiser, facts=facts
     )
 
     for step in range(run.begin(training), settings.steps):
-        generator = seeded(settings.seed, step)
-        scene = draw(acted, sampler, settings, generator)
+        generator = seed_step(settings.seed, step)
+        batch = draw(acted, sampler, settings, generator)
         if isinstance(bank, EmotionBank):
             if step == 0 or (step + 1) % settings.revive_every == 0:
-                bank.revive(scene.clean, generator)
-            bank.note_use(bank.codebook(scene.priors)[1])
-        parts = parts_of_loss(
-            settings, scene.of(run.workers.share(len(scene.priors))), bank, performer
+                bank.revive(batch.clean, generator)
+            bank.note_use(bank.codebook(batch.priors)[1])
+        parts = compute_losses(
+            settings, batch.of(run.workers.share(len(batch.priors))), bank, performer
         )
         for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * cosine(step, settings.steps)
+            group["lr"] = settings.learning_rate * cosine_rate(step, settings.steps)
         optimiser.zero_grad()
         parts["loss/total"].backward()  # type: ignore[no-untyped-call]
         run.workers.average(parameters)
@@ -160,7 +166,7 @@ def train(
         used = {"bank/perplexity": bank.perplexity()} if isinstance(bank, EmotionBank) else {}
         run.stepped(step, told | used, training, save_every=settings.save_every)
     if run.workers.leads and isinstance(bank, EmotionBank):
-        bank.digest = checkpoint.write(run.out, bank, config_of(settings, corpus, embedder, bank))
+        bank.digest = checkpoint.write(run.out, bank, make_config(settings, corpus, embedder, bank))
     return bank.eval(), performer.eval()
 
 
@@ -170,9 +176,9 @@ class Performances:
     and how that face is moved.
     """
 
-    clips: Clips
+    clips: EmbedderClips
     felt: Gaussian
-    priors: Priors
+    priors: EmotionPriors
     neutral: Float[Tensor, "clips axes"]
     moves: Float[Tensor, "clips moved"]
 
@@ -185,30 +191,30 @@ class Performances:
         return self.priors.at(weights)
 
 
-def performances(
+def read_performances(
     corpus: Corpus,
     rows: Sequence[CorpusClip],
     embedder: EmotionEmbedder,
-    priors: Priors | None = None,
+    priors: EmotionPriors | None = None,
 ) -> Performances:
     """Read clips and neutral faces. `priors`: class means to go by; made of these clips when
     None.
     """
     space = embedder.space
-    clips = gather(corpus, rows, space)
+    clips = read_clips(corpus, rows, space)
     felt, _ = encode_all(embedder, clips)
     faces = np.stack([np.asarray(corpus.portrait(name).points, np.float32) for name in clips.names])
     neutral = torch.from_numpy(space.coordinates(faces))[clips.identities]
     return Performances(
         clips=clips,
         felt=felt,
-        priors=priors or class_priors(felt, clips.emotions, clips.intensities),
+        priors=priors or fit_class_priors(felt, clips.emotions, clips.intensities),
         neutral=neutral,
-        moves=settled(clips)[:, :MOVED] - neutral[:, :MOVED],
+        moves=average_settled(clips)[:, :MOVED] - neutral[:, :MOVED],
     )
 
 
-def settled(clips: Clips) -> Float[Tensor, "clips seeing"]:
+def average_settled(clips: EmbedderClips) -> Float[Tensor, "clips seeing"]:
     """What is seen of each clip on average after its first third, when its emotion has set in."""
     places = torch.arange(clips.seen.shape[1])
     late = (places >= clips.lengths[:, None] // 3) & (places < clips.lengths[:, None])
@@ -216,7 +222,7 @@ def settled(clips: Clips) -> Float[Tensor, "clips seeing"]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scene:
+class BankBatch:
     """What one step is made of. `clean`: the priors before noise. `dropped`: whose prior becomes
     zero. `blind`: who asks nothing of what is retrieved.
     """
@@ -228,14 +234,14 @@ class Scene:
     dropped: Bool[Tensor, "batch 1"]
     blind: Bool[Tensor, "batch 1"]
 
-    def of(self, share: slice) -> Scene:
+    def of(self, share: slice) -> BankBatch:
         """A worker's part."""
-        return Scene(**{name: getattr(self, name)[share] for name in Scene.__slots__})
+        return BankBatch(**{name: getattr(self, name)[share] for name in BankBatch.__slots__})
 
 
 def draw(
-    acted: Performances, sampler: Sampler, settings: BankSettings, generator: torch.Generator
-) -> Scene:
+    acted: Performances, sampler: BatchSampler, settings: BankSettings, generator: torch.Generator
+) -> BankBatch:
     """The clips of a step: what they are conditioned on, and what is to come of it."""
     chosen = sampler.draw(generator)
     count = len(chosen)
@@ -248,7 +254,7 @@ def draw(
     shift = int(torch.randint(1, len(LABELS), (1,), generator=generator))
     share = torch.rand(count, 1, generator=generator)
     share = torch.where(torch.rand(count, 1, generator=generator) < settings.blended, share, 0)
-    return Scene(
+    return BankBatch(
         priors=torch.lerp(priors, _other_emotion(priors, shift), share),
         clean=torch.lerp(clean, _other_emotion(clean, shift), share),
         neutral=acted.neutral[chosen],
@@ -258,26 +264,26 @@ def draw(
     )
 
 
-def parts_of_loss(
-    settings: BankSettings, scene: Scene, bank: EmotionBank | Unbanked, performer: Performer
+def compute_losses(
+    settings: BankSettings, batch: BankBatch, bank: EmotionBank | LinearTokens, performer: Performer
 ) -> dict[str, Tensor]:
     """Each loss by its name, and their weighted sum as `loss/total`."""
-    if isinstance(bank, Unbanked):
-        priors = torch.where(scene.dropped, 0.0, scene.priors)
-        moved = functional.mse_loss(performer(scene.neutral, bank.tokens(priors)), scene.moves)
+    if isinstance(bank, LinearTokens):
+        priors = torch.where(batch.dropped, 0.0, batch.priors)
+        moved = functional.mse_loss(performer(batch.neutral, bank.tokens(priors)), batch.moves)
         return {"loss/total": moved, "loss/attended": moved}
-    attended = performer(scene.neutral, bank(scene.priors, dropped=scene.dropped))
-    tokens, quantised = bank.recall(scene.priors, blind=scene.blind, dropped=scene.dropped)
+    attended = performer(batch.neutral, bank(batch.priors, dropped=batch.dropped))
+    tokens, quantised = bank.recall(batch.priors, blind=batch.blind, dropped=batch.dropped)
     parts = {
-        "loss/attended": functional.mse_loss(attended, scene.moves),
-        "loss/retrieved": functional.mse_loss(performer(scene.neutral, tokens), scene.moves),
+        "loss/attended": functional.mse_loss(attended, batch.moves),
+        "loss/retrieved": functional.mse_loss(performer(batch.neutral, tokens), batch.moves),
         "loss/codebook": quantised,
     }
     total = parts["loss/attended"] + parts["loss/retrieved"] + settings.codebook_weight * quantised
     return {"loss/total": total, **parts}
 
 
-def config_of(
+def make_config(
     settings: BankSettings, corpus: Corpus, embedder: EmotionEmbedder, bank: EmotionBank
 ) -> dict[str, Any]:
     """What stands beside the weights."""
@@ -286,7 +292,7 @@ def config_of(
         "sizes": bank.plain_sizes(),
         "settings": asdict(settings),
         "embedder": embedder.digest,
-        "data": data_of(corpus),
+        "data": describe_data(corpus),
         "licences": list(corpus.licences),
     }
 

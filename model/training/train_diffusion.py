@@ -20,23 +20,23 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import nn
 
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem, collect_problems
 from manifests.identity import digest, digest_bytes
-from manifests.rows import CorpusClip
 from model.affect import checkpoint
 from model.affect.bank import EmotionBank
 from model.affect.embedder import EmotionEmbedder
 from model.affect.prepared_corpus import Corpus
-from model.affect.priors import Priors
-from model.nano.networks import Nano, read_config
-from model.nano.sizes import Sizes
+from model.affect.priors import EmotionPriors
+from model.nano.networks import NanoNetworks, read_config
+from model.nano.sizes import NanoSizes
 from model.training import train_autoencoder, train_denoiser
-from model.training.latent_dataset import Reel, References
-from model.training.resuming import differences
-from model.training.run import Run
+from model.training.latent_dataset import LatentDataset, References
+from model.training.resuming import find_differences
+from model.training.run import TrainingRun
 from model.training.train_autoencoder import AutoencoderSettings
 from model.training.train_denoiser import DenoiserSettings
-from model.training.training_loop import Film, Show, unseen
+from model.training.training_loop import Show, Video, ignore_samples
 
 SHOWN_CLIPS = 64  # of people not trained on, for samples
 STAGES = ("autoencoder", "motion", "emotion")
@@ -58,14 +58,14 @@ class DiffusionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stages:
+class DiffusionStages:
     """A whole training."""
 
     diffusion: DiffusionSettings = field(default_factory=DiffusionSettings)
     autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
     motion: DenoiserSettings = field(default_factory=DenoiserSettings)
     emotion: DenoiserSettings = field(default_factory=DenoiserSettings)
-    sizes: Sizes = field(default_factory=Sizes)
+    sizes: NanoSizes = field(default_factory=NanoSizes)
 
     @property
     def steps(self) -> int:
@@ -87,8 +87,8 @@ def check(chosen: DiffusionSettings) -> None:
     problems, digests = list[Problem](), dict[str, str]()
     looks: dict[str, Callable[[Path], str]] = {
         "start": _stage_of,
-        "embedder": _told_by,
-        "bank": _asked_by,
+        "embedder": _embedder_digest,
+        "bank": _bank_embedder_digest,
     }
     for name, look in looks.items():
         folder, found = getattr(chosen, name), list[Problem]()
@@ -119,7 +119,9 @@ def check(chosen: DiffusionSettings) -> None:
         raise InputError(problems)
 
 
-def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> Path:
+def train(
+    corpus: Corpus, stages: DiffusionStages, run: TrainingRun, *, show: Show = ignore_samples
+) -> Path:
     """Train on the split `train` and return the folder of the finished checkpoint.
 
     Raises InputError when the corpus cannot be trained on, or the run's folder holds a training
@@ -130,33 +132,38 @@ def train(corpus: Corpus, stages: Stages, run: Run, *, show: Show = unseen) -> P
     cache = Path(chosen.cache) if chosen.cache else run.out / "cache"
     references = References.of(corpus, corpus.split("train"), cache=cache, least=window)
     seen = References.of(
-        corpus, _spread(corpus.split("val") or corpus.split("train")), cache=cache, least=window
+        corpus,
+        _spread_clips(corpus.split("val") or corpus.split("train")),
+        cache=cache,
+        least=window,
     )
-    facts = facts_of(corpus, stages)
-    nano = _begun(stages)
+    facts = collect_facts(corpus, stages)
+    nano = _prepare_networks(stages)
 
-    if "autoencoder" in stages.names and not _taken_up(nano, run.out / "autoencoder", facts):
-        listen(nano, references)
-        part = _part(run, "autoencoder", 0)
-        train_autoencoder.train(nano, references, stages.autoencoder, part, show=_named(show, part))
-        _finish(nano, part, facts)
-
-    weights = digest_of(nano.autoencoder)
-    reel = Reel.of(references, nano.autoencoder, cache=cache, weights=weights)
-    shown = Reel.of(seen, nano.autoencoder, cache=cache, weights=weights)
-    for name, settings, before in _denoising(stages):
-        if _taken_up(nano, run.out / name, facts):
-            continue
-        part = _part(run, name, before)
-        kit = train_denoiser.Kit(
-            reel=reel, shown=shown, facts={**facts, "begun from": digest_of(nano)}
+    if "autoencoder" in stages.names and not _load_finished(nano, run.out / "autoencoder", facts):
+        fit_prosody_scale(nano, references)
+        part = _stage_run(run, "autoencoder", 0)
+        train_autoencoder.train(
+            nano, references, stages.autoencoder, part, show=_prefix_names(show, part)
         )
-        train_denoiser.train(nano, kit, settings, part, show=_named(show, part))
-        _finish(nano, part, facts)
+        _save_stage(nano, part, facts)
+
+    weights = digest_module(nano.autoencoder)
+    dataset = LatentDataset.of(references, nano.autoencoder, cache=cache, weights=weights)
+    shown = LatentDataset.of(seen, nano.autoencoder, cache=cache, weights=weights)
+    for name, settings, before in _denoiser_stages(stages):
+        if _load_finished(nano, run.out / name, facts):
+            continue
+        part = _stage_run(run, name, before)
+        data = train_denoiser.DenoiserData(
+            dataset=dataset, shown=shown, facts={**facts, "begun from": digest_module(nano)}
+        )
+        train_denoiser.train(nano, data, settings, part, show=_prefix_names(show, part))
+        _save_stage(nano, part, facts)
     return run.out / "emotion"
 
 
-def facts_of(corpus: Corpus, stages: Stages) -> dict[str, Any]:
+def collect_facts(corpus: Corpus, stages: DiffusionStages) -> dict[str, Any]:
     """What stands beside the weights: data, licences, settings, and what emotions were told by."""
     digests = {
         name: checkpoint.read_digest(Path(folder))
@@ -167,18 +174,20 @@ def facts_of(corpus: Corpus, stages: Stages) -> dict[str, Any]:
         if folder
     }
     facts = {
-        "data": data_of(corpus),
+        "data": describe_data(corpus),
         "licences": list(corpus.licences),
         "settings": {name: asdict(getattr(stages, name)) for name in stages.names},
         "seed": stages.emotion.seed,
         "told by": digests,
     }
     return facts | (
-        {"begun after": _origin(Path(stages.diffusion.start))} if stages.diffusion.start else {}
+        {"begun after": _describe_origin(Path(stages.diffusion.start))}
+        if stages.diffusion.start
+        else {}
     )
 
 
-def data_of(corpus: Corpus) -> dict[str, Any]:
+def describe_data(corpus: Corpus) -> dict[str, Any]:
     """What was trained on: the clips of the split `train`, by their digest and number."""
     clips = corpus.split("train")
     return {
@@ -190,7 +199,7 @@ def data_of(corpus: Corpus) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def listen(nano: Nano, references: References) -> None:
+def fit_prosody_scale(nano: NanoNetworks, references: References) -> None:
     """Let the network standardise prosody as the training clips need it."""
     rows = references.rows[:: max(len(references.rows) // LISTENED_CLIPS, 1)]
     prosody = torch.cat([torch.from_numpy(references.corpus.array(row, "prosody")) for row in rows])
@@ -198,7 +207,7 @@ def listen(nano: Nano, references: References) -> None:
     nano.hearing.spread.copy_(prosody.std(0).clamp(min=1e-3))
 
 
-def digest_of(module: nn.Module) -> str:
+def digest_module(module: nn.Module) -> str:
     """Identity of all weights as they are now."""
     return digest_bytes(
         to_bytes({name: value.contiguous() for name, value in module.state_dict().items()})
@@ -216,20 +225,20 @@ def _stage_of(folder: Path) -> str:
     return stage
 
 
-def _told_by(folder: Path) -> str:
+def _embedder_digest(folder: Path) -> str:
     """The digest of an embedder whose priors are there."""
     embedder = EmotionEmbedder.load(folder)
-    Priors.load(folder)
+    EmotionPriors.load(folder)
     return embedder.digest
 
 
-def _asked_by(folder: Path) -> str:
+def _bank_embedder_digest(folder: Path) -> str:
     """The digest of the embedder that a bank belongs to."""
     EmotionBank.load(folder)
     return str(checkpoint.read_config(folder).get("embedder"))
 
 
-def _origin(folder: Path) -> dict[str, Any]:
+def _describe_origin(folder: Path) -> dict[str, Any]:
     """What a checkpoint that is gone on from was made of: this training does not know its data and
     settings otherwise.
     """
@@ -241,17 +250,17 @@ def _origin(folder: Path) -> dict[str, Any]:
     }
 
 
-def _begun(stages: Stages) -> Nano:
+def _prepare_networks(stages: DiffusionStages) -> NanoNetworks:
     """Fresh networks, or those of the stage that is gone on from, with the emotions that were asked
     for.
     """
     chosen = stages.diffusion
     sizes = replace(stages.sizes, banked=True) if chosen.bank else stages.sizes
-    nano = Nano.fresh(sizes, seed=stages.autoencoder.seed)
+    nano = NanoNetworks.fresh(sizes, seed=stages.autoencoder.seed)
     if chosen.start:
-        nano.take_over(Nano.load(Path(chosen.start)))
+        nano.take_over(NanoNetworks.load(Path(chosen.start)))
     if chosen.embedder:
-        nano.feeling.adopt(Priors.load(Path(chosen.embedder)).mean)
+        nano.feeling.adopt(EmotionPriors.load(Path(chosen.embedder)).mean)
     if chosen.bank:
         own = EmotionBank.load(Path(chosen.bank)).state_dict()
         nano.feeling.bank.load_state_dict(
@@ -260,7 +269,7 @@ def _begun(stages: Stages) -> Nano:
     return nano
 
 
-def _denoising(stages: Stages) -> list[tuple[str, DenoiserSettings, int]]:
+def _denoiser_stages(stages: DiffusionStages) -> list[tuple[str, DenoiserSettings, int]]:
     """Name, settings and steps before each stage of the denoiser that is to be done."""
     before, found = 0, []
     for name in stages.names:
@@ -272,44 +281,46 @@ def _denoising(stages: Stages) -> list[tuple[str, DenoiserSettings, int]]:
     return found
 
 
-def _part(run: Run, name: str, before: int) -> Run:
+def _stage_run(run: TrainingRun, name: str, before: int) -> TrainingRun:
     """The run of one stage: a folder below, names and steps told as the whole training's."""
 
     def report(step: int, values: Mapping[str, float]) -> None:
         run.report(before + step, {f"{name}/{key}": value for key, value in values.items()})
 
-    return Run(out=run.out / name, report=report, workers=run.workers)
+    return TrainingRun(out=run.out / name, report=report, workers=run.workers)
 
 
-def _named(show: Show, part: Run) -> Show:
-    def named(step: int, films: Mapping[str, Film]) -> None:
+def _prefix_names(show: Show, part: TrainingRun) -> Show:
+    def named(step: int, films: Mapping[str, Video]) -> None:
         show(step, {f"{part.out.name}/{name}": film for name, film in films.items()})
 
     return named
 
 
-def _taken_up(nano: Nano, folder: Path, facts: Mapping[str, Any]) -> bool:
+def _load_finished(nano: NanoNetworks, folder: Path, facts: Mapping[str, Any]) -> bool:
     """Load a stage that is done. Raises InputError when it was done with other settings or data."""
     if not (folder / checkpoint.DIGEST).is_file():
         return False
     config = checkpoint.read_config(folder)
-    problems = differences(folder, {name: config.get(name) for name in facts}, _plain(facts))
+    problems = find_differences(
+        folder, {name: config.get(name) for name in facts}, _round_trip_json(facts)
+    )
     if problems:
         raise InputError(problems)
     checkpoint.load_into(nano, folder)
     return True
 
 
-def _plain(value: Any) -> Any:
+def _round_trip_json(value: Any) -> Any:
     """As it comes back from JSON."""
     return json.loads(json.dumps(value))
 
 
-def _finish(nano: Nano, part: Run, facts: Mapping[str, Any]) -> None:
+def _save_stage(nano: NanoNetworks, part: TrainingRun, facts: Mapping[str, Any]) -> None:
     if part.workers.leads:
         nano.save(part.out, {**facts, "stage": part.out.name}, dtype=torch.float32)
 
 
-def _spread(rows: Sequence[CorpusClip]) -> list[CorpusClip]:
+def _spread_clips(rows: Sequence[CorpusClip]) -> list[CorpusClip]:
     """A few clips from all over a split."""
     return list(rows[:: max(len(rows) // SHOWN_CLIPS, 1)])

@@ -19,19 +19,19 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
-from manifests.rows import CorpusClip
 from model.affect import checkpoint
 from model.affect.embedder import BOTH, DIMS, EmbedderSizes, EmotionEmbedder, Gaussian, Modality
-from model.affect.features import PITCHES
+from model.affect.features import PITCH_COLUMNS
 from model.affect.prepared_corpus import Corpus
-from model.affect.priors import class_priors
+from model.affect.priors import fit_class_priors
 from model.emotion import LABELS
 from model.training import losses
-from model.training.batches import Clips, Sampler, fit_space, gather
-from model.training.resuming import Training, seeded
-from model.training.run import Run
+from model.training.batches import BatchSampler, EmbedderClips, fit_space, read_clips
+from model.training.resuming import TrainingState, seed_step
+from model.training.run import TrainingRun
 from model.training.settings import one_of, within
 
 KIND = "emotion embedder"
@@ -86,7 +86,7 @@ class EmbedderSettings:
         )
 
 
-def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedder:
+def train(corpus: Corpus, settings: EmbedderSettings, run: TrainingRun) -> EmotionEmbedder:
     """Train on the split `train` and write the checkpoint, with class priors, to `run.out`; goes on
     where a killed training stopped.
 
@@ -95,8 +95,8 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedd
     """
     rows = training_rows(corpus)
     space = fit_space(corpus, rows, axes=settings.axes)
-    clips = gather(corpus, rows, space)
-    sampler = Sampler(clips, identities=settings.identities)
+    clips = read_clips(corpus, rows, space)
+    sampler = BatchSampler(clips, identities=settings.identities)
 
     torch.manual_seed(settings.seed)  # first weights
     embedder = EmotionEmbedder(settings.sizes, space)
@@ -107,8 +107,8 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedd
     optimiser = torch.optim.AdamW(
         parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    facts = {"settings": asdict(settings), "data": data_of(corpus)}
-    training = Training(modules=modules, optimiser=optimiser, facts=facts)
+    facts = {"settings": asdict(settings), "data": describe_data(corpus)}
+    training = TrainingState(modules=modules, optimiser=optimiser, facts=facts)
 
     for step in range(run.begin(training), settings.steps):
         batch = draw(clips, sampler, embedder, settings, step)
@@ -118,9 +118,9 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedd
         felt = Gaussian(
             mean=run.workers.gather(gaussian.mean), logvar=run.workers.gather(gaussian.logvar)
         )
-        parts = parts_of_loss(settings, felt, run.workers.gather(intensity), batch, classifier)
+        parts = compute_losses(settings, felt, run.workers.gather(intensity), batch, classifier)
         for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * cosine(step, settings.steps)
+            group["lr"] = settings.learning_rate * cosine_rate(step, settings.steps)
         optimiser.zero_grad()
         parts["loss/total"].backward()  # type: ignore[no-untyped-call]
         run.workers.average(parameters)
@@ -128,12 +128,12 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: Run) -> EmotionEmbedd
         optimiser.step()
         run.stepped(step, parts, training, save_every=settings.save_every)
     if run.workers.leads:
-        write(embedder.eval(), clips, run.out, config=config_of(settings, corpus))
+        write(embedder.eval(), clips, run.out, config=make_config(settings, corpus))
     return embedder.eval()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Batch:
+class EmbedderBatch:
     """What one step is made of, all of it drawn already. `noise`: unit normal, to sample the
     Gaussians with.
     """
@@ -156,12 +156,16 @@ class Batch:
 
 
 def draw(
-    clips: Clips, sampler: Sampler, embedder: EmotionEmbedder, settings: EmbedderSettings, step: int
-) -> Batch:
+    clips: EmbedderClips,
+    sampler: BatchSampler,
+    embedder: EmotionEmbedder,
+    settings: EmbedderSettings,
+    step: int,
+) -> EmbedderBatch:
     """The batch of a step: clips, windows, lost senses, and changes of face, voice and features
     that keep the emotion.
     """
-    generator = seeded(settings.seed, step)
+    generator = seed_step(settings.seed, step)
     chosen = sampler.draw(generator)
     count = len(chosen)
     spare = (clips.lengths[chosen] - settings.window).clamp(min=0)
@@ -178,10 +182,10 @@ def draw(
     )
     seen[..., : settings.axes] += settings.identity_noise * others[:, None]
     voices = settings.pitch_noise * torch.randn(count, 1, generator=generator)
-    for column in PITCHES:
+    for column in PITCH_COLUMNS:
         heard[..., column] += voices
     lost = torch.rand(count, generator=generator)
-    return Batch(
+    return EmbedderBatch(
         heard=heard,
         seen=seen,
         real=real,
@@ -194,11 +198,11 @@ def draw(
     )
 
 
-def parts_of_loss(
+def compute_losses(
     settings: EmbedderSettings,
     felt: Gaussian,
     intensity: Tensor,
-    batch: Batch,
+    batch: EmbedderBatch,
     classifier: nn.Module,
 ) -> dict[str, Tensor]:
     """Each loss by its name, and their weighted sum as `loss/total`."""
@@ -240,7 +244,7 @@ def training_rows(corpus: Corpus) -> list[CorpusClip]:
     return rows
 
 
-def learn_scales(embedder: EmotionEmbedder, clips: Clips) -> None:
+def learn_scales(embedder: EmotionEmbedder, clips: EmbedderClips) -> None:
     """Let the encoders standardise as the training clips need it."""
     real = torch.arange(clips.heard.shape[1]) < clips.lengths[:, None]
     embedder.audio.learn_scale(clips.heard[real])
@@ -249,7 +253,7 @@ def learn_scales(embedder: EmotionEmbedder, clips: Clips) -> None:
 
 @torch.no_grad()
 def encode_all(
-    embedder: EmotionEmbedder, clips: Clips, modalities: Sequence[Modality] = BOTH
+    embedder: EmotionEmbedder, clips: EmbedderClips, modalities: Sequence[Modality] = BOTH
 ) -> tuple[Gaussian, Float[Tensor, " clips"]]:
     """Gaussians and intensities of all clips, from the middle window of each."""
     length = embedder.sizes.window
@@ -265,18 +269,18 @@ def encode_all(
     return Gaussian(mean=torch.cat(means), logvar=torch.cat(logvars)), torch.cat(intensities)
 
 
-def config_of(settings: EmbedderSettings, corpus: Corpus) -> dict[str, Any]:
+def make_config(settings: EmbedderSettings, corpus: Corpus) -> dict[str, Any]:
     """What stands beside the weights."""
     return {
         "kind": KIND,
         "sizes": asdict(settings.sizes),
         "settings": asdict(settings),
-        "data": data_of(corpus),
+        "data": describe_data(corpus),
         "licences": list(corpus.licences),
     }
 
 
-def data_of(corpus: Corpus) -> dict[str, Any]:
+def describe_data(corpus: Corpus) -> dict[str, Any]:
     """What a checkpoint says of the data that it was trained on: the clips of the split `train`,
     whatever else the corpus holds.
     """
@@ -288,17 +292,19 @@ def data_of(corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def write(embedder: EmotionEmbedder, clips: Clips, out: Path, *, config: Mapping[str, Any]) -> None:
+def write(
+    embedder: EmotionEmbedder, clips: EmbedderClips, out: Path, *, config: Mapping[str, Any]
+) -> None:
     """Write the checkpoint and its class priors."""
     found, _ = encode_all(embedder, clips)
-    class_priors(found, clips.emotions, clips.intensities).save(out)
+    fit_class_priors(found, clips.emotions, clips.intensities).save(out)
     embedder.digest = checkpoint.write(out, embedder, config)
 
 
-def cosine(step: int, steps: int) -> float:
+def cosine_rate(step: int, steps: int) -> float:
     """A short rise, then half a cosine down to nearly nothing.
 
-    >>> round(cosine(500, 1000), 2), cosine(1000, 1000) < 0.01
+    >>> round(cosine_rate(500, 1000), 2), cosine_rate(1000, 1000) < 0.01
     (0.5, True)
     """
     rise = max(steps // 20, 1)

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The master sound: all recordings on one timeline, exactly as long as the picture, at the
-production's loudness.
+"""The master sound: all recordings on one timeline, exactly as long as the picture.
 
-Two passes and one gain for the whole programme, so nothing is compressed: the first pass measures
-integrated loudness and true peak (ITU-R BS.1770-5 and EBU R 128, by ffmpeg's ebur128), the second
-applies the gain. Where the gain would break the peak limit, the peak limit wins and the missing
-loudness is said. Silence has no loudness: it is left alone.
+The first pass measures the mix; the second pass applies the one gain that brings it to the
+production's loudness (`loudness`).
 """
 
 from __future__ import annotations
@@ -39,10 +36,10 @@ BLOCK = 10 * MASTER_HZ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterSound:
-    """A master sound. `sound_id` keys recordings, places, length and loudness settings; `path` is
-    relative to the media folder.
+    """A master sound.
 
-    `missed_lu`: how far the peak limit kept it below the target.
+    `sound_id` is the key of recordings, places, length and loudness settings; `path` is relative to
+    the build folder. `missed_lu`: how far the peak limit kept it below the target.
     """
 
     sound_id: str
@@ -55,24 +52,24 @@ class MasterSound:
 
 
 def sound_id(recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings) -> str:
-    """The identity of a master sound, known before it is made."""
+    """Compute the identity of a master sound, before it is rendered."""
     places = [[recording.recording_id, recording.offset_samples] for recording in recordings]
     return identity.digest([VERSION, places, samples, settings.target_lufs, settings.peak_dbtp])
 
 
 def master_path(sound_id: str, *, root: Path) -> Path:
-    """Where a master sound stands, made or not. `root`: the build folder."""
+    """Return the path of a master sound, rendered or not. `root`: the build folder."""
     return root / MASTERS / f"{sound_id}.flac"
 
 
 def render_master(
     recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings, root: Path
 ) -> MasterSound:
-    """Lay the recordings on the timeline and write `root/media/masters/<sound_id>.flac`: 48 kHz
-    stereo, 24 bit, `samples` long.
+    """Lay the recordings on the timeline and write `root/media/masters/<sound_id>.flac`.
 
-    A standing file is not made again. Memory does not grow with length. Raises ToolError when
-    measuring fails, or the copy of a recording is not there (any more).
+    The file is 48 kHz stereo, 24 bit, `samples` long. An existing file is not rendered again.
+    Memory does not grow with length. Raises ToolError when measuring fails, or when the copy of a
+    recording is missing.
     """
     name = sound_id(recordings, samples=samples, settings=settings)
     path, facts = master_path(name, root=root), master_path(name, root=root).with_suffix(".json")

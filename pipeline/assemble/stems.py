@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stems of the master sound: one file a character and one of everything else, which add up to the
-master exactly.
+"""Stems of the master sound: one file per character and one of everything else.
 
-Cues say who speaks when; nothing is separated. Where two speak at once both stems hold the mixture
-at half its level.
+Together they add up to the master exactly. Cues say who speaks when; nothing is separated. Where
+two people speak at once, both stems hold the mixture at half its level.
 """
 
 from __future__ import annotations
@@ -34,8 +33,9 @@ Span = tuple[int, int]
 
 
 def find_speech_spans(cues: Sequence[Cue]) -> dict[str, list[Span]]:
-    """When each character is heard, in samples of the timeline: cues widened by breath and tail,
-    those that touch joined.
+    """Find when each character speaks, in samples of the timeline.
+
+    Cues are widened by breath and tail; those that then touch are joined.
     """
     spans: dict[str, list[Span]] = defaultdict(list)
     for cue in sorted((cue for cue in cues if cue.start >= 0), key=lambda cue: cue.start):
@@ -48,8 +48,9 @@ def find_speech_spans(cues: Sequence[Cue]) -> dict[str, list[Span]]:
 
 
 def open_gate(spans: Sequence[Span], start: int, end: int) -> Gate:
-    """How open a character's microphone is over samples `[start, end)`: 1 inside its spans,
-    raised-cosine flanks of 20 ms outside.
+    """Compute how open a character's microphone is over samples `[start, end)`.
+
+    It is 1 inside the character's spans, with raised-cosine flanks of 20 ms outside.
     """
     place = np.arange(start, end)
     opened = np.zeros(end - start)
@@ -61,7 +62,7 @@ def open_gate(spans: Sequence[Span], start: int, end: int) -> Gate:
 
 
 def name_stem_files(cues: Sequence[Cue]) -> dict[str, str]:
-    """The file name of every stem: one for each character that speaks, and the room."""
+    """Name the file of every stem: one for each character that speaks, and the room."""
     return {
         name: f"{plain}.wav"
         for name, plain in _make_file_names([ROOM, *find_speech_spans(cues)]).items()
@@ -69,8 +70,9 @@ def name_stem_files(cues: Sequence[Cue]) -> dict[str, str]:
 
 
 def compute_stem_ids(sound_id: str, cues: Sequence[Cue]) -> dict[str, str]:
-    """The identity of every stem, known before it is made: the master sound and who is heard
-    when.
+    """Compute the identity of every stem, before it is written.
+
+    It depends on the master sound and on who speaks when.
     """
     spans = {name: [list(span) for span in own] for name, own in find_speech_spans(cues).items()}
     return {
@@ -79,8 +81,9 @@ def compute_stem_ids(sound_id: str, cues: Sequence[Cue]) -> dict[str, str]:
 
 
 def write_stems(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Path]:
-    """Write a stem (WAV, 48 kHz stereo, 24 bit) for every character that speaks and one of the
-    room; they add up to the master.
+    """Write a stem for every character that speaks and one for the room.
+
+    Stems are WAV, 48 kHz stereo, 24 bit; they add up to the master.
     """
     import soundfile
 
@@ -105,8 +108,9 @@ def write_stems(master: Path, cues: Sequence[Cue], folder: Path) -> dict[str, Pa
 
 
 def measure_difference(master: Path, paths: Sequence[Path]) -> int:
-    """By how much the sum of stems differs from the master at most, in steps of 24 bits. Stems of
-    other lengths differ by all.
+    """Measure the largest difference between the sum of the stems and the master.
+
+    The unit is one step of 24 bits. Stems of another length count as entirely different.
     """
     import soundfile
 
@@ -125,15 +129,16 @@ def measure_difference(master: Path, paths: Sequence[Path]) -> int:
 
 
 def share_master(spans: dict[str, list[Span]], start: int, end: int) -> dict[str, Gate]:
-    """What part of the master each character's stem holds; together never more than all of it."""
+    """Compute what part of the master each character's stem holds; together at most all of it."""
     gates = {name: open_gate(own, start, end) for name, own in spans.items()}
     total = np.maximum(sum(gates.values(), np.zeros(end - start)), 1.0)
     return {name: opened / total for name, opened in gates.items()}
 
 
 def measure_dialogue_loudness(master: Path, cues: Sequence[Cue], folder: Path) -> MeasuredLoudness:
-    """Loudness of the speech alone: the cues' spans joined and measured as one programme. Silence
-    when nobody speaks.
+    """Measure the loudness of the speech alone; silence when nobody speaks.
+
+    The spans of the cues are joined and measured as one programme.
     """
     import soundfile
 
@@ -166,8 +171,9 @@ def _merge_spans(cues: Sequence[Cue]) -> list[Span]:
 
 
 def _read_blocks(master: Path) -> Iterator[tuple[int, Float64[np.ndarray, "samples 2"]]]:
-    """The master in blocks of whole 24-bit steps, so that parts and rest add up without
-    rounding.
+    """Read the master in blocks of whole 24-bit steps.
+
+    Parts and rest then add up without rounding.
     """
     import soundfile
 
@@ -179,7 +185,7 @@ def _read_blocks(master: Path) -> Iterator[tuple[int, Float64[np.ndarray, "sampl
 
 
 def _make_file_names(names: Sequence[str]) -> dict[str, str]:
-    """A plain, distinct file name for each name."""
+    """Make a plain, distinct file name for each name."""
     taken: dict[str, str] = {}
     for name in names:
         plain = re.sub(r"\W+", "_", name).strip("_").lower() or "unnamed"

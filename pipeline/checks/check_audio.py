@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from manifests.rows import Check, Cue
+from manifests.delivery_rows import Check
+from manifests.rows import Cue
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, format_timecode, round_half_up
 from model import level_curve
 from model.level_curve import HZ

@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from manifests.rows import Check, Cue
+from manifests.delivery_rows import Check
+from manifests.rows import Cue
 from manifests.timebase import MASTER_HZ, round_half_up
 from pipeline.checks.check_verdict import CheckVerdict, build_check
 from pipeline.deliver.caption_lint import CaptionFinding

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from manifests.rows import Check, Cut, Grade
+from manifests.delivery_rows import Check
+from manifests.rows import Cut, Grade
 from pipeline.assemble import edit_list
 from pipeline.checks.check_verdict import CheckVerdict, build_check
 

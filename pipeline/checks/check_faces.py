@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from manifests.rows import Check, Cut, Take
+from manifests.delivery_rows import Check
+from manifests.rows import Cut, Take
 from manifests.timebase import format_timecode
 from model import weights
 from model.talker import Portrait
@@ -165,7 +166,7 @@ def compare_faces(
     from model.likeness import measure_distance
 
     recogniser = load_recogniser()
-    known = {name: recogniser.of_portrait(portrait) for name, portrait in portraits.items()}
+    known = {name: recogniser.embed_portrait(portrait) for name, portrait in portraits.items()}
     cast = {name: home for name, home in known.items() if home is not None}
     sightings = []
     for scene in wanted:
@@ -174,7 +175,9 @@ def compare_faces(
         ]
         seen = _embed_faces(recogniser, frames, scene.middle)
         distances = {
-            name: min(measure_distance(one, home) for one in seen) for name, home in cast.items() if seen
+            name: min(measure_distance(one, home) for one in seen)
+            for name, home in cast.items()
+            if seen
         }
         sightings.append(
             Sighting(scene=scene, frames=len(frames), found=len(seen), distances=distances)
@@ -271,7 +274,7 @@ def _embed_faces(
     for number, frame in enumerate(frames):
         if number == 2 and not seen:
             break
-        face = recogniser.at(frame, place)
+        face = recogniser.find_face_near(frame, place)
         seen += [recogniser.embed(frame, face)] if face is not None else []
     return seen
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from manifests.rows import Check
+from manifests.delivery_rows import Check
 from manifests.timebase import ANALYSIS_HZ, format_timecode
 from model.level_curve import HZ
 from pipeline import media
@@ -139,7 +139,7 @@ def _measure_gap(
     face, gaps = None, []
     for frame in frames:
         face = (
-            recogniser.at(frame, scene.middle)
+            recogniser.find_face_near(frame, scene.middle)
             if face is None
             else recogniser.landmarker.follow(frame, face)
         )

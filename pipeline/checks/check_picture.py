@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from manifests.rows import Check, Cut
+from manifests.delivery_rows import Check
+from manifests.rows import Cut
 from manifests.timebase import format_timecode
 from pipeline.checks.check_faces import ExpectedFace
 from pipeline.colour.colour import LUMA

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from manifests.rows import Check
+from manifests.delivery_rows import Check
 from manifests.timebase import format_timecode, round_half_up
 
 

@@ -17,8 +17,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests.atomic_write import atomic_write
+from manifests.delivery_rows import Check
 from manifests.errors import InputError, ToolError
-from manifests.rows import Check
 from pipeline.assemble.loudness import LoudnessSettings
 from pipeline.checks.check_verdict import CheckVerdict, build_check
 from pipeline.checks.media_report import Interval, MediaReport, measure_file

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
-from manifests.rows import CorpusClip
 from manifests.store import Store
 from model.affect.prepared_corpus import Corpus
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from manifests.rows import CorpusClip
+from manifests.corpus_rows import CorpusClip
 from model.affect.prepared_corpus import HZ, RATE, SAMPLES_PER_FRAME, save_arrays
 from model.previs import NAME, VERSION, score
 from model.previs.phones import TICK, Phone, PhoneDecoder, Samples
@@ -70,7 +70,9 @@ class ClipGenerator:
             frames = self._perform(planned, take, modified)
             sound = modified.sound.astype(np.float32)
             save_arrays(
-                self._preparer.prepare_clip(performance.film_frames(frames, take), sound, framing=take.framing),
+                self._preparer.prepare_clip(
+                    performance.film_frames(frames, take), sound, framing=take.framing
+                ),
                 path,
             )
         return build_row(planned, take.intensity, frames=count_frames(path))
@@ -92,7 +94,9 @@ class ClipGenerator:
             )
             sound = modified.sound.astype(np.float32)
             save_arrays(
-                self._preparer.prepare_clip(performance.film_frames(frames, take), sound, framing=take.framing),
+                self._preparer.prepare_clip(
+                    performance.film_frames(frames, take), sound, framing=take.framing
+                ),
                 path,
             )
         return unit_heads.build_row(
@@ -100,7 +104,10 @@ class ClipGenerator:
         )
 
     def _perform(
-        self, planned: PlannedClip, take: performance.PerformanceDraw, modified: psola.ModifiedSpeech
+        self,
+        planned: PlannedClip,
+        take: performance.PerformanceDraw,
+        modified: psola.ModifiedSpeech,
     ) -> Iterator[np.ndarray]:
         """The talker's frames of a take."""
         frames = min(len(modified.sound) // SAMPLES_PER_FRAME, MOST_FRAMES)
@@ -113,9 +120,9 @@ class ClipGenerator:
         )
         phones = KnownPhones(self._dry(planned.line)[1], modified)
         poses = score.make_poses(speech, take.build_performance(), take.seed, phones=phones)
-        renderer = Renderer(self._talker.puppet(self._read_portrait(planned.identity)))
+        renderer = Renderer(self._talker.find_puppet(self._read_portrait(planned.identity)))
         for pose in performance.act_poses(poses, take):
-            yield renderer.frame(pose)
+            yield renderer.render_frame(pose)
 
     def _read_portrait(self, identity: str) -> Portrait:
         return portraits.read(self.folder / PORTRAITS / f"{identity}.png")

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from manifests.atomic_write import atomic_write
+from manifests.corpus_rows import CorpusClip
 from manifests.identity import digest, digest_file
-from manifests.rows import CorpusClip
 from manifests.timebase import ANALYSIS_HZ
 from model.affect.prepared_corpus import RATE, PreparedPortrait, save_arrays
 from pipeline import media
@@ -40,7 +40,9 @@ class PublishedCorpus:
 
 
 KNOWN = {
-    one.NAME: PublishedCorpus(name=one.NAME, licence=one.LICENCE, shape=one.SHAPE, layout=one.layout)
+    one.NAME: PublishedCorpus(
+        name=one.NAME, licence=one.LICENCE, shape=one.SHAPE, layout=one.layout
+    )
     for one in (mead, hdtf, crema_d)
 }
 
@@ -53,7 +55,12 @@ def identify_clip(performed: CorpusPerformance) -> str:
 
 
 def prepare_clip(
-    performed: CorpusPerformance, preparer: Preparer, *, root: Path, folder: Path, corpus: PublishedCorpus
+    performed: CorpusPerformance,
+    preparer: Preparer,
+    *,
+    root: Path,
+    folder: Path,
+    corpus: PublishedCorpus,
 ) -> CorpusClip:
     """Prepare a performance under `folder`, or find it prepared. Raises UnfitError, InputError and
     ToolError.

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
-from manifests.rows import CorpusClip
 from model.emotion import LABELS
 from pipeline.corpus.performance import LEVELS
 from pipeline.corpus.source_sheets import check_file, check_value, raise_problems, read_rows
@@ -58,7 +58,10 @@ def plan_units(folder: Path, lines: Sequence[NeutralLine], *, seed: int) -> list
                 check_file(path, folder / f"{row['identity']}.png", number)
                 for number, row in enumerate(rows, 2)
             ),
-            *(check_value(path, row, "emotion", LABELS, number) for number, row in enumerate(rows, 2)),
+            *(
+                check_value(path, row, "emotion", LABELS, number)
+                for number, row in enumerate(rows, 2)
+            ),
             *(
                 check_value(path, row, "level", [str(level) for level in LEVELS], number)
                 for number, row in enumerate(rows, 2)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from manifests import identity
-from manifests.rows import Cut, Deliverable
+from manifests.delivery_rows import Deliverable
+from manifests.rows import Cut
 from manifests.timebase import MASTER_HZ, sample_of_frame
 from pipeline import media
 from pipeline.assemble import assemble, edit_list

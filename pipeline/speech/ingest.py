@@ -98,7 +98,7 @@ def place_recordings(
 
     >>> place_recordings(["mara.wav", "henrik.wav"], [48001, 52000], characters=["MARA", "HENRIK"])
     [0, 0]
-    >>> place_recordings(["scene1.wav", "scene2.wav"], [48001, 52000], characters=["MARA", "HENRIK"])
+    >>> place_recordings(["scene1.wav", "scene2.wav"], [48001, 52000], characters=["MARA"])
     [0, 48003]
     """
     names = [Path(source).stem.casefold() for source in sources]

@@ -18,15 +18,15 @@ import pytest
 
 from flows import cli
 from flows.project import open_film
-from flows.review.serve import Reviewing, prepare
+from flows.review.serve import ReviewServer, prepare_server
 from flows.selection import select_shots
-from manifests.rows import Event
+from manifests.run_rows import Event
 from manifests.store import Store
 from tests.browser.conftest import until
 from tests.conftest import Rendered
 
 Opened = Callable[..., Any]
-Serve = Callable[[str], Reviewing]
+Serve = Callable[[str], ReviewServer]
 FIRST, SECOND, THIRD = "sc01_sh010", "sc01_sh020", "sc01_sh030"
 
 
@@ -40,10 +40,10 @@ def folder(film: Rendered, tmp_path: Path) -> Path:
 def serve(folder: Path) -> Iterator[Serve]:
     """Starts review servers, one a person. Named before `opened` by a test, so that its pages are
     closed first."""
-    running: list[tuple[Reviewing, threading.Thread]] = []
+    running: list[tuple[ReviewServer, threading.Thread]] = []
 
-    def start(reviewer: str) -> Reviewing:
-        reviewing = prepare(open_film(folder), reviewer=reviewer)
+    def start(reviewer: str) -> ReviewServer:
+        reviewing = prepare_server(open_film(folder), reviewer=reviewer)
         running.append((reviewing, threading.Thread(target=reviewing.run)))
         running[-1][1].start()
         while not reviewing.server.started:

@@ -269,7 +269,7 @@ PRODUCTION = [
     Bad(
         "a recording lies outside the folder",
         change("production.toml", "recordings/dialogue", "../dialogue"),
-        ("leaves the production's folder",),
+        ("leads outside the production folder",),
     ),
     Bad(
         "a recording is an absolute path",
@@ -332,7 +332,7 @@ SCRIPT = [
     Bad(
         "an emotion note belongs to no speech",
         change("script.fountain", "He pulls the lever.", "[[emotion: sad]]"),
-        ("script.fountain, line 23", "belongs to no speech"),
+        ("script.fountain, line 23", "outside any speech"),
     ),
     Bad(
         "a line has two emotion notes",
@@ -341,7 +341,7 @@ SCRIPT = [
             "[[emotion: contempt 0.8]]",
             "[[emotion: contempt]]\n[[emotion: sad]]",
         ),
-        ("line 14", "a second emotion note"),
+        ("line 14", "two emotion notes"),
     ),
     Bad(
         "a note is never closed",
@@ -358,7 +358,7 @@ SCRIPT = [
         change("script.fountain", "NADIA\nIt is midnight", "NADJA\nIt is midnight"),
         (
             "script.fountain, line 9",
-            "'NADJA' speaks here and has no row in the cast",
+            "'NADJA' speaks here but is not in the cast",
             "did you mean 'NADIA'",
         ),
     ),
@@ -375,7 +375,7 @@ SCRIPT = [
     Bad(
         "a line id stands twice",
         line_sheet("line_id,scene,character,text\nL1,1,MARA,Yes.\nL1,1,MARA,No.\n"),
-        ("lines.csv, row 3, column line_id", "'L1' stands in row 2 already"),
+        ("lines.csv, row 3, column line_id", "'L1' is already used in row 2"),
     ),
     Bad(
         "an emotion is misspelt in a line sheet",
@@ -390,7 +390,7 @@ SCRIPT = [
     Bad(
         "a line ends before it starts",
         line_sheet("line_id,scene,character,text,start,end\n1,1,MARA,Yes.,1:05,0:59.5\n"),
-        ("lines.csv, row 2, column end", "not after its start"),
+        ("lines.csv, row 2, column end", "is not after the start"),
     ),
     Bad(
         "a line's recording is missing",
@@ -407,7 +407,7 @@ SCRIPT = [
     Bad(
         "a word of the production's table is a label",
         own_words("word,emotion\nhappy,sad\n"),
-        ("emotions.csv, row 2, column word", "label already"),
+        ("emotions.csv, row 2, column word", "already an emotion label"),
     ),
 ]
 
@@ -426,7 +426,7 @@ CAST = [
     Bad(
         "a column of the actor sheet stands twice",
         change("cast.csv", "aliases", "actor"),
-        ("cast.csv, row 1, column actor", "stands twice"),
+        ("cast.csv, row 1, column actor", "appears twice"),
     ),
     Bad(
         "a row has more cells than the header",
@@ -441,12 +441,12 @@ CAST = [
     Bad(
         "a character stands twice",
         change("cast.csv", "NADIA,", "Mara,"),
-        ("cast.csv, row 4, column character", "'Mara' stands in row 3 already"),
+        ("cast.csv, row 4, column character", "'Mara' is already used in row 3"),
     ),
     Bad(
         "an alias is another's name",
         change("cast.csv", "Nadia Rao,", "Nadia Rao,HENRIK"),
-        ("row 4, column aliases", "stands in row 2 already"),
+        ("row 4, column aliases", "is already used in row 2"),
     ),
     Bad(
         "a character has no actor",
@@ -465,7 +465,7 @@ CAST = [
     Bad(
         "a portrait leads out of the folder",
         change("cast.csv", "portraits/mara.png", "portraits/../../mara.png"),
-        ("cast.csv, row 3, column portrait", "leaves the production's folder"),
+        ("cast.csv, row 3, column portrait", "leads outside the production folder"),
     ),
     Bad(
         "a portrait is a link to the outside",
@@ -480,7 +480,7 @@ CAST = [
     Bad(
         "a portrait is a text",
         change("cast.csv", "portraits/mara.png", "script.fountain"),
-        ("cast.csv, row 3, column portrait", "not this kind of file", "got .fountain"),
+        ("cast.csv, row 3, column portrait", "the portrait is the wrong type of file", "got .fountain"),
     ),
     Bad(
         "a choice of face is misspelt",
@@ -490,7 +490,7 @@ CAST = [
     Bad(
         "a seed is negative",
         change("cast.csv", ",12,", ",-12,"),
-        ("cast.csv, row 3, column seed", "not a seed", "got '-12'"),
+        ("cast.csv, row 3, column seed", "not a valid seed", "got '-12'"),
     ),
     Bad(
         "a seed is a word",
@@ -515,7 +515,7 @@ CAST = [
     Bad(
         "an actor sheet in YAML makes objects",
         yaml_cast("!!python/object/apply:os.getcwd []\n"),
-        ("cast.yaml", "no rows"),
+        ("cast.yaml", "the sheet has no rows"),
     ),
     Bad("a workbook is not a workbook", broken_workbook, ("cast.xlsx", "not a readable workbook")),
     Bad("a workbook unpacks to gigabytes", bomb_workbook, ("cast.xlsx", "unpacks to more than")),
@@ -551,14 +551,14 @@ CONSENT = [
         change("consents.csv", "c03,Mara Dahl", "c03,Marla Dahl"),
         (
             "consents.csv",
-            "Mara Dahl (character MARA) names the consent 'c03'",
-            "given by 'Marla Dahl'",
+            "Mara Dahl (character MARA) relies on consent 'c03'",
+            "which 'Marla Dahl' gave",
         ),
     ),
     Bad(
         "a consent that the cast names is not there",
         change("cast.csv", "c03|c04", "c33|c04"),
-        ("consents.csv", "names the consent 'c33'", "did you mean 'c03'"),
+        ("consents.csv", "relies on consent 'c33'", "did you mean 'c03'"),
     ),
     Bad(
         "a consent covers something else",
@@ -568,17 +568,17 @@ CONSENT = [
     Bad(
         "a consent's day is not a day",
         change("consents.csv", "2099-12-31", "31.12.2099"),
-        ("consents.csv, row 2, column valid_until", "not a day", "got '31.12.2099'"),
+        ("consents.csv, row 2, column valid_until", "not a date", "got '31.12.2099'"),
     ),
     Bad(
         "a consent ends before it begins",
         change("consents.csv", "2026-01-01,2099-12-31", "2026-01-01,2025-12-31"),
-        ("consents.csv, row 2, column valid_until", "before it begins"),
+        ("consents.csv, row 2, column valid_until", "before it starts"),
     ),
     Bad(
         "a consent stands twice",
         change("consents.csv", "c03,Mara Dahl", "c01,Mara Dahl"),
-        ("consents.csv, row 4, column consent_id", "stands in row 2 already"),
+        ("consents.csv, row 4, column consent_id", "is already in row 2"),
     ),
 ]
 

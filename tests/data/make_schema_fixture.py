@@ -11,8 +11,7 @@ import dataclasses
 import typing
 from pathlib import Path
 
-from manifests.rows import ROW_TYPES
-from manifests.schema import VERSIONS
+from manifests.schema import ROW_TYPES, VERSIONS
 from manifests.store import Store
 
 SAMPLES = {str: "text", int: 7, float: 0.5, bool: True}

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 
-from manifests.rows import CorpusClip
+from manifests.corpus_rows import CorpusClip
 from model import weights
 from model.affect import prepared_corpus as corpora
 from model.affect.prepared_corpus import PreparedClip, PreparedPortrait

@@ -31,11 +31,12 @@ from typing import Protocol
 import numpy as np
 import psutil
 
-from flows.ledger.decisions import decide
-from flows.ledger.shot_matching import places
+from flows.ledger.decisions import new_decision
+from flows.ledger.shot_matching import identify_places
 from flows.project import Film, open_film
 from manifests.identity import digest_file
-from manifests.rows import Event, Shot, Take
+from manifests.rows import Shot, Take
+from manifests.run_rows import Event
 from pipeline import media
 
 KINDS = ("worker", "actor", "head", "driver", "prefect", "writer")
@@ -281,8 +282,11 @@ def _decide(folder: Path, tally: Tally) -> None:
         words: dict[str, object] = (
             {"text": "look again"} if tally.chance.random() < 0.5 else {"priority": index % 5}
         )
-        said = decide(
-            "note" if "text" in words else "priority", places(shots)[index], shots[index], **words
+        said = new_decision(
+            "note" if "text" in words else "priority",
+            identify_places(shots)[index],
+            shots[index],
+            **words,
         )
         film.store.append([said])
         tally.decisions.append(said.event_id)

@@ -8,7 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from manifests.rows import Event, Shot, Take
+from manifests.rows import Shot, Take
+from manifests.run_rows import Event
 from pipeline.cut import breakdown
 
 NEUTRAL = [[0, 0, 0, 0, 0, 0, 1, 0, 0]]

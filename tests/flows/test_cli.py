@@ -95,7 +95,7 @@ def test_a_wrong_key_hides_nothing_that_is_wrong_beside_it(
     assert run(["render", str(folder)]) == 2
     told = capsys.readouterr().err
     for words in (
-        "unknown key (nearest: 'rate'",
+        "unknown key; did you mean 'rate'",
         "write a language code",
         "no such file 'cats.csv'",
         "unknown emotion 'contemptt'",

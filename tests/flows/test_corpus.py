@@ -16,8 +16,9 @@ import pytest
 
 from flows import cli
 from flows import corpus as filling
+from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError
-from manifests.rows import CorpusClip, Reject
+from manifests.run_rows import Reject
 from model.affect.prepared_corpus import HZ
 from pipeline import corpus, media
 from pipeline.corpus import generate, synthetic
@@ -78,7 +79,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         synthetic.read_lines(folder / "lines"),
     )
     planned = synthetic.plan_clips(people, lines, seed=0)
-    corpus.open_record(folder).append([generate.build_row(one, 0.5, frames=40) for one in planned[2:]])
+    corpus.open_record(folder).append(
+        [generate.build_row(one, 0.5, frames=40) for one in planned[2:]]
+    )
     return folder
 
 
@@ -124,7 +127,7 @@ def test_the_same_clip_made_again_is_the_same(folder: Path, tmp_path: Path) -> N
 def test_an_unknown_part_or_corpus_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="synthetic or units"):
         filling.make(folder, identities=None, seed=0, jobs=1, only="films")
-    with pytest.raises(InputError, match="nearest: 'crema-d'"):
+    with pytest.raises(InputError, match="did you mean 'crema-d'"):
         filling.read("crema", tmp_path, folder, jobs=1)
     with pytest.raises(InputError, match=r"no clip of mead is here.*expected PERSON/video/front"):
         filling.read("mead", tmp_path, folder, jobs=1)
@@ -203,7 +206,7 @@ def test_crema_d_is_prepared_from_flash_video(
     with pytest.raises(SystemExit):
         cli.main(["corpus", "list", str(tmp_path / "corpus"), "--split", clip.split])
     assert capsys.readouterr().out.splitlines()[1].startswith(clip.clip_id)
-    with pytest.raises(InputError, match="nearest: 'train'"):
+    with pytest.raises(InputError, match="did you mean 'train'"):
         filling.listed(tmp_path / "corpus", "trian")
 
 
@@ -234,7 +237,9 @@ def test_a_published_corpus_is_prepared_and_its_bad_clips_are_listed(
     portrait = cv2.imread(str(tmp_path / "portraits/mead-M003.png"))  # for talkers that are judged
     assert portrait is not None
     assert portrait.shape == (320, 320, 3)
-    reasons = {reject.subject: reject.reason for reject in corpus.open_record(tmp_path).read(Reject)}
+    reasons = {
+        reject.subject: reject.reason for reject in corpus.open_record(tmp_path).read(Reject)
+    }
     assert "only 5 frames" in reasons["M003/video/front/happy/level_2/002.mp4"]
     assert "no sound" in reasons["M003/video/front/happy/level_2/003.mp4"]
     assert [row.clip_id for row in corpus.open_record(tmp_path).read(CorpusClip)] == [clip.clip_id]

@@ -13,7 +13,8 @@ import soundfile
 
 from flows import cli
 from flows.project import open_film
-from manifests.rows import Cue, Event
+from manifests.rows import Cue
+from manifests.run_rows import Event
 from tests.conftest import Rendered
 
 

@@ -20,7 +20,8 @@ from flows import cli
 from flows.episode import Outcome, episode
 from flows.project import open_film
 from manifests import query
-from manifests.rows import Event, Shot, Take
+from manifests.rows import Shot, Take
+from manifests.run_rows import Event
 from manifests.timebase import sample_of_frame
 from pipeline import media
 from tests.conftest import Engines, Rendered
@@ -106,13 +107,17 @@ def test_every_take_is_marked_as_previs(film: Rendered) -> None:
 
 def test_the_manifests_answer_questions(film: Rendered) -> None:
     store = open_film(film.folder).store
-    answer = query.run_query(store, "select character, sum(seconds) from shots group by 1 order by 1")
+    answer = query.run_query(
+        store, "select character, sum(seconds) from shots group by 1 order by 1"
+    )
     assert [row[0] for row in answer.rows] == ["ALEX", "ROBIN"]
     assert query.run_query(store, "select outcome, takes_made, rejects from runs").rows == (
         ("done", 4, 0),
     )
     assert (
-        query.run_query(store, "select count(*) from model_files where commercial = 'yes'").rows[0][0]
+        query.run_query(store, "select count(*) from model_files where commercial = 'yes'").rows[0][
+            0
+        ]
         >= 4
     )
 

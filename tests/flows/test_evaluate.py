@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from flows.cli import main
-from manifests.rows import CorpusClip, Judgement, Score
+from manifests.corpus_rows import CorpusClip, Judgement, Score
 from manifests.store import Store
 from model.affect.prepared_corpus import Corpus
 from pipeline import corpus as corpora
@@ -112,9 +112,9 @@ def test_all_that_is_wrong_with_a_request_is_told_at_once(
     told = capsys.readouterr().err
     for part in (
         "not both",
-        "nearest: 'previs'",
+        "did you mean 'previs'",
         "no such folder",
-        "nearest: 'test'",
+        "did you mean 'test'",
         "too few frames",
         "5 problems",
     ):
@@ -138,7 +138,7 @@ def test_all_that_is_wrong_with_a_request_is_told_at_once(
     for part in (
         "10 or more",
         "the weights of i3d are not here",
-        "nearest: 'arcface'",
+        "did you mean 'arcface'",
         "3 problems",
     ):
         assert part in told

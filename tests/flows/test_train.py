@@ -86,7 +86,7 @@ def test_every_problem_of_a_settings_file_is_told_at_once(tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"column out: must be given") as caught:
         train("embedder", config)
     assert "no such folder" in str(caught.value)
-    with pytest.raises(InputError, match="nearest: 'embedder'"):
+    with pytest.raises(InputError, match="did you mean 'embedder'"):
         train("embeder", config)
 
 

@@ -22,7 +22,8 @@ from PIL import Image
 
 from flows import corrections
 from manifests.errors import InputError, ToolError
-from manifests.rows import Actor, Event
+from manifests.rows import Actor
+from manifests.run_rows import Event
 from manifests.store import Store
 from pipeline import media
 from pipeline.assemble import conform
@@ -405,7 +406,7 @@ def test_a_hostile_sheet_of_corrections_is_refused(name: str, tmp_path: Path) ->
     (tmp_path / corrections.SHEET).write_text(CORRECTIONS[name])
     store = Store(tmp_path / "manifests")
     alex = Actor(character="ALEX", actor="Alex", portrait="a.jpg")
-    refused(lambda: corrections.take_in(store, tmp_path, [alex]))
+    refused(lambda: corrections.import_sheet(store, tmp_path, [alex]))
     assert store.read(Event) == []
 
 

@@ -11,7 +11,8 @@ import pytest
 from flows.project import open_film
 from manifests import query
 from manifests.errors import InputError
-from manifests.rows import Consent, Event
+from manifests.rows import Consent
+from manifests.run_rows import Event
 from manifests.store import Store, new_event
 from manifests.upkeep import maintain_tables
 

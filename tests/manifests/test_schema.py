@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests import schema
-from manifests.rows import ROW_TYPES, Row
+from manifests.rows import Row
+from manifests.schema import ROW_TYPES
 from manifests.store import Store
 
 VALUES = {
@@ -47,7 +48,7 @@ def test_every_row_survives_the_trip_through_arrow(row: Row) -> None:
 def test_a_fixture_of_every_schema_version_stays_readable(kind: type[Row]) -> None:
     for version in range(1, schema.VERSIONS[kind.__name__] + 1):
         root = Path(__file__).parents[1] / "data" / "schemas" / f"v{version}"
-        assert len(Store(root).rows(kind)) == 1
+        assert len(Store(root).read(kind)) == 1
 
 
 def test_rows_of_a_newer_callsheet_are_refused_by_name() -> None:

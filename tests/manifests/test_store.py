@@ -18,9 +18,18 @@ from benchmarks.record import writers
 from manifests import query
 from manifests.errors import InputError, ToolError
 from manifests.events import EventLog, RowLog
-from manifests.rows import ROW_TYPES, Consent, Event, Reject, Shot, Take
-from manifests.schema import arrow_schema
-from manifests.store import CHECKPOINT_COMMITS, INDEXED, LOG, STATISTICS, Store, new_event, retry_commit
+from manifests.rows import Consent, Shot, Take
+from manifests.run_rows import Event, Reject
+from manifests.schema import ROW_TYPES, arrow_schema
+from manifests.store import (
+    CHECKPOINT_COMMITS,
+    INDEXED,
+    LOG,
+    STATISTICS,
+    Store,
+    new_event,
+    retry_commit,
+)
 from manifests.upkeep import MANY_FILES, maintain_tables
 from tests.flows.some_shots import shot, take_of
 
@@ -127,7 +136,9 @@ def test_a_kept_record_has_few_files_and_all_its_rows(tmp_path: Path) -> None:
     (kept,) = maintain_tables(store, many=4)
     assert (kept.table, kept.before, kept.after) == ("events", 12, 3)  # one file for each name
     assert store.read(Event) == before
-    assert len(store.list_files(Consent)) == 6  # sets are found by their id as long as each has a file
+    assert (
+        len(store.list_files(Consent)) == 6
+    )  # sets are found by their id as long as each has a file
     assert len(store.list_files(Consent, snapshot=str(store.current_snapshot(Consent)))) == 1
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from flows.project import Film, open_film
-from manifests.rows import Actor, Check, Cue, Cut, ModelFile, Shot, Take
+from manifests.delivery_rows import Check
+from manifests.rows import Actor, Cue, Cut, Shot, Take
+from manifests.run_rows import ModelFile
 from pipeline import media
 from pipeline.checks import check_audio, check_faces, check_lipsync, check_picture
 from pipeline.checks.check_faces import ExpectedFace, ScreenedFile
@@ -188,7 +190,9 @@ def test_a_cut_that_moved_by_two_frames_fails(finished: Finished, tmp_path: Path
     moved = finished.broken(
         tmp_path / "b.mp4", "-vf", early, "-c:a", "copy", "-preset", "ultrafast"
     )
-    (check,) = check_picture.check_cuts(check_picture.measure_picture(moved), cuts, **finished.about)
+    (check,) = check_picture.check_cuts(
+        check_picture.measure_picture(moved), cuts, **finished.about
+    )
     assert check.verdict == "fail"
     assert cuts[1].number in check.advice
 

@@ -25,7 +25,8 @@ from flows.night.nightly import Asked
 from flows.project import open_film
 from flows.verbs.translation import export, take_in
 from manifests.errors import InputError
-from manifests.rows import Cue, Event, Recording, Shot, Take
+from manifests.rows import Cue, Recording, Shot, Take
+from manifests.run_rows import Event
 from pipeline import media
 from tests.conftest import STARTER, Engines
 
@@ -308,11 +309,11 @@ def test_what_is_wrong_with_a_lesson_is_told_at_once(tmp_path: Path) -> None:
     (folder / "lesson.md").write_text(text)
     with pytest.raises(InputError) as error:
         read_inputs(open_film(folder))
-    assert "nearest: 'happy'" in str(error.value)
+    assert "did you mean 'happy'" in str(error.value)
     (folder / "lesson.md").write_text(text.replace("hapy", "happy"))
     with pytest.raises(InputError) as error:
         read_inputs(open_film(folder))
-    assert "no slide '9'" in str(error.value) and "nearest: 'round'" in str(error.value)
+    assert "no slide '9'" in str(error.value) and "did you mean 'round'" in str(error.value)
     (folder / "production.toml").write_text(
         PRODUCTION.replace('"slides"', '"slide"').replace(
             '["web"]', '["web", "vertical"]\nlabel = true'

@@ -17,7 +17,8 @@ from PIL import Image
 from flows.episode import Outcome, episode
 from flows.lesson_inputs import read_script, words_of
 from flows.project import Film, open_film
-from manifests.rows import Cue, Event
+from manifests.rows import Cue
+from manifests.run_rows import Event
 from pipeline import media
 from pipeline.lesson import slides
 from tests.conftest import Engines

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.cut import Cutting, cut
+from flows.cut import CurrentCut, cut_recordings
 from flows.episode import Outcome, episode
 from flows.inputs import read_inputs
 from flows.ledger import record
-from flows.ledger.live_decisions import steering
-from flows.listening import known_recordings
+from flows.ledger.live_decisions import watch_decisions
+from flows.listening import find_ingested_recordings
 from flows.project import open_film
-from manifests.rows import Event, Shot, Take
+from manifests.rows import Shot, Take
+from manifests.run_rows import Event
 from manifests.store import Store
 from pipeline import media
 from tests.conftest import Engines, Rendered
@@ -57,13 +58,13 @@ def planned(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, 
     return shots
 
 
-def cutting_of(folder: Path) -> Cutting:
+def cutting_of(folder: Path) -> CurrentCut:
     """The cut as it stands."""
     film = open_film(folder)
     inputs = read_inputs(film)
-    recordings = known_recordings(film, inputs)
+    recordings = find_ingested_recordings(film, inputs)
     assert recordings is not None
-    return cut(film, inputs, recordings)
+    return cut_recordings(film, inputs, recordings)
 
 
 def test_every_decision_answers_in_json_and_is_an_event(
@@ -203,7 +204,7 @@ def test_with_the_gate_only_approved_shots_go_to_the_final_talker(folder: Path) 
 
 def test_a_run_hears_of_decisions_that_another_process_makes(folder: Path) -> None:
     now = cutting_of(folder)
-    steer = steering(now.film, now.shots, began="2020-01-01T00:00:00+00:00")
+    steer = watch_decisions(now.film, now.shots, began="2020-01-01T00:00:00+00:00")
     assert steer().held == frozenset()
     subprocess.run(
         [sys.executable, "-m", "flows", "shot", "hold", str(folder), SECOND],
@@ -243,4 +244,4 @@ def test_watching_without_a_terminal_tells_each_change_and_ends_with_the_run(
     assert told[0] == "4 of 4 takes done; 4 done"
     assert "4 shots, 4 takes done" in told[1]
     assert time.monotonic() - began < 60
-    assert record.newest_run(open_film(folder)) is not None
+    assert record.find_newest_run(open_film(folder)) is not None

@@ -13,19 +13,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.ledger.decisions import NAMES, decide, fold, moves
-from flows.ledger.direction import direct
-from flows.ledger.live_decisions import drain, steered, steering
-from flows.ledger.marks import marked
+from flows.ledger.decisions import (
+    DECISION_NAMES,
+    carry_decisions_over,
+    fold_decisions,
+    new_decision,
+)
+from flows.ledger.direction import apply_decisions
+from flows.ledger.live_decisions import compute_steering, request_drain, watch_decisions
+from flows.ledger.marks import check_marks
 from flows.ledger.record import RUN
-from flows.ledger.select import select
-from flows.ledger.shot_diff import CAUSES, DRAWN_BY, causes, seen, withdrawn
-from flows.ledger.shot_matching import places, predecessors
-from flows.ledger.shot_state import STATES, states
+from flows.ledger.select import select_by_query
+from flows.ledger.shot_diff import (
+    CAUSES,
+    DRAWN_BY,
+    describe_reviewed_take,
+    list_changes_since_review,
+    list_differences,
+)
+from flows.ledger.shot_matching import identify_places, match_previous_shots
+from flows.ledger.shot_state import STATES, compute_states
 from flows.plan import Terms, plan_shots
 from flows.project import Film
 from manifests.errors import InputError
-from manifests.rows import Cut, Event, Shot
+from manifests.rows import Cut, Shot
+from manifests.run_rows import Event
 from manifests.store import Store, new_event
 from pipeline.cut import breakdown
 from pipeline.script.production import Production
@@ -48,7 +60,7 @@ DETAIL = {"priority": {"priority": 3}, "note": {"text": "n"}, "seed": {"seed": 9
 
 def decided(name: str, made: Shot, at: int, **detail: object) -> Event:
     """A decision at a second, on a shot that is the first of its lines."""
-    one = decide(name, places([made])[0], made, **(detail or DETAIL.get(name, {})))
+    one = new_decision(name, identify_places([made])[0], made, **(detail or DETAIL.get(name, {})))
     return replace(one, happened_at=said(name, "", at).happened_at, event_id=f"{at:06}")
 
 
@@ -62,16 +74,20 @@ def test_every_shot_has_one_state_whatever_happened_in_whatever_order_it_is_told
     ]
     people = [decided(name, shots[index], at + 30) for at, (name, index) in enumerate(choices)]
     made = {shots[index].shot_id for index in done}
-    ledger = states(shots, done=made, farm=farm, decisions=fold(people), over={"r1"})
+    ledger = compute_states(
+        shots, done=made, farm=farm, decisions=fold_decisions(people), over={"r1"}
+    )
     random.Random(seed).shuffle(farm)
     random.Random(seed).shuffle(people)
-    assert ledger == states(shots, done=made, farm=farm, decisions=fold(people), over={"r1"})
+    assert ledger == compute_states(
+        shots, done=made, farm=farm, decisions=fold_decisions(people), over={"r1"}
+    )
     for entry in ledger:
         assert entry.state in STATES
         assert (entry.state == "held") == entry.decision.held
-        assert entry.made == (entry.shot.shot_id in made)
+        assert entry.has_take == (entry.shot.shot_id in made)
         if entry.state == "running":
-            assert (entry.made, entry.decision.skipped) == (False, False)
+            assert (entry.has_take, entry.decision.skipped) == (False, False)
 
 
 def test_a_shot_lives_through_its_states() -> None:
@@ -85,32 +101,34 @@ def test_a_shot_lives_through_its_states() -> None:
     farm: list[Event] = []
     for state, told in story:
         farm += [told] if told else []
-        (entry,) = states(shots, done=(), farm=farm)
+        (entry,) = compute_states(shots, done=(), farm=farm)
         assert entry.state == state
     assert (entry.error, entry.reason) == ("memory", "it did not fit")
-    (again,) = states(shots, done=(), farm=farm, decisions=fold([decided("retry", one, 4)]))
+    (again,) = compute_states(
+        shots, done=(), farm=farm, decisions=fold_decisions([decided("retry", one, 4)])
+    )
     assert again.state == "new"
-    (made,) = states(shots, done=ids(shots), farm=farm)
+    (made,) = compute_states(shots, done=ids(shots), farm=farm)
     assert made.state == "done"
 
 
 def test_who_makes_a_shot_and_since_when_is_known_until_its_run_is_over() -> None:
     (one,) = shots = cut("a")
     farm = [said("running", one.shot_id, 62, detail="host/7")]
-    (entry,) = states(shots, done=(), farm=farm)
+    (entry,) = compute_states(shots, done=(), farm=farm)
     assert (entry.worker, entry.since) == ("host/7", "2026-11-22T10:01:02.000000+00:00")
-    (entry,) = states(shots, done=(), farm=farm, over={"r1"})
+    (entry,) = compute_states(shots, done=(), farm=farm, over={"r1"})
     assert entry.state == "new"
 
 
 def test_a_decision_stays_with_its_shot_when_others_are_put_before_it() -> None:
     before = cut("a", "b")
-    held = fold([decided("held", before[1], 1)])
+    held = fold_decisions([decided("held", before[1], 1)])
     after = [
         shot("z", number="sc01_sh010"),
         *(replace(s, number=f"sc01_sh{i}0") for i, s in enumerate(before, start=2)),
     ]
-    assert [entry.state for entry in states(after, done=(), decisions=held)] == [
+    assert [entry.state for entry in compute_states(after, done=(), decisions=held)] == [
         "new",
         "new",
         "held",
@@ -122,22 +140,18 @@ def test_a_decision_follows_a_rewritten_line_and_comes_back_with_it() -> None:
     events = [decided("held", before[1], 1)]
     events += [
         replace(one, happened_at=said("", "", 2).happened_at)
-        for one in moves(events, now=after, before=before)
+        for one in carry_decisions_over(events, now=after, before=before)
     ]
-    assert [entry.state for entry in states(after, done=(), decisions=fold(events))] == [
-        "new",
-        "held",
-        "new",
-    ]
+    assert [
+        entry.state for entry in compute_states(after, done=(), decisions=fold_decisions(events))
+    ] == ["new", "held", "new"]
     events += [
         replace(one, happened_at=said("", "", 3).happened_at)
-        for one in moves(events, now=before, before=after)
+        for one in carry_decisions_over(events, now=before, before=after)
     ]
-    assert [entry.state for entry in states(before, done=(), decisions=fold(events))] == [
-        "new",
-        "held",
-        "new",
-    ]
+    assert [
+        entry.state for entry in compute_states(before, done=(), decisions=fold_decisions(events))
+    ] == ["new", "held", "new"]
 
 
 @given(kept=st.lists(st.booleans(), min_size=1, max_size=12), new=st.integers(0, 3))
@@ -148,10 +162,13 @@ def test_no_place_has_two_successors_and_what_stays_succeeds_itself(
     after = [s for s, stays in zip(before, kept, strict=True) if stays] + [
         shot(f"n{index}") for index in range(new)
     ]
-    found = predecessors(after, before)
+    found = match_previous_shots(after, before)
     sources = [old for old, _ in found.values()]
     assert len(sources) == len(set(sources))
-    assert all(found[place][0] == place for place in set(places(after)) & set(places(before)))
+    assert all(
+        found[place][0] == place
+        for place in set(identify_places(after)) & set(identify_places(before))
+    )
 
 
 def test_shots_with_the_same_lines_and_shots_without_any_have_places_of_their_own() -> None:
@@ -162,35 +179,43 @@ def test_shots_with_the_same_lines_and_shots_without_any_have_places_of_their_ow
         shot("b", line_ids="", character="HENRIK"),
         shot("b", line_ids=""),
     ]
-    assert len(set(places(shots))) == len(shots)
+    assert len(set(identify_places(shots))) == len(shots)
 
 
 @pytest.mark.parametrize("field", [name for name in CAUSES if name not in DRAWN_BY])
 def test_a_changed_input_withdraws_an_approval_with_its_name(field: str) -> None:
     one = shot("a")
-    approved = fold([decided("approved", one, 1, **seen(one))])
+    approved = fold_decisions([decided("approved", one, 1, **describe_reviewed_take(one))])
     changed = shot("a", **{field: 77 if field == "seed" else "other"})
-    (entry,) = states([changed], done=ids([changed]), decisions=approved)
+    (entry,) = compute_states([changed], done=ids([changed]), decisions=approved)
     assert (entry.approved, entry.withdrawn) == (False, (CAUSES[field],))
-    assert CAUSES[field] in causes(changed, one)
-    (entry,) = states([one], done=ids([one]), decisions=approved)
+    assert CAUSES[field] in list_differences(changed, one)
+    (entry,) = compute_states([one], done=ids([one]), decisions=approved)
     assert (entry.approved, entry.withdrawn, entry.marks) == (True, (), ("approved",))
 
 
 def test_a_changed_length_withdraws_an_approval_and_a_new_version_of_the_talker_does_not() -> None:
     one = shot("a")
-    (place,) = fold([decided("approved", one, 1, **seen(one))]).values()
+    (place,) = fold_decisions([decided("approved", one, 1, **describe_reviewed_take(one))]).values()
     assert place.approved is not None
-    assert withdrawn(place.approved, shot("a", end_frame=60)) == ("length",)
-    assert withdrawn(place.approved, shot("a", talker_version="2.0.0", weights_digest="v")) == ()
+    assert list_changes_since_review(place.approved, shot("a", end_frame=60)) == ("length",)
+    assert (
+        list_changes_since_review(
+            place.approved, shot("a", talker_version="2.0.0", weights_digest="v")
+        )
+        == ()
+    )
 
 
 def test_only_what_is_approved_goes_to_the_final_talker() -> None:
     previs, dice = cut("a", "b", "c"), cut("a", "b", "c", talker="dice", audio_digest="more sound")
-    approved = fold(
-        [decided("approved", one, at, **seen(one)) for at, one in enumerate(previs[:2])]
+    approved = fold_decisions(
+        [
+            decided("approved", one, at, **describe_reviewed_take(one))
+            for at, one in enumerate(previs[:2])
+        ]
     )
-    directed = direct(previs, decisions=approved, size=SIZE, finals=dice)
+    directed = apply_decisions(previs, decisions=approved, size=SIZE, finals=dice)
     assert [one.talker for one in directed] == ["dice", "dice", "previs"]
     assert [one.shot_id for one in directed] == [
         dice[0].shot_id,
@@ -198,17 +223,17 @@ def test_only_what_is_approved_goes_to_the_final_talker() -> None:
         previs[2].shot_id,
     ]
     edited = [replace(previs[0], text="other"), *previs[1:]]
-    assert [one.talker for one in direct(edited, decisions=approved, size=SIZE, finals=dice)] == [
-        "previs",
-        "dice",
-        "previs",
-    ]
+    assert [
+        one.talker for one in apply_decisions(edited, decisions=approved, size=SIZE, finals=dice)
+    ] == ["previs", "dice", "previs"]
 
 
 def test_a_seed_and_a_skip_make_another_shot_in_the_same_place() -> None:
     shots = cut("a", "b", "c")
-    people = fold([decided("seed", shots[0], 1, seed=9, was=1), decided("skipped", shots[1], 2)])
-    other, slate, same = direct(shots, decisions=people, size=SIZE)
+    people = fold_decisions(
+        [decided("seed", shots[0], 1, seed=9, was=1), decided("skipped", shots[1], 2)]
+    )
+    other, slate, same = apply_decisions(shots, decisions=people, size=SIZE)
     assert (other.seed, other.text, same) == (9, shots[0].text, shots[2])
     assert (slate.talker, slate.width, slate.height, slate.frames) == (
         "slate",
@@ -216,37 +241,37 @@ def test_a_seed_and_a_skip_make_another_shot_in_the_same_place() -> None:
         shots[1].frames,
     )
     assert len(ids([*shots, other, slate])) == 5
-    assert places([other, slate, same]) == places(shots)
+    assert identify_places([other, slate, same]) == identify_places(shots)
 
 
 def test_a_circle_that_no_longer_fits_says_why() -> None:
     one = shot("a", seed=5)
-    circled = fold([decided("circled", one, 1, **seen(one))])
-    (entry,) = states([one], done=ids([one]), decisions=circled)
+    circled = fold_decisions([decided("circled", one, 1, **describe_reviewed_take(one))])
+    (entry,) = compute_states([one], done=ids([one]), decisions=circled)
     assert (entry.circled, entry.decision.seed) == (True, 5)
-    (entry,) = states([shot("a", seed=5, text="other")], done=(), decisions=circled)
-    assert (entry.circled, entry.unfit) == (False, ("text",))
+    (entry,) = compute_states([shot("a", seed=5, text="other")], done=(), decisions=circled)
+    assert (entry.circled, entry.circle_withdrawn) == (False, ("text",))
 
 
 def test_a_released_shot_is_as_it_was_and_notes_add_up() -> None:
     (one,) = cut("a")
     events = [decided("held", one, 1), decided("skipped", one, 2), decided("released", one, 3)]
-    assert fold(events) == {}
+    assert fold_decisions(events) == {}
     notes = [decided("note", one, at, text=f"note {at}") for at in (5, 4)]
-    assert next(iter(fold(notes).values())).notes == ("note 4", "note 5")
+    assert next(iter(fold_decisions(notes).values())).notes == ("note 4", "note 5")
 
 
 def test_only_known_decisions_can_be_made() -> None:
     with pytest.raises(ValueError, match="is no decision"):
-        decide("aproved", "p", shot("a"))
-    assert set(DETAIL) < set(NAMES)
+        new_decision("aproved", "p", shot("a"))
+    assert set(DETAIL) < set(DECISION_NAMES)
 
 
 def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_cleared_since_it_began() -> (
     None
 ):
     shots = cut("a", "b", "c", "d")
-    people = fold(
+    people = fold_decisions(
         [
             decided("held", shots[0], 1),
             decided("seed", shots[1], 2, seed=9, was=1),
@@ -254,8 +279,10 @@ def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_clea
             decided("priority", shots[3], 4, priority=7),
         ]
     )
-    wanted = steered(
-        dict(zip(places(shots), shots, strict=True)), people, began=said("", "", 10).happened_at
+    wanted = compute_steering(
+        dict(zip(identify_places(shots), shots, strict=True)),
+        people,
+        began=said("", "", 10).happened_at,
     )
     assert wanted.held == ids(shots[:2])
     assert wanted.priority == {shots[3].shot_id: 7}
@@ -265,12 +292,12 @@ def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_clea
 def test_a_run_is_drained_by_who_asks_for_it_while_it_goes_on(tmp_path: Path) -> None:
     production = Production(title="T", recordings=["x.wav"], folder=tmp_path)
     film = Film(production=production, root=tmp_path, store=Store(tmp_path / "manifests"))
-    drain(film)  # the run before
+    request_drain(film)  # the run before
     begins = new_event(RUN, "r2", actor="callsheet")
     film.store.append([begins])
-    steer = steering(film, cut("a", "b"), began=begins.happened_at)
+    steer = watch_decisions(film, cut("a", "b"), began=begins.happened_at)
     assert not steer().stop
-    drain(film)
+    request_drain(film)
     assert steer().stop
 
 
@@ -282,9 +309,9 @@ def test_a_plan_says_what_changed_what_waits_and_what_failed() -> None:
         *before[2:4],
         shot("rewritten", character="MARA"),
     ]
-    people = fold([decided("held", now[2], 1)])
+    people = fold_decisions([decided("held", now[2], 1)])
     farm = [said("failed", now[3].shot_id, 2, detail="input: no face")]
-    ledger = states(now, done=ids(before[:1]), farm=farm, decisions=people)
+    ledger = compute_states(now, done=ids(before[:1]), farm=farm, decisions=people)
     planned = plan_shots(ledger, before=before, history=[], terms=TERMS)
     assert [(entry.state, entry.why) for entry in planned.shots] == [
         ("cached", ()),
@@ -301,7 +328,7 @@ def test_a_plan_says_what_changed_what_waits_and_what_failed() -> None:
 def test_an_estimate_is_a_range_within_what_was_seen(paces: list[float], price: float) -> None:
     shots = cut("a", "b", "c")
     history = [take_of(shots[0], seconds=pace * shots[0].frames) for pace in paces]
-    ledger = states(shots, done=())
+    ledger = compute_states(shots, done=())
     found = plan_shots(
         ledger, before=[], history=history, terms=Terms(workers=2, price=price, currency="EUR")
     ).estimate
@@ -320,7 +347,9 @@ def test_an_estimate_is_a_range_within_what_was_seen(paces: list[float], price: 
 def test_each_talker_has_an_estimate_of_its_own() -> None:
     shots = [*cut("a", "b"), shot("c", talker="dice")]
     history = [take_of(shots[2], seconds=100.0) for _ in range(5)]
-    found = plan_shots(states(shots, done=()), before=[], history=history, terms=TERMS).estimate
+    found = plan_shots(
+        compute_states(shots, done=()), before=[], history=history, terms=TERMS
+    ).estimate
     assert {share.talker: (share.shots, share.takes) for share in found.by_talker} == {
         "previs": (2, 0),
         "dice": (1, 5),
@@ -345,8 +374,10 @@ def test_each_talker_has_an_estimate_of_its_own() -> None:
 )
 def test_shots_are_named_by_number_range_and_query(wanted: list[str], numbers: str) -> None:
     shots = cut("a", "b", "c", "d")
-    ledger = states(shots, done=ids(shots[:1]), decisions=fold([decided("held", shots[1], 1)]))
-    assert [entry.shot.number for entry in select(ledger, wanted)] == [
+    ledger = compute_states(
+        shots, done=ids(shots[:1]), decisions=fold_decisions([decided("held", shots[1], 1)])
+    )
+    assert [entry.shot.number for entry in select_by_query(ledger, wanted)] == [
         f"sc01_sh0{number}0" for number in numbers
     ]
 
@@ -354,12 +385,12 @@ def test_shots_are_named_by_number_range_and_query(wanted: list[str], numbers: s
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        ("sc01_sh021", "nearest: .*'sc01_sh020'"),
+        ("sc01_sh021", "did you mean .*'sc01_sh020'"),
         ("sc01_sh010..sc01_sh099", "no shot 'sc01_sh099'"),
         ("sc01_sh020..sc01_sh010", "runs backwards"),
-        ("charakter=MARA", "nearest: 'character'"),
-        ("character=MARIA", "nearest: 'MARA'"),
-        ("state=faild", "nearest: 'failed'"),
+        ("charakter=MARA", "did you mean 'character'"),
+        ("character=MARIA", "did you mean 'MARA'"),
+        ("state=faild", "did you mean 'failed'"),
         ("", "no shot ''"),
         ("=", "nothing is called ''"),
         ("..", "no shot ''"),
@@ -367,7 +398,7 @@ def test_shots_are_named_by_number_range_and_query(wanted: list[str], numbers: s
 )
 def test_what_names_nothing_is_told_with_what_is_nearest(wanted: str, told: str) -> None:
     with pytest.raises(InputError, match=told) as error:
-        select(states(cut("a", "b"), done=()), [wanted, "sc99"])
+        select_by_query(compute_states(cut("a", "b"), done=()), [wanted, "sc99"])
     assert len(error.value.problems) == 2
 
 
@@ -386,8 +417,8 @@ def test_slates_and_several_talkers_mark_a_version() -> None:
             label=label,
         )
 
-    assert marked([event("1", "previs"), event("2", "previs")], version="v1") == []
-    slates, talkers = marked(
+    assert check_marks([event("1", "previs"), event("2", "previs")], version="v1") == []
+    slates, talkers = check_marks(
         [event("1", "previs"), event("2", "slate"), event("3", "DICE-Talk")], version="v1"
     )
     assert (slates.name, slates.value, slates.verdict) == ("slates", "1 of 3 shots", "warn")
@@ -396,7 +427,7 @@ def test_slates_and_several_talkers_mark_a_version() -> None:
 
 
 def test_events_of_decisions_can_be_read_by_people() -> None:
-    one = decide("held", "p", shot("a", number="sc01_sh010"))
+    one = new_decision("held", "p", shot("a", number="sc01_sh010"))
     assert json.loads(one.detail) == {"number": "sc01_sh010", "character": "MARA"}
     assert one.actor
 

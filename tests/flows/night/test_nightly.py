@@ -27,7 +27,7 @@ from flows.night.nightly import (
 from flows.night.summary import NIGHTS, Report, State, Summary
 from flows.project import open_film
 from manifests.errors import InputError
-from manifests.rows import Run
+from manifests.run_rows import Run
 from tests.conftest import Rendered
 
 

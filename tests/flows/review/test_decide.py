@@ -12,18 +12,20 @@ from typing import Any
 
 import pytest
 
-from flows.cut import cut
+from flows.cut import cut_recordings
 from flows.inputs import read_inputs
 from flows.ledger import shot_decisions
-from flows.listening import known_recordings
+from flows.listening import find_ingested_recordings
 from flows.plan import PlannedShot
 from flows.project import Film, open_film
 from flows.render import compare_with_record
-from flows.review.review_session import Desk
+from flows.review.review_session import ReviewSession
 from flows.selection import Selection, select_shots
 from flows.trust import waivers
+from manifests.delivery_rows import Check
 from manifests.errors import InputError
-from manifests.rows import Check, Event, Take
+from manifests.rows import Take
+from manifests.run_rows import Event
 from manifests.store import new_event
 from manifests.timebase import MASTER_HZ
 from pipeline.checks import qc
@@ -39,25 +41,27 @@ def scene(film: Rendered, tmp_path: Path) -> Film:
 
 
 @pytest.fixture
-def desk(scene: Film) -> Desk:
+def desk(scene: Film) -> ReviewSession:
     """Anna reviews it."""
-    return Desk(scene, reviewer="Anna")
+    return ReviewSession(scene, reviewer="Anna")
 
 
 def planned(film: Film) -> Sequence[PlannedShot]:
     """The shots of the next plan, from today's files."""
     inputs = read_inputs(film)
-    recordings = known_recordings(film, inputs)
+    recordings = find_ingested_recordings(film, inputs)
     assert recordings is not None
-    return compare_with_record(cut(film, inputs, recordings)).shots
+    return compare_with_record(cut_recordings(film, inputs, recordings)).shots
 
 
 def chosen(film: Film, number: str) -> Selection:
     return select_shots(film.folder, [number], out=None)
 
 
-def _told(desk: Desk, seen: str) -> list[tuple[str, str, list[str]]]:
-    return [(one["number"], one["state"], one["states"]) for one in desk.changes(seen)["shots"]]
+def _told(desk: ReviewSession, seen: str) -> list[tuple[str, str, list[str]]]:
+    return [
+        (one["number"], one["state"], one["states"]) for one in desk.find_changes(seen)["shots"]
+    ]
 
 
 def newest(film: Film, count: int) -> list[tuple[str, str]]:
@@ -66,11 +70,13 @@ def newest(film: Film, count: int) -> list[tuple[str, str]]:
     return [(row.name, row.actor) for row in rows[-count:]]
 
 
-def decided(desk: Desk, name: str, number: str = SECOND, **words: Any) -> dict[str, Any]:
+def decided(desk: ReviewSession, name: str, number: str = SECOND, **words: Any) -> dict[str, Any]:
     return dict(desk.decide({"name": name, "shots": [number], "words": words}))
 
 
-def test_held_skipped_released_and_approved_shots_are_planned_so(scene: Film, desk: Desk) -> None:
+def test_held_skipped_released_and_approved_shots_are_planned_so(
+    scene: Film, desk: ReviewSession
+) -> None:
     decided(desk, "hold", FIRST)
     decided(desk, "skip", FOURTH)
     decided(desk, "approve", SECOND)
@@ -80,7 +86,7 @@ def test_held_skipped_released_and_approved_shots_are_planned_so(scene: Film, de
         (name, "Anna") for name in ("held", "skipped", "approved", "priority", "note")
     ]
     assert [entry.state for entry in planned(scene)] == ["held", "cached", "cached", "skipped"]
-    told = desk.document()["shots"]
+    told = desk.read_document()["shots"]
     assert [one["state"] for one in told] == ["held", "done", "done", "skipped"]
     assert (told[1]["states"], told[3]["pending"]) == (["approved"], ["slate"])
     assert (told[2]["priority"], told[2]["notes"]) == (7, ["<b>look</b>"])
@@ -90,7 +96,7 @@ def test_held_skipped_released_and_approved_shots_are_planned_so(scene: Film, de
 
 
 def test_a_retake_with_another_emotion_is_planned_as_changed_by_it_and_can_be_taken_back(
-    scene: Film, desk: Desk
+    scene: Film, desk: ReviewSession
 ) -> None:
     answer = decided(desk, "retry", emotion="furious -> sad", intensity=0.5, note="hotter")
     assert answer["says"] == [
@@ -102,18 +108,18 @@ def test_a_retake_with_another_emotion_is_planned_as_changed_by_it_and_can_be_ta
     assert (entry.state, entry.why) == ("changed", ("emotion",))
     keys = json.loads(entry.shot.performance)
     assert [max(row[1:]) for row in keys] == [0.6, 0.5]
-    told = desk.document()["shots"][1]
+    told = desk.read_document()["shots"][1]
     # what is seen is the take that stands
     assert (told["pending"], told["emotion"]) == (["emotion"], "happy 0.8")
     decided(desk, "retry", emotion=shot_decisions.AS_WRITTEN)
     assert planned(scene)[1].state == "cached"
-    assert desk.document()["shots"][1]["pending"] == []
+    assert desk.read_document()["shots"][1]["pending"] == []
 
 
 def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(
-    scene: Film, desk: Desk
+    scene: Film, desk: ReviewSession
 ) -> None:
-    before = desk.document()["shots"][1]
+    before = desk.read_document()["shots"][1]
     decided(desk, "retry", emotion="angry", seed="new")
     entry = planned(scene)[1]
     assert (entry.why, entry.shot.seed) == (("emotion", "seed"), before["seed"] + 1)
@@ -123,8 +129,8 @@ def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(
     scene.store.append([_as(old, entry.shot.shot_id, entry.shot.seed)])
     scene.store.append([new_event("done", entry.shot.shot_id, actor="callsheet")])
     assert planned(scene)[1].state == "cached"
-    desk.reading(now=True)
-    takes = desk.document()["shots"][1]["takes"]
+    desk.read_snapshot(now=True)
+    takes = desk.read_document()["shots"][1]["takes"]
     assert [(take["emotion"], take["seed"]) for take in takes] == [("happy 0.8", 2), ("angry 1", 3)]
     assert len(shot_decisions.takes(chosen(scene, SECOND))) == 2
     decided(desk, "approve", take_id=before["shot_id"])  # the old one was right after all
@@ -134,21 +140,21 @@ def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(
     decided(desk, "circle", take_id=entry.shot.shot_id)
     assert planned(scene)[1].shot.shot_id == entry.shot.shot_id
     # the cut that is looked at is still the old one
-    assert desk.document()["shots"][1]["withdrawn"] == []
+    assert desk.read_document()["shots"][1]["withdrawn"] == []
 
 
 def _as(take: Take, shot_id: str, seed: int) -> Take:
     return dataclasses.replace(take, shot_id=shot_id, seed=seed, path=f"media/takes/{shot_id}.mkv")
 
 
-def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Film, desk: Desk) -> None:
-    cue = desk.document()["cues"][1]
+def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Film, desk: ReviewSession) -> None:
+    cue = desk.read_document()["cues"][1]
     assert cue["start"] is not None
     answer = desk.decide(
         {"name": "cue", "line_id": cue["line_id"], "words": {"start": cue["start"] - 0.6}}
     )
     assert len(answer["event_ids"]) == 1
-    now = desk.document()["cues"][1]
+    now = desk.read_document()["cues"][1]
     assert (now["start"], now["pending"], now["reasons"][0]) == (
         pytest.approx(cue["start"] - 0.6),
         True,
@@ -156,15 +162,15 @@ def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Film, desk: Desk
     )
     moved = planned(scene)
     assert moved[1].state == "changed"
-    assert moved[1].shot.start_frame < desk.document()["shots"][1]["first_frame"]
+    assert moved[1].shot.start_frame < desk.read_document()["shots"][1]["first_frame"]
     (row,) = scene.store.read(Event, name="cue")
     assert json.loads(row.detail)["value"] == str(round((cue["start"] - 0.6) * MASTER_HZ))
     assert row.actor == "Anna"
     desk.decide({"name": "cue", "line_id": cue["line_id"], "words": {"ignore": True}})
-    assert desk.document()["cues"][1]["state"] == "missing"
+    assert desk.read_document()["cues"][1]["state"] == "missing"
 
 
-def test_a_waived_check_publishes_the_version(scene: Film, desk: Desk) -> None:
+def test_a_waived_check_publishes_the_version(scene: Film, desk: ReviewSession) -> None:
     failed = Check(
         version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail"
     )
@@ -179,7 +185,7 @@ def test_a_waived_check_publishes_the_version(scene: Film, desk: Desk) -> None:
     assert answer["says"] == ["waived: web: loudness; latest is v001"]
     assert len(answer["event_ids"]) == 1
     assert waivers.waived(scene.store, "v001")["web", "loudness"]["by"] == "Anna"
-    (told,) = [check for check in desk.document()["checks"] if check["state"] == "waived"]
+    (told,) = [check for check in desk.read_document()["checks"] if check["state"] == "waived"]
     assert told["waived"] is not None
     assert (told["waived"]["who"], told["waived"]["why"], told["ok"]) == (
         "Anna",
@@ -189,11 +195,11 @@ def test_a_waived_check_publishes_the_version(scene: Film, desk: Desk) -> None:
 
 
 def test_what_two_people_decide_is_all_recorded_and_the_later_one_is_told(
-    scene: Film, desk: Desk
+    scene: Film, desk: ReviewSession
 ) -> None:
-    other = Desk(scene, reviewer="Ben")
-    seen = desk.document()["revision"]
-    assert other.document()["revision"] == seen
+    other = ReviewSession(scene, reviewer="Ben")
+    seen = desk.read_document()["revision"]
+    assert other.read_document()["revision"] == seen
     desk.decide({"name": "hold", "shots": [SECOND], "seen": seen})
     desk.decide({"name": "hold", "shots": [THIRD], "seen": seen})
     answer = other.decide({"name": "approve", "shots": [SECOND], "seen": seen})
@@ -246,14 +252,14 @@ def test_what_cannot_be_is_refused_as_on_the_command_line(
     scene = open_film(film.folder)
     before = len(scene.store.read(Event))
     with pytest.raises(InputError, match=says) as refused:
-        Desk(scene, reviewer="Anna").decide(body)
+        ReviewSession(scene, reviewer="Anna").decide(body)
     assert field in {problem.column for problem in refused.value.problems}
     assert len(scene.store.read(Event)) == before
 
 
 def test_a_cue_cannot_end_before_it_begins_or_lie_outside_the_recordings(film: Rendered) -> None:
-    desk = Desk(open_film(film.folder), reviewer="Anna")
-    cue = desk.document()["cues"][0]
+    desk = ReviewSession(open_film(film.folder), reviewer="Anna")
+    cue = desk.read_document()["cues"][0]
     for words, field in (
         ({"end": 0.0}, "end"),
         ({"start": 9999}, "start"),
@@ -263,5 +269,5 @@ def test_a_cue_cannot_end_before_it_begins_or_lie_outside_the_recordings(film: R
         with pytest.raises(InputError) as refused:
             desk.decide({"name": "cue", "line_id": cue["line_id"], "words": words})
         assert {problem.column for problem in refused.value.problems} == {field}
-    with pytest.raises(InputError, match="nearest: 'ALEX'"):
+    with pytest.raises(InputError, match="did you mean 'ALEX'"):
         desk.decide({"name": "cue", "line_id": cue["line_id"], "words": {"character": "ALEXX"}})

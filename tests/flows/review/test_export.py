@@ -16,10 +16,10 @@ import pytest
 from flows import cli
 from flows.project import Film, open_film
 from flows.review import export, notes
-from flows.review.snapshot import read
+from flows.review.snapshot import read_snapshot
 from flows.trust import verifying
 from manifests.errors import InputError
-from manifests.rows import Event
+from manifests.run_rows import Event
 from tests.conftest import Rendered
 
 FIRST, SECOND = "sc01_sh010", "sc01_sh020"
@@ -103,7 +103,9 @@ def test_every_version_has_a_report_that_plays_its_own_files(film: Rendered) -> 
 
 
 def test_text_with_markup_in_it_stays_text(exported: Path) -> None:
-    written = export.data_js({"title": HOSTILE, "shots": [{"text": "<!--<script>"}]}).decode()
+    written = export.encode_data_js(
+        {"title": HOSTILE, "shots": [{"text": "<!--<script>"}]}
+    ).decode()
     assert not set("<>&\u2028\u2029") & set(written)
     assert (
         json.loads(written.removeprefix("window.CALLSHEET = ").removesuffix(";\n"))["title"]
@@ -122,7 +124,9 @@ def test_what_was_purged_is_missing_from_the_page_and_the_rest_is_there(
     shutil.rmtree(scene.root / "media" / "masters")
     shutil.rmtree(scene.root / "deliverables")
     shutil.rmtree(scene.root / "media" / "dailies", ignore_errors=True)
-    page = export.export(read(open_film(scene.folder)), tmp_path / "page", reviewer="Anna")
+    page = export.export_page(
+        read_snapshot(open_film(scene.folder)), tmp_path / "page", reviewer="Anna"
+    )
     told = data_of(page.parent)
     assert (told["sound"], told["peaks"], told["video"]) == (None, None, None)
     assert sorted(bool(shot["before"]) for shot in told["shots"]) == [False, True, True, True]
@@ -143,7 +147,7 @@ def test_an_export_goes_nowhere_where_something_is(
     assert run("review", str(film.folder), "--export", str(tmp_path / "mine")) == 2
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
     with pytest.raises(InputError, match="nothing was rendered"):
-        export.export(read(open_film(production)), tmp_path / "page", reviewer="Anna")
+        export.export_page(read_snapshot(open_film(production)), tmp_path / "page", reviewer="Anna")
     assert not (tmp_path / "page").exists()
 
 
@@ -223,7 +227,7 @@ def test_every_wrong_row_of_notes_is_named_and_nothing_is_written(
     ]
     before = len(scene.store.read(Event))
     with pytest.raises(InputError) as refused:
-        notes.take_in(scene, written(tmp_path / "notes.json", told, rows, digest="other"))
+        notes.import_notes(scene, written(tmp_path / "notes.json", told, rows, digest="other"))
     found = {(problem.row, problem.column) for problem in refused.value.problems}
     assert found == {
         (None, "digest"),
@@ -257,4 +261,4 @@ def test_a_file_that_is_no_notes_is_refused(film: Rendered, tmp_path: Path, text
     path = tmp_path / "notes.json"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError):
-        notes.take_in(open_film(film.folder), path)
+        notes.import_notes(open_film(film.folder), path)

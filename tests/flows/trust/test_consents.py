@@ -20,9 +20,11 @@ from flows.lease import BusyError, held
 from flows.project import Film, open_film
 from flows.trust import consents, purge, verifying
 from flows.version import Reel
+from manifests.delivery_rows import Deliverable
 from manifests.errors import InputError
 from manifests.identity import digest_file
-from manifests.rows import Actor, Cue, Deliverable, Event, Recording, Shot, Take
+from manifests.rows import Actor, Cue, Recording, Shot, Take
+from manifests.run_rows import Event
 from pipeline.render import portraits
 from pipeline.storage import Storage
 
@@ -72,7 +74,7 @@ def test_one_query_lists_every_delivered_file_that_a_person_is_in(scene: Film) -
     assert all(one.media_digest for one in found)
     assert consents.touched(scene, "Nobody") == []
     assert consents.people_named(scene, "alex  example") == [ALEX]
-    with pytest.raises(InputError, match="nearest: 'Alex Example'"):
+    with pytest.raises(InputError, match="did you mean 'Alex Example'"):
         consents.people_named(scene, "Alex Exampel")
 
 

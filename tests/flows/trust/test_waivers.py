@@ -15,9 +15,9 @@ import pytest
 from flows.cli import main
 from flows.project import Film, open_film
 from flows.trust import consents, verifying, waivers
+from manifests.delivery_rows import Check, Deliverable
 from manifests.errors import InputError
 from manifests.identity import digest_file
-from manifests.rows import Check, Deliverable
 from pipeline import media
 from pipeline.checks import qc
 
@@ -91,7 +91,7 @@ def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(s
 
 def test_what_cannot_be_waived_is_refused_with_the_nearest(scene: Film) -> None:
     for version, check, reason, says in (
-        ("v003", "loudness", "x", "nearest: 'v001'"),
+        ("v003", "loudness", "x", "did you mean 'v001'"),
         ("v001", "loudnes", "x", "'loudness'"),
         ("v001", "loudness", " ", "say why"),
         ("v001", "black", "x", "no failed check"),

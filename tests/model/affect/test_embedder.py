@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from manifests.errors import InputError
 from model.affect.embedder import BOTH, DIMS, EmotionEmbedder, Gaussian, Modality
 from model.affect.face_space import fit
-from model.affect.features import hearing, prosody_numbers
-from model.affect.prepared_corpus import Corpus, tiny
-from model.affect.priors import NEUTRAL, Priors
+from model.affect.features import hearing, summarize_prosody
+from model.affect.prepared_corpus import Corpus, write_tiny_corpus
+from model.affect.priors import NEUTRAL, EmotionPriors
 from model.emotion import LABELS, parse_curve
-from model.training.batches import Sampler, gather
-from model.training.run import Run
+from model.training.batches import BatchSampler, read_clips
+from model.training.run import TrainingRun
 from model.training.settings import read
 from model.training.train_embedder import EmbedderSettings, encode_all, train
 
@@ -33,16 +33,16 @@ class Taught:
     corpus: Corpus
     folder: Path
     embedder: EmotionEmbedder
-    priors: Priors
+    priors: EmotionPriors
 
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
     folder = tmp_path_factory.mktemp("embedder")
-    corpus = tiny(folder)
-    train(corpus, SETTINGS, Run(out=folder / "out"))
+    corpus = write_tiny_corpus(folder)
+    train(corpus, SETTINGS, TrainingRun(out=folder / "out"))
     return Taught(
-        corpus, folder / "out", EmotionEmbedder.load(folder / "out"), Priors.load(folder / "out")
+        corpus, folder / "out", EmotionEmbedder.load(folder / "out"), EmotionPriors.load(folder / "out")
     )
 
 
@@ -50,7 +50,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
 def test_emotions_of_people_never_seen_are_nearest_to_their_class_mean(
     taught: Taught, modalities: tuple[Modality, ...]
 ) -> None:
-    clips = gather(taught.corpus, taught.corpus.split("test"), taught.embedder.space)
+    clips = read_clips(taught.corpus, taught.corpus.split("test"), taught.embedder.space)
     found, _ = encode_all(taught.embedder, clips, modalities)
     assert float((taught.priors.nearest(found.mean) == clips.emotions).float().mean()) >= 0.9
 
@@ -58,7 +58,7 @@ def test_emotions_of_people_never_seen_are_nearest_to_their_class_mean(
 def test_one_clip_is_encoded_as_it_is_among_others(taught: Taught) -> None:
     rows = taught.corpus.split("test")
     together, intensities = encode_all(
-        taught.embedder, gather(taught.corpus, rows, taught.embedder.space)
+        taught.embedder, read_clips(taught.corpus, rows, taught.embedder.space)
     )
     alone, intensity = taught.embedder.encode(taught.corpus.load(rows[3]))
     torch.testing.assert_close(alone.mean, together.mean[3], rtol=1e-4, atol=1e-4)
@@ -146,8 +146,8 @@ def test_files_that_were_changed_are_refused(taught: Taught, tmp_path: Path) -> 
 
 
 def test_a_batch_shows_each_identity_in_each_emotion(taught: Taught) -> None:
-    clips = gather(taught.corpus, taught.corpus.split("train"), taught.embedder.space)
-    places = Sampler(clips, identities=4).draw(torch.Generator().manual_seed(3))
+    clips = read_clips(taught.corpus, taught.corpus.split("train"), taught.embedder.space)
+    places = BatchSampler(clips, identities=4).draw(torch.Generator().manual_seed(3))
     who, what = clips.identities[places].reshape(4, 8), clips.emotions[places].reshape(4, 8)
     assert len(set(who[:, 0].tolist())) == 4
     assert bool((who == who[:, :1]).all())
@@ -157,7 +157,7 @@ def test_a_batch_shows_each_identity_in_each_emotion(taught: Taught) -> None:
 def test_a_corpus_without_an_emotion_is_refused_by_name(taught: Taught, tmp_path: Path) -> None:
     rows = [row for row in taught.corpus.clips if row.emotion != "fear"]
     with pytest.raises(InputError, match="performs fear"):
-        train(Corpus(rows, taught.corpus.folder), SETTINGS, Run(out=tmp_path))
+        train(Corpus(rows, taught.corpus.folder), SETTINGS, TrainingRun(out=tmp_path))
 
 
 def test_settings_tell_all_their_problems_at_once() -> None:
@@ -170,7 +170,7 @@ def test_settings_tell_all_their_problems_at_once() -> None:
         )
     told = str(caught.value)
     assert "t.toml, column embedder.stepps: unknown setting" in told
-    assert "nearest: 'steps'" in told
+    assert "did you mean 'steps'" in told
     assert "infonce or crossentropy or none" in told
     assert "a whole number from 8 to 1024" in told
     assert "true or false" in told
@@ -201,7 +201,7 @@ def test_prosody_numbers_hear_pitch_loudness_and_pauses() -> None:
     frames = np.zeros((50, 6), np.float32)
     frames[:, 0], frames[:, 1], frames[:, 2], frames[:, 5] = np.log(200), 1, -1, 4
     frames[40:, :2], frames[40:, 2] = 0, -4
-    pitch, pitch_range, energy, energy_range, _, rate, voiced, pause = prosody_numbers(frames)
+    pitch, pitch_range, energy, energy_range, _, rate, voiced, pause = summarize_prosody(frames)
     assert pitch == pytest.approx(np.log(200 / 160), abs=1e-5)
     assert pitch_range == pytest.approx(0, abs=1e-6)
     assert (energy, energy_range, rate) == pytest.approx((-1, 0, 4))

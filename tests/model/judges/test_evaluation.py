@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from manifests.corpus_rows import Judgement, Score
 from manifests.errors import InputError
-from manifests.rows import Judgement, Score
 from model.affect import prepared_corpus as corpora
 from model.affect.prepared_corpus import Corpus
 from model.judges import evaluation, report
@@ -40,13 +40,19 @@ def judged(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> CorpusEv
     made = CorpusEvaluation(
         corpus=corpus,
         clips=corpus.split("test"),
-        panel=panel,
+        metrics=panel,
         window=FrameWindow(frames=12),
         run_id="run",
     )
-    assert len(list(made.judge("real", made.real))) == 8
+    assert len(list(made.judge_subject("real", made.read_real_frames))) == 8
     assert (
-        len(list(made.judge("still", lambda clip, _: np.stack([portraits[clip.identity]] * 12))))
+        len(
+            list(
+                made.judge_subject(
+                    "still", lambda clip, _: np.stack([portraits[clip.identity]] * 12)
+                )
+            )
+        )
         == 8
     )
     return made
@@ -54,7 +60,7 @@ def judged(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> CorpusEv
 
 @pytest.fixture(scope="module")
 def scores(judged: CorpusEvaluation) -> dict[tuple[str, str], Score]:
-    return {(score.subject, score.measure): score for score in judged.scores()}
+    return {(score.subject, score.measure): score for score in judged.compute_scores()}
 
 
 def test_a_talker_that_shows_a_still_keeps_the_person_and_moves_nothing(
@@ -96,7 +102,7 @@ def test_every_score_says_what_stands_behind_it(scores: dict[tuple[str, str], Sc
 def test_the_page_says_that_nobody_acted_and_puts_the_real_clips_first(
     judged: CorpusEvaluation,
 ) -> None:
-    page = report.format_page(judged.scores(), judged.panel.origins, {"corpus": "heads"})
+    page = report.format_page(judged.compute_scores(), judged.metrics.origins, {"corpus": "heads"})
     assert "## synthetic corpus" in page
     assert "no person acted here" in page
     assert "| measure | real | still | to read it against |" in page
@@ -107,11 +113,11 @@ def test_the_same_clips_are_judged_alike_again(judged: CorpusEvaluation, corpus:
     again = CorpusEvaluation(
         corpus=corpus,
         clips=judged.clips[:1],
-        panel=judged.panel,
+        metrics=judged.metrics,
         window=judged.window,
         run_id="run",
     )
-    list(again.judge("real", again.real))
+    list(again.judge_subject("real", again.read_real_frames))
     before = {
         row.measure: row.value
         for row in judged.rows
@@ -135,9 +141,9 @@ def test_clips_are_drawn_with_the_emotions_in_turn(tmp_path: Path) -> None:
 
 
 def test_a_window_lies_in_the_middle_and_never_outside() -> None:
-    assert FrameWindow(frames=16).of(50) == slice(17, 33)
-    assert FrameWindow(frames=16).of(10) == slice(0, 10)
-    assert FrameWindow().of(7) == slice(0, 7)
+    assert FrameWindow(frames=16).select_frames(50) == slice(17, 33)
+    assert FrameWindow(frames=16).select_frames(10) == slice(0, 10)
+    assert FrameWindow().select_frames(7) == slice(0, 7)
 
 
 def test_scores_of_nothing_are_nothing_and_missing_values_are_left_out() -> None:

@@ -61,7 +61,7 @@ def speech(
 
 
 def acted(text: str, frames: int) -> Performance:
-    return Performance.of(parse_curve(text), start=0, end=frames)
+    return Performance.from_curve(parse_curve(text), start=0, end=frames)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_far_smaller_face_beside_the_first_one_is_found_too(
             actor.pixels[:1000, :1000], (side, side), interpolation=cv2.INTER_AREA
         )
     with pytest.raises(InputError, match="2 faces were found"):
-        talker.puppet(portraits.build_portrait(wide, name="wide.png"))
+        talker.find_puppet(portraits.build_portrait(wide, name="wide.png"))
 
 
 MASK = (
@@ -212,12 +212,15 @@ MASK = (
 def test_a_covered_mouth_is_refused_with_what_was_measured(
     talker: PrevisTalker, actors: tuple[Portrait, Portrait], colour: tuple[int, int, int] | str
 ) -> None:
-    picture, points = actors[0].pixels.copy(), talker.puppet(actors[0]).whole_face.points[:, :2]
+    picture, points = (
+        actors[0].pixels.copy(),
+        talker.find_puppet(actors[0]).whole_face.points[:, :2],
+    )
     points = np.rint(points * picture.shape[1] / 256).astype(int)
     skin = picture[points[50, 1], points[50, 0]].tolist()
     cv2.fillPoly(picture, [points[list(MASK)]], skin if colour == "skin" else colour)
     with pytest.raises(InputError, match=r"masked\.png: the mouth is covered .*CIELAB"):
-        talker.puppet(portraits.build_portrait(picture, name="masked.png"))
+        talker.find_puppet(portraits.build_portrait(picture, name="masked.png"))
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in HEADS.glob("*.jpg")))
@@ -226,12 +229,12 @@ def test_lips_in_grey_dark_and_dull_pictures_are_not_taken_for_covered(name: str
         weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
     )
     picture = portraits.read(HEADS / f"{name}.jpg").pixels
-    face = landmarker.mesh(picture, landmarker.detect(picture)[0])
+    face = landmarker.fit_mesh(picture, landmarker.detect(picture)[0])
     grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     dull = (128 + (picture.astype(float) - 128) * 0.3).astype(np.uint8)
     for shown in (picture, grey, (picture * 0.2).astype(np.uint8), dull):
-        assert occlusion.measure_lips(shown, face).covered is None
-    assert occlusion.measure_lips(picture, face).doubtful is None
+        assert occlusion.measure_lips(shown, face).why_covered is None
+    assert occlusion.measure_lips(picture, face).why_doubtful is None
 
 
 def test_what_transparent_pixels_hold_is_never_seen(
@@ -255,7 +258,7 @@ def test_a_turned_head_smiles_less_far_on_the_side_that_is_turned_away(
     talker: PrevisTalker,
 ) -> None:
     # by about seven degrees, the viewer's left away
-    puppet = talker.puppet(portraits.read(HEADS / "head_m.jpg"))
+    puppet = talker.find_puppet(portraits.read(HEADS / "head_m.jpg"))
     assert 0.40 < puppet.face.left_share < 0.48
     left, right = puppet.rig.lips[INDEX["AU12"]][[0, 40]] @ puppet.face.axes[:, 0]
     assert 0.75 < -left / right < 0.97

@@ -208,7 +208,7 @@ def test_every_cell_that_makes_no_sense_is_named(edit: Callable[..., list[CueOve
     text = str(caught.value)
     assert len(caught.value.problems) == 5
     assert "cues.csv, row 2, column start" in text
-    assert "nearest: 'HENRIK'" in text
+    assert "did you mean 'HENRIK'" in text
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=20))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from manifests.rows import Check
+from manifests.delivery_rows import Check
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
 from pipeline.assemble.loudness import LoudnessSettings

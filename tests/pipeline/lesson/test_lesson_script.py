@@ -113,8 +113,8 @@ def test_every_problem_is_told_at_once_with_its_line() -> None:
         "lost words\n\n# One\n<!-- slid 3 -->\nHi. [[emotion: hapy 1]]\n\n| a | b |\n\n<b>bold</b>\n\n# Empty\n"
     )
     assert any("line 1" in one and "before the first section" in one for one in told)
-    assert any("line 4" in one and "nearest: 'slide'" in one for one in told)
-    assert any("line 5" in one and "nearest: 'happy'" in one for one in told)
+    assert any("line 4" in one and "did you mean 'slide'" in one for one in told)
+    assert any("line 5" in one and "did you mean 'happy'" in one for one in told)
     assert any("line 7" in one and "table" in one for one in told)
     assert any("line 9" in one and "HTML" in one for one in told)
     assert any("line 11" in one and "nothing is said" in one for one in told)
@@ -185,7 +185,7 @@ def test_slides_and_layouts_that_there_are_not_are_named() -> None:
         for problem in check(script, slides=["1", "3a", "3b"], base=Arrangement(), file="lesson.md")
     ]
     assert "line 2" in found[0] and "no slide '33'" in found[0]
-    assert "nearest: 'corner'" in found[1]
+    assert "did you mean 'corner'" in found[1]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_every_wrong_cell_is_reported(tmp_path: Path) -> None:
 def test_nobody_passes_without_a_consent() -> None:
     (refusal,) = refusals(ACTOR, given_by("Marla Dahl"))
     assert "Mara Dahl (character MARA) has no valid consent for likeness on 2026-11-22" in refusal
-    assert "nearest: 'Marla Dahl'" in refusal
+    assert "did you mean 'Marla Dahl'" in refusal
     assert refusals(ACTOR, given_by("mara  dahl")) == []
 
 
