@@ -158,7 +158,7 @@ def cpu_table(seconds: float = 3.0) -> list[str]:
         for asked in (0.2, seconds):
             began = time.process_time()
             for _ in talker.talk(
-                _portrait(), _speech(asked), Performance.of(parse_curve("happy"), start=0, end=9), 0
+                _portrait(), _speech(asked), Performance.from_curve(parse_curve("happy"), start=0, end=9), 0
             ):
                 pass
             spent = time.process_time() - began

@@ -167,7 +167,7 @@ def embedder_measures(corpus: Corpus, folder: Path, seed: int, *, split: str) ->
         )
     clips = read_clips(corpus, corpus.split(split), embedder.space)
     means = encode_all(embedder, clips)[0].mean.double().numpy()
-    given = np.column_stack([faces(clips), pooled(clips.heard, clips)])
+    given = np.column_stack([faces(clips), pooled(clips.audio, clips)])
     who, what = clips.identities.numpy(), clips.emotions.numpy()
     shuffled = probes.shuffled_identity_probes(means, who, what, seed=seed)
     found |= {
@@ -328,7 +328,7 @@ def faces(clips: EmbedderClips) -> np.ndarray:
 
 def prosody(clips: EmbedderClips) -> np.ndarray:
     """The eight prosody numbers."""
-    return np.asarray(clips.heard[:, 0, -len(PROSODY_NUMBERS) :].double().numpy())
+    return np.asarray(clips.audio[:, 0, -len(PROSODY_NUMBERS) :].double().numpy())
 
 
 def share(right: torch.Tensor) -> float:

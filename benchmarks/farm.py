@@ -87,7 +87,7 @@ def burning(_name: str, _settings: TalkerSettings) -> Talker:
 
 def shots(count: int) -> list[Shot]:
     """Shots of two people in turn, without sound."""
-    mood = json.dumps(Performance.of(hold_emotion("neutral"), start=0, end=FRAMES).plain())
+    mood = json.dumps(Performance.from_curve(hold_emotion("neutral"), start=0, end=FRAMES).to_plain())
     return [
         Shot(
             shot_id=f"{i:032x}",

@@ -61,8 +61,8 @@ def _row(name: str, given: Portrait, size: int | None) -> str:
         talker = load(settings={"size": size} if size else {})
         assert isinstance(talker, PrevisTalker)
         os.environ["CALLSHEET_CACHE"] = folder
-        cold = _seconds(lambda: talker.puppet(given), times=1)
-        puppet = talker.puppet(given)
+        cold = _seconds(lambda: talker.find_puppet(given), times=1)
+        puppet = talker.find_puppet(given)
         key = next(cache.puppet_folder().glob("*.npz")).name.rsplit("-", 2)[0]
         cached = _seconds(lambda: cache.load_puppet(key))
         del os.environ["CALLSHEET_CACHE"]
@@ -78,7 +78,7 @@ def _rate(puppet: Puppet, emotion: str) -> float:
     poses = _poses(emotion)
     renderer = Renderer(puppet)
     best = min(
-        _seconds(lambda: [renderer.frame(pose) for pose in poses], times=1) for _ in range(4)
+        _seconds(lambda: [renderer.render_frame(pose) for pose in poses], times=1) for _ in range(4)
     )
     return len(poses) / best
 
@@ -90,7 +90,7 @@ def _poses(emotion: str) -> list[Pose]:
         * np.sin(2 * np.pi * 2 * times) ** 2
     )
     speech = Speech(samples=(0.1 * buzz).astype(np.float32), lead=0, frames=25, rate=Fraction(25))
-    performance = Performance.of(parse_curve(emotion), start=0, end=25)
+    performance = Performance.from_curve(parse_curve(emotion), start=0, end=25)
     return list(score.make_poses(speech, performance, 1, phones=None))
 
 
@@ -157,7 +157,7 @@ def _first_frame(actor: Portrait) -> str:
     assert isinstance(talker, PrevisTalker)
     seconds = 8
     noise = np.random.default_rng(0).normal(0, 0.05, 16_000 * seconds).astype(np.float32)
-    performance = Performance.of(parse_curve("happy 1"), start=0, end=25 * seconds)
+    performance = Performance.from_curve(parse_curve("happy 1"), start=0, end=25 * seconds)
     told = []
     for name, text in (("unknown", None), ("known", TEXT)):
         speech = Speech(samples=noise, lead=0, frames=25 * seconds, rate=Fraction(25), text=text)

@@ -135,18 +135,18 @@ class Performance:
         weights = np.array([key.weights for key in self.keys], dtype=np.float64)
         return np.stack([np.interp(positions, known, column) for column in weights.T], axis=1)
 
-    def plain(self) -> list[list[float]]:
+    def to_plain(self) -> list[list[float]]:
         """For identities and manifests: `[[frame, weight x 8], ...]`."""
         return [[key.frame, *key.weights] for key in self.keys]
 
     @classmethod
     def from_plain(cls, rows: Iterable[Iterable[float]]) -> Performance:
-        """The inverse of `plain`."""
+        """The inverse of `to_plain`."""
         lists = [list(row) for row in rows]
         return cls(tuple(PerformanceKey(int(row[0]), tuple(map(float, row[1:]))) for row in lists))
 
     @classmethod
-    def of(cls, curve: EmotionCurve, *, start: int, end: int) -> Performance:
+    def from_curve(cls, curve: EmotionCurve, *, start: int, end: int) -> Performance:
         """Spread a line's curve over frames `start` to `end` (of the line, counted from the shot's
         first frame).
         """
@@ -159,7 +159,7 @@ class Performance:
         return cls(tuple(PerformanceKey(frame, weights) for frame, weights in sorted(keys.items())))
 
     @classmethod
-    def joined(
+    def from_lines(
         cls, lines: Iterable[tuple[EmotionCurve, int, int]], *, ease_frames: int
     ) -> Performance:
         """The curves of several lines (curve, start, end in frames of the shot; in order), each
@@ -175,7 +175,7 @@ class Performance:
                 keys[start - ease_frames] = keys[max(keys)]
             after = max(keys, default=start - 1) + 1
             begin, last = max(start, after), max(end - 1, start, after)
-            for key in cls.of(curve, start=begin, end=last + 1).keys:
+            for key in cls.from_curve(curve, start=begin, end=last + 1).keys:
                 keys[key.frame] = key.weights
             keys[last] = tuple(curve.at(1).round(6).tolist())
         if not keys:

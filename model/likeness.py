@@ -42,7 +42,7 @@ class FaceRecogniser:
         self.landmarker = landmarker
         self._tensors = _read_tensors(weights, layout)
 
-    def at(self, rgb: Rgb, place: tuple[float, float]) -> Face | None:
+    def find_face_near(self, rgb: Rgb, place: tuple[float, float]) -> Face | None:
         """The face whose middle is nearest to a place (fractions of the picture), None when there
         is no face at all.
         """
@@ -57,17 +57,17 @@ class FaceRecogniser:
                 np.hypot(*(np.array(one.box).reshape(2, 2).mean(axis=0) - wanted))
             ),
         )
-        face = self.landmarker.mesh(rgb, nearest)
+        face = self.landmarker.fit_mesh(rgb, nearest)
         return face if face.confidence > 0.5 else None
 
-    def of_portrait(self, portrait: Portrait) -> Embedding | None:
+    def embed_portrait(self, portrait: Portrait) -> Embedding | None:
         """The face that a cast sheet chooses of a portrait; the one nearest to the middle when
         previs could not act with it.
         """
         try:
             face: Face | None = find_face(portrait, self.landmarker)
         except InputError:
-            face = self.at(portrait.pixels, (0.5, 0.5))
+            face = self.find_face_near(portrait.pixels, (0.5, 0.5))
         return None if face is None else self.embed(portrait.pixels, face)
 
     def embed(self, rgb: Rgb, face: Face) -> Embedding:

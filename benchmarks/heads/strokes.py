@@ -50,7 +50,7 @@ def anchors(picture: Picture, rgb: np.ndarray, landmarker: Landmarker) -> Anchor
     found = landmarker.detect(rgb)
     if not found:
         return None
-    points = landmarker.mesh(rgb, found[0]).points[NEEDED, :2]
+    points = landmarker.fit_mesh(rgb, found[0]).points[NEEDED, :2]
     seen = picture.seen
     on_skin = np.flatnonzero(picture.part == 0)
     pixels = np.stack([seen.columns[on_skin], seen.rows[on_skin]], axis=1) + 0.5

@@ -70,7 +70,7 @@ class Bench:
 
     def held(self, emotion: str) -> Performance:
         """An emotion held through the clip."""
-        return Performance.of(parse_curve(emotion), start=0, end=self.frames)
+        return Performance.from_curve(parse_curve(emotion), start=0, end=self.frames)
 
     def clip(self, actor: Portrait, emotion: str) -> Iterator[np.ndarray]:
         """The frames of a clip."""
@@ -101,7 +101,7 @@ class Track:
 
     def __init__(self, bench: Bench, actor: Portrait, emotion: str) -> None:
         """Make the clip and measure it."""
-        puppet = bench.talker.puppet(actor)
+        puppet = bench.talker.find_puppet(actor)
         face, home = (
             puppet.whole_face,
             embedding(portrait.scale_portrait(actor, SIZE)[0], puppet.whole_face),

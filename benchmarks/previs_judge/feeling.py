@@ -153,10 +153,10 @@ def _outward(face: Face, points: np.ndarray) -> np.ndarray:
 
 
 def _still_corners(bench: Bench, actor: Portrait) -> list[str]:
-    puppet = bench.talker.puppet(actor)
+    puppet = bench.talker.find_puppet(actor)
     renderer, acting = Renderer(puppet), score.pose_emotion("contempt", 1.0)
     calm = Pose(units=np.zeros_like(acting.units), head=np.zeros_like(acting.head))
-    pictures = [renderer.frame(calm), renderer.frame(Pose(units=acting.units, head=calm.head))]
+    pictures = [renderer.render_frame(calm), renderer.render_frame(Pose(units=acting.units, head=calm.head))]
     faces = [bench.follow(picture, puppet.whole_face) for picture in pictures]
     mesh = [_outward(face, face.points[list(CORNERS), :2]) for face in faces]
     other = [

@@ -75,7 +75,7 @@ def _followed(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, 
     """In every frame (px): the stable points, each patch followed from the first frame, and all
     points through the held crop.
     """
-    face = rest = bench.talker.puppet(actor).whole_face
+    face = rest = bench.talker.find_puppet(actor).whole_face
     side = max(round(PATCH * face.unit), 5) | 1
     start = face.points[list(STABLE), :2].astype(np.float32)[:, None]
     first, places, rows, held = None, start, [], []
@@ -101,7 +101,7 @@ def _rig_motion(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray
     """Where the talker moves the mesh points in every frame (px, left-right asymmetry aside), and
     how far it shuts the lids.
     """
-    puppet = bench.talker.puppet(actor)
+    puppet = bench.talker.find_puppet(actor)
     wide, at, poses = puppet.rig.wide, puppet.face.points[:, :2], bench.poses(emotion)
     cells = (((at + 0.5 - (wide.left, wide.top)) / wide.step - 0.5)[None]).astype(np.float32)
     rows = []
@@ -115,7 +115,7 @@ def _rig_motion(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray
 def judge_background(bench: Bench) -> None:
     """Mean squared difference between frames outside the dilated matte."""
     for actor in bench.actors:
-        puppet = bench.talker.puppet(actor)
+        puppet = bench.talker.find_puppet(actor)
         reach = round(0.25 * puppet.face.unit) | 1
         left, top, right, bottom = puppet.place
         person = np.zeros(puppet.plate.shape[:2], np.uint8)

@@ -108,7 +108,7 @@ def replace_performance(shot: Shot, performance: str) -> Shot:
 
 def format_performance(performance: Performance) -> str:
     """As it stands in `Shot.performance`."""
-    return json.dumps(performance.plain(), separators=(",", ":"))
+    return json.dumps(performance.to_plain(), separators=(",", ":"))
 
 
 def build_performance(shot: Shot, curve: EmotionCurve | None, *, intensity: float = 1.0) -> Performance:
@@ -121,7 +121,7 @@ def build_performance(shot: Shot, curve: EmotionCurve | None, *, intensity: floa
     if curve is None:
         now = Performance.from_plain(json.loads(shot.performance))
     else:
-        now = Performance.of(curve, start=shot.head_frames, end=shot.head_frames + length)
+        now = Performance.from_curve(curve, start=shot.head_frames, end=shot.head_frames + length)
     return Performance(tuple(PerformanceKey(key.frame, _stronger(key.weights, intensity)) for key in now.keys))
 
 

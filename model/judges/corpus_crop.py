@@ -41,7 +41,7 @@ def _find_square(frame: Frame, landmarker: Landmarker, name: str) -> Square:
     found = landmarker.detect(frame)
     if not found:
         raise InputError(Problem(file=name, message="no face was found in the first frame"))
-    points = landmarker.mesh(frame, max(found, key=lambda one: one.size)).points[:, :2]
+    points = landmarker.fit_mesh(frame, max(found, key=lambda one: one.size)).points[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
     side = float(max(high - low)) / FACE_SHARE
     left, top = (low + high) / 2 - side / 2

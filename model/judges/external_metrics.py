@@ -57,7 +57,7 @@ class ExternalMetrics:
             else {}
         )
 
-    def numbers(self, told: ExternalClip) -> dict[str, float]:
+    def measure_clip(self, told: ExternalClip) -> dict[str, float]:
         """Their measures by name. A clip that is too short for SyncNet has none of it."""
         made: dict[str, float] = {}
         if self._syncnet and len(told.faces) >= syncnet.SPAN:

@@ -38,7 +38,7 @@ class JudgedClip:
     """A clip as it is judged. `speech`: the sound of the whole clip; the first picture belongs to
     its frame `first`, at 25 a second.
 
-    `others`: sounds of other clips, none of which the lips should follow. `portraits`: who it might
+    `wrong_sounds`: sounds of other clips, none of which the lips should follow. `portraits`: who it might
     be, the own identity among them.
     """
 
@@ -47,7 +47,7 @@ class JudgedClip:
     faces: Faces
     speech: Int16[np.ndarray, " samples"]
     first: int
-    others: Sequence[Int16[np.ndarray, " samples"]]
+    wrong_sounds: Sequence[Int16[np.ndarray, " samples"]]
     portraits: Sequence[str]
 
 
@@ -71,10 +71,10 @@ class MetricSuite:
         folder: Path,
         portraits: Mapping[str, UInt8[np.ndarray, "64 64 3"]],
         *,
-        foreign: Sequence[str] = (),
+        external: Sequence[str] = (),
     ) -> None:
         """`folder`: of the trained judges. `portraits`: the neutral face of everybody who may be
-        shown or stand beside them. `foreign`: names of the field's judges to ask too.
+        shown or stand beside them. `external`: names of the field's judges to ask too.
 
         Raises InputError when judges or weights are missing, ToolError when the packaged judge
         cannot be fetched.
@@ -94,12 +94,12 @@ class MetricSuite:
         )
         self.portraits = portraits
         self._rest = {name: track_face(landmarker, face[None]) for name, face in portraits.items()}
-        self.guests = ExternalMetrics(foreign, self._rest)
+        self.external = ExternalMetrics(external, self._rest)
         self._known: dict[str, Embedding] = {
             name: identity.embed_clip(self.recogniser, rest)[0] for name, rest in self._rest.items()
         }
 
-    def judge(self, shown: JudgedClip) -> ClipMetrics:
+    def measure_clip(self, shown: JudgedClip) -> ClipMetrics:
         """Everything about one clip. Where the mesh finds no face, emotion and identity are not
         right, and the rest of it is missing.
         """
@@ -108,16 +108,16 @@ class MetricSuite:
         numbers = self._measure_lipsync(shown) | {
             "flicker": stability.measure_flicker(shown.faces),
             "mouth_motion": stability.measure_mouth_motion(shown.faces),
-            "face_found": followed.found,
+            "face_found": followed.found_share,
             "emotion_right": 0.0,
             "identity_right": 0.0,
         }
         features = {"mouth": lipsync.extract_features(self.lips, shown.faces)}
-        if followed.found > 0.5:
+        if followed.found_share > 0.5:
             seen = identity.embed_clip(self.recogniser, followed)
             features["dlib"] = np.stack(seen).astype(np.float64)
             numbers |= self._measure_emotion(shown, followed) | self._measure_identity(shown, seen)
-            numbers |= self.guests.numbers(_prepare_external_clip(shown, followed)) | {
+            numbers |= self.external.measure_clip(_prepare_external_clip(shown, followed)) | {
                 "opening_spread": float(followed.gap.std()),
                 "opening_correlation": lipsync.correlate(followed.gap, level),
                 "jitter": stability.measure_jitter(followed.points),
@@ -130,7 +130,7 @@ class MetricSuite:
         numbers = {"emotion_right": float(said.argmax() == own), "emotion_chance": float(said[own])}
         if shown.emotion in packaged.ORDER:
             numbers["emotion_packaged_right"] = float(
-                self.packaged.verdict(followed, rest) == shown.emotion
+                self.packaged.name_emotion(followed, rest) == shown.emotion
             )
         return numbers
 
@@ -143,7 +143,7 @@ class MetricSuite:
         right = lipsync.measure_sync(self.lips, shown.faces, shown.speech, first=shown.first)
         wrong = [
             lipsync.measure_sync(self.lips, shown.faces, other, first=shown.first)
-            for other in shown.others
+            for other in shown.wrong_sounds
         ]
         numbers = {
             "sync_confidence": right.confidence,

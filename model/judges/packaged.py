@@ -70,7 +70,7 @@ class PackagedJudge:
             np.log(np.maximum(functional.softmax(logits, dim=1)[0].double().numpy(), FLOOR))
         )
 
-    def verdict(self, clip: FaceTrack, portrait: FaceTrack) -> str:
+    def name_emotion(self, clip: FaceTrack, portrait: FaceTrack) -> str:
         """Which of `ORDER` a clip shows, against the neutral portrait of its person."""
         places = ((np.arange(FRAMES_PER_CLIP) + 0.5) * len(clip.faces) / FRAMES_PER_CLIP).astype(
             int

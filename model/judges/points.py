@@ -32,7 +32,7 @@ class FaceTrack:
     faces: tuple[Face, ...]
 
     @property
-    def found(self) -> float:
+    def found_share(self) -> float:
         """Share of the frames in which the mesh is sure of a face."""
         return float(np.mean([face.confidence > SURE for face in self.faces]))
 
@@ -62,7 +62,7 @@ def track_face(landmarker: Landmarker, faces: Faces) -> FaceTrack:
     for picture in pictures:
         lost = not found or found[-1].confidence <= SURE
         found.append(
-            landmarker.mesh(picture, _detect_in_middle())
+            landmarker.fit_mesh(picture, _detect_in_middle())
             if lost
             else landmarker.follow(picture, found[-1])
         )

@@ -23,8 +23,8 @@ def train_judges(
     corpus: Corpus,
     folder: Path,
     *,
-    looks: emotion.EmotionJudgeSettings | None = None,
-    lips: lipsync.LipsyncJudgeSettings | None = None,
+    emotion_settings: emotion.EmotionJudgeSettings | None = None,
+    lipsync_settings: lipsync.LipsyncJudgeSettings | None = None,
     report: Report = ignore_report,
 ) -> tuple[JudgeOrigin, ...]:
     """Train both judges and keep them in `folder`. `report` hears `emotion/...` by epoch and
@@ -39,13 +39,16 @@ def train_judges(
     net, origin = emotion.train_emotion_judge(
         corpus,
         who,
-        looks or emotion.EmotionJudgeSettings(),
+        emotion_settings or emotion.EmotionJudgeSettings(),
         landmarker=landmarker,
         report=_prefix_report(report, "emotion"),
     )
     kept = [save_judge(net, origin, folder)]
     sync, origin = lipsync.train_lipsync_judge(
-        corpus, who, lips or lipsync.LipsyncJudgeSettings(), _prefix_report(report, "lipsync")
+        corpus,
+        who,
+        lipsync_settings or lipsync.LipsyncJudgeSettings(),
+        _prefix_report(report, "lipsync"),
     )
     return (*kept, save_judge(sync, origin, folder))
 

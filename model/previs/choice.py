@@ -38,7 +38,7 @@ def choose_frame(frames: Iterable[Rgb], landmarker: Landmarker) -> tuple[Rgb | N
         found = landmarker.detect(frame)
         if not found:
             continue
-        face = landmarker.mesh(frame, max(found, key=lambda one: one.size))
+        face = landmarker.fit_mesh(frame, max(found, key=lambda one: one.size))
         value = measure_unrest(face)
         if face.confidence > 0.5 and value < least:
             kept, least = frame.copy(), value

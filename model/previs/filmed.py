@@ -38,7 +38,9 @@ class FilmedPerformance:
     head: Float64[np.ndarray, "frames head"]
     lids: Float64[np.ndarray, "frames 2"]
 
-    def at(self, times: Float64[np.ndarray, " times"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def sample_at(
+        self, times: Float64[np.ndarray, " times"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Units, head and lids at the times (seconds); the last frame is held."""
         frames = times * float(self.rate) - 0.5
         known = np.arange(len(self.units))
@@ -95,7 +97,7 @@ def _follow_face(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterat
         if face is None or face.confidence < 0.5:
             found = landmarker.detect(frame)
             rest = face = (
-                landmarker.mesh(frame, max(found, key=lambda one: one.size)) if found else None
+                landmarker.fit_mesh(frame, max(found, key=lambda one: one.size)) if found else None
             )
         yield face
 

@@ -58,7 +58,7 @@ class Blinks:
         self._mean = mean_seconds
         self._starts = [float(self._random.uniform(0.6, 2.2))]
 
-    def closure(self, times: Times) -> Times:
+    def measure_closure(self, times: Times) -> Times:
         """How far the lids are shut, 0 to 1."""
         self._grow(float(times.max()))
         shut = np.zeros(len(times))

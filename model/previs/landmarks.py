@@ -112,7 +112,7 @@ class Face:
         left, right = (np.abs(self.local[list(points), 0] - middle) for points in anatomy.BESIDE)
         return float(np.clip((left / (left + right)).mean(), 0.3, 0.7))
 
-    def moved(self, scale: float, offset: tuple[float, float] = (0.0, 0.0)) -> Face:
+    def transform(self, scale: float, offset: tuple[float, float] = (0.0, 0.0)) -> Face:
         """The same face in a picture that was resized by `scale` and then cropped at `offset`."""
         points = self.points * scale
         points[:, :2] -= offset
@@ -166,7 +166,7 @@ class Landmarker:
                 break
         return sorted(kept, key=lambda one: one.box[0])
 
-    def mesh(self, rgb: Rgb, found: FaceDetection, rounds: int = 3) -> Face:
+    def fit_mesh(self, rgb: Rgb, found: FaceDetection, rounds: int = 3) -> Face:
         """The points of a detected face; the crop is refined from the points themselves `rounds`
         times.
         """
@@ -186,7 +186,7 @@ class Landmarker:
         face = self._run_mesh(small, roi)
         for _ in range(rounds - 1):
             face = self.follow(small, face)
-        return face.moved(1 / scale)
+        return face.transform(1 / scale)
 
     def follow(self, rgb: Rgb, face: Face, rest: Face | None = None) -> Face:
         """The points in a picture in which the face stands close to where it stood: one pass, for
@@ -232,7 +232,7 @@ class Irises:
         """Read the .tflite file (catalogue name `mediapipe-iris`)."""
         self._network = cv2.dnn.readNetFromTFLite(str(weights))
 
-    def find(self, rgb: Rgb, face: Face) -> Float64[np.ndarray, "2 3"]:
+    def find_irises(self, rgb: Rgb, face: Face) -> Float64[np.ndarray, "2 3"]:
         """Centre (x, y) and radius in px, the viewer's left eye first."""
         return np.stack(
             [self._find_iris(rgb, face, corners) for corners in ((33, 133), (362, 263))]

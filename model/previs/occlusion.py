@@ -50,7 +50,7 @@ class LipVisibility:
     red_about: float
 
     @property
-    def covered(self) -> str | None:
+    def why_covered(self) -> str | None:
         """Why something surely covers them, or None."""
         if self.red < PALE and self.red_about < PALE_ABOUT:
             return f"lips and chin {-self.red:.0f} less red than the forehead (CIELAB a*)"
@@ -61,7 +61,7 @@ class LipVisibility:
         return None
 
     @property
-    def doubtful(self) -> str | None:
+    def why_doubtful(self) -> str | None:
         """Why something may cover them, or None."""
         if self.red < PALE:
             return f"its lips are {-self.red:.0f} less red than the forehead (CIELAB a*)"
@@ -93,7 +93,7 @@ def _crop_face(rgb: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
     high = np.ceil(points.max(axis=0) + room).astype(int)
     part, scale = rgb[low[1] : high[1], low[0] : high[0]], min(1.0, WORKING_UNIT / face.unit)
     small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    placed = face.moved(1.0, (int(low[0]), int(low[1]))).moved(scale)
+    placed = face.transform(1.0, (int(low[0]), int(low[1]))).transform(scale)
     return cv2.GaussianBlur(small, (0, 0), max(0.03 * placed.unit, 0.6)), placed
 
 

@@ -49,7 +49,9 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
         if portrait.alpha is None
         else _lay_on_backdrop(portrait.pixels, portrait.alpha)
     )
-    found = [(one, landmarker.mesh(pixels, one)) for one in landmarker.survey(pixels, LEAST_FACE)]
+    found = [
+        (one, landmarker.fit_mesh(pixels, one)) for one in landmarker.survey(pixels, LEAST_FACE)
+    ]
     found = _drop_doubles(
         [(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE]
     )
@@ -64,7 +66,7 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
             got=f"{one.size:.0f} px",
         )
     _check_face(portrait, face, _is_upside_down(pixels, one, landmarker))
-    hidden = occlusion.measure_lips(pixels, face).covered
+    hidden = occlusion.measure_lips(pixels, face).why_covered
     if hidden:
         raise _refuse(
             portrait, "the mouth is covered", expected="lips that can be seen", got=hidden
@@ -173,7 +175,7 @@ def build_puppet(portrait: Portrait, networks: PrevisNetworks, size: int | None)
     """Everything frames share, at the resolution at which they will be made."""
     face = find_face(portrait, networks.landmarker)
     picture, factor = scale_portrait(portrait, size)
-    return assemble_puppet(picture, face.moved(factor), networks)
+    return assemble_puppet(picture, face.transform(factor), networks)
 
 
 def assemble_puppet(picture: np.ndarray, face: Face, networks: PrevisNetworks) -> Puppet:
@@ -186,7 +188,7 @@ def assemble_puppet(picture: np.ndarray, face: Face, networks: PrevisNetworks) -
         opaque = picture[top:bottom, left:right, 3].astype(np.float32) / 255
         cover = opaque if opaque.any() else np.ones_like(opaque)
     else:
-        cover = networks.segmenter.segment_person(near, face.moved(1.0, (left, top)))
+        cover = networks.segmenter.segment_person(near, face.transform(1.0, (left, top)))
     plate = rgb.copy() if picture.shape[2] == 3 else _lay_on_backdrop(rgb, picture[..., 3])
     plate[top:bottom, left:right] = matte.fill_plate(
         plate[top:bottom, left:right], cover, face.unit
@@ -199,7 +201,7 @@ def assemble_puppet(picture: np.ndarray, face: Face, networks: PrevisNetworks) -
     whole = picture[..., 3] if picture.shape[2] == 4 else networks.segmenter.segment_roughly(rgb)
     return _solve_puppet(
         np.ascontiguousarray(source),
-        face.moved(1.0, place[:2]),
+        face.transform(1.0, place[:2]),
         (plate, whole),
         (place, networks.irises),
     )
@@ -219,7 +221,7 @@ def _solve_puppet(
         matte=whole[1],
         rig=rig.build_rig(face, box, (parted.upper, parted.lower)),
         mouth=mouth.find_mouth(rgb, face, parted),
-        eyes=eyes.find_eyes(rgb, face, known[1].find(rgb, face), box),
+        eyes=eyes.find_eyes(rgb, face, known[1].find_irises(rgb, face), box),
         shading=shading.draw_shading(face, box),
         rest=_estimate_rest(face, parted),
         warnings=_collect_warnings(rgb, face),
@@ -248,7 +250,7 @@ def _collect_warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
         said.append(
             f"the face is turned by {face.yaw_degrees:+.0f} degrees: its far side may look stretched"
         )
-    doubt = occlusion.measure_lips(rgb, face).doubtful
+    doubt = occlusion.measure_lips(rgb, face).why_doubtful
     if doubt:
         said.append(f"the mouth may be covered: {doubt}")
     if face.unit < WARN_UNIT:

@@ -56,7 +56,7 @@ class WarpGrid:
         return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
 
     @classmethod
-    def over(cls, box: Box, cell: float) -> WarpGrid:
+    def cover_box(cls, box: Box, cell: float) -> WarpGrid:
         """A grid over a box of whole px with cells of about `cell` px."""
         left, top, right, bottom = box
         columns, rows = (
@@ -84,8 +84,8 @@ def build_rig(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
     """Solve the rig of a face whose moving part lies in `box` (inside `find_reach`) and whose lips end
     in these lines (picture px).
     """
-    wide = WarpGrid.over(box, face.unit * 0.047)
-    mouth = WarpGrid.over(_find_mouth_box(face, box), face.unit * 0.026)
+    wide = WarpGrid.cover_box(box, face.unit * 0.047)
+    mouth = WarpGrid.cover_box(_find_mouth_box(face, box), face.unit * 0.026)
     at_points = _move_mesh(face)
     grid_points = [
         face.to_local(grid.centres.reshape(-1, 2).astype(np.float64)) for grid in (wide, mouth)

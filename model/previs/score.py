@@ -193,13 +193,13 @@ class PortraitActor:
 
     def act(self, block: SpeechBlock) -> Iterator[Pose]:
         """One pose for each frame of the block."""
-        felt = self.felt(block.times, block.lived)
+        felt = self.weigh_emotions(block.times, block.lived)
         lid, look, bow = (felt @ self._bearings).T
         moved = felt @ self._emotions
         head = self._move_head(block, bow)
-        blink = np.repeat(self._blinks.closure(block.lived)[:, None], 2, axis=1)
+        blink = np.repeat(self._blinks.measure_closure(block.lived)[:, None], 2, axis=1)
         if self._filmed is not None:
-            taken, head, blink = self._filmed.at(block.times)
+            taken, head, blink = self._filmed.sample_at(block.times)
             moved = moved + taken
         units = self._mix_units(block, moved)
         closure = np.clip(lid[:, None] + (1 - lid[:, None]) * blink, 0, 1)
@@ -217,7 +217,9 @@ class PortraitActor:
                 sides=(float(sides[i, 0]), float(sides[i, 1])),
             )
 
-    def felt(self, times: np.ndarray, lived: np.ndarray) -> Float64[np.ndarray, "frames 8"]:
+    def weigh_emotions(
+        self, times: np.ndarray, lived: np.ndarray
+    ) -> Float64[np.ndarray, "frames 8"]:
         """Emotion weights: the curve, smoothed at its corners, eased in where a line begins, slowly
         alive.
         """

@@ -52,7 +52,7 @@ class PrevisClip:
         renderer = Renderer(self._puppet)
         for pose in self._poses:
             self._done += 1
-            yield renderer.frame(pose)
+            yield renderer.render_frame(pose)
 
     def layers(self) -> Iterator[tuple[Frame, UInt8[np.ndarray, "height width"]]]:
         """Yield exactly `frames` pairs of an RGB frame and the person's matte in it (straight
@@ -61,7 +61,7 @@ class PrevisClip:
         renderer = Renderer(self._puppet)
         for pose in self._poses:
             self._done += 1
-            yield renderer.layers(pose)
+            yield renderer.render_layers(pose)
 
     def measures(self) -> TakeMeasures:
         """Face box, warnings and numbers."""
@@ -122,7 +122,7 @@ class PrevisTalker:
                     file=portrait.name, message="no frames are asked for", got=str(speech.frames)
                 )
             )
-        puppet = self.puppet(portrait)
+        puppet = self.find_puppet(portrait)
         poses = score.make_poses(speech, performance, seed, phones=self._phones, filmed=filmed)
         return PrevisClip(puppet, poses, speech)
 
@@ -146,21 +146,21 @@ class PrevisTalker:
         poses = score.make_poses(speech, performance, seed, phones=self._phones, filmed=filmed)
         return track.make_rows(poses, speech.rate)
 
-    def stills(
+    def draw_stills(
         self, portrait: Portrait, intensities: tuple[float, ...] = (0.5, 1.0, 1.5)
     ) -> Iterator[tuple[str, float, Frame]]:
         """For a contact sheet: every emotion at every intensity, cropped to the head, silent and
         looking at the camera.
         """
-        puppet = self.puppet(portrait)
+        puppet = self.find_puppet(portrait)
         renderer = Renderer(puppet)
         left, top, right, bottom = puppet.head_box
         for label in LABELS:
             for intensity in intensities:
-                frame = renderer.frame(score.pose_emotion(label, intensity))
+                frame = renderer.render_frame(score.pose_emotion(label, intensity))
                 yield label, intensity, frame[top:bottom, left:right]
 
-    def mouths(
+    def draw_mouths(
         self,
         portrait: Portrait,
         speech: Speech,
@@ -172,15 +172,15 @@ class PrevisTalker:
         """For a contact sheet: the dozen consecutive frames of a clip in which the mouth moves
         most, numbered, cut to the mouth.
         """
-        puppet = self.puppet(portrait)
+        puppet = self.find_puppet(portrait)
         renderer = Renderer(puppet)
         left, top, right, bottom = puppet.mouth_box
         made = score.make_poses(speech, performance, seed, phones=self._phones, filmed=filmed)
         first, poses = score.find_liveliest(made, 12)
         for number, pose in enumerate(poses, start=first):
-            yield number, renderer.frame(pose)[top:bottom, left:right]
+            yield number, renderer.render_frame(pose)[top:bottom, left:right]
 
-    def puppet(self, given: Portrait) -> Puppet:
+    def find_puppet(self, given: Portrait) -> Puppet:
         """The solved portrait: from memory when it was used lately, from disk when it was ever
         solved, else solved and kept.
         """

@@ -73,7 +73,7 @@ class Puppet:
     @property
     def whole_face(self) -> Face:
         """The face in px of the whole picture."""
-        return self.face.moved(1.0, (-self.place[0], -self.place[1]))
+        return self.face.transform(1.0, (-self.place[0], -self.place[1]))
 
     @property
     def head_box(self) -> Box:
@@ -128,13 +128,13 @@ class Renderer:
             )
         }
 
-    def frame(self, pose: Pose) -> Frame:
+    def render_frame(self, pose: Pose) -> Frame:
         """The whole picture in this pose."""
-        return self._place_person(self.person(pose))
+        return self._place_person(self.render_person(pose))
 
-    def layers(self, pose: Pose) -> tuple[Frame, UInt8[np.ndarray, "height width"]]:
+    def render_layers(self, pose: Pose) -> tuple[Frame, UInt8[np.ndarray, "height width"]]:
         """The whole picture and the person's matte in this pose."""
-        person = self.person(pose)
+        person = self.render_person(pose)
         matte = self._puppet.matte.copy()
         _crop_view(matte, self._puppet.place)[:] = person[..., 3]
         return self._place_person(person), matte
@@ -144,7 +144,7 @@ class Renderer:
         _crop_view(frame, self._puppet.place)[:] = _composite(person, self._plate)
         return frame
 
-    def person(self, pose: Pose) -> UInt8[np.ndarray, "rows columns 4"]:
+    def render_person(self, pose: Pose) -> UInt8[np.ndarray, "rows columns 4"]:
         """The moving box of the person alone, RGBA (not premultiplied)."""
         puppet, rig = self._puppet, self._puppet.rig
         units = (pose.units + puppet.rest).astype(np.float32)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colour arithmetic: transfer curves, Lab, CIEDE2000, statistical colour transfer and `.cube`
-files. No media, no faces.
+"""Colour arithmetic: transfer curves, Lab, CIEDE2000, colour transfer and `.cube` files.
 
-All arrays end in an axis of three channels. `rgb` means gamma-encoded R'G'B' with BT.709/sRGB
-primaries and a D65 white, in [0, 1]. Sources: IEC 61966-2-1 (sRGB), ITU-R BT.709-6, CIE 15:2004
-(Lab), Sharma, Wu and Dalal 2005 (CIEDE2000), Reinhard et al. 2001, Pitie and Kokaram 2007 (linear
-Monge-Kantorovich), Adobe Cube LUT Specification 1.0.
+It knows no media and no faces. All arrays end in an axis of three channels. `rgb` means
+gamma-encoded R'G'B' with BT.709/sRGB primaries and a D65 white, in [0, 1].
+
+Sources: IEC 61966-2-1 (sRGB), CIE 15:2004 (Lab), Sharma, Wu and Dalal 2005 (CIEDE2000), Reinhard et
+al. 2001, Pitie and Kokaram 2007 (linear Monge-Kantorovich), Adobe Cube LUT Specification 1.0.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _LAB_EDGE = 6 / 29
 
 
 def srgb_to_linear(rgb: Values) -> Values:
-    """Linear light of sRGB-encoded values (IEC 61966-2-1).
+    """Convert sRGB-encoded values to linear light (IEC 61966-2-1).
 
-    >>> float(linear_of_srgb(np.array(0.5)).round(6))
+    >>> float(srgb_to_linear(np.array(0.5)).round(6))
     0.214041
     """
     return np.where(
@@ -55,28 +55,16 @@ def srgb_to_linear(rgb: Values) -> Values:
 
 
 def linear_to_srgb(light: Values) -> Values:
-    """The inverse of `linear_of_srgb`; negative light stays on the straight part."""
+    """Convert linear light to sRGB-encoded values; negative light stays on the straight part."""
     return np.where(
         light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
     )
 
 
-def linear_of_bt709(rgb: Values) -> Values:
-    """Scene light of BT.709-encoded values (the inverse of the camera curve, BT.709-6 item 1.2)."""
-    return np.where(
-        rgb < 0.081, rgb / 4.5, ((np.maximum(rgb, 0.081) + 0.099) / 1.099) ** (1 / 0.45)
-    )
-
-
-def bt709_of_linear(light: Values) -> Values:
-    """The BT.709 camera curve (BT.709-6 item 1.2)."""
-    return np.where(light < 0.018, 4.5 * light, 1.099 * np.maximum(light, 0.018) ** 0.45 - 0.099)
-
-
 def rgb_to_lab(rgb: Colours) -> Colours:
-    """CIE L*a*b* (D65) of sRGB-encoded colours.
+    """Convert sRGB-encoded colours to CIE L*a*b* (D65).
 
-    >>> lab_of_rgb(np.array([1.0, 0.0, 0.0])).round(2).tolist()
+    >>> rgb_to_lab(np.array([1.0, 0.0, 0.0])).round(2).tolist()
     [53.24, 80.09, 67.2]
     """
     ratio = srgb_to_linear(rgb) @ XYZ_OF_RGB.T / WHITE
@@ -86,7 +74,7 @@ def rgb_to_lab(rgb: Colours) -> Colours:
 
 
 def lab_to_rgb(lab: Colours) -> Colours:
-    """The inverse of `lab_of_rgb`; colours outside the gamut leave [0, 1]."""
+    """Convert CIE L*a*b* (D65) to sRGB-encoded colours; those outside the gamut leave [0, 1]."""
     lightness, a, b = np.moveaxis(lab, -1, 0)
     y = (lightness + 16) / 116
     root = np.stack([y + a / 500, y, y - b / 200], axis=-1)
@@ -101,8 +89,9 @@ def hue_degrees(lab: Colours) -> Values:
 
 
 def delta_e(first: Colours, second: Colours) -> Values:
-    """CIEDE2000 difference of Lab colours with unit weights (Sharma, Wu and Dalal 2005, equations 2
-    to 22).
+    """Measure the CIEDE2000 difference of Lab colours with unit weights.
+
+    Reference: Sharma, Wu and Dalal 2005, equations 2 to 22.
     """
     chroma_mean = (
         np.hypot(first[..., 1], first[..., 2]) + np.hypot(second[..., 1], second[..., 2])
@@ -140,7 +129,7 @@ class Moments:
 def compute_moments(
     colours: Float64[np.ndarray, "count 3"], weights: Float64[np.ndarray, " count"]
 ) -> Moments:
-    """Weighted first and second moments. Raises ValueError when no colour has weight."""
+    """Compute the weighted mean and covariance. Raises ValueError when no colour has weight."""
     total = weights.sum()
     if total <= 0:
         raise ValueError("no colour has weight")
@@ -152,12 +141,11 @@ def compute_moments(
 def estimate_monge_kantorovich(
     source: Moments, target: Moments, *, floor: float = 1e-5
 ) -> tuple[Matrix, Vector]:
-    """The affine map `x -> matrix @ x + offset` that carries one Gaussian to another with least
-    movement.
+    """Estimate the affine map that carries one Gaussian to another with the least movement.
 
-    `floor` is added to both covariances (variance of 8-bit rounding and codec noise), so that flat
-    pictures are not stretched. The matrix is symmetric and positive. Reference: Pitie and Kokaram
-    2007, equation 16.
+    The map is `x -> matrix @ x + offset`; the matrix is symmetric and positive. `floor` is added to
+    both covariances (the variance of 8-bit rounding and codec noise), so that flat pictures are not
+    stretched. Reference: Pitie and Kokaram 2007, equation 16.
     """
     ridge = floor * np.eye(3)
     root = _take_root(source.covariance + ridge)
@@ -169,11 +157,10 @@ def estimate_monge_kantorovich(
 def estimate_reinhard(
     source: Moments, target: Moments, *, most: float = 3.0
 ) -> tuple[Matrix, Vector]:
-    """Match mean and standard deviation channel by channel (Reinhard et al. 2001, equations 10 and
-    11); stretch at most `most` times.
+    """Match mean and standard deviation channel by channel; stretch at most `most` times.
 
-    The paper works in l-alpha-beta; here the moments are those of CIE Lab, as most later
-    implementations do.
+    The paper works in l-alpha-beta; here the moments are those of CIE Lab, as in most later
+    implementations. Reference: Reinhard et al. 2001, equations 10 and 11.
     """
     spread = np.sqrt((np.diag(target.covariance) + 1e-5) / (np.diag(source.covariance) + 1e-5))
     matrix = np.diag(np.clip(spread, 1 / most, most))
@@ -183,8 +170,9 @@ def estimate_reinhard(
 def sample_cube(
     mapping: Mapping, points: int = CUBE_POINTS
 ) -> Float64[np.ndarray, "points points points 3"]:
-    """Sample a mapping of rgb on a regular grid, clipped to [0, 1]; axes are blue, green, red, as
-    `.cube` files store them.
+    """Sample a mapping of rgb on a regular grid, clipped to [0, 1].
+
+    The axes are blue, green, red, in the order in which `.cube` files store them.
     """
     axis = np.linspace(0, 1, points)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
@@ -194,8 +182,9 @@ def sample_cube(
 def write_cube(
     path: Path, cube: Float64[np.ndarray, "points points points 3"], *, title: str, note: str = ""
 ) -> None:
-    """Write a 3D LUT (Adobe Cube 1.0): red runs fastest; `note` becomes its first comment. It
-    appears whole or not at all.
+    """Write a 3D LUT (Adobe Cube 1.0), red fastest, atomically.
+
+    `note` becomes the first comment of the file.
     """
     name = "".join(c if c.isprintable() and c != '"' else "_" for c in title)
     head = f"# {note}\n" if note else ""
@@ -206,9 +195,10 @@ def write_cube(
 
 
 def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
-    """Read a LUT (Adobe Cube 1.0, Resolve's input ranges too) as a 3D one of domain [0, 1]; of one
-    that has another domain, or is 1D, it is sampled anew. Raises ValueError when it is none, saying
-    why.
+    """Read a LUT (Adobe Cube 1.0, also with Resolve's input ranges) as a 3D LUT of domain [0, 1].
+
+    A 1D LUT, or a LUT with another domain, is resampled. Raises ValueError with the reason when the
+    file is not a readable LUT.
     """
     if path.stat().st_size > LARGEST_CUBE:
         raise ValueError(f"not a .cube: larger than {LARGEST_CUBE >> 20} MB")
@@ -238,15 +228,16 @@ def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
 
 
 def read_cube_comment(path: Path) -> str:
-    """The first comment of a `.cube`, "" when its first line is none."""
+    """Read the comment on the first line of a `.cube`; return "" when there is none."""
     with path.open(encoding="utf-8", errors="replace") as file:
         first = file.readline().strip()
     return first[1:].strip() if first.startswith("#") else ""
 
 
 def apply_cube(cube: Float64[np.ndarray, "points points points 3"], rgb: Colours) -> Colours:
-    """Look colours up with tetrahedral interpolation (Sakamoto 1981), as ffmpeg's
-    `lut3d=interp=tetrahedral` does.
+    """Look up colours with tetrahedral interpolation (Sakamoto 1981).
+
+    This is what ffmpeg's `lut3d=interp=tetrahedral` computes.
     """
     top = len(cube) - 1
     place = np.clip(rgb, 0, 1) * top
@@ -292,7 +283,7 @@ def _parse_cube_numbers(rows: list[list[str]], count: int) -> Float64[np.ndarray
 
 
 def _parse_cube_domain(keys: dict[str, list[str]], dimensions: int) -> tuple[Vector, Vector]:
-    """The inputs that the first and the last point of a table stand for."""
+    """Read the inputs that the first and the last point of a table stand for."""
     both = keys.get(f"LUT_{dimensions}D_INPUT_RANGE", ["0", "1"])
     low, high = keys.get("DOMAIN_MIN", both[:1] * 3), keys.get("DOMAIN_MAX", both[1:] * 3)
     try:
@@ -312,7 +303,7 @@ def _parse_cube_domain(keys: dict[str, list[str]], dimensions: int) -> tuple[Vec
 
 
 def _apply_curves(table: Float64[np.ndarray, "points 3"], place: Colours) -> Colours:
-    """A 1D table: a curve a channel, straight between its points."""
+    """Apply a 1D table: one curve per channel, linear between its points."""
     axis = np.linspace(0, 1, len(table))
     return np.stack(
         [np.interp(place[..., channel], axis, table[:, channel]) for channel in range(3)], axis=-1

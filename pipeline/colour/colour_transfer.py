@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How one shot's colours are matched to a look: pure arithmetic on pooled pixels. No media, no
-files.
+"""Colour transfer: estimate the transform that brings a shot to a look, from pooled pixels.
 
-One affine map of gamma-encoded R'G'B', where a gain of light is very nearly a gain of values. Skin
-is weighed against skin and the rest against the rest; the weights serve the estimate only. Two
-estimates are blended:
+This is pure arithmetic without media or files. The result is one affine map of gamma-encoded
+R'G'B', where a gain of light is very nearly a gain of values. Skin is compared with skin and the
+rest with the rest; the weights serve the estimate only. Two estimates are blended:
 
-* when the look shows the same scene, the linear Monge-Kantorovich map (Pitie and Kokaram 2007) of
-  all colours;
-* when it shows another person or place, three gains that bring skin under the look's light. They
-  never change how light or dark a complexion is, and take a cast off only as far as no complexion
-  explains it. Surroundings say nothing then: a brown wall is no cast.
+* When the look shows the same scene: the linear Monge-Kantorovich map (Pitie and Kokaram 2007) of
+  all colours.
+* When the look shows another person or place: three gains that bring skin under the look's light.
+  They never change how light or dark a complexion is, and remove a colour cast only as far as no
+  complexion explains it. The surroundings are ignored then: a brown wall is not a cast.
 
-Reinhard et al. 2001 (mean and spread in Lab) is there for comparison.
+Reinhard et al. 2001 (mean and spread in Lab) is included for comparison.
 """
 
 from __future__ import annotations
@@ -49,8 +48,9 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ColourSample:
-    """Pooled colours of a shot or a look: `pixels` (rgb), how much each counts as `skin`, and a
-    small luma picture `thumb` (16 x 16).
+    """Pooled colours of a shot or a look.
+
+    `pixels` are rgb; `skin` is how much each counts as skin; `thumb` is a luma picture of 16 x 16.
     """
 
     pixels: Pixels
@@ -59,13 +59,14 @@ class ColourSample:
 
     @property
     def has_skin(self) -> bool:
-        """Whether there is enough skin to speak of."""
+        """Whether the sample contains enough skin to rely on."""
         return bool(self.skin.sum() >= 1)
 
     @property
     def without_skin(self) -> ColourSample:
-        """The same with nothing taken for skin, to be weighed against a picture in which nobody
-        knows where the skin is.
+        """The same sample with no pixel counted as skin.
+
+        It is compared with pictures in which the position of the skin is unknown.
         """
         return replace(self, skin=np.zeros_like(self.skin))
 
@@ -81,8 +82,9 @@ class ColourSample:
 
     @property
     def weights(self) -> Weights:
-        """Skin counts as much as everything else together; where there is none every pixel counts
-        the same.
+        """The weight of each pixel: skin counts as much as everything else together.
+
+        Without skin, every pixel counts the same.
         """
         share = self.skin.sum() / max((1 - self.skin).sum(), 1e-9)
         weights: Weights = self.skin + (1 - self.skin) * min(share, 1.0) + 1e-9
@@ -101,8 +103,10 @@ class ColourSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TargetLook:
-    """What the shots are matched to: mean colours of skin and rest, moments of the whole in rgb and
-    in Lab, and its small luma picture, by which the same scene is known again.
+    """The colours that shots are matched to.
+
+    It holds the mean colours of skin and rest, moments of the whole in rgb and in Lab, and a small
+    luma picture (`thumb`) that identifies the same scene.
     """
 
     skin_mean: colour.Vector
@@ -115,8 +119,10 @@ class TargetLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ColourTransform:
-    """An affine map of rgb. `limited`: it was weakened to stay within the limit. Differences are
-    mean CIEDE2000 to the look.
+    """An affine map of rgb.
+
+    `limited`: the map was weakened to stay within the limit. `before` and `after` are mean
+    CIEDE2000 differences to the look.
     """
 
     matrix: colour.Matrix
@@ -126,7 +132,7 @@ class ColourTransform:
     after: float
 
     def __call__(self, rgb: colour.Colours) -> colour.Colours:
-        """Apply to rgb; the result may leave [0, 1]."""
+        """Apply the map to rgb; the result may leave [0, 1]."""
         moved: colour.Colours = rgb @ self.matrix.T + self.offset
         return moved
 
@@ -139,8 +145,9 @@ def estimate_transfer(
     strength: float = 1.0,
     limit: float = 14.0,
 ) -> ColourTransform:
-    """The transform of one shot toward a look, scaled by `strength`; its mean shift of skin or rest
-    is held within `limit` (CIEDE2000).
+    """Estimate the transform of one shot toward a look, scaled by `strength`.
+
+    The mean shift of skin or rest stays within `limit` (CIEDE2000).
     """
     sample = sample if look.has_skin else sample.without_skin
     matrix, offset = _estimate_unlimited(sample, look, method)
@@ -159,8 +166,9 @@ def estimate_transfer(
 def sample_pictures(
     pictures: UInt8[np.ndarray, "frames height width 3"], face: Box | None
 ) -> ColourSample:
-    """A sample of pictures that share one face box (fractions of the picture; None: nothing counts
-    as skin).
+    """Pool the colours of pictures that share one face box.
+
+    `face` is in fractions of the picture; with None, nothing counts as skin.
     """
     rgb = pictures.astype(np.float64) / 255
     skin = np.zeros(rgb.shape[:3]) if face is None else _weigh_skin(rgb, face)
@@ -170,7 +178,7 @@ def sample_pictures(
 
 
 def build_look(sample: ColourSample) -> TargetLook:
-    """A look made of one sample (a reference still, another shot)."""
+    """Make a look from one sample (a reference still or another shot)."""
     return TargetLook(
         skin_mean=sample.skin_mean,
         rest_mean=sample.rest_mean,
@@ -186,11 +194,12 @@ def build_character_looks(
     samples: Sequence[ColourSample],
     looks: Mapping[str, TargetLook | None],
 ) -> dict[str, TargetLook]:
-    """What each character's shots are matched to, so that they match each other and come near the
-    character's entry in `looks`.
+    """Choose the look that each character's shots are matched to.
 
-    It is that look itself where it shows the character's own scene, else the mean of the
-    character's shots with gains toward the look's light; without a look, toward neutral light.
+    The shots of a character then match each other and come near the character's entry in `looks`.
+    The result is that look itself where it shows the character's own scene. Otherwise it is the
+    mean of the character's shots with gains toward the look's light; without a look, toward neutral
+    light.
     """
     groups: dict[str, list[ColourSample]] = defaultdict(list)
     for character, sample in zip(characters, samples, strict=True):
@@ -202,8 +211,10 @@ def build_character_looks(
 
 
 def _choose_group_look(group: Sequence[ColourSample], look: TargetLook | None) -> TargetLook:
-    """The look of one character's shots. They are without_skin when skin is not known in all of them and
-    in the look: like against like.
+    """Choose the look of one character's shots.
+
+    When skin is not known in all the shots and in the look, it is ignored everywhere, so that like
+    is compared with like.
     """
     known = all(sample.has_skin for sample in group) and (look is None or look.has_skin)
     own = _average_looks([build_look(sample if known else sample.without_skin) for sample in group])
@@ -233,8 +244,9 @@ def _average_looks(looks: Sequence[TargetLook]) -> TargetLook:
 
 
 def _apply_gains(look: TargetLook, log_gains: colour.Vector) -> TargetLook:
-    """The look under three gains. Its Lab moments are moved by what the gains do to the mean; their
-    spread is kept.
+    """Apply three gains to a look.
+
+    Its Lab mean moves by the effect of the gains on the rgb mean; its Lab spread is kept.
     """
     gains = np.exp(log_gains)
     mean = look.whole.mean * gains
@@ -266,7 +278,7 @@ def _estimate_unlimited(
 
 
 def _fit_reinhard(sample: ColourSample, look: TargetLook) -> tuple[colour.Matrix, colour.Vector]:
-    """Reinhard's map in Lab, fitted as an affine map of rgb on the shot's own colours."""
+    """Fit Reinhard's map in Lab by an affine map of rgb on the shot's own colours."""
     lab = colour.rgb_to_lab(sample.pixels)
     matrix, offset = colour.estimate_reinhard(sample.lab, look.lab)
     moved = np.clip(colour.lab_to_rgb(lab @ matrix.T + offset), 0, 1)
@@ -279,11 +291,10 @@ def _fit_reinhard(sample: ColourSample, look: TargetLook) -> tuple[colour.Matrix
 def _estimate_log_gains(
     sample: ColourSample | TargetLook, look: TargetLook | None
 ) -> colour.Vector:
-    """Log gains of R'G'B' toward a look's light, or toward neutral light. Skin tells the light;
-    without skin the whole picture does.
+    """Estimate log gains of R'G'B' toward a look's light, or toward neutral light.
 
-    A cast is what skin of that depth does not explain. It is taken off as far as it stands out from
-    natural spread (Wiener's rule).
+    Skin shows the light; without skin, the whole picture does. A cast is what skin of that depth
+    does not explain. It is removed as far as it stands out from natural spread (Wiener's rule).
     """
     if not sample.has_skin or (look is not None and not look.has_skin):
         return np.zeros(3) if look is None else _measure_log_ratio(look.rest_mean, sample.rest_mean)
@@ -299,8 +310,9 @@ def _estimate_log_gains(
 
 
 def _measure_cast(skin: colour.Vector) -> tuple[Two, Two]:
-    """Warmth and tint that skin of this depth does not explain, and how far each spreads from
-    person to person.
+    """Measure the warmth and tint that skin of this depth does not explain.
+
+    The second result is how far each of the two spreads from person to person.
     """
     depth, warmth, tint = _build_skin_axes() @ np.log(np.maximum(skin, 0.01) * 255 / LIGHT_SKIN)
     wide = WARMTH_SPREAD_OF_DARK * max(0.0, DARK_DEPTH - depth)
@@ -310,8 +322,10 @@ def _measure_cast(skin: colour.Vector) -> tuple[Two, Two]:
 
 
 def _build_skin_axes() -> colour.Matrix:
-    """Unit vectors in log R'G'B', one a row: light to dark skin, pale to ruddy (red against blue),
-    and magenta to green across both.
+    """Build three unit vectors in log R'G'B', one a row.
+
+    They lead from light to dark skin, from pale to ruddy (red against blue), and from magenta to
+    green across both.
     """
     depth = np.log(LIGHT_SKIN / DARK_SKIN)
     depth /= np.linalg.norm(depth)
@@ -328,8 +342,9 @@ def _measure_log_ratio(target: colour.Vector, source: colour.Vector) -> colour.V
 
 
 def _measure_sameness(sample: ColourSample | TargetLook, look: TargetLook) -> float:
-    """How surely the look shows the same scene: 0 below a correlation of the luma pictures of 0.8,
-    1 above 0.9.
+    """Measure how surely the look shows the same scene.
+
+    The result is 0 below a correlation of the luma pictures of 0.8, and 1 above 0.9.
     """
     if min(float(sample.thumb.std()), float(look.thumb.std())) < FLAT_THUMB:
         return 0.0
@@ -346,7 +361,7 @@ def _measure_shift(sample: ColourSample, matrix: colour.Matrix, offset: colour.V
 def _measure_difference(
     sample: ColourSample, look: TargetLook, matrix: colour.Matrix, offset: colour.Vector
 ) -> float:
-    """Mean CIEDE2000 of skin to skin and rest to rest."""
+    """Measure the mean CIEDE2000 of skin to skin and rest to rest."""
     means = np.stack([sample.skin_mean, sample.rest_mean])
     goal = colour.rgb_to_lab(np.clip(np.stack([look.skin_mean, look.rest_mean]), 0, 1))
     moved = colour.rgb_to_lab(np.clip(means @ matrix.T + offset, 0, 1))
@@ -357,8 +372,10 @@ def _measure_difference(
 def _weigh_skin(
     rgb: Float64[np.ndarray, "frames height width 3"], face: Box
 ) -> Float64[np.ndarray, "frames height width"]:
-    """Weights of skin: inside the face's ellipse, near the median chromaticity there (hair, eyes
-    and lips fall out).
+    """Weigh pixels by how likely they are skin.
+
+    Skin lies inside the face's ellipse and near the median chromaticity there, which excludes hair,
+    eyes and lips.
     """
     height, width = rgb.shape[1:3]
     left, top, right, bottom = face
@@ -377,7 +394,7 @@ def _weigh_skin(
 
 
 def _make_thumb(picture: Float64[np.ndarray, "height width 3"]) -> Thumb:
-    """A 16 x 16 luma picture, each cell the mean of its pixels."""
+    """Make a luma picture of 16 x 16; each cell is the mean of its pixels."""
     luma = picture @ colour.LUMA
     rows = (
         [part.mean(axis=0) for part in np.array_split(luma, 16, axis=0)]

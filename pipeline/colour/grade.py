@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colour-match: one transform per shot toward the production's look, written as a 33-point `.cube`.
-Applied later, once, by assembly.
+"""Grade shots: estimate one colour transform per shot and write it as a 33-point `.cube`.
 
-The transform is estimated (`match`) from a few pooled frames of the take and never changes within a
-shot. The look is a reference still or a `.cube` (one for all, or one a character), another shot,
-or, when there is none, neutral light.
+The transform is estimated (`colour_transfer`) from a few pooled frames of the take and never
+changes within a shot. Assembly applies it once, later. The look comes from `look_reference`.
 """
 
 from __future__ import annotations
@@ -50,11 +48,11 @@ def grade_shots(
     root: Path,
     progress: Progress | None = None,
 ) -> list[Grade]:
-    """One grade per shot that has a take, its `.cube` under `root/media/grades/`. When all `.cube`s
-    stand, no picture is opened.
+    """Grade every shot that has a take; write its `.cube` under `root/media/grades/`.
 
-    `root`: the folder to which paths in rows are relative. Raises InputError when the look's
-    reference cannot be read, ToolError when a take cannot be decoded.
+    When all `.cube`s exist already, no picture is opened. `root`: the folder to which paths in rows
+    are relative. Raises InputError when the look's reference cannot be read, ToolError when a take
+    cannot be decoded.
     """
     found = {take.shot_id: take for take in takes}
     pairs = [(shot, found[shot.shot_id]) for shot in shots if shot.shot_id in found]
@@ -77,8 +75,9 @@ def grade_shots(
 
 
 def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
-    """The identity of each shot's grade, by shot: its take, the other takes of its character, the
-    reference and the settings.
+    """Compute the identity of each shot's grade, by shot.
+
+    It depends on the shot's take, the other takes of its character, the reference and the settings.
     """
     reference = _find_reference_pair(pairs, look)
     settings = [
@@ -109,7 +108,7 @@ def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
 def render_before_after(
     take: Take, grade: Grade, *, root: Path, height: int = 180
 ) -> tuple[Picture, Picture]:
-    """The middle frame of a take as it came and as it is graded, for people to compare."""
+    """Render the middle frame of a take, ungraded and graded, for people to compare."""
     width = max(2, round(take.width * height / take.height / 2) * 2)
     middle = f"select='eq(n\\,{take.frames // 2})'"
     (before,) = read_frames(root / take.path, width=width, height=height, filters=middle)
@@ -121,10 +120,10 @@ def render_before_after(
 def sample_take(
     path: Path, take: Take, *, shape: tuple[int, int] | None = None
 ) -> colour_transfer.ColourSample:
-    """Pool some frames, evenly spread over the take and made small.
+    """Pool a few small frames, spread evenly over a take.
 
-    `shape`: width and height of the still that they are matched to; what a film of that shape shows
-    of the take is pooled, so that a frame of the film is known as the same scene.
+    `shape`: width and height of the still that they are matched to. The part of the take that a
+    film of that shape shows is pooled, so that a frame of the film is recognised as the same scene.
     """
     crop = framing.frame_take(take, shape or (take.width, take.height))
     scale = SAMPLE_SIZE / max(crop.width, crop.height)
@@ -155,8 +154,9 @@ def _estimate_transforms(
     root: Path,
     progress: Progress | None,
 ) -> dict[str, colour_transfer.ColourTransform]:
-    """The transform of every pair by shot. All are sampled, because a character's shots are matched
-    to each other.
+    """Estimate the transform of every shot, by shot.
+
+    All takes are sampled, because a character's shots are matched to each other.
     """
     samples: list[colour_transfer.ColourSample] = []
     shapes = {shot.character: read_still_size(shot.character, look) for shot, _ in pairs}
@@ -187,7 +187,7 @@ def _estimate_transforms(
 
 
 def _find_reference_pair(pairs: Sequence[Pair], look: LookSettings) -> Pair | None:
-    """The shot that is the look, when one is. Raises InputError when there is no such shot."""
+    """Find the shot that is the look, if there is one. Raises InputError when it does not exist."""
     if not look.reference_shot:
         return None
     check_reference_shot([shot.number for shot, _ in pairs], look.reference_shot)
@@ -220,8 +220,9 @@ def _write_grade(
 def _grade_from_cubes(
     shots: Sequence[Shot], ids: Mapping[str, str], look: LookSettings, root: Path
 ) -> dict[str, Grade]:
-    """The grades of shots whose look is a `.cube`; each file is read once, for it may hold a
-    quarter of a million rows.
+    """Grade the shots whose look is a `.cube`.
+
+    Each file is read once, because it may hold a quarter of a million rows.
     """
     stills = {
         shot.character: still
@@ -237,8 +238,9 @@ def _grade_from_cubes(
 
 
 def _copy_cube(shot: Shot, grade_id: str, cube: Cube, *, look: LookSettings, root: Path) -> Grade:
-    """A look that is a `.cube` already is blended with the identity by its strength, the same for
-    every shot of a character.
+    """Blend a look that is already a `.cube` with the identity, by its strength.
+
+    The result is the same for every shot of a character.
     """
 
     def blend(rgb: colour.Colours) -> colour.Colours:
@@ -260,7 +262,7 @@ def _find_grade(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Gr
 
 
 def _read_grade(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Grade:
-    """The row of a standing `.cube`, whose comment holds what was measured when it was made."""
+    """Read the row of an existing `.cube`, whose comment holds the measured differences."""
     path = _locate_cube(grade_id, root)
     facts = json.loads(colour.read_cube_comment(path))
     return Grade(
@@ -286,6 +288,6 @@ def _is_cube(still: ReferenceStill | None) -> bool:
 def _build_shared_look(
     character: str, look: LookSettings, shared: colour_transfer.TargetLook | None
 ) -> colour_transfer.TargetLook | None:
-    """A character's own still, else the shot that all are matched to, else the still for all."""
+    """Choose a character's own still, else the shared reference shot, else the shared still."""
     still = None if shared and character not in look.stills else look.choose_still(character)
     return colour_transfer.build_look(read_reference(still.path, still.face)) if still else shared

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""The look of a production: reference stills, `.cube` files and their settings.
+
+A look is one still or `.cube` for all, or one per character, or another shot, or neutral light.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,10 @@ Cube = Float64[np.ndarray, "points points points 3"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceStill:
-    """What shots are matched to: a picture, and where its face is (left, top, right, bottom as
-    fractions; None: the largest that is found), or a `.cube`.
+    """What shots are matched to: a picture or a `.cube`.
+
+    `face` is left, top, right, bottom as fractions of the picture; with None, the largest face
+    found.
     """
 
     path: Path
@@ -36,18 +41,18 @@ class ReferenceStill:
 
     @property
     def is_cube(self) -> bool:
-        """Whether it is a transform already."""
+        """Whether the file is already a transform."""
         return self.path.suffix.lower() == ".cube"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookSettings:
-    """What shots are matched to: `reference`, a still or a `.cube` (None: neutral light), or
-    another shot by its number (`reference_shot`); what a character has of its own in `stills` goes
-    before both.
+    """How shots are matched, and to what.
 
-    `strength` in [0, 1] scales the transform; `limit` is the largest mean shift in CIEDE2000,
-    beyond which a shot is flagged.
+    `reference` is a still or a `.cube` (None: neutral light); `reference_shot` is another shot, by
+    its number. A character's own entry in `stills` takes precedence over both. `strength` in [0, 1]
+    scales the transform; `limit` is the largest mean shift in CIEDE2000, beyond which a shot is
+    flagged.
     """
 
     method: colour_transfer.Method = "monge-kantorovich"
@@ -59,7 +64,7 @@ class LookSettings:
     limit: float = 14.0
 
     def choose_still(self, character: str) -> ReferenceStill | None:
-        """What a character is matched to; None: another shot, or neutral light."""
+        """Choose what a character is matched to; None: another shot, or neutral light."""
         shared = (
             ReferenceStill(path=self.reference, face=self.reference_face)
             if self.reference
@@ -69,7 +74,7 @@ class LookSettings:
 
 
 def check_reference_shot(numbers: Sequence[str], wanted: str) -> None:
-    """Raises InputError when shots are to be matched to one that the cut does not have."""
+    """Raise InputError when the cut does not contain the shot that others are to be matched to."""
     if wanted not in numbers:
         message, near = f"no shot is numbered {wanted!r}", find_nearest(wanted, list(numbers))
         raise InputError(
@@ -78,9 +83,9 @@ def check_reference_shot(numbers: Sequence[str], wanted: str) -> None:
 
 
 def read_reference(path: Path, face: colour_transfer.Box | None) -> colour_transfer.ColourSample:
-    """A sample of a reference still, whose face is looked for when nobody says where it is.
+    """Sample a reference still; find its face when no face box is set.
 
-    Raises InputError when it is not a picture, or the weights to find a face are not here.
+    Raises InputError when it is not a picture, or when the weights to find a face are missing.
     """
     from PIL import Image, ImageOps
 
@@ -93,7 +98,7 @@ def read_reference(path: Path, face: colour_transfer.Box | None) -> colour_trans
 
 
 def read_cube(path: Path) -> Cube:
-    """The `.cube` of a look. Raises InputError when it is none."""
+    """Read the `.cube` of a look. Raises InputError when it is not a readable LUT."""
     try:
         return colour.read_cube(path)
     except (OSError, ValueError) as error:
@@ -103,9 +108,7 @@ def read_cube(path: Path) -> Cube:
 
 
 def check_reference(still: ReferenceStill) -> None:
-    """Open what shots are to be matched to, before anything is made. Raises InputError when that
-    cannot be.
-    """
+    """Check that a reference can be read, before anything is rendered. Raises InputError."""
     if still.is_cube:
         read_cube(still.path)
     else:
@@ -113,9 +116,7 @@ def check_reference(still: ReferenceStill) -> None:
 
 
 def read_still_size(character: str, look: LookSettings) -> tuple[int, int] | None:
-    """Width and height of the still that a character is matched to, None when it is matched to
-    something else.
-    """
+    """Read width and height of the still that a character is matched to; None without a still."""
     from PIL import Image, ImageOps
 
     still = look.choose_still(character)
@@ -128,7 +129,7 @@ def read_still_size(character: str, look: LookSettings) -> tuple[int, int] | Non
 
 @contextlib.contextmanager
 def _report_unreadable(path: Path) -> Iterator[None]:
-    """What keeps a still from being read, as an InputError."""
+    """Report a still that cannot be read as an InputError."""
     from PIL import Image
 
     try:
@@ -139,7 +140,7 @@ def _report_unreadable(path: Path) -> Iterator[None]:
 
 
 def _find_face(picture: Picture, path: Path) -> colour_transfer.Box | None:
-    """Where the largest face of a still is, None when it shows none."""
+    """Find the largest face of a still; None when it shows none."""
     missing = [name for name in FACE_WEIGHTS if not weights.is_present(name)]
     if missing:
         message = "the weights that find the face in the look's reference still are not here"
@@ -149,7 +150,7 @@ def _find_face(picture: Picture, path: Path) -> colour_transfer.Box | None:
 
     landmarker = Landmarker(*map(weights.locate, FACE_WEIGHTS))
     found = max(landmarker.detect(picture), key=lambda one: one.size, default=None)
-    face = landmarker.mesh(picture, found) if found else None
+    face = landmarker.fit_mesh(picture, found) if found else None
     if face is None or face.confidence < SURE_OF_A_FACE:
         return None
     points = face.points[:, :2] / picture.shape[1::-1]

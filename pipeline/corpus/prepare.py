@@ -126,7 +126,7 @@ class Preparer:
         face = self._find_largest_face(first)
         area = face_crop.find_square(face.points[:, :2], scale=framing.scale, shift=framing.shift)
         whole: face_crop.Square = (0, 0, area[2])
-        face = face.moved(1.0, area[:2])
+        face = face.transform(1.0, area[:2])
         faces, points, lost = [], [], 0
         for index, frame in enumerate(itertools.islice(_chain(first, frames), MOST_FRAMES)):
             seen = self._compress(face_crop.cut_square(frame, area), framing.quality)
@@ -149,7 +149,7 @@ class Preparer:
             raise UnfitError(f"{len(found)} faces in the first frame")
         if found[0].size < LEAST_FACE:
             raise UnfitError(f"a face of {found[0].size:.0f} px, at least {LEAST_FACE:.0f}")
-        face = self._landmarker.mesh(picture, found[0])
+        face = self._landmarker.fit_mesh(picture, found[0])
         if face.confidence < LEAST_CONFIDENCE:
             raise UnfitError("no face in the first frame")
         if abs(face.yaw_degrees) > MOST_YAW:

@@ -24,10 +24,8 @@ from manifests.timebase import MASTER_HZ, round_half_up, sample_of_frame
 from model.emotion import Performance, parse_curve
 from model.talker import MATTE
 from pipeline.cut import pairing
-from pipeline.cut.cut_points import CutSettings, CutPiece, Utterance
+from pipeline.cut.cut_points import CutPiece, CutSettings, Utterance
 from pipeline.cut.cut_points import place_cuts as cut_frames
-
-__all__ = ["CutSettings", "DecidedShot", "Making", "SpokenLine", "cut", "identity", "shots"]
 
 IDENTITY_VERSION = 1
 SHAPING = (
@@ -144,7 +142,7 @@ class ShotRecipe:
     matte: bool = False
 
     @property
-    def shaping(self) -> str:
+    def identity_settings(self) -> str:
         """The talker's settings with the wish for a matte: a take without one is another take."""
         if not self.matte:
             return self.talker_settings
@@ -340,7 +338,7 @@ class _CueIndex:
         self._starts = [cue.start for cue in cues]
         self._latest_ends = list(itertools.accumulate((cue.end for cue in cues), max))
 
-    def within(self, piece: CutPiece, rate: Fraction) -> list[Cue]:
+    def find_cues(self, piece: CutPiece, rate: Fraction) -> list[Cue]:
         """The cues that count as heard in a piece."""
         span = sample_of_frame(piece.start, rate), sample_of_frame(piece.end, rate)
         first, last = (
@@ -357,9 +355,9 @@ def _decide_shot(
 ) -> DecidedShot:
     rate, (head, tail) = place.rate, place.handles
     drawn = replace(piece, start=piece.start - head, end=piece.end + tail)
-    cues = heard.within(drawn, rate)
+    cues = heard.find_cues(drawn, rate)
     own = [
-        cue for cue in heard.within(piece, rate) if cue.character == piece.character
+        cue for cue in heard.find_cues(piece, rate) if cue.character == piece.character
     ]  # not what only the handles reach
     spoken = tuple(_make_shot_line(cue, drawn, lines, rate, speaks=cue in own) for cue in cues)
     first = next((cue.line_id for cue in [*own, *cues]), "")
@@ -447,7 +445,7 @@ def _join_performance(own: Sequence[Cue], piece: CutPiece, mood: str, rate: Frac
     """
     curves = [(parse_curve(cue.performance or mood), *_locate_frames(cue, piece, rate)) for cue in own]
     held = [(parse_curve(mood), 0, piece.end - piece.start)]
-    return Performance.joined(
+    return Performance.from_lines(
         curves or held, ease_frames=max(1, round_half_up(EASE_SECONDS * rate))
     )
 
@@ -498,7 +496,7 @@ def _build_row(decided: DecidedShot, actor: Actor, making: ShotRecipe, audio_dig
         line_ids=decided.line_ids,
         text=decided.text,
         lang=decided.lang,
-        performance=_json(decided.performance.plain()),
+        performance=_json(decided.performance.to_plain()),
         start_frame=decided.start_frame,
         end_frame=decided.end_frame,
         rate_num=decided.rate.numerator,
@@ -513,7 +511,7 @@ def _build_row(decided: DecidedShot, actor: Actor, making: ShotRecipe, audio_dig
         talker=making.talker,
         talker_version=making.talker_version,
         weights_digest=making.weights_digest,
-        talker_settings=making.shaping,
+        talker_settings=making.identity_settings,
         episode=making.episode,
         look=actor.look,
         voiced=_json(decided.voiced),

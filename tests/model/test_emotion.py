@@ -103,8 +103,8 @@ def test_taught_words_stand_for_their_mix_times_the_intensity() -> None:
 
 @given(lines)
 def test_a_performance_survives_its_plain_form(parts: list[tuple[EmotionCurve, int, int]]) -> None:
-    performance = Performance.joined(laid_out(parts), ease_frames=10)
-    assert Performance.from_plain(performance.plain()) == performance
+    performance = Performance.from_lines(laid_out(parts), ease_frames=10)
+    assert Performance.from_plain(performance.to_plain()) == performance
 
 
 @given(lines, st.integers(1, 20))
@@ -112,7 +112,7 @@ def test_each_line_performs_its_own_curve_from_its_first_frame_to_its_last(
     parts: list[tuple[EmotionCurve, int, int]], ease: int
 ) -> None:
     placed = laid_out(parts)
-    performance = Performance.joined(placed, ease_frames=ease)
+    performance = Performance.from_lines(placed, ease_frames=ease)
     for curve, start, end in placed:
         if len(curve.mixes) <= end - start:
             first, last = performance.at([start, end - 1])
@@ -124,7 +124,7 @@ def test_each_line_performs_its_own_curve_from_its_first_frame_to_its_last(
 def test_keys_stand_in_order_and_none_repeats_its_neighbours(
     parts: list[tuple[EmotionCurve, int, int]], ease: int
 ) -> None:
-    keys = Performance.joined(laid_out(parts), ease_frames=ease).keys
+    keys = Performance.from_lines(laid_out(parts), ease_frames=ease).keys
     assert [key.frame for key in keys] == sorted({key.frame for key in keys})
     assert all(
         not left.weights == key.weights == right.weights
@@ -139,14 +139,14 @@ def test_a_line_of_one_or_two_mixes_is_performed_exactly(
     placed = laid_out(
         [(EmotionCurve(curve.mixes[:2]), pause, length + 1) for curve, pause, length in parts]
     )
-    performance = Performance.joined(placed, ease_frames=ease)
+    performance = Performance.from_lines(placed, ease_frames=ease)
     for curve, start, end in placed:
         wanted = [curve.at((frame - start) / (end - 1 - start)) for frame in range(start, end)]
         np.testing.assert_allclose(performance.at(range(start, end)), wanted, atol=1e-5)
 
 
 def test_a_held_mood_holds_until_it_eases_into_the_next() -> None:
-    performance = Performance.joined(
+    performance = Performance.from_lines(
         [(hold_emotion("happy"), 0, 50), (hold_emotion("sad"), 100, 150)], ease_frames=10
     )
     happy = performance.at([0, 49, 75, 90, 95, 100, 149])[:, LABELS.index("happy")]
@@ -154,7 +154,7 @@ def test_a_held_mood_holds_until_it_eases_into_the_next() -> None:
 
 
 def test_a_pause_shorter_than_the_ease_is_used_whole() -> None:
-    performance = Performance.joined(
+    performance = Performance.from_lines(
         [(hold_emotion("happy"), 0, 50), (hold_emotion("sad"), 54, 100)], ease_frames=10
     )
     happy = performance.at([49, 51.5, 54])[:, LABELS.index("happy")]
@@ -162,15 +162,15 @@ def test_a_pause_shorter_than_the_ease_is_used_whole() -> None:
 
 
 def test_an_unchanging_performance_is_one_key_wherever_its_lines_lie() -> None:
-    one = Performance.joined(
+    one = Performance.from_lines(
         [(hold_emotion("sad", 0.8), 4, 50), (hold_emotion("sad", 0.8), 60, 90)], ease_frames=10
     )
-    other = Performance.joined([(hold_emotion("sad", 0.8), 7, 31)], ease_frames=10)
+    other = Performance.from_lines([(hold_emotion("sad", 0.8), 7, 31)], ease_frames=10)
     assert one == other == Performance((PerformanceKey(0, (0, 0, 0, 0, 0, 0, 0.8, 0)),))
 
 
 def test_lines_that_overlap_give_the_second_what_the_first_left() -> None:
-    performance = Performance.joined(
+    performance = Performance.from_lines(
         [(hold_emotion("happy"), 0, 50), (hold_emotion("sad"), 40, 60)], ease_frames=5
     )
     np.testing.assert_allclose(performance.at([49, 50])[:, LABELS.index("sad")], [0, 1])
@@ -178,4 +178,4 @@ def test_lines_that_overlap_give_the_second_what_the_first_left() -> None:
 
 def test_a_performance_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one line"):
-        Performance.joined([], ease_frames=10)
+        Performance.from_lines([], ease_frames=10)

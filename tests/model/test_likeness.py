@@ -28,7 +28,7 @@ def recogniser() -> FaceRecogniser:
 
 
 def embedding(recogniser: FaceRecogniser, rgb: np.ndarray) -> np.ndarray:
-    face = recogniser.at(rgb, (0.5, 0.5))
+    face = recogniser.find_face_near(rgb, (0.5, 0.5))
     assert face is not None
     return recogniser.embed(rgb, face)
 
@@ -51,7 +51,7 @@ def test_a_face_is_nearer_to_itself_in_other_light_and_size_than_to_others(
 
 
 def test_where_there_is_no_face_there_is_none(recogniser: FaceRecogniser) -> None:
-    assert recogniser.at(np.full((200, 300, 3), 90, np.uint8), (0.5, 0.5)) is None
+    assert recogniser.find_face_near(np.full((200, 300, 3), 90, np.uint8), (0.5, 0.5)) is None
 
 
 def test_the_face_that_is_meant_is_taken_of_several(recogniser: FaceRecogniser) -> None:
@@ -62,9 +62,9 @@ def test_the_face_that_is_meant_is_taken_of_several(recogniser: FaceRecogniser) 
     home = {name: embedding(recogniser, pixels) for name, pixels in rgb.items()}
     both = np.hstack([rgb["henrik"], rgb["mara"]])
     for place, choice, name in (((0.25, 0.5), "left", "henrik"), ((0.75, 0.5), "right", "mara")):
-        face = recogniser.at(both, place)
+        face = recogniser.find_face_near(both, place)
         assert face is not None
         assert measure_distance(home[name], recogniser.embed(both, face)) < 0.2
-        chosen = recogniser.of_portrait(portraits.build_portrait(both, name="both", face=choice))
+        chosen = recogniser.embed_portrait(portraits.build_portrait(both, name="both", face=choice))
         assert chosen is not None
         assert measure_distance(home[name], chosen) < 0.2

@@ -65,7 +65,7 @@ def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_frami
 def test_lips_that_part_in_small_pictures_are_seen_to(recogniser: FaceRecogniser) -> None:
     face = corpus_crop.crop_faces([picture(HEADS[0])], recogniser.landmarker, name="")[0]
     followed = points.track_face(recogniser.landmarker, np.stack([face] * 4))
-    assert followed.found == 1
+    assert followed.found_share == 1
     assert followed.gap.std() < 0.02
     mouth = (followed.points[0, [13, 14]].mean(axis=0) * 64).round().astype(int)
     opened = face.copy()

@@ -28,7 +28,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def learning(corpus: Corpus) -> ClipSplit:
     """More people than `shares` finds in so small a corpus."""
-    return ClipSplit(learnt=corpus.split("train"), aside=corpus.split("val"))
+    return ClipSplit(training=corpus.split("train"), validation=corpus.split("val"))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_emotions_that_points_tell_are_learnt_and_kept_to_the_same_numbers(
     with torch.inference_mode():
         said = net(torch.from_numpy(facts).float())
     assert float((said.argmax(dim=1).numpy() == labels).mean()) > 0.6
-    origin = learning(corpus).origin(
+    origin = learning(corpus).describe_judge(
         emotion.EmotionJudgeSettings(), judge="emotion", version=1, score=("right", right)
     )
     written = trained.save_judge(net, origin, tmp_path)
@@ -153,8 +153,8 @@ def test_judges_learn_from_people_of_their_own_and_keep_a_page_about_it(
     origins = training.train_judges(
         corpus,
         tmp_path,
-        looks=emotion.EmotionJudgeSettings(epochs=1),
-        lips=lipsync.LipsyncJudgeSettings(steps=1, clips_per_step=2),
+        emotion_settings=emotion.EmotionJudgeSettings(epochs=1),
+        lipsync_settings=lipsync.LipsyncJudgeSettings(steps=1, clips_per_step=2),
         report=lambda _, values: heard.update(values),
     )
     assert [(one.judge, one.split, one.identities) for one in origins] == [
@@ -173,7 +173,7 @@ def test_a_corpus_without_people_for_judges_gives_them_some_of_its_choosing_peop
         dataclasses.replace(clip, split=named.get(clip.identity, "val")) for clip in corpus.clips
     ]
     made = split_clips(Corpus(rows, corpus.folder))
-    learnt, aside = ({clip.identity for clip in some} for some in (made.learnt, made.aside))
+    learnt, aside = ({clip.identity for clip in some} for some in (made.training, made.validation))
     assert learnt and aside and not learnt & aside
     assert not (learnt | aside) & set(named)
 
@@ -187,7 +187,7 @@ def test_a_corpus_with_nobody_for_judges_is_refused(corpus: Corpus) -> None:
 def test_weights_that_are_not_those_of_their_page_are_refused(
     corpus: Corpus, tmp_path: Path
 ) -> None:
-    origin = learning(corpus).origin(
+    origin = learning(corpus).describe_judge(
         emotion.EmotionJudgeSettings(), judge="emotion", version=1, score=("right", 0.5)
     )
     trained.save_judge(emotion.EmotionJudge(), origin, tmp_path)

@@ -44,7 +44,7 @@ def quiet(frames: int, role: str = "speaking") -> Speech:
 
 
 def held(text: str, frames: int) -> Performance:
-    return Performance.of(parse_curve(text), start=0, end=frames)
+    return Performance.from_curve(parse_curve(text), start=0, end=frames)
 
 
 def test_layers_give_the_same_frames_with_the_person_in_the_matte(
@@ -55,7 +55,7 @@ def test_layers_give_the_same_frames_with_the_person_in_the_matte(
     for frame, (again, matte) in zip(plain, layers, strict=True):
         assert np.array_equal(frame, again)
         assert matte.shape == frame.shape[:2]
-    points = talker.puppet(actor).whole_face.points[:, :2].astype(int)
+    points = talker.find_puppet(actor).whole_face.points[:, :2].astype(int)
     assert layers[0][1][points[1, 1], points[1, 0]] == 255
     assert layers[0][1][:8, :8].max() == 0
 
@@ -70,7 +70,7 @@ def test_a_track_has_a_plain_row_for_each_frame(talker: PrevisTalker) -> None:
 
 
 def test_stills_show_every_emotion_and_they_differ(talker: PrevisTalker, actor: Portrait) -> None:
-    stills = list(talker.stills(actor, intensities=(1.0,)))
+    stills = list(talker.draw_stills(actor, intensities=(1.0,)))
     assert [label for label, _, _ in stills] == list(LABELS)
     pictures = {label: frame.astype(int) for label, _, frame in stills}
     for label in LABELS:
@@ -79,10 +79,10 @@ def test_stills_show_every_emotion_and_they_differ(talker: PrevisTalker, actor: 
 
 
 def test_a_filmed_performance_leads_the_brows(talker: PrevisTalker, actor: Portrait) -> None:
-    renderer = Renderer(talker.puppet(actor))
+    renderer = Renderer(talker.find_puppet(actor))
     raised = [0.0] * 10 + [0.5] * 2 + [1.0] * 10
     film = [
-        renderer.frame(
+        renderer.render_frame(
             Pose(
                 units=make_vector({"AU1": 1.2 * x, "AU2": 1.2 * x}).astype(np.float32),
                 head=np.zeros(6, np.float32),
@@ -102,7 +102,7 @@ def test_a_filmed_performance_leads_the_brows(talker: PrevisTalker, actor: Portr
 def test_a_still_head_that_speaks_is_seen_as_still_through_a_crop_that_does_not_follow_the_chin(
     talker: PrevisTalker, actor: Portrait
 ) -> None:
-    puppet = talker.puppet(actor)
+    puppet = talker.find_puppet(actor)
     renderer, rest = Renderer(puppet), puppet.whole_face
     landmarker = Landmarker(
         weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
@@ -112,7 +112,7 @@ def test_a_still_head_that_speaks_is_seen_as_still_through_a_crop_that_does_not_
         face, bridge = rest, []
         for jaw in (0.0, 0.2, 0.6, 0.3) * 4:
             open_mouth = make_vector({"AU26": jaw}).astype(np.float32)
-            frame = renderer.frame(Pose(units=open_mouth, head=np.zeros(6, np.float32)))
+            frame = renderer.render_frame(Pose(units=open_mouth, head=np.zeros(6, np.float32)))
             face = landmarker.follow(frame, face, kept)
             bridge.append(face.points[[168, 6, 197], :2].mean(axis=0) / rest.unit)
         unrest[kept is rest] = float(np.linalg.norm(np.std(bridge[4:], axis=0)))

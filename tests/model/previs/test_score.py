@@ -49,7 +49,7 @@ def test_there_is_a_finite_pose_for_each_frame_whatever_the_sound(
     frames: int, rate: Fraction, samples: int, lead: int, seed: int
 ) -> None:
     speech = Speech(samples=hiss(samples / HZ), lead=min(lead, samples), frames=frames, rate=rate)
-    performance = Performance.of(parse_curve("happy 1.5 -> sad 1.5"), start=0, end=frames)
+    performance = Performance.from_curve(parse_curve("happy 1.5 -> sad 1.5"), start=0, end=frames)
     poses = list(score.make_poses(speech, performance, seed, phones=None))
     assert len(poses) == frames
     assert all(np.isfinite(pose.units).all() and np.isfinite(pose.head).all() for pose in poses)
@@ -60,7 +60,7 @@ def test_half_an_hour_gives_every_pose_and_holds_only_a_block_of_them() -> None:
     frames = 1_800  # at a coarse rate: the sound is as long, the poses are fewer
     speech = Speech(samples=hiss(1800), lead=0, frames=frames, rate=Fraction(1))
     made = score.make_poses(
-        speech, Performance.of(parse_curve("neutral"), start=0, end=frames), 0, phones=None
+        speech, Performance.from_curve(parse_curve("neutral"), start=0, end=frames), 0, phones=None
     )
     next(made)
     tracemalloc.start()
@@ -96,7 +96,9 @@ def test_lips_close_on_a_bilabial_whatever_is_felt(feeling: str) -> None:
         times=times, lived=times, speech=rows, beat=np.zeros(50), speaking=np.ones(50)
     )
     silent = Speech(samples=np.zeros(0, np.float32), lead=0, frames=1, rate=Fraction(25))
-    actor = score.PortraitActor(silent, Performance.of(parse_curve(feeling), start=0, end=1000), 0)
+    actor = score.PortraitActor(
+        silent, Performance.from_curve(parse_curve(feeling), start=0, end=1000), 0
+    )
     units = np.stack([pose.units for pose in actor.act(block)])
     opening = units @ expression.make_vector({"AU26": 0.3, "AU25": 0.075, "AU16": 0.07})
     assert opening[16:30].min() < 0.01
@@ -137,7 +139,7 @@ def test_drift_has_unit_spread_over_a_long_time() -> None:
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_people_blink_ten_to_twenty_five_times_a_minute(seed: int) -> None:
-    shut = gesture.Blinks(seed).closure(np.arange(0, 180, 0.01)) > 0.5
+    shut = gesture.Blinks(seed).measure_closure(np.arange(0, 180, 0.01)) > 0.5
     blinks = int((np.diff(shut.astype(int)) == 1).sum())
     assert 30 <= blinks <= 75
 

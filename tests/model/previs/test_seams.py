@@ -23,7 +23,7 @@ def poses(first: int, last: int, *, before: int) -> list[Pose]:
     speech = Speech(
         samples=samples, lead=first * 640, frames=last - first, rate=RATE, before_frames=before
     )
-    mood = Performance.of(hold_emotion("happy", 0.5), start=-first, end=FRAMES - first)
+    mood = Performance.from_curve(hold_emotion("happy", 0.5), start=-first, end=FRAMES - first)
     return list(score.make_poses(speech, mood, 7, phones=None))
 
 

@@ -31,7 +31,7 @@ def missed(field: np.ndarray, grid: WarpGrid, offset: np.ndarray) -> float:
 
 @pytest.mark.parametrize("stretch", [-0.6, 0.3, 1.0, 1.2])
 def test_a_movement_that_doubles_the_distance_of_neighbours_is_undone(stretch: float) -> None:
-    grid = WarpGrid.over((0, 0, 200, 200), 4.0)
+    grid = WarpGrid.cover_box((0, 0, 200, 200), 4.0)
     field = bulge(grid, stretch)
     assert (
         missed(field, grid, warp.invert_field(field, grid, warp.MOUTH_STEPS))
@@ -40,7 +40,7 @@ def test_a_movement_that_doubles_the_distance_of_neighbours_is_undone(stretch: f
 
 
 def test_whole_steps_would_swing_where_lips_are_stretched() -> None:
-    grid = WarpGrid.over((0, 0, 200, 200), 4.0)
+    grid = WarpGrid.cover_box((0, 0, 200, 200), 4.0)
     field = bulge(grid, 1.2)
     whole, halves = (warp.invert_field(field, grid, (share,) * 7) for share in (1.0, 0.5))
     assert missed(field, grid, whole) > 5 * missed(field, grid, halves)
